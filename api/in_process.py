@@ -1,0 +1,35 @@
+"""The service without a server: an httpx transport that calls the application in this process."""
+
+from __future__ import annotations
+
+import httpx
+from anyio.from_thread import start_blocking_portal
+
+from api.app import create_app
+from memscore.store import Database
+
+
+class InProcessTransport(httpx.BaseTransport):
+    """Answers the requests of a synchronous httpx client from an event loop in a thread of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._asgi = httpx.ASGITransport(create_app(database), raise_app_exceptions=False)
+        self._context = start_blocking_portal()
+        self._portal = self._context.__enter__()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Run one request to its end."""
+        return self._portal.call(self._answer, request)
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        response = await self._asgi.handle_async_request(request)
+        return httpx.Response(response.status_code, headers=response.headers, content=await response.aread())
+
+    def close(self) -> None:
+        """Stop the event loop."""
+        self._context.__exit__(None, None, None)
+
+
+def in_process(database: Database) -> httpx.Client:
+    """An HTTP client with the same contract as one that talks to a server."""
+    return httpx.Client(transport=InProcessTransport(database), base_url="http://memscore")

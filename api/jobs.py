@@ -1,0 +1,86 @@
+"""Jobs: requests to bring a study to a number of trials."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy import Connection
+
+from api.context import DatabaseOf
+from memscore.errors import InvalidInput
+from memscore.messages import JobMessage, Jobs, Progress
+from memscore.recipes import recipe_of
+from memscore.spec import BLOCK, JobRequest
+from memscore.store import datasets, evidence, jobs, studies
+from memscore.store.jobs import JobRecord
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+State = Literal["queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled"]
+
+
+@router.post("", operation_id="submit_job", status_code=202)
+def submit_job(database: DatabaseOf, request: JobRequest, response: Response) -> JobMessage:
+    """Queue a job. A request that an unfinished job of the same study covers is answered with that job."""
+    recipe = recipe_of(request.recipe)
+    target = request.target.whole_blocks
+    with database.writing() as connection:
+        dataset = datasets.by_name(connection, request.dataset)
+        if request.design.kind == "balanced" and dataset.train_samples < BLOCK:
+            raise InvalidInput(f"Dataset {dataset.name!r} has fewer than {BLOCK} training samples.")
+        study = studies.ensure(connection, dataset, recipe, request.design, request.study_name)
+        done = evidence.count(connection, study.id)
+        job, new = jobs.submit(connection, study.id, target, done)
+        message = _message(connection, job)
+    notes: list[str] = []
+    if target != request.target.trials:
+        notes.append(f"trials rounded up from {request.target.trials} to {target}: a study grows by blocks of {BLOCK}")
+    if not new:
+        notes.append("an unfinished job of this study covers the request and was returned")
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return message.model_copy(update={"notes": notes})
+
+
+@router.get("", operation_id="list_jobs")
+def list_jobs(
+    database: DatabaseOf, state: State | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> Jobs:
+    """Jobs, newest first."""
+    with database.reading() as connection:
+        return Jobs(jobs=[_message(connection, job) for job in jobs.listing(connection, state, limit)])
+
+
+@router.get("/{job}", operation_id="get_job")
+def get_job(database: DatabaseOf, job: str) -> JobMessage:
+    """One job with its progress."""
+    with database.reading() as connection:
+        return _message(connection, jobs.get(connection, job))
+
+
+@router.post("/{job}/cancel", operation_id="cancel_job", status_code=202)
+def cancel_job(database: DatabaseOf, job: str) -> JobMessage:
+    """Cancel a job. Its evidence stays: a later job goes on from there. A finished job stays as it is."""
+    with database.writing() as connection:
+        return _message(connection, jobs.cancel(connection, job))
+
+
+def _message(connection: Connection, job: JobRecord) -> JobMessage:
+    return JobMessage(
+        id=job.id,
+        study=job.study_id,
+        study_name=studies.find(connection, job.study_id).name,
+        state=job.state,  # pyright: ignore[reportArgumentType]
+        target_trials=job.target_trials,
+        progress=Progress(phase=job.phase, done=job.done, total=job.total),
+        attempt=job.attempt,
+        error=job.error,
+        created_at=_time(job.created_at),
+        started_at=_time(job.started_at) if job.started_at is not None else None,
+        finished_at=_time(job.finished_at) if job.finished_at is not None else None,
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,25 @@
+"""memscore: how much a classifier memorizes each training sample, and whom that influences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memscore.client import Client
+    from memscore.tables import PairsTable, ScoreTable
+
+__all__ = ["Client", "PairsTable", "ScoreTable", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names on first use, so that `import memscore` costs nothing."""
+    if name == "Client":
+        from memscore.client import Client
+
+        return Client
+    if name in ("PairsTable", "ScoreTable"):
+        from memscore import tables
+
+        return getattr(tables, name)
+    raise AttributeError(f"module 'memscore' has no attribute {name!r}")

@@ -1,0 +1,564 @@
+"""The command line: one command, `memscore`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
+
+import memscore
+from memscore import settings as settings_module
+from memscore.client import Client
+from memscore.datasets import load_source
+from memscore.datasets.label_noise import flip_labels
+from memscore.embedded import dispatching, ensure_registered, register
+from memscore.errors import InvalidInput, MemscoreError
+from memscore.messages import JobMessage
+from memscore.recipes import RECIPES
+from memscore.sets import Thresholds
+from memscore.settings import Settings
+from memscore.spec import NAME_PATTERN, Design
+from memscore.store import Database, open_database
+from memscore.store.migrate import current_revision, require_current, upgrade
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich", help=memscore.__doc__)
+database_app = typer.Typer(no_args_is_help=True, help="The database.")
+datasets_app = typer.Typer(no_args_is_help=True, help="Datasets: add and list.")
+jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, watch, cancel.")
+scores_app = typer.Typer(no_args_is_help=True, help="Scores of a study: show, top.")
+app.add_typer(database_app, name="db")
+app.add_typer(datasets_app, name="datasets")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(scores_app, name="scores")
+
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="MEMSCORE_URL", help="A service; without it the embedded database is used."),
+]
+
+
+@contextmanager
+def _database(settings: Settings) -> Generator[Database]:
+    """The configured database at the current revision."""
+    settings.prepare_home()
+    database = open_database(settings.database)
+    try:
+        require_current(database)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _client(url: str | None) -> Generator[Client]:
+    """A client of the service at `url`, or of the application in this process."""
+    settings = settings_module.load()
+    if url is not None:
+        with Client(url, cache=settings.home / "cache") as client:
+            yield client
+        return
+    from api.in_process import in_process
+
+    with _database(settings) as database, Client(http=in_process(database)) as client:
+        yield client
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    dispatch: Annotated[bool, typer.Option(help="Also run a dispatcher.")] = True,
+) -> None:
+    """Run the service: the API, and a dispatcher beside it."""
+    from api.server import serve as run
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    settings = settings_module.load()
+    with _database(settings) as database:
+
+        def announce(address: str) -> None:
+            print(f"memscore serves {address} (documentation: {address}/docs), home {settings.home}", flush=True)
+
+        run(database, settings, host, port, dispatch=dispatch, announce=announce)
+
+
+@app.command()
+def dispatch(
+    follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
+) -> None:
+    """Claim and run jobs until interrupted."""
+    from memscore.farm.dispatcher import Dispatcher
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    settings = settings_module.load()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if follow_stdin:
+
+        def wait_for_end() -> None:
+            sys.stdin.buffer.read()
+            stop.set()
+
+        threading.Thread(target=wait_for_end, daemon=True).start()
+    with _database(settings) as database:
+        Dispatcher(database, settings).run(stop)
+
+
+@database_app.command("upgrade")
+def upgrade_database(as_json: Json = False) -> None:
+    """Bring the database to the schema of this version."""
+    settings = settings_module.load()
+    settings.prepare_home()
+    database = open_database(settings.database)
+    try:
+        before = current_revision(database)
+        upgrade(database)
+        after = current_revision(database)
+    finally:
+        database.close()
+    if as_json:
+        _print_json({"before": before, "after": after})
+    else:
+        out.print(f"Database {database.shown}: revision {before or 'none'} -> {after}", highlight=False)
+
+
+@datasets_app.command("add")
+def add_dataset(
+    source: Annotated[str, typer.Argument(metavar="NAME", help="digits, or npz:FILE, or any name with --from.")],
+    origin: Annotated[str | None, typer.Option("--from", help="Where a dataset of another name comes from.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name to register under.")] = None,
+    flip: Annotated[float | None, typer.Option("--flip-labels", help="Share of training labels to make wrong.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the flipped labels.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Add a dataset: its arrays go to the home folder, its name to the database."""
+    import re
+
+    if origin is not None and name is None:
+        name = source
+    dataset = load_source(origin or source)
+    if name is None:
+        name = Path(source.partition(":")[2]).stem if ":" in source else source
+        if flip is not None:
+            name = f"{name}-flipped-{flip:g}-seed-{seed}"
+    if not re.match(NAME_PATTERN, name):
+        raise InvalidInput(f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 63; see --name.")
+    if flip is not None:
+        dataset = flip_labels(dataset, flip, seed)
+    settings = settings_module.load()
+    with _database(settings) as database:
+        record = register(database, settings, name, dataset)
+    if as_json:
+        _print_json({**record.__dict__, "flipped": list(record.flipped)})
+        return
+    out.print(
+        f"Dataset [bold]{record.name}[/]: {record.train_samples} training and {record.test_samples} test images "
+        f"{'x'.join(map(str, record.image_shape))}, {len(record.class_names)} classes"
+        + (f", {len(record.flipped)} labels flipped" if record.flipped else "")
+        + f", fingerprint {record.fingerprint[:12]}",
+        highlight=False,
+    )
+
+
+@datasets_app.command("list")
+def list_datasets(url: Url = None, as_json: Json = False) -> None:
+    """List the registered datasets."""
+    with _client(url) as client:
+        message = client.datasets()
+    if as_json:
+        _print_json(message)
+        return
+    columns = ("name", "train", "test", "image", "classes", "flipped", "fingerprint", "source")
+    _print_table(
+        columns,
+        (
+            (
+                one.name,
+                one.train_samples,
+                one.test_samples,
+                "x".join(map(str, one.image_shape)),
+                len(one.class_names),
+                one.flipped,
+                one.fingerprint[:12],
+                one.source,
+            )
+            for one in message.datasets
+        ),
+    )
+
+
+@app.command()
+def estimate(
+    dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
+    recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "digits",
+    trials: Annotated[int, typer.Option(min=1, help="Trials the study is brought to.")] = 200,
+    ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
+    seed: Annotated[int, typer.Option(help="Seed of the design.")] = 0,
+    study_name: Annotated[str | None, typer.Option(help="Name of the study; default: the dataset's.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Estimate the scores of a dataset: submit a job, and run it here unless --url names a service."""
+    try:
+        design = Design(subset_ratio=ratio, seed=seed)
+    except ValidationError as error:
+        raise InvalidInput(f"{_sentence(error)} (--ratio, --seed)") from error
+
+    def follow(client: Client) -> JobMessage:
+        job = client.submit(dataset, recipe, trials=trials, design=design, study_name=study_name)
+        for note in job.notes:
+            err.print(f"note: {note}", highlight=False)
+        return _follow(client, job)
+
+    if url is not None:
+        with _client(url) as client:
+            job = follow(client)
+            study = client.study(job.study)
+    else:
+        from api.in_process import in_process
+
+        settings = settings_module.load()
+        with _database(settings) as database, Client(http=in_process(database)) as client:
+            ensure_registered(database, settings, dataset)
+            with dispatching(database, settings):
+                job = follow(client)
+            study = client.study(job.study)
+    if as_json:
+        _print_json({"job": job.model_dump(mode="json"), "study": study.model_dump(mode="json")})
+        return
+    assert study.table is not None
+    out.print(
+        f"Study [bold]{study.name}[/] ({study.id}): {study.table.trials} trials, accuracy in-sample "
+        f"{study.table.in_sample_accuracy:.3f}, held-out {study.table.held_out_accuracy:.3f}",
+        highlight=False,
+    )
+    for warning in study.table.warnings:
+        err.print(f"[bold yellow]warning:[/] {warning}", highlight=False)
+    out.print(f"Next: memscore scores top {study.name}", highlight=False)
+
+
+@jobs_app.command("list")
+def list_jobs(url: Url = None, as_json: Json = False) -> None:
+    """List jobs, newest first."""
+    with _client(url) as client:
+        message = client.jobs()
+    if as_json:
+        _print_json(message)
+        return
+    _print_table(
+        ("job", "study", "state", "trials", "attempt", "created"),
+        (
+            (
+                job.id,
+                job.study_name,
+                job.state,
+                f"{job.progress.done}/{job.progress.total}",
+                job.attempt,
+                f"{job.created_at:%Y-%m-%d %H:%M:%S}",
+            )
+            for job in message.jobs
+        ),
+    )
+
+
+@jobs_app.command("show")
+def show_job(job: str, url: Url = None, as_json: Json = False) -> None:
+    """Show one job."""
+    with _client(url) as client:
+        _print_record(client.job(job), as_json)
+
+
+@jobs_app.command("watch")
+def watch_job(job: str, url: Url = None, as_json: Json = False) -> None:
+    """Follow a job to its end; it must be run by a service or by `memscore dispatch`."""
+    with _client(url) as client:
+        finished = _follow(client, client.job(job))
+    _print_record(finished, as_json)
+
+
+@jobs_app.command("cancel")
+def cancel_job(job: str, url: Url = None, as_json: Json = False) -> None:
+    """Cancel a job. Its evidence stays; a later job goes on from there."""
+    with _client(url) as client:
+        _print_record(client.cancel(job), as_json)
+
+
+@scores_app.command("show")
+def show_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
+    """Show the scores of one training sample."""
+    with _client(url) as client:
+        _print_record(client.score(study, index), as_json)
+
+
+@scores_app.command("top")
+def top_scores(
+    study: str,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the most memorized training samples."""
+    import numpy as np
+
+    with _client(url) as client:
+        table = client.table(study)
+    mem = table["mem"]
+    order = np.lexsort((np.arange(len(mem)), -np.nan_to_num(mem, nan=-np.inf)))[:count]
+    rows = [
+        {"index": int(index), **{name: _plain(table[name][index]) for name in ("label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out")}}
+        for index in order
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    _warn(table.warnings)
+    columns = ("index", "label", "mem", "se", "95 % interval", "p_in", "p_out")
+    _print_table(
+        columns,
+        (
+            (
+                row["index"],
+                row["label"],
+                _decimal(row["mem"]),
+                _decimal(row["se"]),
+                f"[{_decimal(row['mem_low'])}, {_decimal(row['mem_high'])}]",
+                _decimal(row["p_in"]),
+                _decimal(row["p_out"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+@app.command()
+def sets(
+    study: str,
+    atypical: Annotated[float, typer.Option(help="Lower bound of mem and infl of atypical samples.")] = Thresholds.atypical,
+    typical: Annotated[float, typer.Option(help="Upper bound of mem and infl of typical samples.")] = Thresholds.typical,
+    test_accuracy: Annotated[float, typer.Option(help="Least accuracy of typical test samples.")] = Thresholds.test_accuracy,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the masks to this .npz file.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Count the typical and atypical samples, or write their masks."""
+    from memscore.client import atomic_write
+
+    thresholds = Thresholds(atypical, typical, test_accuracy)
+    with _client(url) as client:
+        message = client.set_indices(study, thresholds)
+        if output is not None:
+            masks = client.sets(study, thresholds)
+            try:
+                with atomic_write(output) as scratch:
+                    scratch.write_bytes(masks.encode(digest=message.digest))
+            except OSError as error:
+                raise InvalidInput(f"{output} cannot be written ({error.strerror}).") from error
+    if as_json:
+        _print_json(message)
+        return
+    _print_table(("set", "samples"), message.counts.items())
+    if output is not None:
+        out.print(f"Masks written to {output}", highlight=False)
+
+
+@app.command()
+def report(
+    study: str,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    url: Url = None,
+) -> None:
+    """Write a study as one self-contained HTML page."""
+    from memscore.client import atomic_write
+    from memscore.datasets.storage import open_dataset
+    from memscore.report import Report
+
+    settings = settings_module.load()
+    with _client(url) as client:
+        message = client.study(study)
+        page = Report(message, client.table(study), client.pairs_table(study), open_dataset(settings.home, message.fingerprint))
+    try:
+        with atomic_write(output) as scratch:
+            scratch.write_text(page.html())
+    except OSError as error:
+        raise InvalidInput(f"{output} cannot be written ({error.strerror}).") from error
+    out.print(f"Report written to {output}", highlight=False)
+
+
+@app.command()
+def train(
+    method: Annotated[str, typer.Option(help="pgd or bat.")],
+    dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
+    scores: Annotated[str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Largest change of a pixel in [0, 1].")] = None,
+    alpha: Annotated[float, typer.Option(help="BAT: how strongly poisoning atypical samples lose weight.")] = 1.0,
+    beta: Annotated[float, typer.Option(help="BAT: weight of the discrimination loss.")] = 0.2,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the checkpoint.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train one model adversarially and evaluate it on typical and atypical samples."""
+    from trainer.command import train as run
+
+    settings = settings_module.load()
+    with _database(settings) as database:
+        record = ensure_registered(database, settings, dataset)
+    with _stage_progress() as stage:
+        rows = run(
+            settings.home,
+            record.fingerprint,
+            record.name,
+            method=method,
+            table=None if scores is None else _scores(scores),
+            overrides={"epochs": epochs, "epsilon": epsilon, "alpha": alpha, "beta": beta, "seed": seed},
+            output=output,
+            on_epoch=stage,
+        )
+    if as_json:
+        _print_json(rows)
+        return
+    _print_table(("samples", "count", "clean", "PGD-20"), ((r["group"], r["count"], _percent(r["clean"]), _percent(r["pgd20"])) for r in rows))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("demo"),
+    trials: Annotated[int, typer.Option(min=10)] = 200,
+) -> None:
+    """Everything once, on scikit-learn's digits: scores, look-ups, adversarial training, a report."""
+    from trainer.demo import run
+
+    run(settings_module.load(), output, trials)
+
+
+def main() -> None:
+    """Run the command line; an error meant for the user is one sentence and exit status 1."""
+    try:
+        app()
+    except MemscoreError as error:
+        err.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except ValidationError as error:
+        err.print(f"[bold red]error:[/] {_sentence(error)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def job_progress() -> Progress:
+    """The progress bar of a job."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("trials"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=err,
+    )
+
+
+def _follow(client: Client, job: JobMessage) -> JobMessage:
+    """Show a job's progress until it has succeeded. Raises JobFailed otherwise."""
+    with job_progress() as progress:
+        task = progress.add_task(job.progress.phase, total=job.progress.total, completed=job.progress.done)
+
+        def show(message: JobMessage) -> None:
+            progress.update(
+                task,
+                description=message.progress.phase,
+                completed=message.progress.done,
+                total=message.progress.total,
+            )
+
+        return client.wait(job.id, show)
+
+
+def _scores(source: str) -> Any:
+    from memscore.client import load_table
+
+    if source.startswith(("http://", "https://")) or Path(source).expanduser().is_file():
+        return load_table(source, cache=settings_module.load().home / "cache")
+    with _client(None) as client:
+        return client.table(source)
+
+
+@contextmanager
+def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeElapsedColumn())
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task("training", total=None)
+
+        def stage(done: int, total: int, text: str) -> None:
+            progress.update(task, completed=done, total=total, description=text)
+
+        yield stage
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def _print_json(value: Any) -> None:
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    print(json.dumps(plain, indent=2, default=str))
+
+
+def _print_record(message: BaseModel, as_json: bool) -> None:
+    if as_json:
+        _print_json(message)
+        return
+    table = RichTable.grid(padding=(0, 2))
+    for name, value in message.model_dump(mode="json").items():
+        table.add_row(f"[bold]{name}[/]", str(value))
+    out.print(table, highlight=False)
+
+
+def _print_table(columns: tuple[str, ...], rows: Iterator[Any] | Any) -> None:
+    table = RichTable(*columns)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    out.print(table, highlight=False)
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        err.print(f"[bold yellow]warning:[/] {warning}", highlight=False)
+
+
+def _plain(value: Any) -> float | int | None:
+    number = value.item()
+    return None if number != number else number
+
+
+def _decimal(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+if __name__ == "__main__":
+    main()

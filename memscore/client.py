@@ -1,0 +1,286 @@
+"""The Python client of the service, and the one way the trainer reads scores.
+
+    client = memscore.Client("http://127.0.0.1:8000")
+    client.score("digits", 17).mem
+    table = client.table("digits")          # ScoreTable with NumPy columns
+    sets = client.sets("digits")            # boolean masks
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from memscore.errors import Damaged, InvalidInput, JobFailed, MemscoreError, ServiceError
+from memscore.messages import (
+    Datasets,
+    JobMessage,
+    Jobs,
+    Pairs,
+    Score,
+    SetsMessage,
+    Studies,
+    StudyMessage,
+)
+from memscore.sets import Sets, Thresholds
+from memscore.spec import Design, JobRequest, Recipe, Target
+from memscore.tables import PairsTable, ScoreTable, Table
+
+if TYPE_CHECKING:
+    import httpx
+
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+CONNECT_RETRIES = 3
+OUTAGE_SECONDS = 60.0
+
+
+class Client:
+    """Talks to one service. Errors of the service are raised as ServiceError with its sentence.
+
+    `cache` is a folder in which pulled tables are kept by digest; without it they are kept in memory.
+    `http` replaces the connection, for a service in this process.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        key: str | None = None,
+        *,
+        cache: Path | None = None,
+        http: httpx.Client | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        import httpx
+
+        self.url = url.rstrip("/")
+        self.cache = cache
+        self._errors = httpx.HTTPError
+        self._pulled: dict[tuple[str, str], Table] = {}
+        if http is None and not url.startswith(("http://", "https://")):
+            raise InvalidInput(f"The service URL must begin with http:// or https://, not {url!r}.")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = http or httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=timeout,
+            transport=httpx.HTTPTransport(retries=CONNECT_RETRIES),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def datasets(self) -> Datasets:
+        """All registered datasets."""
+        return Datasets.model_validate_json(self._get("/v1/datasets").content)
+
+    def studies(self) -> Studies:
+        """All studies."""
+        return Studies.model_validate_json(self._get("/v1/studies").content)
+
+    def study(self, study: str) -> StudyMessage:
+        """One study by id or name."""
+        return StudyMessage.model_validate_json(self._get(f"/v1/studies/{_part(study)}").content)
+
+    def score(self, study: str, index: int) -> Score:
+        """One training sample."""
+        return Score.model_validate_json(self._get(f"/v1/studies/{_part(study)}/scores/{index}").content)
+
+    def table(self, study: str) -> ScoreTable:
+        """The whole score table; only transferred if it changed since the last pull."""
+        return self._table(ScoreTable, study, f"/v1/studies/{_part(study)}/table")
+
+    def pairs_table(self, study: str) -> PairsTable:
+        """The whole pairs table; only transferred if it changed since the last pull."""
+        return self._table(PairsTable, study, f"/v1/studies/{_part(study)}/pairs/table")
+
+    def pairs(self, study: str, **filters: Any) -> Pairs:
+        """A page of pairs, strongest first; filters as in the REST call."""
+        return Pairs.model_validate_json(self._get(f"/v1/studies/{_part(study)}/pairs", params=filters).content)
+
+    def sets(self, study: str, thresholds: Thresholds = Thresholds()) -> Sets:
+        """Masks of the typical and atypical samples."""
+        return Sets.decode(self._get_sets(study, thresholds, "npz").content)
+
+    def set_indices(self, study: str, thresholds: Thresholds = Thresholds()) -> SetsMessage:
+        """Sizes and indices of the typical and atypical sets."""
+        return SetsMessage.model_validate_json(self._get_sets(study, thresholds, "json").content)
+
+    def submit(
+        self,
+        dataset: str,
+        recipe: str | Recipe,
+        *,
+        trials: int,
+        design: Design | None = None,
+        study_name: str | None = None,
+    ) -> JobMessage:
+        """Post a job that brings the study of these parts to `trials` trials."""
+        request = JobRequest(
+            dataset=dataset,
+            recipe=recipe,
+            design=design or Design(),
+            study_name=study_name,
+            target=Target(trials=trials),
+        )
+        return JobMessage.model_validate_json(
+            self._request("POST", "/v1/jobs", json=request.model_dump(mode="json")).content
+        )
+
+    def jobs(self, state: str | None = None) -> Jobs:
+        """Jobs, newest first."""
+        params = {} if state is None else {"state": state}
+        return Jobs.model_validate_json(self._get("/v1/jobs", params=params).content)
+
+    def job(self, job: str) -> JobMessage:
+        """One job."""
+        return JobMessage.model_validate_json(self._get(f"/v1/jobs/{_part(job)}").content)
+
+    def cancel(self, job: str) -> JobMessage:
+        """Cancel a job; its evidence stays."""
+        return JobMessage.model_validate_json(self._request("POST", f"/v1/jobs/{_part(job)}/cancel").content)
+
+    def watch(self, job: str, poll_seconds: float = 0.5) -> Iterator[JobMessage]:
+        """The job's state again and again until it is terminal; rides out a restart of the service."""
+        outage: float | None = None
+        while True:
+            try:
+                message = self.job(job)
+            except ServiceError as error:
+                if error.problem:
+                    raise
+                outage = outage or time.monotonic()
+                if time.monotonic() - outage > OUTAGE_SECONDS:
+                    raise
+            else:
+                outage = None
+                yield message
+                if message.finished:
+                    return
+            time.sleep(poll_seconds)
+
+    def wait(self, job: str, on_progress: Callable[[JobMessage], None] | None = None) -> JobMessage:
+        """Wait until the job has succeeded. Raises JobFailed if it failed or was cancelled."""
+        for message in self.watch(job):
+            if on_progress is not None:
+                on_progress(message)
+            if message.state in ("failed", "cancelled"):
+                raise JobFailed(f"Job {job} {message.state}" + (f": {message.error}" if message.error else "."))
+            if message.finished:
+                return message
+        raise AssertionError("watch ends with a finished job")
+
+    def _get_sets(self, study: str, thresholds: Thresholds, form: str) -> httpx.Response:
+        params = {
+            "atypical": thresholds.atypical,
+            "typical": thresholds.typical,
+            "test_accuracy": thresholds.test_accuracy,
+            "format": form,
+        }
+        return self._get(f"/v1/studies/{_part(study)}/sets", params=params)
+
+    def _table(self, kind: type[AnyTable], study: str, path: str) -> AnyTable:
+        known = self._pulled.get((kind.kind, study)) or self._cached(kind, study)
+        headers = {} if known is None else {"If-None-Match": f'"{known.digest}"'}
+        response = self._get(path, headers=headers)
+        if response.status_code == 304 and isinstance(known, kind):
+            table = known
+        else:
+            table = kind.decode(response.content)
+            self._keep(study, table, response.content)
+        self._pulled[kind.kind, study] = table
+        return table
+
+    def _cached(self, kind: type[AnyTable], study: str) -> AnyTable | None:
+        """The table of the last pull from the cache folder, if it is there and whole."""
+        if self.cache is None:
+            return None
+        try:
+            return kind.load(self._cache_path(kind, study))
+        except (OSError, Damaged):
+            return None
+
+    def _keep(self, study: str, table: Table, payload: bytes) -> None:
+        if self.cache is None:
+            return
+        with atomic_write(self._cache_path(type(table), study)) as scratch:
+            scratch.write_bytes(payload)
+
+    def _cache_path(self, kind: type[Table], study: str) -> Path:
+        assert self.cache is not None
+        where = "".join(letter if letter.isalnum() else "_" for letter in f"{self.url}-{study}")
+        return self.cache / f"{where}.{kind.kind.split()[0]}.npz"
+
+    def _get(self, path: str, **options: Any) -> httpx.Response:
+        return self._request("GET", path, **options)
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **options)
+        except self._errors as error:
+            raise ServiceError(
+                f"The service at {self.url} does not answer ({error}); start it with: memscore serve"
+            ) from error
+        if response.status_code >= 400:
+            raise _service_error(response)
+        return response
+
+
+def load_table(source: str, *, cache: Path | None = None) -> ScoreTable:
+    """A score table from a file, or from `URL#STUDY`, such as http://127.0.0.1:8000#digits.
+
+    Raises InvalidInput if the source is neither, ServiceError or Damaged if it cannot be read.
+    """
+    if source.startswith(("http://", "https://")):
+        url, hash_sign, study = source.partition("#")
+        if not hash_sign or not study:
+            raise InvalidInput(f"Name the study behind the service's URL: {url}#STUDY.")
+        with Client(url, cache=cache) as client:
+            return client.table(study)
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise InvalidInput(f"There is no table file {source}; give a file, or a service and study as URL#STUDY.")
+    return ScoreTable.load(path)
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A scratch path beside `path` that takes its place when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    os.close(handle)
+    scratch = Path(name)
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _service_error(response: httpx.Response) -> MemscoreError:
+    try:
+        body = response.json()
+        problem = body if isinstance(body, dict) else {}
+    except ValueError:
+        problem = {}
+    detail = problem.get("detail") or f"The service answered {response.status_code} {response.reason_phrase}."
+    return ServiceError(str(detail), problem or {"status": response.status_code})
+
+
+def _part(name: str) -> str:
+    """A path segment that cannot leave its place. Raises InvalidInput for a name that is not one."""
+    if not name or not all(letter.isalnum() or letter in "._-" for letter in name) or name.strip(".") == "":
+        raise InvalidInput(f"{name!r} is not a name or an id.")
+    return name

@@ -1,0 +1,6 @@
+"""Datasets: where images and labels come from, how they are checked, named and kept."""
+
+from memscore.datasets.dataset import Dataset, build_dataset
+from memscore.datasets.sources import SOURCES, load_source
+
+__all__ = ["SOURCES", "Dataset", "build_dataset", "load_source"]

@@ -1,0 +1,115 @@
+"""A dataset: train and test images with labels in a fixed order, and the fingerprint that names it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.errors import InvalidDataset
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int32]
+
+MAX_CLASSES = 65_536
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Checked arrays in their fixed order.
+
+    x_train uint8 [n, H, W, C], y_train int32 [n], x_test uint8 [q, H, W, C], y_test int32 [q]; one class
+    name per label. `source` says where it came from; `clean_labels` int32 [n] is there if labels were
+    flipped on purpose.
+    """
+
+    x_train: Images
+    y_train: Labels
+    x_test: Images
+    y_test: Labels
+    class_names: tuple[str, ...]
+    source: str
+    clean_labels: Labels | None = None
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @property
+    def flipped(self) -> npt.NDArray[np.bool_]:
+        """Which training labels were flipped on purpose, bool [n]."""
+        if self.clean_labels is None:
+            return np.zeros(len(self.y_train), np.bool_)
+        return self.y_train != self.clean_labels
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over images and labels in order; class names and source do not count."""
+        state = hashlib.sha256(b"memscore dataset 1")
+        for array in (self.x_train, self.y_train, self.x_test, self.y_test):
+            state.update(f"{array.dtype.str}{array.shape}".encode())
+            state.update(np.ascontiguousarray(array))
+        return state.hexdigest()
+
+
+def build_dataset(
+    x_train: npt.NDArray[Any],
+    y_train: npt.NDArray[Any],
+    x_test: npt.NDArray[Any],
+    y_test: npt.NDArray[Any],
+    *,
+    source: str,
+    class_names: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Check arrays as a user gives them and bring them to the types of `Dataset`.
+
+    Images are uint8 [n, H, W, C] or [n, H, W]; labels any integer type, from 0 to the number of classes
+    less one, each class present in the training set. Raises InvalidDataset with what is wrong.
+    """
+    train, test = _images("x_train", x_train), _images("x_test", x_test)
+    if train.shape[1:] != test.shape[1:]:
+        raise InvalidDataset(
+            f"x_train holds images of shape {train.shape[1:]} and x_test of {test.shape[1:]}; give both one shape."
+        )
+    train_labels = _labels("y_train", y_train, "x_train", len(train))
+    test_labels = _labels("y_test", y_test, "x_test", len(test))
+    classes = int(train_labels.max()) + 1 if class_names is None else len(class_names)
+    if classes > MAX_CLASSES:
+        raise InvalidDataset(f"y_train has labels up to {classes - 1}; at most {MAX_CLASSES} classes are possible.")
+    for name, labels in (("y_train", train_labels), ("y_test", test_labels)):
+        if labels.min() < 0 or labels.max() >= classes:
+            raise InvalidDataset(
+                f"{name} has labels from {labels.min()} to {labels.max()}; with {classes} classes they must lie "
+                f"in 0..{classes - 1}."
+            )
+    absent = np.flatnonzero(np.bincount(train_labels, minlength=classes) == 0)
+    if len(absent):
+        raise InvalidDataset(f"No training sample has label {absent[0]}; number the classes 0..C-1 without gaps.")
+    names = class_names or tuple(str(label) for label in range(classes))
+    return Dataset(train, train_labels, test, test_labels, names, source)
+
+
+def _images(name: str, images: npt.NDArray[Any]) -> Images:
+    if images.dtype != np.uint8:
+        raise InvalidDataset(f"{name} has dtype {images.dtype}; images must be uint8, 0 to 255.")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or 0 in images.shape:
+        raise InvalidDataset(f"{name} has shape {images.shape}; images must be [n, H, W] or [n, H, W, C], not empty.")
+    return np.ascontiguousarray(images)
+
+
+def _labels(name: str, labels: npt.NDArray[Any], images_name: str, count: int) -> Labels:
+    if labels.dtype.kind not in "iu":
+        raise InvalidDataset(f"{name} has dtype {labels.dtype}; labels must be integers.")
+    if labels.shape != (count,):
+        raise InvalidDataset(
+            f"{name} has shape {labels.shape} beside {count} images in {images_name}; give one label per image."
+        )
+    if labels.max() > np.iinfo(np.int32).max or labels.min() < np.iinfo(np.int32).min:
+        raise InvalidDataset(f"{name} has labels that do not fit 32 bits; number the classes 0..C-1.")
+    return labels.astype(np.int32)

@@ -1,0 +1,69 @@
+"""Dataset arrays on disk: one folder per fingerprint, written whole or not at all, memory-mapped on reading."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from memscore.datasets.dataset import Dataset
+from memscore.errors import Damaged, NotFound, StoreError
+
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+def save(dataset: Dataset, home: Path) -> str:
+    """Write the arrays under home/datasets/FINGERPRINT and return the fingerprint; a no-op if they are there."""
+    fingerprint = dataset.fingerprint
+    folder = home / "datasets" / fingerprint
+    if folder.is_dir():
+        return fingerprint
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    except OSError as error:
+        raise StoreError(f"The folder {folder.parent} cannot be written ({error.strerror}).") from error
+    try:
+        for name in ARRAYS:
+            np.save(scratch / f"{name}.npy", getattr(dataset, name))
+        if dataset.clean_labels is not None:
+            np.save(scratch / "clean_labels.npy", dataset.clean_labels)
+        description = {"class_names": dataset.class_names, "source": dataset.source}
+        (scratch / "dataset.json").write_text(json.dumps(description))
+        scratch.chmod(0o755)
+        try:
+            scratch.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # anything but another process having written the same dataset
+                raise
+    except OSError as error:
+        raise StoreError(f"The dataset could not be written to {folder} ({error.strerror}).") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return fingerprint
+
+
+def open_dataset(home: Path, fingerprint: str) -> Dataset:
+    """The stored dataset, arrays memory-mapped read-only. Raises NotFound, or Damaged if files are unusable."""
+    folder = home / "datasets" / fingerprint
+    if not folder.is_dir():
+        raise NotFound(
+            f"The arrays of dataset {fingerprint[:12]} are not under {home / 'datasets'}; add the dataset again there."
+        )
+    try:
+        description = json.loads((folder / "dataset.json").read_text())
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        clean = folder / "clean_labels.npy"
+        return Dataset(
+            **arrays,
+            class_names=tuple(description["class_names"]),
+            source=description["source"],
+            clean_labels=np.load(clean, allow_pickle=False) if clean.exists() else None,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise Damaged(
+            f"The stored dataset in {folder} cannot be read ({error}); delete the folder and add the dataset again."
+        ) from error

@@ -1,0 +1,51 @@
+"""Estimation in one process, without a service: submit a job and dispatch it here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from memscore.datasets import SOURCES, load_source
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.storage import save
+from memscore.errors import NotFound
+from memscore.farm.dispatcher import Dispatcher
+from memscore.settings import Settings
+from memscore.store import Database, datasets
+from memscore.store.datasets import DatasetRecord
+
+
+def register(database: Database, settings: Settings, name: str, dataset: Dataset) -> DatasetRecord:
+    """Keep a dataset's arrays under the home folder and give them a name."""
+    settings.prepare_home()
+    with database.reading() as connection:
+        taken = {record.name: record for record in datasets.listing(connection)}.get(name)
+    if taken is None or taken.fingerprint == dataset.fingerprint:
+        save(dataset, settings.home)
+    with database.writing() as connection:
+        return datasets.register(connection, name, dataset)
+
+
+def ensure_registered(database: Database, settings: Settings, name: str) -> DatasetRecord:
+    """The dataset of that name; a built-in one is registered on first use. Raises NotFound."""
+    with database.reading() as connection:
+        try:
+            return datasets.by_name(connection, name)
+        except NotFound:
+            if name not in SOURCES:
+                raise
+    return register(database, settings, name, load_source(name))
+
+
+@contextmanager
+def dispatching(database: Database, settings: Settings) -> Generator[None]:
+    """A dispatcher in a thread of this process, for as long as the block lasts."""
+    stop = threading.Event()
+    thread = threading.Thread(target=Dispatcher(database, settings).run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

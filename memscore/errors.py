@@ -1,0 +1,99 @@
+"""Every error a user can meet, as one tree.
+
+MemscoreError                       status  meaning
+├── InvalidInput                    422     a value is wrong; the message says which and what is allowed
+│   └── InvalidDataset              422     a data file or array cannot be used
+├── NotFound                        404     no dataset, recipe, study, job, or sample of that name
+├── Conflict                        409     the request contradicts what is stored
+│   ├── FingerprintMismatch         409     scores of one dataset, images of another
+│   └── NoScoresYet                 409     the study has no finished block
+├── StoreError                      503     the database or the home folder cannot be used
+├── Damaged                         500     stored or received bytes fail their digest
+├── JobFailed                       500     a job ended without its result
+└── ServiceError                    -       the service answered with a problem, or did not answer
+
+The message of each is one sentence that says what to do. `status` and `slug` become the HTTP status
+and the `type` of the problem+json body.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class MemscoreError(Exception):
+    """Base of all errors meant for users."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+
+
+class InvalidInput(MemscoreError):
+    """A value is wrong; the message names it and says what is allowed."""
+
+    status = 422
+    slug = "invalid-input"
+
+
+class InvalidDataset(InvalidInput):
+    """A data file or array cannot be used as a dataset."""
+
+    slug = "invalid-dataset"
+
+
+class NotFound(MemscoreError):
+    """Nothing is stored under the given name or number."""
+
+    status = 404
+    slug = "not-found"
+
+
+class Conflict(MemscoreError):
+    """The request contradicts what is stored."""
+
+    status = 409
+    slug = "conflict"
+
+
+class FingerprintMismatch(Conflict):
+    """A score table belongs to another dataset than the caller's."""
+
+    slug = "fingerprint-mismatch"
+
+
+class NoScoresYet(Conflict):
+    """The study exists but no block of trials has finished."""
+
+    slug = "no-scores-yet"
+
+
+class StoreError(MemscoreError):
+    """The database or the home folder cannot be used."""
+
+    status = 503
+    slug = "store-unavailable"
+
+
+class Damaged(MemscoreError):
+    """Stored or received bytes do not match their digest."""
+
+    slug = "damaged"
+
+
+class JobFailed(MemscoreError):
+    """A job ended without reaching its target."""
+
+    slug = "job-failed"
+
+
+class ServiceError(MemscoreError):
+    """The service answered with a problem document, or could not be reached.
+
+    `problem` is the decoded RFC 9457 body, or an empty dict when there was none.
+    """
+
+    slug = "service-error"
+
+    def __init__(self, message: str, problem: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.problem: dict[str, Any] = problem or {}

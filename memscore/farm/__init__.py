@@ -1,0 +1,1 @@
+"""The job farm: a dispatcher claims jobs, a driver per job feeds blocks to Ray actors and stores the evidence."""

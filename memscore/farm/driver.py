@@ -1,0 +1,261 @@
+"""The driver of one job attempt: `python -m memscore.farm.driver JOB ATTEMPT`.
+
+Asks the database which blocks are missing, has Ray actors train them, stores each finished block in one
+short transaction, and rebuilds the tables as evidence arrives. Killing it at any moment loses at most
+the blocks in flight. It ends by itself when whoever launched it is gone (its standard input closes).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from memscore import settings as settings_module
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.storage import open_dataset
+from memscore.errors import MemscoreError
+from memscore.evidence import Trial, unpack_trials
+from memscore.settings import Settings
+from memscore.spec import BLOCK, identity
+from memscore.store import Database, evidence, jobs, open_database, studies, tables
+from memscore.store.jobs import JobRecord
+from memscore.store.migrate import require_current
+from memscore.store.studies import StudyRecord
+from memscore.tables import Provenance, build_tables
+
+BLOCK_TRIES = 3  # a block that loses its actor so often fails the job
+REBUILD_SHARE = 0.05  # at most this share of the time goes into rebuilding tables while trials come in
+REBUILD_SECONDS = 2.0  # and tables are rebuilt no more often than this
+
+
+class Stopped(Exception):
+    """The attempt has to end: cancelled, or no longer this driver's."""
+
+
+class BlockFailed(Exception):
+    """A block cannot be trained; the message is for the user."""
+
+
+def main() -> None:
+    """Run one attempt and exit 0 if its outcome is stored."""
+    job_id, attempt = sys.argv[1], int(sys.argv[2])
+    follow_parent()
+    settings = settings_module.load()
+    database = open_database(settings.database)
+    require_current(database)
+    with database.reading() as connection:
+        job = jobs.get(connection, job_id)
+        study = studies.find(connection, job.study_id)
+    Driver(database, settings, job, study, attempt).run()
+
+
+class Driver:
+    """One attempt at one job."""
+
+    def __init__(
+        self, database: Database, settings: Settings, job: JobRecord, study: StudyRecord, attempt: int
+    ) -> None:
+        self.database = database
+        self.settings = settings
+        self.job = job
+        self.study = study
+        self.attempt = attempt
+        self.dataset = open_dataset(settings.home, study.fingerprint)
+        self.rebuilt_at = 0.0
+        self.rebuild_cost = 0.0
+
+    def run(self) -> None:
+        """Bring the study to the job's target and store the outcome."""
+        try:
+            missing = self.missing_blocks()
+            if missing:
+                self.report("starting")
+                with Farm(self.dataset, self.study, min(self.settings.slots, len(missing))) as farm:
+                    for finished in farm.train(missing, self.tick):
+                        self.store(finished)
+            self.report("scoring")
+            self.rebuild()
+            self.finish("succeeded", f"{self.stored_trials()} trials stored")
+        except Stopped as stopped:
+            self.rebuild()
+            self.finish("cancelled", str(stopped))
+        except (BlockFailed, MemscoreError) as error:
+            self.finish("failed", str(error))
+
+    def missing_blocks(self) -> list[int]:
+        """Blocks below the target of which a trial is not stored."""
+        with self.database.reading() as connection:
+            there = set(evidence.numbers(connection, self.study.id))
+        blocks = range(self.job.target_trials // BLOCK)
+        return [block for block in blocks if not there.issuperset(range(block * BLOCK, (block + 1) * BLOCK))]
+
+    def tick(self) -> None:
+        """Between results: show that the driver lives, and learn whether it should stop."""
+        self.report("training")
+
+    def store(self, finished: list[Trial]) -> None:
+        """Keep a block, and rebuild the tables if that is due."""
+        with self.database.writing() as connection:
+            evidence.add(connection, self.study.id, finished)
+        self.report("training")
+        due = max(REBUILD_SECONDS, self.rebuild_cost / REBUILD_SHARE)
+        if time.monotonic() - self.rebuilt_at >= due:
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        """Rebuild both tables from all stored evidence, unless they hold it already."""
+        started = time.monotonic()
+        with self.database.reading() as connection:
+            count = evidence.count(connection, self.study.id)
+            if not count or tables.current_trials(connection, self.study.id) == count:
+                return
+            stored = evidence.load(connection, self.study.id)
+        unpacked = unpack_trials(stored, self.study.design, len(self.dataset.y_train), len(self.dataset.y_test))
+        plain = identity(self.study.recipe, self.study.design)
+        provenance = Provenance(self.study.id, self.study.fingerprint, plain["recipe"], plain["design"])
+        scores, pairs = build_tables(
+            unpacked, np.asarray(self.dataset.y_train), np.asarray(self.dataset.y_test), provenance
+        )
+        with self.database.writing() as connection:
+            tables.add(connection, self.study.id, scores, pairs)
+        self.rebuilt_at = time.monotonic()
+        self.rebuild_cost = self.rebuilt_at - started
+
+    def stored_trials(self) -> int:
+        """How many trials the study has now."""
+        with self.database.reading() as connection:
+            return evidence.count(connection, self.study.id)
+
+    def report(self, phase: str) -> None:
+        """Write progress. Raises Stopped if the job was cancelled or belongs to another attempt now."""
+        done = self.stored_trials()
+        total = max(done, self.job.target_trials)
+        with self.database.writing() as connection:
+            state = jobs.report(connection, self.job.id, self.attempt, phase, done, total)
+        if state is None:
+            raise SystemExit(f"attempt {self.attempt} of job {self.job.id} is no longer the current one")
+        if state == "cancelling":
+            raise Stopped(f"cancelled with {done} trials stored")
+
+    def finish(self, state: str, message: str) -> None:
+        """Store the outcome."""
+        print(f"{state}: {message}", flush=True)
+        with self.database.writing() as connection:
+            jobs.finish(connection, self.job.id, self.attempt, state, message)
+
+
+class Farm:
+    """Ray on this machine with long-lived actors, one per slot; a context manager."""
+
+    def __init__(self, dataset: Dataset, study: StudyRecord, actors: int) -> None:
+        self.dataset = dataset
+        self.study = study
+        self.actors = actors
+
+    def __enter__(self) -> Farm:
+        import ray
+
+        size = sum(getattr(self.dataset, name).nbytes for name in ("x_train", "x_test"))
+        ray.init(
+            address="local",
+            num_cpus=self.actors,
+            num_gpus=0,
+            include_dashboard=False,
+            log_to_driver=False,
+            object_store_memory=2 * size + 100 * 2**20,
+            _node_ip_address="127.0.0.1",
+        )
+        signal.signal(signal.SIGTERM, _terminate)  # Ray has replaced it
+        self.shared = ray.put(self.dataset)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        import ray
+
+        ray.shutdown()
+
+    def train(self, blocks: list[int], tick: Any) -> Any:
+        """Yield the trials of each block as it finishes, in any order; calls `tick` at least every second.
+
+        Raises BlockFailed if training a block fails, or loses its actor BLOCK_TRIES times.
+        """
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        waiting = list(reversed(blocks))
+        losses: dict[int, int] = {}
+        running: dict[Any, tuple[Any, int]] = {}
+
+        def start(actor: Any) -> None:
+            if waiting:
+                block = waiting.pop()
+                running[actor.train.remote(block)] = (actor, block)
+
+        for _ in range(self.actors):
+            start(self._new_actor())
+        while running:
+            ready, _ = ray.wait(list(running), timeout=1)
+            if not ready:
+                tick()
+            for reference in ready:
+                actor, block = running.pop(reference)
+                try:
+                    finished = ray.get(reference)
+                except RayActorError as error:
+                    losses[block] = losses.get(block, 0) + 1
+                    print(f"block {block} lost its actor ({losses[block]} of {BLOCK_TRIES}): {error}", flush=True)
+                    if losses[block] == BLOCK_TRIES:
+                        raise BlockFailed(
+                            f"Block {block} lost its worker process {BLOCK_TRIES} times; is there enough memory?"
+                        ) from error
+                    waiting.append(block)
+                    actor = self._new_actor()
+                except RayTaskError as error:
+                    raise BlockFailed(f"Block {block} failed: {error.cause}") from error
+                else:
+                    yield finished
+                start(actor)
+
+    def _new_actor(self) -> Any:
+        from memscore.farm.actors import BlockTrainer
+
+        return BlockTrainer.remote(self.shared, self.study.recipe, self.study.design)
+
+
+def follow_parent() -> None:
+    """End with whoever launched this process, and leave none of Ray's processes behind.
+
+    The launcher keeps the other end of standard input; when that closes, this process gets SIGTERM. A
+    shell outside the process group waits in the same way for this process, then kills what is left of the
+    group: Ray's agents outlive a driver that was killed with SIGKILL.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+
+    def wait_for_end() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+        os._exit(1)
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+    if os.getpgrp() == os.getpid():
+        script = f"read -r line; sleep 1; kill -9 -- -{os.getpid()} 2>/dev/null"
+        follow_parent.reaper = subprocess.Popen(  # pyright: ignore[reportFunctionMemberAccess]
+            ["sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True
+        )
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(f"ended by signal {number}")
+
+
+if __name__ == "__main__":
+    main()

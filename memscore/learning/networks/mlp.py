@@ -1,0 +1,42 @@
+"""A fully connected network with ReLU."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from memscore.learning.networks.network import Network, normalize
+
+
+def layer_widths(shape: tuple[int, ...], hidden: tuple[int, ...], classes: int) -> list[int]:
+    """Widths of all layers for images of the given shape."""
+    return [math.prod(shape), *hidden, classes]
+
+
+class MLP(Network):
+    """Flattened image, hidden layers with ReLU, linear head; He initialization, biases 0.
+
+    `shape` is that of one image in any order of axes; `generator` makes the initialization repeatable.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], hidden: tuple[int, ...], classes: int, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        widths = layer_widths(shape, hidden, classes)
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-2], widths[1:-1], strict=True))
+        self.head = nn.Linear(widths[-2], widths[-1])
+        for layer in [*self.layers, self.head]:
+            assert isinstance(layer, nn.Linear)
+            gain = 1.0 if layer is self.head else 2.0
+            nn.init.normal_(layer.weight, std=math.sqrt(gain / layer.in_features), generator=generator)
+            nn.init.zeros_(layer.bias)
+
+    def features(self, images: Tensor) -> Tensor:
+        """The last hidden layer's activations [B, hidden[-1]]."""
+        hidden = normalize(images).flatten(1)
+        for layer in self.layers:
+            hidden = torch.relu(layer(hidden))
+        return hidden

@@ -1,0 +1,58 @@
+"""Several MLPs of one shape trained as one batched computation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from memscore.learning.networks.mlp import MLP
+from memscore.learning.networks.network import normalize
+
+
+class StackedMLP(nn.Module):
+    """K independent MLPs whose matrix products are batched; model k is initialized from (seed, k) alone.
+
+    Weights are [K, inputs, outputs] and biases [K, 1, outputs] per layer.
+    """
+
+    def __init__(self, models: int, inputs: int, hidden: tuple[int, ...], classes: int, seed: int) -> None:
+        super().__init__()
+        members = [
+            MLP((inputs,), hidden, classes, torch.Generator().manual_seed((seed + k) % 2**63)) for k in range(models)
+        ]
+        layers = [[*member.layers, member.head] for member in members]
+        self.weights = nn.ParameterList(
+            torch.stack([layer.weight.detach().T for layer in same]) for same in zip(*layers, strict=True)
+        )
+        self.biases = nn.ParameterList(
+            torch.stack([layer.bias.detach()[None] for layer in same]) for same in zip(*layers, strict=True)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [K, B, classes] of flattened images [K, B, inputs] in [0, 1], one batch per model."""
+        hidden = normalize(images)
+        last = len(self.weights) - 1
+        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            hidden = torch.baddbmm(bias, hidden, weight)
+            if index < last:
+                hidden = torch.relu(hidden)
+        return hidden
+
+    def loss(self, images: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        """Sum over the models of each one's mean cross-entropy; labels and 0/1 weights are [K, B].
+
+        The sum makes each model's gradient what it would be alone.
+        """
+        logits = self(images)
+        each = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(weights)
+        return ((each * weights).sum(1) / weights.sum(1).clamp(min=1)).sum()
+
+    @torch.no_grad()
+    def correct(self, images: Tensor, labels: Tensor, batch: int = 4096) -> Tensor:
+        """Which samples each model classifies correctly, bool [K, n], for images [n, inputs]."""
+        models = self.weights[0].shape[0]
+        parts = [
+            self(images[start : start + batch].expand(models, -1, -1)).argmax(2) == labels[start : start + batch]
+            for start in range(0, len(labels), batch)
+        ]
+        return torch.cat(parts, 1)

@@ -1,0 +1,177 @@
+"""What the service and its client say to each other: the JSON bodies of DESIGN section 6, as types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from memscore.spec import Design, Recipe
+
+
+class Message(BaseModel):
+    """Base of all responses; unknown fields are ignored, so that a newer service can add some."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Problem(Message):
+    """An error as RFC 9457 problem details; `detail` is one sentence that says what to do."""
+
+    type: str = Field(examples=["https://memscore.invalid/problems/not-found"])
+    title: str = Field(examples=["Not found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["There is no study 'digits'; there is none yet: memscore estimate makes one."])
+    instance: str = Field(examples=["/v1/studies/digits"])
+    errors: list[dict[str, Any]] = []
+
+
+class Health(Message):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Readiness(Message):
+    """The database is reachable and at the right revision."""
+
+    status: Literal["ready"] = "ready"
+    revision: str
+
+
+class DatasetMessage(Message):
+    """A registered dataset."""
+
+    name: str
+    fingerprint: str
+    source: str
+    train_samples: int
+    test_samples: int
+    image_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    flipped: int = Field(description="training labels flipped on purpose")
+
+
+class Datasets(Message):
+    """All registered datasets."""
+
+    datasets: list[DatasetMessage]
+
+
+class Progress(Message):
+    """How far a job is."""
+
+    phase: str
+    done: int
+    total: int
+    unit: Literal["trials"] = "trials"
+
+
+class JobMessage(Message):
+    """A job and its state."""
+
+    id: str
+    study: str
+    study_name: str
+    state: Literal["queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled"]
+    target_trials: int
+    progress: Progress
+    attempt: int
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    notes: list[str] = Field(default=[], description="what the service changed in the request, and why")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job has reached a terminal state."""
+        return self.state in ("succeeded", "failed", "cancelled")
+
+
+class Jobs(Message):
+    """Some jobs, newest first."""
+
+    jobs: list[JobMessage]
+
+
+class TableSummary(Message):
+    """The current version of a study's score table."""
+
+    digest: str
+    trials: int
+    in_sample_accuracy: float
+    held_out_accuracy: float
+    test_accuracy: float
+    warnings: list[str]
+
+
+class StudyMessage(Message):
+    """A study; `table` is null until its first block has finished."""
+
+    id: str
+    name: str
+    dataset: str
+    fingerprint: str
+    recipe: Recipe
+    recipe_name: str | None
+    design: Design
+    trials: int
+    table: TableSummary | None
+
+
+class Studies(Message):
+    """All studies, oldest first."""
+
+    studies: list[StudyMessage]
+
+
+class Score(Message):
+    """One training sample. A value that is undefined (a side without trials) is null."""
+
+    study: str
+    index: int
+    label: int
+    mem: float | None
+    se: float | None
+    interval: tuple[float | None, float | None]
+    p_in: float | None
+    p_out: float | None
+    n_in: int
+    n_out: int
+    set: Literal["typical", "atypical"] | None = Field(description="at the paper's thresholds; null in between")
+    trials: int
+    digest: str
+
+
+class Pair(Message):
+    """One (train, test) pair of the same class."""
+
+    train_index: int
+    test_index: int
+    infl: float
+    se: float | None
+    q_value: float
+    mem: float | None
+
+
+class Pairs(Message):
+    """Pairs by descending infl; `next` is the cursor of the next page, null on the last."""
+
+    study: str
+    digest: str
+    floor: float = Field(description="smallest infl that is kept")
+    pairs: list[Pair]
+    next: str | None
+
+
+class SetsMessage(Message):
+    """Typical and atypical sets: sizes and indices in dataset order."""
+
+    study: str
+    digest: str
+    thresholds: dict[str, float]
+    counts: dict[str, int]
+    indices: dict[str, list[int]]

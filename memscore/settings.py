@@ -1,0 +1,60 @@
+"""All settings, from MEMSCORE_* environment variables: the only module that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memscore.errors import InvalidInput, StoreError
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """Where things are kept and how much of the machine is used."""
+
+    model_config = SettingsConfigDict(env_prefix="MEMSCORE_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("memscore"),
+        description="folder of dataset arrays, logs, and the embedded database",
+    )
+    database_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in the home folder")
+    slots: int = Field(default_factory=_usable_cores, ge=1, description="trials trained at the same time")
+    lease_seconds: float = Field(default=60, gt=0, description="a job not renewed for so long is taken over")
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.home / 'memscore.db'}"
+
+    def prepare_home(self) -> Path:
+        """Create the home folder and return it. Raises StoreError if it cannot be written."""
+        try:
+            for folder in (self.home / "datasets", self.home / "logs"):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.home / f".write-test-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"The home folder {self.home} cannot be written ({error.strerror}); "
+                "set MEMSCORE_HOME to a folder of yours."
+            ) from error
+        return self.home
+
+
+def load() -> Settings:
+    """The settings of this process. Raises InvalidInput if a variable has an impossible value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "MEMSCORE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidInput(f"{name}: {first['msg']}.") from error

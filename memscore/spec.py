@@ -1,0 +1,108 @@
+"""What a study is: recipe, design, and the identifier that follows from them; and what a job asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+BLOCK = 10
+"""Trials in a block: the smallest number in which a ratio of one decimal balances exactly."""
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+class Frozen(BaseModel):
+    """Base of all specifications: immutable, and unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Recipe(Frozen):
+    """How one model of a study is trained.
+
+    The fields without a default are always part of a study's identity; one with a default only where
+    it differs. A default must therefore never change, and a field added later needs one.
+    """
+
+    network: Literal["mlp"] = Field(description="network name")
+    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+        description="units of each hidden layer", min_length=1, max_length=16
+    )
+    epochs: int = Field(ge=1, le=100_000)
+    batch_size: int = Field(ge=1, le=65536)
+    learning_rate: float = Field(gt=0, le=1000, description="peak learning rate; falls linearly to 0")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum of SGD")
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+
+
+class Design(Frozen):
+    """Which samples each trial trains on."""
+
+    kind: Literal["balanced", "uniform"] = "balanced"
+    subset_ratio: float = Field(default=0.7, gt=0, lt=1, description="share of the samples in each subset")
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @field_validator("subset_ratio")
+    @classmethod
+    def _clean(cls, ratio: float) -> float:
+        return round(ratio, 9)
+
+    @model_validator(mode="after")
+    def _balances(self) -> Design:
+        held_out = BLOCK * (1 - self.subset_ratio)
+        if self.kind == "balanced" and (abs(held_out - round(held_out)) > 1e-6 or not 0 < round(held_out) < BLOCK):
+            raise ValueError(
+                f"subset_ratio {self.subset_ratio:g} does not balance in blocks of {BLOCK}; "
+                "use one of 0.1, 0.2, ... 0.9, or the design kind 'uniform'"
+            )
+        return self
+
+    @property
+    def held_out_per_block(self) -> int:
+        """How often a balanced design holds each sample out of a block's trials."""
+        return round(BLOCK * (1 - self.subset_ratio))
+
+
+class Target(Frozen):
+    """What a job brings its study to."""
+
+    trials: int = Field(ge=1, le=1_000_000)
+
+    @property
+    def whole_blocks(self) -> int:
+        """The target in trials, rounded up to whole blocks."""
+        return math.ceil(self.trials / BLOCK) * BLOCK
+
+
+class JobRequest(Frozen):
+    """The body of POST /v1/jobs."""
+
+    dataset: Name
+    recipe: str | Recipe = Field(description="name of a recipe, or a recipe")
+    design: Design = Design()
+    study_name: Name | None = None
+    target: Target = Target(trials=200)
+
+
+def identity(recipe: Recipe, design: Design) -> dict[str, Any]:
+    """The parts of recipe and design that make a study what it is, as plain data."""
+    required = {name for name, field in Recipe.model_fields.items() if field.is_required()}
+    recipe_data = recipe.model_dump(mode="json")
+    defaults = {name: field.default for name, field in Recipe.model_fields.items()}
+    kept = {name: value for name, value in recipe_data.items() if name in required or value != defaults[name]}
+    return {"recipe": kept, "design": design.model_dump(mode="json")}
+
+
+def study_id(fingerprint: str, recipe: Recipe, design: Design) -> str:
+    """The 16 hexadecimal digits that name the study of this dataset, recipe and design."""
+    canonical = json.dumps(
+        {"dataset": fingerprint, **identity(recipe, design)}, sort_keys=True, separators=(",", ":")
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+

@@ -1,0 +1,116 @@
+"""Connections and transactions, the same for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Double, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from memscore.errors import InvalidInput, StoreError
+
+BUSY_SECONDS = 60
+
+
+class now(FunctionElement[float]):
+    """Seconds since 1970 by the database's clock: the only clock that leases and events use."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(now, "postgresql")
+def _now_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
+
+
+@dataclass(frozen=True)
+class Database:
+    """An engine with the two kinds of transaction the product uses."""
+
+    engine: Engine
+
+    @contextmanager
+    def reading(self) -> Generator[Connection]:
+        """A transaction that only reads. Raises StoreError if the database cannot be reached."""
+        with self._transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Generator[Connection]:
+        """A short transaction that writes; on SQLite it takes the write lock at its start."""
+        with self._transaction(self.engine.execution_options(memscore_writes=True)) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Generator[Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise StoreError(f"The database {self.shown} cannot be used: {_first_line(error)}.") from error
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password, for messages."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """A database for a SQLAlchemy URL. Raises InvalidInput for a URL that names no supported database."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InvalidInput("The database URL cannot be read; write sqlite:///FILE or postgresql+psycopg://...") from error
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database is None or parsed.database == ":memory:":
+            raise InvalidInput("An SQLite database must be a file, since several processes use it: sqlite:///FILE.")
+        folder = Path(parsed.database).absolute().parent
+        if not folder.is_dir():
+            raise StoreError(f"The folder {folder} of the database does not exist; create it first.")
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return Database(engine)
+    if parsed.get_backend_name() == "postgresql":
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        try:
+            return Database(create_engine(parsed, pool_pre_ping=True))
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise InvalidInput("PostgreSQL needs the package psycopg: install memscore[postgresql].") from error
+    raise InvalidInput(f"The database {parsed.get_backend_name()!r} is not supported; use sqlite or postgresql.")
+
+
+def _configure_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("memscore_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__

@@ -1,0 +1,82 @@
+"""Queries on datasets: names, and the fingerprints they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, select
+
+from memscore.datasets.dataset import Dataset
+from memscore.errors import Conflict, NotFound
+from memscore.store.database import now
+from memscore.store.schema import datasets
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """A registered dataset. `flipped` are the indices of training labels flipped on purpose."""
+
+    name: str
+    fingerprint: str
+    source: str
+    train_samples: int
+    test_samples: int
+    image_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    flipped: tuple[int, ...]
+
+
+def register(connection: Connection, name: str, dataset: Dataset) -> DatasetRecord:
+    """Give a dataset a name; the same name for the same dataset again is a no-op.
+
+    Raises Conflict if the name stands for another dataset.
+    """
+    row = connection.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
+    fingerprint = dataset.fingerprint
+    if row is None:
+        connection.execute(
+            datasets.insert().values(
+                name=name,
+                fingerprint=fingerprint,
+                source=dataset.source,
+                train_samples=len(dataset.y_train),
+                test_samples=len(dataset.y_test),
+                image_shape=list(dataset.x_train.shape[1:]),
+                class_names=list(dataset.class_names),
+                flipped=np.flatnonzero(dataset.flipped).tolist(),
+                created_at=now(),
+            )
+        )
+    elif row.fingerprint != fingerprint:
+        raise Conflict(f"The name {name!r} stands for another dataset already; choose another with --name.")
+    return by_name(connection, name)
+
+
+def by_name(connection: Connection, name: str) -> DatasetRecord:
+    """The dataset of that name. Raises NotFound and lists the names there are."""
+    row = connection.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
+    if row is None:
+        known = connection.execute(select(datasets.c.name).order_by(datasets.c.name)).scalars().all()
+        there = f"registered are: {', '.join(known)}" if known else "none is registered"
+        raise NotFound(f"There is no dataset {name!r}; {there}. Add one with: memscore datasets add {name}")
+    return _record(row)
+
+
+def listing(connection: Connection) -> list[DatasetRecord]:
+    """All datasets by name."""
+    return [_record(row) for row in connection.execute(select(datasets).order_by(datasets.c.name))]
+
+
+def _record(row: Row[Any]) -> DatasetRecord:
+    return DatasetRecord(
+        row.name,
+        row.fingerprint,
+        row.source,
+        row.train_samples,
+        row.test_samples,
+        tuple(row.image_shape),
+        tuple(row.class_names),
+        tuple(row.flipped),
+    )

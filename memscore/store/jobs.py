@@ -1,0 +1,299 @@
+"""All changes of a job's state, each a conditional UPDATE and a row of job_events.
+
+    queued ──claim──> running ──finish──> succeeded | failed | cancelled
+      ^                 │  ╲──cancel──> cancelling ──finish──> cancelled (or succeeded, if it was done)
+      └──── recovering <┘ lost, while attempts are left
+    queued, recovering ──cancel──> cancelled
+
+A driver and its dispatcher act for one attempt: once the attempt has moved on, what they write is ignored.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, case, exists, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from memscore.errors import NotFound
+from memscore.store.database import now
+from memscore.store.schema import STATES, TERMINAL, job_events, jobs
+
+MAX_FAILURES = 5  # attempts lost in a row without a new block
+BACK_OFF_SECONDS = 2.0  # doubles with each of them
+HELD = ("running", "cancelling")  # states in which an attempt holds a lease
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job as stored. Times are seconds since 1970; `done` and `total` count trials of the study."""
+
+    id: str
+    study_id: str
+    state: str
+    target_trials: int
+    attempt: int
+    failures: int
+    lease_owner: str | None
+    lease_expires_at: float | None
+    not_before: float
+    phase: str
+    done: int
+    total: int
+    error: str | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the state is terminal."""
+        return self.state in TERMINAL
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One change of a job."""
+
+    id: int
+    at: float
+    state: str
+    message: str
+
+
+def submit(connection: Connection, study: str, target_trials: int, done: int) -> tuple[JobRecord, bool]:
+    """Queue a job, or return the unfinished one of this study that asks for as much; and whether it is new."""
+    active = connection.execute(
+        select(jobs)
+        .where(jobs.c.study_id == study, jobs.c.state.in_(("queued", "running", "recovering")))
+        .where(jobs.c.target_trials >= target_trials)
+        .order_by(jobs.c.created_at)
+        .limit(1)
+    ).one_or_none()
+    if active is not None:
+        return _record(active), False
+    identifier = secrets.token_hex(8)
+    connection.execute(
+        jobs.insert().values(
+            id=identifier,
+            study_id=study,
+            state="queued",
+            target_trials=target_trials,
+            attempt=0,
+            failures=0,
+            not_before=now(),
+            phase="queued",
+            done=done,
+            total=max(done, target_trials),
+            created_at=now(),
+        )
+    )
+    _event(connection, identifier, "queued", f"queued for {target_trials} trials")
+    return get(connection, identifier), True
+
+
+def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord | None:
+    """Take the oldest job that is due, whose study no other job is working on. None if there is none."""
+    other = jobs.alias("other")
+    busy = exists().where(other.c.study_id == jobs.c.study_id, other.c.state.in_(HELD), other.c.id != jobs.c.id)
+    due = (
+        select(jobs.c.id)
+        .where(jobs.c.state.in_(("queued", "recovering")), jobs.c.not_before <= now(), ~busy)
+        .order_by(jobs.c.created_at, jobs.c.id)
+        .limit(1)
+    )
+    if connection.dialect.name == "postgresql":
+        due = due.with_for_update(skip_locked=True)
+    identifier = connection.execute(due).scalar()
+    if identifier is None:
+        return None
+    taken = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == identifier, jobs.c.state.in_(("queued", "recovering")))
+        .values(
+            state="running",
+            attempt=jobs.c.attempt + 1,
+            lease_owner=owner,
+            lease_expires_at=now() + lease_seconds,
+            phase="starting",
+            started_at=now(),
+            error=None,
+        )
+    )
+    if not taken.rowcount:
+        return None
+    job = get(connection, identifier)
+    _event(connection, identifier, "running", f"attempt {job.attempt} claimed by {owner}")
+    return job
+
+
+def renew(connection: Connection, job: str, attempt: int, lease_seconds: float) -> str | None:
+    """Extend the lease; the job's state, or None if this attempt no longer holds it."""
+    renewed = connection.execute(
+        update(jobs)
+        .where(_held_by(job, attempt))
+        .values(lease_expires_at=now() + lease_seconds)
+        .returning(jobs.c.state)
+    )
+    return renewed.scalar()
+
+
+def report(connection: Connection, job: str, attempt: int, phase: str, done: int, total: int) -> str | None:
+    """Write progress; the job's state, or None if this attempt no longer holds it.
+
+    New trials since the last report forgive the attempts lost before.
+    """
+    written = connection.execute(
+        update(jobs)
+        .where(_held_by(job, attempt))
+        .values(
+            phase=case((jobs.c.state == "cancelling", "cancelling"), else_=phase),
+            failures=case((jobs.c.done < done, 0), else_=jobs.c.failures),
+            done=done,
+            total=total,
+        )
+        .returning(jobs.c.state)
+    )
+    return written.scalar()
+
+
+def finish(connection: Connection, job: str, attempt: int, state: str, message: str) -> bool:
+    """End the attempt in a terminal state. False if it no longer holds the job."""
+    assert state in TERMINAL
+    changed = connection.execute(
+        update(jobs)
+        .where(_held_by(job, attempt))
+        .values(
+            state=state,
+            phase=state,
+            finished_at=now(),
+            lease_owner=None,
+            lease_expires_at=None,
+            error=message if state == "failed" else None,
+        )
+    )
+    if changed.rowcount:
+        _event(connection, job, state, message)
+    return bool(changed.rowcount)
+
+
+def lost(connection: Connection, job: str, attempt: int, reason: str) -> str | None:
+    """The attempt ended without an outcome: recover, or fail when attempts are used up.
+
+    A job that was being cancelled is then cancelled. Returns the new state, or None if the attempt had
+    moved on already.
+    """
+    row = connection.execute(select(jobs).where(_held_by(job, attempt))).one_or_none()
+    if row is None:
+        return None
+    if row.state == "cancelling":
+        return "cancelled" if finish(connection, job, attempt, "cancelled", f"cancelled; {reason}") else None
+    failures = row.failures + 1
+    if failures >= MAX_FAILURES:
+        message = f"{reason}; gave up after {failures} attempts without a new block"
+        return "failed" if finish(connection, job, attempt, "failed", message) else None
+    changed = connection.execute(
+        update(jobs)
+        .where(_held_by(job, attempt))
+        .values(
+            state="recovering",
+            phase="recovering",
+            failures=failures,
+            lease_owner=None,
+            lease_expires_at=None,
+            not_before=now() + BACK_OFF_SECONDS * 2 ** (failures - 1),
+        )
+    )
+    if not changed.rowcount:
+        return None
+    _event(connection, job, "recovering", reason)
+    return "recovering"
+
+
+def release(connection: Connection, job: str, attempt: int, reason: str) -> None:
+    """Give a job back for the next dispatcher to go on with: this one is being stopped in good order."""
+    changed = connection.execute(
+        update(jobs)
+        .where(_held_by(job, attempt), jobs.c.state == "running")
+        .values(
+            state="queued",
+            phase="queued",
+            lease_owner=None,
+            lease_expires_at=None,
+            not_before=now(),
+        )
+    )
+    if changed.rowcount:
+        _event(connection, job, "queued", reason)
+    else:
+        lost(connection, job, attempt, reason)
+
+
+def cancel(connection: Connection, job: str) -> JobRecord:
+    """Ask for cancellation: at once if nothing runs, else the driver stops. Terminal jobs stay as they are.
+
+    Raises NotFound.
+    """
+    waiting = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job, jobs.c.state.in_(("queued", "recovering")))
+        .values(state="cancelled", phase="cancelled", finished_at=now())
+    )
+    if waiting.rowcount:
+        _event(connection, job, "cancelled", "cancelled before it ran")
+        return get(connection, job)
+    running = connection.execute(
+        update(jobs).where(jobs.c.id == job, jobs.c.state == "running").values(state="cancelling", phase="cancelling")
+    )
+    if running.rowcount:
+        _event(connection, job, "cancelling", "cancellation requested")
+    return get(connection, job)
+
+
+def expired(connection: Connection) -> list[JobRecord]:
+    """Held jobs whose lease has run out by the database's clock."""
+    query = select(jobs).where(jobs.c.state.in_(HELD), jobs.c.lease_expires_at < now())
+    return [_record(row) for row in connection.execute(query)]
+
+
+def held(connection: Connection) -> list[JobRecord]:
+    """All jobs that an attempt holds."""
+    return [_record(row) for row in connection.execute(select(jobs).where(jobs.c.state.in_(HELD)))]
+
+
+def get(connection: Connection, job: str) -> JobRecord:
+    """The job with this id. Raises NotFound."""
+    row = connection.execute(select(jobs).where(jobs.c.id == job)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no job {job!r}; memscore jobs list shows all.")
+    return _record(row)
+
+
+def listing(connection: Connection, state: str | None = None, limit: int = 100) -> list[JobRecord]:
+    """The newest jobs first, of one state or all."""
+    query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
+    if state is not None:
+        assert state in STATES
+        query = query.where(jobs.c.state == state)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def events(connection: Connection, job: str) -> list[EventRecord]:
+    """The history of a job, oldest first."""
+    columns = (job_events.c.id, job_events.c.at, job_events.c.state, job_events.c.message)
+    query = select(*columns).where(job_events.c.job_id == job).order_by(job_events.c.id)
+    return [EventRecord(*row) for row in connection.execute(query)]
+
+
+def _held_by(job: str, attempt: int) -> ColumnElement[bool]:
+    return and_(jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.state.in_(HELD))
+
+
+def _event(connection: Connection, job: str, state: str, message: str) -> None:
+    connection.execute(job_events.insert().values(job_id=job, at=now(), state=state, message=message))
+
+
+def _record(row: Row[Any]) -> JobRecord:
+    return JobRecord(**row._mapping)  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,141 @@
+"""The tables. Alembic's chain in migrations/ must give exactly these (a test compares them).
+
+Times are seconds since 1970 in UTC by the database's clock.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+STATES = ("queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled")
+TERMINAL = ("succeeded", "failed", "cancelled")
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("fingerprint", String(64), nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("train_samples", Integer, nullable=False),
+    Column("test_samples", Integer, nullable=False),
+    Column("image_shape", JSON, nullable=False),
+    Column("class_names", JSON, nullable=False),
+    Column("flipped", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("dataset", String(63), ForeignKey("datasets.name"), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("recipe", JSON, nullable=False),
+    Column("design", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("study_id", String(16), ForeignKey("studies.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("target_trials", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("lease_owner", String(255)),
+    Column("lease_expires_at", Double),
+    Column("not_before", Double, nullable=False),
+    Column("phase", String(32), nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("error", Text),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    CheckConstraint(f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"),
+    Index("ix_jobs_state_created_at", "state", "created_at"),
+    Index("ix_jobs_study_id_state", "study_id", "state"),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", String(32), ForeignKey("jobs.id"), nullable=False, index=True),
+    Column("at", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("subset_digest", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("train_bits", LargeBinary, nullable=False),
+    Column("test_bits", LargeBinary, nullable=False),
+    Column("in_accuracy", Double, nullable=False),
+    Column("out_accuracy", Double, nullable=False),
+    Column("test_accuracy", Double, nullable=False),
+    Column("device", String(63), nullable=False),
+    Column("code_version", String(63), nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+
+def _table_versions(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
+        Column("digest", String(64), primary_key=True),
+        Column("trials", Integer, nullable=False),
+        Column("payload", LargeBinary, nullable=False),
+        Column("created_at", Double, nullable=False),
+        Index(f"ix_{name}_study_id_trials", "study_id", "trials"),
+    )
+
+
+score_tables = _table_versions("score_tables")
+pair_tables = _table_versions("pair_tables")
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("last_used_at", Double),
+    Column("revoked_at", Double),
+)

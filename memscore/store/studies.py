@@ -1,0 +1,85 @@
+"""Queries on studies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, or_, select
+
+from memscore.errors import Conflict, NotFound
+from memscore.spec import Design, Recipe, study_id
+from memscore.store.database import now
+from memscore.store.datasets import DatasetRecord
+from memscore.store.schema import studies
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study: what it is made of, and the unique name it goes by."""
+
+    id: str
+    name: str
+    dataset: str
+    fingerprint: str
+    recipe: Recipe
+    design: Design
+    created_at: float
+
+
+def ensure(
+    connection: Connection, dataset: DatasetRecord, recipe: Recipe, design: Design, name: str | None
+) -> StudyRecord:
+    """The study of these parts, created if it is new.
+
+    Without a name a new study is called after its dataset, with part of its id if that name is taken.
+    Raises Conflict if the given name belongs to another study, or the study has another name.
+    """
+    identifier = study_id(dataset.fingerprint, recipe, design)
+    existing = connection.execute(select(studies).where(studies.c.id == identifier)).one_or_none()
+    if existing is not None:
+        if name is not None and existing.name != name:
+            raise Conflict(f"This study exists under the name {existing.name!r}; leave study_name out or use that one.")
+        return _record(existing)
+    holder = connection.execute(select(studies.c.id).where(studies.c.name == (name or dataset.name))).scalar()
+    if holder is not None and name is not None:
+        raise Conflict(f"The name {name!r} belongs to another study ({holder}); choose another study_name.")
+    connection.execute(
+        studies.insert().values(
+            id=identifier,
+            name=name or (dataset.name if holder is None else f"{dataset.name[:54]}-{identifier[:8]}"),
+            dataset=dataset.name,
+            fingerprint=dataset.fingerprint,
+            recipe=recipe.model_dump(mode="json"),
+            design=design.model_dump(mode="json"),
+            created_at=now(),
+        )
+    )
+    return find(connection, identifier)
+
+
+def find(connection: Connection, study: str) -> StudyRecord:
+    """The study with this id or name; an id goes before a name. Raises NotFound and lists some."""
+    rows = connection.execute(select(studies).where(or_(studies.c.id == study, studies.c.name == study))).all()
+    if not rows:
+        known = connection.execute(select(studies.c.name).order_by(studies.c.created_at.desc()).limit(5)).scalars().all()
+        there = f"the latest are: {', '.join(known)}" if known else "there is none yet: memscore estimate makes one"
+        raise NotFound(f"There is no study {study!r}; {there}.")
+    return _record(next((row for row in rows if row.id == study), rows[0]))
+
+
+def listing(connection: Connection) -> list[StudyRecord]:
+    """All studies, oldest first."""
+    return [_record(row) for row in connection.execute(select(studies).order_by(studies.c.created_at, studies.c.id))]
+
+
+def _record(row: Row[Any]) -> StudyRecord:
+    return StudyRecord(
+        row.id,
+        row.name,
+        row.dataset,
+        row.fingerprint,
+        Recipe.model_validate(row.recipe),
+        Design.model_validate(row.design),
+        row.created_at,
+    )

@@ -1,0 +1,61 @@
+"""Queries on versions of score tables and pairs tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from memscore.errors import NoScoresYet
+from memscore.store.database import now
+from memscore.store.schema import pair_tables, score_tables
+from memscore.tables import PairsTable, ScoreTable
+
+
+@dataclass(frozen=True)
+class Version:
+    """The stored bytes of one table version: an .npz."""
+
+    digest: str
+    trials: int
+    payload: bytes
+
+
+def add(connection: Connection, study: str, scores: ScoreTable, pairs: PairsTable) -> None:
+    """Store a version of both tables; versions that are there already stay as they are."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    for stored, table in ((score_tables, scores), (pair_tables, pairs)):
+        connection.execute(
+            insert(stored)
+            .values(
+                study_id=study, digest=table.digest, trials=table.trials, payload=table.encode(), created_at=now()
+            )
+            .on_conflict_do_nothing()
+        )
+
+
+def current_digest(connection: Connection, study: str) -> str | None:
+    """Digest of the newest score table: the one from most trials. None before the first."""
+    return connection.execute(_newest(score_tables, study, score_tables.c.digest)).scalar()
+
+
+def current_trials(connection: Connection, study: str) -> int:
+    """How many trials the newest score table rests on; 0 before the first."""
+    return connection.execute(_newest(score_tables, study, score_tables.c.trials)).scalar() or 0
+
+
+def current(connection: Connection, study: str) -> tuple[Version, Version]:
+    """The newest score table and the pairs table built with it. Raises NoScoresYet before the first."""
+    versions: list[Version] = []
+    for stored in (score_tables, pair_tables):
+        row = connection.execute(_newest(stored, study, stored.c.digest, stored.c.trials, stored.c.payload)).one_or_none()
+        if row is None:
+            raise NoScoresYet(f"Study {study} has no scores yet; they appear when its first block has finished.")
+        versions.append(Version(*row))
+    return versions[0], versions[1]
+
+
+def _newest(stored: Table, study: str, *columns: object):
+    query = select(*columns).where(stored.c.study_id == study)  # pyright: ignore[reportArgumentType]
+    return query.order_by(stored.c.trials.desc(), stored.c.created_at.desc()).limit(1)
