@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -84,6 +85,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
     dispatch: Annotated[bool, typer.Option(help="Also run a dispatcher.")] = True,
+    follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
 ) -> None:
     """Run the service: the API, and a dispatcher beside it."""
     from api.server import serve as run
@@ -95,6 +97,8 @@ def serve(
         def announce(address: str) -> None:
             print(f"memscore serves {address} (documentation: {address}/docs), home {settings.home}", flush=True)
 
+        if follow_stdin:
+            _at_end_of_input(lambda: os.kill(os.getpid(), signal.SIGTERM))
         run(database, settings, host, port, dispatch=dispatch, announce=announce)
 
 
@@ -111,12 +115,7 @@ def dispatch(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if follow_stdin:
-
-        def wait_for_end() -> None:
-            sys.stdin.buffer.read()
-            stop.set()
-
-        threading.Thread(target=wait_for_end, daemon=True).start()
+        _at_end_of_input(stop.set)
     with _database(settings) as database:
         Dispatcher(database, settings).run(stop)
 
@@ -415,26 +414,40 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train one model adversarially and evaluate it on typical and atypical samples."""
-    from trainer.command import train as run
+    import torch
 
+    from memscore.datasets.storage import open_dataset
+    from trainer.config import TrainConfig
+    from trainer.methods import METHODS
+    from trainer.run import train as run
+
+    torch.set_num_threads(1)
+    if method not in METHODS:
+        raise InvalidInput(f"There is no method {method!r}; the methods are: {', '.join(METHODS)}.")
+    given = {"epochs": epochs, "epsilon": epsilon, "alpha": alpha, "beta": beta, "seed": seed}
+    config = TrainConfig.model_validate(
+        {"method": method, **{name: value for name, value in given.items() if value is not None}}
+    )
     settings = settings_module.load()
     with _database(settings) as database:
         record = ensure_registered(database, settings, dataset)
+    pulled = None if scores is None else _scores(scores, settings)
     with _stage_progress() as stage:
-        rows = run(
-            settings.home,
-            record.fingerprint,
+        finished = run(
+            open_dataset(settings.home, record.fingerprint),
             record.name,
-            method=method,
-            table=None if scores is None else _scores(scores),
-            overrides={"epochs": epochs, "epsilon": epsilon, "alpha": alpha, "beta": beta, "seed": seed},
-            output=output,
-            on_epoch=stage,
+            config,
+            pulled,
+            output,
+            lambda done, total, loss: stage(done, total, f"{method}, loss {loss:.3f}"),
         )
     if as_json:
-        _print_json(rows)
+        _print_json([row.as_row() for row in finished.accuracy])
         return
-    _print_table(("samples", "count", "clean", "PGD-20"), ((r["group"], r["count"], _percent(r["clean"]), _percent(r["pgd20"])) for r in rows))
+    _print_table(
+        ("samples", "count", "clean", "PGD-20"),
+        ((row.group, row.count, _percent(row.clean), _percent(row.pgd20)) for row in finished.accuracy),
+    )
 
 
 @app.command()
@@ -460,6 +473,16 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _at_end_of_input(action: Callable[[], None]) -> None:
+    """Call `action` when standard input closes: when whoever started this process is gone."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        action()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def job_progress() -> Progress:
@@ -492,13 +515,14 @@ def _follow(client: Client, job: JobMessage) -> JobMessage:
         return client.wait(job.id, show)
 
 
-def _scores(source: str) -> Any:
-    from memscore.client import load_table
+def _scores(source: str, settings: Settings) -> Any:
+    """Scores from URL#STUDY, a table file, or a study of the embedded database."""
+    from trainer.scores import pull, read
 
     if source.startswith(("http://", "https://")) or Path(source).expanduser().is_file():
-        return load_table(source, cache=settings_module.load().home / "cache")
+        return read(source, cache=settings.home / "cache")
     with _client(None) as client:
-        return client.table(source)
+        return pull(client, source)
 
 
 @contextmanager

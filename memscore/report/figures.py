@@ -1,0 +1,78 @@
+"""Figures and images as text that fits into an HTML page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from PIL import Image
+
+from memscore.sets import Thresholds
+
+# Okabe and Ito's palette, which the colour-blind can tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+
+
+def histogram(mem: npt.NDArray[Any], thresholds: Thresholds) -> str:
+    """Histogram of mem as SVG, with the thresholds of the typical and atypical sets."""
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    defined = mem[np.isfinite(mem)]
+    edges = np.linspace(-1, 1, 81)
+    counts, edges = np.histogram(defined, edges[edges >= min(-0.1, float(defined.min()) - 0.025) - 1e-9])
+    middles = (edges[:-1] + edges[1:]) / 2
+    colours = np.where(middles > thresholds.atypical, ORANGE, np.where(edges[1:] <= 0.026, BLUE, GREY))
+    axes.bar(middles, counts, width=0.022, color=list(colours))
+    axes.set_yscale("symlog", linthresh=10)
+    axes.set_ylim(0, counts.max() * 1.5)
+    axes.set_xlim(edges[0], 1.02)
+    for value, name, side in ((thresholds.typical, "typical below", "right"), (thresholds.atypical, "atypical above", "left")):
+        axes.axvline(value, color="black", linewidth=1, linestyle="--")
+        offset = (-4, 0) if side == "right" else (4, 0)
+        axes.annotate(
+            f"{name} {value:g}", (value, counts.max() * 1.1), offset, textcoords="offset points", ha=side, va="top"
+        )
+    axes.set_xlabel("memorization value mem")
+    axes.set_ylabel("training samples")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.yaxis.set_major_formatter("{x:g}")
+    return _svg(figure)
+
+
+def comparison_chart(groups: list[str], methods: dict[str, list[tuple[float | None, float | None]]]) -> str:
+    """Bars of clean (pale) and adversarial (solid) accuracy of each group and method, as SVG."""
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    width = 0.8 / len(methods)
+    for number, ((method, values), colour) in enumerate(zip(methods.items(), (BLUE, ORANGE, GREEN), strict=False)):
+        at = np.arange(len(groups)) + (number - (len(methods) - 1) / 2) * width
+        clean, adversarial = (np.array([100 * (pair[side] or 0) for pair in values]) for side in (0, 1))
+        axes.bar(at, clean, width * 0.94, color=colour, alpha=0.35, label=f"{method}, clean")
+        axes.bar(at, adversarial, width * 0.94, color=colour, label=f"{method}, PGD-20")
+    axes.set_xticks(np.arange(len(groups)), [group.replace(" ", "\n", 1) for group in groups])
+    axes.set_ylabel("accuracy, %")
+    axes.set_ylim(0, 102)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=2 * len(methods), frameon=False)
+    return _svg(figure)
+
+
+def image_uri(image: npt.NDArray[np.uint8]) -> str:
+    """An image uint8 [H, W, C] as a data URI of a PNG."""
+    pixels = image[:, :, 0] if image.shape[2] == 1 else image[:, :, :3]
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "memscore", "svg.fonttype": "none", "font.family": "sans-serif"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,1 @@
+"""Adversarial training that uses memorization scores. Imports memscore, never the service or the database."""

@@ -1,0 +1,206 @@
+"""`memscore demo`: everything once, on scikit-learn's digits.
+
+A service with SQLite and local Ray is started on a free port, brings the study "digits" to its trials and
+answers look-ups; PGD and BAT are then trained with the scores it serves, and a report is written. Run again,
+it goes on from what is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from memscore.client import Client, atomic_write
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.storage import open_dataset
+from memscore.errors import Damaged, InvalidInput, StoreError
+from memscore.messages import JobMessage
+from memscore.report import Comparison, Report
+from memscore.settings import Settings
+from memscore.tables import ScoreTable
+from trainer.run import Run, kept_run, train
+from trainer.config import TrainConfig
+from trainer.scores import Scores, pull
+
+STUDY = "digits"
+EPOCHS = 10
+EPSILON = 0.15
+SHOWN_SAMPLE = 17
+
+console = Console(highlight=False)
+
+
+def run(settings: Settings, output: Path, trials: int) -> None:
+    """Run the demo; the report and the two networks go to the folder `output`."""
+    torch.set_num_threads(1)
+    started = time.monotonic()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"The folder {output} cannot be written ({error.strerror}); see --output.") from error
+    settings.prepare_home()
+    console.rule("1. A dataset and a service")
+    _memscore("datasets", "add", "digits")
+    with _service(settings) as address, Client(address, cache=settings.home / "cache") as client:
+        console.rule("2. Memorization scores from subset models")
+        job = _estimate(client, trials)
+        scores = pull(client, job.study)
+        _look_up(client, address, scores.table)
+        dataset = open_dataset(settings.home, str(scores.table.meta["fingerprint"]))
+        console.rule("3. Adversarial training with these scores")
+        runs = {method.upper(): _train(dataset, scores, method, output / method) for method in ("pgd", "bat")}
+        comparison = _compare(runs)
+        page = Report(client.study(job.study), scores.table, client.pairs_table(job.study), dataset, comparison)
+    with atomic_write(output / "report.html") as scratch:
+        scratch.write_text(page.html())
+    console.rule("Done")
+    console.print(f"{time.monotonic() - started:.0f} s in all; the service is stopped, the scores stay in {settings.home}")
+    console.print(f"Look at [bold]{output / 'report.html'}[/], then try:")
+    console.print("  .venv/bin/memscore scores top digits -n 20           the list, without a service")
+    console.print("  .venv/bin/memscore estimate --dataset digits --trials 400      twice the precision")
+    console.print("  .venv/bin/memscore datasets add digits --flip-labels 0.1 --name digits-noisy")
+    console.print("  .venv/bin/memscore estimate --dataset digits-noisy && .venv/bin/memscore report digits-noisy")
+    console.print("  .venv/bin/memscore serve                             the service, on port 8000 (/docs)")
+
+
+def _memscore(*arguments: str) -> None:
+    """Run one command as a user would."""
+    console.print(f"$ memscore {' '.join(arguments)}", style="dim")
+    finished = subprocess.run([sys.executable, "-m", "memscore.cli", *arguments], check=False)
+    if finished.returncode:
+        raise StoreError(f"'memscore {' '.join(arguments)}' ended with status {finished.returncode}.")
+
+
+@contextmanager
+def _service(settings: Settings) -> Generator[str]:
+    """`memscore serve` on a free port, as a process that ends with this one; its address."""
+    console.print("$ memscore serve --port 0", style="dim")
+    log_path = settings.home / "logs" / "demo-service.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "memscore.cli", "serve", "--port", "0", "--follow-stdin"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, "MEMSCORE_HOME": str(settings.home)},
+        )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        line = process.stdout.readline().decode()
+        if "http://" not in line:
+            raise StoreError(f"The service did not start: {log_path.read_text().strip()[-500:]}")
+        console.print(line.strip())
+        yield line.split()[2]
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _estimate(client: Client, trials: int) -> JobMessage:
+    job = client.submit("digits", "digits", trials=trials, study_name=STUDY)
+    console.print(f"POST /v1/jobs -> job {job.id}: study {job.study_name} to {job.target_trials} trials")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("trials"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    before, started = job.progress.done, time.monotonic()
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("starting", total=job.progress.total, completed=before)
+
+        def show(message: JobMessage) -> None:
+            progress.update(task, description=message.progress.phase, completed=message.progress.done)
+
+        job = client.wait(job.id, show)
+    trained, seconds = job.progress.done - before, time.monotonic() - started
+    console.print(
+        f"{trained} trials in {seconds:.0f} s ({60 * trained / seconds:.0f} a minute, start of the farm included)"
+        if trained
+        else f"all {job.progress.done} trials were stored before; nothing to train"
+    )
+    return job
+
+
+def _look_up(client: Client, address: str, table: ScoreTable) -> None:
+    path = f"/v1/studies/{STUDY}/scores/{SHOWN_SAMPLE}"
+    console.print(f"\n$ curl {address}{path}", style="dim")
+    console.print_json(json.dumps(client.score(STUDY, SHOWN_SAMPLE).model_dump(mode="json")), indent=None)
+    shown = Table("index", "label", "mem", "95 % interval", "p_in", "p_out", title="\nThe ten most memorized digits")
+    for index in np.argsort(-np.nan_to_num(table["mem"], nan=-1), kind="stable")[:10]:
+        value = {name: float(table[name][index]) for name in ("mem", "mem_low", "mem_high", "p_in", "p_out")}
+        shown.add_row(
+            str(index),
+            str(table["label"][index]),
+            f"{value['mem']:.3f}",
+            f"[{value['mem_low']:.2f}, {value['mem_high']:.2f}]",
+            f"{value['p_in']:.3f}",
+            f"{value['p_out']:.3f}",
+        )
+    console.print(shown)
+    for warning in table.warnings:
+        console.print(f"warning: {warning}", style="yellow")
+
+
+def _train(dataset: Dataset, scores: Scores, method: str, folder: Path) -> Run:
+    """Train and keep a network, or take the one that an earlier demo kept for the same configuration and scores."""
+    config = TrainConfig.model_validate({"method": method, "epochs": EPOCHS, "epsilon": EPSILON})
+    try:
+        kept = kept_run(folder, config, scores)
+    except Damaged:
+        kept = None
+    if kept is not None:
+        console.print(f"{method.upper()}: kept from an earlier demo with the same scores ({folder})")
+        return kept
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeElapsedColumn(),
+        console=console,
+    ) as progress:
+        task = progress.add_task(method.upper(), total=EPOCHS)
+
+        def show(done: int, total: int, loss: float) -> None:
+            progress.update(task, completed=done, description=f"{method.upper()}, loss {loss:.3f}")
+
+        return train(dataset, STUDY, config, scores, folder, show)
+
+
+def _compare(runs: dict[str, Run]) -> Comparison:
+    first = next(iter(runs.values())).accuracy
+    note = (
+        f"{EPOCHS} epochs on digits, l_inf epsilon {EPSILON:g}, one seed: a demonstration of the pipeline, not of a method. "
+        "Differences of a few points between methods are within the spread over seeds."
+    )
+    shown = Table("samples", "count", *(f"{name} {kind}" for name in runs for kind in ("clean", "PGD-20")))
+    for row, group in enumerate(first):
+        cells: list[Any] = [group.group, str(group.count)]
+        for one in runs.values():
+            accuracy = one.accuracy[row]
+            cells += ["-" if share is None else f"{100 * share:.1f} %" for share in (accuracy.clean, accuracy.pgd20)]
+        shown.add_row(*cells)
+    console.print(shown)
+    console.print(note, style="dim")
+    return Comparison(
+        groups=[group.group for group in first],
+        counts=[group.count for group in first],
+        methods={name: [(group.clean, group.pgd20) for group in one.accuracy] for name, one in runs.items()},
+        note=note,
+    )

@@ -1,0 +1,37 @@
+"""Scores for training: pulled through the client, or read from a table file, and checked against the dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from memscore.client import Client, load_table
+from memscore.datasets.dataset import Dataset
+from memscore.sets import Sets
+from memscore.tables import ScoreTable
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A study's score table and, unless only a table file is at hand, its sets."""
+
+    table: ScoreTable
+    sets: Sets | None
+
+    def require(self, dataset: Dataset, name: str) -> None:
+        """Raises FingerprintMismatch unless the scores were made from this dataset."""
+        self.table.require_dataset(dataset.fingerprint, name)
+
+
+def pull(client: Client, study: str) -> Scores:
+    """Table and sets of a study from a service."""
+    return Scores(client.table(study), client.sets(study))
+
+
+def read(source: str, *, cache: Path | None = None) -> Scores:
+    """Scores from `URL#STUDY` or a table file; a file has no sets of test samples."""
+    if source.startswith(("http://", "https://")):
+        url, _, study = source.partition("#")
+        with Client(url, cache=cache) as client:
+            return pull(client, study)
+    return Scores(load_table(source), None)
