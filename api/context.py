@@ -11,11 +11,11 @@ from memscore.store import Database
 
 
 def _database(request: Request) -> Database:
-    return cast(Database, request.app.state.database)
+    return cast("Database", request.app.state.database)
 
 
 async def _tables(request: Request, study: str) -> StudyTables:
-    return await cast(TableCache, request.app.state.tables).get(study)
+    return await cast("TableCache", request.app.state.tables).get(study)
 
 
 DatabaseOf = Annotated[Database, Depends(_database)]

@@ -19,12 +19,22 @@ log = logging.getLogger(__name__)
 TYPE_BASE = "https://memscore.invalid/problems/"
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "what is wrong with the request", "content": {"application/problem+json": {}}},
-    "5XX": {"model": Problem, "description": "what is wrong with the service", "content": {"application/problem+json": {}}},
+    "4XX": {
+        "model": Problem,
+        "description": "what is wrong with the request",
+        "content": {"application/problem+json": {}},
+    },
+    "5XX": {
+        "model": Problem,
+        "description": "what is wrong with the service",
+        "content": {"application/problem+json": {}},
+    },
 }
 
 
-def problem(request: Request, status: int, slug: str, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
+def problem(
+    request: Request, status: int, slug: str, detail: str, errors: list[dict[str, Any]] | None = None
+) -> JSONResponse:
     """A problem+json response."""
     body = Problem(
         type=TYPE_BASE + slug,

@@ -321,7 +321,13 @@ def top_scores(
     mem = table["mem"]
     order = np.lexsort((np.arange(len(mem)), -np.nan_to_num(mem, nan=-np.inf)))[:count]
     rows = [
-        {"index": int(index), **{name: _plain(table[name][index]) for name in ("label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out")}}
+        {
+            "index": int(index),
+            **{
+                name: _plain(table[name][index])
+                for name in ("label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out")
+            },
+        }
         for index in order
     ]
     if as_json:
@@ -349,9 +355,15 @@ def top_scores(
 @app.command()
 def sets(
     study: str,
-    atypical: Annotated[float, typer.Option(help="Lower bound of mem and infl of atypical samples.")] = Thresholds.atypical,
-    typical: Annotated[float, typer.Option(help="Upper bound of mem and infl of typical samples.")] = Thresholds.typical,
-    test_accuracy: Annotated[float, typer.Option(help="Least accuracy of typical test samples.")] = Thresholds.test_accuracy,
+    atypical: Annotated[
+        float, typer.Option(help="Lower bound of mem and infl of atypical samples.")
+    ] = Thresholds.atypical,
+    typical: Annotated[
+        float, typer.Option(help="Upper bound of mem and infl of typical samples.")
+    ] = Thresholds.typical,
+    test_accuracy: Annotated[
+        float, typer.Option(help="Least accuracy of typical test samples.")
+    ] = Thresholds.test_accuracy,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the masks to this .npz file.")] = None,
     url: Url = None,
     as_json: Json = False,
@@ -391,7 +403,9 @@ def report(
     settings = settings_module.load()
     with _client(url) as client:
         message = client.study(study)
-        page = Report(message, client.table(study), client.pairs_table(study), open_dataset(settings.home, message.fingerprint))
+        page = Report(
+            message, client.table(study), client.pairs_table(study), open_dataset(settings.home, message.fingerprint)
+        )
     try:
         with atomic_write(output) as scratch:
             scratch.write_text(page.html())
@@ -404,7 +418,9 @@ def report(
 def train(
     method: Annotated[str, typer.Option(help="pgd or bat.")],
     dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
-    scores: Annotated[str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")] = None,
+    scores: Annotated[
+        str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     epsilon: Annotated[float | None, typer.Option(help="Largest change of a pixel in [0, 1].")] = None,
     alpha: Annotated[float, typer.Option(help="BAT: how strongly poisoning atypical samples lose weight.")] = 1.0,
@@ -527,7 +543,13 @@ def _scores(source: str, settings: Settings) -> Any:
 
 @contextmanager
 def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err) as progress:
         task = progress.add_task("training", total=None)
 

@@ -1,9 +1,9 @@
 """The Python client of the service, and the one way the trainer reads scores.
 
-    client = memscore.Client("http://127.0.0.1:8000")
-    client.score("digits", 17).mem
-    table = client.table("digits")          # ScoreTable with NumPy columns
-    sets = client.sets("digits")            # boolean masks
+client = memscore.Client("http://127.0.0.1:8000")
+client.score("digits", 17).mem
+table = client.table("digits")          # ScoreTable with NumPy columns
+sets = client.sets("digits")            # boolean masks
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pydantic import ValidationError
 
 from memscore.errors import Damaged, InvalidInput, JobFailed, MemscoreError, ServiceError
 from memscore.messages import (
@@ -22,6 +24,7 @@ from memscore.messages import (
     JobMessage,
     Jobs,
     Pairs,
+    Problem,
     Score,
     SetsMessage,
     Studies,
@@ -256,7 +259,7 @@ def load_table(source: str, *, cache: Path | None = None) -> ScoreTable:
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Generator[Path]:
     """A scratch path beside `path` that takes its place when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
@@ -271,12 +274,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 def _service_error(response: httpx.Response) -> MemscoreError:
     try:
-        body = response.json()
-        problem = body if isinstance(body, dict) else {}
-    except ValueError:
-        problem = {}
-    detail = problem.get("detail") or f"The service answered {response.status_code} {response.reason_phrase}."
-    return ServiceError(str(detail), problem or {"status": response.status_code})
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        sentence = f"The service answered {response.status_code} {response.reason_phrase}."
+        return ServiceError(sentence, {"status": response.status_code})
+    return ServiceError(problem.detail, problem.model_dump())
 
 
 def _part(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from memscore.bits import Bools
 from memscore.errors import InvalidInput
-from memscore.tables import ScoreTable, PairsTable
+from memscore.tables import PairsTable, ScoreTable
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
     """
     if not thresholds.typical <= thresholds.atypical:
         raise InvalidInput(
-            f"The typical threshold ({thresholds.typical:g}) must not exceed the atypical one ({thresholds.atypical:g})."
+            f"The typical threshold ({thresholds.typical:g}) must not exceed the atypical one "
+            f"({thresholds.atypical:g})."
         )
     floor = float(pairs.meta["floor"])
     if thresholds.typical < floor:

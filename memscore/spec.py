@@ -100,9 +100,5 @@ def identity(recipe: Recipe, design: Design) -> dict[str, Any]:
 
 def study_id(fingerprint: str, recipe: Recipe, design: Design) -> str:
     """The 16 hexadecimal digits that name the study of this dataset, recipe and design."""
-    canonical = json.dumps(
-        {"dataset": fingerprint, **identity(recipe, design)}, sort_keys=True, separators=(",", ":")
-    )
+    canonical = json.dumps({"dataset": fingerprint, **identity(recipe, design)}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-

@@ -12,7 +12,7 @@ import platform
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ INTERPOLATES = 0.98
 
 PAIRS_FLOOR = 0.02
 """Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
+
+REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -85,13 +87,13 @@ class Table:
         """Read what `encode` wrote and check its digest. Raises Damaged if it is anything else."""
         try:
             with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-                meta = json.loads(str(arrays["meta"]))
+                meta: Any = json.loads(str(arrays["meta"]))
                 columns = {name: arrays[name] for name in cls.dtypes}
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise Damaged(f"This is not a memscore {cls.kind} file: {error}") from error
-        if not isinstance(meta, dict) or not {"study", "trials", "digest", "fingerprint"} <= set(meta):
+        if not isinstance(meta, dict) or not set(cast("dict[str, Any]", meta)) >= REQUIRED_META:
             raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is incomplete.")
-        table = cls(columns, meta)
+        table = cls(columns, cast("dict[str, Any]", meta))
         if any(columns[name].dtype.str != dtype for name, dtype in cls.dtypes.items()) or (
             table.content_digest() != table.digest
         ):
@@ -238,7 +240,8 @@ def _warnings(statistics: SufficientStatistics) -> list[str]:
     undefined = int(((statistics.n_in == 0) | (statistics.n_out == 0)).sum())
     if undefined:
         found.append(
-            f"{undefined} samples were never held out, or never trained on: their mem is undefined (NaN). Run more trials."
+            f"{undefined} samples were never held out, or never trained on: their mem is undefined (NaN). "
+            "Run more trials."
         )
     return found
 

@@ -51,6 +51,4 @@ class TrainConfig(Frozen):
     @property
     def evaluation_attack(self) -> Attack:
         """PGD-20 from the image itself, with the same step size."""
-        return Attack(
-            epsilon=self.epsilon, step_size=self.epsilon / 4, steps=self.evaluation_steps, random_start=False
-        )
+        return Attack(epsilon=self.epsilon, step_size=self.epsilon / 4, steps=self.evaluation_steps, random_start=False)

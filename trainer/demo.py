@@ -31,8 +31,8 @@ from memscore.messages import JobMessage
 from memscore.report import Comparison, Report
 from memscore.settings import Settings
 from memscore.tables import ScoreTable
-from trainer.run import Run, kept_run, train
 from trainer.config import TrainConfig
+from trainer.run import Run, kept_run, train
 from trainer.scores import Scores, pull
 
 STUDY = "digits"
@@ -67,7 +67,9 @@ def run(settings: Settings, output: Path, trials: int) -> None:
     with atomic_write(output / "report.html") as scratch:
         scratch.write_text(page.html())
     console.rule("Done")
-    console.print(f"{time.monotonic() - started:.0f} s in all; the service is stopped, the scores stay in {settings.home}")
+    console.print(
+        f"{time.monotonic() - started:.0f} s in all; the service is stopped, the scores stay in {settings.home}"
+    )
     console.print(f"Look at [bold]{output / 'report.html'}[/], then try:")
     console.print("  .venv/bin/memscore scores top digits -n 20           the list, without a service")
     console.print("  .venv/bin/memscore estimate --dataset digits --trials 400      twice the precision")
@@ -97,7 +99,8 @@ def _service(settings: Settings) -> Generator[str]:
             stderr=log,
             env={**os.environ, "MEMSCORE_HOME": str(settings.home)},
         )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         line = process.stdout.readline().decode()
         if "http://" not in line:
@@ -172,7 +175,11 @@ def _train(dataset: Dataset, scores: Scores, method: str, folder: Path) -> Run:
         console.print(f"{method.upper()}: kept from an earlier demo with the same scores ({folder})")
         return kept
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeElapsedColumn(),
         console=console,
     ) as progress:
         task = progress.add_task(method.upper(), total=EPOCHS)
@@ -186,8 +193,8 @@ def _train(dataset: Dataset, scores: Scores, method: str, folder: Path) -> Run:
 def _compare(runs: dict[str, Run]) -> Comparison:
     first = next(iter(runs.values())).accuracy
     note = (
-        f"{EPOCHS} epochs on digits, l_inf epsilon {EPSILON:g}, one seed: a demonstration of the pipeline, not of a method. "
-        "Differences of a few points between methods are within the spread over seeds."
+        f"{EPOCHS} epochs on digits, l_inf epsilon {EPSILON:g}, one seed: a demonstration of the pipeline, not of a "
+        "method. Differences of a few points between methods are within the spread over seeds."
     )
     shown = Table("samples", "count", *(f"{name} {kind}" for name in runs for kind in ("clean", "PGD-20")))
     for row, group in enumerate(first):

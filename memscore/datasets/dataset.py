@@ -52,7 +52,7 @@ class Dataset:
         state = hashlib.sha256(b"memscore dataset 1")
         for array in (self.x_train, self.y_train, self.x_test, self.y_test):
             state.update(f"{array.dtype.str}{array.shape}".encode())
-            state.update(np.ascontiguousarray(array))
+            state.update(np.ascontiguousarray(array).data)
         return state.hexdigest()
 
 

@@ -13,9 +13,9 @@ def load_digits() -> Dataset:
     """The digits in a fixed order: grey levels 0..16 as 0..255, and a fixed random split of 1,437 and 360."""
     from sklearn.datasets import load_digits as read
 
-    bundle = read()
-    images = np.rint(bundle.images * (255 / 16)).astype(np.uint8)
-    labels = bundle.target.astype(np.int32)
+    pixels, labels = read(return_X_y=True)
+    images = np.rint(np.asarray(pixels).reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    labels = np.asarray(labels)
     # RandomState's streams are frozen for good, so this split never changes.
     order = np.random.RandomState(0).permutation(len(labels))
     test, train = order[:TEST_SAMPLES], order[TEST_SAMPLES:]

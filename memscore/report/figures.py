@@ -26,17 +26,20 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds) -> str:
     edges = np.linspace(-1, 1, 81)
     counts, edges = np.histogram(defined, edges[edges >= min(-0.1, float(defined.min()) - 0.025) - 1e-9])
     middles = (edges[:-1] + edges[1:]) / 2
-    colours = np.where(middles > thresholds.atypical, ORANGE, np.where(edges[1:] <= 0.026, BLUE, GREY))
-    axes.bar(middles, counts, width=0.022, color=list(colours))
+    low, high = thresholds.typical, thresholds.atypical
+    for name, colour, chosen in (
+        (f"typical, mem < {low:g}", BLUE, defined < low),
+        ("in between", GREY, (defined >= low) & (defined <= high)),
+        (f"atypical, mem > {high:g}", ORANGE, defined > high),
+    ):
+        part, _ = np.histogram(defined[chosen], edges)
+        base = np.histogram(defined[defined < low], edges)[0] if colour == GREY else 0
+        base = np.histogram(defined[defined <= high], edges)[0] if colour == ORANGE else base
+        axes.bar(middles, part, width=0.022, bottom=base, color=colour, label=f"{name}: {part.sum():,}")
     axes.set_yscale("symlog", linthresh=10)
     axes.set_ylim(0, counts.max() * 1.5)
     axes.set_xlim(edges[0], 1.02)
-    for value, name, side in ((thresholds.typical, "typical below", "right"), (thresholds.atypical, "atypical above", "left")):
-        axes.axvline(value, color="black", linewidth=1, linestyle="--")
-        offset = (-4, 0) if side == "right" else (4, 0)
-        axes.annotate(
-            f"{name} {value:g}", (value, counts.max() * 1.1), offset, textcoords="offset points", ha=side, va="top"
-        )
+    axes.legend(frameon=False, loc="upper right")
     axes.set_xlabel("memorization value mem")
     axes.set_ylabel("training samples")
     axes.spines[["top", "right"]].set_visible(False)

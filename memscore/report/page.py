@@ -19,6 +19,7 @@ from memscore.tables import PairsTable, ScoreTable
 GALLERY = 20
 PER_CLASS = 2
 PAIRS = 12
+Q_SHOWN = 0.05  # false-discovery rate of the pairs shown
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,13 @@ class Report:
             most=[self._train(index) for index in _by_mem(mem, descending=True)[:GALLERY]],
             least=[self._train(index) for index in self._least()],
             pairs=self._pairs(),
+            q_shown=Q_SHOWN,
             flipped=int(flipped.sum()),
             flip_auroc=auroc(mem.astype(np.float64), flipped) if flipped.any() else None,
             comparison=self.comparison,
-            chart=None if self.comparison is None else comparison_chart(self.comparison.groups, self.comparison.methods),
+            chart=None
+            if self.comparison is None
+            else comparison_chart(self.comparison.groups, self.comparison.methods),
             version=memscore.__version__,
         )
 
@@ -74,8 +78,9 @@ class Report:
         return [int(i) for label in range(self.dataset.classes) for i in order[labels == label][:PER_CLASS]]
 
     def _pairs(self) -> list[dict[str, Any]]:
-        """The strongest pairs, at most one per test sample."""
-        _, first = np.unique(self.pairs["test_index"], return_index=True)
+        """The strongest significant pairs, at most one per test sample."""
+        significant = np.flatnonzero(self.pairs["q_value"] <= Q_SHOWN)
+        _, first = np.unique(self.pairs["test_index"][significant], return_index=True)
         return [
             {
                 "train": self._train(int(self.pairs["train_index"][row])),
@@ -85,7 +90,7 @@ class Report:
                 "se": float(self.pairs["se"][row]),
                 "q_value": float(self.pairs["q_value"][row]),
             }
-            for row in np.sort(first)[:PAIRS]
+            for row in significant[np.sort(first)[:PAIRS]]
         ]
 
     def _train(self, index: int) -> dict[str, Any]:

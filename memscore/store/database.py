@@ -18,7 +18,7 @@ from memscore.errors import InvalidInput, StoreError
 BUSY_SECONDS = 60
 
 
-class now(FunctionElement[float]):
+class now(FunctionElement[float]):  # noqa: N801 -- it reads as the SQL function it is
     """Seconds since 1970 by the database's clock: the only clock that leases and events use."""
 
     type = Double()
@@ -76,7 +76,9 @@ def open_database(url: str) -> Database:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise InvalidInput("The database URL cannot be read; write sqlite:///FILE or postgresql+psycopg://...") from error
+        raise InvalidInput(
+            "The database URL cannot be read; write sqlite:///FILE or postgresql+psycopg://..."
+        ) from error
     if parsed.get_backend_name() == "sqlite":
         if parsed.database is None or parsed.database == ":memory:":
             raise InvalidInput("An SQLite database must be a file, since several processes use it: sqlite:///FILE.")

@@ -38,8 +38,10 @@ def load(connection: Connection, study: str) -> list[Trial]:
     query = select(trials.c.digest, *_FIELDS).where(trials.c.study_id == study).order_by(trials.c.number)
     found: list[Trial] = []
     for row in connection.execute(query):
-        trial = Trial(*row[1:])
-        if trial.digest != row[0]:
-            raise Damaged(f"Trial {trial.number} of study {study} does not match its digest; delete it to train it anew.")
+        trial = Trial(**{name: getattr(row, name) for name in Trial.__dataclass_fields__})
+        if trial.digest != row.digest:
+            raise Damaged(
+                f"Trial {trial.number} of study {study} does not match its digest; delete it to train it anew."
+            )
         found.append(trial)
     return found

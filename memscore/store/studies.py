@@ -62,7 +62,9 @@ def find(connection: Connection, study: str) -> StudyRecord:
     """The study with this id or name; an id goes before a name. Raises NotFound and lists some."""
     rows = connection.execute(select(studies).where(or_(studies.c.id == study, studies.c.name == study))).all()
     if not rows:
-        known = connection.execute(select(studies.c.name).order_by(studies.c.created_at.desc()).limit(5)).scalars().all()
+        known = (
+            connection.execute(select(studies.c.name).order_by(studies.c.created_at.desc()).limit(5)).scalars().all()
+        )
         there = f"the latest are: {', '.join(known)}" if known else "there is none yet: memscore estimate makes one"
         raise NotFound(f"There is no study {study!r}; {there}.")
     return _record(next((row for row in rows if row.id == study), rows[0]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Column, Connection, Select, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from memscore.errors import NoScoresYet
@@ -28,9 +29,7 @@ def add(connection: Connection, study: str, scores: ScoreTable, pairs: PairsTabl
     for stored, table in ((score_tables, scores), (pair_tables, pairs)):
         connection.execute(
             insert(stored)
-            .values(
-                study_id=study, digest=table.digest, trials=table.trials, payload=table.encode(), created_at=now()
-            )
+            .values(study_id=study, digest=table.digest, trials=table.trials, payload=table.encode(), created_at=now())
             .on_conflict_do_nothing()
         )
 
@@ -49,13 +48,15 @@ def current(connection: Connection, study: str) -> tuple[Version, Version]:
     """The newest score table and the pairs table built with it. Raises NoScoresYet before the first."""
     versions: list[Version] = []
     for stored in (score_tables, pair_tables):
-        row = connection.execute(_newest(stored, study, stored.c.digest, stored.c.trials, stored.c.payload)).one_or_none()
+        row = connection.execute(
+            _newest(stored, study, stored.c.digest, stored.c.trials, stored.c.payload)
+        ).one_or_none()
         if row is None:
             raise NoScoresYet(f"Study {study} has no scores yet; they appear when its first block has finished.")
         versions.append(Version(*row))
     return versions[0], versions[1]
 
 
-def _newest(stored: Table, study: str, *columns: object):
-    query = select(*columns).where(stored.c.study_id == study)  # pyright: ignore[reportArgumentType]
+def _newest(stored: Table, study: str, *columns: Column[Any]) -> Select[Any]:
+    query = select(*columns).where(stored.c.study_id == study)
     return query.order_by(stored.c.trials.desc(), stored.c.created_at.desc()).limit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class MLP(Network):
     ) -> None:
         super().__init__()
         widths = layer_widths(shape, hidden, classes)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-2], widths[1:-1], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths[:-1]))
         self.head = nn.Linear(widths[-2], widths[-1])
         for layer in [*self.layers, self.head]:
             assert isinstance(layer, nn.Linear)

@@ -1,0 +1,52 @@
+# The developer manual: `make help` lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check format bench serve lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: .venv/.installed ## create .venv with everything pinned in requirements.lock
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "memscore needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: setup ## the main job on real images: scores, service, adversarial training, demo/report.html
+	$(BIN)/memscore demo
+
+test: setup ## all tests but the slow ones, on SQLite and PostgreSQL, with real Ray
+	$(BIN)/python -m pytest
+
+test-all: setup ## the slow tests too
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: setup ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache --show-timings
+
+format: setup ## format and mend what can be mended
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+bench: setup ## print every ratio that README and docs claim
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+serve: setup ## the service on port 8000, with a dispatcher
+	$(BIN)/memscore serve
+
+lock: setup ## resolve requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --upgrade --python-version 3.11 --quiet \
+		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+
+clean: ## remove everything that was made, scores of the demo excepted
+	rm -rf .venv demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
