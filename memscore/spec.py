@@ -7,7 +7,7 @@ import json
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 BLOCK = 10
 """Trials in a block: the smallest number in which a ratio of one decimal balances exactly."""
@@ -83,7 +83,10 @@ class JobRequest(Frozen):
     """The body of POST /v1/jobs."""
 
     dataset: Name
-    recipe: str | Recipe = Field(description="name of a recipe, or a recipe")
+    recipe: Annotated[
+        Annotated[str, Tag("name")] | Annotated[Recipe, Tag("recipe")],
+        Discriminator(lambda value: "name" if isinstance(value, str) else "recipe"),
+    ] = Field(description="name of a recipe, or a recipe")
     design: Design = Design()
     study_name: Name | None = None
     target: Target = Target(trials=200)

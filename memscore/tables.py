@@ -289,5 +289,6 @@ def _pairs(
         return {name: np.empty(0) for name in PairsTable.dtypes}, strongest, strongest_index
     joined: Columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     joined["q_value"] = benjamini_hochberg(np.concatenate(p_values))[joined.pop("position")]
+    joined["infl"] = joined["infl"].astype(np.float32)  # ties are those of the stored column
     order = np.lexsort((joined["test_index"], joined["train_index"], -joined["infl"]))
     return {name: column[order] for name, column in joined.items()}, strongest, strongest_index

@@ -18,7 +18,7 @@ def load_npz(path: Path) -> Dataset:
     if not path.is_file():
         raise InvalidDataset(f"There is no file {path}.")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             missing = [name for name in REQUIRED if name not in arrays]
             if missing:
                 raise InvalidDataset(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(REQUIRED)}.")

@@ -17,4 +17,4 @@ class PGD(Method):
     def loss(self, network: Network, batch: Batch, generator: torch.Generator) -> Tensor:
         """Scalar loss."""
         adversarial = pgd(network, batch.images, batch.labels, self.config.training_attack, generator)
-        return functional.cross_entropy(network(adversarial), batch.labels)
+        return functional.cross_entropy(network(adversarial), batch.labels, reduction="none").mean()

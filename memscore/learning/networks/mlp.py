@@ -27,8 +27,8 @@ class MLP(Network):
     ) -> None:
         super().__init__()
         widths = layer_widths(shape, hidden, classes)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths[:-1]))
-        self.head = nn.Linear(widths[-2], widths[-1])
+        self.layers = nn.ModuleList(_linear(a, b) for a, b in pairwise(widths[:-1]))
+        self.head = _linear(widths[-2], widths[-1])
         for layer in [*self.layers, self.head]:
             assert isinstance(layer, nn.Linear)
             gain = 1.0 if layer is self.head else 2.0
@@ -41,3 +41,10 @@ class MLP(Network):
         for layer in self.layers:
             hidden = torch.relu(layer(hidden))
         return hidden
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    """A layer without torch's own initialization, which would draw from the global generator."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    assert isinstance(layer, nn.Linear)
+    return layer

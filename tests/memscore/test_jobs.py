@@ -1,0 +1,173 @@
+"""Job states: every transition, leases by the database's clock, and attempts that lost their job."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from memscore.errors import NotFound
+from memscore.store import Database, jobs
+from memscore.store.jobs import MAX_FAILURES, JobRecord
+from tests.conftest import StoredStudy
+
+
+def submit(database: Database, study: str, trials: int = 50) -> JobRecord:
+    with database.writing() as connection:
+        return jobs.submit(connection, study, trials, 40)[0]
+
+
+def claim(database: Database, lease: float = 60) -> JobRecord | None:
+    with database.writing() as connection:
+        return jobs.claim(connection, "host/1/0", lease)
+
+
+def fetch(database: Database, job: str) -> JobRecord:
+    with database.reading() as connection:
+        return jobs.get(connection, job)
+
+
+def make_due(database: Database, job: str) -> None:
+    """Skip the back-off."""
+    from sqlalchemy import update
+
+    from memscore.store.schema import jobs as table
+
+    with database.writing() as connection:
+        connection.execute(update(table).where(table.c.id == job).values(not_before=0))
+
+
+def test_a_job_runs_from_queued_to_succeeded(database: Database, stored_study: StoredStudy):
+    job = submit(database, stored_study.record.id)
+    assert (job.state, job.done, job.total, job.attempt) == ("queued", 40, 50, 0)
+    claimed = claim(database)
+    assert claimed is not None
+    assert (claimed.id, claimed.state, claimed.attempt) == (job.id, "running", 1)
+    assert claim(database) is None
+    with database.writing() as connection:
+        assert jobs.report(connection, job.id, 1, "training", 50, 50) == "running"
+        assert jobs.finish(connection, job.id, 1, "succeeded", "done")
+    done = fetch(database, job.id)
+    assert (done.state, done.done, done.lease_owner, done.error) == ("succeeded", 50, None, None)
+    assert done.finished
+    with database.reading() as connection:
+        assert [event.state for event in jobs.events(connection, job.id)] == ["queued", "running", "succeeded"]
+
+
+def test_an_unfinished_job_that_covers_the_request_is_returned(database: Database, stored_study: StoredStudy):
+    study = stored_study.record.id
+    first = submit(database, study, 50)
+    with database.writing() as connection:
+        assert jobs.submit(connection, study, 50, 40) == (first, False)
+        assert jobs.submit(connection, study, 40, 40) == (first, False)
+        more, new = jobs.submit(connection, study, 60, 40)
+    assert new
+    assert more.id != first.id
+
+
+def test_one_study_has_one_running_job(database: Database, stored_study: StoredStudy):
+    submit(database, stored_study.record.id, 50)
+    submit(database, stored_study.record.id, 60)
+    first = claim(database)
+    assert first is not None
+    assert claim(database) is None
+    with database.writing() as connection:
+        jobs.finish(connection, first.id, 1, "succeeded", "done")
+    second = claim(database)
+    assert second is not None
+    assert second.target_trials == 60
+
+
+def test_parallel_claims_give_a_job_to_one(database: Database, stored_study: StoredStudy):
+    submit(database, stored_study.record.id)
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(lambda _: claim(database), range(8)))
+    assert sum(job is not None for job in claimed) == 1
+
+
+def test_a_lease_runs_out_by_the_databases_clock(database: Database, stored_study: StoredStudy):
+    submit(database, stored_study.record.id)
+    job = claim(database, lease=0.2)
+    assert job is not None
+    with database.writing() as connection:
+        assert jobs.expired(connection) == []
+        time.sleep(0.3)
+    with database.reading() as connection:
+        assert [one.id for one in jobs.expired(connection)] == [job.id]
+    with database.writing() as connection:
+        assert jobs.renew(connection, job.id, 1, 60) == "running"
+        assert jobs.expired(connection) == []
+
+
+def test_a_lost_attempt_is_recovered_later_and_its_writes_are_ignored(database: Database, stored_study: StoredStudy):
+    job = submit(database, stored_study.record.id)
+    claim(database)
+    with database.writing() as connection:
+        assert jobs.lost(connection, job.id, 1, "killed") == "recovering"
+        assert jobs.lost(connection, job.id, 1, "killed") is None
+    assert claim(database) is None  # it waits before the next attempt
+    make_due(database, job.id)
+    again = claim(database)
+    assert again is not None
+    assert again.attempt == 2
+    with database.writing() as connection:
+        assert jobs.report(connection, job.id, 1, "training", 45, 50) is None
+        assert jobs.renew(connection, job.id, 1, 60) is None
+        assert not jobs.finish(connection, job.id, 1, "failed", "late")
+    assert fetch(database, job.id).state == "running"
+
+
+def test_attempts_without_progress_are_bounded(database: Database, stored_study: StoredStudy):
+    job = submit(database, stored_study.record.id)
+    states: list[str | None] = []
+    for attempt in range(1, MAX_FAILURES + 1):
+        make_due(database, job.id)
+        assert claim(database) is not None
+        with database.writing() as connection:
+            states.append(jobs.lost(connection, job.id, attempt, "no memory"))
+    assert states == ["recovering"] * (MAX_FAILURES - 1) + ["failed"]
+    error = fetch(database, job.id).error
+    assert error is not None
+    assert "no memory; gave up after 5 attempts" in error
+
+
+def test_a_new_block_forgives_lost_attempts(database: Database, stored_study: StoredStudy):
+    job = submit(database, stored_study.record.id, 1000)
+    for attempt in range(1, 3 * MAX_FAILURES):
+        make_due(database, job.id)
+        assert claim(database) is not None
+        with database.writing() as connection:
+            jobs.report(connection, job.id, attempt, "training", 40 + 10 * attempt, 1000)
+            assert jobs.lost(connection, job.id, attempt, "killed") == "recovering"
+
+
+def test_cancelling_waits_for_the_driver_only_where_one_runs(database: Database, stored_study: StoredStudy):
+    waiting = submit(database, stored_study.record.id)
+    with database.writing() as connection:
+        assert jobs.cancel(connection, waiting.id).state == "cancelled"
+    running = submit(database, stored_study.record.id)
+    claim(database)
+    with database.writing() as connection:
+        assert jobs.cancel(connection, running.id).state == "cancelling"
+        assert jobs.report(connection, running.id, 1, "training", 40, 50) == "cancelling"
+        assert jobs.finish(connection, running.id, 1, "cancelled", "cancelled")
+        assert jobs.cancel(connection, running.id).state == "cancelled"
+    with database.writing() as connection, pytest.raises(NotFound, match="There is no job"):
+        jobs.cancel(connection, "nothing")
+
+
+def test_a_driver_lost_while_cancelling_leaves_the_job_cancelled(database: Database, stored_study: StoredStudy):
+    job = submit(database, stored_study.record.id)
+    claim(database)
+    with database.writing() as connection:
+        jobs.cancel(connection, job.id)
+        assert jobs.lost(connection, job.id, 1, "killed") == "cancelled"
+
+
+def test_a_released_job_is_claimed_at_once_by_a_new_attempt(database: Database, stored_study: StoredStudy):
+    job = submit(database, stored_study.record.id)
+    claim(database)
+    with database.writing() as connection:
+        jobs.release(connection, job.id, 1, "the dispatcher was stopped")
+    again = claim(database)
+    assert again is not None
+    assert (again.attempt, again.failures) == (2, 0)

@@ -1,0 +1,46 @@
+"""Typical and atypical sets against the paper's definitions, written out in full."""
+
+import numpy as np
+import pytest
+
+from memscore.errors import InvalidInput
+from memscore.sets import Sets, Thresholds, split
+from memscore.spec import Design
+from tests.conftest import build, make_dataset, make_trials
+
+
+@pytest.fixture(scope="module")
+def tables():
+    dataset = make_dataset()
+    return build(dataset, make_trials(dataset, Design(), blocks=4), Design(), "a" * 16)
+
+
+@pytest.mark.parametrize(("atypical", "typical", "accuracy"), [(0.15, 0.02, 0.8), (0.4, 0.3, 0.5), (0.05, 0.05, 0.0)])
+def test_sets_follow_the_definitions(tables, atypical: float, typical: float, accuracy: float):
+    scores, pairs = tables
+    sets = split(scores, pairs, Thresholds(atypical, typical, accuracy))
+    mem = scores["mem"]
+    for i in range(len(mem)):
+        assert sets.train_atypical[i] == (mem[i] > atypical)
+        assert sets.train_typical[i] == (mem[i] < typical)
+    rows = list(zip(pairs["train_index"], pairs["test_index"], pairs["infl"], strict=True))
+    for j in range(scores.test_samples):
+        strong = any(t == j and infl > atypical and mem[i] > atypical for i, t, infl in rows)
+        weak = any(t == j and infl > typical and mem[i] > atypical for i, t, infl in rows)
+        assert sets.test_atypical[j] == strong
+        assert sets.test_typical[j] == (not weak and scores["test_p"][j] >= accuracy)
+
+
+def test_masks_survive_encoding(tables):
+    sets = split(*tables)
+    decoded = Sets.decode(sets.encode(digest="x"))
+    assert decoded.counts() == sets.counts()
+    assert decoded.thresholds == sets.thresholds
+    assert all(np.array_equal(mask, sets.masks()[name]) for name, mask in decoded.masks().items())
+
+
+def test_thresholds_out_of_order_or_below_what_is_kept_are_refused(tables):
+    with pytest.raises(InvalidInput, match="must not exceed"):
+        split(*tables, Thresholds(atypical=0.1, typical=0.2))
+    with pytest.raises(InvalidInput, match="kept from infl"):
+        split(*tables, Thresholds(typical=0.01))

@@ -1,0 +1,148 @@
+"""The store on SQLite and PostgreSQL: migrations, names, evidence, table versions."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text, update
+
+from memscore.errors import Conflict, Damaged, InvalidInput, NoScoresYet, NotFound, StoreError
+from memscore.recipes import RECIPES
+from memscore.spec import Design
+from memscore.store import Database, datasets, evidence, open_database, studies, tables
+from memscore.store.migrate import current_revision, downgrade, head_revision, require_current, upgrade
+from memscore.store.schema import metadata, trials
+from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
+
+
+def test_migrations_give_exactly_the_schema(database: Database):
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_downgrade_undoes_everything_and_upgrade_comes_back(database: Database):
+    downgrade(database, "base")
+    with database.reading() as connection:
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+    assert current_revision(database) is None
+    upgrade(database)
+    assert current_revision(database) == head_revision()
+
+
+def test_a_database_behind_or_ahead_is_refused_with_what_to_do(database: Database):
+    require_current(database)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="newer version"):
+        require_current(database)
+    with database.writing() as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+    with pytest.raises(StoreError, match="run: memscore db upgrade"):
+        require_current(database)
+
+
+def test_only_an_empty_sqlite_database_is_made_ready_by_itself(database_url: str):
+    database = open_database(database_url)
+    if database.engine.dialect.name == "sqlite":
+        require_current(database)
+        assert current_revision(database) == head_revision()
+    else:
+        with pytest.raises(StoreError, match="memscore db upgrade"):
+            require_current(database)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://localhost/x", "use sqlite or postgresql"),
+        ("sqlite://", "must be a file"),
+        ("nonsense", "cannot be read"),
+    ],
+)
+def test_an_unusable_url_is_refused(url: str, sentence: str):
+    with pytest.raises(InvalidInput, match=sentence):
+        open_database(url)
+
+
+def test_a_server_that_is_not_there_is_one_sentence_without_the_password(tmp_path: Path):
+    database = open_database("postgresql://someone:secret@127.0.0.1:1/x")
+    with pytest.raises(StoreError) as error, database.reading():
+        pass
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(StoreError, match="does not exist"):
+        open_database(f"sqlite:///{tmp_path}/nowhere/x.db")
+
+
+def test_a_name_stands_for_one_dataset(database: Database):
+    with database.writing() as connection:
+        record = datasets.register(connection, "one", make_dataset())
+        assert datasets.register(connection, "one", make_dataset()) == record
+        with pytest.raises(Conflict, match="stands for another dataset"):
+            datasets.register(connection, "one", make_dataset(seed=1))
+        with pytest.raises(NotFound, match="registered are: one"):
+            datasets.by_name(connection, "two")
+
+
+def test_studies_are_named_after_their_dataset(database: Database):
+    with database.writing() as connection:
+        record = datasets.register(connection, "one", make_dataset())
+        first = studies.ensure(connection, record, QUICK, Design(), None)
+        second = studies.ensure(connection, record, QUICK, Design(seed=1), None)
+        assert first.name == "one"
+        assert second.name == f"one-{second.id[:8]}"
+        assert studies.ensure(connection, record, QUICK, Design(), None) == first
+        assert studies.find(connection, "one") == studies.find(connection, first.id) == first
+        with pytest.raises(Conflict, match="exists under the name 'one'"):
+            studies.ensure(connection, record, QUICK, Design(), "other")
+        with pytest.raises(Conflict, match="belongs to another study"):
+            studies.ensure(connection, record, RECIPES["digits"], Design(), "one")
+        with pytest.raises(NotFound, match="the latest are: "):
+            studies.find(connection, "nothing")
+
+
+def test_evidence_comes_back_as_it_went_in(stored_study: StoredStudy, database: Database):
+    with database.reading() as connection:
+        assert evidence.load(connection, stored_study.record.id) == stored_study.trials
+        assert evidence.numbers(connection, stored_study.record.id) == list(range(40))
+        assert evidence.count(connection, stored_study.record.id) == 40
+
+
+def test_a_trial_stored_twice_stays_as_it_was(stored_study: StoredStudy, database: Database):
+    others = make_trials(stored_study.dataset, Design(), blocks=5, seed=9)
+    with database.writing() as connection:
+        evidence.add(connection, stored_study.record.id, others)
+    with database.reading() as connection:
+        assert evidence.load(connection, stored_study.record.id) == stored_study.trials + others[40:]
+
+
+def test_changed_evidence_is_noticed(stored_study: StoredStudy, database: Database):
+    with database.writing() as connection:
+        connection.execute(update(trials).where(trials.c.number == 7).values(train_bits=bytes(8)))
+    with database.reading() as connection, pytest.raises(Damaged, match="Trial 7"):
+        evidence.load(connection, stored_study.record.id)
+
+
+def test_the_current_table_is_the_one_from_most_trials(stored_study: StoredStudy, database: Database):
+    study = stored_study.record.id
+    longer = make_trials(stored_study.dataset, Design(), blocks=6)
+    with database.writing() as connection:
+        tables.add(connection, study, *build(stored_study.dataset, longer, Design(), study))
+        tables.add(connection, study, stored_study.scores, stored_study.pairs)
+    with database.reading() as connection:
+        scores, pairs = tables.current(connection, study)
+        assert scores.trials == pairs.trials == tables.current_trials(connection, study) == 60
+        assert tables.current_digest(connection, study) == scores.digest
+        with pytest.raises(NoScoresYet):
+            tables.current(connection, "0" * 16)
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database):
+    with pytest.raises(ZeroDivisionError), database.writing() as connection:
+        datasets.register(connection, "one", make_dataset())
+        _ = 1 / 0
+    with database.reading() as connection:
+        assert datasets.listing(connection) == []
