@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,8 @@ def serve(
     config = uvicorn.Config(create_app(database), log_level="warning", access_log=False, lifespan="off")
     server = _Server(config, lambda: announce(address))
     companion = _Companion(settings) if dispatch else None
+    # uvicorn stops in good order and then raises the signal again; by then it has done its work.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         server.run(sockets=[listener])
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
-from memscore.sets import Thresholds
+from memscore.sets import Thresholds, is_atypical, is_typical
 from memscore.store import Database, studies, tables
 from memscore.store.studies import StudyRecord
 from memscore.tables import PairsTable, ScoreTable
@@ -30,8 +30,8 @@ class StudyTables:
 
     def set_of(self, index: int) -> str | None:
         """Whether a training sample is typical or atypical at the paper's thresholds."""
-        mem, thresholds = float(self.scores["mem"][index]), Thresholds()
-        return "atypical" if mem > thresholds.atypical else "typical" if mem < thresholds.typical else None
+        mem = self.scores["mem"][index : index + 1]
+        return "atypical" if is_atypical(mem, Thresholds()) else "typical" if is_typical(mem, Thresholds()) else None
 
 
 class TableCache:

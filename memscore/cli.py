@@ -184,7 +184,7 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
     if as_json:
         _print_json(message)
         return
-    columns = ("name", "train", "test", "image", "classes", "flipped", "fingerprint", "source")
+    columns = ("name", "train", "test", "image", "classes", "flipped", "fingerprint")
     _print_table(
         columns,
         (
@@ -196,7 +196,6 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
                 len(one.class_names),
                 one.flipped,
                 one.fingerprint[:12],
-                one.source,
             )
             for one in message.datasets
         ),
@@ -543,6 +542,7 @@ def _scores(source: str, settings: Settings) -> Any:
 
 @contextmanager
 def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
+    """A progress bar that appears with the first epoch, so that a refusal stands alone."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -550,13 +550,18 @@ def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
         TextColumn("epochs"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err) as progress:
-        task = progress.add_task("training", total=None)
+    progress = Progress(*columns, console=err)
+    task = progress.add_task("training", total=None)
 
-        def stage(done: int, total: int, text: str) -> None:
-            progress.update(task, completed=done, total=total, description=text)
+    def stage(done: int, total: int, text: str) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total, description=text)
 
+    try:
         yield stage
+    finally:
+        if progress.live.is_started:
+            progress.stop()
 
 
 def _sentence(error: ValidationError) -> str:
@@ -582,7 +587,9 @@ def _print_record(message: BaseModel, as_json: bool) -> None:
 
 
 def _print_table(columns: tuple[str, ...], rows: Iterator[Any] | Any) -> None:
-    table = RichTable(*columns)
+    table = RichTable()
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     out.print(table, highlight=False)

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 
 from memscore.bits import Bools
 from memscore.errors import InvalidInput
@@ -63,6 +64,16 @@ class Sets:
 MASKS = tuple(field.name for field in fields(Sets) if field.name != "thresholds")
 
 
+def is_atypical(mem: npt.NDArray[np.float32], thresholds: Thresholds) -> Bools:
+    """Which of mem float32 [n] are atypical. Single precision makes 1 - 51/60 what it is: not above 0.15."""
+    return mem > np.float32(thresholds.atypical)
+
+
+def is_typical(mem: npt.NDArray[np.float32], thresholds: Thresholds) -> Bools:
+    """Which of mem float32 [n] are typical."""
+    return mem < np.float32(thresholds.typical)
+
+
 def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresholds()) -> Sets:
     """The four sets at the given thresholds. A sample whose mem is undefined is in neither training set.
 
@@ -77,19 +88,18 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
     floor = float(pairs.meta["floor"])
     if thresholds.typical < floor:
         raise InvalidInput(f"Pairs are kept from infl {floor:g} upwards: the typical threshold cannot be lower.")
-    mem = scores["mem"].astype(np.float64)
-    atypical = mem > thresholds.atypical
+    atypical = is_atypical(scores["mem"], thresholds)
     influential = atypical[pairs["train_index"]]
 
     def influenced(threshold: float) -> Bools:
         touched = np.zeros(scores.test_samples, np.bool_)
-        touched[pairs["test_index"][influential & (pairs["infl"] > threshold)]] = True
+        touched[pairs["test_index"][influential & (pairs["infl"] > np.float32(threshold))]] = True
         return touched
 
     return Sets(
         train_atypical=atypical,
-        train_typical=mem < thresholds.typical,
+        train_typical=is_typical(scores["mem"], thresholds),
         test_atypical=influenced(thresholds.atypical),
-        test_typical=~influenced(thresholds.typical) & (scores["test_p"] >= thresholds.test_accuracy),
+        test_typical=~influenced(thresholds.typical) & (scores["test_p"] >= np.float32(thresholds.test_accuracy)),
         thresholds=thresholds,
     )

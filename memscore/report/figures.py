@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from memscore.sets import Thresholds
+from memscore.sets import Thresholds, is_atypical, is_typical
 
 # Okabe and Ito's palette, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
@@ -27,15 +27,16 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds) -> str:
     counts, edges = np.histogram(defined, edges[edges >= min(-0.1, float(defined.min()) - 0.025) - 1e-9])
     middles = (edges[:-1] + edges[1:]) / 2
     low, high = thresholds.typical, thresholds.atypical
+    typical, atypical = is_typical(defined, thresholds), is_atypical(defined, thresholds)
+    below = np.zeros(len(middles))
     for name, colour, chosen in (
-        (f"typical, mem < {low:g}", BLUE, defined < low),
-        ("in between", GREY, (defined >= low) & (defined <= high)),
-        (f"atypical, mem > {high:g}", ORANGE, defined > high),
+        (f"typical, mem < {low:g}", BLUE, typical),
+        ("in between", GREY, ~typical & ~atypical),
+        (f"atypical, mem > {high:g}", ORANGE, atypical),
     ):
         part, _ = np.histogram(defined[chosen], edges)
-        base = np.histogram(defined[defined < low], edges)[0] if colour == GREY else 0
-        base = np.histogram(defined[defined <= high], edges)[0] if colour == ORANGE else base
-        axes.bar(middles, part, width=0.022, bottom=base, color=colour, label=f"{name}: {part.sum():,}")
+        axes.bar(middles, part, width=0.022, bottom=below, color=colour, label=f"{name}: {part.sum():,}")
+        below = below + part
     axes.set_yscale("symlog", linthresh=10)
     axes.set_ylim(0, counts.max() * 1.5)
     axes.set_xlim(edges[0], 1.02)

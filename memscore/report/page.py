@@ -16,7 +16,7 @@ from memscore.sets import Thresholds, split
 from memscore.statistics import auroc
 from memscore.tables import PairsTable, ScoreTable
 
-GALLERY = 20
+GALLERY = 18
 PER_CLASS = 2
 PAIRS = 12
 Q_SHOWN = 0.05  # false-discovery rate of the pairs shown

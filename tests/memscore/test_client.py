@@ -97,7 +97,7 @@ def test_a_damaged_cache_is_replaced(stored_study: StoredStudy, database: Databa
 def test_an_answer_that_is_damaged_on_the_way_is_refused(stored_study: StoredStudy, tmp_path: Path):
     payload = bytearray(stored_study.scores.encode())
     payload[600] ^= 255
-    http = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200, content=bytes(payload))))
+    http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=bytes(payload))))
     http.base_url = httpx.URL("http://memscore")
     with Client(http=http, cache=tmp_path / "cache") as client, pytest.raises(Damaged):
         client.table("made-up")
@@ -106,7 +106,7 @@ def test_an_answer_that_is_damaged_on_the_way_is_refused(stored_study: StoredStu
 
 def test_an_error_page_of_a_proxy_is_one_sentence():
     http = httpx.Client(
-        transport=httpx.MockTransport(lambda request: httpx.Response(502, text="<html>")), base_url="http://x"
+        transport=httpx.MockTransport(lambda _: httpx.Response(502, text="<html>")), base_url="http://x"
     )
     with Client(http=http) as client, pytest.raises(ServiceError, match="answered 502 Bad Gateway"):
         client.studies()
@@ -125,8 +125,13 @@ def test_tables_are_loaded_from_files(stored_study: StoredStudy, tmp_path: Path)
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path):
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), atomic_write(path) as scratch:
-        scratch.write_text("new")
-        _ = 1 / 0
+
+    def write_half() -> None:
+        with atomic_write(path) as scratch:
+            scratch.write_text("new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

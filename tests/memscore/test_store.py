@@ -141,8 +141,12 @@ def test_the_current_table_is_the_one_from_most_trials(stored_study: StoredStudy
 
 
 def test_a_failed_transaction_leaves_nothing(database: Database):
-    with pytest.raises(ZeroDivisionError), database.writing() as connection:
-        datasets.register(connection, "one", make_dataset())
-        _ = 1 / 0
+    def fail() -> None:
+        with database.writing() as connection:
+            datasets.register(connection, "one", make_dataset())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with database.reading() as connection:
         assert datasets.listing(connection) == []

@@ -12,6 +12,8 @@ from trainer.config import Attack, TrainConfig
 from trainer.evaluation import correct
 from trainer.loop import to_tensors, train
 
+Data = tuple[torch.Tensor, torch.Tensor]
+
 
 @pytest.fixture(scope="module")
 def network() -> SmallCNN:
@@ -20,7 +22,7 @@ def network() -> SmallCNN:
 
 
 @pytest.fixture(scope="module")
-def digits() -> tuple[torch.Tensor, torch.Tensor]:
+def digits() -> Data:
     dataset = load_source("digits")
     return to_tensors(dataset.x_test, dataset.y_test, torch.device("cpu"))
 
@@ -48,7 +50,7 @@ def test_adversarial_images_stay_in_the_ball_and_in_the_pixel_range(epsilon: flo
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_modes_buffers_and_gradients_are_left_alone(network: SmallCNN, digits, training: bool):
+def test_modes_buffers_and_gradients_are_left_alone(network: SmallCNN, digits: Data, training: bool):
     network.train(training)
     network.stages[1].eval()
     modes = [module.training for module in network.modules()]
@@ -66,7 +68,7 @@ def test_modes_buffers_and_gradients_are_left_alone(network: SmallCNN, digits, t
     network.head.bias.grad = None
 
 
-def test_the_random_start_comes_from_the_generator(network: SmallCNN, digits):
+def test_the_random_start_comes_from_the_generator(network: SmallCNN, digits: Data):
     attack = Attack(epsilon=0.1, step_size=0.02, steps=1)
     images, labels = digits[0][:8], digits[1][:8]
 
@@ -77,7 +79,7 @@ def test_the_random_start_comes_from_the_generator(network: SmallCNN, digits):
     assert not torch.equal(crafted(1), crafted(2))
 
 
-def test_one_step_without_random_start_is_fgsm(network: SmallCNN, digits):
+def test_one_step_without_random_start_is_fgsm(network: SmallCNN, digits: Data):
     images, labels = digits[0][:16], digits[1][:16]
     network.eval()
     probe = images.clone().requires_grad_()
@@ -89,12 +91,12 @@ def test_one_step_without_random_start_is_fgsm(network: SmallCNN, digits):
     torch.testing.assert_close(crafted, expected, atol=1e-7, rtol=0)
 
 
-def test_no_room_to_move_gives_clean_accuracy(trained: SmallCNN, digits):
+def test_no_room_to_move_gives_clean_accuracy(trained: SmallCNN, digits: Data):
     none = Attack(epsilon=0, step_size=0.1, steps=3)
     assert (correct(trained, *digits) == correct(trained, *digits, none)).all()
 
 
-def test_accuracy_falls_with_epsilon_to_nothing(trained: SmallCNN, digits):
+def test_accuracy_falls_with_epsilon_to_nothing(trained: SmallCNN, digits: Data):
     accuracy = [
         correct(trained, *digits, Attack(epsilon=e, step_size=e / 4, steps=20, random_start=False)).mean()
         for e in (0.02, 0.1, 0.3, 1.0)
@@ -104,7 +106,7 @@ def test_accuracy_falls_with_epsilon_to_nothing(trained: SmallCNN, digits):
     assert accuracy[-1] < 0.05
 
 
-def test_more_steps_are_no_weaker_than_one(trained: SmallCNN, digits):
+def test_more_steps_are_no_weaker_than_one(trained: SmallCNN, digits: Data):
     one = Attack(epsilon=0.1, step_size=0.1, steps=1, random_start=False)
     twenty = Attack(epsilon=0.1, step_size=0.025, steps=20, random_start=False)
     assert correct(trained, *digits, twenty).mean() <= correct(trained, *digits, one).mean()

@@ -1,0 +1,121 @@
+"""Processes die in mid-job; the study ends with the same bits, and nothing is left behind."""
+
+import signal
+
+import pytest
+import torch
+
+from memscore.client import Client
+from memscore.datasets import load_source
+from memscore.embedded import register
+from memscore.learning.block import DeviceData, train_block
+from memscore.settings import Settings
+from memscore.spec import Design, Recipe
+from memscore.store import Database, evidence, jobs
+from tests.conftest import build
+from tests.processes import alive, driver_logs, eventually, kill, service
+
+TRIALS = 60
+RECIPE = Recipe(network="mlp", hidden=(96,), epochs=40, batch_size=32, learning_rate=0.1)  # a second or two a block
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> tuple[str, str]:
+    """Digests of the tables from training without farm, service or database."""
+    torch.set_num_threads(1)
+    dataset = load_source("digits")
+    data = DeviceData.of(dataset, torch.device("cpu"))
+    trials = [trial for block in range(TRIALS // 10) for trial in train_block(data, RECIPE, Design(), block)]
+    from memscore.spec import study_id
+
+    scores, pairs = build(dataset, trials, Design(), study_id(dataset.fingerprint, RECIPE, Design()))
+    return scores.digest, pairs.digest
+
+
+@pytest.fixture
+def registered(database: Database, settings: Settings) -> Database:
+    register(database, settings, "digits", load_source("digits"))
+    return database
+
+
+def stored(database: Database, study: str) -> int:
+    with database.reading() as connection:
+        return evidence.count(connection, study)
+
+
+def finish(url: str, settings: Settings, study: str, uninterrupted: tuple[str, str], job: str) -> None:
+    """The job succeeds, all trials are there, and the tables are those of an uninterrupted run."""
+    with Client(url) as client:
+        done = client.wait(job)
+        assert done.state == "succeeded", driver_logs(settings.home)
+        assert done.progress.done == TRIALS
+        assert (client.table(study).digest, client.pairs_table(study).digest) == uninterrupted
+
+
+def test_everything_killed_and_started_again_ends_with_the_same_bits(
+    registered: Database, settings: Settings, uninterrupted: tuple[str, str]
+):
+    with service(settings) as first:
+        with Client(first.url) as client:
+            job = client.submit("digits", RECIPE, trials=TRIALS)
+        eventually(lambda: stored(registered, job.study) >= 10)
+        kill(first.family())
+    before = stored(registered, job.study)
+    assert 10 <= before < TRIALS
+    with service(settings) as second:
+        with Client(second.url) as client:
+            assert client.submit("digits", RECIPE, trials=TRIALS).id == job.id
+        finish(second.url, settings, job.study, uninterrupted, job.id)
+    with registered.reading() as connection:
+        states = [event.state for event in jobs.events(connection, job.id)]
+    assert states == ["queued", "running", "recovering", "running", "succeeded"]
+
+
+def test_dead_actors_drivers_and_dispatchers_are_replaced(
+    registered: Database, settings: Settings, uninterrupted: tuple[str, str]
+):
+    with service(settings) as running:
+        with Client(running.url) as client:
+            job = client.submit("digits", RECIPE, trials=TRIALS)
+        for count, part in ((1, "ray::BlockTrainer"), (10, "memscore.farm.driver"), (20, "memscore.cli dispatch")):
+            eventually(lambda count=count: stored(registered, job.study) >= count)
+            victims = running.find(part)
+            assert victims, f"no process {part!r}"
+            victims[0].send_signal(signal.SIGKILL)
+        finish(running.url, settings, job.study, uninterrupted, job.id)
+
+
+def test_nothing_outlives_the_service(registered: Database, settings: Settings):
+    with service(settings) as running:
+        with Client(running.url) as client:
+            client.submit("digits", RECIPE, trials=1000)
+        eventually(lambda: running.find("ray::BlockTrainer"))
+        family = running.family()
+        assert len(family) > 5
+        running.process.kill()
+        eventually(lambda: not alive(family), 40)
+
+
+def test_a_stopped_service_gives_its_job_back_and_cancel_is_a_pause(
+    registered: Database, settings: Settings, uninterrupted: tuple[str, str]
+):
+    with service(settings) as running:
+        with Client(running.url) as client:
+            job = client.submit("digits", RECIPE, trials=TRIALS)
+            eventually(lambda: stored(registered, job.study) >= 10)
+            client.cancel(job.id)
+            *_, last = client.watch(job.id)
+            assert last.state == "cancelled"
+            kept = stored(registered, job.study)
+            assert 10 <= kept < TRIALS
+            assert client.table(job.study).trials == kept
+            again = client.submit("digits", RECIPE, trials=TRIALS)
+            assert again.id != job.id
+            eventually(lambda: client.job(again.id).state == "running")
+        family = running.family()
+        assert running.stop() == 0
+        eventually(lambda: not alive(family), 20)
+    with registered.reading() as connection:
+        assert jobs.get(connection, again.id).state == "queued"
+    with service(settings) as second:
+        finish(second.url, settings, job.study, uninterrupted, again.id)
