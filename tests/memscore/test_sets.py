@@ -9,7 +9,6 @@ from memscore.spec import Design
 from memscore.tables import PairsTable, ScoreTable
 from tests.conftest import build, make_dataset, make_trials
 
-
 Tables = tuple[ScoreTable, PairsTable]
 
 
