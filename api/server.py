@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import os
 import signal
 import socket
 import subprocess
@@ -58,12 +57,7 @@ class _Companion:
     """A dispatcher process that is started again when it dies, and ends with this process."""
 
     def __init__(self, settings: Settings) -> None:
-        self.environment = {
-            **os.environ,
-            "MEMSCORE_HOME": str(settings.home),
-            "MEMSCORE_DATABASE_URL": settings.database,
-            "MEMSCORE_SLOTS": str(settings.slots),
-        }
+        self.environment = settings.environment()
         self.stopping = threading.Event()
         self.process = self._start()
         threading.Thread(target=self._watch, daemon=True).start()

@@ -17,7 +17,6 @@ from memscore.recipes import name_of
 from memscore.sets import Thresholds, split
 from memscore.store import evidence, studies, tables
 from memscore.store.studies import StudyRecord
-from memscore.tables import ScoreTable
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -154,10 +153,8 @@ async def get_sets(
 
 
 def _study(connection: Connection, study: StudyRecord) -> StudyMessage:
-    summary = None
-    if tables.current_digest(connection, study.id) is not None:
-        scores = ScoreTable.decode(tables.current(connection, study.id)[0].payload)
-        summary = TableSummary(**{name: scores.meta[name] for name in TableSummary.model_fields})
+    meta = tables.current_meta(connection, study.id)
+    summary = None if meta is None else TableSummary.model_validate(meta)
     return StudyMessage(
         id=study.id,
         name=study.name,

@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
 import memscore
@@ -27,6 +26,7 @@ from memscore.datasets.label_noise import flip_labels
 from memscore.embedded import dispatching, ensure_registered, register
 from memscore.errors import InvalidInput, MemscoreError
 from memscore.messages import JobMessage
+from memscore.progress import progress_bar
 from memscore.recipes import RECIPES
 from memscore.sets import Thresholds
 from memscore.settings import Settings
@@ -500,23 +500,9 @@ def _at_end_of_input(action: Callable[[], None]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def job_progress() -> Progress:
-    """The progress bar of a job."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("trials"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=err,
-    )
-
-
 def _follow(client: Client, job: JobMessage) -> JobMessage:
     """Show a job's progress until it has succeeded. Raises JobFailed otherwise."""
-    with job_progress() as progress:
+    with progress_bar("trials", err) as progress:
         task = progress.add_task(job.progress.phase, total=job.progress.total, completed=job.progress.done)
 
         def show(message: JobMessage) -> None:
@@ -543,14 +529,7 @@ def _scores(source: str, settings: Settings) -> Any:
 @contextmanager
 def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
     """A progress bar that appears with the first epoch, so that a refusal stands alone."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("epochs"),
-        TimeElapsedColumn(),
-    )
-    progress = Progress(*columns, console=err)
+    progress = progress_bar("epochs", err)
     task = progress.add_task("training", total=None)
 
     def stage(done: int, total: int, text: str) -> None:

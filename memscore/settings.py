@@ -34,6 +34,16 @@ class Settings(BaseSettings):
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.home / 'memscore.db'}"
 
+    def environment(self) -> dict[str, str]:
+        """This process's environment with these settings in it, for a process that is to have them too."""
+        return {
+            **os.environ,
+            "MEMSCORE_HOME": str(self.home),
+            "MEMSCORE_DATABASE_URL": self.database,
+            "MEMSCORE_SLOTS": str(self.slots),
+            "MEMSCORE_LEASE_SECONDS": str(self.lease_seconds),
+        }
+
     def prepare_home(self) -> Path:
         """Create the home folder and return it. Raises StoreError if it cannot be written."""
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -21,18 +20,12 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.log = settings.home / "service.log"
-        environment = {
-            **os.environ,
-            "MEMSCORE_HOME": str(settings.home),
-            "MEMSCORE_DATABASE_URL": settings.database,
-            "MEMSCORE_SLOTS": str(settings.slots),
-        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "memscore.cli", "serve", "--port", "0"],
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment,
+                env=settings.environment(),
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()

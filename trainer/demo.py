@@ -8,7 +8,6 @@ it goes on from what is stored.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from memscore.client import Client, atomic_write
@@ -28,6 +26,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Damaged, InvalidInput, StoreError
 from memscore.messages import JobMessage
+from memscore.progress import progress_bar
 from memscore.report import Comparison, Report
 from memscore.settings import Settings
 from memscore.tables import ScoreTable
@@ -53,7 +52,7 @@ def run(settings: Settings, output: Path, trials: int) -> None:
         raise InvalidInput(f"The folder {output} cannot be written ({error.strerror}); see --output.") from error
     settings.prepare_home()
     console.rule("1. A dataset and a service")
-    _memscore("datasets", "add", "digits")
+    _memscore(settings, "datasets", "add", "digits")
     with _service(settings) as address, Client(address, cache=settings.home / "cache") as client:
         console.rule("2. Memorization scores from subset models")
         job = _estimate(client, trials)
@@ -78,10 +77,12 @@ def run(settings: Settings, output: Path, trials: int) -> None:
     console.print("  .venv/bin/memscore serve                             the service, on port 8000 (/docs)")
 
 
-def _memscore(*arguments: str) -> None:
+def _memscore(settings: Settings, *arguments: str) -> None:
     """Run one command as a user would."""
     console.print(f"$ memscore {' '.join(arguments)}", style="dim")
-    finished = subprocess.run([sys.executable, "-m", "memscore.cli", *arguments], check=False)
+    finished = subprocess.run(
+        [sys.executable, "-m", "memscore.cli", *arguments], check=False, env=settings.environment()
+    )
     if finished.returncode:
         raise StoreError(f"'memscore {' '.join(arguments)}' ended with status {finished.returncode}.")
 
@@ -97,7 +98,7 @@ def _service(settings: Settings) -> Generator[str]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "MEMSCORE_HOME": str(settings.home)},
+            env=settings.environment(),
         )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -118,17 +119,8 @@ def _service(settings: Settings) -> Generator[str]:
 def _estimate(client: Client, trials: int) -> JobMessage:
     job = client.submit("digits", "digits", trials=trials, study_name=STUDY)
     console.print(f"POST /v1/jobs -> job {job.id}: study {job.study_name} to {job.target_trials} trials")
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("trials"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
     before, started = job.progress.done, time.monotonic()
-    with Progress(*columns, console=console) as progress:
+    with progress_bar("trials", console) as progress:
         task = progress.add_task("starting", total=job.progress.total, completed=before)
 
         def show(message: JobMessage) -> None:
@@ -174,14 +166,7 @@ def _train(dataset: Dataset, scores: Scores, method: str, folder: Path) -> Run:
     if kept is not None:
         console.print(f"{method.upper()}: kept from an earlier demo with the same scores ({folder})")
         return kept
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("epochs"),
-        TimeElapsedColumn(),
-        console=console,
-    ) as progress:
+    with progress_bar("epochs", console) as progress:
         task = progress.add_task(method.upper(), total=EPOCHS)
 
         def show(done: int, total: int, loss: float) -> None:

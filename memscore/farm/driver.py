@@ -8,11 +8,14 @@ the blocks in flight. It ends by itself when whoever launched it is gone (its st
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -21,7 +24,7 @@ import numpy as np
 from memscore import settings as settings_module
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
-from memscore.errors import MemscoreError
+from memscore.errors import MemscoreError, StoreError
 from memscore.evidence import Trial, unpack_trials
 from memscore.settings import Settings
 from memscore.spec import BLOCK, identity
@@ -47,7 +50,7 @@ class BlockFailed(Exception):
 def main() -> None:
     """Run one attempt and exit 0 if its outcome is stored."""
     job_id, attempt = sys.argv[1], int(sys.argv[2])
-    follow_parent()
+    follow_parent(ray_folder(job_id, attempt))
     settings = settings_module.load()
     database = open_database(settings.database)
     require_current(database)
@@ -68,17 +71,18 @@ class Driver:
         self.job = job
         self.study = study
         self.attempt = attempt
-        self.dataset = open_dataset(settings.home, study.fingerprint)
+        self.ray_folder = ray_folder(job.id, attempt)
         self.rebuilt_at = 0.0
         self.rebuild_cost = 0.0
 
     def run(self) -> None:
         """Bring the study to the job's target and store the outcome."""
         try:
+            self.dataset = open_dataset(self.settings.home, self.study.fingerprint)
             missing = self.missing_blocks()
             if missing:
                 self.report("starting")
-                with Farm(self.dataset, self.study, min(self.settings.slots, len(missing))) as farm:
+                with Farm(self.dataset, self.study, min(self.settings.slots, len(missing)), self.ray_folder) as farm:
                     for finished in farm.train(missing, self.tick):
                         self.store(finished)
             self.report("scoring")
@@ -87,6 +91,8 @@ class Driver:
         except Stopped as stopped:
             self.rebuild()
             self.finish("cancelled", str(stopped))
+        except StoreError:  # the database may come back: the dispatcher tries again
+            raise
         except (BlockFailed, MemscoreError) as error:
             self.finish("failed", str(error))
 
@@ -155,10 +161,11 @@ class Driver:
 class Farm:
     """Ray on this machine with long-lived actors, one per slot; a context manager."""
 
-    def __init__(self, dataset: Dataset, study: StudyRecord, actors: int) -> None:
+    def __init__(self, dataset: Dataset, study: StudyRecord, actors: int, folder: Path) -> None:
         self.dataset = dataset
         self.study = study
         self.actors = actors
+        self.folder = folder
 
     def __enter__(self) -> Farm:
         import ray
@@ -171,6 +178,7 @@ class Farm:
             include_dashboard=False,
             log_to_driver=False,
             object_store_memory=2 * size + 100 * 2**20,
+            _temp_dir=str(self.folder),
             _node_ip_address="127.0.0.1",
         )
         signal.signal(signal.SIGTERM, _terminate)  # Ray has replaced it
@@ -181,6 +189,7 @@ class Farm:
         import ray
 
         ray.shutdown()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def train(self, blocks: list[int], tick: Any) -> Any:
         """Yield the trials of each block as it finishes, in any order; calls `tick` at least every second.
@@ -230,12 +239,17 @@ class Farm:
         return BlockTrainer.remote(self.shared, self.study.recipe, self.study.design)
 
 
-def follow_parent() -> None:
-    """End with whoever launched this process, and leave none of Ray's processes behind.
+def ray_folder(job: str, attempt: int) -> Path:
+    """Where Ray keeps the attempt's sockets and logs: a path of its own, short enough for a socket's name."""
+    return Path("/tmp") / f"memscore-{job}-{attempt}"  # noqa: S108 -- the job's id is random
+
+
+def follow_parent(folder: Path) -> None:
+    """End with whoever launched this process, and leave none of Ray's processes and files behind.
 
     The launcher keeps the other end of standard input; when that closes, this process gets SIGTERM. A
     shell outside the process group waits in the same way for this process, then kills what is left of the
-    group: Ray's agents outlive a driver that was killed with SIGKILL.
+    group and removes Ray's `folder`: Ray's agents outlive a driver that was killed with SIGKILL.
     """
     signal.signal(signal.SIGTERM, _terminate)
 
@@ -247,7 +261,7 @@ def follow_parent() -> None:
 
     threading.Thread(target=wait_for_end, daemon=True).start()
     if os.getpgrp() == os.getpid():
-        script = f"read -r line; sleep 1; kill -9 -- -{os.getpid()} 2>/dev/null"
+        script = f"read -r line; sleep 1; kill -9 -- -{os.getpid()} 2>/dev/null; rm -rf {shlex.quote(str(folder))}"
         follow_parent.reaper = subprocess.Popen(  # pyright: ignore[reportFunctionMemberAccess]
             ["sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True
         )

@@ -42,14 +42,7 @@ class LocalLauncher(Launcher):
     def launch(self, job: JobRecord) -> Launched:
         """Start `python -m memscore.farm.driver`, in a process group of its own, logging to home/logs."""
         log_path = self.settings.home / "logs" / f"{job.id}-{job.attempt}.log"
-        environment = {
-            **os.environ,
-            "MEMSCORE_HOME": str(self.settings.home),
-            "MEMSCORE_DATABASE_URL": self.settings.database,
-            "MEMSCORE_SLOTS": str(self.settings.slots),
-            "OMP_NUM_THREADS": "1",
-            "RAY_USAGE_STATS_ENABLED": "0",
-        }
+        environment = {**self.settings.environment(), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
         with log_path.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "memscore.farm.driver", job.id, str(job.attempt)],

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Conflict, NotFound
-from memscore.store.database import now
+from memscore.store.database import insert_new
 from memscore.store.schema import datasets
 
 
@@ -33,25 +33,21 @@ def register(connection: Connection, name: str, dataset: Dataset) -> DatasetReco
 
     Raises Conflict if the name stands for another dataset.
     """
-    row = connection.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
-    fingerprint = dataset.fingerprint
-    if row is None:
-        connection.execute(
-            datasets.insert().values(
-                name=name,
-                fingerprint=fingerprint,
-                source=dataset.source,
-                train_samples=len(dataset.y_train),
-                test_samples=len(dataset.y_test),
-                image_shape=list(dataset.x_train.shape[1:]),
-                class_names=list(dataset.class_names),
-                flipped=np.flatnonzero(dataset.flipped).tolist(),
-                created_at=now(),
-            )
-        )
-    elif row.fingerprint != fingerprint:
+    row = {
+        "name": name,
+        "fingerprint": dataset.fingerprint,
+        "source": dataset.source,
+        "train_samples": len(dataset.y_train),
+        "test_samples": len(dataset.y_test),
+        "image_shape": list(dataset.x_train.shape[1:]),
+        "class_names": list(dataset.class_names),
+        "flipped": np.flatnonzero(dataset.flipped).tolist(),
+    }
+    insert_new(connection, datasets, [row])
+    record = by_name(connection, name)
+    if record.fingerprint != row["fingerprint"]:
         raise Conflict(f"The name {name!r} stands for another dataset already; choose another with --name.")
-    return by_name(connection, name)
+    return record
 
 
 def by_name(connection: Connection, name: str) -> DatasetRecord:

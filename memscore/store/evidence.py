@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from memscore.errors import Damaged
 from memscore.evidence import Trial
-from memscore.store.database import now
+from memscore.store.database import insert_new
 from memscore.store.schema import trials
 
 _FIELDS = [trials.c[name] for name in Trial.__dataclass_fields__]
@@ -17,9 +16,8 @@ _FIELDS = [trials.c[name] for name in Trial.__dataclass_fields__]
 
 def add(connection: Connection, study: str, finished: list[Trial]) -> None:
     """Store finished trials; a trial that is there already stays as it is."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [{"study_id": study, "digest": trial.digest, **asdict(trial)} for trial in finished]
-    connection.execute(insert(trials).values(created_at=now()).on_conflict_do_nothing(), rows)
+    insert_new(connection, trials, rows)
 
 
 def numbers(connection: Connection, study: str) -> list[int]:

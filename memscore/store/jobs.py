@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, exists, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from memscore.errors import NotFound
@@ -109,7 +110,7 @@ def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord
     identifier = connection.execute(due).scalar()
     if identifier is None:
         return None
-    taken = connection.execute(
+    take = (
         update(jobs)
         .where(jobs.c.id == identifier, jobs.c.state.in_(("queued", "recovering")))
         .values(
@@ -122,7 +123,12 @@ def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord
             error=None,
         )
     )
-    if not taken.rowcount:
+    try:
+        with connection.begin_nested():
+            taken = connection.execute(take).rowcount
+    except IntegrityError:  # another dispatcher has just claimed another job of this study
+        return None
+    if not taken:
         return None
     job = get(connection, identifier)
     _event(connection, identifier, "running", f"attempt {job.attempt} claimed by {owner}")

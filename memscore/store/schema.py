@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -29,6 +30,8 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+_HELD = text("state IN ('running', 'cancelling')")
 
 STATES = ("queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled")
 TERMINAL = ("succeeded", "failed", "cancelled")
@@ -80,7 +83,8 @@ jobs = Table(
     Column("finished_at", Double),
     CheckConstraint(f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"),
     Index("ix_jobs_state_created_at", "state", "created_at"),
-    Index("ix_jobs_study_id_state", "study_id", "state"),
+    # At most one attempt works on a study, so that no block is trained twice.
+    Index("uq_jobs_held_study_id", "study_id", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
 )
 
 job_events = Table(
@@ -119,6 +123,7 @@ def _table_versions(name: str) -> Table:
         Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
         Column("digest", String(64), primary_key=True),
         Column("trials", Integer, nullable=False),
+        Column("meta", JSON, nullable=False),
         Column("payload", LargeBinary, nullable=False),
         Column("created_at", Double, nullable=False),
         Index(f"ix_{name}_study_id_trials", "study_id", "trials"),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, or_, select
 
 from memscore.errors import Conflict, NotFound
 from memscore.spec import Design, Recipe, study_id
-from memscore.store.database import now
+from memscore.store.database import insert_new
 from memscore.store.datasets import DatasetRecord
 from memscore.store.schema import studies
 
@@ -44,17 +44,15 @@ def ensure(
     holder = connection.execute(select(studies.c.id).where(studies.c.name == (name or dataset.name))).scalar()
     if holder is not None and name is not None:
         raise Conflict(f"The name {name!r} belongs to another study ({holder}); choose another study_name.")
-    connection.execute(
-        studies.insert().values(
-            id=identifier,
-            name=name or (dataset.name if holder is None else f"{dataset.name[:54]}-{identifier[:8]}"),
-            dataset=dataset.name,
-            fingerprint=dataset.fingerprint,
-            recipe=recipe.model_dump(mode="json"),
-            design=design.model_dump(mode="json"),
-            created_at=now(),
-        )
-    )
+    row = {
+        "id": identifier,
+        "name": name or (dataset.name if holder is None else f"{dataset.name[:54]}-{identifier[:8]}"),
+        "dataset": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "recipe": recipe.model_dump(mode="json"),
+        "design": design.model_dump(mode="json"),
+    }
+    insert_new(connection, studies, [row])
     return find(connection, identifier)
 
 

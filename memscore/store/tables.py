@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Connection, Select, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from memscore.errors import NoScoresYet
-from memscore.store.database import now
+from memscore.store.database import insert_new
 from memscore.store.schema import pair_tables, score_tables
 from memscore.tables import PairsTable, ScoreTable
 
@@ -25,18 +24,25 @@ class Version:
 
 def add(connection: Connection, study: str, scores: ScoreTable, pairs: PairsTable) -> None:
     """Store a version of both tables; versions that are there already stay as they are."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     for stored, table in ((score_tables, scores), (pair_tables, pairs)):
-        connection.execute(
-            insert(stored)
-            .values(study_id=study, digest=table.digest, trials=table.trials, payload=table.encode(), created_at=now())
-            .on_conflict_do_nothing()
-        )
+        row = {
+            "study_id": study,
+            "digest": table.digest,
+            "trials": table.trials,
+            "meta": table.meta,
+            "payload": table.encode(),
+        }
+        insert_new(connection, stored, [row])
 
 
 def current_digest(connection: Connection, study: str) -> str | None:
     """Digest of the newest score table: the one from most trials. None before the first."""
     return connection.execute(_newest(score_tables, study, score_tables.c.digest)).scalar()
+
+
+def current_meta(connection: Connection, study: str) -> dict[str, Any] | None:
+    """Meta data of the newest score table. None before the first."""
+    return connection.execute(_newest(score_tables, study, score_tables.c.meta)).scalar()
 
 
 def current_trials(connection: Connection, study: str) -> int:

@@ -72,12 +72,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('jobs', schema=None) as batch_op:
         batch_op.create_index('ix_jobs_state_created_at', ['state', 'created_at'], unique=False)
-        batch_op.create_index('ix_jobs_study_id_state', ['study_id', 'state'], unique=False)
+        batch_op.create_index('uq_jobs_held_study_id', ['study_id'], unique=True, sqlite_where=sa.text("state IN ('running', 'cancelling')"), postgresql_where=sa.text("state IN ('running', 'cancelling')"))
 
     op.create_table('pair_tables',
     sa.Column('study_id', sa.String(length=16), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('trials', sa.Integer(), nullable=False),
+    sa.Column('meta', sa.JSON(), nullable=False),
     sa.Column('payload', sa.LargeBinary(), nullable=False),
     sa.Column('created_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['study_id'], ['studies.id'], name=op.f('fk_pair_tables_study_id_studies')),
@@ -90,6 +91,7 @@ def upgrade() -> None:
     sa.Column('study_id', sa.String(length=16), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('trials', sa.Integer(), nullable=False),
+    sa.Column('meta', sa.JSON(), nullable=False),
     sa.Column('payload', sa.LargeBinary(), nullable=False),
     sa.Column('created_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['study_id'], ['studies.id'], name=op.f('fk_score_tables_study_id_studies')),
@@ -146,7 +148,7 @@ def downgrade() -> None:
 
     op.drop_table('pair_tables')
     with op.batch_alter_table('jobs', schema=None) as batch_op:
-        batch_op.drop_index('ix_jobs_study_id_state')
+        batch_op.drop_index('uq_jobs_held_study_id', sqlite_where=sa.text("state IN ('running', 'cancelling')"), postgresql_where=sa.text("state IN ('running', 'cancelling')"))
         batch_op.drop_index('ix_jobs_state_created_at')
 
     op.drop_table('jobs')

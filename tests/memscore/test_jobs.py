@@ -84,6 +84,14 @@ def test_parallel_claims_give_a_job_to_one(database: Database, stored_study: Sto
     assert sum(job is not None for job in claimed) == 1
 
 
+def test_parallel_claims_of_two_jobs_on_one_study_give_one(database: Database, stored_study: StoredStudy):
+    for trials in (50, 60):
+        submit(database, stored_study.record.id, trials)
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(lambda _: claim(database), range(8)))
+    assert sum(job is not None for job in claimed) == 1
+
+
 def test_a_lease_runs_out_by_the_databases_clock(database: Database, stored_study: StoredStudy):
     submit(database, stored_study.record.id)
     job = claim(database, lease=0.2)
