@@ -10,6 +10,7 @@ MemscoreError                       status  meaning
 ├── StoreError                      503     the database or the home folder cannot be used
 ├── Damaged                         500     stored or received bytes fail their digest
 ├── JobFailed                       500     a job ended without its result
+│   └── BlockFailed                 500     a block cannot be trained
 └── ServiceError                    -       the service answered with a problem, or did not answer
 
 The message of each is one sentence that says what to do. `status` and `slug` become the HTTP status
@@ -84,6 +85,12 @@ class JobFailed(MemscoreError):
     """A job ended without reaching its target."""
 
     slug = "job-failed"
+
+
+class BlockFailed(JobFailed):
+    """A block cannot be trained; the message says what to change."""
+
+    slug = "block-failed"
 
 
 class ServiceError(MemscoreError):

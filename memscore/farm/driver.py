@@ -7,25 +7,16 @@ the blocks in flight. It ends by itself when whoever launched it is gone (its st
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import signal
-import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import numpy as np
 
 from memscore import settings as settings_module
-from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
 from memscore.evidence import Trial, unpack_trials
+from memscore.farm.lifeline import follow_parent, ray_folder
 from memscore.settings import Settings
 from memscore.spec import BLOCK, identity
 from memscore.store import Database, evidence, jobs, open_database, studies, tables
@@ -34,17 +25,12 @@ from memscore.store.migrate import require_current
 from memscore.store.studies import StudyRecord
 from memscore.tables import Provenance, build_tables
 
-BLOCK_TRIES = 3  # a block that loses its actor so often fails the job
 REBUILD_SHARE = 0.05  # at most this share of the time goes into rebuilding tables while trials come in
 REBUILD_SECONDS = 2.0  # and tables are rebuilt no more often than this
 
 
 class Stopped(Exception):
     """The attempt has to end: cancelled, or no longer this driver's."""
-
-
-class BlockFailed(Exception):
-    """A block cannot be trained; the message is for the user."""
 
 
 def main() -> None:
@@ -81,8 +67,11 @@ class Driver:
             self.dataset = open_dataset(self.settings.home, self.study.fingerprint)
             missing = self.missing_blocks()
             if missing:
+                from memscore.farm.farm import Farm  # torch and Ray, only where there is something to train
+
                 self.report("starting")
-                with Farm(self.dataset, self.study, min(self.settings.slots, len(missing)), self.ray_folder) as farm:
+                actors = min(self.settings.slots, len(missing))
+                with Farm(self.dataset, self.study.recipe, self.study.design, actors, self.ray_folder) as farm:
                     for finished in farm.train(missing, self.tick):
                         self.store(finished)
             self.report("scoring")
@@ -93,7 +82,7 @@ class Driver:
             self.finish("cancelled", str(stopped))
         except StoreError:  # the database may come back: the dispatcher tries again
             raise
-        except (BlockFailed, MemscoreError) as error:
+        except MemscoreError as error:
             self.finish("failed", str(error))
 
     def missing_blocks(self) -> list[int]:
@@ -156,119 +145,6 @@ class Driver:
         print(f"{state}: {message}", flush=True)
         with self.database.writing() as connection:
             jobs.finish(connection, self.job.id, self.attempt, state, message)
-
-
-class Farm:
-    """Ray on this machine with long-lived actors, one per slot; a context manager."""
-
-    def __init__(self, dataset: Dataset, study: StudyRecord, actors: int, folder: Path) -> None:
-        self.dataset = dataset
-        self.study = study
-        self.actors = actors
-        self.folder = folder
-
-    def __enter__(self) -> Farm:
-        import ray
-
-        size = sum(getattr(self.dataset, name).nbytes for name in ("x_train", "x_test"))
-        ray.init(
-            address="local",
-            num_cpus=self.actors,
-            num_gpus=0,
-            include_dashboard=False,
-            log_to_driver=False,
-            object_store_memory=2 * size + 100 * 2**20,
-            _temp_dir=str(self.folder),
-            _node_ip_address="127.0.0.1",
-        )
-        signal.signal(signal.SIGTERM, _terminate)  # Ray has replaced it
-        self.shared = ray.put(self.dataset)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        import ray
-
-        ray.shutdown()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def train(self, blocks: list[int], tick: Any) -> Any:
-        """Yield the trials of each block as it finishes, in any order; calls `tick` at least every second.
-
-        Raises BlockFailed if training a block fails, or loses its actor BLOCK_TRIES times.
-        """
-        import ray
-        from ray.exceptions import RayActorError, RayTaskError
-
-        waiting = list(reversed(blocks))
-        losses: dict[int, int] = {}
-        running: dict[Any, tuple[Any, int]] = {}
-
-        def start(actor: Any) -> None:
-            if waiting:
-                block = waiting.pop()
-                running[actor.train.remote(block)] = (actor, block)
-
-        for _ in range(self.actors):
-            start(self._new_actor())
-        while running:
-            ready, _ = ray.wait(list(running), timeout=1)
-            if not ready:
-                tick()
-            for reference in ready:
-                actor, block = running.pop(reference)
-                try:
-                    finished = ray.get(reference)
-                except RayActorError as error:
-                    losses[block] = losses.get(block, 0) + 1
-                    print(f"block {block} lost its actor ({losses[block]} of {BLOCK_TRIES}): {error}", flush=True)
-                    if losses[block] == BLOCK_TRIES:
-                        raise BlockFailed(
-                            f"Block {block} lost its worker process {BLOCK_TRIES} times; is there enough memory?"
-                        ) from error
-                    waiting.append(block)
-                    actor = self._new_actor()
-                except RayTaskError as error:
-                    raise BlockFailed(f"Block {block} failed: {error.cause}") from error
-                else:
-                    yield finished
-                start(actor)
-
-    def _new_actor(self) -> Any:
-        from memscore.farm.actors import BlockTrainer
-
-        return BlockTrainer.remote(self.shared, self.study.recipe, self.study.design)
-
-
-def ray_folder(job: str, attempt: int) -> Path:
-    """Where Ray keeps the attempt's sockets and logs: a path of its own, short enough for a socket's name."""
-    return Path("/tmp") / f"memscore-{job}-{attempt}"  # noqa: S108 -- the job's id is random
-
-
-def follow_parent(folder: Path) -> None:
-    """End with whoever launched this process, and leave none of Ray's processes and files behind.
-
-    The launcher keeps the other end of standard input; when that closes, this process gets SIGTERM. A
-    shell outside the process group waits in the same way for this process, then kills what is left of the
-    group and removes Ray's `folder`: Ray's agents outlive a driver that was killed with SIGKILL.
-    """
-    signal.signal(signal.SIGTERM, _terminate)
-
-    def wait_for_end() -> None:
-        sys.stdin.buffer.read()
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(20)
-        os._exit(1)
-
-    threading.Thread(target=wait_for_end, daemon=True).start()
-    if os.getpgrp() == os.getpid():
-        script = f"read -r line; sleep 1; kill -9 -- -{os.getpid()} 2>/dev/null; rm -rf {shlex.quote(str(folder))}"
-        follow_parent.reaper = subprocess.Popen(  # pyright: ignore[reportFunctionMemberAccess]
-            ["sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True
-        )
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(f"ended by signal {number}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""Processes that end with whoever started them, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+_reaper: subprocess.Popen[bytes] | None = None
+
+
+def ray_folder(job: str, attempt: int) -> Path:
+    """Where Ray keeps the attempt's sockets and logs: a path of its own, short enough for a socket's name."""
+    return Path("/tmp") / f"memscore-{job}-{attempt}"  # noqa: S108 -- the job's id is random
+
+
+def follow_parent(folder: Path) -> None:
+    """End with whoever launched this process, and leave none of Ray's processes and files behind.
+
+    The launcher keeps the other end of standard input; when that closes, this process gets SIGTERM. A
+    shell outside the process group waits in the same way for this process, then kills what is left of the
+    group and removes Ray's `folder`: Ray's agents outlive a driver that was killed with SIGKILL.
+    """
+    signal.signal(signal.SIGTERM, terminate)
+
+    def wait_for_end() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+        os._exit(1)
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+    if os.getpgrp() == os.getpid():
+        global _reaper
+        script = f"read -r line; sleep 1; kill -9 -- -{os.getpid()} 2>/dev/null; rm -rf {shlex.quote(str(folder))}"
+        _reaper = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True)
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    """Signal handler: end by SystemExit, so that `finally` blocks and context managers run."""
+    raise SystemExit(f"ended by signal {number}")
