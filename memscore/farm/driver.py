@@ -7,6 +7,7 @@ the blocks in flight. It ends by itself when whoever launched it is gone (its st
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 
@@ -37,6 +38,8 @@ def main() -> None:
     """Run one attempt and exit 0 if its outcome is stored."""
     job_id, attempt = sys.argv[1], int(sys.argv[2])
     follow_parent(ray_folder(job_id, attempt))
+    for earlier in range(1, attempt):  # left behind where everything was killed at once
+        shutil.rmtree(ray_folder(job_id, earlier), ignore_errors=True)
     settings = settings_module.load()
     database = open_database(settings.database)
     require_current(database)

@@ -1,6 +1,7 @@
 """Processes die in mid-job; the study ends with the same bits, and nothing is left behind."""
 
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -69,6 +70,7 @@ def test_everything_killed_and_started_again_ends_with_the_same_bits(
     with registered.reading() as connection:
         states = [event.state for event in jobs.events(connection, job.id)]
     assert states == ["queued", "running", "recovering", "running", "succeeded"]
+    eventually(lambda: not list(Path("/tmp").glob(f"memscore-{job.id}-*")), 10)
 
 
 def test_dead_actors_drivers_and_dispatchers_are_replaced(
