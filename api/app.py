@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 import memscore
 from api import datasets, health, jobs, problems, studies
+from api.head import HeadAsGet
 from api.table_cache import TableCache
 from memscore.store import Database
 
@@ -21,6 +22,7 @@ def create_app(database: Database) -> FastAPI:
     app.state.database = database
     app.state.tables = TableCache(database)
     problems.install(app)
+    app.add_middleware(HeadAsGet)
     for module in (health, datasets, jobs, studies):
         app.include_router(module.router)
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.context import DatabaseOf
-from memscore.messages import DatasetMessage, Datasets
+from memscore.messages import DatasetDetail, DatasetMessage, Datasets
 from memscore.store import datasets
 from memscore.store.datasets import DatasetRecord
 
@@ -20,10 +20,11 @@ def list_datasets(database: DatabaseOf) -> Datasets:
 
 
 @router.get("/{name}", operation_id="get_dataset")
-def get_dataset(database: DatabaseOf, name: str) -> DatasetMessage:
-    """One dataset."""
+def get_dataset(database: DatabaseOf, name: str) -> DatasetDetail:
+    """One dataset, with the indices of labels flipped on purpose."""
     with database.reading() as connection:
-        return _message(datasets.by_name(connection, name))
+        record = datasets.by_name(connection, name)
+    return DatasetDetail(**_message(record).model_dump(), flipped_indices=list(record.flipped))
 
 
 def _message(record: DatasetRecord) -> DatasetMessage:

@@ -13,7 +13,7 @@ from memscore.errors import InvalidInput
 from memscore.messages import JobMessage, Jobs, Progress
 from memscore.recipes import recipe_of
 from memscore.spec import BLOCK, JobRequest
-from memscore.store import datasets, evidence, jobs, studies
+from memscore.store import datasets, evidence, jobs, studies, tables
 from memscore.store.jobs import JobRecord
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -23,7 +23,7 @@ State = Literal["queued", "running", "recovering", "cancelling", "succeeded", "f
 
 @router.post("", operation_id="submit_job", status_code=202)
 def submit_job(database: DatabaseOf, request: JobRequest, response: Response) -> JobMessage:
-    """Queue a job. A request that an unfinished job of the same study covers is answered with that job."""
+    """Queue a job. The same request again is answered with the unfinished job."""
     recipe = recipe_of(request.recipe)
     target = request.target.whole_blocks
     with database.writing() as connection:
@@ -33,12 +33,15 @@ def submit_job(database: DatabaseOf, request: JobRequest, response: Response) ->
         study = studies.ensure(connection, dataset, recipe, request.design, request.study_name)
         done = evidence.count(connection, study.id)
         job, new = jobs.submit(connection, study.id, target, done)
-        message = _message(connection, job)
+        jobs.settle(connection, study.id, tables.current_trials(connection, study.id))
+        message = _message(connection, jobs.get(connection, job.id))
     notes: list[str] = []
     if target != request.target.trials:
         notes.append(f"trials rounded up from {request.target.trials} to {target}: a study grows by blocks of {BLOCK}")
     if not new:
-        notes.append("an unfinished job of this study covers the request and was returned")
+        notes.append(
+            f"this is the job that was posted at {message.created_at:%Y-%m-%d %H:%M:%S} UTC with the same target"
+        )
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return message.model_copy(update={"notes": notes})
 

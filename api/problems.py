@@ -63,11 +63,24 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"pointer": "/".join(str(part) for part in one["loc"]), "message": one["msg"].removeprefix("Value error, ")}
-        for one in error.errors()
+        {"pointer": _pointer(one["loc"]), "message": one["msg"].removeprefix("Value error, ")} for one in error.errors()
     ]
-    first = errors[0]
-    return problem(request, 422, "invalid-input", f"{first['pointer']}: {first['message']}.", errors)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        detail = f"The body is not valid JSON: {first['ctx']['error']}."
+    elif first["loc"] == ("body",):
+        detail = "The body must be a JSON object, sent with content-type: application/json."
+    else:
+        detail = f"{errors[0]['pointer']}: {errors[0]['message']}."
+    return problem(request, 422, "invalid-input", detail, errors)
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    """Where in the request a value is; the kind of recipe, which pydantic names too, is not a place."""
+    parts = list(location)
+    if parts[:2] == ["body", "recipe"] and len(parts) > 2:
+        del parts[2]
+    return "/".join(str(part) for part in parts)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -181,6 +181,8 @@ def _file(payload: bytes, digest: str, filename: str, if_none_match: str | None)
 def _parse_cursor(cursor: str) -> tuple[np.float32, int, int]:
     try:
         infl, train, test = cursor.split("_")
+        if not math.isfinite(float(infl)):
+            raise ValueError(infl)
         return np.float32(float(infl)), int(train), int(test)
     except ValueError as error:
         raise InvalidInput("cursor is not one that a page gave as `next`; leave it out to start anew.") from error

@@ -17,14 +17,16 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 import memscore
 from memscore import settings as settings_module
-from memscore.client import Client
+from memscore.client import Client, is_url
 from memscore.datasets import load_source
 from memscore.datasets.label_noise import flip_labels
 from memscore.embedded import dispatching, ensure_registered, register
 from memscore.errors import InvalidInput, MemscoreError
+from memscore.farm.lifeline import wait_for_closed_input
 from memscore.messages import JobMessage
 from memscore.progress import progress_bar
 from memscore.recipes import RECIPES
@@ -34,9 +36,9 @@ from memscore.spec import NAME_PATTERN, Design
 from memscore.store import Database, open_database
 from memscore.store.migrate import current_revision, require_current, upgrade
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich", help=memscore.__doc__)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=memscore.__doc__)
 database_app = typer.Typer(no_args_is_help=True, help="The database.")
-datasets_app = typer.Typer(no_args_is_help=True, help="Datasets: add and list.")
+datasets_app = typer.Typer(no_args_is_help=True, help="Datasets: add, list, show.")
 jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, watch, cancel.")
 scores_app = typer.Typer(no_args_is_help=True, help="Scores of a study: show, top.")
 app.add_typer(database_app, name="db")
@@ -44,8 +46,9 @@ app.add_typer(datasets_app, name="datasets")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(scores_app, name="scores")
 
-out = Console()
-err = Console(stderr=True)
+# What is printed may hold square brackets; only styles given as such are styles. A pipe is no narrow terminal.
+out = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
+err = Console(markup=False, highlight=False, stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Url = Annotated[
@@ -80,6 +83,15 @@ def _client(url: str | None) -> Generator[Client]:
         yield client
 
 
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        out.print(f"memscore {memscore.__version__}")
+        raise typer.Exit
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -90,7 +102,7 @@ def serve(
     """Run the service: the API, and a dispatcher beside it."""
     from api.server import serve as run
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    _log_to_stderr()
     settings = settings_module.load()
     with _database(settings) as database:
 
@@ -109,7 +121,7 @@ def dispatch(
     """Claim and run jobs until interrupted."""
     from memscore.farm.dispatcher import Dispatcher
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    _log_to_stderr()
     settings = settings_module.load()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -135,7 +147,7 @@ def upgrade_database(as_json: Json = False) -> None:
     if as_json:
         _print_json({"before": before, "after": after})
     else:
-        out.print(f"Database {database.shown}: revision {before or 'none'} -> {after}", highlight=False)
+        out.print(f"Database {database.shown}: revision {before or 'none'} -> {after}")
 
 
 @datasets_app.command("add")
@@ -168,7 +180,7 @@ def add_dataset(
         _print_json({**record.__dict__, "flipped": list(record.flipped)})
         return
     out.print(
-        f"Dataset [bold]{record.name}[/]: {record.train_samples} training and {record.test_samples} test images "
+        f"Dataset {record.name}: {record.train_samples} training and {record.test_samples} test images "
         f"{'x'.join(map(str, record.image_shape))}, {len(record.class_names)} classes"
         + (f", {len(record.flipped)} labels flipped" if record.flipped else "")
         + f", fingerprint {record.fingerprint[:12]}",
@@ -202,12 +214,20 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
     )
 
 
+@datasets_app.command("show")
+def show_dataset(name: str, url: Url = None, as_json: Json = False) -> None:
+    """Show one dataset, with the indices of labels flipped on purpose."""
+    with _client(url) as client:
+        _print_record(client.dataset(name), as_json)
+
+
 @app.command()
 def estimate(
     dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
     recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "digits",
     trials: Annotated[int, typer.Option(min=1, help="Trials the study is brought to.")] = 200,
     ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
+    design_kind: Annotated[str, typer.Option("--design", help="balanced or uniform.")] = "balanced",
     seed: Annotated[int, typer.Option(help="Seed of the design.")] = 0,
     study_name: Annotated[str | None, typer.Option(help="Name of the study; default: the dataset's.")] = None,
     url: Url = None,
@@ -215,14 +235,14 @@ def estimate(
 ) -> None:
     """Estimate the scores of a dataset: submit a job, and run it here unless --url names a service."""
     try:
-        design = Design(subset_ratio=ratio, seed=seed)
+        design = Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed})
     except ValidationError as error:
-        raise InvalidInput(f"{_sentence(error)} (--ratio, --seed)") from error
+        raise InvalidInput(f"--design, --ratio or --seed: {_sentence(error)}.") from error
 
     def follow(client: Client) -> JobMessage:
         job = client.submit(dataset, recipe, trials=trials, design=design, study_name=study_name)
         for note in job.notes:
-            err.print(f"note: {note}", highlight=False)
+            _complain("note", note, "bold")
         return _follow(client, job)
 
     if url is not None:
@@ -243,13 +263,13 @@ def estimate(
         return
     assert study.table is not None
     out.print(
-        f"Study [bold]{study.name}[/] ({study.id}): {study.table.trials} trials, accuracy in-sample "
+        f"Study {study.name} ({study.id}): {study.table.trials} trials, accuracy in-sample "
         f"{study.table.in_sample_accuracy:.3f}, held-out {study.table.held_out_accuracy:.3f}",
         highlight=False,
     )
     for warning in study.table.warnings:
-        err.print(f"[bold yellow]warning:[/] {warning}", highlight=False)
-    out.print(f"Next: memscore scores top {study.name}", highlight=False)
+        _complain("warning", warning, "bold yellow")
+    out.print(f"Next: memscore scores top {study.name}")
 
 
 @jobs_app.command("list")
@@ -385,7 +405,7 @@ def sets(
         return
     _print_table(("set", "samples"), message.counts.items())
     if output is not None:
-        out.print(f"Masks written to {output}", highlight=False)
+        out.print(f"Masks written to {output}")
 
 
 @app.command()
@@ -410,7 +430,7 @@ def report(
             scratch.write_text(page.html())
     except OSError as error:
         raise InvalidInput(f"{output} cannot be written ({error.strerror}).") from error
-    out.print(f"Report written to {output}", highlight=False)
+    out.print(f"Report written to {output}")
 
 
 @app.command()
@@ -481,20 +501,26 @@ def main() -> None:
     try:
         app()
     except MemscoreError as error:
-        err.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        _complain("error", str(error), "bold red")
         sys.exit(1)
     except ValidationError as error:
-        err.print(f"[bold red]error:[/] {_sentence(error)}", highlight=False, soft_wrap=True)
+        _complain("error", _sentence(error), "bold red")
         sys.exit(1)
     except KeyboardInterrupt:
+        _complain("interrupted", "whatever was finished is stored.", "bold")
         sys.exit(130)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _at_end_of_input(action: Callable[[], None]) -> None:
     """Call `action` when standard input closes: when whoever started this process is gone."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        wait_for_closed_input()
         action()
 
     threading.Thread(target=wait, daemon=True).start()
@@ -513,14 +539,23 @@ def _follow(client: Client, job: JobMessage) -> JobMessage:
                 total=message.progress.total,
             )
 
-        return client.wait(job.id, show)
+        try:
+            return client.wait(job.id, show)
+        except KeyboardInterrupt:
+            progress.stop()
+            kept = (
+                f"job {job.id} is not cancelled: its service goes on with it, or the next one that is started, or this "
+                f"command when it is run again; memscore jobs cancel {job.id} ends it."
+            )
+            _complain("note", kept, "bold")
+            raise
 
 
 def _scores(source: str, settings: Settings) -> Any:
     """Scores from URL#STUDY, a table file, or a study of the embedded database."""
     from trainer.scores import pull, read
 
-    if source.startswith(("http://", "https://")) or Path(source).expanduser().is_file():
+    if is_url(source) or source.endswith(".npz") or Path(source).expanduser().is_file():
         return read(source, cache=settings.home / "cache")
     with _client(None) as client:
         return pull(client, source)
@@ -543,6 +578,23 @@ def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
             progress.stop()
 
 
+def _complain(kind: str, text: str, style: str) -> None:
+    err.print(Text.assemble((f"{kind}:", style), f" {text}"), soft_wrap=True)
+
+
+def _shown(value: Any) -> str:
+    """A field of a record for people: four decimals, and a dash for nothing."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    return str(value)
+
+
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
@@ -560,23 +612,25 @@ def _print_record(message: BaseModel, as_json: bool) -> None:
         _print_json(message)
         return
     table = RichTable.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in message.model_dump(mode="json").items():
-        table.add_row(f"[bold]{name}[/]", str(value))
-    out.print(table, highlight=False)
+        table.add_row(name, _shown(value))
+    out.print(table)
 
 
 def _print_table(columns: tuple[str, ...], rows: Iterator[Any] | Any) -> None:
     table = RichTable()
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for position, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    out.print(table, highlight=False)
+    out.print(table)
 
 
 def _warn(warnings: list[str]) -> None:
     for warning in warnings:
-        err.print(f"[bold yellow]warning:[/] {warning}", highlight=False)
+        _complain("warning", warning, "bold yellow")
 
 
 def _plain(value: Any) -> float | int | None:

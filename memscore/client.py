@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from memscore.errors import Damaged, InvalidInput, JobFailed, MemscoreError, ServiceError
 from memscore.messages import (
+    DatasetDetail,
     Datasets,
     JobMessage,
     Jobs,
@@ -88,6 +89,10 @@ class Client:
     def datasets(self) -> Datasets:
         """All registered datasets."""
         return Datasets.model_validate_json(self._get("/v1/datasets").content)
+
+    def dataset(self, name: str) -> DatasetDetail:
+        """One dataset."""
+        return DatasetDetail.model_validate_json(self._get(f"/v1/datasets/{_part(name)}").content)
 
     def studies(self) -> Studies:
         """All studies."""
@@ -246,10 +251,8 @@ def load_table(source: str, *, cache: Path | None = None) -> ScoreTable:
 
     Raises InvalidInput if the source is neither, ServiceError or Damaged if it cannot be read.
     """
-    if source.startswith(("http://", "https://")):
-        url, hash_sign, study = source.partition("#")
-        if not hash_sign or not study:
-            raise InvalidInput(f"Name the study behind the service's URL: {url}#STUDY.")
+    if is_url(source):
+        url, study = parse_source(source)
         with Client(url, cache=cache) as client:
             return client.table(study)
     path = Path(source).expanduser()
@@ -258,12 +261,33 @@ def load_table(source: str, *, cache: Path | None = None) -> ScoreTable:
     return ScoreTable.load(path)
 
 
+def is_url(source: str) -> bool:
+    """Whether a source of scores is a service rather than a file."""
+    return source.startswith(("http://", "https://"))
+
+
+def parse_source(source: str) -> tuple[str, str]:
+    """URL and study of `URL#STUDY`. Raises InvalidInput if the study is missing."""
+    url, _, study = source.partition("#")
+    if not study:
+        raise InvalidInput(f"Name the study behind the service's URL: {url}#STUDY.")
+    return url, study
+
+
 @contextmanager
 def atomic_write(path: Path) -> Generator[Path]:
-    """A scratch path beside `path` that takes its place when the block ends without an error."""
+    """A scratch path beside `path` that takes its place when the block ends without an error.
+
+    Raises InvalidInput if `path` exists and is not a plain file, OSError if it cannot be written.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise InvalidInput(f"{path} is not a plain file; name another one.")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(handle)
+    mask = os.umask(0)
+    os.umask(mask)
+    Path(name).chmod(0o666 & ~mask)  # what an ordinary file would have
     scratch = Path(name)
     try:
         yield scratch

@@ -54,6 +54,12 @@ class DatasetMessage(Message):
     flipped: int = Field(description="training labels flipped on purpose")
 
 
+class DatasetDetail(DatasetMessage):
+    """A registered dataset with the indices of its flipped labels."""
+
+    flipped_indices: list[int]
+
+
 class Datasets(Message):
     """All registered datasets."""
 

@@ -71,7 +71,7 @@ class Design(Frozen):
 class Target(Frozen):
     """What a job brings its study to."""
 
-    trials: int = Field(ge=1, le=1_000_000)
+    trials: int = Field(ge=1, le=1_000_000, strict=True)
 
     @property
     def whole_blocks(self) -> int:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.npyio import NpzFile
 
 from memscore.bits import digest
 from memscore.errors import Damaged, FingerprintMismatch
@@ -86,7 +87,7 @@ class Table:
     def decode(cls, payload: bytes) -> Self:
         """Read what `encode` wrote and check its digest. Raises Damaged if it is anything else."""
         try:
-            with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+            with NpzFile(io.BytesIO(payload), allow_pickle=False) as arrays:
                 meta: Any = json.loads(str(arrays["meta"]))
                 columns = {name: arrays[name] for name in cls.dtypes}
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:

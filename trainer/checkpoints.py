@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,16 @@ from trainer.config import TrainConfig
 from trainer.loop import build_network
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "run.json"
+
+
+def prepare(folder: Path) -> None:
+    """Make sure, before any work, that a checkpoint can be written to the folder. Raises InvalidInput."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}); name another one.") from error
 
 
 def save(folder: Path, network: Network, config: TrainConfig, extra: dict[str, Any]) -> None:

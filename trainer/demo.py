@@ -39,7 +39,7 @@ EPOCHS = 10
 EPSILON = 0.15
 SHOWN_SAMPLE = 17
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def run(settings: Settings, output: Path, trials: int) -> None:
@@ -69,9 +69,9 @@ def run(settings: Settings, output: Path, trials: int) -> None:
     console.print(
         f"{time.monotonic() - started:.0f} s in all; the service is stopped, the scores stay in {settings.home}"
     )
-    console.print(f"Look at [bold]{output / 'report.html'}[/], then try:")
+    console.print(f"Look at {output / 'report.html'}, then try:")
     console.print("  .venv/bin/memscore scores top digits -n 20           the list, without a service")
-    console.print("  .venv/bin/memscore estimate --dataset digits --trials 400      twice the precision")
+    console.print("  .venv/bin/memscore estimate --dataset digits --trials 400      standard errors smaller by 1.4")
     console.print("  .venv/bin/memscore datasets add digits --flip-labels 0.1 --name digits-noisy")
     console.print("  .venv/bin/memscore estimate --dataset digits-noisy && .venv/bin/memscore report digits-noisy")
     console.print("  .venv/bin/memscore serve                             the service, on port 8000 (/docs)")

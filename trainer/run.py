@@ -39,6 +39,8 @@ def train(
     """
     if scores is not None:
         scores.require(dataset, name)
+    if folder is not None:
+        checkpoints.prepare(folder)
     network = train_network(dataset, config, None if scores is None else scores.table["mem"], on_epoch)
     device = next(network.parameters()).device
     accuracy = by_group(

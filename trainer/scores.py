@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from memscore.client import Client, load_table
+from memscore.client import Client, is_url, load_table, parse_source
 from memscore.datasets.dataset import Dataset
 from memscore.sets import Sets
 from memscore.tables import ScoreTable
@@ -30,8 +30,8 @@ def pull(client: Client, study: str) -> Scores:
 
 def read(source: str, *, cache: Path | None = None) -> Scores:
     """Scores from `URL#STUDY` or a table file; a file has no sets of test samples."""
-    if source.startswith(("http://", "https://")):
-        url, _, study = source.partition("#")
+    if is_url(source):
+        url, study = parse_source(source)
         with Client(url, cache=cache) as client:
             return pull(client, study)
     return Scores(load_table(source), None)

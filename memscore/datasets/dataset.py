@@ -15,6 +15,7 @@ Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 
 MAX_CLASSES = 65_536
+MIN_TRAIN_SAMPLES = 10  # a block of ten trials holds each out in turn
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ def build_dataset(
                 f"{name} has labels from {labels.min()} to {labels.max()}; with {classes} classes they must lie "
                 f"in 0..{classes - 1}."
             )
+    if classes < 2 or len(train_labels) < MIN_TRAIN_SAMPLES:
+        raise InvalidDataset(
+            f"There are {len(train_labels)} training samples of {classes} classes; at least "
+            f"{MIN_TRAIN_SAMPLES} samples and two classes are needed."
+        )
     absent = np.flatnonzero(np.bincount(train_labels, minlength=classes) == 0)
     if len(absent):
         raise InvalidDataset(f"No training sample has label {absent[0]}; number the classes 0..C-1 without gaps.")

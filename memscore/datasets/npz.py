@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.errors import InvalidDataset
@@ -16,15 +16,16 @@ REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 def load_npz(path: Path) -> Dataset:
     """Read and check an .npz file. Nothing in it is unpickled. Raises InvalidDataset with what is wrong."""
     if not path.is_file():
-        raise InvalidDataset(f"There is no file {path}.")
+        raise InvalidDataset(f"There is no file {path}; write npz:FILE with the path of an .npz file.")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as arrays:
             missing = [name for name in REQUIRED if name not in arrays]
             if missing:
                 raise InvalidDataset(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(REQUIRED)}.")
             loaded = [arrays[name] for name in REQUIRED]
             names = tuple(str(name) for name in arrays["class_names"]) if "class_names" in arrays else None
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InvalidDataset(f"{path} is not a readable .npz file of plain arrays: {error}.") from error
+        reason = "it holds Python objects" if "allow_pickle" in str(error) else str(error).rstrip(".")
+        raise InvalidDataset(f"{path} is not a readable .npz file of plain arrays: {reason}.") from error
     x_train, y_train, x_test, y_test = loaded
     return build_dataset(x_train, y_train, x_test, y_test, source=f"npz:{path.name}", class_names=names)

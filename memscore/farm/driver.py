@@ -124,6 +124,7 @@ class Driver:
         )
         with self.database.writing() as connection:
             tables.add(connection, self.study.id, scores, pairs)
+            jobs.settle(connection, self.study.id, scores.trials)
         self.rebuilt_at = time.monotonic()
         self.rebuild_cost = self.rebuilt_at - started
 

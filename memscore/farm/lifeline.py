@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -30,7 +31,7 @@ def follow_parent(folder: Path) -> None:
     signal.signal(signal.SIGTERM, terminate)
 
     def wait_for_end() -> None:
-        sys.stdin.buffer.read()
+        wait_for_closed_input()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(20)
         os._exit(1)
@@ -40,6 +41,13 @@ def follow_parent(folder: Path) -> None:
         global _reaper
         script = f"read -r line; sleep 1; kill -9 -- -{os.getpid()} 2>/dev/null; rm -rf {shlex.quote(str(folder))}"
         _reaper = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True)
+
+
+def wait_for_closed_input() -> None:
+    """Return when standard input closes. Reads unbuffered: a buffer's lock would break the exit of Python."""
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
 
 
 def terminate(number: int, frame: FrameType | None) -> None:

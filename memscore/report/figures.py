@@ -39,6 +39,7 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds) -> str:
         below = below + part
     axes.set_yscale("symlog", linthresh=10)
     axes.set_ylim(0, counts.max() * 1.5)
+    axes.set_yticks([tick for tick in (0, 5, 10, 100, 1000, 10_000, 100_000) if tick <= counts.max() * 1.5])
     axes.set_xlim(edges[0], 1.02)
     axes.legend(frameon=False, loc="upper right")
     axes.set_xlabel("memorization value mem")

@@ -10,7 +10,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Double, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    ProgrammingError,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -59,7 +67,11 @@ class Database:
         try:
             with engine.begin() as connection:
                 yield connection
-        except OperationalError as error:
+        except DatabaseError as error:
+            if isinstance(error, DataError):
+                raise InvalidInput(f"A value cannot be used: {_first_line(error)}.") from error
+            if isinstance(error, (IntegrityError, ProgrammingError)):
+                raise  # a mistake of ours, not the database's state
             raise StoreError(f"The database {self.shown} cannot be used: {_first_line(error)}.") from error
 
     @property

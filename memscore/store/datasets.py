@@ -54,9 +54,13 @@ def by_name(connection: Connection, name: str) -> DatasetRecord:
     """The dataset of that name. Raises NotFound and lists the names there are."""
     row = connection.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
     if row is None:
-        known = connection.execute(select(datasets.c.name).order_by(datasets.c.name)).scalars().all()
-        there = f"registered are: {', '.join(known)}" if known else "none is registered"
-        raise NotFound(f"There is no dataset {name!r}; {there}. Add one with: memscore datasets add {name}")
+        known = connection.execute(select(datasets.c.name).order_by(datasets.c.name).limit(11)).scalars().all()
+        there = (
+            f"registered are: {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}"
+            if known
+            else "none is registered"
+        )
+        raise NotFound(f"There is no dataset {name[:100]!r}; {there}. Add one with: memscore datasets add NAME")
     return _record(row)
 
 

@@ -4,6 +4,7 @@
       ^                 │  ╲──cancel──> cancelling ──finish──> cancelled (or succeeded, if it was done)
       └──── recovering <┘ lost, while attempts are left
     queued, recovering ──cancel──> cancelled
+    queued, recovering ──settle──> succeeded, when another job of the study has reached the target
 
 A driver and its dispatcher act for one attempt: once the attempt has moved on, what they write is ignored.
 """
@@ -65,11 +66,11 @@ class EventRecord:
 
 
 def submit(connection: Connection, study: str, target_trials: int, done: int) -> tuple[JobRecord, bool]:
-    """Queue a job, or return the unfinished one of this study that asks for as much; and whether it is new."""
+    """Queue a job, or return the unfinished one of this study with this target; and whether it is new."""
     active = connection.execute(
         select(jobs)
         .where(jobs.c.study_id == study, jobs.c.state.in_(("queued", "running", "recovering")))
-        .where(jobs.c.target_trials >= target_trials)
+        .where(jobs.c.target_trials == target_trials)
         .order_by(jobs.c.created_at)
         .limit(1)
     ).one_or_none()
@@ -93,6 +94,18 @@ def submit(connection: Connection, study: str, target_trials: int, done: int) ->
     )
     _event(connection, identifier, "queued", f"queued for {target_trials} trials")
     return get(connection, identifier), True
+
+
+def settle(connection: Connection, study: str, trials: int) -> None:
+    """End the waiting jobs of a study whose tables have reached `trials`, whoever trained them."""
+    reached = connection.execute(
+        update(jobs)
+        .where(jobs.c.study_id == study, jobs.c.state.in_(("queued", "recovering")), jobs.c.target_trials <= trials)
+        .values(state="succeeded", phase="succeeded", done=trials, total=trials, finished_at=now())
+        .returning(jobs.c.id)
+    )
+    for identifier in reached.scalars().all():
+        _event(connection, identifier, "succeeded", f"the study has {trials} trials")
 
 
 def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord | None:

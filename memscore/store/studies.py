@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select
 
-from memscore.errors import Conflict, NotFound
+from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.spec import Design, Recipe, study_id
 from memscore.store.database import insert_new
 from memscore.store.datasets import DatasetRecord
 from memscore.store.schema import studies
+
+ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,17 @@ def ensure(
     existing = connection.execute(select(studies).where(studies.c.id == identifier)).one_or_none()
     if existing is not None:
         if name is not None and existing.name != name:
-            raise Conflict(f"This study exists under the name {existing.name!r}; leave study_name out or use that one.")
+            raise Conflict(f"This study exists under the name {existing.name!r}; leave the name out or use that one.")
         return _record(existing)
+    if name is not None and ID_PATTERN.fullmatch(name):
+        raise InvalidInput(f"{name!r} looks like a study's id; choose another study_name.")
     holder = connection.execute(select(studies.c.id).where(studies.c.name == (name or dataset.name))).scalar()
+    taken = holder is not None or ID_PATTERN.fullmatch(dataset.name)
     if holder is not None and name is not None:
-        raise Conflict(f"The name {name!r} belongs to another study ({holder}); choose another study_name.")
+        raise Conflict(f"The name {name!r} belongs to another study ({holder}); choose another name.")
     row = {
         "id": identifier,
-        "name": name or (dataset.name if holder is None else f"{dataset.name[:54]}-{identifier[:8]}"),
+        "name": name or (f"{dataset.name[:54]}-{identifier[:8]}" if taken else dataset.name),
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "recipe": recipe.model_dump(mode="json"),

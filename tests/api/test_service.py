@@ -62,7 +62,24 @@ def test_trials_are_rounded_up_and_the_answer_says_so(http: httpx.Client, stored
     assert job["notes"] == ["trials rounded up from 41 to 50: a study grows by blocks of 10"]
     again = http.post("/v1/jobs", json=BODY).json()
     assert again["id"] == job["id"]
-    assert "was returned" in again["notes"][0]
+    assert "with the same target" in again["notes"][0]
+
+
+def test_a_target_that_is_reached_is_a_job_that_has_succeeded(http: httpx.Client, stored_study: StoredStudy):
+    job = http.post("/v1/jobs", json={**BODY, "target": {"trials": 40}}).json()
+    assert job["state"] == "succeeded"
+    assert job["progress"]["done"] == 40
+
+
+def test_a_study_cannot_take_the_id_of_another_as_its_name(http: httpx.Client, stored_study: StoredStudy):
+    body = {**BODY, "design": {"seed": 1}, "study_name": stored_study.record.id}
+    problem(http.post("/v1/jobs", json=body), 422, "looks like a study's id")
+
+
+def test_head_gives_the_headers_of_get(http: httpx.Client, stored_study: StoredStudy):
+    head = http.head("/v1/studies/made-up/table")
+    assert head.status_code == 200
+    assert head.headers["etag"] == f'"{stored_study.scores.digest}"'
 
 
 def test_a_new_study_gets_its_name(http: httpx.Client, stored_study: StoredStudy):
@@ -83,13 +100,18 @@ def test_a_new_study_gets_its_name(http: httpx.Client, stored_study: StoredStudy
     [
         ({"dataset": "nothing"}, 404, "There is no dataset 'nothing'; registered are: made-up"),
         ({"recipe": "nothing"}, 404, "There is no recipe 'nothing'"),
-        ({"recipe": {**QUICK.model_dump(mode="json"), "epochs": 0}}, 422, "epochs: Input should be greater"),
+        (
+            {"recipe": {**QUICK.model_dump(mode="json"), "epochs": 0}},
+            422,
+            "body/recipe/epochs: Input should be greater",
+        ),
         ({"recipe": 3}, 422, "body/recipe"),
         ({"design": {"subset_ratio": 1}}, 422, "less than 1"),
         ({"design": {"subset_ratio": 0}}, 422, "greater than 0"),
         ({"design": {"subset_ratio": 0.75}}, 422, "does not balance in blocks of 10"),
         ({"design": {"ratio": 0.7}}, 422, "ratio: Extra inputs"),
         ({"target": {"trials": 0}}, 422, "trials"),
+        ({"target": {"trials": True}}, 422, "target/trials: Input should be a valid integer"),
         ({"target": {"trials": 10**9}}, 422, "trials"),
         ({"study_name": "../x"}, 422, "study_name"),
         ({"study_name": "made-up", "design": {"seed": 5}}, 409, "belongs to another study"),
@@ -104,7 +126,8 @@ def test_a_wrong_job_is_refused_and_nothing_is_stored(
 
 
 def test_a_body_that_is_no_json_is_refused(http: httpx.Client, database: Database):
-    problem(http.post("/v1/jobs", content=b"{", headers={"content-type": "application/json"}), 422, "body")
+    problem(http.post("/v1/jobs", content=b"{", headers={"content-type": "application/json"}), 422, "not valid JSON")
+    problem(http.post("/v1/jobs", content=b"[]", headers={"content-type": "application/json"}), 422, "JSON object")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +226,7 @@ def test_sets_as_masks_and_as_indices(http: httpx.Client, stored_study: StoredSt
 def test_datasets_are_listed(http: httpx.Client, stored_study: StoredStudy):
     (dataset,) = http.get("/v1/datasets").json()["datasets"]
     assert dataset["name"] == "made-up"
-    assert http.get("/v1/datasets/made-up").json() == dataset
+    assert http.get("/v1/datasets/made-up").json() == {**dataset, "flipped_indices": []}
     problem(http.get("/v1/datasets/other"), 404, "There is no dataset")
 
 

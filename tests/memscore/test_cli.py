@@ -93,6 +93,7 @@ def test_datasets_are_added_and_listed(memscore, tmp_path: Path):
     assert [one["name"] for one in listed] == ["digits", "digits-noisy", "mine", "other"]
     assert [one["flipped"] for one in listed] == [0, 144, 0, 0]
     assert "digits-noisy" in memscore("datasets", "list").out
+    assert memscore("datasets", "show", "digits-noisy", "--json").json["flipped_indices"] == noisy.json["flipped"]
 
 
 def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, database: Database):
@@ -133,6 +134,12 @@ def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, da
         (("train", "--method", "bat", "--dataset", "made-up"), "needs memorization scores"),
         (("train", "--method", "bat", "--dataset", "digits", "--scores", "made-up"), "another dataset than 'digits'"),
         (("train", "--method", "bat", "--dataset", "made-up", "--epsilon", "9"), "epsilon"),
+        (("train", "--method", "pgd", "--dataset", "made-up", "--output", "/proc/x"), "cannot be written"),
+        (("train", "--method", "bat", "--dataset", "made-up", "--scores", "no.npz"), "There is no table file no.npz"),
+        (("train", "--method", "bat", "--dataset", "made-up", "--scores", "http://x"), "http://x#STUDY"),
+        (("estimate", "--dataset", "[red]x"), "There is no dataset '[red]x'"),
+        (("datasets", "add", "npz:[bold]x.npz"), "There is no file [bold]x.npz"),
+        (("sets", "made-up", "-o", "/dev/full"), "not a plain file"),
         (("report", "nothing"), "There is no study"),
         (("jobs", "list", "--url", "http://127.0.0.1:1"), "does not answer"),
         (("jobs", "list", "--url", "somewhere"), "must begin with http"),

@@ -122,6 +122,18 @@ def test_tables_are_loaded_from_files(stored_study: StoredStudy, tmp_path: Path)
         load_table("http://127.0.0.1:8000")
 
 
+def test_only_plain_files_are_replaced(tmp_path: Path):
+    link = tmp_path / "link"
+    link.symlink_to("/dev/null")
+    for path in (Path("/dev/null"), tmp_path, link):
+        with pytest.raises(InvalidInput, match="not a plain file"), atomic_write(path):
+            pass
+    with atomic_write(tmp_path / "file") as scratch:
+        scratch.write_text("x")
+    assert (tmp_path / "file").stat().st_mode & 0o400
+    assert Path("/dev/null").is_char_device()
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path):
     path = tmp_path / "file"
     path.write_text("old")

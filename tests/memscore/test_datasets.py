@@ -67,6 +67,8 @@ def test_npz_without_channels_gets_one_and_names_are_kept(tmp_path: Path):
         ({"y_train": np.arange(12) % 3 - 1}, "y_train has labels from -1"),
         ({"y_test": np.full(6, 3)}, "y_test has labels from 3 to 3; with 3 classes they must lie in 0..2"),
         ({"y_train": np.arange(12) % 3 * 2}, "No training sample has label 1"),
+        ({"y_train": np.zeros(12, int), "y_test": np.zeros(6, int)}, "two classes are needed"),
+        ({"x_train": np.zeros((9, 4, 4), np.uint8), "y_train": np.arange(9) % 3}, "at least 10 samples"),
         ({"y_train": np.full(12, 2**40)}, "do not fit 32 bits"),
         ({"y_train": np.array([{}] * 12, dtype=object)}, "not a readable .npz file of plain arrays"),
     ],
@@ -79,7 +81,7 @@ def test_unusable_npz_is_refused_with_a_sentence(tmp_path: Path, changes: dict[s
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text", b"\x93NUMPY\x01\x00"])
 def test_a_file_that_is_no_npz_is_refused(tmp_path: Path, content: bytes):
     (tmp_path / "d.npz").write_bytes(content)
     with pytest.raises(InvalidDataset, match="not a readable"):
@@ -98,6 +100,8 @@ def test_a_truncated_npz_is_refused(tmp_path: Path):
 def test_a_missing_file_and_an_unknown_source_are_refused():
     with pytest.raises(InvalidDataset, match="There is no file"):
         load_source("npz:/nowhere/d.npz")
+    with pytest.raises(InvalidDataset, match="There is no file"):
+        load_source("npz:/tmp")
     with pytest.raises(NotFound, match="the sources are: digits, npz:FILE"):
         load_source("mnist")
 

@@ -53,15 +53,30 @@ def test_a_job_runs_from_queued_to_succeeded(database: Database, stored_study: S
         assert [event.state for event in jobs.events(connection, job.id)] == ["queued", "running", "succeeded"]
 
 
-def test_an_unfinished_job_that_covers_the_request_is_returned(database: Database, stored_study: StoredStudy):
+def test_the_same_request_is_the_same_job_until_it_is_finished(database: Database, stored_study: StoredStudy):
     study = stored_study.record.id
     first = submit(database, study, 50)
     with database.writing() as connection:
         assert jobs.submit(connection, study, 50, 40) == (first, False)
-        assert jobs.submit(connection, study, 40, 40) == (first, False)
         more, new = jobs.submit(connection, study, 60, 40)
+        assert new
+        assert more.id != first.id
+        jobs.cancel(connection, first.id)
+        again, new = jobs.submit(connection, study, 50, 40)
     assert new
-    assert more.id != first.id
+    assert again.id != first.id
+
+
+def test_waiting_jobs_end_when_another_job_reaches_their_target(database: Database, stored_study: StoredStudy):
+    study = stored_study.record.id
+    running = submit(database, study, 1000)
+    assert claim(database) is not None
+    small, large = submit(database, study, 60), submit(database, study, 70)
+    with database.writing() as connection:
+        jobs.settle(connection, study, 60)
+    assert fetch(database, small.id).state == "succeeded"
+    assert fetch(database, large.id).state == "queued"
+    assert fetch(database, running.id).state == "running"
 
 
 def test_one_study_has_one_running_job(database: Database, stored_study: StoredStudy):

@@ -77,6 +77,14 @@ def test_a_server_that_is_not_there_is_one_sentence_without_the_password(tmp_pat
         open_database(f"sqlite:///{tmp_path}/nowhere/x.db")
 
 
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path):
+    (tmp_path / "x.db").write_bytes(b"garbage" * 1000)
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    with pytest.raises(StoreError, match="cannot be used: file is not a database"):
+        require_current(database)
+    database.close()
+
+
 def test_a_name_stands_for_one_dataset(database: Database):
     with database.writing() as connection:
         record = datasets.register(connection, "one", make_dataset())

@@ -89,7 +89,7 @@ def test_a_changed_byte_is_noticed_anywhere_in_the_columns(made):
         assert all(np.array_equal(decoded[name], made[2][name], equal_nan=True) for name in ScoreTable.dtypes)
 
 
-@pytest.mark.parametrize("payload", [b"", b"PK", b"nonsense" * 100])
+@pytest.mark.parametrize("payload", [b"", b"PK", b"nonsense" * 100, b"\x93NUMPY\x01\x00v\x00{}"])
 def test_what_is_not_a_table_is_refused(payload: bytes):
     with pytest.raises(Damaged, match="not a memscore score table"):
         ScoreTable.decode(payload)
