@@ -202,6 +202,10 @@ def test_training_prints_accuracies_and_keeps_the_network(memscore, embedded: St
     assert "test all" in plain.out
 
 
+def test_the_version_is_printed(memscore):
+    assert memscore("--version").out == "memscore 0.1.0\n"
+
+
 def test_the_installed_command_answers(tmp_path: Path):
     command = Path(sys.executable).parent / "memscore"
     done = subprocess.run([command, "--help"], capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"})
