@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel, ValidationError
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
+from pydantic import ValidationError
 
 import memscore
 from memscore import settings as settings_module
 from memscore.client import Client, is_url
+from memscore.console import complain, decimal, err, out, percent, print_json, print_record, print_table, warn
 from memscore.datasets import load_source
 from memscore.datasets.label_noise import flip_labels
 from memscore.embedded import dispatching, ensure_registered, register
@@ -45,10 +42,6 @@ app.add_typer(database_app, name="db")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(scores_app, name="scores")
-
-# What is printed may hold square brackets; only styles given as such are styles. A pipe is no narrow terminal.
-out = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
-err = Console(markup=False, highlight=False, stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Url = Annotated[
@@ -151,7 +144,7 @@ def upgrade_database(as_json: Json = False) -> None:
     finally:
         database.close()
     if as_json:
-        _print_json({"before": before, "after": after})
+        print_json({"before": before, "after": after})
     else:
         out.print(f"Database {database.shown}: revision {before or 'none'} -> {after}")
 
@@ -183,7 +176,7 @@ def add_dataset(
     with _database(settings) as database:
         record = register(database, settings, name, dataset)
     if as_json:
-        _print_json({**record.__dict__, "flipped": list(record.flipped)})
+        print_json({**record.__dict__, "flipped": list(record.flipped)})
         return
     out.print(
         f"Dataset {record.name}: {record.train_samples} training and {record.test_samples} test images "
@@ -200,10 +193,10 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
     with _client(url) as client:
         message = client.datasets()
     if as_json:
-        _print_json(message)
+        print_json(message)
         return
     columns = ("name", "train", "test", "image", "classes", "flipped", "fingerprint")
-    _print_table(
+    print_table(
         columns,
         (
             (
@@ -224,7 +217,7 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
 def show_dataset(name: str, url: Url = None, as_json: Json = False) -> None:
     """Show one dataset, with the indices of labels flipped on purpose."""
     with _client(url) as client:
-        _print_record(client.dataset(name), as_json)
+        print_record(client.dataset(name), as_json)
 
 
 @app.command()
@@ -248,7 +241,7 @@ def estimate(
     def follow(client: Client) -> JobMessage:
         job = client.submit(dataset, recipe, trials=trials, design=design, study_name=study_name)
         for note in job.notes:
-            _complain("note", note, "bold")
+            complain("note", note, "bold")
         return _follow(client, job)
 
     if url is not None:
@@ -265,7 +258,7 @@ def estimate(
                 job = follow(client)
             study = client.study(job.study)
     if as_json:
-        _print_json({"job": job.model_dump(mode="json"), "study": study.model_dump(mode="json")})
+        print_json({"job": job.model_dump(mode="json"), "study": study.model_dump(mode="json")})
         return
     assert study.table is not None
     out.print(
@@ -274,7 +267,7 @@ def estimate(
         highlight=False,
     )
     for warning in study.table.warnings:
-        _complain("warning", warning, "bold yellow")
+        complain("warning", warning, "bold yellow")
     out.print(f"Next: memscore scores top {study.name}")
 
 
@@ -284,9 +277,9 @@ def list_jobs(url: Url = None, as_json: Json = False) -> None:
     with _client(url) as client:
         message = client.jobs()
     if as_json:
-        _print_json(message)
+        print_json(message)
         return
-    _print_table(
+    print_table(
         ("job", "study", "state", "trials", "attempt", "created"),
         (
             (
@@ -306,7 +299,7 @@ def list_jobs(url: Url = None, as_json: Json = False) -> None:
 def show_job(job: str, url: Url = None, as_json: Json = False) -> None:
     """Show one job."""
     with _client(url) as client:
-        _print_record(client.job(job), as_json)
+        print_record(client.job(job), as_json)
 
 
 @jobs_app.command("watch")
@@ -314,21 +307,21 @@ def watch_job(job: str, url: Url = None, as_json: Json = False) -> None:
     """Follow a job to its end; it must be run by a service or by `memscore dispatch`."""
     with _client(url) as client:
         finished = _follow(client, client.job(job))
-    _print_record(finished, as_json)
+    print_record(finished, as_json)
 
 
 @jobs_app.command("cancel")
 def cancel_job(job: str, url: Url = None, as_json: Json = False) -> None:
     """Cancel a job. Its evidence stays; a later job goes on from there."""
     with _client(url) as client:
-        _print_record(client.cancel(job), as_json)
+        print_record(client.cancel(job), as_json)
 
 
 @scores_app.command("show")
 def show_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
     """Show the scores of one training sample."""
     with _client(url) as client:
-        _print_record(client.score(study, index), as_json)
+        print_record(client.score(study, index), as_json)
 
 
 @scores_app.command("top")
@@ -356,21 +349,21 @@ def top_scores(
         for index in order
     ]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
-    _warn(table.warnings)
+    warn(table.warnings)
     columns = ("index", "label", "mem", "se", "95 % interval", "p_in", "p_out")
-    _print_table(
+    print_table(
         columns,
         (
             (
                 row["index"],
                 row["label"],
-                _decimal(row["mem"]),
-                _decimal(row["se"]),
-                f"[{_decimal(row['mem_low'])}, {_decimal(row['mem_high'])}]",
-                _decimal(row["p_in"]),
-                _decimal(row["p_out"]),
+                decimal(row["mem"]),
+                decimal(row["se"]),
+                f"[{decimal(row['mem_low'])}, {decimal(row['mem_high'])}]",
+                decimal(row["p_in"]),
+                decimal(row["p_out"]),
             )
             for row in rows
         ),
@@ -407,9 +400,9 @@ def sets(
             except OSError as error:
                 raise InvalidInput(f"{output} cannot be written ({error.strerror}).") from error
     if as_json:
-        _print_json(message)
+        print_json(message)
         return
-    _print_table(("set", "samples"), message.counts.items())
+    print_table(("set", "samples"), message.counts.items())
     if output is not None:
         out.print(f"Masks written to {output}")
 
@@ -483,11 +476,11 @@ def train(
             lambda done, total, loss: stage(done, total, f"{method}, loss {loss:.3f}"),
         )
     if as_json:
-        _print_json([row.as_row() for row in finished.accuracy])
+        print_json([row.as_row() for row in finished.accuracy])
         return
-    _print_table(
+    print_table(
         ("samples", "count", "clean", "PGD-20"),
-        ((row.group, row.count, _percent(row.clean), _percent(row.pgd20)) for row in finished.accuracy),
+        ((row.group, row.count, percent(row.clean), percent(row.pgd20)) for row in finished.accuracy),
     )
 
 
@@ -499,7 +492,11 @@ def demo(
     """Everything once, on scikit-learn's digits: scores, look-ups, adversarial training, a report."""
     from trainer.demo import run
 
-    run(settings_module.load(), output, trials)
+    try:
+        run(settings_module.load(), output, trials)
+    except KeyboardInterrupt:
+        complain("note", "what was finished is stored; the same command goes on from there.", "bold")
+        raise
 
 
 def main() -> None:
@@ -507,14 +504,11 @@ def main() -> None:
     try:
         app()
     except MemscoreError as error:
-        _complain("error", str(error), "bold red")
+        complain("error", str(error), "bold red")
         sys.exit(1)
     except ValidationError as error:
-        _complain("error", _sentence(error), "bold red")
+        complain("error", _sentence(error), "bold red")
         sys.exit(1)
-    except KeyboardInterrupt:
-        _complain("interrupted", "whatever was finished is stored.", "bold")
-        sys.exit(130)
 
 
 def _log_to_stderr() -> None:
@@ -553,7 +547,7 @@ def _follow(client: Client, job: JobMessage) -> JobMessage:
                 f"job {job.id} is not cancelled: its service goes on with it, or the next one that is started, or this "
                 f"command when it is run again; memscore jobs cancel {job.id} ends it."
             )
-            _complain("note", kept, "bold")
+            complain("note", kept, "bold")
             raise
 
 
@@ -584,23 +578,6 @@ def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
             progress.stop()
 
 
-def _complain(kind: str, text: str, style: str) -> None:
-    err.print(Text.assemble((f"{kind}:", style), f" {text}"), soft_wrap=True)
-
-
-def _shown(value: Any) -> str:
-    """A field of a record for people: four decimals, and a dash for nothing."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    if isinstance(value, list):
-        return ", ".join(_shown(one) for one in value) or "-"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
-    return str(value)
-
-
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
@@ -608,48 +585,9 @@ def _sentence(error: ValidationError) -> str:
     return f"{where}: {message}" if where else message
 
 
-def _print_json(value: Any) -> None:
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    print(json.dumps(plain, indent=2, default=str))
-
-
-def _print_record(message: BaseModel, as_json: bool) -> None:
-    if as_json:
-        _print_json(message)
-        return
-    table = RichTable.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in message.model_dump(mode="json").items():
-        table.add_row(name, _shown(value))
-    out.print(table)
-
-
-def _print_table(columns: tuple[str, ...], rows: Iterator[Any] | Any) -> None:
-    table = RichTable()
-    for position, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=position == 0)
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    out.print(table)
-
-
-def _warn(warnings: list[str]) -> None:
-    for warning in warnings:
-        _complain("warning", warning, "bold yellow")
-
-
 def _plain(value: Any) -> float | int | None:
     number = value.item()
     return None if number != number else number
-
-
-def _decimal(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 if __name__ == "__main__":

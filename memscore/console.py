@@ -1,0 +1,80 @@
+"""Printing for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# What is printed may hold square brackets; only styles given as such are styles. A pipe is no narrow terminal.
+out = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
+err = Console(markup=False, highlight=False, stderr=True)
+
+
+def complain(kind: str, text: str, style: str) -> None:
+    """A sentence on standard error, headed by what kind it is."""
+    err.print(Text.assemble((f"{kind}:", style), f" {text}"), soft_wrap=True)
+
+
+def _shown(value: Any) -> str:
+    """A field of a record for people: four decimals, and a dash for nothing."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    return str(value)
+
+
+def print_json(value: Any) -> None:
+    """A message or plain data as JSON on standard output."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    print(json.dumps(plain, indent=2, default=str))
+
+
+def print_record(message: BaseModel, as_json: bool) -> None:
+    """A message as JSON, or field by field."""
+    if as_json:
+        print_json(message)
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in message.model_dump(mode="json").items():
+        table.add_row(name, _shown(value))
+    out.print(table)
+
+
+def print_table(columns: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> None:
+    """A table whose first column, which holds names and ids, is never broken."""
+    table = Table()
+    for position, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=position == 0)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    out.print(table)
+
+
+def warn(warnings: list[str]) -> None:
+    """Each warning on a line of its own."""
+    for warning in warnings:
+        complain("warning", warning, "bold yellow")
+
+
+def decimal(value: float | None) -> str:
+    """Three decimals."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def percent(share: float | None) -> str:
+    """A share as per cent."""
+    return "-" if share is None else f"{100 * share:.1f} %"
