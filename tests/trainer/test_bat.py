@@ -46,11 +46,10 @@ def test_the_discrimination_loss_of_anchors_with_one_positive_each():
 
 
 def test_weights_carry_no_gradient():
-    """The gradient on the poisoned sample's logits at alpha 2 is that of detached weights."""
+    """The gradient on the poisoned sample's logits at alpha 2 is w / sum(w) times that of its cross-entropy."""
     logits = LOGITS.clone().requires_grad_()
     reweighted_loss(logits, LABELS, poisoning_weights(logits, LABELS, ATYPICAL, 2.0)).backward()
     assert logits.grad is not None
-    assert logits.grad[0].tolist() == pytest.approx([-0.0745, 0.0715, 0.0031], abs=0.08)
     weights = poisoning_weights(LOGITS, LABELS, ATYPICAL, 2.0)
     chance = functional.softmax(LOGITS[0], dim=0) - torch.tensor([1.0, 0, 0])
     torch.testing.assert_close(logits.grad[0], weights[0] / weights.sum() * chance)
