@@ -35,11 +35,6 @@ def block_membership(design: Design, samples: int, block: int) -> Bools:
     return membership
 
 
-def trial_membership(design: Design, samples: int, trial: int) -> Bools:
-    """Membership bool [samples] of one trial."""
-    return block_membership(design, samples, trial // BLOCK)[trial % BLOCK]
-
-
 def _balanced_held_out(samples: int, times: int, seed: int, block: int) -> Bools:
     """Held-out bool [10, samples]: columns sum to `times`, rows to floor or ceil of samples * times / 10.
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from memscore.bits import digest, pack
 from memscore.errors import InvalidInput
 from memscore.spec import BLOCK, Design
-from memscore.subsets import block_membership, trial_membership
+from memscore.subsets import block_membership
 
 
 @given(
@@ -64,11 +64,6 @@ def test_every_sample_is_equally_likely_in_each_trial():
 def test_uniform_subsets_have_one_size():
     membership = block_membership(Design(kind="uniform", subset_ratio=0.55), 101, 2)
     assert (membership.sum(axis=1) == round(0.55 * 101)).all()
-
-
-def test_a_trial_is_its_row_of_the_block():
-    design = Design(seed=1)
-    assert (trial_membership(design, 50, 27) == block_membership(design, 50, 2)[7]).all()
 
 
 @pytest.mark.parametrize("kind", ["balanced", "uniform"])
