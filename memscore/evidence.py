@@ -19,6 +19,8 @@ class Trial:
 
     `subset_digest` is that of the packed membership bits; the membership itself is recomputed from the
     design and compared. Accuracies are shares in [0, 1]; `seconds` is the trial's share of its block.
+    The probabilities are there if they were asked for: that of the true class, a byte per sample, 255 for 1.
+    A full trial trained on every sample: `out_accuracy` is None, and it is numbered apart from the others.
     """
 
     number: int
@@ -26,16 +28,26 @@ class Trial:
     train_bits: bytes
     test_bits: bytes
     in_accuracy: float
-    out_accuracy: float
+    out_accuracy: float | None
     test_accuracy: float
     device: str
     code_version: str
     seconds: float
+    train_probability: bytes | None = None
+    test_probability: bytes | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether the trial trained on every sample."""
+        return self.out_accuracy is None
 
     @property
     def digest(self) -> str:
         """SHA-256 over what was observed (not over when, where or how fast)."""
-        return digest(str(self.number).encode(), self.subset_digest.encode(), self.train_bits, self.test_bits)
+        parts = [str(self.number).encode(), self.subset_digest.encode(), self.train_bits, self.test_bits]
+        if self.train_probability is not None and self.test_probability is not None:
+            parts += [self.train_probability, self.test_probability]
+        return digest(*parts)
 
 
 @dataclass(frozen=True)
@@ -43,12 +55,15 @@ class Evidence:
     """Unpacked evidence of t trials on n training and q test samples.
 
     numbers int64 [t] ascending; membership and train_correct bool [t, n]; test_correct bool [t, q].
+    train_probability uint8 [t, n] and test_probability uint8 [t, q] where every one of the trials has them.
     """
 
     numbers: npt.NDArray[np.int64]
     membership: Bools
     train_correct: Bools
     test_correct: Bools
+    train_probability: npt.NDArray[np.uint8] | None = None
+    test_probability: npt.NDArray[np.uint8] | None = None
 
     @property
     def trials(self) -> int:
@@ -58,7 +73,12 @@ class Evidence:
     def select(self, chosen: npt.NDArray[np.int64] | slice) -> Evidence:
         """The evidence of some of the trials, by position."""
         return Evidence(
-            self.numbers[chosen], self.membership[chosen], self.train_correct[chosen], self.test_correct[chosen]
+            self.numbers[chosen],
+            self.membership[chosen],
+            self.train_correct[chosen],
+            self.test_correct[chosen],
+            None if self.train_probability is None else self.train_probability[chosen],
+            None if self.test_probability is None else self.test_probability[chosen],
         )
 
 
@@ -68,29 +88,34 @@ def pack_trial(
     train_correct: Bools,
     test_correct: Bools,
     *,
+    train_probability: npt.NDArray[np.uint8] | None = None,
+    test_probability: npt.NDArray[np.uint8] | None = None,
     device: str,
     code_version: str,
     seconds: float,
 ) -> Trial:
-    """Pack one trial's membership [n], train_correct [n] and test_correct [q]."""
+    """Pack one trial's membership [n], train_correct [n], test_correct [q], and probabilities uint8 if recorded."""
     return Trial(
         number=number,
         subset_digest=digest(pack(membership)),
         train_bits=pack(train_correct),
         test_bits=pack(test_correct),
         in_accuracy=float(train_correct[membership].mean()),
-        out_accuracy=float(train_correct[~membership].mean()),
+        out_accuracy=None if membership.all() else float(train_correct[~membership].mean()),
         test_accuracy=float(test_correct.mean()),
         device=device,
         code_version=code_version,
         seconds=seconds,
+        train_probability=None if train_probability is None else train_probability.tobytes(),
+        test_probability=None if test_probability is None else test_probability.tobytes(),
     )
 
 
 def unpack_trials(trials: list[Trial], design: Design, train_samples: int, test_samples: int) -> Evidence:
-    """Recompute the subsets, check each against its digest, and unpack.
+    """Recompute the subsets, check each against its digest, and unpack; the trials must not be full ones.
 
-    Raises Damaged if a stored subset is not the one the design gives, or bits have another length.
+    Probabilities are unpacked if every trial has them. Raises Damaged if a stored subset is not the one the
+    design gives, or bits have another length.
     """
     trials = sorted(trials, key=lambda trial: trial.number)
     membership = np.empty((len(trials), train_samples), np.bool_)
@@ -106,7 +131,30 @@ def unpack_trials(trials: list[Trial], design: Design, train_samples: int, test_
             raise Damaged(f"The stored subset of trial {trial.number} is not the one its design gives.")
         train_correct[row] = unpack(trial.train_bits, train_samples)
         test_correct[row] = unpack(trial.test_bits, test_samples)
-    return Evidence(np.array([trial.number for trial in trials], np.int64), membership, train_correct, test_correct)
+    return Evidence(
+        np.array([trial.number for trial in trials], np.int64),
+        membership,
+        train_correct,
+        test_correct,
+        _probabilities([trial.train_probability for trial in trials], train_samples),
+        _probabilities([trial.test_probability for trial in trials], test_samples),
+    )
+
+
+def unpack_full(trials: list[Trial], test_samples: int) -> Bools:
+    """Which test samples each full trial classifies correctly, bool [f, test_samples]."""
+    if not trials:
+        return np.empty((0, test_samples), np.bool_)
+    return np.stack([unpack(trial.test_bits, test_samples) for trial in trials])
+
+
+def _probabilities(packed: list[bytes | None], samples: int) -> npt.NDArray[np.uint8] | None:
+    present = [one for one in packed if one is not None]
+    if len(present) < len(packed) or not packed:
+        return None
+    if any(len(one) != samples for one in present):
+        raise Damaged(f"Stored probabilities do not have one byte for each of {samples} samples.")
+    return np.stack([np.frombuffer(one, np.uint8) for one in present])
 
 
 def evidence_digest(trials: list[Trial]) -> str:

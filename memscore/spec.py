@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
@@ -22,6 +23,12 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+NETWORKS = ("mlp", "cnn", "resnet9", "resnet18", "resnet50", "resnet32", "wrn28_10")
+"""The built-in networks; any other is named `package.module:function`."""
+
+OWN_NETWORK = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
+
+
 class Recipe(Frozen):
     """How one model of a study is trained.
 
@@ -29,15 +36,48 @@ class Recipe(Frozen):
     it differs. A default must therefore never change, and a field added later needs one.
     """
 
-    network: Literal["mlp"] = Field(description="network name")
+    network: str = Field(max_length=200, description=f"{', '.join(NETWORKS)}, or package.module:function")
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        description="units of each hidden layer", min_length=1, max_length=16
+        default=(), description="units of each hidden layer of an mlp", max_length=16
+    )
+    options: dict[Name, int | float | bool | str] = Field(
+        default={}, description="keyword arguments of the network, such as width", max_length=32
     )
     epochs: int = Field(ge=1, le=100_000)
     batch_size: int = Field(ge=1, le=65536)
-    learning_rate: float = Field(gt=0, le=1000, description="peak learning rate; falls linearly to 0")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum of SGD")
+    learning_rate: float = Field(gt=0, le=1000, description="peak learning rate")
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum of SGD; first beta of AdamW")
     weight_decay: float = Field(default=0.0, ge=0, le=1)
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        default="linear", description="how the learning rate falls to 0 after the warm-up"
+    )
+    warmup: float = Field(default=0.0, ge=0, lt=1, description="share of the steps in which it rises linearly")
+    crop: int = Field(default=0, ge=0, le=64, description="augmentation: shift by up to so many pixels, edges black")
+    flip: bool = Field(default=False, description="augmentation: mirror at random")
+    plain_epochs: int = Field(default=0, ge=0, description="how many epochs at the end go without augmentation")
+    precision: Literal["float32", "bfloat16"] = Field(default="float32", description="bfloat16: autocast")
+    compile: bool = Field(default=False, description="compile the network with torch.compile")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Recipe:
+        if self.network not in NETWORKS and not re.match(OWN_NETWORK, self.network):
+            raise ValueError(
+                f"there is no network {self.network!r}; the networks are: {', '.join(NETWORKS)}, "
+                "or package.module:function for one of your own"
+            )
+        if (self.network == "mlp") != bool(self.hidden):
+            raise ValueError("`hidden` belongs to the network mlp, which needs it: give its layers, such as [128, 128]")
+        if self.network == "mlp" and (self.crop or self.flip or self.compile):
+            raise ValueError("the network mlp trains a block as one stack, without crop, flip or compile")
+        if self.plain_epochs > self.epochs:
+            raise ValueError("`plain_epochs` cannot exceed `epochs`")
+        return self
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the ten models of a block are trained as one stack and stored together."""
+        return self.network == "mlp"
 
 
 class Design(Frozen):

@@ -5,12 +5,50 @@ Block b covers the trials 10 b to 10 b + 9 and is drawn from (seed, b) alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 
 from memscore.bits import Bools
 from memscore.errors import InvalidInput
 from memscore.randomness import random_words
-from memscore.spec import BLOCK, Design
+from memscore.spec import BLOCK, Design, Recipe
+
+FULL_STACK = 5
+"""Full trials that a stacked network trains together."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one worker trains and stores at once: a block or five full trials as one stack, or a single trial."""
+
+    numbers: tuple[int, ...]
+    full: bool = False
+
+    def __str__(self) -> str:
+        first, last = self.numbers[0], self.numbers[-1]
+        kind = "full trial" if self.full else "trial"
+        return f"{kind} {first}" if first == last else f"{kind}s {first} to {last}"
+
+
+def units(recipe: Recipe, trials: int, *, full: bool = False, present: Iterable[int] = ()) -> list[Unit]:
+    """The units that bring a study from the trials `present` to the first `trials`, in order.
+
+    A stacked network trains a stack anew if one of its trials is missing; the last stack is always whole.
+    """
+    size = (FULL_STACK if full else BLOCK) if recipe.stacked else 1
+    there = set(present)
+    stacks = [tuple(range(first, first + size)) for first in range(0, trials, size)]
+    return [Unit(numbers, full) for numbers in stacks if not there.issuperset(numbers)]
+
+
+def unit_membership(design: Design, samples: int, unit: Unit) -> Bools:
+    """Membership bool [k, samples] of a unit's k trials; all True in full trials. Raises as `block_membership`."""
+    if unit.full:
+        return np.ones((len(unit.numbers), samples), np.bool_)
+    block = block_membership(design, samples, unit.numbers[0] // BLOCK)
+    return block[[number % BLOCK for number in unit.numbers]]
 
 
 def block_membership(design: Design, samples: int, block: int) -> Bools:

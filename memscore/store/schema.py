@@ -57,7 +57,7 @@ studies = Table(
     Column("name", String(63), nullable=False, unique=True),
     Column("dataset", String(63), ForeignKey("datasets.name"), nullable=False),
     Column("fingerprint", String(64), nullable=False),
-    Column("recipe", JSON, nullable=False),
+    Column("recipe", JSON, nullable=False),  # JSON null: imported scores
     Column("design", JSON, nullable=False),
     Column("created_at", Double, nullable=False),
 )
@@ -68,7 +68,8 @@ jobs = Table(
     Column("id", String(32), primary_key=True),
     Column("study_id", String(16), ForeignKey("studies.id"), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("target_trials", Integer, nullable=False),
+    Column("target_trials", Integer, nullable=False),  # with a target of precision: at most so many
+    Column("request", JSON, nullable=False, server_default="{}"),
     Column("attempt", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("lease_owner", String(255)),
@@ -97,23 +98,31 @@ job_events = Table(
     Column("message", Text, nullable=False),
 )
 
-trials = Table(
-    "trials",
-    metadata,
-    Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("subset_digest", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("train_bits", LargeBinary, nullable=False),
-    Column("test_bits", LargeBinary, nullable=False),
-    Column("in_accuracy", Double, nullable=False),
-    Column("out_accuracy", Double, nullable=False),
-    Column("test_accuracy", Double, nullable=False),
-    Column("device", String(63), nullable=False),
-    Column("code_version", String(63), nullable=False),
-    Column("seconds", Double, nullable=False),
-    Column("created_at", Double, nullable=False),
-)
+
+def _trials(name: str, *, held_out: bool) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
+        Column("number", Integer, primary_key=True, autoincrement=False),
+        Column("subset_digest", String(64), nullable=False),
+        Column("digest", String(64), nullable=False),
+        Column("train_bits", LargeBinary, nullable=False),
+        Column("test_bits", LargeBinary, nullable=False),
+        Column("in_accuracy", Double, nullable=False),
+        Column("out_accuracy", Double, nullable=not held_out),
+        Column("test_accuracy", Double, nullable=False),
+        Column("device", String(63), nullable=False),
+        Column("code_version", String(63), nullable=False),
+        Column("seconds", Double, nullable=False),
+        Column("created_at", Double, nullable=False),
+        Column("train_probability", LargeBinary),
+        Column("test_probability", LargeBinary),
+    )
+
+
+trials = _trials("trials", held_out=True)
+full_trials = _trials("full_trials", held_out=False)
 
 
 def _table_versions(name: str) -> Table:

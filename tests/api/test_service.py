@@ -35,7 +35,7 @@ def problem(response: httpx.Response, status: int, sentence: str) -> None:
 
 def test_health_and_readiness(http: httpx.Client, database: Database):
     assert http.get("/healthz").json()["status"] == "ok"
-    assert http.get("/readyz").json() == {"status": "ready", "revision": "0001"}
+    assert http.get("/readyz").json() == {"status": "ready", "revision": "0002"}
     from memscore.store.migrate import downgrade
 
     downgrade(database, "base")
