@@ -1,0 +1,150 @@
+"""Networks by name: those of this package, and `package.module:function` of the user."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from memscore.errors import InvalidInput, MemscoreError
+from memscore.learning.networks.cnn import SmallCNN
+from memscore.learning.networks.mlp import MLP
+from memscore.learning.networks.network import Network
+from memscore.learning.networks.resnet9 import ResNet9
+from memscore.learning.networks.resnet18 import ResNet18
+from memscore.learning.networks.resnet32 import ResNet32
+from memscore.learning.networks.resnet50 import ResNet50
+from memscore.learning.networks.wrapped import Wrapped
+from memscore.learning.networks.wrn28_10 import WRN28x10
+
+
+def _mlp(shape: tuple[int, int, int], classes: int, hidden: tuple[int, ...]) -> Network:
+    return MLP(shape, tuple(hidden), classes)
+
+
+_CONVOLUTIONAL: dict[str, Callable[..., Network]] = {
+    "cnn": SmallCNN,
+    "resnet9": ResNet9,
+    "resnet18": ResNet18,
+    "resnet50": ResNet50,
+    "resnet32": ResNet32,
+    "wrn28_10": WRN28x10,
+}
+
+NAMES: tuple[str, ...] = ("mlp", *_CONVOLUTIONAL)
+
+
+def build_network(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> Network:
+    """A new network for images of shape (C, H, W) in [0, 1].
+
+    `network` is one of NAMES, or `package.module:function`, which is called as `function(shape, classes, **options)`
+    and returns a module from images [B, C, H, W] to logits [B, classes]; unless it is a `Network`, it is wrapped in one.
+    Options: `hidden` of mlp, which needs it; `width` of cnn (default 16) and resnet9 (64); `stem` of resnet9 (3, or 2).
+
+    Initial weights are torch's standard ones (He's for convolutions and the mlp) and come from torch's global generator
+    on the CPU alone: call `torch.manual_seed` first.
+
+    Raises InvalidInput for an unknown name or option, or where the user's function cannot be found or gives no module.
+    """
+    if ":" in network:
+        return _users_network(network, shape, classes, options)
+    if network not in NAMES:
+        raise InvalidInput(
+            f"unknown network {network!r}; use one of {', '.join(NAMES)}, or your own as 'package.module:function'"
+        )
+    build = _mlp if network == "mlp" else _CONVOLUTIONAL[network]
+    _check_options(network, tuple(inspect.signature(build).parameters)[2:], options)
+    return build(shape if network == "mlp" else shape[0], classes, **options)
+
+
+def check_logits(network: nn.Module, shape: tuple[int, int, int], classes: int) -> None:
+    """Raise InvalidInput unless two black images of shape (C, H, W) give logits [2, classes].
+
+    The forward pass is taken in eval mode without gradients; training modes are left as they were.
+    """
+    first = next(network.parameters(), None)
+    images = torch.zeros(2, *shape, device=None if first is None else first.device)
+    modes = {part: part.training for part in network.modules()}
+    network.eval()
+    try:
+        with torch.no_grad():
+            logits = network(images)
+    except MemscoreError:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"the network fails on images of shape {[2, *shape]} ({type(error).__name__}: {error}); "
+            "use images of a size it takes, or correct its forward"
+        ) from error
+    finally:
+        for part, training in modes.items():
+            part.training = training
+    if not isinstance(logits, Tensor) or logits.shape != (2, classes):
+        got = f"shape {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        raise InvalidInput(
+            f"the network must give logits of shape {[2, classes]} for images of shape {[2, *shape]}, but gives {got}; "
+            f"let its last layer have {classes} outputs"
+        )
+
+
+def _check_options(network: str, allowed: tuple[str, ...], options: dict[str, Any]) -> None:
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        takes = f"takes only {', '.join(allowed)}" if allowed else "takes no options"
+        raise InvalidInput(f"unknown option {', '.join(unknown)} of network {network}, which {takes}")
+    if network == "mlp" and not options:
+        raise InvalidInput("the network mlp needs the option hidden: give its layers, such as [128, 128]")
+    for name, value in options.items():
+        if name == "hidden":
+            if not isinstance(value, (list, tuple)) or not all(map(_positive, value)):
+                raise InvalidInput(f"hidden must be a list of positive whole numbers, got {value!r}")
+        elif not _positive(value):
+            raise InvalidInput(f"{name} must be a positive whole number, got {value!r}")
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _users_network(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> Network:
+    function = _users_function(network)
+    try:
+        module = function(shape, classes, **options)
+    except MemscoreError:
+        raise
+    except TypeError as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items()) or "none"
+        raise InvalidInput(
+            f"{network} refuses its arguments ({error}); options given: {given}; "
+            "it is called as function(shape, classes, **options)"
+        ) from error
+    except Exception as error:
+        raise InvalidInput(f"{network} raises {type(error).__name__}: {error}; correct it or its options") from error
+    if not isinstance(module, nn.Module):
+        raise InvalidInput(f"{network} must return a torch.nn.Module, but returns a {type(module).__name__}")
+    return module if isinstance(module, Network) else Wrapped(module, classes)
+
+
+def _users_function(network: str) -> Callable[..., object]:
+    module_name, _, name = network.partition(":")
+    if not module_name or not name or module_name.startswith("."):
+        raise InvalidInput(f"{network!r} names no function; write it as 'package.module:function'")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise InvalidInput(
+            f"cannot import {module_name} of network {network} ({error}); "
+            "install it, or set PYTHONPATH to its folder where the networks are trained"
+        ) from error
+    except Exception as error:
+        raise InvalidInput(
+            f"importing {module_name} of network {network} raises {type(error).__name__}: {error}; correct that module"
+        ) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise InvalidInput(f"{module_name} has no function {name} of network {network}; correct the name")
+    return function
