@@ -12,7 +12,7 @@ A driver and its dispatcher act for one attempt: once the attempt has moved on, 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, exists, select, update
@@ -48,6 +48,7 @@ class JobRecord:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    request: dict[str, Any] = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:

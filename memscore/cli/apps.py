@@ -1,0 +1,29 @@
+"""The Typer applications that commands register on, and the options they share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import memscore
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=memscore.__doc__)
+database_app = typer.Typer(no_args_is_help=True, help="The database.")
+datasets_app = typer.Typer(no_args_is_help=True, help="Datasets: add, list, show.")
+jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, watch, cancel.")
+scores_app = typer.Typer(no_args_is_help=True, help="Scores of a study.")
+pairs_app = typer.Typer(no_args_is_help=True, help="High-influence pairs of a study.")
+evidence_app = typer.Typer(no_args_is_help=True, help="The evidence of a study: export, import.")
+app.add_typer(database_app, name="db")
+app.add_typer(datasets_app, name="datasets")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(scores_app, name="scores")
+app.add_typer(pairs_app, name="pairs")
+app.add_typer(evidence_app, name="evidence")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="MEMSCORE_URL", help="A service; without it the embedded database is used."),
+]

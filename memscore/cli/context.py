@@ -1,0 +1,55 @@
+"""What commands work with: the database, a client, and how errors and values are put."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import ValidationError
+
+from memscore import settings as settings_module
+from memscore.client import Client
+from memscore.settings import Settings
+from memscore.store import Database, open_database
+from memscore.store.migrate import require_current
+
+
+@contextmanager
+def opened_database(settings: Settings) -> Generator[Database]:
+    """The configured database at the current revision."""
+    settings.prepare_home()
+    database = open_database(settings.database)
+    try:
+        require_current(database)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def opened_client(url: str | None) -> Generator[Client]:
+    """A client of the service at `url`, or of the application in this process."""
+    settings = settings_module.load()
+    if url is not None:
+        with Client(url, cache=settings.home / "cache") as client:
+            yield client
+        return
+    from api.in_process import in_process
+
+    with opened_database(settings) as database, Client(http=in_process(database)) as client:
+        yield client
+
+
+def sentence(error: ValidationError) -> str:
+    """What is wrong with the first bad field."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def plain(value: Any) -> float | int | None:
+    """A NumPy number for JSON: NaN is None."""
+    number = value.item()
+    return None if number != number else number

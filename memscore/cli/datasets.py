@@ -1,0 +1,88 @@
+"""Commands on datasets: add, list, show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memscore import settings as settings_module
+from memscore.cli.apps import Json, Url, datasets_app
+from memscore.cli.context import opened_client, opened_database
+from memscore.console import out, print_json, print_record, print_table
+from memscore.datasets import load_source
+from memscore.datasets.label_noise import flip_labels
+from memscore.embedded import register
+from memscore.errors import InvalidInput
+from memscore.spec import NAME_PATTERN
+
+
+@datasets_app.command("add")
+def add_dataset(
+    source: Annotated[str, typer.Argument(metavar="NAME", help="digits, or npz:FILE, or any name with --from.")],
+    origin: Annotated[str | None, typer.Option("--from", help="Where a dataset of another name comes from.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name to register under.")] = None,
+    flip: Annotated[float | None, typer.Option("--flip-labels", help="Share of training labels to make wrong.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the flipped labels.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Add a dataset: its arrays go to the home folder, its name to the database."""
+    if origin is not None and name is None:
+        name = source
+    dataset = load_source(origin or source)
+    if name is None:
+        name = Path(source.partition(":")[2]).stem if ":" in source else source
+        if flip is not None:
+            name = f"{name}-flipped-{flip:g}-seed-{seed}"
+    if not re.match(NAME_PATTERN, name):
+        raise InvalidInput(f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 63; see --name.")
+    if flip is not None:
+        dataset = flip_labels(dataset, flip, seed)
+    settings = settings_module.load()
+    with opened_database(settings) as database:
+        record = register(database, settings, name, dataset)
+    if as_json:
+        print_json({**record.__dict__, "flipped": list(record.flipped)})
+        return
+    out.print(
+        f"Dataset {record.name}: {record.train_samples} training and {record.test_samples} test images "
+        f"{'x'.join(map(str, record.image_shape))}, {len(record.class_names)} classes"
+        + (f", {len(record.flipped)} labels flipped" if record.flipped else "")
+        + f", fingerprint {record.fingerprint[:12]}",
+        highlight=False,
+    )
+
+
+@datasets_app.command("list")
+def list_datasets(url: Url = None, as_json: Json = False) -> None:
+    """List the registered datasets."""
+    with opened_client(url) as client:
+        message = client.datasets()
+    if as_json:
+        print_json(message)
+        return
+    columns = ("name", "train", "test", "image", "classes", "flipped", "fingerprint")
+    print_table(
+        columns,
+        (
+            (
+                one.name,
+                one.train_samples,
+                one.test_samples,
+                "x".join(map(str, one.image_shape)),
+                len(one.class_names),
+                one.flipped,
+                one.fingerprint[:12],
+            )
+            for one in message.datasets
+        ),
+    )
+
+
+@datasets_app.command("show")
+def show_dataset(name: str, url: Url = None, as_json: Json = False) -> None:
+    """Show one dataset, with the indices of labels flipped on purpose."""
+    with opened_client(url) as client:
+        print_record(client.dataset(name), as_json)

@@ -1,0 +1,130 @@
+"""Commands that show what a study found: scores show, top, sets, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memscore import settings as settings_module
+from memscore.cli.apps import Json, Url, app, scores_app
+from memscore.cli.context import opened_client, plain
+from memscore.console import decimal, out, print_json, print_record, print_table, warn
+from memscore.errors import InvalidInput
+from memscore.sets import Thresholds
+
+
+@scores_app.command("show")
+def show_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
+    """Show the scores of one training sample."""
+    with opened_client(url) as client:
+        print_record(client.score(study, index), as_json)
+
+
+@scores_app.command("top")
+def top_scores(
+    study: str,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the most memorized training samples."""
+    import numpy as np
+
+    with opened_client(url) as client:
+        table = client.table(study)
+    mem = table["mem"]
+    order = np.lexsort((np.arange(len(mem)), -np.nan_to_num(mem, nan=-np.inf)))[:count]
+    rows = [
+        {
+            "index": int(index),
+            **{
+                name: plain(table[name][index])
+                for name in ("label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out")
+            },
+        }
+        for index in order
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    warn(table.warnings)
+    columns = ("index", "label", "mem", "se", "95 % interval", "p_in", "p_out")
+    print_table(
+        columns,
+        (
+            (
+                row["index"],
+                row["label"],
+                decimal(row["mem"]),
+                decimal(row["se"]),
+                f"[{decimal(row['mem_low'])}, {decimal(row['mem_high'])}]",
+                decimal(row["p_in"]),
+                decimal(row["p_out"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+@app.command()
+def sets(
+    study: str,
+    atypical: Annotated[
+        float, typer.Option(help="Lower bound of mem and infl of atypical samples.")
+    ] = Thresholds.atypical,
+    typical: Annotated[
+        float, typer.Option(help="Upper bound of mem and infl of typical samples.")
+    ] = Thresholds.typical,
+    test_accuracy: Annotated[
+        float, typer.Option(help="Least accuracy of typical test samples.")
+    ] = Thresholds.test_accuracy,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the masks to this .npz file.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Count the typical and atypical samples, or write their masks."""
+    from memscore.client import atomic_write
+
+    thresholds = Thresholds(atypical, typical, test_accuracy)
+    with opened_client(url) as client:
+        message = client.set_indices(study, thresholds)
+        if output is not None:
+            masks = client.sets(study, thresholds)
+            try:
+                with atomic_write(output) as scratch:
+                    scratch.write_bytes(masks.encode(digest=message.digest))
+            except OSError as error:
+                raise InvalidInput(f"{output} cannot be written ({error.strerror}).") from error
+    if as_json:
+        print_json(message)
+        return
+    print_table(("set", "samples"), message.counts.items())
+    if output is not None:
+        out.print(f"Masks written to {output}")
+
+
+@app.command()
+def report(
+    study: str,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    url: Url = None,
+) -> None:
+    """Write a study as one self-contained HTML page."""
+    from memscore.client import atomic_write
+    from memscore.datasets.storage import open_dataset
+    from memscore.report import Report
+
+    settings = settings_module.load()
+    with opened_client(url) as client:
+        message = client.study(study)
+        page = Report(
+            message, client.table(study), client.pairs_table(study), open_dataset(settings.home, message.fingerprint)
+        )
+    try:
+        with atomic_write(output) as scratch:
+            scratch.write_text(page.html())
+    except OSError as error:
+        raise InvalidInput(f"{output} cannot be written ({error.strerror}).") from error
+    out.print(f"Report written to {output}")

@@ -1,0 +1,93 @@
+"""Commands of the service: serve, dispatch, db upgrade."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from memscore import settings as settings_module
+from memscore.cli.apps import Json, app, database_app
+from memscore.cli.context import opened_database
+from memscore.console import out, print_json
+from memscore.farm.lifeline import wait_for_closed_input
+from memscore.store import open_database
+from memscore.store.migrate import current_revision, upgrade
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    dispatch: Annotated[bool, typer.Option(help="Also run a dispatcher.")] = True,
+    follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
+) -> None:
+    """Run the service: the API, and a dispatcher beside it."""
+    from api.server import serve as run
+
+    _log_to_stderr()
+    settings = settings_module.load()
+    with opened_database(settings) as database:
+
+        def announce(address: str) -> None:
+            print(f"memscore serves {address} (documentation: {address}/docs), home {settings.home}", flush=True)
+
+        if follow_stdin:
+            _at_end_of_input(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        run(database, settings, host, port, dispatch=dispatch, announce=announce)
+
+
+@app.command()
+def dispatch(
+    follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
+) -> None:
+    """Claim and run jobs until interrupted."""
+    from memscore.farm.dispatcher import Dispatcher
+
+    _log_to_stderr()
+    settings = settings_module.load()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if follow_stdin:
+        _at_end_of_input(stop.set)
+    with opened_database(settings) as database:
+        Dispatcher(database, settings).run(stop)
+
+
+@database_app.command("upgrade")
+def upgrade_database(as_json: Json = False) -> None:
+    """Bring the database to the schema of this version."""
+    settings = settings_module.load()
+    settings.prepare_home()
+    database = open_database(settings.database)
+    try:
+        before = current_revision(database)
+        upgrade(database)
+        after = current_revision(database)
+    finally:
+        database.close()
+    if as_json:
+        print_json({"before": before, "after": after})
+    else:
+        out.print(f"Database {database.shown}: revision {before or 'none'} -> {after}")
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _at_end_of_input(action: Callable[[], None]) -> None:
+    """Call `action` when standard input closes: when whoever started this process is gone."""
+
+    def wait() -> None:
+        wait_for_closed_input()
+        action()
+
+    threading.Thread(target=wait, daemon=True).start()
