@@ -20,11 +20,9 @@ from memscore.learning.networks.resnet32 import ResNet32
 from memscore.learning.networks.resnet50 import ResNet50
 from memscore.learning.networks.wrapped import Wrapped
 from memscore.learning.networks.wrn28_10 import WRN28x10
+from memscore.spec import NETWORKS
 
-
-def _mlp(shape: tuple[int, int, int], classes: int, hidden: tuple[int, ...]) -> Network:
-    return MLP(shape, tuple(hidden), classes)
-
+NAMES: tuple[str, ...] = NETWORKS
 
 _CONVOLUTIONAL: dict[str, Callable[..., Network]] = {
     "cnn": SmallCNN,
@@ -35,14 +33,12 @@ _CONVOLUTIONAL: dict[str, Callable[..., Network]] = {
     "wrn28_10": WRN28x10,
 }
 
-NAMES: tuple[str, ...] = ("mlp", *_CONVOLUTIONAL)
-
 
 def build_network(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> Network:
     """A new network for images of shape (C, H, W) in [0, 1].
 
     `network` is one of NAMES, or `package.module:function`, which is called as `function(shape, classes, **options)`
-    and returns a module from images [B, C, H, W] to logits [B, classes]; unless it is a `Network`, it is wrapped in one.
+    and returns a module from images [B, C, H, W] to logits [B, classes]; what is no `Network` is wrapped in one.
     Options: `hidden` of mlp, which needs it; `width` of cnn (default 16) and resnet9 (64); `stem` of resnet9 (3, or 2).
 
     Initial weights are torch's standard ones (He's for convolutions and the mlp) and come from torch's global generator
@@ -56,9 +52,12 @@ def build_network(network: str, shape: tuple[int, int, int], classes: int, optio
         raise InvalidInput(
             f"unknown network {network!r}; use one of {', '.join(NAMES)}, or your own as 'package.module:function'"
         )
-    build = _mlp if network == "mlp" else _CONVOLUTIONAL[network]
+    if network == "mlp":
+        _check_options(network, ("hidden",), options)
+        return MLP(shape, tuple(options["hidden"]), classes)
+    build = _CONVOLUTIONAL[network]
     _check_options(network, tuple(inspect.signature(build).parameters)[2:], options)
-    return build(shape if network == "mlp" else shape[0], classes, **options)
+    return build(shape[0], classes, **options)
 
 
 def check_logits(network: nn.Module, shape: tuple[int, int, int], classes: int) -> None:

@@ -14,9 +14,9 @@ class ResNet9(Network):
     """Eight 3x3 convolutions, two of their pairs residual, three halvings, global max pooling, a linear head.
 
     The shape is David Page's ("How to Train Your ResNet", 2018), with widths `width`, 2 `width`, 4 `width`, 8 `width`;
-    unlike his, the head has a bias and logits are not scaled. `stem` is the first convolution's kernel: 3 with stride 1,
-    or 2 with stride 2, which makes all that follows four times cheaper. Poolings round up, so images of 2x2 pixels and
-    more will do. 6,573,130 parameters with 3 channels and 10 classes. Raises InvalidInput for another stem.
+    unlike his, the head has a bias and logits are not scaled. 6,573,130 parameters with 3 channels and 10 classes.
+    `stem` is the first convolution's kernel: 3 with stride 1, or 2 with stride 2, which makes all that follows four
+    times cheaper. Poolings round up, so images of 2x2 pixels and more will do. Raises InvalidInput for another stem.
     """
 
     def __init__(self, channels: int, classes: int, width: int = 64, stem: int = 3) -> None:
