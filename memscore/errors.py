@@ -10,7 +10,8 @@ MemscoreError                       status  meaning
 ├── StoreError                      503     the database or the home folder cannot be used
 ├── Damaged                         500     stored or received bytes fail their digest
 ├── JobFailed                       500     a job ended without its result
-│   └── BlockFailed                 500     a block cannot be trained
+│   ├── BlockFailed                 500     a block or trial cannot be trained
+│   └── Diverged                    500     a recipe's loss is not finite
 └── ServiceError                    -       the service answered with a problem, or did not answer
 
 The message of each is one sentence that says what to do. `status` and `slug` become the HTTP status
@@ -88,9 +89,15 @@ class JobFailed(MemscoreError):
 
 
 class BlockFailed(JobFailed):
-    """A block cannot be trained; the message says what to change."""
+    """A block or trial cannot be trained; the message says what to change."""
 
     slug = "block-failed"
+
+
+class Diverged(JobFailed):
+    """A loss is not finite; the message names the epoch and what to change."""
+
+    slug = "diverged"
 
 
 class ServiceError(MemscoreError):

@@ -17,6 +17,7 @@ class StackedMLP(nn.Module):
 
     def __init__(self, models: int, inputs: int, hidden: tuple[int, ...], classes: int, seed: int) -> None:
         super().__init__()
+        self.models = models
         members = [
             MLP((inputs,), hidden, classes, torch.Generator().manual_seed((seed + k) % 2**63)) for k in range(models)
         ]
@@ -37,22 +38,3 @@ class StackedMLP(nn.Module):
             if index < last:
                 hidden = torch.relu(hidden)
         return hidden
-
-    def loss(self, images: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-        """Sum over the models of each one's mean cross-entropy; labels and 0/1 weights are [K, B].
-
-        The sum makes each model's gradient what it would be alone.
-        """
-        logits = self(images)
-        each = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(weights)
-        return ((each * weights).sum(1) / weights.sum(1).clamp(min=1)).sum()
-
-    @torch.no_grad()
-    def correct(self, images: Tensor, labels: Tensor, batch: int = 4096) -> Tensor:
-        """Which samples each model classifies correctly, bool [K, n], for images [n, inputs]."""
-        models = self.weights[0].shape[0]
-        parts = [
-            self(images[start : start + batch].expand(models, -1, -1)).argmax(2) == labels[start : start + batch]
-            for start in range(0, len(labels), batch)
-        ]
-        return torch.cat(parts, 1)

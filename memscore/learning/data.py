@@ -1,0 +1,93 @@
+"""A dataset on a device: uint8 images that stay there, and batches of them, augmented there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from memscore.datasets.dataset import Dataset
+from memscore.randomness import random_words
+
+
+@dataclass(frozen=True)
+class DeviceData:
+    """A dataset on a device: images uint8 [n, H, W, C], labels int64 [n]; the same for test."""
+
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    classes: int
+    device: torch.device
+
+    @classmethod
+    def of(cls, dataset: Dataset, device: torch.device) -> DeviceData:
+        """Copy a dataset to the device; on a CPU the images are not copied."""
+
+        def labels(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array.astype(np.int64)).to(device)
+
+        return cls(
+            _tensor(dataset.x_train).to(device),
+            labels(dataset.y_train),
+            _tensor(dataset.x_test).to(device),
+            labels(dataset.y_test),
+            dataset.classes,
+            device,
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        _, height, width, channels = self.x_train.shape
+        return channels, height, width
+
+
+def pixels(images: Tensor) -> Tensor:
+    """Images uint8 [B, H, W, C] as float32 [B, C, H, W] in [0, 1], channels last in memory."""
+    return images.permute(0, 3, 1, 2).float().div_(255)
+
+
+def flat_pixels(images: Tensor) -> Tensor:
+    """Images uint8 [..., D] as float32 in [0, 1]."""
+    return images.float().div_(255)
+
+
+class Augmentation:
+    """Random shifts of up to `crop` pixels with black edges, and random mirroring, in one gather on the device.
+
+    The draws of an epoch are a function of (`name`, epoch) alone.
+    """
+
+    def __init__(self, images: Tensor, crop: int, flip: bool, *name: str | int) -> None:
+        self.padded = torch.nn.functional.pad(images, (0, 0, crop, crop, crop, crop))
+        self.height, self.width = images.shape[1:3]
+        self.crop = crop
+        self.flip = flip
+        self.name = name
+        self.rows = torch.arange(self.height, device=images.device)
+        self.columns = torch.arange(self.width, device=images.device)
+
+    def draw(self, samples: int, epoch: int) -> None:
+        """Draw shifts and mirrorings for the `samples` images of an epoch, in the order they come."""
+        words = random_words((3, samples), "augment", *self.name, epoch)
+        shifts = (words[:2] % np.uint64(2 * self.crop + 1)).astype(np.int64)
+        mirrored = (words[2] >> np.uint64(63)).astype(np.bool_) & self.flip
+        self.shifts = torch.from_numpy(shifts).to(self.padded.device)
+        self.mirrored = torch.from_numpy(mirrored).to(self.padded.device)
+
+    def batch(self, chosen: Tensor, start: int) -> Tensor:
+        """Augmented images uint8 [B, H, W, C] of the samples `chosen` [B], the epoch's `start`-th and following."""
+        part = slice(start, start + len(chosen))
+        rows = self.rows + self.shifts[0, part, None]
+        across = torch.where(self.mirrored[part, None], self.width - 1 - self.columns, self.columns)
+        columns = across + self.shifts[1, part, None]
+        return self.padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _tensor(images: np.ndarray) -> Tensor:
+    # The arrays may be mapped read-only from disk; nothing here writes to them.
+    return torch.from_numpy(np.array(images) if not images.flags.writeable else images)

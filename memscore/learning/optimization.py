@@ -1,0 +1,60 @@
+"""Optimizer, learning rate and divergence, the same for stacks and single models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from memscore.errors import Diverged
+from memscore.spec import Recipe
+
+
+def optimizer_of(recipe: Recipe, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
+    """The recipe's optimizer over the parameters, in one fused kernel a step."""
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(
+            parameters,
+            lr=recipe.learning_rate,
+            betas=(recipe.momentum, 0.999),
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+    return torch.optim.SGD(
+        parameters,
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.momentum > 0,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+    )
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of a step, counted from 0: a linear rise over the warm-up, then the schedule's fall."""
+    rising = round(recipe.warmup * steps)
+    if step < rising:
+        return recipe.learning_rate * (step + 1) / rising
+    passed = (step - rising) / (steps - rising)
+    if recipe.schedule == "linear":
+        return recipe.learning_rate * (1 - passed)
+    if recipe.schedule == "cosine":
+        return recipe.learning_rate * (1 + math.cos(math.pi * passed)) / 2
+    return recipe.learning_rate
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int) -> None:
+    """Give the optimizer the learning rate of a step."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(recipe, step, steps)
+
+
+def require_finite(loss: Tensor, recipe: Recipe, epoch: int) -> None:
+    """Raises Diverged, naming the epoch and what to change, if an epoch's summed loss is not finite."""
+    if not torch.isfinite(loss):
+        raise Diverged(
+            f"the loss is not finite in epoch {epoch + 1} of {recipe.epochs}; "
+            f"lower learning_rate (now {recipe.learning_rate:g})"
+        )

@@ -1,0 +1,71 @@
+"""Train one model of any network on one subset."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from memscore.learning.data import Augmentation, DeviceData, pixels
+from memscore.learning.networks.registry import build_network, check_logits
+from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
+from memscore.randomness import random_words, seed_for
+from memscore.spec import Recipe
+
+Name = tuple[str | int, ...]
+
+
+def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: Name) -> nn.Module:
+    """The recipe's network, trained on the samples of membership bool [n].
+
+    Initial weights, orders and augmentation are a function of `name` alone; torch's global generator is
+    seeded with it, which networks with dropout draw from. Raises InvalidInput if the network cannot be
+    built or gives logits of another shape, Diverged if the loss is not finite.
+    """
+    torch.manual_seed(seed_for("init", *name))
+    network = build_network(recipe.network, data.shape, data.classes, recipe.options)
+    network.to(data.device)
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    check_logits(network, data.shape, data.classes)
+    forward = torch.compile(network) if recipe.compile else network
+    optimizer = optimizer_of(recipe, network.parameters())
+    augmentation = Augmentation(data.x_train, recipe.crop, recipe.flip, *name) if recipe.crop or recipe.flip else None
+
+    subset = np.flatnonzero(membership)
+    batches = [slice(start, start + recipe.batch_size) for start in range(0, len(subset), recipe.batch_size)]
+    if len(batches) > 1 and len(subset) % recipe.batch_size == 1:
+        batches.pop()  # BatchNorm has nothing to normalize in a batch of one; the order changes with the epoch
+    steps, step = recipe.epochs * len(batches), 0
+    network.train()
+    for epoch in range(recipe.epochs):
+        order = torch.from_numpy(epoch_order(subset, name, epoch)).to(data.device)
+        augmented = augmentation if epoch < recipe.epochs - recipe.plain_epochs else None
+        if augmented is not None:
+            augmented.draw(len(subset), epoch)
+        total = torch.zeros((), device=data.device)
+        for batch in batches:
+            set_learning_rate(optimizer, recipe, step, steps)
+            step += 1
+            chosen = order[batch]
+            images = data.x_train[chosen] if augmented is None else augmented.batch(chosen, batch.start)
+            with torch.autocast(data.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                logits = forward(pixels(images))
+            loss = nn.functional.cross_entropy(logits.float(), data.y_train[chosen])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        require_finite(total, recipe, epoch)
+    return network
+
+
+def epoch_order(subset: np.ndarray, name: Name, epoch: int) -> np.ndarray:
+    """The subset, int64 [m], in a random order of the epoch's own."""
+    return subset[np.argsort(random_words((len(subset),), "order", *name, epoch), kind="stable")]
+
+
+@torch.no_grad()
+def single_logits(network: nn.Module, images: Tensor, batch: int = 500) -> Tensor:
+    """Logits float32 [n, classes] of images uint8 [n, H, W, C] in eval mode, without augmentation."""
+    network.eval()
+    return torch.cat([network(pixels(images[start : start + batch])) for start in range(0, len(images), batch)])

@@ -1,0 +1,85 @@
+"""Train several MLPs as one stack: the ten trials of a block, or five full trials."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from memscore.learning.data import DeviceData, flat_pixels
+from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
+from memscore.learning.stacked_mlp import StackedMLP
+from memscore.randomness import random_words, seed_for
+from memscore.spec import Recipe
+
+Name = tuple[str | int, ...]
+
+
+def train_stack(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: Name) -> StackedMLP:
+    """One MLP for each row of membership bool [k, n], trained on that subset.
+
+    Initial weights and orders are a function of `name` alone. Raises Diverged if a loss is not finite.
+    """
+    models = len(membership)
+    images = flattened(data.x_train)
+    model = StackedMLP(models, images.shape[1], recipe.hidden, data.classes, seed_for("init", *name)).to(data.device)
+    optimizer = optimizer_of(recipe, model.parameters())
+    batches = -(-int(membership.sum(axis=1).max()) // recipe.batch_size)
+    steps, step = recipe.epochs * batches, 0
+    for epoch in range(recipe.epochs):
+        order, weight = stack_order(membership, name, epoch)
+        order, weight = order.to(data.device), weight.to(data.device)
+        total = torch.zeros((), device=data.device)
+        for start in range(0, order.shape[1], recipe.batch_size):
+            set_learning_rate(optimizer, recipe, step, steps)
+            step += 1
+            chosen = order[:, start : start + recipe.batch_size]
+            with torch.autocast(data.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                logits = model(flat_pixels(images[chosen]))
+            loss = stack_loss(logits.float(), data.y_train[chosen], weight[:, start : start + recipe.batch_size])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        require_finite(total, recipe, epoch)
+    return model
+
+
+def stack_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Sum over the models of each one's mean cross-entropy: logits [K, B, C], labels and 0/1 weights [K, B].
+
+    The sum makes each model's gradient what it would be alone.
+    """
+    each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+    each = each.view_as(weights)
+    return ((each * weights).sum(1) / weights.sum(1).clamp(min=1)).sum()
+
+
+def stack_order(membership: np.ndarray, name: Name, epoch: int) -> tuple[Tensor, Tensor]:
+    """Each model's subset in a fresh random order: indices int64 [k, m] and weights float32 [k, m].
+
+    m is the largest subset of the stack; a smaller subset is padded at the end with samples of weight 0.
+    """
+    keys = random_words(membership.shape, "order", *name, epoch)
+    keys |= np.uint64(1) << np.uint64(63)
+    keys[membership] &= (np.uint64(1) << np.uint64(63)) - np.uint64(1)  # members sort first
+    sizes = membership.sum(axis=1)
+    longest = int(sizes.max())
+    order = np.argsort(keys, axis=1, kind="stable")[:, :longest]
+    weight = np.arange(longest)[None, :] < sizes[:, None]
+    return torch.from_numpy(order.astype(np.int64)), torch.from_numpy(weight.astype(np.float32))
+
+
+@torch.no_grad()
+def stack_logits(model: StackedMLP, images: Tensor, batch: int = 4096) -> Tensor:
+    """Logits [K, n, classes] that each model gives the flattened images uint8 [n, D]."""
+    parts = [
+        model(flat_pixels(images[start : start + batch]).expand(model.models, -1, -1))
+        for start in range(0, len(images), batch)
+    ]
+    return torch.cat(parts, 1)
+
+
+def flattened(images: Tensor) -> Tensor:
+    """Images uint8 [n, H, W, C] as [n, C * H * W], in the order of axes that networks see."""
+    return images.permute(0, 3, 1, 2).flatten(1)

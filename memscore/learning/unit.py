@@ -1,0 +1,90 @@
+"""Train one unit of a study, a stack or a single trial, and observe what its models classify correctly.
+
+A unit is a function of (dataset, recipe, design, its trials, kind of device): the same bits come out in
+any order of execution and after any restart.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import memscore
+from memscore.evidence import Trial, pack_trial
+from memscore.learning.data import DeviceData
+from memscore.learning.single import single_logits, train_single
+from memscore.learning.stack import flattened, stack_logits, train_stack
+from memscore.spec import BLOCK, Design, Recipe
+from memscore.subsets import Unit, unit_membership
+
+
+def train_unit(
+    data: DeviceData, recipe: Recipe, design: Design, unit: Unit, *, probabilities: bool = False
+) -> list[Trial]:
+    """Train a unit's trials and return their evidence, with true-class probabilities if asked for.
+
+    Raises Diverged, naming the epoch, if a loss is not finite, and InvalidInput if the recipe's network
+    cannot be built for this dataset.
+    """
+    started = time.perf_counter()
+    membership = unit_membership(design, len(data.y_train), unit)
+    train_logits, test_logits = _train(data, recipe, design, unit, membership)
+    observed = [
+        _observe(train_logits, data.y_train, probabilities),
+        _observe(test_logits, data.y_test, probabilities),
+    ]
+    (train_correct, train_probability), (test_correct, test_probability) = observed
+    seconds = (time.perf_counter() - started) / len(unit.numbers)
+    return [
+        pack_trial(
+            number,
+            membership[k],
+            train_correct[k],
+            test_correct[k],
+            train_probability=None if train_probability is None else train_probability[k],
+            test_probability=None if test_probability is None else test_probability[k],
+            device=device_name(data.device),
+            code_version=memscore.__version__,
+            seconds=seconds,
+        )
+        for k, number in enumerate(unit.numbers)
+    ]
+
+
+def device_name(device: torch.device) -> str:
+    """What trials record of the device: `cpu`, or the accelerator's model."""
+    return torch.cuda.get_device_name(device)[:63] if device.type == "cuda" else device.type
+
+
+def prepare(device: torch.device) -> None:
+    """Make this process's arithmetic repeatable, and on a CPU single-threaded. Call it once, before training."""
+    torch.set_num_threads(1)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)
+
+
+def _train(
+    data: DeviceData, recipe: Recipe, design: Design, unit: Unit, membership: np.ndarray
+) -> tuple[Tensor, Tensor]:
+    """Logits [k, n, classes] and [k, q, classes] of the unit's k trained models."""
+    first = unit.numbers[0]
+    if recipe.stacked:
+        stack_name = (design.seed, "full", first) if unit.full else (design.seed, first // BLOCK)
+        model = train_stack(data, recipe, membership, stack_name)
+        return stack_logits(model, flattened(data.x_train)), stack_logits(model, flattened(data.x_test))
+    name = (design.seed, "full" if unit.full else "trial", first)
+    network = train_single(data, recipe, membership[0], name)
+    return single_logits(network, data.x_train)[None], single_logits(network, data.x_test)[None]
+
+
+def _observe(logits: Tensor, labels: Tensor, probabilities: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Correctness bool [k, n], ties to the lowest class, and the true class's probability in 255ths, uint8 [k, n]."""
+    correct = (logits.argmax(2) == labels).cpu().numpy()
+    if not probabilities:
+        return correct, None
+    chosen = logits.softmax(2).gather(2, labels.expand(len(logits), -1)[:, :, None])[:, :, 0]
+    return correct, (chosen * 255).round().to(torch.uint8).cpu().numpy()
