@@ -8,17 +8,15 @@ sets = client.sets("digits")            # boolean masks
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import ValidationError
 
 from memscore.errors import Damaged, InvalidInput, JobFailed, MemscoreError, ServiceError
+from memscore.files import atomic_write
 from memscore.messages import (
     DatasetDetail,
     Datasets,
@@ -272,28 +270,6 @@ def parse_source(source: str) -> tuple[str, str]:
     if not study:
         raise InvalidInput(f"Name the study behind the service's URL: {url}#STUDY.")
     return url, study
-
-
-@contextmanager
-def atomic_write(path: Path) -> Generator[Path]:
-    """A scratch path beside `path` that takes its place when the block ends without an error.
-
-    Raises InvalidInput if `path` exists and is not a plain file, OSError if it cannot be written.
-    """
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise InvalidInput(f"{path} is not a plain file; name another one.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    mask = os.umask(0)
-    os.umask(mask)
-    Path(name).chmod(0o666 & ~mask)  # what an ordinary file would have
-    scratch = Path(name)
-    try:
-        yield scratch
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _service_error(response: httpx.Response) -> MemscoreError:
