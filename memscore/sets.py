@@ -20,7 +20,8 @@ class Thresholds:
 
     atypical: mem above it (training), or infl of an atypical sample above it (test).
     typical: mem below it (training), or no infl of an atypical sample above it (test).
-    test_accuracy: smallest share of correct trials of a typical test sample.
+    test_accuracy: smallest share of correct models of a typical test sample: of the full trials, which are the
+    paper's Pr[F(x') = y'], where the study has some, else of its trials on subsets.
     """
 
     atypical: float = 0.15
@@ -96,10 +97,12 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
         touched[pairs["test_index"][influential & (pairs["infl"] > np.float32(threshold))]] = True
         return touched
 
+    full = scores["test_p_full"]
+    test_p = np.where(np.isnan(full), scores["test_p"], full)
     return Sets(
         train_atypical=atypical,
         train_typical=is_typical(scores["mem"], thresholds),
         test_atypical=influenced(thresholds.atypical),
-        test_typical=~influenced(thresholds.typical) & (scores["test_p"] >= np.float32(thresholds.test_accuracy)),
+        test_typical=~influenced(thresholds.typical) & (test_p >= np.float32(thresholds.test_accuracy)),
         thresholds=thresholds,
     )

@@ -1,4 +1,4 @@
-"""From evidence to estimates: sufficient statistics, mem and infl, errors, intervals, q-values, checks.
+"""From evidence to estimates: sufficient statistics, mem and infl, errors, intervals, checks.
 
 Definitions: Feldman and Zhang (2020), section 3. M [t, n] is membership, C [t, n] correctness on the
 training samples, Y [t, q] correctness on the test samples, all 0 or 1.
@@ -6,7 +6,10 @@ training samples, Y [t, q] correctness on the test samples, all 0 or 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from math import exp, factorial
 from statistics import NormalDist
 
 import numpy as np
@@ -16,6 +19,7 @@ from memscore.evidence import Evidence
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Limits = Callable[[Integers, Integers, float], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class SufficientStatistics:
     correct_in: Integers
     correct: Integers
     test_correct: Integers
+
+    @classmethod
+    def empty(cls, samples: int, test_samples: int) -> SufficientStatistics:
+        """The counts of no trial."""
+        none = np.zeros(samples, np.int64)
+        return cls(0, none, none, none, np.zeros(test_samples, np.int64))
 
     @classmethod
     def of(cls, evidence: Evidence) -> SufficientStatistics:
@@ -91,12 +101,29 @@ def difference(successes_1: Integers, n_1: Integers, successes_2: Integers, n_2:
     The standard error is the unbiased sqrt(p1 (1 - p1) / (n1 - 1) + p2 (1 - p2) / (n2 - 1)); it is NaN
     where a side has fewer than two trials. The estimate and interval are NaN where a side has none.
     """
+    low, high = newcombe(successes_1, n_1, successes_2, n_2)
+    return Difference(
+        _proportion(successes_1, n_1),
+        _proportion(successes_2, n_2),
+        gap(successes_1, n_1, successes_2, n_2),
+        standard_error(successes_1, n_1, successes_2, n_2),
+        low,
+        high,
+    )
+
+
+def gap(successes_1: Integers, n_1: Integers, successes_2: Integers, n_2: Integers) -> Floats:
+    """p1 - p2, elementwise, NaN where a side has no trial: one division of integers, so the nearest float64."""
+    with np.errstate(invalid="ignore"):
+        return (successes_1 * n_2 - successes_2 * n_1) / (n_1 * n_2)
+
+
+def standard_error(successes_1: Integers, n_1: Integers, successes_2: Integers, n_2: Integers) -> Floats:
+    """The standard error of p1 - p2 as in `difference`."""
     p_1, p_2 = _proportion(successes_1, n_1), _proportion(successes_2, n_2)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = p_1 * (1 - p_1) / (n_1 - 1) + p_2 * (1 - p_2) / (n_2 - 1)
-    error = np.sqrt(np.where((n_1 > 1) & (n_2 > 1), variance, np.nan))
-    low, high = newcombe(successes_1, n_1, successes_2, n_2)
-    return Difference(p_1, p_2, p_1 - p_2, error, low, high)
+    return np.sqrt(np.where((n_1 > 1) & (n_2 > 1), variance, np.nan))
 
 
 def wilson(successes: Integers, n: Integers, confidence: float = 0.95) -> tuple[Floats, Floats]:
@@ -109,17 +136,51 @@ def wilson(successes: Integers, n: Integers, confidence: float = 0.95) -> tuple[
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
-def newcombe(
-    successes_1: Integers, n_1: Integers, successes_2: Integers, n_2: Integers, confidence: float = 0.95
-) -> tuple[Floats, Floats]:
-    """Newcombe's hybrid score interval of p1 - p2: (low, high), NaN where a side has no trial.
+def modified_wilson(successes: Integers, n: Integers, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Wilson's interval with Poisson limits at the ends: (low, high), NaN where n is 0.
 
-    Newcombe (1998), method 10: the Wilson limits of each side, combined by squares. Where p is near 0 or
-    1, as memorization values are, it keeps its coverage; the Wald interval does not.
+    Brown, Cai and DasGupta (2001), section 4.1.1: with 1 or 2 successes (or 3, where n is above 50) the lower
+    limit is lambda / n, P[Poisson(lambda) >= successes] = 1 - confidence; with as few failures the upper
+    limit mirrors it. Wilson's own limits there miss a p close to 0 or 1 too often.
+    """
+    low, high = wilson(successes, n, confidence)
+    for few in (1, 2, 3):
+        with np.errstate(divide="ignore"):
+            limit = _poisson_limit(few, 1 - confidence) / n
+        counts = few < 3 or n > 50
+        low = np.where((successes == few) & counts, np.minimum(low, limit), low)
+        high = np.where((n - successes == few) & counts, np.maximum(high, 1 - limit), high)
+    return low, high
+
+
+@cache
+def _poisson_limit(few: int, tail: float) -> float:
+    """The lambda with P[Poisson(lambda) >= few] = tail, by bisection."""
+    low, high = 0.0, float(few)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = 1 - exp(-middle) * sum(middle**k / factorial(k) for k in range(few))
+        low, high = (middle, high) if above < tail else (low, middle)
+    return low
+
+
+def newcombe(
+    successes_1: Integers,
+    n_1: Integers,
+    successes_2: Integers,
+    n_2: Integers,
+    confidence: float = 0.95,
+    limits: Limits = modified_wilson,
+) -> tuple[Floats, Floats]:
+    """Newcombe's hybrid interval of p1 - p2: (low, high), NaN where a side has no trial.
+
+    Newcombe (1998), method 10: the limits of each side, combined by squares. Over Wilson's own limits it covers
+    an extreme pair such as 0.999 and 0.001 in 0.905 of cases only (70 and 30 trials); over the modified ones
+    in 0.95 or more. The Wald interval has 0.09 there.
     """
     p_1, p_2 = _proportion(successes_1, n_1), _proportion(successes_2, n_2)
-    low_1, high_1 = wilson(successes_1, n_1, confidence)
-    low_2, high_2 = wilson(successes_2, n_2, confidence)
+    low_1, high_1 = limits(successes_1, n_1, confidence)
+    low_2, high_2 = limits(successes_2, n_2, confidence)
     low = p_1 - p_2 - np.hypot(p_1 - low_1, high_2 - p_2)
     high = p_1 - p_2 + np.hypot(high_1 - p_1, p_2 - low_2)
     return low, high
@@ -141,28 +202,47 @@ def influence(joint: Integers, n_in: Integers, test_correct: Integers, trials: i
     return difference(joint, n_1, test_correct[None, :] - joint, trials - n_1)
 
 
-def positive_influence_p(joint: Integers, n_in: Integers, test_correct: Integers, trials: int) -> Floats:
-    """One-sided mid-p value of each pair against "the subset does not matter", float64 [n, q].
+@dataclass(frozen=True)
+class Halves:
+    """How two halves of the trials agree on mem; None where it cannot be told.
 
-    Fisher's exact test with the mid-p correction: given the margins, S is hypergeometric.
+    ratio: RMS difference over what the standard errors predict, 1 if they are right; ratio_error: its own
+    standard error. correlation r of the halves, and the reliability 2 r / (1 + r) of all trials that follows
+    from it (Spearman and Brown).
     """
-    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, trials + 1)))])
-    p = np.empty(joint.shape, np.float64)
-    correct_values, column = np.unique(test_correct, return_inverse=True)
-    for inside in np.unique(n_in):
-        tail = np.stack([_hypergeometric_mid_p(log_factorial, trials, int(inside), int(y)) for y in correct_values])
-        rows = n_in == inside
-        p[rows] = tail[column[None, :], joint[rows]]
-    return p
+
+    ratio: float | None
+    ratio_error: float | None
+    correlation: float | None
+    reliability: float | None
 
 
-def benjamini_hochberg(p: Floats) -> Floats:
-    """q-values of p-values [k]: the smallest false-discovery rate at which each would be reported."""
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    q = np.empty_like(p)
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
-    return q
+def halves(first: Difference, second: Difference) -> Halves:
+    """Compare two independent halves of the trials over the samples defined in both."""
+    variance = first.standard_error**2 + second.standard_error**2
+    defined = np.isfinite(first.estimate) & np.isfinite(second.estimate) & np.isfinite(variance)
+    x, y, variance = first.estimate[defined], second.estimate[defined], variance[defined]
+    if len(x) < 2:
+        return Halves(None, None, None, None)
+    ratio = ratio_error = correlation = reliability = None
+    if variance.any():
+        ratio = float(np.sqrt(np.mean((x - y) ** 2) / variance.mean()))
+        ratio_error = float(np.sqrt(np.sum(variance**2) / 2) / variance.sum())
+    if x.std() > 0 and y.std() > 0:
+        correlation = float(np.corrcoef(x, y)[0, 1])
+        reliability = 2 * correlation / (1 + correlation) if correlation > 0 else 0.0
+    return Halves(ratio, ratio_error, correlation, reliability)
+
+
+def reliability(scores: Difference) -> float | None:
+    """Share of the variance of the estimates that is not sampling error: (Var - mean se^2) / Var; None if undefined.
+
+    It bounds the squared correlation of the estimates with anything.
+    """
+    defined = np.isfinite(scores.estimate) & np.isfinite(scores.standard_error)
+    if defined.sum() < 2 or (spread := scores.estimate[defined].var(ddof=1)) == 0:
+        return None
+    return float(max(0.0, 1 - np.mean(scores.standard_error[defined] ** 2) / spread))
 
 
 def split_half_ratio(first: Difference, second: Difference) -> float:
@@ -171,10 +251,8 @@ def split_half_ratio(first: Difference, second: Difference) -> float:
     RMS(difference) / sqrt(mean(se1^2 + se2^2)) over the samples defined in both; 1 if the standard error
     is right.
     """
-    gap = first.estimate - second.estimate
-    expected = first.standard_error**2 + second.standard_error**2
-    defined = np.isfinite(gap) & np.isfinite(expected)
-    return float(np.sqrt(np.mean(gap[defined] ** 2) / np.mean(expected[defined])))
+    ratio = halves(first, second).ratio
+    return float("nan") if ratio is None else ratio
 
 
 def auroc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
@@ -194,20 +272,3 @@ def auroc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
 def _proportion(successes: Integers, n: Integers) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(n > 0, successes / n, np.nan)
-
-
-def _hypergeometric_mid_p(log_factorial: Floats, trials: int, inside: int, correct: int) -> Floats:
-    """P[S > s] + P[S = s] / 2 for s = 0..inside, S the correct ones among `inside` of `trials` drawn."""
-    s = np.arange(inside + 1)
-    possible = (s <= correct) & (inside - s <= trials - correct)
-    k = s[possible]
-
-    def log_choose(n: int, r: Integers) -> Floats:
-        return log_factorial[n] - log_factorial[r] - log_factorial[n - r]
-
-    mass = np.zeros(inside + 1)
-    log_mass = log_choose(correct, k) + log_choose(trials - correct, inside - k)
-    log_mass -= log_choose(trials, np.array([inside]))
-    mass[possible] = np.exp(log_mass)
-    above = np.cumsum(mass[::-1])[::-1] - mass
-    return np.clip(above + mass / 2, 0, 1)

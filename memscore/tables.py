@@ -19,15 +19,19 @@ import numpy.typing as npt
 from numpy.lib.npyio import NpzFile
 
 from memscore.bits import digest
+from memscore.counts import CERTAIN, Counts, ProbabilityCounts
 from memscore.errors import Damaged, FingerprintMismatch
-from memscore.evidence import Evidence
+from memscore.influence import Columns, Float32s, infl_of, pair_columns, strongest_first
+from memscore.significance import PairTest
 from memscore.statistics import (
+    Difference,
+    Floats,
+    Halves,
+    Integers,
     SufficientStatistics,
-    benjamini_hochberg,
-    influence,
-    joint_counts,
+    halves,
     memorization,
-    positive_influence_p,
+    reliability,
 )
 
 INTERPOLATES = 0.98
@@ -36,9 +40,16 @@ INTERPOLATES = 0.98
 PAIRS_FLOOR = 0.02
 """Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
 
-REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
+CALIBRATED = (0.9, 1.1)
+"""Split-half ratios outside mean that the standard errors are wrong."""
 
-Columns = dict[str, npt.NDArray[Any]]
+CALIBRATION_TRIALS = 100
+"""Trials from which the split-half ratio is judged."""
+
+BLOCK_OF_PAIRS = 1 << 22
+"""Pairs that are looked at together: 32 MB of cells."""
+
+REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
 
 
 @dataclass(frozen=True)
@@ -49,8 +60,12 @@ class Table:
     meta: dict[str, Any] = field(default_factory=dict[str, Any])
     kind: ClassVar[str]
     dtypes: ClassVar[dict[str, str]]
+    added: ClassVar[dict[str, str]] = {}
+    """Columns that tables of an older version lack, each with one that has as many rows; they read as NaN."""
 
     def __getitem__(self, column: str) -> npt.NDArray[Any]:
+        if column in self.added and column not in self.columns:
+            return np.full(len(self.columns[self.added[column]]), np.nan, self.dtypes[column])
         return self.columns[column]
 
     @property
@@ -69,10 +84,10 @@ class Table:
         return list(self.meta.get("warnings", []))
 
     def content_digest(self) -> str:
-        """The digest computed afresh from the columns."""
+        """The digest computed afresh from the columns that the table was stored with."""
         parts = [self.kind.encode(), str(self.meta["study"]).encode(), str(self.meta["trials"]).encode()]
-        for name, dtype in self.dtypes.items():
-            column = self.columns[name]
+        for name, column in self.columns.items():
+            dtype = self.dtypes[name]
             parts += [name.encode(), dtype.encode(), str(column.shape).encode(), column.tobytes()]
         return digest(*parts)
 
@@ -89,13 +104,13 @@ class Table:
         try:
             with NpzFile(io.BytesIO(payload), allow_pickle=False) as arrays:
                 meta: Any = json.loads(str(arrays["meta"]))
-                columns = {name: arrays[name] for name in cls.dtypes}
+                columns = {name: arrays[name] for name in cls.dtypes if name in arrays or name not in cls.added}
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise Damaged(f"This is not a memscore {cls.kind} file: {error}") from error
         if not isinstance(meta, dict) or not set(cast("dict[str, Any]", meta)) >= REQUIRED_META:
             raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is incomplete.")
         table = cls(columns, cast("dict[str, Any]", meta))
-        if any(columns[name].dtype.str != dtype for name, dtype in cls.dtypes.items()) or (
+        if any(column.dtype.str != cls.dtypes[name] for name, column in columns.items()) or (
             table.content_digest() != table.digest
         ):
             raise Damaged(f"The {cls.kind} does not match its digest; fetch or rebuild it.")
@@ -127,7 +142,10 @@ class ScoreTable(Table):
 
     mem, its standard error `se` and 95 % interval [mem_low, mem_high]; p_in, p_out; n_in, n_out; label.
     test_p: share of trials that classify the test sample correctly; test_infl_max, test_infl_index: the
-    largest same-class influence on it and whose it is (NaN and -1 without one).
+    largest same-class influence on it and whose it is (NaN and -1 without one); test_p_full: share of the full
+    trials (on all samples) that classify it correctly, NaN where there are none.
+    mem_prob = prob_in - prob_out with its standard error se_prob, and test_prob: the same as mem, p_in, p_out, se
+    and test_p with the probability of the true class in place of correctness; NaN where it was not recorded.
     """
 
     kind = "score table"
@@ -145,6 +163,20 @@ class ScoreTable(Table):
         "test_label": "<i4",
         "test_infl_max": "<f4",
         "test_infl_index": "<i4",
+        "test_p_full": "<f4",
+        "mem_prob": "<f4",
+        "se_prob": "<f4",
+        "prob_in": "<f4",
+        "prob_out": "<f4",
+        "test_prob": "<f4",
+    }
+    added: ClassVar[dict[str, str]] = {
+        "test_p_full": "test_p",
+        "mem_prob": "mem",
+        "se_prob": "mem",
+        "prob_in": "mem",
+        "prob_out": "mem",
+        "test_prob": "test_p",
     }
 
     def __len__(self) -> int:
@@ -157,10 +189,10 @@ class ScoreTable(Table):
 
 
 class PairsTable(Table):
-    """Same-class pairs with infl of at least `meta["floor"]`, strongest first.
+    """Pairs with infl of at least `meta["floor"]`, strongest first; `meta["scope"]` says among which.
 
-    train_index, test_index, infl, its standard error `se`, q_value (Benjamini-Hochberg over all same-class
-    pairs, exact one-sided test), and mem of the training sample.
+    "same_class", or "all". train_index, test_index, infl, its standard error `se`, q_value (Benjamini-Hochberg
+    over all pairs of the scope, exact one-sided test), and mem of the training sample.
     """
 
     kind = "pairs table"
@@ -187,29 +219,27 @@ class Provenance:
     design: dict[str, Any]
 
 
-def build_tables(
-    evidence: Evidence,
-    train_labels: npt.NDArray[np.int32],
-    test_labels: npt.NDArray[np.int32],
-    provenance: Provenance,
-) -> tuple[ScoreTable, PairsTable]:
-    """Both tables of a study from its evidence and the labels int32 [n] and [q]."""
-    statistics = SufficientStatistics.of(evidence)
+def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, PairsTable]:
+    """Both tables of a study; the cost grows with samples and same-class pairs, not with trials."""
+    statistics = counts.statistics
     mem = memorization(statistics)
+    agreement = halves(memorization(counts.even), memorization(counts.odd))
     meta: dict[str, Any] = {
         "study": provenance.study,
         "fingerprint": provenance.fingerprint,
         "recipe": provenance.recipe,
         "design": provenance.design,
-        "trials": evidence.trials,
+        "trials": counts.trials,
+        "full_trials": counts.full_trials,
+        "probability_trials": counts.probability.trials,
         "in_sample_accuracy": round(statistics.in_sample_accuracy, 6),
         "held_out_accuracy": round(statistics.held_out_accuracy, 6),
-        "test_accuracy": round(float(evidence.test_correct.mean()), 6),
+        "test_accuracy": round(float(statistics.test_correct.mean()) / max(1, counts.trials), 6),
         "confidence": 0.95,
+        "checks": _checks(counts, statistics, mem, agreement),
         "versions": {"numpy": np.__version__, "python": platform.python_version()},
     }
-    warnings = _warnings(statistics)
-    pairs, strongest, strongest_index = _pairs(evidence, statistics, mem.estimate, train_labels, test_labels)
+    pairs, strongest, strongest_index = _pairs(counts, statistics, mem.estimate)
     scores = ScoreTable.of(
         {
             "mem": mem.estimate,
@@ -220,18 +250,45 @@ def build_tables(
             "p_out": mem.second,
             "n_in": statistics.n_in,
             "n_out": statistics.n_out,
-            "label": train_labels,
-            "test_p": statistics.test_correct / evidence.trials,
-            "test_label": test_labels,
+            "label": counts.train_labels,
+            "test_p": _share(statistics.test_correct, counts.trials),
+            "test_label": counts.test_labels,
             "test_infl_max": strongest,
             "test_infl_index": strongest_index,
+            "test_p_full": _share(counts.full_correct, counts.full_trials),
+            **_probability_columns(counts.probability),
         },
-        {**meta, "warnings": warnings},
+        {**meta, "warnings": _warnings(statistics, agreement)},
     )
-    return scores, PairsTable.of(pairs, {**meta, "floor": PAIRS_FLOOR})
+    return scores, PairsTable.of(pairs, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"})
 
 
-def _warnings(statistics: SufficientStatistics) -> list[str]:
+def _checks(counts: Counts, statistics: SufficientStatistics, mem: Difference, agreement: Halves) -> dict[str, Any]:
+    """What the counts say about themselves; null where it cannot be told. docs/scores.md explains each."""
+    values = {
+        "zero_sum": zero_sum_residual(counts.weighted_correct, statistics),
+        "split_half_ratio": agreement.ratio,
+        "split_half_correlation": agreement.correlation,
+        "split_half_reliability": agreement.reliability,
+        "reliability": reliability(mem),
+    }
+    return {name: None if value is None else round(value, 6) for name, value in values.items()}
+
+
+def zero_sum_residual(weighted_correct: Integers, statistics: SufficientStatistics) -> float | None:
+    """The largest |sum over all training samples of infl| on one test sample; None if samples differ in n_in.
+
+    weighted_correct int64 [q] is S summed over the training samples. 0 where all subsets have one size as well;
+    below 1 / (4 r (1 - r)) where sizes differ by at most one, with r the subset ratio.
+    """
+    inside, trials = int(statistics.n_in[0]), statistics.trials
+    if not 0 < inside < trials or (statistics.n_in != inside).any():
+        return None
+    excess = trials * weighted_correct - len(statistics.n_in) * inside * statistics.test_correct
+    return float(np.abs(excess).max() / (inside * (trials - inside)))
+
+
+def _warnings(statistics: SufficientStatistics, agreement: Halves) -> list[str]:
     found: list[str] = []
     if statistics.in_sample_accuracy < INTERPOLATES:
         found.append(
@@ -244,52 +301,70 @@ def _warnings(statistics: SufficientStatistics) -> list[str]:
             f"{undefined} samples were never held out, or never trained on: their mem is undefined (NaN). "
             "Run more trials."
         )
+    if statistics.trials >= CALIBRATION_TRIALS and agreement.ratio is not None and agreement.ratio_error is not None:
+        low, high = CALIBRATED
+        if not min(low, 1 - 4 * agreement.ratio_error) <= agreement.ratio <= max(high, 1 + 4 * agreement.ratio_error):
+            meaning = "too small" if agreement.ratio > 1 else "too large"
+            found.append(
+                f"Two halves of the trials differ {agreement.ratio:.2f} times as much as their standard errors say: "
+                f"standard errors and intervals are {meaning}. The trials are not independent draws of one recipe."
+            )
     return found
 
 
-def _pairs(
-    evidence: Evidence,
-    statistics: SufficientStatistics,
-    mem: npt.NDArray[np.float64],
-    train_labels: npt.NDArray[np.int32],
-    test_labels: npt.NDArray[np.int32],
-) -> tuple[Columns, npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def _share(correct: Integers, trials: int) -> Floats:
+    return correct / trials if trials else np.full(len(correct), np.nan)
+
+
+def _probability_columns(counts: ProbabilityCounts) -> Columns:
+    """The columns of true-class probability; the standard error is that of a difference of two means."""
+
+    def side(total: Integers, squares: Integers, n: Integers) -> tuple[Floats, Floats]:
+        """Mean, and its variance: NaN with fewer than one, or two, trials."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(n > 0, total / (CERTAIN * n), np.nan)
+            return mean, np.where(n > 1, (n * squares - total**2) / (CERTAIN**2 * n**2 * (n - 1.0)), np.nan)
+
+    inside, variance_in = side(counts.sum_in, counts.squares_in, counts.n_in)
+    outside, variance_out = side(counts.sum_out, counts.squares_out, counts.n_out)
+    return {
+        "mem_prob": inside - outside,
+        "se_prob": np.sqrt(variance_in + variance_out),
+        "prob_in": inside,
+        "prob_out": outside,
+        "test_prob": _share(counts.test_sum, CERTAIN * counts.trials),
+    }
+
+
+def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Floats) -> tuple[Columns, Float32s, Integers]:
     """Columns of the pairs table, and the strongest influence on each test sample with its index."""
-    defined = (statistics.n_in > 0) & (statistics.n_out > 0)
-    strongest = np.full(len(test_labels), np.nan)
-    strongest_index = np.full(len(test_labels), -1, np.int64)
-    found: list[Columns] = []
-    p_values: list[npt.NDArray[np.float64]] = []
-    for label in np.unique(test_labels):
-        train = np.flatnonzero((train_labels == label) & defined)
-        test = np.flatnonzero(test_labels == label)
-        if not len(train):
-            continue
-        joint = joint_counts(evidence.membership[:, train], evidence.test_correct[:, test])
-        n_in, correct = statistics.n_in[train], statistics.test_correct[test]
-        infl = influence(joint, n_in, correct, evidence.trials)
-        p = positive_influence_p(joint, n_in, correct, evidence.trials)
-        best = np.argmax(infl.estimate, axis=0)
-        strongest[test] = infl.estimate[best, np.arange(len(test))]
-        strongest_index[test] = train[best]
-        kept = infl.estimate >= PAIRS_FLOOR
-        rows, columns = np.nonzero(kept)
-        position = sum(len(earlier) for earlier in p_values) + np.flatnonzero(kept)
-        p_values.append(p.ravel())
-        found.append(
-            {
-                "train_index": train[rows],
-                "test_index": test[columns],
-                "infl": infl.estimate[kept],
-                "se": infl.standard_error[kept],
-                "mem": mem[train[rows]],
-                "position": position,
-            }
-        )
+    trials, correct = statistics.trials, statistics.test_correct
+    strongest = np.full(len(correct), np.nan, np.float32)
+    strongest_index = np.full(len(correct), -1, np.int64)
+    test = PairTest(statistics.n_in, correct, trials)
+    found: list[tuple[Integers, Integers, Integers]] = []
+    for group, joint in zip(counts.groups, counts.joint, strict=True):
+        best = np.full(len(group.test), -np.inf, np.float32)
+        rows = np.flatnonzero(test.defined[group.train])
+        step = max(1, BLOCK_OF_PAIRS // len(group.test))
+        for first in range(0, len(rows), step):
+            part = rows[first : first + step]
+            train, block = group.train[part], joint[part]
+            infl = np.empty(block.shape, np.float32)
+            infl_of(block, statistics.n_in[train], correct[group.test], trials, infl)
+            highest = np.argmax(infl, axis=0)
+            value = infl[highest, np.arange(len(group.test))]
+            better = value > best
+            best[better] = value[better]
+            strongest[group.test[better]] = value[better]
+            strongest_index[group.test[better]] = train[highest[better]]
+            test.add(test.cells(block, train, group.test))
+            i, j = np.nonzero(infl >= np.float32(PAIRS_FLOOR))
+            found.append((train[i], group.test[j], block[i, j].astype(np.int64)))
     if not found:
         return {name: np.empty(0) for name in PairsTable.dtypes}, strongest, strongest_index
-    joined: Columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-    joined["q_value"] = benjamini_hochberg(np.concatenate(p_values))[joined.pop("position")]
-    joined["infl"] = joined["infl"].astype(np.float32)  # ties are those of the stored column
-    order = np.lexsort((joined["test_index"], joined["train_index"], -joined["infl"]))
-    return {name: column[order] for name, column in joined.items()}, strongest, strongest_index
+    i, j, joints = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    columns = pair_columns(i, j, joints, statistics.n_in, correct, trials)
+    columns["q_value"] = test.q_values()[test.cells_of(joints, i, j)]
+    columns["mem"] = mem[i]
+    return strongest_first(columns), strongest, strongest_index

@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from memscore.counts import Counts
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
 from memscore.evidence import Trial, pack_trial
@@ -161,4 +162,4 @@ def build(dataset: Dataset, trials: list[Trial], design: Design, study: str) -> 
 
     unpacked = unpack_trials(trials, design, len(dataset.y_train), len(dataset.y_test))
     provenance = Provenance(study, dataset.fingerprint, {}, design.model_dump(mode="json"))
-    return build_tables(unpacked, dataset.y_train, dataset.y_test, provenance)
+    return build_tables(Counts.of(unpacked, dataset.y_train, dataset.y_test), provenance)

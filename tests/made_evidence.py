@@ -1,0 +1,44 @@
+"""Evidence without training, for tests of what is computed from it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from memscore.evidence import Evidence
+from memscore.spec import BLOCK, Design
+from memscore.subsets import block_membership
+
+
+def made_evidence(
+    n: int = 40,
+    q: int = 12,
+    blocks: int = 6,
+    seed: int = 0,
+    *,
+    design: Design | None = None,
+    probabilities: bool = False,
+) -> Evidence:
+    """Blocks of trials, nearly always right on their subset and else with a chance of each sample's own."""
+    random = np.random.default_rng(seed)
+    membership = np.concatenate([block_membership(design or Design(seed=seed), n, block) for block in range(blocks)])
+    t = len(membership)
+    train = membership & (random.random((t, n)) < 0.97) | (random.random((t, n)) < random.random(n))
+    test = random.random((t, q)) < random.random(q)
+    return Evidence(
+        np.arange(t),
+        membership,
+        train,
+        test,
+        random.integers(0, 256, (t, n), np.uint8) if probabilities else None,
+        random.integers(0, 256, (t, q), np.uint8) if probabilities else None,
+    )
+
+
+def split_evidence(evidence: Evidence, order: list[int]) -> list[Evidence]:
+    """Its blocks, one by one, in another order."""
+    return [evidence.select(slice(block * BLOCK, (block + 1) * BLOCK)) for block in order]
+
+
+def labels(count: int, classes: int = 3) -> np.ndarray:
+    """Labels int32 [count] of classes of nearly one size."""
+    return (np.arange(count) % classes).astype(np.int32)
