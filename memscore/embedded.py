@@ -6,7 +6,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from memscore.datasets import SOURCES, load_source
+from memscore.datasets import SOURCES, SourceOptions, load_source
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import save
 from memscore.errors import NotFound
@@ -28,14 +28,17 @@ def register(database: Database, settings: Settings, name: str, dataset: Dataset
 
 
 def ensure_registered(database: Database, settings: Settings, name: str) -> DatasetRecord:
-    """The dataset of that name; a built-in one is registered on first use. Raises NotFound."""
+    """The dataset of that name; a built-in one is registered on first use, from files in home/downloads.
+
+    Raises NotFound, or InvalidDataset if files of a built-in one are neither there nor can be downloaded.
+    """
     with database.reading() as connection:
         try:
             return datasets.by_name(connection, name)
         except NotFound:
             if name not in SOURCES:
                 raise
-    return register(database, settings, name, load_source(name))
+    return register(database, settings, name, load_source(name, SourceOptions(downloads=settings.home / "downloads")))
 
 
 @contextmanager

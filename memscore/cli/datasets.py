@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,9 @@ from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, datasets_app
 from memscore.cli.context import opened_client, opened_database
 from memscore.console import out, print_json, print_record, print_table
-from memscore.datasets import load_source
+from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.label_noise import flip_labels
+from memscore.datasets.sources import KNOWN
 from memscore.embedded import register
 from memscore.errors import InvalidInput
 from memscore.spec import NAME_PATTERN
@@ -21,9 +23,15 @@ from memscore.spec import NAME_PATTERN
 
 @datasets_app.command("add")
 def add_dataset(
-    source: Annotated[str, typer.Argument(metavar="NAME", help="digits, or npz:FILE, or any name with --from.")],
+    source: Annotated[str, typer.Argument(metavar="NAME", help=f"{KNOWN}; or any name with --from.")],
     origin: Annotated[str | None, typer.Option("--from", help="Where a dataset of another name comes from.")] = None,
     name: Annotated[str | None, typer.Option(help="The name to register under.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder that holds a published dataset's files.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Keep the first so many classes.")] = None,
+    resize: Annotated[int | None, typer.Option(help="Side in pixels all images are brought to.")] = None,
+    test_share: Annotated[
+        float | None, typer.Option(help="Share of each class that becomes the test set, for a folder without one.")
+    ] = None,
     flip: Annotated[float | None, typer.Option("--flip-labels", help="Share of training labels to make wrong.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the flipped labels.")] = 0,
     as_json: Json = False,
@@ -31,16 +39,21 @@ def add_dataset(
     """Add a dataset: its arrays go to the home folder, its name to the database."""
     if origin is not None and name is None:
         name = source
-    dataset = load_source(origin or source)
+    settings = settings_module.load()
+    options = SourceOptions(root, classes, resize, test_share, downloads=settings.home / "downloads")
     if name is None:
-        name = Path(source.partition(":")[2]).stem if ":" in source else source
+        name = Path(os.path.abspath(source.partition(":")[2])).stem if ":" in source else source
+        if classes is not None:
+            name = f"{name}-{classes}-classes"
+        if resize is not None:
+            name = f"{name}-{resize}x{resize}"
         if flip is not None:
             name = f"{name}-flipped-{flip:g}-seed-{seed}"
     if not re.match(NAME_PATTERN, name):
         raise InvalidInput(f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 63; see --name.")
+    dataset = load_source(origin or source, options)
     if flip is not None:
         dataset = flip_labels(dataset, flip, seed)
-    settings = settings_module.load()
     with opened_database(settings) as database:
         record = register(database, settings, name, dataset)
     if as_json:

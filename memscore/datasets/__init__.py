@@ -1,6 +1,7 @@
 """Datasets: where images and labels come from, how they are checked, named and kept."""
 
 from memscore.datasets.dataset import Dataset, build_dataset
+from memscore.datasets.options import SourceOptions
 from memscore.datasets.sources import SOURCES, load_source
 
-__all__ = ["SOURCES", "Dataset", "build_dataset", "load_source"]
+__all__ = ["SOURCES", "Dataset", "SourceOptions", "build_dataset", "load_source"]

@@ -1,25 +1,68 @@
-"""The registry of dataset sources: a name such as `digits`, or `npz:FILE`."""
+"""The registry of dataset sources: a name such as `digits`, or `KIND:PATH` such as `npz:FILE`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from memscore.datasets.cifar10 import load_cifar10
+from memscore.datasets.cifar100 import load_cifar100
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.digits import load_digits
+from memscore.datasets.fashion_mnist import load_fashion_mnist
+from memscore.datasets.folder import load_folder
+from memscore.datasets.mnist import load_mnist
 from memscore.datasets.npz import load_npz
+from memscore.datasets.options import SourceOptions
+from memscore.datasets.tiny_imagenet import load_tiny_imagenet
 from memscore.errors import NotFound
 
-SOURCES: dict[str, Callable[[], Dataset]] = {"digits": load_digits}
-FILE_SOURCES: dict[str, Callable[[Path], Dataset]] = {"npz": load_npz}
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset with a name of its own: how it is loaded, and the options it takes."""
+
+    load: Callable[[SourceOptions], Dataset]
+    takes: tuple[str, ...] = ()
 
 
-def load_source(source: str) -> Dataset:
-    """Load `NAME` or `KIND:PATH`. Raises NotFound for an unknown source, InvalidDataset for unusable data."""
-    if source in SOURCES:
-        return SOURCES[source]()
+@dataclass(frozen=True)
+class PathSource:
+    """A kind of file or folder: how it is loaded, what its path names, and the options it takes."""
+
+    load: Callable[[Path, SourceOptions], Dataset]
+    names: str
+    takes: tuple[str, ...] = ()
+
+
+SOURCES = {
+    "cifar10": Source(load_cifar10, ("root", "classes")),
+    "cifar100": Source(load_cifar100, ("root", "classes")),
+    "digits": Source(lambda _: load_digits()),
+    "fashion_mnist": Source(load_fashion_mnist, ("root", "classes")),
+    "mnist": Source(load_mnist, ("root", "classes")),
+    "tiny_imagenet": Source(load_tiny_imagenet, ("root", "classes", "resize")),
+}
+PATH_SOURCES = {
+    "folder": PathSource(load_folder, "DIR", ("classes", "resize", "test_share")),
+    "npz": PathSource(lambda path, _: load_npz(path), "FILE"),
+}
+KNOWN = ", ".join([*SOURCES, *(f"{kind}:{source.names}" for kind, source in PATH_SOURCES.items())])
+
+
+def load_source(source: str, options: SourceOptions | None = None) -> Dataset:
+    """Load `NAME` or `KIND:PATH`.
+
+    Without options nothing is downloaded. Raises NotFound for an unknown source, InvalidInput for an option that does
+    not apply, InvalidDataset for unusable or missing data.
+    """
+    options = options or SourceOptions()
     kind, colon, path = source.partition(":")
-    if colon and kind in FILE_SOURCES:
-        return FILE_SOURCES[kind](Path(path).expanduser())
-    known = sorted(SOURCES) + [f"{kind}:FILE" for kind in sorted(FILE_SOURCES)]
-    raise NotFound(f"There is no dataset source {source!r}; the sources are: {', '.join(known)}.")
+    if source in SOURCES:
+        options.refuse_all_but(source, SOURCES[source].takes)
+        return SOURCES[source].load(options)
+    if colon and kind in PATH_SOURCES:
+        options.refuse_all_but(f"{kind}:{PATH_SOURCES[kind].names}", PATH_SOURCES[kind].takes)
+        return PATH_SOURCES[kind].load(Path(path).expanduser(), options)
+    raise NotFound(f"There is no dataset source {source!r}; the sources are: {KNOWN}.")

@@ -125,7 +125,7 @@ def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, da
         (("estimate", "--dataset", "made-up", "--ratio", "1"), "less than 1"),
         (("estimate", "--dataset", "made-up", "--ratio", "0"), "greater than 0"),
         (("estimate", "--dataset", "made-up", "--study-name", "a b"), "study_name"),
-        (("datasets", "add", "mnist"), "There is no dataset source 'mnist'"),
+        (("datasets", "add", "imagenet"), "There is no dataset source 'imagenet'"),
         (("datasets", "add", "digits", "--name", "../x"), "cannot be a name"),
         (("datasets", "add", "digits", "--flip-labels", "1"), "between 0 and 1"),
         (("datasets", "add", "npz:/nowhere.npz"), "There is no file"),

@@ -1,11 +1,14 @@
 """Datasets: what is accepted, what is refused and how, what is kept."""
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from memscore.datasets import load_source
+from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.label_noise import flip_labels
 from memscore.datasets.storage import open_dataset, save
 from memscore.errors import Damaged, InvalidDataset, InvalidInput, NotFound, StoreError
@@ -102,8 +105,38 @@ def test_a_missing_file_and_an_unknown_source_are_refused():
         load_source("npz:/nowhere/d.npz")
     with pytest.raises(InvalidDataset, match="There is no file"):
         load_source("npz:/tmp")
-    with pytest.raises(NotFound, match="the sources are: digits, npz:FILE"):
-        load_source("mnist")
+    with pytest.raises(NotFound, match=r"the sources are: cifar10, .*, digits, .*, folder:DIR, npz:FILE"):
+        load_source("imagenet")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "sentence"),
+    [
+        ("digits", {"root": Path()}, "--root does not apply to the source digits; the options it takes: none."),
+        ("npz:d.npz", {"classes": 2}, "--classes does not apply to the source npz:FILE; the options it takes: none."),
+        ("mnist", {"resize": 32}, "--resize does not apply to the source mnist; the options it takes: --root, --cla"),
+        ("tiny_imagenet", {"test_share": 0.1}, "--test-share does not apply"),
+        ("folder:x", {"root": Path()}, "--root does not apply to the source folder:DIR"),
+    ],
+)
+def test_an_option_that_does_not_apply_is_refused(source: str, options: dict[str, Any], sentence: str):
+    with pytest.raises(InvalidInput) as error:
+        load_source(source, SourceOptions(**options))
+    assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "options", [{"classes": 1}, {"resize": 0}, {"resize": 5000}, {"test_share": 0.0}, {"test_share": 1.0}]
+)
+def test_an_impossible_value_of_an_option_is_refused(options: dict[str, Any]):
+    with pytest.raises(InvalidInput, match="must"):
+        SourceOptions(**options)
+
+
+def test_importing_the_datasets_imports_no_library_that_only_some_sources_need():
+    heavy = "{'torch', 'torchvision', 'PIL', 'sklearn', 'rich'}"
+    code = f"import sys, memscore.datasets; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_flipped_labels_are_remembered_and_depend_on_the_seed_alone():

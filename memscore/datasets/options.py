@@ -1,0 +1,52 @@
+"""What a user may say about how a source is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from memscore.errors import InvalidInput
+
+FLAGS = {"root": "--root", "classes": "--classes", "resize": "--resize", "test_share": "--test-share"}
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """Options of a source; None stands for not given.
+
+    `root` is the folder of a published dataset's files, `classes` keeps the first so many classes, `resize` is the side
+    in pixels of the images, `test_share` the share of samples that become the test set. `downloads` is where files
+    are looked for, and downloaded to, without `root`. Raises InvalidInput for an impossible value.
+    """
+
+    root: Path | None = None
+    classes: int | None = None
+    resize: int | None = None
+    test_share: float | None = None
+    downloads: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.classes is not None and self.classes < 2:
+            raise InvalidInput(f"--classes must be at least 2, not {self.classes}.")
+        if self.resize is not None and not 1 <= self.resize <= 4096:
+            raise InvalidInput(f"--resize must be between 1 and 4096 pixels, not {self.resize}.")
+        if self.test_share is not None and not 0 < self.test_share < 1:
+            raise InvalidInput(f"--test-share must lie between 0 and 1, not {self.test_share:g}.")
+
+    def described(self, source: str) -> str:
+        """The source's name with the options that change its images."""
+        words = [source]
+        if self.classes is not None:
+            words.append(f"first {self.classes} classes")
+        if self.resize is not None:
+            words.append(f"resized to {self.resize}x{self.resize}")
+        if self.test_share is not None:
+            words.append(f"{self.test_share:g} of each class as the test set")
+        return ", ".join(words)
+
+    def refuse_all_but(self, source: str, allowed: tuple[str, ...]) -> None:
+        """Raise InvalidInput if an option is given that the source does not take."""
+        for name, flag in FLAGS.items():
+            if getattr(self, name) is not None and name not in allowed:
+                takes = ", ".join(FLAGS[one] for one in allowed) or "none"
+                raise InvalidInput(f"{flag} does not apply to the source {source}; the options it takes: {takes}.")
