@@ -136,7 +136,7 @@ def test_classes_without_test_samples_have_no_pairs():
 
 def test_counts_of_other_labels_are_refused():
     with pytest.raises(InvalidInput, match="different labels"):
-        Counts.empty(TRAIN, TEST) + Counts.empty(TRAIN[::-1].copy(), TEST)
+        _ = Counts.empty(TRAIN, TEST) + Counts.empty(TRAIN[::-1].copy(), TEST)
 
 
 def test_sums_do_not_overflow():

@@ -34,6 +34,17 @@ def test_sets_follow_the_definitions(tables: Tables, atypical: float, typical: f
         assert sets.test_typical[j] == (not weak and scores["test_p"][j] >= accuracy)
 
 
+def test_full_trials_decide_what_is_typical_where_there_are_some(tables: Tables):
+    """The paper's Pr[F(x') = y'] is that of models trained on all samples."""
+    scores, pairs = tables
+    full = (np.arange(scores.test_samples) % 2).astype(np.float32)
+    with_full = ScoreTable({**scores.columns, "test_p_full": full}, scores.meta)
+    sets, before = split(with_full, pairs, Thresholds(0.9, 0.8)), split(scores, pairs, Thresholds(0.9, 0.8, 0.0))
+    np.testing.assert_array_equal(sets.test_typical, before.test_typical & (full == 1))
+    np.testing.assert_array_equal(sets.test_atypical, before.test_atypical)
+    assert 0 < sets.test_typical.sum() < scores.test_samples
+
+
 def test_masks_survive_encoding(tables: Tables):
     sets = split(*tables)
     decoded = Sets.decode(sets.encode(digest="x"))

@@ -6,13 +6,17 @@ import json
 import numpy as np
 import pytest
 
+from memscore.counts import Counts
 from memscore.errors import Damaged, FingerprintMismatch
-from memscore.evidence import unpack_trials
+from memscore.evidence import Evidence, unpack_trials
 from memscore.randomness import random_order
+from memscore.significance import PairTest, benjamini_hochberg
 from memscore.spec import Design
 from memscore.statistics import SufficientStatistics, influence, joint_counts, memorization
-from memscore.tables import PAIRS_FLOOR, PairsTable, ScoreTable
+from memscore.subsets import block_membership
+from memscore.tables import PAIRS_FLOOR, PairsTable, Provenance, ScoreTable, build_tables
 from tests.conftest import build, make_dataset, make_trials
+from tests.made_evidence import labels, made_evidence
 
 DESIGN = Design()
 
@@ -127,3 +131,185 @@ def test_undefined_mem_is_nan_and_warned_of():
     assert missing.any()
     assert np.isnan(scores["mem"][missing]).all()
     assert any("never held out" in warning for warning in scores.warnings)
+
+
+def counts_of(evidence: Evidence, classes: int = 3) -> Counts:
+    return Counts.of(
+        evidence, labels(evidence.membership.shape[1], classes), labels(evidence.test_correct.shape[1], classes)
+    )
+
+
+def made_tables(counts: Counts) -> tuple[ScoreTable, PairsTable]:
+    return build_tables(counts, Provenance("a" * 16, "f" * 64, {}, {}))
+
+
+def test_q_values_are_those_of_all_sorted_p_values():
+    """Bit for bit, from Fisher's test of each same-class pair one by one."""
+    evidence = made_evidence(60, 30, 8)
+    _, pairs = made_tables(counts_of(evidence))
+    statistics = SufficientStatistics.of(evidence)
+    test = PairTest(statistics.n_in, statistics.test_correct, evidence.trials)
+    joint = joint_counts(evidence.membership, evidence.test_correct)
+    i, j = np.nonzero(labels(60)[:, None] == labels(30)[None, :])
+    q = np.full((60, 30), np.nan)
+    q[i, j] = benjamini_hochberg(test.p[test.cells_of(joint[i, j], i, j)])
+    np.testing.assert_array_equal(pairs["q_value"], q[pairs["train_index"], pairs["test_index"]].astype(np.float32))
+    assert pairs.meta["scope"] == "same_class"
+
+
+def test_tables_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPatch):
+    counts = counts_of(made_evidence(60, 30, 8))
+    scores, pairs = made_tables(counts)
+    monkeypatch.setattr("memscore.tables.BLOCK_OF_PAIRS", 50)
+    monkeypatch.setattr("memscore.influence.CACHED", 7)
+    again, pairs_again = made_tables(counts)
+    assert again.digest == scores.digest
+    assert pairs_again.digest == pairs.digest
+
+
+def test_the_strongest_influence_is_the_first_of_equals():
+    counts = counts_of(made_evidence(60, 30, 2))
+    scores, _ = made_tables(counts)
+    statistics = counts.statistics
+    for group, joint in zip(counts.groups, counts.joint, strict=True):
+        infl = influence(joint.astype(np.int64), statistics.n_in[group.train], statistics.test_correct[group.test], 20)
+        estimate = infl.estimate.astype(np.float32)
+        np.testing.assert_array_equal(scores["test_infl_index"][group.test], group.train[estimate.argmax(axis=0)])
+        np.testing.assert_array_equal(scores["test_infl_max"][group.test], estimate.max(axis=0))
+
+
+def test_probabilities_equal_brute_force():
+    evidence = made_evidence(probabilities=True)
+    assert evidence.train_probability is not None
+    assert evidence.test_probability is not None
+    scores, _ = made_tables(counts_of(evidence))
+    for i in range(40):
+        inside = evidence.train_probability[evidence.membership[:, i], i] / 255
+        outside = evidence.train_probability[~evidence.membership[:, i], i] / 255
+        assert scores["prob_in"][i] == pytest.approx(inside.mean(), rel=1e-6)
+        assert scores["prob_out"][i] == pytest.approx(outside.mean(), rel=1e-6)
+        assert scores["mem_prob"][i] == pytest.approx(inside.mean() - outside.mean(), rel=1e-5, abs=1e-7)
+        error = np.sqrt(inside.var(ddof=1) / len(inside) + outside.var(ddof=1) / len(outside))
+        assert scores["se_prob"][i] == pytest.approx(error, rel=1e-6)
+    np.testing.assert_allclose(scores["test_prob"], evidence.test_probability.mean(axis=0) / 255, rtol=1e-6)
+    assert scores.meta["probability_trials"] == 60
+
+
+def test_what_was_not_recorded_is_nan():
+    scores, _ = made_tables(counts_of(made_evidence()))
+    for name in ScoreTable.added:
+        assert np.isnan(scores[name]).all()
+    assert (scores.meta["full_trials"], scores.meta["probability_trials"]) == (0, 0)
+
+
+def test_full_trials_change_test_p_full_alone():
+    counts = counts_of(made_evidence())
+    before, pairs_before = made_tables(counts)
+    counts.add_full(np.arange(4)[:, None] < np.arange(12) % 5)
+    scores, pairs = made_tables(counts)
+    np.testing.assert_array_equal(scores["test_p_full"], (np.arange(12) % 5 / 4).astype(np.float32))
+    assert scores.meta["full_trials"] == 4
+    assert scores.digest != before.digest
+    assert pairs.digest == pairs_before.digest
+    for name in ScoreTable.dtypes.keys() - {"test_p_full"}:
+        np.testing.assert_array_equal(scores[name], before[name])
+
+
+def test_a_table_of_an_older_version_is_read_with_nan_columns(made):
+    """It is written as it was: with the columns, the digest and the bytes it was stored with."""
+    scores = made[2]
+    columns = {name: column for name, column in scores.columns.items() if name not in ScoreTable.added}
+    old = ScoreTable(columns, scores.meta)
+    old = ScoreTable(columns, {**scores.meta, "digest": old.content_digest()})
+    decoded = ScoreTable.decode(old.encode())
+    assert decoded.encode() == old.encode()
+    assert len(decoded["mem_prob"]) == len(decoded)
+    assert len(decoded["test_p_full"]) == decoded.test_samples
+    for name in ScoreTable.added:
+        assert np.isnan(decoded[name]).all()
+        assert decoded[name].dtype == np.float32
+    with pytest.raises(Damaged, match="not a memscore score table"):
+        ScoreTable.decode(ScoreTable({k: v for k, v in columns.items() if k != "mem"}, old.meta).encode())
+
+
+def test_a_column_cannot_be_left_out_unnoticed(made):
+    scores = made[2]
+    fewer = {name: column for name, column in scores.columns.items() if name != "mem_prob"}
+    with pytest.raises(Damaged, match="does not match its digest"):
+        ScoreTable.decode(ScoreTable(fewer, scores.meta).encode())
+
+
+@pytest.mark.parametrize("n", [40, 43])
+def test_the_zero_sum_check_is_the_sum_over_all_pairs(n: int):
+    """Exactly 0 where subsets have one size, and below 1 / (4 r (1 - r)) where sizes differ by one."""
+    evidence = made_evidence(n)
+    scores, _ = made_tables(counts_of(evidence))
+    statistics = SufficientStatistics.of(evidence)
+    joint = joint_counts(evidence.membership, evidence.test_correct)
+    infl = influence(joint, statistics.n_in, statistics.test_correct, evidence.trials).estimate
+    residual = scores.meta["checks"]["zero_sum"]
+    assert residual == pytest.approx(np.abs(infl.sum(axis=0)).max(), abs=1e-6)
+    if n % 10 == 0:
+        assert residual == 0
+    else:
+        assert 0 < residual < 1 / (4 * 0.7 * 0.3)
+
+
+def test_samples_that_differ_in_n_in_leave_the_zero_sum_check_open():
+    evidence = made_evidence(design=Design(kind="uniform"))
+    assert made_tables(counts_of(evidence))[0].meta["checks"]["zero_sum"] is None
+
+
+def simulated(shared: bool, trials: int = 200, n: int = 3000, seed: int = 7) -> Counts:
+    """Trials of known chances; `shared` repeats two blocks over and over, as one seed for all would."""
+    random = np.random.default_rng(seed)
+    chance = random.uniform(0.2, 0.8, n)
+    blocks = np.arange(trials // 10) % (2 if shared else trials)
+    membership = np.concatenate([block_membership(Design(), n, block) for block in blocks])
+    correct = (random.random((trials, n)) < chance)[blocks[:, None].repeat(10) * 10 + np.arange(trials) % 10]
+    test = random.random((trials, 6)) < 0.5
+    return Counts.of(Evidence(np.arange(trials), membership, correct | membership, test), labels(n), labels(6))
+
+
+def test_standard_errors_of_independent_trials_pass_the_split_half_check():
+    scores, _ = made_tables(simulated(shared=False))
+    checks = scores.meta["checks"]
+    assert checks["split_half_ratio"] == pytest.approx(1, abs=0.05)
+    assert scores.warnings == []
+    true = np.corrcoef(scores["mem"], 1 - np.random.default_rng(7).uniform(0.2, 0.8, 3000))[0, 1]
+    assert checks["reliability"] == pytest.approx(true**2, abs=0.02)
+    assert checks["split_half_reliability"] == pytest.approx(true**2, abs=0.02)
+    r = checks["split_half_correlation"]
+    assert checks["split_half_reliability"] == pytest.approx(2 * r / (1 + r), abs=1e-5)
+
+
+def test_dependent_trials_are_warned_of():
+    warnings = made_tables(simulated(shared=True))[0].warnings
+    assert len(warnings) == 1
+    assert "standard errors and intervals are too small" in warnings[0]
+
+
+def test_few_trials_are_not_judged():
+    assert made_tables(simulated(shared=True, trials=80))[0].warnings == []
+
+
+def test_few_samples_seldom_give_a_false_warning():
+    """30 samples make the ratio itself uncertain by 0.13: it has to be 4 of these away from 1."""
+    assert not [seed for seed in range(40) if made_tables(simulated(False, 100, 30, seed))[0].warnings]
+
+
+def test_one_block_has_no_halves():
+    checks = made_tables(counts_of(made_evidence(blocks=1)))[0].meta["checks"]
+    assert checks["split_half_ratio"] is None
+    assert checks["reliability"] is not None
+
+
+def test_a_study_of_full_trials_alone_has_no_scores_but_test_p_full():
+    counts = Counts.empty(labels(12), labels(6))
+    counts.add_full(np.ones((2, 6), np.bool_))
+    scores, pairs = made_tables(counts)
+    assert np.isnan(scores["mem"]).all()
+    assert np.isnan(scores["test_p"]).all()
+    assert (scores["test_p_full"] == 1).all()
+    assert len(pairs) == 0
+    json.dumps(scores.meta, allow_nan=False)
