@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.bits import digest
+from memscore.counts import Counts
 from memscore.errors import InvalidInput
 from memscore.evidence import Evidence
 from memscore.npz import NpzReader
-from memscore.statistics import SufficientStatistics, joint_counts, memorization
+from memscore.statistics import gap, memorization
 from memscore.tables import PAIRS_FLOOR, Columns, PairsTable, ScoreTable
 
 Floats = npt.NDArray[np.float32]
@@ -86,30 +87,26 @@ class Published:
 
 
 def published_of(chunks: Iterable[Evidence], train_labels: Labels, test_labels: Labels) -> Published:
-    """The scores of evidence, given in one or more parts: mem, and infl of all same-class pairs.
+    """The scores of evidence, given in one or more parts: mem, and infl of all same-class pairs (paper, equation 2).
 
-    infl is S / n_in - (y - S) / (t - n_in) with S = M^T Y (paper, equation 2), NaN where a side has no trial.
+    NaN where a sample was always trained on, or never. Raises InvalidInput if there is no evidence.
     """
-    total: SufficientStatistics | None = None
-    members = {
-        label: (np.flatnonzero(train_labels == label), np.flatnonzero(test_labels == label))
-        for label in np.union1d(train_labels, test_labels).tolist()
-    }
-    joint = {label: np.zeros((len(train), len(test)), np.int64) for label, (train, test) in members.items()}
+    counts = Counts.empty(train_labels, test_labels)
     for part in chunks:
-        counted = SufficientStatistics.of(part)
-        total = counted if total is None else total + counted
-        for label, (train, test) in members.items():
-            joint[label] += joint_counts(part.membership[:, train], part.test_correct[:, test])
-    if total is None:
+        counts.add(part)
+    if not counts.trials:
         raise InvalidInput("There is no evidence yet: estimate first.")
-    infl: dict[int, Floats] = {}
-    for label, (train, test) in members.items():
-        n_in, n_out = total.n_in[train, None], total.n_out[train, None]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            contrast = joint[label] / n_in - (total.test_correct[test] - joint[label]) / n_out
-        infl[label] = contrast.astype(np.float32)
-    return Published(memorization(total).estimate.astype(np.float32), train_labels, test_labels, infl)
+    total = counts.statistics
+    labels = np.union1d(train_labels, test_labels).tolist()
+    published = Published(memorization(total).estimate.astype(np.float32), train_labels, test_labels, {})
+    for label in labels:
+        train, test = published.members(label)
+        published.infl[label] = np.empty((len(train), len(test)), np.float32)
+    for group, joint in zip(counts.groups, counts.joint, strict=True):
+        both, n_in = joint.astype(np.int64), total.n_in[group.train, None]
+        infl = gap(both, n_in, total.test_correct[group.test] - both, total.trials - n_in)
+        published.infl[group.label] = infl.astype(np.float32)
+    return published
 
 
 def imported_id(fingerprint: str, payload: bytes) -> str:
@@ -133,6 +130,7 @@ def tables_of(published: Published, study: str, fingerprint: str) -> tuple[Score
         "recipe": None,
         "design": None,
         "trials": 0,
+        "full_trials": 0,
         "source": SOURCE,
     }
     pairs, strongest, strongest_index = _pairs(published)
@@ -148,7 +146,9 @@ def tables_of(published: Published, study: str, fingerprint: str) -> tuple[Score
         scores.setdefault(name, np.full(rows, np.nan if np.dtype(dtype).kind == "f" else 0))
     for name in PairsTable.dtypes:
         pairs.setdefault(name, np.full(len(pairs["infl"]), np.nan))
-    return ScoreTable.of(scores, {**meta, "warnings": warnings}), PairsTable.of(pairs, {**meta, "floor": PAIRS_FLOOR})
+    return ScoreTable.of(scores, {**meta, "warnings": warnings}), PairsTable.of(
+        pairs, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"}
+    )
 
 
 def _pairs(published: Published) -> tuple[Columns, Floats, npt.NDArray[np.int64]]:

@@ -20,7 +20,7 @@ from tests.conftest import QUICK, make_dataset, make_trials
 
 DESIGN = Design()
 DATASET = make_dataset()
-PARTS = {
+PARTS: dict[str, Any] = {
     "fingerprint": DATASET.fingerprint,
     "recipe": QUICK,
     "design": DESIGN,
@@ -96,7 +96,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, trials: list[Tria
     write_evidence(path, trials, **PARTS)
     assert read_evidence(path).trials == tuple(trials[:120])
     with pytest.raises(ValueError):
-        write_evidence(path, trials, **(PARTS | {"train_samples": 80}))
+        write_evidence(path, trials, **{**PARTS, "train_samples": 80})
     assert len(read_evidence(path).trials) == 120
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(InvalidInput, match="There is no file"):
