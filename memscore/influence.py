@@ -23,13 +23,18 @@ def infl_of(joint: npt.NDArray[np.number], n_in: Integers, test_correct: Integer
     `statistics.influence` in single precision. NaN where a side has no trial.
     """
     step = max(1, CACHED // max(1, joint.shape[1]))
-    scale = (n_in * (trials - n_in)).astype(np.float64)[:, None]
+    inside, correct = n_in.astype(np.float64)[:, None], test_correct.astype(np.float64)
+    buffer, product = np.empty((2, min(step, len(joint)), joint.shape[1]))
     with np.errstate(invalid="ignore"):
         for first in range(0, len(joint), step):
             rows = slice(first, first + step)
-            value = np.multiply(joint[rows], float(trials), dtype=np.float64)
-            value -= (n_in[rows].astype(np.float64)[:, None]) * test_correct
-            np.divide(value, scale[rows], out=out[rows], casting="same_kind")
+            count = len(joint[rows])
+            value, expected = buffer[:count], product[:count]
+            value[...] = joint[rows]
+            value *= trials
+            value -= np.multiply(inside[rows], correct, out=expected)
+            value /= inside[rows] * (trials - inside[rows])
+            out[rows] = value
 
 
 def pair_columns(
@@ -48,5 +53,10 @@ def pair_columns(
 
 def strongest_first(columns: Columns) -> Columns:
     """The rows by falling infl, ties by training and test index."""
-    order = np.lexsort((columns["test_index"], columns["train_index"], -columns["infl"]))
+    train, test = columns["train_index"].astype(np.int64), columns["test_index"].astype(np.int64)
+    by_index = np.argsort(train * (test.max(initial=0) + 1) + test)
+    infl = (columns["infl"][by_index] + np.float32(0)).view(np.int32)  # -0 becomes 0
+    ascending = np.where(infl < 0, np.int32(-(2**31)) - infl, infl).astype(np.int64)
+    key = np.sort((-ascending << 32) + np.arange(len(by_index)))
+    order = by_index[key & 0xFFFFFFFF]
     return {name: column[order] for name, column in columns.items()}

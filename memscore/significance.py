@@ -54,7 +54,7 @@ class PairTest:
 
     def add(self, cells: npt.NDArray[np.intp]) -> None:
         """Count pairs."""
-        self.count += np.bincount(cells.ravel(), minlength=len(self.count))
+        np.add.at(self.count, cells.ravel(), 1)
 
     def q_values(self) -> Floats:
         """q-values [cells] over all pairs counted; NaN in cells without a pair."""

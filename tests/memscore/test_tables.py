@@ -265,7 +265,7 @@ def simulated(shared: bool, trials: int = 200, n: int = 3000, seed: int = 7) -> 
     random = np.random.default_rng(seed)
     chance = random.uniform(0.2, 0.8, n)
     blocks = np.arange(trials // 10) % (2 if shared else trials)
-    membership = np.concatenate([block_membership(Design(), n, block) for block in blocks])
+    membership = np.concatenate([block_membership(Design(), n, int(block)) for block in blocks])
     correct = (random.random((trials, n)) < chance)[blocks[:, None].repeat(10) * 10 + np.arange(trials) % 10]
     test = random.random((trials, 6)) < 0.5
     return Counts.of(Evidence(np.arange(trials), membership, correct | membership, test), labels(n), labels(6))
