@@ -5,14 +5,18 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 import memscore
-from api import datasets, health, jobs, problems, studies
+from api import datasets, exchange, health, jobs, problems, studies
 from api.head import HeadAsGet
 from api.table_cache import TableCache
 from memscore.store import Database
 
 
-def create_app(database: Database) -> FastAPI:
-    """The service over a database that is at the current revision."""
+def create_app(database: Database, network_modules: tuple[str, ...] | None = None) -> FastAPI:
+    """The service over a database that is at the current revision.
+
+    `network_modules`: packages whose functions recipes may name as networks; None allows every package,
+    for an application in the process of the user who runs the jobs.
+    """
     app = FastAPI(
         title="memscore",
         version=memscore.__version__,
@@ -20,9 +24,10 @@ def create_app(database: Database) -> FastAPI:
         responses=problems.RESPONSES,
     )
     app.state.database = database
+    app.state.network_modules = network_modules
     app.state.tables = TableCache(database)
     problems.install(app)
     app.add_middleware(HeadAsGet)
-    for module in (health, datasets, jobs, studies):
+    for module in (health, datasets, jobs, studies, exchange):
         app.include_router(module.router)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -18,5 +19,12 @@ async def _tables(request: Request, study: str) -> StudyTables:
     return await cast("TableCache", request.app.state.tables).get(study)
 
 
+def _own_networks(request: Request) -> Callable[[str], bool]:
+    """Whether a network `package.module:function` may be imported where this service's jobs run."""
+    modules = cast("tuple[str, ...] | None", request.app.state.network_modules)
+    return lambda network: modules is None or network.partition(":")[0].partition(".")[0] in modules
+
+
 DatabaseOf = Annotated[Database, Depends(_database)]
+OwnNetworks = Annotated[Callable[[str], bool], Depends(_own_networks)]
 TablesOf = Annotated[StudyTables, Depends(_tables)]

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
-from api.context import DatabaseOf
+from api.context import DatabaseOf, OwnNetworks
 from memscore.errors import InvalidInput
-from memscore.messages import JobMessage, Jobs, Progress
+from memscore.messages import JobMessage, Jobs, Plan, Progress
+from memscore.planning import plan
 from memscore.recipes import recipe_of
-from memscore.spec import BLOCK, JobRequest
-from memscore.store import datasets, evidence, jobs, studies, tables
+from memscore.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
+from memscore.store import Database, datasets, evidence, jobs, studies, tables
 from memscore.store.jobs import JobRecord
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -22,22 +23,32 @@ State = Literal["queued", "running", "recovering", "cancelling", "succeeded", "f
 
 
 @router.post("", operation_id="submit_job", status_code=202)
-def submit_job(database: DatabaseOf, request: JobRequest, response: Response) -> JobMessage:
-    """Queue a job. The same request again is answered with the unfinished job."""
+def submit_job(
+    database: DatabaseOf, own_networks: OwnNetworks, request: JobRequest, response: Response, dry_run: bool = False
+) -> JobMessage | Plan:
+    """Queue a job. The same request again is answered with the unfinished job.
+
+    With `dry_run` nothing is queued, and the answer, with status 200, is what the job would cost and give.
+    """
     recipe = recipe_of(request.recipe)
-    target = request.target.whole_blocks
+    if recipe.network not in NETWORKS and not own_networks(recipe.network):
+        raise InvalidInput(
+            f"This service does not train with {recipe.network}; name its package in MEMSCORE_NETWORK_MODULES there."
+        )
+    wanted, notes = _whole_blocks(request.wanted)
+    if dry_run:
+        response.status_code = 200
+        return _plan(database, request, recipe, wanted)
     with database.writing() as connection:
         dataset = datasets.by_name(connection, request.dataset)
         if request.design.kind == "balanced" and dataset.train_samples < BLOCK:
             raise InvalidInput(f"Dataset {dataset.name!r} has fewer than {BLOCK} training samples.")
         study = studies.ensure(connection, dataset, recipe, request.design, request.study_name)
         done = evidence.count(connection, study.id)
-        job, new = jobs.submit(connection, study.id, target, done)
-        jobs.settle(connection, study.id, tables.current_trials(connection, study.id))
+        job, new = jobs.submit(connection, study.id, wanted, done)
+        meta = tables.current_meta(connection, study.id) or {}
+        jobs.settle(connection, study.id, meta.get("trials", 0), meta.get("full_trials", 0))
         message = _message(connection, jobs.get(connection, job.id))
-    notes: list[str] = []
-    if target != request.target.trials:
-        notes.append(f"trials rounded up from {request.target.trials} to {target}: a study grows by blocks of {BLOCK}")
     if not new:
         notes.append(
             f"this is the job that was posted at {message.created_at:%Y-%m-%d %H:%M:%S} UTC with the same target"
@@ -69,6 +80,36 @@ def cancel_job(database: DatabaseOf, job: str) -> JobMessage:
         return _message(connection, jobs.cancel(connection, job))
 
 
+def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wanted) -> Plan:
+    """The plan of a job, with the time that trials of its study took."""
+    with database.reading() as connection:
+        dataset = datasets.by_name(connection, request.dataset)
+        study = study_id(dataset.fingerprint, recipe, request.design)
+        seconds = evidence.seconds_a_trial(connection, study)
+        return plan(
+            dataset.train_samples,
+            dataset.test_samples,
+            recipe,
+            request.design,
+            wanted,
+            present=evidence.numbers(connection, study),
+            full_present=evidence.numbers(connection, study, full=True),
+            seconds_a_trial=seconds,
+            timed_on=None if seconds is None else "the study's stored trials",
+        )
+
+
+def _whole_blocks(wanted: Wanted) -> tuple[Wanted, list[str]]:
+    """The request with its target in whole blocks, and what was changed."""
+    target = wanted.target
+    asked, whole = target.trials or target.max_trials, target.whole_blocks
+    if asked == whole:
+        return wanted, []
+    field = "max_trials" if target.precise else "trials"
+    rounded = wanted.model_copy(update={"target": target.model_copy(update={field: whole})})
+    return rounded, [f"{field} rounded up from {asked} to {whole}: a study grows by blocks of {BLOCK}"]
+
+
 def _message(connection: Connection, job: JobRecord) -> JobMessage:
     return JobMessage(
         id=job.id,
@@ -76,6 +117,7 @@ def _message(connection: Connection, job: JobRecord) -> JobMessage:
         study_name=studies.find(connection, job.study_id).name,
         state=job.state,  # pyright: ignore[reportArgumentType]
         target_trials=job.target_trials,
+        wanted=job.wanted,
         progress=Progress(phase=job.phase, done=job.done, total=job.total),
         attempt=job.attempt,
         error=job.error,

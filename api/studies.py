@@ -33,14 +33,14 @@ Share = Annotated[float, Query(ge=0, le=1)]
 def list_studies(database: DatabaseOf) -> Studies:
     """All studies, oldest first."""
     with database.reading() as connection:
-        return Studies(studies=[_study(connection, study) for study in studies.listing(connection)])
+        return Studies(studies=[study_message(connection, study) for study in studies.listing(connection)])
 
 
 @router.get("/{study}", operation_id="get_study")
 def get_study(database: DatabaseOf, study: str) -> StudyMessage:
     """One study by id or unique name, with a summary of its current scores."""
     with database.reading() as connection:
-        return _study(connection, studies.find(connection, study))
+        return study_message(connection, studies.find(connection, study))
 
 
 @router.get("/{study}/scores/{index}", operation_id="get_score")
@@ -116,7 +116,7 @@ async def list_pairs(
             test_index=int(pairs["test_index"][row]),
             infl=float(pairs["infl"][row]),
             se=_number(pairs["se"][row]),
-            q_value=float(pairs["q_value"][row]),
+            q_value=_number(pairs["q_value"][row]),
             mem=_number(pairs["mem"][row]),
         )
         for row in rows[:limit]
@@ -149,10 +149,12 @@ async def get_sets(
         thresholds=asdict(sets.thresholds),
         counts=sets.counts(),
         indices={name: np.flatnonzero(mask).tolist() for name, mask in sets.masks().items()},
+        warnings=current.scores.warnings,
     )
 
 
-def _study(connection: Connection, study: StudyRecord) -> StudyMessage:
+def study_message(connection: Connection, study: StudyRecord) -> StudyMessage:
+    """A study as it is answered."""
     meta = tables.current_meta(connection, study.id)
     summary = None if meta is None else TableSummary.model_validate(meta)
     return StudyMessage(
@@ -161,7 +163,7 @@ def _study(connection: Connection, study: StudyRecord) -> StudyMessage:
         dataset=study.dataset,
         fingerprint=study.fingerprint,
         recipe=study.recipe,
-        recipe_name=name_of(study.recipe),
+        recipe_name=None if study.recipe is None else name_of(study.recipe),
         design=study.design,
         trials=evidence.count(connection, study.id),
         table=summary,

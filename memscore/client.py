@@ -11,18 +11,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 from pydantic import ValidationError
 
 from memscore.errors import Damaged, InvalidInput, JobFailed, MemscoreError, ServiceError
+from memscore.evidence_file import StudyEvidence, read_evidence
 from memscore.files import atomic_write
 from memscore.messages import (
     DatasetDetail,
     Datasets,
+    EvidenceMerged,
     JobMessage,
     Jobs,
     Pairs,
+    Plan,
     Problem,
     Score,
     SetsMessage,
@@ -30,7 +33,7 @@ from memscore.messages import (
     StudyMessage,
 )
 from memscore.sets import Sets, Thresholds
-from memscore.spec import Design, JobRequest, Recipe, Target
+from memscore.spec import Design, JobRequest, PairScope, Recipe, Target
 from memscore.tables import PairsTable, ScoreTable, Table
 
 if TYPE_CHECKING:
@@ -40,6 +43,15 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 
 CONNECT_RETRIES = 3
 OUTAGE_SECONDS = 60.0
+TRANSFER_SECONDS = 600.0  # for whole evidence, and for what a service does with a file before it answers
+
+
+class Extras(TypedDict, total=False):
+    """What a job may ask for besides its target; see `memscore.spec.Wanted`."""
+
+    full_trials: int
+    probabilities: bool
+    pairs: PairScope
 
 
 class Client:
@@ -124,26 +136,52 @@ class Client:
         """Sizes and indices of the typical and atypical sets."""
         return SetsMessage.model_validate_json(self._get_sets(study, thresholds, "json").content)
 
+    def evidence(self, study: str) -> StudyEvidence:
+        """The evidence of all trials, verified; enough to compute every score."""
+        return read_evidence(self._get(f"/v1/studies/{_part(study)}/evidence", timeout=TRANSFER_SECONDS).content)
+
+    def merge_evidence(
+        self, study: str, payload: bytes, dataset: str | None = None, name: str | None = None
+    ) -> EvidenceMerged:
+        """Add the trials of an evidence file to its study; `dataset` and `name` are for one that is new there."""
+        given = {"dataset": dataset, "name": name}
+        response = self._send(f"/v1/studies/{_part(study)}/evidence", payload, given)
+        return EvidenceMerged.model_validate_json(response.content)
+
+    def import_scores(self, payload: bytes, dataset: str, name: str | None = None) -> StudyMessage:
+        """Import a score file in Feldman and Zhang's layout as a study."""
+        response = self._send("/v1/studies/import", payload, {"dataset": dataset, "name": name})
+        return StudyMessage.model_validate_json(response.content)
+
     def submit(
         self,
         dataset: str,
         recipe: str | Recipe,
         *,
-        trials: int,
+        trials: int | None = None,
+        target: Target | None = None,
         design: Design | None = None,
         study_name: str | None = None,
+        **wanted: Unpack[Extras],
     ) -> JobMessage:
-        """Post a job that brings the study of these parts to `trials` trials."""
-        request = JobRequest(
-            dataset=dataset,
-            recipe=recipe,
-            design=design or Design(),
-            study_name=study_name,
-            target=Target(trials=trials),
-        )
-        return JobMessage.model_validate_json(
-            self._request("POST", "/v1/jobs", json=request.model_dump(mode="json")).content
-        )
+        """Post a job that brings the study of these parts to `trials` trials, or to another target."""
+        request = self._job_request(dataset, recipe, trials, target, design, study_name, wanted)
+        return JobMessage.model_validate_json(self._request("POST", "/v1/jobs", json=request).content)
+
+    def plan(
+        self,
+        dataset: str,
+        recipe: str | Recipe,
+        *,
+        trials: int | None = None,
+        target: Target | None = None,
+        design: Design | None = None,
+        **wanted: Unpack[Extras],
+    ) -> Plan:
+        """What such a job would cost and give; nothing is posted."""
+        request = self._job_request(dataset, recipe, trials, target, design, None, wanted)
+        params = {"dry_run": True}
+        return Plan.model_validate_json(self._request("POST", "/v1/jobs", json=request, params=params).content)
 
     def jobs(self, state: str | None = None) -> Jobs:
         """Jobs, newest first."""
@@ -187,6 +225,32 @@ class Client:
             if message.finished:
                 return message
         raise AssertionError("watch ends with a finished job")
+
+    def _job_request(
+        self,
+        dataset: str,
+        recipe: str | Recipe,
+        trials: int | None,
+        target: Target | None,
+        design: Design | None,
+        study_name: str | None,
+        wanted: Extras,
+    ) -> dict[str, Any]:
+        request = JobRequest(
+            dataset=dataset,
+            recipe=recipe,
+            design=design or Design(),
+            study_name=study_name,
+            target=target or Target(trials=trials),
+            **wanted,
+        )
+        return request.model_dump(mode="json", exclude_unset=True)
+
+    def _send(self, path: str, payload: bytes, given: dict[str, str | None]) -> httpx.Response:
+        """Post a file, with those of the parameters that are given."""
+        params = {name: value for name, value in given.items() if value is not None}
+        headers = {"Content-Type": "application/x-npz"}
+        return self._request("POST", path, content=payload, params=params, headers=headers, timeout=TRANSFER_SECONDS)
 
     def _get_sets(self, study: str, thresholds: Thresholds, form: str) -> httpx.Response:
         params = {

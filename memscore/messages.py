@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from memscore.spec import Design, Recipe
+from memscore.spec import Design, Recipe, Wanted
 
 
 class Message(BaseModel):
@@ -82,7 +82,8 @@ class JobMessage(Message):
     study: str
     study_name: str
     state: Literal["queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled"]
-    target_trials: int
+    target_trials: int = Field(description="with a target of precision: at most so many")
+    wanted: Wanted
     progress: Progress
     attempt: int
     error: str | None
@@ -103,14 +104,27 @@ class Jobs(Message):
     jobs: list[JobMessage]
 
 
+class Plan(Message):
+    """What a job would cost and give."""
+
+    trials: int = Field(description="trials the study would have; with a target of precision: at most")
+    new_trials: int = Field(description="trials to train, full ones included")
+    seconds_a_trial: float | None = Field(description="on one worker; null where no such trial was timed")
+    device_seconds: float | None = Field(description="of all new trials on one worker")
+    disk_bytes: int = Field(description="evidence of the new trials")
+    worst_standard_error: float = Field(description="of mem, for a sample with p_in and p_out of one half")
+    typical_standard_error: float = Field(description="of mem, for a sample always right in-sample, with p_out of 0.9")
+    timed_on: str | None = Field(description="where seconds_a_trial comes from")
+
+
 class TableSummary(Message):
     """The current version of a study's score table."""
 
     digest: str
     trials: int
-    in_sample_accuracy: float
-    held_out_accuracy: float
-    test_accuracy: float
+    in_sample_accuracy: float | None = Field(default=None, description="null for imported scores")
+    held_out_accuracy: float | None = None
+    test_accuracy: float | None = None
     warnings: list[str]
 
 
@@ -121,9 +135,9 @@ class StudyMessage(Message):
     name: str
     dataset: str
     fingerprint: str
-    recipe: Recipe
+    recipe: Recipe | None = Field(description="null for imported scores")
     recipe_name: str | None
-    design: Design
+    design: Design | None
     trials: int
     table: TableSummary | None
 
@@ -159,7 +173,7 @@ class Pair(Message):
     test_index: int
     infl: float
     se: float | None
-    q_value: float
+    q_value: float | None
     mem: float | None
 
 
@@ -181,3 +195,18 @@ class SetsMessage(Message):
     thresholds: dict[str, float]
     counts: dict[str, int]
     indices: dict[str, list[int]]
+    warnings: list[str] = []
+
+
+class EvidenceMerged(Message):
+    """What came of an evidence file: trials added, there already, and there with another result, which stays."""
+
+    study: str
+    study_name: str
+    created: bool = Field(description="whether the study is new here")
+    added: int
+    present: int
+    differing: int
+    trials: int = Field(description="trials that the study has now")
+    full_trials: int
+    digest: str | None = Field(description="of the current score table")

@@ -29,6 +29,15 @@ class Settings(BaseSettings):
     slots: int = Field(default_factory=_usable_cores, ge=1, description="trials trained at the same time")
     lease_seconds: float = Field(default=60, gt=0, description="a job not renewed for so long is taken over")
 
+    network_modules: str = Field(
+        default="", description="packages, separated by commas, whose functions recipes sent to the service may name"
+    )
+
+    @property
+    def own_networks(self) -> tuple[str, ...]:
+        """The packages of `network_modules`."""
+        return tuple(name for name in (part.strip() for part in self.network_modules.split(",")) if name)
+
     @property
     def database(self) -> str:
         """The database URL in force."""

@@ -109,17 +109,53 @@ class Design(Frozen):
 
 
 class Target(Frozen):
-    """What a job brings its study to."""
+    """What a job brings its study to: a number of trials, or a precision in at most so many trials.
 
-    trials: int = Field(ge=1, le=1_000_000, strict=True)
+    standard_error: until the error of a share of the samples is at most this.
+    settled_at: until the 95 % interval of a share of the samples lies wholly on one side of this value of mem.
+    """
+
+    trials: int | None = Field(default=None, ge=1, le=1_000_000, strict=True)
+    standard_error: float | None = Field(default=None, gt=0, lt=0.5)
+    settled_at: float | None = Field(default=None, gt=-1, lt=1)
+    share: float = Field(default=0.95, gt=0, le=1)
+    max_trials: int = Field(default=2000, ge=1, le=1_000_000, strict=True)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Target:
+        if sum(value is not None for value in (self.trials, self.standard_error, self.settled_at)) != 1:
+            raise ValueError("give one of trials, standard_error and settled_at")
+        defaults = {name: Target.model_fields[name].default for name in ("share", "max_trials")}
+        if self.trials is not None and any(getattr(self, name) != value for name, value in defaults.items()):
+            raise ValueError("share and max_trials belong to standard_error or settled_at, not to trials")
+        return self
+
+    @property
+    def precise(self) -> bool:
+        """Whether the target is a precision."""
+        return self.trials is None
 
     @property
     def whole_blocks(self) -> int:
-        """The target in trials, rounded up to whole blocks."""
-        return math.ceil(self.trials / BLOCK) * BLOCK
+        """The most trials the target can take, rounded up to whole blocks."""
+        return math.ceil((self.trials or self.max_trials) / BLOCK) * BLOCK
 
 
-class JobRequest(Frozen):
+PairScope = Literal["same_class", "all"]
+
+
+class Wanted(Frozen):
+    """What a job is to bring about; DESIGN's job body less what names the study."""
+
+    target: Target = Target(trials=200)
+    full_trials: int = Field(
+        default=5, ge=0, le=1000, description="trials on all samples, for Pr[F(x')=y'] of typical test samples"
+    )
+    probabilities: bool = Field(default=False, description="record the true class's probability in new trials")
+    pairs: PairScope = Field(default="same_class", description="the pairs to look for high influence in")
+
+
+class JobRequest(Wanted):
     """The body of POST /v1/jobs."""
 
     dataset: Name
@@ -129,7 +165,11 @@ class JobRequest(Frozen):
     ] = Field(description="name of a recipe, or a recipe")
     design: Design = Design()
     study_name: Name | None = None
-    target: Target = Target(trials=200)
+
+    @property
+    def wanted(self) -> Wanted:
+        """The request without what names the study."""
+        return Wanted.model_validate({name: getattr(self, name) for name in Wanted.model_fields})
 
 
 def identity(recipe: Recipe, design: Design) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from memscore.settings import Settings
 from memscore.spec import BLOCK, Design, Recipe
 from memscore.store import Database, datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
+from memscore.store.scoring import count_trials
 from memscore.store.studies import StudyRecord
 from memscore.subsets import block_membership
 from memscore.tables import PairsTable, Provenance, ScoreTable, build_tables
@@ -158,8 +159,6 @@ def stored_study(database: Database, dataset: Dataset, home: Path) -> StoredStud
 
 def build(dataset: Dataset, trials: list[Trial], design: Design, study: str) -> tuple[ScoreTable, PairsTable]:
     """Tables of trials."""
-    from memscore.evidence import unpack_trials
-
-    unpacked = unpack_trials(trials, design, len(dataset.y_train), len(dataset.y_test))
-    provenance = Provenance(study, dataset.fingerprint, {}, design.model_dump(mode="json"))
-    return build_tables(Counts.of(unpacked, dataset.y_train, dataset.y_test), provenance)
+    counts = Counts.empty(dataset.y_train, dataset.y_test)
+    count_trials(counts, trials, design)
+    return build_tables(counts, Provenance(study, dataset.fingerprint, {}, design.model_dump(mode="json")))

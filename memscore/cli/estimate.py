@@ -1,8 +1,10 @@
-"""Commands that run and follow jobs: estimate, jobs list, show, watch, cancel."""
+"""Commands that run and follow jobs: estimate, recipes, jobs list, show, watch, cancel."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -10,42 +12,81 @@ from pydantic import ValidationError
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, app, jobs_app
 from memscore.cli.context import opened_client, opened_database, sentence
-from memscore.client import Client
+from memscore.client import Client, Extras
 from memscore.console import complain, err, out, print_json, print_record, print_table
 from memscore.embedded import dispatching, ensure_registered
 from memscore.errors import InvalidInput
-from memscore.messages import JobMessage
+from memscore.messages import JobMessage, Plan
 from memscore.progress import progress_bar
-from memscore.recipes import RECIPES
-from memscore.spec import Design
+from memscore.recipes import RECIPES, recipe_of
+from memscore.settings import Settings
+from memscore.spec import Design, Recipe, Target
+
+Made = TypeVar("Made")
 
 
 @app.command()
 def estimate(
-    dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
-    recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "digits",
-    trials: Annotated[int, typer.Option(min=1, help="Trials the study is brought to.")] = 200,
+    dataset: Annotated[str, typer.Option(help="A registered dataset; a built-in one is added by itself.")],
+    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; or a JSON file.")] = "digits",
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials the study is brought to.  [default: 200]")] = None,
+    until_se: Annotated[
+        float | None, typer.Option(help="Instead: until the standard error of mem is at most this.")
+    ] = None,
+    until_settled: Annotated[
+        float | None, typer.Option(help="Instead: until it is settled whether mem lies above or below this.")
+    ] = None,
+    share: Annotated[float | None, typer.Option(help="For so large a share of the samples.  [default: 0.95]")] = None,
+    max_trials: Annotated[int | None, typer.Option(min=1, help="In at most so many trials.  [default: 2000]")] = None,
     ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
     design_kind: Annotated[str, typer.Option("--design", help="balanced or uniform.")] = "balanced",
     seed: Annotated[int, typer.Option(help="Seed of the design.")] = 0,
     study_name: Annotated[str | None, typer.Option(help="Name of the study; default: the dataset's.")] = None,
+    full_trials: Annotated[
+        int, typer.Option(min=0, help="Trials on all samples, for the typical test set; 0 leaves them out.")
+    ] = 5,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also record the true class's probability.")
+    ] = False,
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Look for influence between classes too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost and give.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Estimate the scores of a dataset: submit a job, and run it here unless --url names a service."""
-    try:
-        design = Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed})
-    except ValidationError as error:
-        raise InvalidInput(f"--design, --ratio or --seed: {sentence(error)}.") from error
+    design = _validated(
+        "--design, --ratio or --seed",
+        lambda: Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed}),
+    )
+    given = {
+        "trials": 200 if trials is None and until_se is None and until_settled is None else trials,
+        "standard_error": until_se,
+        "settled_at": until_settled,
+        "share": share,
+        "max_trials": max_trials,
+    }
+    target = _validated(
+        "--trials, --until-se, --until-settled, --share or --max-trials",
+        lambda: Target.model_validate({name: value for name, value in given.items() if value is not None}),
+    )
+    chosen = read_recipe(recipe)
+    wanted: Extras = {
+        "full_trials": full_trials,
+        "probabilities": probabilities,
+        "pairs": "all" if all_pairs else "same_class",
+    }
 
     def submit(client: Client) -> JobMessage:
-        job = client.submit(dataset, recipe, trials=trials, design=design, study_name=study_name)
+        job = client.submit(dataset, chosen, target=target, design=design, study_name=study_name, **wanted)
         for note in job.notes:
             complain("note", note, "bold")
         return follow(client, job)
 
     if url is not None:
         with opened_client(url) as client:
+            if dry_run:
+                _print_plan(client.plan(dataset, chosen, target=target, design=design, **wanted), None, as_json)
+                return
             job = submit(client)
             study = client.study(job.study)
     else:
@@ -53,7 +94,11 @@ def estimate(
 
         settings = settings_module.load()
         with opened_database(settings) as database, Client(http=in_process(database)) as client:
-            ensure_registered(database, settings, dataset)
+            record = ensure_registered(database, settings, dataset)
+            if dry_run:
+                plan = client.plan(record.name, chosen, target=target, design=design, **wanted)
+                _print_plan(_calibrated(plan, settings, record.fingerprint, chosen, design), settings.slots, as_json)
+                return
             with dispatching(database, settings):
                 job = submit(client)
             study = client.study(job.study)
@@ -69,6 +114,101 @@ def estimate(
     for warning in study.table.warnings:
         complain("warning", warning, "bold yellow")
     out.print(f"Next: memscore scores top {study.name}")
+
+
+def read_recipe(recipe: str) -> str | Recipe:
+    """The name of a recipe, or the recipe in a JSON file. Raises InvalidInput for a file that holds none."""
+    if not recipe.endswith(".json"):
+        return recipe
+    try:
+        text = Path(recipe).expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"The recipe file {recipe} cannot be read ({error}).") from error
+    return _validated(f"The recipe file {recipe}", lambda: Recipe.model_validate_json(text))
+
+
+@app.command()
+def recipes(as_json: Json = False) -> None:
+    """List the named recipes; with --json as recipe files to start one's own from."""
+    if as_json:
+        print_json({name: recipe.model_dump(mode="json", exclude_defaults=True) for name, recipe in RECIPES.items()})
+        return
+    print_table(
+        ("recipe", "network", "epochs", "batch", "learning rate", "augmentation", "precision"),
+        (
+            (
+                name,
+                recipe.network
+                + "".join(f" {key} {value}" for key, value in recipe.options.items())
+                + "".join(f" {units}" for units in recipe.hidden),
+                recipe.epochs,
+                recipe.batch_size,
+                f"{recipe.learning_rate:g}",
+                " ".join(filter(None, (f"crop {recipe.crop}" if recipe.crop else "", "flip" if recipe.flip else "")))
+                or "-",
+                recipe.precision,
+            )
+            for name, recipe in RECIPES.items()
+        ),
+    )
+
+
+def _validated(what: str, make: Callable[[], Made]) -> Made:
+    """What `make` makes; a ValidationError becomes one sentence about `what`."""
+    try:
+        return make()
+    except ValidationError as error:
+        raise InvalidInput(f"{what}: {sentence(error)}.") from error
+
+
+def _calibrated(plan: Plan, settings: Settings, fingerprint: str, recipe: str | Recipe, design: Design) -> Plan:
+    """The plan with a trial's duration measured here, on one thread."""
+    import torch
+
+    from memscore.datasets.storage import open_dataset
+    from memscore.learning.calibration import seconds_a_trial
+    from memscore.learning.data import DeviceData
+    from memscore.learning.unit import device_name, prepare
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    prepare(device)
+    data = DeviceData.of(open_dataset(settings.home, fingerprint), device)
+    seconds = seconds_a_trial(data, recipe_of(recipe), design)
+    measured = {
+        "seconds_a_trial": seconds,
+        "device_seconds": plan.new_trials * seconds,
+        "timed_on": f"a few steps on {device_name(device)} here",
+    }
+    return plan.model_copy(update=measured)
+
+
+def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
+    if as_json:
+        print_json(plan)
+        return
+    rows = [
+        ("trials of the study", str(plan.trials)),
+        ("to train", f"{plan.new_trials} trials"),
+        ("a trial takes", "unknown" if plan.seconds_a_trial is None else f"{plan.seconds_a_trial:.3g} s on one worker"),
+    ]
+    if plan.device_seconds is not None:
+        rows.append(("all of them", f"{plan.device_seconds / 60:.1f} minutes of one worker"))
+        if slots is not None:
+            rows.append((f"with {slots} workers", f"{plan.device_seconds / slots / 60:.1f} minutes"))
+    rows += [
+        ("disk", f"{plan.disk_bytes / 1e6:.1f} MB"),
+        (
+            "standard error of mem",
+            f"{plan.typical_standard_error:.3f} typical, {plan.worst_standard_error:.3f} at worst",
+        ),
+    ]
+    print_table(("what", "how much"), rows)
+    if plan.seconds_a_trial is None:
+        complain(
+            "note",
+            "no trial of this study was timed yet; memscore estimate --dry-run measures on this machine.",
+            "bold",
+        )
 
 
 @jobs_app.command("list")

@@ -15,13 +15,12 @@ from itertools import chain
 
 import numpy as np
 
+from memscore import precision
 from memscore import settings as settings_module
-from memscore.counts import Counts
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
 from memscore.evidence import Trial
 from memscore.farm.lifeline import follow_parent, ray_folder
-from memscore.precision import forecast_trials, share_precise, share_settled
 from memscore.settings import Settings
 from memscore.spec import BLOCK
 from memscore.store import Database, evidence, jobs, open_database, studies, tables
@@ -72,7 +71,6 @@ class Driver:
         self.wanted = job.wanted
         self.phase = "training"
         self.expected = job.target_trials
-        self.counts: Counts | None = None
         self.ray_folder = ray_folder(job.id, attempt)
         self.rebuilt_at = 0.0
         self.rebuild_cost = 0.0
@@ -82,6 +80,12 @@ class Driver:
         try:
             self.dataset = open_dataset(self.settings.home, self.study.fingerprint)
             self.recount()
+        except StoreError:  # the database may come back: the dispatcher tries again
+            raise
+        except MemscoreError as error:
+            self.finish("failed", str(error))
+            return
+        try:
             first = next(missing := self.missing(), None)
             if first is not None:
                 from memscore.farm.farm import Farm  # torch and Ray, only where there is something to train
@@ -103,11 +107,10 @@ class Driver:
         except Stopped as stopped:
             self.rebuild()
             self.finish("cancelled", str(stopped))
-        except StoreError:  # the database may come back: the dispatcher tries again
+        except StoreError:
             raise
         except MemscoreError as error:
-            if self.counts is not None:
-                self.rebuild()
+            self.rebuild()
             self.finish("failed", str(error))
 
     def absent(self) -> tuple[list[Unit], list[Unit]]:
@@ -143,16 +146,16 @@ class Driver:
         if not statistics.trials:
             return False
         if target.standard_error is not None:
-            return share_precise(statistics, target.standard_error) >= target.share
+            return precision.share_precise(statistics, target.standard_error) >= target.share
         assert target.settled_at is not None
-        return share_settled(statistics, target.settled_at) >= target.share
+        return precision.share_settled(statistics, target.settled_at) >= target.share
 
     def forecast(self) -> int:
         """How many trials the study will have in the end."""
         target, most = self.wanted.target, self.job.target_trials
         if not target.precise or self.counts.trials < BLOCK:
             return most
-        needed = forecast_trials(
+        needed = precision.forecast_trials(
             self.counts.statistics,
             standard_error=target.standard_error,
             settled_at=target.settled_at,
@@ -212,11 +215,11 @@ class Driver:
             return f"{trials} trials stored"
         statistics = self.counts.statistics
         if target.standard_error is not None:
-            share = share_precise(statistics, target.standard_error)
+            share = precision.share_precise(statistics, target.standard_error)
             found = f"{share:.1%} of the samples have a standard error of at most {target.standard_error:g}"
         else:
             assert target.settled_at is not None
-            share = share_settled(statistics, target.settled_at)
+            share = precision.share_settled(statistics, target.settled_at)
             found = f"{share:.1%} of the samples are settled at {target.settled_at:g}"
         if share < target.share:
             found += f", not {target.share:.1%}: max_trials is reached"

@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from memscore.errors import Damaged
 from memscore.evidence import Trial
 from memscore.store.database import insert_new
-from memscore.store.schema import trials
+from memscore.store.schema import full_trials, trials
 
-_FIELDS = [trials.c[name] for name in Trial.__dataclass_fields__]
+CHUNK = 100  # trials read from the database at a time
 
 
 def add(connection: Connection, study: str, finished: list[Trial]) -> None:
-    """Store finished trials; a trial that is there already stays as it is."""
-    rows = [{"study_id": study, "digest": trial.digest, **asdict(trial)} for trial in finished]
-    insert_new(connection, trials, rows)
+    """Store finished trials, full ones apart; a trial that is there already stays as it is."""
+    for table, full in ((trials, False), (full_trials, True)):
+        rows = [
+            {"study_id": study, "digest": trial.digest, **asdict(trial)} for trial in finished if trial.full == full
+        ]
+        if rows:
+            insert_new(connection, table, rows)
 
 
-def numbers(connection: Connection, study: str) -> list[int]:
+def numbers(connection: Connection, study: str, *, full: bool = False) -> list[int]:
     """The numbers of the stored trials, ascending."""
-    query = select(trials.c.number).where(trials.c.study_id == study).order_by(trials.c.number)
+    table = _table(full)
+    query = select(table.c.number).where(table.c.study_id == study).order_by(table.c.number)
     return list(connection.execute(query).scalars())
 
 
-def count(connection: Connection, study: str) -> int:
+def count(connection: Connection, study: str, *, full: bool = False) -> int:
     """How many trials are stored."""
-    return connection.execute(select(func.count()).where(trials.c.study_id == study)).scalar_one()
+    return connection.execute(select(func.count()).where(_table(full).c.study_id == study)).scalar_one()
 
 
-def load(connection: Connection, study: str) -> list[Trial]:
+def load(connection: Connection, study: str, *, full: bool = False) -> list[Trial]:
     """All trials by number, each verified. Raises Damaged if one does not match its digest."""
-    query = select(trials.c.digest, *_FIELDS).where(trials.c.study_id == study).order_by(trials.c.number)
-    found: list[Trial] = []
-    for row in connection.execute(query):
-        trial = Trial(**{name: getattr(row, name) for name in Trial.__dataclass_fields__})
-        if trial.digest != row.digest:
-            raise Damaged(
-                f"Trial {trial.number} of study {study} does not match its digest; delete it to train it anew."
-            )
-        found.append(trial)
-    return found
+    return [trial for chunk in chunks(connection, study, full=full) for trial in chunk]
+
+
+def chunks(connection: Connection, study: str, *, full: bool = False) -> Iterator[list[Trial]]:
+    """All trials by number, some at a time, each verified. Raises Damaged if one does not match its digest."""
+    table = _table(full)
+    fields = [table.c[name] for name in Trial.__dataclass_fields__]
+    for first in range(0, len(stored := numbers(connection, study, full=full)), CHUNK):
+        part = stored[first : first + CHUNK]
+        query = (
+            select(table.c.digest, *fields)
+            .where(table.c.study_id == study, table.c.number.between(part[0], part[-1]))
+            .order_by(table.c.number)
+        )
+        found: list[Trial] = []
+        for row in connection.execute(query):
+            trial = Trial(**{name: getattr(row, name) for name in Trial.__dataclass_fields__})
+            if trial.digest != row.digest:
+                raise Damaged(
+                    f"Trial {trial.number} of study {study} does not match its digest; delete it to train it anew."
+                )
+            found.append(trial)
+        yield found
+
+
+def seconds_a_trial(connection: Connection, study: str) -> float | None:
+    """The mean duration of the study's trials on one worker, in seconds; None before the first."""
+    return connection.execute(select(func.avg(trials.c.seconds)).where(trials.c.study_id == study)).scalar()
+
+
+def _table(full: bool) -> Table:
+    return full_trials if full else trials

@@ -12,7 +12,7 @@ A driver and its dispatcher act for one attempt: once the attempt has moved on, 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, exists, select, update
@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from memscore.errors import NotFound
+from memscore.spec import Wanted
 from memscore.store.database import now
 from memscore.store.schema import STATES, TERMINAL, job_events, jobs
 
@@ -48,7 +49,12 @@ class JobRecord:
     created_at: float
     started_at: float | None
     finished_at: float | None
-    request: dict[str, Any] = field(default_factory=dict)
+    request: dict[str, Any]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the job is to bring about."""
+        return Wanted.model_validate({"target": {"trials": self.target_trials}, **self.request})
 
     @property
     def finished(self) -> bool:
@@ -66,17 +72,18 @@ class EventRecord:
     message: str
 
 
-def submit(connection: Connection, study: str, target_trials: int, done: int) -> tuple[JobRecord, bool]:
-    """Queue a job, or return the unfinished one of this study with this target; and whether it is new."""
-    active = connection.execute(
+def submit(connection: Connection, study: str, wanted: Wanted, done: int) -> tuple[JobRecord, bool]:
+    """Queue a job, or return the unfinished one of this study that wants the same; and whether it is new."""
+    target_trials = wanted.target.whole_blocks
+    unfinished = connection.execute(
         select(jobs)
         .where(jobs.c.study_id == study, jobs.c.state.in_(("queued", "running", "recovering")))
         .where(jobs.c.target_trials == target_trials)
         .order_by(jobs.c.created_at)
-        .limit(1)
-    ).one_or_none()
-    if active is not None:
-        return _record(active), False
+    )
+    for row in unfinished:
+        if (job := _record(row)).wanted == wanted:
+            return job, False
     identifier = secrets.token_hex(8)
     connection.execute(
         jobs.insert().values(
@@ -84,6 +91,7 @@ def submit(connection: Connection, study: str, target_trials: int, done: int) ->
             study_id=study,
             state="queued",
             target_trials=target_trials,
+            request=wanted.model_dump(mode="json", exclude_defaults=True),
             attempt=0,
             failures=0,
             not_before=now(),
@@ -93,20 +101,26 @@ def submit(connection: Connection, study: str, target_trials: int, done: int) ->
             created_at=now(),
         )
     )
-    _event(connection, identifier, "queued", f"queued for {target_trials} trials")
+    most = "at most " if wanted.target.precise else ""
+    _event(connection, identifier, "queued", f"queued for {most}{target_trials} trials")
     return get(connection, identifier), True
 
 
-def settle(connection: Connection, study: str, trials: int) -> None:
-    """End the waiting jobs of a study whose tables have reached `trials`, whoever trained them."""
-    reached = connection.execute(
-        update(jobs)
-        .where(jobs.c.study_id == study, jobs.c.state.in_(("queued", "recovering")), jobs.c.target_trials <= trials)
-        .values(state="succeeded", phase="succeeded", done=trials, total=trials, finished_at=now())
-        .returning(jobs.c.id)
+def settle(connection: Connection, study: str, trials: int, full_trials: int) -> None:
+    """End the waiting jobs whose trials the study's tables rest on, whoever trained them."""
+    waiting = select(jobs).where(
+        jobs.c.study_id == study, jobs.c.state.in_(("queued", "recovering")), jobs.c.target_trials <= trials
     )
-    for identifier in reached.scalars().all():
-        _event(connection, identifier, "succeeded", f"the study has {trials} trials")
+    for job in [_record(row) for row in connection.execute(waiting)]:
+        if job.wanted.full_trials > full_trials or job.wanted.pairs != "same_class":
+            continue
+        reached = connection.execute(
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.state.in_(("queued", "recovering")))
+            .values(state="succeeded", phase="succeeded", done=trials, total=trials, finished_at=now())
+        )
+        if reached.rowcount:
+            _event(connection, job.id, "succeeded", f"the study has {trials} trials")
 
 
 def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import JSON, Connection, Row, or_, select
 
 from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.spec import Design, Recipe, study_id
@@ -19,14 +19,14 @@ ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study: what it is made of, and the unique name it goes by."""
+    """A study: what it is made of, and the unique name it goes by. Imported scores have no recipe and no design."""
 
     id: str
     name: str
     dataset: str
     fingerprint: str
-    recipe: Recipe
-    design: Design
+    recipe: Recipe | None
+    design: Design | None
     created_at: float
 
 
@@ -38,7 +38,18 @@ def ensure(
     Without a name a new study is called after its dataset, with part of its id if that name is taken.
     Raises Conflict if the given name belongs to another study, or the study has another name.
     """
-    identifier = study_id(dataset.fingerprint, recipe, design)
+    parts = {"recipe": recipe.model_dump(mode="json"), "design": design.model_dump(mode="json")}
+    return _ensure(connection, dataset, study_id(dataset.fingerprint, recipe, design), parts, name)
+
+
+def ensure_imported(connection: Connection, dataset: DatasetRecord, identifier: str, name: str | None) -> StudyRecord:
+    """The study of imported scores with this id, created if it is new; names and errors as in `ensure`."""
+    return _ensure(connection, dataset, identifier, {"recipe": JSON.NULL, "design": JSON.NULL}, name)
+
+
+def _ensure(
+    connection: Connection, dataset: DatasetRecord, identifier: str, parts: dict[str, Any], name: str | None
+) -> StudyRecord:
     existing = connection.execute(select(studies).where(studies.c.id == identifier)).one_or_none()
     if existing is not None:
         if name is not None and existing.name != name:
@@ -55,8 +66,7 @@ def ensure(
         "name": name or (f"{dataset.name[:54]}-{identifier[:8]}" if taken else dataset.name),
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
-        "recipe": recipe.model_dump(mode="json"),
-        "design": design.model_dump(mode="json"),
+        **parts,
     }
     insert_new(connection, studies, [row])
     return find(connection, identifier)
@@ -85,7 +95,7 @@ def _record(row: Row[Any]) -> StudyRecord:
         row.name,
         row.dataset,
         row.fingerprint,
-        Recipe.model_validate(row.recipe),
-        Design.model_validate(row.design),
+        None if row.recipe is None else Recipe.model_validate(row.recipe),
+        None if row.design is None else Design.model_validate(row.design),
         row.created_at,
     )

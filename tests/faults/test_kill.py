@@ -9,10 +9,12 @@ import torch
 from memscore.client import Client
 from memscore.datasets import load_source
 from memscore.embedded import register
-from memscore.learning.block import DeviceData, train_block
+from memscore.learning.data import DeviceData
+from memscore.learning.unit import train_unit
 from memscore.settings import Settings
 from memscore.spec import Design, Recipe
 from memscore.store import Database, evidence, jobs
+from memscore.subsets import units
 from tests.conftest import build
 from tests.processes import alive, driver_logs, eventually, kill, service
 
@@ -26,7 +28,8 @@ def uninterrupted() -> tuple[str, str]:
     torch.set_num_threads(1)
     dataset = load_source("digits")
     data = DeviceData.of(dataset, torch.device("cpu"))
-    trials = [trial for block in range(TRIALS // 10) for trial in train_block(data, RECIPE, Design(), block)]
+    trials = [trial for unit in units(RECIPE, TRIALS) for trial in train_unit(data, RECIPE, Design(), unit)]
+    trials += [t for unit in units(RECIPE, 5, full=True) for t in train_unit(data, RECIPE, Design(), unit)]
     from memscore.spec import study_id
 
     scores, pairs = build(dataset, trials, Design(), study_id(dataset.fingerprint, RECIPE, Design()))
@@ -79,7 +82,7 @@ def test_dead_actors_drivers_and_dispatchers_are_replaced(
     with service(settings) as running:
         with Client(running.url) as client:
             job = client.submit("digits", RECIPE, trials=TRIALS)
-        for count, part in ((1, "ray::BlockTrainer"), (10, "memscore.farm.driver"), (20, "memscore.cli dispatch")):
+        for count, part in ((1, "ray::UnitTrainer"), (10, "memscore.farm.driver"), (20, "memscore.cli dispatch")):
             eventually(lambda count=count: stored(registered, job.study) >= count)
             victims = running.find(part)
             assert victims, f"no process {part!r}"
@@ -91,7 +94,7 @@ def test_nothing_outlives_the_service(registered: Database, settings: Settings):
     with service(settings) as running:
         with Client(running.url) as client:
             client.submit("digits", RECIPE, trials=1000)
-        eventually(lambda: running.find("ray::BlockTrainer"))
+        eventually(lambda: running.find("ray::UnitTrainer"))
         family = running.family()
         assert len(family) > 5
         running.process.kill()

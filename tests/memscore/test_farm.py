@@ -12,10 +12,12 @@ from memscore.embedded import dispatching, register
 from memscore.errors import JobFailed
 from memscore.evidence import evidence_digest
 from memscore.farm.dispatcher import owner_may_live, process_identity
-from memscore.learning.block import DeviceData, train_block
+from memscore.learning.data import DeviceData
+from memscore.learning.unit import train_unit
 from memscore.settings import Settings
 from memscore.spec import Design, Recipe
 from memscore.store import Database, evidence, jobs
+from memscore.subsets import units
 from tests.conftest import QUICK, build, make_dataset
 from tests.processes import driver_logs
 
@@ -36,10 +38,12 @@ def test_a_job_stores_exactly_what_training_gives(client: Client, database: Data
     torch.set_num_threads(1)
     dataset = make_dataset()
     data = DeviceData.of(dataset, torch.device("cpu"))
-    trials = [trial for block in range(3) for trial in train_block(data, QUICK, design, block)]
+    trials = [trial for unit in units(QUICK, 30) for trial in train_unit(data, QUICK, design, unit)]
     with database.reading() as connection:
         assert evidence_digest(evidence.load(connection, job.study)) == evidence_digest(trials)
-    scores, pairs = build(dataset, trials, design, job.study)
+        assert evidence.numbers(connection, job.study, full=True) == [0, 1, 2, 3, 4]
+    full = [trial for unit in units(QUICK, 5, full=True) for trial in train_unit(data, QUICK, design, unit)]
+    scores, pairs = build(dataset, trials + full, design, job.study)
     assert client.table(job.study).digest == scores.digest
     assert client.pairs_table(job.study).digest == pairs.digest
 
@@ -65,7 +69,7 @@ def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
     (job,) = client.jobs().jobs
     assert job.state == "failed"
     assert job.error is not None
-    assert "Block 0 failed" in job.error
+    assert "Trials 0 to 9 failed" in job.error
 
 
 def test_the_identity_of_a_process_tells_whether_it_lives():

@@ -6,14 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from memscore.errors import NotFound
+from memscore.spec import Target, Wanted
 from memscore.store import Database, jobs
 from memscore.store.jobs import MAX_FAILURES, JobRecord
 from tests.conftest import StoredStudy
 
 
+def wanted(trials: int) -> Wanted:
+    return Wanted(target=Target(trials=trials))
+
+
 def submit(database: Database, study: str, trials: int = 50) -> JobRecord:
     with database.writing() as connection:
-        return jobs.submit(connection, study, trials, 40)[0]
+        return jobs.submit(connection, study, wanted(trials), 40)[0]
 
 
 def claim(database: Database, lease: float = 60) -> JobRecord | None:
@@ -57,12 +62,12 @@ def test_the_same_request_is_the_same_job_until_it_is_finished(database: Databas
     study = stored_study.record.id
     first = submit(database, study, 50)
     with database.writing() as connection:
-        assert jobs.submit(connection, study, 50, 40) == (first, False)
-        more, new = jobs.submit(connection, study, 60, 40)
+        assert jobs.submit(connection, study, wanted(50), 40) == (first, False)
+        more, new = jobs.submit(connection, study, wanted(60), 40)
         assert new
         assert more.id != first.id
         jobs.cancel(connection, first.id)
-        again, new = jobs.submit(connection, study, 50, 40)
+        again, new = jobs.submit(connection, study, wanted(50), 40)
     assert new
     assert again.id != first.id
 
@@ -73,7 +78,7 @@ def test_waiting_jobs_end_when_another_job_reaches_their_target(database: Databa
     assert claim(database) is not None
     small, large = submit(database, study, 60), submit(database, study, 70)
     with database.writing() as connection:
-        jobs.settle(connection, study, 60)
+        jobs.settle(connection, study, 60, 5)
     assert fetch(database, small.id).state == "succeeded"
     assert fetch(database, large.id).state == "queued"
     assert fetch(database, running.id).state == "running"

@@ -1,0 +1,72 @@
+"""How long a trial takes on this device, from a few steps of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from memscore.learning.data import DeviceData
+from memscore.learning.single import single_logits, train_single
+from memscore.learning.stack import flattened, stack_logits, train_stack
+from memscore.spec import BLOCK, Design, Recipe
+
+STEPS = 6  # timed, after as many to warm up
+EVALUATED = 500  # images
+
+
+def seconds_a_trial(data: DeviceData, recipe: Recipe, design: Design) -> float:
+    """An estimate of one trial's duration in seconds, on one worker that has run before.
+
+    Times some training steps and one evaluation batch, and multiplies. Raises what training raises.
+    """
+    samples = len(data.y_train)
+    subset = max(1, round(design.subset_ratio * samples))
+    steps = -(-subset // recipe.batch_size)
+    few = min(STEPS, steps)
+    probe = np.zeros((BLOCK if recipe.stacked else 1, samples), np.bool_)
+    probe[:, : min(subset, few * recipe.batch_size)] = True
+
+    def seconds_of(epochs: int) -> float:
+        shortened = recipe.model_copy(update={"epochs": epochs, "plain_epochs": 0})
+        started = time.perf_counter()
+        if recipe.stacked:
+            train_stack(data, shortened, probe, ("calibration",))
+        else:
+            train_single(data, shortened, probe[0], ("calibration",))
+        _synchronize(data.device)
+        return time.perf_counter() - started
+
+    seconds_of(1)
+    once = seconds_of(1)
+    step = max(0.0, (seconds_of(2) - once) / few)
+    setup = max(0.0, once - few * step)
+    evaluation = _evaluation_seconds(data, recipe) * (samples + len(data.y_test))
+    return (recipe.epochs * steps * step + setup + evaluation) / len(probe)
+
+
+def _evaluation_seconds(data: DeviceData, recipe: Recipe) -> float:
+    """Seconds to evaluate one image, by all models of a stack where there is one."""
+    some = replace(data, x_train=data.x_train[:EVALUATED], y_train=data.y_train[:EVALUATED])
+    probe = np.ones((BLOCK if recipe.stacked else 1, min(2, len(some.y_train))), np.bool_)
+    quick = recipe.model_copy(update={"epochs": 1, "plain_epochs": 0})
+    two = replace(some, x_train=some.x_train[:2], y_train=some.y_train[:2])
+    if recipe.stacked:
+        stack = train_stack(two, quick, probe, ("calibration",))
+        images = flattened(some.x_train)
+        evaluate = lambda: stack_logits(stack, images)  # noqa: E731
+    else:
+        network = train_single(two, quick, probe[0], ("calibration",))
+        evaluate = lambda: single_logits(network, some.x_train)  # noqa: E731
+    evaluate()
+    started = time.perf_counter()
+    evaluate()
+    _synchronize(data.device)
+    return (time.perf_counter() - started) / len(some.x_train)
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

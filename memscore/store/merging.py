@@ -1,0 +1,42 @@
+"""Evidence of a study that was gathered elsewhere, merged into what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from memscore.errors import Conflict
+from memscore.evidence import Trial
+from memscore.store import evidence, jobs
+from memscore.store.schema import full_trials, trials
+
+
+@dataclass(frozen=True)
+class Merged:
+    """How many trials were new, were there already, and were there with another result; the stored ones stay."""
+
+    added: int
+    present: int
+    differing: int
+
+
+def merge(connection: Connection, study: str, brought: Sequence[Trial]) -> Merged:
+    """Store the trials that a study lacks. Raises Conflict while a job works on the study, which counts as it goes."""
+    for job in jobs.held(connection):
+        if job.study_id == study:
+            raise Conflict(f"Job {job.id} is working on this study; import when it has ended, or cancel it first.")
+    added = present = differing = 0
+    for full in (False, True):
+        table = full_trials if full else trials
+        query = select(table.c.number, table.c.digest).where(table.c.study_id == study)
+        stored = {row.number: row.digest for row in connection.execute(query)}
+        some = [trial for trial in brought if trial.full == full]
+        new = [trial for trial in some if trial.number not in stored]
+        evidence.add(connection, study, new)
+        added += len(new)
+        same = sum(stored.get(trial.number) == trial.digest for trial in some)
+        present += same
+        differing += len(some) - len(new) - same
+    return Merged(added, present, differing)

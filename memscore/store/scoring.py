@@ -1,0 +1,55 @@
+"""From stored trials to stored tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from memscore.counts import Counts, Labels
+from memscore.errors import Conflict
+from memscore.evidence import Trial, unpack_full, unpack_trials
+from memscore.spec import Design, identity
+from memscore.store import evidence, jobs, tables
+from memscore.store.studies import StudyRecord
+from memscore.tables import PairsTable, Provenance, ScoreTable
+
+
+def count_study(connection: Connection, study: StudyRecord, train_labels: Labels, test_labels: Labels) -> Counts:
+    """The counts of all stored trials of a study. Raises Damaged where a trial does not match its digests."""
+    counts = Counts.empty(train_labels, test_labels)
+    for full in (False, True):
+        for chunk in evidence.chunks(connection, study.id, full=full):
+            count_trials(counts, chunk, design_of(study))
+    return counts
+
+
+def count_trials(counts: Counts, trials: list[Trial], design: Design) -> None:
+    """Add trials of a study to its counts, in place."""
+    samples, test_samples = len(counts.train_labels), len(counts.test_labels)
+    subset_trials = [trial for trial in trials if not trial.full]
+    for recorded in (False, True):  # probabilities are unpacked where every trial has them
+        chosen = [trial for trial in subset_trials if (trial.train_probability is not None) == recorded]
+        if chosen:
+            counts.add(unpack_trials(chosen, design, samples, test_samples))
+    full_trials = [trial for trial in trials if trial.full]
+    if full_trials:
+        counts.add_full(unpack_full(full_trials, test_samples))
+
+
+def provenance(study: StudyRecord) -> Provenance:
+    """What the tables of a study say about where they come from."""
+    assert study.recipe is not None
+    plain = identity(study.recipe, design_of(study))
+    return Provenance(study.id, study.fingerprint, plain["recipe"], plain["design"])
+
+
+def keep_tables(connection: Connection, study: StudyRecord, scores: ScoreTable, pairs: PairsTable) -> None:
+    """Store tables as the current version, and end the jobs that waited for them."""
+    tables.add(connection, study.id, scores, pairs)
+    jobs.settle(connection, study.id, scores.trials, int(scores.meta["full_trials"]))
+
+
+def design_of(study: StudyRecord) -> Design:
+    """The study's design. Raises Conflict if its scores were imported without evidence."""
+    if study.design is None:
+        raise Conflict(f"Study {study.name!r} holds imported scores: there are no trials to add to.")
+    return study.design
