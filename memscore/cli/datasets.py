@@ -41,6 +41,7 @@ def add_dataset(
         name = source
     settings = settings_module.load()
     options = SourceOptions(root, classes, resize, test_share, downloads=settings.home / "downloads")
+    dataset = load_source(origin or source, options)
     if name is None:
         name = Path(os.path.abspath(source.partition(":")[2])).stem if ":" in source else source
         if classes is not None:
@@ -51,7 +52,6 @@ def add_dataset(
             name = f"{name}-flipped-{flip:g}-seed-{seed}"
     if not re.match(NAME_PATTERN, name):
         raise InvalidInput(f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 63; see --name.")
-    dataset = load_source(origin or source, options)
     if flip is not None:
         dataset = flip_labels(dataset, flip, seed)
     with opened_database(settings) as database:
