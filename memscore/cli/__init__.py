@@ -9,13 +9,13 @@ import typer
 from pydantic import ValidationError
 
 import memscore
-from memscore.cli import datasets, estimate, scores, service, training
+from memscore.cli import datasets, estimate, exchange, scores, service, training
 from memscore.cli.apps import app
 from memscore.cli.context import sentence
 from memscore.console import complain, out
 from memscore.errors import MemscoreError
 
-__all__ = ["datasets", "estimate", "main", "scores", "service", "training"]
+__all__ = ["datasets", "estimate", "exchange", "main", "scores", "service", "training"]
 
 
 def _print_version(asked: bool) -> None:

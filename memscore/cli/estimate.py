@@ -13,7 +13,7 @@ from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, app, jobs_app
 from memscore.cli.context import opened_client, opened_database, sentence
 from memscore.client import Client, Extras
-from memscore.console import complain, err, out, print_json, print_record, print_table
+from memscore.console import complain, decimal, err, out, print_json, print_record, print_table
 from memscore.embedded import dispatching, ensure_registered
 from memscore.errors import InvalidInput
 from memscore.messages import JobMessage, Plan
@@ -108,7 +108,7 @@ def estimate(
     assert study.table is not None
     out.print(
         f"Study {study.name} ({study.id}): {study.table.trials} trials, accuracy in-sample "
-        f"{study.table.in_sample_accuracy:.3f}, held-out {study.table.held_out_accuracy:.3f}",
+        f"{decimal(study.table.in_sample_accuracy)}, held-out {decimal(study.table.held_out_accuracy)}",
         highlight=False,
     )
     for warning in study.table.warnings:

@@ -100,6 +100,7 @@ def sets(
     if as_json:
         print_json(message)
         return
+    warn(message.warnings)
     print_table(("set", "samples"), message.counts.items())
     if output is not None:
         out.print(f"Masks written to {output}")

@@ -1,0 +1,198 @@
+"""Studies from elsewhere: imported scores, and evidence that goes out and comes in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy import Connection
+
+from api.context import DatabaseOf
+from api.studies import NPZ, study_message
+from memscore import settings
+from memscore.bits import digest
+from memscore.datasets.storage import open_dataset
+from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
+from memscore.evidence_file import EvidenceMeta, StudyEvidence, gather, read_evidence
+from memscore.feldman_zhang import Published, imported_id, tables_of
+from memscore.messages import EvidenceMerged, StudyMessage
+from memscore.spec import NAME_PATTERN
+from memscore.store import Database, datasets, evidence, scoring, studies, tables
+from memscore.store.datasets import DatasetRecord
+from memscore.store.merging import merge
+from memscore.store.studies import StudyRecord
+from memscore.tables import build_tables
+
+router = APIRouter(prefix="/v1/studies", tags=["exchange"])
+
+MAX_BYTES = 4 * 2**30
+NPZ_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {NPZ: {"schema": {"type": "string", "format": "binary"}}}}
+}
+NPZ_CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {NPZ: {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+def _home() -> Path:
+    return settings.load().home
+
+
+async def _payload(request: Request) -> bytes:
+    """The body. Raises InvalidInput if it is larger than any file of ours."""
+    received = bytearray()
+    async for part in request.stream():
+        received += part
+        if len(received) > MAX_BYTES:
+            raise InvalidInput(f"The file is larger than {MAX_BYTES // 2**30} GiB, which no such file is.")
+    return bytes(received)
+
+
+HomeOf = Annotated[Path, Depends(_home)]
+Payload = Annotated[bytes, Depends(_payload)]
+StudyName = Annotated[str | None, Query(pattern=NAME_PATTERN, description="name of the study if it is new")]
+
+
+@router.post("/import", operation_id="import_scores", openapi_extra=NPZ_BODY)
+def import_scores(
+    database: DatabaseOf,
+    home: HomeOf,
+    payload: Payload,
+    dataset: Annotated[str, Query(description="the registered dataset that the scores were made from")],
+    name: StudyName = None,
+) -> StudyMessage:
+    """Import published scores, an .npz in Feldman and Zhang's layout, as a study. The same file again is a no-op."""
+    with database.reading() as connection:
+        record = datasets.by_name(connection, dataset)
+    arrays = open_dataset(home, record.fingerprint)
+    published = Published.decode(payload, np.asarray(arrays.y_train), np.asarray(arrays.y_test))
+    identifier = imported_id(record.fingerprint, payload)
+    scores, pairs = tables_of(published, identifier, record.fingerprint)
+    with database.writing() as connection:
+        study = studies.ensure_imported(connection, record, identifier, name)
+        tables.add(connection, study.id, scores, pairs)
+        return study_message(connection, study)
+
+
+@router.get("/{study}/evidence", operation_id="get_evidence", responses=NPZ_CONTENT, response_class=Response)
+def get_evidence(database: DatabaseOf, study: str) -> Response:
+    """The packed evidence of all trials as .npz, from which anyone can compute every score."""
+    with database.reading() as connection:
+        record = studies.find(connection, study)
+        found = _stored(connection, record)
+    payload = found.encode()
+    headers = {
+        "ETag": f'"{digest(payload)}"',
+        "Content-Disposition": f'attachment; filename="{record.name}.evidence.npz"',
+    }
+    return Response(payload, media_type=NPZ, headers=headers)
+
+
+@router.post("/{study}/evidence", operation_id="merge_evidence", openapi_extra=NPZ_BODY)
+def merge_evidence(
+    database: DatabaseOf,
+    home: HomeOf,
+    payload: Payload,
+    study: str,
+    dataset: Annotated[str | None, Query(description="the registered dataset that the evidence is about")] = None,
+    name: StudyName = None,
+) -> EvidenceMerged:
+    """Add the trials of an evidence file to its study, and rebuild the tables.
+
+    {study} is the file's study; if it is not here yet, it is made. Trials that are stored already stay as they are.
+    """
+    brought = read_evidence(payload)
+    with database.writing() as connection:
+        record, created = _study_of(connection, study, brought.meta, dataset, name)
+        open_dataset(home, record.fingerprint)  # without it no table could be built
+        merged = merge(connection, record.id, (*brought.trials, *brought.full))
+    _rebuild(database, home, record)
+    with database.reading() as connection:
+        return EvidenceMerged(
+            study=record.id,
+            study_name=record.name,
+            created=created,
+            **asdict(merged),
+            trials=evidence.count(connection, record.id),
+            full_trials=evidence.count(connection, record.id, full=True),
+            digest=tables.current_digest(connection, record.id),
+        )
+
+
+def _study_of(
+    connection: Connection, study: str, meta: EvidenceMeta, dataset: str | None, name: str | None
+) -> tuple[StudyRecord, bool]:
+    """The stored study that a file is evidence of, and whether it was made now. Raises Conflict, or as _dataset_of."""
+    try:
+        record = studies.find(connection, study)
+    except NotFound:
+        if study != meta.study:
+            raise
+        of = _dataset_of(connection, meta, dataset)
+        return studies.ensure(connection, of, meta.recipe, meta.design, name), True
+    for part, stored, brought in (
+        ("dataset", record.fingerprint, meta.fingerprint),
+        ("recipe", record.recipe, meta.recipe),
+        ("design", record.design, meta.design),
+    ):
+        if record.id != meta.study and stored != brought:
+            raise Conflict(
+                f"The file is evidence of study {meta.study}, which has another {part} than {record.name!r}; evidence "
+                "can only be merged within one study."
+            )
+    _dataset_of(connection, meta, dataset or record.dataset)
+    return record, False
+
+
+def _dataset_of(connection: Connection, meta: EvidenceMeta, name: str | None) -> DatasetRecord:
+    """The registered dataset that a file is about. Raises NotFound, FingerprintMismatch or InvalidInput."""
+    named = [datasets.by_name(connection, name)] if name is not None else datasets.listing(connection)
+    for record in named:
+        if record.fingerprint == meta.fingerprint:
+            if (record.train_samples, record.test_samples) != (meta.train_samples, meta.test_samples):
+                raise InvalidInput("The evidence file is damaged: it has another number of samples than its dataset.")
+            return record
+    if name is not None:
+        raise FingerprintMismatch(
+            f"The evidence is about another dataset than {name!r} (fingerprint {meta.fingerprint[:12]}, not "
+            f"{named[0].fingerprint[:12]})."
+        )
+    raise NotFound(
+        f"No dataset with the fingerprint {meta.fingerprint[:12]} is registered; add the one that the evidence is "
+        "about first: memscore datasets add NAME"
+    )
+
+
+def _stored(connection: Connection, study: StudyRecord) -> StudyEvidence:
+    """All evidence of a study. Raises Conflict if it was imported, NoScoresYet if there is none."""
+    if study.recipe is None or study.design is None:
+        raise Conflict(f"Study {study.name!r} holds imported scores: it has no evidence.")
+    trials = evidence.load(connection, study.id) + evidence.load(connection, study.id, full=True)
+    if not trials:
+        raise NoScoresYet(f"Study {study.name!r} has no trials yet.")
+    dataset = datasets.by_name(connection, study.dataset)
+    return gather(
+        trials,
+        fingerprint=study.fingerprint,
+        recipe=study.recipe,
+        design=study.design,
+        train_samples=dataset.train_samples,
+        test_samples=dataset.test_samples,
+    )
+
+
+def _rebuild(database: Database, home: Path, study: StudyRecord) -> None:
+    """Bring the tables of a study to its evidence, unless they hold it already."""
+    with database.reading() as connection:
+        stored = evidence.count(connection, study.id), evidence.count(connection, study.id, full=True)
+        meta = tables.current_meta(connection, study.id) or {}
+        if not stored[0] or stored == (meta.get("trials"), meta.get("full_trials", 0)):
+            return
+        dataset = open_dataset(home, study.fingerprint)
+        counts = scoring.count_study(connection, study, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
+    scores, pairs = build_tables(counts, scoring.provenance(study))
+    with database.writing() as connection:
+        scoring.keep_tables(connection, study, scores, pairs)

@@ -1,0 +1,384 @@
+"""Commands that take scores, pairs and evidence out and bring them in, compare them, and read more from them."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from memscore import settings as settings_module
+from memscore.cli.apps import Json, Url, evidence_app, pairs_app, scores_app
+from memscore.cli.context import opened_client, plain
+from memscore.client import is_url, load_table
+from memscore.compare import Comparison, compare
+from memscore.console import complain, decimal, out, percent, print_json, print_table, warn
+from memscore.errors import InvalidInput
+from memscore.evidence_file import read_evidence
+from memscore.export import Format, encode, format_of
+from memscore.extras import NOT_WRONG, GroupMemorization, duplicates, group_memorization, read_groups, suspects
+from memscore.feldman_zhang import published_of
+from memscore.files import atomic_write
+from memscore.messages import Pair
+from memscore.sets import Thresholds
+from memscore.tables import ScoreTable
+
+PAGE = 1000
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+File = Annotated[Path, typer.Argument(metavar="FILE")]
+
+
+@scores_app.command("import")
+def import_scores(
+    file: File,
+    dataset: Annotated[str, typer.Option(help="The registered dataset that the scores were made from.")],
+    name: Annotated[str | None, typer.Option(help="Name of the study; default: the dataset's.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Import published scores: an .npz in the layout of Feldman and Zhang."""
+    payload = _read(file)
+    with opened_client(url) as client:
+        study = client.import_scores(payload, dataset, name)
+    if as_json:
+        print_json(study)
+        return
+    out.print(f"Study {study.name} ({study.id}): imported scores of dataset {study.dataset}")
+    if study.table is not None:
+        warn(study.table.warnings)
+
+
+@scores_app.command("export")
+def export_scores(
+    study: str,
+    output: Output,
+    format: Annotated[
+        Literal["npz", "csv", "parquet", "arrow", "feldman-zhang"] | None,
+        typer.Option("--format", help="Default: what the suffix says; feldman-zhang must be asked for."),
+    ] = None,
+    rows: Annotated[Literal["train", "test"], typer.Option(help="Samples to write; npz holds both.")] = "train",
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Write the score table as npz, csv, parquet or arrow, or scores and influences in Feldman and Zhang's layout."""
+    if format == "feldman-zhang":
+        with opened_client(url) as client:
+            table = client.table(study)
+            evidence = client.evidence(study)
+        payload = published_of(evidence.unpacked(), table["label"], table["test_label"]).encode()
+        _write(output, payload)
+        _report_written(output, len(table), "training samples", "feldman-zhang", as_json)
+        return
+    chosen = format or format_of(output)
+    with opened_client(url) as client:
+        table = client.table(study)
+    _write(output, encode(table, chosen, rows))
+    count = table.test_samples if rows == "test" and chosen != "npz" else len(table)
+    _report_written(output, count, "test samples" if rows == "test" else "training samples", chosen, as_json)
+
+
+@scores_app.command("compare")
+def compare_scores(
+    a: Annotated[str, typer.Argument(help="A study, URL#STUDY or a table file.")],
+    b: Annotated[str, typer.Argument(help="The same.")],
+    threshold: Annotated[float, typer.Option(help="mem of atypical samples.")] = Thresholds.atypical,
+    plot: Annotated[Path | None, typer.Option(help="Write a scatter plot: .svg, .png or .pdf.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the scores of two studies of one dataset."""
+    if plot is not None and plot.suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise InvalidInput(f"The suffix of {plot.name!r} must be .svg, .png or .pdf.")
+    first, second = _table(a, url), _table(b, url)
+    comparison = compare(first, second, threshold)
+    if plot is not None:
+        from memscore.report.scatter import scatter
+
+        names = _short(a), _short(b)
+        _write(plot, scatter(first, second, comparison, names, plot.suffix.lower().removeprefix(".")))
+    if as_json:
+        print_json(asdict(comparison))
+        return
+    print_table(("figure", "value"), _figures(comparison))
+    for note in comparison.notes:
+        complain("note", note, "bold")
+    if plot is not None:
+        out.print(f"Plot written to {plot}")
+
+
+@scores_app.command("suspects")
+def list_suspects(
+    study: str,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 20,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the samples whose labels are most likely wrong, by the lower end of mem's interval."""
+    with opened_client(url) as client:
+        table = client.table(study)
+    names = ("label", "mem", "mem_low", "mem_high", "p_in", "p_out")
+    rows = [
+        {"index": int(index), **{name: plain(table[name][index]) for name in names}} for index in suspects(table, count)
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    complain("note", NOT_WRONG, "bold")
+    warn(table.warnings)
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("index", *names))
+        writer.writerows(row.values() for row in rows)
+        return
+    print_table(
+        ("index", "label", "mem", "95 % interval", "p_in", "p_out"),
+        (
+            (
+                row["index"],
+                row["label"],
+                decimal(row["mem"]),
+                f"[{decimal(row['mem_low'])}, {decimal(row['mem_high'])}]",
+                decimal(row["p_in"]),
+                decimal(row["p_out"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+@scores_app.command("groups")
+def score_groups(
+    study: str,
+    groups: Annotated[Path, typer.Option(help="CSV file with the columns index and group.")],
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Estimate how much groups of training samples, such as duplicates, are memorized together."""
+    with opened_client(url) as client:
+        members = read_groups(groups, len(client.table(study)))
+        evidence = client.evidence(study)
+    found = group_memorization(evidence.unpacked(), members, evidence.meta.design.subset_ratio)
+    warnings = [group.warning for group in found if group.warning is not None]
+    if as_json:
+        print_json({"groups": [_group(group) for group in found], "warnings": warnings})
+        return
+    print_table(
+        ("group", "index", "group mem", "95 % interval", "p all", "p none", "trials with all", "with none"),
+        (
+            (
+                group["name"],
+                member["index"],
+                decimal(member["mem"]),
+                f"[{decimal(member['low'])}, {decimal(member['high'])}]",
+                decimal(member["p_all"]),
+                decimal(member["p_none"]),
+                group["n_all"],
+                group["n_none"],
+            )
+            for group in map(_group, found)
+            for member in group["members"]
+        ),
+    )
+    warn(warnings)
+
+
+@pairs_app.command("list")
+def list_pairs(
+    study: str,
+    train_index: Annotated[int | None, typer.Option(help="Only pairs of this training sample.")] = None,
+    test_index: Annotated[int | None, typer.Option(help="Only pairs of this test sample.")] = None,
+    infl_min: Annotated[float | None, typer.Option(help="Least influence.")] = None,
+    mem_min: Annotated[float | None, typer.Option(help="Least mem of the training sample.")] = None,
+    q_max: Annotated[float | None, typer.Option(help="Largest false-discovery rate.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the strongest first.")] = 20,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List pairs of a training and a test sample with high influence."""
+    given = {"train_index": train_index, "test_index": test_index, "infl_min": infl_min, "mem_min": mem_min}
+    filters: dict[str, Any] = {k: v for k, v in (given | {"q_max": q_max}).items() if v is not None}
+    found: list[Pair] = []
+    with opened_client(url) as client:
+        while len(found) < limit:
+            page = client.pairs(study, **filters, limit=min(PAGE, limit - len(found)))
+            found += page.pairs
+            if page.next is None:
+                break
+            filters["cursor"] = page.next
+    if as_json:
+        print_json([pair.model_dump(mode="json") for pair in found])
+        return
+    _print_pairs([pair.model_dump() for pair in found])
+
+
+@pairs_app.command("duplicates")
+def list_duplicates(
+    study: str,
+    infl_min: Annotated[float, typer.Option(help="Least influence on the test sample.")] = 0.8,
+    mem_min: Annotated[float, typer.Option(help="Least mem of the training sample.")] = 0.8,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List test samples that are likely near-duplicates of a training sample."""
+    with opened_client(url) as client:
+        pairs = client.pairs_table(study)
+    rows = [{name: plain(pairs[name][row]) for name in pairs.dtypes} for row in duplicates(pairs, infl_min, mem_min)]
+    if as_json:
+        print_json(rows)
+        return
+    _print_pairs(rows)
+
+
+@pairs_app.command("export")
+def export_pairs(
+    study: str,
+    output: Output,
+    format: Annotated[Format | None, typer.Option("--format", help="Default: what the suffix says.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Write the pairs table as npz, csv, parquet or arrow."""
+    chosen = format or format_of(output)
+    with opened_client(url) as client:
+        pairs = client.pairs_table(study)
+    _write(output, encode(pairs, chosen))
+    _report_written(output, len(pairs), "pairs", chosen, as_json)
+
+
+@evidence_app.command("export")
+def export_evidence(study: str, output: Output, url: Url = None, as_json: Json = False) -> None:
+    """Write the evidence of a study: which samples each trial trained on and classified correctly."""
+    with opened_client(url) as client:
+        evidence = client.evidence(study)
+    _write(output, evidence.encode())
+    _report_written(output, len(evidence.trials) + len(evidence.full), "trials", "npz", as_json)
+
+
+@evidence_app.command("import")
+def import_evidence(
+    file: File,
+    dataset: Annotated[str | None, typer.Option(help="The registered dataset that the evidence is about.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study, if it is new.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Merge the evidence of a study that was run elsewhere, and rebuild the scores."""
+    payload = _read(file)
+    evidence = read_evidence(payload)
+    with opened_client(url) as client:
+        merged = client.merge_evidence(evidence.meta.study, payload, dataset, name)
+    if merged.differing:
+        complain(
+            "warning",
+            f"{merged.differing} trials are stored here with another result, as another kind of device gives it: the "
+            "stored ones stay.",
+            "bold yellow",
+        )
+    if as_json:
+        print_json(merged)
+        return
+    out.print(
+        f"Study {merged.study_name} ({merged.study}){', new' if merged.created else ''}: {merged.added} trials added, "
+        f"{merged.present} were there; it has {merged.trials} trials"
+        + (f" and {merged.full_trials} full ones" if merged.full_trials else "")
+    )
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read ({error.strerror}).") from error
+
+
+def _write(path: Path, payload: bytes) -> None:
+    try:
+        with atomic_write(path) as scratch:
+            scratch.write_bytes(payload)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written ({error.strerror}).") from error
+
+
+def _report_written(output: Path, count: int, what: str, format: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"file": str(output), "format": format, "rows": count})
+    else:
+        out.print(f"{count} {what} written to {output}")
+
+
+def _table(source: str, url: str | None) -> ScoreTable:
+    """A score table of a study, of URL#STUDY, or from a file."""
+    if is_url(source) or source.endswith(".npz") or Path(source).expanduser().is_file():
+        return load_table(source, cache=settings_module.load().home / "cache")
+    with opened_client(url) as client:
+        return client.table(source)
+
+
+def _short(source: str) -> str:
+    return source.rpartition("#")[2] if is_url(source) else Path(source).name
+
+
+def _figures(comparison: Comparison) -> list[tuple[str, str]]:
+    return [
+        ("samples compared", str(comparison.samples)),
+        ("Pearson correlation", decimal(comparison.pearson)),
+        ("Spearman correlation", decimal(comparison.spearman)),
+        (
+            "reliability of the first, the second",
+            f"{decimal(comparison.reliability_a)}, {decimal(comparison.reliability_b)}",
+        ),
+        ("Pearson, corrected for errors of estimation", decimal(comparison.corrected)),
+        ("mean difference, first less second", f"{comparison.mean_difference:+.4f}"),
+        ("first outside the second's 95 % interval", percent(comparison.a_outside_b)),
+        ("second outside the first's 95 % interval", percent(comparison.b_outside_a)),
+        (f"atypical (mem > {comparison.threshold:g}) in both", str(comparison.both)),
+        ("atypical in the first only, the second only", f"{comparison.only_a}, {comparison.only_b}"),
+        ("Jaccard index of the atypical sets", decimal(comparison.jaccard)),
+        ("Cohen's kappa", decimal(comparison.kappa)),
+    ]
+
+
+def _group(group: GroupMemorization) -> dict[str, Any]:
+    """A group as plain data."""
+    scores = group.scores
+    fields = {
+        "mem": scores.estimate,
+        "se": scores.standard_error,
+        "low": scores.low,
+        "high": scores.high,
+        "p_all": scores.first,
+        "p_none": scores.second,
+    }
+    return {
+        "name": group.name,
+        "n_all": group.n_all,
+        "n_none": group.n_none,
+        "expected_all": group.expected_all,
+        "expected_none": group.expected_none,
+        "members": [
+            {"index": int(index), **{name: plain(values[row]) for name, values in fields.items()}}
+            for row, index in enumerate(group.members)
+        ],
+    }
+
+
+def _print_pairs(rows: list[dict[str, Any]]) -> None:
+    print_table(
+        ("train", "test", "infl", "se", "q-value", "mem"),
+        (
+            (
+                row["train_index"],
+                row["test_index"],
+                decimal(row["infl"]),
+                decimal(row["se"]),
+                "-" if row["q_value"] is None else f"{row['q_value']:.2g}",
+                decimal(row["mem"]),
+            )
+            for row in rows
+        ),
+    )
