@@ -36,7 +36,9 @@ def load_cifar(name: str, official: type[CIFAR10], options: SourceOptions) -> Da
     # The same class, for files that lie in the folder itself; it checks every MD5 again before it unpickles.
     here = type(official.__name__, (official,), {"base_folder": ""})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)  # of pickles from Python 2
+        warnings.simplefilter(
+            "ignore", np.exceptions.VisibleDeprecationWarning
+        )  # NumPy 2.4.0 to 2.4.4, of Python 2's pickles
         train, test = here(folder, train=True), here(folder, train=False)
     dataset = build_dataset(
         train.data,

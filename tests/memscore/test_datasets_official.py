@@ -20,7 +20,7 @@ import pytest
 from torchvision import datasets as official
 
 from memscore.datasets import SourceOptions, load_source
-from memscore.datasets.official import NETWORK_TIMEOUT
+from memscore.datasets import official as official_files
 from memscore.embedded import ensure_registered
 from memscore.errors import InvalidDataset
 from memscore.settings import Settings
@@ -169,7 +169,7 @@ def test_without_network_and_files_one_sentence_says_what_to_put_where(
     assert first_file in sentence
     assert "--root" in sentence
     assert "\n" not in sentence
-    assert set(timeouts) == {NETWORK_TIMEOUT}
+    assert set(timeouts) == {official_files.NETWORK_TIMEOUT}
     assert socket.getdefaulttimeout() is None
     assert listing(tmp_path) == []
 
@@ -232,6 +232,17 @@ def test_a_download_cut_short_leaves_nothing(tmp_path: Path, mirror: Path):
     assert listing(tmp_path / "downloads") == []
 
 
+def test_a_silent_server_counts_as_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        monkeypatch.setenv("no_proxy", "*")
+        monkeypatch.setattr(official.MNIST, "mirrors", [address])
+        monkeypatch.setattr(official_files, "NETWORK_TIMEOUT", 0.2)
+        with pytest.raises(InvalidDataset, match=r"cannot be downloaded \(timed out\)"):
+            load_source("mnist", SourceOptions(root=tmp_path))
+    assert listing(tmp_path) == []
+
+
 def test_a_built_in_dataset_is_registered_on_first_use(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch):
     settings = Settings(home=tmp_path / "home", slots=1)
     settings.prepare_home()
@@ -249,7 +260,7 @@ def test_a_built_in_dataset_is_registered_on_first_use(tmp_path: Path, mirror: P
 
 
 def python_2_pickle(batch: dict[str, Any]) -> bytes:
-    """As in the official files, which Python 2 wrote: the dtype carries align=0, about which NumPy warns."""
+    """As in the official files, which Python 2 wrote: the dtype carries align=0, about which NumPy 2.4.0 warns."""
     pickled = pickletools.optimize(pickle.dumps(batch, protocol=2))
     false_true, zero_one = b"\x89\x88\x87", b"K\x00K\x01\x87"
     assert pickled.count(false_true) == 1
