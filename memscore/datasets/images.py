@@ -29,7 +29,7 @@ def common_shape(paths: Sequence[Path], resize: int | None, *, always_colour: bo
     """Height, width and channels of the images, from the headers of their files.
 
     One channel if all images are grey, unless `always_colour`; otherwise three. Raises InvalidDataset for a file that
-    is no image, has more than 8 bits a channel, or, without `resize`, another size than the first.
+    is no image, has pixels of another kind than 8 bits a channel, or, without `resize`, another size than the first.
     """
     first, size, grey = paths[0], (0, 0), not always_colour
     for path in _shown(paths, "reading headers"):
