@@ -1,19 +1,44 @@
-"""Influence of pairs: the estimates of blocks, and the pairs worth keeping with their q-values."""
+"""Influence at size: the estimates of blocks of pairs, from counts or from packed bits in bounded memory.
+
+M [t, n] is membership and Y [t, q] correctness on the test samples, packed to a bit per sample. S = M^T Y is
+formed block by block in single precision, in which it is exact below 2**24 trials, so no result depends on
+the size of the blocks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from memscore.statistics import Integers, gap, standard_error
+from memscore.errors import InvalidInput
+from memscore.evidence import Evidence
+from memscore.significance import PairTest
+from memscore.statistics import Floats, Integers, gap, standard_error
 
 Float32s = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 Columns = dict[str, npt.NDArray[Any]]
 
-CACHED = 1 << 16
+Matmul = Callable[[Float32s, Float32s], Float32s]
+"""float32 [a, t] times float32 [t, b]: float32 [a, b], exact for factors of 0 and 1."""
+
+CACHED = 1 << 17
 """Pairs that are estimated at once: their float64 intermediates stay in a processor's cache."""
+
+BLOCK_OF_PAIRS = 1 << 22
+"""Most pairs in a block: more are no faster."""
+
+BYTES_A_PAIR = 64
+"""What a pair of the current block takes: S, infl, its cell, and keys to sort by."""
+
+GIB = 1 << 30
+
+LOW = 0xFFFFFFFF
+NO_KEY = np.iinfo(np.int64).min
 
 
 def infl_of(joint: npt.NDArray[np.number], n_in: Integers, test_correct: Integers, trials: int, out: Float32s) -> None:
@@ -55,8 +80,209 @@ def strongest_first(columns: Columns) -> Columns:
     """The rows by falling infl, ties by training and test index."""
     train, test = columns["train_index"].astype(np.int64), columns["test_index"].astype(np.int64)
     by_index = np.argsort(train * (test.max(initial=0) + 1) + test)
-    infl = (columns["infl"][by_index] + np.float32(0)).view(np.int32)  # -0 becomes 0
-    ascending = np.where(infl < 0, np.int32(-(2**31)) - infl, infl).astype(np.int64)
-    key = np.sort((-ascending << 32) + np.arange(len(by_index)))
-    order = by_index[key & 0xFFFFFFFF]
+    key = np.sort((-_ascending(columns["infl"][by_index]) << 32) + np.arange(len(by_index)))
+    order = by_index[key & LOW]
     return {name: column[order] for name, column in columns.items()}
+
+
+@dataclass(frozen=True)
+class PackedEvidence:
+    """The evidence that influence needs: membership uint8 [t, ceil(n / 8)] and test_correct uint8 [t, ceil(q / 8)].
+
+    Rows as of np.packbits; n is `samples` and q `test_samples`.
+    """
+
+    membership: Bytes
+    test_correct: Bytes
+    samples: int
+    test_samples: int
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> PackedEvidence:
+        """Pack evidence."""
+        return cls(
+            np.packbits(evidence.membership, axis=1),
+            np.packbits(evidence.test_correct, axis=1),
+            evidence.membership.shape[1],
+            evidence.test_correct.shape[1],
+        )
+
+    @property
+    def trials(self) -> int:
+        """How many trials the evidence holds."""
+        return len(self.membership)
+
+    def n_in(self) -> Integers:
+        """Trials that trained on each sample, int64 [n]."""
+        return _column_sums(self.membership, self.samples)
+
+    def correct(self) -> Integers:
+        """Trials that classify each test sample correctly, int64 [q]."""
+        return _column_sums(self.test_correct, self.test_samples)
+
+
+def influence_matrix(evidence: PackedEvidence, out: Float32s, *, matmul: Matmul = np.matmul, memory: int = GIB) -> None:
+    """Fill `out` float32 [n, q], an array or memory map, with infl of all pairs (paper, equation 2).
+
+    NaN in rows of samples without a side. Takes at most about `memory` bytes beside `out`; `matmul` may compute
+    elsewhere (`memscore.learning.matmul`).
+    """
+    n_in, correct = evidence.n_in(), evidence.correct()
+    everything = slice(0, evidence.samples), slice(0, evidence.test_samples)
+    for rows, columns, joint in _blocks(evidence, [everything], matmul, memory):
+        infl_of(joint, n_in[rows], correct[columns], evidence.trials, out[rows, columns])
+
+
+def find_pairs(
+    evidence: PackedEvidence,
+    mem: Floats,
+    *,
+    at_least: float | None = None,
+    q_at_most: float | None = None,
+    top: int | None = None,
+    groups: list[tuple[Integers, Integers]] | None = None,
+    matmul: Matmul = np.matmul,
+    memory: int = GIB,
+) -> Columns:
+    """The columns of a pairs table, strongest first: the pairs that meet every condition given.
+
+    at_least: infl, in single precision; q_at_most: false-discovery rate; top: among so many of the strongest on
+    their test sample, ties to the lower training index. q-values are exact (`PairTest`) over all pairs in
+    question: all n x q (scope "all"), or those within `groups` of training and test indices, such as classes.
+    mem float64 [n] fills the column `mem`.
+
+    Takes at most about `memory` bytes, the tables of `PairTest`, 8 `top` a test sample and 64 a pair found. Goes
+    through the pairs twice for q_at_most alone. Raises InvalidInput without any condition.
+    """
+    if at_least is None and q_at_most is None and top is None:
+        raise InvalidInput("Say which pairs to find: `at_least`, `q_at_most` or `top`.")
+    if groups is None:
+        groups = [(np.arange(evidence.samples), np.arange(evidence.test_samples))]
+    n_in, correct, trials = evidence.n_in(), evidence.correct(), evidence.trials
+    test = PairTest(n_in, correct, trials)
+    train, tested, ranges = _line_up([(train[test.defined[train]], columns) for train, columns in groups])
+    ordered = PackedEvidence(
+        _take(evidence.membership, train), _take(evidence.test_correct, tested), len(train), len(tested)
+    )
+    floor, most = np.float32(-np.inf if at_least is None else at_least), np.inf if q_at_most is None else q_at_most
+    strongest = np.full((len(tested), top or 0), NO_KEY)
+    found: list[tuple[Integers, Integers, Integers]] = []
+    for rows, columns, joint in _blocks(ordered, ranges, matmul, memory):
+        i, j = train[rows], tested[columns]
+        test.add(test.cells(joint, i, j))
+        if top is None and at_least is None:
+            continue
+        infl = np.empty(joint.shape, np.float32)
+        infl_of(joint, n_in[i], correct[j], trials, infl)
+        if top is not None:
+            strongest[columns] = _merge(strongest[columns], infl, i)
+        else:
+            found.append(_select(infl >= floor, i, j, joint))
+    q_values = test.q_values()
+    if top is not None:
+        found.append(_unmerge(strongest, tested, n_in, correct, trials))
+    elif at_least is None:
+        significant = q_values <= most
+        for rows, columns, joint in _blocks(ordered, ranges, matmul, memory):
+            i, j = train[rows], tested[columns]
+            found.append(_select(significant[test.cells(joint, i, j)], i, j, joint))
+    i, j, joints = (np.concatenate([part[k] for part in found] or [np.empty(0, np.int64)]) for k in range(3))
+    pairs = pair_columns(i, j, joints, n_in, correct, trials)
+    pairs["q_value"] = q_values[test.cells_of(joints, i, j)] if len(i) else np.empty(0)
+    pairs["mem"] = mem[i]
+    kept = (pairs["infl"] >= floor) & (pairs["q_value"] <= most)
+    return strongest_first({name: column[kept] for name, column in pairs.items()})
+
+
+def _blocks(
+    evidence: PackedEvidence, ranges: list[tuple[slice, slice]], matmul: Matmul, memory: int
+) -> Iterator[tuple[slice, slice, Float32s]]:
+    """S float32 [a, b] of training samples `rows` and test samples `columns`, over the pairs of all ranges.
+
+    A quarter of the memory holds Y of a block of columns; rows follow from the rest.
+    """
+    unpacked = 5 * evidence.trials  # bytes of a sample: a byte and a float for each trial
+    for all_rows, all_columns in ranges:
+        wide = max(1, min(all_columns.stop - all_columns.start, memory // 4 // unpacked))
+        high = max(1, min(BLOCK_OF_PAIRS // wide, memory // 2 // (unpacked + BYTES_A_PAIR * wide)))
+        for left in range(all_columns.start, all_columns.stop, wide):
+            columns = slice(left, min(left + wide, all_columns.stop))
+            test_correct = _unpack(evidence.test_correct, columns)
+            for top in range(all_rows.start, all_rows.stop, high):
+                rows = slice(top, min(top + high, all_rows.stop))
+                yield rows, columns, matmul(_unpack(evidence.membership, rows).T, test_correct)
+
+
+def _unpack(packed: Bytes, columns: slice) -> Float32s:
+    """Bits of some samples, float32 [t, b]."""
+    first = columns.start // 8
+    bits = np.unpackbits(packed[:, first : (columns.stop + 7) // 8], axis=1)
+    return bits[:, columns.start - 8 * first : columns.stop - 8 * first].astype(np.float32)
+
+
+def _take(packed: Bytes, order: Integers) -> Bytes:
+    """The bits of the samples `order` [k], packed again: uint8 [t, ceil(k / 8)]."""
+    step = max(1, BLOCK_OF_PAIRS // max(1, 8 * packed.shape[1]))
+    parts = [
+        np.packbits(np.unpackbits(packed[first : first + step], axis=1)[:, order], axis=1)
+        for first in range(0, len(packed), step)
+    ]
+    return np.concatenate(parts)
+
+
+def _column_sums(packed: Bytes, samples: int) -> Integers:
+    """How many rows have the bit of each sample, int64 [samples]."""
+    step = max(1, BLOCK_OF_PAIRS // max(1, samples))
+    total = np.zeros(samples, np.int64)
+    for first in range(0, len(packed), step):
+        total += np.unpackbits(packed[first : first + step], axis=1, count=samples).sum(axis=0, dtype=np.int64)
+    return total
+
+
+def _line_up(groups: list[tuple[Integers, Integers]]) -> tuple[Integers, Integers, list[tuple[slice, slice]]]:
+    """All training and all test indices in the order of the groups, and where each group lies among them."""
+    ranges: list[tuple[slice, slice]] = []
+    i = j = 0
+    for train, test in groups:
+        ranges.append((slice(i, i + len(train)), slice(j, j + len(test))))
+        i, j = i + len(train), j + len(test)
+    empty = np.empty(0, np.int64)
+    return np.concatenate([empty, *(g[0] for g in groups)]), np.concatenate([empty, *(g[1] for g in groups)]), ranges
+
+
+def _select(
+    chosen: npt.NDArray[np.bool_], train: Integers, test: Integers, joint: Float32s
+) -> tuple[Integers, Integers, Integers]:
+    """Training index, test index and S of the chosen pairs of a block."""
+    rows, columns = np.nonzero(chosen)
+    return train[rows], test[columns], joint[rows, columns].astype(np.int64)
+
+
+def _ascending(infl: Float32s) -> Integers:
+    """Integers int64 below 2**31 in size and in the order of infl; the bits of non-negative ones."""
+    bits = (infl + np.float32(0)).view(np.int32).astype(np.int64)  # -0 becomes 0
+    return np.where(bits < 0, -(1 << 31) - bits, bits)
+
+
+def _merge(strongest: Integers, infl: Float32s, train: Integers) -> Integers:
+    """The largest of the keys [b, k] and those of infl [a, b] of training samples [a], for each test sample.
+
+    A key orders by infl, then by falling training index; no two are equal.
+    """
+    keys = (_ascending(infl.T) << 32) + (LOW - train)
+    count = strongest.shape[1]
+    return np.partition(np.concatenate([strongest, keys], axis=1), -count, axis=1)[:, -count:]
+
+
+def _unmerge(
+    strongest: Integers, tested: Integers, n_in: Integers, correct: Integers, trials: int
+) -> tuple[Integers, Integers, Integers]:
+    """Training index, test index and S of the pairs behind the keys [q, k] of the test samples `tested` [q]."""
+    rows, columns = np.nonzero(strongest != NO_KEY)
+    keys = strongest[rows, columns]
+    order = keys >> 32
+    infl = np.where(order < 0, -(1 << 31) - order, order).astype(np.int32).view(np.float32).astype(np.float64)
+    i, j = LOW - (keys & LOW), tested[rows]
+    inside = n_in[i]
+    joint = np.rint((infl * inside * (trials - inside) + inside * correct[j]) / trials)
+    return i, j, joint.astype(np.int64)
