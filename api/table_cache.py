@@ -28,6 +28,11 @@ class StudyTables:
     pairs_payload: bytes
     checked_at: float
 
+    @property
+    def digests(self) -> tuple[str, str]:
+        """Digests of both tables."""
+        return self.scores.digest, self.pairs.digest
+
     def set_of(self, index: int) -> str | None:
         """Whether a training sample is typical or atypical at the paper's thresholds."""
         mem = self.scores["mem"][index : index + 1]
@@ -56,7 +61,7 @@ class TableCache:
     def _refresh(self, study: str, entry: StudyTables | None) -> StudyTables:
         with self.database.reading() as connection:
             record = studies.find(connection, study)
-            if entry is not None and tables.current_digest(connection, record.id) == entry.scores.digest:
+            if entry is not None and tables.current_digests(connection, record.id) == entry.digests:
                 entry.checked_at = time.monotonic()
                 return entry
             scores, pairs = tables.current(connection, record.id)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from memscore.errors import NotFound
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from memscore.errors import InvalidInput, NotFound
 from memscore.spec import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -83,6 +87,24 @@ def recipe_of(recipe: str | Recipe) -> Recipe:
     if recipe not in RECIPES:
         raise NotFound(f"There is no recipe {recipe!r}; the recipes are: {', '.join(sorted(RECIPES))}.")
     return RECIPES[recipe]
+
+
+def read_recipe(source: str) -> Recipe:
+    """The recipe of that name, or the one in a file whose name ends in .json.
+
+    Raises NotFound for an unknown name, InvalidInput for a file that holds no recipe.
+    """
+    if not source.endswith(".json"):
+        return recipe_of(source)
+    try:
+        return Recipe.model_validate_json(Path(source).expanduser().read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"The recipe file {source} cannot be read ({error}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        wrong = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput(f"The recipe file {source}: {where + ': ' if where else ''}{wrong}.") from error
 
 
 def name_of(recipe: Recipe) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -18,7 +17,7 @@ from memscore.embedded import dispatching, ensure_registered
 from memscore.errors import InvalidInput
 from memscore.messages import JobMessage, Plan
 from memscore.progress import progress_bar
-from memscore.recipes import RECIPES, recipe_of
+from memscore.recipes import RECIPES, read_recipe, recipe_of
 from memscore.settings import Settings
 from memscore.spec import Design, Recipe, Target
 
@@ -69,7 +68,7 @@ def estimate(
         "--trials, --until-se, --until-settled, --share or --max-trials",
         lambda: Target.model_validate({name: value for name, value in given.items() if value is not None}),
     )
-    chosen = read_recipe(recipe)
+    chosen = read_recipe(recipe) if recipe.endswith(".json") else recipe
     wanted: Extras = {
         "full_trials": full_trials,
         "probabilities": probabilities,
@@ -114,17 +113,6 @@ def estimate(
     for warning in study.table.warnings:
         complain("warning", warning, "bold yellow")
     out.print(f"Next: memscore scores top {study.name}")
-
-
-def read_recipe(recipe: str) -> str | Recipe:
-    """The name of a recipe, or the recipe in a JSON file. Raises InvalidInput for a file that holds none."""
-    if not recipe.endswith(".json"):
-        return recipe
-    try:
-        text = Path(recipe).expanduser().read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The recipe file {recipe} cannot be read ({error}).") from error
-    return _validated(f"The recipe file {recipe}", lambda: Recipe.model_validate_json(text))
 
 
 @app.command()

@@ -26,10 +26,10 @@ from memscore.spec import BLOCK
 from memscore.store import Database, evidence, jobs, open_database, studies, tables
 from memscore.store.jobs import JobRecord
 from memscore.store.migrate import require_current
-from memscore.store.scoring import count_study, count_trials, design_of, keep_tables, provenance
+from memscore.store.scoring import all_pairs, count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.studies import StudyRecord
 from memscore.subsets import Unit, units
-from memscore.tables import build_tables
+from memscore.tables import ScoreTable, build_tables
 
 REBUILD_SHARE = 0.05  # at most this share of the time goes into rebuilding tables while trials come in
 REBUILD_SECONDS = 2.0  # and tables are rebuilt no more often than this
@@ -103,6 +103,8 @@ class Driver:
                         self.store(finished)
             self.report("scoring")
             self.rebuild()
+            if self.wanted.pairs == "all":
+                self.find_all_pairs()
             self.finish("succeeded", self.outcome())
         except Stopped as stopped:
             self.rebuild()
@@ -206,6 +208,17 @@ class Driver:
             keep_tables(connection, self.study, scores, pairs)
         self.rebuilt_at = time.monotonic()
         self.rebuild_cost = self.rebuilt_at - started
+
+    def find_all_pairs(self) -> None:
+        """Replace the pairs of one class by those of all classes, unless the stored ones are."""
+        with self.database.reading() as connection:
+            meta = tables.current_pairs_meta(connection, self.study.id) or {}
+            if (meta.get("scope"), meta.get("trials")) == ("all", self.counts.trials):
+                return
+            scores = ScoreTable.decode(tables.current(connection, self.study.id)[0].payload)
+            pairs = all_pairs(connection, self.study, scores)
+        with self.database.writing() as connection:
+            tables.add(connection, self.study.id, pairs)
 
     def outcome(self) -> str:
         """One sentence for the job's history."""

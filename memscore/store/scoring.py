@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sqlalchemy import Connection
 
 from memscore.counts import Counts, Labels
 from memscore.errors import Conflict
 from memscore.evidence import Trial, unpack_full, unpack_trials
+from memscore.influence import PackedEvidence, find_pairs
 from memscore.spec import Design, identity
 from memscore.store import evidence, jobs, tables
 from memscore.store.studies import StudyRecord
-from memscore.tables import PairsTable, Provenance, ScoreTable
+from memscore.tables import PAIRS_FLOOR, PairsTable, Provenance, ScoreTable
 
 
 def count_study(connection: Connection, study: StudyRecord, train_labels: Labels, test_labels: Labels) -> Counts:
@@ -33,6 +35,26 @@ def count_trials(counts: Counts, trials: list[Trial], design: Design) -> None:
     full_trials = [trial for trial in trials if trial.full]
     if full_trials:
         counts.add_full(unpack_full(full_trials, test_samples))
+
+
+def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable) -> PairsTable:
+    """The pairs of all classes with infl of at least PAIRS_FLOOR, from the stored trials.
+
+    Takes about a gibibyte beside the packed evidence; see `memscore.influence`.
+    """
+    samples, test_samples = len(scores), scores.test_samples
+    parts = [
+        PackedEvidence.of(unpack_trials(chunk, design_of(study), samples, test_samples))
+        for chunk in evidence.chunks(connection, study.id)
+    ]
+    packed = PackedEvidence(
+        np.concatenate([part.membership for part in parts]),
+        np.concatenate([part.test_correct for part in parts]),
+        samples,
+        test_samples,
+    )
+    columns = find_pairs(packed, scores["mem"].astype(np.float64), at_least=PAIRS_FLOOR)
+    return PairsTable.of(columns, {**scores.meta, "trials": packed.trials, "floor": PAIRS_FLOOR, "scope": "all"})
 
 
 def provenance(study: StudyRecord) -> Provenance:

@@ -22,9 +22,10 @@ class Version:
     payload: bytes
 
 
-def add(connection: Connection, study: str, scores: ScoreTable, pairs: PairsTable) -> None:
-    """Store a version of both tables; versions that are there already stay as they are."""
-    for stored, table in ((score_tables, scores), (pair_tables, pairs)):
+def add(connection: Connection, study: str, *versions: ScoreTable | PairsTable) -> None:
+    """Store a version of each of the tables; versions that are there already stay as they are."""
+    for table in versions:
+        stored = score_tables if isinstance(table, ScoreTable) else pair_tables
         row = {
             "study_id": study,
             "digest": table.digest,
@@ -40,9 +41,20 @@ def current_digest(connection: Connection, study: str) -> str | None:
     return connection.execute(_newest(score_tables, study, score_tables.c.digest)).scalar()
 
 
+def current_digests(connection: Connection, study: str) -> tuple[str | None, str | None]:
+    """Digests of the newest score table and the newest pairs table."""
+    pairs = connection.execute(_newest(pair_tables, study, pair_tables.c.digest)).scalar()
+    return current_digest(connection, study), pairs
+
+
 def current_meta(connection: Connection, study: str) -> dict[str, Any] | None:
     """Meta data of the newest score table. None before the first."""
     return connection.execute(_newest(score_tables, study, score_tables.c.meta)).scalar()
+
+
+def current_pairs_meta(connection: Connection, study: str) -> dict[str, Any] | None:
+    """Meta data of the newest pairs table. None before the first."""
+    return connection.execute(_newest(pair_tables, study, pair_tables.c.meta)).scalar()
 
 
 def current_trials(connection: Connection, study: str) -> int:
