@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import exp, factorial
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,11 @@ from memscore.evidence import Evidence
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Limits = Callable[[Integers, Integers, float], tuple[Floats, Floats]]
+Numbers = npt.NDArray[np.floating[Any]] | Integers
+Limits = Callable[[Numbers, Numbers, float], tuple[Floats, Floats]]
+
+Z_95 = NormalDist().inv_cdf(0.975)
+"""Standard errors on each side of an estimate in a 95 % interval: 1.96."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def standard_error(successes_1: Integers, n_1: Integers, successes_2: Integers, 
     return np.sqrt(np.where((n_1 > 1) & (n_2 > 1), variance, np.nan))
 
 
-def wilson(successes: Integers, n: Integers, confidence: float = 0.95) -> tuple[Floats, Floats]:
+def wilson(successes: Numbers, n: Numbers, confidence: float = 0.95) -> tuple[Floats, Floats]:
     """Wilson's score interval of a proportion: (low, high), NaN where n is 0."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     p = _proportion(successes, n)
@@ -136,7 +141,7 @@ def wilson(successes: Integers, n: Integers, confidence: float = 0.95) -> tuple[
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
-def modified_wilson(successes: Integers, n: Integers, confidence: float = 0.95) -> tuple[Floats, Floats]:
+def modified_wilson(successes: Numbers, n: Numbers, confidence: float = 0.95) -> tuple[Floats, Floats]:
     """Wilson's interval with Poisson limits at the ends: (low, high), NaN where n is 0.
 
     Brown, Cai and DasGupta (2001), section 4.1.1: with 1 or 2 successes (or 3, where n is above 50) the lower
@@ -165,10 +170,10 @@ def _poisson_limit(few: int, tail: float) -> float:
 
 
 def newcombe(
-    successes_1: Integers,
-    n_1: Integers,
-    successes_2: Integers,
-    n_2: Integers,
+    successes_1: Numbers,
+    n_1: Numbers,
+    successes_2: Numbers,
+    n_2: Numbers,
     confidence: float = 0.95,
     limits: Limits = modified_wilson,
 ) -> tuple[Floats, Floats]:
@@ -269,6 +274,6 @@ def auroc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
     return float((rank[is_positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def _proportion(successes: Integers, n: Integers) -> Floats:
+def _proportion(successes: Numbers, n: Numbers) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(n > 0, successes / n, np.nan)
