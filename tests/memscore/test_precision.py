@@ -107,7 +107,8 @@ def test_studies_brought_to_the_forecast_have_the_share(
             shares[study.statistics.trials] = reached(study.statistics)
         needed = next(trials for trials, there in shares.items() if there >= share)
         print(
-            f"{kind}, error {error}, threshold {threshold}, share {share}: forecast {forecast}, needed {needed}, share there {shares[forecast]:.3f}"
+            f"{kind}, error {error}, threshold {threshold}, share {share}: forecast {forecast}, needed {needed}, "
+            f"share there {shares[forecast]:.3f}"
         )
         assert abs(shares[forecast] - share) < 0.04 or abs(forecast - needed) <= 0.3 * needed
 
