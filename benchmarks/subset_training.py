@@ -1,33 +1,38 @@
-"""Trials a minute of the digits recipe, against a plain PyTorch loop: `python benchmarks/subset_training.py`.
+"""Trials a minute of small networks, against plain PyTorch and dattri: `python benchmarks/subset_training.py`.
 
-One thread each, one after the other, in this process. The plain loop trains the same recipe with nn.Linear
-layers, a DataLoader and SGD, one model at a time; both have run once before they are timed.
+Recipe digits, one thread, one after the other in this process, each having run before. The plain loop trains the same
+recipe with nn.Linear layers, a DataLoader and SGD, one model at a time. dattri's `retrain_lds` trains with that loop and
+writes each model to disk; it takes part where it is installed (`uv pip install --no-deps dattri`).
 """
 
 from __future__ import annotations
 
+import importlib.util
+import io
+import tempfile
 import time
+from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from memscore.datasets import load_source
-from memscore.learning.block import DeviceData, train_block
+from memscore.learning.data import DeviceData, flat_pixels
 from memscore.learning.networks import MLP
+from memscore.learning.stack import flattened
+from memscore.learning.unit import prepare, train_unit
 from memscore.recipes import RECIPES
 from memscore.spec import BLOCK, Design, Recipe
-from memscore.subsets import block_membership
+from memscore.subsets import Unit, block_membership
 
 REPEATS = 3
 PLAIN_MODELS = 2
 
 
-def plain_loop(images: torch.Tensor, labels: torch.Tensor, subset: np.ndarray, recipe: Recipe) -> MLP:
+def plain_loop(loader: DataLoader, inputs: int, recipe: Recipe) -> MLP:
     """One model as a tutorial would train it."""
-    chosen = torch.from_numpy(np.flatnonzero(subset))
-    loader = DataLoader(TensorDataset(images[chosen], labels[chosen]), recipe.batch_size, shuffle=True)
-    model = MLP((images.shape[1],), recipe.hidden, 10)
+    model = MLP((inputs,), recipe.hidden, 10)
     optimizer = torch.optim.SGD(model.parameters(), recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, recipe.epochs * len(loader))
     for _ in range(recipe.epochs):
@@ -41,30 +46,59 @@ def plain_loop(images: torch.Tensor, labels: torch.Tensor, subset: np.ndarray, r
 
 
 def main() -> None:
-    """Time both and print the ratio."""
-    torch.set_num_threads(1)
+    """Time all and print the ratios."""
+    device = torch.device("cpu")
+    prepare(device)
     recipe, design = RECIPES["digits"], Design()
-    data = DeviceData.of(load_source("digits"), torch.device("cpu"))
+    data = DeviceData.of(load_source("digits"), device)
+    images, inputs = flat_pixels(flattened(data.x_train)), data.x_train[0].numel()
     membership = block_membership(design, len(data.y_train), 0)
-    quick = recipe.model_copy(update={"epochs": 1})
-    train_block(data, quick, design, 0)
-    plain_loop(data.x_train, data.y_train, membership[0], quick)
 
-    stacked: list[float] = []
-    plain: list[float] = []
-    for repeat in range(REPEATS):
+    def loader(subset: np.ndarray) -> DataLoader:
+        chosen = torch.from_numpy(np.flatnonzero(subset))
+        return DataLoader(TensorDataset(images[chosen], data.y_train[chosen]), recipe.batch_size, shuffle=True)
+
+    def stack(repeat: int, recipe: Recipe = recipe) -> float:
         started = time.perf_counter()
-        train_block(data, recipe, design, repeat)
-        stacked.append((time.perf_counter() - started) / BLOCK)
+        train_unit(data, recipe, design, Unit(tuple(range(repeat * BLOCK, (repeat + 1) * BLOCK))))
+        return (time.perf_counter() - started) / BLOCK
+
+    def plain(_: int, recipe: Recipe = recipe) -> float:
         started = time.perf_counter()
         for k in range(PLAIN_MODELS):
-            plain_loop(data.x_train, data.y_train, membership[k], recipe)
-        plain.append((time.perf_counter() - started) / PLAIN_MODELS)
-    print("recipe digits, seconds a trial on one thread (median of 3)")
-    print(f"  stack of {BLOCK}            {np.median(stacked):6.3f}   {60 / np.median(stacked):5.0f} trials a minute")
-    print(f"  loop with DataLoader   {np.median(plain):6.3f}   {60 / np.median(plain):5.0f} trials a minute")
-    ratios = np.array(plain) / np.array(stacked)
-    print(f"  ratio                  {np.median(ratios):6.2f}   ({ratios.min():.2f} to {ratios.max():.2f})")
+            plain_loop(loader(membership[k]), inputs, recipe)
+        return (time.perf_counter() - started) / PLAIN_MODELS
+
+    def dattri(_: int, recipe: Recipe = recipe) -> float:
+        from dattri.model_util.retrain import retrain_lds  # pyright: ignore[reportMissingImports]
+
+        everything = loader(np.ones(len(images), np.bool_))
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            retrain_lds(
+                lambda some, **_: plain_loop(some, inputs, recipe),
+                everything,
+                path=folder,
+                num_subsets=PLAIN_MODELS,
+                subset_ratio=design.subset_ratio,
+            )
+        return (time.perf_counter() - started) / PLAIN_MODELS
+
+    contenders = {f"stack of {BLOCK}": stack, "loop with DataLoader": plain}
+    if importlib.util.find_spec("dattri"):
+        contenders["dattri retrain_lds"] = dattri
+    quick = recipe.model_copy(update={"epochs": 1})
+    for run in contenders.values():
+        run(0, quick)
+    times = {name: np.array([run(repeat) for repeat in range(REPEATS)]) for name, run in contenders.items()}
+    ours = times[f"stack of {BLOCK}"]
+    print(f"recipe digits, one thread, {REPEATS} runs each: median (ratio to the stack, from least to most)")
+    for name, seconds in times.items():
+        ratio = seconds / ours
+        print(
+            f"  {name:22} {np.median(seconds):6.3f} s a trial {60 / np.median(seconds):5.0f} trials a minute"
+            f"   ratio {np.median(ratio):5.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
+        )
 
 
 if __name__ == "__main__":

@@ -188,7 +188,8 @@ def test_a_diverging_network_names_its_epoch(data: DeviceData):
 
 
 def own_network(shape: tuple[int, int, int], classes: int, wrong: int = 0) -> torch.nn.Module:
-    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(math.prod(shape), classes + wrong))
+    hidden = torch.nn.Linear(math.prod(shape), 32)
+    return torch.nn.Sequential(torch.nn.Flatten(), hidden, torch.nn.ReLU(), torch.nn.Linear(32, classes + wrong))
 
 
 def test_a_network_of_one_s_own_is_trained_and_checked(data: DeviceData):
