@@ -66,7 +66,8 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
     reliability_a, reliability_b = _reliability(a, shared), _reliability(b, shared)
     pearson = _correlation(x, y)
     corrected = None
-    if pearson is not None and reliability_a and reliability_b:
+    independent = a.meta["study"] != b.meta["study"]
+    if independent and pearson is not None and reliability_a and reliability_b:
         corrected = pearson / float(np.sqrt(reliability_a * reliability_b))
     high_a, high_b = is_atypical(mem_a, Thresholds(threshold)), is_atypical(mem_b, Thresholds(threshold))
     both, only_a, only_b = (int(one.sum()) for one in (high_a & high_b, high_a & ~high_b, ~high_a & high_b))
@@ -157,9 +158,9 @@ def _notes(
                 f"The standard errors of the {name} table explain all of its variance, so the corrected correlation is "
                 "undefined; run more trials."
             )
-    if a.meta["study"] == b.meta["study"] and a.digest != b.digest:
+    if a.meta["study"] == b.meta["study"]:
         notes.append(
-            "Both tables are of the same study and share trials: their errors are not independent, and the corrected "
-            "correlation is too high."
+            "Both tables are of the same study and share trials: their errors are not independent, so the correlation "
+            "cannot be corrected for them."
         )
     return notes

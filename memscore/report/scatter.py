@@ -12,7 +12,7 @@ from memscore.report.figures import BLUE, GREY, ORANGE
 from memscore.tables import ScoreTable
 
 MANY = 3000
-"""Samples from which the plot shows their density."""
+"""Samples from which the plot shows their density; also where most of fewer lie on one another."""
 
 
 def scatter(a: ScoreTable, b: ScoreTable, comparison: Comparison, names: tuple[str, str], format: str) -> bytes:
@@ -25,7 +25,8 @@ def scatter(a: ScoreTable, b: ScoreTable, comparison: Comparison, names: tuple[s
     main = figure.add_subplot()
     top = main.inset_axes((0, 1.02, 1, 0.16), sharex=main)
     side = main.inset_axes((1.02, 0, 0.16, 1), sharey=main)
-    if len(x) >= MANY:
+    distinct = len(np.unique(np.stack([x, y]), axis=1).T)
+    if len(x) >= MANY or distinct < len(x) / 2:
         extent = (*limits, *limits)
         cells = main.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="viridis", extent=extent, linewidths=0.1)
         bar = figure.colorbar(cells, ax=main, location="bottom", shrink=0.6, pad=0.02, aspect=40)
