@@ -1,8 +1,8 @@
 """Trials a minute of small networks, against plain PyTorch and dattri: `python benchmarks/subset_training.py`.
 
 Recipe digits, one thread, one after the other in this process, each having run before. The plain loop trains the same
-recipe with nn.Linear layers, a DataLoader and SGD, one model at a time. dattri's `retrain_lds` trains with that loop and
-writes each model to disk; it takes part where it is installed (`uv pip install --no-deps dattri`).
+recipe with nn.Linear layers, a DataLoader and SGD, one model at a time. dattri's `retrain_lds` trains with that loop
+and writes each model to disk; it takes part where it is installed (`uv pip install --no-deps dattri`).
 """
 
 from __future__ import annotations

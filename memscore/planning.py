@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from memscore.messages import Plan
+from memscore.precision import expected_error
 from memscore.spec import Design, Recipe, Wanted
 from memscore.subsets import units
 
@@ -32,19 +33,14 @@ def plan(
     bits = math.ceil(train_samples / 8) + math.ceil(test_samples / 8)
     probabilities = train_samples + test_samples if wanted.probabilities else 0
     total = max(trials, len(present))
+    error = expected_error(total, design.subset_ratio)
     return Plan(
         trials=total,
         new_trials=new,
         seconds_a_trial=seconds_a_trial,
         device_seconds=None if seconds_a_trial is None else new * seconds_a_trial,
         disk_bytes=new * (bits + probabilities + ROW_BYTES),
-        worst_standard_error=standard_error(0.5, 0.5, total, design.subset_ratio),
-        typical_standard_error=standard_error(1.0, 0.9, total, design.subset_ratio),
+        worst_standard_error=error.worst,
+        typical_standard_error=error.typical,
         timed_on=timed_on,
     )
-
-
-def standard_error(p_in: float, p_out: float, trials: int, ratio: float) -> float:
-    """Standard error of mem after so many trials: sqrt(p_in (1 - p_in) / n_in + p_out (1 - p_out) / n_out)."""
-    n_in = trials * ratio
-    return math.sqrt(p_in * (1 - p_in) / n_in + p_out * (1 - p_out) / (trials - n_in))

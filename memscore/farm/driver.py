@@ -15,12 +15,12 @@ from itertools import chain
 
 import numpy as np
 
-from memscore import precision
 from memscore import settings as settings_module
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
 from memscore.evidence import Trial
 from memscore.farm.lifeline import follow_parent, ray_folder
+from memscore.precision import forecast_trials, share_precise, share_settled
 from memscore.settings import Settings
 from memscore.spec import BLOCK
 from memscore.store import Database, evidence, jobs, open_database, studies, tables
@@ -148,19 +148,19 @@ class Driver:
         if not statistics.trials:
             return False
         if target.standard_error is not None:
-            return precision.share_precise(statistics, target.standard_error) >= target.share
+            return share_precise(statistics, target.standard_error) >= target.share
         assert target.settled_at is not None
-        return precision.share_settled(statistics, target.settled_at) >= target.share
+        return share_settled(statistics, target.settled_at) >= target.share
 
     def forecast(self) -> int:
         """How many trials the study will have in the end."""
         target, most = self.wanted.target, self.job.target_trials
         if not target.precise or self.counts.trials < BLOCK:
             return most
-        needed = precision.forecast_trials(
+        needed = forecast_trials(
             self.counts.statistics,
             standard_error=target.standard_error,
-            settled_at=target.settled_at,
+            threshold=target.settled_at,
             share=target.share,
             ratio=self.design.subset_ratio,
             most=most,
@@ -176,7 +176,6 @@ class Driver:
         with self.database.writing() as connection:
             evidence.add(connection, self.study.id, finished)
         count_trials(self.counts, finished, self.design)
-        self.expected = self.forecast()
         self.report(self.phase)
         due = max(REBUILD_SECONDS, self.rebuild_cost / REBUILD_SHARE)
         if time.monotonic() - self.rebuilt_at >= due:
@@ -206,6 +205,7 @@ class Driver:
         scores, pairs = build_tables(self.counts, provenance(self.study))
         with self.database.writing() as connection:
             keep_tables(connection, self.study, scores, pairs)
+        self.expected = self.forecast()
         self.rebuilt_at = time.monotonic()
         self.rebuild_cost = self.rebuilt_at - started
 
@@ -228,11 +228,11 @@ class Driver:
             return f"{trials} trials stored"
         statistics = self.counts.statistics
         if target.standard_error is not None:
-            share = precision.share_precise(statistics, target.standard_error)
+            share = share_precise(statistics, target.standard_error)
             found = f"{share:.1%} of the samples have a standard error of at most {target.standard_error:g}"
         else:
             assert target.settled_at is not None
-            share = precision.share_settled(statistics, target.settled_at)
+            share = share_settled(statistics, target.settled_at)
             found = f"{share:.1%} of the samples are settled at {target.settled_at:g}"
         if share < target.share:
             found += f", not {target.share:.1%}: max_trials is reached"

@@ -15,9 +15,9 @@ from memscore.farm.dispatcher import owner_may_live, process_identity
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import train_unit
 from memscore.settings import Settings
-from memscore.spec import Design, Recipe
-from memscore.store import Database, evidence, jobs
-from memscore.subsets import units
+from memscore.spec import Design, Recipe, Target
+from memscore.store import Database, datasets, evidence, jobs, studies
+from memscore.subsets import Unit, units
 from tests.conftest import QUICK, build, make_dataset
 from tests.processes import driver_logs
 
@@ -79,3 +79,55 @@ def test_the_identity_of_a_process_tells_whether_it_lives():
     assert not owner_may_live(f"{host}/{pid}/{float(started) - 100:.2f}")
     assert not owner_may_live(f"{host}/{2**22 + 1}/0")
     assert owner_may_live(f"elsewhere/{pid}/0")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_target_of_precision_ends_the_job_when_it_is_reached(client: Client, database: Database, settings: Settings):
+    target = Target(standard_error=0.12, share=0.8, max_trials=200)
+    with dispatching(database, settings):
+        job = client.wait(client.submit("made-up", QUICK, target=target, full_trials=0, probabilities=True).id)
+        table = client.table(job.study)
+        assert 20 <= table.trials < 200
+        assert table.trials % 10 == 0
+        assert np.mean((table["mem_high"] - table["mem_low"]) / 2 / 1.96 <= 0.12) >= 0.8
+        assert job.progress.done == job.progress.total == table.trials
+        assert table.meta["probability_trials"] == table.trials
+        assert np.isfinite(table["mem_prob"]).all()
+        assert "have a standard error of at most 0.12" in events(database, job.id)[-1]
+
+        # the same precision again needs no trial; all pairs are found without one
+        again = client.wait(client.submit("made-up", QUICK, target=target, full_trials=0, pairs="all").id)
+        assert client.table(job.study).trials == table.trials
+    everything = client.pairs_table(again.study)
+    assert everything.meta["scope"] == "all"
+    labels = table["label"][everything["train_index"]], table["test_label"][everything["test_index"]]
+    assert (labels[0] != labels[1]).any()
+    assert (everything["infl"] >= 0.02).all()
+
+    unreachable = Target(settled_at=0.15, share=1.0, max_trials=30)
+    with dispatching(database, settings):
+        short = client.wait(client.submit("made-up", QUICK, target=unreachable, design=Design(seed=9)).id)
+    assert short.progress.done == 30
+    assert "max_trials is reached" in events(database, short.id)[-1]
+
+
+def events(database: Database, job: str) -> list[str]:
+    with database.reading() as connection:
+        return [event.message for event in jobs.events(connection, job)]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_single_trials_are_stored_one_by_one(client: Client, database: Database, settings: Settings):
+    recipe = Recipe(network="cnn", options={"width": 4}, epochs=1, batch_size=8, learning_rate=0.05)
+    with database.writing() as connection:
+        dataset = datasets.by_name(connection, "made-up")
+        study = studies.ensure(connection, dataset, recipe, Design(), None)
+        data = DeviceData.of(make_dataset(), torch.device("cpu"))
+        evidence.add(connection, study.id, train_unit(data, recipe, Design(), Unit((3,))))
+    with dispatching(database, settings):
+        job = client.wait(client.submit("made-up", recipe, trials=10, full_trials=1).id)
+    with database.reading() as connection:
+        stored = evidence.load(connection, job.study)
+        assert evidence.numbers(connection, job.study, full=True) == [0]
+    expected = [train_unit(data, recipe, Design(), Unit((k,)))[0] for k in range(10)]
+    assert evidence_digest(stored) == evidence_digest(expected)
