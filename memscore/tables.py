@@ -146,6 +146,7 @@ class ScoreTable(Table):
     trials (on all samples) that classify it correctly, NaN where there are none.
     mem_prob = prob_in - prob_out with its standard error se_prob, and test_prob: the same as mem, p_in, p_out, se
     and test_p with the probability of the true class in place of correctness; NaN where it was not recorded.
+    mem_even, mem_odd: mem from the blocks with even and with odd numbers alone, to see how it repeats itself.
     """
 
     kind = "score table"
@@ -169,6 +170,8 @@ class ScoreTable(Table):
         "prob_in": "<f4",
         "prob_out": "<f4",
         "test_prob": "<f4",
+        "mem_even": "<f4",
+        "mem_odd": "<f4",
     }
     added: ClassVar[dict[str, str]] = {
         "test_p_full": "test_p",
@@ -177,6 +180,8 @@ class ScoreTable(Table):
         "prob_in": "mem",
         "prob_out": "mem",
         "test_prob": "test_p",
+        "mem_even": "mem",
+        "mem_odd": "mem",
     }
 
     def __len__(self) -> int:
@@ -223,7 +228,8 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
     """Both tables of a study; the cost grows with samples and same-class pairs, not with trials."""
     statistics = counts.statistics
     mem = memorization(statistics)
-    agreement = halves(memorization(counts.even), memorization(counts.odd))
+    even, odd = memorization(counts.even), memorization(counts.odd)
+    agreement = halves(even, odd)
     meta: dict[str, Any] = {
         "study": provenance.study,
         "fingerprint": provenance.fingerprint,
@@ -257,6 +263,8 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
             "test_infl_index": strongest_index,
             "test_p_full": _share(counts.full_correct, counts.full_trials),
             **_probability_columns(counts.probability),
+            "mem_even": even.estimate,
+            "mem_odd": odd.estimate,
         },
         {**meta, "warnings": _warnings(statistics, agreement)},
     )

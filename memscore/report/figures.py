@@ -49,6 +49,26 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds) -> str:
     return _svg(figure)
 
 
+def agreement_chart(even: npt.NDArray[Any], odd: npt.NDArray[Any], names: tuple[str, str]) -> str:
+    """mem from one half of the trials against mem from the other, float32 [n] each, as SVG; darker where more lie."""
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    defined = np.isfinite(even) & np.isfinite(odd)
+    low = min(-0.1, float(even[defined].min()), float(odd[defined].min())) - 0.02
+    axes.plot([low, 1.02], [low, 1.02], color=GREY, linewidth=1, zorder=0)
+    drawn = axes.hexbin(
+        even[defined], odd[defined], gridsize=44, extent=(low, 1.02, low, 1.02), norm="log", mincnt=1, cmap="cividis_r"
+    )
+    figure.colorbar(drawn, ax=axes, label="training samples", shrink=0.8)
+    axes.set_xlim(low, 1.02)
+    axes.set_ylim(low, 1.02)
+    axes.set_aspect("equal")
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure)
+
+
 def comparison_chart(groups: list[str], methods: dict[str, list[tuple[float | None, float | None]]]) -> str:
     """Bars of clean (pale) and adversarial (solid) accuracy of each group and method, as SVG."""
     figure = Figure(figsize=(8, 3.4), layout="constrained")

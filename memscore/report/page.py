@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import memscore
 from memscore.datasets.dataset import Dataset
 from memscore.messages import StudyMessage
-from memscore.report.figures import comparison_chart, histogram, image_uri
+from memscore.report.figures import agreement_chart, comparison_chart, histogram, image_uri
 from memscore.sets import Thresholds, split
 from memscore.statistics import auroc
 from memscore.tables import PairsTable, ScoreTable
@@ -64,12 +64,21 @@ class Report:
             q_shown=Q_SHOWN,
             flipped=int(flipped.sum()),
             flip_auroc=auroc(mem.astype(np.float64), flipped) if flipped.any() else None,
+            checks=self.scores.meta.get("checks", {}),
+            agreement=self._agreement(),
             comparison=self.comparison,
             chart=None
             if self.comparison is None
             else comparison_chart(self.comparison.groups, self.comparison.methods),
             version=memscore.__version__,
         )
+
+    def _agreement(self) -> str | None:
+        """mem of one half of the trials against the other; None where a half has no trials."""
+        even, odd = self.scores["mem_even"], self.scores["mem_odd"]
+        if not (np.isfinite(even) & np.isfinite(odd)).any():
+            return None
+        return agreement_chart(even, odd, ("mem from the even blocks", "mem from the odd blocks"))
 
     def _least(self) -> list[int]:
         """Of each class the samples with the smallest mem."""

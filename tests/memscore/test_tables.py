@@ -197,9 +197,17 @@ def test_probabilities_equal_brute_force():
 
 def test_what_was_not_recorded_is_nan():
     scores, _ = made_tables(counts_of(made_evidence()))
-    for name in ScoreTable.added:
+    for name in ScoreTable.added.keys() - {"mem_even", "mem_odd"}:
         assert np.isnan(scores[name]).all()
     assert (scores.meta["full_trials"], scores.meta["probability_trials"]) == (0, 0)
+
+
+def test_the_halves_are_those_of_the_even_and_the_odd_blocks():
+    evidence = made_evidence()
+    scores, _ = made_tables(counts_of(evidence))
+    for name, parity in (("mem_even", 0), ("mem_odd", 1)):
+        half = evidence.select(np.flatnonzero(evidence.numbers // 10 % 2 == parity))
+        np.testing.assert_array_equal(scores[name], made_tables(counts_of(half))[0]["mem"])
 
 
 def test_full_trials_change_test_p_full_alone():
