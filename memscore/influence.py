@@ -30,7 +30,8 @@ CACHED = 1 << 17
 """Pairs that are estimated at once: their float64 intermediates stay in a processor's cache."""
 
 BLOCK_OF_PAIRS = 1 << 22
-"""Most pairs in a block: more are no faster."""
+WIDEST = 1 << 12
+"""Most pairs and most columns in a block: larger ones are no faster."""
 
 BYTES_A_PAIR = 64
 """What a pair of the current block takes: S, infl, its cell, and keys to sort by."""
@@ -203,7 +204,7 @@ def _blocks(
     """
     unpacked = 5 * evidence.trials  # bytes of a sample: a byte and a float for each trial
     for all_rows, all_columns in ranges:
-        wide = max(1, min(all_columns.stop - all_columns.start, memory // 4 // unpacked))
+        wide = max(1, min(all_columns.stop - all_columns.start, WIDEST, memory // 4 // unpacked))
         high = max(1, min(BLOCK_OF_PAIRS // wide, memory // 2 // (unpacked + BYTES_A_PAIR * wide)))
         for left in range(all_columns.start, all_columns.stop, wide):
             columns = slice(left, min(left + wide, all_columns.stop))
