@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -12,15 +13,23 @@ from sqlalchemy import Connection
 
 from api.context import DatabaseOf, TablesOf
 from memscore.errors import InvalidInput, NotFound
+from memscore.export import Format, Rows, encode
 from memscore.messages import Pair, Pairs, Score, SetsMessage, Studies, StudyMessage, TableSummary
 from memscore.recipes import name_of
 from memscore.sets import Thresholds, split
 from memscore.store import evidence, studies, tables
 from memscore.store.studies import StudyRecord
+from memscore.tables import Table
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
 NPZ = "application/x-npz"
+MEDIA_TYPES: dict[Format, str] = {
+    "npz": NPZ,
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.file",
+}
 NPZ_RESPONSE: dict[int | str, dict[str, Any]] = {
     200: {"content": {NPZ: {"schema": {"type": "string", "format": "binary"}}}},
     304: {"description": "the client's copy is current"},
@@ -69,15 +78,21 @@ async def get_score(current: TablesOf, index: int) -> Score:
 
 
 @router.get("/{study}/table", operation_id="get_table", responses=NPZ_RESPONSE, response_class=Response)
-async def get_table(current: TablesOf, if_none_match: IfNoneMatch = None) -> Response:
-    """The whole score table as .npz (DESIGN section 8); the ETag is its digest."""
-    return _file(current.scores_payload, current.scores.digest, f"{current.study.name}.scores.npz", if_none_match)
+def get_table(
+    current: TablesOf, format: Format = "npz", rows: Rows = "train", if_none_match: IfNoneMatch = None
+) -> Response:
+    """The whole score table as .npz (DESIGN section 8), whose ETag is its digest, or one kind of its rows otherwise."""
+    if format == "npz":
+        return _file(current.scores_payload, current.scores.digest, f"{current.study.name}.scores.npz", if_none_match)
+    return _exported(current.scores, format, rows, f"{current.study.name}.{rows}.{format}", if_none_match)
 
 
 @router.get("/{study}/pairs/table", operation_id="get_pairs_table", responses=NPZ_RESPONSE, response_class=Response)
-async def get_pairs_table(current: TablesOf, if_none_match: IfNoneMatch = None) -> Response:
-    """The whole pairs table as .npz; the ETag is its digest."""
-    return _file(current.pairs_payload, current.pairs.digest, f"{current.study.name}.pairs.npz", if_none_match)
+def get_pairs_table(current: TablesOf, format: Format = "npz", if_none_match: IfNoneMatch = None) -> Response:
+    """The whole pairs table, by default as .npz, whose ETag is its digest."""
+    if format == "npz":
+        return _file(current.pairs_payload, current.pairs.digest, f"{current.study.name}.pairs.npz", if_none_match)
+    return _exported(current.pairs, format, "train", f"{current.study.name}.pairs.{format}", if_none_match)
 
 
 @router.get("/{study}/pairs", operation_id="list_pairs")
@@ -170,14 +185,23 @@ def study_message(connection: Connection, study: StudyRecord) -> StudyMessage:
     )
 
 
-def _file(payload: bytes, digest: str, filename: str, if_none_match: str | None) -> Response:
+def _exported(table: Table, format: Format, rows: Rows, filename: str, if_none_match: str | None) -> Response:
+    """A table in another format than its own, made only if the client lacks it."""
+    tag = f"{table.digest}-{rows}-{format}"
+    return _file(lambda: encode(table, format, rows), tag, filename, if_none_match, MEDIA_TYPES[format])
+
+
+def _file(
+    payload: bytes | Callable[[], bytes], digest: str, filename: str, if_none_match: str | None, media_type: str = NPZ
+) -> Response:
     etag = f'"{digest}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
     if etag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return Response(payload, media_type=NPZ, headers=headers)
+    content = payload if isinstance(payload, bytes) else payload()
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def _parse_cursor(cursor: str) -> tuple[np.float32, int, int]:

@@ -13,6 +13,7 @@ from api.in_process import in_process
 from memscore.datasets.storage import save
 from memscore.evidence import Trial, pack_trial
 from memscore.evidence_file import StudyEvidence, gather, read_evidence
+from memscore.export import encode
 from memscore.feldman_zhang import published_of
 from memscore.sets import Sets, split
 from memscore.spec import Design, Wanted
@@ -51,6 +52,26 @@ def full_trial(number: int) -> Trial:
     correct = np.arange(20) % 4 > 0
     every = np.ones(60, np.bool_)
     return pack_trial(number, every, every, correct, device="cpu", code_version="test", seconds=0.5)
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "arrow"])
+def test_tables_are_served_in_other_formats(http: httpx.Client, stored_study: StoredStudy, format: str):
+    scores, pairs = stored_study.scores, stored_study.pairs
+    for path, params, table, rows in (
+        ("table", {}, scores, "train"),
+        ("table", {"rows": "test"}, scores, "test"),
+        ("pairs/table", {}, pairs, "train"),
+    ):
+        params = {"format": format, **params}
+        response = http.get(f"/v1/studies/made-up/{path}", params=params)
+        assert response.content == encode(table, format, rows)  # pyright: ignore[reportArgumentType]
+        assert "npz" not in response.headers["content-type"]
+        etag = response.headers["etag"]
+        again = http.get(f"/v1/studies/made-up/{path}", params=params, headers={"If-None-Match": etag})
+        assert (again.status_code, again.content) == (304, b"")
+        other = http.get(f"/v1/studies/made-up/{path}", headers={"If-None-Match": etag})
+        assert other.status_code == 200
+    problem(http.get("/v1/studies/made-up/table", params={"format": "xml"}), 422, "format")
 
 
 def test_published_scores_become_a_study(http: httpx.Client, stored_study: StoredStudy, published: bytes):
