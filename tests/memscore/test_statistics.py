@@ -1,5 +1,6 @@
 """Statistics against brute force, simulation, exact identities and published coverage."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, chi2
 
+from memscore.evidence import Evidence
+from memscore.spec import Design
 from memscore.statistics import (
+    Difference,
     Floats,
     Limits,
     SufficientStatistics,
@@ -24,57 +28,86 @@ from memscore.statistics import (
 )
 from tests.made_evidence import made_evidence
 
+STUDIES = st.builds(
+    made_evidence,
+    n=st.integers(10, 40),
+    q=st.integers(1, 12),
+    blocks=st.integers(1, 5),
+    seed=st.integers(0, 1000),
+    design=st.sampled_from([Design(), Design(subset_ratio=0.5), Design(kind="uniform", subset_ratio=0.8)]),
+)
 
-def test_memorization_equals_brute_force():
-    evidence = made_evidence()
+
+def influence_of(evidence: Evidence) -> Difference:
+    statistics = SufficientStatistics.of(evidence)
+    joint = joint_counts(evidence.membership, evidence.test_correct)
+    return influence(joint, statistics.n_in, statistics.test_correct, evidence.trials)
+
+
+@given(STUDIES)
+@settings(deadline=None, max_examples=25)
+def test_memorization_equals_brute_force(evidence: Evidence):
+    """Trial by trial in plain Python; the estimate is the nearest float64 to the exact fraction."""
     mem = memorization(SufficientStatistics.of(evidence))
     for i in range(evidence.membership.shape[1]):
-        inside, right = evidence.membership[:, i], evidence.train_correct[:, i]
-        assert mem.first[i] == right[inside].mean()
-        assert mem.second[i] == right[~inside].mean()
-        assert mem.estimate[i] == float(
-            Fraction(right[inside].sum(), inside.sum()) - Fraction(right[~inside].sum(), (~inside).sum())
-        )
-        error = np.sqrt(right[inside].var(ddof=1) / inside.sum() + right[~inside].var(ddof=1) / (~inside).sum())
-        assert mem.standard_error[i] == pytest.approx(error, abs=1e-12)
+        inside = [bool(evidence.train_correct[k, i]) for k in range(evidence.trials) if evidence.membership[k, i]]
+        outside = [bool(evidence.train_correct[k, i]) for k in range(evidence.trials) if not evidence.membership[k, i]]
+        if not inside or not outside:
+            assert np.isnan(mem.estimate[i])
+            assert np.isnan(mem.low[i])
+            continue
+        p_in, p_out = Fraction(sum(inside), len(inside)), Fraction(sum(outside), len(outside))
+        assert mem.first[i] == float(p_in)
+        assert mem.second[i] == float(p_out)
+        assert mem.estimate[i] == float(p_in - p_out)
+        if min(len(inside), len(outside)) > 1:
+            error = np.sqrt(np.var(inside, ddof=1) / len(inside) + np.var(outside, ddof=1) / len(outside))
+            assert mem.standard_error[i] == pytest.approx(error, abs=1e-12)
+        assert -1 <= mem.low[i] <= mem.estimate[i] <= mem.high[i] <= 1
 
 
-def test_influence_equals_brute_force():
-    evidence = made_evidence()
-    statistics = SufficientStatistics.of(evidence)
-    joint = joint_counts(evidence.membership, evidence.test_correct)
-    infl = influence(joint, statistics.n_in, statistics.test_correct, evidence.trials)
-    for i in range(0, 40, 7):
+@given(STUDIES)
+@settings(deadline=None, max_examples=25)
+def test_influence_equals_brute_force(evidence: Evidence):
+    infl = influence_of(evidence).estimate
+    for i in range(evidence.membership.shape[1]):
         inside = evidence.membership[:, i]
-        expected = evidence.test_correct[inside].mean(axis=0) - evidence.test_correct[~inside].mean(axis=0)
-        np.testing.assert_allclose(infl.estimate[i], expected, atol=1e-12)
+        if inside.all() or not inside.any():
+            assert np.isnan(infl[i]).all()
+            continue
+        for j in range(evidence.test_correct.shape[1]):
+            right = evidence.test_correct[:, j]
+            exact = Fraction(int(right[inside].sum()), int(inside.sum()))
+            exact -= Fraction(int(right[~inside].sum()), int((~inside).sum()))
+            assert infl[i, j] == float(exact)
 
 
-def test_influence_on_a_test_sample_sums_to_zero_under_a_doubly_balanced_design():
-    """n divisible by 10 makes rows and columns balanced: the sum over i is then exactly 0."""
-    evidence = made_evidence(n=40)
-    statistics = SufficientStatistics.of(evidence)
-    joint = joint_counts(evidence.membership, evidence.test_correct)
-    infl = influence(joint, statistics.n_in, statistics.test_correct, evidence.trials)
-    np.testing.assert_allclose(infl.estimate.sum(axis=0), 0, atol=1e-9)
+@given(tens=st.integers(1, 8), ratio=st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9]), seed=st.integers(0, 1000))
+@settings(deadline=None, max_examples=25)
+def test_influence_on_a_test_sample_sums_to_zero_under_a_doubly_balanced_design(tens: int, ratio: float, seed: int):
+    """n divisible by 10 makes rows and columns balanced: the sum over i is 0 but for rounding."""
+    evidence = made_evidence(10 * tens, 12, 3, seed, design=Design(subset_ratio=ratio))
+    np.testing.assert_allclose(influence_of(evidence).estimate.sum(axis=0), 0, atol=1e-9)
 
 
-def test_influence_of_a_sample_on_itself_is_its_memorization():
-    evidence = made_evidence()
-    statistics = SufficientStatistics.of(evidence)
-    joint = joint_counts(evidence.membership, evidence.train_correct)
-    infl = influence(joint, statistics.n_in, statistics.correct, evidence.trials)
-    assert (np.diag(infl.estimate) == memorization(statistics).estimate).all()
+@given(STUDIES)
+@settings(deadline=None, max_examples=25)
+def test_influence_of_a_sample_on_itself_is_its_memorization(evidence: Evidence):
+    targets = replace(evidence, test_correct=evidence.train_correct)
+    mem = memorization(SufficientStatistics.of(evidence))
+    infl = influence_of(targets)
+    for name in ("first", "second", "estimate", "standard_error", "low", "high"):
+        np.testing.assert_array_equal(np.diag(getattr(infl, name)), getattr(mem, name))
 
 
-def test_complementary_membership_negates_influence():
-    evidence = made_evidence()
-    statistics = SufficientStatistics.of(evidence)
-    joint = joint_counts(evidence.membership, evidence.test_correct)
-    opposite = joint_counts(~evidence.membership, evidence.test_correct)
-    infl = influence(joint, statistics.n_in, statistics.test_correct, evidence.trials)
-    mirrored = influence(opposite, statistics.n_out, statistics.test_correct, evidence.trials)
+@given(STUDIES)
+@settings(deadline=None, max_examples=25)
+def test_complementary_membership_negates_influence(evidence: Evidence):
+    opposite = replace(evidence, membership=~evidence.membership)
+    infl, mirrored = influence_of(evidence), influence_of(opposite)
     np.testing.assert_array_equal(infl.estimate, -mirrored.estimate)
+    np.testing.assert_allclose(infl.low, -mirrored.high, atol=1e-12)
+    np.testing.assert_array_equal(infl.standard_error, mirrored.standard_error)
 
 
 @given(cut=st.integers(1, 59))
