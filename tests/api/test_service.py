@@ -66,9 +66,10 @@ def test_trials_are_rounded_up_and_the_answer_says_so(http: httpx.Client, stored
 
 
 def test_a_target_that_is_reached_is_a_job_that_has_succeeded(http: httpx.Client, stored_study: StoredStudy):
-    job = http.post("/v1/jobs", json={**BODY, "target": {"trials": 40}}).json()
+    job = http.post("/v1/jobs", json={**BODY, "target": {"trials": 40}, "full_trials": 0}).json()
     assert job["state"] == "succeeded"
     assert job["progress"]["done"] == 40
+    assert http.post("/v1/jobs", json={**BODY, "target": {"trials": 40}}).json()["state"] == "queued"  # full trials
 
 
 def test_a_study_cannot_take_the_id_of_another_as_its_name(http: httpx.Client, stored_study: StoredStudy):
