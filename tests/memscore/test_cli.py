@@ -12,6 +12,7 @@ import pytest
 
 from memscore import cli
 from memscore.sets import Sets
+from memscore.spec import Target, Wanted
 from memscore.store import Database
 from tests.conftest import StoredStudy
 
@@ -100,7 +101,7 @@ def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, da
     from memscore.store import jobs
 
     with database.writing() as connection:
-        job, _ = jobs.submit(connection, embedded.record.id, 50, 40)
+        job, _ = jobs.submit(connection, embedded.record.id, Wanted(target=Target(trials=50)), 40)
     assert memscore("jobs", "list", "--json").json["jobs"][0]["id"] == job.id
     assert "queued" in memscore("jobs", "list").out
     assert memscore("jobs", "show", job.id, "--json").json["state"] == "queued"
