@@ -70,6 +70,7 @@ def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
     assert job.state == "failed"
     assert job.error is not None
     assert "Trials 0 to 9 failed" in job.error
+    assert driver_logs(settings.home).count("trials 0 to 9 diverged and is tried once more") == 1
 
 
 def test_the_identity_of_a_process_tells_whether_it_lives():

@@ -1,0 +1,93 @@
+"""What mem finds of planted label errors, and whether its standard errors hold: `python benchmarks/label_errors.py`.
+
+Real images with 10 % of the training labels flipped: scikit-learn's digits, and 5,000 images of Fashion-MNIST where its
+files are (`--fashion DIR`). Prints the AUROC of mem after more and more trials, the split-half ratio (1 if standard
+errors are right), the correlation of two halves, and the reliability. One thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from memscore.counts import Counts
+from memscore.datasets import SourceOptions, load_source
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.label_noise import flip_labels
+from memscore.evidence import Trial, unpack_trials
+from memscore.learning.data import DeviceData
+from memscore.learning.unit import prepare, train_unit
+from memscore.recipes import RECIPES
+from memscore.spec import Design, Recipe
+from memscore.statistics import auroc
+from memscore.subsets import units
+from memscore.tables import Provenance, ScoreTable, build_tables
+
+PER_CLASS = 500
+FASHION = Recipe(network="mlp", hidden=(256, 128), epochs=60, batch_size=64, learning_rate=0.1)
+
+
+def first_of_each_class(dataset: Dataset, count: int) -> Dataset:
+    """The first `count` training images of each class, and a tenth of the test images."""
+    chosen = np.sort(np.concatenate([np.flatnonzero(dataset.y_train == k)[:count] for k in range(dataset.classes)]))
+    tenth = slice(None, len(dataset.y_test) // 10)
+    return replace(
+        dataset,
+        x_train=dataset.x_train[chosen],
+        y_train=dataset.y_train[chosen],
+        x_test=dataset.x_test[tenth],
+        y_test=dataset.y_test[tenth],
+    )
+
+
+def table_of(trials: list[Trial], dataset: Dataset, design: Design) -> ScoreTable:
+    """The score table of some trials."""
+    evidence = unpack_trials(trials, design, len(dataset.y_train), len(dataset.y_test))
+    counts = Counts.of(evidence, dataset.y_train, dataset.y_test)
+    return build_tables(counts, Provenance("label errors", dataset.fingerprint, {}, {}))[0]
+
+
+def show(name: str, dataset: Dataset, recipe: Recipe, trials: int) -> None:
+    """Train the trials and print what they show, at a few sizes of the study."""
+    design, noisy = Design(), flip_labels(dataset, 0.1, seed=0)
+    data = DeviceData.of(noisy, torch.device("cpu"))
+    found: list[Trial] = []
+    started = time.perf_counter()
+    print(f"{name}: {len(noisy.y_train)} training images, {noisy.flipped.sum()} labels flipped", flush=True)
+    for unit in units(recipe, trials):
+        found += train_unit(data, recipe, design, unit)
+        if len(found) not in (20, 50, 100, trials):
+            continue
+        table = table_of(found, noisy, design)
+        checks = table.meta["checks"]
+        mem = table["mem"].astype(np.float64)
+        print(
+            f"  {len(found):4} trials  AUROC {auroc(mem, noisy.flipped):.4f}  in-sample "
+            f"{table.meta['in_sample_accuracy']:.4f}  held out {table.meta['held_out_accuracy']:.3f}  mem of errors "
+            f"{mem[noisy.flipped].mean():.3f}, of the others {mem[~noisy.flipped].mean():.3f}  split-half ratio "
+            f"{checks['split_half_ratio']:.3f}, r {checks['split_half_correlation']:.3f}  reliability "
+            f"{checks['reliability']:.3f}  {time.perf_counter() - started:.0f} s",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Digits, and Fashion-MNIST where it is."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--fashion", type=Path, help="folder of Fashion-MNIST's official files")
+    chosen = parser.parse_args()
+    prepare(torch.device("cpu"))
+    show("digits", load_source("digits"), RECIPES["digits"], chosen.trials)
+    if chosen.fashion is not None:
+        fashion = load_source("fashion_mnist", SourceOptions(root=chosen.fashion))
+        show("Fashion-MNIST", first_of_each_class(fashion, PER_CLASS), FASHION, chosen.trials)
+
+
+if __name__ == "__main__":
+    main()
