@@ -29,12 +29,23 @@ Matmul = Callable[[Float32s, Float32s], Float32s]
 CACHED = 1 << 17
 """Pairs that are estimated at once: their float64 intermediates stay in a processor's cache."""
 
-BLOCK_OF_PAIRS = 1 << 22
-WIDEST = 1 << 12
-"""Most pairs and most columns in a block: larger ones are no faster."""
 
-BYTES_A_PAIR = 64
-"""What a pair of the current block takes: S, infl, its cell, and keys to sort by."""
+@dataclass(frozen=True)
+class BlockSize:
+    """Most pairs in a block, and the bytes that each takes: larger blocks are no faster."""
+
+    pairs: int
+    bytes_a_pair: int
+
+
+MATRIX_BLOCK = BlockSize(1 << 25, 4)
+"""S alone, as the rest is done in a cache; a large product needs its threads to meet less often."""
+
+PAIRS_BLOCK = BlockSize(1 << 22, 64)
+"""S, infl, the pair's cell, and keys to sort by."""
+
+UNPACKED = 1 << 22
+"""Bits that are reordered or added up at once."""
 
 GIB = 1 << 30
 
@@ -130,7 +141,7 @@ def influence_matrix(evidence: PackedEvidence, out: Float32s, *, matmul: Matmul 
     """
     n_in, correct = evidence.n_in(), evidence.correct()
     everything = slice(0, evidence.samples), slice(0, evidence.test_samples)
-    for rows, columns, joint in _blocks(evidence, [everything], matmul, memory):
+    for rows, columns, joint in _blocks(evidence, [everything], matmul, memory, MATRIX_BLOCK):
         infl_of(joint, n_in[rows], correct[columns], evidence.trials, out[rows, columns])
 
 
@@ -168,7 +179,7 @@ def find_pairs(
     floor, most = np.float32(-np.inf if at_least is None else at_least), np.inf if q_at_most is None else q_at_most
     strongest = np.full((len(tested), top or 0), NO_KEY)
     found: list[tuple[Integers, Integers, Integers]] = []
-    for rows, columns, joint in _blocks(ordered, ranges, matmul, memory):
+    for rows, columns, joint in _blocks(ordered, ranges, matmul, memory, PAIRS_BLOCK):
         i, j = train[rows], tested[columns]
         test.add(test.cells(joint, i, j))
         if top is None and at_least is None:
@@ -184,7 +195,7 @@ def find_pairs(
         found.append(_unmerge(strongest, tested, n_in, correct, trials))
     elif at_least is None:
         significant = q_values <= most
-        for rows, columns, joint in _blocks(ordered, ranges, matmul, memory):
+        for rows, columns, joint in _blocks(ordered, ranges, matmul, memory, PAIRS_BLOCK):
             i, j = train[rows], tested[columns]
             found.append(_select(significant[test.cells(joint, i, j)], i, j, joint))
     i, j, joints = (np.concatenate([part[k] for part in found] or [np.empty(0, np.int64)]) for k in range(3))
@@ -196,16 +207,16 @@ def find_pairs(
 
 
 def _blocks(
-    evidence: PackedEvidence, ranges: list[tuple[slice, slice]], matmul: Matmul, memory: int
+    evidence: PackedEvidence, ranges: list[tuple[slice, slice]], matmul: Matmul, memory: int, block: BlockSize
 ) -> Iterator[tuple[slice, slice, Float32s]]:
     """S float32 [a, b] of training samples `rows` and test samples `columns`, over the pairs of all ranges.
 
-    A quarter of the memory holds Y of a block of columns; rows follow from the rest.
+    A quarter of the memory holds Y of a block of columns, a quarter a block, a quarter what is left of the one before.
     """
     unpacked = 5 * evidence.trials  # bytes of a sample: a byte and a float for each trial
     for all_rows, all_columns in ranges:
-        wide = max(1, min(all_columns.stop - all_columns.start, WIDEST, memory // 4 // unpacked))
-        high = max(1, min(BLOCK_OF_PAIRS // wide, memory // 2 // (unpacked + BYTES_A_PAIR * wide)))
+        wide = max(1, min(all_columns.stop - all_columns.start, memory // 4 // unpacked))
+        high = max(1, min(block.pairs // wide, memory // 4 // (unpacked + block.bytes_a_pair * wide)))
         for left in range(all_columns.start, all_columns.stop, wide):
             columns = slice(left, min(left + wide, all_columns.stop))
             test_correct = _unpack(evidence.test_correct, columns)
@@ -223,7 +234,7 @@ def _unpack(packed: Bytes, columns: slice) -> Float32s:
 
 def _take(packed: Bytes, order: Integers) -> Bytes:
     """The bits of the samples `order` [k], packed again: uint8 [t, ceil(k / 8)]."""
-    step = max(1, BLOCK_OF_PAIRS // max(1, 8 * packed.shape[1]))
+    step = max(1, UNPACKED // max(1, 8 * packed.shape[1]))
     parts = [
         np.packbits(np.unpackbits(packed[first : first + step], axis=1)[:, order], axis=1)
         for first in range(0, len(packed), step)
@@ -233,7 +244,7 @@ def _take(packed: Bytes, order: Integers) -> Bytes:
 
 def _column_sums(packed: Bytes, samples: int) -> Integers:
     """How many rows have the bit of each sample, int64 [samples]."""
-    step = max(1, BLOCK_OF_PAIRS // max(1, samples))
+    step = max(1, UNPACKED // max(1, samples))
     total = np.zeros(samples, np.int64)
     for first in range(0, len(packed), step):
         total += np.unpackbits(packed[first : first + step], axis=1, count=samples).sum(axis=0, dtype=np.int64)

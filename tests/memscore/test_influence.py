@@ -187,7 +187,7 @@ def test_memory_stays_below_the_limit():
     """3,000 x 2,000 pairs of 100 trials: their S alone would be 24 MB. The tables of the test take 1.4 MB more."""
     random = np.random.default_rng(0)
     bits = random.integers(0, 256, (100, 375), np.uint8), random.integers(0, 256, (100, 250), np.uint8)
-    packed, limit = PackedEvidence(*bits, 3000, 2000), 4 << 20
+    packed, limit = PackedEvidence(*bits, 3000, 2000), 8 << 20
     out = np.empty((3000, 2000), np.float32)
     tracemalloc.start()
     try:
