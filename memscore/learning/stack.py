@@ -27,8 +27,7 @@ def train_stack(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: 
     batches = -(-int(membership.sum(axis=1).max()) // recipe.batch_size)
     steps, step = recipe.epochs * batches, 0
     for epoch in range(recipe.epochs):
-        order, weight = stack_order(membership, name, epoch)
-        order, weight = order.to(data.device), weight.to(data.device)
+        order, weight = stack_order(membership, name, epoch, data.device)
         total = torch.zeros((), device=data.device)
         for start in range(0, order.shape[1], recipe.batch_size):
             set_learning_rate(optimizer, recipe, step, steps)
@@ -55,19 +54,21 @@ def stack_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     return ((each * weights).sum(1) / weights.sum(1).clamp(min=1)).sum()
 
 
-def stack_order(membership: np.ndarray, name: Name, epoch: int) -> tuple[Tensor, Tensor]:
-    """Each model's subset in a fresh random order: indices int64 [k, m] and weights float32 [k, m].
+def stack_order(
+    membership: np.ndarray, name: Name, epoch: int, device: torch.device | None = None
+) -> tuple[Tensor, Tensor]:
+    """Each model's subset in a fresh random order: indices int64 [k, m] and weights float32 [k, m], on the device.
 
     m is the largest subset of the stack; a smaller subset is padded at the end with samples of weight 0.
     """
     keys = random_words(membership.shape, "order", *name, epoch)
-    keys |= np.uint64(1) << np.uint64(63)
-    keys[membership] &= (np.uint64(1) << np.uint64(63)) - np.uint64(1)  # members sort first
-    sizes = membership.sum(axis=1)
-    longest = int(sizes.max())
-    order = np.argsort(keys, axis=1, kind="stable")[:, :longest]
-    weight = np.arange(longest)[None, :] < sizes[:, None]
-    return torch.from_numpy(order.astype(np.int64)), torch.from_numpy(weight.astype(np.float32))
+    keys &= (np.uint64(1) << np.uint64(63)) - np.uint64(1)
+    keys[membership] |= np.uint64(1) << np.uint64(63)  # the sign: members sort first
+    sizes = torch.from_numpy(membership.sum(axis=1)).to(device)
+    longest = int(membership.sum(axis=1).max())
+    order = torch.from_numpy(keys.view(np.int64)).to(device).argsort(dim=1, stable=True)[:, :longest]
+    weight = torch.arange(longest, device=device)[None, :] < sizes[:, None]
+    return order, weight.float()
 
 
 @torch.no_grad()
