@@ -1,9 +1,9 @@
 """Influence of all pairs against a bare matrix product: `python benchmarks/influence_matrix.py`.
 
-50,000 training and 10,000 test samples, 2,000 trials. The bare product multiplies float32 matrices that lie ready
-in memory, with two megabytes a call left out of account; influence starts from packed bits, and estimates. Both
-write a float32 [50000, 10000]. Best of two, in turns. `--large` adds the larger rows of the table of sizes (needs
-8 GB and some minutes).
+50,000 training and 10,000 test samples, 2,000 trials. The bare product multiplies float32 matrices that lie ready in
+memory; influence starts from packed bits, and turns counts into estimates. Both fill a float32 [50000, 10000]. Best of
+two, in turns. On a busy machine the CPU seconds are the fairer ratio. `--large` adds the largest rows to the table of
+sizes (some minutes, 4 GB).
 """
 
 from __future__ import annotations
