@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 import memscore
 from api import datasets, exchange, health, jobs, problems, studies
@@ -22,6 +22,7 @@ def create_app(database: Database, network_modules: tuple[str, ...] | None = Non
         version=memscore.__version__,
         summary="How much a classifier memorizes each training sample, and whom that influences.",
         responses=problems.RESPONSES,
+        dependencies=[Depends(problems.only_known_parameters)],
     )
     app.state.database = database
     app.state.network_modules = network_modules

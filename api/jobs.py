@@ -16,6 +16,7 @@ from memscore.recipes import recipe_of
 from memscore.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
 from memscore.store import Database, datasets, evidence, jobs, studies, tables
 from memscore.store.jobs import JobRecord
+from memscore.tables import ScoreTable
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -63,7 +64,9 @@ def list_jobs(
 ) -> Jobs:
     """Jobs, newest first."""
     with database.reading() as connection:
-        return Jobs(jobs=[_message(connection, job) for job in jobs.listing(connection, state, limit)])
+        listed = jobs.listing(connection, state, limit)
+        outcomes = jobs.outcomes(connection, [job.id for job in listed if job.finished])
+        return Jobs(jobs=[_message(connection, job, outcomes) for job in listed])
 
 
 @router.get("/{job}", operation_id="get_job")
@@ -86,6 +89,7 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
         dataset = datasets.by_name(connection, request.dataset)
         study = study_id(dataset.fingerprint, recipe, request.design)
         seconds = evidence.seconds_a_trial(connection, study)
+        scores = ScoreTable.decode(tables.current(connection, study)[0].payload) if seconds is not None else None
         return plan(
             dataset.train_samples,
             dataset.test_samples,
@@ -94,6 +98,7 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
             wanted,
             present=evidence.numbers(connection, study),
             full_present=evidence.numbers(connection, study, full=True),
+            scores=scores,
             seconds_a_trial=seconds,
             timed_on=None if seconds is None else "the study's stored trials",
         )
@@ -110,7 +115,9 @@ def _whole_blocks(wanted: Wanted) -> tuple[Wanted, list[str]]:
     return rounded, [f"{field} rounded up from {asked} to {whole}: a study grows by blocks of {BLOCK}"]
 
 
-def _message(connection: Connection, job: JobRecord) -> JobMessage:
+def _message(connection: Connection, job: JobRecord, outcomes: dict[str, str] | None = None) -> JobMessage:
+    if outcomes is None and job.finished:
+        outcomes = jobs.outcomes(connection, [job.id])
     return JobMessage(
         id=job.id,
         study=job.study_id,
@@ -121,6 +128,7 @@ def _message(connection: Connection, job: JobRecord) -> JobMessage:
         progress=Progress(phase=job.phase, done=job.done, total=job.total),
         attempt=job.attempt,
         error=job.error,
+        outcome=(outcomes or {}).get(job.id),
         created_at=_time(job.created_at),
         started_at=_time(job.started_at) if job.started_at is not None else None,
         finished_at=_time(job.finished_at) if job.finished_at is not None else None,

@@ -7,12 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from memscore.errors import MemscoreError
+from memscore.errors import InvalidInput, MemscoreError
 from memscore.messages import Problem
+from memscore.validation import plain
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +64,9 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [
-        {"pointer": _pointer(one["loc"]), "message": one["msg"].removeprefix("Value error, ")} for one in error.errors()
-    ]
-    first = error.errors()[0]
+    found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")  # a missing field's other side
+    errors = [{"pointer": _pointer(one["loc"]), "message": plain(one["msg"])} for one in found]
+    first = found[0]
     if first["type"] == "json_invalid":
         detail = f"The body is not valid JSON: {first['ctx']['error']}."
     elif first["loc"] == ("body",):
@@ -81,6 +82,21 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     if parts[:2] == ["body", "recipe"] and len(parts) > 2:
         del parts[2]
     return "/".join(str(part) for part in parts)
+
+
+def only_known_parameters(request: Request) -> None:
+    """A dependency of every route: raises InvalidInput for a query parameter that it does not have."""
+    known = _query_parameters(request.scope["route"].dependant)
+    for name in request.query_params:
+        if name not in known:
+            takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+            raise InvalidInput(f"There is no query parameter {name!r} at {request.url.path}: {takes}.")
+
+
+def _query_parameters(dependant: Dependant) -> set[str]:
+    """Names of the query parameters of a route and of all that it depends on."""
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*(_query_parameters(deeper) for deeper in dependant.dependencies))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -28,6 +28,7 @@ from memscore.evidence import Evidence, Trial, unpack_trials
 from memscore.files import atomic_write
 from memscore.npz import NpzReader
 from memscore.spec import BLOCK, Design, Frozen, Recipe, study_id
+from memscore.validation import sentence
 
 KIND = "memscore evidence"
 FULL = "full_"
@@ -184,9 +185,9 @@ def _meta(file: NpzReader) -> EvidenceMeta:
     try:
         meta = EvidenceMeta.model_validate_json(str(file.read("meta", "U")[()]))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(f"This is not a usable {KIND} file: meta: {where} {first['msg']}.") from error
+        raise InvalidInput(
+            f"This is not a usable {KIND} file (memscore evidence export writes them): meta: {sentence(error)}."
+        ) from error
     if meta.study != study_id(meta.fingerprint, meta.recipe, meta.design):
         raise InvalidInput(
             f"This is not a usable {KIND} file: its study {meta.study!r} is not that of its dataset, recipe and design."

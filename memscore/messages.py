@@ -87,6 +87,7 @@ class JobMessage(Message):
     progress: Progress
     attempt: int
     error: str | None
+    outcome: str | None = Field(default=None, description="how the job ended, in a sentence")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -107,8 +108,10 @@ class Jobs(Message):
 class Plan(Message):
     """What a job would cost and give."""
 
-    trials: int = Field(description="trials the study would have; with a target of precision: at most")
-    new_trials: int = Field(description="trials to train, full ones included")
+    trials: int = Field(description="trials the study would have, full ones apart")
+    at_most: bool = Field(description="whether the target is a precision, so that fewer may do")
+    expected_trials: int | None = Field(description="forecast from the study's scores; null without any")
+    new_trials: int = Field(description="trials to train, full ones included; with a target of precision: at most")
     seconds_a_trial: float | None = Field(description="on one worker; null where no such trial was timed")
     device_seconds: float | None = Field(description="of all new trials on one worker")
     disk_bytes: int = Field(description="evidence of the new trials")

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from memscore.errors import InvalidInput, NotFound
 from memscore.spec import Recipe
+from memscore.validation import sentence
 
 RECIPES: dict[str, Recipe] = {
     # Interpolates the digits, also with 10 % of the labels flipped (docs/recipes.md has the figures).
@@ -98,13 +99,11 @@ def read_recipe(source: str) -> Recipe:
         return recipe_of(source)
     try:
         return Recipe.model_validate_json(Path(source).expanduser().read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The recipe file {source} cannot be read ({error}).") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        wrong = first["msg"].removeprefix("Value error, ")
-        raise InvalidInput(f"The recipe file {source}: {where + ': ' if where else ''}{wrong}.") from error
+    except OSError as error:
+        raise InvalidInput(f"The recipe file {source} cannot be read ({error.strerror}).") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        wrong = sentence(error) if isinstance(error, ValidationError) else "it is not text"
+        raise InvalidInput(f"The recipe file {source}: {wrong}.") from error
 
 
 def name_of(recipe: Recipe) -> str | None:

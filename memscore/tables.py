@@ -37,6 +37,9 @@ from memscore.statistics import (
 INTERPOLATES = 0.98
 """Mean in-sample accuracy below which mem measures under-fitting rather than memorization."""
 
+LEARNS = 1.5
+"""Times the accuracy of guessing below which models have learned nothing."""
+
 PAIRS_FLOOR = 0.02
 """Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
 
@@ -266,7 +269,7 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
             "mem_even": even.estimate,
             "mem_odd": odd.estimate,
         },
-        {**meta, "warnings": _warnings(statistics, agreement)},
+        {**meta, "warnings": _warnings(statistics, agreement, int(counts.train_labels.max()) + 1)},
     )
     return scores, PairsTable.of(pairs, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"})
 
@@ -296,9 +299,14 @@ def zero_sum_residual(weighted_correct: Integers, statistics: SufficientStatisti
     return float(np.abs(excess).max() / (inside * (trials - inside)))
 
 
-def _warnings(statistics: SufficientStatistics, agreement: Halves) -> list[str]:
+def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int) -> list[str]:
     found: list[str] = []
-    if statistics.in_sample_accuracy < INTERPOLATES:
+    if statistics.in_sample_accuracy < LEARNS / classes:
+        found.append(
+            f"The models have learned nothing: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f} with "
+            f"{classes} classes. Lower the recipe's learning_rate, or give it a warmup."
+        )
+    elif statistics.in_sample_accuracy < INTERPOLATES:
         found.append(
             f"The recipe does not interpolate: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f}, under "
             f"{INTERPOLATES}. mem then measures under-fitting; train longer or use a larger network."

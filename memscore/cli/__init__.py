@@ -11,9 +11,9 @@ from pydantic import ValidationError
 import memscore
 from memscore.cli import datasets, estimate, exchange, scores, service, training
 from memscore.cli.apps import app
-from memscore.cli.context import sentence
 from memscore.console import complain, out
 from memscore.errors import MemscoreError
+from memscore.validation import sentence
 
 __all__ = ["datasets", "estimate", "exchange", "main", "scores", "service", "training"]
 

@@ -6,8 +6,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from pydantic import ValidationError
-
 from memscore import settings as settings_module
 from memscore.client import Client
 from memscore.settings import Settings
@@ -39,14 +37,6 @@ def opened_client(url: str | None) -> Generator[Client]:
 
     with opened_database(settings) as database, Client(http=in_process(database)) as client:
         yield client
-
-
-def sentence(error: ValidationError) -> str:
-    """What is wrong with the first bad field."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
 
 
 def plain(value: Any) -> float | int | None:

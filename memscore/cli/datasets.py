@@ -15,7 +15,7 @@ from memscore.cli.context import opened_client, opened_database
 from memscore.console import out, print_json, print_record, print_table
 from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.label_noise import flip_labels
-from memscore.datasets.sources import KNOWN
+from memscore.datasets.sources import KNOWN, SOURCES
 from memscore.embedded import register
 from memscore.errors import InvalidInput
 from memscore.spec import NAME_PATTERN
@@ -54,6 +54,10 @@ def add_dataset(
         raise InvalidInput(f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 63; see --name.")
     if flip is not None:
         dataset = flip_labels(dataset, flip, seed)
+    if name in SOURCES and dataset.source != name:
+        raise InvalidInput(
+            f"{name!r} is the name of a published dataset and this is another ({dataset.source}); give another --name."
+        )
     with opened_database(settings) as database:
         record = register(database, settings, name, dataset)
     if as_json:

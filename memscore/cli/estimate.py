@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, app, jobs_app
-from memscore.cli.context import opened_client, opened_database, sentence
+from memscore.cli.context import opened_client, opened_database
 from memscore.client import Client, Extras
 from memscore.console import complain, decimal, err, out, print_json, print_record, print_table
 from memscore.embedded import dispatching, ensure_registered
@@ -20,6 +21,7 @@ from memscore.progress import progress_bar
 from memscore.recipes import RECIPES, read_recipe, recipe_of
 from memscore.settings import Settings
 from memscore.spec import Design, Recipe, Target
+from memscore.validation import sentence
 
 Made = TypeVar("Made")
 
@@ -54,7 +56,6 @@ def estimate(
 ) -> None:
     """Estimate the scores of a dataset: submit a job, and run it here unless --url names a service."""
     design = _validated(
-        "--design, --ratio or --seed",
         lambda: Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed}),
     )
     given = {
@@ -65,7 +66,6 @@ def estimate(
         "max_trials": max_trials,
     }
     target = _validated(
-        "--trials, --until-se, --until-settled, --share or --max-trials",
         lambda: Target.model_validate({name: value for name, value in given.items() if value is not None}),
     )
     chosen = read_recipe(recipe) if recipe.endswith(".json") else recipe
@@ -110,6 +110,8 @@ def estimate(
         f"{decimal(study.table.in_sample_accuracy)}, held-out {decimal(study.table.held_out_accuracy)}",
         highlight=False,
     )
+    if target.precise and job.outcome is not None:
+        out.print(job.outcome)
     for warning in study.table.warnings:
         complain("warning", warning, "bold yellow")
     out.print(f"Next: memscore scores top {study.name}")
@@ -141,12 +143,25 @@ def recipes(as_json: Json = False) -> None:
     )
 
 
-def _validated(what: str, make: Callable[[], Made]) -> Made:
-    """What `make` makes; a ValidationError becomes one sentence about `what`."""
+OPTIONS = {
+    "standard_error": "--until-se",
+    "settled_at": "--until-settled",
+    "share": "--share",
+    "max_trials": "--max-trials",
+    "trials": "--trials",
+    "subset_ratio": "--ratio",
+    "seed": "--seed",
+    "kind": "--design",
+}
+
+
+def _validated(make: Callable[[], Made]) -> Made:
+    """What `make` makes from options; what is wrong with them is said in one sentence that names the options."""
     try:
         return make()
     except ValidationError as error:
-        raise InvalidInput(f"{what}: {sentence(error)}.") from error
+        named = re.sub(r"\w+", lambda word: OPTIONS.get(word[0], word[0]), sentence(error))
+        raise InvalidInput(f"{named}.") from error
 
 
 def _calibrated(plan: Plan, settings: Settings, fingerprint: str, recipe: str | Recipe, design: Design) -> Plan:
@@ -174,8 +189,9 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
     if as_json:
         print_json(plan)
         return
+    expected = "" if plan.expected_trials is None else f"about {plan.expected_trials}, "
     rows = [
-        ("trials of the study", str(plan.trials)),
+        ("trials of the study", f"{expected}{'at most ' if plan.at_most else ''}{plan.trials}"),
         ("to train", f"{plan.new_trials} trials"),
         ("a trial takes", "unknown" if plan.seconds_a_trial is None else f"{plan.seconds_a_trial:.3g} s on one worker"),
     ]
@@ -184,7 +200,7 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
         if slots is not None:
             rows.append((f"with {slots} workers", f"{plan.device_seconds / slots / 60:.1f} minutes"))
     rows += [
-        ("disk", f"{plan.disk_bytes / 1e6:.1f} MB"),
+        ("disk", f"{plan.disk_bytes / 1e6:.2g} MB"),
         (
             "standard error of mem",
             f"{plan.typical_standard_error:.3f} typical, {plan.worst_standard_error:.3f} at worst",

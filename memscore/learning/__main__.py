@@ -24,6 +24,7 @@ from memscore.learning.unit import prepare, train_unit
 from memscore.recipes import RECIPES, read_recipe
 from memscore.spec import Design, Recipe, study_id
 from memscore.subsets import units
+from memscore.validation import sentence
 
 SAVE_SECONDS = 10.0
 
@@ -102,4 +103,4 @@ if __name__ == "__main__":
     except MemscoreError as error:
         sys.exit(f"error: {error}")
     except ValidationError as error:
-        sys.exit(f"error: {error.errors()[0]['msg'].removeprefix('Value error, ')}")
+        sys.exit(f"error: {sentence(error)}.")

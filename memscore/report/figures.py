@@ -15,16 +15,23 @@ from PIL import Image
 from memscore.sets import Thresholds, is_atypical, is_typical
 
 # Okabe and Ito's palette, which the colour-blind can tell apart.
+BAR = 0.025  # least width of a histogram's bar, in units of mem
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 
 
-def histogram(mem: npt.NDArray[Any], thresholds: Thresholds) -> str:
-    """Histogram of mem as SVG, with the thresholds of the typical and atypical sets."""
+def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int) -> str:
+    """Histogram of mem as SVG, with the thresholds of the typical and atypical sets.
+
+    `held_out`, the trials that held a sample out (0: unknown), gives the steps in which most values lie, 1 / held_out:
+    a bar covers a whole number of them.
+    """
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     axes = figure.add_subplot()
     defined = mem[np.isfinite(mem)]
-    edges = np.linspace(-1, 1, 81)
-    counts, edges = np.histogram(defined, edges[edges >= min(-0.1, float(defined.min()) - 0.025) - 1e-9])
+    step = np.ceil(BAR * held_out) / held_out if held_out else BAR
+    first = np.floor(min(-0.1, float(defined.min())) / step)
+    edges = step * (np.arange(first, np.ceil(1 / step) + 2) - 0.5)
+    counts, edges = np.histogram(defined, edges)
     middles = (edges[:-1] + edges[1:]) / 2
     low, high = thresholds.typical, thresholds.atypical
     typical, atypical = is_typical(defined, thresholds), is_atypical(defined, thresholds)
@@ -35,12 +42,12 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds) -> str:
         (f"atypical, mem > {high:g}", ORANGE, atypical),
     ):
         part, _ = np.histogram(defined[chosen], edges)
-        axes.bar(middles, part, width=0.022, bottom=below, color=colour, label=f"{name}: {part.sum():,}")
+        axes.bar(middles, part, width=0.88 * step, bottom=below, color=colour, label=f"{name}: {part.sum():,}")
         below = below + part
     axes.set_yscale("symlog", linthresh=10)
     axes.set_ylim(0, counts.max() * 1.5)
     axes.set_yticks([tick for tick in (0, 5, 10, 100, 1000, 10_000, 100_000) if tick <= counts.max() * 1.5])
-    axes.set_xlim(edges[0], 1.02)
+    axes.set_xlim(edges[0], edges[-1])
     axes.legend(frameon=False, loc="upper right")
     axes.set_xlabel("memorization value mem")
     axes.set_ylabel("training samples")

@@ -57,7 +57,7 @@ class Report:
             scores=self.scores,
             thresholds=Thresholds(),
             counts=sets.counts(),
-            histogram=histogram(mem, Thresholds()),
+            histogram=histogram(mem, Thresholds(), int(np.median(self.scores["n_out"]))),
             most=[self._train(index) for index in _by_mem(mem, descending=True)[:GALLERY]],
             least=[self._train(index) for index in self._least()],
             pairs=self._pairs(),
@@ -73,6 +73,11 @@ class Report:
             version=memscore.__version__,
         )
 
+    @property
+    def imported(self) -> bool:
+        """Whether the scores came without evidence."""
+        return self.study.design is None
+
     def _agreement(self) -> str | None:
         """mem of one half of the trials against the other; None where a half has no trials."""
         even, odd = self.scores["mem_even"], self.scores["mem_odd"]
@@ -87,8 +92,9 @@ class Report:
         return [int(i) for label in range(self.dataset.classes) for i in order[labels == label][:PER_CLASS]]
 
     def _pairs(self) -> list[dict[str, Any]]:
-        """The strongest significant pairs, at most one per test sample."""
-        significant = np.flatnonzero(self.pairs["q_value"] <= Q_SHOWN)
+        """The strongest significant pairs, at most one per test sample; all count where there are no q-values."""
+        q_values = self.pairs["q_value"]
+        significant = np.flatnonzero((q_values <= Q_SHOWN) | (np.isnan(q_values) & self.imported))
         _, first = np.unique(self.pairs["test_index"][significant], return_index=True)
         return [
             {

@@ -15,7 +15,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, exists, select, update
+from sqlalchemy import Connection, Row, and_, case, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -319,6 +319,13 @@ def events(connection: Connection, job: str) -> list[EventRecord]:
     columns = (job_events.c.id, job_events.c.at, job_events.c.state, job_events.c.message)
     query = select(*columns).where(job_events.c.job_id == job).order_by(job_events.c.id)
     return [EventRecord(*row) for row in connection.execute(query)]
+
+
+def outcomes(connection: Connection, finished: list[str]) -> dict[str, str]:
+    """The last message of each of these jobs."""
+    last = select(func.max(job_events.c.id)).where(job_events.c.job_id.in_(finished)).group_by(job_events.c.job_id)
+    query = select(job_events.c.job_id, job_events.c.message).where(job_events.c.id.in_(last))
+    return {row.job_id: row.message for row in connection.execute(query)}
 
 
 def _held_by(job: str, attempt: int) -> ColumnElement[bool]:

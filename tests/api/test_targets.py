@@ -82,6 +82,23 @@ def test_a_dry_run_foretells_and_queues_nothing(http: httpx.Client, stored_study
     assert len(http.get("/v1/studies").json()["studies"]) == 1
 
 
+def test_an_unknown_query_parameter_is_refused(http: httpx.Client, stored_study: StoredStudy):
+    """A misspelt dry_run must not start a real job."""
+    refusal = http.post("/v1/jobs", params={"dryrun": True}, json=BODY)
+    problem(refusal, 422, "There is no query parameter 'dryrun' at /v1/jobs: it takes dry_run.")
+    problem(http.get("/v1/studies/made-up/scores/0", params={"x": 1}), 422, "it takes none")
+    problem(http.get("/v1/studies/made-up/sets", params={"atypcal": 1}), 422, "it takes atypical, format, ")
+    assert http.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_how_a_job_ended_is_told(http: httpx.Client, stored_study: StoredStudy):
+    job = http.post("/v1/jobs", json=body(target={"trials": 40}, full_trials=0)).json()
+    assert job["outcome"] == "the study has 40 trials"
+    assert http.get("/v1/jobs").json()["jobs"] == [job]
+    waiting = http.post("/v1/jobs", json=BODY).json()
+    assert waiting["outcome"] is None
+
+
 def test_the_disk_a_plan_foretells_is_what_evidence_takes(database: Database, stored_study: StoredStudy):
     """The rows as they are stored, against the plan's constant; SQLite's pages add their slack."""
     from memscore.planning import ROW_BYTES

@@ -148,7 +148,7 @@ def signed(arrays: dict[str, Any], row: int, **change: Any) -> dict[str, Any]:
         (lambda a: changed_meta(a, design={"seed": 1}), "is not that of its dataset, recipe and design"),
         (lambda a: changed_meta(a, format="memscore evidence 2"), "meta: format"),
         (lambda a: changed_meta(a, train_samples=0), "meta: train_samples"),
-        (lambda _: {"meta": np.array("{")}, "meta:  Invalid JSON"),
+        (lambda _: {"meta": np.array("{")}, "meta: Invalid JSON"),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused(evidence: StudyEvidence, change, sentence: str):

@@ -109,7 +109,9 @@ def test_a_target_of_precision_ends_the_job_when_it_is_reached(client: Client, d
     with dispatching(database, settings):
         short = client.wait(client.submit("made-up", QUICK, target=unreachable, design=Design(seed=9)).id)
     assert short.progress.done == 30
-    assert "max_trials is reached" in events(database, short.id)[-1]
+    assert short.outcome is not None
+    assert short.outcome == events(database, short.id)[-1]
+    assert "max_trials is reached" in short.outcome
 
 
 def events(database: Database, job: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,12 +116,10 @@ def test_a_table_of_another_dataset_is_refused(made):
 def test_under_fitting_is_warned_of(made):
     dataset, trials, scores, _ = made
     assert scores.warnings == []
-    from dataclasses import replace
-
     poor = [replace(trial, train_bits=bytes(len(trial.train_bits))) for trial in trials]
     warnings = build(dataset, poor, DESIGN, "a" * 16)[0].warnings
     assert len(warnings) == 1
-    assert "does not interpolate" in warnings[0]
+    assert "have learned nothing: mean in-sample accuracy is 0.000 with 3 classes" in warnings[0]
 
 
 def test_undefined_mem_is_nan_and_warned_of():
@@ -321,3 +320,13 @@ def test_a_study_of_full_trials_alone_has_no_scores_but_test_p_full():
     assert (scores["test_p_full"] == 1).all()
     assert len(pairs) == 0
     json.dumps(scores.meta, allow_nan=False)
+
+
+def test_models_that_learned_nothing_are_told_apart_from_those_that_under_fit():
+    evidence = made_evidence()
+    chance = np.random.default_rng(0).random(evidence.train_correct.shape) < 1 / 3
+    (warning,) = made_tables(counts_of(replace(evidence, train_correct=chance)))[0].warnings
+    assert warning.startswith("The models have learned nothing: mean in-sample accuracy is 0.3")
+    half = np.random.default_rng(0).random(evidence.train_correct.shape) < 0.8
+    (warning,) = made_tables(counts_of(replace(evidence, train_correct=half)))[0].warnings
+    assert warning.startswith("The recipe does not interpolate")

@@ -1,0 +1,34 @@
+"""What pydantic found wrong, as one sentence for a user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+TECHNICAL = {
+    "Extra inputs are not permitted": "there is no such field",
+    "Field required": "this field is missing",
+    "Input should be an object": "this must be a JSON object",
+    "Input should be a valid dictionary or instance of Recipe": "this must be a JSON object",
+}
+
+
+def sentence(error: ValidationError) -> str:
+    """Where, and what is wrong there, without a full stop."""
+    return told(error.errors())
+
+
+def told(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The same for a list of errors: an unknown field goes first, since a missing one may be its other side."""
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    where = ".".join(str(part) for part in first["loc"])
+    message = plain(str(first["msg"]))
+    return f"{where}: {message}" if where else message
+
+
+def plain(message: str) -> str:
+    """A message of pydantic's in words of ours."""
+    message = message.removeprefix("Value error, ")
+    return TECHNICAL.get(message, message)
