@@ -1,4 +1,4 @@
-"""Commands that take scores, pairs and evidence out and bring them in, compare them, and read more from them."""
+"""Commands that take scores out and bring them in, compare them, and read more from them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,18 @@ from typing import Annotated, Any, Literal
 import typer
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, Url, evidence_app, pairs_app, scores_app
+from memscore.cli.apps import Json, Url, scores_app
 from memscore.cli.context import opened_client, plain
+from memscore.cli.files import File, Output, read_file, report_written, write_file
 from memscore.client import is_url, load_table
 from memscore.compare import Comparison, compare
 from memscore.console import complain, decimal, out, percent, print_json, print_table, warn
 from memscore.errors import InvalidInput
-from memscore.evidence_file import read_evidence
-from memscore.export import Format, encode, format_of
-from memscore.extras import NOT_WRONG, GroupMemorization, duplicates, group_memorization, read_groups, suspects
+from memscore.export import encode, format_of
+from memscore.extras import NOT_WRONG, GroupMemorization, group_memorization, read_groups, suspects
 from memscore.feldman_zhang import published_of
-from memscore.files import atomic_write
-from memscore.messages import Pair
 from memscore.sets import Thresholds
 from memscore.tables import ScoreTable
-
-PAGE = 1000
-
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
-File = Annotated[Path, typer.Argument(metavar="FILE")]
 
 
 @scores_app.command("import")
@@ -41,7 +34,7 @@ def import_scores(
     as_json: Json = False,
 ) -> None:
     """Import published scores: an .npz in the layout of Feldman and Zhang."""
-    payload = _read(file)
+    payload = read_file(file)
     with opened_client(url) as client:
         study = client.import_scores(payload, dataset, name)
     if as_json:
@@ -70,15 +63,15 @@ def export_scores(
             table = client.table(study)
             evidence = client.evidence(study)
         payload = published_of(evidence.unpacked(), table["label"], table["test_label"]).encode()
-        _write(output, payload)
-        _report_written(output, len(table), "training samples", "feldman-zhang", as_json)
+        write_file(output, payload)
+        report_written(output, len(table), "training samples", "feldman-zhang", as_json)
         return
     chosen = format or format_of(output)
     with opened_client(url) as client:
         table = client.table(study)
-    _write(output, encode(table, chosen, rows))
+    write_file(output, encode(table, chosen, rows))
     count = table.test_samples if rows == "test" and chosen != "npz" else len(table)
-    _report_written(output, count, "test samples" if rows == "test" else "training samples", chosen, as_json)
+    report_written(output, count, "test samples" if rows == "test" else "training samples", chosen, as_json)
 
 
 @scores_app.command("compare")
@@ -99,7 +92,7 @@ def compare_scores(
         from memscore.report.scatter import scatter
 
         names = _short(a), _short(b)
-        _write(plot, scatter(first, second, comparison, names, plot.suffix.lower().removeprefix(".")))
+        write_file(plot, scatter(first, second, comparison, names, plot.suffix.lower().removeprefix(".")))
     if as_json:
         print_json(asdict(comparison))
         return
@@ -187,130 +180,6 @@ def score_groups(
     warn(warnings)
 
 
-@pairs_app.command("list")
-def list_pairs(
-    study: str,
-    train_index: Annotated[int | None, typer.Option(help="Only pairs of this training sample.")] = None,
-    test_index: Annotated[int | None, typer.Option(help="Only pairs of this test sample.")] = None,
-    infl_min: Annotated[float | None, typer.Option(help="Least influence.")] = None,
-    mem_min: Annotated[float | None, typer.Option(help="Least mem of the training sample.")] = None,
-    q_max: Annotated[float | None, typer.Option(help="Largest false-discovery rate.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the strongest first.")] = 20,
-    url: Url = None,
-    as_json: Json = False,
-) -> None:
-    """List pairs of a training and a test sample with high influence."""
-    given = {"train_index": train_index, "test_index": test_index, "infl_min": infl_min, "mem_min": mem_min}
-    filters: dict[str, Any] = {k: v for k, v in (given | {"q_max": q_max}).items() if v is not None}
-    found: list[Pair] = []
-    with opened_client(url) as client:
-        while len(found) < limit:
-            page = client.pairs(study, **filters, limit=min(PAGE, limit - len(found)))
-            found += page.pairs
-            if page.next is None:
-                break
-            filters["cursor"] = page.next
-    if as_json:
-        print_json([pair.model_dump(mode="json") for pair in found])
-        return
-    _print_pairs([pair.model_dump() for pair in found])
-
-
-@pairs_app.command("duplicates")
-def list_duplicates(
-    study: str,
-    infl_min: Annotated[float, typer.Option(help="Least influence on the test sample.")] = 0.8,
-    mem_min: Annotated[float, typer.Option(help="Least mem of the training sample.")] = 0.8,
-    url: Url = None,
-    as_json: Json = False,
-) -> None:
-    """List test samples that are likely near-duplicates of a training sample."""
-    with opened_client(url) as client:
-        pairs = client.pairs_table(study)
-    rows = [{name: plain(pairs[name][row]) for name in pairs.dtypes} for row in duplicates(pairs, infl_min, mem_min)]
-    if as_json:
-        print_json(rows)
-        return
-    _print_pairs(rows)
-
-
-@pairs_app.command("export")
-def export_pairs(
-    study: str,
-    output: Output,
-    format: Annotated[Format | None, typer.Option("--format", help="Default: what the suffix says.")] = None,
-    url: Url = None,
-    as_json: Json = False,
-) -> None:
-    """Write the pairs table as npz, csv, parquet or arrow."""
-    chosen = format or format_of(output)
-    with opened_client(url) as client:
-        pairs = client.pairs_table(study)
-    _write(output, encode(pairs, chosen))
-    _report_written(output, len(pairs), "pairs", chosen, as_json)
-
-
-@evidence_app.command("export")
-def export_evidence(study: str, output: Output, url: Url = None, as_json: Json = False) -> None:
-    """Write the evidence of a study: which samples each trial trained on and classified correctly."""
-    with opened_client(url) as client:
-        evidence = client.evidence(study)
-    _write(output, evidence.encode())
-    _report_written(output, len(evidence.trials) + len(evidence.full), "trials", "npz", as_json)
-
-
-@evidence_app.command("import")
-def import_evidence(
-    file: File,
-    dataset: Annotated[str | None, typer.Option(help="The registered dataset that the evidence is about.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the study, if it is new.")] = None,
-    url: Url = None,
-    as_json: Json = False,
-) -> None:
-    """Merge the evidence of a study that was run elsewhere, and rebuild the scores."""
-    payload = _read(file)
-    evidence = read_evidence(payload)
-    with opened_client(url) as client:
-        merged = client.merge_evidence(evidence.meta.study, payload, dataset, name)
-    if merged.differing:
-        complain(
-            "warning",
-            f"{merged.differing} trials are stored here with another result, as another kind of device gives it: the "
-            "stored ones stay.",
-            "bold yellow",
-        )
-    if as_json:
-        print_json(merged)
-        return
-    out.print(
-        f"Study {merged.study_name} ({merged.study}){', new' if merged.created else ''}: {merged.added} trials added, "
-        f"{merged.present} were there; it has {merged.trials} trials"
-        + (f" and {merged.full_trials} full ones" if merged.full_trials else "")
-    )
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be read ({error.strerror}).") from error
-
-
-def _write(path: Path, payload: bytes) -> None:
-    try:
-        with atomic_write(path) as scratch:
-            scratch.write_bytes(payload)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written ({error.strerror}).") from error
-
-
-def _report_written(output: Path, count: int, what: str, format: str, as_json: bool) -> None:
-    if as_json:
-        print_json({"file": str(output), "format": format, "rows": count})
-    else:
-        out.print(f"{count} {what} written to {output}")
-
-
 def _table(source: str, url: str | None) -> ScoreTable:
     """A score table of a study, of URL#STUDY, or from a file."""
     if is_url(source) or source.endswith(".npz") or Path(source).expanduser().is_file():
@@ -365,20 +234,3 @@ def _group(group: GroupMemorization) -> dict[str, Any]:
             for row, index in enumerate(group.members)
         ],
     }
-
-
-def _print_pairs(rows: list[dict[str, Any]]) -> None:
-    print_table(
-        ("train", "test", "infl", "se", "q-value", "mem"),
-        (
-            (
-                row["train_index"],
-                row["test_index"],
-                decimal(row["infl"]),
-                decimal(row["se"]),
-                "-" if row["q_value"] is None else f"{row['q_value']:.2g}",
-                decimal(row["mem"]),
-            )
-            for row in rows
-        ),
-    )

@@ -10,8 +10,8 @@ import typer
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, app, scores_app
 from memscore.cli.context import opened_client, plain
+from memscore.cli.files import write_file
 from memscore.console import decimal, out, print_json, print_record, print_table, warn
-from memscore.errors import InvalidInput
 from memscore.sets import Thresholds
 
 
@@ -85,18 +85,12 @@ def sets(
     as_json: Json = False,
 ) -> None:
     """Count the typical and atypical samples, or write their masks."""
-    from memscore.client import atomic_write
-
     thresholds = Thresholds(atypical, typical, test_accuracy)
     with opened_client(url) as client:
         message = client.set_indices(study, thresholds)
         if output is not None:
             masks = client.sets(study, thresholds)
-            try:
-                with atomic_write(output) as scratch:
-                    scratch.write_bytes(masks.encode(digest=message.digest))
-            except OSError as error:
-                raise InvalidInput(f"{output} cannot be written ({error.strerror}).") from error
+            write_file(output, masks.encode(digest=message.digest))
     if as_json:
         print_json(message)
         return
@@ -113,7 +107,6 @@ def report(
     url: Url = None,
 ) -> None:
     """Write a study as one self-contained HTML page."""
-    from memscore.client import atomic_write
     from memscore.datasets.storage import open_dataset
     from memscore.report import Report
 
@@ -123,9 +116,5 @@ def report(
         page = Report(
             message, client.table(study), client.pairs_table(study), open_dataset(settings.home, message.fingerprint)
         )
-    try:
-        with atomic_write(output) as scratch:
-            scratch.write_text(page.html())
-    except OSError as error:
-        raise InvalidInput(f"{output} cannot be written ({error.strerror}).") from error
+    write_file(output, page.html().encode())
     out.print(f"Report written to {output}")

@@ -79,7 +79,7 @@ def test_pairs_are_exported_and_listed(memscore, embedded: StoredStudy, tmp_path
 
 
 def test_more_pairs_than_a_page_holds_are_listed(memscore, embedded: StoredStudy, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("memscore.cli.exchange.PAGE", 7)
+    monkeypatch.setattr("memscore.cli.pairs.PAGE", 7)
     listed = memscore("pairs", "list", "made-up", "--limit", "30", "--json").json
     found = [(pair["train_index"], pair["test_index"]) for pair in listed]
     expected = zip(embedded.pairs["train_index"][:30], embedded.pairs["test_index"][:30], strict=True)

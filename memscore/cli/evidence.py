@@ -1,0 +1,52 @@
+"""Commands on evidence: export, and import, which merges what was run elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from memscore.cli.apps import Json, Url, evidence_app
+from memscore.cli.context import opened_client
+from memscore.cli.files import File, Output, read_file, report_written, write_file
+from memscore.console import complain, out, print_json
+from memscore.evidence_file import read_evidence
+
+
+@evidence_app.command("export")
+def export_evidence(study: str, output: Output, url: Url = None, as_json: Json = False) -> None:
+    """Write the evidence of a study: which samples each trial trained on and classified correctly."""
+    with opened_client(url) as client:
+        evidence = client.evidence(study)
+    write_file(output, evidence.encode())
+    report_written(output, len(evidence.trials) + len(evidence.full), "trials", "npz", as_json)
+
+
+@evidence_app.command("import")
+def import_evidence(
+    file: File,
+    dataset: Annotated[str | None, typer.Option(help="The registered dataset that the evidence is about.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study, if it is new.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Merge the evidence of a study that was run elsewhere, and rebuild the scores."""
+    payload = read_file(file)
+    evidence = read_evidence(payload)
+    with opened_client(url) as client:
+        merged = client.merge_evidence(evidence.meta.study, payload, dataset, name)
+    if merged.differing:
+        complain(
+            "warning",
+            f"{merged.differing} trials are stored here with another result, as another kind of device gives it: the "
+            "stored ones stay.",
+            "bold yellow",
+        )
+    if as_json:
+        print_json(merged)
+        return
+    out.print(
+        f"Study {merged.study_name} ({merged.study}){', new' if merged.created else ''}: {merged.added} trials added, "
+        f"{merged.present} were there; it has {merged.trials} trials"
+        + (f" and {merged.full_trials} full ones" if merged.full_trials else "")
+    )
