@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -49,22 +50,21 @@ def seconds_a_trial(data: DeviceData, recipe: Recipe, design: Design) -> float:
 
 def _evaluation_seconds(data: DeviceData, recipe: Recipe) -> float:
     """Seconds to evaluate one image, by all models of a stack where there is one."""
-    some = replace(data, x_train=data.x_train[:EVALUATED], y_train=data.y_train[:EVALUATED])
-    probe = np.ones((BLOCK if recipe.stacked else 1, min(2, len(some.y_train))), np.bool_)
+    images = data.x_train[:EVALUATED]
+    two = replace(data, x_train=data.x_train[:2], y_train=data.y_train[:2])
+    probe = np.ones((BLOCK if recipe.stacked else 1, 2), np.bool_)
     quick = recipe.model_copy(update={"epochs": 1, "plain_epochs": 0})
-    two = replace(some, x_train=some.x_train[:2], y_train=some.y_train[:2])
     if recipe.stacked:
         stack = train_stack(two, quick, probe, ("calibration",))
-        images = flattened(some.x_train)
-        evaluate = lambda: stack_logits(stack, images)  # noqa: E731
+        evaluate = partial(stack_logits, stack, flattened(images))
     else:
         network = train_single(two, quick, probe[0], ("calibration",))
-        evaluate = lambda: single_logits(network, some.x_train)  # noqa: E731
+        evaluate = partial(single_logits, network, images)
     evaluate()
     started = time.perf_counter()
     evaluate()
     _synchronize(data.device)
-    return (time.perf_counter() - started) / len(some.x_train)
+    return (time.perf_counter() - started) / len(images)
 
 
 def _synchronize(device: torch.device) -> None:
