@@ -47,8 +47,8 @@ RECIPES: dict[str, Recipe] = {
     "cifar-fast": Recipe(
         network="resnet9",
         epochs=30,
-        batch_size=512,
-        learning_rate=0.4,
+        batch_size=128,
+        learning_rate=0.1,
         weight_decay=5e-4,
         warmup=0.2,
         crop=2,
