@@ -188,7 +188,7 @@ def newcombe(
     low_2, high_2 = limits(successes_2, n_2, confidence)
     low = p_1 - p_2 - np.hypot(p_1 - low_1, high_2 - p_2)
     high = p_1 - p_2 + np.hypot(high_1 - p_1, p_2 - low_2)
-    return low, high
+    return np.clip(low, -1, 1), np.clip(high, -1, 1)  # rounding can lead out by a bit
 
 
 def memorization(statistics: SufficientStatistics) -> Difference:

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, chi2
 
@@ -45,6 +45,7 @@ def influence_of(evidence: Evidence) -> Difference:
 
 
 @given(STUDIES)
+@example(made_evidence(n=10, q=1, blocks=2, seed=675, design=Design(kind="uniform", subset_ratio=0.8)))
 @settings(deadline=None, max_examples=25)
 def test_memorization_equals_brute_force(evidence: Evidence):
     """Trial by trial in plain Python; the estimate is the nearest float64 to the exact fraction."""
