@@ -89,7 +89,8 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
         dataset = datasets.by_name(connection, request.dataset)
         study = study_id(dataset.fingerprint, recipe, request.design)
         seconds = evidence.seconds_a_trial(connection, study)
-        scores = ScoreTable.decode(tables.current(connection, study)[0].payload) if seconds is not None else None
+        scored = tables.current_digest(connection, study) is not None
+        scores = ScoreTable.decode(tables.current(connection, study)[0].payload) if scored else None
         return plan(
             dataset.train_samples,
             dataset.test_samples,

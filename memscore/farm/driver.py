@@ -20,6 +20,7 @@ from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
 from memscore.evidence import Trial
 from memscore.farm.lifeline import follow_parent, ray_folder
+from memscore.influence import Matmul
 from memscore.precision import forecast_trials, share_precise, share_settled
 from memscore.settings import Settings
 from memscore.spec import BLOCK
@@ -216,7 +217,7 @@ class Driver:
             if (meta.get("scope"), meta.get("trials")) == ("all", self.counts.trials):
                 return
             scores = ScoreTable.decode(tables.current(connection, self.study.id)[0].payload)
-            pairs = all_pairs(connection, self.study, scores)
+            pairs = all_pairs(connection, self.study, scores, _matmul())
         with self.database.writing() as connection:
             tables.add(connection, self.study.id, pairs)
 
@@ -259,6 +260,15 @@ class Driver:
         print(f"{state}: {message}", flush=True)
         with self.database.writing() as connection:
             jobs.finish(connection, self.job.id, self.attempt, state, message)
+
+
+def _matmul() -> Matmul:
+    """Matrix products on this machine's GPU, or by NumPy where there is none."""
+    import torch
+
+    from memscore.learning.matmul import torch_matmul
+
+    return torch_matmul("cuda") if torch.cuda.is_available() else np.matmul
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class DeviceData:
 
     @classmethod
     def of(cls, dataset: Dataset, device: torch.device) -> DeviceData:
-        """Copy a dataset to the device; on a CPU the images are not copied."""
+        """Copy a dataset to the device; on a CPU images are copied only if they are read-only."""
 
         def labels(array: np.ndarray) -> Tensor:
             return torch.from_numpy(array.astype(np.int64)).to(device)
@@ -89,5 +89,5 @@ class Augmentation:
 
 
 def _tensor(images: np.ndarray) -> Tensor:
-    # The arrays may be mapped read-only from disk; nothing here writes to them.
+    # torch warns of arrays that cannot be written to, such as those mapped from disk or shared by Ray.
     return torch.from_numpy(np.array(images) if not images.flags.writeable else images)

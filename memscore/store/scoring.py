@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from memscore.counts import Counts, Labels
 from memscore.errors import Conflict
 from memscore.evidence import Trial, unpack_full, unpack_trials
-from memscore.influence import PackedEvidence, find_pairs
+from memscore.influence import Matmul, PackedEvidence, find_pairs
 from memscore.spec import Design, identity
 from memscore.store import evidence, jobs, tables
 from memscore.store.studies import StudyRecord
@@ -37,8 +37,8 @@ def count_trials(counts: Counts, trials: list[Trial], design: Design) -> None:
         counts.add_full(unpack_full(full_trials, test_samples))
 
 
-def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable) -> PairsTable:
-    """The pairs of all classes with infl of at least PAIRS_FLOOR, from the stored trials.
+def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable, matmul: Matmul = np.matmul) -> PairsTable:
+    """The pairs of all classes with infl of at least PAIRS_FLOOR, from the stored trials; `matmul` may use a GPU.
 
     Takes about a gibibyte beside the packed evidence; see `memscore.influence`.
     """
@@ -53,7 +53,7 @@ def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable) ->
         samples,
         test_samples,
     )
-    columns = find_pairs(packed, scores["mem"].astype(np.float64), at_least=PAIRS_FLOOR)
+    columns = find_pairs(packed, scores["mem"].astype(np.float64), at_least=PAIRS_FLOOR, matmul=matmul)
     return PairsTable.of(columns, {**scores.meta, "trials": packed.trials, "floor": PAIRS_FLOOR, "scope": "all"})
 
 

@@ -99,6 +99,21 @@ def test_how_a_job_ended_is_told(http: httpx.Client, stored_study: StoredStudy):
     assert waiting["outcome"] is None
 
 
+def test_trials_without_a_table_yet_can_be_planned_with(
+    http: httpx.Client, database: Database, stored_study: StoredStudy
+):
+    from memscore.store.schema import pair_tables, score_tables
+
+    with database.writing() as connection:
+        for table in (score_tables, pair_tables):
+            connection.execute(table.delete())
+    target = {"standard_error": 0.1}
+    response = http.post("/v1/jobs", params={"dry_run": True}, json=body(target=target))
+    plan = Plan.model_validate_json(response.content)
+    assert plan.expected_trials is None
+    assert plan.seconds_a_trial == pytest.approx(0.5)
+
+
 def test_the_disk_a_plan_foretells_is_what_evidence_takes(database: Database, stored_study: StoredStudy):
     """The rows as they are stored, against the plan's constant; SQLite's pages add their slack."""
     from memscore.planning import ROW_BYTES
