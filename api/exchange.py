@@ -14,6 +14,7 @@ from api.context import DatabaseOf
 from api.studies import NPZ, study_message
 from memscore import settings
 from memscore.bits import digest
+from memscore.building import build_tables
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
 from memscore.evidence_file import EvidenceMeta, StudyEvidence, gather, read_evidence
@@ -24,7 +25,6 @@ from memscore.store import Database, datasets, evidence, scoring, studies, table
 from memscore.store.datasets import DatasetRecord
 from memscore.store.merging import merge
 from memscore.store.studies import StudyRecord
-from memscore.tables import build_tables
 
 router = APIRouter(prefix="/v1/studies", tags=["exchange"])
 

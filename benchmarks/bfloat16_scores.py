@@ -11,6 +11,7 @@ import argparse
 import numpy as np
 import torch
 
+from memscore.building import Provenance, build_tables
 from memscore.compare import compare
 from memscore.counts import Counts
 from memscore.datasets import load_source
@@ -22,7 +23,7 @@ from memscore.recipes import RECIPES
 from memscore.sets import Thresholds
 from memscore.spec import Design, Recipe
 from memscore.subsets import units
-from memscore.tables import Provenance, ScoreTable, build_tables
+from memscore.tables import ScoreTable
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from memscore.building import Provenance, build_tables
 from memscore.counts import Counts
 from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.dataset import Dataset
@@ -26,7 +27,7 @@ from memscore.recipes import RECIPES
 from memscore.spec import Design, Recipe
 from memscore.statistics import auroc
 from memscore.subsets import units
-from memscore.tables import Provenance, ScoreTable, build_tables
+from memscore.tables import ScoreTable
 
 PER_CLASS = 500
 FASHION = Recipe(network="mlp", hidden=(256, 128), epochs=60, batch_size=64, learning_rate=0.1)

@@ -196,17 +196,6 @@ def memorization(statistics: SufficientStatistics) -> Difference:
     return difference(statistics.correct_in, statistics.n_in, statistics.correct_out, statistics.n_out)
 
 
-def joint_counts(membership: npt.NDArray[np.bool_], test_correct: npt.NDArray[np.bool_]) -> Integers:
-    """S = M^T Y, int64 [n, q]: trials that trained on i and classify j correctly. Exact below 2**24 trials."""
-    return np.rint(membership.T.astype(np.float32) @ test_correct.astype(np.float32)).astype(np.int64)
-
-
-def influence(joint: Integers, n_in: Integers, test_correct: Integers, trials: int) -> Difference:
-    """infl of each pair (paper, equation 2) from S [n, q], n_in [n] and column sums of Y [q]: arrays [n, q]."""
-    n_1 = np.broadcast_to(n_in[:, None], joint.shape)
-    return difference(joint, n_1, test_correct[None, :] - joint, trials - n_1)
-
-
 @dataclass(frozen=True)
 class Halves:
     """How two halves of the trials agree on mem; None where it cannot be told.
@@ -248,16 +237,6 @@ def reliability(scores: Difference) -> float | None:
     if defined.sum() < 2 or (spread := scores.estimate[defined].var(ddof=1)) == 0:
         return None
     return float(max(0.0, 1 - np.mean(scores.standard_error[defined] ** 2) / spread))
-
-
-def split_half_ratio(first: Difference, second: Difference) -> float:
-    """How far two independent halves of the trials differ, over what their standard errors predict.
-
-    RMS(difference) / sqrt(mean(se1^2 + se2^2)) over the samples defined in both; 1 if the standard error
-    is right.
-    """
-    ratio = halves(first, second).ratio
-    return float("nan") if ratio is None else ratio
 
 
 def auroc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:

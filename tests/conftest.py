@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from memscore.building import Provenance, build_tables
 from memscore.counts import Counts
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
@@ -23,7 +24,7 @@ from memscore.store.migrate import upgrade
 from memscore.store.scoring import count_trials
 from memscore.store.studies import StudyRecord
 from memscore.subsets import block_membership
-from memscore.tables import PairsTable, Provenance, ScoreTable, build_tables
+from memscore.tables import PairsTable, ScoreTable
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set

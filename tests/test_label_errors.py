@@ -10,7 +10,7 @@ from memscore.embedded import dispatching, register
 from memscore.evidence import unpack_trials
 from memscore.settings import Settings
 from memscore.spec import Design
-from memscore.statistics import SufficientStatistics, auroc, memorization, split_half_ratio
+from memscore.statistics import SufficientStatistics, auroc, halves, memorization
 from memscore.store import evidence, open_database
 from memscore.store.migrate import require_current
 
@@ -36,7 +36,8 @@ def test_mem_finds_flipped_digits_and_halves_differ_as_predicted(settings_of_sql
     first, second = half(0), half(100)
     mem_first, mem_second = memorization(first), memorization(second)
     area = auroc(mem_first.estimate, dataset.flipped)
-    ratio = split_half_ratio(mem_first, mem_second)
+    ratio = halves(mem_first, mem_second).ratio
+    assert ratio is not None
     both = memorization(first + second)
     print(
         f"AUROC {area:.4f}, split-half ratio {ratio:.3f}, in-sample accuracy {first.in_sample_accuracy:.4f}, "

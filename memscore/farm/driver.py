@@ -16,6 +16,7 @@ from itertools import chain
 import numpy as np
 
 from memscore import settings as settings_module
+from memscore.building import build_tables
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
 from memscore.evidence import Trial
@@ -30,7 +31,7 @@ from memscore.store.migrate import require_current
 from memscore.store.scoring import all_pairs, count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.studies import StudyRecord
 from memscore.subsets import Unit, units
-from memscore.tables import ScoreTable, build_tables
+from memscore.tables import ScoreTable
 
 REBUILD_SHARE = 0.05  # at most this share of the time goes into rebuilding tables while trials come in
 REBUILD_SECONDS = 2.0  # and tables are rebuilt no more often than this

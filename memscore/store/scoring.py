@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy import Connection
 
+from memscore.building import Provenance
 from memscore.counts import Counts, Labels
 from memscore.errors import Conflict
 from memscore.evidence import Trial, unpack_full, unpack_trials
@@ -12,7 +13,7 @@ from memscore.influence import Matmul, PackedEvidence, find_pairs
 from memscore.spec import Design, identity
 from memscore.store import evidence, jobs, tables
 from memscore.store.studies import StudyRecord
-from memscore.tables import PAIRS_FLOOR, PairsTable, Provenance, ScoreTable
+from memscore.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 
 
 def count_study(connection: Connection, study: StudyRecord, train_labels: Labels, test_labels: Labels) -> Counts:

@@ -57,11 +57,6 @@ def current_pairs_meta(connection: Connection, study: str) -> dict[str, Any] | N
     return connection.execute(_newest(pair_tables, study, pair_tables.c.meta)).scalar()
 
 
-def current_trials(connection: Connection, study: str) -> int:
-    """How many trials the newest score table rests on; 0 before the first."""
-    return connection.execute(_newest(score_tables, study, score_tables.c.trials)).scalar() or 0
-
-
 def current(connection: Connection, study: str) -> tuple[Version, Version]:
     """The newest score table and the pairs table built with it. Raises NoScoresYet before the first."""
     versions: list[Version] = []

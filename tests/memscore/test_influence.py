@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memscore.building import Provenance, build_tables
 from memscore.counts import Counts, class_groups
 from memscore.errors import InvalidInput
 from memscore.evidence import Evidence
@@ -15,9 +16,9 @@ from memscore.influence import PackedEvidence, find_pairs, influence_matrix, str
 from memscore.learning.matmul import torch_matmul
 from memscore.significance import PairTest, benjamini_hochberg
 from memscore.spec import Design
-from memscore.statistics import SufficientStatistics, influence, joint_counts, memorization
-from memscore.tables import PAIRS_FLOOR, Provenance, build_tables
-from tests.made_evidence import labels, made_evidence
+from memscore.statistics import SufficientStatistics, memorization
+from memscore.tables import PAIRS_FLOOR
+from tests.made_evidence import influence, joint_counts, labels, made_evidence
 
 N, Q = 60, 30
 BALANCED = made_evidence(N, Q, 8)

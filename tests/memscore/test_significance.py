@@ -12,9 +12,9 @@ from scipy.stats import hypergeom, norm
 
 from memscore.significance import PairTest, benjamini_hochberg, mid_p_tails, normal_score
 from memscore.spec import Design
-from memscore.statistics import SufficientStatistics, joint_counts
+from memscore.statistics import SufficientStatistics
 from memscore.subsets import block_membership
-from tests.made_evidence import made_evidence
+from tests.made_evidence import joint_counts, made_evidence
 
 
 def all_pairs(test: PairTest) -> tuple[np.ndarray, np.ndarray]:

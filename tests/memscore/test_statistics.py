@@ -18,15 +18,13 @@ from memscore.statistics import (
     SufficientStatistics,
     auroc,
     difference,
-    influence,
-    joint_counts,
+    halves,
     memorization,
     modified_wilson,
     newcombe,
-    split_half_ratio,
     wilson,
 )
-from tests.made_evidence import made_evidence
+from tests.made_evidence import influence, joint_counts, made_evidence
 
 STUDIES = st.builds(
     made_evidence,
@@ -206,7 +204,7 @@ def test_split_half_ratio_is_one_where_the_standard_error_is_right():
     def half():
         return difference(random.binomial(70, p_in), np.full(n, 70), random.binomial(30, p_out), np.full(n, t - 70))
 
-    assert split_half_ratio(half(), half()) == pytest.approx(1, abs=0.04)
+    assert halves(half(), half()).ratio == pytest.approx(1, abs=0.04)
 
 
 def test_auroc_counts_ties_one_half_and_leaves_out_undefined():

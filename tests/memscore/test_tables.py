@@ -7,17 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from memscore.building import Provenance, build_tables
 from memscore.counts import Counts
 from memscore.errors import Damaged, FingerprintMismatch
 from memscore.evidence import Evidence, unpack_trials
 from memscore.randomness import random_order
 from memscore.significance import PairTest, benjamini_hochberg
 from memscore.spec import Design
-from memscore.statistics import SufficientStatistics, influence, joint_counts, memorization
+from memscore.statistics import SufficientStatistics, memorization
 from memscore.subsets import block_membership
-from memscore.tables import PAIRS_FLOOR, PairsTable, Provenance, ScoreTable, build_tables
+from memscore.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 from tests.conftest import build, make_dataset, make_trials
-from tests.made_evidence import labels, made_evidence
+from tests.made_evidence import influence, joint_counts, labels, made_evidence
 
 DESIGN = Design()
 
@@ -159,7 +160,7 @@ def test_q_values_are_those_of_all_sorted_p_values():
 def test_tables_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPatch):
     counts = counts_of(made_evidence(60, 30, 8))
     scores, pairs = made_tables(counts)
-    monkeypatch.setattr("memscore.tables.BLOCK_OF_PAIRS", 50)
+    monkeypatch.setattr("memscore.building.BLOCK_OF_PAIRS", 50)
     monkeypatch.setattr("memscore.influence.CACHED", 7)
     again, pairs_again = made_tables(counts)
     assert again.digest == scores.digest
