@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection
 
 from api.context import DatabaseOf, OwnNetworks
 from memscore.errors import InvalidInput
-from memscore.messages import JobMessage, Jobs, Plan, Progress
+from memscore.messages import JobMessage, Jobs, LogMessage, Plan, Progress
 from memscore.planning import plan
 from memscore.recipes import recipe_of
 from memscore.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
-from memscore.store import Database, datasets, evidence, jobs, studies, tables
+from memscore.store import Database, datasets, evidence, job_logs, jobs, leases, studies, tables
 from memscore.store.jobs import JobRecord
 from memscore.tables import ScoreTable
 
@@ -27,7 +28,7 @@ State = Literal["queued", "running", "recovering", "cancelling", "succeeded", "f
 def submit_job(
     database: DatabaseOf, own_networks: OwnNetworks, request: JobRequest, response: Response, dry_run: bool = False
 ) -> JobMessage | Plan:
-    """Queue a job. The same request again is answered with the unfinished job.
+    """Queue a job. The same request again is answered with the same job, unless that failed or was cancelled.
 
     With `dry_run` nothing is queued, and the answer, with status 200, is what the job would cost and give.
     """
@@ -46,7 +47,7 @@ def submit_job(
             raise InvalidInput(f"Dataset {dataset.name!r} has fewer than {BLOCK} training samples.")
         study = studies.ensure(connection, dataset, recipe, request.design, request.study_name)
         done = evidence.count(connection, study.id)
-        job, new = jobs.submit(connection, study.id, wanted, done)
+        job, new = jobs.submit(connection, study.id, wanted, done, again=not _complete(connection, study.id, wanted))
         meta = tables.current_meta(connection, study.id) or {}
         jobs.settle(connection, study.id, meta.get("trials", 0), meta.get("full_trials", 0))
         message = _message(connection, jobs.get(connection, job.id))
@@ -66,7 +67,7 @@ def list_jobs(
     with database.reading() as connection:
         listed = jobs.listing(connection, state, limit)
         outcomes = jobs.outcomes(connection, [job.id for job in listed if job.finished])
-        return Jobs(jobs=[_message(connection, job, outcomes) for job in listed])
+        return Jobs(jobs=[_message(connection, job, outcomes, brief=True) for job in listed])
 
 
 @router.get("/{job}", operation_id="get_job")
@@ -81,6 +82,37 @@ def cancel_job(database: DatabaseOf, job: str) -> JobMessage:
     """Cancel a job. Its evidence stays: a later job goes on from there. A finished job stays as it is."""
     with database.writing() as connection:
         return _message(connection, jobs.cancel(connection, job))
+
+
+@router.post("/{job}/resume", operation_id="resume_job", status_code=202)
+def resume_job(database: DatabaseOf, job: str) -> JobMessage:
+    """Queue a cancelled or failed job again; it goes on from its evidence. An unfinished job stays as it is."""
+    with database.writing() as connection:
+        return _message(connection, jobs.resume(connection, job))
+
+
+@router.get("/{job}/log", operation_id="job_log", response_model=None, responses={200: {"content": {"text/plain": {}}}})
+def job_log(
+    database: DatabaseOf, job: str, after: Annotated[int, Query(ge=0)] = 0, format: Literal["text", "json"] = "text"
+) -> LogMessage | PlainTextResponse:
+    """What driver and workers of a job wrote, over all attempts, oldest first; `after` is for following it."""
+    with database.reading() as connection:
+        jobs.get(connection, job)
+        parts = job_logs.read(connection, job, after)
+    lines = [line for part in parts for line in part.text.splitlines()]
+    if format == "json":
+        return LogMessage(job=job, lines=lines, next=parts[-1].id if parts else after)
+    return PlainTextResponse("".join(f"{line}\n" for line in lines))
+
+
+def _complete(connection: Connection, study: str, wanted: Wanted) -> bool:
+    """Whether what a job adds to the trials themselves is there: full trials, and pairs of all classes."""
+    if evidence.count(connection, study, full=True) < wanted.full_trials:
+        return False
+    pairs = tables.current_pairs_meta(connection, study) or {}
+    return wanted.pairs == "same_class" or (
+        pairs.get("scope") == wanted.pairs and pairs.get("trials") == evidence.count(connection, study)
+    )
 
 
 def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wanted) -> Plan:
@@ -116,7 +148,9 @@ def _whole_blocks(wanted: Wanted) -> tuple[Wanted, list[str]]:
     return rounded, [f"{field} rounded up from {asked} to {whole}: a study grows by blocks of {BLOCK}"]
 
 
-def _message(connection: Connection, job: JobRecord, outcomes: dict[str, str] | None = None) -> JobMessage:
+def _message(
+    connection: Connection, job: JobRecord, outcomes: dict[str, str] | None = None, *, brief: bool = False
+) -> JobMessage:
     if outcomes is None and job.finished:
         outcomes = jobs.outcomes(connection, [job.id])
     return JobMessage(
@@ -126,14 +160,31 @@ def _message(connection: Connection, job: JobRecord, outcomes: dict[str, str] | 
         state=job.state,  # pyright: ignore[reportArgumentType]
         target_trials=job.target_trials,
         wanted=job.wanted,
-        progress=Progress(phase=job.phase, done=job.done, total=job.total),
+        progress=_progress(job),
         attempt=job.attempt,
         error=job.error,
         outcome=(outcomes or {}).get(job.id),
         created_at=_time(job.created_at),
         started_at=_time(job.started_at) if job.started_at is not None else None,
         finished_at=_time(job.finished_at) if job.finished_at is not None else None,
+        waiting_for=None if brief else _waiting_for(connection, job),
     )
+
+
+def _progress(job: JobRecord) -> Progress:
+    rate = job.trials_per_second
+    left = (job.total - job.done) / rate if rate else None
+    return Progress(phase=job.phase, done=job.done, total=job.total, trials_per_second=rate, seconds_left=left)
+
+
+def _waiting_for(connection: Connection, job: JobRecord) -> str | None:
+    """Why a waiting job does not start, if the reason is not other jobs."""
+    if job.state not in ("queued", "recovering"):
+        return None
+    lease = leases.current(connection, leases.LEADER)
+    if lease is None or lease.seconds_left < 0:
+        return "no dispatcher is running; start one: memscore dispatch"
+    return lease.note
 
 
 def _time(seconds: float) -> datetime:

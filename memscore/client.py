@@ -24,6 +24,7 @@ from memscore.messages import (
     EvidenceMerged,
     JobMessage,
     Jobs,
+    LogMessage,
     Pairs,
     Plan,
     Problem,
@@ -52,6 +53,7 @@ class Extras(TypedDict, total=False):
     full_trials: int
     probabilities: bool
     pairs: PairScope
+    time_limit_seconds: float | None
 
 
 class Client:
@@ -195,6 +197,15 @@ class Client:
     def cancel(self, job: str) -> JobMessage:
         """Cancel a job; its evidence stays."""
         return JobMessage.model_validate_json(self._request("POST", f"/v1/jobs/{_part(job)}/cancel").content)
+
+    def resume(self, job: str) -> JobMessage:
+        """Queue a cancelled or failed job again."""
+        return JobMessage.model_validate_json(self._request("POST", f"/v1/jobs/{_part(job)}/resume").content)
+
+    def log(self, job: str, after: int = 0) -> LogMessage:
+        """What driver and workers of a job wrote; `after` is the `next` of the part before."""
+        params = {"format": "json", "after": after}
+        return LogMessage.model_validate_json(self._get(f"/v1/jobs/{_part(job)}/log", params=params).content)
 
     def watch(self, job: str, poll_seconds: float = 0.5) -> Iterator[JobMessage]:
         """The job's state again and again until it is terminal; rides out a restart of the service."""

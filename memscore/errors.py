@@ -11,7 +11,8 @@ MemscoreError                       status  meaning
 ├── Damaged                         500     stored or received bytes fail their digest
 ├── JobFailed                       500     a job ended without its result
 │   ├── BlockFailed                 500     a block or trial cannot be trained
-│   └── Diverged                    500     a recipe's loss is not finite
+│   ├── Diverged                    500     a recipe's loss is not finite
+│   └── LaunchFailed                500     a job's driver cannot be started
 └── ServiceError                    -       the service answered with a problem, or did not answer
 
 The message of each is one sentence that says what to do. `status` and `slug` become the HTTP status
@@ -98,6 +99,12 @@ class Diverged(JobFailed):
     """A loss is not finite; the message names the epoch and what to change."""
 
     slug = "diverged"
+
+
+class LaunchFailed(JobFailed):
+    """A driver could not be started; the message is a clause that says why."""
+
+    slug = "launch-failed"
 
 
 class ServiceError(MemscoreError):

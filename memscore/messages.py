@@ -73,6 +73,8 @@ class Progress(Message):
     done: int
     total: int
     unit: Literal["trials"] = "trials"
+    trials_per_second: float | None = Field(default=None, description="while the job runs, of its current attempt")
+    seconds_left: float | None = Field(default=None, description="forecast from that rate")
 
 
 class JobMessage(Message):
@@ -91,12 +93,21 @@ class JobMessage(Message):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    waiting_for: str | None = Field(default=None, description="why a queued job does not start, if not for other jobs")
     notes: list[str] = Field(default=[], description="what the service changed in the request, and why")
 
     @property
     def finished(self) -> bool:
         """Whether the job has reached a terminal state."""
         return self.state in ("succeeded", "failed", "cancelled")
+
+
+class LogMessage(Message):
+    """A part of a job's log; `next` asks for what comes after it."""
+
+    job: str
+    lines: list[str]
+    next: int = Field(description="value of `after` for the lines that follow")
 
 
 class Jobs(Message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, ValidationError
@@ -29,6 +30,19 @@ class Settings(BaseSettings):
     slots: int = Field(default_factory=_usable_cores, ge=1, description="trials trained at the same time")
     lease_seconds: float = Field(default=60, gt=0, description="a job not renewed for so long is taken over")
 
+    launcher: Literal["local", "ray-jobs"] = Field(
+        default="local", description="local: jobs run on the dispatcher's machine; ray-jobs: on a Ray cluster"
+    )
+    ray_url: str = Field(default="http://127.0.0.1:8265", description="the Ray cluster's dashboard, for ray-jobs")
+    parallel_jobs: int = Field(default=1, ge=1, description="jobs that run at the same time on a cluster")
+    trials_per_gpu: int | None = Field(
+        default=None, ge=1, description="workers that share a GPU; default: as many as its memory holds"
+    )
+    stall_seconds: float = Field(
+        default=900, gt=0, description="a driver that gives no sign of life for so long is replaced"
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="how processes log to standard error")
+
     network_modules: str = Field(
         default="", description="packages, separated by commas, whose functions recipes sent to the service may name"
     )
@@ -45,13 +59,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """This process's environment with these settings in it, for a process that is to have them too."""
-        return {
-            **os.environ,
-            "MEMSCORE_HOME": str(self.home),
-            "MEMSCORE_DATABASE_URL": self.database,
-            "MEMSCORE_SLOTS": str(self.slots),
-            "MEMSCORE_LEASE_SECONDS": str(self.lease_seconds),
-        }
+        values = {**self.model_dump(exclude_none=True), "database_url": self.database}
+        return {**os.environ, **{f"MEMSCORE_{name.upper()}": str(value) for name, value in values.items()}}
 
     def prepare_home(self) -> Path:
         """Create the home folder and return it. Raises StoreError if it cannot be written."""

@@ -153,6 +153,9 @@ class Wanted(Frozen):
     )
     probabilities: bool = Field(default=False, description="record the true class's probability in new trials")
     pairs: PairScope = Field(default="same_class", description="the pairs to look for high influence in")
+    time_limit_seconds: float | None = Field(
+        default=None, gt=0, le=10**9, description="the job stops, and can be resumed, after running for so long"
+    )
 
 
 class JobRequest(Wanted):

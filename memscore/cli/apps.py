@@ -11,7 +11,7 @@ import memscore
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=memscore.__doc__)
 database_app = typer.Typer(no_args_is_help=True, help="The database.")
 datasets_app = typer.Typer(no_args_is_help=True, help="Datasets: add, list, show.")
-jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, watch, cancel.")
+jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, watch, cancel, resume, log.")
 scores_app = typer.Typer(no_args_is_help=True, help="Scores of a study.")
 pairs_app = typer.Typer(no_args_is_help=True, help="High-influence pairs of a study.")
 evidence_app = typer.Typer(no_args_is_help=True, help="The evidence of a study: export, import.")

@@ -1,8 +1,10 @@
-"""Commands that run and follow jobs: estimate, recipes, jobs list, show, watch, cancel."""
+"""Commands that run and follow jobs: estimate, recipes, jobs list, show, watch, cancel, resume, log."""
 
 from __future__ import annotations
 
 import re
+import sys
+import time
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -50,6 +52,9 @@ def estimate(
         bool, typer.Option("--probabilities", help="Also record the true class's probability.")
     ] = False,
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Look for influence between classes too.")] = False,
+    time_limit: Annotated[
+        str | None, typer.Option(help="Stop after running for so long, such as 90m or 2h30m; resume goes on.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost and give.")] = False,
     url: Url = None,
     as_json: Json = False,
@@ -73,6 +78,7 @@ def estimate(
         "full_trials": full_trials,
         "probabilities": probabilities,
         "pairs": "all" if all_pairs else "same_class",
+        "time_limit_seconds": None if time_limit is None else _seconds(time_limit),
     }
 
     def submit(client: Client) -> JobMessage:
@@ -162,6 +168,18 @@ def _validated(make: Callable[[], Made]) -> Made:
     except ValidationError as error:
         named = re.sub(r"\w+", lambda word: OPTIONS.get(word[0], word[0]), sentence(error))
         raise InvalidInput(f"{named}.") from error
+
+
+def _seconds(duration: str) -> float:
+    """Seconds of a duration such as 45s, 90m, 2h30m or 1d12h. Raises InvalidInput."""
+    found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", duration)
+    if not found or not any(found.groups()):
+        raise InvalidInput(f"--time-limit: {duration!r} is no duration; write it like 45s, 90m, 2h30m or 1d12h.")
+    parts = (int(part or 0) for part in found.groups())
+    seconds = sum(count * unit for count, unit in zip(parts, (86400, 3600, 60, 1), strict=True))
+    if not seconds:
+        raise InvalidInput("--time-limit: it must be longer than 0.")
+    return float(seconds)
 
 
 def _calibrated(plan: Plan, settings: Settings, fingerprint: str, recipe: str | Recipe, design: Design) -> Plan:
@@ -256,9 +274,37 @@ def watch_job(job: str, url: Url = None, as_json: Json = False) -> None:
 
 @jobs_app.command("cancel")
 def cancel_job(job: str, url: Url = None, as_json: Json = False) -> None:
-    """Cancel a job. Its evidence stays; a later job goes on from there."""
+    """Cancel a job. Its evidence stays; resume, or a later job, goes on from there."""
     with opened_client(url) as client:
         print_record(client.cancel(job), as_json)
+
+
+@jobs_app.command("resume")
+def resume_job(job: str, url: Url = None, as_json: Json = False) -> None:
+    """Queue a cancelled or failed job again; it goes on from its evidence."""
+    with opened_client(url) as client:
+        print_record(client.resume(job), as_json)
+
+
+@jobs_app.command("log")
+def job_log(
+    job: str,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    url: Url = None,
+) -> None:
+    """Print what driver and workers of a job wrote, over all its attempts."""
+    with opened_client(url) as client:
+        after = 0
+        while True:
+            finished = client.job(job).finished  # asked before the log, so that nothing is missed at the end
+            part = client.log(job, after)
+            for line in part.lines:
+                print(line)
+            sys.stdout.flush()
+            after = part.next
+            if finished or not follow:
+                return
+            time.sleep(1)
 
 
 def follow(client: Client, job: JobMessage) -> JobMessage:

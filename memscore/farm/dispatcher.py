@@ -7,19 +7,22 @@ import os
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psutil
 
-from memscore.errors import MemscoreError, StoreError
+from memscore.errors import LaunchFailed, MemscoreError, StoreError
 from memscore.farm.launchers import Launched, Launcher, LocalLauncher
 from memscore.settings import Settings
-from memscore.store import Database, jobs
+from memscore.store import Database, job_logs, jobs, leases
 from memscore.store.jobs import JobRecord
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+RETRY_SECONDS = 2.0  # after the database could not be used
+AVAILABILITY_SECONDS = 5.0  # how often the launcher is asked whether it can launch
+END_SECONDS = 60.0  # a driver that has not ended so long after the outcome, or a cancellation, is stopped
 RENEWALS_PER_LEASE = 3
 
 
@@ -27,96 +30,203 @@ RENEWALS_PER_LEASE = 3
 class _Running:
     job: JobRecord
     driver: Launched
-    renewed_at: float = field(default_factory=time.monotonic)
+    renewed_at: float
+    ending_since: float | None = None
 
 
 class Dispatcher:
-    """Runs jobs one at a time: one job uses all slots of the machine."""
+    """Of all dispatchers on a database the one that holds the lease leads: it recovers and starts jobs.
+
+    The others stand by, and attend to drivers of their own if they led before. With the local launcher one job runs at
+    a time, since a job uses all slots of the machine.
+    """
 
     def __init__(self, database: Database, settings: Settings, launcher: Launcher | None = None) -> None:
         self.database = database
         self.settings = settings
-        self.launcher = launcher or LocalLauncher(settings)
+        self.launcher = launcher or make_launcher(settings)
         self.owner = process_identity()
-        self.running: _Running | None = None
+        self.running: dict[str, _Running] = {}
+        self.at_most = settings.parallel_jobs if self.launcher.outlives_dispatcher else 1
+        self.renewal = settings.lease_seconds / RENEWALS_PER_LEASE
+        self.leader_lease = self.renewal  # so a new leader is there before leases of jobs run out
+        self.led_at = float("-inf")
+        self.unavailable: str | None = None
+        self.asked_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set, then give the running job back."""
+        """Work until `stop` is set; then give running jobs back, or leave them to the next leader if they go on."""
         try:
             while not stop.is_set():
                 try:
                     self.step()
                 except StoreError as error:
                     log.warning("%s Trying again.", error)
-                    stop.wait(2)
+                    stop.wait(RETRY_SECONDS)
                 stop.wait(POLL_SECONDS)
         finally:
             self.close()
 
     def step(self) -> None:
-        """One pass: attend to the running driver, recover lost jobs, start the next one."""
-        if self.running is not None:
-            self._attend(self.running)
-        self._recover()
-        if self.running is None:
-            with self.database.writing() as connection:
-                job = jobs.claim(connection, self.owner, self.settings.lease_seconds)
-            if job is not None:
-                log.info("job %s, attempt %d: starting", job.id, job.attempt)
-                try:
-                    self.running = _Running(job, self.launcher.launch(job))
-                except OSError as error:
-                    with self.database.writing() as connection:
-                        jobs.lost(connection, job.id, job.attempt, f"the driver could not be started: {error}")
+        """One pass: attend to the running drivers; where this one leads, recover lost jobs and start the next."""
+        for running in list(self.running.values()):
+            self._attend(running)
+        if self._leads():
+            self._recover()
+            self._start()
 
     def close(self) -> None:
-        """Stop the running driver and queue its job again."""
-        if self.running is None:
-            return
-        self.running.driver.stop()
-        job, self.running = self.running.job, None
+        """Give up the lead. Drivers that cannot outlive this process are stopped, and their jobs queued again."""
         try:
+            for running in list(self.running.values()):
+                if not self.launcher.outlives_dispatcher:
+                    running.driver.stop()
+                    with self.database.writing() as connection:
+                        jobs.release(connection, running.job.id, running.job.attempt, "the dispatcher was stopped")
             with self.database.writing() as connection:
-                jobs.release(connection, job.id, job.attempt, "the dispatcher was stopped")
+                leases.release(connection, leases.LEADER, self.owner)
         except MemscoreError as error:
             log.warning("%s", error)
+        finally:
+            self.running.clear()
+
+    def _leads(self) -> bool:
+        """Whether this dispatcher leads; takes the lead where it is free or its holder is certainly dead."""
+        changed = self._ask_launcher()
+        since = time.monotonic() - self.led_at
+        if since < self.leader_lease / RENEWALS_PER_LEASE and not changed:
+            return True
+        with self.database.reading() as connection:
+            holder = leases.current(connection, leases.LEADER)
+        dead = None
+        if holder is not None and holder.owner != self.owner:
+            if not owner_may_live(holder.owner):
+                dead = holder.owner
+            elif holder.seconds_left >= 0:
+                self.led_at = float("-inf")
+                return False
+        with self.database.writing() as connection:
+            leads = leases.take(
+                connection, leases.LEADER, self.owner, self.leader_lease, note=self.unavailable, dead=dead
+            )
+        if leads and since > self.leader_lease:
+            log.info("this dispatcher (%s) leads", self.owner)
+        self.led_at = time.monotonic() if leads else float("-inf")
+        return leads
+
+    def _ask_launcher(self) -> bool:
+        """Ask from time to time whether drivers can be launched; whether the answer has changed."""
+        if time.monotonic() - self.asked_at < AVAILABILITY_SECONDS:
+            return False
+        before, self.unavailable = self.unavailable, self.launcher.unavailable()
+        self.asked_at = time.monotonic()
+        if before != self.unavailable:
+            log.warning("%s", self.unavailable or "jobs can be launched again")
+        return before != self.unavailable
 
     def _attend(self, running: _Running) -> None:
-        job = running.job
-        outcome = running.driver.ended()
-        if outcome is not None:
+        """Renew the lease of a job whose driver runs; find out that it has ended, hangs, or was taken over."""
+        job, status = running.job, running.driver.status()
+        if status.kind == "ended":
+            self._lose(running, status.detail)
+            return
+        if time.monotonic() - running.renewed_at < self.renewal and running.ending_since is None:
+            return
+        with self.database.reading() as connection:
+            current = jobs.get(connection, job.id)
+            silent = jobs.silent_seconds(connection, job.id, job.attempt)
+        if silent is None and current.attempt == job.attempt and current.finished:
+            self._await_end(running)  # it has stored the outcome
+        elif silent is None:
+            log.warning("another attempt has taken this job over", extra=_named(job))
             running.driver.stop()
-            self.running = None
+            self.running.pop(job.id)
+        elif silent > self.settings.stall_seconds:
+            self._lose(running, f"the driver gave no sign of life for {silent:.0f} s")
+        elif status.kind == "unknown" and silent > self.settings.lease_seconds:
+            self._lose(running, f"the driver gave no sign of life for {silent:.0f} s, and {status.detail}")
+        else:
             with self.database.writing() as connection:
-                state = jobs.lost(connection, job.id, job.attempt, outcome)
-            if state is not None:
-                log.warning("job %s, attempt %d: %s; now %s", job.id, job.attempt, outcome, state)
-        elif time.monotonic() - running.renewed_at > self.settings.lease_seconds / RENEWALS_PER_LEASE:
-            with self.database.writing() as connection:
-                state = jobs.renew(connection, job.id, job.attempt, self.settings.lease_seconds)
+                jobs.renew(connection, job.id, job.attempt, self.settings.lease_seconds)
             running.renewed_at = time.monotonic()
-            if state is None and running.driver.ended() is None:
-                log.warning("job %s, attempt %d: taken over by another dispatcher", job.id, job.attempt)
-                running.driver.stop()
-                self.running = None
+            if current.state == "cancelling":
+                self._await_end(running)
+
+    def _await_end(self, running: _Running) -> None:
+        """Give a driver that is to end by itself time for it."""
+        running.ending_since = running.ending_since or time.monotonic()
+        if time.monotonic() - running.ending_since > END_SECONDS:
+            self._lose(running, "the driver was stopped")
+
+    def _lose(self, running: _Running, reason: str) -> None:
+        """A driver has ended, or is ended here; unless it stored an outcome, its job recovers or fails."""
+        job = running.job
+        running.driver.stop()
+        end = running.driver.log()
+        with self.database.writing() as connection:
+            state = jobs.lost(connection, job.id, job.attempt, reason)
+            if state is not None and end:
+                job_logs.append(connection, job.id, job.attempt, f"[the driver's last output]\n{end}")
+        self.running.pop(job.id)
+        running.driver.forget()
+        if state is not None:
+            log.warning("%s; the job is %s", reason, state, extra=_named(job))
 
     def _recover(self) -> None:
-        """Take jobs from attempts whose lease ran out, or whose dispatcher on this host is dead."""
+        """Go on with attempts of other dispatchers whose drivers live; recover the jobs of all others."""
         with self.database.reading() as connection:
-            held = jobs.held(connection)
-            overdue = {job.id for job in jobs.expired(connection)}
-        for job in held:
-            if self.running is not None and job.id == self.running.job.id:
-                continue
+            orphans = [job for job in jobs.held(connection) if job.id not in self.running]
+            overdue = {job.id for job in jobs.expired(connection)} if orphans else set[str]()
+        for job in orphans:
             if job.id in overdue:
                 reason = "its lease ran out"
             elif job.lease_owner is not None and not owner_may_live(job.lease_owner):
                 reason = "its dispatcher is gone"
+            elif self.launcher.outlives_dispatcher:
+                reason = "it has another dispatcher than the leading one"
             else:
                 continue
+            driver = self.launcher.adopt(job)
             with self.database.writing() as connection:
-                state = jobs.lost(connection, job.id, job.attempt, reason)
-            log.warning("job %s, attempt %d: %s; now %s", job.id, job.attempt, reason, state)
+                if driver is None:
+                    state = jobs.lost(connection, job.id, job.attempt, reason)
+                    log.warning("%s; the job is %s", reason, state, extra=_named(job))
+                elif jobs.adopt(connection, job.id, job.attempt, self.owner, self.settings.lease_seconds):
+                    self.running[job.id] = _Running(job, driver, time.monotonic())
+                    log.info("attempt adopted: %s", reason, extra=_named(job))
+
+    def _start(self) -> None:
+        """Launch drivers for the jobs that are due."""
+        while len(self.running) < self.at_most and self.unavailable is None:
+            with self.database.reading() as connection:
+                if not jobs.due(connection):
+                    return
+            with self.database.writing() as connection:
+                job = jobs.claim(connection, self.owner, self.settings.lease_seconds)
+            if job is None:
+                return
+            log.info("attempt %d starts", job.attempt, extra=_named(job))
+            try:
+                self.running[job.id] = _Running(job, self.launcher.launch(job), time.monotonic())
+            except LaunchFailed as error:
+                log.warning("%s", error, extra=_named(job))
+                with self.database.writing() as connection:
+                    jobs.lost(connection, job.id, job.attempt, str(error))
+                return
+
+
+def make_launcher(settings: Settings) -> Launcher:
+    """The launcher that the settings name. Raises InvalidInput if it lacks something."""
+    if settings.launcher == "ray-jobs":
+        from memscore.farm.ray_jobs import RayJobsLauncher
+
+        return RayJobsLauncher(settings)
+    return LocalLauncher(settings)
+
+
+def _named(job: JobRecord) -> dict[str, str | int]:
+    """What a structured log line says about the job it is on."""
+    return {"job": job.id, "study": job.study_id, "attempt": job.attempt}
 
 
 def process_identity() -> str:

@@ -250,10 +250,10 @@ class Driver:
         done = self.stored_trials()
         total = max(done, self.expected)
         with self.database.writing() as connection:
-            state = jobs.report(connection, self.job.id, self.attempt, phase, done, total)
-        if state is None:
+            job = jobs.report(connection, self.job.id, self.attempt, phase, done, total)
+        if job is None:
             raise SystemExit(f"attempt {self.attempt} of job {self.job.id} is no longer the current one")
-        if state == "cancelling":
+        if job.state == "cancelling":
             raise Stopped(f"cancelled with {done} trials stored")
 
     def finish(self, state: str, message: str) -> None:

@@ -7,51 +7,98 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
+from memscore.errors import LaunchFailed
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
+
+LOG_TAIL = 20_000  # bytes
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether a driver runs; `detail` is one sentence on how it ended, or why that cannot be told."""
+
+    kind: Literal["running", "ended", "unknown"]
+    detail: str = ""
 
 
 class Launched(ABC):
     """A driver that was started."""
 
     @abstractmethod
-    def ended(self) -> str | None:
-        """None while it runs; afterwards one sentence on how it ended."""
+    def status(self) -> Status:
+        """Whether it runs. Does not raise: what cannot be found out is unknown."""
 
     @abstractmethod
     def stop(self, grace_seconds: float = 10) -> None:
-        """End it and everything it started; returns when it is gone."""
+        """End it and everything it started; as far as this can be known it is gone on return. Does not raise."""
+
+    @abstractmethod
+    def log(self) -> str:
+        """The end of what it wrote, for the job's log; empty if that cannot be had. Does not raise."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Remove what the launcher keeps of an ended driver, once the outcome is stored. Does not raise."""
 
 
 class Launcher(ABC):
     """Starts drivers."""
 
+    outlives_dispatcher: ClassVar[bool]  # whether its drivers go on when the dispatcher ends
+
+    @abstractmethod
+    def unavailable(self) -> str | None:
+        """One sentence on why nothing can be launched now, or None."""
+
     @abstractmethod
     def launch(self, job: JobRecord) -> Launched:
-        """Start the driver of the job's current attempt."""
+        """Start the driver of the job's current attempt; the same attempt again is not started twice.
+
+        Raises LaunchFailed.
+        """
+
+    @abstractmethod
+    def adopt(self, job: JobRecord) -> Launched | None:
+        """The driver of an attempt that another dispatcher launched; None if there is none to go on with."""
 
 
 class LocalLauncher(Launcher):
     """Starts a driver as a subprocess that runs Ray on this machine."""
 
+    outlives_dispatcher = False
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def unavailable(self) -> str | None:
+        """Nothing is missing: a driver starts its own Ray."""
+        return None
+
+    def adopt(self, job: JobRecord) -> Launched | None:  # noqa: ARG002
+        """A subprocess ends with its dispatcher."""
+        return None
 
     def launch(self, job: JobRecord) -> Launched:
         """Start `python -m memscore.farm.driver`, in a process group of its own, logging to home/logs."""
         log_path = self.settings.home / "logs" / f"{job.id}-{job.attempt}.log"
         environment = {**self.settings.environment(), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
-        with log_path.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "memscore.farm.driver", job.id, str(job.attempt)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=environment,
-            )
+        try:
+            with log_path.open("ab") as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "memscore.farm.driver", job.id, str(job.attempt)],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    env=environment,
+                )
+        except OSError as error:
+            raise LaunchFailed(f"the driver could not be started: {error}") from error
         return _LocalDriver(process, log_path)
 
 
@@ -60,13 +107,25 @@ class _LocalDriver(Launched):
         self.process = process
         self.log_path = log_path
 
-    def ended(self) -> str | None:
+    def status(self) -> Status:
         status = self.process.poll()
         if status is None:
-            return None
+            return Status("running")
         how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
-        lines = self.log_path.read_text(errors="replace").strip().splitlines()
-        return f"the driver {how}" + (f": {lines[-1][:300]}" if lines else "") + f" (log: {self.log_path})"
+        lines = self.log().splitlines()
+        last = f": {lines[-1][:300]}" if lines else ""
+        return Status("ended", f"the driver {how}{last} (log: {self.log_path})")
+
+    def log(self) -> str:
+        try:
+            with self.log_path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL))
+                return file.read().decode(errors="replace").strip()
+        except OSError:
+            return ""
+
+    def forget(self) -> None:
+        pass  # the log file stays
 
     def stop(self, grace_seconds: float = 10) -> None:
         if self.process.poll() is None:

@@ -90,6 +90,12 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, An
     connection.execute(insert(table).values(created_at=now()).on_conflict_do_nothing(), rows)
 
 
+def insert_ignoring(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    """Insert a row unless its key is there already; how many rows were inserted."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return connection.execute(insert(table).values(**row).on_conflict_do_nothing()).rowcount
+
+
 def open_database(url: str) -> Database:
     """A database for a SQLAlchemy URL. Raises InvalidInput for a URL that names no supported database."""
     try:

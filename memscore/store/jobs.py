@@ -5,6 +5,7 @@
       └──── recovering <┘ lost, while attempts are left
     queued, recovering ──cancel──> cancelled
     queued, recovering ──settle──> succeeded, when another job of the study has reached the target
+    failed, cancelled ──resume──> queued
 
 A driver and its dispatcher act for one attempt: once the attempt has moved on, what they write is ignored.
 """
@@ -15,11 +16,11 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
-from memscore.errors import NotFound
+from memscore.errors import Conflict, NotFound
 from memscore.spec import Wanted
 from memscore.store.database import now
 from memscore.store.schema import STATES, TERMINAL, job_events, jobs
@@ -31,7 +32,11 @@ HELD = ("running", "cancelling")  # states in which an attempt holds a lease
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job as stored. Times are seconds since 1970; `done` and `total` count trials of the study."""
+    """A job as stored. Times are seconds since 1970; `done` and `total` count trials of the study.
+
+    `attempt` counts claims, `failures` those lost in a row without a new block; `started_at` is the first claim's
+    time, `ran_seconds` how long drivers have worked on it since it was submitted or resumed.
+    """
 
     id: str
     study_id: str
@@ -50,6 +55,9 @@ class JobRecord:
     started_at: float | None
     finished_at: float | None
     request: dict[str, Any]
+    trials_per_second: float | None
+    reported_at: float | None
+    ran_seconds: float
 
     @property
     def wanted(self) -> Wanted:
@@ -72,17 +80,24 @@ class EventRecord:
     message: str
 
 
-def submit(connection: Connection, study: str, wanted: Wanted, done: int) -> tuple[JobRecord, bool]:
-    """Queue a job, or return the unfinished one of this study that wants the same; and whether it is new."""
+def submit(
+    connection: Connection, study: str, wanted: Wanted, done: int, *, again: bool = False
+) -> tuple[JobRecord, bool]:
+    """Queue a job, or return the one of this study that wants the same; and whether it is new.
+
+    A job that succeeded counts if the study still has its trials, unless it is wanted `again`; one that failed or was
+    cancelled does not.
+    """
     target_trials = wanted.target.whole_blocks
-    unfinished = connection.execute(
+    same = connection.execute(
         select(jobs)
-        .where(jobs.c.study_id == study, jobs.c.state.in_(("queued", "running", "recovering")))
-        .where(jobs.c.target_trials == target_trials)
-        .order_by(jobs.c.created_at)
+        .where(jobs.c.study_id == study, jobs.c.target_trials == target_trials)
+        .where(jobs.c.state.in_(("queued", "running", "recovering", "succeeded")))
+        .order_by(case((jobs.c.state == "succeeded", 1), else_=0), jobs.c.created_at)
     )
-    for row in unfinished:
-        if (job := _record(row)).wanted == wanted:
+    for row in same:
+        job = _record(row)
+        if job.wanted == wanted and (not job.finished or (job.done <= done and not again)):
             return job, False
     identifier = secrets.token_hex(8)
     connection.execute(
@@ -123,16 +138,14 @@ def settle(connection: Connection, study: str, trials: int, full_trials: int) ->
             _event(connection, job.id, "succeeded", f"the study has {trials} trials")
 
 
+def due(connection: Connection) -> bool:
+    """Whether there is a job to claim."""
+    return connection.execute(_due()).scalar() is not None
+
+
 def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord | None:
     """Take the oldest job that is due, whose study no other job is working on. None if there is none."""
-    other = jobs.alias("other")
-    busy = exists().where(other.c.study_id == jobs.c.study_id, other.c.state.in_(HELD), other.c.id != jobs.c.id)
-    due = (
-        select(jobs.c.id)
-        .where(jobs.c.state.in_(("queued", "recovering")), jobs.c.not_before <= now(), ~busy)
-        .order_by(jobs.c.created_at, jobs.c.id)
-        .limit(1)
-    )
+    due = _due()
     if connection.dialect.name == "postgresql":
         due = due.with_for_update(skip_locked=True)
     identifier = connection.execute(due).scalar()
@@ -147,7 +160,9 @@ def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord
             lease_owner=owner,
             lease_expires_at=now() + lease_seconds,
             phase="starting",
-            started_at=now(),
+            started_at=func.coalesce(jobs.c.started_at, now()),
+            reported_at=now(),
+            trials_per_second=None,
             error=None,
         )
     )
@@ -174,8 +189,24 @@ def renew(connection: Connection, job: str, attempt: int, lease_seconds: float) 
     return renewed.scalar()
 
 
-def report(connection: Connection, job: str, attempt: int, phase: str, done: int, total: int) -> str | None:
-    """Write progress; the job's state, or None if this attempt no longer holds it.
+def adopt(connection: Connection, job: str, attempt: int, owner: str, lease_seconds: float) -> bool:
+    """Go on with an attempt that another dispatcher launched; whether the attempt still holds the job."""
+    held_on = connection.execute(
+        update(jobs).where(_held_by(job, attempt)).values(lease_owner=owner, lease_expires_at=now() + lease_seconds)
+    )
+    return bool(held_on.rowcount)
+
+
+def report(
+    connection: Connection,
+    job: str,
+    attempt: int,
+    phase: str,
+    done: int,
+    total: int,
+    trials_per_second: float | None = None,
+) -> JobRecord | None:
+    """Write progress, which is the driver's sign of life; the job, or None if this attempt no longer holds it.
 
     New trials since the last report forgive the attempts lost before.
     """
@@ -187,10 +218,13 @@ def report(connection: Connection, job: str, attempt: int, phase: str, done: int
             failures=case((jobs.c.done < done, 0), else_=jobs.c.failures),
             done=done,
             total=total,
+            trials_per_second=trials_per_second,
+            ran_seconds=jobs.c.ran_seconds + now() - func.coalesce(jobs.c.reported_at, now()),
+            reported_at=now(),
         )
-        .returning(jobs.c.state)
-    )
-    return written.scalar()
+        .returning(*jobs.c)
+    ).one_or_none()
+    return None if written is None else _record(written)
 
 
 def finish(connection: Connection, job: str, attempt: int, state: str, message: str) -> bool:
@@ -205,6 +239,7 @@ def finish(connection: Connection, job: str, attempt: int, state: str, message: 
             finished_at=now(),
             lease_owner=None,
             lease_expires_at=None,
+            trials_per_second=None,
             error=message if state == "failed" else None,
         )
     )
@@ -237,6 +272,7 @@ def lost(connection: Connection, job: str, attempt: int, reason: str) -> str | N
             failures=failures,
             lease_owner=None,
             lease_expires_at=None,
+            trials_per_second=None,
             not_before=now() + BACK_OFF_SECONDS * 2 ** (failures - 1),
         )
     )
@@ -256,6 +292,7 @@ def release(connection: Connection, job: str, attempt: int, reason: str) -> None
             phase="queued",
             lease_owner=None,
             lease_expires_at=None,
+            trials_per_second=None,
             not_before=now(),
         )
     )
@@ -284,6 +321,35 @@ def cancel(connection: Connection, job: str) -> JobRecord:
     if running.rowcount:
         _event(connection, job, "cancelling", "cancellation requested")
     return get(connection, job)
+
+
+def resume(connection: Connection, job: str) -> JobRecord:
+    """Queue a failed or cancelled job again, with all its attempts and time; one that is unfinished stays as it is.
+
+    Raises NotFound, or Conflict if the job has succeeded.
+    """
+    if (current := get(connection, job)).state == "succeeded":
+        raise Conflict(f"Job {job} has succeeded; post a job with a larger target to go on with its study.")
+    changed = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job, jobs.c.state.in_(("failed", "cancelled")))
+        .values(
+            state="queued", phase="queued", failures=0, ran_seconds=0, not_before=now(), error=None, finished_at=None
+        )
+    )
+    if changed.rowcount:
+        _event(
+            connection,
+            job,
+            "queued",
+            f"resumed after it had {current.state}" if current.state == "failed" else "resumed",
+        )
+    return get(connection, job)
+
+
+def silent_seconds(connection: Connection, job: str, attempt: int) -> float | None:
+    """How long ago the driver of this attempt last reported; None if the attempt no longer holds the job."""
+    return connection.execute(select(now() - jobs.c.reported_at).where(_held_by(job, attempt))).scalar()
 
 
 def expired(connection: Connection) -> list[JobRecord]:
@@ -326,6 +392,18 @@ def outcomes(connection: Connection, finished: list[str]) -> dict[str, str]:
     last = select(func.max(job_events.c.id)).where(job_events.c.job_id.in_(finished)).group_by(job_events.c.job_id)
     query = select(job_events.c.job_id, job_events.c.message).where(job_events.c.id.in_(last))
     return {row.job_id: row.message for row in connection.execute(query)}
+
+
+def _due() -> Select[Any]:
+    """The oldest job that can be claimed."""
+    other = jobs.alias("other")
+    busy = exists().where(other.c.study_id == jobs.c.study_id, other.c.state.in_(HELD), other.c.id != jobs.c.id)
+    return (
+        select(jobs.c.id)
+        .where(jobs.c.state.in_(("queued", "recovering")), jobs.c.not_before <= now(), ~busy)
+        .order_by(jobs.c.created_at, jobs.c.id)
+        .limit(1)
+    )
 
 
 def _held_by(job: str, attempt: int) -> ColumnElement[bool]:

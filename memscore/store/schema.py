@@ -78,12 +78,16 @@ jobs = Table(
     Column("phase", String(32), nullable=False),
     Column("done", Integer, nullable=False),
     Column("total", Integer, nullable=False),
+    Column("trials_per_second", Double),  # of the current attempt
+    Column("reported_at", Double),  # the driver's last sign of life
+    Column("ran_seconds", Double, nullable=False, server_default="0"),  # over all attempts since it was queued
     Column("error", Text),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("finished_at", Double),
     CheckConstraint(f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"),
     Index("ix_jobs_state_created_at", "state", "created_at"),
+    Index("ix_jobs_study_id", "study_id"),
     # At most one attempt works on a study, so that no block is trained twice.
     Index("uq_jobs_held_study_id", "study_id", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
 )
@@ -96,6 +100,25 @@ job_events = Table(
     Column("at", Double, nullable=False),
     Column("state", String(16), nullable=False),
     Column("message", Text, nullable=False),
+)
+
+job_logs = Table(
+    "job_logs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", String(32), ForeignKey("jobs.id"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("text", Text, nullable=False),  # one or more whole lines
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("note", Text),  # why the owner cannot work, if it cannot
 )
 
 
@@ -118,6 +141,7 @@ def _trials(name: str, *, held_out: bool) -> Table:
         Column("created_at", Double, nullable=False),
         Column("train_probability", LargeBinary),
         Column("test_probability", LargeBinary),
+        Index(f"ix_{name}_created_at", "created_at"),
     )
 
 
@@ -141,6 +165,43 @@ def _table_versions(name: str) -> Table:
 
 score_tables = _table_versions("score_tables")
 pair_tables = _table_versions("pair_tables")
+
+# Published score tables, as plain rows for SQL and BI tools; NULL where a value is undefined.
+sample_scores = Table(
+    "sample_scores",
+    metadata,
+    Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
+    Column("sample_index", Integer, primary_key=True, autoincrement=False),
+    Column("label", Integer, nullable=False),
+    Column("mem", Double),
+    Column("se", Double),
+    Column("mem_low", Double),
+    Column("mem_high", Double),
+    Column("p_in", Double),
+    Column("p_out", Double),
+    Column("n_in", Integer, nullable=False),
+    Column("n_out", Integer, nullable=False),
+)
+
+pair_scores = Table(
+    "pair_scores",
+    metadata,
+    Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
+    Column("train_index", Integer, primary_key=True, autoincrement=False),
+    Column("test_index", Integer, primary_key=True, autoincrement=False),
+    Column("infl", Double, nullable=False),
+    Column("se", Double),
+    Column("q_value", Double),
+)
+
+published_scores = Table(
+    "published_scores",
+    metadata,
+    Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("trials", Integer, nullable=False),
+    Column("published_at", Double, nullable=False),
+)
 
 api_keys = Table(
     "api_keys",
