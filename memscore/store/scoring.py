@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from sqlalchemy import Connection
 
@@ -16,11 +18,21 @@ from memscore.store.studies import StudyRecord
 from memscore.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 
 
-def count_study(connection: Connection, study: StudyRecord, train_labels: Labels, test_labels: Labels) -> Counts:
-    """The counts of all stored trials of a study. Raises Damaged where a trial does not match its digests."""
+def count_study(
+    connection: Connection,
+    study: StudyRecord,
+    train_labels: Labels,
+    test_labels: Labels,
+    tick: Callable[[], None] = lambda: None,
+) -> Counts:
+    """The counts of all stored trials of a study; calls `tick` from time to time.
+
+    Raises Damaged where a trial does not match its digests.
+    """
     counts = Counts.empty(train_labels, test_labels)
     for full in (False, True):
         for chunk in evidence.chunks(connection, study.id, full=full):
+            tick()
             count_trials(counts, chunk, design_of(study))
     return counts
 

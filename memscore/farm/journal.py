@@ -1,0 +1,160 @@
+"""What a driver and the database say to each other about its job: progress, log, outcome, and whether to stop."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from memscore.errors import JobFailed, StoreError
+from memscore.store import Database, job_logs, jobs
+from memscore.store.jobs import JobRecord
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+PATIENCE_SECONDS = 300.0  # so long a driver waits for a database that cannot be used
+LONGEST_WAIT_SECONDS = 10.0  # between two tries
+REPORT_SECONDS = 1.0  # progress is written at most so often, unless the phase or the number of trials changes
+RATE_OVER = 20  # results
+
+
+class Stopped(Exception):
+    """The job was cancelled."""
+
+
+class TimeUp(JobFailed):
+    """The job ran as long as it may."""
+
+    slug = "time-limit"
+
+
+def patiently(action: Callable[[], Result]) -> Result:
+    """Do something with the database; while that cannot be used, again and again.
+
+    Raises StoreError after PATIENCE_SECONDS. `action` may run twice, if a connection was lost while it was committed,
+    and must bear that.
+    """
+    started, wait = time.monotonic(), 0.5
+    while True:
+        try:
+            return action()
+        except StoreError as error:
+            waited = time.monotonic() - started
+            if waited > PATIENCE_SECONDS:
+                raise
+            log.warning("%s Trying again; %d s so far.", error, waited)
+        time.sleep(wait)
+        wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+
+class Journal:
+    """The row, events and log of one attempt at a job."""
+
+    def __init__(self, database: Database, job: JobRecord, attempt: int) -> None:
+        self.database = database
+        self.job = job
+        self.attempt = attempt
+        self.lines: deque[str] = deque(maxlen=10_000)  # not written yet
+        self.written: tuple[str, int, int] | None = None
+        self.written_at = float("-inf")
+        self.results: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
+
+    def note(self, line: str) -> None:
+        """Add a line to the job's log; it is written with the next report. Any thread may call this."""
+        self.lines.append(line)
+
+    def training_starts(self) -> None:
+        """Count the rate of trials from here."""
+        self.results = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
+
+    def result(self, trials: int) -> None:
+        """So many trials have finished: a step of the rate."""
+        self.results.append((time.monotonic(), trials))
+
+    def report(self, phase: str, done: int, total: int) -> None:
+        """Write progress and the log.
+
+        Raises Stopped if the job was cancelled, TimeUp if its time is over, and SystemExit if it belongs to another
+        attempt now.
+        """
+        progress = (phase, done, max(done, total))
+        if progress == self.written and not self.due:
+            return
+        rate = self._rate()
+        job = self._with_lines(lambda connection: jobs.report(connection, self.job.id, self.attempt, *progress, rate))
+        self.written, self.written_at = progress, time.monotonic()
+        if job is None:
+            raise SystemExit(f"attempt {self.attempt} of job {self.job.id} is no longer the current one")
+        if job.state == "cancelling":
+            raise Stopped(f"cancelled with {done} trials stored")
+        limit = job.wanted.time_limit_seconds
+        if limit is not None and job.ran_seconds > limit:
+            raise TimeUp(
+                f"The time limit of {limit:g} s is reached with {done} of {progress[2]} trials stored; "
+                f"to go on for as long again: memscore jobs resume {job.id}"
+            )
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a sign of life."""
+        return time.monotonic() - self.written_at >= REPORT_SECONDS
+
+    def finish(self, state: str, message: str) -> None:
+        """Store the outcome."""
+        log.info("%s: %s", state, message)
+        self._with_lines(lambda connection: jobs.finish(connection, self.job.id, self.attempt, state, message))
+
+    def flush(self) -> None:
+        """Write what is left of the log, if the database can be used."""
+        if not self.lines:
+            return
+        try:
+            with self.database.writing() as connection:
+                job_logs.append(connection, self.job.id, self.attempt, "\n".join(list(self.lines)))
+        except StoreError as error:
+            log.warning("%s", error)
+
+    def _with_lines(self, write: Callable[[Connection], Result]) -> Result:
+        """Run `write`, and add the new lines of the log in the same transaction."""
+        lines = list(self.lines)
+
+        def both(connection: Connection) -> Result:
+            if lines:
+                job_logs.append(connection, self.job.id, self.attempt, "\n".join(lines))
+            return write(connection)
+
+        result = patiently(lambda: self._transaction(both))
+        for _ in lines:
+            self.lines.popleft()
+        return result
+
+    def _transaction(self, write: Callable[[Connection], Result]) -> Result:
+        with self.database.writing() as connection:
+            return write(connection)
+
+    def _rate(self) -> float | None:
+        """Trials a second over the last results; None before the first."""
+        if len(self.results) < 2:
+            return None
+        trials = sum(trials for _, trials in list(self.results)[1:])
+        seconds = self.results[-1][0] - self.results[0][0]
+        return trials / seconds if seconds > 0 else None
+
+
+class JournalHandler(logging.Handler):
+    """Writes log records to a job's log."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self.journal = journal
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a record."""
+        self.journal.note(self.format(record))

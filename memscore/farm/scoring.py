@@ -1,0 +1,140 @@
+"""The counts of the study that a driver works on, kept in memory, and the tables that follow from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from memscore.building import build_tables
+from memscore.counts import Counts
+from memscore.datasets.dataset import Dataset
+from memscore.evidence import Trial
+from memscore.influence import Matmul
+from memscore.precision import forecast_trials, share_precise, share_settled
+from memscore.spec import Wanted
+from memscore.store import Database, evidence, tables
+from memscore.store.scoring import all_pairs, count_study, count_trials, design_of, keep_tables, provenance
+from memscore.store.studies import StudyRecord
+from memscore.tables import ScoreTable
+
+REBUILD_SHARE = 0.05  # at most this share of the time goes into rebuilding tables while trials come in
+REBUILD_SECONDS = 2.0  # and tables are rebuilt no more often than this
+
+
+class Scoring:
+    """Counts and tables of one study, for a job that wants something of it."""
+
+    def __init__(
+        self, database: Database, study: StudyRecord, dataset: Dataset, wanted: Wanted, tick: Callable[[], None]
+    ) -> None:
+        self.database = database
+        self.study = study
+        self.wanted = wanted
+        self.tick = tick
+        self.design = design_of(study)
+        self.most = wanted.target.whole_blocks
+        self.rebuilt_at = float("-inf")
+        self.rebuild_cost = 0.0
+        self.counts = Counts.empty(np.asarray(dataset.y_train), np.asarray(dataset.y_test))
+        self.expected = self.most
+
+    def recount(self) -> None:
+        """Count all stored evidence afresh. Raises Damaged where a trial does not match its digests."""
+        with self.database.reading() as connection:
+            self.counts = count_study(
+                connection, self.study, self.counts.train_labels, self.counts.test_labels, self.tick
+            )
+        self.expected = self._forecast()
+
+    def add(self, finished: list[Trial]) -> None:
+        """Count trials that were just stored."""
+        count_trials(self.counts, finished, self.design)
+
+    @property
+    def rebuild_due(self) -> bool:
+        """Whether the tables are old enough to be rebuilt."""
+        return time.monotonic() - self.rebuilt_at >= max(REBUILD_SECONDS, self.rebuild_cost / REBUILD_SHARE)
+
+    def reached(self) -> bool:
+        """Whether the evidence has the precision that the job asks for."""
+        target, statistics = self.wanted.target, self.counts.statistics
+        if not statistics.trials:
+            return False
+        if target.standard_error is not None:
+            return share_precise(statistics, target.standard_error) >= target.share
+        assert target.settled_at is not None
+        return share_settled(statistics, target.settled_at) >= target.share
+
+    def rebuild(self) -> None:
+        """Rebuild both tables from the counts, unless the stored ones rest on the same evidence."""
+        started = time.monotonic()
+        with self.database.reading() as connection:
+            stored = (
+                evidence.count(connection, self.study.id),
+                evidence.count(connection, self.study.id, full=True),
+            )
+            meta = tables.current_meta(connection, self.study.id) or {}
+        if stored != (self.counts.trials, self.counts.full_trials):
+            self.recount()  # evidence of this study was stored by others meanwhile
+        counted = (self.counts.trials, self.counts.full_trials)
+        if not self.counts.trials or (meta.get("trials"), meta.get("full_trials")) == counted:
+            return
+        scores, pairs = build_tables(self.counts, provenance(self.study))
+        with self.database.writing() as connection:
+            keep_tables(connection, self.study, scores, pairs)
+        self.expected = self._forecast()
+        self.rebuilt_at = time.monotonic()
+        self.rebuild_cost = self.rebuilt_at - started
+
+    def find_all_pairs(self, matmul: Matmul) -> None:
+        """Replace the pairs of one class by those of all classes, unless the stored ones are."""
+        with self.database.reading() as connection:
+            meta = tables.current_pairs_meta(connection, self.study.id) or {}
+            if (meta.get("scope"), meta.get("trials")) == ("all", self.counts.trials):
+                return
+            scores = ScoreTable.decode(tables.current(connection, self.study.id)[0].payload)
+            pairs = all_pairs(connection, self.study, scores, self._ticking(matmul))
+        with self.database.writing() as connection:
+            tables.add(connection, self.study.id, pairs)
+
+    def outcome(self) -> str:
+        """One sentence for the job's history."""
+        trials, target, statistics = self.counts.trials, self.wanted.target, self.counts.statistics
+        if not target.precise:
+            return f"{trials} trials stored"
+        if target.standard_error is not None:
+            share = share_precise(statistics, target.standard_error)
+            found = f"{share:.1%} of the samples have a standard error of at most {target.standard_error:g}"
+        else:
+            assert target.settled_at is not None
+            share = share_settled(statistics, target.settled_at)
+            found = f"{share:.1%} of the samples are settled at {target.settled_at:g}"
+        if share < target.share:
+            found += f", not {target.share:.1%}: max_trials is reached"
+        return f"{trials} trials stored; {found}"
+
+    def _forecast(self) -> int:
+        """How many trials the study will have in the end."""
+        target = self.wanted.target
+        if not target.precise or not self.counts.trials:
+            return self.most
+        needed = forecast_trials(
+            self.counts.statistics,
+            standard_error=target.standard_error,
+            threshold=target.settled_at,
+            share=target.share,
+            ratio=self.design.subset_ratio,
+            most=self.most,
+        )
+        return needed or self.most
+
+    def _ticking(self, matmul: Matmul) -> Matmul:
+        """The same product, with a sign of life before each."""
+
+        def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            self.tick()
+            return matmul(a, b)
+
+        return product
