@@ -93,7 +93,8 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, An
 def insert_ignoring(connection: Connection, table: Table, row: dict[str, Any]) -> int:
     """Insert a row unless its key is there already; how many rows were inserted."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).values(**row).on_conflict_do_nothing()).rowcount
+    statement = insert(table).values(**row).on_conflict_do_nothing()
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def open_database(url: str) -> Database:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from memscore.errors import NotFound
+from memscore.errors import Conflict, NotFound
 from memscore.spec import Target, Wanted
 from memscore.store import Database, jobs
 from memscore.store.jobs import MAX_FAILURES, JobRecord
@@ -203,3 +203,103 @@ def test_a_released_job_is_claimed_at_once_by_a_new_attempt(database: Database, 
     again = claim(database)
     assert again is not None
     assert (again.attempt, again.failures) == (2, 0)
+
+
+def test_a_job_that_succeeded_is_the_same_job_while_its_trials_are_there(database: Database, stored_study: StoredStudy):
+    study = stored_study.record.id
+    job = submit(database, study, 40)
+    claim(database)
+    with database.writing() as connection:
+        jobs.finish(connection, job.id, 1, "succeeded", "done")
+        assert jobs.submit(connection, study, wanted(40), 40)[0].id == job.id
+        assert jobs.submit(connection, study, wanted(40), 30)[1], "trials were deleted: they have to be trained again"
+    with database.writing() as connection:
+        assert jobs.submit(connection, study, wanted(50), 40)[1], "more trials are another job"
+
+
+def test_a_job_that_is_wanted_again_is_new(database: Database, stored_study: StoredStudy):
+    study = stored_study.record.id
+    job = submit(database, study, 40)
+    claim(database)
+    with database.writing() as connection:
+        jobs.finish(connection, job.id, 1, "succeeded", "done")
+        assert jobs.submit(connection, study, wanted(40), 40, again=True)[0].id != job.id
+
+
+@pytest.mark.parametrize("ended", ["failed", "cancelled"])
+def test_resume_queues_an_ended_job_with_a_clean_slate(database: Database, stored_study: StoredStudy, ended: str):
+    job = submit(database, stored_study.record.id)
+    claim(database)
+    with database.writing() as connection:
+        jobs.finish(connection, job.id, 1, ended, "a reason")
+        resumed = jobs.resume(connection, job.id)
+        assert (resumed.state, resumed.failures, resumed.ran_seconds) == ("queued", 0, 0)
+        assert (resumed.error, resumed.finished_at) == (None, None)
+    again = claim(database)
+    assert again is not None
+    assert (again.id, again.attempt) == (job.id, 2)
+    with database.writing() as connection:
+        assert jobs.resume(connection, job.id).state == "running", "an unfinished job stays as it is"
+        jobs.finish(connection, job.id, 2, "succeeded", "done")
+    with database.writing() as connection, pytest.raises(Conflict, match="has succeeded"):
+        jobs.resume(connection, job.id)
+
+
+def test_reports_add_up_the_time_that_drivers_worked(database: Database, stored_study: StoredStudy):
+    job = submit(database, stored_study.record.id)
+    claim(database)
+    time.sleep(0.3)
+    with database.writing() as connection:
+        first = jobs.report(connection, job.id, 1, "training", 40, 50, 2.5)
+    assert first is not None
+    assert 0.25 < first.ran_seconds < 5
+    assert first.trials_per_second == 2.5
+    with database.reading() as connection:
+        silent = jobs.silent_seconds(connection, job.id, 1)
+        assert silent is not None
+        assert 0 <= silent < 5
+        assert jobs.silent_seconds(connection, job.id, 2) is None
+    with database.writing() as connection:
+        jobs.lost(connection, job.id, 1, "killed")
+    time.sleep(0.5)  # waiting does not count
+    make_due(database, job.id)
+    claim(database)
+    with database.writing() as connection:
+        second = jobs.report(connection, job.id, 2, "training", 40, 50)
+    assert second is not None
+    assert first.ran_seconds <= second.ran_seconds < first.ran_seconds + 0.4
+
+
+def test_an_adopted_attempt_goes_on_under_a_new_owner(database: Database, stored_study: StoredStudy):
+    job = submit(database, stored_study.record.id)
+    claim(database, lease=0.1)
+    with database.writing() as connection:
+        assert jobs.adopt(connection, job.id, 1, "other/2/0", 60)
+        assert not jobs.adopt(connection, job.id, 2, "other/2/0", 60)
+    held = fetch(database, job.id)
+    assert (held.lease_owner, held.attempt, held.state) == ("other/2/0", 1, "running")
+    with database.reading() as connection:
+        assert jobs.expired(connection) == []
+
+
+def test_cancel_and_completion_race_to_one_outcome(database: Database, stored_study: StoredStudy):
+    for _ in range(10):
+        with database.writing() as connection:
+            job, _ = jobs.submit(connection, stored_study.record.id, wanted(1000), 40, again=True)
+        claimed = claim(database)
+        assert claimed is not None
+
+        def cancel(job: str = job.id) -> None:
+            with database.writing() as connection:
+                jobs.cancel(connection, job)
+
+        def finish(job: str = job.id, attempt: int = claimed.attempt) -> None:
+            with database.writing() as connection:
+                jobs.finish(connection, job, attempt, "succeeded", "done")
+
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(cancel), pool.submit(finish)]:
+                done.result()
+        with database.reading() as connection:
+            states = [event.state for event in jobs.events(connection, job.id)]
+        assert states in (["queued", "running", "succeeded"], ["queued", "running", "cancelling", "succeeded"])
