@@ -67,7 +67,8 @@ def list_jobs(
     with database.reading() as connection:
         listed = jobs.listing(connection, state, limit)
         outcomes = jobs.outcomes(connection, [job.id for job in listed if job.finished])
-        return Jobs(jobs=[_message(connection, job, outcomes, brief=True) for job in listed])
+        names = studies.names(connection)
+        return Jobs(jobs=[_brief_message(job, names[job.study_id], outcomes.get(job.id)) for job in listed])
 
 
 @router.get("/{job}", operation_id="get_job")
@@ -148,26 +149,27 @@ def _whole_blocks(wanted: Wanted) -> tuple[Wanted, list[str]]:
     return rounded, [f"{field} rounded up from {asked} to {whole}: a study grows by blocks of {BLOCK}"]
 
 
-def _message(
-    connection: Connection, job: JobRecord, outcomes: dict[str, str] | None = None, *, brief: bool = False
-) -> JobMessage:
-    if outcomes is None and job.finished:
-        outcomes = jobs.outcomes(connection, [job.id])
+def _message(connection: Connection, job: JobRecord) -> JobMessage:
+    outcome = jobs.outcomes(connection, [job.id]).get(job.id) if job.finished else None
+    message = _brief_message(job, studies.find(connection, job.study_id).name, outcome)
+    return message.model_copy(update={"waiting_for": _waiting_for(connection, job)})
+
+
+def _brief_message(job: JobRecord, study_name: str, outcome: str | None) -> JobMessage:
     return JobMessage(
         id=job.id,
         study=job.study_id,
-        study_name=studies.find(connection, job.study_id).name,
+        study_name=study_name,
         state=job.state,  # pyright: ignore[reportArgumentType]
         target_trials=job.target_trials,
         wanted=job.wanted,
         progress=_progress(job),
         attempt=job.attempt,
         error=job.error,
-        outcome=(outcomes or {}).get(job.id),
+        outcome=outcome,
         created_at=_time(job.created_at),
         started_at=_time(job.started_at) if job.started_at is not None else None,
         finished_at=_time(job.finished_at) if job.finished_at is not None else None,
-        waiting_for=None if brief else _waiting_for(connection, job),
     )
 
 

@@ -27,6 +27,8 @@ from memscore.validation import sentence
 
 Made = TypeVar("Made")
 
+SILENT_WAIT_SECONDS = 3.0  # before the user is told why a job does not start
+
 
 @app.command()
 def estimate(
@@ -311,8 +313,16 @@ def follow(client: Client, job: JobMessage) -> JobMessage:
     """Show a job's progress until it has succeeded. Raises JobFailed otherwise."""
     with progress_bar("trials", err) as progress:
         task = progress.add_task(job.progress.phase, total=job.progress.total, completed=job.progress.done)
+        waiting: list[float] = []  # since when, until it is said
 
         def show(message: JobMessage) -> None:
+            if message.waiting_for is None:
+                waiting.clear()
+            elif not waiting:
+                waiting.append(time.monotonic())
+            elif 0 < waiting[0] < time.monotonic() - SILENT_WAIT_SECONDS:
+                waiting[0] = 0.0
+                complain("note", f"job {message.id} waits: {message.waiting_for}.", "bold")
             progress.update(
                 task,
                 description=message.progress.phase,

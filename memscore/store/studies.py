@@ -84,6 +84,11 @@ def find(connection: Connection, study: str) -> StudyRecord:
     return _record(next((row for row in rows if row.id == study), rows[0]))
 
 
+def names(connection: Connection) -> dict[str, str]:
+    """The name of each study, by its id."""
+    return {row.id: row.name for row in connection.execute(select(studies.c.id, studies.c.name))}
+
+
 def listing(connection: Connection) -> list[StudyRecord]:
     """All studies, oldest first."""
     return [_record(row) for row in connection.execute(select(studies).order_by(studies.c.created_at, studies.c.id))]
