@@ -9,13 +9,24 @@ import typer
 from pydantic import ValidationError
 
 import memscore
-from memscore.cli import datasets, estimate, evidence, exchange, pairs, scores, service, training
+from memscore.cli import database, datasets, estimate, evidence, exchange, pairs, scores, service, training
 from memscore.cli.apps import app
 from memscore.console import complain, out
 from memscore.errors import MemscoreError
 from memscore.validation import sentence
 
-__all__ = ["datasets", "estimate", "evidence", "exchange", "main", "pairs", "scores", "service", "training"]
+__all__ = [
+    "database",
+    "datasets",
+    "estimate",
+    "evidence",
+    "exchange",
+    "main",
+    "pairs",
+    "scores",
+    "service",
+    "training",
+]
 
 
 def _print_version(asked: bool) -> None:

@@ -1,4 +1,4 @@
-"""Commands of the service: serve, dispatch, db upgrade."""
+"""Commands of the service: serve, dispatch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from typing import Annotated
 import typer
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, app, database_app
+from memscore.cli.apps import app
 from memscore.cli.context import opened_database
-from memscore.console import out, print_json
 from memscore.farm.lifeline import wait_for_closed_input
-from memscore.store import open_database
-from memscore.store.migrate import current_revision, upgrade
 
 
 @app.command()
@@ -58,24 +55,6 @@ def dispatch(
         _at_end_of_input(stop.set)
     with opened_database(settings) as database:
         Dispatcher(database, settings).run(stop)
-
-
-@database_app.command("upgrade")
-def upgrade_database(as_json: Json = False) -> None:
-    """Bring the database to the schema of this version."""
-    settings = settings_module.load()
-    settings.prepare_home()
-    database = open_database(settings.database)
-    try:
-        before = current_revision(database)
-        upgrade(database)
-        after = current_revision(database)
-    finally:
-        database.close()
-    if as_json:
-        print_json({"before": before, "after": after})
-    else:
-        out.print(f"Database {database.shown}: revision {before or 'none'} -> {after}")
 
 
 def _log_to_stderr() -> None:
