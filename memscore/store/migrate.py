@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Integer, column, func, inspect, select, table, text
 
-from memscore.errors import StoreError
+from memscore.errors import InvalidInput, StoreError
 from memscore.store.database import Database
 
 LOCK_NUMBER = 0x6D656D73  # any constant: serializes upgrades on PostgreSQL
+VERSION_TABLE = "alembic_version"
+OWN_TABLE = "studies"  # in every revision
 
 
 def migrations_folder() -> Path:
@@ -23,11 +27,15 @@ def migrations_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
+def revisions() -> list[str]:
+    """The chain, oldest first."""
+    scripts = ScriptDirectory(str(migrations_folder())).walk_revisions()
+    return [script.revision for script in scripts][::-1]
+
+
 def head_revision() -> str:
     """The newest revision of the chain."""
-    head = ScriptDirectory(str(migrations_folder())).get_current_head()
-    assert head is not None
-    return head
+    return revisions()[-1]
 
 
 def current_revision(database: Database) -> str | None:
@@ -37,41 +45,118 @@ def current_revision(database: Database) -> str | None:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Run all missing migrations in one transaction; parallel calls wait for each other."""
+    """Run all missing migrations in one transaction; parallel calls wait for each other.
+
+    Raises StoreError if the database was made by a newer version, or is another program's.
+    """
     with database.writing() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK_NUMBER})
+        _lock(connection)
+        _examine(connection, database.shown)
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
-    """Undo migrations down to `revision` (`base`: all)."""
+    """Undo migrations down to `revision` (`base`: all), in one transaction.
+
+    Raises InvalidInput unless that lies below the present revision, StoreError as `upgrade` does.
+    """
     with database.writing() as connection:
-        command.downgrade(_config(connection), revision)
+        _downgrade(connection, database.shown, revision)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Values that a downgrade has no place for: the rows of a table, or a column's values that are not null."""
+
+    what: str
+    values: int
+
+
+def losses(database: Database, revision: str) -> list[Loss]:
+    """What `downgrade` to that revision would lose; found by doing it in a transaction that is not kept."""
+    before, after = {}, {}
+    with contextlib.suppress(_Undone), database.writing() as connection:
+        before = _columns(connection)
+        _downgrade(connection, database.shown, revision)
+        after = _columns(connection)
+        raise _Undone
+    found: list[Loss] = []
+    with database.reading() as connection:
+        for name in sorted(before):
+            if name not in after:
+                found.append(Loss(name, _count(connection, name, None)))
+            else:
+                gone = sorted(before[name] - after[name])
+                found += [Loss(f"{name}.{one}", _count(connection, name, one)) for one in gone]
+    return [loss for loss in found if loss.values]
 
 
 def require_current(database: Database) -> None:
     """Raises StoreError unless the database is at the newest revision; creates an empty SQLite one."""
     with database.reading() as connection:
         empty = not inspect(connection).get_table_names()
+        current = _examine(connection, database.shown)
     if empty and database.engine.dialect.name == "sqlite":
         upgrade(database)
         return
-    current, head = current_revision(database), head_revision()
-    if current == head:
-        return
-    if current is not None and current not in {script.revision for script in _scripts()}:
+    if current != (head := head_revision()):
         raise StoreError(
-            f"The database {database.shown} was made by a newer version (revision {current}); update memscore."
+            f"The database {database.shown} is at revision {current or 'none'}, this version needs {head}; "
+            "run: memscore db upgrade"
         )
-    raise StoreError(
-        f"The database {database.shown} is at revision {current or 'none'}, this version needs {head}; "
-        "run: memscore db upgrade"
-    )
 
 
-def _scripts() -> list[Script]:
-    return list(ScriptDirectory(str(migrations_folder())).walk_revisions())
+class _Undone(Exception):
+    """Rolls a transaction back."""
+
+
+def _examine(connection: Connection, shown: str) -> str | None:
+    """The revision of a database of ours, None before the first. Raises StoreError for any other database."""
+    tables = set(inspect(connection).get_table_names())
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current in revisions() or (current is None and tables <= {VERSION_TABLE}):
+        return current
+    if OWN_TABLE not in tables:
+        named = ", ".join(sorted(tables)[:3]) + (", ..." if len(tables) > 3 else "")
+        raise StoreError(
+            f"The database {shown} belongs to another program: it has the tables {named}; "
+            "name another with MEMSCORE_DATABASE_URL."
+        )
+    if current is None:
+        raise StoreError(
+            f"The database {shown} has tables but no revision: its table {VERSION_TABLE} was emptied or lost; restore "
+            "the database from a copy."
+        )
+    raise StoreError(f"The database {shown} was made by a newer version (revision {current}); update memscore.")
+
+
+def _downgrade(connection: Connection, shown: str, revision: str) -> None:
+    _lock(connection)
+    current = _examine(connection, shown)
+    below = ["base", *revisions()[: revisions().index(current)]] if current is not None else ["base"]
+    if revision not in below:
+        raise InvalidInput(
+            f"The database is at revision {current or 'none'}, and cannot go down to {revision!r}; "
+            f"give one of: {', '.join(below)}."
+        )
+    command.downgrade(_config(connection), revision)
+
+
+def _lock(connection: Connection) -> None:
+    """Wait for other migrations; on SQLite the transaction's beginning has done so."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK_NUMBER})
+
+
+def _columns(connection: Connection) -> dict[str, set[str]]:
+    inspector = inspect(connection)
+    names = set(inspector.get_table_names()) - {VERSION_TABLE}
+    return {name: {one["name"] for one in inspector.get_columns(name)} for name in names}
+
+
+def _count(connection: Connection, name: str, of: str | None) -> int:
+    values = func.count() if of is None else func.count(column(of, Integer))
+    return connection.execute(select(values).select_from(table(name))).scalar_one()
 
 
 def _config(connection: Connection) -> Config:

@@ -198,7 +198,8 @@ published_scores = Table(
     "published_scores",
     metadata,
     Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
-    Column("digest", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),  # of the score table
+    Column("pairs_digest", String(64), nullable=False),
     Column("trials", Integer, nullable=False),
     Column("published_at", Double, nullable=False),
 )

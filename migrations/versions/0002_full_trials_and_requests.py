@@ -1,5 +1,7 @@
 """full trials, probabilities, and what a job asks for"""
 
+from hashlib import sha256
+
 from alembic import op
 import sqlalchemy as sa
 
@@ -36,7 +38,29 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    leave_probabilities_out_of_digests(op.get_bind())
     op.drop_column('trials', 'test_probability')
     op.drop_column('trials', 'train_probability')
     op.drop_column('jobs', 'request')
     op.drop_table('full_trials')
+
+
+def leave_probabilities_out_of_digests(connection: sa.Connection) -> None:
+    """A trial's digest covers its probabilities: without them a sound trial needs another; a damaged one stays so."""
+    names = ('number', 'subset_digest', 'train_bits', 'test_bits', 'train_probability', 'test_probability')
+    trials = sa.table('trials', sa.column('study_id'), sa.column('digest'), *(sa.column(name) for name in names))
+    recorded = sa.select(trials.c.study_id, trials.c.number).where(trials.c.train_probability.is_not(None))
+    for study, number in connection.execute(recorded).all():
+        this = sa.and_(trials.c.study_id == study, trials.c.number == number)
+        row = connection.execute(sa.select(trials.c.digest, *(trials.c[name] for name in names)).where(this)).one()
+        parts = [str(number).encode(), row.subset_digest.encode()]
+        parts += [bytes(row[position]) for position in range(3, 7) if row[position] is not None]
+        if digest(parts) == row.digest:
+            connection.execute(sa.update(trials).where(this).values(digest=digest(parts[:4])))
+
+
+def digest(parts: list[bytes]) -> str:
+    state = sha256()
+    for part in parts:
+        state.update(len(part).to_bytes(8, 'little') + part)
+    return state.hexdigest()

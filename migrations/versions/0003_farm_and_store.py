@@ -31,6 +31,7 @@ def upgrade() -> None:
     op.create_table('published_scores',
     sa.Column('study_id', sa.String(length=16), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('pairs_digest', sa.String(length=64), nullable=False),
     sa.Column('trials', sa.Integer(), nullable=False),
     sa.Column('published_at', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['study_id'], ['studies.id'], name=op.f('fk_published_scores_study_id_studies')),

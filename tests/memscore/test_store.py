@@ -1,57 +1,17 @@
-"""The store on SQLite and PostgreSQL: migrations, names, evidence, table versions."""
+"""The store on SQLite and PostgreSQL: names, evidence, table versions."""
 
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text, update
+from sqlalchemy import update
 
 from memscore.errors import Conflict, Damaged, InvalidInput, NoScoresYet, NotFound, StoreError
 from memscore.recipes import RECIPES
 from memscore.spec import Design
 from memscore.store import Database, datasets, evidence, open_database, studies, tables
-from memscore.store.migrate import current_revision, downgrade, head_revision, require_current, upgrade
-from memscore.store.schema import metadata, trials
+from memscore.store.migrate import require_current
+from memscore.store.schema import trials
 from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
-
-
-def test_migrations_give_exactly_the_schema(database: Database):
-    with database.reading() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-
-
-def test_downgrade_undoes_everything_and_upgrade_comes_back(database: Database):
-    downgrade(database, "base")
-    with database.reading() as connection:
-        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
-    assert current_revision(database) is None
-    upgrade(database)
-    assert current_revision(database) == head_revision()
-
-
-def test_a_database_behind_or_ahead_is_refused_with_what_to_do(database: Database):
-    require_current(database)
-    with database.writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match="newer version"):
-        require_current(database)
-    with database.writing() as connection:
-        connection.execute(text("DELETE FROM alembic_version"))
-    with pytest.raises(StoreError, match="run: memscore db upgrade"):
-        require_current(database)
-
-
-def test_only_an_empty_sqlite_database_is_made_ready_by_itself(database_url: str):
-    database = open_database(database_url)
-    if database.engine.dialect.name == "sqlite":
-        require_current(database)
-        assert current_revision(database) == head_revision()
-    else:
-        with pytest.raises(StoreError, match="memscore db upgrade"):
-            require_current(database)
-    database.close()
 
 
 @pytest.mark.parametrize(
