@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -25,6 +27,12 @@ PAIRS_FLOOR = 0.02
 """Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
 
 REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
+
+_UNREADABLE = (
+    *(KeyError, ValueError, RuntimeError, OSError, EOFError, MemoryError),
+    *(struct.error, zlib.error, zipfile.BadZipFile),
+)
+"""What NumPy and zipfile raise on bytes that are not what they expect."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class Table:
             with NpzFile(io.BytesIO(payload), allow_pickle=False) as arrays:
                 meta: Any = json.loads(str(arrays["meta"]))
                 columns = {name: arrays[name] for name in cls.dtypes if name in arrays or name not in cls.added}
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise Damaged(f"This is not a memscore {cls.kind} file: {error}") from error
         if not isinstance(meta, dict) or not set(cast("dict[str, Any]", meta)) >= REQUIRED_META:
             raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is incomplete.")

@@ -58,7 +58,7 @@ def chunks(connection: Connection, study: str, *, full: bool = False) -> Iterato
             trial = Trial(**{name: getattr(row, name) for name in Trial.__dataclass_fields__})
             if trial.digest != row.digest:
                 raise Damaged(
-                    f"Trial {trial.number} of study {study} does not match its digest; delete it to train it anew."
+                    f"Trial {trial.number} of study {study} does not match its digest; run: memscore db check --repair"
                 )
             found.append(trial)
         yield found

@@ -77,9 +77,15 @@ def provenance(study: StudyRecord) -> Provenance:
     return Provenance(study.id, study.fingerprint, plain["recipe"], plain["design"])
 
 
-def keep_tables(connection: Connection, study: StudyRecord, scores: ScoreTable, pairs: PairsTable) -> None:
-    """Store tables as the current version, and end the jobs that waited for them."""
-    tables.add(connection, study.id, scores, pairs)
+def keep_tables(
+    connection: Connection,
+    study: StudyRecord,
+    scores: ScoreTable,
+    pairs: PairsTable,
+    replaces: tuple[str | None, str | None] = (None, None),
+) -> None:
+    """Store tables as the current version, and end the jobs that waited for them; `replaces` as in `tables.add`."""
+    tables.add(connection, study.id, scores, pairs, replaces=replaces)
     jobs.settle(connection, study.id, scores.trials, int(scores.meta["full_trials"]))
 
 

@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Select, Table, select
+from sqlalchemy import Column, Connection, Select, Table, UnaryExpression, delete, select
 
-from memscore.errors import NoScoresYet
+from memscore.errors import Damaged, NoScoresYet
 from memscore.store.database import insert_new
-from memscore.store.schema import pair_tables, score_tables
+from memscore.store.schema import pair_tables, published_scores, score_tables
 from memscore.tables import PairsTable, ScoreTable
+
+Kind = TypeVar("Kind", ScoreTable, PairsTable)
 
 
 @dataclass(frozen=True)
 class Version:
     """The stored bytes of one table version: an .npz."""
 
+    study: str
     digest: str
     trials: int
     payload: bytes
 
+    def decode(self, kind: type[Kind]) -> Kind:
+        """The table. Raises Damaged unless the bytes are what was stored under the digest."""
+        try:
+            table = kind.decode(self.payload)
+        except Damaged:
+            table = None
+        if table is None or (table.digest, table.trials, table.meta["study"]) != (self.digest, self.trials, self.study):
+            raise Damaged(f"The stored {kind.kind} of study {self.study} is damaged; run: memscore db check --repair")
+        return table
 
-def add(connection: Connection, study: str, *versions: ScoreTable | PairsTable) -> None:
-    """Store a version of each of the tables; versions that are there already stay as they are."""
+
+def add(
+    connection: Connection,
+    study: str,
+    *versions: ScoreTable | PairsTable,
+    replaces: tuple[str | None, str | None] = (None, None),
+) -> None:
+    """Store a version of each of the tables; versions that are there already stay as they are.
+
+    `replaces` are digests of the score table and the pairs table of which these are the continuation: they are deleted
+    unless they are current or published.
+    """
     for table in versions:
         stored = score_tables if isinstance(table, ScoreTable) else pair_tables
         row = {
@@ -34,6 +56,17 @@ def add(connection: Connection, study: str, *versions: ScoreTable | PairsTable) 
             "payload": table.encode(),
         }
         insert_new(connection, stored, [row])
+    for stored, digest, current in zip(
+        (score_tables, pair_tables), replaces, current_digests(connection, study), strict=True
+    ):
+        if digest not in (None, current):
+            superseded = delete(stored).where(stored.c.study_id == study, stored.c.digest == digest)
+            connection.execute(superseded.where(stored.c.digest.not_in(published(stored))))
+
+
+def published(stored: Table) -> Select[tuple[str]]:
+    """A query for the digests of one kind of table that are published as plain rows, of all studies."""
+    return select(published_scores.c.digest if stored is score_tables else published_scores.c.pairs_digest)
 
 
 def current_digest(connection: Connection, study: str) -> str | None:
@@ -61,9 +94,8 @@ def current(connection: Connection, study: str) -> tuple[Version, Version]:
     """The newest score table and the pairs table built with it. Raises NoScoresYet before the first."""
     versions: list[Version] = []
     for stored in (score_tables, pair_tables):
-        row = connection.execute(
-            _newest(stored, study, stored.c.digest, stored.c.trials, stored.c.payload)
-        ).one_or_none()
+        columns = (stored.c.study_id, stored.c.digest, stored.c.trials, stored.c.payload)
+        row = connection.execute(_newest(stored, study, *columns)).one_or_none()
         if row is None:
             raise NoScoresYet(f"Study {study} has no scores yet; they appear when its first block has finished.")
         versions.append(Version(*row))
@@ -71,5 +103,9 @@ def current(connection: Connection, study: str) -> tuple[Version, Version]:
 
 
 def _newest(stored: Table, study: str, *columns: Column[Any]) -> Select[Any]:
-    query = select(*columns).where(stored.c.study_id == study)
-    return query.order_by(stored.c.trials.desc(), stored.c.created_at.desc()).limit(1)
+    return select(*columns).where(stored.c.study_id == study).order_by(*newest_first(stored)).limit(1)
+
+
+def newest_first(stored: Table) -> tuple[UnaryExpression[Any] | Column[Any], ...]:
+    """How the versions of a study are ordered: the first is the current one."""
+    return stored.c.trials.desc(), stored.c.created_at.desc(), stored.c.digest
