@@ -1,4 +1,4 @@
-"""All settings, from MEMSCORE_* environment variables: the only module that reads the environment."""
+"""All settings, from MEMSCORE_* environment variables and Ray's own: the only module that reads the environment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memscore.errors import InvalidInput, StoreError
@@ -20,7 +20,9 @@ def _usable_cores() -> int:
 class Settings(BaseSettings):
     """Where things are kept and how much of the machine is used."""
 
-    model_config = SettingsConfigDict(env_prefix="MEMSCORE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="MEMSCORE_", env_ignore_empty=True, populate_by_name=True, frozen=True, extra="ignore"
+    )
 
     home: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("memscore"),
@@ -34,6 +36,12 @@ class Settings(BaseSettings):
         default="local", description="local: jobs run on the dispatcher's machine; ray-jobs: on a Ray cluster"
     )
     ray_url: str = Field(default="http://127.0.0.1:8265", description="the Ray cluster's dashboard, for ray-jobs")
+    ray_auth_token: SecretStr | None = Field(
+        default=None, validation_alias="RAY_AUTH_TOKEN", exclude=True, description="the Ray cluster's token"
+    )
+    ray_auth_token_path: Path | None = Field(
+        default=None, validation_alias="RAY_AUTH_TOKEN_PATH", exclude=True, description="a file with that token"
+    )
     parallel_jobs: int = Field(default=1, ge=1, description="jobs that run at the same time on a cluster")
     trials_per_gpu: int | None = Field(
         default=None, ge=1, description="workers that share a GPU; default: as many as its memory holds"
@@ -60,7 +68,10 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """This process's environment with these settings in it, for a process that is to have them too."""
         values = {**self.model_dump(exclude_none=True), "database_url": self.database}
-        return {**os.environ, **{f"MEMSCORE_{name.upper()}": str(value) for name, value in values.items()}}
+        ray = {"RAY_AUTH_TOKEN_PATH": str(self.ray_auth_token_path)} if self.ray_auth_token_path else {}
+        if self.ray_auth_token:
+            ray["RAY_AUTH_TOKEN"] = self.ray_auth_token.get_secret_value()
+        return {**os.environ, **{f"MEMSCORE_{name.upper()}": str(value) for name, value in values.items()}, **ray}
 
     def prepare_home(self) -> Path:
         """Create the home folder and return it. Raises StoreError if it cannot be written."""
