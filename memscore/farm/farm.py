@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,17 @@ UNIT_TRIES = 3  # a unit that loses its actor so often fails the job
 OBJECT_STORE_MARGIN = 100 * 2**20
 
 
+@dataclass(frozen=True)
+class FarmOptions:
+    """Where to train: on this machine with `slots` workers, or on the running cluster; `at_most` units."""
+
+    cluster: bool
+    slots: int
+    trials_per_gpu: int | None
+    at_most: int
+    folder: Path
+
+
 class Farm:
     """Ray on this machine with long-lived actors, one per slot; a context manager.
 
@@ -31,13 +43,14 @@ class Farm:
     """
 
     def __init__(
-        self, dataset: Dataset, recipe: Recipe, design: Design, actors: int, folder: Path, *, probabilities: bool
+        self, dataset: Dataset, recipe: Recipe, design: Design, options: FarmOptions, *, probabilities: bool
     ) -> None:
         self.dataset = dataset
         self.recipe = recipe
         self.design = design
-        self.actors = actors
-        self.folder = folder
+        self.actors = min(options.slots, options.at_most)
+        self.folder = options.folder
+        self.phase: str | None = None
         self.probabilities = probabilities
 
     def __enter__(self) -> Farm:
@@ -48,7 +61,7 @@ class Farm:
             num_cpus=self.actors,
             num_gpus=gpus,
             include_dashboard=False,
-            log_to_driver=False,
+            log_to_driver=True,
             object_store_memory=2 * size + OBJECT_STORE_MARGIN,
             _temp_dir=str(self.folder),
             _node_ip_address="127.0.0.1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -18,6 +19,8 @@ from memscore.store import Database, evidence, tables
 from memscore.store.scoring import all_pairs, count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.studies import StudyRecord
 from memscore.tables import ScoreTable
+
+log = logging.getLogger(__name__)
 
 REBUILD_SHARE = 0.05  # at most this share of the time goes into rebuilding tables while trials come in
 REBUILD_SECONDS = 2.0  # and tables are rebuilt no more often than this
@@ -87,6 +90,7 @@ class Scoring:
         self.expected = self._forecast()
         self.rebuilt_at = time.monotonic()
         self.rebuild_cost = self.rebuilt_at - started
+        log.info("tables rebuilt from %d trials in %.2f s", scores.trials, self.rebuild_cost)
 
     def find_all_pairs(self, matmul: Matmul) -> None:
         """Replace the pairs of one class by those of all classes, unless the stored ones are."""
