@@ -40,6 +40,7 @@ class Scoring:
         self.most = wanted.target.whole_blocks
         self.rebuilt_at = float("-inf")
         self.rebuild_cost = 0.0
+        self.made: tuple[str | None, str | None] = (None, None)  # a rebuild replaces what this attempt made before
         self.counts = Counts.empty(np.asarray(dataset.y_train), np.asarray(dataset.y_test))
         self.expected = self.most
 
@@ -86,7 +87,8 @@ class Scoring:
             return
         scores, pairs = build_tables(self.counts, provenance(self.study))
         with self.database.writing() as connection:
-            keep_tables(connection, self.study, scores, pairs)
+            keep_tables(connection, self.study, scores, pairs, self.made)
+        self.made = (scores.digest, pairs.digest)
         self.expected = self._forecast()
         self.rebuilt_at = time.monotonic()
         self.rebuild_cost = self.rebuilt_at - started
