@@ -1,7 +1,8 @@
-"""Commands that show what a study found: scores show, top, sets, report."""
+"""Commands that show what a study found: scores show, top, publish, sets, report."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,10 @@ import typer
 
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, app, scores_app
-from memscore.cli.context import opened_client, plain
+from memscore.cli.context import opened_client, opened_database, plain
 from memscore.cli.files import write_file
-from memscore.console import decimal, out, print_json, print_record, print_table, warn
+from memscore.console import decimal, err, out, print_json, print_record, print_table, warn
+from memscore.progress import progress_bar
 from memscore.sets import Thresholds
 
 
@@ -66,6 +68,38 @@ def top_scores(
             for row in rows
         ),
     )
+
+
+@scores_app.command("publish")
+def publish_scores(
+    study: str,
+    remove: Annotated[bool, typer.Option("--unpublish", help="Remove the study's rows instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a study's scores as plain rows of the database, for SQL: tables sample_scores and pair_scores."""
+    from memscore.store.publishing import publish, unpublish
+
+    with opened_database(settings_module.load()) as database:
+        if remove:
+            there = unpublish(database, study)
+            if as_json:
+                print_json({"study": study, "changed": there})
+            else:
+                out.print(f"The rows of {study} are removed." if there else f"No rows of {study} were published.")
+            return
+        with progress_bar("rows", err) as bar:
+            task = bar.add_task(f"publishing {study}", total=None, visible=False)
+            published = publish(
+                database, study, lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+            )
+    if as_json:
+        print_json(asdict(published))
+        return
+    rows = f"{published.samples} rows of sample_scores and {published.pairs} of pair_scores"
+    if published.changed:
+        out.print(f"Study {published.name}: {rows} written, from {published.trials} trials")
+    else:
+        out.print(f"Study {published.name}: unchanged since it was published, {rows}")
 
 
 @app.command()

@@ -25,8 +25,8 @@ def upgrade() -> None:
     sa.Column('infl', sa.Double(), nullable=False),
     sa.Column('se', sa.Double(), nullable=True),
     sa.Column('q_value', sa.Double(), nullable=True),
-    sa.ForeignKeyConstraint(['study_id'], ['studies.id'], name=op.f('fk_pair_scores_study_id_studies')),
-    sa.PrimaryKeyConstraint('study_id', 'train_index', 'test_index', name=op.f('pk_pair_scores'))
+    sa.PrimaryKeyConstraint('study_id', 'train_index', 'test_index', name=op.f('pk_pair_scores')),
+    sqlite_with_rowid=False,
     )
     op.create_table('published_scores',
     sa.Column('study_id', sa.String(length=16), nullable=False),
@@ -49,8 +49,8 @@ def upgrade() -> None:
     sa.Column('p_out', sa.Double(), nullable=True),
     sa.Column('n_in', sa.Integer(), nullable=False),
     sa.Column('n_out', sa.Integer(), nullable=False),
-    sa.ForeignKeyConstraint(['study_id'], ['studies.id'], name=op.f('fk_sample_scores_study_id_studies')),
-    sa.PrimaryKeyConstraint('study_id', 'sample_index', name=op.f('pk_sample_scores'))
+    sa.PrimaryKeyConstraint('study_id', 'sample_index', name=op.f('pk_sample_scores')),
+    sqlite_with_rowid=False,
     )
     op.create_table('job_logs',
     sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
