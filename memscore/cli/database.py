@@ -1,17 +1,20 @@
-"""Commands on the database itself: db upgrade, downgrade."""
+"""Commands on the database itself: db upgrade, downgrade, check."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, database_app
-from memscore.console import out, print_json
+from memscore.cli.context import opened_database
+from memscore.console import err, out, print_json
 from memscore.errors import InvalidInput
+from memscore.progress import progress_bar
 from memscore.store import Database, open_database
 from memscore.store.migrate import current_revision, downgrade, losses, migrations_folder, upgrade
 
@@ -43,6 +46,47 @@ def downgrade_database(
             typer.confirm(f"Take {database.shown} from revision {before} down to {revision}?", abort=True)
         downgrade(database, revision)
         _print_revisions(database, before, as_json, lost={loss.what: loss.values for loss in lost})
+
+
+@database_app.command("check")
+def check_database(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Delete what is damaged and can be trained or built anew; nothing else.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Verify all that is stored, and name what is damaged; exit status 1 if anything is, after repairs."""
+    from memscore.store.checking import check, size
+
+    settings = settings_module.load()
+    with opened_database(settings) as database:
+        sizes = size(database)
+        with progress_bar("checked", err) as bar:
+            task = bar.add_task("database", total=sum(sizes.values()))
+
+            def watch(what: str, more: int) -> None:
+                bar.update(task, description=what, advance=more)
+
+            findings = list(check(database, settings.home, repair=repair, watch=watch))
+    damaged = sum(finding.damage for finding in findings)
+    if as_json:
+        found = [{**asdict(finding), "damage": finding.damage} for finding in findings]
+        print_json({"checked": sizes, "damaged": damaged, "findings": found})
+    else:
+        for finding in findings:
+            kind = "note" if finding.harmless else "repaired" if finding.repaired else "damaged"
+            then = finding.repaired or finding.remedy
+            out.print(f"{kind}: {finding.place} {finding.problem}" + (f" ({then})" if then else ""), soft_wrap=True)
+        looked_at = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sizes.items())
+        out.print(f"Checked: {looked_at}")
+        if not damaged:
+            out.print("Nothing is damaged." if not any(one.repaired for one in findings) else "All is repaired.")
+        else:
+            out.print(
+                f"Damaged: {damaged}" + ("" if repair else "; what can be made again is: memscore db check --repair")
+            )
+    if damaged:
+        raise typer.Exit(1)
 
 
 @contextmanager

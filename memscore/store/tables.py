@@ -90,6 +90,15 @@ def current_pairs_meta(connection: Connection, study: str) -> dict[str, Any] | N
     return connection.execute(_newest(pair_tables, study, pair_tables.c.meta)).scalar()
 
 
+def version(connection: Connection, stored: Table, study: str, digest: str) -> Version | None:
+    """The version of one kind of table that has this digest, if it is stored."""
+    columns = (stored.c.study_id, stored.c.digest, stored.c.trials, stored.c.payload)
+    row = connection.execute(
+        select(*columns).where(stored.c.study_id == study, stored.c.digest == digest)
+    ).one_or_none()
+    return None if row is None else Version(*row)
+
+
 def current(connection: Connection, study: str) -> tuple[Version, Version]:
     """The newest score table and the pairs table built with it. Raises NoScoresYet before the first."""
     versions: list[Version] = []

@@ -1,0 +1,167 @@
+"""The check of everything that is stored: what is damaged is named, and what can be made again is repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection, func, select, text
+
+from memscore.datasets.storage import open_dataset
+from memscore.errors import Damaged, NotFound
+from memscore.store import jobs, studies
+from memscore.store.checking_published import check_published
+from memscore.store.checking_studies import StudyCheck
+from memscore.store.database import Database, now
+from memscore.store.datasets import DatasetRecord, by_name
+from memscore.store.findings import UNREADABLE, Finding, Watch, guarded
+from memscore.store.schema import (
+    STATES,
+    full_trials,
+    pair_tables,
+    published_scores,
+    score_tables,
+    trials,
+)
+from memscore.store.schema import datasets as datasets_table
+from memscore.store.schema import jobs as jobs_table
+from memscore.store.schema import studies as studies_table
+
+MOST_ERRORS = 100  # that SQLite names
+COUNTED = (datasets_table, trials, full_trials, score_tables, pair_tables, published_scores, jobs_table)
+
+
+def size(database: Database) -> dict[str, int]:
+    """How many things there are to look at, by table."""
+    with database.reading() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in COUNTED
+        }
+
+
+def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iterator[Finding]:
+    """Look at everything; yields what is not as it should be.
+
+    With `repair` damaged trials and tables are deleted (they are trained and built anew), tables and published rows
+    that do not follow from the evidence are replaced, and jobs without a lease are queued again. What is sound stays.
+    """
+    if database.engine.dialect.name == "sqlite":
+        yield from guarded("database", _check_file(database, watch))
+    yield from guarded("datasets", _check_datasets(database, home, watch))
+    yield from guarded("studies", _check_studies(database, home, repair, watch))
+    yield from guarded("published rows", check_published(database, repair, watch))
+    yield from guarded("jobs", _check_jobs(database, repair, watch))
+
+
+def _check_file(database: Database, watch: Watch) -> Iterator[Finding]:
+    """SQLite's own checks of its file and of references between rows."""
+    watch("database file", 0)
+    with database.reading() as connection:
+        errors = connection.execute(text(f"PRAGMA integrity_check({MOST_ERRORS})")).scalars().all()
+        strays = connection.execute(text("PRAGMA foreign_key_check")).all()
+    copy = "restore the database from a copy, or save what can be read with: sqlite3 FILE .recover"
+    yield from (Finding("database file", error, copy) for error in errors if error != "ok")
+    for table, row, parent, _ in strays:
+        yield Finding(f"table {table}", f"its row {row} refers to a row of {parent} that is not there", copy)
+
+
+def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[Finding]:
+    """The arrays on disk against the fingerprint, and what is stored about them against the arrays."""
+    with database.reading() as connection:
+        names = connection.execute(select(datasets_table.c.name).order_by(datasets_table.c.name)).scalars().all()
+    faults: dict[str, tuple[str, str] | None] = {}
+    for name in names:
+        watch(f"dataset {name}", 0)
+        try:
+            with database.reading() as connection:
+                record = by_name(connection, name)
+        except UNREADABLE:
+            yield Finding(f"dataset {name}", "its row cannot be read", "restore the database from a copy")
+            continue
+        if record.fingerprint not in faults:
+            faults[record.fingerprint] = _arrays_fault(record, home)
+        fault = faults[record.fingerprint] or _record_fault(record, home)
+        if fault is not None:
+            yield Finding(f"dataset {name}", *fault)
+        watch(f"dataset {name}", 1)
+
+
+def _arrays_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
+    folder = home / "datasets" / record.fingerprint
+    add = f"add the dataset again: memscore datasets add {record.name}"
+    try:
+        dataset = open_dataset(home, record.fingerprint)
+    except NotFound:
+        return f"its arrays are missing: there is no folder {folder}", add
+    except Damaged as error:
+        return f"its arrays cannot be read: {error}", f"delete the folder {folder}, and {add}"
+    if dataset.fingerprint != record.fingerprint:
+        return f"its arrays in {folder} do not match their fingerprint", f"delete the folder, and {add}"
+    return None
+
+
+def _record_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
+    dataset = open_dataset(home, record.fingerprint)
+    stated = (record.train_samples, record.test_samples, record.image_shape, len(record.class_names), record.flipped)
+    flipped = tuple(np.flatnonzero(dataset.flipped).tolist())
+    if stated != (len(dataset.y_train), len(dataset.y_test), dataset.x_train.shape[1:], dataset.classes, flipped):
+        return (
+            "its row states other sizes, classes or flipped labels than its arrays",
+            "restore the database from a copy",
+        )
+    return None
+
+
+def _check_studies(database: Database, home: Path, repair: bool, watch: Watch) -> Iterator[Finding]:
+    with database.reading() as connection:
+        query = select(studies_table.c.id).order_by(studies_table.c.created_at, studies_table.c.id)
+        identifiers = connection.execute(query).scalars().all()
+    for identifier in identifiers:
+        try:
+            with database.reading() as connection:
+                study = studies.find(connection, identifier)
+        except UNREADABLE:
+            yield Finding(f"study {identifier}", "its row cannot be read", "restore the database from a copy")
+            continue
+        yield from guarded(f"study {study.name}", StudyCheck(database, home, study, repair, watch).run())
+
+
+def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[Finding]:
+    """States, requests, and the leases of those that an attempt holds."""
+    overdue = (now() - jobs_table.c.lease_expires_at).label("overdue")
+    columns = (jobs_table.c.id, jobs_table.c.state, jobs_table.c.attempt, jobs_table.c.lease_owner, overdue)
+    with database.reading() as connection:
+        rows = connection.execute(select(*columns).order_by(jobs_table.c.created_at)).all()
+    for row in rows:
+        place = f"job {row.id}"
+        if row.state not in STATES:
+            yield Finding(place, f"is in the unknown state {row.state!r}", "restore the database from a copy")
+        elif row.state in jobs.HELD and (row.lease_owner is None or row.overdue is None):
+            repaired = _release(database, row.id, row.attempt) if repair else None
+            yield Finding(
+                place, f"is {row.state}, but nobody has a lease on it", "is given to the next attempt", repaired
+            )
+        elif row.state in jobs.HELD and row.overdue > 0:
+            problem = (
+                f"is {row.state}, but its lease ran out {row.overdue:.0f} s ago and no dispatcher has taken it over"
+            )
+            yield Finding(place, problem, "start one: memscore serve, or memscore dispatch")
+        with database.reading() as connection:
+            yield from _request_findings(connection, row.id)
+        watch("jobs", 1)
+
+
+def _request_findings(connection: Connection, job: str) -> Iterator[Finding]:
+    try:
+        _ = jobs.get(connection, job).wanted
+    except NotFound:
+        return
+    except UNREADABLE:
+        yield Finding(f"job {job}", "what it asks for cannot be read", "restore the database from a copy")
+
+
+def _release(database: Database, job: str, attempt: int) -> str | None:
+    with database.writing() as connection:
+        state = jobs.lost(connection, job, attempt, "a check found it without a lease")
+    return None if state is None else f"it is {state} now"

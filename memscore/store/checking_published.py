@@ -1,0 +1,81 @@
+"""The check of published rows against the tables that they are the rows of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, zip_longest
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Table, delete, func, select
+
+from memscore.errors import MemscoreError
+from memscore.store import tables
+from memscore.store.database import Database
+from memscore.store.findings import Finding, Watch
+from memscore.store.publishing import CHUNK, chunks, plain_columns, publish, unpublish
+from memscore.store.schema import pair_scores, pair_tables, published_scores, sample_scores, score_tables
+from memscore.tables import PairsTable, ScoreTable
+
+
+def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[Finding]:
+    """All findings; with `repair` rows that are wrong are written again, or removed where there is no table."""
+    with database.reading() as connection:
+        published = connection.execute(select(published_scores.c.study_id)).scalars().all()
+    for study in published:
+        with database.reading() as connection:
+            fault = _fault(connection, study)
+        if fault is not None:
+            repaired = _again(database, study) if repair else None
+            yield Finding(f"published rows of study {study}", fault, "are published anew", repaired)
+        watch("published rows", 1)
+    for table in (sample_scores, pair_scores):
+        stray = table.c.study_id.not_in(select(published_scores.c.study_id))
+        with database.reading() as connection:
+            rows = connection.execute(select(func.count()).select_from(table).where(stray)).scalar_one()
+        if rows:
+            repaired = None
+            if repair:
+                with database.writing() as connection:
+                    connection.execute(delete(table).where(stray))
+                repaired = "deleted"
+            yield Finding(f"table {table.name}", f"has {rows} rows of no published study", "are deleted", repaired)
+
+
+def _fault(connection: Connection, study: str) -> str | None:
+    """What is wrong with the published rows of a study; None if nothing is."""
+    row = connection.execute(select(published_scores).where(published_scores.c.study_id == study)).one_or_none()
+    if row is None:
+        return None  # unpublished meanwhile
+    scores = tables.version(connection, score_tables, study, row.digest)
+    pairs = tables.version(connection, pair_tables, study, row.pairs_digest)
+    if scores is None or pairs is None:
+        return "are of tables that are not stored any more"
+    try:
+        made = plain_columns(scores.decode(ScoreTable), pairs.decode(PairsTable))
+    except MemscoreError:
+        return "are of tables that are damaged"
+    for table, columns in made.items():
+        keys = [column.name for column in table.primary_key.columns][1:]
+        order = np.lexsort([columns[name] for name in reversed(keys)])
+        expected = chain.from_iterable(chunks({name: column[order] for name, column in columns.items()}))
+        found = _rows(connection, table, study, list(columns))
+        if any(one != other for one, other in zip_longest(expected, found)):
+            return f"are not those of the table, in {table.name}"
+    return None
+
+
+def _rows(connection: Connection, table: Table, study: str, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    query = select(*(table.c[name] for name in names)).where(table.c.study_id == study)
+    ordered = query.order_by(*table.primary_key.columns).execution_options(yield_per=CHUNK)
+    return (tuple(row) for row in connection.execute(ordered))
+
+
+def _again(database: Database, study: str) -> str:
+    """Publish a study anew; what was done."""
+    unpublish(database, study)
+    try:
+        publish(database, study, lambda *_: None)
+    except MemscoreError:
+        return "removed: the study has no tables"
+    return "published anew"

@@ -1,0 +1,257 @@
+"""The check of a study: each trial and each table by itself, and the current tables against the trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection, Table, delete, select
+
+from memscore.building import build_tables
+from memscore.counts import Counts
+from memscore.datasets.storage import open_dataset
+from memscore.errors import MemscoreError
+from memscore.evidence import Trial
+from memscore.spec import BLOCK, Design, study_id
+from memscore.store import datasets, evidence, jobs, tables
+from memscore.store.database import Database
+from memscore.store.faults import KINDS, different_columns, trial_fault, version_fault
+from memscore.store.findings import UNREADABLE, Finding, Watch
+from memscore.store.schema import TERMINAL, full_trials, pair_tables, trials
+from memscore.store.schema import jobs as jobs_table
+from memscore.store.scoring import all_pairs, count_trials, keep_tables, provenance
+from memscore.store.studies import StudyRecord
+from memscore.subsets import block_membership
+from memscore.tables import PairsTable, ScoreTable
+
+Tables = tuple[ScoreTable, PairsTable]
+Trials = tuple[int, int]  # how many trials, and how many full ones
+
+
+@dataclass
+class StudyCheck:
+    """The check of one study; with `repair` what is damaged is deleted as it is found, and tables are built anew.
+
+    Rows are read some at a time in short transactions, so that a service and its jobs can go on meanwhile.
+    """
+
+    database: Database
+    home: Path
+    study: StudyRecord
+    repair: bool
+    watch: Watch
+    samples: int = 0
+    test_samples: int = 0
+    counts: Counts | None = None
+    left: int = 0  # damaged rows that are still there
+    scope: str = "same_class"
+
+    def run(self) -> Iterator[Finding]:
+        """All findings."""
+        study = self.study
+        with self.database.reading() as connection:
+            dataset = datasets.by_name(connection, study.dataset)
+        self.samples, self.test_samples = dataset.train_samples, dataset.test_samples
+        if dataset.fingerprint != study.fingerprint:
+            yield self._found("", f"is of another dataset than the one named {study.dataset}")
+        if study.recipe is not None and study.design is not None:
+            if study.id != study_id(study.fingerprint, study.recipe, study.design):
+                yield self._found("", "has another id than its dataset, recipe and design give")
+            self.counts = self._no_counts()
+            for table in (trials, full_trials):
+                yield from self._check_trials(table, study.design)
+        for stored in KINDS:
+            yield from self._check_versions(stored)
+        if study.design is not None and not self.left:
+            yield from self._check_current()
+
+    def _found(self, where: str, problem: str, remedy: str = "", repaired: str | None = None) -> Finding:
+        if self.repair and remedy and repaired is None:
+            remedy = "not repaired, since a job is working on the study or its dataset is not here"
+        return Finding(f"study {self.study.name} ({self.study.id}){where}", problem, remedy, repaired)
+
+    def _no_counts(self) -> Counts | None:
+        """Counts to add the trials to, or None where the dataset's labels are not at hand."""
+        try:
+            dataset = open_dataset(self.home, self.study.fingerprint)
+        except MemscoreError:
+            return None
+        y_train, y_test = np.asarray(dataset.y_train), np.asarray(dataset.y_test)
+        return Counts.empty(y_train, y_test) if (len(y_train), len(y_test)) == self._shape else None
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.samples, self.test_samples
+
+    def _check_trials(self, table: Table, design: Design) -> Iterator[Finding]:
+        with self.database.reading() as connection:
+            numbers = evidence.numbers(connection, self.study.id, full=table is full_trials)
+        kind = "full trial" if table is full_trials else "trial"
+        blocks: dict[int, list[int]] = {}
+        for number in numbers:
+            blocks.setdefault(number // BLOCK, []).append(number)
+        for some in blocks.values():
+            looked = self._look(table, design, some)
+            for number, fault in looked.items():
+                if isinstance(fault, str):
+                    repaired = self._delete_trial(table, design, number) if self.repair else None
+                    self.left += repaired is None
+                    yield self._found(f", {kind} {number}", fault, "is deleted, and trained anew", repaired)
+            if self.counts is not None:
+                count_trials(self.counts, [one for one in looked.values() if isinstance(one, Trial)], design)
+            self.watch(f"{self.study.name}: {kind}s", len(some))
+
+    def _look(self, table: Table, design: Design, numbers: list[int]) -> dict[int, Trial | str]:
+        """Trials of one block, or what is wrong with one; those that are not there any more are left out."""
+        try:
+            with self.database.reading() as connection:
+                return self._examine(connection, table, design, numbers)
+        except UNREADABLE:
+            with self.database.reading():  # raises if it is not a row, but the database, that cannot be read
+                pass
+            if len(numbers) == 1:
+                return {numbers[0]: "cannot be read"}
+            return {number: one for each in numbers for number, one in self._look(table, design, [each]).items()}
+
+    def _examine(
+        self, connection: Connection, table: Table, design: Design, numbers: list[int]
+    ) -> dict[int, Trial | str]:
+        subsets = None if table is full_trials else block_membership(design, self.samples, numbers[0] // BLOCK)
+        found: dict[int, Trial | str] = {}
+        some = table.c.number.between(numbers[0], numbers[-1])
+        for row in connection.execute(select(table).where(table.c.study_id == self.study.id, some)):
+            trial = Trial(**{name: getattr(row, name) for name in Trial.__dataclass_fields__})
+            subset = np.ones(self.samples, np.bool_) if subsets is None else subsets[trial.number % BLOCK]
+            found[trial.number] = trial_fault(trial, row.digest, subset, self.test_samples) or trial
+        return found
+
+    def _delete_trial(self, table: Table, design: Design, number: int) -> str | None:
+        """Delete a trial if it still is damaged; what was done."""
+        with self.database.writing() as connection:
+            try:
+                sound = isinstance(self._examine(connection, table, design, [number]).get(number), Trial)
+            except UNREADABLE:
+                sound = False
+            if sound or self._held(connection):
+                return None
+            connection.execute(delete(table).where(table.c.study_id == self.study.id, table.c.number == number))
+        return "deleted; the next job on the study trains it anew"
+
+    def _check_versions(self, stored: Table) -> Iterator[Finding]:
+        mine = stored.c.study_id == self.study.id
+        with self.database.reading() as connection:
+            query = select(stored.c.digest).where(mine).order_by(*tables.newest_first(stored))
+            digests = connection.execute(query).scalars().all()
+            if stored is pair_tables and digests:
+                self.scope = _scope(connection, self.study.id)
+        remedy = "import the scores again" if self.study.design is None else "is deleted, and built anew"
+        for version in digests:
+            repaired = None
+            with self.database.reading() as connection:
+                fault = version_fault(connection, stored, self.study.id, version)
+            if fault is not None and self.repair:
+                with self.database.writing() as connection:
+                    fault = version_fault(connection, stored, self.study.id, version)
+                    if fault is not None and not self._held(connection):
+                        connection.execute(delete(stored).where(mine, stored.c.digest == version))
+                        repaired = "deleted" if self.study.design is not None else f"deleted: {remedy}"
+            if fault is not None:
+                self.left += repaired is None
+                yield self._found(f", {KINDS[stored].kind} {version[:12]}", fault, remedy, repaired)
+            self.watch(f"{self.study.name}: tables", 1)
+
+    def _check_current(self) -> Iterator[Finding]:
+        """The current tables against ones built anew; all trials and tables are sound by themselves."""
+        with self.database.reading() as connection:
+            there = _stored(connection, self.study.id)
+            rest_on = _rest_on(connection, self.study.id)
+            unfinished = _unfinished(connection, self.study.id)
+        if self.counts is not None and there != (self.counts.trials, self.counts.full_trials):
+            return  # the evidence has grown meanwhile
+        say = "{} trials and {} full ones".format
+        if any(table > stored for rest in rest_on for table, stored in zip(rest, there, strict=True)):
+            problem = f"rest on {say(*max(rest_on))}, while there are {say(*there)}"
+            yield self._found(", tables", problem, "are built anew", self._rebuild(self._build(), wrong_from=there[0]))
+        elif any(rest != there for rest in rest_on) or (there[0] and not rest_on):
+            if not unfinished:
+                problem = f"rest on {say(*min(rest_on))}" if rest_on else "are missing"
+                problem, where = f"{problem}, while there are {say(*there)}", ", tables"
+                found = self._found(where, problem, "are built by the next job", self._rebuild(self._build()))
+                yield Finding(found.place, found.problem, found.remedy, found.repaired, harmless=True)
+        elif rest_on and self.counts is not None:
+            yield from self._compare(there)
+
+    def _compare(self, there: Trials) -> Iterator[Finding]:
+        built = self._build(always=True)
+        assert built is not None
+        with self.database.reading() as connection:
+            scores, pairs = tables.current(connection, self.study.id)
+        stored = scores.decode(ScoreTable), pairs.decode(PairsTable)
+        different = [
+            f"{name} of the {table.kind}"
+            for table, other in zip(stored, built, strict=True)
+            for name in different_columns(table, other)
+        ]
+        if different and _same_trials(stored[0], there):
+            problem = f"are not what the evidence gives: {', '.join(different)}"
+            yield self._found(", tables", problem, "are built anew", self._rebuild(built, wrong_from=there[0]))
+
+    def _build(self, *, always: bool = False) -> Tables | None:
+        """Tables of the sound trials, for a repair or `always`; None without trials, or without the dataset."""
+        if not (self.repair or always) or self.counts is None or not self.counts.trials:
+            return None
+        scores, pairs = build_tables(self.counts, provenance(self.study))
+        if self.scope == "all":
+            with self.database.reading() as connection:
+                pairs = all_pairs(connection, self.study, scores)
+        return scores, pairs
+
+    def _rebuild(self, built: Tables | None, wrong_from: int | None = None) -> str | None:
+        """With `repair`: store these tables, in place of those from `wrong_from` trials on; what was done."""
+        if not self.repair or self.counts is None:
+            return None
+        with self.database.writing() as connection:
+            counted = self.counts.trials, self.counts.full_trials
+            if self._held(connection) or _stored(connection, self.study.id) != counted:
+                return None
+            if wrong_from is not None:
+                for stored in KINDS:
+                    wrong = (stored.c.study_id == self.study.id) & (stored.c.trials >= wrong_from)
+                    connection.execute(delete(stored).where(wrong))
+            if built is not None:
+                keep_tables(connection, self.study, *built)
+        return "deleted, since there is no evidence" if built is None else "built anew from the evidence"
+
+    def _held(self, connection: Connection) -> bool:
+        """Whether a job is working on the study, whose driver counts in memory and would not notice."""
+        return any(job.study_id == self.study.id for job in jobs.held(connection))
+
+
+def _stored(connection: Connection, study: str) -> Trials:
+    return evidence.count(connection, study), evidence.count(connection, study, full=True)
+
+
+def _rest_on(connection: Connection, study: str) -> list[Trials]:
+    """What the current score table and the current pairs table rest on; empty unless both are there."""
+    metas = tables.current_meta(connection, study), tables.current_pairs_meta(connection, study)
+    found = [(meta["trials"], meta.get("full_trials", 0)) for meta in metas if meta is not None]
+    return found if len(found) == 2 else []
+
+
+def _same_trials(scores: ScoreTable, there: Trials) -> bool:
+    """Whether a table, read later, still is the one that rests on these trials."""
+    return (scores.trials, scores.meta.get("full_trials", 0)) == there
+
+
+def _scope(connection: Connection, study: str) -> str:
+    try:
+        return str((tables.current_pairs_meta(connection, study) or {}).get("scope"))
+    except UNREADABLE:
+        return "same_class"
+
+
+def _unfinished(connection: Connection, study: str) -> bool:
+    query = select(jobs_table.c.id).where(jobs_table.c.study_id == study, jobs_table.c.state.not_in(TERMINAL)).limit(1)
+    return connection.execute(query).first() is not None
