@@ -1,30 +1,67 @@
-"""The Ray actor that trains units: one per slot, alive as long as its job."""
+"""The Ray actor that trains units: one per share of a GPU or per core, alive as long as its job."""
 
 from __future__ import annotations
+
+import faulthandler
+import os
+from dataclasses import dataclass
 
 import ray
 import torch
 
 from memscore.datasets.dataset import Dataset
 from memscore.evidence import Trial
+from memscore.learning.calibration import memory_of_unit
 from memscore.learning.data import DeviceData
-from memscore.learning.unit import prepare, train_unit
+from memscore.learning.unit import device_name, prepare, train_unit
 from memscore.spec import Design, Recipe
 from memscore.subsets import Unit
 
 
+@dataclass(frozen=True)
+class Presence:
+    """Where a worker runs; `devices` is its CUDA_VISIBLE_DEVICES."""
+
+    pid: int
+    node: str
+    device: str
+    devices: str
+
+
 @ray.remote(max_restarts=0)
 class UnitTrainer:
-    """Holds the dataset on its device and trains one unit at a time, on one thread."""
+    """Holds the dataset on its device and trains one unit at a time, on one thread.
 
-    def __init__(self, dataset: Dataset, recipe: Recipe, design: Design, probabilities: bool) -> None:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        prepare(device)
-        self.data = DeviceData.of(dataset, device)
+    `share` is how much of a GPU's memory it may take.
+    """
+
+    def __init__(
+        self, dataset: Dataset, recipe: Recipe, design: Design, probabilities: bool, share: float = 1.0
+    ) -> None:
+        faulthandler.enable()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        prepare(self.device)
+        if self.device.type == "cuda" and share < 1:
+            torch.cuda.set_per_process_memory_fraction(share)
+        self.data = DeviceData.of(dataset, self.device)
         self.recipe = recipe
         self.design = design
         self.probabilities = probabilities
 
+    def ready(self) -> Presence:
+        """Answers once the dataset is on the device."""
+        node = ray.get_runtime_context().get_node_id()
+        return Presence(os.getpid(), node, device_name(self.device), visible_devices())
+
+    def memory(self) -> tuple[int, int] | None:
+        """Bytes that training takes of the GPU, and what the GPU has; None without a GPU."""
+        return memory_of_unit(self.data, self.recipe, self.design) if self.device.type == "cuda" else None
+
     def train(self, unit: Unit) -> list[Trial]:
         """The evidence of one unit."""
         return train_unit(self.data, self.recipe, self.design, unit, probabilities=self.probabilities)
+
+
+def visible_devices() -> str:
+    """The GPUs that Ray gave this process, by the numbers that CUDA knows them by."""
+    return ",".join(str(number) for number in ray.get_runtime_context().get_accelerator_ids().get("GPU", []))

@@ -212,6 +212,7 @@ class Dispatcher:
                 log.warning("%s", error, extra=_named(job))
                 with self.database.writing() as connection:
                     jobs.lost(connection, job.id, job.attempt, str(error))
+                self.asked_at = float("-inf")  # ask the launcher again before the next launch
                 return
 
 

@@ -24,7 +24,7 @@ from memscore.evidence import Trial
 from memscore.farm.journal import Journal, JournalHandler, Stopped, patiently
 from memscore.farm.lifeline import follow_parent, ray_folder
 from memscore.farm.scoring import Scoring
-from memscore.farm.worker_log import WorkerLog
+from memscore.farm.worker_log import WorkerLines, WorkerLog
 from memscore.influence import Matmul
 from memscore.settings import Settings
 from memscore.spec import BLOCK
@@ -34,7 +34,7 @@ from memscore.store.migrate import require_current
 from memscore.store.studies import StudyRecord
 from memscore.subsets import Unit, units
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("memscore.farm.driver")  # also where this module is __main__
 
 
 def main() -> None:
@@ -51,10 +51,10 @@ def main() -> None:
         job = jobs.get(connection, job_id)
         study = studies.find(connection, job.study_id)
     journal = Journal(database, job, attempt)
-    _log_into(journal, settings)
+    lines = _log_into(journal)
     log.info("attempt %d at job %s, study %s, on %s", attempt, job.id, study.id, socket.gethostname())
     try:
-        Driver(database, settings, job, study, journal, cluster=cluster).run()
+        Driver(database, settings, job, study, journal, lines, cluster=cluster).run()
     except BaseException as error:
         log.error("the driver ends: %s: %s", type(error).__name__, error)
         raise
@@ -72,6 +72,7 @@ class Driver:
         job: JobRecord,
         study: StudyRecord,
         journal: Journal,
+        lines: WorkerLines,
         *,
         cluster: bool,
     ) -> None:
@@ -83,6 +84,7 @@ class Driver:
         self.recipe = study.recipe
         self.wanted = job.wanted
         self.journal = journal
+        self.lines = lines
         self.cluster = cluster
         self.phase = "starting"
         self.ending = False
@@ -137,9 +139,12 @@ class Driver:
             trials_per_gpu=self.settings.trials_per_gpu,
             at_most=at_most,
             folder=ray_folder(self.job.id, self.journal.attempt),
+            ahead=not self.wanted.target.precise,
         )
         design, probabilities = self.scoring.design, self.wanted.probabilities
-        with Farm(self.dataset, self.recipe, design, options, probabilities=probabilities) as self.farm:
+        with Farm(
+            self.dataset, self.recipe, design, options, probabilities=probabilities, last_lines=self.lines.of
+        ) as self.farm:
             self.journal.training_starts()
             for finished in self.farm.train(chain([first], missing), self.tick):
                 self.store(finished)
@@ -205,12 +210,14 @@ class Driver:
         self.journal.report((farm and farm.phase) or self.phase, self.scoring.counts.trials, self.scoring.expected)
 
 
-def _log_into(journal: Journal, settings: Settings) -> None:
+def _log_into(journal: Journal) -> WorkerLines:
     """Log to standard error and to the job's log; the latter also gets what else is printed, by workers too."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("memscore").addHandler(JournalHandler(journal))
-    sys.stdout = WorkerLog(sys.stdout, journal.note)
-    sys.stderr = WorkerLog(sys.stderr, journal.note)
+    lines = WorkerLines(journal.note)
+    sys.stdout = WorkerLog(sys.stdout, lines.note)
+    sys.stderr = WorkerLog(sys.stderr, lines.note)
+    return lines
 
 
 def _matmul() -> Matmul:

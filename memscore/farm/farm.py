@@ -1,133 +1,247 @@
-"""Ray on this machine: long-lived actors that train the units they are fed."""
+"""Long-lived Ray actors, on this machine or on a cluster, that train the units they are fed."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 import torch
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from memscore.datasets.dataset import Dataset
 from memscore.errors import BlockFailed, Diverged
 from memscore.evidence import Trial
-from memscore.farm.actors import UnitTrainer
 from memscore.farm.lifeline import terminate
+from memscore.farm.pool import Pool, Worker
 from memscore.spec import Design, Recipe
 from memscore.subsets import Unit
 
-UNIT_TRIES = 3  # a unit that loses its actor so often fails the job
+log = logging.getLogger(__name__)
+
+UNIT_TRIES = 3  # a unit that loses its worker so often fails the job
+NODE_LOSSES = 20  # and one that loses its worker's node so often
+STUCK_FACTOR = 10  # a unit that takes so many times longer than the longest before has its worker replaced
+STUCK_SECONDS = 300.0  # but not before
+OUTPUT_SECONDS = 2.0  # what a worker wrote last takes so long to come here
 OBJECT_STORE_MARGIN = 100 * 2**20
+LOST = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError, ObjectLostError)  # a worker, with its unit
 
 
 @dataclass(frozen=True)
 class FarmOptions:
-    """Where to train: on this machine with `slots` workers, or on the running cluster; `at_most` units."""
+    """Where and how to train.
+
+    cluster: on the running Ray cluster, instead of one started here with `slots` workers.
+    trials_per_gpu: workers that share a GPU; None measures how many its memory holds.
+    at_most: units there are to train; never are there more workers.
+    ahead: hand the next unit out before the one that finished is stored, so that no worker waits for the database.
+    folder: of Ray's files, where it is started here; removed at the end.
+    """
 
     cluster: bool
     slots: int
     trials_per_gpu: int | None
     at_most: int
     folder: Path
+    ahead: bool = True
 
 
 class Farm:
-    """Ray on this machine with long-lived actors, one per slot; a context manager.
-
-    Where the machine has GPUs the actors share them evenly; otherwise each has a core.
-    """
+    """Workers that follow the cluster: one per share of a GPU, or per core where there is no GPU. A context manager."""
 
     def __init__(
-        self, dataset: Dataset, recipe: Recipe, design: Design, options: FarmOptions, *, probabilities: bool
+        self,
+        dataset: Dataset,
+        recipe: Recipe,
+        design: Design,
+        options: FarmOptions,
+        *,
+        probabilities: bool,
+        last_lines: Callable[[int], list[str]] = lambda _: [],
     ) -> None:
         self.dataset = dataset
         self.recipe = recipe
         self.design = design
-        self.actors = min(options.slots, options.at_most)
-        self.folder = options.folder
-        self.phase: str | None = None
+        self.options = options
         self.probabilities = probabilities
+        self.last_lines = last_lines  # what a worker process has printed last
 
     def __enter__(self) -> Farm:
-        size = sum(getattr(self.dataset, name).nbytes for name in ("x_train", "x_test"))
-        gpus = torch.cuda.device_count()
-        ray.init(
-            address="local",
-            num_cpus=self.actors,
-            num_gpus=gpus,
-            include_dashboard=False,
-            log_to_driver=True,
-            object_store_memory=2 * size + OBJECT_STORE_MARGIN,
-            _temp_dir=str(self.folder),
-            _node_ip_address="127.0.0.1",
-        )
+        if self.options.cluster:
+            ray.init(address="auto", log_to_driver=True)
+        else:
+            self._start_ray()
         signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
-        self.shared = ray.put(self.dataset)
-        each_gpu = -(-self.actors // gpus) if gpus else 1
-        self.resources = {"num_cpus": 1, "num_gpus": 1 / each_gpu if gpus else 0}
+        shared = ray.put(_in_memory(self.dataset))
+        arguments = (shared, self.recipe, self.design, self.probabilities)
+        self.pool = Pool(arguments, self.options.trials_per_gpu)
         return self
 
     def __exit__(self, *exception: object) -> None:
         ray.shutdown()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.options.cluster:
+            shutil.rmtree(self.options.folder, ignore_errors=True)
+
+    @property
+    def workers(self) -> int:
+        """How many workers can be given units now."""
+        return len(self.pool.ready)
+
+    @property
+    def phase(self) -> str | None:
+        """What the farm waits for, if it waits."""
+        return None if self.pool.ready else "waiting for workers"
 
     def train(self, units: Iterator[Unit], tick: Callable[[], None]) -> Iterator[list[Trial]]:
         """Yield the trials of each unit as it finishes, in any order; calls `tick` at least every second.
 
-        The next unit is asked for when an actor is free and what it finished before has been yielded. A unit
-        that diverges is tried once more. Raises BlockFailed if training a unit fails, or loses its actor
-        UNIT_TRIES times.
+        The next unit is asked for when a worker is free; what has finished is not fetched before what finished earlier
+        was yielded, so that a slow caller is not flooded. A unit that diverges is tried once more.
+        Raises BlockFailed if training a unit fails, or loses its worker UNIT_TRIES times.
         """
-        again: list[Unit] = []
-        losses: dict[Unit, int] = {}
-        diverged: set[Unit] = set()
-        running: dict[Any, tuple[Any, Unit]] = {}
-        idle = [self._new_actor() for _ in range(self.actors)]
+        feed = _Feed(units, self.options.at_most)
         while True:
-            while idle:
-                unit = again.pop() if again else next(units, None)
-                if unit is None:
-                    break
-                actor = idle.pop()
-                running[actor.train.remote(unit)] = (actor, unit)
-            if not running:
+            self.pool.follow(feed.left)
+            self._hand_out(feed)
+            if feed.exhausted and not self.pool.busy:
                 return
-            ready, _ = ray.wait(list(running), timeout=1)
-            if not ready:
+            finished = self.pool.wait(1.0)
+            if finished is None:
                 tick()
-            for reference in ready:
-                actor, unit = running.pop(reference)
-                try:
-                    finished = ray.get(reference)
-                except RayActorError as error:
-                    losses[unit] = losses.get(unit, 0) + 1
-                    print(f"{unit} lost its actor ({losses[unit]} of {UNIT_TRIES}): {error}", flush=True)
-                    if losses[unit] == UNIT_TRIES:
-                        raise BlockFailed(
-                            f"{_named(unit)} lost its worker process {UNIT_TRIES} times; is there enough memory?"
-                        ) from error
-                    again.append(unit)
-                    idle.append(self._new_actor())
-                except RayTaskError as error:
-                    if not isinstance(error.cause, Diverged) or unit in diverged:
-                        raise BlockFailed(f"{_named(unit)} failed: {error.cause}") from error
-                    print(f"{unit} diverged and is tried once more: {error.cause}", flush=True)
-                    diverged.add(unit)
-                    again.append(unit)
-                    idle.append(actor)
-                else:
-                    idle.append(actor)
-                    yield finished
+                self._replace_stuck(feed)
+                continue
+            worker, reference = finished
+            trials = self._collect(worker, reference, feed)
+            if trials is not None:
+                if self.options.ahead:
+                    self._hand_out(feed)
+                yield trials
 
-    def _new_actor(self) -> Any:
-        trainer = UnitTrainer.options(**self.resources)
-        return trainer.remote(self.shared, self.recipe, self.design, self.probabilities)
+    def _hand_out(self, feed: _Feed) -> None:
+        """Give every free worker a unit, as long as there are some."""
+        for worker in self.pool.free():
+            unit = feed.next()
+            if unit is None:
+                return
+            worker.start(unit)
+
+    def _collect(self, worker: Worker, reference: Any, feed: _Feed) -> list[Trial] | None:
+        """What a worker has trained; None if it lost its unit, which is then fed again. Raises BlockFailed."""
+        unit = worker.unit
+        assert unit is not None
+        try:
+            trials: list[Trial] = ray.get(reference)
+        except LOST as error:
+            self._lost(worker, unit, feed, error)
+            return None
+        except RayTaskError as error:
+            if not isinstance(error.cause, Diverged) or unit in feed.diverged:
+                raise BlockFailed(f"{_named(unit)} failed: {error.cause}") from error
+            log.warning("%s diverged and is tried once more: %s", unit, error.cause)
+            worker.unit = None
+            feed.diverged.add(unit)
+            feed.again.append(unit)
+            return None
+        feed.longest = max(feed.longest, worker.seconds)
+        feed.left -= 1
+        worker.unit = None
+        return trials
+
+    def _lost(self, worker: Worker, unit: Unit, feed: _Feed, error: RayError) -> None:
+        """Feed a unit again whose worker died. Raises BlockFailed if that has happened too often."""
+        self.pool.remove(worker)
+        if self.pool.node_died(worker, error):
+            losses, most, what = feed.node_losses, NODE_LOSSES, "node"
+        else:
+            losses, most, what = feed.losses, UNIT_TRIES, "worker process"
+        losses[unit] = losses.get(unit, 0) + 1
+        log.warning("%s lost its %s (%d of %d): %s", unit, what, losses[unit], most, _first_line(error))
+        if losses[unit] < most:
+            feed.again.append(unit)
+            return
+        time.sleep(OUTPUT_SECONDS)
+        written = self.last_lines(worker.pid)
+        if written:
+            log.warning("the last lines of the worker that trained %s:\n%s", unit, "\n".join(written))
+        said = f" It wrote: {written[-1][:300]}" if written else " Is there enough memory?"
+        raise BlockFailed(f"{_named(unit)} lost its {what} {most} times.{said}") from error
+
+    def _replace_stuck(self, feed: _Feed) -> None:
+        """End workers whose unit takes far longer than any before."""
+        if not feed.longest:
+            return
+        limit = max(STUCK_SECONDS, STUCK_FACTOR * feed.longest)
+        for worker in self.pool.busy:
+            if worker.seconds > limit:
+                log.warning("%s takes more than %.0f s: its worker is replaced", worker.unit, limit)
+                worker.kill()
+
+    def _start_ray(self) -> None:
+        size = sum(getattr(self.dataset, name).nbytes for name in ("x_train", "x_test"))
+        ray.init(
+            address="local",
+            num_cpus=self.options.slots,
+            num_gpus=torch.cuda.device_count(),
+            include_dashboard=False,
+            log_to_driver=True,
+            object_store_memory=2 * size + OBJECT_STORE_MARGIN,
+            _temp_dir=str(self.options.folder),
+            _node_ip_address="127.0.0.1",
+        )
+
+
+class _Feed:
+    """The units that are to be trained, those first that were lost."""
+
+    def __init__(self, units: Iterator[Unit], at_most: int) -> None:
+        self.units = units
+        self.left = at_most  # of them, and of those in training
+        self.again: list[Unit] = []
+        self.losses: dict[Unit, int] = {}
+        self.node_losses: dict[Unit, int] = {}
+        self.diverged: set[Unit] = set()
+        self.longest = 0.0  # seconds that a unit has taken
+        self.ended = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no unit is left to hand out."""
+        return self.ended and not self.again
+
+    def next(self) -> Unit | None:
+        """The next unit; None if there is none, though a unit that is being trained may come back."""
+        if self.again:
+            return self.again.pop()
+        unit = None if self.ended else next(self.units, None)
+        self.ended = unit is None
+        return unit
+
+
+def _in_memory(dataset: Dataset) -> Dataset:
+    """The dataset with plain arrays, which Ray shares without a copy, in place of those mapped from files."""
+    names = ("x_train", "y_train", "x_test", "y_test")
+    return replace(dataset, **{name: np.asarray(getattr(dataset, name)) for name in names})
 
 
 def _named(unit: Unit) -> str:
     return str(unit).capitalize()
+
+
+def _first_line(error: RayError) -> str:
+    return str(error).strip().splitlines()[0]

@@ -86,7 +86,12 @@ class LocalLauncher(Launcher):
     def launch(self, job: JobRecord) -> Launched:
         """Start `python -m memscore.farm.driver`, in a process group of its own, logging to home/logs."""
         log_path = self.settings.home / "logs" / f"{job.id}-{job.attempt}.log"
-        environment = {**self.settings.environment(), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+        environment = {
+            **self.settings.environment(),
+            "OMP_NUM_THREADS": "1",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_DEDUP_LOGS": "0",
+        }
         try:
             with log_path.open("ab") as log:
                 process = subprocess.Popen(

@@ -22,7 +22,7 @@ from memscore.tables import ScoreTable
 
 log = logging.getLogger(__name__)
 
-REBUILD_SHARE = 0.05  # at most this share of the time goes into rebuilding tables while trials come in
+REBUILD_SHARE = 0.02  # at most this share of the time goes into rebuilding tables while trials come in
 REBUILD_SECONDS = 2.0  # and tables are rebuilt no more often than this
 
 

@@ -1,10 +1,17 @@
-"""The driver's standard streams: what is written to them goes on to the real one, and line by line to a job's log."""
+"""What driver and workers print: forwarded, collected line by line, and the last lines of each worker kept."""
 
 from __future__ import annotations
 
 import io
+import re
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import TextIO
+
+KEPT_LINES = 20
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+OF_WORKER = re.compile(r"\(\S+ pid=(\d+)[^)]*\) ?(.*)")  # how Ray prints what a worker wrote
 
 
 class WorkerLog(io.TextIOBase):
@@ -20,7 +27,7 @@ class WorkerLog(io.TextIOBase):
         self.stream.write(text)
         *lines, self.part = (self.part + text).split("\n")
         for line in lines:
-            self.on_line(line)
+            self.on_line(COLOUR.sub("", line))
         return len(text)
 
     def flush(self) -> None:
@@ -30,3 +37,22 @@ class WorkerLog(io.TextIOBase):
     def fileno(self) -> int:
         """The real stream's."""
         return self.stream.fileno()
+
+
+class WorkerLines:
+    """Passes lines on, and remembers the last ones of each worker process."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self.on_line = on_line
+        self.last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
+
+    def note(self, line: str) -> None:
+        """Take a line. Any thread may call this."""
+        found = OF_WORKER.fullmatch(line)
+        if found:
+            self.last[int(found[1])].append(found[2])
+        self.on_line(line)
+
+    def of(self, pid: int) -> list[str]:
+        """The last lines that a worker process has written, oldest first."""
+        return list(self.last[pid]) if pid in self.last else []

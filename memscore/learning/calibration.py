@@ -48,6 +48,15 @@ def seconds_a_trial(data: DeviceData, recipe: Recipe, design: Design) -> float:
     return (recipe.epochs * steps * step + setup + evaluation) / len(probe)
 
 
+def memory_of_unit(data: DeviceData, recipe: Recipe, design: Design) -> tuple[int, int]:
+    """Bytes of the GPU that a process takes that trains such units, CUDA's own included, and what the GPU has."""
+    torch.cuda.reset_peak_memory_stats(data.device)
+    seconds_a_trial(data, recipe, design)
+    free, total = torch.cuda.mem_get_info(data.device)
+    context = max(0, total - free - torch.cuda.memory_reserved(data.device))  # of this process, if it is alone there
+    return torch.cuda.max_memory_reserved(data.device) + context, total
+
+
 def _evaluation_seconds(data: DeviceData, recipe: Recipe) -> float:
     """Seconds to evaluate one image, by all models of a stack where there is one."""
     images = data.x_train[:EVALUATED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class DeviceData:
 
     @classmethod
     def of(cls, dataset: Dataset, device: torch.device) -> DeviceData:
-        """Copy a dataset to the device; on a CPU images are copied only if they are read-only."""
+        """Copy a dataset to the device; on a CPU images are copied only if they are mapped from a file."""
 
         def labels(array: np.ndarray) -> Tensor:
             return torch.from_numpy(array.astype(np.int64)).to(device)
@@ -89,5 +90,8 @@ class Augmentation:
 
 
 def _tensor(images: np.ndarray) -> Tensor:
-    # torch warns of arrays that cannot be written to, such as those mapped from disk or shared by Ray.
-    return torch.from_numpy(np.array(images) if not images.flags.writeable else images)
+    if isinstance(images, np.memmap):  # a file may be on a slow disk
+        return torch.from_numpy(np.array(images))
+    with warnings.catch_warnings():  # of arrays that cannot be written to, as Ray shares them: nothing writes to images
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(images)
