@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, zip_longest
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
-from memscore.errors import MemscoreError
+from memscore.errors import Damaged, MemscoreError, NoScoresYet
 from memscore.store import tables
 from memscore.store.database import Database
 from memscore.store.findings import Finding, Watch
@@ -27,7 +26,8 @@ def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[
             fault = _fault(connection, study)
         if fault is not None:
             repaired = _again(database, study) if repair else None
-            yield Finding(f"published rows of study {study}", fault, "are published anew", repaired)
+            remedy = "not repaired: the study's tables are damaged" if repair else "are published anew"
+            yield Finding(f"published rows of study {study}", fault, remedy, repaired)
         watch("published rows", 1)
     for table in (sample_scores, pair_scores):
         stray = table.c.study_id.not_in(select(published_scores.c.study_id))
@@ -59,23 +59,21 @@ def _fault(connection: Connection, study: str) -> str | None:
         keys = [column.name for column in table.primary_key.columns][1:]
         order = np.lexsort([columns[name] for name in reversed(keys)])
         expected = chain.from_iterable(chunks({name: column[order] for name, column in columns.items()}))
-        found = _rows(connection, table, study, list(columns))
-        if any(one != other for one, other in zip_longest(expected, found)):
-            return f"are not those of the table, in {table.name}"
+        query = select(*(table.c[name] for name in columns)).where(table.c.study_id == study)
+        ordered = query.order_by(*table.primary_key.columns).execution_options(yield_per=CHUNK)
+        with connection.execute(ordered) as found:
+            if any(one != other for one, other in zip_longest(expected, map(tuple, found))):
+                return f"are not those of the table, in {table.name}"
     return None
 
 
-def _rows(connection: Connection, table: Table, study: str, names: list[str]) -> Iterator[tuple[Any, ...]]:
-    query = select(*(table.c[name] for name in names)).where(table.c.study_id == study)
-    ordered = query.order_by(*table.primary_key.columns).execution_options(yield_per=CHUNK)
-    return (tuple(row) for row in connection.execute(ordered))
-
-
-def _again(database: Database, study: str) -> str:
+def _again(database: Database, study: str) -> str | None:
     """Publish a study anew; what was done."""
-    unpublish(database, study)
     try:
-        publish(database, study, lambda *_: None)
-    except MemscoreError:
+        publish(database, study, lambda *_: None, again=True)
+    except NoScoresYet:
+        unpublish(database, study)
         return "removed: the study has no tables"
+    except Damaged:
+        return None
     return "published anew"

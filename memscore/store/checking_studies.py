@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from memscore.evidence import Trial
 from memscore.spec import BLOCK, Design, study_id
 from memscore.store import datasets, evidence, jobs, tables
 from memscore.store.database import Database
-from memscore.store.faults import KINDS, different_columns, trial_fault, version_fault
+from memscore.store.faults import KINDS, ROTTEN, UNREAD, different_columns, trial_fault, version_fault
 from memscore.store.findings import UNREADABLE, Finding, Watch
 from memscore.store.schema import TERMINAL, full_trials, pair_tables, trials
 from memscore.store.schema import jobs as jobs_table
@@ -25,6 +26,8 @@ from memscore.store.scoring import all_pairs, count_trials, keep_tables, provena
 from memscore.store.studies import StudyRecord
 from memscore.subsets import block_membership
 from memscore.tables import PairsTable, ScoreTable
+
+DOUBTFUL = "not repaired: so many trials are hardly wrong as they were stored, but perhaps this version of memscore is"
 
 Tables = tuple[ScoreTable, PairsTable]
 Trials = tuple[int, int]  # how many trials, and how many full ones
@@ -54,14 +57,15 @@ class StudyCheck:
         with self.database.reading() as connection:
             dataset = datasets.by_name(connection, study.dataset)
         self.samples, self.test_samples = dataset.train_samples, dataset.test_samples
-        if dataset.fingerprint != study.fingerprint:
-            yield self._found("", f"is of another dataset than the one named {study.dataset}")
         if study.recipe is not None and study.design is not None:
+            if dataset.fingerprint != study.fingerprint:
+                yield self._found("", f"is of another dataset than the one named {study.dataset}")
+                return
             if study.id != study_id(study.fingerprint, study.recipe, study.design):
                 yield self._found("", "has another id than its dataset, recipe and design give")
+                return  # and what its trials should be is not known
             self.counts = self._no_counts()
-            for table in (trials, full_trials):
-                yield from self._check_trials(table, study.design)
+            yield from self._check_trials(study.design)
         for stored in KINDS:
             yield from self._check_versions(stored)
         if study.design is not None and not self.left:
@@ -79,29 +83,35 @@ class StudyCheck:
         except MemscoreError:
             return None
         y_train, y_test = np.asarray(dataset.y_train), np.asarray(dataset.y_test)
-        return Counts.empty(y_train, y_test) if (len(y_train), len(y_test)) == self._shape else None
+        if (len(y_train), len(y_test)) != (self.samples, self.test_samples):
+            return None
+        return Counts.empty(y_train, y_test)
 
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return self.samples, self.test_samples
-
-    def _check_trials(self, table: Table, design: Design) -> Iterator[Finding]:
-        with self.database.reading() as connection:
-            numbers = evidence.numbers(connection, self.study.id, full=table is full_trials)
-        kind = "full trial" if table is full_trials else "trial"
-        blocks: dict[int, list[int]] = {}
-        for number in numbers:
-            blocks.setdefault(number // BLOCK, []).append(number)
-        for some in blocks.values():
-            looked = self._look(table, design, some)
-            for number, fault in looked.items():
-                if isinstance(fault, str):
-                    repaired = self._delete_trial(table, design, number) if self.repair else None
-                    self.left += repaired is None
-                    yield self._found(f", {kind} {number}", fault, "is deleted, and trained anew", repaired)
-            if self.counts is not None:
-                count_trials(self.counts, [one for one in looked.values() if isinstance(one, Trial)], design)
-            self.watch(f"{self.study.name}: {kind}s", len(some))
+    def _check_trials(self, design: Design) -> Iterator[Finding]:
+        faulty: list[tuple[Table, int, str]] = []
+        sound = 0
+        for table in (trials, full_trials):
+            with self.database.reading() as connection:
+                numbers = evidence.numbers(connection, self.study.id, full=table is full_trials)
+            for _, block in itertools.groupby(numbers, lambda number: number // BLOCK):
+                some = list(block)
+                looked = self._look(table, design, some)
+                faulty += [(table, number, fault) for number, fault in looked.items() if isinstance(fault, str)]
+                intact = [one for one in looked.values() if isinstance(one, Trial)]
+                sound += len(intact)
+                if self.counts is not None:
+                    count_trials(self.counts, intact, design)
+                self.watch(f"{self.study.name}: trials", len(some))
+        doubtful = sum(fault not in ROTTEN for _, _, fault in faulty) > sound
+        for table, number, fault in faulty:
+            kind = "full trial" if table is full_trials else "trial"
+            if doubtful and fault not in ROTTEN:
+                self.left += 1
+                yield replace(self._found(f", {kind} {number}", fault), remedy=DOUBTFUL)
+                continue
+            repaired = self._delete_trial(table, design, number) if self.repair else None
+            self.left += repaired is None
+            yield self._found(f", {kind} {number}", fault, "is deleted, and trained anew", repaired)
 
     def _look(self, table: Table, design: Design, numbers: list[int]) -> dict[int, Trial | str]:
         """Trials of one block, or what is wrong with one; those that are not there any more are left out."""
@@ -112,7 +122,7 @@ class StudyCheck:
             with self.database.reading():  # raises if it is not a row, but the database, that cannot be read
                 pass
             if len(numbers) == 1:
-                return {numbers[0]: "cannot be read"}
+                return {numbers[0]: UNREAD}
             return {number: one for each in numbers for number, one in self._look(table, design, [each]).items()}
 
     def _examine(
@@ -128,7 +138,9 @@ class StudyCheck:
         return found
 
     def _delete_trial(self, table: Table, design: Design, number: int) -> str | None:
-        """Delete a trial if it still is damaged; what was done."""
+        """Delete a trial if it still is damaged and can be trained anew; what was done."""
+        if self.counts is None:
+            return None
         with self.database.writing() as connection:
             try:
                 sound = isinstance(self._examine(connection, table, design, [number]).get(number), Trial)
@@ -174,13 +186,13 @@ class StudyCheck:
         if any(table > stored for rest in rest_on for table, stored in zip(rest, there, strict=True)):
             problem = f"rest on {say(*max(rest_on))}, while there are {say(*there)}"
             yield self._found(", tables", problem, "are built anew", self._rebuild(self._build(), wrong_from=there[0]))
-        elif any(rest != there for rest in rest_on) or (there[0] and not rest_on):
-            if not unfinished:
-                problem = f"rest on {say(*min(rest_on))}" if rest_on else "are missing"
+        elif rest_on != [there, there]:
+            if there[0] and not unfinished:
+                problem = f"rest on {say(*min(rest_on))}" if len(rest_on) == 2 else "are missing"
                 problem, where = f"{problem}, while there are {say(*there)}", ", tables"
                 found = self._found(where, problem, "are built by the next job", self._rebuild(self._build()))
-                yield Finding(found.place, found.problem, found.remedy, found.repaired, harmless=True)
-        elif rest_on and self.counts is not None:
+                yield replace(found, harmless=True)
+        elif self.counts is not None:
             yield from self._compare(there)
 
     def _compare(self, there: Trials) -> Iterator[Finding]:
@@ -234,10 +246,9 @@ def _stored(connection: Connection, study: str) -> Trials:
 
 
 def _rest_on(connection: Connection, study: str) -> list[Trials]:
-    """What the current score table and the current pairs table rest on; empty unless both are there."""
+    """What the current score table and the current pairs table rest on, if they are there."""
     metas = tables.current_meta(connection, study), tables.current_pairs_meta(connection, study)
-    found = [(meta["trials"], meta.get("full_trials", 0)) for meta in metas if meta is not None]
-    return found if len(found) == 2 else []
+    return [(meta["trials"], meta.get("full_trials", 0)) for meta in metas if meta is not None]
 
 
 def _same_trials(scores: ScoreTable, there: Trials) -> bool:

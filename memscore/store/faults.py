@@ -14,6 +14,11 @@ from memscore.tables import PairsTable, ScoreTable
 
 KINDS: dict[Table, type[ScoreTable] | type[PairsTable]] = {score_tables: ScoreTable, pair_tables: PairsTable}
 
+MISMATCH = "does not match its digest"
+UNREAD = "cannot be read"
+ROTTEN = (MISMATCH, UNREAD)
+"""Faults of bytes that are not those that were stored."""
+
 RTOL, ATOL = 1e-4, 1e-6
 """How far numbers may differ that other versions of the libraries have computed."""
 
@@ -22,7 +27,7 @@ def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_sample
     """What is wrong with a trial that trained on `membership` [n]; None if all it states follows from its bits."""
     samples = len(membership)
     if trial.digest != stored_digest:
-        return "does not match its digest"
+        return MISMATCH
     if trial.subset_digest != digest(pack(membership)):
         return "has another subset than its design gives"
     try:

@@ -34,10 +34,11 @@ class Published:
     changed: bool
 
 
-def publish(database: Database, study: str, advance: Callable[[int, int], object]) -> Published:
+def publish(database: Database, study: str, advance: Callable[[int, int], object], *, again: bool = False) -> Published:
     """Write the current tables of a study as plain rows in one transaction, in place of its earlier ones.
 
-    `advance` is told how many of how many rows are written. Raises NotFound, NoScoresYet, or Damaged.
+    Rows of the same tables stay, unless they are to be written `again`. `advance` is told how many of how many rows are
+    written. Raises NotFound, NoScoresYet, or Damaged.
     """
     with database.reading() as connection:
         record = studies.find(connection, study)
@@ -45,7 +46,7 @@ def publish(database: Database, study: str, advance: Callable[[int, int], object
     scores, pairs = current[0].decode(ScoreTable), current[1].decode(PairsTable)
     done, total = 0, len(scores) + len(pairs)
     with database.writing() as connection:
-        changed = _claim(connection, record.id) != (scores.digest, pairs.digest)
+        changed = _claim(connection, record.id) != (scores.digest, pairs.digest) or again
         if changed:
             _delete_rows(connection, record.id)
             for table, columns in plain_columns(scores, pairs).items():
