@@ -1,4 +1,4 @@
-"""Commands on the database itself: db upgrade, downgrade, check."""
+"""Commands on the database itself: db upgrade, downgrade, check, prune."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.filesize import decimal
 
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, database_app
 from memscore.cli.context import opened_database
-from memscore.console import err, out, print_json
+from memscore.console import err, out, print_json, print_table
 from memscore.errors import InvalidInput
 from memscore.progress import progress_bar
 from memscore.store import Database, open_database
@@ -87,6 +88,37 @@ def check_database(
             )
     if damaged:
         raise typer.Exit(1)
+
+
+@database_app.command("prune")
+def prune_database(
+    study: Annotated[str | None, typer.Option(help="Only of this study.")] = None,
+    keep: Annotated[int, typer.Option(min=1, help="Versions of each table that stay, newest first.")] = 1,
+    vacuum: Annotated[
+        bool, typer.Option("--vacuum", help="Also make an SQLite file smaller; who writes has to wait meanwhile.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove old versions of score tables and pairs tables. Evidence always stays."""
+    from memscore.store import pruning
+
+    with opened_database(settings_module.load()) as database:
+        if vacuum:
+            pruning.require_vacuum(database)
+        pruned = pruning.prune(database, study, keep, dry_run=dry_run)
+        freed = pruning.vacuum(database) if vacuum and not dry_run else None
+    total = sum(one.bytes for one in pruned)
+    if as_json:
+        print_json({"studies": [asdict(one) for one in pruned], "bytes": total, "file_smaller_by": freed})
+        return
+    if pruned:
+        print_table(("study", "versions", "size"), ((one.name, one.versions, decimal(one.bytes)) for one in pruned))
+    out.print(
+        f"{sum(one.versions for one in pruned)} versions {'would be ' if dry_run else ''}removed: {decimal(total)}"
+    )
+    if freed is not None:
+        out.print(f"The database file is {decimal(freed)} smaller.")
 
 
 @contextmanager
