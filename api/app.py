@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import Depends, FastAPI
 
 import memscore
-from api import datasets, exchange, health, jobs, problems, studies
+from api import datasets, exchange, health, jobs, metrics, problems, studies
 from api.head import HeadAsGet
+from api.observed import Observed
 from api.table_cache import TableCache
 from memscore.store import Database
 
@@ -27,8 +28,10 @@ def create_app(database: Database, network_modules: tuple[str, ...] | None = Non
     app.state.database = database
     app.state.network_modules = network_modules
     app.state.tables = TableCache(database)
+    app.state.metrics = metrics.Metrics(database)
     problems.install(app)
+    app.add_middleware(Observed, metrics=app.state.metrics)
     app.add_middleware(HeadAsGet)
-    for module in (health, datasets, jobs, studies, exchange):
+    for module in (health, metrics, datasets, jobs, studies, exchange):
         app.include_router(module.router)
     return app

@@ -45,8 +45,10 @@ def problem(
         detail=detail,
         instance=request.url.path,
         errors=errors or [],
+        request_id=(identifier := getattr(request.state, "request_id", None)),
     )
-    return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
+    headers = {"x-request-id": identifier} if identifier else None  # also where an error passed every middleware
+    return JSONResponse(body.model_dump(), status, headers, media_type="application/problem+json")
 
 
 def install(app: FastAPI) -> None:
@@ -112,5 +114,6 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.exception("unexpected error at %s", request.url.path, exc_info=error)
+    about = {"request_id": getattr(request.state, "request_id", None)}
+    log.exception("unexpected error at %s", request.url.path, exc_info=error, extra=about)
     return problem(request, 500, "internal-error", "The service met an unexpected error; its log has the details.")

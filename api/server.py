@@ -31,7 +31,11 @@ def serve(
     listener = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     config = uvicorn.Config(
-        create_app(database, settings.own_networks), log_level="warning", access_log=False, lifespan="off"
+        create_app(database, settings.own_networks),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
     )
     server = _Server(config, lambda: announce(address))
     companion = _Companion(settings) if dispatch else None

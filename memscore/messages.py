@@ -25,6 +25,9 @@ class Problem(Message):
     detail: str = Field(examples=["There is no study 'digits'; there is none yet: memscore estimate makes one."])
     instance: str = Field(examples=["/v1/studies/digits"])
     errors: list[dict[str, Any]] = []
+    request_id: str | None = Field(
+        default=None, description="as in X-Request-ID, and in the lines of the service's log"
+    )
 
 
 class Health(Message):
@@ -39,6 +42,8 @@ class Readiness(Message):
 
     status: Literal["ready"] = "ready"
     revision: str
+    dispatcher: Literal["leading", "missing"] = Field(description="whether one leads; without, jobs wait")
+    dispatcher_note: str | None = Field(default=None, description="why the leading dispatcher cannot launch jobs")
 
 
 class DatasetMessage(Message):

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         default=900, gt=0, description="a driver that gives no sign of life for so long is replaced"
     )
     log_format: Literal["text", "json"] = Field(default="text", description="how processes log to standard error")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least that is logged; with debug, a line for each request too"
+    )
 
     network_modules: str = Field(
         default="", description="packages, separated by commas, whose functions recipes sent to the service may name"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -11,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from memscore import logs
 from memscore import settings as settings_module
 from memscore.cli.apps import app
 from memscore.cli.context import opened_database
@@ -27,8 +27,8 @@ def serve(
     """Run the service: the API, and a dispatcher beside it."""
     from api.server import serve as run
 
-    _log_to_stderr()
     settings = settings_module.load()
+    logs.configure(settings)
     with opened_database(settings) as database:
 
         def announce(address: str) -> None:
@@ -46,8 +46,8 @@ def dispatch(
     """Claim and run jobs until interrupted."""
     from memscore.farm.dispatcher import Dispatcher
 
-    _log_to_stderr()
     settings = settings_module.load()
+    logs.configure(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -55,11 +55,6 @@ def dispatch(
         _at_end_of_input(stop.set)
     with opened_database(settings) as database:
         Dispatcher(database, settings).run(stop)
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _at_end_of_input(action: Callable[[], None]) -> None:

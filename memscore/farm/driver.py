@@ -17,6 +17,7 @@ from itertools import chain
 
 import numpy as np
 
+from memscore import logs
 from memscore import settings as settings_module
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
@@ -51,7 +52,7 @@ def main() -> None:
         job = jobs.get(connection, job_id)
         study = studies.find(connection, job.study_id)
     journal = Journal(database, job, attempt)
-    lines = _log_into(journal)
+    lines = _log_into(journal, settings)
     log.info("attempt %d at job %s, study %s, on %s", attempt, job.id, study.id, socket.gethostname())
     try:
         Driver(database, settings, job, study, journal, lines, cluster=cluster).run()
@@ -210,9 +211,9 @@ class Driver:
         self.journal.report((farm and farm.phase) or self.phase, self.scoring.counts.trials, self.scoring.expected)
 
 
-def _log_into(journal: Journal) -> WorkerLines:
+def _log_into(journal: Journal, settings: Settings) -> WorkerLines:
     """Log to standard error and to the job's log; the latter also gets what else is printed, by workers too."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure(settings, job=journal.job.id, study=journal.job.study_id, attempt=journal.attempt)
     logging.getLogger("memscore").addHandler(JournalHandler(journal))
     lines = WorkerLines(journal.note)
     sys.stdout = WorkerLog(sys.stdout, lines.note)

@@ -1,0 +1,146 @@
+"""Prometheus metrics: of all jobs and trials from the database, and of this process's requests."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Iterator
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Header, Request, Response
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+import memscore
+from memscore.errors import StoreError
+from memscore.store import Database
+from memscore.store.metrics import Activity, activity
+
+log = logging.getLogger(__name__)
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)  # seconds
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/metrics", operation_id="metrics", response_class=Response)
+def metrics(request: Request, accept: Annotated[str, Header(include_in_schema=False)] = "") -> Response:
+    """Metrics in Prometheus' text format; docs/operations.md lists them."""
+    encode, media_type = choose_encoder(accept)
+    return Response(encode(cast("Metrics", request.app.state.metrics).registry), media_type=media_type)
+
+
+class Metrics:
+    """The metrics of one application. Those of the database are read anew for each scrape, so processes agree."""
+
+    def __init__(self, database: Database) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "memscore_http_requests",
+            "Requests that were answered.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "memscore_http_request_duration_seconds",
+            "From a request to the end of its answer.",
+            ("method", "route"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.registry.register(DatabaseCollector(database))
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request; `route` is a template, such as /v1/jobs/{job}."""
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(method, route).observe(seconds)
+
+
+class DatabaseCollector(Collector):
+    """Reads the database when it is scraped; where that cannot be used, only memscore_database_up says so."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering must not read the database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics that are the same for every process on this database."""
+        build = {"version": memscore.__version__, "python": platform.python_version()}
+        yield InfoMetricFamily("memscore_build", "What runs here.", value=build)
+        try:
+            with self.database.reading() as connection:
+                now = activity(connection)
+        except (StoreError, SQLAlchemyError) as error:
+            log.warning("metrics without the database: %s", error)
+            yield _gauge("database_up", "Whether the database can be used.", 0)
+            return
+        yield _gauge("database_up", "Whether the database can be used.", 1)
+        yield _gauge("database_size_bytes", "The size of the database, indexes included.", now.database_bytes)
+        yield from _of_jobs(now)
+        yield from _of_trials(now)
+        yield from _of_dispatcher(now)
+
+
+def _of_jobs(now: Activity) -> Iterator[Metric]:
+    states = GaugeMetricFamily("memscore_jobs", "Jobs by state.", labels=["state"])
+    for state, count in now.jobs.items():
+        states.add_metric([state], count)
+    yield states
+    yield _counter("job_attempts", "Attempts at jobs that were started.", now.attempts)
+    yield _counter("job_attempts_lost", "Attempts that ended in a loss or failure.", now.attempts_lost)
+    yield SummaryMetricFamily(
+        "memscore_job_queue_wait_seconds",
+        "From a job's submission to its first start.",
+        count_value=now.jobs_started,
+        sum_value=now.waited,
+    )
+    yield _gauge("job_waiting_seconds", "How long the job has waited that waits longest now.", now.longest_wait)
+    yield _gauge(
+        "job_report_age_seconds", "The longest since the driver of a running job has reported.", now.report_age
+    )
+    yield _gauge("job_leases_overdue", "Running jobs whose lease has run out.", now.overdue_leases)
+
+
+def _of_trials(now: Activity) -> Iterator[Metric]:
+    stored = CounterMetricFamily("memscore_trials_stored", "Trials stored, by what they train on.", labels=["kind"])
+    stored.add_metric(["subset"], now.trials)
+    stored.add_metric(["full"], now.full_trials)
+    yield stored
+    yield _counter("blocks_stored", "Blocks stored: tens of trials of a study.", now.blocks)
+    yield _gauge("trials_per_second", "Trials a second of all running jobs, as they report.", now.trials_per_second)
+
+
+def _of_dispatcher(now: Activity) -> Iterator[Metric]:
+    leads = now.leader is not None and now.leader.seconds_left >= 0
+    yield _gauge("dispatcher_leading", "Whether a dispatcher leads.", leads)
+    if now.leader is None:
+        return
+    yield _gauge(
+        "dispatcher_lease_remaining_seconds",
+        "Until the lead runs out; negative afterwards, absent if it was given up.",
+        now.leader.seconds_left,
+    )
+    yield _gauge(
+        "dispatcher_blocked", "Whether the leading dispatcher cannot launch jobs.", now.leader.note is not None
+    )
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"memscore_{name}", text, value=float(value))
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"memscore_{name}", text, value=float(value))

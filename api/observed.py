@@ -1,0 +1,63 @@
+"""Every request gets an id, is counted, and can be logged."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from memscore.logs import REQUEST_ID
+
+log = logging.getLogger(__name__)
+
+HEADER = "x-request-id"
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
+class Observed:
+    """ASGI middleware: a request's id goes into its answer, its log lines and its problem document.
+
+    A caller may give an id of up to 64 letters, digits and `._-` as X-Request-ID; any other is replaced.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        identifier = given if re.fullmatch(r"[\w.-]{1,64}", given, re.ASCII) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = identifier
+        status = 500  # what is answered outside of here if the application raises
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = identifier
+            await send(message)
+
+        started = time.perf_counter()
+        token = REQUEST_ID.set(identifier)
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self.metrics.request(method, _route(scope), status, seconds)
+            log.debug("%s %s %d in %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
+            REQUEST_ID.reset(token)
+
+
+def _route(scope: Scope) -> str:
+    """The template of the route that took the request: paths themselves would be without number."""
+    return getattr(scope.get("route"), "path", None) or "none"

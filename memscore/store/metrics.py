@@ -1,0 +1,118 @@
+"""What is watched: numbers over all jobs and trials, in a few queries that stay cheap as both grow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, case, func, select, text
+
+from memscore.spec import BLOCK
+from memscore.store import leases
+from memscore.store.database import now
+from memscore.store.jobs import HELD
+from memscore.store.leases import LeaseRecord
+from memscore.store.schema import STATES, full_trials, job_events, jobs, trials
+
+WAITING = ("queued", "recovering")
+LOST = ("recovering", "failed")  # states that an attempt leaves behind which did not end as it should
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The state of the service at one moment, over all jobs and studies. Times are in seconds."""
+
+    jobs: dict[str, int]  # by state, all states
+    attempts: int
+    attempts_lost: int
+    jobs_started: int
+    waited: float  # from submission to first start, over all jobs that started
+    longest_wait: float  # of the jobs that wait now, since they were queued or may be tried again
+    report_age: float  # the longest since a held job's driver has reported
+    overdue_leases: int
+    trials_per_second: float
+    trials: int
+    full_trials: int
+    blocks: int
+    leader: LeaseRecord | None
+    database_bytes: int
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A job that needs a look; `seconds` since its last report, or since it failed."""
+
+    job: str
+    seconds: float
+    error: str | None = None
+
+
+def activity(connection: Connection) -> Activity:
+    """Read everything."""
+    held, waiting = jobs.c.state.in_(HELD), jobs.c.state.in_(WAITING)
+    by_state = select(
+        jobs.c.state,
+        func.count().label("jobs"),
+        func.sum(jobs.c.attempt).label("attempts"),
+        func.count(jobs.c.started_at).label("started"),
+        func.sum(jobs.c.started_at - jobs.c.created_at).label("waited"),
+        func.max(case((waiting, now() - jobs.c.not_before))).label("longest_wait"),
+        func.max(case((held, now() - jobs.c.reported_at))).label("report_age"),
+        func.count(case((and_(held, jobs.c.lease_expires_at < now()), 1))).label("overdue"),
+        func.sum(case((held, jobs.c.trials_per_second))).label("rate"),
+    ).group_by(jobs.c.state)
+    rows = connection.execute(by_state).all()
+    lost = select(func.count()).select_from(job_events).where(job_events.c.state.in_(LOST))
+    stored, blocks = _stored(connection)
+    return Activity(
+        jobs={**dict.fromkeys(STATES, 0), **{row.state: row.jobs for row in rows}},
+        attempts=sum(row.attempts for row in rows),
+        attempts_lost=connection.execute(lost).scalar_one(),
+        jobs_started=sum(row.started for row in rows),
+        waited=sum(row.waited or 0.0 for row in rows),
+        longest_wait=max([0.0, *(row.longest_wait or 0.0 for row in rows)]),
+        report_age=max([0.0, *(row.report_age or 0.0 for row in rows)]),
+        overdue_leases=sum(row.overdue for row in rows),
+        trials_per_second=sum(row.rate or 0.0 for row in rows),
+        trials=stored,
+        full_trials=connection.execute(select(func.count()).select_from(full_trials)).scalar_one(),
+        blocks=blocks,
+        leader=leases.current(connection, leases.LEADER),
+        database_bytes=_size(connection),
+    )
+
+
+def silent(connection: Connection, seconds: float) -> list[Trouble]:
+    """Held jobs whose driver has not reported for so long, the longest silent first."""
+    age = (now() - jobs.c.reported_at).label("age")
+    query = select(jobs.c.id, age).where(jobs.c.state.in_(HELD), age > seconds).order_by(age.desc())
+    return [Trouble(*row) for row in connection.execute(query)]
+
+
+def overdue(connection: Connection) -> list[Trouble]:
+    """Held jobs whose lease has run out, with how long ago."""
+    past = (now() - jobs.c.lease_expires_at).label("past")
+    query = select(jobs.c.id, past).where(jobs.c.state.in_(HELD), past > 0).order_by(past.desc())
+    return [Trouble(*row) for row in connection.execute(query)]
+
+
+def failed(connection: Connection, seconds: float) -> list[Trouble]:
+    """Jobs that failed within the last so many seconds, the newest first."""
+    age = (now() - jobs.c.finished_at).label("age")
+    query = select(jobs.c.id, age, jobs.c.error).where(jobs.c.state == "failed", age < seconds).order_by(age)
+    return [Trouble(*row) for row in connection.execute(query)]
+
+
+def _stored(connection: Connection) -> tuple[int, int]:
+    """Trials, and blocks: tens of trials of one study."""
+    of_study = select(func.count().label("trials")).select_from(trials).group_by(trials.c.study_id).subquery()
+    count = of_study.c.trials
+    totals = select(func.coalesce(func.sum(count), 0), func.coalesce(func.sum(count // BLOCK), 0))
+    stored, blocks = connection.execute(totals).one()
+    return int(stored), int(blocks)
+
+
+def _size(connection: Connection) -> int:
+    if connection.dialect.name == "sqlite":
+        pages = text("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return connection.execute(pages).scalar_one()
+    return connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
