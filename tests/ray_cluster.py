@@ -230,9 +230,12 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _guard(command: list[str]) -> None:
-    """Run a command, adopt all orphans below it, and end when all have; kill them when standard input closes."""
+    """Run a command, adopt all orphans below it, and end when all have, with the command's status.
+
+    When standard input closes, kill them all.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    top, status = subprocess.Popen(command, stdin=subprocess.DEVNULL).pid, 0
 
     def kill_at_end() -> None:
         while os.read(sys.stdin.fileno(), 4096):
@@ -246,8 +249,10 @@ def _guard(command: list[str]) -> None:
     threading.Thread(target=kill_at_end, daemon=True).start()
     with contextlib.suppress(ChildProcessError):
         while True:
-            os.waitpid(-1, 0)
-    os._exit(0)  # not through the thread that may hold standard input
+            pid, ended = os.waitpid(-1, 0)
+            if pid == top and os.WIFEXITED(ended):
+                status = os.WEXITSTATUS(ended)
+    os._exit(status)  # not through the thread that may hold standard input
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def test_nothing_outlives_the_service(registered: Database, settings: Settings):
         eventually(lambda: running.find("ray::UnitTrainer"))
         family = running.family()
         assert len(family) > 5
-        running.process.kill()
+        running.top.kill()
         eventually(lambda: not alive(family), 40)
 
 

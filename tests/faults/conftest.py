@@ -1,0 +1,53 @@
+"""Fixtures of the fault tests: references, seeded chance, and the table of recoveries at the end of the run."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Generator
+
+import pytest
+
+from tests.faults.postgres import Postgres
+from tests.faults.recoveries import Recovery, as_markdown
+from tests.faults.reference import PACED, STACKED, Reference
+
+RECOVERIES = pytest.StashKey[list[Recovery]]()
+
+
+@pytest.fixture
+def recoveries(request: pytest.FixtureRequest) -> list[Recovery]:
+    """Where a test notes what a job got over; printed after the last test."""
+    return request.config.stash.setdefault(RECOVERIES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    noted = config.stash.get(RECOVERIES, [])
+    if noted:
+        terminalreporter.section("recoveries")
+        terminalreporter.write_line(as_markdown(noted))
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """Random moments and victims; FAULTS_SEED repeats those of a run that failed."""
+    seed = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"FAULTS_SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="session")
+def stacked() -> Reference:
+    return Reference(STACKED)
+
+
+@pytest.fixture(scope="session")
+def paced() -> Reference:
+    return Reference(PACED)
+
+
+@pytest.fixture
+def postgres() -> Generator[Postgres]:
+    """A server of the test's own, which it may kill."""
+    with Postgres() as server:
+        yield server

@@ -1,0 +1,218 @@
+"""What is disturbed: a service with drivers on this machine, or one with a Ray cluster; and who starts things again."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from abc import ABC, abstractmethod
+from typing import Self
+
+import httpx
+import psutil
+from pydantic import SecretStr
+
+from memscore.settings import Settings
+from memscore.store import Database
+from tests.faults.networks import TRAININGS
+from tests.faults.postgres import Postgres
+from tests.processes import CLI, Family, Service, driver_logs
+from tests.ray_cluster import Node, RayCluster, free_port
+
+ROLES = {
+    "API": "memscore.cli serve",
+    "dispatcher": "memscore.cli dispatch",
+    "driver": "memscore.farm.driver",
+    "actor": "ray::UnitTrainer",
+    "raylet": "raylet",
+    "GCS": "gcs_server",
+}
+SLOTS = 2
+UNHEALTHY_SECONDS = 15.0  # a head that fails its health check for so long is started again
+
+
+class Setup(ABC):
+    """Processes of the product; `supervise` starts again what a machine's supervisor would, and nothing else."""
+
+    name: str
+    url: str
+
+    def __init__(self, settings: Settings, database: Database, postgres: Postgres | None) -> None:
+        self.settings = settings
+        self.database = database
+        self.postgres = postgres
+        self.port = free_port()
+        self.trainings = settings.home.parent / "trainings"
+        self.trainings.touch()
+        self.environment = {TRAININGS: str(self.trainings)}
+
+    @abstractmethod
+    def processes(self) -> list[psutil.Process]:
+        """All processes of the product."""
+
+    @abstractmethod
+    def supervise(self) -> None:
+        """Start again what ended and does not come back by itself."""
+
+    @abstractmethod
+    def expected(self) -> dict[str, int]:
+        """How many processes of each role there are when everything runs."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End everything."""
+
+    def find(self, role: str) -> list[psutil.Process]:
+        """The processes of a role that run now, the newest first."""
+        found: list[psutil.Process] = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if has_role(process, role):
+                    found.append(process)
+        return sorted(found, key=lambda one: -one.create_time())
+
+    def missing(self) -> dict[str, int]:
+        """Roles of which more or fewer processes run than should, with how many do; empty when everything runs."""
+        counts = {role: len(self.find(role)) for role in self.expected()}
+        try:
+            counts["API"] -= not httpx.get(f"{self.url}/readyz", timeout=2).is_success
+        except httpx.HTTPError:
+            counts["API"] = 0
+        return {role: count for role, count in counts.items() if count != self.expected()[role]}
+
+    def logs(self) -> str:
+        """What the processes wrote, for messages."""
+        return f"{(self.settings.home.parent / 'service.log').read_text()}\n{driver_logs(self.settings.home)}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+
+def has_role(process: psutil.Process, role: str) -> bool:
+    """Whether a process plays that part. Raises NoSuchProcess."""
+    part, name = ROLES[role], process.name()
+    if role in ("raylet", "GCS"):
+        return name == part
+    words = process.cmdline()
+    if role == "actor":
+        return bool(words) and words[0].startswith(part)
+    return bool(words) and "python" in words[0] and part in " ".join(words[:4])
+
+
+class Local(Setup):
+    """`memscore serve`, whose dispatcher runs drivers on this machine."""
+
+    def __init__(self, settings: Settings, database: Database, postgres: Postgres | None = None) -> None:
+        super().__init__(settings, database, postgres)
+        self.name = f"local, {'PostgreSQL' if postgres else 'SQLite'}"
+        self.services = [Service(settings, port=self.port, environment=self.environment)]
+        self.url = self.services[0].url
+
+    def processes(self) -> list[psutil.Process]:
+        return [process for service in self.services for process in service.family()]
+
+    def expected(self) -> dict[str, int]:
+        return {"API": 1, "dispatcher": 1, "driver": 1, "actor": SLOTS, "raylet": 1, "GCS": 1}
+
+    def supervise(self) -> None:
+        if self.postgres is not None and not self.postgres.running:
+            self.postgres.start()
+        if not self.services[-1].running:  # what it left behind must end by itself
+            self.services.append(Service(self.settings, port=self.port, environment=self.environment))
+
+    def stop(self) -> None:
+        for service in self.services:
+            service.cut()
+
+
+class Cluster(Setup):
+    """API, two dispatchers, PostgreSQL, and a Ray cluster of a head without slots and two nodes with one each."""
+
+    def __init__(self, settings: Settings, database: Database, postgres: Postgres, *, nodes: int = SLOTS) -> None:
+        super().__init__(settings, database, postgres)
+        self.name = "cluster"
+        self.nodes = nodes
+        self.ray = RayCluster(settings.environment())
+        ray = {"launcher": "ray-jobs", "ray_url": self.ray.url, "ray_auth_token": SecretStr(self.ray.token)}
+        self.settings = settings.model_copy(update=ray)
+        self.services: list[Family] = []
+        self.dispatchers: list[Family] = []
+        self.healthy_at = time.monotonic()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        self.ray.start_head(num_cpus=0)
+        for _ in range(self.nodes):
+            self.ray.add_node(num_cpus=1, environment=self.environment)
+        self.services.append(started := Service(self.settings, "--no-dispatch", port=self.port))
+        self.url = started.url
+        self.dispatchers += [self._new_dispatcher(), self._new_dispatcher()]
+
+    def _new_dispatcher(self) -> Family:
+        log = self.settings.home.parent / "dispatchers.log"
+        return Family([*CLI, "dispatch"], self.settings.environment(), log)
+
+    def processes(self) -> list[psutil.Process]:
+        families = [process for family in (*self.services, *self.dispatchers) for process in family.family()]
+        return families + [process for node in self.ray.nodes for process in node.processes()]
+
+    def expected(self) -> dict[str, int]:
+        raylets = 1 + self.nodes
+        return {"API": 1, "dispatcher": 2, "driver": 1, "actor": self.nodes, "raylet": raylets, "GCS": 1}
+
+    def workers(self) -> list[Node]:
+        """The nodes that train."""
+        return [node for node in self.ray.nodes if node.name.startswith("worker")]
+
+    def supervise(self) -> None:
+        assert self.postgres is not None
+        if not self.postgres.running:
+            self.postgres.start()
+        if not self.services[-1].running:
+            self.services.append(Service(self.settings, "--no-dispatch", port=self.port))
+        for place, dispatcher in enumerate(self.dispatchers):
+            if not dispatcher.running:
+                self.dispatchers[place] = self._new_dispatcher()
+        if self._head_is_dead():
+            for node in [node for node in self.ray.nodes if node.name.startswith("head")]:
+                self.ray.kill(node)
+            with contextlib.suppress(RuntimeError):
+                self.ray.start_head(num_cpus=0)
+            self.healthy_at = time.monotonic()
+        for node in self.workers():
+            if not runs(node):
+                self.ray.kill(node)
+        for _ in range(self.nodes - len(self.workers())):
+            with contextlib.suppress(RuntimeError):  # it did not get up in time, and is tried again
+                self.ray.add_node(num_cpus=1, environment=self.environment)
+
+    def _head_is_dead(self) -> bool:
+        """By what the documentation gives as the health check of a head: whether the head *node* lives."""
+        heads = [node for node in self.ray.nodes if node.name.startswith("head")]
+        if not heads or not runs(heads[-1]):
+            return True
+        with contextlib.suppress(httpx.HTTPError):
+            if heads[-1].name in self.ray.alive_nodes():
+                self.healthy_at = time.monotonic()
+        return time.monotonic() - self.healthy_at > UNHEALTHY_SECONDS
+
+    def logs(self) -> str:
+        return f"{super().logs()}\n{(self.settings.home.parent / 'dispatchers.log').read_text()}\n{self.ray.logs()}"
+
+    def stop(self) -> None:
+        for family in (*self.services, *self.dispatchers):
+            family.cut()
+        self.ray.stop()
+
+
+def runs(node: Node) -> bool:
+    """Whether a node's `ray start` runs; its container ends with it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return any("start" in process.cmdline()[:4] for process in node.processes()[:1])
+    return False
