@@ -1,0 +1,204 @@
+"""Milliseconds of one pass of the dispatcher: `python benchmarks/dispatcher_pass.py`.
+
+10,000 finished trials of CIFAR-100's size and 1,000 jobs in the database, on SQLite and on PostgreSQL, the dispatcher
+over a made-up launcher. A pass is `Dispatcher.step`, which by itself is run twice a second; the limit is 50 ms. Below it,
+in the same database: what a driver writes, as a share of the 10 s that a block should take at least.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import event
+
+from benchmarks.filled_database import both_kinds, fill, made_trial
+from benchmarks.machine import header
+from memscore.farm.dispatcher import Dispatcher
+from memscore.farm.journal import Journal
+from memscore.farm.launchers import Launched, Launcher, Status
+from memscore.settings import Settings
+from memscore.spec import BLOCK, Target, Wanted
+from memscore.store import Database, evidence, job_logs, jobs
+from memscore.store.jobs import JobRecord
+
+TRIALS, JOBS = 10_000, 1_000
+PASSES, FEW = 300, 60
+LIMIT = 50.0  # ms
+BLOCK_SECONDS = 10.0
+NEVER = float("-inf")
+
+
+class MadeUpDriver(Launched):
+    """A driver that runs for ever."""
+
+    def status(self) -> Status:
+        """It runs."""
+        return Status("running")
+
+    def stop(self, grace_seconds: float = 10) -> None:
+        """Nothing runs."""
+
+    def log(self) -> str:
+        """Nothing."""
+        return ""
+
+    def forget(self) -> None:
+        """Nothing is kept."""
+
+
+class MadeUpLauncher(Launcher):
+    """Launches and adopts at once, as many as there are."""
+
+    outlives_dispatcher = True
+
+    def unavailable(self) -> str | None:
+        """Always there."""
+        return None
+
+    def launch(self, job: JobRecord) -> Launched:  # noqa: ARG002
+        """A driver that runs for ever."""
+        return MadeUpDriver()
+
+    def adopt(self, job: JobRecord) -> Launched | None:
+        """As if it were launched."""
+        return self.launch(job)
+
+
+@contextmanager
+def counted(database: Database) -> Generator[list[int]]:
+    """Counts the statements that are sent."""
+    sent = [0]
+
+    def one_more(*_: Any) -> None:
+        sent[0] += 1
+
+    event.listen(database.engine, "before_cursor_execute", one_more)
+    try:
+        yield sent
+    finally:
+        event.remove(database.engine, "before_cursor_execute", one_more)
+
+
+def measure(
+    database: Database, call: Callable[[], object], repeats: int = PASSES, before: Callable[[], object] = lambda: None
+) -> tuple[float, float, float]:
+    """Median and 95 % quantile in ms, and statements a call; `before` each call something that is not timed."""
+    taken: list[float] = []
+    with counted(database) as sent:
+        uncounted = 0
+        for _ in range(repeats):
+            at = sent[0]
+            before()
+            uncounted += sent[0] - at
+            started = time.perf_counter()
+            call()
+            taken.append(1000 * (time.perf_counter() - started))
+        return float(np.median(taken)), float(np.quantile(taken, 0.95)), (sent[0] - uncounted) / repeats
+
+
+def passes(database: Database, studies: list[str]) -> None:
+    """Print the passes of a dispatcher in all its situations."""
+    settings = Settings(parallel_jobs=10**6, launcher="ray-jobs")
+
+    def dispatcher() -> Dispatcher:
+        made = Dispatcher(database, settings, MadeUpLauncher())
+        made.step()
+        return made
+
+    leading = dispatcher()
+    (running,) = leading.running.values()
+
+    def forget_times() -> None:
+        running.renewed_at = leading.led_at = leading.asked_at = NEVER
+
+    def submit() -> None:
+        for done in list(leading.running.values()):
+            if done is not running:
+                with database.writing() as connection:
+                    jobs.finish(connection, done.job.id, done.job.attempt, "succeeded", "made")
+                leading.running.pop(done.job.id)
+        with database.writing() as connection:
+            jobs.submit(connection, studies[1], Wanted(target=Target(trials=10**6)), 0, again=True)
+
+    def start() -> None:
+        leading.step()
+        assert len(leading.running) == 2
+
+    standing_by = Dispatcher(database, settings, MadeUpLauncher())
+    standing_by.owner = "another host/1/0"
+    cases = [
+        ("leads, one job running, 99 wait for it", measure(database, leading.step)),
+        ("the same, lead and lease renewed", measure(database, leading.step, before=forget_times)),
+        ("the same, a job claimed and launched", measure(database, start, FEW, before=submit)),
+        ("a new leader that adopts the running job", adoption(database, dispatcher)),
+        ("stands by", measure(database, standing_by.step)),
+    ]
+    print(f"    {'pass':44}{'statements':>11}{'median ms':>11}{'95 % ms':>9}{'of the limit':>14}")
+    for name, (median, most, statements) in cases:
+        print(f"    {name:44}{statements:11.1f}{median:11.2f}{most:9.2f}{most / LIMIT:14.2f}")
+
+
+def adoption(database: Database, dispatcher: Callable[[], Dispatcher]) -> tuple[float, float, float]:
+    """A first pass that recovers what another leader left."""
+    return measure(database, dispatcher, FEW)
+
+
+def writes(database: Database, studies: list[str]) -> None:
+    """Print what a driver writes."""
+    random = np.random.default_rng(1)
+    with database.reading() as connection:
+        job = jobs.held(connection)[0]
+    journal = Journal(database, job, job.attempt)
+    numbers = iter(range(10**6, 10**9))
+    done = iter(range(1, 10**9))
+
+    def trials(count: int, **sizes: int) -> list[Any]:
+        return [made_trial(random, 0, **sizes) for _ in range(count)]
+
+    def store(ready: list[Any]) -> None:
+        with database.writing() as connection:
+            evidence.add(connection, studies[0], [dataclasses.replace(trial, number=next(numbers)) for trial in ready])
+
+    def report(line: str | None) -> None:
+        if line:
+            journal.note(line)
+        journal.report("training", next(done), 10**9)
+
+    one, block, large = trials(1), trials(BLOCK), trials(1, train=1_281_167, test=50_000)
+    with database.writing() as connection:
+        text = "\n".join([f"{'a line of a log':70}"] * 10_000)
+        job_logs.append(connection, job.id, job.attempt, text)
+    cases = [
+        ("report of progress", measure(database, lambda: report(None))),
+        ("the same with a line, the log being 0.7 MB", measure(database, lambda: report("a line"))),
+        ("a trial, 50,000 x 10,000 samples", measure(database, lambda: store(one))),
+        ("a block of 10 of them", measure(database, lambda: store(block))),
+        ("a trial, 1,281,167 x 50,000 samples", measure(database, lambda: store(large), FEW)),
+    ]
+    print(f"    {'a driver writes':44}{'statements':>11}{'median ms':>11}{'95 % ms':>9}{'of 10 s':>14}")
+    for name, (median, most, statements) in cases:
+        print(f"    {name:44}{statements:11.1f}{median:11.2f}{most:9.2f}{median / 1000 / BLOCK_SECONDS:14.2%}")
+
+
+def main() -> None:
+    """Print the tables."""
+    logging.getLogger("memscore").setLevel(logging.ERROR)
+    print(header(f"Dispatcher beside {TRIALS:,} trials and {JOBS:,} jobs; limit {LIMIT:.0f} ms"))
+    with tempfile.TemporaryDirectory() as name, both_kinds(Path(name)) as databases:
+        for database in databases:
+            studies = fill(database, TRIALS, JOBS)
+            print(f"  {database.engine.dialect.name}")
+            passes(database, studies)
+            writes(database, studies)
+
+
+if __name__ == "__main__":
+    main()
