@@ -1,8 +1,8 @@
 """Milliseconds of one pass of the dispatcher: `python benchmarks/dispatcher_pass.py`.
 
 10,000 finished trials of CIFAR-100's size and 1,000 jobs in the database, on SQLite and on PostgreSQL, the dispatcher
-over a made-up launcher. A pass is `Dispatcher.step`, which by itself is run twice a second; the limit is 50 ms. Below it,
-in the same database: what a driver writes, as a share of the 10 s that a block should take at least.
+over a made-up launcher. A pass is `Dispatcher.step`, which runs twice a second; the limit is 50 ms. Below it, in the
+same database: what a driver writes, as a share of the 10 s that a block should take at least.
 """
 
 from __future__ import annotations
