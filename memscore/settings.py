@@ -82,8 +82,10 @@ class Settings(BaseSettings):
             for folder in (self.home / "datasets", self.home / "logs"):
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.home / f".write-test-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            try:
+                probe.write_bytes(b"a byte needs space on the disk")
+            finally:
+                probe.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
                 f"The home folder {self.home} cannot be written ({error.strerror}); "

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from memscore.errors import LaunchFailed
+from memscore.errors import LaunchFailed, StoreError
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
 
 LOG_TAIL = 20_000  # bytes
+GCS_SECONDS = 10  # Ray's default of 60 is for a control service that comes back; here it ends with its driver
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,11 @@ class LocalLauncher(Launcher):
         self.settings = settings
 
     def unavailable(self) -> str | None:
-        """Nothing is missing: a driver starts its own Ray."""
+        """Nothing but a home that can be written: a driver starts its own Ray."""
+        try:
+            self.settings.prepare_home()
+        except StoreError as error:
+            return str(error)
         return None
 
     def adopt(self, job: JobRecord) -> Launched | None:  # noqa: ARG002
@@ -91,6 +96,7 @@ class LocalLauncher(Launcher):
             "OMP_NUM_THREADS": "1",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_DEDUP_LOGS": "0",
+            "RAY_gcs_rpc_server_reconnect_timeout_s": str(GCS_SECONDS),
         }
         try:
             with log_path.open("ab") as log:

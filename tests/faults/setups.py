@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Self
 
 import httpx
@@ -130,10 +131,24 @@ class Local(Setup):
 class Cluster(Setup):
     """API, two dispatchers, PostgreSQL, and a Ray cluster of a head without slots and two nodes with one each."""
 
-    def __init__(self, settings: Settings, database: Database, postgres: Postgres, *, nodes: int = SLOTS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        postgres: Postgres,
+        *,
+        nodes: int = SLOTS,
+        wrong_clocks: Path | None = None,
+    ) -> None:
+        """`wrong_clocks`: library of clock.c; dispatchers and head are then an hour ahead, the nodes an hour behind."""
         super().__init__(settings, database, postgres)
-        self.name = "cluster"
+        self.name = "cluster" if wrong_clocks is None else "cluster, wrong clocks"
         self.nodes = nodes
+        self.ahead, self.behind = dict[str, str](), dict[str, str]()
+        if wrong_clocks is not None:
+            self.ahead = {"LD_PRELOAD": str(wrong_clocks), "FAULTS_CLOCK": "3600"}
+            self.behind = {"LD_PRELOAD": str(wrong_clocks), "FAULTS_CLOCK": "-3600"}
+        self.environment |= self.behind
         self.ray = RayCluster(settings.environment())
         ray = {"launcher": "ray-jobs", "ray_url": self.ray.url, "ray_auth_token": SecretStr(self.ray.token)}
         self.settings = settings.model_copy(update=ray)
@@ -147,7 +162,7 @@ class Cluster(Setup):
             raise
 
     def _start(self) -> None:
-        self.ray.start_head(num_cpus=0)
+        self.ray.start_head(num_cpus=0, environment=self.ahead)
         for _ in range(self.nodes):
             self.ray.add_node(num_cpus=1, environment=self.environment)
         self.services.append(started := Service(self.settings, "--no-dispatch", port=self.port))
@@ -156,7 +171,7 @@ class Cluster(Setup):
 
     def _new_dispatcher(self) -> Family:
         log = self.settings.home.parent / "dispatchers.log"
-        return Family([*CLI, "dispatch"], self.settings.environment(), log)
+        return Family([*CLI, "dispatch"], {**self.settings.environment(), **self.ahead}, log)
 
     def processes(self) -> list[psutil.Process]:
         families = [process for family in (*self.services, *self.dispatchers) for process in family.family()]
@@ -183,7 +198,7 @@ class Cluster(Setup):
             for node in [node for node in self.ray.nodes if node.name.startswith("head")]:
                 self.ray.kill(node)
             with contextlib.suppress(RuntimeError):
-                self.ray.start_head(num_cpus=0)
+                self.ray.start_head(num_cpus=0, environment=self.ahead)
             self.healthy_at = time.monotonic()
         for node in self.workers():
             if not runs(node):

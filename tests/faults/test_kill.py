@@ -36,6 +36,11 @@ def uninterrupted() -> tuple[str, str]:
     return scores.digest, pairs.digest
 
 
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""One database is enough for each test here: test_kill_matrix.py has everything on both."""
+
+
 @pytest.fixture
 def registered(database: Database, settings: Settings) -> Database:
     register(database, settings, "digits", load_source("digits"))
@@ -56,6 +61,7 @@ def finish(url: str, settings: Settings, study: str, uninterrupted: tuple[str, s
         assert (client.table(study).digest, client.pairs_table(study).digest) == uninterrupted
 
 
+@ON_POSTGRESQL
 def test_everything_killed_and_started_again_ends_with_the_same_bits(
     registered: Database, settings: Settings, uninterrupted: tuple[str, str]
 ):
@@ -76,6 +82,7 @@ def test_everything_killed_and_started_again_ends_with_the_same_bits(
     eventually(lambda: not list(Path("/tmp").glob(f"memscore-{job.id}-*")), 10)
 
 
+@ON_SQLITE
 def test_dead_actors_drivers_and_dispatchers_are_replaced(
     registered: Database, settings: Settings, uninterrupted: tuple[str, str]
 ):
@@ -90,6 +97,7 @@ def test_dead_actors_drivers_and_dispatchers_are_replaced(
         finish(running.url, settings, job.study, uninterrupted, job.id)
 
 
+@ON_SQLITE
 def test_nothing_outlives_the_service(registered: Database, settings: Settings):
     with service(settings) as running:
         with Client(running.url) as client:
@@ -101,6 +109,7 @@ def test_nothing_outlives_the_service(registered: Database, settings: Settings):
         eventually(lambda: not alive(family), 40)
 
 
+@ON_SQLITE
 def test_a_stopped_service_gives_its_job_back_and_cancel_is_a_pause(
     registered: Database, settings: Settings, uninterrupted: tuple[str, str]
 ):

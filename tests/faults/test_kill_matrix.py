@@ -1,11 +1,13 @@
-"""Every process of a service with drivers of its own dies by SIGTERM and by SIGKILL, at random moments of one job."""
+"""Everything dies by SIGTERM and by SIGKILL, at random moments of one job: on one machine, and on a cluster."""
 
 from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from functools import partial
 
+import psutil
 import pytest
 
 from memscore.embedded import register
@@ -16,12 +18,15 @@ from tests.faults.campaign import Campaign
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery
 from tests.faults.reference import Reference
-from tests.faults.setups import SLOTS, Local
+from tests.faults.setups import SLOTS, Cluster, Local, Setup
 from tests.processes import kill
+from tests.ray_cluster import Node
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 SIGNALS = (signal.SIGTERM, signal.SIGKILL)
+IN_FLIGHT = 2 * SLOTS  # trials that a driver's death may cost: one in training and one not stored yet for each worker
+KILLS = 20
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -45,24 +50,115 @@ def database(settings: Settings, paced: Reference) -> Generator[Database]:
 
 
 @pytest.fixture
-def setup(settings: Settings, database: Database, server: Postgres | None) -> Generator[Local]:
+def local(settings: Settings, database: Database, server: Postgres | None) -> Generator[Local]:
     with Local(settings, database, server) as started:
         yield started
 
 
-def test_every_process_dies(setup: Local, paced: Reference, chance: random.Random, recoveries: list[Recovery]):
-    campaign = Campaign(setup, paced, chance, recoveries)
+@pytest.fixture
+def cluster(settings: Settings, database: Database, server: Postgres) -> Generator[Cluster]:
+    with Cluster(settings, database, server) as started:
+        yield started
+
+
+def strike(setup: Setup, role: str, number: signal.Signals) -> Sequence[psutil.Process]:
+    """A signal for the newest process of a role."""
+    victims = setup.find(role)[:1]
+    assert victims, f"no {role} runs"
+    kill(victims, number)
+    return victims
+
+
+def cut_off(cluster: Cluster, node: Node, number: signal.Signals) -> Sequence[psutil.Process]:
+    """A signal for a node's `ray start`, or the power cut for all of it."""
+    processes = node.processes()
+    if number == signal.SIGKILL:
+        cluster.ray.kill(node)
+    else:
+        processes[0].send_signal(number)
+    return processes
+
+
+def restart(server: Postgres, number: signal.Signals) -> Sequence[psutil.Process]:
+    """The database goes, by an orderly restart or by a crash; the supervisor starts it again."""
+    server.stop(number)
+    return []
+
+
+def cut_connections(server: Postgres) -> Sequence[psutil.Process]:
+    """All its clients lose their connections."""
+    assert server.cut_connections() > 0
+    return []
+
+
+def disturb_database(campaign: Campaign, server: Postgres) -> None:
+    """It costs no attempt: what is finished waits in the driver's memory."""
+    for number in SIGNALS:
+        campaign.disturb("PostgreSQL", f"restart, {number.name}", partial(restart, server, number))
+    campaign.disturb("PostgreSQL", "connections cut", partial(cut_connections, server))
+
+
+def test_every_process_of_a_machine_dies(
+    local: Local, paced: Reference, chance: random.Random, recoveries: list[Recovery]
+):
+    campaign = Campaign(local, paced, chance, recoveries)
     for role in ("actor", "driver", "raylet", "GCS", "dispatcher", "API"):
         for number in SIGNALS:
-
-            def strike(role: str = role, number: signal.Signals = number):
-                victims = setup.find(role)[:1]
-                kill(victims, number)
-                return victims
-
+            blow = partial(strike, local, role, number)
             if role == "actor":
-                campaign.disturb(role, number.name, strike, lost=1)
+                campaign.disturb(role, number.name, blow, lost=1)
             else:
-                campaign.disturb(role, number.name, strike, attempts=(1,), lost=2 * SLOTS)
-    campaign.may_be_lost += 2 * SLOTS
+                campaign.disturb(role, number.name, blow, attempts=(1,), lost=IN_FLIGHT)
+    if local.postgres is not None:
+        disturb_database(campaign, local.postgres)
     campaign.finish()
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_every_process_of_a_cluster_dies(
+    cluster: Cluster, paced: Reference, chance: random.Random, recoveries: list[Recovery]
+):
+    campaign = Campaign(cluster, paced, chance, recoveries)
+    for number in SIGNALS:
+        for role in ("API", "dispatcher"):  # drivers outlive both
+            campaign.disturb(role, number.name, partial(strike, cluster, role, number))
+        campaign.disturb("actor", number.name, partial(strike, cluster, "actor", number), lost=1)
+        blow = partial(strike, cluster, "driver", number)
+        campaign.disturb("driver", number.name, blow, attempts=(1,), lost=IN_FLIGHT)
+        raylet = chance.choice(cluster.workers()).find("raylet")[:1]
+        campaign.disturb("raylet of a node", number.name, partial(_signalled, raylet, number), lost=1)
+        node = chance.choice(cluster.workers())
+        campaign.disturb("node", number.name, partial(cut_off, cluster, node, number), lost=1)
+        # The head takes the driver with it; the next attempt may meet the end of the nodes, which follow the head.
+        again = (1, 2)
+        raylet = cluster.ray.head.find("raylet")[:1]
+        blow = partial(_signalled, raylet, number)
+        campaign.disturb("raylet of the head", number.name, blow, attempts=again, lost=2 * IN_FLIGHT)
+        blow = partial(strike, cluster, "GCS", number)
+        campaign.disturb("GCS", number.name, blow, attempts=again, lost=2 * IN_FLIGHT)
+        blow = partial(cut_off, cluster, cluster.ray.head, number)
+        campaign.disturb("head node", number.name, blow, attempts=again, lost=2 * IN_FLIGHT)
+    assert cluster.postgres is not None
+    disturb_database(campaign, cluster.postgres)
+    campaign.may_be_lost += IN_FLIGHT  # cancelled at the end
+    campaign.finish()
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_twenty_random_kills_within_one_job(
+    local: Local, paced: Reference, chance: random.Random, recoveries: list[Recovery]
+):
+    campaign = Campaign(local, paced, chance, recoveries)
+    for _ in range(KILLS):
+        role = chance.choice(("actor", "driver", "raylet", "GCS", "dispatcher", "API"))
+        number = chance.choice(SIGNALS)
+        blow = partial(strike, local, role, number)
+        campaign.disturb(role, f"{number.name}, at random", blow, attempts=(0, 1), lost=IN_FLIGHT)
+    campaign.may_be_lost += IN_FLIGHT
+    campaign.finish()
+
+
+def _signalled(processes: list[psutil.Process], number: signal.Signals) -> Sequence[psutil.Process]:
+    assert processes
+    kill(processes, number)
+    return processes
