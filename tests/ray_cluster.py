@@ -37,7 +37,7 @@ from typing import Any, Self
 import httpx
 import psutil
 
-START_SECONDS = 90.0
+START_SECONDS = 150.0
 OBJECT_STORE = 100 * 2**20  # bytes; Ray wants at least 75 MiB
 LOCALHOST = "127.0.0.1"
 PR_SET_CHILD_SUBREAPER = 36

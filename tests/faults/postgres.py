@@ -46,6 +46,8 @@ class Postgres:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:  # after SIGKILL it refuses to start until its last child has gone
             if self.family is None or not self.family.running:
+                if self.family is not None:
+                    self.family.cut()
                 self.family = Family(command, dict(os.environ), self.folder / "log")
             with contextlib.suppress(psycopg.OperationalError), self.connect():
                 return

@@ -193,6 +193,7 @@ class Cluster(Setup):
             self.services.append(Service(self.settings, "--no-dispatch", port=self.port))
         for place, dispatcher in enumerate(self.dispatchers):
             if not dispatcher.running:
+                dispatcher.cut()
                 self.dispatchers[place] = self._new_dispatcher()
         if self._head_is_dead():
             for node in [node for node in self.ray.nodes if node.name.startswith("head")]:
@@ -227,7 +228,8 @@ class Cluster(Setup):
 
 
 def runs(node: Node) -> bool:
-    """Whether a node's `ray start` runs; its container ends with it."""
+    """Whether a node's `ray start` runs, with which its container ends, and its raylet, as the health check asks."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        return any("start" in process.cmdline()[:4] for process in node.processes()[:1])
+        started = any("start" in process.cmdline()[:4] for process in node.processes()[:1])
+        return started and any(process.name() == "raylet" for process in node.processes())
     return False

@@ -19,7 +19,7 @@ from memscore.errors import MemscoreError
 from memscore.settings import Settings
 from memscore.store import Database, open_database
 from memscore.store.migrate import upgrade
-from tests.faults.campaign import Campaign
+from tests.faults.campaign import IN_FLIGHT, Campaign
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery
 from tests.faults.reference import Reference
@@ -126,9 +126,9 @@ def test_a_home_that_cannot_be_written_is_refused_and_nothing_is_lost(
                 assert "Traceback" not in refused.stderr
         finally:
             subprocess.run(["mount", "-o", "remount,rw", str(settings.home)], check=True)
-        campaign.may_be_lost += 4
+        campaign.may_be_lost += IN_FLIGHT
         assert campaign.numbers() == before
-        campaign.disturb("home", "read-only at the start", list, attempts=(0, 1), lost=4)
+        campaign.disturb("home", "read-only at the start", list, attempts=(0, 1), lost=IN_FLIGHT)
         campaign.finish()
 
 
@@ -166,11 +166,10 @@ def test_wrong_clocks_change_nothing(
                 kill(victims := setup.find(role)[:1])
                 return victims
 
-            campaign.disturb(role, "SIGKILL", strike, attempts=(attempts,), lost=4)
+            campaign.disturb(role, "SIGKILL", strike, attempts=(attempts,), lost=IN_FLIGHT)
         record = campaign.record()
         assert record.reported_at is not None
         assert abs(record.reported_at - time.time()) < 60, "by the database's clock"
         assert record.ran_seconds < 1200
-        campaign.may_be_lost += 4
         campaign.finish()
     opened.close()

@@ -14,18 +14,17 @@ from memscore.embedded import register
 from memscore.settings import Settings
 from memscore.store import Database, open_database
 from memscore.store.migrate import upgrade
-from tests.faults.campaign import Campaign
+from tests.faults.campaign import IN_FLIGHT, Campaign
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery
 from tests.faults.reference import Reference
-from tests.faults.setups import SLOTS, Cluster, Local, Setup
+from tests.faults.setups import Cluster, Local, Setup
 from tests.processes import kill
 from tests.ray_cluster import Node
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 SIGNALS = (signal.SIGTERM, signal.SIGKILL)
-IN_FLIGHT = 2 * SLOTS  # trials that a driver's death may cost: one in training and one not stored yet for each worker
 KILLS = 20
 
 
@@ -140,7 +139,6 @@ def test_every_process_of_a_cluster_dies(
         campaign.disturb("head node", number.name, blow, attempts=again, lost=2 * IN_FLIGHT)
     assert cluster.postgres is not None
     disturb_database(campaign, cluster.postgres)
-    campaign.may_be_lost += IN_FLIGHT  # cancelled at the end
     campaign.finish()
 
 
@@ -154,7 +152,6 @@ def test_twenty_random_kills_within_one_job(
         number = chance.choice(SIGNALS)
         blow = partial(strike, local, role, number)
         campaign.disturb(role, f"{number.name}, at random", blow, attempts=(0, 1), lost=IN_FLIGHT)
-    campaign.may_be_lost += IN_FLIGHT
     campaign.finish()
 
 
