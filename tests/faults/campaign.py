@@ -23,7 +23,7 @@ from tests.processes import alive, eventually
 
 MANY = 100_000  # trials: the job does not end by itself
 RECOVERY_SECONDS = 300.0  # longer than this, and it is stuck
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5  # a look at all processes costs tens of milliseconds
 IN_FLIGHT = 2 * SLOTS  # trials that a driver's end may cost: one in training and one not stored yet for each worker
 
 Result = TypeVar("Result")
