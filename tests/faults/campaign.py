@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import psutil
+from sqlalchemy import func, select
 
 from memscore.client import Client
 from memscore.errors import MemscoreError, StoreError
@@ -16,6 +17,7 @@ from memscore.evidence import evidence_digest
 from memscore.spec import BLOCK
 from memscore.store import evidence, job_logs, jobs
 from memscore.store.jobs import JobRecord
+from memscore.store.schema import trials
 from tests.faults.recoveries import Recovery
 from tests.faults.reference import FULL, Reference
 from tests.faults.setups import SLOTS, Setup
@@ -41,12 +43,11 @@ class Campaign:
     recoveries: list[Recovery]
     seen: set[int] = field(default_factory=set[int])
     compared: set[int] = field(default_factory=set[int])
-    trials: int = MANY
     may_be_lost: int = 0
 
     def __post_init__(self) -> None:
         with Client(self.setup.url) as client:
-            self.job = client.submit("digits", self.reference.recipe, trials=self.trials).id
+            self.job = client.submit("digits", self.reference.recipe, trials=MANY).id
         self.run_until(lambda: self.numbers() and not self.setup.missing())
 
     def disturb(
@@ -58,15 +59,15 @@ class Campaign:
         """
         time.sleep(self.chance.uniform(0, 2))
         before = self.record().attempt
-        started = time.monotonic()
+        started = time.time()
         dying = list(disturbance())
         self.run_until(lambda: not alive(dying))
-        stored = self.numbers()
+        gone = time.time()
         next_trial, whole = None, None
         while next_trial is None or whole is None:
-            passed = time.monotonic() - started
-            if next_trial is None and self.numbers() - stored:
-                next_trial = passed
+            passed = time.time() - started
+            if next_trial is None and (stored_at := self.first_stored_after(gone)) is not None:
+                next_trial = stored_at - started
             if whole is None and not self.setup.missing():
                 whole = passed
             assert passed < RECOVERY_SECONDS, self.explain(f"{victim} {how}: {next_trial=} {whole=}")
@@ -116,15 +117,21 @@ class Campaign:
         self.seen = numbers
         new = numbers - self.compared
         with self.setup.database.reading() as connection:
-            trials = [trial for trial in evidence.load(connection, self.reference.study) if trial.number in new]
+            added = [trial for trial in evidence.load(connection, self.reference.study) if trial.number in new]
             states = [event.state for event in jobs.events(connection, self.job)]
-        assert self.reference.differing(trials) == []
+        assert self.reference.differing(added) == []
         assert states.count("running") == self.record().attempt
         self.compared = numbers
 
     def numbers(self) -> set[int]:
         """The trials that are stored; waits for the database, and has it started again."""
         return self._patiently(lambda connection: set(evidence.numbers(connection, self.reference.study)))
+
+    def first_stored_after(self, moment: float) -> float | None:
+        """When the first trial was stored after a moment, by the database's clock; waits for the database."""
+        query = select(func.min(trials.c.created_at))
+        query = query.where(trials.c.study_id == self.reference.study, trials.c.created_at > moment)
+        return self._patiently(lambda connection: connection.execute(query).scalar())
 
     def record(self) -> JobRecord:
         """The job; waits for the database."""
