@@ -9,7 +9,7 @@ import pytest
 
 from tests.deployment.compose import Compose, load
 from tests.deployment.native import Deployment
-from tests.faults.reference import STACKED, Reference
+from tests.faults.reference import PACED, Reference
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,7 @@ def given() -> dict[str, str]:
     return {
         "POSTGRES_PASSWORD": f"a:b@/{secrets.token_hex(16)}",  # with signs that an URL could not hold
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "MEMSCORE_NETWORK_MODULES": "tests",
         "RAY_WORKERS": "2",
         "RAY_WORKER_CPUS": "1",
         "RAY_OBJECT_STORE_BYTES": str(100 * 2**20),
@@ -36,5 +37,5 @@ def deployment(compose: Compose) -> Generator[Deployment]:
 
 
 @pytest.fixture(scope="session")
-def stacked() -> Reference:
-    return Reference(STACKED)
+def paced() -> Reference:
+    return Reference(PACED)

@@ -79,6 +79,8 @@ class Container:
         return [str(PROGRAMS / words[0]), *words[1:]]
 
     def start(self) -> None:
+        # A head refuses to start while a process of the machine uses its address: in a container it sees no other's.
+        (self.folder / "ray_current_cluster").unlink(missing_ok=True)
         self.starts += 1
         self.family = Family(self.command(), self.environment(), self.folder / "log")
 

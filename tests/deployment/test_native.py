@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 
@@ -13,7 +15,7 @@ from tests.faults.reference import Reference
 from tests.processes import eventually
 
 GETS_WELL_SECONDS = 300.0  # workers need two minutes to notice that their head is gone
-BLOCKS = 10  # that each job adds to the study; when something stops, at most two are stored
+BLOCKS = 8  # that each job adds to the study, trial by trial; something stops when it has added the first few
 
 
 def test_database_migration_api_and_dispatcher_get_well_and_the_checks_notice_what_is_missing(
@@ -49,7 +51,7 @@ def test_database_migration_api_and_dispatcher_get_well_and_the_checks_notice_wh
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_job_ends_with_the_right_bits_whatever_service_stops(deployment: Deployment, stacked: Reference):
+def test_a_job_ends_with_the_right_bits_whatever_service_stops(deployment: Deployment, paced: Reference):
     deployment.up("api", "dispatcher", "ray-worker")
     eventually(lambda: not deployment.ill(), 120, deployment.logs)
     deployment.run("dispatcher", "memscore", "datasets", "add", "digits")
@@ -57,17 +59,19 @@ def test_a_job_ends_with_the_right_bits_whatever_service_stops(deployment: Deplo
     with Client(deployment.url) as client:
         for victim in ("api", "dispatcher", "db", "ray-worker", "ray-head"):
             before, trials = trials, trials + BLOCKS * BLOCK
-            job = client.submit("digits", stacked.recipe, trials=trials)
+            job = client.submit("digits", paced.recipe, trials=trials)
             eventually(lambda job=job, before=before: client.job(job.id).progress.done > before, 120, deployment.logs)
             assert client.job(job.id).state == "running"
+            stopped = time.monotonic()
             deployment.containers[victim][0].stop()
             assert deployment.containers[victim][0].check() is not None
             ended = finish(deployment, client, job)
             assert (ended.state, ended.progress.done) == ("succeeded", trials), deployment.logs()
             digests = client.table(job.study).digest, client.pairs_table(job.study).digest
-            assert digests == stacked.tables(trials), victim
+            assert digests == paced.tables(trials), victim
+            assert deployment.containers[victim][0].starts == 2
             starts = {name: sum(one.starts for one in made) for name, made in deployment.containers.items()}
-            print(victim, ended, starts, flush=True)
+            print(f"{victim}: {time.monotonic() - stopped:.0f} s, attempt {ended.attempt}, starts {starts}", flush=True)
 
 
 def finish(deployment: Deployment, client: Client, job: JobMessage) -> JobMessage:
