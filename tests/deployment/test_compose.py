@@ -136,7 +136,6 @@ def test_only_gpu_workers_need_the_profile_and_a_gpu(compose: Compose):
 
 def test_an_unknown_key_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path, given: dict[str, str]):
     changed = tmp_path / "docker-compose.yml"
-    changed.write_text(FILE.read_text().replace("    init: true", "    init: true\n    privileged: true", 1))
     changed.write_text(FILE.read_text().replace("  init: true", "  init: true\n  privileged: true", 1))
     monkeypatch.setattr(compose_file, "FILE", changed)
     with pytest.raises(ValueError, match="privileged"):
