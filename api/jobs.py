@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -18,6 +19,8 @@ from memscore.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
 from memscore.store import Database, datasets, evidence, job_logs, jobs, leases, studies, tables
 from memscore.store.jobs import JobRecord
 from memscore.tables import ScoreTable
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -51,7 +54,9 @@ def submit_job(
         meta = tables.current_meta(connection, study.id) or {}
         jobs.settle(connection, study.id, meta.get("trials", 0), meta.get("full_trials", 0))
         message = _message(connection, jobs.get(connection, job.id))
-    if not new:
+    if new:
+        log.info("a job for %d trials is posted", message.target_trials, extra=_named(message))
+    else:
         notes.append(
             f"this is the job that was posted at {message.created_at:%Y-%m-%d %H:%M:%S} UTC with the same target"
         )
@@ -82,14 +87,18 @@ def get_job(database: DatabaseOf, job: str) -> JobMessage:
 def cancel_job(database: DatabaseOf, job: str) -> JobMessage:
     """Cancel a job. Its evidence stays: a later job goes on from there. A finished job stays as it is."""
     with database.writing() as connection:
-        return _message(connection, jobs.cancel(connection, job))
+        message = _message(connection, jobs.cancel(connection, job))
+    log.info("the job is to be cancelled: it is %s", message.state, extra=_named(message))
+    return message
 
 
 @router.post("/{job}/resume", operation_id="resume_job", status_code=202)
 def resume_job(database: DatabaseOf, job: str) -> JobMessage:
     """Queue a cancelled or failed job again; it goes on from its evidence. An unfinished job stays as it is."""
     with database.writing() as connection:
-        return _message(connection, jobs.resume(connection, job))
+        message = _message(connection, jobs.resume(connection, job))
+    log.info("the job is to go on: it is %s", message.state, extra=_named(message))
+    return message
 
 
 @router.get("/{job}/log", operation_id="job_log", response_model=None, responses={200: {"content": {"text/plain": {}}}})
@@ -104,6 +113,11 @@ def job_log(
     if format == "json":
         return LogMessage(job=job, lines=lines, next=parts[-1].id if parts else after)
     return PlainTextResponse("".join(f"{line}\n" for line in lines))
+
+
+def _named(job: JobMessage) -> dict[str, str]:
+    """What a structured log line says about the job it is on."""
+    return {"job": job.id, "study": job.study}
 
 
 def _complete(connection: Connection, study: str, wanted: Wanted) -> bool:

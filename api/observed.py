@@ -6,11 +6,14 @@ import logging
 import re
 import secrets
 import time
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
+from api.problems import unexpected
 from memscore.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)
@@ -22,7 +25,8 @@ METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 class Observed:
     """ASGI middleware: a request's id goes into its answer, its log lines and its problem document.
 
-    A caller may give an id of up to 64 letters, digits and `._-` as X-Request-ID; any other is replaced.
+    A caller may give an id of up to 64 letters, digits and `._-` as X-Request-ID; any other is replaced. What the
+    application raises is logged here, once and with the id, and answered with status 500.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -37,12 +41,12 @@ class Observed:
         given = Headers(scope=scope).get(HEADER, "")
         identifier = given if re.fullmatch(r"[\w.-]{1,64}", given, re.ASCII) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = identifier
-        status = 500  # what is answered outside of here if the application raises
+        status = None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 MutableHeaders(scope=message)[HEADER] = identifier
             await send(message)
 
@@ -50,11 +54,15 @@ class Observed:
         token = REQUEST_ID.set(identifier)
         try:
             await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            if status is not None:  # too late for an answer: the server ends the connection
+                raise
+            await unexpected(Request(scope), error)(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             method = scope["method"] if scope["method"] in METHODS else "other"
-            self.metrics.request(method, _route(scope), status, seconds)
-            log.debug("%s %s %d in %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
+            self.metrics.request(method, _route(scope), status or 500, seconds)
+            log.debug("%s %s %d in %.1f ms", method, quote(scope["path"]), status or 500, 1000 * seconds)
             REQUEST_ID.reset(token)
 
 

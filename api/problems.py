@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.dependencies.models import Dependant
@@ -45,10 +46,9 @@ def problem(
         detail=detail,
         instance=request.url.path,
         errors=errors or [],
-        request_id=(identifier := getattr(request.state, "request_id", None)),
+        request_id=getattr(request.state, "request_id", None),
     )
-    headers = {"x-request-id": identifier} if identifier else None  # also where an error passed every middleware
-    return JSONResponse(body.model_dump(), status, headers, media_type="application/problem+json")
+    return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
 
 
 def install(app: FastAPI) -> None:
@@ -56,7 +56,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MemscoreError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
@@ -113,7 +112,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return response
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    about = {"request_id": getattr(request.state, "request_id", None)}
-    log.exception("unexpected error at %s", request.url.path, exc_info=error, extra=about)
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The answer to what is our mistake; it is logged."""
+    log.error("unexpected error at %s", quote(request.url.path), exc_info=error)
     return problem(request, 500, "internal-error", "The service met an unexpected error; its log has the details.")

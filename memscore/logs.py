@@ -1,7 +1,8 @@
 """How the processes of the service log to standard error: lines for people, or one JSON object a line.
 
 Code logs through the standard library, and says what a line is about with `extra={"job": ..., "study": ...,
-"attempt": ...}`. Lines that are written while a request is answered carry its `request_id`.
+"attempt": ...}`. Lines that are written while a request is answered carry its `request_id`. Warnings of Python and
+exceptions that nothing catches are logged in the same way.
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ import json
 import logging
 import re
 import sys
+import threading
 from contextvars import ContextVar
-from urllib.parse import quote
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, quote_plus
 
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -23,11 +29,31 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 ABOUT = ("job", "study", "attempt", "request_id")
 OWN = ("memscore", "api", "trainer")
+OUTPUT = "output"  # the logger of what others print in a driver: Ray, and the workers
 HIDDEN = "***"
-SHORTEST_SECRET = 12  # shorter ones may be words that occur in any line; in URLs they are hidden all the same
+SHORTEST_WORD, SHORTEST_SECRET = 12, 8  # of letters alone, or others; shorter ones may be part of any line
 
-_IN_URL = re.compile(r"(\w://[^\s/:@\"']*:)[^\s/@\"']+(?=@)")
-_BEARER = re.compile(r"(?i)(\bbearer )[^\s\"',]+")
+_IN_URL = re.compile(r"(\w://[^\s/:@\"']*:)[^\s@\"']+(?=@)")
+_BEARER = re.compile(r"(?i)(\bbearer )[^\s\"',\\]+")
+_NAMED = re.compile(r"(?i)((?:password|passwd|secret|token)[\"']?(?:=|: ?)[\"'])[^\"']+(?=[\"'])")  # password="...
+_ASSIGNED = re.compile(r"(?i)((?:password|passwd|secret|token)=)[^\s\"'&,;\\)]+")  # password=...
+
+log = logging.getLogger(__name__)
+
+
+class Discretion:
+    """Takes secrets out of texts: passwords in URLs, what is named a password, bearer tokens, those of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.secrets = _secrets(settings)
+
+    def __call__(self, text: str) -> str:
+        """The text with HIDDEN in place of each secret."""
+        for secret in self.secrets:
+            text = text.replace(secret, HIDDEN)
+        for pattern in (_IN_URL, _BEARER, _NAMED, _ASSIGNED):
+            text = pattern.sub(rf"\1{HIDDEN}", text)
+        return text
 
 
 def configure(settings: Settings, **about: str | int) -> None:
@@ -37,8 +63,8 @@ def configure(settings: Settings, **about: str | int) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_About(about))
-    lines = _json_lines() if settings.log_format == "json" else _TextLines()
-    handler.setFormatter(_Discreet(lines, _secrets(settings)))
+    hide = Discretion(settings)
+    handler.setFormatter(_JsonLines(hide) if settings.log_format == "json" else _TextLines(hide))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
@@ -47,6 +73,26 @@ def configure(settings: Settings, **about: str | int) -> None:
         logging.getLogger(name).setLevel(level)
     for name in ("alembic", "httpx"):  # a line for each migration looked at, and for each request to Ray
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.getLogger(OUTPUT).setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+def readable(text: str) -> str:
+    """What a process has logged, in either format, as lines for people."""
+    return "\n".join(_line_of(line) for line in text.splitlines())
+
+
+def _line_of(line: str) -> str:
+    if not line.startswith("{"):
+        return line
+    try:
+        told = json.loads(line)
+        parts = [f"{told['time'][:19].replace('T', ' ')} {told['level']} {told['message']}", told.get("exception")]
+    except (ValueError, KeyError, TypeError):
+        return line
+    return "\n".join(part for part in parts if part)
 
 
 class _About(logging.Filter):
@@ -67,47 +113,74 @@ class _About(logging.Filter):
 class _TextLines(logging.Formatter):
     """`2026-11-24 03:14:07 INFO attempt 1 starts job=... study=... attempt=1`; an exception on the lines below."""
 
-    def __init__(self) -> None:
+    def __init__(self, hide: Discretion) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
+        self.hide = hide
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
         fields = "".join(f" {name}={getattr(record, name)}" for name in ABOUT if hasattr(record, name))
         return super().formatMessage(record) + fields
 
-
-def _json_lines() -> logging.Formatter:
-    from pythonjsonlogger.core import RESERVED_ATTRS
-    from pythonjsonlogger.json import JsonFormatter
-
-    return JsonFormatter(
-        ["levelname", "name", "message"],
-        rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"},
-        timestamp="time",
-        reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, with escape sequences
-    )
-
-
-class _Discreet(logging.Formatter):
-    """Another formatter's lines without secrets: passwords in URLs, bearer tokens, and those of the settings."""
-
-    def __init__(self, lines: logging.Formatter, secrets: list[str]) -> None:
-        super().__init__()
-        self.lines = lines
-        self.secrets = secrets
-
     def format(self, record: logging.LogRecord) -> str:
-        text = _BEARER.sub(rf"\1{HIDDEN}", _IN_URL.sub(rf"\1{HIDDEN}", self.lines.format(record)))
-        for secret in self.secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
+        return self.hide(super().format(record))
+
+
+class _JsonLines(JsonFormatter):
+    """One object a line: time, level, logger, message, what it is about, and the exception, if there is one."""
+
+    def __init__(self, hide: Discretion) -> None:
+        super().__init__(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"},
+            timestamp="time",
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, with escape sequences
+        )
+        self.hide = hide
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Hide before it is encoded, so that what is hidden cannot be part of an escape sequence."""
+        return {name: self._hidden(value) for name, value in super().process_log_record(log_data).items()}
+
+    def _hidden(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.hide(value)
+        if isinstance(value, dict):
+            return {name: self._hidden(inner) for name, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._hidden(inner) for inner in value]
+        return value
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, where)
+    else:
+        log.critical("an unexpected error ends this process", exc_info=(kind, error, where))
+
+
+def _uncaught_in_thread(raised: threading.ExceptHookArgs) -> None:
+    if raised.exc_value is not None and not issubclass(raised.exc_type, SystemExit):
+        log.critical(
+            "an unexpected error ends a thread", exc_info=(raised.exc_type, raised.exc_value, raised.exc_traceback)
+        )
 
 
 def _secrets(settings: Settings) -> list[str]:
     """The secrets that are to be hidden, in every spelling in which a line could hold them, longest first."""
     secrets: list[str] = []
     if settings.ray_auth_token is not None:
-        secrets.append(settings.ray_auth_token.get_secret_value())
-    with contextlib.suppress(ArgumentError):
-        secrets.append(make_url(settings.database).password or "")
-    spelled = {way for one in secrets for way in (one, quote(one), quote(one, safe=""), json.dumps(one)[1:-1])}
-    return sorted((one for one in spelled if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+        secrets.append(settings.ray_auth_token.get_secret_value().strip())
+    with contextlib.suppress(OSError, UnicodeError):
+        secrets.append(settings.ray_token_file.read_text().strip())
+    with contextlib.suppress(ArgumentError, ValueError):
+        url = make_url(settings.database)
+        secrets += [url.password or "", *(str(url.query[name]) for name in url.query if "password" in name)]
+    written = re.match(r"[^:]*://[^:/@]*:([^@]*)@", settings.database)
+    secrets += [written[1]] if written else []
+    spelled = {
+        way
+        for one in secrets
+        for way in (one, quote(one), quote(one, safe=""), quote(one, safe=" +"), quote_plus(one), repr(one)[1:-1])
+    }
+    long = {one for one in spelled if len(one) >= (SHORTEST_WORD if one.isalpha() else SHORTEST_SECRET)}
+    return sorted(long, key=len, reverse=True)

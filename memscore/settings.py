@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memscore.errors import InvalidInput, StoreError
+
+PREFIX = "MEMSCORE_"
 
 
 def _usable_cores() -> int:
@@ -21,7 +23,7 @@ class Settings(BaseSettings):
     """Where things are kept and how much of the machine is used."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MEMSCORE_", env_ignore_empty=True, populate_by_name=True, frozen=True, extra="ignore"
+        env_prefix=PREFIX, env_ignore_empty=True, populate_by_name=True, frozen=True, extra="ignore"
     )
 
     home: Path = Field(
@@ -68,6 +70,11 @@ class Settings(BaseSettings):
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.home / 'memscore.db'}"
 
+    @property
+    def ray_token_file(self) -> Path:
+        """The file that holds the Ray cluster's token, unless `ray_auth_token` gives it: where Ray looks for it too."""
+        return self.ray_auth_token_path or Path.home() / ".ray/auth_token"
+
     def environment(self) -> dict[str, str]:
         """This process's environment with these settings in it, for a process that is to have them too."""
         values = {**self.model_dump(exclude_none=True), "database_url": self.database}
@@ -99,6 +106,43 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "MEMSCORE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise InvalidInput(f"{name}: {first['msg']}.") from error
+        raise InvalidInput(f"{_complaints(error)[0]}.") from error
+
+
+def load_possible() -> tuple[Settings, list[str]]:
+    """The settings with defaults in place of impossible values, and what is wrong with these, a clause for each."""
+    try:
+        return Settings(), []
+    except ValidationError as error:
+        names = [_field(one["loc"]) for one in error.errors()]
+        defaults: dict[str, Any] = {
+            name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names
+        }
+        return Settings(**defaults), _complaints(error)
+
+
+def given() -> dict[str, str]:
+    """The variables of this process that are memscore's by their name, or that are Ray's and used here, as they are."""
+    return {name: value for name, value in os.environ.items() if value and (name.startswith(PREFIX) or name in _RAY)}
+
+
+def known() -> set[str]:
+    """The names of all variables that have a meaning; MEMSCORE_URL is read by the command line alone."""
+    return {_variable(name) for name in Settings.model_fields} | {f"{PREFIX}URL"}
+
+
+def _variable(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{PREFIX}{field.upper()}"
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """The field that an error is about, which names it by its alias if it has one."""
+    return next(name for name in Settings.model_fields if location[0] in (name, _variable(name)))
+
+
+_RAY = frozenset(_variable(name) for name in Settings.model_fields if not _variable(name).startswith(PREFIX))
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    return [f"{_variable(_field(one['loc']))}: {one['msg']}" for one in error.errors()]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -14,7 +16,11 @@ from memscore import logs
 from memscore import settings as settings_module
 from memscore.cli.apps import app
 from memscore.cli.context import opened_database
+from memscore.errors import MemscoreError
 from memscore.farm.lifeline import wait_for_closed_input
+from memscore.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @app.command()
@@ -29,10 +35,14 @@ def serve(
 
     settings = settings_module.load()
     logs.configure(settings)
-    with opened_database(settings) as database:
+    with _errors_as_lines(settings), opened_database(settings) as database:
 
         def announce(address: str) -> None:
-            print(f"memscore serves {address} (documentation: {address}/docs), home {settings.home}", flush=True)
+            said = f"memscore serves {address} (documentation: {address}/docs), home {settings.home}"
+            if settings.log_format == "json":
+                log.info("%s", said, extra={"url": address})
+            else:
+                print(said, flush=True)
 
         if follow_stdin:
             _at_end_of_input(lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -53,8 +63,20 @@ def dispatch(
         signal.signal(number, lambda *_: stop.set())
     if follow_stdin:
         _at_end_of_input(stop.set)
-    with opened_database(settings) as database:
+    with _errors_as_lines(settings), opened_database(settings) as database:
         Dispatcher(database, settings).run(stop)
+
+
+@contextmanager
+def _errors_as_lines(settings: Settings) -> Generator[None]:
+    """Have a log of JSON objects say why the process ends, in an object too."""
+    try:
+        yield
+    except MemscoreError as error:
+        if settings.log_format != "json":
+            raise
+        log.critical("%s", error)
+        raise typer.Exit(1) from error
 
 
 def _at_end_of_input(action: Callable[[], None]) -> None:

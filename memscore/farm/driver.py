@@ -46,12 +46,13 @@ def main() -> None:
         for earlier in range(1, attempt):  # left behind where everything was killed at once
             shutil.rmtree(ray_folder(job_id, earlier), ignore_errors=True)
     settings = settings_module.load()
+    logs.configure(settings, job=job_id, attempt=attempt)
     database = open_database(settings.database)
     patiently(lambda: require_current(database))
     with database.reading() as connection:
         job = jobs.get(connection, job_id)
         study = studies.find(connection, job.study_id)
-    journal = Journal(database, job, attempt)
+    journal = Journal(database, job, attempt, logs.Discretion(settings))
     lines = _log_into(journal, settings)
     log.info("attempt %d at job %s, study %s, on %s", attempt, job.id, study.id, socket.gethostname())
     try:
@@ -216,8 +217,9 @@ def _log_into(journal: Journal, settings: Settings) -> WorkerLines:
     logs.configure(settings, job=journal.job.id, study=journal.job.study_id, attempt=journal.attempt)
     logging.getLogger("memscore").addHandler(JournalHandler(journal))
     lines = WorkerLines(journal.note)
-    sys.stdout = WorkerLog(sys.stdout, lines.note)
-    sys.stderr = WorkerLog(sys.stderr, lines.note)
+    as_records = settings.log_format == "json"
+    sys.stdout = WorkerLog(sys.stdout, lines.note, as_records=as_records)
+    sys.stderr = WorkerLog(sys.stderr, lines.note, as_records=as_records)
     return lines
 
 

@@ -54,12 +54,15 @@ def patiently(action: Callable[[], Result]) -> Result:
 
 
 class Journal:
-    """The row, events and log of one attempt at a job."""
+    """The row, events and log of one attempt at a job. `hide` takes secrets out of what is written."""
 
-    def __init__(self, database: Database, job: JobRecord, attempt: int) -> None:
+    def __init__(
+        self, database: Database, job: JobRecord, attempt: int, hide: Callable[[str], str] = lambda text: text
+    ) -> None:
         self.database = database
         self.job = job
         self.attempt = attempt
+        self.hide = hide
         self.lines: deque[str] = deque(maxlen=10_000)  # not written yet
         self.written: tuple[str, int, int] | None = None
         self.written_at = float("-inf")
@@ -67,7 +70,7 @@ class Journal:
 
     def note(self, line: str) -> None:
         """Add a line to the job's log; it is written with the next report. Any thread may call this."""
-        self.lines.append(line)
+        self.lines.append(self.hide(line))
 
     def training_starts(self) -> None:
         """Count the rate of trials from here."""
@@ -107,6 +110,7 @@ class Journal:
 
     def finish(self, state: str, message: str) -> None:
         """Store the outcome."""
+        message = self.hide(message)
         log.info("%s: %s", state, message)
         self._with_lines(lambda connection: jobs.finish(connection, self.job.id, self.attempt, state, message))
 

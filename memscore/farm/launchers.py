@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from memscore.errors import LaunchFailed, StoreError
+from memscore.logs import Discretion, readable
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
 
@@ -110,13 +111,14 @@ class LocalLauncher(Launcher):
                 )
         except OSError as error:
             raise LaunchFailed(f"the driver could not be started: {error}") from error
-        return _LocalDriver(process, log_path)
+        return _LocalDriver(process, log_path, Discretion(self.settings))
 
 
 class _LocalDriver(Launched):
-    def __init__(self, process: subprocess.Popen[bytes], log_path: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log_path: Path, hide: Discretion) -> None:
         self.process = process
         self.log_path = log_path
+        self.hide = hide
 
     def status(self) -> Status:
         status = self.process.poll()
@@ -131,7 +133,8 @@ class _LocalDriver(Launched):
         try:
             with self.log_path.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL))
-                return file.read().decode(errors="replace").strip()
+                end = file.read().decode(errors="replace").strip()
+                return self.hide(readable(end))
         except OSError:
             return ""
 

@@ -17,7 +17,6 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
@@ -25,11 +24,11 @@ from pydantic import BaseModel, ValidationError
 
 from memscore.errors import InvalidInput, LaunchFailed
 from memscore.farm.launchers import LOG_TAIL, Launched, Launcher, Status
+from memscore.logs import Discretion, readable
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
 
 ENTRYPOINT = "exec python -m memscore.farm.driver {job} {attempt} --cluster"
-TOKEN_FILE = Path(".ray/auth_token")  # in the user's home, where Ray looks for it too
 CALL_SECONDS = 5.0
 SUBMIT_SECONDS = 10.0  # Ray's head waits for its own agent first
 STATUS_SECONDS = 2.0  # how long an answer on a driver's status holds
@@ -213,8 +212,9 @@ class _RayDriver(Launched):
                 if (size := int(answer.headers.get("content-length", 0))) > LONGEST_LOG:
                     return f"[{size} bytes; they are in Ray's dashboard, under the job {self.id}]"
                 answer.read()
-            logs: str = answer.json()["logs"]
-            return logs.encode()[-LOG_TAIL:].decode(errors="ignore").strip()
+            written: str = answer.json()["logs"]
+            end = written.encode()[-LOG_TAIL:].decode(errors="ignore").strip()
+            return Discretion(self.ray.settings)(readable(end))
         return ""
 
     def forget(self) -> None:
@@ -268,7 +268,7 @@ _ENDINGS: dict[str, Callable[[_Details], str]] = {
 
 def _token(settings: Settings) -> str | None:
     """The cluster's token from where Ray itself looks for it: RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH, its default file."""
-    path = settings.ray_auth_token_path or Path.home() / TOKEN_FILE
+    path = settings.ray_token_file
     try:
         token = settings.ray_auth_token.get_secret_value() if settings.ray_auth_token else path.read_text("latin-1")
     except OSError as error:
@@ -282,5 +282,9 @@ def _token(settings: Settings) -> str | None:
 
 def _last_line(text: str) -> str:
     """The last line that says something: the message under a traceback, the end of a log. At most 300 characters."""
-    lines = [line.strip() for line in text.splitlines() if re.search(r"\w", line) and "Running entrypoint" not in line]
+    lines = [
+        line.strip()
+        for line in readable(text).splitlines()
+        if re.search(r"\w", line) and "Running entrypoint" not in line
+    ]
     return lines[-1][:300] if lines else "nothing"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import TextIO
+
+from memscore.logs import OUTPUT
 
 KEPT_LINES = 20
 
@@ -15,19 +19,27 @@ OF_WORKER = re.compile(r"\(\S+ pid=(\d+)[^)]*\) ?(.*)")  # how Ray prints what a
 
 
 class WorkerLog(io.TextIOBase):
-    """A text stream that forwards everything to another, and each complete line to `on_line` as well."""
+    """A text stream that forwards everything to another, and each complete line to `on_line` as well.
 
-    def __init__(self, stream: TextIO, on_line: Callable[[str], None]) -> None:
+    With `as_records` the lines are not forwarded but logged, so that a log of JSON objects holds nothing else.
+    """
+
+    def __init__(self, stream: TextIO, on_line: Callable[[str], None], *, as_records: bool = False) -> None:
         self.stream = stream
         self.on_line = on_line
+        self.as_records = as_records
         self.part = ""
 
     def write(self, text: str) -> int:
         """Write text."""
-        self.stream.write(text)
+        if not self.as_records:
+            self.stream.write(text)
         *lines, self.part = (self.part + text).split("\n")
         for line in lines:
-            self.on_line(COLOUR.sub("", line))
+            plain = COLOUR.sub("", line)
+            if self.as_records:
+                _log(plain)
+            self.on_line(plain)
         return len(text)
 
     def flush(self) -> None:
@@ -56,3 +68,20 @@ class WorkerLines:
     def of(self, pid: int) -> list[str]:
         """The last lines that a worker process has written, oldest first."""
         return list(self.last[pid]) if pid in self.last else []
+
+
+_logging = threading.local()
+
+
+def _log(line: str) -> None:
+    """Log a line that was printed, with the number of the worker process that it is from, if it is from one."""
+    if not line.strip() or getattr(_logging, "now", False):  # logging itself prints what is wrong with its stream
+        return
+    found = OF_WORKER.fullmatch(line)
+    _logging.now = True
+    try:
+        logging.getLogger(OUTPUT).info(
+            "%s", found[2] if found else line, extra={"worker": int(found[1])} if found else None
+        )
+    finally:
+        _logging.now = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Double, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Double, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
@@ -81,12 +81,18 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """The URL without its password, for messages."""
-        return self.engine.url.render_as_string(hide_password=True)
+        """The URL without its passwords, for messages."""
+        return shown_url(self.engine.url)
 
     def close(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+
+
+def shown_url(url: URL) -> str:
+    """A database's URL without its passwords."""
+    hidden = [name for name in url.query if "password" in name]
+    return url.difference_update_query(hidden).render_as_string(hide_password=True)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
