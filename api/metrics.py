@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Header, Request, Response
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -43,6 +43,7 @@ class Metrics:
     """The metrics of one application. Those of the database are read anew for each scrape, so processes agree."""
 
     def __init__(self, database: Database) -> None:
+        disable_created_metrics()  # a second series for each, which nothing reads
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.requests = Counter(

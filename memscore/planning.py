@@ -35,8 +35,6 @@ def plan(
     missing = units(recipe, trials, present=present)
     missing += units(recipe, wanted.full_trials, full=True, present=full_present)
     new = sum(len(unit.numbers) for unit in missing)
-    bits = math.ceil(train_samples / 8) + math.ceil(test_samples / 8)
-    probabilities = train_samples + test_samples if wanted.probabilities else 0
     total = max(trials, len(present))
     error = expected_error(total, design.subset_ratio)
     return Plan(
@@ -46,11 +44,17 @@ def plan(
         new_trials=new,
         seconds_a_trial=seconds_a_trial,
         device_seconds=None if seconds_a_trial is None else new * seconds_a_trial,
-        disk_bytes=new * (bits + probabilities + ROW_BYTES),
+        disk_bytes=new * trial_bytes(train_samples, test_samples, probabilities=wanted.probabilities),
         worst_standard_error=error.worst,
         typical_standard_error=error.typical,
         timed_on=timed_on,
     )
+
+
+def trial_bytes(train_samples: int, test_samples: int, *, probabilities: bool) -> int:
+    """How much a stored trial takes."""
+    bits = math.ceil(train_samples / 8) + math.ceil(test_samples / 8)
+    return bits + (train_samples + test_samples if probabilities else 0) + ROW_BYTES
 
 
 def _expected(scores: ScoreTable, design: Design, wanted: Wanted) -> int | None:

@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 import memscore
-from memscore.cli import database, datasets, estimate, evidence, exchange, pairs, scores, service, training
+from memscore.cli import database, datasets, doctor, estimate, evidence, exchange, pairs, scores, service, training
 from memscore.cli.apps import app
 from memscore.console import complain, out
 from memscore.errors import MemscoreError
@@ -18,6 +18,7 @@ from memscore.validation import sentence
 __all__ = [
     "database",
     "datasets",
+    "doctor",
     "estimate",
     "evidence",
     "exchange",

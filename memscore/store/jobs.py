@@ -363,6 +363,11 @@ def held(connection: Connection) -> list[JobRecord]:
     return [_record(row) for row in connection.execute(select(jobs).where(jobs.c.state.in_(HELD)))]
 
 
+def unfinished(connection: Connection) -> list[JobRecord]:
+    """All jobs that wait or run."""
+    return [_record(row) for row in connection.execute(select(jobs).where(jobs.c.state.not_in(TERMINAL)))]
+
+
 def get(connection: Connection, job: str) -> JobRecord:
     """The job with this id. Raises NotFound."""
     row = connection.execute(select(jobs).where(jobs.c.id == job)).one_or_none()

@@ -77,7 +77,7 @@ def activity(connection: Connection) -> Activity:
         full_trials=connection.execute(select(func.count()).select_from(full_trials)).scalar_one(),
         blocks=blocks,
         leader=leases.current(connection, leases.LEADER),
-        database_bytes=_size(connection),
+        database_bytes=database_bytes(connection),
     )
 
 
@@ -111,7 +111,8 @@ def _stored(connection: Connection) -> tuple[int, int]:
     return int(stored), int(blocks)
 
 
-def _size(connection: Connection) -> int:
+def database_bytes(connection: Connection) -> int:
+    """The size of the database, indexes included."""
     if connection.dialect.name == "sqlite":
         pages = text("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
         return connection.execute(pages).scalar_one()

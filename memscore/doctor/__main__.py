@@ -1,0 +1,51 @@
+"""One check in a process of its own: `python -m memscore.doctor MODULE:FUNCTION [URL]`.
+
+What it finds goes to standard output, one JSON object a line, as soon as it is found: what a check has found before it
+crashes or hangs counts. Secrets are hidden here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from importlib import import_module
+
+from memscore.doctor.diagnosis import Context, Diagnosis, problem, problem_of
+from memscore.errors import MemscoreError
+from memscore.logs import Discretion
+from memscore.settings import load_possible
+
+
+def main() -> None:
+    """Run the check that is named."""
+    path, url = sys.argv[1], next(iter(sys.argv[2:]), None)
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no finding
+    settings, _ = load_possible()
+    hide = Discretion(settings)
+    for diagnosis in _found(path, Context(settings, url)):
+        shown = replace(diagnosis, found=hide(diagnosis.found), remedy=hide(diagnosis.remedy))
+        print(json.dumps(asdict(shown)), file=channel, flush=True)
+
+
+def _found(path: str, context: Context) -> Iterator[Diagnosis]:
+    """What the check finds; an error is a finding too."""
+    module, _, function = path.partition(":")
+    subject = module.rpartition(".")[2]
+    try:
+        check: Callable[[Context], Iterator[Diagnosis]] = getattr(import_module(module), function)
+        yield from check(context)
+    except MemscoreError as error:
+        yield problem_of(subject, error, "mend that, and run memscore doctor again")
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        yield problem(
+            subject, f"this check failed: {type(error).__name__}: {said}", "mend that, and run memscore doctor again"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""The database: whether it can be used, how fast it is, who leads, and which jobs need a look."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection, select, text
+
+from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_of, size, warning
+from memscore.doctor.home import sqlite_file
+from memscore.errors import MemscoreError, StoreError
+from memscore.settings import Settings
+from memscore.store import Database, leases, metrics, open_database
+from memscore.store.database import now
+from memscore.store.locality import USE_POSTGRESQL, require_one_host
+from memscore.store.metrics import Trouble
+from memscore.store.migrate import current_revision, head_revision, require_current
+
+PROBE = "doctor"  # the lease that is taken and given up to see whether the database takes it
+SLOW_READ, SLOW_WRITE = 0.05, 0.25  # seconds
+TURNS = 5
+CLOCK_SECONDS = 2.0
+LATELY_SECONDS = 24 * 3600.0
+NAMED = 3  # jobs that a sentence names
+OLDEST_SQLITE = (3, 35, 0)  # has RETURNING
+
+
+def check(context: Context) -> Iterator[Diagnosis]:
+    """Everything about the database, as far as one thing does not rest on another that fails."""
+    file = sqlite_file(context.settings)
+    if file is not None and not file.exists() and file.parent.is_dir():
+        yield ok("database", f"there is none yet: {file} is created when it is first used")
+        return
+    try:
+        database = open_database(context.settings.database)
+    except MemscoreError as error:
+        yield problem_of("database", error, "correct MEMSCORE_DATABASE_URL")
+        return
+    try:
+        yield from _of(database, context.settings)
+    except StoreError as error:
+        yield problem_of("database", error, "see that it runs, and that MEMSCORE_DATABASE_URL names it")
+    finally:
+        database.close()
+
+
+def _of(database: Database, settings: Settings) -> Iterator[Diagnosis]:
+    with database.reading() as connection:
+        yield ok("database", _kind(database, connection))
+    if database.engine.dialect.name == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        yield problem("SQLite", f"version {sqlite3.sqlite_version} is too old", "use a newer Python, or PostgreSQL")
+    try:
+        require_one_host(database, settings)
+    except StoreError as error:
+        yield problem_of("database's host", error, USE_POSTGRESQL)
+    current, head = current_revision(database), head_revision()
+    try:
+        if current is not None or database.engine.dialect.name != "sqlite":
+            require_current(database)  # which would create an empty SQLite one
+    except StoreError as error:
+        yield problem_of("schema", error, "memscore db upgrade")
+        return
+    yield ok("schema", f"at revision {current}, which this version needs" if current else f"empty, to become {head}")
+    if current is None:
+        return
+    yield _speed(database)
+    yield _clock(database)
+    with database.reading() as connection:
+        yield _dispatcher(connection)
+        yield from _jobs(connection, settings)
+
+
+def _kind(database: Database, connection: Connection) -> str:
+    bytes_used = size(metrics.database_bytes(connection))
+    if connection.dialect.name == "sqlite":
+        mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+        return f"SQLite {sqlite3.sqlite_version}, {database.shown}, journal mode {mode}, {bytes_used}"
+    version = connection.execute(text("SHOW server_version")).scalar_one()
+    return f"PostgreSQL {version}, {database.shown}, {bytes_used}"
+
+
+def _speed(database: Database) -> Diagnosis:
+    """How long it takes to read, and to write so that it lasts."""
+
+    def read() -> None:
+        with database.reading() as connection:
+            leases.current(connection, PROBE)
+
+    def write() -> None:
+        with database.writing() as connection:
+            leases.take(connection, PROBE, PROBE, 1)
+
+    def remove() -> None:
+        with database.writing() as connection:
+            leases.release(connection, PROBE, PROBE)
+
+    reading, writing = _median(read), _median(write)
+    remove()
+    found = f"a read takes {1000 * reading:.1f} ms, a write {1000 * writing:.1f} ms"
+    if reading > SLOW_READ or writing > SLOW_WRITE:
+        return warning(
+            "database's speed",
+            found,
+            "look for a slow disk or network; every driver writes each second",
+        )
+    return ok("database's speed", found)
+
+
+def _median(action: Callable[[], None]) -> float:
+    seconds: list[float] = []
+    for _ in range(TURNS):
+        started = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def _clock(database: Database) -> Diagnosis:
+    with database.reading() as connection:
+        before = time.time()
+        told = connection.execute(select(now())).scalar_one()
+        after = time.time()
+    ahead = told - (before + after) / 2
+    found = f"the database's is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this host's"
+    if abs(ahead) > CLOCK_SECONDS:
+        return warning(
+            "clocks", found, "set both by NTP; leases use the database's alone, but the times of logs do not agree"
+        )
+    return ok("clocks", found)
+
+
+def _dispatcher(connection: Connection) -> Diagnosis:
+    leader = leases.current(connection, leases.LEADER)
+    states = metrics.activity(connection).jobs
+    waiting = states["queued"] + states["recovering"]
+    start = "start one: memscore serve, or memscore dispatch"
+    if leader is None or leader.seconds_left < 0:
+        found = "none leads" + (f", and {_jobs_wait(waiting)}" if waiting else "; no job waits for one")
+        return warning("dispatcher", found, start) if waiting else ok("dispatcher", found)
+    host, pid, _ = leader.owner.rsplit("/", 2)
+    found = f"process {pid} on {host} leads"
+    if leader.note is not None:
+        return problem("dispatcher", f"{found}, but cannot launch jobs: {leader.note.rstrip('.')}", "see to that")
+    return ok("dispatcher", f"{found}; {_jobs_wait(waiting)}")
+
+
+def _jobs_wait(count: int) -> str:
+    return "1 job waits" if count == 1 else f"{count} jobs wait"
+
+
+def _jobs(connection: Connection, settings: Settings) -> Iterator[Diagnosis]:
+    stalled = metrics.silent(connection, settings.stall_seconds)
+    silent = [one for one in metrics.silent(connection, settings.lease_seconds) if one not in stalled]
+    overdue = metrics.overdue(connection)
+    failed = metrics.failed(connection, LATELY_SECONDS)
+    if stalled:
+        yield problem(
+            "jobs",
+            f"the driver of {_named(stalled)} has given no sign of life, and nobody has replaced it",
+            "see that a dispatcher runs, and what memscore jobs log JOB says last",
+        )
+    if silent:
+        yield warning(
+            "jobs",
+            f"the driver of {_named(silent)} has given no sign of life",
+            "see what memscore jobs log JOB says last; a dispatcher replaces it after MEMSCORE_STALL_SECONDS",
+        )
+    if overdue:
+        yield problem(
+            "jobs",
+            f"the lease of {_named(overdue)} has run out",
+            "see that a dispatcher runs, and can reach the database: it renews leases and recovers jobs",
+        )
+    if failed:
+        reason = " ".join((failed[0].error or "no reason is stored").split())[:200]
+        yield warning(
+            "jobs",
+            f"failed within a day: {_named(failed)}; the last one: {reason}",
+            "mend what it says, then: memscore jobs resume JOB",
+        )
+    if not (stalled or silent or overdue or failed):
+        yield ok("jobs", "none is silent, none has lost its lease, and none has failed within a day")
+
+
+def _named(some: list[Trouble]) -> str:
+    more = f" and {len(some) - NAMED} more" if len(some) > NAMED else ""
+    return ", ".join(f"{one.job} ({one.seconds:.0f} s ago)" for one in some[:NAMED]) + more

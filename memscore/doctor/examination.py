@@ -1,0 +1,58 @@
+"""Run all checks at once, each in a process of its own: one that crashes or hangs is a finding like others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from memscore.doctor.diagnosis import Diagnosis, problem
+
+CHECKS = {
+    name: f"memscore.doctor.{name}:check"
+    for name in ("variables", "versions", "machine", "learning", "home", "database", "datasets", "farm")
+}
+OF_SERVICE = {"service": "memscore.doctor.service:check"}  # where one is named
+
+
+def examine(checks: Mapping[str, str], url: str | None, seconds: float) -> list[Diagnosis]:
+    """What the checks find, in their order. Each has so many seconds; `checks` are functions, as MODULE:FUNCTION."""
+    with ThreadPoolExecutor(len(checks)) as threads:
+        found = threads.map(lambda name: _run(name, checks[name], url, seconds), checks)
+        return [diagnosis for some in found for diagnosis in some]
+
+
+def _run(name: str, path: str, url: str | None, seconds: float) -> list[Diagnosis]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "memscore.doctor", path, *([url] if url else [])],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        output, errors = process.communicate(timeout=seconds)
+        ending = None if process.returncode == 0 else _how_it_ended(name, process.returncode, errors)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        ending = problem(
+            name,
+            f"this check did not end within {seconds:g} s",
+            "what it looks at hangs or is slow: look there, or give it longer with --timeout",
+        )
+    found = [Diagnosis(**json.loads(line)) for line in output.decode().splitlines()]
+    return [*found, ending] if ending else found
+
+
+def _how_it_ended(name: str, status: int, errors: bytes) -> Diagnosis:
+    how = f"by signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"with status {status}"
+    lines = errors.decode(errors="replace").strip().splitlines()
+    last = f": {lines[-1][:300]}" if lines else ""
+    return problem(name, f"this check crashed {how}{last}", "reinstall the package that it looks at")

@@ -1,0 +1,86 @@
+"""Ray: on this machine, or the cluster that jobs are submitted to."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
+from memscore.doctor.versions import installed
+from memscore.settings import Settings
+
+ACCELERATOR = "accelerator_type:"  # how Ray begins the resource that says what a node's GPUs are
+FULL = 0.95  # of a disk: Ray then stores no more objects on it
+RAY_FILES = "/tmp"  # noqa: S108 -- where a local driver has Ray keep its files
+
+
+def check(context: Context) -> Iterator[Diagnosis]:
+    """What the launcher in force needs."""
+    if context.settings.launcher == "local":
+        yield from _local()
+    else:
+        yield from _cluster(context.settings)
+
+
+def _local() -> Iterator[Diagnosis]:
+    try:
+        import ray
+    except ImportError as error:
+        yield problem(
+            "Ray", f"Ray cannot be imported: {error}", "pip install ray; or MEMSCORE_LAUNCHER=ray-jobs for a cluster"
+        )
+        return
+    yield ok("Ray", f"version {ray.__version__}; a job starts it on this machine")
+    usage = shutil.disk_usage(RAY_FILES)
+    if usage.used > FULL * usage.total:
+        yield warning(
+            "Ray's files",
+            f"the disk of {RAY_FILES} is {usage.used / usage.total:.1%} full",
+            "free some space: over 95 % Ray stores nothing there",
+        )
+
+
+def _cluster(settings: Settings) -> Iterator[Diagnosis]:
+    from memscore.farm.ray_jobs import RayJobsLauncher
+
+    launcher = RayJobsLauncher(settings)
+    trouble = launcher.unavailable()
+    if trouble is not None:
+        found, _, remedy = trouble.rstrip(".").rpartition("; ")
+        yield problem("Ray", found or remedy, remedy if found else "start the cluster's head node")
+        return
+    told = launcher.ray.call("GET", "/api/version").json()
+    yield ok("Ray", f"{launcher.ray.where} answers, takes the token, and its head node lives")
+    yield _nodes(launcher.ray.call("GET", "/api/v0/nodes", params={"limit": 1000}).json())
+    about = launcher.ray.call("GET", "/api/v0/cluster_metadata").json().get("data", {})
+    yield from _versions(told.get("ray_version"), about.get("pythonVersion") or about.get("python_version"))
+
+
+def _nodes(answer: dict[str, Any]) -> Diagnosis:
+    nodes = answer["data"]["result"]["result"]
+    living = [node["resources_total"] for node in nodes if node["state"] == "ALIVE"]
+    dead = len(nodes) - len(living)
+    cpus, gpus = (sum(node.get(name, 0) for node in living) for name in ("CPU", "GPU"))
+    kinds = Counter(name.removeprefix(ACCELERATOR) for node in living for name in node if name.startswith(ACCELERATOR))
+    named = f" ({', '.join(f'{count} nodes with {name}' for name, count in kinds.items())})" if kinds else ""
+    found = f"{len(living)} nodes live, with {cpus:g} CPUs and {gpus:g} GPUs{named}"
+    found += f"; {dead} have died" if dead else ""
+    if not cpus and not gpus:
+        return problem("Ray's nodes", found, "add nodes with CPUs: ray start --address HEAD:6379")
+    return ok("Ray's nodes", found)
+
+
+def _versions(ray_there: str | None, python_there: str | None) -> Iterator[Diagnosis]:
+    """Drivers and workers run there; where this host has Ray too, both should be the same image."""
+    python_here = platform.python_version()
+    ray_here = installed("ray")
+    here = f"this host {ray_here or 'no Ray'} and Python {python_here}"
+    found = f"the cluster has Ray {ray_there} and Python {python_there or 'of unknown version'}, {here}"
+    same_python = python_there is None or python_there.split(".")[:2] == python_here.split(".")[:2]
+    if same_python and (ray_here is None or ray_here == ray_there):
+        yield ok("Ray's versions", found)
+    else:
+        yield warning("Ray's versions", found, "use one image, or one requirements.lock, for all hosts")

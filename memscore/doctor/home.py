@@ -1,0 +1,92 @@
+"""The home folder: whether it can be written, and has room for what is to come."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_of, size, warning
+from memscore.errors import MemscoreError
+from memscore.planning import trial_bytes
+from memscore.settings import Settings
+from memscore.store import datasets, jobs, open_database, studies
+from memscore.store.locality import file_system
+
+LEAST_BYTES, ENOUGH_BYTES = 200e6, 2e9
+
+
+def check(context: Context) -> Iterator[Diagnosis]:
+    """The folder, and the disk below it and below an SQLite database."""
+    home = context.settings.home
+    existing = _existing(home)
+    if existing == home:
+        try:
+            context.settings.prepare_home()
+            yield ok("home", f"{home} can be written ({file_system(home) or 'unknown file system'})")
+        except MemscoreError as error:
+            yield problem_of("home", error, "set MEMSCORE_HOME to a folder of yours")
+    elif os.access(existing, os.W_OK) and existing.is_dir():
+        yield ok("home", f"{home} does not exist yet, and is created when it is needed")
+    else:
+        yield problem("home", f"{home} cannot be created in {existing}", "set MEMSCORE_HOME to a folder of yours")
+    file = sqlite_file(context.settings)
+    folders = {existing.stat().st_dev: existing}
+    if file is not None:
+        of_database = _existing(file)
+        folders.setdefault(of_database.stat().st_dev, of_database)
+    for device, folder in folders.items():
+        needed = 0
+        if file is not None and file.exists() and file.stat().st_dev == device:
+            needed = _to_come(context.settings)
+        yield _space(folder, needed)
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """The file of the embedded database; None with another database."""
+    try:
+        url = make_url(settings.database)
+    except ArgumentError:
+        return None
+    return Path(url.database).absolute() if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _space(folder: Path, needed: int) -> Diagnosis:
+    free = shutil.disk_usage(folder).free
+    subject = "disk space"
+    found = f"{size(free)} are free at {folder}" + (f"; jobs that wait or run will take {size(needed)}" * bool(needed))
+    if free < max(LEAST_BYTES, needed):
+        return problem(subject, found, "free some space, or cancel a job: a full disk stops every job")
+    if free < ENOUGH_BYTES + 2 * needed:
+        return warning(subject, found, "free some space soon; memscore db prune --vacuum makes a database smaller")
+    return ok(subject, found)
+
+
+def _to_come(settings: Settings) -> int:
+    """Bytes that unfinished jobs will store; 0 if the database cannot be asked, which its own check says."""
+    database = None
+    try:
+        database = open_database(settings.database)
+        with database.reading() as connection:
+            sizes = {one.fingerprint: (one.train_samples, one.test_samples) for one in datasets.listing(connection)}
+            total = 0
+            for job in jobs.unfinished(connection):
+                fingerprint = studies.find(connection, job.study_id).fingerprint
+                each = trial_bytes(*sizes[fingerprint], probabilities=job.wanted.probabilities)
+                total += max(0, job.total - job.done) * each
+            return total
+    except Exception:
+        return 0
+    finally:
+        if database is not None:
+            database.close()
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    path = path.absolute()
+    return next(one for one in (path, *path.parents) if one.exists())

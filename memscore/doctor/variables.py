@@ -1,0 +1,43 @@
+"""The settings: which variables are set, whether their values are possible and their names known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from memscore import settings as settings_module
+from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
+from memscore.store.database import shown_url
+
+
+def check(context: Context) -> Iterator[Diagnosis]:
+    """All that is set, without secrets."""
+    given, known = settings_module.given(), settings_module.known()
+    _, complaints = settings_module.load_possible()
+    for complaint in complaints:
+        yield problem("settings", complaint, "correct that variable, or unset it; docs/operations.md lists them all")
+    unknown = sorted(given.keys() - known)
+    for name in unknown:
+        close = get_close_matches(name, known, 1)
+        yield warning(
+            "settings",
+            f"{name} has no meaning here",
+            f"did you mean {close[0]}?" if close else "unset it; docs/operations.md lists all variables",
+        )
+    set_here = ", ".join(f"{name}={_shown(name, given[name])}" for name in sorted(given) if name in known)
+    if not complaints:
+        yield ok("settings", set_here or "no variable is set, so all settings have their defaults")
+
+
+def _shown(name: str, value: str) -> str:
+    if name == "RAY_AUTH_TOKEN":
+        return "***"
+    if name == "MEMSCORE_DATABASE_URL":
+        try:
+            return shown_url(make_url(value))
+        except ArgumentError:
+            return "(not a URL)"
+    return value
