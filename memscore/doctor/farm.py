@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
+
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
 from memscore.doctor.versions import installed
 from memscore.settings import Settings
@@ -22,7 +24,7 @@ def check(context: Context) -> Iterator[Diagnosis]:
     if context.settings.launcher == "local":
         yield from _local()
     else:
-        yield from _cluster(context.settings)
+        yield from of_cluster(context.settings)
 
 
 def _local() -> Iterator[Diagnosis]:
@@ -43,10 +45,11 @@ def _local() -> Iterator[Diagnosis]:
         )
 
 
-def _cluster(settings: Settings) -> Iterator[Diagnosis]:
+def of_cluster(settings: Settings, transport: httpx.BaseTransport | None = None) -> Iterator[Diagnosis]:
+    """What a cluster says of itself."""
     from memscore.farm.ray_jobs import RayJobsLauncher
 
-    launcher = RayJobsLauncher(settings)
+    launcher = RayJobsLauncher(settings, transport=transport)
     trouble = launcher.unavailable()
     if trouble is not None:
         found, _, remedy = trouble.rstrip(".").rpartition("; ")

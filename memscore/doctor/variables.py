@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from memscore import settings as settings_module
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
+from memscore.settings import PREFIX
 from memscore.store.database import shown_url
 
 
@@ -21,11 +22,11 @@ def check(context: Context) -> Iterator[Diagnosis]:
         yield problem("settings", complaint, "correct that variable, or unset it; docs/operations.md lists them all")
     unknown = sorted(given.keys() - known)
     for name in unknown:
-        close = get_close_matches(name, known, 1)
+        close = get_close_matches(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known), 1)
         yield warning(
             "settings",
             f"{name} has no meaning here",
-            f"did you mean {close[0]}?" if close else "unset it; docs/operations.md lists all variables",
+            f"did you mean {PREFIX}{close[0]}?" if close else "unset it; docs/operations.md lists all variables",
         )
     set_here = ", ".join(f"{name}={_shown(name, given[name])}" for name in sorted(given) if name in known)
     if not complaints:
