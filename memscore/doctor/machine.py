@@ -14,9 +14,9 @@ import psutil
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, size, warning
 from memscore.settings import Settings
 
-WORKER_BYTES = 0.6e9  # a worker on a core, with torch, measured on the digits
-RAY_BYTES = 1.0e9  # Ray's own processes and the driver
-OBJECT_STORE_MARGIN = 100 * 2**20
+WORKER_BYTES = 0.6e9  # of a worker on a core; with the digits 0.46e9 were its own
+RAY_BYTES = 1.0e9  # Ray's own processes and the driver, roughly
+OBJECT_STORE_MARGIN = 100 * 2**20  # memscore.farm.farm's, which cannot be imported where Ray is not installed
 UNLIMITED = 2**60  # version 1 of control groups gives a number near 2**63
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where Ray puts its object store
 
