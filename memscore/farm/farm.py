@@ -91,6 +91,7 @@ class Farm:
         shared = ray.put(_in_memory(self.dataset))
         arguments = (shared, self.recipe, self.design, self.probabilities)
         self.pool = Pool(arguments, self.options.trials_per_gpu)
+        log.info("Ray is there, with the dataset")
         return self
 
     def __exit__(self, *exception: object) -> None:

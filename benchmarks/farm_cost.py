@@ -1,0 +1,251 @@
+"""What the farm takes beside training, and how long a job takes to start: `python benchmarks/farm_cost.py`.
+
+Beside training: two workers, units of about 10 s of the digits, on SQLite and on PostgreSQL. "stacks" are blocks of an
+MLP, each on one core; "sleeping" trials leave the cores free, so that what remains is the farm's alone. The share is
+1 - (seconds of all units, as their workers measured them) / (workers x seconds from the first unit's start to the
+moment when the last was stored); the limit is 3 %. Of it, "ends" is that workers start and end at different times, and
+"between" all the rest: handing out, shipping, storing, rebuilding tables.
+
+Start: from POST /v1/jobs to the first stored block, with nothing else to do, by the local launcher and on a running Ray
+cluster; where the time goes, from events, log and rows of the job. Medians of some jobs, after one that is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from api.in_process import in_process
+from benchmarks.filled_database import both_kinds
+from benchmarks.machine import header
+from memscore.client import Client
+from memscore.datasets import load_source
+from memscore.embedded import dispatching, register
+from memscore.settings import Settings
+from memscore.spec import BLOCK, Design, Recipe
+from memscore.store import Database, job_logs, jobs
+from memscore.store.migrate import upgrade
+from memscore.store.schema import trials
+from tests.ray_cluster import RayCluster
+
+WORKERS, UNITS, LIMIT = 2, 12, 0.03
+STACKS = Recipe(network="mlp", hidden=(128, 128), epochs=280, batch_size=32, learning_rate=0.1)
+SLEEPING = Recipe(
+    network="tests.faults.networks:paced", options={"seconds": 10.0}, epochs=2, batch_size=64, learning_rate=0.1
+)
+SHORT = Recipe(network="mlp", hidden=(32,), epochs=2, batch_size=64, learning_rate=0.1)
+STARTS = 3
+PHASES = (
+    "POST answered",
+    "claimed by the dispatcher",
+    "the driver's process exists",
+    "it has its imports and its job",
+    "it has imported torch and Ray",
+    "Ray answers, dataset shared",
+    "the first worker is ready",
+    "its first block begins",
+    "the first block is stored",
+)
+
+
+def finished(client: Client, job: str) -> None:
+    """Wait for the end of a job, which must have succeeded, without much asking."""
+    while not (told := client.job(job)).finished:
+        time.sleep(0.5)
+    assert told.state == "succeeded", told
+
+
+def stored_units(database: Database, study: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each unit of `size` trials when it was stored, in seconds since 1970, and how long its training took."""
+    query = select(trials.c.number, trials.c.created_at, trials.c.seconds).where(trials.c.study_id == study)
+    with database.reading() as connection:
+        rows = connection.execute(query.order_by(trials.c.number)).all()
+    numbers, at, seconds = (np.array(column) for column in zip(*rows, strict=True))
+    assert np.array_equal(numbers, np.arange(len(numbers)))
+    return at.reshape(-1, size).min(axis=1), seconds.reshape(-1, size).sum(axis=1)
+
+
+def beside_training(database: Database, settings: Settings, name: str, recipe: Recipe) -> None:
+    """Run a job and print the share of its workers' time that is not training."""
+    size = BLOCK if recipe.stacked else 1
+    total = -(-UNITS * size // BLOCK) * BLOCK  # whole blocks
+    with Client(http=in_process(database)) as client, dispatching(database, settings):
+        job = client.submit("digits", recipe, trials=total, full_trials=0)
+        finished(client, job.id)
+    at, seconds = stored_units(database, job.study, size)
+    started = at - seconds
+    wall = at.max() - started.min()
+    idle = WORKERS * wall - seconds.sum()
+    ends = (np.sort(started)[:WORKERS] - started.min()).sum() + (at.max() - np.sort(at)[-WORKERS:]).sum()
+    share, at_ends = idle / (WORKERS * wall), ends / (WORKERS * wall)
+    print(
+        f"  {database.engine.dialect.name:12}{name:10}{len(at):6d}{seconds.mean():8.2f}{seconds.min():8.2f}"
+        f"{seconds.max():8.2f}{share:10.2%}{at_ends:8.2%}{share - at_ends:10.2%}{share / LIMIT:10.2f}"
+        f"{os.getloadavg()[0]:7.1f}",
+        flush=True,
+    )
+
+
+def first_times(database: Database, job: str) -> dict[str, float]:
+    """When the lines of the job's log were written that tell of a driver's progress, in seconds since 1970."""
+    with database.reading() as connection:
+        text = "\n".join(part.text for part in job_logs.read(connection, job))
+    marks = {
+        "it has its imports and its job": r"attempt \d+ at job",
+        "it has imported torch and Ray": r"\d+ trials stored; at most",
+        "Ray answers, dataset shared": r"Ray is there",
+        "the first worker is ready": r"worker \d+ is ready",
+    }
+    found: dict[str, float] = {}
+    for phase, mark in marks.items():
+        line = re.search(rf"^(\S+ \S+),(\d+) INFO {mark}", text, re.MULTILINE)
+        if line is not None:
+            found[phase] = time.mktime(time.strptime(line[1], "%Y-%m-%d %H:%M:%S")) + int(line[2]) / 1000
+    return found
+
+
+def clock_of_processes() -> float:
+    """What to add to psutil's time of a process's creation, which counts from a boot at a whole second."""
+    started = time.time()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as probe:
+        made = psutil.Process(probe.pid).create_time()
+        probe.communicate(b"\n")
+    return started - made
+
+
+def driver_created(job: str) -> float | None:
+    """When the process of the job's driver was made; None if there is none."""
+    for process in psutil.process_iter():
+        try:
+            if job in (words := process.cmdline()) and "memscore.farm.driver" in words:
+                return process.create_time()
+        except psutil.Error:
+            continue
+    return None
+
+
+def start(database: Database, client: Client, seed: int, offset: float) -> dict[str, float]:
+    """Seconds from the POST to each phase of one job."""
+    posted = time.time()
+    job = client.submit("digits", SHORT, trials=BLOCK, full_trials=0, design=Design(seed=seed))
+    answered, created = time.time(), None
+    while created is None:
+        created = driver_created(job.id)
+        time.sleep(0.05)
+    finished(client, job.id)
+    with database.reading() as connection:
+        claimed = next(event.at for event in jobs.events(connection, job.id) if event.state == "running")
+    at, seconds = stored_units(database, job.study, BLOCK)
+    times = {
+        "POST answered": answered,
+        "claimed by the dispatcher": claimed,
+        "the driver's process exists": created + offset,
+        **first_times(database, job.id),
+        "its first block begins": at[0] - seconds[0],
+        "the first block is stored": at[0],
+    }
+    return {phase: float(moment) - posted for phase, moment in times.items()}
+
+
+def starts(database: Database, settings: Settings, first_seed: int) -> list[dict[str, float]]:
+    """The phases of some jobs, one after the other, beside a dispatcher that has nothing else to do."""
+    offset, found = clock_of_processes(), list[dict[str, float]]()
+    with Client(http=in_process(database)) as client, dispatching(database, settings):
+        time.sleep(2)
+        for seed in range(first_seed, first_seed + STARTS + 1):
+            found.append(start(database, client, seed, offset))
+            print(
+                f"  {settings.launcher}: first block stored after {found[-1][PHASES[-1]]:.2f} s "
+                f"(load {os.getloadavg()[0]:.1f}){'' if len(found) > 1 else ', not counted'}",
+                flush=True,
+            )
+    return found[1:]
+
+
+@contextmanager
+def on_cluster(settings: Settings) -> Generator[Settings]:
+    """The same settings, with a running Ray cluster of one node."""
+    with RayCluster(settings.environment()) as cluster:
+        cluster.start_head(num_cpus=WORKERS)
+        ray = {"launcher": "ray-jobs", "ray_url": cluster.url, "ray_auth_token": SecretStr(cluster.token)}
+        yield settings.model_copy(update=ray)
+
+
+def until_first_trial(database: Database, settings: Settings) -> None:
+    """Print the phases of both launchers side by side."""
+    runs = {"local": starts(database, settings, 0)}
+    with on_cluster(settings) as clustered:
+        runs["ray-jobs"] = starts(database, clustered, 100)
+    print(f"  {'seconds since POST /v1/jobs, and since the line above':56}" + "".join(f"{name:>16}" for name in runs))
+    before = dict.fromkeys(runs, 0.0)
+    for phase in PHASES:
+        cells = ""
+        for name, found in runs.items():
+            if all(phase in one for one in found):
+                median = float(np.median([one[phase] for one in found]))
+                cells += f"{median:9.2f}{median - before[name]:+7.2f}"
+                before[name] = median
+            else:
+                cells += f"{'-':>16}"
+        print(f"  {phase:56}{cells}")
+
+
+def prepared(database: Database, folder: Path) -> Settings:
+    """A home with the digits for this database."""
+    home = folder / f"home-{database.engine.dialect.name}"
+    home.mkdir()
+    url = database.engine.url.render_as_string(hide_password=False)
+    settings = Settings(home=home, database_url=url, slots=WORKERS)
+    upgrade(database)
+    register(database, settings, "digits", load_source("digits"))
+    return settings
+
+
+def main() -> None:
+    """Print both tables."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--only", choices=["share", "start"], help="one of the two tables")
+    only = arguments.parse_args().only
+    logging.getLogger("memscore").setLevel(logging.ERROR)
+    parts: dict[str, Callable[[list[tuple[Database, Settings]]], None]] = {"share": shares, "start": start_times}
+    with tempfile.TemporaryDirectory() as name, both_kinds(Path(name)) as databases:
+        ready = [(database, prepared(database, Path(name))) for database in databases]
+        for part, run in parts.items():
+            if only in (None, part):
+                run(ready)
+
+
+def shares(ready: list[tuple[Database, Settings]]) -> None:
+    """The first table."""
+    print(header(f"Share of workers' time beside training, {WORKERS} workers; limit {LIMIT:.0%}"))
+    print(
+        f"  {'database':12}{'units':10}{'count':>6}{'mean s':>8}{'least':>8}{'most':>8}{'share':>10}{'ends':>8}"
+        f"{'between':>10}{'of limit':>10}{'load':>7}"
+    )
+    for database, settings in ready:
+        for name, recipe in (("stacks", STACKS), ("sleeping", SLEEPING)):
+            beside_training(database, settings, name, recipe)
+
+
+def start_times(ready: list[tuple[Database, Settings]]) -> None:
+    """The second table, on PostgreSQL, which a cluster needs."""
+    print(header(f"From POST to the first stored block: medians of {STARTS} jobs"))
+    until_first_trial(*ready[1])
+
+
+if __name__ == "__main__":
+    main()

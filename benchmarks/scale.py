@@ -1,0 +1,304 @@
+"""What one driver, the database and the service take at ImageNet's size: `python benchmarks/scale.py`.
+
+1,281,167 training and 50,000 test samples of 1,000 classes; a few rows as large as real ones, and counts of any number
+of trials, made up by drawing S from its distribution without influence. CPU seconds are this process's, with one thread
+for matrix products; memory is the peak above what was there before, sampled every 5 ms. Takes some minutes, 8 GB of
+memory and 5 GB of disk. docs/scale.md builds on these numbers.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import asyncio
+import gc
+import logging
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from sqlalchemy import text
+
+from api.table_cache import TableCache
+from benchmarks.filled_database import both_kinds
+from benchmarks.influence_matrix import MIB, Watched
+from benchmarks.machine import header
+from memscore.building import Provenance, build_tables
+from memscore.counts import Counts, Labels
+from memscore.datasets.dataset import build_dataset
+from memscore.errors import StoreError
+from memscore.evidence import Trial, pack_trial
+from memscore.spec import BLOCK, Design, Recipe
+from memscore.statistics import SufficientStatistics, memorization
+from memscore.store import Database, datasets, evidence, studies, tables
+from memscore.store.migrate import upgrade
+from memscore.store.scoring import count_study, count_trials, design_of
+from memscore.store.studies import StudyRecord
+from memscore.subsets import block_membership
+from memscore.tables import PairsTable, ScoreTable
+
+SAMPLES, TEST_SAMPLES, CLASSES = 1_281_167, 50_000, 1_000
+FEW, FEW_TEST, FEW_CLASSES = 50_000, 10_000, 100  # CIFAR-100
+STORED = 20  # trials: two blocks
+MADE = (10, 100, 1000, 4000)
+RECIPE = Recipe(network="resnet50", epochs=90, batch_size=256, learning_rate=0.1)
+WAITING = 1_000  # workers
+DATASET = 2**30  # bytes that are shared through the object store
+NAMED = 62
+
+
+def row(name: str, value: str) -> None:
+    """Print a line of the tables."""
+    print(f"    {name:{NAMED}}{value:>34}", flush=True)
+
+
+def load() -> str:
+    """How busy the machine is."""
+    return f"load {os.getloadavg()[0]:.1f}"
+
+
+def taken(run: Watched, times: int = 1) -> str:
+    """Seconds of processor and clock, of each of so many, and the peak of memory."""
+    return f"{run.cpu / times:9.3f} s CPU {run.wall / times:8.3f} s {run.memory:6.0f} MiB"
+
+
+def labels() -> tuple[Labels, Labels]:
+    """Classes in turns."""
+    return np.arange(SAMPLES, dtype=np.int32) % CLASSES, np.arange(TEST_SAMPLES, dtype=np.int32) % CLASSES
+
+
+def made_trials(
+    design: Design, *, probabilities: bool, samples: int = SAMPLES, test_samples: int = TEST_SAMPLES
+) -> list[Trial]:
+    """Trials with real subsets, right on those, and elsewhere with a chance of each sample's own, mostly near 1."""
+    random = np.random.default_rng(0)
+    chance, test_chance = (random.beta(3, 0.6, size).astype(np.float32) for size in (samples, test_samples))
+
+    def recorded(size: int) -> np.ndarray | None:
+        return random.integers(0, 256, size, np.uint8) if probabilities else None
+
+    return [
+        pack_trial(
+            block * BLOCK + k,
+            membership,
+            membership | (random.random(samples, np.float32) < chance),
+            random.random(test_samples, np.float32) < test_chance,
+            train_probability=recorded(samples),
+            test_probability=recorded(test_samples),
+            device="NVIDIA H100 80GB HBM3",
+            code_version="0.1.0",
+            seconds=30_000.0,
+        )
+        for block in range(STORED // BLOCK)
+        for k, membership in enumerate(block_membership(design, samples, block))
+    ]
+
+
+def made_counts(trials: int) -> Counts:
+    """Counts after so many trials of a balanced design in which no sample has an influence."""
+    random = np.random.default_rng(trials)
+    counts = Counts.empty(*labels())
+    chance, test_chance = random.beta(3, 0.6, SAMPLES), random.beta(3, 0.6, TEST_SAMPLES)
+    test_correct = random.binomial(trials, test_chance)
+    halves = [-(-trials // (2 * BLOCK)) * BLOCK, trials // (2 * BLOCK) * BLOCK]
+    parts: list[SufficientStatistics] = []
+    for half in halves:
+        inside = np.full(SAMPLES, half * 7 // 10)
+        correct = inside + random.binomial(half - inside, chance)
+        parts.append(SufficientStatistics(half, inside, inside, correct, test_correct * half // trials))
+    counts.even, counts.odd = parts
+    counts.odd = SufficientStatistics(
+        halves[1], parts[1].n_in, parts[1].correct_in, parts[1].correct, test_correct - parts[0].test_correct
+    )
+    inside = int(counts.statistics.n_in[0])
+    counts.weighted_correct += test_correct * (SAMPLES * inside // trials)
+    for group, joint in zip(counts.groups, counts.joint, strict=True):
+        correct = test_correct[group.test]
+        joint[:] = random.hypergeometric(inside, trials - inside, correct, joint.shape)
+    return counts
+
+
+def study_in(database: Database, seed: int) -> StudyRecord:
+    """A study whose dataset is named only: nothing here reads images."""
+    images, few = np.zeros((10, 1, 1), np.uint8), np.arange(10) % 2
+    with database.writing() as connection:
+        record = datasets.register(connection, "made", build_dataset(images, few, images, few, source="made"))
+        return studies.ensure(connection, record, RECIPE, Design(seed=seed), f"study-{seed}")
+
+
+def counting() -> None:
+    """What a driver does with each finished trial, beside the database."""
+    design, (train_labels, test_labels) = Design(), labels()
+    some = made_trials(design, probabilities=False)
+    with_probabilities = made_trials(design, probabilities=True)
+    run = Watched(lambda: block_membership(design, SAMPLES, 7))
+    row("the memberships of a block", taken(run))
+    counts: list[Counts] = []
+    run = Watched(lambda: counts.append(Counts.empty(train_labels, test_labels)))
+    row(f"empty counts ({sum(joint.size for joint in counts[0].joint) / 1e6:.1f} million same-class pairs)", taken(run))
+    count_trials(counts[0], some[:1], design)
+    held = [*counts[0].joint, *vars(counts[0].even).values(), *vars(counts[0].odd).values()]
+    held += [*vars(counts[0].probability).values(), counts[0].weighted_correct, counts[0].full_correct]
+    row("which hold, once counted", f"{sum(getattr(part, 'nbytes', 0) for part in held) / MIB:6.0f} MiB")
+    run = Watched(lambda: [count_trials(counts[0], [trial], design) for trial in some[:5]])
+    row("counting a finished trial, as it comes", taken(run, 5))
+    run = Watched(lambda: [count_trials(counts[0], [trial], design) for trial in with_probabilities[:5]])
+    row("the same with probabilities", taken(run, 5))
+    run = Watched(lambda: count_trials(counts[0], some[:BLOCK], design))
+    row("a trial, where a block is counted at once", taken(run, BLOCK))
+    few = made_trials(design, probabilities=False, samples=FEW, test_samples=FEW_TEST)
+    small = Counts.empty(
+        np.arange(FEW, dtype=np.int32) % FEW_CLASSES, np.arange(FEW_TEST, dtype=np.int32) % FEW_CLASSES
+    )
+    run = Watched(lambda: [count_trials(small, [trial], design) for trial in few])
+    row(f"a finished trial of {FEW:,} x {FEW_TEST:,} samples, as it comes", taken(run, STORED))
+    run = Watched(lambda: memorization(counts[0].statistics))
+    row("whether a target of precision is reached, at each block", taken(run))
+
+
+def volume(database: Database, study: StudyRecord, some: list[Trial]) -> None:
+    """Bytes that trials take in the database, and in its log."""
+    before, at = size_of(database), time.perf_counter()
+    for trial in some:
+        with database.writing() as connection:
+            evidence.add(connection, study.id, [trial])
+    seconds = (time.perf_counter() - at) / len(some)
+    table, log = (after - earlier for after, earlier in zip(size_of(database), before, strict=True))
+    payload = len(some[0].train_bits) + len(some[0].test_bits)
+    if some[0].train_probability is not None and some[0].test_probability is not None:
+        payload += len(some[0].train_probability) + len(some[0].test_probability)
+    what = "a trial with probabilities" if some[0].train_probability else "a trial"
+    row(
+        f"{what}: {payload / 1000:,.0f} kB of bits; table, log, to store it",
+        f"{table / len(some) / 1000:8,.0f} kB {log / len(some) / 1000:6,.0f} kB {1000 * seconds:6.0f} ms",
+    )
+
+
+def size_of(database: Database) -> tuple[int, int]:
+    """Bytes of the database, and how far its log has come; SQLite's log is used again, so that is its own length."""
+    with database.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            log = int(connection.execute(text("SELECT pg_current_wal_insert_lsn() - '0/0'")).scalar_one())
+            return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()), log
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        return int(pages) * int(connection.execute(text("PRAGMA page_size")).scalar_one()), 0
+
+
+def rows_of_trials(database: Database, seed: int, *, probabilities: bool) -> None:
+    """Store trials, and count them afresh as a driver does that takes over."""
+    study = study_in(database, seed)
+    volume(database, study, made_trials(design_of(study), probabilities=probabilities))
+    with database.reading() as connection:
+        run = Watched(lambda: count_study(connection, study, *labels()))
+    row("counting it afresh when a driver takes over", taken(run, STORED))
+
+
+def rebuilding(databases: list[Database], trials: int) -> None:
+    """Both tables after so many trials: made, stored, and read by the service."""
+    counts, made = made_counts(trials), list[ScoreTable | PairsTable]()
+    provenance = Provenance("a" * 16, "f" * 64, {}, {})
+    run = Watched(lambda: made.extend(build_tables(counts, provenance)))
+    row(f"{trials:,} trials: both tables from counts, {len(made[1]) / 1e6:.1f} million pairs", taken(run))
+    for database in databases:
+        kept_and_read(database, trials, made)
+
+
+def kept_and_read(database: Database, trials: int, made: list[ScoreTable | PairsTable]) -> None:
+    """Store two tables under a study of their own, and read them into the service's cache."""
+    study = study_in(database, trials)
+    scores, pairs = (type(table).of(table.columns, {**table.meta, "study": study.id}) for table in made)
+    sizes = [sum(column.nbytes for column in table.columns.values()) / 1e6 for table in (scores, pairs)]
+    kind, before = database.engine.dialect.name, size_of(database)
+
+    def keep() -> None:
+        with database.writing() as connection:
+            tables.add(connection, study.id, scores, pairs)
+
+    try:
+        run = Watched(keep)
+    except (StoreError, MemoryError) as error:
+        row(f"{kind}: storing {sizes[0]:.0f} + {sizes[1]:.0f} MB", "FAILS")
+        print(f"        {str(error)[:150]}")
+        return
+    row(f"{kind}: storing {sizes[0]:.0f} + {sizes[1]:.0f} MB", taken(run))
+    log = (size_of(database)[1] - before[1]) / 1e6
+    if log:
+        row(f"{kind}: write-ahead log of it", f"{log:.0f} MB")
+    cache = TableCache(database)
+    try:
+        run = Watched(lambda: asyncio.run(cache.get(study.id)))
+    except (StoreError, MemoryError) as error:
+        row(f"{kind}: the service reads them", "FAILS")
+        print(f"        {str(error)[:150]}")
+        return
+    held = sum(len(entry.scores_payload) + len(entry.pairs_payload) for entry in cache.entries.values())
+    row(f"{kind}: the service reads them, and holds {2 * held / MIB:.0f} MiB", taken(run))
+
+
+@ray.remote
+class Busy:
+    """Stands for workers that train."""
+
+    def train(self, seconds: float) -> bytes:
+        """Sleep, and give the bits of a trial."""
+        time.sleep(seconds)
+        return os.urandom((SAMPLES + 7) // 8 + (TEST_SAMPLES + 7) // 8)
+
+
+def ray_calls(folder: Path) -> None:
+    """What Ray costs the driver: waiting for many workers, fetching a trial, sharing a dataset."""
+    ray.init(
+        address="local",
+        num_cpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=DATASET + DATASET // 2,
+        _temp_dir=str(folder),
+        _node_ip_address="127.0.0.1",
+    )
+    try:
+        busy: Any = Busy.remote()
+        finished = busy.train.remote(0.0)
+        ray.wait([finished])
+        pending = [busy.train.remote(3600.0) for _ in range(WAITING)]
+        run = Watched(lambda: [ray.wait([*pending, finished], timeout=1.0) for _ in range(20)])
+        row(f"finding the one of {WAITING:,} workers that has finished", f"{1000 * run.wall / 20:9.2f} ms")
+        run = Watched(lambda: ray.get(finished))
+        row("fetching its trial", f"{1000 * run.wall:9.2f} ms")
+        images = np.zeros(DATASET, np.uint8)
+        images[::4096] = 1
+        run = Watched(lambda: ray.put(images))
+        row("sharing a GiB of images on the driver's node", taken(run))
+        ray.kill(busy)
+    finally:
+        ray.shutdown()
+
+
+def main() -> None:
+    """Print all tables."""
+    logging.getLogger("memscore").setLevel(logging.ERROR)
+    print(header(f"{SAMPLES:,} x {TEST_SAMPLES:,} samples of {CLASSES:,} classes"))
+    parts: list[tuple[str, Callable[[], None]]] = [("a driver counts", counting)]
+    with tempfile.TemporaryDirectory(prefix="ms-") as name, both_kinds(Path(name)) as databases:
+        for database in databases:
+            upgrade(database)
+            kind = database.engine.dialect.name
+            for seed, probabilities in enumerate((False, True)):
+                parts.append((kind, partial(rows_of_trials, database, seed, probabilities=probabilities)))
+        parts.append(("Ray", partial(ray_calls, Path(name) / "ray")))
+        parts += [("tables", partial(rebuilding, databases, trials)) for trials in MADE]
+        for what, run in parts:
+            print(f"  {what}{'':{NAMED - len(what) + 2}}{'CPU':>15}{'clock':>11}{'memory':>12}{load():>12}")
+            run()
+            gc.collect()
+
+
+if __name__ == "__main__":
+    main()
