@@ -1,4 +1,7 @@
-"""The Ray actor that trains units: one per share of a GPU or per core, alive as long as its job."""
+"""The Ray actor that trains units: one per share of a GPU or per core, alive as long as its job.
+
+The driver imports this module for the class. torch, which takes seconds to import, is left to the workers' methods.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,9 @@ import os
 from dataclasses import dataclass
 
 import ray
-import torch
 
 from memscore.datasets.dataset import Dataset
 from memscore.evidence import Trial
-from memscore.learning.calibration import memory_of_unit
-from memscore.learning.data import DeviceData
-from memscore.learning.unit import device_name, prepare, train_unit
 from memscore.spec import Design, Recipe
 from memscore.subsets import Unit
 
@@ -39,6 +38,11 @@ class UnitTrainer:
         self, dataset: Dataset, recipe: Recipe, design: Design, probabilities: bool, share: float = 1.0
     ) -> None:
         faulthandler.enable()
+        import torch
+
+        from memscore.learning.data import DeviceData
+        from memscore.learning.unit import prepare
+
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         prepare(self.device)
         if self.device.type == "cuda" and share < 1:
@@ -50,15 +54,21 @@ class UnitTrainer:
 
     def ready(self) -> Presence:
         """Answers once the dataset is on the device."""
+        from memscore.learning.unit import device_name
+
         node = ray.get_runtime_context().get_node_id()
         return Presence(os.getpid(), node, device_name(self.device), visible_devices())
 
     def memory(self) -> tuple[int, int] | None:
         """Bytes that training takes of the GPU, and what the GPU has; None without a GPU."""
+        from memscore.learning.calibration import memory_of_unit
+
         return memory_of_unit(self.data, self.recipe, self.design) if self.device.type == "cuda" else None
 
     def train(self, unit: Unit) -> list[Trial]:
         """The evidence of one unit."""
+        from memscore.learning.unit import train_unit
+
         return train_unit(self.data, self.recipe, self.design, unit, probabilities=self.probabilities)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import ray
-import torch
 from ray.exceptions import (
     NodeDiedError,
     ObjectLostError,
@@ -194,6 +193,8 @@ class Farm:
                 worker.kill()
 
     def _start_ray(self) -> None:
+        import torch  # to count the GPUs; a cluster's driver does without
+
         size = sum(getattr(self.dataset, name).nbytes for name in ("x_train", "x_test"))
         ray.init(
             address="local",

@@ -1,5 +1,7 @@
 """The farm with real Ray: what it stores is what training without it gives, and outcomes are told."""
 
+import subprocess
+import sys
 from collections.abc import Generator
 
 import numpy as np
@@ -71,6 +73,11 @@ def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
     assert job.error is not None
     assert "Trials 0 to 9 failed" in job.error
     assert driver_logs(settings.home).count("trials 0 to 9 diverged and is tried once more") == 1
+
+
+def test_a_driver_leaves_torch_to_its_workers():
+    code = "import sys, memscore.farm.driver, memscore.farm.farm; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_the_identity_of_a_process_tells_whether_it_lives():
