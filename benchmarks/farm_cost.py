@@ -20,8 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ SLEEPING = Recipe(
 )
 SHORT = Recipe(network="mlp", hidden=(32,), epochs=2, batch_size=64, learning_rate=0.1)
 STARTS = 3
+LAUNCHERS = ["local", "ray-jobs"]
 PHASES = (
     "POST answered",
     "claimed by the dispatcher",
@@ -185,23 +187,18 @@ def on_cluster(settings: Settings) -> Generator[Settings]:
         yield settings.model_copy(update=ray)
 
 
-def until_first_trial(database: Database, settings: Settings) -> None:
-    """Print the phases of both launchers side by side."""
-    runs = {"local": starts(database, settings, 0)}
-    with on_cluster(settings) as clustered:
-        runs["ray-jobs"] = starts(database, clustered, 100)
-    print(f"  {'seconds since POST /v1/jobs, and since the line above':56}" + "".join(f"{name:>16}" for name in runs))
-    before = dict.fromkeys(runs, 0.0)
+def until_first_trial(name: str, found: list[dict[str, float]]) -> None:
+    """Print the phases of one launcher."""
+    print(f"  {f'{name}, seconds':40}{'since POST':>12}{'each':>8}{'least':>8}{'most':>8}")
+    steps = {phase: np.zeros(len(found)) for phase in ("POST", *PHASES)}
     for phase in PHASES:
-        cells = ""
-        for name, found in runs.items():
-            if all(phase in one for one in found):
-                median = float(np.median([one[phase] for one in found]))
-                cells += f"{median:9.2f}{median - before[name]:+7.2f}"
-                before[name] = median
-            else:
-                cells += f"{'-':>16}"
-        print(f"  {phase:56}{cells}")
+        steps[phase] = np.array([one[phase] for one in found])
+    for before, phase in pairwise(steps):
+        each = steps[phase] - steps[before]
+        print(
+            f"  {phase:40}{np.median(steps[phase]):12.2f}{np.median(each):8.2f}{each.min():8.2f}{each.max():8.2f}",
+            flush=True,
+        )
 
 
 def prepared(database: Database, folder: Path) -> Settings:
@@ -216,17 +213,17 @@ def prepared(database: Database, folder: Path) -> Settings:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--only", choices=["share", "start"], help="one of the two tables")
+    arguments.add_argument("--only", choices=["share", *LAUNCHERS], help="one of the tables")
     only = arguments.parse_args().only
     logging.getLogger("memscore").setLevel(logging.ERROR)
-    parts: dict[str, Callable[[list[tuple[Database, Settings]]], None]] = {"share": shares, "start": start_times}
     with tempfile.TemporaryDirectory() as name, both_kinds(Path(name)) as databases:
         ready = [(database, prepared(database, Path(name))) for database in databases]
-        for part, run in parts.items():
-            if only in (None, part):
-                run(ready)
+        if only in (None, "share"):
+            shares(ready)
+        if only != "share":
+            start_times(ready, [only] if only else LAUNCHERS)
 
 
 def shares(ready: list[tuple[Database, Settings]]) -> None:
@@ -241,10 +238,15 @@ def shares(ready: list[tuple[Database, Settings]]) -> None:
             beside_training(database, settings, name, recipe)
 
 
-def start_times(ready: list[tuple[Database, Settings]]) -> None:
+def start_times(ready: list[tuple[Database, Settings]], launchers: list[str]) -> None:
     """The second table, on PostgreSQL, which a cluster needs."""
+    database, settings = ready[1]
     print(header(f"From POST to the first stored block: medians of {STARTS} jobs"))
-    until_first_trial(*ready[1])
+    if "local" in launchers:
+        until_first_trial("local", starts(database, settings, 0))
+    if "ray-jobs" in launchers:
+        with on_cluster(settings) as clustered:
+            until_first_trial("ray-jobs", starts(database, clustered, 100))
 
 
 if __name__ == "__main__":
