@@ -27,6 +27,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from memscore.errors import InvalidInput, StoreError
 
 BUSY_SECONDS = 60
+CONNECT_SECONDS = 10
 
 
 class now(FunctionElement[float]):  # noqa: N801 -- it reads as the SQL function it is
@@ -130,7 +131,8 @@ def open_database(url: str) -> Database:
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         try:
-            return Database(create_engine(parsed, pool_pre_ping=True))
+            waits = {"connect_timeout": CONNECT_SECONDS}  # for a host that does not answer at all
+            return Database(create_engine(parsed, pool_pre_ping=True, connect_args=waits))
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise InvalidInput("PostgreSQL needs the package psycopg: install memscore[postgresql].") from error
     raise InvalidInput(f"The database {parsed.get_backend_name()!r} is not supported; use sqlite or postgresql.")
