@@ -37,7 +37,7 @@ from typing import Any, Self
 import httpx
 import psutil
 
-START_SECONDS = 150.0
+START_SECONDS, START_TRIES = 100.0, 3
 OBJECT_STORE = 100 * 2**20  # bytes; Ray wants at least 75 MiB
 LOCALHOST = "127.0.0.1"
 PR_SET_CHILD_SUBREAPER = 36
@@ -199,14 +199,22 @@ class RayCluster:
         arguments += ["--node-ip-address", LOCALHOST, "--num-cpus", str(num_cpus), "--num-gpus", str(num_gpus)]
         arguments += ["--resources", json.dumps({f"node-{name}": 1}), "--object-store-memory", str(OBJECT_STORE)]
         arguments += ["--dashboard-agent-listen-port", str(free_port()), "--disable-usage-stats"]
-        node = Node(name, self.folder / name, arguments, {**self.node_environment(), **environment})
-        self.nodes.append(node)
+        for _ in range(START_TRIES):  # Ray gives a node 30 s, which a busy machine may need for the imports alone
+            node = Node(name, self.folder / name, arguments, {**self.node_environment(), **environment})
+            self.nodes.append(node)
+            if self._comes_up(node):
+                return node
+            self.kill(node)
+            shutil.rmtree(node.folder, ignore_errors=True)
+        raise RuntimeError(f"{name} did not start:\n{self.logs()}")
+
+    def _comes_up(self, node: Node) -> bool:
         deadline = time.monotonic() + START_SECONDS
-        while not self._counts(name):
+        while not self._counts(node.name):
             if node.guard.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{name} did not start:\n{self.logs()}")
+                return False
             time.sleep(0.2)
-        return node
+        return True
 
     def _counts(self, name: str) -> bool:
         try:
