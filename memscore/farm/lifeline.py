@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 _reaper: subprocess.Popen[bytes] | None = None
 
 
@@ -41,6 +43,14 @@ def follow_parent(folder: Path) -> None:
         global _reaper
         script = f"read -r line; sleep 1; kill -9 -- -{os.getpid()} 2>/dev/null; rm -rf {shlex.quote(str(folder))}"
         _reaper = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True)
+
+
+def end_processes_of(folder: Path) -> None:
+    """Kill the processes below this one that name `folder` in their command line, as all of Ray's do."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(str(folder) in word for word in process.cmdline()):
+                process.kill()
 
 
 def wait_for_closed_input() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -146,3 +148,33 @@ def test_a_unit_that_kills_its_worker_three_times_fails_with_what_the_worker_wro
     farm.last_lines = lambda pid: [f"{pid} has no memory left"]
     with pytest.raises(BlockFailed, match=r"^Trial 7 lost its worker process 3 times. It wrote: \d+ has no memory"):
         list(farm.train(iter([Unit((7,))]), lambda: None))
+
+
+def test_ray_that_is_too_slow_to_start_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """What the first start has left behind is ended."""
+    folder, left_behind = tmp_path / "ray", list[subprocess.Popen[bytes]]()
+
+    def init(**options: object) -> None:
+        assert options["_temp_dir"] == str(folder)
+        if len(left_behind) < 2:
+            left_behind.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", str(folder)]))
+            raise Exception(f"The current node {farm_module.TOO_SLOW}. This could happen because ...")
+
+    monkeypatch.setattr(farm_module.ray, "init", init)
+    options = FarmOptions(cluster=False, slots=1, trials_per_gpu=None, at_most=1, folder=folder)
+    Farm(make_dataset(), QUICK, DESIGN, options, probabilities=False)._start_ray()
+    assert [process.wait(10) for process in left_behind] == [-signal.SIGKILL, -signal.SIGKILL]
+
+
+def test_ray_that_cannot_start_for_another_reason_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    calls: list[object] = []
+
+    def init(**options: object) -> None:
+        calls.append(options)
+        raise RuntimeError("no space is left for it")
+
+    monkeypatch.setattr(farm_module.ray, "init", init)
+    options = FarmOptions(cluster=False, slots=1, trials_per_gpu=None, at_most=1, folder=tmp_path / "ray")
+    with pytest.raises(RuntimeError, match="no space"):
+        Farm(make_dataset(), QUICK, DESIGN, options, probabilities=False)._start_ray()
+    assert len(calls) == 1
