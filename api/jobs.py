@@ -88,7 +88,7 @@ def cancel_job(database: DatabaseOf, job: str) -> JobMessage:
     """Cancel a job. Its evidence stays: a later job goes on from there. A finished job stays as it is."""
     with database.writing() as connection:
         message = _message(connection, jobs.cancel(connection, job))
-    log.info("the job is to be cancelled: it is %s", message.state, extra=_named(message))
+    log.info("asked to cancel the job, which is %s now", message.state, extra=_named(message))
     return message
 
 
@@ -135,6 +135,8 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
     with database.reading() as connection:
         dataset = datasets.by_name(connection, request.dataset)
         study = study_id(dataset.fingerprint, recipe, request.design)
+        if request.study_name is not None:
+            studies.require_name(connection, study, request.study_name)
         seconds = evidence.seconds_a_trial(connection, study)
         scored = tables.current_digest(connection, study) is not None
         scores = ScoreTable.decode(tables.current(connection, study)[0].payload) if scored else None

@@ -8,8 +8,10 @@ from typing import Any
 
 from memscore import settings as settings_module
 from memscore.client import Client
+from memscore.errors import StoreError
 from memscore.settings import Settings
 from memscore.store import Database, open_database
+from memscore.store.database import sqlite_file
 from memscore.store.migrate import require_current
 
 
@@ -23,6 +25,18 @@ def opened_database(settings: Settings) -> Generator[Database]:
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def existing_database(settings: Settings) -> Generator[Database]:
+    """The configured database, for commands that find nothing in a new one. Raises StoreError if there is none."""
+    file = sqlite_file(settings.database)
+    if file is not None and not file.exists():
+        raise StoreError(
+            f"There is no database {file}; set MEMSCORE_HOME or MEMSCORE_DATABASE_URL to the one you mean."
+        )
+    with opened_database(settings) as database:
+        yield database
 
 
 @contextmanager

@@ -9,14 +9,15 @@ from typing import Annotated
 
 import typer
 from rich.filesize import decimal
+from sqlalchemy import inspect
 
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, database_app
-from memscore.cli.context import opened_database
+from memscore.cli.context import existing_database
 from memscore.console import err, out, print_json, print_table
-from memscore.errors import InvalidInput
+from memscore.errors import Conflict, InvalidInput
 from memscore.progress import progress_bar
-from memscore.store import Database, open_database
+from memscore.store import Database, leases, open_database
 from memscore.store.migrate import current_revision, downgrade, losses, migrations_folder, upgrade
 
 
@@ -39,11 +40,14 @@ def downgrade_database(
     with _database_at_any_revision() as database:
         before = current_revision(database)
         lost = losses(database, revision)
-        if not yes:
-            if as_json:
-                raise InvalidInput("With --json nothing is asked: give --yes as well.")
+        _require_no_dispatcher(database)
+        if as_json and not yes:
+            raise InvalidInput("With --json nothing is asked: give --yes as well.")
+        if not as_json:
             for loss in lost:
-                out.print(f"lost would be: {loss.what}, {loss.values} {'values' if '.' in loss.what else 'rows'}")
+                counted = f"{loss.values} {'values' if '.' in loss.what else 'rows'}"
+                out.print(f"lost {'is' if yes else 'would be'}: {loss.what}, {counted}")
+        if not yes:
             typer.confirm(f"Take {database.shown} from revision {before} down to {revision}?", abort=True)
         downgrade(database, revision)
         _print_revisions(database, before, as_json, lost={loss.what: loss.values for loss in lost})
@@ -60,8 +64,8 @@ def check_database(
     from memscore.store.checking import check, size
 
     settings = settings_module.load()
-    with opened_database(settings) as database:
-        sizes = size(database)
+    with existing_database(settings) as database:
+        shown, sizes = database.shown, size(database)
         with progress_bar("checked", err) as bar:
             task = bar.add_task("database", total=sum(sizes.values()))
 
@@ -72,14 +76,14 @@ def check_database(
     damaged = sum(finding.damage for finding in findings)
     if as_json:
         found = [{**asdict(finding), "damage": finding.damage} for finding in findings]
-        print_json({"checked": sizes, "damaged": damaged, "findings": found})
+        print_json({"database": shown, "checked": sizes, "damaged": damaged, "findings": found})
     else:
         for finding in findings:
             kind = "note" if finding.harmless else "repaired" if finding.repaired else "damaged"
             then = finding.repaired or finding.remedy
             out.print(f"{kind}: {finding.place} {finding.problem}" + (f" ({then})" if then else ""), soft_wrap=True)
         looked_at = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sizes.items())
-        out.print(f"Checked: {looked_at}")
+        out.print(f"Checked {shown}: {looked_at}", soft_wrap=True)
         if not damaged:
             out.print("Nothing is damaged." if not any(one.repaired for one in findings) else "All is repaired.")
         else:
@@ -103,7 +107,7 @@ def prune_database(
     """Remove old versions of score tables and pairs tables. Evidence always stays."""
     from memscore.store import pruning
 
-    with opened_database(settings_module.load()) as database:
+    with existing_database(settings_module.load()) as database:
         if vacuum:
             pruning.require_vacuum(database)
         pruned = pruning.prune(database, study, keep, dry_run=dry_run)
@@ -119,6 +123,19 @@ def prune_database(
     )
     if freed is not None:
         out.print(f"The database file is {decimal(freed)} smaller.")
+
+
+def _require_no_dispatcher(database: Database) -> None:
+    """Raises Conflict while a dispatcher leads, whose tables would be taken from under it."""
+    if not inspect(database.engine).has_table(leases.TABLE):
+        return
+    with database.reading() as connection:
+        leader = leases.current(connection, leases.LEADER)
+    if leader is not None and leader.seconds_left >= 0:
+        raise Conflict(
+            f"The dispatcher {leader.owner} works on this database; stop the service first, "
+            "or wait 20 seconds if it has died."
+        )
 
 
 @contextmanager

@@ -305,6 +305,8 @@ def job_log(
             sys.stdout.flush()
             after = part.next
             if finished or not follow:
+                if not after:
+                    err.print("No log is stored of this job.")
                 return
             time.sleep(1)
 

@@ -10,7 +10,7 @@ import typer
 
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, app, scores_app
-from memscore.cli.context import opened_client, opened_database, plain
+from memscore.cli.context import existing_database, opened_client, plain
 from memscore.cli.files import write_file
 from memscore.console import decimal, err, out, print_json, print_record, print_table, warn
 from memscore.progress import progress_bar
@@ -79,7 +79,7 @@ def publish_scores(
     """Write a study's scores as plain rows of the database, for SQL: tables sample_scores and pair_scores."""
     from memscore.store.publishing import publish, unpublish
 
-    with opened_database(settings_module.load()) as database:
+    with existing_database(settings_module.load()) as database:
         if remove:
             there = unpublish(database, study)
             if as_json:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection, select, text
 
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_of, size, warning
-from memscore.doctor.home import sqlite_file
 from memscore.errors import MemscoreError, StoreError
 from memscore.settings import Settings
 from memscore.store import Database, leases, metrics, open_database
-from memscore.store.database import now
+from memscore.store.database import now, sqlite_file
 from memscore.store.locality import USE_POSTGRESQL, require_one_host
 from memscore.store.metrics import Trouble
 from memscore.store.migrate import current_revision, head_revision, require_current
@@ -30,8 +29,10 @@ OLDEST_SQLITE = (3, 35, 0)  # has RETURNING
 
 def check(context: Context) -> Iterator[Diagnosis]:
     """Everything about the database, as far as one thing does not rest on another that fails."""
-    file = sqlite_file(context.settings)
-    if file is not None and not file.exists() and file.parent.is_dir():
+    file = sqlite_file(context.settings.database)
+    home = context.settings.home.absolute()
+    to_come = file is not None and (file.parent.is_dir() or (file.parent == home and not home.exists()))
+    if file is not None and not file.exists() and to_come:
         yield ok("database", f"there is none yet: {file} is created when it is first used")
         return
     try:
@@ -52,10 +53,6 @@ def _of(database: Database, settings: Settings) -> Iterator[Diagnosis]:
         yield ok("database", _kind(database, connection))
     if database.engine.dialect.name == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
         yield problem("SQLite", f"version {sqlite3.sqlite_version} is too old", "use a newer Python, or PostgreSQL")
-    try:
-        require_one_host(database, settings)
-    except StoreError as error:
-        yield problem_of("database's host", error, USE_POSTGRESQL)
     current, head = current_revision(database), head_revision()
     try:
         if current is not None or database.engine.dialect.name != "sqlite":
@@ -66,6 +63,10 @@ def _of(database: Database, settings: Settings) -> Iterator[Diagnosis]:
     yield ok("schema", f"at revision {current}, which this version needs" if current else f"empty, to become {head}")
     if current is None:
         return
+    try:
+        require_one_host(database, settings)
+    except StoreError as error:
+        yield problem_of("database's host", error, USE_POSTGRESQL)
     yield _speed(database)
     yield _clock(database)
     with database.reading() as connection:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from memscore.datasets.storage import open_dataset
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem
-from memscore.doctor.home import sqlite_file
 from memscore.errors import Damaged, NotFound
 from memscore.store import datasets, open_database
+from memscore.store.database import sqlite_file
 from memscore.store.migrate import current_revision
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
     """Opens the arrays, and compares their sizes with what is registered; `memscore db check` reads them as a whole."""
-    file = sqlite_file(context.settings)
+    file = sqlite_file(context.settings.database)
     if file is not None and not file.exists():
         yield ok("datasets", "none is registered yet")
         return

@@ -7,14 +7,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
-
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_of, size, warning
 from memscore.errors import MemscoreError
 from memscore.planning import trial_bytes
 from memscore.settings import Settings
 from memscore.store import datasets, jobs, open_database, studies
+from memscore.store.database import sqlite_file
 from memscore.store.locality import file_system
 
 LEAST_BYTES, ENOUGH_BYTES = 200e6, 2e9
@@ -34,7 +32,7 @@ def check(context: Context) -> Iterator[Diagnosis]:
         yield ok("home", f"{home} does not exist yet, and is created when it is needed")
     else:
         yield problem("home", f"{home} cannot be created in {existing}", "set MEMSCORE_HOME to a folder of yours")
-    file = sqlite_file(context.settings)
+    file = sqlite_file(context.settings.database)
     folders = {existing.stat().st_dev: existing}
     if file is not None:
         of_database = _existing(file)
@@ -44,15 +42,6 @@ def check(context: Context) -> Iterator[Diagnosis]:
         if file is not None and file.exists() and file.stat().st_dev == device:
             needed = _to_come(context.settings)
         yield _space(folder, needed)
-
-
-def sqlite_file(settings: Settings) -> Path | None:
-    """The file of the embedded database; None with another database."""
-    try:
-        url = make_url(settings.database)
-    except ArgumentError:
-        return None
-    return Path(url.database).absolute() if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _space(folder: Path, needed: int) -> Diagnosis:

@@ -24,6 +24,7 @@ RETRY_SECONDS = 2.0  # after the database could not be used
 AVAILABILITY_SECONDS = 5.0  # how often the launcher is asked whether it can launch
 END_SECONDS = 60.0  # a driver that has not ended so long after the outcome, or a cancellation, is stopped
 RENEWALS_PER_LEASE = 3
+LAST_LINES = 30  # of a dead driver's output that go into the job's log
 
 
 @dataclass
@@ -166,11 +167,17 @@ class Dispatcher:
         with self.database.writing() as connection:
             state = jobs.lost(connection, job.id, job.attempt, reason)
             if state is not None and end:
-                job_logs.append(connection, job.id, job.attempt, f"[the driver's last output]\n{end}")
+                last = "\n".join(end.splitlines()[-LAST_LINES:])
+                job_logs.append(connection, job.id, job.attempt, f"[the driver's last output]\n{last}")
+            current = jobs.get(connection, job.id)
+            outcome = jobs.outcomes(connection, [job.id]).get(job.id, "")
         self.running.pop(job.id)
         running.driver.forget()
         if state is not None:
             log.warning("%s; the job is %s", reason, state, extra=_named(job))
+        elif current.attempt == job.attempt and current.finished:
+            level = logging.ERROR if current.state == "failed" else logging.INFO
+            log.log(level, "the job has %s: %s", _PERFECT.get(current.state, current.state), outcome, extra=_named(job))
 
     def _recover(self) -> None:
         """Go on with attempts of other dispatchers whose drivers live; recover the jobs of all others."""
@@ -223,6 +230,9 @@ def make_launcher(settings: Settings) -> Launcher:
 
         return RayJobsLauncher(settings)
     return LocalLauncher(settings)
+
+
+_PERFECT = {"cancelled": "been cancelled"}
 
 
 def _named(job: JobRecord) -> dict[str, str | int]:

@@ -57,6 +57,9 @@ def main() -> None:
     log.info("attempt %d at job %s, study %s, on %s", attempt, job.id, study.id, socket.gethostname())
     try:
         Driver(database, settings, job, study, journal, lines, cluster=cluster).run()
+    except SystemExit as end:
+        log.warning("the driver is ended (%s)", end)
+        raise
     except BaseException as error:
         log.error("the driver ends: %s: %s", type(error).__name__, error)
         raise
@@ -209,7 +212,8 @@ class Driver:
         if self.ending:
             return
         farm = getattr(self, "farm", None)
-        self.journal.report((farm and farm.phase) or self.phase, self.scoring.counts.trials, self.scoring.expected)
+        done = self.scoring.counts.trials if self.scoring.counted else self.job.done
+        self.journal.report((farm and farm.phase) or self.phase, done, self.scoring.expected)
 
 
 def _log_into(journal: Journal, settings: Settings) -> WorkerLines:

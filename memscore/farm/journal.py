@@ -111,7 +111,7 @@ class Journal:
     def finish(self, state: str, message: str) -> None:
         """Store the outcome."""
         message = self.hide(message)
-        log.info("%s: %s", state, message)
+        log.log(logging.ERROR if state == "failed" else logging.INFO, "%s: %s", state, message)
         self._with_lines(lambda connection: jobs.finish(connection, self.job.id, self.attempt, state, message))
 
     def flush(self) -> None:

@@ -41,6 +41,7 @@ class Scoring:
         self.rebuilt_at = float("-inf")
         self.rebuild_cost = 0.0
         self.made: tuple[str | None, str | None] = (None, None)  # a rebuild replaces what this attempt made before
+        self.counted = False  # whether what is stored is counted
         self.counts = Counts.empty(np.asarray(dataset.y_train), np.asarray(dataset.y_test))
         self.expected = self.most
 
@@ -50,6 +51,7 @@ class Scoring:
             self.counts = count_study(
                 connection, self.study, self.counts.train_labels, self.counts.test_labels, self.tick
             )
+        self.counted = True
         self.expected = self._forecast()
 
     def add(self, finished: list[Trial]) -> None:

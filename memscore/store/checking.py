@@ -146,7 +146,7 @@ def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[Find
             problem = (
                 f"is {row.state}, but its lease ran out {row.overdue:.0f} s ago and no dispatcher has taken it over"
             )
-            yield Finding(place, problem, "start one: memscore serve, or memscore dispatch")
+            yield Finding(place, problem, "start one: memscore serve, or memscore dispatch", harmless=True)
         with database.reading() as connection:
             yield from _request_findings(connection, row.id)
         watch("jobs", 1)

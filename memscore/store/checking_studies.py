@@ -73,7 +73,8 @@ class StudyCheck:
 
     def _found(self, where: str, problem: str, remedy: str = "", repaired: str | None = None) -> Finding:
         if self.repair and remedy and repaired is None:
-            remedy = "not repaired, since a job is working on the study or its dataset is not here"
+            busy = "a job is working on the study" if self.counts is not None else "its dataset is not here"
+            remedy = f"not repaired, since {busy}"
         return Finding(f"study {self.study.name} ({self.study.id}){where}", problem, remedy, repaired)
 
     def _no_counts(self) -> Counts | None:
@@ -238,7 +239,7 @@ class StudyCheck:
 
     def _held(self, connection: Connection) -> bool:
         """Whether a job is working on the study, whose driver counts in memory and would not notice."""
-        return any(job.study_id == self.study.id for job in jobs.held(connection))
+        return any(job.study_id == self.study.id for job in jobs.working(connection))
 
 
 def _stored(connection: Connection, study: str) -> Trials:

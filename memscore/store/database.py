@@ -138,6 +138,15 @@ def open_database(url: str) -> Database:
     raise InvalidInput(f"The database {parsed.get_backend_name()!r} is not supported; use sqlite or postgresql.")
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file that an SQLite URL names; None for another database, or what is no URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    return Path(parsed.database).absolute() if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
 def _configure_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
     cursor = connection.cursor()

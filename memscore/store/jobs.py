@@ -16,7 +16,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -26,6 +26,7 @@ from memscore.store.database import now
 from memscore.store.schema import STATES, TERMINAL, job_events, jobs
 
 MAX_FAILURES = 5  # attempts lost in a row without a new block
+ABANDONED_SECONDS = 120.0  # without lease and without a report: as in a copy of a database
 BACK_OFF_SECONDS = 2.0  # doubles with each of them
 HELD = ("running", "cancelling")  # states in which an attempt holds a lease
 
@@ -366,6 +367,12 @@ def held(connection: Connection) -> list[JobRecord]:
 def unfinished(connection: Connection) -> list[JobRecord]:
     """All jobs that wait or run."""
     return [_record(row) for row in connection.execute(select(jobs).where(jobs.c.state.not_in(TERMINAL)))]
+
+
+def working(connection: Connection) -> list[JobRecord]:
+    """Held jobs that somebody may be working on: not those whose lease and driver have both been silent for long."""
+    alive = or_(jobs.c.lease_expires_at >= now(), jobs.c.reported_at >= now() - ABANDONED_SECONDS)
+    return [_record(row) for row in connection.execute(select(jobs).where(jobs.c.state.in_(HELD), alive))]
 
 
 def get(connection: Connection, job: str) -> JobRecord:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, or_, select, update
 from memscore.store.database import insert_ignoring, now
 from memscore.store.schema import leases
 
+TABLE = leases.name
 LEADER = "dispatcher"
 
 

@@ -65,8 +65,8 @@ def require_vacuum(database: Database) -> None:
     if database.engine.dialect.name != "sqlite":
         raise InvalidInput("Only SQLite is vacuumed by this command: PostgreSQL uses free space again by itself.")
     with database.reading() as connection:
-        for job in jobs.held(connection):
-            raise Conflict(f"Job {job.id} is writing into the database; vacuum when it has ended, or cancel it first.")
+        for job in jobs.working(connection):
+            raise Conflict(f"Job {job.id} is writing into the database; cancel it, and vacuum when it has ended.")
 
 
 def vacuum(database: Database) -> int:

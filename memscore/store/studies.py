@@ -47,20 +47,28 @@ def ensure_imported(connection: Connection, dataset: DatasetRecord, identifier: 
     return _ensure(connection, dataset, identifier, {"recipe": JSON.NULL, "design": JSON.NULL}, name)
 
 
+def require_name(connection: Connection, identifier: str, name: str) -> None:
+    """Raises Conflict or InvalidInput unless the study with this id has that name, or is new and may get it."""
+    existing = connection.execute(select(studies.c.name).where(studies.c.id == identifier)).scalar()
+    if existing is not None and existing != name:
+        raise Conflict(f"This study exists under the name {existing!r}; leave the name out or use that one.")
+    if ID_PATTERN.fullmatch(name):
+        raise InvalidInput(f"{name!r} looks like a study's id; choose another study_name.")
+    holder = connection.execute(select(studies.c.id).where(studies.c.name == name)).scalar()
+    if holder is not None and holder != identifier:
+        raise Conflict(f"The name {name!r} belongs to another study ({holder}); choose another name.")
+
+
 def _ensure(
     connection: Connection, dataset: DatasetRecord, identifier: str, parts: dict[str, Any], name: str | None
 ) -> StudyRecord:
+    if name is not None:
+        require_name(connection, identifier, name)
     existing = connection.execute(select(studies).where(studies.c.id == identifier)).one_or_none()
     if existing is not None:
-        if name is not None and existing.name != name:
-            raise Conflict(f"This study exists under the name {existing.name!r}; leave the name out or use that one.")
         return _record(existing)
-    if name is not None and ID_PATTERN.fullmatch(name):
-        raise InvalidInput(f"{name!r} looks like a study's id; choose another study_name.")
-    holder = connection.execute(select(studies.c.id).where(studies.c.name == (name or dataset.name))).scalar()
+    holder = connection.execute(select(studies.c.id).where(studies.c.name == dataset.name)).scalar()
     taken = holder is not None or ID_PATTERN.fullmatch(dataset.name)
-    if holder is not None and name is not None:
-        raise Conflict(f"The name {name!r} belongs to another study ({holder}); choose another name.")
     row = {
         "id": identifier,
         "name": name or (f"{dataset.name[:54]}-{identifier[:8]}" if taken else dataset.name),

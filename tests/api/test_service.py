@@ -124,6 +124,7 @@ def test_a_wrong_job_is_refused_and_nothing_is_stored(
     http: httpx.Client, stored_study: StoredStudy, change: dict[str, object], status: int, sentence: str
 ):
     problem(http.post("/v1/jobs", json={**BODY, **change}), status, sentence)
+    problem(http.post("/v1/jobs", json={**BODY, **change}, params={"dry_run": True}), status, sentence)
     assert http.get("/v1/jobs").json()["jobs"] == []
     assert len(http.get("/v1/studies").json()["studies"]) == 1
 

@@ -21,6 +21,7 @@ from memscore.spec import Design, Target, Wanted
 from memscore.store import Database, checking_studies, evidence, jobs, tables
 from memscore.store import studies as study_queries
 from memscore.store.checking import check, size
+from memscore.store.database import now
 from memscore.store.datasets import by_name
 from memscore.store.findings import Finding
 from memscore.store.publishing import publish
@@ -267,7 +268,6 @@ def test_damage_is_named_and_repaired(whole: Whole, kind: str):
         (change(studies, design={"seed": 4}), "study made-up", "another id than its dataset, recipe and design give"),
         (change(studies, recipe={"network": "mlp"}), "study", "its row cannot be read"),
         (change(jobs_table, request={"target": {}}), "job", "what it asks for cannot be read"),
-        (lambda connection, whole: hold(connection, whole) and expire(connection), "job", "its lease ran out"),
     ],
 )
 def test_what_cannot_be_repaired_is_named_and_left(whole: Whole, damage: Any, place: str, problem: str):
@@ -281,9 +281,28 @@ def test_what_cannot_be_repaired_is_named_and_left(whole: Whole, damage: Any, pl
     }
 
 
-def expire(connection: Connection) -> None:
-    held = jobs_table.c.state.in_(jobs.HELD)
-    connection.execute(update(jobs_table).where(held).values(lease_expires_at=jobs_table.c.lease_expires_at - 100))
+def abandon(connection: Connection, seconds: float) -> None:
+    """As in a copy of a database that was taken while a job ran."""
+    held, past = jobs_table.c.state.in_(jobs.HELD), now() - seconds
+    connection.execute(update(jobs_table).where(held).values(lease_expires_at=past, reported_at=past))
+
+
+def test_a_job_that_waits_for_a_dispatcher_is_no_damage_and_does_not_keep_its_study_from_being_repaired(whole: Whole):
+    with whole.database.writing() as connection:
+        hold(connection, whole)
+        abandon(connection, 60)
+    (note,) = whole.check()
+    assert "its lease ran out 60 s ago" in note.problem
+    assert "memscore dispatch" in note.remedy
+    assert not note.damage
+    with whole.database.writing() as connection:
+        flip(trials, "train_bits", 0, 7)(connection, whole)
+    findings = whole.check(repair=True)
+    assert [finding.damage for finding in findings if "trial 7" in finding.place] == [True], "its driver may yet live"
+    with whole.database.writing() as connection:
+        abandon(connection, 600)
+    assert not any(finding.damage for finding in whole.check(repair=True))
+    assert [finding.problem[:10] for finding in whole.check()] == ["is running"]
 
 
 def test_datasets_are_compared_with_their_fingerprint(whole: Whole):
@@ -311,7 +330,7 @@ def test_without_the_dataset_nothing_of_the_study_is_deleted(whole: Whole):
     before = whole.contents()
     _, trial = whole.check(repair=True)
     assert trial.damage
-    assert trial.remedy == "not repaired, since a job is working on the study or its dataset is not here"
+    assert trial.remedy == "not repaired, since its dataset is not here"
     assert whole.contents() == before
 
 
@@ -402,6 +421,7 @@ def test_the_command_names_damage_and_ends_with_1(
     done = memscore("db", "check")
     assert done.status == 0
     assert done.out.endswith("Nothing is damaged.\n")
+    assert f"Checked {whole.database.shown}: " in done.out
     assert "40 trials, 5 full trials" in done.out
     with whole.database.writing() as connection:
         flip(trials, "train_bits", 0, 7)(connection, whole)
@@ -473,3 +493,15 @@ def test_a_file_with_damaged_pages_is_named(memscore, whole: Whole):
     assert done.status == 1
     assert "malformed" in done.out + done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("command", [("db", "check"), ("db", "prune"), ("scores", "publish", "digits")])
+def test_where_there_is_no_database_none_is_made(
+    memscore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Any
+):
+    monkeypatch.setenv("MEMSCORE_HOME", str(tmp_path / "misspelt"))
+    done = memscore(*command)
+    assert done.status == 1
+    assert "There is no database" in done.err
+    assert "MEMSCORE_HOME" in done.err
+    assert not (tmp_path / "misspelt").exists()

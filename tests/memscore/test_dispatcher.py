@@ -146,7 +146,10 @@ def test_a_driver_that_ended_without_an_outcome_is_lost(
     assert launcher.launched[1].job.attempt == 2
 
 
-def test_a_driver_that_stored_its_outcome_is_let_go(database: Database, settings: Settings, stored_study: StoredStudy):
+def test_a_driver_that_stored_its_outcome_is_let_go(
+    database: Database, settings: Settings, stored_study: StoredStudy, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
     job, launcher = submit(database, stored_study), FakeLauncher()
     dispatcher = make(database, settings, launcher)
     dispatcher.step()
@@ -161,6 +164,20 @@ def test_a_driver_that_stored_its_outcome_is_let_go(database: Database, settings
     assert fetch(database, job).state == "succeeded"
     with database.reading() as connection:
         assert job_logs.read(connection, job) == []
+    assert caplog.messages[-1] == "the job has succeeded: done"
+
+
+def test_the_log_tells_of_a_job_that_failed(
+    database: Database, settings: Settings, stored_study: StoredStudy, caplog: pytest.LogCaptureFixture
+):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    with database.writing() as connection:
+        jobs.finish(connection, job, 1, "failed", "no worker could start")
+    launcher.launched[0].now_is = Status("ended", "exited with status 0")
+    dispatcher.step()
+    assert (caplog.records[-1].levelname, caplog.messages[-1]) == ("ERROR", "the job has failed: no worker could start")
 
 
 def test_a_silent_driver_is_stopped_though_it_runs(database: Database, settings: Settings, stored_study: StoredStudy):

@@ -323,6 +323,11 @@ def test_the_command_downgrades_after_it_has_asked(
     def answer(text: str) -> None:
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
 
+    with database.writing() as connection:
+        leases.take(connection, leases.LEADER, "host/1/0", 60)
+    refused(memscore("db", "downgrade", "0002", "--yes"), "The dispatcher host/1/0 works on this database; stop the")
+    with database.writing() as connection:
+        leases.release(connection, leases.LEADER, "host/1/0")
     answer("n\n")
     asked = memscore("db", "downgrade", "0002")
     assert asked.status == 1

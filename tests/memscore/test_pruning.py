@@ -162,7 +162,7 @@ def test_a_vacuum_waits_for_nobody(
     with database.writing() as connection:
         job, _ = jobs.submit(connection, stored_study.record.id, Wanted(target=Target(trials=50)), 40)
         jobs.claim(connection, "host/1/0", 60)
-    with pytest.raises(Conflict, match=f"Job {job.id} is writing into the database; vacuum when it has ended"):
+    with pytest.raises(Conflict, match=f"Job {job.id} is writing into the database; cancel it, and vacuum"):
         vacuum(database)
     with database.writing() as connection:
         jobs.finish(connection, job.id, 1, "succeeded", "done")
