@@ -50,13 +50,14 @@ SLEEPING = Recipe(
 )
 SHORT = Recipe(network="mlp", hidden=(32,), epochs=2, batch_size=64, learning_rate=0.1)
 STARTS = 3
+IDLE_SECONDS = 5.0  # before each job, so that the dispatcher has noticed that the last driver ended
 LAUNCHERS = ["local", "ray-jobs"]
 PHASES = (
     "POST answered",
     "claimed by the dispatcher",
     "the driver's process exists",
     "it has its imports and its job",
-    "it has imported torch and Ray",
+    "it has imported the farm",
     "Ray answers, dataset shared",
     "the first worker is ready",
     "its first block begins",
@@ -108,7 +109,7 @@ def first_times(database: Database, job: str) -> dict[str, float]:
         text = "\n".join(part.text for part in job_logs.read(connection, job))
     marks = {
         "it has its imports and its job": r"attempt \d+ at job",
-        "it has imported torch and Ray": r"\d+ trials stored; at most",
+        "it has imported the farm": r"\d+ trials stored; at most",
         "Ray answers, dataset shared": r"Ray is there",
         "the first worker is ready": r"worker \d+ is ready",
     }
@@ -167,8 +168,8 @@ def starts(database: Database, settings: Settings, first_seed: int) -> list[dict
     """The phases of some jobs, one after the other, beside a dispatcher that has nothing else to do."""
     offset, found = clock_of_processes(), list[dict[str, float]]()
     with Client(http=in_process(database)) as client, dispatching(database, settings):
-        time.sleep(2)
         for seed in range(first_seed, first_seed + STARTS + 1):
+            time.sleep(IDLE_SECONDS)
             found.append(start(database, client, seed, offset))
             print(
                 f"  {settings.launcher}: first block stored after {found[-1][PHASES[-1]]:.2f} s "
