@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
 import uuid
 import warnings
 from collections.abc import Generator
@@ -12,6 +15,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from memscore import logs
 from memscore.building import Provenance, build_tables
 from memscore.counts import Counts
 from memscore.datasets.dataset import Dataset, build_dataset
@@ -38,6 +42,21 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name in ("MEMSCORE_DATABASE_URL", "MEMSCORE_URL", "MEMSCORE_SLOTS", "MEMSCORE_LEASE_SECONDS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MEMSCORE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Generator[None]:
+    """Commands that run in this process configure its log, on streams that end with their test."""
+    root = logging.getLogger()
+    handlers, level, hooks = list(root.handlers), root.level, (sys.excepthook, threading.excepthook)
+    yield
+    for handler in [one for one in root.handlers if type(one) is logging.StreamHandler and one not in handlers]:
+        root.removeHandler(handler)
+    root.setLevel(level)
+    for name in (*logs.OWN, "alembic", "httpx", logs.OUTPUT):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.captureWarnings(False)
+    sys.excepthook, threading.excepthook = hooks
 
 
 @pytest.fixture

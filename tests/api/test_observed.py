@@ -132,7 +132,7 @@ def test_a_job_can_be_followed_from_its_request_on(
     told = [record for record in caplog.records if record.name == "api.jobs"]
     assert [record.getMessage() for record in told] == [
         "a job for 50 trials is posted",
-        "the job is to be cancelled: it is cancelled",
+        "asked to cancel the job, which is cancelled now",
         "the job is to go on: it is queued",
     ]
     assert {(record.__dict__["job"], record.__dict__["study"]) for record in told} == {(made["id"], made["study"])}

@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -30,19 +30,6 @@ from tests.processes import eventually
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)")
 PASSWORD = "p@ss/w rd:é%\"q'"
 TOKEN = "abcdefghij0123456789"
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Generator[None]:
-    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook)
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in (*logs.OWN, logs.OUTPUT, "alembic", "httpx"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    logging.captureWarnings(False)
-    sys.excepthook, threading.excepthook = hooks
 
 
 @pytest.fixture
