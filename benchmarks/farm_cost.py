@@ -44,7 +44,7 @@ from memscore.store.schema import trials
 from tests.ray_cluster import RayCluster
 
 WORKERS, UNITS, LIMIT = 2, 12, 0.03
-STACKS = Recipe(network="mlp", hidden=(128, 128), epochs=280, batch_size=32, learning_rate=0.1)
+STACKS = Recipe(network="mlp", hidden=(128, 128), epochs=120, batch_size=32, learning_rate=0.1)
 SLEEPING = Recipe(
     network="tests.faults.networks:paced", options={"seconds": 10.0}, epochs=2, batch_size=64, learning_rate=0.1
 )
