@@ -63,7 +63,7 @@ class MadeUpLauncher(Launcher):
         """Always there."""
         return None
 
-    def launch(self, job: JobRecord) -> Launched:  # noqa: ARG002
+    def launch(self, job: JobRecord) -> Launched:  # noqa: ARG002 -- all of its drivers are alike
         """A driver that runs for ever."""
         return MadeUpDriver()
 

@@ -85,7 +85,7 @@ class LocalLauncher(Launcher):
             return str(error)
         return None
 
-    def adopt(self, job: JobRecord) -> Launched | None:  # noqa: ARG002
+    def adopt(self, job: JobRecord) -> Launched | None:  # noqa: ARG002 -- whichever it is
         """A subprocess ends with its dispatcher."""
         return None
 

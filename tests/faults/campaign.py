@@ -58,7 +58,7 @@ class Campaign:
         `attempts`: how many new attempts it may cost; `lost`: how many trials at most must be trained again.
         """
         time.sleep(self.chance.uniform(0, 2))
-        before, too_slow = self.record().attempt, self.too_slow_starts()
+        before = self.record().attempt
         started = time.time()
         dying = list(disturbance())
         self.run_until(lambda: not alive(dying))
@@ -74,8 +74,7 @@ class Campaign:
             self._look_after()
         self.compare()
         now = self.record().attempt
-        too_slow = self.too_slow_starts() - too_slow
-        assert now - before - too_slow in attempts, self.explain(f"{victim} {how}: attempt {before}, then {now}")
+        assert now - before in attempts, self.explain(f"{victim} {how}: attempt {before}, then {now}")
         self.may_be_lost += lost
         noted = Recovery(self.setup.name, victim, how, next_trial, whole, now - before)
         self.recoveries.append(noted)
@@ -127,11 +126,6 @@ class Campaign:
     def numbers(self) -> set[int]:
         """The trials that are stored; waits for the database, and has it started again."""
         return self._patiently(lambda connection: set(evidence.numbers(connection, self.reference.study)))
-
-    def too_slow_starts(self) -> int:
-        """Attempts that ended because Ray did not start within its 30 s: these are lost to a busy machine alone."""
-        history = self._patiently(lambda connection: jobs.events(connection, self.job))
-        return sum("timed out during startup" in event.message for event in history)
 
     def first_stored_after(self, moment: float) -> float | None:
         """When the first trial was stored after a moment, by the database's clock; waits for the database."""

@@ -8,6 +8,10 @@ from collections.abc import Generator
 
 import pytest
 
+from memscore.embedded import register
+from memscore.settings import Settings
+from memscore.store import Database, open_database
+from memscore.store.migrate import upgrade
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery, as_markdown
 from tests.faults.reference import PACED, STACKED, Reference
@@ -51,3 +55,13 @@ def postgres() -> Generator[Postgres]:
     """A server of the test's own, which it may kill."""
     with Postgres() as server:
         yield server
+
+
+@pytest.fixture
+def with_digits(settings: Settings, paced: Reference) -> Generator[Database]:
+    """The database of the test's settings, in which the digits are registered."""
+    opened = open_database(settings.database)
+    upgrade(opened)
+    register(opened, settings, "digits", paced.dataset)
+    yield opened
+    opened.close()

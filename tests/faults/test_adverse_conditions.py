@@ -49,15 +49,6 @@ def settings(settings_of_sqlite: Settings) -> Settings:
     return settings_of_sqlite.model_copy(update={"network_modules": "tests"})
 
 
-@pytest.fixture
-def database(settings: Settings, paced: Reference) -> Generator[Database]:
-    opened = open_database(settings.database)
-    upgrade(opened)
-    register(opened, settings, "digits", paced.dataset)
-    yield opened
-    opened.close()
-
-
 def fill(folder: Path) -> Path:
     """A file that leaves no byte free."""
     filling = folder / "filling"
@@ -71,9 +62,9 @@ def fill(folder: Path) -> Path:
 
 
 def test_a_full_disk_is_waited_for(
-    settings: Settings, database: Database, paced: Reference, chance: random.Random, recoveries: list[Recovery]
+    settings: Settings, with_digits: Database, paced: Reference, chance: random.Random, recoveries: list[Recovery]
 ):
-    with Local(settings, database) as setup, Client(setup.url) as client:
+    with Local(settings, with_digits) as setup, Client(setup.url) as client:
         campaign = Campaign(setup, paced, chance, recoveries)
 
         def refused() -> bool:
@@ -105,14 +96,14 @@ def test_a_full_disk_is_waited_for(
 
 
 def test_a_home_that_cannot_be_written_is_refused_and_nothing_is_lost(
-    settings: Settings, database: Database, paced: Reference, chance: random.Random, recoveries: list[Recovery]
+    settings: Settings, with_digits: Database, paced: Reference, chance: random.Random, recoveries: list[Recovery]
 ):
-    with Local(settings, database) as setup:
+    with Local(settings, with_digits) as setup:
         campaign = Campaign(setup, paced, chance, recoveries)
         before = campaign.numbers()
         kill(setup.processes())
         eventually(lambda: not setup.processes(), 60)
-        database.close()
+        with_digits.close()
         remount = ["mount", "-o", "remount,ro", str(settings.home)]
         eventually(lambda: subprocess.run(remount, capture_output=True).returncode == 0, 30)
         try:

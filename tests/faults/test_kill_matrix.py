@@ -10,10 +10,8 @@ from functools import partial
 import psutil
 import pytest
 
-from memscore.embedded import register
 from memscore.settings import Settings
-from memscore.store import Database, open_database
-from memscore.store.migrate import upgrade
+from memscore.store import Database
 from tests.faults.campaign import IN_FLIGHT, Campaign
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery
@@ -40,23 +38,14 @@ def settings(server: Postgres | None, settings_of_sqlite: Settings) -> Settings:
 
 
 @pytest.fixture
-def database(settings: Settings, paced: Reference) -> Generator[Database]:
-    opened = open_database(settings.database)
-    upgrade(opened)
-    register(opened, settings, "digits", paced.dataset)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def local(settings: Settings, database: Database, server: Postgres | None) -> Generator[Local]:
-    with Local(settings, database, server) as started:
+def local(settings: Settings, with_digits: Database, server: Postgres | None) -> Generator[Local]:
+    with Local(settings, with_digits, server) as started:
         yield started
 
 
 @pytest.fixture
-def cluster(settings: Settings, database: Database, server: Postgres) -> Generator[Cluster]:
-    with Cluster(settings, database, server) as started:
+def cluster(settings: Settings, with_digits: Database, server: Postgres) -> Generator[Cluster]:
+    with Cluster(settings, with_digits, server) as started:
         yield started
 
 

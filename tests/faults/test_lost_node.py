@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 import pytest
 
 from memscore.client import Client
-from memscore.embedded import register
 from memscore.evidence import evidence_digest
 from memscore.settings import Settings
-from memscore.store import Database, evidence, jobs, open_database
-from memscore.store.migrate import upgrade
+from memscore.store import Database, evidence, jobs
 from tests.faults.postgres import Postgres
 from tests.faults.reference import FULL, Reference
 from tests.faults.setups import Cluster
@@ -29,24 +25,15 @@ def settings(postgres: Postgres, settings_of_sqlite: Settings) -> Settings:
     )
 
 
-@pytest.fixture
-def database(settings: Settings, paced: Reference) -> Generator[Database]:
-    opened = open_database(settings.database)
-    upgrade(opened)
-    register(opened, settings, "digits", paced.dataset)
-    yield opened
-    opened.close()
-
-
 def test_the_job_ends_and_what_was_in_flight_there_is_trained_again(
-    settings: Settings, database: Database, postgres: Postgres, paced: Reference
+    settings: Settings, with_digits: Database, postgres: Postgres, paced: Reference
 ):
-    with Cluster(settings, database, postgres) as cluster, Client(cluster.url) as client:
+    with Cluster(settings, with_digits, postgres) as cluster, Client(cluster.url) as client:
         assert len(cluster.ray.alive_nodes()) == 3
         job = client.submit("digits", paced.recipe, trials=TRIALS)
 
         def stored() -> int:
-            with database.reading() as connection:
+            with with_digits.reading() as connection:
                 return evidence.count(connection, job.study)
 
         eventually(lambda: stored() and not cluster.missing(), 180)
@@ -57,7 +44,7 @@ def test_the_job_ends_and_what_was_in_flight_there_is_trained_again(
         done = client.wait(job.id)
         assert (done.state, done.progress.done) == ("succeeded", TRIALS)
         assert not lost.running
-        with database.reading() as connection:
+        with with_digits.reading() as connection:
             trials = evidence.load(connection, job.study)
             states = [event.state for event in jobs.events(connection, job.id)]
         assert states == ["queued", "running", "succeeded"], "no attempt was lost"
