@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from api.context import DatabaseOf, OwnNetworks
 from memscore.errors import InvalidInput
-from memscore.messages import JobMessage, Jobs, LogMessage, Plan, Progress
+from memscore.messages import JobMessage, Jobs, LogMessage, Plan, Progress, State
 from memscore.planning import plan
 from memscore.recipes import recipe_of
 from memscore.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
@@ -23,8 +23,6 @@ from memscore.tables import ScoreTable
 log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-
-State = Literal["queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled"]
 
 
 @router.post("", operation_id="submit_job", status_code=202)

@@ -9,6 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from memscore.spec import Design, Recipe, Wanted
 
+MOST_INDICES = 100_000  # of one look-up
+
+State = Literal["queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled"]
+SetName = Literal["typical", "atypical"]
+
 
 class Message(BaseModel):
     """Base of all responses; unknown fields are ignored, so that a newer service can add some."""
@@ -88,7 +93,7 @@ class JobMessage(Message):
     id: str
     study: str
     study_name: str
-    state: Literal["queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled"]
+    state: State
     target_trials: int = Field(description="with a target of precision: at most so many")
     wanted: Wanted
     progress: Progress
@@ -116,9 +121,27 @@ class LogMessage(Message):
 
 
 class Jobs(Message):
-    """Some jobs, newest first."""
+    """A page of jobs, newest first; `next` is the cursor of the next page, null on the last."""
 
     jobs: list[JobMessage]
+    next: str | None = None
+
+
+class JobEvent(Message):
+    """One change of a job's state."""
+
+    id: int = Field(description="grows over all jobs; the event id in a stream")
+    job: str
+    at: datetime
+    state: State
+    message: str
+
+
+class JobEvents(Message):
+    """The history of a job, oldest first."""
+
+    job: str
+    events: list[JobEvent]
 
 
 class Plan(Message):
@@ -162,15 +185,15 @@ class StudyMessage(Message):
 
 
 class Studies(Message):
-    """All studies, oldest first."""
+    """A page of studies, oldest first; `next` is the cursor of the next page, null on the last."""
 
     studies: list[StudyMessage]
+    next: str | None = None
 
 
-class Score(Message):
-    """One training sample. A value that is undefined (a side without trials) is null."""
+class SampleScore(Message):
+    """The scores of one training sample. A value that is undefined (a side without trials) is null."""
 
-    study: str
     index: int
     label: int
     mem: float | None
@@ -180,9 +203,119 @@ class Score(Message):
     p_out: float | None
     n_in: int
     n_out: int
-    set: Literal["typical", "atypical"] | None = Field(description="at the paper's thresholds; null in between")
+    set: SetName | None = Field(description="at the paper's thresholds; null in between")
+
+
+class Score(SampleScore):
+    """One training sample, and the table that its scores are from."""
+
+    study: str
     trials: int
     digest: str
+
+
+class Scores(Message):
+    """A page of training samples in the order asked for; `next` is the cursor of the next page, null on the last."""
+
+    study: str
+    trials: int
+    digest: str
+    matching: int = Field(description="samples that the filters let through, on all pages")
+    scores: list[SampleScore]
+    next: str | None
+
+
+class LookupRequest(Message):
+    """Training samples to look up together, by their indices in the dataset, in any order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    indices: list[int] = Field(max_length=MOST_INDICES, examples=[[17, 4, 123]])
+
+
+class ScoreColumns(Message):
+    """Training samples as columns, in the order of the indices asked for. An undefined value is null."""
+
+    study: str
+    trials: int
+    digest: str
+    index: list[int]
+    label: list[int]
+    mem: list[float | None]
+    se: list[float | None]
+    mem_low: list[float | None]
+    mem_high: list[float | None]
+    p_in: list[float | None]
+    p_out: list[float | None]
+    n_in: list[int]
+    n_out: list[int]
+
+
+class TestScore(Message):
+    """One test sample. A value that is undefined is null."""
+
+    study: str
+    index: int
+    label: int
+    p: float | None = Field(description="share of trials that classify it correctly; null for imported scores")
+    p_full: float | None = Field(description="the same of the full trials; null where there are none")
+    infl_max: float | None = Field(description="the largest same-class influence on it")
+    infl_index: int | None = Field(description="the training sample that has this influence")
+    set: SetName | None = Field(description="at the paper's thresholds; null in between")
+    trials: int
+    digest: str
+
+
+class Histogram(Message):
+    """How the values of one column are distributed: `edges` has one value more than `counts`."""
+
+    study: str
+    trials: int
+    digest: str
+    column: str
+    edges: list[float]
+    counts: list[int]
+    undefined: int = Field(description="samples whose value is undefined, which no bin counts")
+
+
+class Influence(Message):
+    """The influence between a training sample and a test sample."""
+
+    train_index: int
+    test_index: int
+    infl: float
+    se: float | None
+    q_value: float | None
+
+
+class InfluencedTest(Influence):
+    """A test sample that the explained one influences, and which other training samples do."""
+
+    others: list[Influence] = Field(description="the strongest influences of other training samples on it")
+
+
+class Rival(Message):
+    """A training sample of the same class that influences the same test samples as the explained one."""
+
+    index: int
+    shared: int = Field(description="test samples that both influence")
+    overlap: float = Field(description="the smaller of the two influences, summed over these test samples")
+    mem: float | None
+
+
+class Explanation(Message):
+    """Why a training sample's score is what it is: its evidence in numbers, and the influences from and beside it."""
+
+    score: Score
+    class_name: str
+    rank: int | None = Field(description="1 is the most memorized of all; null where mem is undefined")
+    rank_in_class: int | None
+    samples: int
+    samples_in_class: int
+    sentence: str = Field(description="the same in words")
+    influences: list[InfluencedTest] = Field(description="on test samples, strongest first")
+    rivals: list[Rival] = Field(description="nearest first; empty where it influences no test sample with others")
+    floor: float = Field(description="smallest infl that is kept")
 
 
 class Pair(Message):
