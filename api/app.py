@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import Depends, FastAPI
 
 import memscore
-from api import datasets, exchange, health, jobs, metrics, problems, studies
+from api import datasets, exchange, files, health, jobs, metrics, problems, scores, studies
+from api.description import describe
 from api.head import HeadAsGet
 from api.observed import Observed
 from api.table_cache import TableCache
@@ -22,7 +23,7 @@ def create_app(database: Database, network_modules: tuple[str, ...] | None = Non
         title="memscore",
         version=memscore.__version__,
         summary="How much a classifier memorizes each training sample, and whom that influences.",
-        responses=problems.RESPONSES,
+        responses=problems.EVERYWHERE,
         dependencies=[Depends(problems.only_known_parameters)],
     )
     app.state.database = database
@@ -32,6 +33,7 @@ def create_app(database: Database, network_modules: tuple[str, ...] | None = Non
     problems.install(app)
     app.add_middleware(Observed, metrics=app.state.metrics)
     app.add_middleware(HeadAsGet)
-    for module in (health, metrics, datasets, jobs, studies, exchange):
+    for module in (scores, files, studies, exchange, jobs, datasets, health, metrics):
         app.include_router(module.router)
+    app.openapi = lambda: describe(app)
     return app

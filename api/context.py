@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from api.table_cache import StudyTables, TableCache
+from memscore import settings
 from memscore.store import Database
 
 
@@ -25,6 +27,11 @@ def _own_networks(request: Request) -> Callable[[str], bool]:
     return lambda network: modules is None or network.partition(":")[0].partition(".")[0] in modules
 
 
+def _home() -> Path:
+    return settings.load().home
+
+
 DatabaseOf = Annotated[Database, Depends(_database)]
+HomeOf = Annotated[Path, Depends(_home)]
 OwnNetworks = Annotated[Callable[[str], bool], Depends(_own_networks)]
 TablesOf = Annotated[StudyTables, Depends(_tables)]

@@ -1,30 +1,94 @@
-"""Registered datasets."""
+"""Registered datasets and their images."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import io
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from api.context import DatabaseOf
+from fastapi import APIRouter, Query, Response
+from fastapi import Path as InPath
+
+from api import problems
+from api.context import DatabaseOf, HomeOf
+from api.paging import Cursor, Limit, cursor_of, values_of
+from api.representation import ConditionsOf, Representation
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.storage import open_dataset
+from memscore.errors import NotFound
 from memscore.messages import DatasetDetail, DatasetMessage, Datasets
 from memscore.store import datasets
 from memscore.store.datasets import DatasetRecord
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
+PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+    206: {"description": "the part that Range asked for"},
+    304: {"description": "the client's copy is current"},
+    **problems.documented(404, 416),
+}
+A_DAY = "private, max-age=86400"  # a name stands for one dataset for good
+
 
 @router.get("", operation_id="list_datasets")
-def list_datasets(database: DatabaseOf) -> Datasets:
-    """All registered datasets by name."""
+def list_datasets(database: DatabaseOf, limit: Limit = 100, cursor: Cursor = None) -> Datasets:
+    """Registered datasets by name."""
+    (after,) = (None,) if cursor is None else values_of(cursor, str)
     with database.reading() as connection:
-        return Datasets(datasets=[_message(record) for record in datasets.listing(connection)])
+        found = datasets.listing(connection, limit + 1, after)
+    further = cursor_of(found[limit - 1].name) if len(found) > limit else None
+    return Datasets(datasets=[_message(record) for record in found[:limit]], next=further)
 
 
-@router.get("/{name}", operation_id="get_dataset")
+@router.get("/{name}", operation_id="get_dataset", responses=problems.documented(404))
 def get_dataset(database: DatabaseOf, name: str) -> DatasetDetail:
     """One dataset, with the indices of labels flipped on purpose."""
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
     return DatasetDetail(**_message(record).model_dump(), flipped_indices=list(record.flipped))
+
+
+@router.get(
+    "/{name}/{split}/{index}/image.png", operation_id="get_image", responses=PNG_RESPONSES, response_class=Response
+)
+def get_image(
+    database: DatabaseOf,
+    home: HomeOf,
+    conditions: ConditionsOf,
+    name: str,
+    split: Annotated[Literal["train", "test"], InPath()],
+    index: int,
+    scale: Annotated[int, Query(ge=1, le=16, description="pixels of the answer for each of the image, a side")] = 1,
+) -> Response:
+    """The image of one sample."""
+    with database.reading() as connection:
+        record = datasets.by_name(connection, name)
+    samples = record.train_samples if split == "train" else record.test_samples
+    if not 0 <= index < samples:
+        raise NotFound(f"Dataset {name!r} has no {split} image {index}; indices go from 0 to {samples - 1}.")
+    payload = _png(_opened(home, record.fingerprint), split, index, scale)
+    filename = f"{record.name}-{split}-{index}.png"
+    return Representation.of(payload, filename, "image/png").answer(conditions, A_DAY, inline=True)
+
+
+@lru_cache(maxsize=16)
+def _opened(home: Path, fingerprint: str) -> Dataset:
+    """A dataset's arrays, mapped from their files."""
+    return open_dataset(home, fingerprint)
+
+
+def _png(dataset: Dataset, split: Literal["train", "test"], index: int, scale: int) -> bytes:
+    from PIL import Image
+
+    pixels = (dataset.x_train if split == "train" else dataset.x_test)[index]
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    if scale > 1:
+        image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _message(record: DatasetRecord) -> DatasetMessage:

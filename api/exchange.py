@@ -10,10 +10,11 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Connection
 
-from api.context import DatabaseOf
-from api.studies import NPZ, study_message
-from memscore import settings
-from memscore.bits import digest
+from api import problems
+from api.context import DatabaseOf, HomeOf
+from api.files import NPZ_CONTENT
+from api.representation import NPZ, ConditionsOf, Representation
+from api.studies import study_message
 from memscore.building import build_tables
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
@@ -32,13 +33,12 @@ MAX_BYTES = 4 * 2**30
 NPZ_BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {NPZ: {"schema": {"type": "string", "format": "binary"}}}}
 }
-NPZ_CONTENT: dict[int | str, dict[str, Any]] = {
-    200: {"content": {NPZ: {"schema": {"type": "string", "format": "binary"}}}}
+EVIDENCE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **NPZ_CONTENT,
+    206: {"description": "the part that Range asked for"},
+    304: {"description": "the client's copy is current"},
+    **problems.documented(404, 409, 416),
 }
-
-
-def _home() -> Path:
-    return settings.load().home
 
 
 async def _payload(request: Request) -> bytes:
@@ -51,12 +51,11 @@ async def _payload(request: Request) -> bytes:
     return bytes(received)
 
 
-HomeOf = Annotated[Path, Depends(_home)]
 Payload = Annotated[bytes, Depends(_payload)]
 StudyName = Annotated[str | None, Query(pattern=NAME_PATTERN, description="name of the study if it is new")]
 
 
-@router.post("/import", operation_id="import_scores", openapi_extra=NPZ_BODY)
+@router.post("/import", operation_id="import_scores", openapi_extra=NPZ_BODY, responses=problems.documented(404, 409))
 def import_scores(
     database: DatabaseOf,
     home: HomeOf,
@@ -77,21 +76,21 @@ def import_scores(
         return study_message(connection, study)
 
 
-@router.get("/{study}/evidence", operation_id="get_evidence", responses=NPZ_CONTENT, response_class=Response)
-def get_evidence(database: DatabaseOf, study: str) -> Response:
+@router.get("/{study}/evidence", operation_id="get_evidence", responses=EVIDENCE_RESPONSES, response_class=Response)
+def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: str) -> Response:
     """The packed evidence of all trials as .npz, from which anyone can compute every score."""
     with database.reading() as connection:
         record = studies.find(connection, study)
         found = _stored(connection, record)
-    payload = found.encode()
-    headers = {
-        "ETag": f'"{digest(payload)}"',
-        "Content-Disposition": f'attachment; filename="{record.name}.evidence.npz"',
-    }
-    return Response(payload, media_type=NPZ, headers=headers)
+    return Representation.of(found.encode(), f"{record.name}.evidence.npz").answer(conditions)
 
 
-@router.post("/{study}/evidence", operation_id="merge_evidence", openapi_extra=NPZ_BODY)
+@router.post(
+    "/{study}/evidence",
+    operation_id="merge_evidence",
+    openapi_extra=NPZ_BODY,
+    responses=problems.documented(404, 409),
+)
 def merge_evidence(
     database: DatabaseOf,
     home: HomeOf,

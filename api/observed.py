@@ -1,4 +1,4 @@
-"""Every request gets an id, is counted, and can be logged."""
+"""Every request gets an id, is timed and counted, and can be logged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import secrets
 import time
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,7 +17,7 @@ from memscore.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)
 
-HEADER = "x-request-id"
+HEADER = b"x-request-id"
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -38,19 +37,24 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
+        given = next((value for name, value in scope["headers"] if name == HEADER), b"").decode("latin-1")
         identifier = given if re.fullmatch(r"[\w.-]{1,64}", given, re.ASCII) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = identifier
         status = None
+        started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                MutableHeaders(scope=message)[HEADER] = identifier
+                timing = f"app;dur={1000 * (time.perf_counter() - started):.2f}"
+                message["headers"] = [
+                    *message["headers"],
+                    (HEADER, identifier.encode()),
+                    (b"server-timing", timing.encode()),
+                ]
             await send(message)
 
-        started = time.perf_counter()
         token = REQUEST_ID.set(identifier)
         try:
             await self.app(scope, receive, send_with_id)

@@ -1,4 +1,11 @@
-"""Every error as RFC 9457 problem+json, with one sentence that says what to do."""
+"""Every error as RFC 9457 problem+json, with one sentence that says what to do.
+
+Errors of HTTP alone, which memscore.errors does not know, are here:
+
+MemscoreError
+├── NotAcceptable                   406     no format that the client accepts
+└── NotSatisfiable                  416     the range begins behind the end of the file
+"""
 
 from __future__ import annotations
 
@@ -13,7 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from memscore.errors import InvalidInput, MemscoreError
+from memscore.errors import InvalidInput, MemscoreError, StoreError
 from memscore.messages import Problem
 from memscore.validation import plain
 
@@ -21,18 +28,45 @@ log = logging.getLogger(__name__)
 
 TYPE_BASE = "https://memscore.invalid/problems/"
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "model": Problem,
-        "description": "what is wrong with the request",
-        "content": {"application/problem+json": {}},
-    },
-    "5XX": {
-        "model": Problem,
-        "description": "what is wrong with the service",
-        "content": {"application/problem+json": {}},
-    },
+BUSY_SECONDS = 5  # after which a client should try again
+
+MEANINGS = {
+    404: "nothing is stored under this name or number",
+    405: "the method is not possible here",
+    406: "no format that the client accepts",
+    409: "the request contradicts what is stored, or the study has no scores yet",
+    416: "the range begins behind the end of the file",
+    422: "a value is wrong; `errors` says where",
+    500: "a mistake of the service's, or damaged data",
+    503: "the database cannot be used now; try again after so many seconds as Retry-After says",
 }
+
+
+class NotAcceptable(MemscoreError):
+    """There is no format that the client accepts."""
+
+    status = 406
+    slug = "not-acceptable"
+
+
+class NotSatisfiable(MemscoreError):
+    """The range that was asked for lies outside the file, which has `size` bytes."""
+
+    status = 416
+    slug = "range-not-satisfiable"
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problem documents as responses of a route, for OpenAPI."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
+
+
+EVERYWHERE = documented(422, 500, 503)
 
 
 def problem(
@@ -60,7 +94,12 @@ def install(app: FastAPI) -> None:
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MemscoreError)
-    return problem(request, error.status, error.slug, str(error))
+    response = problem(request, error.status, error.slug, str(error))
+    if isinstance(error, NotSatisfiable):
+        response.headers["Content-Range"] = f"bytes */{error.size}"
+    elif isinstance(error, StoreError):
+        response.headers["Retry-After"] = str(BUSY_SECONDS)
+    return response
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -2,74 +2,180 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, Literal
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
 
-from memscore.sets import Thresholds, is_atypical, is_typical
-from memscore.store import Database, studies, tables
+from api.representation import NPZ, Representation
+from memscore.export import Format, Rows, encode
+from memscore.selection import Indices, Order
+from memscore.sets import Sets, Thresholds, split
+from memscore.store import Database, datasets, studies, tables
 from memscore.store.studies import StudyRecord
-from memscore.tables import PairsTable, ScoreTable
+from memscore.tables import PairsTable, ScoreTable, Table
 
 FRESH_SECONDS = 1.0
-CAPACITY = 16
+MOST_BYTES = 4 * 2**30  # of tables that are kept; of the last one asked for at any rate
+MOST_EXPORTS = 8  # kept of each study
+
+MEDIA_TYPES: dict[Format, str] = {
+    "npz": NPZ,
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.file",
+}
+
+_ATYPICAL, _TYPICAL = np.float32(Thresholds.atypical), np.float32(Thresholds.typical)
 
 
 @dataclass
 class StudyTables:
-    """A study with its current tables, and the bytes they are served as."""
+    """A study with its current tables, and what was derived from them for earlier requests."""
 
     study: StudyRecord
+    class_names: tuple[str, ...]
     scores: ScoreTable
     pairs: PairsTable
-    scores_payload: bytes
-    pairs_payload: bytes
+    scores_file: Representation
+    pairs_file: Representation
     checked_at: float
+    exports: OrderedDict[tuple[str, Format, Rows], Representation] = field(default_factory=OrderedDict)
+    orders: dict[Order, Indices] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, study: StudyRecord, class_names: tuple[str, ...], scores: tables.Version, pairs: tables.Version
+    ) -> StudyTables:
+        """Read stored versions. Raises Damaged."""
+        return cls(
+            study,
+            class_names,
+            scores.decode(ScoreTable),
+            pairs.decode(PairsTable),
+            Representation.of(scores.payload, f"{study.name}.scores.npz", etag=scores.digest),
+            Representation.of(pairs.payload, f"{study.name}.pairs.npz", etag=pairs.digest),
+            time.monotonic(),
+        )
 
     @property
     def digests(self) -> tuple[str, str]:
         """Digests of both tables."""
         return self.scores.digest, self.pairs.digest
 
-    def set_of(self, index: int) -> str | None:
-        """Whether a training sample is typical or atypical at the paper's thresholds."""
-        mem = self.scores["mem"][index : index + 1]
-        return "atypical" if is_atypical(mem, Thresholds()) else "typical" if is_typical(mem, Thresholds()) else None
+    @property
+    def bytes(self) -> int:
+        """About what the tables take in memory."""
+        exports = sum(len(export.payload) for export in self.exports.values())
+        orders = sum(order.nbytes for order in self.orders.values())
+        return 2 * (len(self.scores_file.payload) + len(self.pairs_file.payload)) + exports + orders
+
+    @cached_property
+    def sets(self) -> Sets:
+        """The sets at the paper's thresholds."""
+        return split(self.scores, self.pairs)
+
+    @cached_property
+    def source(self) -> dict[str, Any]:
+        """What every answer says about where its scores are from."""
+        return {"study": self.study.id, "trials": self.scores.trials, "digest": self.scores.digest}
+
+    def row(self, index: int) -> dict[str, Any]:
+        """One training sample, in the fields of SampleScore; numbers are NumPy's."""
+        of = self.scores.columns
+        mem = of["mem"][index]
+        return {
+            "index": index,
+            "label": of["label"][index],
+            "mem": mem,
+            "se": of["se"][index],
+            "interval": (of["mem_low"][index], of["mem_high"][index]),
+            "p_in": of["p_in"][index],
+            "p_out": of["p_out"][index],
+            "n_in": of["n_in"][index],
+            "n_out": of["n_out"][index],
+            "set": "atypical" if mem > _ATYPICAL else "typical" if mem < _TYPICAL else None,
+        }
+
+    def order(self, order: Order) -> Indices:
+        """The training samples in an order, sorted once."""
+        if order not in self.orders:
+            self.orders[order] = order.of(self.scores)
+        return self.orders[order]
+
+    async def export(self, kind: Literal["scores", "pairs"], format: Format, rows: Rows) -> Representation:
+        """A table in another format, made once."""
+        key = kind, format, rows
+        if key not in self.exports:
+            table: Table = self.scores if kind == "scores" else self.pairs
+            self.exports[key] = await run_in_threadpool(exported, table, self.study.name, format, rows)
+            while len(self.exports) > MOST_EXPORTS:
+                self.exports.popitem(last=False)
+        return self.exports[key]
+
+
+def exported(table: Table, study_name: str, format: Format, rows: Rows) -> Representation:
+    """A table in another format than its own. Its tag names the library whose versions may write other bytes."""
+    filename = f"{study_name}.{rows if isinstance(table, ScoreTable) else 'pairs'}.{format}"
+    etag = f"{table.digest}-{rows}-{format}-{version('pyarrow')}"
+    return Representation.of(encode(table, format, rows), filename, MEDIA_TYPES[format], etag)
 
 
 class TableCache:
-    """At most CAPACITY studies; each is compared with the database at most once a second."""
+    """The studies asked for last; each is compared with the database at most once a second.
+
+    While one request compares, others go on with the tables there were. Used from one event loop alone.
+    """
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.entries: OrderedDict[str, StudyTables] = OrderedDict()
+        self.loading: dict[str, asyncio.Task[StudyTables]] = {}
+
+    def fresh(self, study: str) -> StudyTables | None:
+        """The tables of a study by id or name if they were compared just now."""
+        entry = self.entries.get(study)
+        return entry if entry is not None and time.monotonic() - entry.checked_at < FRESH_SECONDS else None
 
     async def get(self, study: str) -> StudyTables:
         """The tables of a study by id or name. Raises NotFound or NoScoresYet."""
-        entry = self.entries.get(study)
-        if entry is not None and time.monotonic() - entry.checked_at < FRESH_SECONDS:
+        entry = self.fresh(study)
+        if entry is not None:
             return entry
-        entry = await run_in_threadpool(self._refresh, study, entry)
+        loading = self.loading.get(study)
+        if loading is None:
+            loading = asyncio.create_task(run_in_threadpool(self._load, study))
+            self.loading[study] = loading
+            loading.add_done_callback(lambda _: self.loading.pop(study))
+        elif (known := self.entries.get(study)) is not None:
+            return known
+        entry = await asyncio.shield(loading)
         self.entries[study] = entry
         self.entries.move_to_end(study)
-        while len(self.entries) > CAPACITY:
-            self.entries.popitem(last=False)
+        self._make_room()
         return entry
 
-    def _refresh(self, study: str, entry: StudyTables | None) -> StudyTables:
+    def _load(self, study: str) -> StudyTables:
         with self.database.reading() as connection:
             record = studies.find(connection, study)
-            if entry is not None and tables.current_digests(connection, record.id) == entry.digests:
-                entry.checked_at = time.monotonic()
-                return entry
+            digests = tables.current_digests(connection, record.id)
+            for entry in list(self.entries.values()):
+                if entry.study == record and entry.digests == digests:
+                    entry.checked_at = time.monotonic()
+                    return entry
+            class_names = datasets.by_name(connection, record.dataset).class_names
             scores, pairs = tables.current(connection, record.id)
-        return StudyTables(
-            record,
-            ScoreTable.decode(scores.payload),
-            PairsTable.decode(pairs.payload),
-            scores.payload,
-            pairs.payload,
-            time.monotonic(),
-        )
+        return StudyTables.of(record, class_names, scores, pairs)
+
+    def _make_room(self) -> None:
+        """Forget the studies asked for longest ago, until the others fit."""
+        while (
+            len(self.entries) > 1 and sum({id(one): one.bytes for one in self.entries.values()}.values()) > MOST_BYTES
+        ):
+            self.entries.popitem(last=False)

@@ -238,7 +238,7 @@ def kept_and_read(database: Database, trials: int, made: list[ScoreTable | Pairs
         row(f"{kind}: the service reads them", "FAILS")
         print(f"        {str(error)[:150]}")
         return
-    held = sum(len(entry.scores_payload) + len(entry.pairs_payload) for entry in cache.entries.values())
+    held = sum(len(entry.scores_file.payload) + len(entry.pairs_file.payload) for entry in cache.entries.values())
     row(f"{kind}: the service reads them, and holds {2 * held / MIB:.0f} MiB", taken(run))
 
 

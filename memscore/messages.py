@@ -71,9 +71,10 @@ class DatasetDetail(DatasetMessage):
 
 
 class Datasets(Message):
-    """All registered datasets."""
+    """A page of registered datasets by name; `next` is the cursor of the next page, null on the last."""
 
     datasets: list[DatasetMessage]
+    next: str | None = None
 
 
 class Progress(Message):
@@ -295,9 +296,10 @@ class InfluencedTest(Influence):
 
 
 class Rival(Message):
-    """A training sample of the same class that influences the same test samples as the explained one."""
+    """A training sample that influences the same test samples as the explained one."""
 
     index: int
+    label: int
     shared: int = Field(description="test samples that both influence")
     overlap: float = Field(description="the smaller of the two influences, summed over these test samples")
     mem: float | None

@@ -13,7 +13,7 @@ from memscore.store import tables
 from memscore.store.database import Database
 from memscore.store.findings import Finding, Watch
 from memscore.store.publishing import CHUNK, chunks, plain_columns, publish, unpublish
-from memscore.store.schema import pair_scores, pair_tables, published_scores, sample_scores, score_tables
+from memscore.store.schema import pair_scores, published_scores, sample_scores
 from memscore.tables import PairsTable, ScoreTable
 
 
@@ -47,8 +47,8 @@ def _fault(connection: Connection, study: str) -> str | None:
     row = connection.execute(select(published_scores).where(published_scores.c.study_id == study)).one_or_none()
     if row is None:
         return None  # unpublished meanwhile
-    scores = tables.version(connection, score_tables, study, row.digest)
-    pairs = tables.version(connection, pair_tables, study, row.pairs_digest)
+    scores = tables.version(connection, ScoreTable, study, row.digest)
+    pairs = tables.version(connection, PairsTable, study, row.pairs_digest)
     if scores is None or pairs is None:
         return "are of tables that are not stored any more"
     try:

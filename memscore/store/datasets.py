@@ -64,9 +64,12 @@ def by_name(connection: Connection, name: str) -> DatasetRecord:
     return _record(row)
 
 
-def listing(connection: Connection) -> list[DatasetRecord]:
-    """All datasets by name."""
-    return [_record(row) for row in connection.execute(select(datasets).order_by(datasets.c.name))]
+def listing(connection: Connection, limit: int | None = None, after: str | None = None) -> list[DatasetRecord]:
+    """Datasets by name: all, or those behind this name."""
+    query = select(datasets).order_by(datasets.c.name).limit(limit)
+    if after is not None:
+        query = query.where(datasets.c.name > after)
+    return [_record(row) for row in connection.execute(query)]
 
 
 def _record(row: Row[Any]) -> DatasetRecord:

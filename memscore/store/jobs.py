@@ -16,7 +16,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, exists, func, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -383,19 +383,30 @@ def get(connection: Connection, job: str) -> JobRecord:
     return _record(row)
 
 
-def listing(connection: Connection, state: str | None = None, limit: int = 100) -> list[JobRecord]:
-    """The newest jobs first, of one state or all."""
+def listing(
+    connection: Connection,
+    state: str | None = None,
+    limit: int = 100,
+    *,
+    study: str | None = None,
+    after: tuple[float, str] | None = None,
+) -> list[JobRecord]:
+    """The newest jobs first, of one state and study or all: those behind the one with this time of creation and id."""
     query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
     if state is not None:
         assert state in STATES
         query = query.where(jobs.c.state == state)
+    if study is not None:
+        query = query.where(jobs.c.study_id == study)
+    if after is not None:
+        query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*after))
     return [_record(row) for row in connection.execute(query)]
 
 
-def events(connection: Connection, job: str) -> list[EventRecord]:
-    """The history of a job, oldest first."""
+def events(connection: Connection, job: str, after: int = 0) -> list[EventRecord]:
+    """The history of a job, oldest first: the events with an id above `after`."""
     columns = (job_events.c.id, job_events.c.at, job_events.c.state, job_events.c.message)
-    query = select(*columns).where(job_events.c.job_id == job).order_by(job_events.c.id)
+    query = select(*columns).where(job_events.c.job_id == job, job_events.c.id > after).order_by(job_events.c.id)
     return [EventRecord(*row) for row in connection.execute(query)]
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Row, or_, select
+from sqlalchemy import JSON, Connection, Row, or_, select, tuple_
 
 from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.spec import Design, Recipe, study_id
@@ -97,9 +97,19 @@ def names(connection: Connection) -> dict[str, str]:
     return {row.id: row.name for row in connection.execute(select(studies.c.id, studies.c.name))}
 
 
-def listing(connection: Connection) -> list[StudyRecord]:
-    """All studies, oldest first."""
-    return [_record(row) for row in connection.execute(select(studies).order_by(studies.c.created_at, studies.c.id))]
+def listing(
+    connection: Connection,
+    dataset: str | None = None,
+    limit: int | None = None,
+    after: tuple[float, str] | None = None,
+) -> list[StudyRecord]:
+    """Studies, oldest first: of one dataset or all, those behind the one with this time of creation and id."""
+    query = select(studies).order_by(studies.c.created_at, studies.c.id).limit(limit)
+    if dataset is not None:
+        query = query.where(studies.c.dataset == dataset)
+    if after is not None:
+        query = query.where(tuple_(studies.c.created_at, studies.c.id) > tuple_(*after))
+    return [_record(row) for row in connection.execute(query)]
 
 
 def _record(row: Row[Any]) -> StudyRecord:

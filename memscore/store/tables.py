@@ -12,7 +12,7 @@ from memscore.store.database import insert_new
 from memscore.store.schema import pair_tables, published_scores, score_tables
 from memscore.tables import PairsTable, ScoreTable
 
-Kind = TypeVar("Kind", ScoreTable, PairsTable)
+Kind = TypeVar("Kind", bound=ScoreTable | PairsTable)
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,9 @@ def current_pairs_meta(connection: Connection, study: str) -> dict[str, Any] | N
     return connection.execute(_newest(pair_tables, study, pair_tables.c.meta)).scalar()
 
 
-def version(connection: Connection, stored: Table, study: str, digest: str) -> Version | None:
+def version(connection: Connection, kind: type[ScoreTable | PairsTable], study: str, digest: str) -> Version | None:
     """The version of one kind of table that has this digest, if it is stored."""
+    stored = score_tables if kind is ScoreTable else pair_tables
     columns = (stored.c.study_id, stored.c.digest, stored.c.trials, stored.c.payload)
     row = connection.execute(
         select(*columns).where(stored.c.study_id == study, stored.c.digest == digest)

@@ -1,0 +1,18 @@
+"""JSON straight from NumPy: numbers in the shortest form of their own precision, undefined ones as null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+
+def encode(content: Any) -> bytes:
+    """The JSON of plain values, NumPy scalars and contiguous arrays."""
+    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def answer(content: Any) -> Response:
+    """A response of such JSON."""
+    return Response(encode(content), media_type="application/json")

@@ -1,0 +1,44 @@
+"""Cursors: where a page ended, by the values that its order goes by, so that nothing is skipped or shown twice."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from memscore.errors import InvalidInput
+
+Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="length of the page")]
+
+
+def cursor_of(*values: float | str | None) -> str:
+    """A cursor that holds these values, in an address as it is."""
+    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def values_of(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any]:
+    """The values of a cursor, which must be of these types. Raises InvalidInput."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        values = json.loads(text)
+    except (binascii.Error, ValueError, RecursionError):
+        values = None
+    if (
+        not isinstance(values, list)
+        or len(values) != len(kinds)
+        or not all(_is(one, kind) for one, kind in zip(values, kinds, strict=True))
+    ):
+        raise InvalidInput("cursor is not one that a page gave as `next`; leave it out to start anew.")
+    return values
+
+
+def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
+    """Whether a value is of exactly one of these types, and a number finite."""
+    return type(value) in (kind if isinstance(kind, tuple) else (kind,)) and not (
+        isinstance(value, float) and not math.isfinite(value)
+    )

@@ -1,0 +1,100 @@
+"""Files as HTTP serves them: entity tags, 304, parts of a file (Range), and a digest to verify the whole."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.responses import Response
+
+from api.problems import NotSatisfiable
+
+NPZ = "application/x-npz"
+FOR_EVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The headers by which a client says what it has already, and which part it wants."""
+
+    if_none_match: str | None = None
+    range: str | None = None
+    if_range: str | None = None
+
+
+def _conditions(
+    if_none_match: Annotated[str | None, Header(description="entity tags of copies that the client has")] = None,
+    range: Annotated[str | None, Header(description="one range of bytes; several are answered with the whole")] = None,
+    if_range: Annotated[str | None, Header(description="the tag of the copy that the range continues")] = None,
+) -> Conditions:
+    return Conditions(if_none_match, range, if_range)
+
+
+ConditionsOf = Annotated[Conditions, Depends(_conditions)]
+
+
+@dataclass(frozen=True)
+class Representation:
+    """The bytes of a file with their entity tag, without quotes, and their SHA-256."""
+
+    payload: bytes
+    etag: str
+    media_type: str
+    filename: str
+    sha256: bytes
+
+    @classmethod
+    def of(cls, payload: bytes, filename: str, media_type: str = NPZ, etag: str | None = None) -> Representation:
+        """A file's bytes; without an entity tag their digest is one."""
+        sha256 = hashlib.sha256(payload)
+        return cls(payload, etag or sha256.hexdigest(), media_type, filename, sha256.digest())
+
+    def answer(self, conditions: Conditions, cache: str = ASK_AGAIN, *, inline: bool = False) -> Response:
+        """The file, a part of it, or 304 if the client has it; `inline` for images in pages. Raises NotSatisfiable."""
+        tag = f'"{self.etag}"'
+        headers = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept"}
+        if _has(conditions.if_none_match, tag):
+            return Response(status_code=304, headers=headers)
+        headers |= {
+            "Accept-Ranges": "bytes",
+            "Repr-Digest": f"sha-256=:{base64.b64encode(self.sha256).decode()}:",
+            "Content-Disposition": f'{"inline" if inline else "attachment"}; filename="{self.filename}"',
+        }
+        wanted = None if conditions.if_range not in (None, tag) else part(conditions.range, len(self.payload))
+        if wanted is None:
+            return Response(self.payload, media_type=self.media_type, headers=headers)
+        headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{len(self.payload)}"
+        content = memoryview(self.payload)[wanted.start : wanted.stop]
+        return Response(content, 206, media_type=self.media_type, headers=headers)
+
+
+def part(header: str | None, size: int) -> slice | None:
+    """The part of a file that a Range header asks for; None for the whole, as RFC 9110 wants for what it cannot read.
+
+    Raises NotSatisfiable if it begins behind the end.
+    """
+    found = re.fullmatch(r"bytes=\s*(\d{0,19})-(\d{0,19})\s*", header or "", re.ASCII)
+    if found is None or found[1] == found[2] == "":
+        return None
+    if found[1] == "":  # the last so many bytes
+        start, stop = max(0, size - int(found[2])), size
+    else:
+        start, stop = int(found[1]), min(size, int(found[2]) + 1 if found[2] else size)
+        if found[2] and int(found[2]) < start:
+            return None
+    if start >= size:
+        raise NotSatisfiable(f"The file has {size} bytes, so it ends before this range begins.", size)
+    return slice(start, stop)
+
+
+def _has(if_none_match: str | None, tag: str) -> bool:
+    """Whether one of a client's entity tags is this one."""
+    if if_none_match is None:
+        return False
+    known = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
+    return tag in known or "*" in known
