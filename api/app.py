@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
 
 import memscore
-from api import datasets, exchange, files, health, jobs, metrics, problems, scores, studies
+from api import datasets, exchange, files, health, job_events, jobs, metrics, problems, scores, studies
 from api.description import describe
 from api.head import HeadAsGet
+from api.look_ups import LookUps
 from api.observed import Observed
 from api.table_cache import TableCache
 from memscore.store import Database
 
+# FastAPI runs dependencies that are no coroutines in threads, which costs a request more than all the rest: those of
+# most routes are coroutines.
 
-def create_app(database: Database, network_modules: tuple[str, ...] | None = None) -> FastAPI:
+
+class Service(FastAPI):
+    """A FastAPI application with our middleware around the whole of it, rather than in its midst."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The framework's own stack, and ours around it: the outermost first."""
+        look_up = next(route for route in scores.router.routes if getattr(route, "name", None) == "get_score")
+        answering = LookUps(HeadAsGet(super().build_middleware_stack()), self.state.tables, look_up)
+        return Observed(answering, self.state.metrics)
+
+    def openapi(self) -> dict[str, object]:
+        """The OpenAPI document."""
+        return describe(self)
+
+
+def create_app(database: Database, network_modules: tuple[str, ...] | None = None) -> Service:
     """The service over a database that is at the current revision.
 
     `network_modules`: packages whose functions recipes may name as networks; None allows every package,
     for an application in the process of the user who runs the jobs.
     """
-    app = FastAPI(
+    app = Service(
         title="memscore",
         version=memscore.__version__,
         summary="How much a classifier memorizes each training sample, and whom that influences.",
@@ -30,10 +51,9 @@ def create_app(database: Database, network_modules: tuple[str, ...] | None = Non
     app.state.network_modules = network_modules
     app.state.tables = TableCache(database)
     app.state.metrics = metrics.Metrics(database)
+    app.state.stopping = asyncio.Event()  # set when the process is to end: streams then end at once
+    app.state.streams = set[object]()  # open event streams
     problems.install(app)
-    app.add_middleware(Observed, metrics=app.state.metrics)
-    app.add_middleware(HeadAsGet)
-    for module in (scores, files, studies, exchange, jobs, datasets, health, metrics):
+    for module in (scores, files, studies, exchange, jobs, job_events, datasets, health, metrics):
         app.include_router(module.router)
-    app.openapi = lambda: describe(app)
     return app

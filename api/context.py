@@ -13,7 +13,7 @@ from memscore import settings
 from memscore.store import Database
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     return cast("Database", request.app.state.database)
 
 
@@ -21,13 +21,13 @@ async def _tables(request: Request, study: str) -> StudyTables:
     return await cast("TableCache", request.app.state.tables).get(study)
 
 
-def _own_networks(request: Request) -> Callable[[str], bool]:
+async def _own_networks(request: Request) -> Callable[[str], bool]:
     """Whether a network `package.module:function` may be imported where this service's jobs run."""
     modules = cast("tuple[str, ...] | None", request.app.state.network_modules)
     return lambda network: modules is None or network.partition(":")[0].partition(".")[0] in modules
 
 
-def _home() -> Path:
+async def _home() -> Path:
     return settings.load().home
 
 

@@ -45,7 +45,7 @@ Digest = Annotated[
 ]
 
 
-def _format(
+async def _format(
     format: Annotated[Format | None, Query(description="goes before Accept; npz if neither asks for one")] = None,
     accept: Annotated[str, Header(description="media types in the order of their q, if `format` is left out")] = "*/*",
 ) -> Format:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Body, Query, Response
+from fastapi.openapi.models import Example
 from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection
 
+from api import problems
 from api.context import DatabaseOf, OwnNetworks
+from api.idempotency import Caller, IdempotencyKey
+from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.errors import InvalidInput
 from memscore.messages import JobMessage, Jobs, LogMessage, Plan, Progress, State
 from memscore.planning import plan
 from memscore.recipes import recipe_of
 from memscore.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
-from memscore.store import Database, datasets, evidence, job_logs, jobs, leases, studies, tables
+from memscore.store import Database, datasets, evidence, idempotency, job_logs, jobs, leases, studies, tables
 from memscore.store.jobs import JobRecord
 from memscore.tables import ScoreTable
 
@@ -24,10 +28,47 @@ log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": Plan, "description": "with `dry_run`: what the job would cost and give"},
+    202: {
+        "headers": {
+            "Location": {"description": "the job's address", "schema": {"type": "string"}},
+            "Idempotency-Replayed": {
+                "description": "`true` where this is the answer of an earlier request under the same key",
+                "schema": {"type": "string"},
+            },
+        }
+    },
+}
+LOG_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": LogMessage, "content": {"text/plain": {"schema": {"type": "string"}}}},
+    **problems.documented(404),
+}
+EXAMPLES: dict[str, Example] = {
+    "trials": {
+        "summary": "to a number of trials",
+        "value": {"dataset": "digits", "recipe": "digits", "target": {"trials": 200}, "study_name": "digits"},
+    },
+    "precision": {
+        "summary": "to a precision",
+        "value": {
+            "dataset": "digits",
+            "recipe": "digits",
+            "target": {"standard_error": 0.03, "share": 0.95, "max_trials": 2000},
+        },
+    },
+}
 
-@router.post("", operation_id="submit_job", status_code=202)
+
+@router.post("", operation_id="submit_job", status_code=202, responses=SUBMIT_RESPONSES | problems.documented(404, 409))
 def submit_job(
-    database: DatabaseOf, own_networks: OwnNetworks, request: JobRequest, response: Response, dry_run: bool = False
+    database: DatabaseOf,
+    own_networks: OwnNetworks,
+    caller: Caller,
+    key: IdempotencyKey,
+    request: Annotated[JobRequest, Body(openapi_examples=EXAMPLES)],
+    response: Response,
+    dry_run: Annotated[bool, Query(description="queue nothing and answer the plan")] = False,
 ) -> JobMessage | Plan:
     """Queue a job. The same request again is answered with the same job, unless that failed or was cancelled.
 
@@ -43,63 +84,85 @@ def submit_job(
         response.status_code = 200
         return _plan(database, request, recipe, wanted)
     with database.writing() as connection:
-        dataset = datasets.by_name(connection, request.dataset)
-        if request.design.kind == "balanced" and dataset.train_samples < BLOCK:
-            raise InvalidInput(f"Dataset {dataset.name!r} has fewer than {BLOCK} training samples.")
-        study = studies.ensure(connection, dataset, recipe, request.design, request.study_name)
-        done = evidence.count(connection, study.id)
-        job, new = jobs.submit(connection, study.id, wanted, done, again=not _complete(connection, study.id, wanted))
-        meta = tables.current_meta(connection, study.id) or {}
-        jobs.settle(connection, study.id, meta.get("trials", 0), meta.get("full_trials", 0))
-        message = _message(connection, jobs.get(connection, job.id))
+        answered = None if key is None else idempotency.claim(connection, caller, key, request.model_dump_json())
+        if answered is None:
+            message, new = _submit(connection, request, recipe, wanted, notes)
+            if key is not None:
+                idempotency.keep(connection, caller, key, message.model_dump(mode="json"))
+        else:
+            message, new = JobMessage.model_validate(answered), False
+            response.headers["Idempotency-Replayed"] = "true"
     if new:
         log.info("a job for %d trials is posted", message.target_trials, extra=_named(message))
-    else:
-        notes.append(
-            f"this is the job that was posted at {message.created_at:%Y-%m-%d %H:%M:%S} UTC with the same target"
-        )
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return message.model_copy(update={"notes": notes})
+    response.headers["Location"] = f"/v1/jobs/{message.id}"
+    return message
 
 
-@router.get("", operation_id="list_jobs")
+def _submit(
+    connection: Connection, request: JobRequest, recipe: Recipe, wanted: Wanted, notes: list[str]
+) -> tuple[JobMessage, bool]:
+    """Queue a job, or find the one that wants the same; whether it is new. Raises NotFound, InvalidInput, Conflict."""
+    dataset = datasets.by_name(connection, request.dataset)
+    if request.design.kind == "balanced" and dataset.train_samples < BLOCK:
+        raise InvalidInput(f"Dataset {dataset.name!r} has fewer than {BLOCK} training samples.")
+    study = studies.ensure(connection, dataset, recipe, request.design, request.study_name)
+    done = evidence.count(connection, study.id)
+    job, new = jobs.submit(connection, study.id, wanted, done, again=not _complete(connection, study.id, wanted))
+    meta = tables.current_meta(connection, study.id) or {}
+    jobs.settle(connection, study.id, meta.get("trials", 0), meta.get("full_trials", 0))
+    message = job_message(connection, jobs.get(connection, job.id))
+    if not new:
+        posted = f"this is the job that was posted at {message.created_at:%Y-%m-%d %H:%M:%S} UTC with the same target"
+        notes = [*notes, posted]
+    return message.model_copy(update={"notes": notes}), new
+
+
+@router.get("", operation_id="list_jobs", responses=problems.documented(404))
 def list_jobs(
-    database: DatabaseOf, state: State | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    database: DatabaseOf,
+    state: State | None = None,
+    study: Annotated[str | None, Query(description="only jobs of this study, by id or name")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Jobs:
     """Jobs, newest first."""
+    after = None if cursor is None else tuple(values_of(cursor, float, str))
     with database.reading() as connection:
-        listed = jobs.listing(connection, state, limit)
+        of_study = None if study is None else studies.find(connection, study).id
+        found = jobs.listing(connection, state, limit + 1, study=of_study, after=after)
+        listed = found[:limit]
         outcomes = jobs.outcomes(connection, [job.id for job in listed if job.finished])
         names = studies.names(connection)
-        return Jobs(jobs=[_brief_message(job, names[job.study_id], outcomes.get(job.id)) for job in listed])
+    messages = [_brief_message(job, names[job.study_id], outcomes.get(job.id)) for job in listed]
+    return Jobs(jobs=messages, next=cursor_of(listed[-1].created_at, listed[-1].id) if len(found) > limit else None)
 
 
-@router.get("/{job}", operation_id="get_job")
+@router.get("/{job}", operation_id="get_job", responses=problems.documented(404))
 def get_job(database: DatabaseOf, job: str) -> JobMessage:
     """One job with its progress."""
     with database.reading() as connection:
-        return _message(connection, jobs.get(connection, job))
+        return job_message(connection, jobs.get(connection, job))
 
 
-@router.post("/{job}/cancel", operation_id="cancel_job", status_code=202)
+@router.post("/{job}/cancel", operation_id="cancel_job", status_code=202, responses=problems.documented(404))
 def cancel_job(database: DatabaseOf, job: str) -> JobMessage:
     """Cancel a job. Its evidence stays: a later job goes on from there. A finished job stays as it is."""
     with database.writing() as connection:
-        message = _message(connection, jobs.cancel(connection, job))
+        message = job_message(connection, jobs.cancel(connection, job))
     log.info("asked to cancel the job, which is %s now", message.state, extra=_named(message))
     return message
 
 
-@router.post("/{job}/resume", operation_id="resume_job", status_code=202)
+@router.post("/{job}/resume", operation_id="resume_job", status_code=202, responses=problems.documented(404, 409))
 def resume_job(database: DatabaseOf, job: str) -> JobMessage:
     """Queue a cancelled or failed job again; it goes on from its evidence. An unfinished job stays as it is."""
     with database.writing() as connection:
-        message = _message(connection, jobs.resume(connection, job))
+        message = job_message(connection, jobs.resume(connection, job))
     log.info("the job is to go on: it is %s", message.state, extra=_named(message))
     return message
 
 
-@router.get("/{job}/log", operation_id="job_log", response_model=None, responses={200: {"content": {"text/plain": {}}}})
+@router.get("/{job}/log", operation_id="job_log", response_model=None, responses=LOG_RESPONSES)
 def job_log(
     database: DatabaseOf, job: str, after: Annotated[int, Query(ge=0)] = 0, format: Literal["text", "json"] = "text"
 ) -> LogMessage | PlainTextResponse:
@@ -163,7 +226,8 @@ def _whole_blocks(wanted: Wanted) -> tuple[Wanted, list[str]]:
     return rounded, [f"{field} rounded up from {asked} to {whole}: a study grows by blocks of {BLOCK}"]
 
 
-def _message(connection: Connection, job: JobRecord) -> JobMessage:
+def job_message(connection: Connection, job: JobRecord) -> JobMessage:
+    """A job as it is answered."""
     outcome = jobs.outcomes(connection, [job.id]).get(job.id) if job.finished else None
     message = _brief_message(job, studies.find(connection, job.study_id).name, outcome)
     return message.model_copy(update={"waiting_for": _waiting_for(connection, job)})
@@ -181,9 +245,9 @@ def _brief_message(job: JobRecord, study_name: str, outcome: str | None) -> JobM
         attempt=job.attempt,
         error=job.error,
         outcome=outcome,
-        created_at=_time(job.created_at),
-        started_at=_time(job.started_at) if job.started_at is not None else None,
-        finished_at=_time(job.finished_at) if job.finished_at is not None else None,
+        created_at=time_of(job.created_at),
+        started_at=time_of(job.started_at) if job.started_at is not None else None,
+        finished_at=time_of(job.finished_at) if job.finished_at is not None else None,
     )
 
 
@@ -203,5 +267,6 @@ def _waiting_for(connection: Connection, job: JobRecord) -> str | None:
     return lease.note
 
 
-def _time(seconds: float) -> datetime:
+def time_of(seconds: float) -> datetime:
+    """A time of the database's as it is answered."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.problems import unexpected
+from api.problems import TOLD, unexpected
 from memscore.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)
@@ -59,14 +59,17 @@ class Observed:
         try:
             await self.app(scope, receive, send_with_id)
         except Exception as error:
-            if status is not None:  # too late for an answer: the server ends the connection
+            if status is None:
+                response = await unexpected(Request(scope), error)
+                await response(scope, receive, send_with_id)
+            elif not scope["state"].get(TOLD):  # too late for an answer: the server ends the connection
                 raise
-            await unexpected(Request(scope), error)(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             method = scope["method"] if scope["method"] in METHODS else "other"
             self.metrics.request(method, _route(scope), status or 500, seconds)
-            log.debug("%s %s %d in %.1f ms", method, quote(scope["path"]), status or 500, 1000 * seconds)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s %s %d in %.1f ms", method, quote(scope["path"]), status or 500, 1000 * seconds)
             REQUEST_ID.reset(token)
 
 

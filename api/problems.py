@@ -4,7 +4,8 @@ Errors of HTTP alone, which memscore.errors does not know, are here:
 
 MemscoreError
 ├── NotAcceptable                   406     no format that the client accepts
-└── NotSatisfiable                  416     the range begins behind the end of the file
+├── NotSatisfiable                  416     the range begins behind the end of the file
+└── Busy                            503     this process has as much to do of this kind as it may
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 TYPE_BASE = "https://memscore.invalid/problems/"
 
+TOLD = "told"  # in a request's state: its error was answered and logged
 BUSY_SECONDS = 5  # after which a client should try again
 
 MEANINGS = {
@@ -38,7 +40,7 @@ MEANINGS = {
     416: "the range begins behind the end of the file",
     422: "a value is wrong; `errors` says where",
     500: "a mistake of the service's, or damaged data",
-    503: "the database cannot be used now; try again after so many seconds as Retry-After says",
+    503: "the database cannot be used now, or the service is busy; try again after so many seconds as Retry-After says",
 }
 
 
@@ -58,6 +60,13 @@ class NotSatisfiable(MemscoreError):
     def __init__(self, message: str, size: int) -> None:
         super().__init__(message)
         self.size = size
+
+
+class Busy(MemscoreError):
+    """The process has as much of this kind to do as it may."""
+
+    status = 503
+    slug = "busy"
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -90,6 +99,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MemscoreError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, unexpected)
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
@@ -97,7 +107,7 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
     response = problem(request, error.status, error.slug, str(error))
     if isinstance(error, NotSatisfiable):
         response.headers["Content-Range"] = f"bytes */{error.size}"
-    elif isinstance(error, StoreError):
+    elif isinstance(error, (StoreError, Busy)):
         response.headers["Retry-After"] = str(BUSY_SECONDS)
     return response
 
@@ -124,7 +134,7 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     return "/".join(str(part) for part in parts)
 
 
-def only_known_parameters(request: Request) -> None:
+async def only_known_parameters(request: Request) -> None:
     """A dependency of every route: raises InvalidInput for a query parameter that it does not have."""
     known = _query_parameters(request.scope["route"].dependant)
     for name in request.query_params:
@@ -151,7 +161,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return response
 
 
-def unexpected(request: Request, error: Exception) -> JSONResponse:
-    """The answer to what is our mistake; it is logged."""
+async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The answer to what is our mistake; it is logged. Starlette raises the error again once this is sent."""
+    setattr(request.state, TOLD, True)
     log.error("unexpected error at %s", quote(request.url.path), exc_info=error)
     return problem(request, 500, "internal-error", "The service met an unexpected error; its log has the details.")

@@ -27,7 +27,7 @@ class Conditions:
     if_range: str | None = None
 
 
-def _conditions(
+async def _conditions(
     if_none_match: Annotated[str | None, Header(description="entity tags of copies that the client has")] = None,
     range: Annotated[str | None, Header(description="one range of bytes; several are answered with the whole")] = None,
     if_range: Annotated[str | None, Header(description="the tag of the copy that the range continues")] = None,

@@ -139,9 +139,11 @@ class TableCache:
         self.loading: dict[str, asyncio.Task[StudyTables]] = {}
 
     def fresh(self, study: str) -> StudyTables | None:
-        """The tables of a study by id or name if they were compared just now."""
+        """The tables of a study by id or name, if they were compared just now or are being compared."""
         entry = self.entries.get(study)
-        return entry if entry is not None and time.monotonic() - entry.checked_at < FRESH_SECONDS else None
+        if entry is None or (time.monotonic() - entry.checked_at >= FRESH_SECONDS and study not in self.loading):
+            return None
+        return entry
 
     async def get(self, study: str) -> StudyTables:
         """The tables of a study by id or name. Raises NotFound or NoScoresYet."""
@@ -153,8 +155,6 @@ class TableCache:
             loading = asyncio.create_task(run_in_threadpool(self._load, study))
             self.loading[study] = loading
             loading.add_done_callback(lambda _: self.loading.pop(study))
-        elif (known := self.entries.get(study)) is not None:
-            return known
         entry = await asyncio.shield(loading)
         self.entries[study] = entry
         self.entries.move_to_end(study)

@@ -112,6 +112,15 @@ job_logs = Table(
     Column("text", Text, nullable=False),  # one or more whole lines
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("name", String(64), primary_key=True),  # digest of caller and key
+    Column("request", String(64), nullable=False),  # digest of the body
+    Column("answer", JSON),
+    Column("created_at", Double, nullable=False, index=True),
+)
+
 leases = Table(
     "leases",
     metadata,

@@ -1,0 +1,45 @@
+"""Answers to requests that were sent under an Idempotency-Key, so that a request sent twice is done once.
+
+The key is claimed in the transaction that does the work: of two requests at the same time the second waits for the
+first, and a request that is refused leaves its key free.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from memscore.bits import digest
+from memscore.errors import InvalidInput
+from memscore.store.database import insert_ignoring, now
+from memscore.store.schema import idempotency_keys
+
+KEPT_SECONDS = 24 * 3600.0
+
+
+def claim(connection: Connection, caller: str, key: str, request: str) -> dict[str, Any] | None:
+    """Claim a caller's key for a request; the earlier answer if it was answered under this key, else None.
+
+    Raises InvalidInput if the key was used for another request.
+    """
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < now() - KEPT_SECONDS))
+    name, content = _name(caller, key), digest(request.encode())
+    if insert_ignoring(connection, idempotency_keys, {"name": name, "request": content, "created_at": now()}):
+        return None
+    query = select(idempotency_keys.c.request, idempotency_keys.c.answer).where(idempotency_keys.c.name == name)
+    row = connection.execute(query).one()
+    if row.request != content:
+        raise InvalidInput("This Idempotency-Key was used for another request; take a new key for each request.")
+    return row.answer
+
+
+def keep(connection: Connection, caller: str, key: str, answer: dict[str, Any]) -> None:
+    """Keep the answer of the request that claimed the key."""
+    mine = idempotency_keys.c.name == _name(caller, key)
+    connection.execute(update(idempotency_keys).where(mine).values(answer=answer))
+
+
+def _name(caller: str, key: str) -> str:
+    """What a key is stored under: keys of different callers do not meet."""
+    return digest(caller.encode(), key.encode())
