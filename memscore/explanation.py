@@ -81,6 +81,7 @@ def rivals(pairs: PairsTable, index: int, limit: int) -> list[Rival]:
     place = np.searchsorted(pairs["test_index"][by_test], pairs["test_index"][beside])
     smaller = np.minimum(pairs["infl"][by_test[place]], pairs["infl"][beside])
     found, rival = np.unique(pairs["train_index"][beside], return_inverse=True)
-    shared, overlap = np.bincount(rival, minlength=len(found)), np.bincount(rival, smaller, len(found))
+    shared = np.bincount(rival, minlength=len(found))
+    overlap = np.bincount(rival, smaller, len(found)).round(6)  # so that equal ones tie
     nearest = np.lexsort((found, -overlap))[:limit]
-    return [Rival(int(found[one]), int(shared[one]), round(float(overlap[one]), 6)) for one in nearest]
+    return [Rival(int(found[one]), int(shared[one]), float(overlap[one])) for one in nearest]

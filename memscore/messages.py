@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from memscore.spec import Design, Recipe, Wanted
 
@@ -231,7 +231,7 @@ class LookupRequest(Message):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    indices: list[int] = Field(max_length=MOST_INDICES, examples=[[17, 4, 123]])
+    indices: list[StrictInt] = Field(max_length=MOST_INDICES, examples=[[17, 4, 123]])
 
 
 class ScoreColumns(Message):
