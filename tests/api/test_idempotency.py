@@ -65,11 +65,9 @@ def test_keys_are_forgotten_after_their_time(http: httpx.Client, monkeypatch: py
     assert "idempotency-replayed" not in post(http, "a").headers
 
 
-@pytest.mark.parametrize(
-    "key", ["", '""', '"', '"a', "a b", "x" * 256, '"a\\x"', "ä".encode("latin-1").decode("latin-1")]
-)
-def test_a_key_that_is_none_is_refused(http: httpx.Client, key: bytes):
-    refused = http.post("/v1/jobs", json=BODY, headers={b"Idempotency-Key": key})
+@pytest.mark.parametrize("key", ["", '""', '"', '"a', "a b", "x" * 256, '"a\\x"'])
+def test_a_key_that_is_none_is_refused(http: httpx.Client, key: str):
+    refused = http.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": key})
     assert refused.status_code == 422, key
     assert "printable ASCII characters in quotes" in refused.json()["detail"]
     assert http.get("/v1/jobs").json()["jobs"] == []
