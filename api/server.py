@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from memscore.errors import InvalidInput
@@ -28,16 +29,9 @@ def serve(
 
     Raises InvalidInput if the address is not this machine's alone, or the port is taken.
     """
-    listener = _listen(host, port)
+    listener = listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
-        create_app(database, settings.own_networks),
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-    )
-    server = _Server(config, lambda: announce(address))
+    server = _Server(configuration(create_app(database, settings.own_networks)), lambda: announce(address))
     companion = _Companion(settings) if dispatch else None
     # uvicorn stops in good order and then raises the signal again; by then it has done its work.
     signal.signal(signal.SIGTERM, lambda *_: None)
@@ -46,6 +40,11 @@ def serve(
     finally:
         if companion is not None:
             companion.stop()
+
+
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves an application; docs/architecture.md has the reasons."""
+    return uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, lifespan="off")
 
 
 class _Server(uvicorn.Server):
@@ -95,7 +94,8 @@ class _Companion:
             self.process = self._start()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises InvalidInput."""
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
