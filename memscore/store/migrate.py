@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Integer, column, func, inspect, select, table, text
 
 from memscore.errors import InvalidInput, StoreError
 from memscore.store.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 LOCK_NUMBER = 0x6D656D73  # any constant: serializes upgrades on PostgreSQL
 VERSION_TABLE = "alembic_version"
@@ -28,9 +28,8 @@ def migrations_folder() -> Path:
 
 
 def revisions() -> list[str]:
-    """The chain, oldest first."""
-    scripts = ScriptDirectory(str(migrations_folder())).walk_revisions()
-    return [script.revision for script in scripts][::-1]
+    """The chain, oldest first: the numbers that its files begin with (a test compares them with Alembic's)."""
+    return sorted(file.name.partition("_")[0] for file in (migrations_folder() / "versions").glob("[0-9]*.py"))
 
 
 def head_revision() -> str:
@@ -41,7 +40,7 @@ def head_revision() -> str:
 def current_revision(database: Database) -> str | None:
     """The revision the database is at, or None if it was never migrated."""
     with database.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _current_revision(connection)
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -52,6 +51,8 @@ def upgrade(database: Database, revision: str = "head") -> None:
     with database.writing() as connection:
         _lock(connection)
         _examine(connection, database.shown)
+        from alembic import command  # takes long to import, and a service needs it only for a new database
+
         command.upgrade(_config(connection), revision)
 
 
@@ -110,10 +111,16 @@ class _Undone(Exception):
     """Rolls a transaction back."""
 
 
+def _current_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
+
+
 def _examine(connection: Connection, shown: str) -> str | None:
     """The revision of a database of ours, None before the first. Raises StoreError for any other database."""
     tables = set(inspect(connection).get_table_names())
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = _current_revision(connection)
     if current in revisions() or (current is None and tables <= {VERSION_TABLE}):
         return current
     if OWN_TABLE not in tables:
@@ -139,6 +146,8 @@ def _downgrade(connection: Connection, shown: str, revision: str) -> None:
             f"The database is at revision {current or 'none'}, and cannot go down to {revision!r}; "
             f"give one of: {', '.join(below)}."
         )
+    from alembic import command
+
     command.downgrade(_config(connection), revision)
 
 
@@ -160,6 +169,8 @@ def _count(connection: Connection, name: str, of: str | None) -> int:
 
 
 def _config(connection: Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()))
     config.attributes["connection"] = connection

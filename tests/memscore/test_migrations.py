@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text, update
 
 from memscore.errors import InvalidInput, StoreError
@@ -27,6 +28,7 @@ from memscore.store.migrate import (
     downgrade,
     head_revision,
     losses,
+    migrations_folder,
     require_current,
     revisions,
     upgrade,
@@ -102,6 +104,11 @@ def _described(database: Database) -> dict[str, Any]:
                 sorted((str(one["name"]), one["sqltext"]) for one in checks),
             )
     return described
+
+
+def test_the_files_of_the_chain_begin_with_the_revisions_that_alembic_sees():
+    scripts = ScriptDirectory(str(migrations_folder())).walk_revisions()
+    assert revisions() == [script.revision for script in scripts][::-1]
 
 
 def test_every_step_down_and_up_keeps_what_has_a_place(database: Database, full_study: StoredStudy):
