@@ -17,11 +17,13 @@ from prometheus_client.core import (
     SummaryMetricFamily,
 )
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 import memscore
 from memscore.errors import StoreError
+from memscore.settings import metrics_folder
 from memscore.store import Database
 from memscore.store.metrics import Activity, activity
 
@@ -40,31 +42,45 @@ def metrics(request: Request, accept: Annotated[str, Header(include_in_schema=Fa
 
 
 class Metrics:
-    """The metrics of one application. Those of the database are read anew for each scrape, so processes agree."""
+    """The metrics of one application. Those of the database are read anew for each scrape, so processes agree.
+
+    Workers of one service count requests in files of a folder, and each answers with the sums.
+    """
 
     def __init__(self, database: Database) -> None:
         disable_created_metrics()  # a second series for each, which nothing reads
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        folder = metrics_folder()
+        if folder is not None:
+            MultiProcessCollector(self.registry, str(folder))
+        own = self.registry if folder is None else None
         self.requests = Counter(
             "memscore_http_requests",
             "Requests that were answered.",
             ("method", "route", "status"),
-            registry=self.registry,
+            registry=own,
         )
         self.seconds = Histogram(
             "memscore_http_request_duration_seconds",
             "From a request to the end of its answer.",
             ("method", "route"),
             buckets=BUCKETS,
-            registry=self.registry,
+            registry=own,
         )
+        self.labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.registry.register(DatabaseCollector(database))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; `route` is a template, such as /v1/jobs/{job}."""
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(method, route).observe(seconds)
+        labels = method, route, status
+        found = self.labelled.get(labels)
+        if found is None:  # looking labels up takes longer than counting
+            found = self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
+            self.labelled[labels] = found
+        count, duration = found
+        count.inc()
+        duration.observe(seconds)
 
 
 class DatabaseCollector(Collector):

@@ -21,7 +21,7 @@ def main(size: int) -> None:
     listener = listen("127.0.0.1", 0)
     listener.listen()
     print(f"a bare server at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    uvicorn.Server(configuration(application)).run(sockets=[listener])
+    uvicorn.Server(configuration(application, 30)).run(sockets=[listener])
 
 
 if __name__ == "__main__":

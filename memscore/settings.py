@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from memscore.errors import InvalidInput, StoreError
 
 PREFIX = "MEMSCORE_"
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own: it has the processes of a service count in files
 
 
 def _usable_cores() -> int:
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         default=900, gt=0, description="a driver that gives no sign of life for so long is replaced"
     )
+    stop_seconds: int = Field(default=30, ge=0, description="what open downloads have to finish when the service stops")
     log_format: Literal["text", "json"] = Field(default="text", description="how processes log to standard error")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least that is logged; with debug, a line for each request too"
@@ -119,6 +121,12 @@ def load_possible() -> tuple[Settings, list[str]]:
             name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names
         }
         return Settings(**defaults), _complaints(error)
+
+
+def metrics_folder() -> Path | None:
+    """Where the workers of a service count their requests together; None for a process that counts for itself."""
+    folder = os.environ.get(METRICS_FOLDER)
+    return Path(folder) if folder else None
 
 
 def given() -> dict[str, str]:

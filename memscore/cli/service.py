@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -27,13 +27,19 @@ log = logging.getLogger(__name__)
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes that answer; one per core is enough.", min=1)] = 1,
     dispatch: Annotated[bool, typer.Option(help="Also run a dispatcher.")] = True,
+    database_url: Annotated[
+        str | None, typer.Option(help="Use this database, whatever MEMSCORE_DATABASE_URL says.")
+    ] = None,
     follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
 ) -> None:
     """Run the service: the API, and a dispatcher beside it."""
     from api.server import serve as run
 
     settings = settings_module.load()
+    if database_url is not None:
+        settings = settings.model_copy(update={"database_url": database_url})
     logs.configure(settings)
     with _errors_as_lines(settings), opened_database(settings) as database:
 
@@ -44,9 +50,27 @@ def serve(
             else:
                 print(said, flush=True)
 
+        stopping = threading.Event()
         if follow_stdin:
-            _at_end_of_input(lambda: os.kill(os.getpid(), signal.SIGTERM))
-        run(database, settings, host, port, dispatch=dispatch, announce=announce)
+            _at_end_of_input(stopping.set)
+        run(database, settings, host, port, workers=workers, dispatch=dispatch, stopping=stopping, announce=announce)
+
+
+@app.command(hidden=True)
+def serve_worker(
+    listener: Annotated[int, typer.Argument(help="File descriptor of the service's socket.")],
+    follow_stdin: Annotated[bool, typer.Option("--follow-stdin")] = False,
+) -> None:
+    """Answer requests beside other workers, for `serve`."""
+    from api.server import serve_here
+
+    settings = settings_module.load()
+    logs.configure(settings)
+    stopping = threading.Event()
+    if follow_stdin:
+        _at_end_of_input(stopping.set)
+    with _errors_as_lines(settings), opened_database(settings) as database, socket.socket(fileno=listener) as shared:
+        serve_here(database, settings, shared, stopping, lambda: print("ready", flush=True))
 
 
 @app.command()

@@ -1,0 +1,74 @@
+"""Processes beside this one: started again when they die, and ended with it, even if it is killed."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Collection, Iterable, Mapping
+
+log = logging.getLogger(__name__)
+
+RESTART_SECONDS = 1.0
+
+
+class Companion:
+    """One process that runs a command of memscore, which must end when its standard input closes.
+
+    Once `stopping` is set it is not started again. It has a session of its own, so Ctrl-C does not reach it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Iterable[str],
+        environment: Mapping[str, str],
+        stopping: threading.Event,
+        *,
+        stdout: int | None = None,
+        inherited: Collection[int] = (),
+    ) -> None:
+        self.name = name
+        self.command = [sys.executable, "-m", "memscore.cli", *command, "--follow-stdin"]
+        self.environment = environment
+        self.stopping = stopping
+        self.stdout = stdout
+        self.inherited = inherited
+        self.process = self._start()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def release(self) -> None:
+        """Close its standard input, which it takes as the end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, and kill it if that does not come."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            log.warning("%s did not end within %g s and is killed", self.name, seconds)
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=self.stdout,
+            pass_fds=self.inherited,
+            start_new_session=True,
+            env=self.environment,
+        )
+
+    def _watch(self) -> None:
+        while True:
+            status = self.process.wait()
+            if self.stopping.wait(RESTART_SECONDS):
+                return
+            log.warning("%s ended with status %d and is started again", self.name, status)
+            self.process = self._start()
