@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         """The file that holds the Ray cluster's token, unless `ray_auth_token` gives it: where Ray looks for it too."""
         return self.ray_auth_token_path or Path.home() / ".ray/auth_token"
 
+    def source(self, field: str) -> str | None:
+        """The variable that a field has its value from; None for a default."""
+        return _variable(field) if field in self.model_fields_set else None
+
     def environment(self) -> dict[str, str]:
         """This process's environment with these settings in it, for a process that is to have them too."""
         values = {**self.model_dump(exclude_none=True), "database_url": self.database}

@@ -14,6 +14,7 @@ import typer
 
 from memscore import logs
 from memscore import settings as settings_module
+from memscore.cli.announcement import Options, announce
 from memscore.cli.apps import app
 from memscore.cli.context import opened_database
 from memscore.errors import MemscoreError
@@ -42,18 +43,20 @@ def serve(
         settings = settings.model_copy(update={"database_url": database_url})
     logs.configure(settings)
     with _errors_as_lines(settings), opened_database(settings) as database:
-
-        def announce(address: str) -> None:
-            said = f"memscore serves {address} (documentation: {address}/docs), home {settings.home}"
-            if settings.log_format == "json":
-                log.info("%s", said, extra={"url": address})
-            else:
-                print(said, flush=True)
-
         stopping = threading.Event()
         if follow_stdin:
             _at_end_of_input(stopping.set)
-        run(database, settings, host, port, workers=workers, dispatch=dispatch, stopping=stopping, announce=announce)
+        options = Options(workers, dispatch, database_url)
+        run(
+            database,
+            settings,
+            host,
+            port,
+            workers=workers,
+            dispatch=dispatch,
+            stopping=stopping,
+            announce=lambda address: announce(address, database, settings, options),
+        )
 
 
 @app.command(hidden=True)

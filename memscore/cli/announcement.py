@@ -1,0 +1,58 @@
+"""What a service says once it answers: its address, and the settings in force, without secrets."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from memscore.logs import Discretion
+from memscore.settings import Settings
+from memscore.store import Database
+
+log = logging.getLogger(__name__)
+
+ALWAYS = ("launcher", "stop_seconds", "log_format", "log_level")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line of `serve` may set besides the address, and the options that did."""
+
+    workers: int
+    dispatch: bool
+    database_url: str | None
+
+    def source(self, settings: Settings, name: str) -> str | None:
+        """The option or variable that a value comes from; None for a default."""
+        given = {
+            "workers": "--workers" if self.workers != 1 else None,
+            "dispatcher": None if self.dispatch else "--no-dispatch",
+            "database": "--database-url" if self.database_url else settings.source("database_url"),
+        }
+        return given[name] if name in given else settings.source(name)
+
+
+def announce(address: str, database: Database, settings: Settings, options: Options) -> None:
+    """Print it in a few lines, the address first; or log one object, if the log is of those."""
+    said = f"memscore serves {address} (documentation: {address}/docs), home {settings.home}"
+    values = in_force(database, settings, options)
+    sources = {name: options.source(settings, name) for name in values}
+    if settings.log_format == "json":
+        told = {name: {"value": value, "from": sources[name] or "default"} for name, value in values.items()}
+        log.info("%s", said, extra={"url": address, "settings": told})
+        return
+    origin = {name: f"  ({source})" if source else "" for name, source in sources.items()}
+    lines = [f"  {name.replace('_', ' '):16}{value}{origin[name]}" for name, value in values.items()]
+    print(Discretion(settings)("\n".join([said, *lines])), flush=True)
+
+
+def in_force(database: Database, settings: Settings, options: Options) -> dict[str, str]:
+    """The settings that matter to whoever starts a service, and all others that are not the default."""
+    values = {
+        "database": database.shown,
+        "workers": str(options.workers),
+        "dispatcher": "beside it" if options.dispatch else "none: start one with memscore dispatch",
+    }
+    plain = settings.model_dump(mode="json", exclude={"database_url", "home", "ray_auth_token"}, exclude_none=True)
+    shown = [name for name in plain if name in ALWAYS or settings.source(name)]
+    return {**values, **{name: str(plain[name]) for name in shown}}
