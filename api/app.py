@@ -8,11 +8,15 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 import memscore
-from api import datasets, exchange, files, health, job_events, jobs, metrics, problems, scores, studies
+from api import datasets, exchange, files, health, job_events, jobs, keys, metrics, problems, scores, studies
+from api.authentication import Keyring
 from api.description import describe
+from api.gate import Gate
 from api.head import HeadAsGet
+from api.headers import SecurityHeaders
 from api.look_ups import LookUps
 from api.observed import Observed
+from api.protection import Protection
 from api.table_cache import TableCache
 from memscore.store import Database
 
@@ -27,18 +31,21 @@ class Service(FastAPI):
         """The framework's own stack, and ours around it: the outermost first."""
         look_up = next(route for route in scores.router.routes if getattr(route, "name", None) == "get_score")
         answering = LookUps(HeadAsGet(super().build_middleware_stack()), self.state.tables, look_up)
-        return Observed(answering, self.state.metrics)
+        admitting = Gate(answering, self.state.protection, self.state.keyring)
+        return SecurityHeaders(Observed(admitting, self.state.metrics))
 
     def openapi(self) -> dict[str, object]:
         """The OpenAPI document."""
         return describe(self)
 
 
-def create_app(database: Database, network_modules: tuple[str, ...] | None = None) -> Service:
+def create_app(
+    database: Database, network_modules: tuple[str, ...] | None = None, protection: Protection = Protection()
+) -> Service:
     """The service over a database that is at the current revision.
 
     `network_modules`: packages whose functions recipes may name as networks; None allows every package,
-    for an application in the process of the user who runs the jobs.
+    for an application in the process of the user who runs the jobs. `protection`: what is asked of callers.
     """
     app = Service(
         title="memscore",
@@ -51,9 +58,11 @@ def create_app(database: Database, network_modules: tuple[str, ...] | None = Non
     app.state.network_modules = network_modules
     app.state.tables = TableCache(database)
     app.state.metrics = metrics.Metrics(database)
+    app.state.keyring = Keyring(database, protection.pepper)
+    app.state.protection = protection
     app.state.stopping = asyncio.Event()  # set when the process is to end: streams then end at once
     app.state.streams = set[object]()  # open event streams
     problems.install(app)
-    for module in (scores, files, studies, exchange, jobs, job_events, datasets, health, metrics):
+    for module in (scores, files, studies, exchange, jobs, job_events, datasets, keys, health, metrics):
         app.include_router(module.router)
     return app

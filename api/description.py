@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives from the routes, and what it cannot know."""
+"""The OpenAPI document: what FastAPI derives from the routes, and what it cannot know, such as the keys needed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.authentication import needed_scope
+from api.gate import PROBES
 from memscore.messages import Problem
 
 TAGS = {
@@ -16,11 +18,18 @@ TAGS = {
     "exchange": "Published scores and evidence, in and out.",
     "jobs": "Requests to bring a study to a number of trials, or to a precision.",
     "datasets": "Registered datasets and their images.",
+    "keys": "API keys, for whoever has one with the scope admin.",
     "health": "Whether the service lives and can work, and metrics.",
 }
 HEADERS = {
     "X-Request-ID": "as in problem documents and in the lines of the service's log",
     "Server-Timing": "milliseconds until the answer began: `app;dur=1.2`",
+}
+
+KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key with the scope read, write or admin. On a loopback address none is needed.",
 }
 
 
@@ -37,8 +46,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas = document["components"]["schemas"]
         schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()}
-        for path in document["paths"].values():
-            for operation in path.values():
+        document["components"]["securitySchemes"] = {"key": KEY}
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                operation["security"] = [] if path in PROBES else [{"key": [needed_scope(method.upper(), path)]}]
                 for response in operation["responses"].values():
                     response.setdefault("headers", {}).update(headers)
         app.openapi_schema = document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 from anyio.from_thread import start_blocking_portal
+from fastapi import FastAPI
 
 from api.app import create_app
 from memscore.store import Database
@@ -12,8 +13,8 @@ from memscore.store import Database
 class InProcessTransport(httpx.BaseTransport):
     """Answers the requests of a synchronous httpx client from an event loop in a thread of its own."""
 
-    def __init__(self, database: Database) -> None:
-        self._asgi = httpx.ASGITransport(create_app(database), raise_app_exceptions=False)
+    def __init__(self, database: Database, app: FastAPI | None = None) -> None:
+        self._asgi = httpx.ASGITransport(app or create_app(database), raise_app_exceptions=False)
         self._context = start_blocking_portal()
         self._portal = self._context.__enter__()
 

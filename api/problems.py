@@ -21,6 +21,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api import refusals
 from memscore.errors import InvalidInput, MemscoreError, StoreError
 from memscore.messages import Problem
 from memscore.validation import plain
@@ -33,12 +34,16 @@ TOLD = "told"  # in a request's state: its error was answered and logged
 BUSY_SECONDS = 5  # after which a client should try again
 
 MEANINGS = {
+    401: "a key is missing, or is not one of this service",
+    403: "the key may not do this",
     404: "nothing is stored under this name or number",
     405: "the method is not possible here",
     406: "no format that the client accepts",
     409: "the request contradicts what is stored, or the study has no scores yet",
     416: "the range begins behind the end of the file",
+    413: "the body is larger than the service takes",
     422: "a value is wrong; `errors` says where",
+    429: "too many requests at once; try again after so many seconds as Retry-After says",
     500: "a mistake of the service's, or damaged data",
     503: "the database cannot be used now, or the service is busy; try again after so many seconds as Retry-After says",
 }
@@ -75,7 +80,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
 
 
-EVERYWHERE = documented(422, 500, 503)
+EVERYWHERE = documented(401, 403, 422, 429, 500, 503)
 
 
 def problem(
@@ -104,11 +109,17 @@ def install(app: FastAPI) -> None:
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MemscoreError)
+    return known(request, error)
+
+
+def known(request: Request, error: MemscoreError) -> JSONResponse:
+    """The answer to an error that users can meet."""
     response = problem(request, error.status, error.slug, str(error))
     if isinstance(error, NotSatisfiable):
         response.headers["Content-Range"] = f"bytes */{error.size}"
     elif isinstance(error, (StoreError, Busy)):
         response.headers["Retry-After"] = str(BUSY_SECONDS)
+    response.headers.update(refusals.headers_of(error))
     return response
 
 

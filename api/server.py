@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import select
 import signal
@@ -17,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.companions import Companion
+from api.protection import protection_of, require_a_key
 from memscore.errors import InvalidInput
 from memscore.settings import METRICS_FOLDER, Settings
 from memscore.store import Database
@@ -41,8 +41,9 @@ def serve(
 
     `announce` gets the address when requests are answered. At the end nothing new is accepted, open downloads have
     `settings.stop_seconds` to finish, and the dispatcher ends last. A second signal ends everything at once. Raises
-    InvalidInput if the address is not this machine's alone, or the port is taken.
+    InvalidInput if the port is taken, or if callers need keys and there is none.
     """
+    require_a_key(database, protection_of(settings, host), host)
     listener = listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     with _dispatcher(settings, stopping) if dispatch else nullcontext():
@@ -63,7 +64,7 @@ def serve_here(
     """Serve in this process."""
     from api.app import create_app  # a process that watches workers does without it
 
-    app = create_app(database, settings.own_networks)
+    app = create_app(database, settings.own_networks, protection_of(settings, listener.getsockname()[0]))
     server = _Server(configuration(app, settings.stop_seconds), announce, stopping, app.state.stopping.set)
     _stop_on_signals(stopping)
     server.run(sockets=[listener])
@@ -171,14 +172,6 @@ def _stop_on_signals(stopping: threading.Event, at_once: Callable[[], object] = 
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes a free one. Raises InvalidInput."""
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise InvalidInput(
-            f"Serving on {host} needs API keys, which this version does not have yet; use 127.0.0.1 and a tunnel."
-        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -18,12 +18,16 @@ from pydantic import ValidationError
 from memscore.errors import Damaged, InvalidInput, JobFailed, MemscoreError, ServiceError
 from memscore.evidence_file import StudyEvidence, read_evidence
 from memscore.files import atomic_write
+from memscore.keys import Scope
 from memscore.messages import (
     DatasetDetail,
     Datasets,
     EvidenceMerged,
     JobMessage,
     Jobs,
+    KeyCreated,
+    KeyMessage,
+    Keys,
     LogMessage,
     Pairs,
     Plan,
@@ -206,6 +210,19 @@ class Client:
         """What driver and workers of a job wrote; `after` is the `next` of the part before."""
         params = {"format": "json", "after": after}
         return LogMessage.model_validate_json(self._get(f"/v1/jobs/{_part(job)}/log", params=params).content)
+
+    def create_key(self, name: str, scope: Scope, expires_in: int | None = None) -> KeyCreated:
+        """A new key, shown this once; `expires_in` are seconds. Needs the scope admin."""
+        request = {"name": name, "scope": scope, "expires_in": expires_in}
+        return KeyCreated.model_validate_json(self._request("POST", "/v1/keys", json=request).content)
+
+    def keys(self) -> Keys:
+        """All keys, without what they are."""
+        return Keys.model_validate_json(self._get("/v1/keys").content)
+
+    def revoke_key(self, identifier: str) -> KeyMessage:
+        """Refuse a key from now on."""
+        return KeyMessage.model_validate_json(self._request("DELETE", f"/v1/keys/{_part(identifier)}").content)
 
     def watch(self, job: str, poll_seconds: float = 0.5) -> Iterator[JobMessage]:
         """The job's state again and again until it is terminal; rides out a restart of the service."""

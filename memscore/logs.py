@@ -34,7 +34,9 @@ HIDDEN = "***"
 SHORTEST_WORD, SHORTEST_SECRET = 12, 8  # of letters alone, or others; shorter ones may be part of any line
 
 _IN_URL = re.compile(r"(\w://[^\s/:@\"']*:)[^\s@\"']+(?=@)")
+_KEY = re.compile(r"(\bmemscore_\w{10}_)\w+")
 _BEARER = re.compile(r"(?i)(\bbearer )[^\s\"',\\]+")
+_AUTHORIZATION = re.compile(r"(?i)(\bauthorization[\"']?\)?[:=,] ?b?[\"']?)(?:\w+ )?[^\s\"',\\]+")
 _NAMED = re.compile(r"(?i)((?:password|passwd|secret|token)[\"']?(?:=|: ?)[\"'])[^\"']+(?=[\"'])")  # password="...
 _ASSIGNED = re.compile(r"(?i)((?:password|passwd|secret|token)=)[^\s\"'&,;\\)]+")  # password=...
 
@@ -42,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class Discretion:
-    """Takes secrets out of texts: passwords in URLs, what is named a password, bearer tokens, those of the settings."""
+    """Takes secrets out of texts: keys, passwords in URLs, what is named a password, tokens, those of the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self.secrets = _secrets(settings)
@@ -51,7 +53,7 @@ class Discretion:
         """The text with HIDDEN in place of each secret."""
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
-        for pattern in (_IN_URL, _BEARER, _NAMED, _ASSIGNED):
+        for pattern in (_KEY, _IN_URL, _BEARER, _AUTHORIZATION, _NAMED, _ASSIGNED):
             text = pattern.sub(rf"\1{HIDDEN}", text)
         return text
 
@@ -167,9 +169,8 @@ def _uncaught_in_thread(raised: threading.ExceptHookArgs) -> None:
 
 def _secrets(settings: Settings) -> list[str]:
     """The secrets that are to be hidden, in every spelling in which a line could hold them, longest first."""
-    secrets: list[str] = []
-    if settings.ray_auth_token is not None:
-        secrets.append(settings.ray_auth_token.get_secret_value().strip())
+    given = (settings.ray_auth_token, settings.key, settings.key_pepper)
+    secrets = [one.get_secret_value().strip() for one in given if one is not None]
     with contextlib.suppress(OSError, UnicodeError):
         secrets.append(settings.ray_token_file.read_text().strip())
     with contextlib.suppress(ArgumentError, ValueError):

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from memscore.spec import Design, Recipe, Wanted
+from memscore.keys import Scope
+from memscore.spec import NAME_PATTERN, Design, Recipe, Wanted
 
 MOST_INDICES = 100_000  # of one look-up
 
@@ -364,3 +365,39 @@ class EvidenceMerged(Message):
     trials: int = Field(description="trials that the study has now")
     full_trials: int
     digest: str | None = Field(description="of the current score table")
+
+
+class KeyRequest(BaseModel):
+    """A key that is to be made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=NAME_PATTERN, description="whose it is, or what for")
+    scope: Scope = Field(description="what it may do; write includes read, and admin both")
+    expires_in: int | None = Field(
+        default=None, ge=1, le=10 * 366 * 86_400, description="seconds after which it is refused; null: never"
+    )
+
+
+class KeyMessage(Message):
+    """A key as it is listed: without what it is."""
+
+    id: str
+    name: str
+    scope: Scope
+    state: Literal["live", "expired", "revoked"]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None = Field(description="to the minute")
+
+
+class KeyCreated(KeyMessage):
+    """A new key. `key` is shown here and never again."""
+
+    key: str
+
+
+class Keys(Message):
+    """All keys, oldest first; revoked and expired ones too."""
+
+    keys: list[KeyMessage]

@@ -62,10 +62,29 @@ class Settings(BaseSettings):
         default="", description="packages, separated by commas, whose functions recipes sent to the service may name"
     )
 
+    key: SecretStr | None = Field(default=None, exclude=True, description="the key that the command line uses")
+    key_pepper: SecretStr | None = Field(
+        default=None, exclude=True, description="with what keys are hashed; default: the file key-pepper in the home"
+    )
+    require_keys: bool = Field(default=False, description="ask for a key on loopback addresses too")
+    allowed_hosts: str = Field(
+        default="", description="names, separated by commas, under which the service may be asked for"
+    )
+    cors_origins: str = Field(
+        default="", description="origins, separated by commas, whose pages may use the service from a browser"
+    )
+    rate_limit: float = Field(default=1000, ge=0, description="requests a second of one key or address; 0: no limit")
+    max_upload_bytes: int = Field(default=2**30, ge=1, description="the largest file of scores or evidence taken")
+
+    @property
+    def client_key(self) -> str | None:
+        """The key that the command line sends to a service."""
+        return None if self.key is None else self.key.get_secret_value()
+
     @property
     def own_networks(self) -> tuple[str, ...]:
         """The packages of `network_modules`."""
-        return tuple(name for name in (part.strip() for part in self.network_modules.split(",")) if name)
+        return listed(self.network_modules)
 
     @property
     def database(self) -> str:
@@ -105,6 +124,11 @@ class Settings(BaseSettings):
                 "set MEMSCORE_HOME to a folder of yours."
             ) from error
         return self.home
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a setting that holds several, separated by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def load() -> Settings:

@@ -9,7 +9,19 @@ import typer
 from pydantic import ValidationError
 
 import memscore
-from memscore.cli import database, datasets, doctor, estimate, evidence, exchange, pairs, scores, service, training
+from memscore.cli import (
+    database,
+    datasets,
+    doctor,
+    estimate,
+    evidence,
+    exchange,
+    keys,
+    pairs,
+    scores,
+    service,
+    training,
+)
 from memscore.cli.apps import app
 from memscore.console import complain, out
 from memscore.errors import MemscoreError
@@ -22,6 +34,7 @@ __all__ = [
     "estimate",
     "evidence",
     "exchange",
+    "keys",
     "main",
     "pairs",
     "scores",

@@ -15,12 +15,14 @@ jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, watch, canc
 scores_app = typer.Typer(no_args_is_help=True, help="Scores of a study.")
 pairs_app = typer.Typer(no_args_is_help=True, help="High-influence pairs of a study.")
 evidence_app = typer.Typer(no_args_is_help=True, help="The evidence of a study: export, import.")
+keys_app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
 app.add_typer(database_app, name="db")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(scores_app, name="scores")
 app.add_typer(pairs_app, name="pairs")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(keys_app, name="keys")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Url = Annotated[

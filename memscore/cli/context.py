@@ -44,7 +44,7 @@ def opened_client(url: str | None) -> Generator[Client]:
     """A client of the service at `url`, or of the application in this process."""
     settings = settings_module.load()
     if url is not None:
-        with Client(url, cache=settings.home / "cache") as client:
+        with Client(url, settings.client_key, cache=settings.home / "cache") as client:
             yield client
         return
     from api.in_process import in_process

@@ -13,6 +13,8 @@ from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
 from memscore.settings import PREFIX
 from memscore.store.database import shown_url
 
+SECRET = frozenset(("RAY_AUTH_TOKEN", "MEMSCORE_KEY", "MEMSCORE_KEY_PEPPER"))
+
 
 def check(context: Context) -> Iterator[Diagnosis]:
     """All that is set, without secrets."""
@@ -34,7 +36,7 @@ def check(context: Context) -> Iterator[Diagnosis]:
 
 
 def _shown(name: str, value: str) -> str:
-    if name == "RAY_AUTH_TOKEN":
+    if name in SECRET:
         return "***"
     if name == "MEMSCORE_DATABASE_URL":
         try:

@@ -226,4 +226,6 @@ api_keys = Table(
     Column("created_at", Double, nullable=False),
     Column("last_used_at", Double),
     Column("revoked_at", Double),
+    Column("expires_at", Double),
+    Column("pepper", String(8), nullable=False, server_default=""),  # the id of that which the hash was made with
 )

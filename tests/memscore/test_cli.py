@@ -164,7 +164,7 @@ def test_db_upgrade_makes_a_database_ready(memscore, database_url: str, monkeypa
     monkeypatch.setenv("MEMSCORE_DATABASE_URL", database_url)
     if database_url.startswith("postgresql"):
         refused(memscore("datasets", "list"), "run: memscore db upgrade")
-    assert memscore("db", "upgrade", "--json").json == {"before": None, "after": "0004"}
+    assert memscore("db", "upgrade", "--json").json == {"before": None, "after": "0005"}
     assert memscore("db", "upgrade").status == 0
     assert memscore("datasets", "list").status == 0
 
@@ -176,7 +176,7 @@ def test_a_port_in_use_and_an_open_address_are_refused(memscore):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         refused(memscore("serve", "--port", str(taken.getsockname()[1])), "choose another with --port")
-    refused(memscore("serve", "--host", "0.0.0.0"), "needs API keys")
+    refused(memscore("serve", "--host", "0.0.0.0"), "needs a key, and there is none yet")
 
 
 def test_a_report_is_one_self_contained_page(memscore, embedded: StoredStudy, tmp_path: Path):

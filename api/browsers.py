@@ -1,0 +1,56 @@
+"""What a browser could be made to do by a page of another site, and is refused.
+
+A page whose name is pointed at this machine (DNS rebinding) is known by the Host header, and a page that posts to it by
+what the browser says about the page: Sec-Fetch-Site, or, from browsers and addresses without it, Origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from api.protection import is_loopback
+from memscore.errors import CrossSite, Misdirected
+
+REMEMBERED = 100
+
+
+class Hosts:
+    """The names that a service answers to: those of loopback addresses, and `allowed`; None: all."""
+
+    def __init__(self, allowed: frozenset[str] | None) -> None:
+        self.allowed = allowed
+        self._accepted: set[bytes] = set()
+
+    def require(self, host: bytes) -> None:
+        """Raises Misdirected unless the Host header names this service."""
+        if self.allowed is None or host in self._accepted:
+            return
+        name = _name(host)
+        if name not in self.allowed and not is_loopback(name):
+            raise Misdirected(
+                f"This service does not answer to the name {name[:100]!r}; use 127.0.0.1, or list it in "
+                "MEMSCORE_ALLOWED_HOSTS where the service runs."
+            )
+        if len(self._accepted) < REMEMBERED:
+            self._accepted.add(host)
+
+
+def require_same_site(headers: Mapping[bytes, bytes], origins: tuple[str, ...]) -> None:
+    """Raises CrossSite for a request that a page of another site makes, unless it is one of `origins`."""
+    origin = headers.get(b"origin")
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        own = site in (b"same-origin", b"none")
+    else:
+        own = origin is None or origin.partition(b"://")[2] == headers.get(b"host")
+    if not own and (origin or b"").decode("latin-1") not in origins:
+        raise CrossSite(
+            "Pages of other sites may not change anything here; if this one is yours, list its origin in "
+            "MEMSCORE_CORS_ORIGINS where the service runs."
+        )
+
+
+def _name(host: bytes) -> str:
+    """The name or address of a Host header, without the port and in small letters."""
+    text = host.decode("latin-1").lower()
+    return text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0].removesuffix(".")

@@ -1,0 +1,76 @@
+"""API keys: made, listed and revoked. Needs the scope admin."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.authentication import Keyring
+from api.context import DatabaseOf
+from memscore.keys import generate
+from memscore.messages import KeyCreated, KeyMessage, KeyRequest, Keys
+from memscore.store import api_keys
+from memscore.store.api_keys import KeyRecord
+
+log = logging.getLogger(__name__)
+
+
+def _never_stored(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+def _keyring(request: Request) -> Keyring:
+    return cast("Keyring", request.app.state.keyring)
+
+
+KeyringOf = Annotated[Keyring, Depends(_keyring)]
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(_never_stored)])
+
+
+@router.post("", operation_id="create_key", status_code=201)
+def create_key(database: DatabaseOf, keyring: KeyringOf, request: KeyRequest, response: Response) -> KeyCreated:
+    """Make a key. It is shown in this answer and never again, since only a hash of it is stored."""
+    key, identifier = generate()
+    with database.writing() as connection:
+        record = api_keys.add(
+            connection, identifier, key, keyring.pepper, request.name, request.scope, request.expires_in
+        )
+    log.info("key %s is made for %s, with the scope %s", record.id, record.name, request.scope)
+    return KeyCreated(**_message(record).model_dump(), key=key)
+
+
+@router.get("", operation_id="list_keys")
+def list_keys(database: DatabaseOf) -> Keys:
+    """All keys, oldest first, without what they are."""
+    with database.reading() as connection:
+        return Keys(keys=[_message(record) for record in api_keys.listing(connection)])
+
+
+@router.delete("/{id}", operation_id="revoke_key")
+def revoke_key(database: DatabaseOf, keyring: KeyringOf, id: str) -> KeyMessage:
+    """Refuse a key from now on: this process at once, others within a second. A revoked one stays so."""
+    with database.writing() as connection:
+        record = api_keys.revoke(connection, id)
+    keyring.forget()
+    log.info("key %s of %s is revoked", record.id, record.name)
+    return _message(record)
+
+
+def _message(record: KeyRecord) -> KeyMessage:
+    return KeyMessage(
+        id=record.id,
+        name=record.name,
+        scope=record.scopes[-1],
+        state=record.state,
+        created_at=_time(record.created_at),
+        expires_at=None if record.expires_at is None else _time(record.expires_at),
+        last_used_at=None if record.last_used_at is None else _time(record.last_used_at),
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,77 @@
+"""What an application asks of its callers, as it follows from the settings and from the address it listens on."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from memscore import settings as settings_module
+from memscore.errors import InvalidInput
+from memscore.keys import Pepper
+from memscore.pepper import pepper_of
+from memscore.settings import Settings, listed
+from memscore.store import Database, api_keys
+
+
+def _pepper() -> Pepper:
+    return pepper_of(settings_module.load())
+
+
+@dataclass(frozen=True)
+class Protection:
+    """By default that of an application in the process of its only user: no key, any host, no limit of the rate.
+
+    `hosts`: names that the service answers to, besides those of loopback addresses; None: any. `origins`: whose pages
+    may use it from a browser. `rate_limit`: requests a second of a key, or of an address without one; 0: any number.
+    """
+
+    keys_required: bool = False
+    hosts: frozenset[str] | None = None
+    origins: tuple[str, ...] = ()
+    rate_limit: float = 0
+    max_upload_bytes: int = 2**30
+    pepper: Callable[[], Pepper] = _pepper
+
+
+def protection_of(settings: Settings, host: str) -> Protection:
+    """The protection of a service that listens on `host`."""
+    loopback = is_loopback(host)
+    names = frozenset(name.lower() for name in listed(settings.allowed_hosts))
+    return Protection(
+        keys_required=settings.require_keys or not loopback,
+        hosts=names if names or loopback else None,
+        origins=listed(settings.cors_origins),
+        rate_limit=settings.rate_limit,
+        max_upload_bytes=settings.max_upload_bytes,
+        pepper=partial(pepper_of, settings),
+    )
+
+
+def require_a_key(database: Database, protection: Protection, host: str) -> None:
+    """Raises InvalidInput if callers need keys and none could be right."""
+    if not protection.keys_required:
+        return
+    with database.reading() as connection:
+        live = api_keys.peppers(connection)
+    if protection.pepper().id in live:
+        return
+    if live:
+        raise InvalidInput(
+            "The keys of this database were hashed with another pepper than this host's; copy the file key-pepper from "
+            "the home folder where they were made, or set MEMSCORE_KEY_PEPPER to what it is there."
+        )
+    raise InvalidInput(
+        f"Serving on {host} needs a key, and there is none yet; make one: memscore keys create NAME --scope admin"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's alone."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

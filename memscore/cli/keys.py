@@ -1,0 +1,63 @@
+"""Commands on API keys: create, list, revoke."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from memscore.cli.apps import Json, Url, keys_app
+from memscore.cli.context import opened_client
+from memscore.console import complain, out, print_json, print_record, print_table
+from memscore.keys import Scope, seconds_of
+
+
+@keys_app.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is, or what for.")],
+    scope: Annotated[Scope, typer.Option(help="What it may do; write includes read, and admin both.")],
+    expires: Annotated[str | None, typer.Option(help="When it expires: 90d, 12h, 30m or 2w from now.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key and print it; it cannot be shown again."""
+    with opened_client(url) as client:
+        made = client.create_key(name, scope, None if expires is None else seconds_of(expires))
+    if as_json:
+        print_json(made)
+        return
+    out.print(made.key, soft_wrap=True)
+    until = "" if made.expires_at is None else f" until {_minute(made.expires_at)} UTC"
+    complain("note", f"keep this key: it is not shown again. Its id is {made.id}; it may {made.scope}{until}.", "bold")
+
+
+@keys_app.command("list")
+def list_keys(url: Url = None, as_json: Json = False) -> None:
+    """List all keys, without what they are."""
+    with opened_client(url) as client:
+        message = client.keys()
+    if as_json:
+        print_json(message)
+        return
+    times = ("created_at", "expires_at", "last_used_at")
+    print_table(
+        ("id", "name", "scope", "state", "created", "expires", "last used"),
+        (
+            (one.id, one.name, one.scope, one.state, *(_minute(getattr(one, time)) for time in times))
+            for one in message.keys
+        ),
+    )
+
+
+@keys_app.command("revoke")
+def revoke_key(
+    identifier: Annotated[str, typer.Argument(metavar="ID")], url: Url = None, as_json: Json = False
+) -> None:
+    """Refuse a key from now on."""
+    with opened_client(url) as client:
+        print_record(client.revoke_key(identifier), as_json)
+
+
+def _minute(time: datetime | None) -> str:
+    return "-" if time is None else f"{time:%Y-%m-%d %H:%M}"
