@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
 from api import problems
@@ -15,6 +15,8 @@ from api.context import DatabaseOf, HomeOf
 from api.files import NPZ_CONTENT
 from api.representation import NPZ, ConditionsOf, Representation
 from api.studies import study_message
+from api.uploads import Upload
+from memscore.bits import digest_of_file
 from memscore.building import build_tables
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
@@ -29,7 +31,6 @@ from memscore.store.studies import StudyRecord
 
 router = APIRouter(prefix="/v1/studies", tags=["exchange"])
 
-MAX_BYTES = 4 * 2**30
 NPZ_BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {NPZ: {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -40,18 +41,6 @@ EVIDENCE_RESPONSES: dict[int | str, dict[str, Any]] = {
     **problems.documented(404, 409, 416),
 }
 
-
-async def _payload(request: Request) -> bytes:
-    """The body. Raises InvalidInput if it is larger than any file of ours."""
-    received = bytearray()
-    async for part in request.stream():
-        received += part
-        if len(received) > MAX_BYTES:
-            raise InvalidInput(f"The file is larger than {MAX_BYTES // 2**30} GiB, which no such file is.")
-    return bytes(received)
-
-
-Payload = Annotated[bytes, Depends(_payload)]
 StudyName = Annotated[str | None, Query(pattern=NAME_PATTERN, description="name of the study if it is new")]
 
 
@@ -59,7 +48,7 @@ StudyName = Annotated[str | None, Query(pattern=NAME_PATTERN, description="name 
 def import_scores(
     database: DatabaseOf,
     home: HomeOf,
-    payload: Payload,
+    upload: Upload,
     dataset: Annotated[str, Query(description="the registered dataset that the scores were made from")],
     name: StudyName = None,
 ) -> StudyMessage:
@@ -67,8 +56,8 @@ def import_scores(
     with database.reading() as connection:
         record = datasets.by_name(connection, dataset)
     arrays = open_dataset(home, record.fingerprint)
-    published = Published.decode(payload, np.asarray(arrays.y_train), np.asarray(arrays.y_test))
-    identifier = imported_id(record.fingerprint, payload)
+    published = Published.decode(upload, np.asarray(arrays.y_train), np.asarray(arrays.y_test))
+    identifier = imported_id(record.fingerprint, digest_of_file(upload))
     scores, pairs = tables_of(published, identifier, record.fingerprint)
     with database.writing() as connection:
         study = studies.ensure_imported(connection, record, identifier, name)
@@ -94,7 +83,7 @@ def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: str) -> 
 def merge_evidence(
     database: DatabaseOf,
     home: HomeOf,
-    payload: Payload,
+    upload: Upload,
     study: str,
     dataset: Annotated[str | None, Query(description="the registered dataset that the evidence is about")] = None,
     name: StudyName = None,
@@ -103,9 +92,15 @@ def merge_evidence(
 
     {study} is the file's study; if it is not here yet, it is made. Trials that are stored already stay as they are.
     """
-    brought = read_evidence(payload)
+
+    def admit(meta: EvidenceMeta) -> None:
+        with database.reading() as connection:
+            _fitting(connection, study, meta, dataset)
+
+    brought = read_evidence(upload, admit)
     with database.writing() as connection:
-        record, created = _study_of(connection, study, brought.meta, dataset, name)
+        found, of = _fitting(connection, study, brought.meta, dataset)
+        record = found or studies.ensure(connection, of, brought.meta.recipe, brought.meta.design, name)
         open_dataset(home, record.fingerprint)  # without it no table could be built
         merged = merge(connection, record.id, (*brought.trials, *brought.full))
     _rebuild(database, home, record)
@@ -113,7 +108,7 @@ def merge_evidence(
         return EvidenceMerged(
             study=record.id,
             study_name=record.name,
-            created=created,
+            created=found is None,
             **asdict(merged),
             trials=evidence.count(connection, record.id),
             full_trials=evidence.count(connection, record.id, full=True),
@@ -121,17 +116,16 @@ def merge_evidence(
         )
 
 
-def _study_of(
-    connection: Connection, study: str, meta: EvidenceMeta, dataset: str | None, name: str | None
-) -> tuple[StudyRecord, bool]:
-    """The stored study that a file is evidence of, and whether it was made now. Raises Conflict, or as _dataset_of."""
+def _fitting(
+    connection: Connection, study: str, meta: EvidenceMeta, dataset: str | None
+) -> tuple[StudyRecord | None, DatasetRecord]:
+    """The study that a file is evidence of, if it is here, and the dataset. Raises NotFound, Conflict, InvalidInput."""
     try:
         record = studies.find(connection, study)
     except NotFound:
         if study != meta.study:
             raise
-        of = _dataset_of(connection, meta, dataset)
-        return studies.ensure(connection, of, meta.recipe, meta.design, name), True
+        return None, _dataset_of(connection, meta, dataset)
     for part, stored, brought in (
         ("dataset", record.fingerprint, meta.fingerprint),
         ("recipe", record.recipe, meta.recipe),
@@ -142,8 +136,7 @@ def _study_of(
                 f"The file is evidence of study {meta.study}, which has another {part} than {record.name!r}; evidence "
                 "can only be merged within one study."
             )
-    _dataset_of(connection, meta, dataset or record.dataset)
-    return record, False
+    return record, _dataset_of(connection, meta, dataset or record.dataset)
 
 
 def _dataset_of(connection: Connection, meta: EvidenceMeta, name: str | None) -> DatasetRecord:

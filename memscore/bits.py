@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,16 @@ def unpack(packed: bytes, count: int) -> Bools:
     if len(packed) != (count + 7) // 8:
         raise Damaged(f"{len(packed)} bytes of packed bits cannot hold exactly {count} samples")
     return np.unpackbits(np.frombuffer(packed, np.uint8), count=count).astype(np.bool_)
+
+
+def digest_of_file(file: BinaryIO) -> str:
+    """The `digest` of all that a file holds, without having it in memory; it is then at its start again."""
+    state = hashlib.sha256(file.seek(0, io.SEEK_END).to_bytes(8, "little"))
+    file.seek(0)
+    while part := file.read(2**20):
+        state.update(part)
+    file.seek(0)
+    return state.hexdigest()
 
 
 def digest(*parts: bytes) -> str:

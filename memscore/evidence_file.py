@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import itertools
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from memscore.bits import digest, pack, unpack
 from memscore.errors import Damaged, InvalidInput
 from memscore.evidence import Evidence, Trial, unpack_trials
 from memscore.files import atomic_write
-from memscore.npz import NpzReader
+from memscore.npz import NpzReader, Source
 from memscore.spec import BLOCK, Design, Frozen, Recipe, study_id
 from memscore.validation import sentence
 
@@ -34,6 +34,9 @@ KIND = "memscore evidence"
 FULL = "full_"
 CHUNK_BLOCKS = 10
 """Blocks that are unpacked together: 100 trials of 50,000 samples take 15 MB."""
+
+MOST_TRIALS = 1_000_000
+"""As many as a job may ask for."""
 
 
 class EvidenceMeta(Frozen):
@@ -125,14 +128,16 @@ def write_evidence(
         scratch.write_bytes(evidence.encode())
 
 
-def read_evidence(source: bytes | Path) -> StudyEvidence:
-    """Read an evidence file and verify every trial.
+def read_evidence(source: Source, admit: Callable[[EvidenceMeta], object] | None = None) -> StudyEvidence:
+    """Read an evidence file and verify every trial. `admit` may raise before the trials of such a file are read.
 
     Raises InvalidInput if it is no such file, or if the study's id, a subset, the length of a row, an accuracy or a
     digest is not what follows from the rest.
     """
     with NpzReader(source, KIND) as file:
         meta = _meta(file)
+        if admit is not None:
+            admit(meta)
         evidence = StudyEvidence(meta, _trials(file, "", meta), _trials(file, FULL, meta))
     try:
         waiting = iter(evidence.trials)
@@ -196,8 +201,11 @@ def _meta(file: NpzReader) -> EvidenceMeta:
 
 
 def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ...]:
-    numbers = file.read(prefix + "numbers", "iu", None).astype(np.int64)
-    count = len(numbers)
+    found_numbers = file.read(prefix + "numbers", "iu", None)
+    count = len(found_numbers)
+    if count > MOST_TRIALS:
+        raise InvalidInput(f"This is not a usable {KIND} file: it has more than {MOST_TRIALS:,} trials.")
+    numbers = found_numbers.astype(np.int64)
     if count and (numbers[0] < 0 or numbers[-1] >= 10**9 or (np.diff(numbers) <= 0).any()):
         raise InvalidInput(f"This is not a usable {KIND} file: {prefix}numbers must ascend from 0 on.")
 

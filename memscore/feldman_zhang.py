@@ -11,17 +11,15 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from memscore.bits import digest
 from memscore.counts import Counts
 from memscore.errors import InvalidInput
 from memscore.evidence import Evidence
-from memscore.npz import NpzReader
+from memscore.npz import NpzReader, Source
 from memscore.statistics import gap, memorization
 from memscore.tables import PAIRS_FLOOR, Columns, PairsTable, ScoreTable
 
@@ -66,7 +64,7 @@ class Published:
         return buffer.getvalue()
 
     @classmethod
-    def decode(cls, source: bytes | Path, train_labels: Labels, test_labels: Labels) -> Published:
+    def decode(cls, source: Source, train_labels: Labels, test_labels: Labels) -> Published:
         """Read a file that must be about the dataset with these labels int32 [n] and [q], in the same order.
 
         Raises InvalidInput with what differs, or with what is wrong with the file.
@@ -109,9 +107,9 @@ def published_of(chunks: Iterable[Evidence], train_labels: Labels, test_labels: 
     return published
 
 
-def imported_id(fingerprint: str, payload: bytes) -> str:
-    """The 16 hexadecimal digits that name the study of scores imported from this file for this dataset."""
-    canonical = json.dumps({"imported": digest(payload), "dataset": fingerprint}, sort_keys=True)
+def imported_id(fingerprint: str, digest: str) -> str:
+    """The 16 hexadecimal digits that name the study of scores imported from a file of this digest for this dataset."""
+    canonical = json.dumps({"imported": digest, "dataset": fingerprint}, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -113,9 +113,7 @@ def test_the_files_of_the_chain_begin_with_the_revisions_that_alembic_sees():
 
 def test_every_step_down_and_up_keeps_what_has_a_place(database: Database, full_study: StoredStudy):
     before = _contents(database)
-    assert all(before[name] for name in metadata.tables if not name.endswith(("_scores", "_keys"))), (
-        "a table is empty"
-    )
+    assert all(before[name] for name in metadata.tables if not name.endswith(("_scores", "_keys"))), "a table is empty"
     chain = revisions()
     for below in (*chain[-2::-1], "base"):
         downgrade(database, below)

@@ -1,0 +1,31 @@
+"""Files that requests bring: written to the disk as they come, never held in memory whole."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from typing import Annotated, BinaryIO, cast
+
+from fastapi import Depends, Request
+
+from api import bodies
+from api.protection import Protection
+from memscore.errors import StoreError
+
+IN_MEMORY = 2**20
+
+
+async def _upload(request: Request) -> AsyncIterator[BinaryIO]:
+    """The body as a file. Raises TooLarge, TooSlow, or StoreError if there is no room for it."""
+    limit = cast("Protection", request.app.state.protection).max_upload_bytes
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:  # without a name, so that nothing is left behind
+        try:
+            async for part in bodies.parts(request.receive, limit):
+                file.write(part)
+        except OSError as error:
+            raise StoreError(f"The file cannot be kept while it is read ({error.strerror}); free the disk.") from error
+        file.seek(0)
+        yield cast("BinaryIO", file)
+
+
+Upload = Annotated[BinaryIO, Depends(_upload)]
