@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 import memscore
 from api import datasets, exchange, files, health, job_events, jobs, keys, metrics, problems, scores, studies
 from api.authentication import Keyring
+from api.browsers import with_cors
 from api.description import describe
 from api.gate import Gate
 from api.head import HeadAsGet
@@ -32,7 +33,8 @@ class Service(FastAPI):
         look_up = next(route for route in scores.router.routes if getattr(route, "name", None) == "get_score")
         answering = LookUps(HeadAsGet(super().build_middleware_stack()), self.state.tables, look_up)
         admitting = Gate(answering, self.state.protection, self.state.keyring)
-        return SecurityHeaders(Observed(admitting, self.state.metrics))
+        answering = SecurityHeaders(Observed(admitting, self.state.metrics))
+        return with_cors(answering, self.state.protection.origins)
 
     def openapi(self) -> dict[str, object]:
         """The OpenAPI document."""

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
 from api.protection import is_loopback
 from memscore.errors import CrossSite, Misdirected
 
 REMEMBERED = 100
+ASKED = ("Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Range", "If-Range", "X-Request-ID")
+SHOWN = ("ETag", "Retry-After", "X-Request-ID", "Repr-Digest", "Content-Range", "Server-Timing", "Idempotency-Replayed")
 
 
 class Hosts:
@@ -50,7 +55,18 @@ def require_same_site(headers: Mapping[bytes, bytes], origins: tuple[str, ...]) 
         )
 
 
+def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """The application, which lets pages of these origins, if there are any, read its answers and send their key."""
+    if not origins:
+        return app
+    methods, asked, shown = ("GET", "POST", "DELETE"), ("Authorization", *ASKED), ("Location", *SHOWN)
+    return CORSMiddleware(app, allow_origins=origins, allow_methods=methods, allow_headers=asked, expose_headers=shown)
+
+
 def _name(host: bytes) -> str:
     """The name or address of a Host header, without the port and in small letters."""
     text = host.decode("latin-1").lower()
-    return text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0].removesuffix(".")
+    if text.startswith("["):
+        address, _, rest = text[1:].partition("]")
+        return address if rest[:1] in ("", ":") else text
+    return text.partition(":")[0].removesuffix(".")

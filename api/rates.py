@@ -8,6 +8,7 @@ import time
 from memscore.errors import TooMany
 
 REMEMBERED = 10_000
+ROUNDING = 1e-6
 
 
 class Rates:
@@ -16,7 +17,7 @@ class Rates:
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.interval = 1 / limit if limit else 0.0
-        self.room = max(1.0 - self.interval, 0.0)
+        self.room = max(1.0 - self.interval, 0.0) + ROUNDING
         self._due: dict[str, float] = {}  # when the bucket will be full again
 
     def count(self, caller: str) -> None:
