@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 import memscore
-from api import datasets, exchange, files, health, job_events, jobs, keys, metrics, problems, scores, studies
+from api import datasets, docs_page, exchange, files, health, job_events, jobs, keys, metrics, problems, scores, studies
 from api.authentication import Keyring
 from api.browsers import with_cors
 from api.description import describe
@@ -54,6 +54,8 @@ def create_app(
         version=memscore.__version__,
         summary="How much a classifier memorizes each training sample, and whom that influences.",
         responses=problems.EVERYWHERE,
+        docs_url=None,
+        redoc_url=None,
         dependencies=[Depends(problems.only_known_parameters)],
     )
     app.state.database = database
@@ -65,6 +67,6 @@ def create_app(
     app.state.stopping = asyncio.Event()  # set when the process is to end: streams then end at once
     app.state.streams = set[object]()  # open event streams
     problems.install(app)
-    for module in (scores, files, studies, exchange, jobs, job_events, datasets, keys, health, metrics):
+    for module in (scores, files, studies, exchange, jobs, job_events, datasets, keys, health, metrics, docs_page):
         app.include_router(module.router)
     return app
