@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import tempfile
 import threading
 import uuid
 import warnings
@@ -67,10 +68,12 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[PostgresServer]:
-    server = get_server(tmp_path_factory.mktemp("postgresql") / "data")
-    yield server
-    server.cleanup()
+def postgresql() -> Generator[PostgresServer]:
+    # Not in pytest's folder: its server runs as another user, whom the next session that starts would shut out of it.
+    with tempfile.TemporaryDirectory(prefix="memscore-postgresql-", ignore_cleanup_errors=True) as folder:
+        server = get_server(Path(folder) / "data")
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
