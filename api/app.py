@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 
 from fastapi import Depends, FastAPI
-from starlette.types import ASGIApp
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import memscore
 from api import datasets, docs_page, exchange, files, health, job_events, jobs, keys, metrics, problems, scores, studies
@@ -26,15 +28,21 @@ from memscore.store import Database
 
 
 class Service(FastAPI):
-    """A FastAPI application with our middleware around the whole of it, rather than in its midst."""
+    """A FastAPI application with our middleware around the whole of it: a look-up never comes to the framework."""
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """The framework's own stack, and ours around it: the outermost first."""
-        look_up = next(route for route in scores.router.routes if getattr(route, "name", None) == "get_score")
-        answering = LookUps(HeadAsGet(super().build_middleware_stack()), self.state.tables, look_up)
+    @cached_property
+    def around(self) -> ASGIApp:
+        """Our middleware, the outermost first, and the framework in it."""
+        routes = {route.path: route for route in scores.router.routes if isinstance(route, APIRoute)}
+        answering = LookUps(HeadAsGet(super().__call__), self.state.tables, routes)
         admitting = Gate(answering, self.state.protection, self.state.keyring)
         answering = SecurityHeaders(Observed(admitting, self.state.metrics))
         return with_cors(answering, self.state.protection.origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        scope["app"] = self
+        await self.around(scope, receive, send)
 
     def openapi(self) -> dict[str, object]:
         """The OpenAPI document."""

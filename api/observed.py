@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -31,14 +32,17 @@ class Observed:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
+        self.process = secrets.token_hex(4)
+        self.numbers = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == HEADER), b"").decode("latin-1")
-        identifier = given if re.fullmatch(r"[\w.-]{1,64}", given, re.ASCII) else secrets.token_hex(8)
+        identifier = next((value for name, value in scope["headers"] if name == HEADER), b"").decode("latin-1")
+        if not identifier or not re.fullmatch(r"[\w.-]{1,64}", identifier, re.ASCII):
+            identifier = f"{self.process}{next(self.numbers):08x}"
         scope.setdefault("state", {})["request_id"] = identifier
         status = None
         started = time.perf_counter()

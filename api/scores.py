@@ -29,9 +29,8 @@ from memscore.messages import (
 )
 from memscore.selection import Filters, Order
 from memscore.selection import values_of as column_of
-from memscore.tables import PairsTable, ScoreTable
+from memscore.tables import PairsTable
 
-LOOKED_UP = tuple(name for name in ScoreColumns.model_fields if name in ScoreTable.dtypes)
 OTHERS = 3  # influences of other samples that an explanation tells for each test sample
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=problems.documented(404, 409))
@@ -50,12 +49,10 @@ async def get_score(current: TablesOf, index: int) -> Response:
 async def look_up_scores(current: TablesOf, request: LookupRequest) -> Response:
     """Many training samples by their indices, as columns in the order asked for."""
     samples = len(current.scores)
-    if request.indices and not 0 <= min(request.indices) <= max(request.indices) < samples:
-        wrong = next(index for index in request.indices if not 0 <= index < samples)
+    wrong = next((index for index in request.indices if not 0 <= index < samples), None)
+    if wrong is not None:
         raise _no_sample(current, "training", wrong, samples)
-    indices = np.array(request.indices, np.int64)
-    columns = {name: current.scores[name][indices] for name in LOOKED_UP}
-    return numeric_json.answer(current.source | {"index": indices} | columns)
+    return numeric_json.answer(current.columns_at(np.array(request.indices, np.int64)))
 
 
 @router.get("/{study}/scores", operation_id="list_scores", response_model=Scores)

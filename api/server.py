@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -67,6 +68,8 @@ def serve_here(
     app = create_app(database, settings.own_networks, protection_of(settings, listener.getsockname()[0]))
     server = _Server(configuration(app, settings.stop_seconds), announce, stopping, app.state.stopping.set)
     _stop_on_signals(stopping)
+    gc.collect()
+    gc.freeze()  # what stays for the life of the process is not looked through again and again for garbage
     server.run(sockets=[listener])
 
 

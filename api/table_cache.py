@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.representation import NPZ, Representation
 from memscore.export import Format, Rows, encode
+from memscore.messages import ScoreColumns
 from memscore.selection import Indices, Order
 from memscore.sets import Sets, Thresholds, split
 from memscore.store import Database, datasets, studies, tables
@@ -32,6 +33,7 @@ MEDIA_TYPES: dict[Format, str] = {
     "arrow": "application/vnd.apache.arrow.file",
 }
 
+_LOOKED_UP = [name for name in ScoreColumns.model_fields if name in ScoreTable.dtypes]
 _ATYPICAL, _TYPICAL = np.float32(Thresholds.atypical), np.float32(Thresholds.typical)
 
 
@@ -102,6 +104,10 @@ class StudyTables:
             "n_out": of["n_out"][index],
             "set": "atypical" if mem > _ATYPICAL else "typical" if mem < _TYPICAL else None,
         }
+
+    def columns_at(self, indices: Indices) -> dict[str, Any]:
+        """Training samples in the fields of ScoreColumns; the indices must be theirs."""
+        return self.source | {"index": indices} | {name: self.scores.columns[name][indices] for name in _LOOKED_UP}
 
     def order(self, order: Order) -> Indices:
         """The training samples in an order, sorted once."""

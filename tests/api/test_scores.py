@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from starlette.types import Receive, Scope, Send
 
-from api import look_ups
+from api.head import HeadAsGet
 from api.in_process import in_process
 from memscore import messages
 from memscore.selection import COLUMNS, Order
@@ -61,24 +62,35 @@ def test_the_short_way_of_a_look_up_answers_as_the_long_one(http: httpx.Client, 
 
 def test_only_plain_look_ups_take_the_short_way(http: httpx.Client, monkeypatch: pytest.MonkeyPatch):
     http.get(f"{STUDY}/scores/0")
-    taken: list[bool] = []
-    answer = look_ups.LookUps._answer  # pyright: ignore[reportPrivateUsage]
+    passed_on: list[str] = []
+    usual = HeadAsGet.__call__
 
-    def watched(self: look_ups.LookUps, scope: Any) -> bytes | None:
-        found = answer(self, scope)
-        taken.append(found is not None)
-        return found
+    async def watched(self: HeadAsGet, scope: Scope, receive: Receive, send: Send) -> None:
+        passed_on.append(scope["path"])
+        await usual(self, scope, receive, send)
 
-    monkeypatch.setattr(look_ups.LookUps, "_answer", watched)
+    monkeypatch.setattr(HeadAsGet, "__call__", watched)
     for path in ("/scores/0", "/scores/007"):
         http.get(f"{STUDY}{path}").raise_for_status()
-    assert taken == [True, True]
-    taken.clear()
-    for path in ("/scores/60", "/scores/-1", "/scores/0?x=1", "/scores/²", "/scores/1e1", "/scores/0/", "/scores"):
+    http.post(f"{STUDY}/scores/lookup", json={"indices": [1, 2]}).raise_for_status()
+    assert passed_on == []
+    others = ("/scores/60", "/scores/-1", "/scores/0?x=1", "/scores/²", "/scores/1e1", "/scores/0/", "/scores")
+    for path in others:
         http.get(f"{STUDY}{path}")
     http.head(f"{STUDY}/scores/0").raise_for_status()
     http.get("/v1/studies/nothing/scores/0")
-    assert not any(taken)
+    bodies = (
+        b'{"indices": [60]}',
+        b'{"indices": [NaN]}',
+        b"{",
+        b"",
+        b'{"indices": [1], "x": 1}',
+        b'{"indices": [1.0]}',
+    )
+    for body in bodies:
+        answer = http.post(f"{STUDY}/scores/lookup", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (404, 422)
+    assert len(passed_on) == len(others) + 2 + len(bodies)
 
 
 def test_many_look_ups_together_are_columns_in_the_order_asked_for(http: httpx.Client, stored_study: StoredStudy):
@@ -87,6 +99,10 @@ def test_many_look_ups_together_are_columns_in_the_order_asked_for(http: httpx.C
     columns = messages.ScoreColumns.model_validate(found)
     assert columns.index == indices
     assert columns.digest == stored_study.scores.digest
+    long = http.post(
+        f"{STUDY}/scores/lookup?", json={"indices": indices}, headers={"Content-Type": "application/json; a=b"}
+    )
+    assert long.content == http.post(f"{STUDY}/scores/lookup", json={"indices": indices}).content
     for name in ("label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out"):
         expected = stored_study.scores[name][indices]
         np.testing.assert_array_equal(np.array(getattr(columns, name), expected.dtype), expected)
