@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.authentication import Keyring
 from api.context import DatabaseOf
+from api.protection import require_pepper
 from memscore.keys import generate
 from memscore.messages import KeyCreated, KeyMessage, KeyRequest, Keys
 from memscore.store import api_keys
@@ -36,6 +37,8 @@ def create_key(database: DatabaseOf, keyring: KeyringOf, request: KeyRequest, re
     """Make a key. It is shown in this answer and never again, since only a hash of it is stored."""
     key, identifier = generate()
     with database.writing() as connection:
+        if live := api_keys.peppers(connection):
+            require_pepper(live, keyring.pepper)  # or else no other host would know the key
         record = api_keys.add(
             connection, identifier, key, keyring.pepper, request.name, request.scope, request.expires_in
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,16 +55,21 @@ def require_a_key(database: Database, protection: Protection, host: str) -> None
         return
     with database.reading() as connection:
         live = api_keys.peppers(connection)
-    if protection.pepper().id in live:
-        return
-    if live:
+    if not live:
+        raise InvalidInput(
+            f"Serving on {host} needs a key, and there is none yet; make one: memscore keys create NAME --scope admin"
+        )
+    require_pepper(live, protection.pepper())
+
+
+def require_pepper(live: Container[str], pepper: Pepper) -> None:
+    """Raises InvalidInput unless a pepper's id is among those of the live keys."""
+    if pepper.id not in live:
         raise InvalidInput(
             "The keys of this database were hashed with another pepper than this host's; copy the file key-pepper from "
-            "the home folder where they were made, or set MEMSCORE_KEY_PEPPER to what it is there."
+            "the home folder where they were made, or set MEMSCORE_KEY_PEPPER to what it is there. If it is lost, "
+            "revoke them first."
         )
-    raise InvalidInput(
-        f"Serving on {host} needs a key, and there is none yet; make one: memscore keys create NAME --scope admin"
-    )
 
 
 def is_loopback(host: str) -> bool:

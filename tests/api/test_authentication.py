@@ -286,6 +286,17 @@ def test_a_key_of_another_pepper_is_refused_and_the_log_says_why(
     assert key not in caplog.text
 
 
+def test_a_host_with_another_pepper_makes_no_key_that_others_would_refuse(database: Database):
+    key, identifier = keys.generate()
+    with database.writing() as connection:
+        api_keys.add(connection, identifier, key, PEPPER, "x", "admin", None)
+    with in_process(database) as http:
+        wanted = {"name": "x", "scope": "read"}
+        problem(http.post("/v1/keys", json=wanted), 422, "copy the file key-pepper from the home folder")
+        http.delete(f"/v1/keys/{identifier}")
+        assert http.post("/v1/keys", json=wanted).status_code == 201
+
+
 def test_the_description_says_which_key_a_call_needs(protected: httpx.Client):
     document = protected.get("/openapi.json").json()
     assert document["components"]["securitySchemes"]["key"].items() >= {"type": "http", "scheme": "bearer"}.items()

@@ -87,7 +87,6 @@ class Service(Part):
     restart: Literal["no", "unless-stopped"]
     volumes: list[str] = []
     ports: list[str] = []
-    network_mode: Literal["host"] | None = None
     profiles: list[str] = []
     deploy: Deploy = Deploy()
     cpus: int = 0

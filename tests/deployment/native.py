@@ -95,6 +95,11 @@ class Container:
         self.family.cut()
         eventually(lambda: not alive(family), 10)
 
+    def run(self, *command: str) -> str:
+        """What a command prints in it."""
+        words = [str(PROGRAMS / command[0]), *command[1:]]
+        return subprocess.run(words, env=self.environment(), capture_output=True, text=True, check=True).stdout
+
     def check(self) -> str | None:
         """What the health check, run as it is written, complains of; None if it is content."""
         assert self.service.healthcheck is not None
@@ -124,10 +129,11 @@ class PostgresContainer(Container):
     """PostgreSQL, set up from POSTGRES_* as its image does: a password over TCP, none on the socket."""
 
     def __post_init__(self) -> None:
-        (self.folder / "unused").mkdir()
+        for name in ("unused", "socket"):
+            (self.folder / name).mkdir()
         self.made = PostgresServer(self.folder / "unused")
         self.made.ensure_pgdata_inited()  # tells the user to run as, where this is root
-        self.data, self.socket = (self.translate(path) for path in ("/var/lib/postgresql/data", "/var/run/postgresql"))
+        self.data, self.socket = self.translate("/var/lib/postgresql/data"), str(self.folder / "socket")
 
     def environment(self) -> dict[str, str]:
         return {**super().environment(), "PATH": f"{self.made.bin_path}:/usr/bin:/bin"}
@@ -217,9 +223,15 @@ class Deployment:
 
     def run(self, name: str, *command: str) -> str:
         """`docker compose exec`: what a command prints in a container of the service."""
-        container = self.containers[name][0]
-        words = [str(PROGRAMS / command[0]), *command[1:]]
-        return subprocess.run(words, env=container.environment(), capture_output=True, text=True, check=True).stdout
+        return self.containers[name][0].run(*command)
+
+    def run_once(self, name: str, *command: str) -> str:
+        """`docker compose run --rm`: what a command prints in a container of its own, once dependencies are there."""
+        service = self.compose.services[name]
+        for other, dependency in service.depends_on.items():
+            self.up(other)
+            self.wait(other, dependency.condition)
+        return self._make(f"{name}-run", service, 0).run(*command)
 
     def supervise(self) -> None:
         """Start again what has ended, where `restart` says so."""
@@ -264,8 +276,6 @@ class Deployment:
         folder = self.folder / f"{name}-{number}"
         folder.mkdir()
         mounted = {path: str(self.folder / volume) for path, volume in service.mounts().items()}
-        if service.network_mode == "host":
-            assert not any(NAMED.search(value) for value in service.environment.values()), "names mean nothing there"
         ports = {**self.ports, AGENT: str(free_port())}
         kind = PostgresContainer if service.image.startswith("postgres:") else Container
         return kind(name, service, folder, mounted, ports)

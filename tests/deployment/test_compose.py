@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from api.protection import protection_of
 from memscore.settings import Settings
 from tests.deployment import compose as compose_file
 from tests.deployment.compose import FILE, ROOT, Compose, Service, Unset, interpolate, load
@@ -28,7 +29,9 @@ def test_secrets_have_no_default_and_their_absence_says_what_to_do(given: dict[s
 
 
 def test_no_value_holds_a_secret_but_from_the_environment():
-    for name, value in re.findall(r"^ +(\w*(?:PASSWORD|TOKEN|SECRET|KEY)\w*): *(.*)$", FILE.read_text(), re.MULTILINE):
+    for name, value in re.findall(
+        r"^ +(\w*(?:PASSWORD|TOKEN|SECRET|PEPPER|KEY(?!S))\w*): *(.*)$", FILE.read_text(), re.MULTILINE
+    ):
         assert re.match(r"\$\{(POSTGRES_PASSWORD|RAY_AUTH_TOKEN):\?", value), name
 
 
@@ -39,11 +42,14 @@ def test_the_example_names_every_secret_and_no_value():
         assert subprocess.run(["git", "check-ignore", "-q", ".env"], cwd=ROOT).returncode == 0
 
 
-def test_nothing_is_published_and_only_the_api_is_on_the_network_of_the_host(compose: Compose):
-    """While there are no keys: the server refuses all but loopback, and so it must be the host's."""
-    assert not [name for name, service in compose.services.items() if service.ports]
-    assert [name for name, service in compose.services.items() if service.network_mode] == ["api"]
-    assert "--host=127.0.0.1" in (compose.services["api"].command or [])
+def test_only_the_api_is_published_to_this_host_alone_and_asks_for_keys(compose: Compose):
+    assert {name: service.ports for name, service in compose.services.items() if service.ports} == {
+        "api": ["127.0.0.1:8000:8000"]
+    }
+    assert compose.services["api"].environment["MEMSCORE_REQUIRE_KEYS"] == "1"
+    assert {"--host=0.0.0.0", "--port=8000"} <= set(compose.services["api"].command or [])
+    deployed = Settings.model_validate({"require_keys": compose.services["api"].environment["MEMSCORE_REQUIRE_KEYS"]})
+    assert protection_of(deployed, "0.0.0.0").keys_required
 
 
 def test_what_runs_long_has_a_health_check_and_comes_back(long_running: dict[str, Service]):

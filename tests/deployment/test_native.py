@@ -21,8 +21,7 @@ BLOCKS = 8  # that each job adds to the study, trial by trial; something stops w
 def test_database_migration_api_and_dispatcher_get_well_and_the_checks_notice_what_is_missing(
     deployment: Deployment, given: dict[str, str]
 ):
-    deployment.up("migrate")
-    deployment.wait("migrate", "service_completed_successfully")
+    key = deployment.run_once("api", "memscore", "keys", "create", "admin", "--scope", "admin").strip()
     api, dispatcher, head = (deployment.create(name)[0] for name in ("api", "dispatcher", "ray-head"))
     assert "Connection refused" in (api.check() or "")
     assert "No dispatcher leads" in (dispatcher.check() or "")
@@ -32,10 +31,11 @@ def test_database_migration_api_and_dispatcher_get_well_and_the_checks_notice_wh
     eventually(lambda: api.check() is None, 60, deployment.logs)
     eventually(lambda: dispatcher.check() is None, 60, deployment.logs)
     assert deployment.run("dispatcher", "memscore", "datasets", "add", "digits")
-    with Client(deployment.url) as client:
+    with Client(deployment.url, key) as client:
         job = client.submit("digits", "digits", trials=10)
         eventually(lambda: "Ray does not answer" in (client.job(job.id).waiting_for or ""), 20, deployment.logs)
-    assert httpx.get(f"{deployment.url}/v1/datasets/digits").is_success
+        assert client.dataset("digits").name == "digits"
+    assert httpx.get(f"{deployment.url}/v1/datasets/digits").status_code == 401
     log = (dispatcher.folder / "log").read_text()
     assert log.startswith('{"')
     assert not [name for name in ("POSTGRES_PASSWORD", "RAY_AUTH_TOKEN") if given[name] in deployment.logs()]
@@ -52,11 +52,12 @@ def test_database_migration_api_and_dispatcher_get_well_and_the_checks_notice_wh
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_job_ends_with_the_right_bits_whatever_service_stops(deployment: Deployment, paced: Reference):
+    key = deployment.run_once("api", "memscore", "keys", "create", "admin", "--scope", "admin").strip()
     deployment.up("api", "dispatcher", "ray-worker")
     eventually(lambda: not deployment.ill(), 120, deployment.logs)
     deployment.run("dispatcher", "memscore", "datasets", "add", "digits")
     trials = 0
-    with Client(deployment.url) as client:
+    with Client(deployment.url, key) as client:
         for victim in ("api", "dispatcher", "db", "ray-worker", "ray-head"):
             before, trials = trials, trials + BLOCKS * BLOCK
             job = client.submit("digits", paced.recipe, trials=trials)
