@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.companions import Companion
+from api.connections import Connection
 from api.protection import protection_of, require_a_key
 from memscore.errors import InvalidInput
 from memscore.settings import METRICS_FOLDER, Settings
@@ -81,6 +82,7 @@ def configuration(app: ASGIApp, stop_seconds: int) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         lifespan="off",
+        http=Connection,
         ws="none",
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -170,12 +170,14 @@ def embedded_study(database_url: str, stored_study: StoredStudy, monkeypatch: py
 
 def test_settings_are_shown_without_secrets(monkeypatch: pytest.MonkeyPatch, settings_of_sqlite: Settings):
     monkeypatch.setenv("MEMSCORE_DATABASE_URL", "postgresql://me:hunter2@db.example/x?sslpassword=hunter3")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "hunter4")
+    for name in ("RAY_AUTH_TOKEN", "MEMSCORE_KEY", "MEMSCORE_KEY_PEPPER"):
+        monkeypatch.setenv(name, "hunter4")
     monkeypatch.setenv("MEMSCORE_URL", "http://127.0.0.1:8000")
     (told,) = found(variables.check, settings_of_sqlite)
     assert told.verdict == "ok"
     assert "MEMSCORE_DATABASE_URL=postgresql://me:***@db.example/x" in told.found
-    assert "RAY_AUTH_TOKEN=***" in told.found
+    for name in ("RAY_AUTH_TOKEN", "MEMSCORE_KEY", "MEMSCORE_KEY_PEPPER"):
+        assert f"{name}=***" in told.found
     assert "MEMSCORE_HOME=" in told.found
     assert "hunter" not in told.found
 

@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
-from memscore import logs
+from memscore import keys, logs
 from memscore.farm.journal import Journal
 from memscore.farm.launchers import LocalLauncher
 from memscore.farm.worker_log import WorkerLog
@@ -183,6 +183,38 @@ def test_short_secrets_are_hidden_where_they_are_named_as_such(configured, line:
     (only,) = objects(stream)
     assert "ter2" not in only["message"]
     assert "***" in only["message"]
+
+
+KEY, IDENTIFIER = keys.generate()
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        KEY,
+        f"Authorization: Bearer {KEY}",
+        f"headers [(b'authorization', b'Bearer {KEY}')]",
+        f"GET /v1/studies?key={KEY}",
+        f"Authorization: Basic {KEY[20:]}",
+        f"{{'Authorization': '{KEY[20:]}'}}",
+        f"https://{KEY}@host.example",
+        f"of the settings: {KEY[12:]}",
+        "of the settings: a pepper of this test",
+    ],
+)
+def test_keys_and_the_pepper_are_hidden(configured, log_format: str, line: str):
+    stream = configured(log_format=log_format, key=SecretStr(KEY[12:]), key_pepper=SecretStr("a pepper of this test"))
+    logging.getLogger("memscore").error("%s", line, extra={"worker": [line]})
+    assert KEY[20:] not in stream.getvalue()
+    assert "of this test" not in stream.getvalue()
+    assert logs.HIDDEN in stream.getvalue()
+
+
+def test_the_id_of_a_key_is_no_secret(configured):
+    stream = configured()
+    logging.getLogger("memscore").error("%s of %s", KEY, IDENTIFIER)
+    assert f"memscore_{IDENTIFIER}_***" in stream.getvalue()
 
 
 def test_rays_token_is_hidden_wherever_it_comes_from(configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
