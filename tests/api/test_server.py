@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from memscore.settings import Settings
-from memscore.spec import Design
-from memscore.store import datasets, open_database, studies, tables
+from memscore.spec import Design, Target, Wanted
+from memscore.store import Database, datasets, jobs, open_database, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.tables import PairsTable, ScoreTable
 from tests.conftest import QUICK, make_dataset
@@ -31,22 +31,34 @@ SAMPLES = 300_000  # a table of 17 MB, more than sockets hold
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, bytes]:
     """Settings of a home in which the study "large" has a score table, and the bytes of that."""
-    home = tmp_path_factory.mktemp("large") / "home"
-    settings = Settings(home=home, slots=1)
+    settings = Settings(home=tmp_path_factory.mktemp("large") / "home", slots=1)
     settings.prepare_home()
+    with database_of(settings) as database:
+        study = store_study(database, "large", SAMPLES)
+        with database.reading() as connection:
+            return settings, tables.current(connection, study)[0].payload
+
+
+@contextlib.contextmanager
+def database_of(settings: Settings) -> Generator[Database]:
+    """The embedded database of a home, with its tables."""
     database = open_database(settings.database)
     upgrade(database)
+    yield database
+    database.close()
+
+
+def store_study(database: Database, name: str, samples: int) -> str:
+    """A study with tables of zeros; its id."""
     dataset = make_dataset()
-    columns = {name: np.zeros(10 if name.startswith("test_") else SAMPLES) for name in ScoreTable.dtypes}
-    pairs = {name: np.zeros(0) for name in PairsTable.dtypes}
+    columns = {column: np.zeros(10 if column.startswith("test_") else samples) for column in ScoreTable.dtypes}
+    pairs = {column: np.zeros(0) for column in PairsTable.dtypes}
     with database.writing() as connection:
         record = datasets.register(connection, "made-up", dataset)
-        study = studies.ensure(connection, record, QUICK, Design(), "large").id
+        study = studies.ensure(connection, record, QUICK, Design(), name).id
         meta = {"study": study, "fingerprint": dataset.fingerprint, "trials": 10, "floor": 0.02}
-        scores = ScoreTable.of(columns, meta)
-        tables.add(connection, study, scores, PairsTable.of(pairs, meta))
-    database.close()
-    return settings, scores.encode()
+        tables.add(connection, study, ScoreTable.of(columns, meta), PairsTable.of(pairs, meta))
+    return study
 
 
 @contextlib.contextmanager
@@ -127,6 +139,22 @@ def test_a_second_signal_ends_everything_at_once(large: tuple[Settings, bytes], 
         service.top.send_signal(signal.SIGTERM)
         assert service.guard.wait(20) == 128 + signal.SIGTERM
         assert len(download.rest()) < len(payload)
+
+
+def test_event_streams_end_at_once_when_the_service_stops(settings_of_sqlite: Settings):
+    with database_of(settings_of_sqlite) as database:
+        study = store_study(database, "waiting", 20)
+        with database.writing() as connection:
+            job, _ = jobs.submit(connection, study, Wanted(target=Target(trials=100)), 0)
+    with serving(settings_of_sqlite) as service, httpx.Client(base_url=service.url, timeout=30) as client:
+        with client.stream("GET", f"/v1/jobs/{job.id}/events") as stream:
+            parts, received = stream.iter_raw(), b""
+            while b"queued" not in received:
+                received += next(parts)
+            service.top.send_signal(signal.SIGTERM)
+            list(parts)  # to its end
+        assert service.guard.wait(20) == 0
+    assert "Traceback" not in service.log.read_text()
 
 
 def test_idle_connections_do_not_hold_the_stop_up(settings_of_sqlite: Settings):
