@@ -28,11 +28,13 @@ import psutil
 
 from benchmarks.http_load import CLIENT, Call, Load, drive
 from benchmarks.machine import header
+from memscore import keys
 from memscore.client import Client
 from memscore.datasets.dataset import build_dataset
+from memscore.pepper import pepper_of
 from memscore.settings import Settings
 from memscore.spec import Design, Recipe
-from memscore.store import Database, datasets, open_database, studies, tables
+from memscore.store import Database, api_keys, datasets, open_database, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.tables import PairsTable, ScoreTable
 
@@ -122,20 +124,25 @@ def bare_server(size: int, core: int) -> Generator[Server]:
         server.stop()
 
 
-def look_ups(server: Server, core: int, seconds: float) -> Call:
+def look_ups(server: Server, core: int, key: str, seconds: float) -> Call:
     """One sample a request, against bare Responses; the call, for what is measured beside a job."""
     paths = [f"/v1/studies/small/scores/{index}" for index in np.random.default_rng(0).integers(0, SMALL[0], 1000)]
-    call = Call(paths)
+    call, with_key = Call(paths), Call(paths, headers={"Authorization": f"Bearer {key}"})
     size = len(httpx.get(server.url + paths[0]).content)
-    least, taken = list[Measured](), list[Measured]()
+    measured: dict[str, list[Measured]] = {f"a bare Response of {size} bytes": [], "one look-up": [], "with a key": []}
     with bare_server(size, core) as bare:
-        for warm in range(ROUNDS + 1):
-            for measured, one in ((least, bare), (taken, server)):
-                measured.append(one.measure(call, seconds if warm else 1))
-    floor, cpu = (statistics.median(one.cpu for one in measured[1:]) for measured in (least, taken))
-    row(f"a bare Response of {size} bytes", f"{1e6 * floor:.0f} µs", *told(least[-1].load))
-    row("one look-up", f"{1e6 * cpu:.0f} µs", *told(taken[-1].load))
-    row("  CPU over that of the bare Response", *against(cpu / floor, 1.8, "times"))
+        sent = zip(measured.values(), ((bare, call), (server, call), (server, with_key)), strict=True)
+        for _, (one, what) in (turns := list(sent)):
+            one.measure(what, 1)
+        for _ in range(ROUNDS):
+            for rounds, (one, what) in turns:
+                rounds.append(one.measure(what, seconds))
+    cpu = {name: statistics.median(one.cpu for one in rounds) for name, rounds in measured.items()}
+    least = next(iter(cpu.values()))
+    for name, rounds in measured.items():
+        row(name, f"{1e6 * cpu[name]:.0f} µs", *told(rounds[-1].load))
+        if cpu[name] != least:
+            row("  CPU over that of the bare Response", *against(cpu[name] / least, 1.8, "times"))
     return call
 
 
@@ -178,6 +185,14 @@ def client_seconds(url: str, study: str) -> float:
         started = time.perf_counter()
         client.table(study)
         return time.perf_counter() - started
+
+
+def made_key(database: Database, settings: Settings) -> str:
+    """A new API key that may read."""
+    key, identifier = keys.generate()
+    with database.writing() as connection:
+        api_keys.add(connection, identifier, key, pepper_of(settings), "benchmark", "read", None)
+    return key
 
 
 def start(settings: Settings, core: int, times: int) -> Server:
@@ -240,16 +255,17 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with which each start would compile everything anew
     print(f"  load from another core: {CLIENT}, {CONNECTIONS} connections; CPU of the server per request")
     with tempfile.TemporaryDirectory(prefix="ms-") as name:
-        settings = Settings(home=Path(name), slots=1)
+        settings = Settings(home=Path(name), slots=1, rate_limit=0)
         settings.prepare_home()
         database = open_database(settings.database)
         upgrade(database)
         store(database, "small", 0, *SMALL)
         store(database, "large", 1, *LARGE)
+        key = made_key(database, settings)
         database.close()
         server = start(settings, mine, 1 if short else STARTS)
         try:
-            call = look_ups(server, mine, seconds)
+            call = look_ups(server, mine, key, seconds)
             many_look_ups(server, seconds)
             whole_tables(server, mine, seconds)
             if not short:

@@ -20,6 +20,7 @@ class Options:
 
     workers: int
     dispatch: bool
+    keys_required: bool
     database_url: str | None
 
     def source(self, settings: Settings, name: str) -> str | None:
@@ -27,6 +28,7 @@ class Options:
         given = {
             "workers": "--workers" if self.workers != 1 else None,
             "dispatcher": None if self.dispatch else "--no-dispatch",
+            "keys": settings.source("require_keys"),
             "database": "--database-url" if self.database_url else settings.source("database_url"),
         }
         return given[name] if name in given else settings.source(name)
@@ -51,8 +53,9 @@ def in_force(database: Database, settings: Settings, options: Options) -> dict[s
     values = {
         "database": database.shown,
         "workers": str(options.workers),
+        "keys": "required" if options.keys_required else "not required on this machine",
         "dispatcher": "beside it" if options.dispatch else "none: start one with memscore dispatch",
     }
-    plain = settings.model_dump(mode="json", exclude={"database_url", "home", "ray_auth_token"}, exclude_none=True)
+    plain = settings.model_dump(mode="json", exclude={"database_url", "home", "require_keys"}, exclude_none=True)
     shown = [name for name in plain if name in ALWAYS or settings.source(name)]
     return {**values, **{name: str(plain[name]) for name in shown}}

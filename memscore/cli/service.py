@@ -36,6 +36,7 @@ def serve(
     follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
 ) -> None:
     """Run the service: the API, and a dispatcher beside it."""
+    from api.protection import protection_of
     from api.server import serve as run
 
     settings = settings_module.load()
@@ -46,7 +47,7 @@ def serve(
         stopping = threading.Event()
         if follow_stdin:
             _at_end_of_input(stopping.set)
-        options = Options(workers, dispatch, database_url)
+        options = Options(workers, dispatch, protection_of(settings, host).keys_required, database_url)
         run(
             database,
             settings,

@@ -30,7 +30,9 @@ def settings(remote: Database, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("MEMSCORE_LAUNCHER", "ray-jobs")
     monkeypatch.setenv("MEMSCORE_RAY_URL", f"http://user:{SECRET}@head:8265")
     monkeypatch.setenv("MEMSCORE_STOP_SECONDS", "5")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", SECRET)
+    monkeypatch.setenv("MEMSCORE_REQUIRE_KEYS", "1")
+    for name in ("RAY_AUTH_TOKEN", "MEMSCORE_KEY", "MEMSCORE_KEY_PEPPER"):
+        monkeypatch.setenv(name, SECRET + SECRET)
     return load()
 
 
@@ -46,12 +48,13 @@ def rows(text: str) -> dict[str, tuple[str, str]]:
 def test_the_first_line_is_the_address_and_the_others_the_settings(
     remote: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
 ):
-    announce(URL, remote, settings, Options(2, dispatch=False, database_url=None))
+    announce(URL, remote, settings, Options(2, dispatch=False, keys_required=True, database_url=None))
     text = capsys.readouterr().out
     assert text.startswith(f"memscore serves {URL} (documentation: {URL}/docs), home {settings.home}\n")
     assert rows(text) == {
         "database": ("postgresql+psycopg://user:***@db.invalid/scores", "(MEMSCORE_DATABASE_URL)"),
         "workers": ("2", "(--workers)"),
+        "keys": ("required", "(MEMSCORE_REQUIRE_KEYS)"),
         "dispatcher": ("none: start one with memscore dispatch", "(--no-dispatch)"),
         "launcher": ("ray-jobs", "(MEMSCORE_LAUNCHER)"),
         "ray url": ("http://user:***@head:8265", "(MEMSCORE_RAY_URL)"),
@@ -63,11 +66,14 @@ def test_the_first_line_is_the_address_and_the_others_the_settings(
 
 
 def test_an_option_goes_before_its_variable(remote: Database, settings: Settings, capsys: pytest.CaptureFixture[str]):
-    announce(URL, remote, settings, Options(1, dispatch=True, database_url="postgresql+psycopg://..."))
+    announce(
+        URL, remote, settings, Options(1, dispatch=True, keys_required=False, database_url="postgresql+psycopg://...")
+    )
     told = rows(capsys.readouterr().out)
     assert told["database"][1] == "(--database-url)"
     assert told["workers"] == ("1", "")
     assert told["dispatcher"] == ("beside it", "")
+    assert told["keys"][0] == "not required on this machine"
 
 
 def test_a_structured_log_has_all_in_one_object(
@@ -75,7 +81,7 @@ def test_a_structured_log_has_all_in_one_object(
 ):
     structured = settings.model_copy(update={"log_format": "json"})
     logs.configure(structured)
-    announce(URL, remote, structured, Options(1, dispatch=True, database_url=None))
+    announce(URL, remote, structured, Options(1, dispatch=True, keys_required=False, database_url=None))
     out, err = capsys.readouterr()
     assert out == ""
     told = json.loads(err)
