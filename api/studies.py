@@ -55,4 +55,5 @@ def study_message(connection: Connection, study: StudyRecord) -> StudyMessage:
         design=study.design,
         trials=evidence.count(connection, study.id),
         table=summary,
+        imported=study.recipe is None,
     )

@@ -184,6 +184,7 @@ class StudyMessage(Message):
     design: Design | None
     trials: int
     table: TableSummary | None
+    imported: bool = Field(default=False, description="published scores from elsewhere: read-only, without evidence")
 
 
 class Studies(Message):

@@ -80,6 +80,7 @@ def test_published_scores_become_a_study(http: httpx.Client, stored_study: Store
     assert response.status_code == 200, response.text
     study = response.json()
     assert (study["name"], study["recipe"], study["design"], study["trials"]) == ("published", None, None, 0)
+    assert study["imported"]
     assert study["table"]["in_sample_accuracy"] is None
     assert "without standard errors" in study["table"]["warnings"][0]
     assert http.post("/v1/studies/import", params={"dataset": "made-up"}, content=published).json() == study
