@@ -72,3 +72,6 @@ class Companion:
                 return
             log.warning("%s ended with status %d and is started again", self.name, status)
             self.process = self._start()
+            if self.stopping.is_set():  # since the line above: what was released is the one before
+                self.release()
+                return
