@@ -17,9 +17,9 @@ from api.description import describe
 from api.gate import Gate
 from api.head import HeadAsGet
 from api.headers import SecurityHeaders
-from api.look_ups import LookUps
 from api.observed import Observed
 from api.protection import Protection
+from api.ready_answers import ReadyAnswers
 from api.table_cache import TableCache
 from memscore.store import Database
 
@@ -33,8 +33,9 @@ class Service(FastAPI):
     @cached_property
     def around(self) -> ASGIApp:
         """Our middleware, the outermost first, and the framework in it."""
-        routes = {route.path: route for route in scores.router.routes if isinstance(route, APIRoute)}
-        answering = LookUps(HeadAsGet(super().__call__), self.state.tables, routes)
+        all_routes = [*scores.router.routes, *files.router.routes]
+        routes = {route.path: route for route in all_routes if isinstance(route, APIRoute)}
+        answering = ReadyAnswers(HeadAsGet(super().__call__), self.state.tables, routes)
         admitting = Gate(answering, self.state.protection, self.state.keyring)
         answering = SecurityHeaders(Observed(admitting, self.state.metrics))
         return with_cors(answering, self.state.protection.origins)

@@ -10,7 +10,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 import uvicorn
@@ -45,10 +45,12 @@ def serve(
     `settings.stop_seconds` to finish, and the dispatcher ends last. A second signal ends everything at once. Raises
     InvalidInput if the port is taken, or if callers need keys and there is none.
     """
-    require_a_key(database, protection_of(settings, host), host)
     listener = listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    with _dispatcher(settings, stopping) if dispatch else nullcontext():
+    with listener, ExitStack() as beside:
+        require_a_key(database, protection_of(settings, listener.getsockname()[0]), host)
+        if dispatch:
+            beside.enter_context(_dispatcher(settings, stopping))
         if workers == 1:
             serve_here(database, settings, listener, stopping, lambda: announce(address))
         else:
