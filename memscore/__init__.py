@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from memscore.client import Client
+    from memscore.client import AsyncClient, Client
     from memscore.tables import PairsTable, ScoreTable
 
-__all__ = ["Client", "PairsTable", "ScoreTable", "__version__"]
+__all__ = ["AsyncClient", "Client", "PairsTable", "ScoreTable", "__version__"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names on first use, so that `import memscore` costs nothing."""
-    if name == "Client":
-        from memscore.client import Client
+    if name in ("AsyncClient", "Client"):
+        from memscore import client
 
-        return Client
+        return getattr(client, name)
     if name in ("PairsTable", "ScoreTable"):
         from memscore import tables
 

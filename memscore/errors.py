@@ -4,8 +4,9 @@ MemscoreError                       status  meaning
 ├── InvalidInput                    422     a value is wrong; the message says which and what is allowed
 │   └── InvalidDataset              422     a data file or array cannot be used
 ├── Unauthorized                    401     a key is missing, or is not one of this service
-├── InsufficientScope               403     the key may not do this
-├── CrossSite                       403     a page of another site asks for a change
+├── Forbidden                       403     this is not allowed
+│   ├── InsufficientScope           403     the key may not do this
+│   └── CrossSite                   403     a page of another site asks for a change
 ├── NotFound                        404     no dataset, recipe, study, job, or sample of that name
 ├── Conflict                        409     the request contradicts what is stored
 │   ├── FingerprintMismatch         409     scores of one dataset, images of another
@@ -14,13 +15,18 @@ MemscoreError                       status  meaning
 ├── TooLarge                        413     a body is larger than the service takes
 ├── Misdirected                     421     the service does not answer to that name
 ├── TooMany                         429     too many requests at once; `retry_after` seconds later is better
-├── StoreError                      503     the database or the home folder cannot be used
+├── Unavailable                     503     the service, or what it needs, does not answer now
+│   └── StoreError                  503     the database or the home folder cannot be used
 ├── Damaged                         500     stored or received bytes fail their digest
+├── MissingPackage                  500     an optional package is not installed
 ├── JobFailed                       500     a job ended without its result
 │   ├── BlockFailed                 500     a block or trial cannot be trained
 │   ├── Diverged                    500     a recipe's loss is not finite
 │   └── LaunchFailed                500     a job's driver cannot be started
-└── ServiceError                    -       the service answered with a problem, or did not answer
+└── ServiceError                    any     the service answered with a problem, or did not answer
+
+What a client raises is a ServiceError and, at the same time, the error that the problem names: `except NotFound`
+holds whether a study is missing here or at a service, and `except ServiceError` holds for all of a service's.
 
 The message of each is one sentence that says what to do. `status` and `slug` become the HTTP status
 and the `type` of the problem+json body.
@@ -28,13 +34,14 @@ and the `type` of the problem+json body.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 
 
 class MemscoreError(Exception):
     """Base of all errors meant for users."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
     slug: ClassVar[str] = "internal-error"
 
 
@@ -62,10 +69,16 @@ class Unauthorized(MemscoreError):
         self.presented = presented
 
 
-class InsufficientScope(MemscoreError):
-    """The key may not do this; `scope` is what it would need."""
+class Forbidden(MemscoreError):
+    """This is not allowed."""
 
     status = 403
+    slug = "forbidden"
+
+
+class InsufficientScope(Forbidden):
+    """The key may not do this; `scope` is what it would need."""
+
     slug = "insufficient-scope"
 
     def __init__(self, message: str, scope: str) -> None:
@@ -73,10 +86,9 @@ class InsufficientScope(MemscoreError):
         self.scope = scope
 
 
-class CrossSite(MemscoreError):
+class CrossSite(Forbidden):
     """A page of another site asks for a change."""
 
-    status = 403
     slug = "cross-site-request"
 
 
@@ -135,6 +147,7 @@ class TooMany(MemscoreError):
 
     status = 429
     slug = "too-many-requests"
+    retry_after: float | None = None
 
     def __init__(self, message: str, retry_after: int, quota: float | None = None) -> None:
         super().__init__(message)
@@ -142,10 +155,17 @@ class TooMany(MemscoreError):
         self.quota = quota
 
 
-class StoreError(MemscoreError):
+class Unavailable(MemscoreError):
+    """The service, or what it needs, does not answer now; `retry_after` seconds from now it may."""
+
+    retry_after: float | None = None
+    status = 503
+    slug = "unavailable"
+
+
+class StoreError(Unavailable):
     """The database or the home folder cannot be used."""
 
-    status = 503
     slug = "store-unavailable"
 
 
@@ -153,6 +173,12 @@ class Damaged(MemscoreError):
     """Stored or received bytes do not match their digest."""
 
     slug = "damaged"
+
+
+class MissingPackage(MemscoreError, ImportError):
+    """A package that this part needs is not installed."""
+
+    slug = "missing-package"
 
 
 class JobFailed(MemscoreError):
@@ -182,11 +208,72 @@ class LaunchFailed(JobFailed):
 class ServiceError(MemscoreError):
     """The service answered with a problem document, or could not be reached.
 
-    `problem` is the decoded RFC 9457 body, or an empty dict when there was none.
+    `problem` is the decoded RFC 9457 body, or empty when there was none; `status` that of the answer, 503 without one;
+    `retry_after` the seconds after which the service asks to try again.
     """
 
     slug = "service-error"
 
-    def __init__(self, message: str, problem: dict[str, Any] | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        problem: dict[str, Any] | None = None,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        Exception.__init__(self, message)  # and not another base's, which may take more
         self.problem: dict[str, Any] = problem or {}
+        self.status = status or self.status
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For a process that hands the error to another: a class made by `service_error` cannot be imported."""
+        return _unpickled, (self.slug, str(self), self.__dict__)
+
+
+BY_STATUS: dict[int, type[MemscoreError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    422: InvalidInput,
+    429: TooMany,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}
+"""What an answer is whose problem type says nothing, such as a proxy's."""
+
+
+def service_error(message: str, slug: str, status: int, **details: Any) -> ServiceError:
+    """A ServiceError that is also the error of the tree which a problem's `type`, or else its status, names."""
+    kind = _by_slug().get(slug) or BY_STATUS.get(status, ServiceError)
+    return _served(kind)(message, status=status, **details)
+
+
+@cache
+def _by_slug() -> dict[str, type[MemscoreError]]:
+    found: dict[str, type[MemscoreError]] = {}
+    waiting: list[type[MemscoreError]] = [MemscoreError]
+    while waiting:
+        kind = waiting.pop()
+        found.setdefault(kind.slug, kind)
+        waiting += kind.__subclasses__()
+    return found
+
+
+@cache
+def _served(kind: type[MemscoreError]) -> type[ServiceError]:
+    """The class of errors that are a ServiceError and of this kind."""
+    if issubclass(ServiceError, kind):
+        return ServiceError
+    return type(f"Service{kind.__name__}", (ServiceError, kind), {"slug": kind.slug, "status": kind.status})
+
+
+def _unpickled(slug: str, message: str, state: dict[str, Any]) -> ServiceError:
+    error = service_error(message, slug, state["status"])
+    error.__dict__.update(state)
+    return error

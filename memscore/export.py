@@ -15,11 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from memscore.errors import InvalidInput
-from memscore.tables import Columns, ScoreTable, Table
+from memscore.errors import InvalidInput, MissingPackage
+from memscore.tables import Columns, Rows, ScoreTable, Table
 
 Format = Literal["npz", "csv", "parquet", "arrow"]
-Rows = Literal["train", "test"]
 
 SUFFIXES: dict[str, Format] = {
     ".npz": "npz",
@@ -54,19 +53,37 @@ def encode(table: Table, format: Format, rows: Rows = "train") -> bytes:
     """A table as a file in one of the formats; npz is the table file itself, with both kinds of rows."""
     if format == "npz":
         return table.encode()
-    arrow: Any = import_module("pyarrow")  # here, since few commands need it; it has no types
-    columns = {name: arrow.array(column, from_pandas=True) for name, column in rows_of(table, rows).items()}
-    content = arrow.table(columns)
+    content = to_arrow(table, rows)
     buffer = io.BytesIO()
     if format == "csv":
-        buffer.write((",".join(columns) + "\n").encode())  # pyarrow would put the names in quotes
+        buffer.write((",".join(content.column_names) + "\n").encode())  # pyarrow would put the names in quotes
         csv: Any = import_module("pyarrow.csv")
         csv.write_csv(content, buffer, csv.WriteOptions(include_header=False))
-        return buffer.getvalue()
-    content = content.replace_schema_metadata({"memscore": json.dumps(table.meta, sort_keys=True)})
-    if format == "parquet":
+    elif format == "parquet":
         import_module("pyarrow.parquet").write_table(content, buffer)
     else:
         # uncompressed, so that it can be memory-mapped
         import_module("pyarrow.feather").write_feather(content, buffer, compression="uncompressed")
     return buffer.getvalue()
+
+
+def to_arrow(table: Table, rows: Rows = "train") -> Any:
+    """One kind of row as a pyarrow.Table with the table's meta data in its schema. Raises MissingPackage."""
+    arrow = _optional("pyarrow")
+    columns = {name: arrow.array(column, from_pandas=True) for name, column in rows_of(table, rows).items()}
+    return arrow.table(columns, metadata={"memscore": json.dumps(table.meta, sort_keys=True)})
+
+
+def to_pandas(table: Table, rows: Rows = "train") -> Any:
+    """One kind of row as a pandas.DataFrame with the table's meta data in `attrs`. Raises MissingPackage."""
+    frame: Any = _optional("pandas").DataFrame(rows_of(table, rows))
+    frame.attrs = dict(table.meta)
+    return frame.set_index("index") if "index" in frame else frame
+
+
+def _optional(package: str) -> Any:
+    """A package that few need, and that has no types. Raises MissingPackage."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise MissingPackage(f"This needs {package}, which is not installed: pip install {package}") from error

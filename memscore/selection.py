@@ -61,15 +61,9 @@ class Filters:
 
     def mask(self, table: ScoreTable) -> Bools:
         """The samples that are wanted: bool [n]. A sample whose mem is undefined is within no bounds."""
-        mem, wanted = table["mem"], np.ones(len(table), np.bool_)
-        if self.label is not None:
-            wanted &= table["label"] == self.label
+        wanted = table.mask(label=self.label, mem_min=self.mem_min, mem_max=self.mem_max)
         if self.set is not None:
-            wanted &= (is_atypical if self.set == "atypical" else is_typical)(mem, Thresholds())
-        if self.mem_min is not None:
-            wanted &= mem >= np.float32(self.mem_min)
-        if self.mem_max is not None:
-            wanted &= mem <= np.float32(self.mem_max)
+            wanted &= (is_atypical if self.set == "atypical" else is_typical)(table["mem"], Thresholds())
         return wanted
 
 

@@ -11,20 +11,23 @@ import json
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.npyio import NpzFile
 
-from memscore.bits import digest
+from memscore.bits import Bools, digest
 from memscore.errors import Damaged, FingerprintMismatch
 from memscore.influence import Columns
 
 PAIRS_FLOOR = 0.02
 """Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
+
+Rows = Literal["train", "test"]
 
 REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
 
@@ -112,12 +115,55 @@ class Table:
                 f"{str(self.meta['fingerprint'])[:12]}, not {fingerprint[:12]}); use the dataset they were made from."
             )
 
+    def to_pandas(self, rows: Rows = "train") -> Any:
+        """The rows of training or of test samples as a pandas.DataFrame, its index the samples' indices in the dataset.
+
+        The rows of a pairs table are its pairs. Raises MissingPackage if pandas is not installed.
+        """
+        from memscore.export import to_pandas
+
+        return to_pandas(self, rows)
+
+    def to_arrow(self, rows: Rows = "train") -> Any:
+        """The rows of training or of test samples, or the pairs, as a pyarrow.Table; what is undefined is null.
+
+        Raises MissingPackage if pyarrow is not installed.
+        """
+        from memscore.export import to_arrow
+
+        return to_arrow(self, rows)
+
     @classmethod
     def of(cls, columns: Columns, meta: dict[str, Any]) -> Self:
         """A table of these columns, cast to their stored types, with its digest in `meta`."""
         typed = {name: np.ascontiguousarray(columns[name], dtype=dtype) for name, dtype in cls.dtypes.items()}
         table = cls(typed, meta)
         return cls(typed, {**meta, "digest": table.content_digest()})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training sample as plain numbers; NaN is undefined. `ScoreTable` has the meaning of each."""
+
+    index: int
+    label: int
+    mem: float
+    se: float
+    mem_low: float
+    mem_high: float
+    p_in: float
+    p_out: float
+    n_in: int
+    n_out: int
+    mem_prob: float
+    se_prob: float
+    prob_in: float
+    prob_out: float
+    mem_even: float
+    mem_odd: float
+
+
+SAMPLE_COLUMNS = tuple(one.name for one in fields(Sample) if one.name != "index")
 
 
 class ScoreTable(Table):
@@ -170,6 +216,55 @@ class ScoreTable(Table):
     def __len__(self) -> int:
         return len(self.columns["mem"])
 
+    @overload
+    def __getitem__(self, wanted: str) -> npt.NDArray[Any]: ...
+    @overload
+    def __getitem__(self, wanted: int | np.integer[Any]) -> Sample: ...
+    @overload
+    def __getitem__(self, wanted: slice | Sequence[int] | npt.NDArray[Any]) -> Columns: ...
+    def __getitem__(
+        self, wanted: str | int | np.integer[Any] | slice | Sequence[int] | npt.NDArray[Any]
+    ) -> npt.NDArray[Any] | Sample | Columns:
+        """As of a NumPy record array: a name gives a column, an index a sample, a slice, indices or a mask several.
+
+        Several are columns by name, `index` first. Raises KeyError or IndexError for what is not there.
+        """
+        if isinstance(wanted, str):
+            return super().__getitem__(wanted)
+        if isinstance(wanted, int | np.integer):
+            return self.row(int(wanted))
+        chosen = np.arange(len(self), dtype=np.int32)[wanted if isinstance(wanted, slice) else _selector(wanted)]
+        return {"index": chosen, **{name: self[name][chosen] for name in SAMPLE_COLUMNS}}
+
+    def row(self, index: int) -> Sample:
+        """The training sample with this index in the dataset; a negative one counts from the end."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no training sample {index}; indices go from 0 to {len(self) - 1}.")
+        index %= len(self)
+        return Sample(index, *(self[name][index].item() for name in SAMPLE_COLUMNS))
+
+    def atypical(self, threshold: float = 0.15) -> Bools:
+        """Which training samples have a mem above it (paper, section 3): bool [n]. Not those where it is undefined.
+
+        Single precision makes 1 - 51/60 what it is: not above 0.15.
+        """
+        return self["mem"] > np.float32(threshold)
+
+    def typical(self, threshold: float = 0.02) -> Bools:
+        """Which training samples have a mem below it: bool [n]. Not those where it is undefined."""
+        return self["mem"] < np.float32(threshold)
+
+    def mask(self, *, label: int | None = None, mem_min: float | None = None, mem_max: float | None = None) -> Bools:
+        """Which training samples are of this class and have a mem within these bounds, inclusive: bool [n]."""
+        wanted = np.ones(len(self), np.bool_)
+        if label is not None:
+            wanted &= self["label"] == label
+        if mem_min is not None:
+            wanted &= self["mem"] >= np.float32(mem_min)
+        if mem_max is not None:
+            wanted &= self["mem"] <= np.float32(mem_max)
+        return wanted
+
     @property
     def test_samples(self) -> int:
         """How many test samples the table covers."""
@@ -195,3 +290,9 @@ class PairsTable(Table):
 
     def __len__(self) -> int:
         return len(self.columns["infl"])
+
+
+def _selector(wanted: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Indices, or a mask, as NumPy takes them; an empty list is one of indices."""
+    array = np.asarray(wanted)
+    return array if array.size else array.astype(np.int64)

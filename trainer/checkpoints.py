@@ -10,9 +10,9 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from memscore.client import atomic_write
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Damaged, InvalidInput
+from memscore.files import atomic_write
 from memscore.learning.networks import Network
 from trainer.config import TrainConfig
 from trainer.loop import build_network

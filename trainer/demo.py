@@ -21,10 +21,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from memscore.client import Client, atomic_write
+from memscore.client import Client
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Damaged, InvalidInput, StoreError
+from memscore.files import atomic_write
 from memscore.messages import JobMessage
 from memscore.progress import progress_bar
 from memscore.report import Comparison, Report

@@ -1,0 +1,140 @@
+"""A large answer: gone on with where a connection broke, and verified at its end."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+from memscore.client.parts import MemoryPart, Part
+from memscore.client.retries import Patience
+from memscore.client.session import Session, pause_or_raise, rest_of
+from memscore.client.steps import Flow, Open, Read, Reply, Request, done
+from memscore.errors import Damaged, TooMany, Unavailable
+
+Result = TypeVar("Result")
+
+IDENTITY = {"Accept-Encoding": "identity"}  # a part of a compressed body would be of no use
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_SHA_256 = re.compile(r"(?:^|[\s,])sha-256=:([A-Za-z0-9+/=]+):")
+
+
+def download(
+    session: Session,
+    request: Request,
+    decode: Callable[[bytes], Result],
+    known: Callable[[str], Result | None] = lambda _: None,
+) -> Flow[Result | None]:
+    """The body of an answer, decoded; None if the service says that it has not changed.
+
+    `known` gives what is at hand already of an ETag, so that it is not transferred. A body that does not match the
+    service's digest, or that `decode` refuses, is fetched anew once. Raises Damaged then, ServiceError.
+    """
+    request = request.with_headers(IDENTITY)
+    with _part(session, request) as part:
+        for attempt in (1, 2):
+            received = yield from _receive(session, request, part, known)
+            if not isinstance(received, Reply):
+                return received
+            if received.status == 304:
+                return None
+            reply, payload = received, part.payload()
+            try:
+                result = yield from done(lambda reply=reply, payload=payload: decode(_intact(reply, payload)))
+            except Damaged:
+                part.discard()
+                if attempt == 2:
+                    raise
+            else:
+                part.discard()
+                return result
+    raise AssertionError("the second attempt returns or raises")
+
+
+def _part(session: Session, request: Request) -> AbstractContextManager[Part]:
+    if session.cache is None:
+        return nullcontext(MemoryPart())
+    query = "&".join(f"{name}={value}" for name, value in sorted(request.params.items()))
+    return session.cache.part(session.url, f"{request.path}?{query}")
+
+
+def _receive(
+    session: Session, request: Request, part: Part, known: Callable[[str], Result | None]
+) -> Flow[Reply | Result]:
+    """Fill `part` to its end, over any number of connections: the last answer's head, or what is known already."""
+    patience = Patience(session.retries)
+    while True:
+        try:
+            reply = yield from _open(request, part)
+            if reply.status == 304:
+                return reply
+            if reply.status == 200 and part.etag is not None:
+                at_hand = yield from done(lambda: known((part.etag or "").strip('"')))
+                if at_hand is not None:
+                    return at_hand
+            total = _total(reply)
+            while chunk := (yield Read()):
+                part.append(chunk)
+                if reply.status == 206:
+                    patience.renew()
+                if session.on_download is not None:
+                    session.on_download(request.path, part.size, total)
+            return reply
+        except (Unavailable, TooMany) as error:
+            yield from pause_or_raise(patience, error, request)
+
+
+def _open(request: Request, part: Part) -> Flow[Reply]:
+    """The head of an answer whose body goes on where `part` ends, or of one that says there is nothing to send."""
+    if part.etag is not None and part.size:
+        reply: Reply = yield Open(request.with_headers({"Range": f"bytes={part.size}-", "If-Range": part.etag}))
+        if reply.status == 206 and _continues(reply, part):
+            return reply
+        if reply.status not in (206, 416):
+            return (yield from _whole(reply, part))
+        part.discard()
+    reply = yield Open(request)
+    return (yield from _whole(reply, part))
+
+
+def _whole(reply: Reply, part: Part) -> Flow[Reply]:
+    """The head of an answer with the whole body, for which `part` is emptied. Raises ServiceError."""
+    if reply.status == 200:
+        part.restart(_etag(reply))
+        return reply
+    return (yield from rest_of(reply))
+
+
+def _continues(reply: Reply, part: Part) -> bool:
+    found = _CONTENT_RANGE.match(reply.headers.get("Content-Range", ""))
+    return found is not None and int(found[1]) == part.size and _etag(reply) == part.etag
+
+
+def _etag(reply: Reply) -> str | None:
+    """The strong ETag of an answer as it is; None where a part of it could not be gone on with."""
+    etag = reply.headers.get("ETag", "")
+    return etag if etag.startswith('"') and not _encoded(reply) else None
+
+
+def _encoded(reply: Reply) -> bool:
+    return reply.headers.get("Content-Encoding", "identity") != "identity"
+
+
+def _total(reply: Reply) -> int | None:
+    """Bytes of the whole body."""
+    found = _CONTENT_RANGE.match(reply.headers.get("Content-Range", ""))
+    length = found[2] if found is not None else reply.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() and not _encoded(reply) else None
+
+
+def _intact(reply: Reply, payload: bytes) -> bytes:
+    """The payload. Raises Damaged if it is not what the service took its digest over."""
+    found = _SHA_256.search(reply.headers.get("Repr-Digest", ""))
+    if found is not None and not _encoded(reply):
+        received = base64.b64encode(hashlib.sha256(payload).digest()).decode()
+        if received != found[1]:
+            raise Damaged("What arrived does not match the service's digest; try again, or look at what lies between.")
+    return payload

@@ -1,0 +1,177 @@
+"""Calls that follow a job: its events and progress as they happen, and its end.
+
+Where the service streams events they come from there, and otherwise from asking again and again. A service that is
+started anew, or a connection that breaks, is waited for; a stream goes on after the last event that arrived.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from memscore.client.event_stream import EventParser
+from memscore.client.retries import Patience, Retries
+from memscore.client.session import Session, ask, get, part, pause_or_raise, rest_of
+from memscore.client.steps import Emit, Flow, Items, Open, Pause, Read, Reply, Request
+from memscore.errors import JobFailed, NotFound, ServiceError, TooMany, Unavailable
+from memscore.messages import JobEvent, JobEvents, JobMessage
+
+OUTAGE = Retries(attempts=1000, first_seconds=0.5, longest_seconds=2.0, total_seconds=60.0)
+POLL_SECONDS = 0.5
+SILENCE_SECONDS = 45.0  # of a stream that says something every 15 s
+
+Happening = JobEvent | JobMessage
+
+
+def events(session: Session, job: str, after: int = 0) -> Items[Happening]:
+    """What happens to a job until it ends: changes of its state from the first on, and its progress in between.
+
+    `after`: only changes after the one with this id.
+    """
+    source = _Happenings(session, job, after)
+    while (happening := (yield from source.following())) is not None:
+        yield Emit(happening)
+
+
+def watch(session: Session, job: str, poll_seconds: float = POLL_SECONDS) -> Items[JobMessage]:
+    """The job again and again until it has ended."""
+    source = _States(session, job, poll_seconds)
+    while (message := (yield from source.following())) is not None:
+        yield Emit(message)
+
+
+def wait(
+    session: Session,
+    job: str,
+    on_progress: Callable[[JobMessage], None] | None = None,
+    poll_seconds: float = POLL_SECONDS,
+) -> Flow[JobMessage]:
+    """Wait until the job has succeeded. Raises JobFailed if it failed or was cancelled."""
+    source = _States(session, job, poll_seconds)
+    last: JobMessage | None = None
+    while (message := (yield from source.following())) is not None:
+        last = message
+        if on_progress is not None:
+            on_progress(message)
+    assert last is not None
+    if last.state != "succeeded":
+        raise JobFailed(f"Job {job} {last.state}" + (f": {last.error}" if last.error else "."))
+    return last
+
+
+class _Happenings:
+    """Events and progress of a job, one after the other."""
+
+    def __init__(self, session: Session, job: str, after: int) -> None:
+        self._session = _patient(session)
+        self._path = f"/v1/jobs/{part(job)}"
+        self._last = after
+        self._waiting: deque[Happening] = deque()
+        self._ended = False
+        self._streamed = session.remote
+        self._parser: EventParser | None = None  # of the stream that is open
+        self._fruitless = False  # whether the last stream said nothing
+        self._patience = Patience(self._session.retries)
+
+    def following(self) -> Flow[Happening | None]:
+        """What comes next; None at the end."""
+        while not self._waiting and not self._ended:
+            yield from self._stream() if self._streamed else self._poll()
+        return self._waiting.popleft() if self._waiting else None
+
+    def _stream(self) -> Flow[None]:
+        """Take what arrives next in the stream; a service that is away is waited for."""
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(self._last)}
+        request = replace(get(f"{self._path}/events"), headers=headers, timeout=SILENCE_SECONDS)
+        try:
+            yield from self._read_on(request)
+        except (Unavailable, TooMany) as error:
+            self._parser = None
+            if isinstance(error, ServiceError) and "type" in error.problem:  # the service answers, but streams no more
+                self._streamed = False
+            else:
+                yield from pause_or_raise(self._patience, error, request)
+
+    def _read_on(self, request: Request) -> Flow[None]:
+        """Take what arrives next in the stream, which is opened if it is not."""
+        if self._parser is None:
+            if self._fruitless:
+                yield Pause(POLL_SECONDS)
+            reply: Reply = yield Open(request)
+            self._fruitless = True
+            if reply.status == 204:
+                self._ended = True
+            elif reply.status == 200 and reply.headers.get("Content-Type", "").startswith("text/event-stream"):
+                self._parser = EventParser()
+            else:
+                yield from rest_of(reply)
+                self._streamed = False
+            return
+        chunk: bytes = yield Read()
+        if not chunk:
+            self._parser = None
+            return
+        self._fruitless = False
+        self._patience.renew()
+        for event in self._parser.feed(chunk):
+            if event.kind == "state":
+                self._add(JobEvent.model_validate_json(event.data))
+            elif event.kind == "progress":
+                self._waiting.append(JobMessage.model_validate_json(event.data))
+
+    def _poll(self) -> Flow[None]:
+        """Ask for what is new; the state is asked for first, so that no event before the end is missed."""
+        job = yield from ask(self._session, JobMessage, get(self._path))
+        request = get(f"{self._path}/events", format="json", after=self._last)
+        found = yield from ask(self._session, JobEvents, request)
+        for event in found.events:
+            self._add(event)
+        self._waiting.append(job)
+        self._ended = job.finished
+        if not self._ended:
+            yield Pause(POLL_SECONDS)
+
+    def _add(self, event: JobEvent) -> None:
+        self._last = event.id
+        self._waiting.append(event)
+
+
+class _States:
+    """A job again and again, from its events where there are some."""
+
+    def __init__(self, session: Session, job: str, poll_seconds: float) -> None:
+        self._session = _patient(session)
+        self._request = get(f"/v1/jobs/{part(job)}")
+        self._happenings = _Happenings(session, job, 0) if session.remote else None
+        self._poll_seconds = poll_seconds
+        self._last: JobMessage | None = None
+
+    def following(self) -> Flow[JobMessage | None]:
+        """The job as it is now, or as it has become; None after it has ended."""
+        if self._last is not None and self._last.finished:
+            return None
+        progress = (yield from self._streamed()) if self._last is not None else None
+        if progress is None and self._last is not None and self._happenings is None:
+            yield Pause(self._poll_seconds)
+        self._last = progress or (yield from ask(self._session, JobMessage, self._request))
+        return self._last
+
+    def _streamed(self) -> Flow[JobMessage | None]:
+        """The next progress in the stream of events; None where that has ended, or is not there."""
+        while self._happenings is not None:
+            try:
+                happening = yield from self._happenings.following()
+            except NotFound:  # a service of a version without events; that there is the job is known
+                self._happenings = None
+                return None
+            if isinstance(happening, JobMessage):
+                return happening
+            if happening is None:
+                self._happenings = None
+        return None
+
+
+def _patient(session: Session) -> Session:
+    """The same service, waited for as long as a restart of it may take."""
+    return replace(session, retries=OUTAGE) if session.remote else session

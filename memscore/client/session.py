@@ -1,0 +1,192 @@
+"""What a client knows about its service, and how it sends one request and reads the answer."""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from memscore.client.cache import TableCache
+from memscore.client.retries import ONCE, Patience, Retries
+from memscore.client.steps import Flow, Open, Pause, Read, Reply, Request
+from memscore.errors import InvalidInput, ServiceError, TooMany, Unavailable, service_error
+from memscore.messages import Problem
+from memscore.tables import Table
+
+AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_SECONDS = 30.0
+TRANSFER_SECONDS = 600.0  # for whole evidence, and for what a service does with a file before it answers
+
+OnDownload = Callable[[str, int, int | None], None]
+"""Called with the path, the bytes that are here, and those of the whole, None if the service does not say."""
+
+
+@dataclass
+class Session:
+    """One service as a client sees it; `remote` unless it is an application in this process."""
+
+    url: str
+    key: str | None = field(repr=False)
+    retries: Retries
+    cache: TableCache | None
+    remote: bool
+    on_download: OnDownload | None
+    pulled: dict[tuple[str, str], Table] = field(default_factory=dict[tuple[str, str], Table])
+
+    @classmethod
+    def to(
+        cls,
+        url: str,
+        key: str | None,
+        cache: Path | str | None,
+        cache_bytes: int,
+        retries: Retries | None,
+        on_download: OnDownload | None,
+        *,
+        remote: bool,
+    ) -> Self:
+        """A session with the service at `url`. Raises InvalidInput if that is no address of one."""
+        if not re.match(r"https?://[^/\s]", url):
+            raise InvalidInput(f"The service URL must begin with http:// or https:// and name a host, not {url!r}.")
+        if "@" in url.split("/")[2]:
+            raise InvalidInput("The service URL must hold no user name or password; give the key as `key`.")
+        if key is not None and not (key.isascii() and key.isprintable() and key.strip()):
+            raise InvalidInput("The key is not one that memscore keys create gave: it has other characters.")
+        return cls(
+            url.rstrip("/"),
+            None if key is None else key.strip(),
+            retries or (Retries() if remote else ONCE),
+            None if cache is None else TableCache(Path(cache).expanduser(), cache_bytes),
+            remote,
+            on_download,
+        )
+
+    def options(self, request: Request) -> dict[str, Any]:
+        """A request as httpx takes it."""
+        authorization = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+        options: dict[str, Any] = {
+            "method": request.method,
+            "url": request.path,
+            "params": dict(request.params),
+            "headers": {**authorization, **request.headers},
+        }
+        optional = {"json": request.json, "content": request.content, "timeout": request.timeout}
+        return options | _given(optional)
+
+    def put(self, error: Exception, of_http: type[Exception]) -> Exception:
+        """What went wrong in a step, as a call is to see it: a connection's failure is Unavailable."""
+        if not isinstance(error, of_http):
+            return error
+        why = str(error) or type(error).__name__
+        sentence = f"The service at {self.url} does not answer ({why}); start it with: memscore serve"
+        return service_error(sentence, Unavailable.slug, Unavailable.status)
+
+
+def get(path: str, **params: Any) -> Request:
+    """A request for what is at a path; a parameter that is None is left out."""
+    return Request("GET", path, _given(params))
+
+
+def post(path: str, json: Any = None, **params: Any) -> Request:
+    """A request that changes something, or that has too much to say for an address."""
+    return Request("POST", path, _given(params), json=json)
+
+
+def post_file(path: str, payload: bytes, **params: Any) -> Request:
+    """A request that brings an .npz file."""
+    headers = {"Content-Type": "application/x-npz"}
+    return Request("POST", path, _given(params), headers, content=payload, timeout=TRANSFER_SECONDS)
+
+
+def exchange(session: Session, request: Request) -> Flow[Reply]:
+    """The whole answer to a request, which is sent again while the service is unavailable. Raises ServiceError."""
+    patience = Patience(session.retries)
+    while True:
+        try:
+            return (yield from once(request))
+        except (Unavailable, TooMany) as error:
+            yield from pause_or_raise(patience, error, request)
+
+
+def once(request: Request) -> Flow[Reply]:
+    """The whole answer to a request that is sent once. Raises ServiceError."""
+    reply: Reply = yield Open(request)
+    return (yield from rest_of(reply))
+
+
+def rest_of(reply: Reply) -> Flow[Reply]:
+    """An open answer with its whole body. Raises ServiceError if it is an error."""
+    content = bytearray()
+    while chunk := (yield Read()):
+        content += chunk
+    whole = Reply(reply.status, reply.reason, reply.headers, bytes(content))
+    if whole.status >= 400:
+        raise _error(whole)
+    return whole
+
+
+def pause_or_raise(patience: Patience, error: Exception, request: Request) -> Flow[None]:
+    """Wait before a request is sent again, or raise its error if it must not be."""
+    retry_after = error.retry_after if isinstance(error, ServiceError) else None
+    seconds = patience.pause(retry_after) if request.repeatable else None
+    if seconds is None:
+        raise error
+    yield Pause(seconds)
+
+
+def ask(session: Session, message: type[AnyMessage], request: Request) -> Flow[AnyMessage]:
+    """The answer to a request as a message. Raises ServiceError."""
+    reply = yield from exchange(session, request)
+    try:
+        return message.model_validate_json(reply.content)
+    except ValidationError as error:
+        raise ServiceError(
+            f"What answers at {session.url} is not a memscore service of this version: {request.path} gave no "
+            f"{message.__name__}."
+        ) from error
+
+
+def part(name: str) -> str:
+    """A path segment that cannot leave its place. Raises InvalidInput for a name that is not one."""
+    if not name or not all(letter.isalnum() or letter in "._-" for letter in name) or name.strip(".") == "":
+        raise InvalidInput(f"{name!r} is not a name or an id.")
+    return name
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _error(reply: Reply) -> ServiceError:
+    details: dict[str, Any] = {
+        "request_id": reply.headers.get("X-Request-ID"),
+        "retry_after": _seconds(reply.headers.get("Retry-After")),
+    }
+    try:
+        problem = Problem.model_validate_json(reply.content)
+    except ValidationError:
+        sentence = f"The service answered {reply.status} {reply.reason}."
+        return service_error(sentence, "", reply.status, problem={"status": reply.status}, **details)
+    details["request_id"] = problem.request_id or details["request_id"]
+    slug = problem.type.rpartition("/")[2]
+    return service_error(problem.detail, slug, reply.status, problem=problem.model_dump(), **details)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Seconds of a Retry-After header, which gives seconds or a date."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return None

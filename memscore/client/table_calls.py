@@ -1,0 +1,123 @@
+"""Calls for whole tables and whole evidence: kept by digest, gone on with where they broke off, verified."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from memscore.client.download import download
+from memscore.client.session import Session, ask, get, part, post_file
+from memscore.client.steps import Flow, done
+from memscore.errors import Damaged, InvalidInput
+from memscore.evidence_file import StudyEvidence, read_evidence
+from memscore.messages import EvidenceMerged
+from memscore.tables import PairsTable, ScoreTable, Table
+
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
+class Fingerprinted(Protocol):
+    """A dataset, or what a service says of one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over images and labels in order."""
+        ...
+
+
+def table(
+    session: Session, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
+) -> Flow[ScoreTable]:
+    """The whole score table; only transferred if it changed since the last pull.
+
+    `dataset`: the one that the scores are to be used with, or its fingerprint; raises FingerprintMismatch if they were
+    made from another. `digest` asks for a stored version in place of the current one.
+    """
+    return (yield from _table(session, ScoreTable, study, f"/v1/studies/{part(study)}/table", dataset, digest))
+
+
+def pairs_table(
+    session: Session, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
+) -> Flow[PairsTable]:
+    """The whole pairs table; `dataset` and `digest` as for the score table."""
+    return (yield from _table(session, PairsTable, study, f"/v1/studies/{part(study)}/pairs/table", dataset, digest))
+
+
+def evidence(session: Session, study: str) -> Flow[StudyEvidence]:
+    """The evidence of all trials, verified; enough to compute every score."""
+    request = get(f"/v1/studies/{part(study)}/evidence")
+    found = yield from download(session, request, _read_evidence)
+    assert found is not None  # no ETag was sent along
+    return found
+
+
+def merge_evidence(
+    session: Session, study: str, payload: bytes, dataset: str | None = None, name: str | None = None
+) -> Flow[EvidenceMerged]:
+    """Add the trials of an evidence file to its study; `dataset` and `name` are for one that is new there."""
+    request = post_file(f"/v1/studies/{part(study)}/evidence", payload, dataset=dataset, name=name)
+    return (yield from ask(session, EvidenceMerged, request))
+
+
+def _table(
+    session: Session,
+    kind: type[AnyTable],
+    study: str,
+    path: str,
+    dataset: str | Fingerprinted | None,
+    digest: str | None,
+) -> Flow[AnyTable]:
+    expected = None if dataset is None else _fingerprint(dataset)
+    found = yield from _pulled(session, kind, study, path, digest)
+    if expected is not None:
+        found.require_dataset(*expected)
+    return found
+
+
+def _pulled(session: Session, kind: type[AnyTable], study: str, path: str, digest: str | None) -> Flow[AnyTable]:
+    """The current table, or the version of a digest, from the nearest place that has it."""
+    cache = session.cache
+    before = session.pulled.get((kind.kind, study))
+    if not isinstance(before, kind):
+        before = None if cache is None else (yield from done(lambda: cache.last(kind, session.url, study)))
+
+    def at_hand(digest: str) -> AnyTable | None:
+        if before is not None and before.digest == digest:
+            return before
+        return None if cache is None else cache.find(kind, digest)
+
+    def decode(payload: bytes) -> AnyTable:
+        received = kind.decode(payload)
+        if digest not in (None, received.digest):
+            raise Damaged(f"The service sent another version of the {kind.kind} than the one of digest {digest}.")
+        if cache is not None:
+            cache.keep(received, payload)
+        return received
+
+    if digest is not None and (stored := (yield from done(lambda: at_hand(digest)))) is not None:
+        return stored
+    headers = {} if before is None or digest is not None else {"If-None-Match": f'"{before.digest}"'}
+    found = (yield from download(session, get(path, digest=digest).with_headers(headers), decode, at_hand)) or before
+    assert found is not None  # without an ETag sent along nothing is unchanged
+    if digest is None:
+        session.pulled[kind.kind, study] = found
+        if cache is not None and found is not before:
+            cache.refer(found, session.url, study)
+    return found
+
+
+def _read_evidence(payload: bytes) -> StudyEvidence:
+    try:
+        return read_evidence(payload)
+    except InvalidInput as error:
+        raise Damaged(str(error)) from error
+
+
+def _fingerprint(dataset: str | Fingerprinted) -> tuple[str, str]:
+    """A dataset's fingerprint and what to call it. Raises InvalidInput for a text that is no fingerprint."""
+    if not isinstance(dataset, str):
+        return dataset.fingerprint, str(getattr(dataset, "name", None) or getattr(dataset, "source", "yours"))
+    if len(dataset) != 64 or not set(dataset) <= set("0123456789abcdef"):
+        raise InvalidInput(
+            f"{dataset[:80]!r} is no fingerprint: give a dataset, or its fingerprint of 64 hexadecimal digits."
+        )
+    return dataset, dataset[:12]
