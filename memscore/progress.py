@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+SHOWN_BYTES = 4 * 2**20  # what is smaller is here before one could read a bar
 
 
 def progress_bar(unit: str, console: Console) -> Progress:
@@ -18,3 +32,29 @@ def progress_bar(unit: str, console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+@contextmanager
+def downloads(console: Console) -> Generator[Callable[[str, int, int | None], None] | None]:
+    """A bar for each large file that arrives within the block, if somebody looks, as a client's `on_download`."""
+    if not console.is_terminal:
+        yield None
+        return
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    progress = Progress(*columns, TimeRemainingColumn(), console=console)
+    tasks = {}
+
+    def show(path: str, done: int, total: int | None) -> None:
+        if (total or done) < SHOWN_BYTES:
+            return
+        if path not in tasks:
+            progress.start()
+            tasks[path] = progress.add_task(path.removeprefix("/v1/studies/"))
+        progress.update(tasks[path], completed=done, total=total)
+        if done == total:
+            progress.stop()
+
+    try:
+        yield show
+    finally:
+        progress.stop()

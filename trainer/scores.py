@@ -28,10 +28,10 @@ def pull(client: Client, study: str) -> Scores:
     return Scores(client.table(study), client.sets(study))
 
 
-def read(source: str, *, cache: Path | None = None) -> Scores:
+def read(source: str, *, key: str | None = None, cache: Path | None = None) -> Scores:
     """Scores from `URL#STUDY` or a table file; a file has no sets of test samples."""
     if is_url(source):
         url, study = parse_source(source)
-        with Client(url, cache=cache) as client:
+        with Client(url, key, cache=cache) as client:
             return pull(client, study)
     return Scores(load_table(source), None)

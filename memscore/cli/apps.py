@@ -10,8 +10,8 @@ import memscore
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=memscore.__doc__)
 database_app = typer.Typer(no_args_is_help=True, help="The database.")
-datasets_app = typer.Typer(no_args_is_help=True, help="Datasets: add, list, show.")
-jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, watch, cancel, resume, log.")
+datasets_app = typer.Typer(no_args_is_help=True, help="Datasets: add, list, show, image.")
+jobs_app = typer.Typer(no_args_is_help=True, help="Jobs: list, show, watch, cancel, resume, log, events.")
 scores_app = typer.Typer(no_args_is_help=True, help="Scores of a study.")
 pairs_app = typer.Typer(no_args_is_help=True, help="High-influence pairs of a study.")
 evidence_app = typer.Typer(no_args_is_help=True, help="The evidence of a study: export, import.")
@@ -27,5 +27,10 @@ app.add_typer(keys_app, name="keys")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Url = Annotated[
     str | None,
-    typer.Option("--url", envvar="MEMSCORE_URL", help="A service; without it the embedded database is used."),
+    typer.Option(
+        "--url",
+        envvar="MEMSCORE_URL",
+        help="A service; without it the embedded database is used. Its key is read from MEMSCORE_KEY alone, since "
+        "other users of the machine see a command's arguments.",
+    ),
 ]

@@ -8,7 +8,9 @@ from typing import Any
 
 from memscore import settings as settings_module
 from memscore.client import Client
+from memscore.console import err
 from memscore.errors import StoreError
+from memscore.progress import downloads
 from memscore.settings import Settings
 from memscore.store import Database, open_database
 from memscore.store.database import sqlite_file
@@ -44,7 +46,10 @@ def opened_client(url: str | None) -> Generator[Client]:
     """A client of the service at `url`, or of the application in this process."""
     settings = settings_module.load()
     if url is not None:
-        with Client(url, settings.client_key, cache=settings.home / "cache") as client:
+        with (
+            downloads(err) as on_download,
+            Client(url, settings.client_key, cache=settings.home / "cache", on_download=on_download) as client,
+        ):
             yield client
         return
     from api.in_process import in_process

@@ -1,17 +1,18 @@
-"""Commands on datasets: add, list, show."""
+"""Commands on datasets: add, list, show, image."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, datasets_app
 from memscore.cli.context import opened_client, opened_database
+from memscore.cli.files import Output, write_file
 from memscore.console import out, print_json, print_record, print_table
 from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.label_noise import flip_labels
@@ -103,3 +104,22 @@ def show_dataset(name: str, url: Url = None, as_json: Json = False) -> None:
     """Show one dataset, with the indices of labels flipped on purpose."""
     with opened_client(url) as client:
         print_record(client.dataset(name), as_json)
+
+
+@datasets_app.command("image")
+def dataset_image(
+    name: str,
+    split: Annotated[Literal["train", "test"], typer.Argument()],
+    index: int,
+    output: Output,
+    scale: Annotated[int, typer.Option(min=1, max=16, help="Draw each pixel so many times as wide and high.")] = 1,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Write the image of one sample as PNG."""
+    with opened_client(url) as client:
+        write_file(output, client.image(name, split, index, scale))
+    if as_json:
+        print_json({"file": str(output)})
+    else:
+        out.print(f"Image written to {output}")

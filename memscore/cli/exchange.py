@@ -183,7 +183,8 @@ def score_groups(
 def _table(source: str, url: str | None) -> ScoreTable:
     """A score table of a study, of URL#STUDY, or from a file."""
     if is_url(source) or source.endswith(".npz") or Path(source).expanduser().is_file():
-        return load_table(source, cache=settings_module.load().home / "cache")
+        settings = settings_module.load()
+        return load_table(source, key=settings.client_key, cache=settings.home / "cache")
     with opened_client(url) as client:
         return client.table(source)
 

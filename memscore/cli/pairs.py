@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,6 @@ from memscore.cli.files import Output, report_written, write_file
 from memscore.console import decimal, print_json, print_table
 from memscore.export import Format, encode, format_of
 from memscore.extras import duplicates
-from memscore.messages import Pair
 
 PAGE = 1000
 
@@ -30,16 +30,17 @@ def list_pairs(
     as_json: Json = False,
 ) -> None:
     """List pairs of a training and a test sample with high influence."""
-    given = {"train_index": train_index, "test_index": test_index, "infl_min": infl_min, "mem_min": mem_min}
-    filters: dict[str, Any] = {k: v for k, v in (given | {"q_max": q_max}).items() if v is not None}
-    found: list[Pair] = []
     with opened_client(url) as client:
-        while len(found) < limit:
-            page = client.pairs(study, **filters, limit=min(PAGE, limit - len(found)))
-            found += page.pairs
-            if page.next is None:
-                break
-            filters["cursor"] = page.next
+        listed = client.iter_pairs(
+            study,
+            train_index=train_index,
+            test_index=test_index,
+            infl_min=infl_min,
+            mem_min=mem_min,
+            q_max=q_max,
+            page=min(limit, PAGE),
+        )
+        found = list(islice(listed, limit))
     if as_json:
         print_json([pair.model_dump(mode="json") for pair in found])
         return

@@ -92,7 +92,7 @@ def pulled_scores(source: str, settings: Settings) -> Any:
     from trainer.scores import pull, read
 
     if is_url(source) or source.endswith(".npz") or Path(source).expanduser().is_file():
-        return read(source, cache=settings.home / "cache")
+        return read(source, key=settings.client_key, cache=settings.home / "cache")
     with opened_client(None) as client:
         return pull(client, source)
 

@@ -158,6 +158,7 @@ class AsyncClient:
     cancel = call(job_calls.cancel)
     resume = call(job_calls.resume)
     log = call(job_calls.log)
+    history = call(job_calls.history)
     events = calls(following.events)
     watch = calls(following.watch)
     wait = call(following.wait)

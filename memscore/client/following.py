@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+from memscore.client import job_calls
 from memscore.client.event_stream import EventParser
 from memscore.client.retries import Patience, Retries
 from memscore.client.session import Session, ask, get, part, pause_or_raise, rest_of
 from memscore.client.steps import Emit, Flow, Items, Open, Pause, Read, Reply, Request
 from memscore.errors import JobFailed, NotFound, ServiceError, TooMany, Unavailable
-from memscore.messages import JobEvent, JobEvents, JobMessage
+from memscore.messages import JobEvent, JobMessage
 
 OUTAGE = Retries(attempts=1000, first_seconds=0.5, longest_seconds=2.0, total_seconds=60.0)
 POLL_SECONDS = 0.5
@@ -65,7 +66,7 @@ class _Happenings:
 
     def __init__(self, session: Session, job: str, after: int) -> None:
         self._session = _patient(session)
-        self._path = f"/v1/jobs/{part(job)}"
+        self._job = part(job)
         self._last = after
         self._waiting: deque[Happening] = deque()
         self._ended = False
@@ -83,7 +84,7 @@ class _Happenings:
     def _stream(self) -> Flow[None]:
         """Take what arrives next in the stream; a service that is away is waited for."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(self._last)}
-        request = replace(get(f"{self._path}/events"), headers=headers, timeout=SILENCE_SECONDS)
+        request = replace(get(f"/v1/jobs/{self._job}/events"), headers=headers, timeout=SILENCE_SECONDS)
         try:
             yield from self._read_on(request)
         except (Unavailable, TooMany) as error:
@@ -122,13 +123,12 @@ class _Happenings:
 
     def _poll(self) -> Flow[None]:
         """Ask for what is new; the state is asked for first, so that no event before the end is missed."""
-        job = yield from ask(self._session, JobMessage, get(self._path))
-        request = get(f"{self._path}/events", format="json", after=self._last)
-        found = yield from ask(self._session, JobEvents, request)
+        message = yield from job_calls.job(self._session, self._job)
+        found = yield from job_calls.history(self._session, self._job, self._last)
         for event in found.events:
             self._add(event)
-        self._waiting.append(job)
-        self._ended = job.finished
+        self._waiting.append(message)
+        self._ended = message.finished
         if not self._ended:
             yield Pause(POLL_SECONDS)
 

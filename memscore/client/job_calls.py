@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 from memscore.client.pages import one_by_one
 from memscore.client.session import Session, ask, get, part, post
 from memscore.client.steps import Flow, Items
-from memscore.messages import JobMessage, Jobs, LogMessage, Plan, State
+from memscore.messages import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.spec import Design, JobRequest, PairScope, Recipe, Target
 
 PAGE = 100
@@ -98,6 +98,11 @@ def resume(session: Session, job: str) -> Flow[JobMessage]:
 def log(session: Session, job: str, after: int = 0) -> Flow[LogMessage]:
     """What driver and workers of a job wrote; `after` is the `next` of the part before."""
     return (yield from ask(session, LogMessage, get(f"/v1/jobs/{part(job)}/log", format="json", after=after)))
+
+
+def history(session: Session, job: str, after: int = 0) -> Flow[JobEvents]:
+    """How a job's state has changed so far, oldest first; `after`: only after the change with this id."""
+    return (yield from ask(session, JobEvents, get(f"/v1/jobs/{part(job)}/events", format="json", after=after)))
 
 
 def _body(

@@ -4,15 +4,13 @@ import os
 import threading
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 
-from api.app import create_app
 from api.in_process import in_process
 from memscore.client import Client, load_table
 from memscore.client.cache import TableCache
@@ -35,6 +33,7 @@ from memscore.store import Database, jobs
 from memscore.tables import ScoreTable
 from tests.clients import Caller, Connect
 from tests.conftest import QUICK, StoredStudy, build, make_trials
+from tests.served import served
 
 
 @pytest.fixture(params=["blocking", "asynchronous"])
@@ -128,21 +127,6 @@ def cancel(database: Database, job: str) -> None:
     with database.writing() as connection:
         jobs.cancel(connection, job)
         jobs.finish(connection, job, 1, "cancelled", "as asked")
-
-
-@contextmanager
-def served(database: Database) -> Generator[str]:
-    config = uvicorn.Config(create_app(database), port=0, lifespan="off", log_config=None, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def test_the_same_idempotency_key_posts_one_job(client: Caller, stored_study: StoredStudy):

@@ -1,0 +1,199 @@
+"""Commands that look scores up: scores list, lookup, test, histogram, explain."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.text import Text
+
+from memscore.cli.apps import Json, Url, scores_app
+from memscore.cli.context import opened_client, plain
+from memscore.cli.files import read_file
+from memscore.console import decimal, out, print_json, print_record, print_table
+from memscore.errors import InvalidInput
+from memscore.messages import Explanation, Histogram, SampleScore, SetName
+
+MOST_A_PAGE = 1000
+BAR = 50  # characters of the longest bar of a histogram
+PARTS = " ▏▎▍▌▋▊▉█"
+
+
+@scores_app.command("list")
+def list_scores(
+    study: str,
+    label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
+    set: Annotated[SetName | None, typer.Option(help="Only samples of this set.")] = None,
+    mem_min: Annotated[float | None, typer.Option(help="Least mem.")] = None,
+    mem_max: Annotated[float | None, typer.Option(help="Largest mem.")] = None,
+    sort: Annotated[str, typer.Option(help="A column, with - to descend: --sort=-se.")] = "-mem",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List training samples, filtered and sorted."""
+    with opened_client(url) as client:
+        found = client.iter_scores(
+            study,
+            label=label,
+            set=set,
+            mem_min=mem_min,
+            mem_max=mem_max,
+            sort=sort,
+            page=min(limit, MOST_A_PAGE),
+        )
+        samples = list(islice(found, limit))
+    if as_json:
+        print_json([sample.model_dump(mode="json") for sample in samples])
+        return
+    _print_samples(samples)
+
+
+@scores_app.command("lookup")
+def look_up_scores(
+    study: str,
+    indices: Annotated[list[int] | None, typer.Argument(metavar="INDEX...", show_default=False)] = None,
+    indices_file: Annotated[
+        Path | None, typer.Option(help="A text file of indices, separated by commas, spaces or lines.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Look up training samples by their indices."""
+    wanted = [*(indices or []), *([] if indices_file is None else _indices(indices_file))]
+    if not wanted:
+        raise InvalidInput("Name the samples: memscore scores lookup STUDY 3 5 7, or --indices-file FILE.")
+    with opened_client(url) as client:
+        columns = client.scores(study, wanted)
+    if as_json:
+        print_json({name: [plain(value) for value in column] for name, column in columns.items()})
+        return
+    numbers = ("index", "label", "n_in", "n_out")
+    shown = ("index", "label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out")
+    print_table(
+        shown,
+        (
+            [columns[name][row] if name in numbers else decimal(plain(columns[name][row])) for name in shown]
+            for row in range(len(wanted))
+        ),
+    )
+
+
+@scores_app.command("test")
+def show_test_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
+    """Show the scores of one test sample."""
+    with opened_client(url) as client:
+        print_record(client.test_score(study, index), as_json)
+
+
+@scores_app.command("histogram")
+def show_histogram(
+    study: str,
+    bins: Annotated[int, typer.Option(min=1, max=1000, help="How many bars.")] = 20,
+    column: Annotated[Literal["mem", "se", "p_in", "p_out"], typer.Option(help="Of which values.")] = "mem",
+    label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show how mem, or another column, is distributed over the training samples."""
+    with opened_client(url) as client:
+        histogram = client.histogram(study, bins=bins, column=column, label=label)
+    if as_json:
+        print_json(histogram)
+        return
+    _print_histogram(histogram)
+
+
+@scores_app.command("explain")
+def explain_score(
+    study: str,
+    index: int,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Length of each list.")] = 10,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a training sample's score is what it is."""
+    with opened_client(url) as client:
+        explanation = client.explain(study, index, limit=limit)
+    if as_json:
+        print_json(explanation)
+        return
+    _print_explanation(explanation)
+
+
+def _indices(file: Path) -> list[int]:
+    words = read_file(file).decode(errors="replace").replace(",", " ").split()
+    wrong = next((word for word in words if not word.isdecimal()), None)
+    if wrong is not None:
+        raise InvalidInput(f"{file} holds {wrong[:40]!r}, which is no index.")
+    return [int(word) for word in words]
+
+
+def _print_samples(samples: list[SampleScore]) -> None:
+    print_table(
+        ("index", "label", "mem", "se", "95 % interval", "p_in", "p_out", "set"),
+        (
+            (
+                one.index,
+                one.label,
+                decimal(one.mem),
+                decimal(one.se),
+                f"[{decimal(one.interval[0])}, {decimal(one.interval[1])}]",
+                decimal(one.p_in),
+                decimal(one.p_out),
+                one.set or "-",
+            )
+            for one in samples
+        ),
+    )
+
+
+def _print_histogram(histogram: Histogram) -> None:
+    """Bars from the first bin that holds something to the last."""
+    filled = [place for place, count in enumerate(histogram.counts) if count]
+    out.print(f"{histogram.column} of {sum(histogram.counts)} training samples, {histogram.trials} trials")
+    most = max(histogram.counts, default=0)
+    for place in range(filled[0], filled[-1] + 1) if filled else ():
+        count = histogram.counts[place]
+        low, high = histogram.edges[place : place + 2]
+        out.print(Text.assemble((f"{low:6.2f} to {high:5.2f} ", "dim"), (_bar(count / most), "cyan"), f" {count}"))
+    if histogram.undefined:
+        out.print(f"{histogram.undefined} undefined")
+
+
+def _bar(share: float) -> str:
+    """A bar of eighths of a character; what is more than nothing is to be seen."""
+    eighths = max(round(share * BAR * 8), 1 if share else 0)
+    return PARTS[-1] * (eighths // 8) + PARTS[eighths % 8].strip()
+
+
+def _print_explanation(explanation: Explanation) -> None:
+    out.print(explanation.sentence, soft_wrap=True)
+    if explanation.influences:
+        out.print("\nTest samples that it influences")
+        print_table(
+            ("test", "infl", "se", "q-value", "also influenced by"),
+            (
+                (
+                    one.test_index,
+                    decimal(one.infl),
+                    decimal(one.se),
+                    "-" if one.q_value is None else f"{one.q_value:.2g}",
+                    ", ".join(f"{other.train_index} ({decimal(other.infl)})" for other in one.others) or "-",
+                )
+                for one in explanation.influences
+            ),
+        )
+    else:
+        out.print(f"It influences no test sample by {explanation.floor:g} or more.")
+    if explanation.rivals:
+        out.print("\nTraining samples that influence the same test samples")
+        print_table(
+            ("index", "label", "mem", "shared", "overlap"),
+            (
+                (rival.index, rival.label, decimal(rival.mem), rival.shared, decimal(rival.overlap))
+                for rival in explanation.rivals
+            ),
+        )
