@@ -16,11 +16,13 @@ from memscore.client.retries import Patience, Retries
 from memscore.client.session import Session, ask, get, part, pause_or_raise, rest_of
 from memscore.client.steps import Emit, Flow, Items, Open, Pause, Read, Reply, Request
 from memscore.errors import JobFailed, NotFound, ServiceError, TooMany, Unavailable
-from memscore.messages import JobEvent, JobMessage
+from memscore.messages import JobEvent, JobMessage, State
 
 OUTAGE = Retries(attempts=1000, first_seconds=0.5, longest_seconds=2.0, total_seconds=60.0)
 POLL_SECONDS = 0.5
 SILENCE_SECONDS = 45.0  # of a stream that says something every 15 s
+
+TERMINAL = ("succeeded", "failed", "cancelled")
 
 Happening = JobEvent | JobMessage
 
@@ -72,7 +74,7 @@ class _Happenings:
         self._ended = False
         self._streamed = session.remote
         self._parser: EventParser | None = None  # of the stream that is open
-        self._fruitless = False  # whether the last stream said nothing
+        self._state: State | None = None  # the last that arrived
         self._patience = Patience(self._session.retries)
 
     def following(self) -> Flow[Happening | None]:
@@ -97,10 +99,7 @@ class _Happenings:
     def _read_on(self, request: Request) -> Flow[None]:
         """Take what arrives next in the stream, which is opened if it is not."""
         if self._parser is None:
-            if self._fruitless:
-                yield Pause(POLL_SECONDS)
             reply: Reply = yield Open(request)
-            self._fruitless = True
             if reply.status == 204:
                 self._ended = True
             elif reply.status == 200 and reply.headers.get("Content-Type", "").startswith("text/event-stream"):
@@ -112,14 +111,18 @@ class _Happenings:
         chunk: bytes = yield Read()
         if not chunk:
             self._parser = None
+            self._ended = self._state in TERMINAL
+            if not self._ended:
+                yield Pause(POLL_SECONDS)
             return
-        self._fruitless = False
         self._patience.renew()
         for event in self._parser.feed(chunk):
             if event.kind == "state":
                 self._add(JobEvent.model_validate_json(event.data))
             elif event.kind == "progress":
                 self._waiting.append(JobMessage.model_validate_json(event.data))
+        if self._waiting:
+            self._state = self._waiting[-1].state
 
     def _poll(self) -> Flow[None]:
         """Ask for what is new; the state is asked for first, so that no event before the end is missed."""

@@ -1,0 +1,41 @@
+"""Server-sent events are the same wherever their bytes are cut, and as the standard's examples have them."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memscore.client.event_stream import EventParser, ServerEvent
+
+STREAM = (
+    '\ufeff: ping\r\n\r\nid: 3\r\nevent: state\ndata: {"a": 1}\n\ndata: ä\rdata:  b\r\rid\ndata\n\nevent: lost\ndata: x'
+)
+EVENTS = [
+    ServerEvent("state", '{"a": 1}', "3"),
+    ServerEvent("message", "ä\n b", "3"),
+    ServerEvent("message", "", ""),
+]
+
+
+@given(st.lists(st.integers(0, len(STREAM.encode())), max_size=20))
+def test_events_do_not_depend_on_where_their_bytes_are_cut(cuts: list[int]):
+    parser, payload = EventParser(), STREAM.encode()
+    edges = [0, *sorted(cuts), len(payload)]
+    chunks = [payload[start:stop] for start, stop in itertools.pairwise(edges)]
+    assert [event for chunk in chunks for event in parser.feed(chunk)] == EVENTS
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("data: YHOO\ndata: +2\ndata: 10\n\n", ["YHOO\n+2\n10"]),
+        ("data\n\ndata\ndata\n\ndata:", ["", "\n"]),
+        ("data:test\n\ndata: test\n\n", ["test", "test"]),
+        ("event: empty\n\n: comment\n\n", []),
+    ],
+)
+def test_the_examples_of_the_standard(text: str, data: list[str]):
+    assert [event.data for event in EventParser().feed(text.encode())] == data
