@@ -1,23 +1,28 @@
-"""What every route needs, as FastAPI dependencies."""
+"""What routes share: dependencies, and the parameters in their paths."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from api.table_cache import StudyTables, TableCache
 from memscore import settings
 from memscore.store import Database
+
+StudyInPath = Annotated[str, Path(description="id or name of a study", examples=["digits"])]
+DatasetInPath = Annotated[str, Path(description="name of a registered dataset", examples=["digits"])]
+IndexInPath = Annotated[int, Path(description="place of a sample in its dataset, from 0", examples=[17])]
+JobInPath = Annotated[str, Path(description="id of a job", examples=["5f2b9c41d07ae836"])]
 
 
 async def _database(request: Request) -> Database:
     return cast("Database", request.app.state.database)
 
 
-async def _tables(request: Request, study: str) -> StudyTables:
+async def _tables(request: Request, study: StudyInPath) -> StudyTables:
     return await cast("TableCache", request.app.state.tables).get(study)
 
 
@@ -27,11 +32,11 @@ async def _own_networks(request: Request) -> Callable[[str], bool]:
     return lambda network: modules is None or network.partition(":")[0].partition(".")[0] in modules
 
 
-async def _home() -> Path:
+async def _home() -> FilePath:
     return settings.load().home
 
 
 DatabaseOf = Annotated[Database, Depends(_database)]
-HomeOf = Annotated[Path, Depends(_home)]
+HomeOf = Annotated[FilePath, Depends(_home)]
 OwnNetworks = Annotated[Callable[[str], bool], Depends(_own_networks)]
 TablesOf = Annotated[StudyTables, Depends(_tables)]

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi import Path as InPath
 
 from api import problems
-from api.context import DatabaseOf, HomeOf
+from api.context import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
 from api.paging import Cursor, Limit, cursor_of, values_of
 from api.representation import ConditionsOf, Representation
 from memscore.datasets.dataset import Dataset
@@ -43,7 +43,7 @@ def list_datasets(database: DatabaseOf, limit: Limit = 100, cursor: Cursor = Non
 
 
 @router.get("/{name}", operation_id="get_dataset", responses=problems.documented(404))
-def get_dataset(database: DatabaseOf, name: str) -> DatasetDetail:
+def get_dataset(database: DatabaseOf, name: DatasetInPath) -> DatasetDetail:
     """One dataset, with the indices of labels flipped on purpose."""
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
@@ -57,9 +57,9 @@ def get_image(
     database: DatabaseOf,
     home: HomeOf,
     conditions: ConditionsOf,
-    name: str,
-    split: Annotated[Literal["train", "test"], InPath()],
-    index: int,
+    name: DatasetInPath,
+    split: Annotated[Literal["train", "test"], InPath(description="training or test samples", examples=["train"])],
+    index: IndexInPath,
     scale: Annotated[int, Query(ge=1, le=16, description="pixels of the answer for each of the image, a side")] = 1,
 ) -> Response:
     """The image of one sample."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
 from api import problems
-from api.context import DatabaseOf, HomeOf
+from api.context import DatabaseOf, HomeOf, StudyInPath
 from api.files import NPZ_CONTENT
 from api.representation import NPZ, ConditionsOf, Representation
 from api.studies import study_message
@@ -31,9 +31,6 @@ from memscore.store.studies import StudyRecord
 
 router = APIRouter(prefix="/v1/studies", tags=["exchange"])
 
-NPZ_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {NPZ: {"schema": {"type": "string", "format": "binary"}}}}
-}
 EVIDENCE_RESPONSES: dict[int | str, dict[str, Any]] = {
     **NPZ_CONTENT,
     206: {"description": "the part that Range asked for"},
@@ -44,7 +41,17 @@ EVIDENCE_RESPONSES: dict[int | str, dict[str, Any]] = {
 StudyName = Annotated[str | None, Query(pattern=NAME_PATTERN, description="name of the study if it is new")]
 
 
-@router.post("/import", operation_id="import_scores", openapi_extra=NPZ_BODY, responses=problems.documented(404, 409))
+def _npz_body(description: str) -> dict[str, Any]:
+    content = {NPZ: {"schema": {"type": "string", "format": "binary"}}}
+    return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+@router.post(
+    "/import",
+    operation_id="import_scores",
+    openapi_extra=_npz_body("an .npz file in Feldman and Zhang's layout"),
+    responses=problems.documented(404, 409),
+)
 def import_scores(
     database: DatabaseOf,
     home: HomeOf,
@@ -66,7 +73,7 @@ def import_scores(
 
 
 @router.get("/{study}/evidence", operation_id="get_evidence", responses=EVIDENCE_RESPONSES, response_class=Response)
-def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: str) -> Response:
+def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: StudyInPath) -> Response:
     """The packed evidence of all trials as .npz, from which anyone can compute every score."""
     with database.reading() as connection:
         record = studies.find(connection, study)
@@ -77,14 +84,14 @@ def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: str) -> 
 @router.post(
     "/{study}/evidence",
     operation_id="merge_evidence",
-    openapi_extra=NPZ_BODY,
+    openapi_extra=_npz_body("an evidence file, as GET gives it"),
     responses=problems.documented(404, 409),
 )
 def merge_evidence(
     database: DatabaseOf,
     home: HomeOf,
     upload: Upload,
-    study: str,
+    study: StudyInPath,
     dataset: Annotated[str | None, Query(description="the registered dataset that the evidence is about")] = None,
     name: StudyName = None,
 ) -> EvidenceMerged:

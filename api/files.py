@@ -39,7 +39,6 @@ ACCEPTED: dict[str, Format] = {
     "*/*": "npz",
 }
 
-Share = Annotated[float, Query(ge=0, le=1)]
 Digest = Annotated[
     str | None, Query(pattern="^[0-9a-f]{64}$", description="a version that is stored; the current one if left out")
 ]
@@ -98,10 +97,12 @@ async def get_pairs_table(
 )
 async def get_sets(
     current: TablesOf,
-    atypical: Share = Thresholds.atypical,
-    typical: Share = Thresholds.typical,
-    test_accuracy: Share = Thresholds.test_accuracy,
-    format: Literal["npz", "json"] = "npz",
+    atypical: Annotated[float, Query(ge=0, le=1, description="mem, or infl, above it")] = Thresholds.atypical,
+    typical: Annotated[float, Query(ge=0, le=1, description="mem, or infl, below it")] = Thresholds.typical,
+    test_accuracy: Annotated[
+        float, Query(ge=0, le=1, description="least share of models that are right on a typical test sample")
+    ] = Thresholds.test_accuracy,
+    format: Annotated[Literal["npz", "json"], Query(description="masks, or counts and indices")] = "npz",
 ) -> Response | SetsMessage:
     """Typical and atypical sets: boolean masks as .npz, or counts and indices as JSON."""
     sets = split(current.scores, current.pairs, Thresholds(atypical, typical, test_accuracy))

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from api import problems
-from api.context import DatabaseOf
+from api.context import DatabaseOf, JobInPath
 from api.jobs import job_message, time_of
 from memscore.errors import StoreError
 from memscore.messages import JobEvent, JobEvents, JobMessage
@@ -39,12 +39,12 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 async def job_events(
     request: Request,
     database: DatabaseOf,
-    job: str,
+    job: JobInPath,
     after: Annotated[int, Query(ge=0, le=2**31 - 1, description="id of the last event that is known")] = 0,
     last_event_id: Annotated[
         str | None, Header(description="the same, as a reconnecting EventSource says it; goes before `after`")
     ] = None,
-    format: Literal["sse", "json"] = "sse",
+    format: Annotated[Literal["sse", "json"], Query(description="json: the history so far")] = "sse",
 ) -> JobEvents | Response:
     """The changes of a job, from the first on, then as they happen, until it has ended.
 

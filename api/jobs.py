@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection
 
 from api import problems
-from api.context import DatabaseOf, OwnNetworks
+from api.context import DatabaseOf, JobInPath, OwnNetworks
 from api.idempotency import Caller, IdempotencyKey
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.errors import InvalidInput
@@ -120,7 +120,7 @@ def _submit(
 @router.get("", operation_id="list_jobs", responses=problems.documented(404))
 def list_jobs(
     database: DatabaseOf,
-    state: State | None = None,
+    state: Annotated[State | None, Query(description="only jobs in this state")] = None,
     study: Annotated[str | None, Query(description="only jobs of this study, by id or name")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -138,14 +138,14 @@ def list_jobs(
 
 
 @router.get("/{job}", operation_id="get_job", responses=problems.documented(404))
-def get_job(database: DatabaseOf, job: str) -> JobMessage:
+def get_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
     """One job with its progress."""
     with database.reading() as connection:
         return job_message(connection, jobs.get(connection, job))
 
 
 @router.post("/{job}/cancel", operation_id="cancel_job", status_code=202, responses=problems.documented(404))
-def cancel_job(database: DatabaseOf, job: str) -> JobMessage:
+def cancel_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
     """Cancel a job. Its evidence stays: a later job goes on from there. A finished job stays as it is."""
     with database.writing() as connection:
         message = job_message(connection, jobs.cancel(connection, job))
@@ -154,7 +154,7 @@ def cancel_job(database: DatabaseOf, job: str) -> JobMessage:
 
 
 @router.post("/{job}/resume", operation_id="resume_job", status_code=202, responses=problems.documented(404, 409))
-def resume_job(database: DatabaseOf, job: str) -> JobMessage:
+def resume_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
     """Queue a cancelled or failed job again; it goes on from its evidence. An unfinished job stays as it is."""
     with database.writing() as connection:
         message = job_message(connection, jobs.resume(connection, job))
@@ -164,7 +164,10 @@ def resume_job(database: DatabaseOf, job: str) -> JobMessage:
 
 @router.get("/{job}/log", operation_id="job_log", response_model=None, responses=LOG_RESPONSES)
 def job_log(
-    database: DatabaseOf, job: str, after: Annotated[int, Query(ge=0)] = 0, format: Literal["text", "json"] = "text"
+    database: DatabaseOf,
+    job: JobInPath,
+    after: Annotated[int, Query(ge=0, description="`next` of the part before")] = 0,
+    format: Annotated[Literal["text", "json"], Query(description="json tells where to go on")] = "text",
 ) -> LogMessage | PlainTextResponse:
     """What driver and workers of a job wrote, over all attempts, oldest first; `after` is for following it."""
     with database.reading() as connection:

@@ -20,6 +20,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from api import refusals
 from memscore.errors import InvalidInput, MemscoreError, StoreError
@@ -162,6 +163,8 @@ def _query_parameters(dependant: Dependant) -> set[str]:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # so FastAPI says that a body is not even text
+        return problem(request, 422, "invalid-input", "The body is not valid JSON: it is not text in UTF-8.")
     phrase = HTTPStatus(error.status_code).phrase
     detail = {
         404: f"There is nothing at {request.url.path}; /docs lists all addresses.",
@@ -169,7 +172,18 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     }.get(error.status_code, str(error.detail))
     response = problem(request, error.status_code, phrase.lower().replace(" ", "-"), detail)
     response.headers.update(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        response.headers["Allow"] = ", ".join(methods)
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of all operations at an address; the framework names those of its first route alone."""
+    operations = request.app.openapi()["paths"].items()
+    found = {
+        one.upper() for path, methods in operations if compile_path(path)[0].match(request.url.path) for one in methods
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 async def unexpected(request: Request, error: Exception) -> JSONResponse:

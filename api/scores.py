@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Body, Query, Response
+from fastapi.openapi.models import Example
 
 from api import numeric_json, problems
-from api.context import TablesOf
+from api.context import IndexInPath, TablesOf
 from api.paging import Cursor, Limit, cursor_of, values_of
 from api.table_cache import StudyTables
 from memscore import explanation
@@ -27,26 +28,30 @@ from memscore.messages import (
     SetName,
     TestScore,
 )
-from memscore.selection import Filters, Order
+from memscore.selection import COLUMNS, Filters, Order
 from memscore.selection import values_of as column_of
 from memscore.tables import PairsTable
 
+LOOK_UP: dict[str, Example] = {"some": {"summary": "some samples", "value": {"indices": [17, 4, 23]}}}
 OTHERS = 3  # influences of other samples that an explanation tells for each test sample
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=problems.documented(404, 409))
 
 Label = Annotated[int | None, Query(description="only samples of this class")]
-Bound = Annotated[float | None, Query(ge=-1, le=1)]
+Least = Annotated[float | None, Query(ge=-1, le=1, description="only from this value upwards")]
+Most = Annotated[float | None, Query(ge=-1, le=1, description="only up to this value")]
 
 
 @router.get("/{study}/scores/{index}", operation_id="get_score", response_model=Score)
-async def get_score(current: TablesOf, index: int) -> Response:
+async def get_score(current: TablesOf, index: IndexInPath) -> Response:
     """One training sample by its index in the dataset."""
     return numeric_json.answer(current.source | current.row(_train_index(current, index)))
 
 
 @router.post("/{study}/scores/lookup", operation_id="look_up_scores", response_model=ScoreColumns)
-async def look_up_scores(current: TablesOf, request: LookupRequest) -> Response:
+async def look_up_scores(
+    current: TablesOf, request: Annotated[LookupRequest, Body(openapi_examples=LOOK_UP)]
+) -> Response:
     """Many training samples by their indices, as columns in the order asked for."""
     samples = len(current.scores)
     wrong = next((index for index in request.indices if not 0 <= index < samples), None)
@@ -60,10 +65,15 @@ async def list_scores(
     current: TablesOf,
     label: Label = None,
     set: Annotated[SetName | None, Query(description="only this set, at the paper's thresholds")] = None,
-    mem_min: Bound = None,
-    mem_max: Bound = None,
+    mem_min: Least = None,
+    mem_max: Most = None,
     sort: Annotated[
-        str, Query(max_length=50, description="a column, with - to descend; undefined values last")
+        str,
+        Query(
+            max_length=50,
+            description="a column, with - to descend; undefined values last",
+            json_schema_extra={"pattern": f"^-?({'|'.join(COLUMNS)})$"},
+        ),
     ] = "-mem",
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -89,7 +99,7 @@ async def list_scores(
 
 
 @router.get("/{study}/test-scores/{index}", operation_id="get_test_score", response_model=TestScore)
-async def get_test_score(current: TablesOf, index: int) -> Response:
+async def get_test_score(current: TablesOf, index: IndexInPath) -> Response:
     """One test sample by its index in the dataset."""
     table, sets = current.scores, current.sets
     if not 0 <= index < table.test_samples:
@@ -111,7 +121,7 @@ async def get_test_score(current: TablesOf, index: int) -> Response:
 async def get_histogram(
     current: TablesOf,
     bins: Annotated[int, Query(ge=1, le=1000, description="of one width, over the range the column can have")] = 20,
-    column: Literal["mem", "se", "p_in", "p_out"] = "mem",
+    column: Annotated[Literal["mem", "se", "p_in", "p_out"], Query(description="whose values")] = "mem",
     label: Label = None,
 ) -> Response:
     """How mem, or another column, is distributed over the training samples."""
@@ -124,7 +134,7 @@ async def get_histogram(
 
 @router.get("/{study}/explain/{index}", operation_id="explain_score", response_model=Explanation)
 async def explain_score(
-    current: TablesOf, index: int, limit: Annotated[int, Query(ge=1, le=100, description="of each list")] = 10
+    current: TablesOf, index: IndexInPath, limit: Annotated[int, Query(ge=1, le=100, description="of each list")] = 10
 ) -> Response:
     """Why a training sample's score is what it is: its counts in words, whom it influences, and who rivals it there."""
     table, pairs, index = current.scores, current.pairs, _train_index(current, index)
@@ -169,11 +179,11 @@ async def explain_score(
 @router.get("/{study}/pairs", operation_id="list_pairs", response_model=Pairs)
 async def list_pairs(
     current: TablesOf,
-    train_index: int | None = None,
-    test_index: int | None = None,
-    infl_min: Bound = None,
-    mem_min: Bound = None,
-    q_max: Annotated[float | None, Query(ge=0, le=1)] = None,
+    train_index: Annotated[int | None, Query(description="only pairs of this training sample")] = None,
+    test_index: Annotated[int | None, Query(description="only pairs of this test sample")] = None,
+    infl_min: Least = None,
+    mem_min: Least = None,
+    q_max: Annotated[float | None, Query(ge=0, le=1, description="only with a q-value up to this")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:

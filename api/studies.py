@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
 from api import problems
-from api.context import DatabaseOf
+from api.context import DatabaseOf, StudyInPath
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.messages import Studies, StudyMessage, TableSummary
 from memscore.recipes import name_of
@@ -35,7 +35,7 @@ def list_studies(
 
 
 @router.get("/{study}", operation_id="get_study", responses=problems.documented(404))
-def get_study(database: DatabaseOf, study: str) -> StudyMessage:
+def get_study(database: DatabaseOf, study: StudyInPath) -> StudyMessage:
     """One study by id or unique name, with a summary of its current scores."""
     with database.reading() as connection:
         return study_message(connection, studies.find(connection, study))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
@@ -201,7 +201,7 @@ class SampleScore(Message):
     label: int
     mem: float | None
     se: float | None
-    interval: tuple[float | None, float | None]
+    interval: Annotated[tuple[float | None, ...], Field(min_length=2, max_length=2)]
     p_in: float | None
     p_out: float | None
     n_in: int

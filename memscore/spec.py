@@ -18,9 +18,9 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class Frozen(BaseModel):
-    """Base of all specifications: immutable, and unknown fields are errors."""
+    """Base of all specifications: immutable; unknown fields are errors, and so are numbers as text or booleans."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 NETWORKS = ("mlp", "cnn", "resnet9", "resnet18", "resnet50", "resnet32", "wrn28_10")
@@ -38,7 +38,7 @@ class Recipe(Frozen):
 
     network: str = Field(max_length=200, description=f"{', '.join(NETWORKS)}, or package.module:function")
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        default=(), description="units of each hidden layer of an mlp", max_length=16
+        default=(), description="units of each hidden layer of an mlp", max_length=16, strict=False
     )
     options: dict[Name, int | float | bool | str] = Field(
         default={}, description="keyword arguments of the network, such as width", max_length=32
@@ -115,11 +115,11 @@ class Target(Frozen):
     settled_at: until the 95 % interval of a share of the samples lies wholly on one side of this value of mem.
     """
 
-    trials: int | None = Field(default=None, ge=1, le=1_000_000, strict=True)
+    trials: int | None = Field(default=None, ge=1, le=1_000_000)
     standard_error: float | None = Field(default=None, gt=0, lt=0.5)
     settled_at: float | None = Field(default=None, gt=-1, lt=1)
     share: float = Field(default=0.95, gt=0, le=1)
-    max_trials: int = Field(default=2000, ge=1, le=1_000_000, strict=True)
+    max_trials: int = Field(default=2000, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Target:

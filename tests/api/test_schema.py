@@ -1,0 +1,171 @@
+"""The OpenAPI document and the service agree: Schemathesis sends what the document allows, and what it forbids.
+
+Its checks: no error of the server's; statuses, media types, headers and bodies as documented; what the document allows
+is accepted and what it forbids is refused; what was made is there, what was deleted is not; methods; authentication.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from schemathesis.checks import load_all_checks
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import Failure
+from schemathesis.engine import Status, events, from_schema
+from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.schemas import BaseSchema
+from schemathesis.transport.serialization import serialize_binary
+
+from api.app import create_app
+from api.in_process import in_process
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.storage import save
+from memscore.recipes import recipe_of
+from memscore.spec import Design, Target, Wanted
+from memscore.store import Database, datasets, evidence, job_logs, jobs, studies, tables
+from tests.conftest import build, make_trials
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+JOB = "5f2b9c41d07ae836"  # in the document's examples
+OPERATIONS = (
+    "cancel_job explain_score get_dataset get_evidence get_histogram get_image get_job get_pairs_table get_score "
+    "get_sets get_study get_table get_test_score health import_scores job_events job_log list_datasets list_jobs "
+    "list_pairs list_scores list_studies look_up_scores merge_evidence metrics readiness resume_job submit_job"
+)
+
+# What no document can say. Each entry switches off one check of one operation.
+FALSE_ALARMS = [
+    # 503 is what it is asked for: ready or not
+    {"include-operation-id": "readiness", "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", 503]}}},
+    # bytes at random are no score file, and no evidence
+    {"include-operation-id": "import_scores", "checks": {"positive_data_acceptance": {"enabled": False}}},
+    {"include-operation-id": "merge_evidence", "checks": {"positive_data_acceptance": {"enabled": False}}},
+    # fields that need or exclude one another: target's, those of a recipe by its network, names of recipes
+    {"include-operation-id": "submit_job", "checks": {"positive_data_acceptance": {"enabled": False}}},
+    # these paths are also those of a study "import" and of an index "lookup", for which there is GET
+    {"include-operation-id": "import_scores", "checks": {"allow_header_conformance": {"enabled": False}}},
+    {"include-operation-id": "look_up_scores", "checks": {"allow_header_conformance": {"enabled": False}}},
+    {"include-operation-id": "look_up_scores", "checks": {"unsupported_method": {"enabled": False}}},
+]
+
+
+@schemathesis.serializer("application/x-npz")
+def _as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    return serialize_binary(value)
+
+
+def _no_false_alarm(_: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: Any) -> bool:
+    """A cursor must come from a page, and thresholds of sets must not cross: neither can be said of one parameter."""
+    query = case.query or {}
+    crossing = case.path.endswith("/sets") and "threshold" in response.text
+    return not (isinstance(failure, RejectedPositiveData) and ("cursor" in query or crossing))
+
+
+@pytest.fixture
+def prepared(database: Database, dataset: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """A database in which there is what the document's examples name."""
+    design = Design()
+    trials = make_trials(dataset, design, blocks=4)
+    save(dataset, home)
+    with database.writing() as connection, monkeypatch.context() as names:
+        record = datasets.register(connection, "digits", dataset)
+        study = studies.ensure(connection, record, recipe_of("digits"), design, "digits")
+        evidence.add(connection, study.id, trials)
+        tables.add(connection, study.id, *build(dataset, trials, design, study.id))
+        names.setattr("memscore.store.jobs.secrets.token_hex", lambda _: JOB)
+        jobs.submit(connection, study.id, Wanted(target=Target(trials=100)), 40)
+        job_logs.append(connection, JOB, 1, "a line")
+    return database
+
+
+def described(database: Database, examples: int) -> BaseSchema:
+    """The document with the application behind it; `examples` at random of each operation."""
+    app = create_app(database, network_modules=())
+    app.state.stopping.set()  # event streams of jobs that go on end at once
+    config = {
+        "generation": {"deterministic": True, "max-examples": examples},
+        "phases": {"stateful": {"generation": {"max-examples": examples}}},
+        "operations": FALSE_ALARMS,
+    }
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig.from_dict(config))
+    schema.hooks.hook("filter_failure")(_no_false_alarm)
+    return schema
+
+
+def mistakes(schema: BaseSchema) -> Iterator[str]:
+    """What Schemathesis finds in all its phases, with a command that shows it again."""
+    load_all_checks()
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            for check in (check for checks in event.recorder.checks.values() for check in checks):
+                if check.status is Status.FAILURE and (told := check.failure_info) is not None:
+                    yield f"{event.label or 'in a sequence of requests'}: {told.failure}\n{told.code_sample}"
+        elif isinstance(event, events.NonFatalError):
+            yield f"{event.label}: {event.info.format()}"
+
+
+@pytest.mark.parametrize("study", ["prepared", "database"])
+def test_the_service_does_what_its_document_says(database_url: str, study: str, request: pytest.FixtureRequest):
+    found = list(mistakes(described(request.getfixturevalue(study), 1)))
+    assert not found, "\n\n".join(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", ["prepared", "database"])
+def test_the_service_does_it_for_long(database_url: str, study: str, request: pytest.FixtureRequest):
+    found = list(mistakes(described(request.getfixturevalue(study), 200)))
+    assert not found, "\n\n".join(found)
+
+
+@pytest.fixture
+def http(prepared: Database) -> Iterator[httpx.Client]:
+    with in_process(prepared) as client:
+        yield client
+
+
+def operations(http: httpx.Client) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of each operation."""
+    for path, methods in http.get("/openapi.json").json()["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def test_the_document_describes_every_operation(http: httpx.Client):
+    assert " ".join(sorted(operation["operationId"] for _, _, operation in operations(http))) == OPERATIONS
+    for method, path, operation in operations(http):
+        where = f"{method} {path}"
+        assert len(operation["tags"]) == 1, where
+        assert operation["summary"], where
+        assert operation["description"].endswith("."), where
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description"), f"{where}: {parameter['name']}"
+        for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+            if media_type == "application/json":
+                assert body.get("examples") or body.get("example"), where
+            else:
+                assert operation["requestBody"]["description"], where
+        for status, response in operation["responses"].items():
+            assert response["description"], f"{where}: {status}"
+            if status >= "400":
+                (media_type,) = response["content"]
+                assert media_type == "application/problem+json", f"{where}: {status}"
+
+
+def test_examples_of_the_document_are_answered(http: httpx.Client):
+    for method, path, operation in operations(http):
+        parameters = operation.get("parameters", [])
+        address = path
+        for parameter in parameters:
+            if parameter["in"] == "path":
+                address = address.replace(f"{{{parameter['name']}}}", str(parameter["schema"]["examples"][0]))
+        for media_type, body in operation.get("requestBody", {"content": {"": {}}})["content"].items():
+            for example in body.get("examples", {"none": {"value": None}}).values():
+                if media_type in ("", "application/json") and "{job}/events" not in path:
+                    response = http.request(method, address, json=example["value"])
+                    assert response.status_code < 300, f"{method} {address}: {response.text}"
