@@ -14,7 +14,14 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from api import job_events
 from api.in_process import in_process
@@ -85,8 +92,17 @@ class JobsMachine(RuleBasedStateMachine):
         """One of them."""
         return self.all(*states)[number % len(self.all(*states))]
 
+    @initialize()
+    def begin(self):
+        for seed in STORED:
+            self.submit(seed, 50, None)
+            self.claim()
+
     @rule(seed=seeds, trials=targets, key=st.none() | st.sampled_from("abc"))
     def post(self, seed: int, trials: int, key: str | None):
+        self.submit(seed, trials, key)
+
+    def submit(self, seed: int, trials: int, key: str | None) -> None:
         recipe = QUICK.model_dump(mode="json")
         design = Design(seed=seed).model_dump(mode="json")
         body = {
@@ -123,10 +139,11 @@ class JobsMachine(RuleBasedStateMachine):
     # Few rules, since Hypothesis leaves some of them out in each run.
 
     @there_is()
-    @rule(act=st.sampled_from(["cancel", "resume"]), number=numbers)
+    @rule(act=st.sampled_from(["resume", "cancel"]), number=numbers)
     def ask(self, act: str, number: int):
         getattr(self, act)(self.some(number))
 
+    @there_is(*WAITING)
     @rule(pause=st.booleans())
     def dispatch(self, pause: bool):
         if pause:
@@ -135,7 +152,7 @@ class JobsMachine(RuleBasedStateMachine):
 
     @there_is(*HELD)
     @rule(
-        act=st.sampled_from(["report", "finish", "lose", "release"]),
+        act=st.sampled_from(["lose", "report", "finish", "release"]),
         number=numbers,
         stale=st.booleans(),
         data=st.data(),
@@ -302,8 +319,8 @@ def test_jobs_are_what_the_model_says(
     run_state_machine_as_test(
         JobsMachine,
         settings=settings(
-            max_examples=20,
-            stateful_step_count=30,
+            max_examples=30,
+            stateful_step_count=20,
             derandomize=True,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
