@@ -47,7 +47,7 @@ class Service(FastAPI):
 
     def openapi(self) -> dict[str, object]:
         """The OpenAPI document."""
-        return describe(self)
+        return describe(self, needed=self.state.protection.keys_required)
 
 
 def create_app(

@@ -33,8 +33,8 @@ KEY = {
 }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document of the application, made once."""
+def describe(app: FastAPI, *, needed: bool) -> dict[str, Any]:
+    """The OpenAPI document of the application, made once; `needed`: whether requests need a key."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -49,7 +49,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         document["components"]["securitySchemes"] = {"key": KEY}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
-                operation["security"] = [] if path in PROBES else [{"key": [needed_scope(method.upper(), path)]}]
+                key = {"key": [needed_scope(method.upper(), path)]}
+                operation["security"] = [] if path in PROBES else [key] if needed else [key, {}]
                 for response in operation["responses"].values():
                     response.setdefault("headers", {}).update(headers)
         app.openapi_schema = document

@@ -6,8 +6,10 @@ import logging
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi.openapi.models import Example
 
+from api import problems
 from api.authentication import Keyring
 from api.context import DatabaseOf
 from api.protection import require_pepper
@@ -29,11 +31,17 @@ def _keyring(request: Request) -> Keyring:
 
 KeyringOf = Annotated[Keyring, Depends(_keyring)]
 
+EXAMPLES: dict[str, Example] = {
+    "reading": {"summary": "for reading alone", "value": {"name": "trainer", "scope": "read", "expires_in": 7776000}}
+}
+
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(_never_stored)])
 
 
 @router.post("", operation_id="create_key", status_code=201)
-def create_key(database: DatabaseOf, keyring: KeyringOf, request: KeyRequest, response: Response) -> KeyCreated:
+def create_key(
+    database: DatabaseOf, keyring: KeyringOf, request: Annotated[KeyRequest, Body(openapi_examples=EXAMPLES)]
+) -> KeyCreated:
     """Make a key. It is shown in this answer and never again, since only a hash of it is stored."""
     key, identifier = generate()
     with database.writing() as connection:
@@ -53,8 +61,12 @@ def list_keys(database: DatabaseOf) -> Keys:
         return Keys(keys=[_message(record) for record in api_keys.listing(connection)])
 
 
-@router.delete("/{id}", operation_id="revoke_key")
-def revoke_key(database: DatabaseOf, keyring: KeyringOf, id: str) -> KeyMessage:
+@router.delete("/{id}", operation_id="revoke_key", responses=problems.documented(404))
+def revoke_key(
+    database: DatabaseOf,
+    keyring: KeyringOf,
+    id: Annotated[str, Path(description="id of a key", examples=["1f0c8e5a9b3d7246"])],
+) -> KeyMessage:
     """Refuse a key from now on: this process at once, others within a second. A revoked one stays so."""
     with database.writing() as connection:
         record = api_keys.revoke(connection, id)

@@ -7,7 +7,6 @@ is accepted and what it forbids is refused; what was made is there, what was del
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,20 +22,25 @@ from schemathesis.transport.serialization import serialize_binary
 
 from api.app import create_app
 from api.in_process import in_process
+from api.protection import Protection
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import save
+from memscore.keys import generate
+from memscore.pepper import pepper_of
 from memscore.recipes import recipe_of
+from memscore.settings import Settings
 from memscore.spec import Design, Target, Wanted
-from memscore.store import Database, datasets, evidence, job_logs, jobs, studies, tables
+from memscore.store import Database, api_keys, datasets, evidence, job_logs, jobs, studies, tables
 from tests.conftest import build, make_trials
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-JOB = "5f2b9c41d07ae836"  # in the document's examples
+JOB, KEY = "5f2b9c41d07ae836", "1f0c8e5a9b3d7246"  # in the document's examples
 OPERATIONS = (
-    "cancel_job explain_score get_dataset get_evidence get_histogram get_image get_job get_pairs_table get_score "
-    "get_sets get_study get_table get_test_score health import_scores job_events job_log list_datasets list_jobs "
-    "list_pairs list_scores list_studies look_up_scores merge_evidence metrics readiness resume_job submit_job"
+    "cancel_job create_key explain_score get_dataset get_evidence get_histogram get_image get_job "
+    "get_pairs_table get_score get_sets get_study get_table get_test_score health import_scores job_events "
+    "job_log list_datasets list_jobs list_keys list_pairs list_scores list_studies look_up_scores "
+    "merge_evidence metrics readiness resume_job revoke_key submit_job"
 )
 
 # What no document can say. Each entry switches off one check of one operation.
@@ -68,11 +72,13 @@ def _no_false_alarm(_: schemathesis.HookContext, failure: Failure, case: schemat
 
 
 @pytest.fixture
-def prepared(database: Database, dataset: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+def prepared(
+    database: Database, dataset: Dataset, settings_of_sqlite: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Database:
     """A database in which there is what the document's examples name."""
     design = Design()
     trials = make_trials(dataset, design, blocks=4)
-    save(dataset, home)
+    save(dataset, settings_of_sqlite.home)
     with database.writing() as connection, monkeypatch.context() as names:
         record = datasets.register(connection, "digits", dataset)
         study = studies.ensure(connection, record, recipe_of("digits"), design, "digits")
@@ -81,21 +87,32 @@ def prepared(database: Database, dataset: Dataset, home: Path, monkeypatch: pyte
         names.setattr("memscore.store.jobs.secrets.token_hex", lambda _: JOB)
         jobs.submit(connection, study.id, Wanted(target=Target(trials=100)), 40)
         job_logs.append(connection, JOB, 1, "a line")
+        api_keys.add(connection, KEY, "any", pepper_of(settings_of_sqlite), "tests", "read", None)
     return database
 
 
-def described(database: Database, examples: int) -> BaseSchema:
-    """The document with the application behind it; `examples` at random of each operation."""
-    app = create_app(database, network_modules=())
+def described(database: Database, examples: int, *, key: str | None = None) -> BaseSchema:
+    """The document with the application behind it, which asks for `key`; `examples` at random of each operation."""
+    app = create_app(database, (), Protection(keys_required=key is not None))
     app.state.stopping.set()  # event streams of jobs that go on end at once
     config = {
         "generation": {"deterministic": True, "max-examples": examples},
         "phases": {"stateful": {"generation": {"max-examples": examples}}},
         "operations": FALSE_ALARMS,
+        "headers": {} if key is None else {"Authorization": f"Bearer {key}"},
     }
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig.from_dict(config))
     schema.hooks.hook("filter_failure")(_no_false_alarm)
     return schema
+
+
+@pytest.fixture
+def admin(database: Database, settings_of_sqlite: Settings) -> str:
+    """A key that may do everything."""
+    key, identifier = generate()
+    with database.writing() as connection:
+        api_keys.add(connection, identifier, key, pepper_of(settings_of_sqlite), "tests", "admin", None)
+    return key
 
 
 def mistakes(schema: BaseSchema) -> Iterator[str]:
@@ -111,15 +128,12 @@ def mistakes(schema: BaseSchema) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("study", ["prepared", "database"])
-def test_the_service_does_what_its_document_says(database_url: str, study: str, request: pytest.FixtureRequest):
-    found = list(mistakes(described(request.getfixturevalue(study), 1)))
-    assert not found, "\n\n".join(found)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("study", ["prepared", "database"])
-def test_the_service_does_it_for_long(database_url: str, study: str, request: pytest.FixtureRequest):
-    found = list(mistakes(described(request.getfixturevalue(study), 200)))
+@pytest.mark.parametrize("examples", [1, pytest.param(200, marks=pytest.mark.slow)])
+def test_the_service_does_what_its_document_says(
+    database_url: str, study: str, examples: int, request: pytest.FixtureRequest
+):
+    key = request.getfixturevalue("admin") if study == "database" else None
+    found = list(mistakes(described(request.getfixturevalue(study), examples, key=key)))
     assert not found, "\n\n".join(found)
 
 
