@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,11 +15,11 @@ from typing import Any, ClassVar, Literal, Self, cast, overload
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.npyio import NpzFile
 
 from memscore.bits import Bools, digest
-from memscore.errors import Damaged, FingerprintMismatch
+from memscore.errors import Damaged, FingerprintMismatch, InvalidInput
 from memscore.influence import Columns
+from memscore.npz import NpzReader
 
 PAIRS_FLOOR = 0.02
 """Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
@@ -30,12 +27,6 @@ PAIRS_FLOOR = 0.02
 Rows = Literal["train", "test"]
 
 REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
-
-_UNREADABLE = (
-    *(KeyError, ValueError, RuntimeError, OSError, EOFError, MemoryError),
-    *(struct.error, zlib.error, zipfile.BadZipFile),
-)
-"""What NumPy and zipfile raise on bytes that are not what they expect."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +79,17 @@ class Table:
     def decode(cls, payload: bytes) -> Self:
         """Read what `encode` wrote and check its digest. Raises Damaged if it is anything else."""
         try:
-            with NpzFile(io.BytesIO(payload), allow_pickle=False) as arrays:
-                meta: Any = json.loads(str(arrays["meta"]))
-                columns = {name: arrays[name] for name in cls.dtypes if name in arrays or name not in cls.added}
-        except _UNREADABLE as error:
-            raise Damaged(f"This is not a memscore {cls.kind} file: {error}") from error
+            with NpzReader(payload, f"memscore {cls.kind}") as file:
+                meta: Any = json.loads(str(file.read("meta", "U")[()]))
+                columns = {
+                    name: file.read(name, np.dtype(dtype).kind, None)
+                    for name, dtype in cls.dtypes.items()
+                    if name in file or name not in cls.added
+                }
+        except InvalidInput as error:
+            raise Damaged(str(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is damaged.") from error
         if not isinstance(meta, dict) or not set(cast("dict[str, Any]", meta)) >= REQUIRED_META:
             raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is incomplete.")
         table = cls(columns, cast("dict[str, Any]", meta))

@@ -97,7 +97,7 @@ def test_a_changed_byte_is_noticed_anywhere_in_the_columns(made):
 
 @pytest.mark.parametrize("payload", [b"", b"PK", b"nonsense" * 100, b"\x93NUMPY\x01\x00v\x00{}"])
 def test_what_is_not_a_table_is_refused(payload: bytes):
-    with pytest.raises(Damaged, match="not a memscore score table"):
+    with pytest.raises(Damaged, match="not a usable memscore score table"):
         ScoreTable.decode(payload)
 
 
@@ -236,7 +236,7 @@ def test_a_table_of_an_older_version_is_read_with_nan_columns(made):
     for name in ScoreTable.added:
         assert np.isnan(decoded[name]).all()
         assert decoded[name].dtype == np.float32
-    with pytest.raises(Damaged, match="not a memscore score table"):
+    with pytest.raises(Damaged, match="not a usable memscore score table"):
         ScoreTable.decode(ScoreTable({k: v for k, v in columns.items() if k != "mem"}, old.meta).encode())
 
 
