@@ -1,6 +1,9 @@
 """Input no honest client sends: always a problem document below 500, never a traceback."""
 
+import json
 from collections.abc import Generator
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -8,10 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.in_process import in_process
+from memscore.spec import Design, JobRequest, Recipe, Target
 from memscore.store import Database
 from tests.conftest import StoredStudy
 
 HUGE = str(10**30)
+FIELDS = [
+    "indices",
+    "name",
+    "scope",
+    *(name for part in (JobRequest, Design, Recipe, Target) for name in part.model_fields),
+]
 
 
 @pytest.fixture
@@ -89,11 +99,88 @@ def test_hostile_bodies_are_problems(http: httpx.Client, body: bytes):
     assert http.get("/v1/jobs").json()["jobs"] == []
 
 
-@given(query=st.dictionaries(st.sampled_from(["infl_min", "mem_min", "q_max", "limit", "cursor"]), st.text()))
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_query_of_pairs_is_answered(http: httpx.Client, query: dict[str, str]):
-    try:
-        response = http.get("/v1/studies/made-up/pairs", params=query)
-    except UnicodeEncodeError:
-        return  # a lone surrogate cannot be sent
-    assert response.status_code in (200, 422), response.text
+TAGS = [
+    '"x"',
+    "*",
+    'W/"x"',
+    "bytes=0-9",
+    "bytes=-0",
+    "bytes=9-1",
+    f"bytes={HUGE}-",
+    "bytes=0-1,3-4",
+    "bytes=a-b",
+    "items=0-1",
+]
+TAGS += [
+    "text/csv;q=nan",
+    "*/*;q=2",
+    "application/x-npz;q=0",
+    ";;;",
+    ",",
+    HUGE,
+    f"-{HUGE}",
+    "1e400",
+    "NaN",
+    "\u00e9",
+    "'; --",
+]
+in_header = st.sampled_from(TAGS) | st.text(
+    st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40
+)
+in_path = st.sampled_from(["made-up", "0", "17", "-1", HUGE, "..", "%00", "%2e%2e", "train", "1e3"]) | st.text(
+    max_size=12
+)
+in_query = st.sampled_from(
+    ["0", "1", "-1", HUGE, "nan", "inf", "", "json", "npz", "csv", "train", "mem", "-mem", "true", "W10"]
+) | st.text(max_size=20)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=8,
+)
+in_body = st.binary(max_size=50) | values.map(lambda value: json.dumps(value).encode())
+
+
+@pytest.fixture
+def operations(http: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of all operations."""
+    paths = http.get("/openapi.json").json()["paths"].items()
+    return [(method, path, operation) for path, methods in paths for method, operation in methods.items()]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@given(data=st.data())
+@settings(
+    deadline=None,
+    max_examples=600,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_whatever_is_sent_to_any_operation_is_answered(
+    http: httpx.Client, database_url: str, operations: list[tuple[str, str, dict[str, Any]]], data: st.DataObject
+):
+    method, path, operation = data.draw(st.sampled_from(operations))
+    query: dict[str, str] = {}
+    headers: list[tuple[bytes, bytes]] = []
+    for parameter in operation.get("parameters", []):
+        name = parameter["name"]
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{name}}}", quote(data.draw(in_path, name), safe="%", errors="replace"))
+        elif data.draw(st.booleans(), name):
+            if parameter["in"] == "query":
+                query[name] = data.draw(in_query, name).encode(errors="replace").decode()
+            else:
+                headers.append((name.encode(), data.draw(in_header, name).encode("latin-1")))
+    body = data.draw(in_body, "body") if "requestBody" in operation else None
+    if body is not None:
+        headers.append(
+            (b"content-type", data.draw(st.sampled_from([b"application/json", b"text/plain", b"x"]), "type"))
+        )
+    response = http.request(method, path, params=query, headers=headers, content=body)
+    documented = {int(status) for status in operation["responses"]} | {404, 405}  # with slashes it is another address
+    assert response.status_code in documented, response.text
+    served = response.status_code == 503 and path == "/readyz"  # that is what it is asked for
+    assert served or response.status_code < 500, response.text
+    if response.status_code >= 400:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["detail"]
