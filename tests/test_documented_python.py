@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import memscore
 from memscore.datasets.storage import save
 from memscore.recipes import RECIPES
 from memscore.spec import Design
@@ -66,10 +67,13 @@ def test_every_block_of_the_page_runs(
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert len(blocks) > 8
     names: dict[str, Any] = {}
+    clients: list[memscore.Client] = []
     with served(digits) as url, every_job_succeeds(digits):
         for block in blocks:
             exec(block.replace("http://127.0.0.1:8000", url), names)
-        names["client"].close()
+            clients.append(names["client"])
+        for client in clients:
+            client.close()
     printed = capsys.readouterr().out
     assert "There is no study 'no-such-study'" in printed
     assert list((tmp_path / ".cache" / "memscore").glob("*.npz"))
