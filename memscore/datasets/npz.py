@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from memscore.datasets.dataset import Dataset, build_dataset
@@ -28,6 +29,9 @@ def load_npz(path: Path) -> Dataset:
     except Exception as error:  # of many kinds: an array's header is a Python literal, and its type may be anything
         reason = "it holds Python objects" if "allow_pickle" in str(error) else _first_line(error)
         raise InvalidDataset(f"{path} is not a readable .npz file of plain arrays: {reason}.") from error
+    for name, array in zip(REQUIRED, loaded, strict=True):
+        if not isinstance(array, np.ndarray):  # NumPy hands out what does not begin like an array as bytes
+            raise InvalidDataset(f"{path} holds something else than an array as {name}; write it with numpy.savez.")
     x_train, y_train, x_test, y_test = loaded
     return build_dataset(x_train, y_train, x_test, y_test, source=f"npz:{path.name}", class_names=names)
 

@@ -72,3 +72,9 @@ def test_nothing_is_unpickled(kind: str, capfd: pytest.CaptureFixture[str]):
                 archive([(one, array.getvalue() if one == name else part) for one, part in parts.items()])
             )
     assert "unpickled" not in capfd.readouterr().out
+
+
+def test_what_does_not_begin_like_an_array_is_no_dataset():
+    parts = members(kinds()["dataset"].good)
+    with pytest.raises(MemscoreError, match="holds something else than an array as y_train"):
+        kinds()["dataset"].read(archive([*{**parts, "y_train.npy": b"x"}.items()]))
