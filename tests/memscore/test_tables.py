@@ -80,6 +80,7 @@ def test_a_table_survives_encoding(made, kind: type[ScoreTable | PairsTable]):
     assert decoded.meta == table.meta
     for name in kind.dtypes:
         np.testing.assert_array_equal(decoded[name], table[name])
+        assert decoded[name].flags.writeable  # torch.from_numpy warns otherwise
 
 
 def test_a_changed_byte_is_noticed_anywhere_in_the_columns(made):
