@@ -102,7 +102,7 @@ class NpzReader:
         if self._left < 0:
             raise self._refusal("its arrays take much more memory than a file of this size would hold")
         data = file.read(count * dtype.itemsize)
-        array = np.frombuffer(bytearray(data), dtype, count)  # writable, as torch wants it; fails where data are missing
+        array = np.frombuffer(bytearray(data), dtype, count)  # writable for torch; fails where data are missing
         if dtype.kind == "U":
             data.decode("utf-32-be" if dtype.str.startswith(">") else "utf-32-le")  # fails where it is no text
         if file.read(1):  # and at the end of the file its checksum is compared
