@@ -263,6 +263,9 @@ def main() -> int:
             load = Load(service.url, scores, payload, 60 * minutes)
             held = asyncio.run(run(service, load))
             last = httpx.get(f"{service.url}/v1/jobs", params={"limit": 1000}).json()["jobs"]
+            began = time.monotonic()
+            service.stop(120)
+            print(f"stopped by SIGTERM, with all that came of it, in {time.monotonic() - began:.0f} s")
         finally:
             service.cut()
     print("\n| request | answers | of them 503 |\n|---|---|---|")

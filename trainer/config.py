@@ -31,7 +31,9 @@ class TrainConfig(Frozen):
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
     milestones: tuple[float, ...] = Field(
-        default=(0.5, 0.75), description="shares of the epochs after which the learning rate falls to a tenth"
+        default=(0.5, 0.75),
+        strict=False,
+        description="shares of the epochs after which the learning rate falls to a tenth",
     )
     epsilon: float = Field(default=0.1, ge=0, le=1)
     attack_steps: int = Field(default=10, ge=1)
