@@ -69,7 +69,7 @@ async def get_table(
     rows: Annotated[Rows, Query(description="kind of rows; npz holds both")] = "train",
     digest: Digest = None,
 ) -> Response:
-    """The whole score table, as .npz (DESIGN section 8, its ETag is the table's digest), CSV, Parquet or Arrow."""
+    """The whole score table, as .npz (whose ETag is the table's digest), CSV, Parquet or Arrow."""
     if digest not in (None, current.scores.digest):
         stored = await run_in_threadpool(_version, database, current, ScoreTable, digest, format, rows)
         return stored.answer(conditions, FOR_EVER)

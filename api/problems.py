@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 TYPE_BASE = "https://memscore.invalid/problems/"
 
 TOLD = "told"  # in a request's state: its error was answered and logged
+UNREADABLE = (
+    "The body cannot be read as JSON: it is not text in UTF-8, or is nested too deeply, or a number is too long."
+)
 BUSY_SECONDS = 5  # after which a client should try again
 
 MEANINGS = {
@@ -164,7 +167,7 @@ def _query_parameters(dependant: Dependant) -> set[str]:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:  # so FastAPI says that a body is not even text
-        return problem(request, 422, "invalid-input", "The body is not valid JSON: it is not text in UTF-8.")
+        return problem(request, 422, "invalid-input", UNREADABLE)
     phrase = HTTPStatus(error.status_code).phrase
     detail = {
         404: f"There is nothing at {request.url.path}; /docs lists all addresses.",

@@ -185,6 +185,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen()
+    except socket.gaierror as error:
+        listener.close()
+        raise InvalidInput(f"--host: {host!r} is no address or name of this machine.") from error
     except (OSError, OverflowError) as error:
         listener.close()
         raise InvalidInput(

@@ -14,6 +14,7 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 
 from api.representation import NPZ, Representation
+from memscore.errors import NoScoresYet
 from memscore.export import Format, Rows, encode
 from memscore.messages import ScoreColumns
 from memscore.selection import Indices, Order
@@ -171,6 +172,10 @@ class TableCache:
         with self.database.reading() as connection:
             record = studies.find(connection, study)
             digests = tables.current_digests(connection, record.id)
+            if None in digests:
+                raise NoScoresYet(
+                    f"Study {record.name!r} has no scores yet; they appear when its first block has finished."
+                )
             for entry in list(self.entries.values()):
                 if entry.study == record and entry.digests == digests:
                     entry.checked_at = time.monotonic()

@@ -17,9 +17,11 @@ class Rank:
 
     rank: int | None
     among: int
+    tied: int = 0
 
     def __str__(self) -> str:
-        return f"{self.rank:,} of {self.among:,}"
+        tied = f" (tied with {self.tied:,} other{'s'[: self.tied > 1]})" if self.tied else ""
+        return f"{self.rank:,} of {self.among:,}{tied}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ def ranks(table: ScoreTable, index: int) -> tuple[Rank, Rank]:
     value = mem[index]
 
     def rank(of: np.ndarray) -> Rank:
-        return Rank(None if np.isnan(value) else 1 + int((of > value).sum()), len(of))
+        if np.isnan(value):
+            return Rank(None, len(of))
+        return Rank(1 + int((of > value).sum()), len(of), int((of == value).sum()) - 1)
 
     return rank(mem), rank(mem[same])
 

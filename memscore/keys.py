@@ -72,8 +72,8 @@ def included(scope: Scope) -> tuple[Scope, ...]:
 def seconds_of(duration: str) -> int:
     """The seconds of 90d, 12h, 30m or 2w. Raises InvalidInput for another form."""
     number, unit = duration[:-1], duration[-1:]
-    if unit not in SECONDS or not number.isdecimal() or not 0 < int(number) <= 100_000:
-        raise InvalidInput(f"{duration!r} is not a time to live; write 90d, 12h, 30m or 2w.")
+    if unit not in SECONDS or not number.isdecimal() or not 0 < len(number) <= 5 or int(number) == 0:
+        raise InvalidInput(f"{duration[:50]!r} is not a time to live; write 90d, 12h, 30m or 2w, at most 99999 of one.")
     return int(number) * SECONDS[unit]
 
 

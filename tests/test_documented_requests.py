@@ -105,7 +105,7 @@ def prepared(command: str, http: httpx.Client, folder: Path) -> str:
         scores = published_of(read_evidence(payload).unpacked(), dataset.y_train, dataset.y_test)
         (folder / "published.npz").write_bytes(scores.encode())
     if " -C - " in command:
-        (folder / "scores.npz").write_bytes(http.get("/v1/studies/digits/table").content[:1000])
+        (folder / "version.npz").write_bytes(http.get("/v1/studies/digits/table").content[:1000])
     return command.replace(ADDRESS, str(http.base_url).rstrip("/"))
 
 
@@ -129,7 +129,7 @@ def test_a_documented_request_is_answered(request_: Request, http: httpx.Client,
     if headers.get("content-type", "").startswith("application/json"):
         assert json.loads(told.stdout)
     if " -C - " in command:
-        assert (tmp_path / "scores.npz").read_bytes() == http.get("/v1/studies/digits/table").content
+        assert (tmp_path / "version.npz").read_bytes() == http.get("/v1/studies/digits/table").content
 
 
 def test_every_route_is_documented_by_a_request(http: httpx.Client):

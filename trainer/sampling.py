@@ -5,6 +5,7 @@ Everything goes by the order of the dataset that the scores were made from, so a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sized
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from memscore.bits import Bools
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.tables import ScoreTable
 
+MOST_ALPHA = 100.0  # beyond it weights come near the smallest numbers there are
 Floats = npt.NDArray[np.float64]
 
 
@@ -25,7 +27,12 @@ def sample_weights(table: ScoreTable, alpha: float = 1.0, threshold: float | Non
 
     With a `threshold`, exp(-alpha) for samples whose mem lies above it and 1 for all others, as BAT weighs poisoning
     samples. A negative mem, which is noise, counts as 0, and so does an undefined one: nothing speaks against it.
+    Raises InvalidInput unless 0 <= alpha <= 100 and the threshold, if there is one, is a number.
     """
+    if not 0 <= alpha <= MOST_ALPHA:
+        raise InvalidInput(f"alpha must be from 0 to {MOST_ALPHA:g}, not {alpha:g}.")
+    if threshold is not None and math.isnan(threshold):
+        raise InvalidInput("threshold must be a number, such as 0.15.")
     mem = np.clip(np.nan_to_num(table["mem"].astype(np.float64), nan=0.0), 0.0, 1.0)
     return np.exp(-alpha * (mem if threshold is None else table.atypical(threshold)))
 
@@ -53,6 +60,7 @@ def weighted_sampler(
 def subset(dataset: Dataset[Any], mask: Bools) -> Subset[Any]:
     """The samples of the dataset that a mask, bool [n], lets through, in their order. Raises InvalidInput."""
     samples = len(cast("Sized", dataset))
+    mask = np.asarray(mask)
     if mask.dtype != np.bool_ or mask.shape != (samples,):
         raise InvalidInput(
             f"The mask must be bool [{samples}], as the dataset is long; it is {mask.dtype} {mask.shape}."

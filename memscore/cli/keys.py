@@ -10,7 +10,7 @@ import typer
 from memscore.cli.apps import Json, Url, keys_app
 from memscore.cli.context import opened_client
 from memscore.console import complain, out, print_json, print_record, print_table
-from memscore.keys import Scope, seconds_of
+from memscore.keys import Scope, id_of, seconds_of
 
 
 @keys_app.command("create")
@@ -52,11 +52,13 @@ def list_keys(url: Url = None, as_json: Json = False) -> None:
 
 @keys_app.command("revoke")
 def revoke_key(
-    identifier: Annotated[str, typer.Argument(metavar="ID")], url: Url = None, as_json: Json = False
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Of a key, or the key itself.")],
+    url: Url = None,
+    as_json: Json = False,
 ) -> None:
     """Refuse a key from now on."""
     with opened_client(url) as client:
-        print_record(client.revoke_key(identifier), as_json)
+        print_record(client.revoke_key(id_of(identifier) or identifier), as_json)
 
 
 def _minute(time: datetime | None) -> str:

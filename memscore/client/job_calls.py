@@ -5,11 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Any, TypedDict, Unpack
 
+from pydantic import ValidationError
+
 from memscore.client.pages import one_by_one
 from memscore.client.session import Session, ask, get, part, post
 from memscore.client.steps import Flow, Items
+from memscore.errors import InvalidInput
 from memscore.messages import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.spec import Design, JobRequest, PairScope, Recipe, Target
+from memscore.validation import sentence
 
 PAGE = 100
 
@@ -114,12 +118,15 @@ def _body(
     study_name: str | None,
     wanted: Extras,
 ) -> dict[str, Any]:
-    request = JobRequest(
-        dataset=dataset,
-        recipe=recipe,
-        design=design or Design(),
-        study_name=study_name,
-        target=target or Target(trials=trials),
-        **wanted,
-    )
+    try:
+        request = JobRequest(
+            dataset=dataset,
+            recipe=recipe,
+            design=design or Design(),
+            study_name=study_name,
+            target=target or Target(trials=trials),
+            **wanted,
+        )
+    except ValidationError as error:
+        raise InvalidInput(f"{sentence(error)}.") from error
     return request.model_dump(mode="json", exclude_unset=True)

@@ -77,3 +77,9 @@ def test_another_dataset_is_refused(table: ScoreTable, images: TensorDataset):
         require_same(table, Labelled(*images.tensors))
     with pytest.raises(FingerprintMismatch, match="another dataset"):
         IndexedDataset(Named(*images.tensors), table)
+
+
+@pytest.mark.parametrize(("alpha", "threshold"), [(-1.0, None), (np.nan, None), (np.inf, 0.15), (1.0, np.nan)])
+def test_weights_that_would_be_no_weights_are_refused(table: ScoreTable, alpha: float, threshold: float | None):
+    with pytest.raises(InvalidInput, match=r"alpha must be from 0 to 100|threshold must be a number"):
+        sample_weights(table, alpha, threshold)
