@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api import problems
 from api.authentication import needed_scope
 from api.gate import PROBES
 from memscore.messages import Problem
@@ -51,6 +53,9 @@ def describe(app: FastAPI, *, needed: bool) -> dict[str, Any]:
             for method, operation in operations.items():
                 key = {"key": [needed_scope(method.upper(), path)]}
                 operation["security"] = [] if path in PROBES else [key] if needed else [key, {}]
+                if "requestBody" in operation:
+                    of_bodies = problems.documented(408, 413).items()
+                    operation["responses"] |= {str(status): deepcopy(response) for status, response in of_bodies}
                 for response in operation["responses"].values():
                     response.setdefault("headers", {}).update(headers)
         app.openapi_schema = document
