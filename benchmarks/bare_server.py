@@ -1,28 +1,38 @@
-"""A server in the service's settings whose every answer is a bare Response of so many bytes: the least it can cost."""
+"""A server in the service's settings whose every answer is a bare Response of so many bytes: the least it can cost.
+
+With `routed` the Response is that of a Starlette application's route; without, there is no application around it.
+"""
 
 from __future__ import annotations
 
 import sys
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from api.server import configuration, listen
 
 
-def main(size: int) -> None:
+def main(size: int, *, routed: bool) -> None:
     """Print the address and serve."""
     body = b"x" * size
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await Response(body, media_type="application/json")(scope, receive, send)
 
+    async def endpoint(_: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    served = Starlette(routes=[Route("/{path:path}", endpoint)]) if routed else application
     listener = listen("127.0.0.1", 0)
     listener.listen()
     print(f"a bare server at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    uvicorn.Server(configuration(application, 30)).run(sockets=[listener])
+    uvicorn.Server(configuration(served, 30)).run(sockets=[listener])
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), routed="routed" in sys.argv)
