@@ -166,7 +166,7 @@ def resume_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
 def job_log(
     database: DatabaseOf,
     job: JobInPath,
-    after: Annotated[int, Query(ge=0, description="`next` of the part before")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="`next` of the part before")] = 0,
     format: Annotated[Literal["text", "json"], Query(description="json tells where to go on")] = "text",
 ) -> LogMessage | PlainTextResponse:
     """What driver and workers of a job wrote, over all attempts, oldest first; `after` is for following it."""

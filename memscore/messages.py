@@ -375,7 +375,7 @@ class KeyRequest(BaseModel):
 
     name: str = Field(pattern=NAME_PATTERN, description="whose it is, or what for")
     scope: Scope = Field(description="what it may do; write includes read, and admin both")
-    expires_in: int | None = Field(
+    expires_in: StrictInt | None = Field(
         default=None, ge=1, le=10 * 366 * 86_400, description="seconds after which it is refused; null: never"
     )
 

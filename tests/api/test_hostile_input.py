@@ -55,6 +55,7 @@ def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Clien
         "/v1/studies/made-up/sets?atypical=nan",
         "/v1/studies/made-up/sets?typical=-inf",
         f"/v1/jobs?limit={HUGE}",
+        f"/v1/jobs/nothing/log?after={HUGE}",
         "/v1/jobs?state=%00",
     ],
 )
