@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench serve lock clean
+.PHONY: help setup demo test test-all check format bench load serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,7 +39,11 @@ format: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
 
 bench: setup ## print every ratio that README and docs claim
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/bare_server.py benchmarks/mixed_load.py,$(wildcard benchmarks/*.py)); do \
+		$(BIN)/python $$script || exit 1; done
+
+load: setup ## 10 minutes of mixed load on a service, every answer checked
+	$(BIN)/python benchmarks/mixed_load.py
 
 serve: setup ## the service on port 8000, with a dispatcher
 	$(BIN)/memscore serve

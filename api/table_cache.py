@@ -18,10 +18,10 @@ from memscore.errors import NoScoresYet
 from memscore.export import Format, Rows, encode
 from memscore.messages import ScoreColumns
 from memscore.selection import Indices, Order
-from memscore.sets import Sets, Thresholds, split
+from memscore.sets import Sets, split
 from memscore.store import Database, datasets, studies, tables
 from memscore.store.studies import StudyRecord
-from memscore.tables import PairsTable, ScoreTable, Table
+from memscore.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, Table
 
 FRESH_SECONDS = 1.0
 MOST_BYTES = 4 * 2**30  # of tables that are kept; of the last one asked for at any rate
@@ -35,7 +35,7 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 _LOOKED_UP = [name for name in ScoreColumns.model_fields if name in ScoreTable.dtypes]
-_ATYPICAL, _TYPICAL = np.float32(Thresholds.atypical), np.float32(Thresholds.typical)
+_ATYPICAL, _TYPICAL = np.float32(ATYPICAL), np.float32(TYPICAL)
 
 
 @dataclass

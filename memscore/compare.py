@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.errors import FingerprintMismatch, InvalidInput
-from memscore.sets import Thresholds, is_atypical
+from memscore.sets import Thresholds
 from memscore.statistics import Difference, reliability
-from memscore.tables import ScoreTable
+from memscore.tables import ScoreTable, is_atypical
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
     independent = a.meta["study"] != b.meta["study"]
     if independent and pearson is not None and reliability_a and reliability_b:
         corrected = pearson / float(np.sqrt(reliability_a * reliability_b))
-    high_a, high_b = is_atypical(mem_a, Thresholds(threshold)), is_atypical(mem_b, Thresholds(threshold))
+    high_a, high_b = is_atypical(mem_a, threshold), is_atypical(mem_b, threshold)
     both, only_a, only_b = (int(one.sum()) for one in (high_a & high_b, high_a & ~high_b, ~high_a & high_b))
     neither = len(x) - both - only_a - only_b
     return Comparison(

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from memscore.bits import Bools
 from memscore.errors import InvalidInput
-from memscore.sets import Thresholds, is_atypical, is_typical
 from memscore.tables import ScoreTable
 
 Column = Literal["index", "label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out"]
@@ -63,7 +62,7 @@ class Filters:
         """The samples that are wanted: bool [n]. A sample whose mem is undefined is within no bounds."""
         wanted = table.mask(label=self.label, mem_min=self.mem_min, mem_max=self.mem_max)
         if self.set is not None:
-            wanted &= (is_atypical if self.set == "atypical" else is_typical)(table["mem"], Thresholds())
+            wanted &= table.atypical() if self.set == "atypical" else table.typical()
         return wanted
 
 

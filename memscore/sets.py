@@ -7,11 +7,11 @@ import json
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from memscore.bits import Bools
-from memscore.errors import InvalidInput
-from memscore.tables import PairsTable, ScoreTable
+from memscore.errors import Damaged, InvalidInput
+from memscore.npz import NpzReader
+from memscore.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Thresholds:
     paper's Pr[F(x') = y'], where the study has some, else of its trials on subsets.
     """
 
-    atypical: float = 0.15
-    typical: float = 0.02
+    atypical: float = ATYPICAL
+    typical: float = TYPICAL
     test_accuracy: float = 0.8
 
 
@@ -56,23 +56,17 @@ class Sets:
 
     @classmethod
     def decode(cls, payload: bytes) -> Sets:
-        """Read what `encode` wrote."""
-        with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-            meta = json.loads(str(arrays["meta"]))
-            return cls(**{name: arrays[name] for name in MASKS}, thresholds=Thresholds(**meta["thresholds"]))
+        """Read what `encode` wrote. Raises Damaged if it is anything else."""
+        try:
+            with NpzReader(payload, "memscore sets") as arrays:
+                meta = json.loads(str(arrays.read("meta", "U")))
+                masks = {name: arrays.read(name, "b", None) for name in MASKS}
+            return cls(**masks, thresholds=Thresholds(**meta["thresholds"]))
+        except (InvalidInput, ValueError, TypeError, KeyError) as error:
+            raise Damaged(f"These are no sets that a service sent whole: {error}") from error
 
 
 MASKS = tuple(field.name for field in fields(Sets) if field.name != "thresholds")
-
-
-def is_atypical(mem: npt.NDArray[np.float32], thresholds: Thresholds) -> Bools:
-    """Which of mem float32 [n] are atypical. Single precision makes 1 - 51/60 what it is: not above 0.15."""
-    return mem > np.float32(thresholds.atypical)
-
-
-def is_typical(mem: npt.NDArray[np.float32], thresholds: Thresholds) -> Bools:
-    """Which of mem float32 [n] are typical."""
-    return mem < np.float32(thresholds.typical)
 
 
 def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresholds()) -> Sets:
@@ -89,7 +83,7 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
     floor = float(pairs.meta["floor"])
     if thresholds.typical < floor:
         raise InvalidInput(f"Pairs are kept from infl {floor:g} upwards: the typical threshold cannot be lower.")
-    atypical = is_atypical(scores["mem"], thresholds)
+    atypical = scores.atypical(thresholds.atypical)
     influential = atypical[pairs["train_index"]]
 
     def influenced(threshold: float) -> Bools:
@@ -101,7 +95,7 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
     test_p = np.where(np.isnan(full), scores["test_p"], full)
     return Sets(
         train_atypical=atypical,
-        train_typical=is_typical(scores["mem"], thresholds),
+        train_typical=scores.typical(thresholds.typical),
         test_atypical=influenced(thresholds.atypical),
         test_typical=~influenced(thresholds.typical) & (test_p >= np.float32(thresholds.test_accuracy)),
         thresholds=thresholds,

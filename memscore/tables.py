@@ -24,9 +24,22 @@ from memscore.npz import NpzReader
 PAIRS_FLOOR = 0.02
 """Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
 
+ATYPICAL, TYPICAL = 0.15, 0.02
+"""The paper's bounds of mem (section 3): atypical above the one, typical below the other."""
+
 Rows = Literal["train", "test"]
 
 REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
+
+
+def is_atypical(mem: npt.NDArray[np.float32], threshold: float) -> Bools:
+    """Which of mem float32 [n] lie above it. Single precision makes 1 - 51/60 what it is: not above 0.15."""
+    return mem > np.float32(threshold)
+
+
+def is_typical(mem: npt.NDArray[np.float32], threshold: float) -> Bools:
+    """Which of mem float32 [n] lie below it."""
+    return mem < np.float32(threshold)
 
 
 @dataclass(frozen=True)
@@ -240,16 +253,13 @@ class ScoreTable(Table):
         index %= len(self)
         return Sample(index, *(self[name][index].item() for name in SAMPLE_COLUMNS))
 
-    def atypical(self, threshold: float = 0.15) -> Bools:
-        """Which training samples have a mem above it (paper, section 3): bool [n]. Not those where it is undefined.
+    def atypical(self, threshold: float = ATYPICAL) -> Bools:
+        """Which training samples have a mem above it (paper, section 3): bool [n]. Not those where it is undefined."""
+        return is_atypical(self["mem"], threshold)
 
-        Single precision makes 1 - 51/60 what it is: not above 0.15.
-        """
-        return self["mem"] > np.float32(threshold)
-
-    def typical(self, threshold: float = 0.02) -> Bools:
+    def typical(self, threshold: float = TYPICAL) -> Bools:
         """Which training samples have a mem below it: bool [n]. Not those where it is undefined."""
-        return self["mem"] < np.float32(threshold)
+        return is_typical(self["mem"], threshold)
 
     def mask(self, *, label: int | None = None, mem_min: float | None = None, mem_max: float | None = None) -> Bools:
         """Which training samples are of this class and have a mem within these bounds, inclusive: bool [n]."""

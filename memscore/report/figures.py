@@ -12,7 +12,8 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from memscore.sets import Thresholds, is_atypical, is_typical
+from memscore.sets import Thresholds
+from memscore.tables import is_atypical, is_typical
 
 # Okabe and Ito's palette, which the colour-blind can tell apart.
 BAR = 0.025  # least width of a histogram's bar, in units of mem
@@ -34,7 +35,7 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int) -> s
     counts, edges = np.histogram(defined, edges)
     middles = (edges[:-1] + edges[1:]) / 2
     low, high = thresholds.typical, thresholds.atypical
-    typical, atypical = is_typical(defined, thresholds), is_atypical(defined, thresholds)
+    typical, atypical = is_typical(defined, low), is_atypical(defined, high)
     below = np.zeros(len(middles))
     for name, colour, chosen in (
         (f"typical, mem < {low:g}", BLUE, typical),

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from memscore.errors import InvalidInput
-from memscore.sets import Sets, Thresholds, is_atypical, is_typical, split
+from memscore.errors import Damaged, InvalidInput
+from memscore.sets import Sets, Thresholds, split
 from memscore.spec import Design
-from memscore.tables import PairsTable, ScoreTable
+from memscore.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, is_atypical, is_typical
 from tests.conftest import build, make_dataset, make_trials
 
 Tables = tuple[ScoreTable, PairsTable]
@@ -63,5 +63,11 @@ def test_thresholds_out_of_order_or_below_what_is_kept_are_refused(tables: Table
 def test_a_value_on_a_threshold_is_in_neither_set():
     """9 of 60 held-out trials wrong is mem 0.15 and 1 of 50 is 0.02, whatever binary fractions make of them."""
     mem = np.array([1 - 51 / 60, 1 - 49 / 50, 0.1501, 0.0199, np.nan]).astype(np.float32)
-    assert is_atypical(mem, Thresholds()).tolist() == [False, False, True, False, False]
-    assert is_typical(mem, Thresholds()).tolist() == [False, False, False, True, False]
+    assert is_atypical(mem, ATYPICAL).tolist() == [False, False, True, False, False]
+    assert is_typical(mem, TYPICAL).tolist() == [False, False, False, True, False]
+
+
+@pytest.mark.parametrize("payload", [b"", b"no file", b"PK\x05\x06" + bytes(18)])
+def test_what_are_no_sets_is_refused_with_a_sentence(payload: bytes):
+    with pytest.raises(Damaged, match="These are no sets"):
+        Sets.decode(payload)
