@@ -7,15 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from memscore.spec import Frozen
-
-
-class Attack(Frozen):
-    """An l_inf attack in [0, 1] pixel space: `steps` steps of `step_size` within `epsilon` of the image."""
-
-    epsilon: float = Field(ge=0, le=1)
-    step_size: float = Field(ge=0, le=1)
-    steps: int = Field(ge=1)
-    random_start: bool = True
+from trainer.attacks.attack import Attack
 
 
 class TrainConfig(Frozen):

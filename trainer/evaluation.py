@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from memscore.sets import Sets
-from trainer.attacks import crafting, pgd
-from trainer.config import Attack
+from trainer.attacks import Attack, crafting, pgd
 
 Bools = npt.NDArray[np.bool_]
 BATCH = 512

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from memscore.datasets import load_source
 from memscore.learning.networks import SmallCNN
-from trainer.attacks import pgd
-from trainer.config import Attack, TrainConfig
+from trainer.attacks import Attack, pgd
+from trainer.config import TrainConfig
 from trainer.evaluation import correct
 from trainer.loop import to_tensors, train
 

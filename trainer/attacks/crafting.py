@@ -1,0 +1,25 @@
+"""Crafting leaves no trace: modes, buffers and gradients of the network are what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from torch import nn
+
+
+@contextmanager
+def crafting(network: nn.Module) -> Generator[None]:
+    """Eval mode and no gradients of parameters within the block; every submodule gets its own mode back."""
+    modes = [(module, module.training) for module in network.modules()]
+    needed = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    network.eval()
+    for parameter in needed:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter in needed:
+            parameter.requires_grad_(True)

@@ -1,0 +1,35 @@
+"""What attacks maximize: a value for each sample, from logits [B, K]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Objective = Callable[[Tensor], Tensor]
+"""From logits [B, K] to the values [B] that the attack maximizes."""
+
+
+def cross_entropy(labels: Tensor) -> Objective:
+    """Cross-entropy with labels int64 [B] (FGSM, PGD)."""
+    return lambda logits: functional.cross_entropy(logits, labels, reduction="none")
+
+
+def margin(labels: Tensor) -> Objective:
+    """The largest wrong logit less the true one, positive where misclassified (Carlini and Wagner 2017)."""
+    return lambda logits: margins(logits, labels)
+
+
+def margins(logits: Tensor, labels: Tensor) -> Tensor:
+    """max over k != y of z_k, less z_y, [B]."""
+    true = logits.gather(1, labels[:, None]).squeeze(1)
+    wrong = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
+    return wrong - true
+
+
+def divergence(clean: Tensor) -> Objective:
+    """KL(clean || softmax(logits)) from clean probabilities [B, K], computed once (TRADES, equation 3)."""
+    clean = clean.detach()
+    return lambda logits: functional.kl_div(functional.log_softmax(logits, dim=1), clean, reduction="none").sum(dim=1)
