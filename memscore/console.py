@@ -54,9 +54,9 @@ def print_record(message: BaseModel, as_json: bool) -> None:
     out.print(table)
 
 
-def print_table(columns: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> None:
+def print_table(columns: tuple[str, ...], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:
     """A table whose first column, which holds names and ids, is never broken."""
-    table = Table()
+    table = Table(title=title)
     for position, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=position == 0)
     for row in rows:

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write
 from memscore.learning.networks import Network
 from trainer.config import TrainConfig
-from trainer.loop import build_network
+from trainer.network import initial_network
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "run.json"
 
 
-def prepare(folder: Path) -> None:
-    """Make sure, before any work, that a checkpoint can be written to the folder. Raises InvalidInput."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}); name another one.") from error
-
-
-def save(folder: Path, network: Network, config: TrainConfig, extra: dict[str, Any]) -> None:
+def save(folder: Path, network: nn.Module, config: TrainConfig, extra: dict[str, Any]) -> None:
     """Write weights.safetensors, then run.json with the configuration and `extra`."""
     try:
         with atomic_write(folder / WEIGHTS) as scratch:
@@ -57,7 +48,7 @@ def load(folder: Path, dataset: Dataset) -> tuple[Network, TrainConfig]:
     description = describe(folder)
     try:
         config = TrainConfig.model_validate(description["config"])
-        network = build_network(dataset, config)
+        network = initial_network(dataset, config, torch.device("cpu"))
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise Damaged(f"{folder} is not a readable checkpoint: {error}") from error

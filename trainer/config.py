@@ -1,48 +1,119 @@
-"""How one model is trained adversarially."""
+"""How one model is trained: everything that decides its weights, but for the data, the scores and the device."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from memscore.spec import Frozen
-from trainer.attacks.attack import Attack
+from memscore.spec import Frozen, Name
+from memscore.validation import sentence
+from trainer.attacks import Attack
+from trainer.methods import METHODS, Method
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TrainConfig(Frozen):
-    """A training run. The defaults suit 8x8 digits; docs/training.md gives the paper's settings.
+    """A training run. The defaults suit small images such as digits; trainer/presets.py has the papers' settings."""
 
-    alpha, beta, tau and sigma are those of BAT (paper, section 4); the other methods ignore them.
-    """
-
-    method: Literal["pgd", "bat"]
-    epochs: int = Field(default=20, ge=1)
-    batch_size: int = Field(default=64, ge=1)
+    method: str = Field(description=", ".join(METHODS))
+    options: dict[str, Any] = Field(default={}, description="the method's own, such as alpha of bat")
+    network: str = Field(default="cnn", max_length=200, description="a network's name, or package.module:function")
+    network_options: dict[Name, int | float | bool | str | list[int]] = Field(default={}, max_length=32)
+    epochs: int = Field(default=20, ge=1, le=100_000)
+    batch_size: int = Field(default=64, ge=2, le=65536)
+    classes_per_batch: int = Field(default=0, ge=0, description="class-balanced batches of so many; 0: as drawn")
     learning_rate: float = Field(default=0.1, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
-    milestones: tuple[float, ...] = Field(
-        default=(0.5, 0.75),
-        strict=False,
-        description="shares of the epochs after which the learning rate falls to a tenth",
+    schedule: Literal["steps", "cosine", "cyclic"] = "steps"
+    milestones: tuple[Share, ...] = Field(
+        default=(0.5, 0.75), strict=False, description="steps: shares of the epochs after which the learning rate falls"
     )
-    epsilon: float = Field(default=0.1, ge=0, le=1)
+    factors: tuple[float, ...] = Field(
+        default=(0.1, 0.01), strict=False, description="steps: its factor after each milestone"
+    )
+    crop: int = Field(default=0, ge=0, le=64, description="augmentation: shift by up to so many pixels, edges black")
+    flip: bool = Field(default=False, description="augmentation: mirror at random")
+    epsilon: float = Field(default=0.1, ge=0, le=1, description="largest change of a pixel in [0, 1]")
+    step_size: float | None = Field(default=None, ge=0, le=1, description="a quarter of epsilon if not given")
     attack_steps: int = Field(default=10, ge=1)
-    evaluation_steps: int = Field(default=20, ge=1)
-    alpha: float = Field(default=1.0, ge=0)
-    beta: float = Field(default=0.2, ge=0)
-    tau: float = Field(default=0.5, gt=0)
-    sigma: float = Field(default=0.15, ge=-1, le=1, description="mem above it is atypical")
-    width: int = Field(default=16, ge=1, description="channels of the first stage of the small CNN")
-    seed: int = Field(default=0, ge=0)
+    inner: Literal["pgd", "n-fgsm"] = Field(default="pgd", description="the attack of training")
+    attack_mode: Literal["eval", "train"] = Field(default="eval", description="the network's mode while crafting")
+    averaging: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged weights, such as 0.995; 0: none")
+    weight_perturbation: float = Field(default=0.0, ge=0, lt=1, description="gamma of AWP, such as 0.005; 0: none")
+    perturbation_warmup: Share = Field(default=0.0, description="share of the epochs before AWP begins")
+    precision: Literal["float32", "bfloat16"] = Field(default="float32", description="bfloat16: autocast")
+    compile: bool = Field(default=False, description="compile the network with torch.compile")
+    keep_atypical: Share | None = Field(
+        default=None, description="train on the typical samples and this share of the atypical ones"
+    )
+    match_size: Share | None = Field(
+        default=None, description="with keep_atypical: draw typical samples down to the size that this share would give"
+    )
+    atypical: float = Field(default=0.15, ge=-1, le=1, description="keep_atypical: mem above it is atypical")
+    typical: float = Field(default=0.02, ge=-1, le=1, description="keep_atypical: mem below it is typical")
+    validation: float = Field(default=0.02, ge=0, lt=1, description="share of the training samples held out")
+    select_on: Literal["validation", "test", "both"] = "validation"
+    evaluation_steps: int = Field(default=20, ge=1, description="of the PGD that selects and reports")
+    collapse: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="n-fgsm: a fall of adversarial accuracy that ends it",
+    )
+    rollbacks: int = Field(default=2, ge=0, description="how often a run that fails goes back to its last good epoch")
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method not in METHODS:
+            raise ValueError(f"there is no method {method!r}; the methods are: {', '.join(METHODS)}")
+        return method
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainConfig:
+        kind = METHODS[self.method]
+        try:
+            kind.Options.model_validate(self.options)
+        except ValidationError as error:
+            raise ValueError(f"option {sentence(error)}") from error
+        if len(self.milestones) != len(self.factors) or list(self.milestones) != sorted(self.milestones):
+            raise ValueError("milestones must rise, and factors must be as many")
+        if self.classes_per_batch and (self.classes_per_batch == 1 or self.batch_size % self.classes_per_batch):
+            raise ValueError("batch_size must be a multiple of classes_per_batch, which must be 2 or more")
+        if self.inner == "n-fgsm" and kind.many_steps:
+            raise ValueError(f"{self.method} counts the steps of its attack and cannot use n-fgsm")
+        if self.select_on != "test" and not self.validation:
+            raise ValueError("selection on validation needs a validation share above 0; or use select_on test")
+        if self.match_size is not None and self.keep_atypical is None:
+            raise ValueError("match_size belongs to keep_atypical")
+        if self.typical > self.atypical:
+            raise ValueError("typical must not exceed atypical")
+        return self
+
+    def build_method(self) -> Method:
+        """The method with its options."""
+        kind = METHODS[self.method]
+        return kind(kind.Options.model_validate(self.options))
+
+    @property
+    def needs_scores(self) -> bool:
+        """Whether training looks at memorization values."""
+        return METHODS[self.method].needs_scores or self.keep_atypical is not None
 
     @property
     def training_attack(self) -> Attack:
-        """Random start and steps of a quarter of epsilon: 2/255 at the paper's 8/255."""
-        return Attack(epsilon=self.epsilon, step_size=self.epsilon / 4, steps=self.attack_steps)
+        """With a random start; steps of a quarter of epsilon (2/255 at the paper's 8/255) unless given."""
+        return Attack(epsilon=self.epsilon, step_size=self._step_size, steps=self.attack_steps, mode=self.attack_mode)
 
     @property
     def evaluation_attack(self) -> Attack:
-        """PGD-20 from the image itself, with the same step size."""
-        return Attack(epsilon=self.epsilon, step_size=self.epsilon / 4, steps=self.evaluation_steps, random_start=False)
+        """From the image itself, with the same step size."""
+        return Attack(epsilon=self.epsilon, step_size=self._step_size, steps=self.evaluation_steps, random_start=False)
+
+    @property
+    def _step_size(self) -> float:
+        return self.epsilon / 4 if self.step_size is None else self.step_size

@@ -8,6 +8,7 @@ it goes on from what is stored.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from rich.table import Table
 from memscore.client import Client
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
-from memscore.errors import Damaged, InvalidInput, StoreError
+from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
 from memscore.files import atomic_write
 from memscore.messages import JobMessage
 from memscore.progress import progress_bar
@@ -32,7 +33,7 @@ from memscore.report import Comparison, Report
 from memscore.settings import Settings
 from memscore.tables import ScoreTable
 from trainer.config import TrainConfig
-from trainer.run import Run, kept_run, train
+from trainer.run import Run, Watch, train
 from trainer.scores import Scores, pull
 
 STUDY = "digits"
@@ -158,26 +159,23 @@ def _look_up(client: Client, address: str, table: ScoreTable) -> None:
 
 
 def _train(dataset: Dataset, scores: Scores, method: str, folder: Path) -> Run:
-    """Train and keep a network, or take the one that an earlier demo kept for the same configuration and scores."""
-    config = TrainConfig.model_validate({"method": method, "epochs": EPOCHS, "epsilon": EPSILON})
-    try:
-        kept = kept_run(folder, config, scores)
-    except Damaged:
-        kept = None
-    if kept is not None:
-        console.print(f"{method.upper()}: kept from an earlier demo with the same scores ({folder})")
-        return kept
-    with progress_bar("epochs", console) as progress:
-        task = progress.add_task(method.upper(), total=EPOCHS)
+    """Train, or go on, or take what an earlier demo finished with the same configuration and scores."""
+    config = TrainConfig(method=method, epochs=EPOCHS, epsilon=EPSILON)
+    with progress_bar("steps", console) as progress:
+        task = progress.add_task(method.upper(), total=None)
 
-        def show(done: int, total: int, loss: float) -> None:
-            progress.update(task, completed=done, description=f"{method.upper()}, loss {loss:.3f}")
+        def show(done: int, total: int, text: str) -> None:
+            progress.update(task, completed=done, total=total, description=text)
 
-        return train(dataset, STUDY, config, scores, folder, show)
+        try:
+            return train(dataset, STUDY, config, scores, folder, Watch(on_step=show))
+        except (Conflict, Damaged):  # of other scores, or of another version
+            shutil.rmtree(folder)
+            return train(dataset, STUDY, config, scores, folder, Watch(on_step=show))
 
 
 def _compare(runs: dict[str, Run]) -> Comparison:
-    first = next(iter(runs.values())).accuracy
+    first = next(iter(runs.values())).last.accuracy
     note = (
         f"{EPOCHS} epochs on digits, l_inf epsilon {EPSILON:g}, one seed: a demonstration of the pipeline, not of a "
         "method. Differences of a few points between methods are within the spread over seeds."
@@ -186,7 +184,7 @@ def _compare(runs: dict[str, Run]) -> Comparison:
     for row, group in enumerate(first):
         cells: list[Any] = [group.group, str(group.count)]
         for one in runs.values():
-            accuracy = one.accuracy[row]
+            accuracy = one.last.accuracy[row]
             cells += ["-" if share is None else f"{100 * share:.1f} %" for share in (accuracy.clean, accuracy.pgd20)]
         shown.add_row(*cells)
     console.print(shown)
@@ -194,6 +192,6 @@ def _compare(runs: dict[str, Run]) -> Comparison:
     return Comparison(
         groups=[group.group for group in first],
         counts=[group.count for group in first],
-        methods={name: [(group.clean, group.pgd20) for group in one.accuracy] for name, one in runs.items()},
+        methods={name: [(group.clean, group.pgd20) for group in one.last.accuracy] for name, one in runs.items()},
         note=note,
     )

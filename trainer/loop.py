@@ -1,82 +1,208 @@
-"""The training loop: a dataset, a configuration and memorization values go in, a network comes out."""
+"""The training loop: epochs of steps, a selection after each, and a way back from everything that goes wrong.
+
+What decides a run's weights is (dataset, mem, configuration, kind of device) alone: every random number has a name, so
+that a run that was interrupted anywhere goes on from its last snapshot to the same end.
+"""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
-
-from memscore.datasets.dataset import Dataset
-from memscore.errors import InvalidInput
-from memscore.learning.networks import Network, SmallCNN
-from memscore.randomness import seed_for
+from memscore.errors import Diverged
 from trainer.config import TrainConfig
-from trainer.methods import METHODS, Batch
+from trainer.data import Epoch, TrainingData
+from trainer.draws import Draws
+from trainer.folder import RunFolder
+from trainer.learner import Learner, Tensors
+from trainer.ledger import peak_memory
+from trainer.methods import Loss, Step
+from trainer.metrics import Metrics
+from trainer.resume import Snapshot
+from trainer.schedule import learning_rate
+from trainer.selection import Accuracies, candidates, measure, split_names
+from trainer.standing import Best, Standing
+from trainer.stopping import Stop
+from trainer.world import ALONE, World
 
-OnEpoch = Callable[[int, int, float], None]
+OnStep = Callable[[int, int, str], None]
 
-
-def train(
-    dataset: Dataset, config: TrainConfig, mem: npt.NDArray[np.float32] | None = None, on_epoch: OnEpoch | None = None
-) -> Network:
-    """Train one network; the result depends on (dataset, config, mem) and the kind of device alone.
-
-    `mem` float32 [n] is in dataset order. `on_epoch(done, total, loss)` is called after each epoch.
-    Raises InvalidInput if the method needs scores and there are none, or if the loss is not finite.
-    """
-    method = METHODS[config.method](config)
-    if method.needs_scores and mem is None:
-        raise InvalidInput(f"The method {config.method!r} needs memorization scores; name them with --scores.")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    images, labels = to_tensors(dataset.x_train, dataset.y_train, device)
-    values = torch.full((len(labels),), torch.nan) if mem is None else torch.from_numpy(np.array(mem, np.float32))
-    values = values.to(device)
-
-    network = build_network(dataset, config).to(device)
-    optimizer = torch.optim.SGD(
-        network.parameters(), config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
-    )
-    drops = [max(1, round(share * config.epochs)) for share in config.milestones]
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, drops, gamma=0.1)
-    for epoch in range(config.epochs):
-        network.train()
-        order = torch.randperm(len(labels), generator=_generator("order", config.seed, epoch)).to(device)
-        starts = _generator("attack", config.seed, epoch, device)
-        losses: list[Tensor] = []
-        for chosen in order.split(config.batch_size):
-            loss = method.loss(network, Batch(images[chosen], labels[chosen], values[chosen]), starts)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.detach())
-        schedule.step()
-        mean = torch.stack(losses).mean().item()
-        if not np.isfinite(mean):
-            raise InvalidInput(
-                f"The loss is not finite in epoch {epoch + 1}; lower the learning rate ({config.learning_rate:g})."
-            )
-        if on_epoch is not None:
-            on_epoch(epoch + 1, config.epochs, mean)
-    return network
+SAVE_SECONDS = 60.0
+CHECK_STEPS = 25
+"""So often the loss is looked at, and several processes agree on whether to stop: both make the device wait."""
 
 
-def build_network(dataset: Dataset, config: TrainConfig) -> Network:
-    """The network of a run, initialized from its seed, without touching torch's global generator."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for("init", config.seed))
-        return SmallCNN(dataset.x_train.shape[3], dataset.classes, config.width)
+class Loop:
+    """A learner on its way through its epochs, with everything it did so far."""
+
+    def __init__(self, learner: Learner, data: TrainingData, folder: RunFolder, world: World = ALONE) -> None:
+        self.learner, self.data, self.folder, self.world = learner, data, folder, world
+        self.config: TrainConfig = learner.config
+        self.standing = Standing()
+        self.totals: Tensors = {}
+        snapshot = folder.latest()
+        if snapshot is not None:
+            self._go_to(snapshot)
+        self.good = folder.last_epoch() or Snapshot.of(learner.tensors(), Standing())
+        self.splits = data.splits(split_names(self.config))
+        self.steps = data.steps
+
+    def run(self, stop: Stop, on_step: OnStep | None = None) -> bool:
+        """Train to the end, or until `stop`; whether the end was reached. Raises Diverged if going back is no help."""
+        metrics = (
+            Metrics(self.folder.path, self.standing.metrics_bytes, self.standing.epoch) if self.world.first else None
+        )
+        try:
+            while self.standing.epoch < self.config.epochs:
+                if not self._epoch(stop, on_step):
+                    self._save()
+                    return False
+                finite = self._finite()
+                selected = self._measure() if finite else {}
+                if not finite:
+                    self._go_back(
+                        f"The loss is not finite in epoch {self.standing.epoch + 1}", metrics, single_step=False
+                    )
+                elif self._collapsed(selected[""]):
+                    self._go_back("Adversarial accuracy collapsed under single-step attacks", metrics, single_step=True)
+                else:
+                    self._end_epoch(selected, metrics)
+            return True
+        finally:
+            if metrics is not None:
+                metrics.close()
+
+    def _epoch(self, stop: Stop, on_step: OnStep | None) -> bool:
+        """The rest of an epoch's steps; whether all were taken."""
+        standing, started = self.standing, time.monotonic()
+        epoch = self.data.epoch(standing.epoch)
+        saved = time.monotonic()
+        while standing.step < len(epoch.slices):
+            looks = standing.step % CHECK_STEPS == 0
+            if (self.world.size == 1 or looks) and self.world.agree(stop.due()):
+                standing.seconds += time.monotonic() - started
+                return False
+            if looks and self.totals and not self._finite():
+                break
+            self._add(self._step(epoch))
+            standing.step += 1
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._save()
+                saved = time.monotonic()
+            if on_step is not None:
+                on_step(standing.epoch * self.steps + standing.step, self.config.epochs * self.steps, self._told())
+        standing.seconds += time.monotonic() - started
+        return True
+
+    def _step(self, epoch: Epoch) -> Loss:
+        standing, config = self.standing, self.config
+        attack, single_step = config.training_attack, config.inner == "n-fgsm"
+        if standing.multi_step:  # two steps that reach the edge of the ball
+            attack, single_step = attack.model_copy(update={"steps": 2, "step_size": config.epsilon / 2}), False
+        step = Step(
+            attack,
+            Draws(config.seed, epoch.number, standing.step, self.world),
+            epoch.number / config.epochs,
+            self.world,
+            single_step,
+        )
+        rate = learning_rate(config, epoch.number, standing.step / len(epoch.slices)) * standing.rate
+        return self.learner.learn(self.data.batch(epoch, standing.step), step, rate)
+
+    def _end_epoch(self, selected: dict[str, Accuracies], metrics: Metrics | None) -> None:
+        """Record the epoch, keep the checkpoints it is best in, and note it as the last good one."""
+        standing = self.standing
+        means = self._means()
+        standing.epoch, standing.step = standing.epoch + 1, 0
+        self.totals = {}
+        passes = self.learner.model.passes
+        standing.forwards, standing.backwards = passes.forwards, passes.backwards
+        if metrics is not None:
+            for prefix, network in self.learner.networks().items():
+                for kept in candidates(prefix, selected[prefix]):
+                    best = standing.best.get(kept.name)
+                    if best is None or (kept.value or 0) > best.value:
+                        standing.best[kept.name] = Best(epoch=standing.epoch, value=kept.value or 0)
+                        self.folder.keep(kept.name, network, self.config, standing.epoch, kept)
+                self.folder.keep_last(prefix, network, self.config, standing.epoch)
+            cost = {
+                "forwards": standing.forwards,
+                "backwards": standing.backwards,
+                "seconds": round(standing.seconds, 3),
+                "peak_memory": peak_memory(self.data.mem.device),
+            }
+            rate = learning_rate(self.config, standing.epoch - 1, 0) * standing.rate
+            accuracy = {prefix.rstrip("-") or "network": values for prefix, values in selected.items()}
+            record = {"epoch": standing.epoch, "learning_rate": rate, **means, "accuracy": accuracy, "cost": cost}
+            standing.metrics_bytes = metrics.write(record)
+        standing.highest = max(standing.highest, _adversarial(selected[""]))
+        self.good = Snapshot.of(self.learner.tensors(), standing)
+        if self.world.first:
+            self.folder.save_epoch(self.good)
+
+    def _collapsed(self, accuracies: Accuracies) -> bool:
+        """Whether single-step attacks taught the network to deceive them: catastrophic overfitting."""
+        if self.config.inner != "n-fgsm" or self.standing.multi_step:
+            return False
+        return self.world.agree(self.standing.highest - _adversarial(accuracies)) > self.config.collapse
+
+    def _go_back(self, reason: str, metrics: Metrics | None, *, single_step: bool) -> None:
+        """To the last good epoch, and on from there without single-step attacks, or with half the learning rate."""
+        config, rollbacks = self.config, self.standing.rollbacks
+        if rollbacks >= config.rollbacks:
+            tried = f", also after going back {rollbacks} times" if rollbacks else ""
+            advice = "use --set inner=pgd" if single_step else f"lower the learning rate ({config.learning_rate:g})"
+            raise Diverged(f"{reason}{tried}; {advice}.")
+        self._go_to(self.good)
+        self.standing.rollbacks = rollbacks + 1
+        if single_step:
+            self.standing.multi_step = True
+        else:
+            self.standing.rate /= 2
+        if metrics is not None:
+            change = "two-step attacks" if single_step else f"{self.standing.rate:g} of the learning rate"
+            event = f"{reason}; going on from the end of epoch {self.standing.epoch} with {change}"
+            self.standing.metrics_bytes = metrics.write({"event": event})
+            self.good = Snapshot.of(self.learner.tensors(), self.standing)
+            self.folder.save_epoch(self.good)
+
+    def _go_to(self, snapshot: Snapshot) -> None:
+        totals = {name: value for name, value in snapshot.tensors.items() if name.startswith("totals.")}
+        self.learner.restore({name: value for name, value in snapshot.tensors.items() if name not in totals})
+        self.totals = {name.removeprefix("totals."): value.to(self.data.mem.device) for name, value in totals.items()}
+        self.standing = snapshot.standing.model_copy(deep=True)
+        self.learner.model.passes.forwards = self.standing.forwards
+        self.learner.model.passes.backwards = self.standing.backwards
+
+    def _save(self) -> None:
+        if not self.world.first:
+            return
+        passes = self.learner.model.passes
+        self.standing.forwards, self.standing.backwards = passes.forwards, passes.backwards
+        totals = {f"totals.{name}": value for name, value in self.totals.items()}
+        self.folder.save_step(Snapshot.of(self.learner.tensors() | totals, self.standing))
+
+    def _add(self, loss: Loss) -> None:
+        for name, value in ({"loss": loss.value.detach()} | loss.measures).items():
+            self.totals[name] = self.totals[name] + value if name in self.totals else value.clone()
+
+    def _finite(self) -> bool:
+        return math.isfinite(self.world.total(self.totals["loss"]).item())
+
+    def _means(self) -> dict[str, float]:
+        shared = {name: self.world.total(value) for name, value in self.totals.items()}
+        means = {name: value.item() / self.standing.step for name, value in shared.items()}
+        return {name: value if name == "loss" else value / self.world.size for name, value in means.items()}
+
+    def _measure(self) -> dict[str, Accuracies]:
+        attack = self.config.evaluation_attack
+        return {prefix: measure(one, self.splits, attack) for prefix, one in self.learner.networks().items()}
+
+    def _told(self) -> str:
+        return f"{self.config.method}, epoch {self.standing.epoch + 1} of {self.config.epochs}"
 
 
-def to_tensors(
-    images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Images float32 [n, C, H, W] in [0, 1] and labels int64 [n] on the device."""
-    pixels = torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).contiguous()
-    return pixels.float() / 255, torch.from_numpy(labels.astype(np.int64)).to(device)
-
-
-def _generator(purpose: str, seed: int, epoch: int, device: torch.device | str = "cpu") -> torch.Generator:
-    return torch.Generator(device).manual_seed(seed_for(purpose, seed, epoch))
+def _adversarial(accuracies: Accuracies) -> float:
+    """Adversarial accuracy on the split that selects first."""
+    return next(iter(accuracies.values()))["adversarial"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,54 +24,125 @@ from memscore.settings import Settings
 
 @app.command()
 def train(
-    method: Annotated[str, typer.Option(help="pgd or bat.")],
+    method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat or bat.")],
     dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
     scores: Annotated[
         str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")
     ] = None,
+    preset: Annotated[
+        str, typer.Option(help="small, paper (its comparison), original (the method's authors') or fast.")
+    ] = "small",
+    network: Annotated[str | None, typer.Option(help="A network's name, or package.module:function.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Largest change of a pixel in [0, 1].")] = None,
-    alpha: Annotated[float, typer.Option(help="BAT: how strongly poisoning atypical samples lose weight.")] = 1.0,
-    beta: Annotated[float, typer.Option(help="BAT: weight of the discrimination loss.")] = 0.2,
+    epsilon: Annotated[str | None, typer.Option(help="Largest change of a pixel in [0, 1], such as 8/255.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="BAT: how strongly poisoning samples lose weight.")] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="BAT: of the discrimination loss; TRADES: of the divergence.")
+    ] = None,
+    keep_atypical: Annotated[
+        float | None, typer.Option(help="Train on typical samples and this share of the atypical ones.")
+    ] = None,
+    settings_given: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE: a field of the configuration, or an option of the method."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the checkpoint.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so long; the same command goes on from there.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the run; it goes on there.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train one model adversarially and evaluate it on typical and atypical samples."""
+    """Train one model and evaluate its checkpoints on typical and atypical samples.
+
+    With --output the run can be interrupted at any time: the same command goes on where it stopped, to the same end.
+    """
     import torch
 
     from memscore.datasets.storage import open_dataset
-    from trainer.config import TrainConfig
-    from trainer.methods import METHODS
+    from trainer.presets import configured
+    from trainer.run import Watch
     from trainer.run import train as run
+    from trainer.stopping import Stop, stopping_on_signals
 
     torch.set_num_threads(1)
-    if method not in METHODS:
-        raise InvalidInput(f"There is no method {method!r}; the methods are: {', '.join(METHODS)}.")
-    given = {"epochs": epochs, "epsilon": epsilon, "alpha": alpha, "beta": beta, "seed": seed}
-    config = TrainConfig.model_validate(
-        {"method": method, **{name: value for name, value in given.items() if value is not None}}
-    )
+    if max_minutes is not None and output is None:
+        raise InvalidInput("--max-minutes needs --output, the folder in which the run goes on later.")
+    given = {"network": network, "epochs": epochs, "epsilon": epsilon and number(epsilon), "seed": seed}
+    given |= {"alpha": alpha, "beta": beta, "keep_atypical": keep_atypical}
+    fields, options = assigned(settings_given or [])
+    for name, value in given.items():
+        if value is not None:
+            (options if name in ("alpha", "beta") else fields)[name] = value
+    config = configured(method, preset, **fields, options=options)
     settings = settings_module.load()
     with opened_database(settings) as database:
         record = ensure_registered(database, settings, dataset)
     pulled = None if scores is None else pulled_scores(scores, settings)
-    with _stage_progress() as stage:
+    stop = Stop(max_minutes)
+    with _stage_progress() as stage, stopping_on_signals(stop):
+        watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
         finished = run(
-            open_dataset(settings.home, record.fingerprint),
-            record.name,
-            config,
-            pulled,
-            output,
-            lambda done, total, loss: stage(done, total, f"{method}, loss {loss:.3f}"),
+            open_dataset(settings.home, record.fingerprint), record.name, config, pulled, output, watch, stop
         )
-    if as_json:
-        print_json([row.as_row() for row in finished.accuracy])
+    if not finished.finished:
+        where = "" if output is None else f"; the same command goes on from {output}"
+        complain("note", f"stopped before the end{where}.", "bold")
+        if max_minutes is None:
+            raise typer.Exit(130)
         return
-    print_table(
-        ("samples", "count", "clean", "PGD-20"),
-        ((row.group, row.count, percent(row.clean), percent(row.pgd20)) for row in finished.accuracy),
-    )
+    if as_json:
+        print_json([asdict(one) for one in finished.checkpoints])
+        return
+    for one in finished.checkpoints:
+        print_table(
+            ("samples", "count", "clean", "PGD-20"),
+            ((row.group, row.count, percent(row.clean), percent(row.pgd20)) for row in one.accuracy),
+            title=f"{one.name}: epoch {one.epoch}, {selection(one.selected)}",
+        )
+
+
+def selection(selected: dict[str, Any]) -> str:
+    """How a checkpoint was selected, in words."""
+    if selected["on"] is None:
+        return "the last one"
+    return f"by {selected['by']} on {selected['on']} ({percent(selected['value'])})"
+
+
+def number(text: str) -> float:
+    """A number or a fraction such as 8/255. Raises InvalidInput for anything else."""
+    try:
+        above, _, below = text.partition("/")
+        return float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError) as error:
+        raise InvalidInput(f"{text!r} is no number; write one such as 0.03 or 8/255.") from error
+
+
+def assigned(assignments: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """NAME=VALUE pairs as fields of the configuration and, what is none, options of the method. Raises InvalidInput."""
+    from trainer.config import TrainConfig
+
+    fields: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise InvalidInput(f"--set {assignment!r} is no assignment; write it as NAME=VALUE.")
+        name = name.strip().replace("-", "_")
+        (fields if name in TrainConfig.model_fields else options)[name] = _value(text.strip())
+    return fields, options
+
+
+def _value(text: str) -> Any:
+    """JSON, a fraction, or else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return number(text)
+    except InvalidInput:
+        return text
 
 
 @app.command()
@@ -99,8 +172,8 @@ def pulled_scores(source: str, settings: Settings) -> Any:
 
 @contextmanager
 def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
-    """A progress bar that appears with the first epoch, so that a refusal stands alone."""
-    progress = progress_bar("epochs", err)
+    """A progress bar that appears with the first step, so that a refusal stands alone."""
+    progress = progress_bar("steps", err)
     task = progress.add_task("training", total=None)
 
     def stage(done: int, total: int, text: str) -> None:

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memscore.datasets import load_source
+from memscore.learning.data import DeviceData, pixels
 from memscore.learning.networks import SmallCNN
 from trainer.attacks import Attack, pgd
 from trainer.config import TrainConfig
 from trainer.evaluation import correct
-from trainer.loop import to_tensors, train
+from trainer.run import train_network
 
 Data = tuple[torch.Tensor, torch.Tensor]
 
@@ -24,12 +25,16 @@ def network() -> SmallCNN:
 @pytest.fixture(scope="module")
 def digits() -> Data:
     dataset = load_source("digits")
-    return to_tensors(dataset.x_test, dataset.y_test, torch.device("cpu"))
+    data = DeviceData.of(dataset, torch.device("cpu"))
+    return pixels(data.x_test), data.y_test
 
 
 @pytest.fixture(scope="module")
 def trained() -> SmallCNN:
-    network = train(load_source("digits"), TrainConfig(method="pgd", epochs=2, attack_steps=2, width=8))
+    network = train_network(
+        load_source("digits"),
+        TrainConfig(method="pgd", epochs=2, attack_steps=2, network_options={"width": 8}),
+    )
     assert isinstance(network, SmallCNN)
     return network
 

@@ -6,7 +6,9 @@ from torch.nn import functional
 
 from memscore.learning.networks import SmallCNN
 from trainer.config import TrainConfig
-from trainer.methods import BAT, PGD, Batch
+from trainer.draws import Draws
+from trainer.learner import Learner
+from trainer.methods import Batch, Step
 from trainer.methods.bat import discrimination_loss, poisoning_scores, poisoning_weights, reweighted_loss
 
 LOGITS = torch.tensor([[0, 2, -1], [3, 0, 0], [1, 0, 2]], dtype=torch.float64)
@@ -31,7 +33,7 @@ def test_the_reweighted_loss_is_golden(alpha: float, weight: float, loss: float)
 
 @pytest.mark.parametrize(("tau", "loss"), [(0.5, -0.489485), (0.1, -3.534685)])
 def test_the_discrimination_loss_is_golden(tau: float, loss: float):
-    assert discrimination_loss(POINTS, CLASSES, EVERY, tau).item() == pytest.approx(loss, abs=5e-7)
+    assert discrimination_loss(POINTS, CLASSES, EVERY, tau)[0].item() == pytest.approx(loss, abs=5e-7)
 
 
 def test_the_discrimination_loss_of_anchors_with_one_positive_each():
@@ -42,13 +44,13 @@ def test_the_discrimination_loss_of_anchors_with_one_positive_each():
         negatives = [(unit[i] @ unit[k] / 0.5).exp() for k in range(4) if CLASSES[k] != CLASSES[i]]
         terms.append((-(unit[i] @ unit[j]) / 0.5 + torch.stack(negatives).sum().log()).item())
     assert terms == pytest.approx([-1.196592, 0.217622, 0.217622, -1.196592], abs=5e-7)
-    assert discrimination_loss(POINTS, CLASSES, EVERY, 0.5).item() == pytest.approx(sum(terms) / 4, abs=1e-12)
+    assert discrimination_loss(POINTS, CLASSES, EVERY, 0.5)[0].item() == pytest.approx(sum(terms) / 4, abs=1e-12)
 
 
 def test_weights_carry_no_gradient():
     """The gradient on the poisoned sample's logits at alpha 2 is w / sum(w) times that of its cross-entropy."""
     logits = LOGITS.clone().requires_grad_()
-    reweighted_loss(logits, LABELS, poisoning_weights(logits, LABELS, ATYPICAL, 2.0)).backward()
+    reweighted_loss(logits, LABELS, poisoning_weights(logits.detach(), LABELS, ATYPICAL, 2.0)).backward()
     assert logits.grad is not None
     weights = poisoning_weights(LOGITS, LABELS, ATYPICAL, 2.0)
     chance = functional.softmax(LOGITS[0], dim=0) - torch.tensor([1.0, 0, 0])
@@ -69,7 +71,8 @@ def test_without_a_positive_or_a_negative_the_loss_is_zero_with_a_graph():
         (torch.zeros(4, dtype=torch.long), EVERY),
         (CLASSES, ~EVERY),
     ):
-        loss = discrimination_loss(points, classes, typical, 0.5)
+        loss, anchors = discrimination_loss(points, classes, typical, 0.5)
+        assert anchors == 0
         assert loss.item() == 0
         loss.backward()
     assert points.grad is not None
@@ -86,7 +89,7 @@ def test_atypical_samples_are_no_anchors_positives_or_negatives():
 def test_the_discrimination_loss_is_bounded():
     """Unit length keeps it in [ln K - 2 / tau, ln K + 2 / tau], K the negatives, however long the vectors."""
     points = 1e4 * torch.randn(40, 8, generator=torch.Generator().manual_seed(0))
-    loss = discrimination_loss(points, torch.arange(40) % 2, torch.ones(40, dtype=torch.bool), 0.1).item()
+    loss = discrimination_loss(points, torch.arange(40) % 2, torch.ones(40, dtype=torch.bool), 0.1)[0].item()
     assert abs(loss - torch.log(torch.tensor(20.0)).item()) <= 20
 
 
@@ -99,35 +102,48 @@ def batch(seed: int = 0) -> Batch:
     )
 
 
-def test_bat_without_alpha_and_beta_is_pgd_bit_for_bit():
-    results = []
-    for method, config in (
-        (PGD, TrainConfig(method="pgd")),
-        (BAT, TrainConfig(method="bat", alpha=0, beta=0)),
-    ):
-        torch.manual_seed(0)
-        network = SmallCNN(1, 10, 8)
-        optimizer = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9)
-        generator = torch.Generator().manual_seed(1)
-        losses = []
-        for step in range(5):
-            loss = method(config).loss(network.train(), batch(step), generator)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        results.append((losses, [value.clone() for value in network.state_dict().values()]))
-    assert results[0][0] == results[1][0]
-    assert all(torch.equal(one, other) for one, other in zip(results[0][1], results[1][1], strict=True))
-
-
-def test_bat_with_alpha_or_beta_differs():
+def first_loss(**options: object) -> float:
     torch.manual_seed(0)
-    network = SmallCNN(1, 10, 8)
-    losses = {
-        BAT(TrainConfig(method="bat", alpha=alpha, beta=beta))
-        .loss(network, batch(), torch.Generator().manual_seed(1))
-        .item()
-        for alpha, beta in ((0.0, 0.0), (2.0, 0.0), (0.0, 0.2))
-    }
-    assert len(losses) == 3
+    config = TrainConfig(method="bat", options=options)
+    step = Step(config.training_attack, Draws(0, 0, 0), progress=0.5)
+    return Learner(SmallCNN(1, 10, 8), config).learn(batch(), step, 0.1).value.item()
+
+
+def test_each_switch_changes_the_loss():
+    plain = first_loss(alpha=2.0, beta=0.2)
+    for switch in (
+        {"alpha": 1.0},
+        {"beta": 0.0},
+        {"tau": 0.1},
+        {"sigma": 0.5},
+        {"sigma_typical": 0.9},
+        {"normalize": False},
+        {"denominator": "with_positive"},
+        {"hard_drop": True},
+        {"score_forward": "eval"},
+        {"weight_warmup": 0.6},
+    ):
+        assert first_loss(**{"alpha": 2.0, "beta": 0.2} | switch) != plain, switch
+
+
+def test_weights_that_carry_a_gradient_change_it():
+    gradients = []
+    for detach in (True, False):
+        torch.manual_seed(0)
+        config = TrainConfig(method="bat", options={"detach": detach, "beta": 0})
+        learner = Learner(SmallCNN(1, 10, 8), config)
+        learner.learn(batch(), Step(config.training_attack, Draws(0, 0, 0)), 0.1)
+        gradients.append(learner.network.head.bias.grad)
+    assert not torch.equal(gradients[0], gradients[1])
+
+
+def test_dropping_every_sample_of_a_batch_leaves_a_loss_of_zero():
+    weights = poisoning_weights(LOGITS[[0, 2]], torch.tensor([0, 1]), torch.tensor([True, True]), torch.inf)
+    dropped = weights * torch.tensor([1.0, 0.0])
+    assert dropped.tolist() == [0, 0]
+    assert reweighted_loss(LOGITS[[0, 2]], torch.tensor([0, 1]), dropped).item() == 0
+
+
+def test_a_dropped_sample_needs_weights_without_gradient():
+    with pytest.raises(ValueError, match="hard_drop needs detach"):
+        TrainConfig(method="bat", options={"hard_drop": True, "detach": False})

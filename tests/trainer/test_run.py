@@ -1,25 +1,31 @@
 """Runs: repeatable, honest about groups, kept whole, and never on the wrong dataset's scores."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
-from memscore.errors import Damaged, FingerprintMismatch, InvalidInput
+from memscore.errors import Conflict, Damaged, Diverged, FingerprintMismatch, InvalidInput
+from memscore.learning.data import DeviceData, pixels
 from memscore.sets import split
 from tests.conftest import StoredStudy, make_dataset
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.evaluation import by_group, correct
-from trainer.loop import to_tensors, train
-from trainer.run import kept_run
+from trainer.metrics import read_metrics
 from trainer.run import train as run
+from trainer.run import train_network
 from trainer.scores import Scores, read
 
-CPU = torch.device("cpu")
-BAT = TrainConfig(method="bat", epochs=2, batch_size=16, attack_steps=2, evaluation_steps=3, width=4)
+Data = tuple[torch.Tensor, torch.Tensor]
+BAT = TrainConfig(
+    method="bat", epochs=3, batch_size=16, attack_steps=2, evaluation_steps=3, network_options={"width": 4}
+)
 
 
 @pytest.fixture
@@ -27,12 +33,17 @@ def scores(stored_study: StoredStudy) -> Scores:
     return Scores(stored_study.scores, split(stored_study.scores, stored_study.pairs))
 
 
+def both(dataset: Dataset) -> tuple[Data, Data]:
+    data = DeviceData.of(dataset, torch.device("cpu"))
+    return (pixels(data.x_train), data.y_train), (pixels(data.x_test), data.y_test)
+
+
 def test_a_run_is_repeatable_and_depends_on_its_seed(stored_study: StoredStudy, scores: Scores):
     mem = scores.table["mem"]
 
     def weights(config: TrainConfig) -> list[torch.Tensor]:
         torch.rand(3)  # the global generator does not matter
-        return list(train(stored_study.dataset, config, mem).state_dict().values())
+        return list(train_network(stored_study.dataset, config, mem).state_dict().values())
 
     first, again = weights(BAT), weights(BAT)
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
@@ -42,8 +53,8 @@ def test_a_run_is_repeatable_and_depends_on_its_seed(stored_study: StoredStudy, 
 
 def test_groups_are_counted_by_hand(stored_study: StoredStudy, scores: Scores):
     dataset = stored_study.dataset
-    network = train(dataset, BAT, scores.table["mem"])
-    data = to_tensors(dataset.x_train, dataset.y_train, CPU), to_tensors(dataset.x_test, dataset.y_test, CPU)
+    network = train_network(dataset, BAT, scores.table["mem"])
+    data = both(dataset)
     rows = {row.group: row for row in by_group(network, *data, BAT.evaluation_attack, scores.sets)}
     assert list(rows) == [f"{split} {group}" for split in ("train", "test") for group in ("all", "typical", "atypical")]
     assert scores.sets is not None
@@ -58,52 +69,100 @@ def test_groups_are_counted_by_hand(stored_study: StoredStudy, scores: Scores):
 
 def test_an_empty_group_has_no_accuracy(stored_study: StoredStudy, scores: Scores):
     assert scores.sets is not None
-    from dataclasses import replace
-
     empty = replace(scores.sets, test_atypical=np.zeros(20, np.bool_))
-    dataset = stored_study.dataset
-    data = to_tensors(dataset.x_train, dataset.y_train, CPU), to_tensors(dataset.x_test, dataset.y_test, CPU)
-    rows = by_group(train(dataset, BAT, scores.table["mem"]), *data, BAT.evaluation_attack, empty)
+    network = train_network(stored_study.dataset, BAT, scores.table["mem"])
+    rows = by_group(network, *both(stored_study.dataset), BAT.evaluation_attack, empty)
     assert (rows[-1].count, rows[-1].clean, rows[-1].pgd20) == (0, None, None)
 
 
-def test_bat_without_scores_is_refused(stored_study: StoredStudy):
-    with pytest.raises(InvalidInput, match="needs memorization scores; name them with --scores"):
-        train(stored_study.dataset, BAT)
+def test_what_needs_scores_is_refused_without(stored_study: StoredStudy):
+    with pytest.raises(InvalidInput, match="'bat' needs memorization scores; name them with --scores"):
+        train_network(stored_study.dataset, BAT)
+    with pytest.raises(InvalidInput, match="Keep_atypical needs memorization scores"):
+        train_network(stored_study.dataset, TrainConfig(method="pgd", keep_atypical=0.2))
 
 
-def test_scores_of_another_dataset_are_refused_before_any_work(stored_study: StoredStudy, scores: Scores):
+def test_scores_of_another_dataset_are_refused_before_any_work(
+    stored_study: StoredStudy, scores: Scores, tmp_path: Path
+):
     noisy = flip_labels(stored_study.dataset, 0.1, 0)
     with pytest.raises(FingerprintMismatch, match="another dataset than 'noisy'"):
-        run(noisy, "noisy", BAT, scores, None)
+        run(noisy, "noisy", BAT, scores, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
-def test_a_diverging_run_says_what_to_change(stored_study: StoredStudy):
-    wild = TrainConfig(method="pgd", epochs=3, learning_rate=1e30, attack_steps=1, width=4)
-    with pytest.raises(InvalidInput, match=r"not finite in epoch \d; lower the learning rate"):
-        train(stored_study.dataset, wild)
+def test_a_run_keeps_its_last_and_its_best_networks_and_says_how_they_were_selected(
+    stored_study: StoredStudy, scores: Scores, tmp_path: Path
+):
+    dataset, folder = stored_study.dataset, tmp_path / "run"
+    config = BAT.model_copy(update={"select_on": "both", "averaging": 0.9})
+    finished = run(dataset, "made-up", config, scores, folder)
+    names = [
+        prefix + name
+        for prefix in ("", "averaged-")
+        for name in ("last", "best-adversarial", "best-adversarial-on-test", "best-clean", "best-clean-on-test")
+    ]
+    assert [one.name for one in finished.checkpoints] == names
+    assert finished.last.selected == {"by": "last", "on": None, "value": None}
+    assert finished.last.epoch == 3
+    records = read_metrics(folder)
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    on_test = next(one for one in finished.checkpoints if one.name == "best-adversarial-on-test")
+    values = [record["accuracy"]["network"]["test"]["adversarial"] for record in records]
+    assert on_test.selected == {"by": "adversarial accuracy", "on": "test", "value": max(values)}
+    assert on_test.epoch == 1 + values.index(max(values))
+    data = both(dataset)
+    for one in finished.checkpoints:
+        network, kept = checkpoints.load(folder / "checkpoints" / one.name, dataset)
+        assert kept == config
+        assert one.accuracy[0].clean == correct(network, *data[0]).mean()
+    assert set(json.loads((folder / "environment.json").read_text())) >= {"versions", "device"}
+    assert any((folder / "tensorboard").iterdir())
+    assert not list(folder.glob("*.safetensors"))
 
 
-def test_a_checkpoint_holds_the_network_and_is_found_again(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
-    folder = tmp_path / "run"
-    finished = run(stored_study.dataset, "made-up", BAT, scores, folder)
-    network, config = checkpoints.load(folder, stored_study.dataset)
-    assert config == BAT
-    data = to_tensors(stored_study.dataset.x_train, stored_study.dataset.y_train, CPU)
-    assert finished.accuracy[0].clean == correct(network, *data).mean()
-    assert kept_run(folder, BAT, scores) == finished
-    assert kept_run(folder, BAT.model_copy(update={"alpha": 2.0}), scores) is None
-    assert kept_run(tmp_path / "nothing", BAT, scores) is None
+def test_a_finished_run_is_not_trained_again(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
+    first = run(stored_study.dataset, "made-up", BAT, scores, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert run(stored_study.dataset, "made-up", BAT, scores, tmp_path) == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_of_another_run_is_refused(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
+    run(stored_study.dataset, "made-up", BAT, scores, tmp_path)
+    with pytest.raises(Conflict, match=r"holds another run \(epochs, options differ\); name another folder"):
+        run(
+            stored_study.dataset,
+            "made-up",
+            BAT.model_copy(update={"epochs": 4, "options": {"alpha": 2.0}}),
+            scores,
+            tmp_path,
+        )
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(stored_study: StoredStudy, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        run(stored_study.dataset, "made-up", TrainConfig(method="erm"), None, tmp_path / "file" / "run")
+
+
+def test_a_diverging_run_goes_back_and_then_says_what_to_change(stored_study: StoredStudy, tmp_path: Path):
+    wild = TrainConfig(method="pgd", epochs=3, learning_rate=1e30, attack_steps=1, network_options={"width": 4})
+    with pytest.raises(Diverged, match=r"not finite in epoch \d, also after going back 2 times; lower the learning"):
+        run(stored_study.dataset, "made-up", wild, None, tmp_path)
+    events = [record["event"] for record in read_metrics(tmp_path) if "event" in record]
+    assert [event.split("with ")[1] for event in events] == ["0.5 of the learning rate", "0.25 of the learning rate"]
 
 
 def test_a_damaged_checkpoint_is_refused(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
     run(stored_study.dataset, "made-up", BAT, scores, tmp_path)
-    (tmp_path / checkpoints.WEIGHTS).write_bytes(b"no weights")
+    folder = tmp_path / "checkpoints" / "last"
+    (folder / checkpoints.WEIGHTS).write_bytes(b"no weights")
     with pytest.raises(Damaged, match="not a readable checkpoint"):
-        checkpoints.load(tmp_path, stored_study.dataset)
-    (tmp_path / checkpoints.DESCRIPTION).write_text("[]")
+        checkpoints.load(folder, stored_study.dataset)
+    (folder / checkpoints.DESCRIPTION).write_text("[]")
     with pytest.raises(Damaged, match="lacks the configuration"):
-        checkpoints.load(tmp_path, make_dataset())
+        checkpoints.load(folder, make_dataset())
 
 
 def test_scores_are_read_from_a_file(stored_study: StoredStudy, tmp_path: Path):

@@ -22,11 +22,11 @@ def ascend(
 ) -> Tensor:
     """Images [B, C, H, W] within `attack.epsilon` of `images`, from `start` onwards towards a larger objective.
 
-    Crafted in eval mode; gradients are taken with respect to the images alone. `observe` is given the logits [B, K] of
-    each step before it is taken.
+    Crafted in `attack.mode`; gradients are taken with respect to the images alone. `observe` is given the
+    logits [B, K] of each step before it is taken.
     """
     adversarial = start.detach()
-    with crafting(network), torch.enable_grad():
+    with crafting(network, attack.mode), torch.enable_grad():
         for _ in range(attack.steps):
             adversarial.requires_grad_()
             logits = network(adversarial)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Literal
 
 from torch import nn
 
 
 @contextmanager
-def crafting(network: nn.Module) -> Generator[None]:
-    """Eval mode and no gradients of parameters within the block; every submodule gets its own mode back."""
+def crafting(network: nn.Module, mode: Literal["eval", "train"] = "eval") -> Generator[None]:
+    """A mode and no gradients of parameters within the block; every submodule gets its own mode back."""
     modes = [(module, module.training) for module in network.modules()]
     needed = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    network.eval()
+    network.train(mode == "train")
     for parameter in needed:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
+        for module, training in modes:
+            module.training = training
         for parameter in needed:
             parameter.requires_grad_(True)

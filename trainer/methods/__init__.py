@@ -1,9 +1,20 @@
 """Training methods, one file each. To add one: write the file, add its line here."""
 
 from trainer.methods.bat import BAT
-from trainer.methods.method import Batch, Method
+from trainer.methods.erm import ERM
+from trainer.methods.gairat import GAIRAT
+from trainer.methods.mart import MART
+from trainer.methods.method import Batch, Crafted, Loss, Method, Step
 from trainer.methods.pgd import PGD
+from trainer.methods.trades import TRADES
 
-METHODS: dict[str, type[Method]] = {"pgd": PGD, "bat": BAT}
+METHODS: dict[str, type[Method]] = {
+    "erm": ERM,
+    "pgd": PGD,
+    "trades": TRADES,
+    "mart": MART,
+    "gairat": GAIRAT,
+    "bat": BAT,
+}
 
-__all__ = ["BAT", "METHODS", "PGD", "Batch", "Method"]
+__all__ = ["BAT", "ERM", "GAIRAT", "MART", "METHODS", "PGD", "TRADES", "Batch", "Crafted", "Loss", "Method", "Step"]

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
-from memscore.learning.networks import Network
-from trainer.attacks import pgd
-from trainer.methods.method import Batch, Method
+from memscore.spec import Frozen
+from trainer.attacks import crafting
+from trainer.methods.method import Batch, Crafted, Loss, Method, Step
+from trainer.model import Model
+from trainer.world import ALONE
+
+
+class BATOptions(Frozen):
+    """What the paper names, and what it leaves open.
+
+    alpha, beta, tau: strength of the reweighting, weight and temperature of the discrimination loss.
+    sigma: mem above it is atypical, mem up to it typical; sigma_typical sets the second bound apart.
+    normalize: representations of unit length, which bounds the discrimination loss; raw products do not.
+    denominator: of equation 7, the negatives alone, or the positive with them (InfoNCE).
+    detach: weights carry no gradient. hard_drop: poisoning samples get weight 0, as alpha towards infinity would.
+    score_forward: weights from the pass that the loss is taken from, or from one more in eval mode.
+    weight_warmup: share of the epochs before weights are used.
+    """
+
+    alpha: float = Field(default=1.0, ge=0)
+    beta: float = Field(default=0.2, ge=0)
+    tau: float = Field(default=0.5, gt=0)
+    sigma: float = Field(default=0.15, ge=-1, le=1)
+    sigma_typical: float | None = Field(default=None, ge=-1, le=1)
+    normalize: bool = True
+    denominator: Literal["negatives", "with_positive"] = "negatives"
+    detach: bool = True
+    hard_drop: bool = False
+    score_forward: Literal["train", "eval"] = "train"
+    weight_warmup: float = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BATOptions:
+        if self.hard_drop and not self.detach:
+            raise ValueError("hard_drop needs detach: a weight of 0 has no gradient")
+        return self
 
 
 class BAT(Method):
@@ -17,58 +53,84 @@ class BAT(Method):
     alpha = beta = 0 is PGD adversarial training, bit for bit.
     """
 
+    Options = BATOptions
+    options: BATOptions
     needs_scores = True
 
-    def loss(self, network: Network, batch: Batch, generator: torch.Generator) -> Tensor:
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """Equation 8: reweighted loss plus beta times the discrimination loss, from one forward pass."""
-        config = self.config
-        adversarial = pgd(network, batch.images, batch.labels, config.training_attack, generator)
-        representation = network.features(adversarial)
-        logits = network.head(representation)
-        weights = poisoning_weights(logits, batch.labels, batch.mem > config.sigma, config.alpha)
-        loss = reweighted_loss(logits, batch.labels, weights)
-        if config.beta:
-            typical = batch.mem <= config.sigma
-            loss = loss + config.beta * discrimination_loss(representation, batch.labels, typical, config.tau)
-        return loss
+        options = self.options
+        representation, logits = model.represent(crafted.adversarial)
+        each = functional.cross_entropy(logits, batch.labels, reduction="none")
+        if step.progress < options.weight_warmup:
+            loss, measures = step.world.mean(each), {}
+        else:
+            weights = self._weights(model, batch, crafted, logits)
+            loss = step.world.mean(each, weights)
+            measures = {"weight": weights.detach().mean(), "poisoning": (weights.detach() < 1).float().mean()}
+        if options.beta:
+            bound = options.sigma if options.sigma_typical is None else options.sigma_typical
+            every = [step.world.gather(one) for one in (representation, batch.labels, batch.mem)]
+            discrimination, anchors = discrimination_loss(
+                every[0], every[1], every[2] <= bound, options.tau, options.normalize, options.denominator
+            )
+            loss = loss + options.beta * step.world.share(discrimination)
+            measures |= {"discrimination": discrimination.detach(), "anchors": anchors}
+        return Loss(loss, measures)
+
+    def _weights(self, model: Model, batch: Batch, crafted: Crafted, logits: Tensor) -> Tensor:
+        options = self.options
+        if options.score_forward == "eval":
+            with torch.no_grad(), crafting(model):
+                logits = model(crafted.adversarial)
+        if options.detach:
+            logits = logits.detach()
+        alpha = torch.inf if options.hard_drop else options.alpha
+        return poisoning_weights(logits, batch.labels, batch.mem > options.sigma, alpha)
 
 
 def poisoning_scores(logits: Tensor, labels: Tensor) -> Tensor:
-    """q [B] (equation 4): the largest probability of a wrong class. Carries no gradient."""
-    probability = functional.softmax(logits.detach(), dim=1)
-    return probability.scatter(1, labels[:, None], 0).amax(dim=1)
+    """q [B] (equation 4): the largest probability of a wrong class."""
+    return functional.softmax(logits, dim=1).scatter(1, labels[:, None], 0).amax(dim=1)
 
 
 def poisoning_weights(logits: Tensor, labels: Tensor, atypical: Tensor, alpha: float) -> Tensor:
-    """w [B] (equation 5): exp(-alpha q) for misclassified atypical samples, 1 for all others. No gradient."""
-    poisoning = atypical & (logits.detach().argmax(dim=1) != labels)
+    """w [B] (equation 5): exp(-alpha q) for misclassified atypical samples, 1 for all others."""
+    poisoning = atypical & (logits.argmax(dim=1) != labels)
     reduced = torch.exp(-alpha * poisoning_scores(logits, labels))
     return torch.where(poisoning, reduced, torch.ones_like(reduced))
 
 
 def reweighted_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Equation 6: the weighted mean of cross-entropy over the batch."""
-    each = functional.cross_entropy(logits, labels, reduction="none")
-    return (weights * each).sum() / weights.sum()
+    return ALONE.mean(functional.cross_entropy(logits, labels, reduction="none"), weights)
 
 
-def discrimination_loss(representation: Tensor, labels: Tensor, typical: Tensor, tau: float) -> Tensor:
-    """Equation 7 on the typical samples of a batch, with representations [B, D] scaled to unit length.
+def discrimination_loss(
+    representation: Tensor,
+    labels: Tensor,
+    typical: Tensor,
+    tau: float,
+    normalize: bool = True,
+    denominator: Literal["negatives", "with_positive"] = "negatives",
+) -> tuple[Tensor, Tensor]:
+    """Equation 7 on the typical samples of a batch with representations [B, D], and the share of them that are anchors.
 
-    Each anchor's mean over its positives (same class, not itself), then the mean over anchors that have
-    one; the denominator runs over the negatives (other classes). Unit length bounds the loss: raw products
-    do not. 0, with a graph, where no anchor has both a positive and a negative.
+    An anchor has a positive (same class, not itself) and a negative (another class). Each anchor's mean over its
+    positives, then the mean over anchors. 0, with a graph, where there is none.
     """
-    unit = functional.normalize(representation[typical], dim=1)
-    classes = labels[typical]
+    count = len(labels)
+    # Masks instead of a selection: shapes that depend on the data would make the device wait for the host.
+    unit = functional.normalize(representation, dim=1) if normalize else representation
     similarity = unit @ unit.T / tau
-    same = classes[:, None] == classes[None, :]
-    positive = same & ~torch.eye(len(classes), dtype=torch.bool, device=same.device)
-    positives = positive.sum(dim=1)
-    anchor = (positives > 0) & (~same).any(dim=1)
-    if not anchor.any():
-        return representation.sum() * 0
-    similarity, same, positive = similarity[anchor], same[anchor], positive[anchor]
-    spread = torch.logsumexp(similarity.masked_fill(same, -torch.inf), dim=1)
-    attraction = (similarity * positive).sum(dim=1) / positives[anchor]
-    return (spread - attraction).mean()
+    both = typical[:, None] & typical[None, :]
+    same = labels[:, None] == labels[None, :]
+    positive = both & same & ~torch.eye(count, dtype=torch.bool, device=labels.device)
+    negative = both & ~same
+    anchor = positive.any(dim=1) & negative.any(dim=1)
+    pairs = positive & anchor[:, None]
+    spread = torch.logsumexp(similarity.masked_fill(~negative, -torch.inf).masked_fill(~anchor[:, None], 0), dim=1)
+    terms = spread[:, None] if denominator == "negatives" else torch.logaddexp(spread[:, None], similarity)
+    each = ((terms - similarity) * pairs).sum(dim=1) / pairs.sum(dim=1).clamp(min=1)
+    anchors = anchor.sum()
+    return each.sum() / anchors.clamp(min=1), anchors / typical.sum().clamp(min=1)

@@ -1,15 +1,20 @@
-"""What a training method is: from a batch to the loss of one step."""
+"""What a training method is: it crafts images from a batch, and has a loss on them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
-from memscore.learning.networks import Network
-from trainer.config import TrainConfig
+from memscore.spec import Frozen
+from trainer.attacks import Attack, ascend, cross_entropy
+from trainer.attacks.n_fgsm import NOISE, n_fgsm
+from trainer.attacks.objectives import Objective
+from trainer.draws import Draws
+from trainer.model import Model
+from trainer.world import ALONE, World
 
 
 @dataclass(frozen=True)
@@ -21,14 +26,67 @@ class Batch:
     mem: Tensor
 
 
+@dataclass(frozen=True)
+class Step:
+    """Where training stands: `progress` is the share of its epochs that is done; `single_step`: attack by N-FGSM."""
+
+    attack: Attack
+    draws: Draws
+    progress: float = 0.0
+    world: World = ALONE
+    single_step: bool = False
+
+
+@dataclass(frozen=True)
+class Crafted:
+    """Adversarial images [B, C, H, W], and what else a method learned while crafting them."""
+
+    adversarial: Tensor
+    geometry: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The scalar loss of a step (a process's share of it), and numbers to log, each a scalar without gradient."""
+
+    value: Tensor
+    measures: dict[str, Tensor] = field(default_factory=dict)
+
+
+class NoOptions(Frozen):
+    """A method without options of its own."""
+
+
 class Method(ABC):
-    """A way to train. `needs_scores` says whether it can do without memorization values."""
+    """A way to train; `Options` are its own settings, `needs_scores` says if it can do without memorization values."""
 
-    needs_scores = False
+    Options: ClassVar[type[Frozen]] = NoOptions
+    needs_scores: ClassVar[bool] = False
+    many_steps: ClassVar[bool] = False
+    """Whether the method needs an attack of several steps, and so cannot be attacked by N-FGSM."""
 
-    def __init__(self, config: TrainConfig) -> None:
-        self.config = config
+    def __init__(self, options: Any = None) -> None:
+        self.options = self.Options() if options is None else options
+
+    @property
+    def crafts(self) -> bool:
+        """Whether the loss looks at adversarial images at all."""
+        return True
+
+    def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
+        """Adversarial images that raise cross-entropy, from a start uniform in the ball (Madry et al. 2018)."""
+        noise = step.draws.uniform(batch.images, step.attack.epsilon)
+        return Crafted(attacked(model, batch.images, noise, cross_entropy(batch.labels), step))
 
     @abstractmethod
-    def loss(self, network: Network, batch: Batch, generator: torch.Generator) -> Tensor:
-        """The scalar loss of one step; `network` is in training mode, `generator` draws random starts."""
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
+        """The loss of one step; the network is in training mode."""
+
+
+def attacked(model: Model, images: Tensor, noise: Tensor, objective: Objective, step: Step) -> Tensor:
+    """Adversarial images from `images` plus noise, by the step's attack."""
+    if step.single_step:
+        noisy = images + step.draws.uniform(images, NOISE * step.attack.epsilon)
+        return n_fgsm(model, noisy, objective, step.attack)
+    start = noise.add_(images).clamp_(0, 1) if step.attack.random_start else images
+    return ascend(model, images, start, objective, step.attack)

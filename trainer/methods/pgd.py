@@ -1,20 +1,17 @@
-"""PGD adversarial training (Madry et al., 2018)."""
+"""PGD adversarial training (Madry et al. 2018)."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
 from torch.nn import functional
 
-from memscore.learning.networks import Network
-from trainer.attacks import pgd
-from trainer.methods.method import Batch, Method
+from trainer.methods.method import Batch, Crafted, Loss, Method, Step
+from trainer.model import Model
 
 
 class PGD(Method):
     """Mean cross-entropy on adversarial images."""
 
-    def loss(self, network: Network, batch: Batch, generator: torch.Generator) -> Tensor:
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """Scalar loss."""
-        adversarial = pgd(network, batch.images, batch.labels, self.config.training_attack, generator)
-        return functional.cross_entropy(network(adversarial), batch.labels, reduction="none").mean()
+        each = functional.cross_entropy(model(crafted.adversarial), batch.labels, reduction="none")
+        return Loss(step.world.mean(each))

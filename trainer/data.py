@@ -1,0 +1,84 @@
+"""A dataset as training uses it: on the device, augmented there, with the memorization value of each sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from memscore.datasets.dataset import Dataset
+from memscore.errors import InvalidInput
+from memscore.learning.data import Augmentation, DeviceData, pixels
+from trainer.config import TrainConfig
+from trainer.methods import Batch
+from trainer.samples import Samples, batch_slices, choose_samples, epoch_order
+from trainer.world import ALONE, World
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's order [m] on the device, and its batches."""
+
+    number: int
+    order: Tensor
+    slices: list[slice]
+
+
+class TrainingData:
+    """The samples of a run and their batches, a function of (dataset, mem, configuration) alone."""
+
+    def __init__(
+        self, dataset: Dataset, mem: Floats | None, config: TrainConfig, device: torch.device, world: World = ALONE
+    ) -> None:
+        if config.needs_scores and mem is None:
+            what = "keep_atypical" if config.keep_atypical is not None else f"the method {config.method!r}"
+            raise InvalidInput(f"{what[0].upper()}{what[1:]} needs memorization scores; name them with --scores.")
+        self.config = config
+        self.world = world
+        self.device_data = DeviceData.of(dataset, device)
+        self.labels = dataset.y_train
+        values = np.full(len(self.labels), np.nan, np.float32) if mem is None else np.array(mem, np.float32)
+        self.mem = torch.from_numpy(values).to(device)
+        self.samples: Samples = choose_samples(self.labels, mem, config)
+        self.augmentation = (
+            Augmentation(self.device_data.x_train, config.crop, config.flip, "train", config.seed)
+            if config.crop or config.flip
+            else None
+        )
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return len(batch_slices(len(self._order(0)), self.config.batch_size, self.world.size))
+
+    def epoch(self, number: int) -> Epoch:
+        """The order and the augmentation of an epoch, counted from 0."""
+        order = self._order(number)
+        if self.augmentation is not None:
+            self.augmentation.draw(len(order), number)
+        slices = batch_slices(len(order), self.config.batch_size, self.world.size)
+        return Epoch(number, torch.from_numpy(order).to(self.mem.device), slices)
+
+    def batch(self, epoch: Epoch, number: int) -> Batch:
+        """A batch of the epoch; with several processes, this one's part."""
+        chosen = self.world.part(epoch.order[epoch.slices[number]])
+        start = epoch.slices[number].start + self.world.rank * len(chosen)
+        images = (
+            self.device_data.x_train[chosen] if self.augmentation is None else self.augmentation.batch(chosen, start)
+        )
+        return Batch(pixels(images), self.device_data.y_train[chosen], self.mem[chosen])
+
+    def splits(self, names: tuple[str, ...]) -> dict[str, tuple[Tensor, Tensor]]:
+        """Images float32 [n, C, H, W] and labels of "validation" or "test", for selection."""
+        data = self.device_data
+        held = torch.from_numpy(self.samples.validation).to(self.mem.device)
+        every = {"validation": (data.x_train[held], data.y_train[held]), "test": (data.x_test, data.y_test)}
+        return {name: (pixels(images), labels) for name, (images, labels) in every.items() if name in names}
+
+    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
+        return epoch_order(self.samples, self.labels, self.config, epoch)

@@ -1,0 +1,143 @@
+"""A run's folder: what was asked, what it ran on, its resume point, its metrics and its checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import memscore
+from memscore.errors import Conflict, Damaged, InvalidInput
+from memscore.files import atomic_write
+from trainer import checkpoints
+from trainer.config import TrainConfig
+from trainer.resume import Snapshot, load_snapshot, save_snapshot
+from trainer.selection import Kept
+
+REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
+    "config.json",
+    "environment.json",
+    "step.safetensors",
+    "epoch.safetensors",
+    "finished.json",
+)
+
+
+class RunFolder:
+    """One run. `identity` is what it was trained on: dataset, fingerprint and digest of the scores."""
+
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        self.path = path
+        self.identity = identity
+
+    def begin(self, config: TrainConfig) -> bool:
+        """Take the folder for this run, or go on in it; whether there is anything left to do.
+
+        Raises Conflict if it holds another run, InvalidInput if it cannot be written.
+        """
+        request = {"config": config.model_dump(mode="json"), **self.identity}
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+            if (self.path / REQUEST).exists():
+                self._require_same(request)
+            else:
+                _write(self.path / ENVIRONMENT, environment())
+                _write(self.path / REQUEST, request)
+        except OSError as error:
+            raise InvalidInput(
+                f"The folder {self.path} cannot be written ({error.strerror}); name another one."
+            ) from error
+        return not (self.path / FINISHED).exists()
+
+    def latest(self) -> Snapshot | None:
+        """The newest resume point."""
+        step, epoch = load_snapshot(self.path / STEP), self.last_epoch()
+        found = [one for one in (epoch, step) if one is not None]
+        return max(found, key=lambda one: (one.standing.rollbacks, one.standing.epoch, one.standing.step), default=None)
+
+    def last_epoch(self) -> Snapshot | None:
+        """The resume point of the last whole epoch."""
+        return load_snapshot(self.path / EPOCH)
+
+    def save_step(self, snapshot: Snapshot) -> None:
+        """Keep a resume point in the middle of an epoch."""
+        save_snapshot(self.path / STEP, snapshot)
+
+    def save_epoch(self, snapshot: Snapshot) -> None:
+        """Keep the resume point of a whole epoch."""
+        save_snapshot(self.path / EPOCH, snapshot)
+        (self.path / STEP).unlink(missing_ok=True)
+
+    def keep(self, name: str, network: nn.Module, config: TrainConfig, epoch: int, selected: Kept) -> None:
+        """Write a checkpoint, in the place of an older one of its name."""
+        how = {"by": selected.by, "on": selected.on, "value": selected.value}
+        extra = {**self.identity, "epoch": epoch, "selected": how, "versions": versions()}
+        checkpoints.save(self.path / "checkpoints" / name, network, config, extra)
+
+    def keep_last(self, prefix: str, network: nn.Module, config: TrainConfig, epoch: int) -> None:
+        """Write the checkpoint of the last epoch so far."""
+        self.keep(f"{prefix}last", network, config, epoch, Kept(f"{prefix}last", "last"))
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Note that the run is whole, with its result; the resume point goes, since nothing is left to do."""
+        _write(self.path / FINISHED, result)
+        for name in (STEP, EPOCH):
+            (self.path / name).unlink(missing_ok=True)
+
+    def result(self) -> dict[str, Any]:
+        """What `finish` noted. Raises Damaged if it cannot be read."""
+        return _read(self.path / FINISHED)
+
+    def checkpoint_names(self) -> list[str]:
+        """The checkpoints there are, the last one first."""
+        found = [one.parent.name for one in (self.path / "checkpoints").glob(f"*/{checkpoints.DESCRIPTION}")]
+        return sorted(found, key=lambda name: (name.startswith("averaged"), not name.endswith("last"), name))
+
+    def _require_same(self, request: dict[str, Any]) -> None:
+        kept = _read(self.path / REQUEST)
+        names = sorted({*request, *kept} - {"config"})
+        differing = [name for name in names if kept.get(name) != request.get(name)]
+        before, now = kept.get("config", {}), request["config"]
+        differing += [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+        if differing:
+            raise Conflict(
+                f"{self.path} holds another run ({', '.join(differing)} differ); name another folder with --output, "
+                "or remove this one."
+            )
+
+
+def versions() -> dict[str, str]:
+    """Of what the numbers depend on."""
+    return {"memscore": memscore.__version__, "torch": torch.__version__}
+
+
+def environment() -> dict[str, Any]:
+    """What a run ran on."""
+    cuda = torch.cuda.is_available()
+    return {
+        "versions": {**versions(), "python": platform.python_version(), "cuda": torch.version.cuda},
+        "device": torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    with atomic_write(path) as scratch:
+        scratch.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path} cannot be read ({error}); remove the run's folder to begin anew.") from error

@@ -1,0 +1,91 @@
+"""What training costs: an estimate before it starts, and what was used."""
+
+from __future__ import annotations
+
+import copy
+import resource
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+
+from trainer.data import TrainingData
+from trainer.draws import Draws
+from trainer.learner import Learner
+from trainer.methods import Step
+from trainer.selection import measure, split_names
+
+TIMED = 3  # steps, after one to warm up
+EVALUATED = 256  # images
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of the whole run, steps, and passes an image takes through the network in one step."""
+
+    seconds: float
+    steps: int
+    forwards: float
+    backwards: float
+
+    def sentence(self) -> str:
+        """For people."""
+        passes = f"{self.forwards:.0f} forward and {self.backwards:.0f} backward passes an image"
+        return f"{self.steps} steps with {passes}, about {duration(self.seconds)}"
+
+
+def estimate(learner: Learner, data: TrainingData) -> Estimate:
+    """Times a few steps of a copy of the learner's network, and a part of one selection, and multiplies."""
+    config, device = learner.config, data.mem.device
+    trial = Learner(copy.deepcopy(learner.network), config)
+    epoch = data.epoch(0)
+    images, seconds = 0, 0.0
+    for number in range(min(TIMED + 1, len(epoch.slices))):
+        batch = data.batch(epoch, number)
+        step = Step(config.training_attack, Draws(config.seed, 0, number), 1.0, single_step=config.inner == "n-fgsm")
+        if number == min(1, len(epoch.slices) - 1):  # the first step warms up, unless it is the only one
+            images, seconds = 0, time.perf_counter()
+            trial.model.passes.forwards = trial.model.passes.backwards = 0
+        trial.learn(batch, step, config.learning_rate)
+        _wait(device)
+        images += len(batch.labels)
+    seconds = (time.perf_counter() - seconds) / max(1, images)
+    steps = config.epochs * len(epoch.slices)
+    passes = trial.model.passes
+    return Estimate(
+        steps * config.batch_size / data.world.size * seconds + config.epochs * _selection_seconds(trial, data),
+        steps,
+        passes.forwards / images,
+        passes.backwards / images,
+    )
+
+
+def _selection_seconds(trial: Learner, data: TrainingData) -> float:
+    splits = data.splits(split_names(trial.config))
+    total = sum(len(labels) for _, labels in splits.values())
+    part = {"part": tuple(one[:EVALUATED] for one in next(iter(splits.values())))}
+    started = time.perf_counter()
+    measure(trial.network, part, trial.config.evaluation_attack)  # pyright: ignore[reportArgumentType]
+    seconds = time.perf_counter() - started
+    return seconds * total / max(1, len(part["part"][1])) * len(trial.networks())
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most memory used so far, in bytes: of the device's, or of this process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def duration(seconds: float) -> str:
+    """In the unit people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,21 @@
+"""Empirical risk minimization: ordinary training on clean images."""
+
+from __future__ import annotations
+
+from torch.nn import functional
+
+from trainer.methods.method import Batch, Crafted, Loss, Method, Step
+from trainer.model import Model
+
+
+class ERM(Method):
+    """Mean cross-entropy on clean images."""
+
+    @property
+    def crafts(self) -> bool:
+        """Never."""
+        return False
+
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002
+        """Scalar loss."""
+        return Loss(step.world.mean(functional.cross_entropy(model(batch.images), batch.labels, reduction="none")))

@@ -1,0 +1,58 @@
+"""GAIRAT (Zhang et al. 2021): images that are attacked in few steps weigh more."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from memscore.spec import Frozen
+from trainer.attacks import ascend, cross_entropy
+from trainer.methods.method import Batch, Crafted, Loss, Method, Step
+from trainer.model import Model
+
+
+class GAIRATOptions(Frozen):
+    """shift: lambda of the paper; "infinite" gives every image weight 1, which is PGD training.
+
+    burn_in: share of the epochs before weights are used.
+    """
+
+    shift: float | Literal["infinite"] = -1.0
+    burn_in: float = Field(default=0.5, ge=0, le=1)
+
+
+class GAIRAT(Method):
+    """Cross-entropy on adversarial images, weighted by how many steps each image withstood."""
+
+    Options = GAIRATOptions
+    options: GAIRATOptions
+    many_steps = True
+
+    def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
+        """PGD's images, and kappa: the number of steps [B] before which the image was still classified correctly."""
+        kappa = torch.zeros_like(batch.labels)
+
+        def count(logits: Tensor) -> None:
+            kappa.add_(logits.argmax(dim=1) == batch.labels)
+
+        start = step.draws.uniform(batch.images, step.attack.epsilon).add_(batch.images).clamp_(0, 1)
+        adversarial = ascend(model, batch.images, start, cross_entropy(batch.labels), step.attack, count)
+        return Crafted(adversarial, kappa)
+
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
+        """The weighted mean; before the burn-in is over, the plain one."""
+        each = functional.cross_entropy(model(crafted.adversarial), batch.labels, reduction="none")
+        if self.options.shift == "infinite" or step.progress < self.options.burn_in:
+            return Loss(step.world.mean(each))
+        assert crafted.geometry is not None
+        weights = geometry_weights(crafted.geometry, step.attack.steps, self.options.shift).to(each.dtype)
+        return Loss(step.world.mean(each, weights), {"kappa": crafted.geometry.float().mean()})
+
+
+def geometry_weights(kappa: Tensor, steps: int, shift: float) -> Tensor:
+    """(1 + tanh(shift + 5 (1 - 2 kappa / steps))) / 2, [B], not normalized (equation 6 of the paper)."""
+    return (1 + torch.tanh(shift + 5 * (1 - 2 * kappa.double() / steps))) / 2

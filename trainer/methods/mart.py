@@ -1,0 +1,62 @@
+"""MART (Wang et al. 2020): misclassified images count more in the divergence."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from memscore.spec import Frozen
+from trainer.attacks import cross_entropy
+from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked
+from trainer.methods.trades import START
+from trainer.model import Model
+
+ABOVE_ONE = 1 + 1e-4
+ABOVE_ONE_CLEAN = 1 + 1e-7
+NOTHING = 1e-12
+"""The authors' margins against the logarithm of 0."""
+
+
+class MARTOptions(Frozen):
+    """strength: lambda of the paper, the weight of the divergence."""
+
+    strength: float = Field(default=5.0, ge=0)
+
+
+class MART(Method):
+    """Boosted cross-entropy on adversarial images plus a divergence weighted by the clean error."""
+
+    Options = MARTOptions
+    options: MARTOptions
+
+    def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
+        """Images that raise cross-entropy, from TRADES' start."""
+        noise = step.draws.normal(batch.images, START)
+        return Crafted(attacked(model, batch.images, noise, cross_entropy(batch.labels), step))
+
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
+        """Equation 11 of the paper."""
+        if not self.options.strength:
+            return Loss(step.world.mean(boosted_cross_entropy(model(crafted.adversarial), batch.labels)))
+        clean = model(batch.images)
+        adversarial = model(crafted.adversarial)
+        boosted = step.world.mean(boosted_cross_entropy(adversarial, batch.labels))
+        divergence = step.world.mean(weighted_divergence(clean, adversarial, batch.labels))
+        return Loss(boosted + self.options.strength * divergence, {"divergence": divergence.detach()})
+
+
+def boosted_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log p_y - log(1 - max over k != y of p_k), [B], of adversarial logits [B, K] (equation 8)."""
+    probability = functional.softmax(logits, dim=1)
+    strongest = probability.scatter(1, labels[:, None], 0).amax(dim=1)
+    return functional.cross_entropy(logits, labels, reduction="none") - torch.log(ABOVE_ONE + NOTHING - strongest)
+
+
+def weighted_divergence(clean: Tensor, adversarial: Tensor, labels: Tensor) -> Tensor:
+    """KL(p(x) || p(x')) (1 - p_y(x)), [B], from logits [B, K]; gradients flow through both (equation 10)."""
+    natural = functional.softmax(clean, dim=1)
+    logarithm = torch.log(functional.softmax(adversarial, dim=1) + NOTHING)
+    divergence = functional.kl_div(logarithm, natural, reduction="none").sum(dim=1)
+    return divergence * (ABOVE_ONE_CLEAN - natural.gather(1, labels[:, None]).squeeze(1))

@@ -1,0 +1,65 @@
+"""TRADES (Zhang et al. 2019): clean accuracy, and predictions that stay the same within the ball."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from memscore.spec import Frozen
+from trainer.attacks import crafting, divergence
+from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked
+from trainer.model import Model
+
+START = 0.001
+"""Standard deviation of the normal noise the attack starts from (TRADES and MART)."""
+
+
+class TRADESOptions(Frozen):
+    """beta: 1/lambda of the paper, the weight of the divergence.
+
+    forwards: 3 repeats the clean pass for the divergence, as the authors' code does; the loss differs by nothing and
+    BatchNorm's statistics are updated once more.
+    """
+
+    beta: float = Field(default=6.0, ge=0)
+    forwards: Literal[2, 3] = 2
+
+
+class TRADES(Method):
+    """Cross-entropy on clean images plus beta times the mean divergence KL(p(x) || p(x')); beta = 0 is ERM."""
+
+    Options = TRADESOptions
+    options: TRADESOptions
+
+    @property
+    def crafts(self) -> bool:
+        """Not with beta 0."""
+        return self.options.beta > 0
+
+    def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
+        """Images that raise the divergence from the clean prediction, which is computed once."""
+        with torch.no_grad(), crafting(model):
+            clean = functional.softmax(model(batch.images), dim=1)
+        noise = step.draws.normal(batch.images, START)
+        return Crafted(attacked(model, batch.images, noise, divergence(clean), step))
+
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
+        """Equation 5 of the paper."""
+        clean = model(batch.images)
+        natural = step.world.mean(functional.cross_entropy(clean, batch.labels, reduction="none"))
+        if not self.options.beta:
+            return Loss(natural)
+        adversarial = model(crafted.adversarial)
+        reference = model(batch.images) if self.options.forwards == 3 else clean
+        robust = step.world.mean(divergences(reference, adversarial))
+        return Loss(natural + self.options.beta * robust, {"divergence": robust.detach()})
+
+
+def divergences(clean: Tensor, adversarial: Tensor) -> Tensor:
+    """KL(softmax(clean) || softmax(adversarial)), [B], from logits [B, K]; gradients flow through both."""
+    probability = functional.softmax(clean, dim=1)
+    return functional.kl_div(functional.log_softmax(adversarial, dim=1), probability, reduction="none").sum(dim=1)

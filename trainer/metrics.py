@@ -1,0 +1,63 @@
+"""metrics.jsonl: one record an epoch, and what happened between; and the same numbers for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+FILE = "metrics.jsonl"
+
+
+class Metrics:
+    """Appends records to a run's metrics; `kept` bytes of an earlier part of the run stand, what follows is cut off.
+
+    TensorBoard's files are written if the package tensorboard is installed.
+    """
+
+    def __init__(self, folder: Path, kept: int, epoch: int) -> None:
+        self.path = folder / FILE
+        self.path.touch()
+        with self.path.open("r+b") as file:
+            file.truncate(kept)
+        self._board = _board(folder / "tensorboard", epoch)
+
+    def write(self, record: dict[str, Any]) -> int:
+        """Append a record; the file's length afterwards."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+            length = file.tell()
+        if self._board is not None and "epoch" in record:
+            for name, value in _flat(record).items():
+                self._board.add_scalar(name, value, record["epoch"])
+            self._board.flush()
+        return length
+
+    def close(self) -> None:
+        """End TensorBoard's file."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The records of a run's folder, in order; a last one that was cut short is left out."""
+    text = (folder / FILE).read_text(encoding="utf-8") if (folder / FILE).exists() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def _board(folder: Path, epoch: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=epoch + 1)
+
+
+def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float) and name != "epoch":
+            found[prefix + name] = value
+    return found

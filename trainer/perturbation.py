@@ -1,0 +1,37 @@
+"""Adversarial weight perturbation (Wu, Xia and Wang 2020): the loss is taken where nearby weights make it large."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from trainer.world import World
+
+TINY = 1e-20
+
+
+@contextmanager
+def perturbed(network: nn.Module, loss: Callable[[], Tensor], gamma: float, world: World) -> Generator[None]:
+    """Within the block, each weight matrix or kernel w is w + gamma |w| g / |g|, g the gradient of `loss` there.
+
+    Biases and BatchNorm's scales stay; so do, on leaving, the weights themselves, and BatchNorm's statistics are those
+    from within the block alone.
+    """
+    weights = [weight for weight in network.parameters() if weight.requires_grad and weight.ndim > 1]
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    gradients = [world.total(gradient) for gradient in torch.autograd.grad(loss(), weights)]
+    with torch.no_grad():
+        for buffer, before in buffers:
+            buffer.copy_(before)
+        kept = [weight.clone() for weight in weights]
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.add_(gradient * (gamma * weight.norm() / (gradient.norm() + TINY)))
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for weight, before in zip(weights, kept, strict=True):
+                weight.copy_(before)

@@ -1,0 +1,95 @@
+"""Which samples are trained on, which are held out for selection, and in what order they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.errors import InvalidInput
+from memscore.randomness import random_order
+from memscore.tables import is_atypical
+from trainer.config import TrainConfig
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Indices in dataset order, int64: of training and of validation."""
+
+    train: Indices
+    validation: Indices
+
+
+def choose_samples(labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] | None, config: TrainConfig) -> Samples:
+    """Keep the samples that the configuration asks for, and hold out a share of each class.
+
+    With `keep_atypical`: all typical samples (mem < typical) and a random share of the atypical ones (mem > atypical),
+    as in the paper's section 3; those between, and those whose mem is unknown, are left out. `match_size` then draws
+    that many samples from the ones kept, so that sets of different shares can be compared at one size.
+    Raises InvalidInput if nothing is left to train on.
+    """
+    chosen = np.arange(len(labels), dtype=np.int64)
+    if config.keep_atypical is not None:
+        assert mem is not None
+        chosen = _kept(mem, config.keep_atypical, config)
+        if config.match_size is not None:
+            size = min(len(_kept(mem, config.match_size, config)), len(chosen))
+            chosen = np.sort(chosen[random_order(len(chosen), "match", config.seed)[:size]])
+    order = chosen[random_order(len(chosen), "validation", config.seed)]
+    held = np.concatenate([_held(order[labels[order] == one], config.validation) for one in np.unique(labels)])
+    train = np.setdiff1d(chosen, held)
+    if len(train) < 2:
+        raise InvalidInput(
+            f"Only {len(train)} samples are left to train on; lower `validation`, or change `typical` and `atypical`."
+        )
+    return Samples(train, np.sort(held))
+
+
+def epoch_order(samples: Samples, labels: npt.NDArray[np.int32], config: TrainConfig, epoch: int) -> Indices:
+    """The training samples of an epoch, int64 [m], in a random order of its own.
+
+    With `classes_per_batch`, each batch holds so many classes with equally many samples each, and a class whose samples
+    are used up begins again.
+    """
+    shuffled = samples.train[random_order(len(samples.train), "order", config.seed, epoch)]
+    if not config.classes_per_batch:
+        return shuffled
+    queues = {int(one): shuffled[labels[shuffled] == one] for one in np.unique(labels[shuffled])}
+    if len(queues) < config.classes_per_batch:
+        raise InvalidInput(f"classes_per_batch is {config.classes_per_batch}, and there are {len(queues)} classes.")
+    each, used, batches = config.batch_size // config.classes_per_batch, dict.fromkeys(queues, 0), list[Indices]()
+    for number in range(max(1, len(shuffled) // config.batch_size)):
+        drawn = random_order(len(queues), "classes", config.seed, epoch, number)[: config.classes_per_batch]
+        for one in (list(queues)[place] for place in drawn):
+            places = np.arange(used[one], used[one] + each) % len(queues[one])
+            used[one] += each
+            batches.append(queues[one][places])
+    return np.concatenate(batches)
+
+
+def batch_slices(count: int, batch_size: int, processes: int = 1) -> list[slice]:
+    """The batches of an epoch of `count` samples, each a multiple of the number of processes.
+
+    A last batch of one sample per process is left out: BatchNorm has nothing to normalize in it.
+    """
+    slices: list[slice] = []
+    for start in range(0, count, batch_size):
+        length = min(batch_size, count - start) // processes * processes
+        if length > processes or not slices:
+            slices.append(slice(start, start + length))
+    return slices
+
+
+def _kept(mem: npt.NDArray[np.float32], share: float, config: TrainConfig) -> Indices:
+    atypical = np.flatnonzero(is_atypical(mem, config.atypical))
+    drawn = atypical[random_order(len(atypical), "atypical", config.seed)[: round(share * len(atypical))]]
+    return np.sort(np.concatenate([np.flatnonzero(mem < np.float32(config.typical)), drawn]))
+
+
+def _held(of_class: Indices, share: float) -> Indices:
+    """The first samples of a class: at least one, if any are wanted and there are two."""
+    count = round(share * len(of_class))
+    return of_class[: max(count, 1) if share and len(of_class) > 1 else 0]

@@ -1,0 +1,26 @@
+"""The learning rate of each step."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+
+from trainer.config import TrainConfig
+
+PEAK = 0.4
+"""Share of training at which the cyclic schedule turns (Wong et al. 2020)."""
+
+
+def learning_rate(config: TrainConfig, epoch: int, passed: float) -> float:
+    """The rate in an epoch, counted from 0, of whose steps the share `passed` is done.
+
+    steps: falls after whole epochs. cosine: to 0 along half a wave. cyclic: rises linearly from 0 to its peak and falls
+    linearly to 0.
+    """
+    done = (epoch + passed) / config.epochs
+    if config.schedule == "cosine":
+        return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+    if config.schedule == "cyclic":
+        return config.learning_rate * (done / PEAK if done < PEAK else (1 - done) / (1 - PEAK))
+    falls = [max(1, round(share * config.epochs)) for share in config.milestones]
+    return config.learning_rate * (1.0, *config.factors)[bisect_right(falls, epoch)]

@@ -1,0 +1,53 @@
+"""Which checkpoints are kept: the last, and the best by clean and by adversarial accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from trainer.attacks import Attack
+from trainer.config import TrainConfig
+from trainer.evaluation import correct
+
+Data = tuple[Tensor, Tensor]
+Accuracies = dict[str, dict[str, float]]
+"""By split, "validation" or "test": clean and adversarial accuracy, as shares."""
+
+CRITERIA = {"best-adversarial": "adversarial", "best-clean": "clean"}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A checkpoint's name and how it was selected: by what, on which split, with what value."""
+
+    name: str
+    by: str
+    on: str | None = None
+    value: float | None = None
+
+
+def measure(network: nn.Module, splits: dict[str, Data], attack: Attack) -> Accuracies:
+    """Clean and adversarial accuracy on each split of (images, labels); in fp32."""
+    found: Accuracies = {}
+    for split, data in splits.items():
+        clean = correct(network, *data)
+        adversarial = correct(network, *data, attack)
+        found[split] = {"clean": float(clean.mean()), "adversarial": float(adversarial.mean())}
+    return found
+
+
+def split_names(config: TrainConfig) -> tuple[str, ...]:
+    """The splits that checkpoints are selected on."""
+    return ("validation", "test") if config.select_on == "both" else (config.select_on,)
+
+
+def candidates(prefix: str, accuracies: Accuracies) -> list[Kept]:
+    """The checkpoints that this epoch's network could become; on test, beside validation, they are named so."""
+    found: list[Kept] = []
+    for split, values in accuracies.items():
+        suffix = "-on-test" if split == "test" and len(accuracies) > 1 else ""
+        for name, criterion in CRITERIA.items():
+            by = f"{criterion} accuracy"
+            found.append(Kept(f"{prefix}{name}{suffix}", by, split, values[criterion]))
+    return found

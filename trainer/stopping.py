@@ -1,0 +1,48 @@
+"""When a run that is not finished stops: its minutes are over, or somebody asks it to."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stop:
+    """`due()` turns true once `minutes` have passed since its construction, or `ask` was called."""
+
+    def __init__(self, minutes: float | None = None) -> None:
+        self._deadline = None if minutes is None else time.monotonic() + 60 * minutes
+        self.asked = False
+
+    def ask(self) -> None:
+        """Stop at the next step."""
+        self.asked = True
+
+    def due(self) -> bool:
+        """Whether to stop now."""
+        return self.asked or (self._deadline is not None and time.monotonic() >= self._deadline)
+
+
+@contextmanager
+def stopping_on_signals(stop: Stop) -> Generator[None]:
+    """Ctrl-C and SIGTERM ask to stop; a second Ctrl-C interrupts at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _: FrameType | None) -> None:
+        if stop.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.ask()
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,99 @@
+"""The processes that train one network together (torchrun), and the sums they share.
+
+Each holds an equal part of every batch. A loss is a local sum over a global normalizer, so that gradients add up to
+those of one process with the whole batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed import nn as connected
+
+from memscore.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class World:
+    """`rank` of `size` processes; the first one writes and prints."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.rank == 0
+
+    def part(self, samples: Tensor) -> Tensor:
+        """This process's part of a batch, whose length is a multiple of `size`."""
+        return samples.chunk(self.size)[self.rank] if self.size > 1 else samples
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum over processes; gradients flow back to all of them."""
+        return connected.all_reduce(value) if self.size > 1 else value
+
+    def gather(self, values: Tensor) -> Tensor:
+        """The parts of all processes in order, joined; gradients flow back."""
+        return torch.cat(list(connected.all_gather(values))) if self.size > 1 else values
+
+    def mean(self, each: Tensor, weights: Tensor | None = None) -> Tensor:
+        """This process's share of the mean of `each` over the whole batch, weighted with `weights` if given."""
+        if weights is None:
+            return each.sum() / (len(each) * self.size)
+        total = self.total(weights.sum()).clamp(min=1e-12)  # all weights are 0 where every sample was dropped
+        return (weights * each).sum() / total
+
+    def share(self, loss: Tensor) -> Tensor:
+        """This process's share of a loss that every process has computed over the whole batch."""
+        return loss / self.size if self.size > 1 else loss
+
+    @torch.no_grad()
+    def add_gradients(self, network: nn.Module) -> None:
+        """Sum the gradients of all processes, and average their BatchNorm statistics, in one message each."""
+        if self.size == 1:
+            return
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        _reduce(gradients, 1)
+        _reduce([buffer for buffer in network.buffers() if buffer.is_floating_point()], self.size)
+
+    def agree(self, value: float) -> float:
+        """The first process's value, on all of them."""
+        if self.size == 1:
+            return value
+        box = [value]
+        distributed.broadcast_object_list(box)
+        return box[0]
+
+
+ALONE = World()
+
+
+def _reduce(tensors: list[Tensor], divisor: int) -> None:
+    if not tensors:
+        return
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    distributed.all_reduce(flat)
+    parts = flat.div_(divisor).split([tensor.numel() for tensor in tensors])
+    for tensor, part in zip(tensors, parts, strict=True):
+        tensor.copy_(part.view_as(tensor))
+
+
+@contextmanager
+def joined_world() -> Generator[World]:
+    """The processes torchrun started, or this one alone. Raises InvalidInput if they cannot find each other."""
+    if not distributed.is_torchelastic_launched():
+        yield World()
+        return
+    try:
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    except (RuntimeError, ValueError) as error:
+        raise InvalidInput(f"The processes that torchrun started cannot find each other ({error}).") from error
+    try:
+        yield World(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()
