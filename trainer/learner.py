@@ -83,7 +83,9 @@ class Learner:
         self.optimizer.state.clear()
         for number, parameter in enumerate(self.network.parameters()):
             if str(number) in momenta:
-                self.optimizer.state[parameter]["momentum_buffer"] = momenta[str(number)].to(parameter.device).clone()
+                # In the parameter's memory layout: the fused step walks through both as they lie.
+                momentum = torch.empty_like(parameter, requires_grad=False).copy_(momenta[str(number)])
+                self.optimizer.state[parameter]["momentum_buffer"] = momentum
         if self.averaged is not None:
             self.averaged.load_state_dict(part("averaged."))
 

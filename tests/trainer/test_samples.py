@@ -1,0 +1,86 @@
+"""Which samples are trained on, in what order: by hand, and as properties."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memscore.errors import InvalidInput
+from trainer.config import TrainConfig
+from trainer.samples import Samples, batch_slices, choose_samples, epoch_order
+
+LABELS = np.repeat(np.arange(4), 50).astype(np.int32)
+MEM = np.tile(np.array([0.0, 0.01, 0.1, 0.5, np.nan], np.float32), 40)
+
+
+def chosen(**fields: object) -> Samples:
+    return choose_samples(LABELS, MEM, TrainConfig.model_validate({"method": "pgd", **fields}))
+
+
+def test_a_share_of_each_class_is_held_out():
+    samples = chosen(validation=0.1)
+    assert np.bincount(LABELS[samples.validation]).tolist() == [5, 5, 5, 5]
+    assert not np.intersect1d(samples.train, samples.validation).size
+    assert len(samples.train) + len(samples.validation) == len(LABELS)
+    assert chosen(validation=0.001).validation.size == 4  # one of each class at least
+    assert chosen(validation=0, select_on="test").validation.size == 0
+
+
+@pytest.mark.parametrize(("share", "atypical"), [(0, 0), (0.2, 8), (1, 40)])
+def test_typical_samples_and_a_share_of_the_atypical_ones_are_kept(share: float, atypical: int):
+    samples = chosen(keep_atypical=share)
+    kept = np.concatenate([samples.train, samples.validation])
+    assert (MEM[kept] > 0.15).sum() == atypical
+    assert (MEM[kept] < 0.02).sum() == 80
+    assert len(kept) == 80 + atypical  # nothing between, nothing unknown
+
+
+def test_sets_of_different_shares_can_have_one_size():
+    samples = chosen(keep_atypical=1, match_size=0)
+    kept = np.concatenate([samples.train, samples.validation])
+    assert len(kept) == 80
+    assert 10 < (MEM[kept] > 0.15).sum() < 40
+
+
+def test_the_smaller_share_is_a_part_of_the_larger_one():
+    small, large = (chosen(keep_atypical=share, validation=0, select_on="test").train for share in (0.2, 0.6))
+    assert set(small) < set(large)
+
+
+def test_nothing_to_train_on_is_refused():
+    with pytest.raises(InvalidInput, match="Only 0 samples are left to train on"):
+        chosen(keep_atypical=0, typical=-1)
+
+
+@given(count=st.integers(1, 300), size=st.integers(2, 70), processes=st.integers(1, 4))
+@settings(deadline=None)
+def test_batches_cover_an_epoch_but_for_what_cannot_be_shared(count: int, size: int, processes: int):
+    size *= processes
+    slices = batch_slices(count, size, processes)
+    lengths = [one.stop - one.start for one in slices]
+    assert all(length % processes == 0 for length in lengths)
+    assert all(length > processes for length in lengths[1:])
+    assert all(length == size for length in lengths[:-1])
+    assert count - sum(lengths) <= processes + (processes - 1)
+
+
+def test_an_epoch_is_a_permutation_of_its_own():
+    samples, config = chosen(), TrainConfig(method="pgd")
+    first, second = (epoch_order(samples, LABELS, config, epoch) for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == samples.train.tolist()
+    assert first.tolist() != second.tolist()
+
+
+def test_balanced_batches_hold_equally_many_of_each_of_their_classes():
+    config = TrainConfig(method="pgd", batch_size=12, classes_per_batch=3)
+    order = epoch_order(chosen(), LABELS, config, 0)
+    assert len(order) % 12 == 0
+    for batch in order.reshape(-1, 12):
+        assert sorted(np.unique(LABELS[batch], return_counts=True)[1].tolist()) == [4, 4, 4]
+    assert len(np.unique(order)) > 100
+
+
+def test_more_classes_a_batch_than_there_are_is_refused():
+    config = TrainConfig(method="pgd", batch_size=10, classes_per_batch=5)
+    with pytest.raises(InvalidInput, match="classes_per_batch is 5, and there are 4 classes"):
+        epoch_order(chosen(), LABELS, config, 0)
