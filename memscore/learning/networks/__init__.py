@@ -3,7 +3,7 @@
 from memscore.learning.networks.cnn import SmallCNN
 from memscore.learning.networks.mlp import MLP
 from memscore.learning.networks.network import Network
-from memscore.learning.networks.registry import NAMES, build_network, check_logits
+from memscore.learning.networks.registry import NAMES, build_module, build_network, check_logits
 from memscore.learning.networks.resnet9 import ResNet9
 from memscore.learning.networks.resnet18 import ResNet18
 from memscore.learning.networks.resnet32 import ResNet32
@@ -22,6 +22,7 @@ __all__ = [
     "SmallCNN",
     "WRN28x10",
     "Wrapped",
+    "build_module",
     "build_network",
     "check_logits",
 ]

@@ -46,8 +46,14 @@ def build_network(network: str, shape: tuple[int, int, int], classes: int, optio
 
     Raises InvalidInput for an unknown name or option, or where the user's function cannot be found or gives no module.
     """
+    module = build_module(network, shape, classes, options)
+    return module if isinstance(module, Network) else Wrapped(module, classes)
+
+
+def build_module(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> nn.Module:
+    """The same, but a user's module as it is, which then need not end in an nn.Linear."""
     if ":" in network:
-        return _users_network(network, shape, classes, options)
+        return _users_module(network, shape, classes, options)
     if network not in NAMES:
         raise InvalidInput(
             f"unknown network {network!r}; use one of {', '.join(NAMES)}, or your own as 'package.module:function'"
@@ -109,7 +115,7 @@ def _positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _users_network(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> Network:
+def _users_module(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> nn.Module:
     function = _users_function(network)
     try:
         module = function(shape, classes, **options)
@@ -125,7 +131,7 @@ def _users_network(network: str, shape: tuple[int, int, int], classes: int, opti
         raise InvalidInput(f"{network} raises {type(error).__name__}: {error}; correct it or its options") from error
     if not isinstance(module, nn.Module):
         raise InvalidInput(f"{network} must return a torch.nn.Module, but returns a {type(module).__name__}")
-    return module if isinstance(module, Network) else Wrapped(module, classes)
+    return module
 
 
 def _users_function(network: str) -> Callable[..., object]:

@@ -1,4 +1,4 @@
-"""Accuracy on clean and adversarial images, on all, typical and atypical samples."""
+"""Accuracy on clean and adversarial images, on all, typical and atypical samples, as training asks for it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from memscore.bits import Bools
 from memscore.sets import Sets
-from trainer.attacks import Attack, crafting, pgd
+from trainer.attacks import Attack, cross_entropy, survival, survives
+from trainer.evaluation.precision import full_precision
 
-Bools = npt.NDArray[np.bool_]
 BATCH = 512
 
 
@@ -32,14 +32,15 @@ class GroupAccuracy:
 
 
 def correct(network: nn.Module, images: Tensor, labels: Tensor, attack: Attack | None = None) -> Bools:
-    """Which images are classified correctly, under attack if one is given: bool [n]. Eval mode, fp32."""
+    """Which images are classified correctly, at every iterate of PGD if there is an attack: bool [n]. In fp32."""
     parts: list[Tensor] = []
-    for start in range(0, len(labels), BATCH):
-        batch, truth = images[start : start + BATCH], labels[start : start + BATCH]
-        if attack is not None:
-            batch = pgd(network, batch, truth, attack)
-        with torch.no_grad(), crafting(network):
-            parts.append(network(batch).argmax(dim=1) == truth)
+    with full_precision():
+        for start in range(0, len(labels), BATCH):
+            batch, truth = images[start : start + BATCH], labels[start : start + BATCH]
+            if attack is None:
+                parts.append(survival.correct(network, batch, truth))
+            else:
+                parts.append(survives(network, batch, truth, cross_entropy, attack))
     return torch.cat(parts).cpu().numpy()
 
 

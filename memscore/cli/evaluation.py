@@ -1,0 +1,215 @@
+"""Commands on what was trained: evaluate, compare-runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memscore import settings as settings_module
+from memscore.cli.apps import Json, app
+from memscore.cli.context import opened_database
+from memscore.cli.training import pulled_scores
+from memscore.console import complain, err, out, print_json, print_table
+from memscore.embedded import ensure_registered
+from memscore.errors import FingerprintMismatch, InvalidInput
+from memscore.progress import progress_bar
+from memscore.settings import Settings
+
+STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, a run folder, or a .safetensors file.")],
+    attacks: Annotated[
+        str, typer.Option(help="fgsm, pgd, cw, autoattack; also pgd-100, pgd-20x5 (starts), pgd-20@eps/10 (step).")
+    ] = "fgsm,pgd,cw,autoattack",
+    scores: Annotated[
+        str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")
+    ] = None,
+    epsilon: Annotated[
+        str | None, typer.Option(help="Largest change of a pixel in [0, 1], such as 8/255. Default: as in training.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="With a .safetensors file: a network's name, or package.module:function.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="With a .safetensors file: a registered dataset.")] = None,
+    splits: Annotated[str, typer.Option(help="train, test, or both.")] = "train,test",
+    autoattack_samples: Annotated[int, typer.Option(min=1, help="At most so many of each split.")] = 1000,
+    alarm_samples: Annotated[int, typer.Option(min=0, help="For the masking alarms; 0 leaves them out.")] = 200,
+    alpha: Annotated[float, typer.Option(min=0, help="Of BAT's weights in the file of samples.")] = 1.0,
+    batch_size: Annotated[int, typer.Option(min=1)] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of random starts and subsets.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the tables. Default: beside the checkpoint.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Attack a network and say how far the result can be trusted, on all, typical and atypical samples."""
+    import torch
+
+    from memscore.datasets.storage import open_dataset
+    from memscore.learning.data import DeviceData
+    from trainer import checkpoints
+    from trainer.evaluation import EvaluationConfig
+    from trainer.evaluation import evaluate as run
+    from trainer.evaluation.candidates import find, load
+
+    torch.set_num_threads(1)
+    candidates = find(checkpoint)
+    settings = settings_module.load()
+    name, fingerprint = _dataset(settings, candidates[0].description, dataset)
+    images = open_dataset(settings.home, fingerprint)
+    pulled = None if scores is None else pulled_scores(scores, settings)
+    if pulled is not None:
+        pulled.require(images, name)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    data = DeviceData.of(images, device)
+    config = EvaluationConfig(
+        epsilon=_radius(epsilon, candidates[0].description),
+        attacks=tuple(filter(None, (one.strip() for one in attacks.split(",")))),
+        splits=tuple(filter(None, (one.strip() for one in splits.split(",")))),  # pyright: ignore[reportArgumentType]
+        autoattack_samples=autoattack_samples,
+        alarm_samples=alarm_samples,
+        alpha=alpha,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    if network is None and candidates[0].description == {}:
+        raise InvalidInput("Weights alone do not say what network they are of; name it with --network.")
+    found = {}
+    for candidate in candidates:
+        folder = candidate.folder if output is None else output / candidate.name if len(candidates) > 1 else output
+        checkpoints.prepare(folder)
+        with _progress(candidate.name) as on_progress:
+            evaluation = run(
+                load(candidate, images, network).to(device),
+                data,
+                config,
+                sets=None if pulled is None else pulled.sets,
+                mem=None if pulled is None else pulled.table["mem"],
+                fingerprint=fingerprint,
+                folder=folder,
+                on_progress=on_progress,
+            )
+        meta = {"checkpoint": candidate.name, "dataset": name, "selected": candidate.description.get("selected")}
+        evaluation = replace(evaluation, meta={**evaluation.meta, **meta})
+        evaluation.write(folder)
+        found[candidate.name] = (candidate, evaluation, folder)
+    if as_json:
+        print_json({name: evaluation.as_json() for name, (_, evaluation, _) in found.items()})
+        return
+    for candidate, evaluation, folder in found.values():
+        _print(candidate, evaluation, folder)
+
+
+@app.command("compare-runs")
+def compare_runs(
+    first: Annotated[Path, typer.Argument(help="A folder that `memscore evaluate` wrote, or its samples.parquet.")],
+    second: Annotated[Path, typer.Argument(help="The same of another network on the same dataset.")],
+    as_json: Json = False,
+) -> None:
+    """Test whether two evaluated networks differ: McNemar's exact test, sample by sample."""
+    from trainer.evaluation import compare, read_samples
+    from trainer.evaluation.result import SAMPLES
+
+    def read(path: Path) -> Any:
+        return read_samples(path / SAMPLES if path.is_dir() else path)
+
+    found = compare(read(first), read(second))
+    if as_json:
+        print_json([row.as_row() for row in found])
+        return
+    print_table(
+        ("samples", "attack", "count", "first", "second", "difference", "95 % interval", "only one right", "p"),
+        (
+            (
+                f"{row.split} {row.group}",
+                row.attack,
+                row.count,
+                f"{100 * row.first:.1f} %",
+                f"{100 * row.second:.1f} %",
+                f"{100 * row.difference:+.1f}",
+                f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
+                f"{row.only_first} : {row.only_second}",
+                f"{row.p_value:.2g}",
+            )
+            for row in found
+        ),
+    )
+
+
+def _dataset(settings: Settings, description: dict[str, Any], given: str | None) -> tuple[str, str]:
+    """Name and fingerprint of the dataset: the one that was trained on, or the one given.
+
+    Raises InvalidInput if neither is there, FingerprintMismatch if the given one is not that of the training.
+    """
+    name = given or description.get("dataset")
+    if name is None:
+        raise InvalidInput("Weights alone do not say what dataset they are of; name it with --dataset.")
+    with opened_database(settings) as database:
+        fingerprint = ensure_registered(database, settings, name).fingerprint
+    trained = description.get("fingerprint", fingerprint)
+    if trained != fingerprint:
+        raise FingerprintMismatch(
+            f"The network was trained on another dataset ({trained[:12]}) than {name!r} ({fingerprint[:12]}); "
+            "name the dataset of its training with --dataset."
+        )
+    return name, fingerprint
+
+
+def _radius(text: str | None, description: dict[str, Any]) -> float:
+    """Epsilon of a number or a fraction, or of the training. Raises InvalidInput."""
+    if text is None:
+        trained = description.get("config", {}).get("epsilon")
+        if trained is None:
+            raise InvalidInput("Name the radius of the attacks with --epsilon, such as --epsilon 8/255.")
+        return float(trained)
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError) as error:
+        raise InvalidInput(f"--epsilon: {text!r} is no number; write it like 8/255 or 0.03.") from error
+
+
+def _print(candidate: Any, evaluation: Any, folder: Path) -> None:
+    from rich.text import Text
+
+    from trainer.evaluation.table import cells, header
+
+    epsilon = evaluation.meta["epsilon"]
+    out.print(f"{candidate.name}: epsilon {epsilon:.6g} ({255 * epsilon:.3g}/255), selected by {candidate.selection}")
+    print_table(header(evaluation.rows), map(cells, evaluation.rows))
+    out.print("Per cent over their 95 % interval. A sample is robust under `worst` if it survives every attack.")
+    for finding in evaluation.findings:
+        if finding.level != "green":
+            style = STYLES[finding.level]
+            text = f" {finding.check}: {finding.found}. {finding.meaning}"
+            out.print(Text.assemble((finding.level, style), text), soft_wrap=True)
+    green = sum(finding.level == "green" for finding in evaluation.findings)
+    out.print(Text.assemble(("green", STYLES["green"]), f" {green} of {len(evaluation.findings)} checks"))
+    for note in evaluation.notes:
+        complain("note", f"{note}.", "bold")
+    out.print(f"Written to {folder}: table.csv, table.json, samples.parquet")
+
+
+@contextmanager
+def _progress(name: str) -> Generator[Callable[[int, int, str], None]]:
+    """A bar that appears with the first batch, so that a refusal stands alone."""
+    progress = progress_bar("passes", err)
+    task = progress.add_task(name, total=None)
+
+    def show(done: int, total: int, what: str) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total, description=f"{name}: {what}")
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()

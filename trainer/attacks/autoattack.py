@@ -1,0 +1,122 @@
+"""AutoAttack (Croce and Hein 2020), standard version, by the package pyautoattack: its parts, one by one.
+
+A part attacks what the parts before it left. On one batch the outcome is that of the package's own evaluation with the
+same seed, bit for bit.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from memscore.errors import InvalidInput, MissingPackage
+from trainer.attacks.crafting import crafting
+from trainer.attacks.survival import correct
+
+PASSES = {"apgd-ce": 100, "apgd-dlr": 100, "apgd-t": 900, "fab-t": 1800, "square": 2500}
+"""About how many forward and backward passes a part takes of a sample that it does not mislead."""
+
+MOST_TARGETS = 9
+
+
+def parts(classes: int) -> tuple[str, ...]:
+    """The parts of the standard version, as far as so many classes allow.
+
+    The targeted loss of apgd-t needs four classes, the untargeted one that then takes its place three.
+    """
+    if classes < 2:
+        raise InvalidInput("AutoAttack needs at least two classes.")
+    if classes == 2:
+        return ("apgd-ce", "fab-t", "square")
+    return ("apgd-ce", "apgd-t" if classes > 3 else "apgd-dlr", "fab-t", "square")
+
+
+def survives_part(
+    part: str, network: nn.Module, images: Tensor, labels: Tensor, epsilon: float, classes: int, seed: int
+) -> tuple[Tensor, list[str]]:
+    """Which of the images [B, C, H, W] survive a part, bool [B], and what the part warned of.
+
+    torch's global generators are left as they were. Raises MissingPackage if pyautoattack is not installed.
+    """
+    survived = correct(network, images, labels)
+    warned = _Warnings()
+    if not survived.any():
+        return survived, warned.texts
+    attacked = survived.nonzero().squeeze(1)
+    # It takes views, which only an ordinary memory layout allows.
+    inside, truth = images[attacked].contiguous(), labels[attacked]
+    devices = [images.device] if images.is_cuda else []
+    with torch.random.fork_rng(devices=devices), torch.no_grad(), crafting(network):
+        attack = _attack(part, network, epsilon, classes, seed, images.device, warned)
+        adversarial = attack.perturb(inside, truth)
+    survived[attacked] = correct(network, adversarial, truth)
+    return survived, warned.texts
+
+
+def check(network: nn.Module, images: Tensor, labels: Tensor) -> list[str]:
+    """What AutoAttack's own checks say: randomized, probabilities for logits, optimizing while it predicts."""
+    checks = _package("checks")
+    warned = _Warnings()
+    images, trace = images.contiguous(), sys.gettrace()
+    with torch.no_grad(), crafting(network):
+        checks.check_randomized(network, images, labels, bs=len(labels), logger=warned.logger)
+        checks.check_range_output(network, images, logger=warned.logger)
+        try:
+            checks.check_dynamic(network, images, False, logger=warned.logger)
+        finally:  # it takes the place of a debugger's trace, and goes on counting
+            sys.settrace(trace)
+            checks.funcs.update(dict.fromkeys(checks.funcs, 0))
+    return warned.texts
+
+
+def require() -> None:
+    """Raise MissingPackage unless pyautoattack is installed."""
+    _package("autoattack")
+
+
+def _attack(
+    part: str, network: nn.Module, epsilon: float, classes: int, seed: int, device: torch.device, warned: _Warnings
+) -> Any:
+    """A part with the settings of the standard version."""
+    targets = min(MOST_TARGETS, classes - 1)
+    shared = {"eps": epsilon, "norm": "Linf", "seed": seed, "device": device, "verbose": False, "n_restarts": 1}
+    if part in ("apgd-ce", "apgd-dlr"):
+        apgd = _package("autopgd_base").APGDAttack
+        return apgd(network, n_iter=100, loss=part.removeprefix("apgd-"), logger=warned.logger, **shared)
+    if part == "apgd-t":
+        targeted = _package("autopgd_base").APGDAttack_targeted
+        return targeted(network, n_iter=100, n_target_classes=targets, logger=warned.logger, **shared)
+    if part == "fab-t":
+        fab = _package("fab_pt").FABAttack_PT
+        return fab(network, n_iter=100, targeted=True, n_target_classes=targets, **shared)
+    square = _package("square").SquareAttack
+    return square(network, p_init=0.8, n_queries=5000, resc_schedule=False, **shared)
+
+
+def _package(module: str) -> Any:
+    try:
+        return import_module(f"pyautoattack.{module}")
+    except ImportError as error:
+        raise MissingPackage(
+            "AutoAttack needs pyautoattack, which is not installed: pip install pyautoattack, or leave autoattack out "
+            "of the attacks."
+        ) from error
+
+
+class _Warnings(logging.Handler):
+    """A logger of its own, and the warnings that it got."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+        self.logger = logging.Logger("autoattack")
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what a warning says, without the file that it names for more."""
+        self.texts.append(record.getMessage().replace(" See flags_doc.md for details.", ""))

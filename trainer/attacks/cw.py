@@ -1,0 +1,21 @@
+"""Carlini and Wagner's margin loss in the l_inf ball, maximized by projected gradient ascent."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from trainer.attacks.ascent import ascend, uniform_start
+from trainer.attacks.attack import Attack
+from trainer.attacks.objectives import margin
+
+
+def cw(
+    network: nn.Module, images: Tensor, labels: Tensor, attack: Attack, generator: torch.Generator | None = None
+) -> Tensor:
+    """Adversarial images [B, C, H, W] that raise the largest wrong logit above the true one.
+
+    The plain margin has the gradient of the hinge that Carlini and Wagner use, without its zero beyond the boundary.
+    """
+    start = uniform_start(images, attack.epsilon, generator) if attack.random_start else images.clone()
+    return ascend(network, images, start, margin(labels), attack)

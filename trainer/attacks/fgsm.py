@@ -1,0 +1,15 @@
+"""The fast gradient sign method (Goodfellow, Shlens and Szegedy 2015)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from trainer.attacks.ascent import ascend
+from trainer.attacks.attack import Attack
+from trainer.attacks.objectives import cross_entropy
+
+
+def fgsm(network: nn.Module, images: Tensor, labels: Tensor, epsilon: float) -> Tensor:
+    """Adversarial images [B, C, H, W]: one step of `epsilon` from the images themselves, without a random start."""
+    step = Attack(epsilon=epsilon, step_size=epsilon, steps=1, random_start=False)
+    return ascend(network, images, images.clone(), cross_entropy(labels), step)

@@ -1,0 +1,74 @@
+"""Which samples survive an attack: one is given up as soon as any iterate is misclassified.
+
+The image itself is the first iterate, so that a sample which is misclassified anyway survives no attack, and no attack
+can come out above clean accuracy. Samples that are given up leave the batch, and the others go on without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from trainer.attacks.ascent import ascend, uniform_start
+from trainer.attacks.attack import Attack
+from trainer.attacks.crafting import crafting
+from trainer.attacks.objectives import Objective
+
+
+def survives(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    objective: Callable[[Tensor], Objective],
+    attack: Attack,
+    starts: int = 1,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Which of the images [B, C, H, W] no iterate of any of the `starts` misleads, bool [B].
+
+    `objective` is made from labels, such as `cross_entropy`. The first start is the image itself unless the attack
+    begins at random; all others are drawn from the ball by `generator`.
+    """
+    survived = correct(network, images, labels)
+    for number in range(starts):
+        active = survived.nonzero().squeeze(1)
+        if not len(active):
+            break
+        inside = images[active]
+        at_random = attack.random_start or number > 0
+        start = uniform_start(inside, attack.epsilon, generator) if at_random else inside.clone()
+        survived[active] = _withstands(network, inside, labels[active], start, objective, attack)
+    return survived
+
+
+def correct(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Which images are classified correctly in eval mode, bool [B]."""
+    with torch.no_grad(), crafting(network):
+        return network(images).argmax(dim=1) == labels
+
+
+def _withstands(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    start: Tensor,
+    objective: Callable[[Tensor], Objective],
+    attack: Attack,
+) -> Tensor:
+    active = torch.arange(len(labels), device=labels.device)
+    one_step = attack.model_copy(update={"steps": 1})
+    adversarial = start
+    for _ in range(attack.steps):
+        logits: list[Tensor] = []
+        truth = labels[active]
+        stepped = ascend(network, images[active], adversarial, objective(truth), one_step, logits.append)
+        kept = logits[0].argmax(dim=1) == truth
+        active, adversarial = active[kept], stepped[kept]
+        if not len(active):
+            break
+    withstood = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
+    if len(active):
+        withstood[active] = correct(network, adversarial, labels[active])
+    return withstood

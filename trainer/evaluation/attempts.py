@@ -1,0 +1,172 @@
+"""Attacks on the samples of one split, batch by batch; what a batch gave is kept in the journal.
+
+A random start depends on the seed, the attack and the batch alone, so that an evaluation that was interrupted ends as
+one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from memscore.bits import Bools
+from memscore.learning.data import pixels
+from memscore.randomness import seed_for
+from trainer.attacks import ascend, autoattack, cross_entropy, survives
+from trainer.attacks.objectives import margins
+from trainer.attacks.registry import IterativeAttack
+from trainer.evaluation.config import EvaluationConfig
+from trainer.evaluation.journal import Arrays, Journal
+from trainer.evaluation.subset import Indices
+from trainer.methods.bat import poisoning_scores
+
+Advance = Callable[[int, str], None]
+"""Told, after each batch, the passes that were due for it and what was done."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """A network and the samples of a split: images uint8 [n, H, W, C] and labels int64 [n] on its device."""
+
+    network: nn.Module
+    images: Tensor
+    labels: Tensor
+    classes: int
+    split: str
+    config: EvaluationConfig
+    journal: Journal
+    advance: Advance
+
+    def clean(self) -> Arrays:
+        """Without an attack: prediction int64, margin and loss float32, each [n]."""
+
+        def outputs(images: Tensor, labels: Tensor, seed: int) -> Arrays:
+            with torch.no_grad():
+                return _described(self.network(images), labels)
+
+        return self._batches("clean", 1, self._everyone, outputs)
+
+    def watched(self, attack: IterativeAttack) -> Arrays:
+        """An attack from the image itself that goes on to its last step, which poisoning scores are defined for.
+
+        survived bool (correct at every iterate), and of the last iterate: prediction int64, margin, loss and
+        poisoning_score float32, poisoning_class int64 (the likeliest wrong class), each [n].
+        """
+        within = attack.within(self.config.epsilon)
+
+        def last_iterate(images: Tensor, labels: Tensor, seed: int) -> Arrays:
+            survived = torch.ones_like(labels, dtype=torch.bool)
+
+            def observe(logits: Tensor) -> None:
+                survived.logical_and_(logits.argmax(dim=1) == labels)
+
+            adversarial = ascend(self.network, images, images.clone(), attack.objective(labels), within, observe)
+            with torch.no_grad():
+                logits = self.network(adversarial)
+            observe(logits)
+            return {
+                "survived": survived.cpu().numpy(),
+                "poisoning_score": poisoning_scores(logits, labels).cpu().numpy(),
+                "poisoning_class": logits.scatter(1, labels[:, None], -torch.inf).argmax(dim=1).cpu().numpy(),
+                **_described(logits, labels),
+            }
+
+        return self._batches(f"{attack.name} watched", attack.passes, self._everyone, last_iterate)
+
+    def survived(self, attack: IterativeAttack, chosen: Indices | None = None, epsilon: float | None = None) -> Bools:
+        """Which of the samples survive an attack, bool, in the order of `chosen` (all of them unless given)."""
+        within = attack.within(self.config.epsilon if epsilon is None else epsilon)
+
+        def attempt(images: Tensor, labels: Tensor, seed: int) -> Arrays:
+            generator = torch.Generator(images.device).manual_seed(seed)
+            left = survives(self.network, images, labels, attack.objective, within, attack.starts, generator)
+            return {"survived": left.cpu().numpy()}
+
+        everyone = self._everyone if chosen is None else chosen
+        return self._batches(attack.name, attack.passes, everyone, attempt, within.epsilon)["survived"]
+
+    def autoattack(self, chosen: Indices) -> tuple[dict[str, Bools], list[str]]:
+        """Which of the chosen samples are left after each part of AutoAttack, and what it warned of."""
+        left: dict[str, Bools] = {}
+        warned = self._first_batch_checks(chosen)
+        before = np.ones(len(chosen), np.bool_)
+        for part in autoattack.parts(self.classes):
+
+            def attempt(images: Tensor, labels: Tensor, seed: int, part: str = part) -> Arrays:
+                survived, texts = autoattack.survives_part(
+                    part, self.network, images, labels, self.config.epsilon, self.classes, seed
+                )
+                return {"survived": survived.cpu().numpy(), "warned": np.array(texts, np.str_)}
+
+            found = self._batches(f"autoattack {part}", autoattack.PASSES[part], chosen, attempt, among=before)
+            before = before.copy()
+            before[before] = found["survived"]
+            left[part] = before
+            warned += found["warned"].tolist()
+        return left, warned
+
+    def zero_gradients(self, chosen: Indices) -> Bools:
+        """Which of the chosen samples have a gradient of cross-entropy that is 0 in every pixel, bool."""
+
+        def gradients(images: Tensor, labels: Tensor, seed: int) -> Arrays:
+            images.requires_grad_()
+            with torch.enable_grad():
+                loss = cross_entropy(labels)(self.network(images)).sum()
+            (gradient,) = torch.autograd.grad(loss, images)
+            return {"zero": (gradient == 0).flatten(1).all(dim=1).cpu().numpy()}
+
+        return self._batches("gradients", 1, chosen, gradients)["zero"]
+
+    @property
+    def _everyone(self) -> Indices:
+        return np.arange(len(self.labels))
+
+    def _first_batch_checks(self, chosen: Indices) -> list[str]:
+        first = torch.from_numpy(chosen[: self.config.batch_size]).to(self.labels.device)
+        return autoattack.check(self.network, pixels(self.images[first]), self.labels[first])
+
+    def _batches(
+        self,
+        attack: str,
+        passes: int,
+        chosen: Indices,
+        work: Callable[[Tensor, Tensor, int], Arrays],
+        epsilon: float | None = None,
+        among: Bools | None = None,
+    ) -> Arrays:
+        """What `work` makes of images, labels and a seed, over all batches of the chosen samples.
+
+        `among` leaves samples out of their batches, and the batches as they were.
+        """
+        epsilon = self.config.epsilon if epsilon is None else epsilon
+        size = self.config.batch_size
+        parts: list[Arrays] = []
+        for start in range(0, len(chosen), size):
+            batch = chosen[start : start + size]
+            if among is not None:
+                batch = batch[among[start : start + size]]
+            digest = hashlib.sha256(batch.astype("<i8").tobytes()).hexdigest()[:16]
+            unit = f"{self.split}, {attack}, epsilon {epsilon!r}, seed {self.config.seed}, samples {digest}"
+            found = self.journal.get(unit)
+            if found is None:
+                places = torch.from_numpy(batch).to(self.labels.device)
+                found = work(pixels(self.images[places]), self.labels[places], seed_for("evaluation", unit))
+                self.journal.add(unit, found)
+            parts.append(found)
+            self.advance(passes * min(size, len(chosen) - start), f"{self.split}, {attack}")
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _described(logits: Tensor, labels: Tensor) -> Arrays:
+    """What is kept of logits [B, K]; a margin is positive where the sample is misclassified."""
+    return {
+        "prediction": logits.argmax(dim=1).cpu().numpy(),
+        "margin": margins(logits, labels).cpu().numpy(),
+        "loss": functional.cross_entropy(logits, labels, reduction="none").cpu().numpy(),
+    }

@@ -1,0 +1,84 @@
+"""Which networks a path names: a checkpoint folder, a run folder with several, or a file of weights alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from memscore.datasets.dataset import Dataset
+from memscore.errors import InvalidInput
+from memscore.learning.networks import build_module, check_logits
+from trainer import checkpoints
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network to evaluate. `description` is its run.json, empty for weights alone; `folder` takes its evaluation."""
+
+    name: str
+    weights: Path
+    folder: Path
+    description: dict[str, Any]
+
+    @property
+    def selection(self) -> str:
+        """How the checkpoint was selected, for people."""
+        selected = self.description.get("selected") or {}
+        if not selected:
+            return "-"
+        value = selected.get("value")
+        shown = "" if value is None else f", {100 * value:.1f} %"
+        on = "" if selected.get("on") is None else f" on {selected['on']}"
+        return f"{selected.get('by')}{on}{shown} (epoch {self.description.get('epoch', '?')})"
+
+
+def find(path: Path) -> list[Candidate]:
+    """The candidates of a path. Raises InvalidInput if it names none, Damaged if a description cannot be read."""
+    if path.is_file() and path.suffix == ".safetensors":
+        return [Candidate(path.stem, path, path.parent / f"{path.stem}-evaluation", {})]
+    if (path / CHECKPOINTS).is_dir():
+        names = sorted(one.parent.name for one in path.glob(f"{CHECKPOINTS}/*/{checkpoints.DESCRIPTION}"))
+        if names:
+            return [_of_folder(path / CHECKPOINTS / name) for name in names]
+    if (path / checkpoints.DESCRIPTION).is_file():
+        return [_of_folder(path)]
+    raise InvalidInput(
+        f"{path} holds no checkpoint: name a folder with {checkpoints.WEIGHTS} and {checkpoints.DESCRIPTION}, a run "
+        "folder, or a .safetensors file together with --network and --dataset."
+    )
+
+
+def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Module:
+    """The network of a candidate, in eval mode; `network` names the one that weights alone belong to.
+
+    A name is built in or `package.module:function`. Raises InvalidInput if weights and network do not fit.
+    """
+    if network is None:
+        return checkpoints.load(candidate.weights.parent, dataset)[0]
+    _, height, width, channels = dataset.x_train.shape
+    shape = (channels, height, width)
+    module = build_module(network, shape, dataset.classes, {})
+    try:
+        weights = load_file(candidate.weights)
+        wrapped = bool(weights) and all(name.startswith("module.") for name in weights)
+        if wrapped and not all(name.startswith("module.") for name in module.state_dict()):
+            weights = {name.removeprefix("module."): value for name, value in weights.items()}
+        module.load_state_dict(weights)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise InvalidInput(f"The weights in {candidate.weights} are not those of {network}: {reason}") from error
+    check_logits(module, shape, dataset.classes)
+    return module.eval()
+
+
+def _of_folder(folder: Path) -> Candidate:
+    in_run = folder.parent.name == CHECKPOINTS
+    evaluation = folder.parent.parent / "evaluation" / folder.name if in_run else folder / "evaluation"
+    return Candidate(folder.name, folder / checkpoints.WEIGHTS, evaluation, checkpoints.describe(folder))

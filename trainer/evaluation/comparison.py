@@ -1,0 +1,107 @@
+"""Two runs on the same samples: McNemar's test for each group and attack."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from memscore.errors import FingerprintMismatch, InvalidInput
+from memscore.statistics import Z_95
+from trainer.evaluation.samples import CORRECT, Samples
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Accuracy of a second run less that of a first, on the `count` samples that both were tried on.
+
+    only_first, only_second: samples that one run alone has right. p_value: McNemar's exact test. low, high: 95 %
+    interval of Bonett and Price (2012).
+    """
+
+    split: str
+    group: str
+    attack: str
+    count: int
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    only_first: int
+    only_second: int
+    p_value: float
+
+    def as_row(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def compare(
+    first: tuple[list[Samples], dict[str, Any]], second: tuple[list[Samples], dict[str, Any]]
+) -> list[PairedDifference]:
+    """Each group under each attack that both evaluations have; groups are those of the first that knows them.
+
+    Raises FingerprintMismatch if they are of different datasets, InvalidInput if of different threats or if they have
+    nothing in common.
+    """
+    for name, mismatch in (("fingerprint", "datasets"), ("epsilon", "epsilons"), ("seed", "seeds")):
+        if first[1].get(name) != second[1].get(name):
+            kind = FingerprintMismatch if name == "fingerprint" else InvalidInput
+            raise kind(
+                f"The evaluations are of different {mismatch} ({first[1].get(name)} and {second[1].get(name)}); "
+                "evaluate both alike."
+            )
+    others = {samples.split: samples for samples in second[0]}
+    found: list[PairedDifference] = []
+    for samples in first[0]:
+        if (other := others.get(samples.split)) is None:
+            continue
+        groups = other.groups() | samples.groups()
+        shared = [attack for attack in samples.attacks if attack in other.attacks]
+        for group in sorted(groups, key=("all", "typical", "atypical").index):
+            for attack in shared:
+                name = f"{CORRECT}{attack}"
+                tried = groups[group] & ~samples[name].mask & ~other[name].mask
+                if tried.any():
+                    pair = samples[name].data[tried], other[name].data[tried]
+                    found.append(_difference(samples.split, group, attack, *pair))
+    if not found:
+        raise InvalidInput("The evaluations have no split and attack in common; evaluate both alike.")
+    return found
+
+
+def exact_mcnemar(only_first: int, only_second: int) -> float:
+    """Two-sided p-value of McNemar's exact test: the discordant pairs are a fair coin's throws under the null."""
+    from scipy.stats import binomtest
+
+    discordant = only_first + only_second
+    return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+
+
+def paired_interval(only_first: int, only_second: int, count: int) -> tuple[float, float]:
+    """95 % interval of second less first: Bonett and Price (2012), Wald's after adding one pair to each side."""
+    up, down = (only_second + 1) / (count + 2), (only_first + 1) / (count + 2)
+    half = Z_95 * sqrt((up + down - (up - down) ** 2) / (count + 2))
+    return max(-1.0, up - down - half), min(1.0, up - down + half)
+
+
+def _difference(split: str, group: str, attack: str, first: np.ndarray, second: np.ndarray) -> PairedDifference:
+    only_first, only_second, count = int((first & ~second).sum()), int((second & ~first).sum()), len(first)
+    low, high = paired_interval(only_first, only_second, count)
+    return PairedDifference(
+        split,
+        group,
+        attack,
+        count,
+        float(first.mean()),
+        float(second.mean()),
+        (only_second - only_first) / count,
+        low,
+        high,
+        only_first,
+        only_second,
+        exact_mcnemar(only_first, only_second),
+    )

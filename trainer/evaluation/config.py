@@ -1,0 +1,39 @@
+"""What an evaluation does."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from memscore.spec import Frozen
+from memscore.tables import ATYPICAL, TYPICAL
+from trainer.attacks.registry import check_names
+
+Split = Literal["train", "test"]
+
+
+class EvaluationConfig(Frozen):
+    """The threat, an l_inf ball of radius epsilon in [0, 1] pixel space, and how a network is tried in it.
+
+    atypical and typical: mem above and below which training samples are so called, where there are no sets.
+    alpha and sigma: those of BAT's weights (paper, equation 5).
+    """
+
+    epsilon: float = Field(ge=0, le=1)
+    attacks: tuple[str, ...] = Field(default=("fgsm", "pgd", "cw", "autoattack"), strict=False)
+    splits: tuple[Split, ...] = Field(default=("train", "test"), min_length=1, strict=False)
+    autoattack_samples: int = Field(default=1000, ge=1, description="at most so many of each split")
+    alarm_samples: int = Field(default=200, ge=0, description="samples of the masking alarms; 0 leaves them out")
+    atypical: float = Field(default=ATYPICAL, ge=-1, le=1)
+    typical: float = Field(default=TYPICAL, ge=-1, le=1)
+    alpha: float = Field(default=1.0, ge=0)
+    sigma: float = Field(default=ATYPICAL, ge=-1, le=1)
+    batch_size: int = Field(default=500, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("attacks")
+    @classmethod
+    def _known(cls, attacks: tuple[str, ...]) -> tuple[str, ...]:
+        check_names(attacks)
+        return attacks

@@ -1,0 +1,24 @@
+"""What a check of an evaluation says, and what that means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["green", "amber", "red"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Green: nothing was found. Amber: look at it. Red: the accuracies are not to be trusted as they are."""
+
+    check: str
+    level: Level
+    found: str
+    meaning: str
+
+
+def graded(check: str, value: float, amber: float, red: float, found: str, meaning: str) -> Finding:
+    """A finding whose level is told by a value and the two bounds that it must not exceed."""
+    level: Level = "red" if value > red else "amber" if value > amber else "green"
+    return Finding(check, level, found, meaning)

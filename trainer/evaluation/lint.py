@@ -1,0 +1,165 @@
+"""Is the threat model what one thinks it is? Checks that need no attack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from trainer.attacks import autoattack
+from trainer.attacks.registry import AUTOATTACK, iterative
+from trainer.attacks.survival import correct
+from trainer.evaluation.config import EvaluationConfig
+from trainer.evaluation.findings import Finding, Level, graded
+
+COMMON_RADII = (1, 2, 4, 8, 16)
+"""Numerators of the radii that papers use: 8/255 and so on."""
+
+
+def lint(
+    network: nn.Module, images: Tensor, labels: Tensor, classes: int, config: EvaluationConfig, in_training: bool
+) -> list[Finding]:
+    """Findings on the threat and the network, from a batch of images [B, C, H, W] in [0, 1] with labels int64 [B].
+
+    The network is in eval mode; `in_training` says whether it was handed over in training mode.
+    """
+    with torch.no_grad():
+        logits = network(images)
+    return [
+        _radius(config.epsilon),
+        *_reach(config),
+        _pixel_range(network, images, labels),
+        _logits(logits),
+        *_targets(classes, config),
+        _randomness(network, images, logits),
+        _independence(network, images, logits),
+        _mode(in_training),
+        _precision(network),
+    ]
+
+
+def _radius(epsilon: float) -> Finding:
+    nearest = min(COMMON_RADII, key=lambda k: abs(epsilon - k / 255))
+    off = epsilon * 255 / nearest - 1
+    almost = 1e-4 < abs(off) < 0.05
+    found = f"epsilon {epsilon:.6g}" + (f" is {100 * abs(off):.1f} % off {nearest}/255" if almost else "")
+    return Finding(
+        "epsilon",
+        "amber" if almost else "green",
+        found,
+        "0.031 and 8/255 are different threats: accuracies at one are no accuracies at the other.",
+    )
+
+
+def _reach(config: EvaluationConfig) -> list[Finding]:
+    findings: list[Finding] = []
+    for attack in (iterative(name) for name in config.attacks if name != AUTOATTACK):
+        reach = attack.steps / attack.divisor
+        findings.append(
+            Finding(
+                f"reach of {attack.name}",
+                "red" if reach < 1 else "green",
+                f"{attack.steps} steps of epsilon / {attack.divisor:g} go {reach:g} epsilon far",
+                "An attack whose steps together are shorter than epsilon cannot reach the edge of the ball.",
+            )
+        )
+    return findings
+
+
+def _pixel_range(network: nn.Module, images: Tensor, labels: Tensor) -> Finding:
+    """Whether the network does much better on images that are normalized, or not scaled to [0, 1]."""
+    dimensions = (0, 2, 3)
+    mean = images.mean(dimensions, keepdim=True)
+    spread = images.std(dimensions, keepdim=True).clamp_min(1e-6)
+    views: dict[str, Callable[[Tensor], Tensor]] = {
+        "normalized images": lambda batch: (batch - mean) / spread,
+        "images in [-1, 1]": lambda batch: 2 * batch - 1,
+        "images in [0, 255]": lambda batch: 255 * batch,
+    }
+    plain = correct(network, images, labels).float().mean().item()
+    other = {name: correct(network, view(images), labels).float().mean().item() for name, view in views.items()}
+    best = max(other, key=lambda name: other[name])
+    return graded(
+        "pixel range",
+        other[best] - plain,
+        0.05,
+        0.15,
+        f"accuracy {100 * plain:.1f} % on images in [0, 1], {100 * other[best]:.1f} % on {best}",
+        "Attacks work in [0, 1]. A network that does better on other pixels was trained on them: put that "
+        "normalization inside the network, once.",
+    )
+
+
+def _logits(logits: Tensor) -> Finding:
+    probabilities = bool((logits >= 0).all() and ((logits.sum(dim=1) - 1).abs() < 1e-4).all())
+    return Finding(
+        "logits",
+        "red" if probabilities else "green",
+        "the outputs are probabilities" if probabilities else f"outputs from {logits.min():.3g} to {logits.max():.3g}",
+        "Cross-entropy of probabilities has vanishing gradients: let the network end before its softmax.",
+    )
+
+
+def _targets(classes: int, config: EvaluationConfig) -> list[Finding]:
+    if AUTOATTACK not in config.attacks:
+        return []
+    used, targets = autoattack.parts(classes), min(autoattack.MOST_TARGETS, classes - 1)
+    return [
+        Finding(
+            "targets",
+            "green" if "apgd-t" in used else "amber",
+            f"{classes} classes: {', '.join(used)}; {targets} other classes are targets",
+            "With fewer than 4 classes the targeted loss of AutoAttack is not defined; with fewer than 10 all other "
+            "classes are targets.",
+        )
+    ]
+
+
+def _randomness(network: nn.Module, images: Tensor, logits: Tensor) -> Finding:
+    with torch.no_grad():
+        change = (network(images) - logits).abs().max().item()
+    return graded(
+        "randomness",
+        change,
+        1e-6,
+        1e-3,
+        f"two passes over the same images differ by at most {change:.3g}",
+        "A network that answers at random in eval mode hides from attacks that look at it once.",
+    )
+
+
+def _independence(network: nn.Module, images: Tensor, logits: Tensor) -> Finding:
+    alone = images[:4]
+    with torch.no_grad():
+        single = torch.cat([network(image[None]) for image in alone])
+    change = ((single - logits[: len(alone)]).abs().max() / logits.abs().max().clamp_min(1e-6)).item()
+    return graded(
+        "independence",
+        change,
+        1e-3,
+        1e-2,
+        f"logits of an image alone and in a batch differ by {change:.3g} of their range",
+        "If they differ, layers use statistics of the batch, as in training: an image's result depends on its "
+        "neighbours.",
+    )
+
+
+def _mode(in_training: bool) -> Finding:
+    return Finding(
+        "mode",
+        "amber" if in_training else "green",
+        "handed over in training mode; evaluated in eval mode" if in_training else "eval mode",
+        "In training mode BatchNorm and dropout make another network than the one that is deployed.",
+    )
+
+
+def _precision(network: nn.Module) -> Finding:
+    kinds = {str(one.dtype).removeprefix("torch.") for one in network.parameters()}
+    level: Level = "green" if kinds <= {"float32", "float64"} else "red"
+    return Finding(
+        "precision",
+        level,
+        f"parameters {', '.join(sorted(kinds)) or 'none'}",
+        "Half precision rounds small gradients to 0: evaluate in float32.",
+    )

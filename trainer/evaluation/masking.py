@@ -1,0 +1,134 @@
+"""Alarms of gradient masking: signs that a network is not robust but hard to attack (Athalye et al. 2018)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from memscore.bits import Bools
+from trainer.attacks.registry import AUTOATTACK
+from trainer.evaluation.comparison import exact_mcnemar
+from trainer.evaluation.findings import Finding, Level, graded
+from trainer.evaluation.samples import CORRECT, Samples
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What the alarms look at beside the samples, all of them on a subset.
+
+    sweep: accuracy under PGD by epsilon. zero_gradients: share of the correctly classified samples without a gradient.
+    parts: which samples were left after each part of AutoAttack; warnings: AutoAttack's own.
+    """
+
+    sweep: dict[float, float] = field(default_factory=dict)
+    zero_gradients: float | None = None
+    parts: dict[str, Bools] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def alarms(samples: Samples, probes: Probes) -> list[Finding]:
+    """Every alarm that the attacks at hand allow."""
+    findings: list[Finding] = []
+    if {"fgsm", "pgd"} <= set(samples.attacks):
+        findings.append(_pgd_weaker_than_fgsm(samples))
+    for attack, amber, red in (("cw", 0.04, 0.08), (AUTOATTACK, 0.08, 0.15)):
+        if {"pgd", attack} <= set(samples.attacks):
+            findings.append(_far_below_pgd(samples, attack, amber, red))
+    if "square" in probes.parts:
+        findings.append(_square(probes.parts))
+    if probes.sweep:
+        findings += [_reaches_zero(probes.sweep), _falls(probes.sweep)]
+    if probes.zero_gradients is not None:
+        share = probes.zero_gradients
+        found = f"{100 * share:.1f} % of the correctly classified samples have no gradient"
+        meaning = "Where cross-entropy is flat, FGSM and PGD do not know where to go; CW and Square may."
+        findings.append(graded("zero gradients", share, 0.01, 0.1, found, meaning))
+    if AUTOATTACK in samples.attacks:
+        findings.append(_own_flags(probes.warnings))
+    return findings
+
+
+def _pgd_weaker_than_fgsm(samples: Samples) -> Finding:
+    fgsm, pgd = (samples[f"{CORRECT}{name}"].filled(False) for name in ("fgsm", "pgd"))
+    excess = float(pgd.mean() - fgsm.mean())
+    certain = exact_mcnemar(int((pgd & ~fgsm).sum()), int((fgsm & ~pgd).sum())) < SIGNIFICANT
+    level: Level = "green" if excess <= 0 else "red" if certain else "amber"
+    return Finding(
+        "PGD against FGSM",
+        level,
+        f"accuracy {100 * pgd.mean():.1f} % under pgd, {100 * fgsm.mean():.1f} % under fgsm",
+        "Twenty small steps must find what one large step finds: if not, gradients lead astray.",
+    )
+
+
+def _far_below_pgd(samples: Samples, attack: str, amber: float, red: float) -> Finding:
+    other, pgd = samples[f"{CORRECT}{attack}"], samples[f"{CORRECT}pgd"]
+    tried = ~other.mask
+    below, above, count = float(other.data[tried].mean()), float(pgd.data[tried].mean()), int(tried.sum())
+    return graded(
+        f"{attack} against PGD",
+        above - below,
+        amber,
+        red,
+        f"accuracy {100 * below:.1f} % under {attack}, {100 * above:.1f} % under pgd on the same {count} samples",
+        "A few points are usual. More means that cross-entropy misleads PGD, so that its accuracy is too high: report "
+        "the lowest.",
+    )
+
+
+def _square(parts: dict[str, Bools]) -> Finding:
+    before = list(parts.values())[list(parts).index("square") - 1]
+    extra = float(before.mean() - parts["square"].mean())
+    return graded(
+        "Square against gradients",
+        extra,
+        0.002,
+        0.02,
+        f"Square misleads {100 * extra:.1f} % of the samples that no attack with gradients misleads",
+        "An attack that sees no gradient should find nothing that those with gradients miss.",
+    )
+
+
+def _reaches_zero(sweep: dict[float, float]) -> Finding:
+    widest = max(sweep)
+    curve = ", ".join(f"{100 * share:.0f} % at {epsilon:.3g}" for epsilon, share in sorted(sweep.items()))
+    return graded(
+        "epsilon sweep",
+        sweep[widest],
+        0.02,
+        0.1,
+        curve,
+        "At epsilon 1 any image may become any other, so that accuracy must be 0 there, or the attack is too weak.",
+    )
+
+
+def _falls(sweep: dict[float, float]) -> Finding:
+    shares = [sweep[epsilon] for epsilon in sorted(sweep)]
+    rise = max(later - earlier for earlier, later in pairwise(shares))
+    return graded(
+        "fall over epsilon",
+        rise,
+        0.02,
+        0.1,
+        f"accuracy rises by at most {100 * max(rise, 0):.1f} points from one epsilon to the next",
+        "A larger ball holds the smaller one: accuracy that rises means that the attack gets lost.",
+    )
+
+
+def _own_flags(warnings: Sequence[str]) -> Finding:
+    """AutoAttack's warnings; of those that count points, the sum."""
+    points = [re.match(r"there are (\d+) points with zero gradient", text) for text in warnings]
+    zero = sum(int(match[1]) for match in points if match)
+    others = list(dict.fromkeys(text for text, match in zip(warnings, points, strict=True) if match is None))
+    grave = any("randomized" in text or "probability" in text for text in others)
+    texts = others + ([f"{zero} starting points without a gradient of its loss"] if zero else [])
+    return Finding(
+        "AutoAttack's flags",
+        "red" if grave else "amber" if texts else "green",
+        "; ".join(texts) or "none",
+        "What AutoAttack itself takes as a sign that its standard version may not be enough.",
+    )

@@ -1,0 +1,54 @@
+"""What an evaluation found, and the files it is kept in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from memscore.errors import InvalidInput
+from memscore.files import atomic_write
+from trainer.evaluation.findings import Finding
+from trainer.evaluation.masking import Probes
+from trainer.evaluation.samples import Samples, write_samples
+from trainer.evaluation.table import Row, to_csv
+
+TABLE_CSV, TABLE_JSON, SAMPLES = "table.csv", "table.json", "samples.parquet"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found. meta: what it was found with (configuration, fingerprint, digest of the weights, versions)."""
+
+    meta: dict[str, Any]
+    rows: list[Row]
+    findings: list[Finding]
+    notes: list[str]
+    probes: Probes
+    samples: list[Samples]
+
+    def as_json(self) -> dict[str, Any]:
+        """All but the samples, as plain data."""
+        parts = {part: int(left.sum()) for part, left in self.probes.parts.items()}
+        return {
+            "meta": self.meta,
+            "rows": [row.as_json() for row in self.rows],
+            "findings": [asdict(finding) for finding in self.findings],
+            "notes": self.notes,
+            "sweep": [{"epsilon": epsilon, "accuracy": share} for epsilon, share in sorted(self.probes.sweep.items())],
+            "zero_gradients": self.probes.zero_gradients,
+            "autoattack": {"left": parts, "warnings": list(self.probes.warnings)},
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write table.csv, table.json and samples.parquet, each whole or not at all. Raises InvalidInput."""
+        try:
+            with atomic_write(folder / SAMPLES) as scratch:
+                write_samples(scratch, self.samples, self.meta)
+            with atomic_write(folder / TABLE_CSV) as scratch:
+                scratch.write_text(to_csv([row.flat() for row in self.rows]))
+            with atomic_write(folder / TABLE_JSON) as scratch:
+                scratch.write_text(json.dumps(self.as_json(), indent=2))
+        except OSError as error:
+            raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error

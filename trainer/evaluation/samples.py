@@ -1,0 +1,101 @@
+"""What an evaluation keeps of every sample, as columns, and as a Parquet file.
+
+A value that is not known (a sample outside AutoAttack's subset, mem of a test sample) is masked, and null in the file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as arrow
+from pyarrow import parquet
+
+from memscore.bits import Bools
+from memscore.errors import InvalidInput
+
+Column = np.ma.MaskedArray[Any, Any]
+Columns = dict[str, Column]
+
+CORRECT = "correct_"
+"""What the names of columns begin with that say whether a sample is classified correctly under an attack."""
+
+GROUPS = ("all", "typical", "atypical")
+
+
+def known(values: npt.NDArray[Any]) -> Column:
+    """A column without gaps."""
+    return np.ma.masked_array(values, mask=np.zeros(len(values), np.bool_))
+
+
+def unknown(count: int, dtype: Any) -> Column:
+    """A column of nothing but gaps."""
+    return np.ma.masked_all(count, dtype=dtype)
+
+
+def scattered(values: npt.NDArray[Any], places: npt.NDArray[np.int64], count: int) -> Column:
+    """A column of `count` samples that is known at some places."""
+    column = unknown(count, values.dtype)
+    column[places] = values
+    return column
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The columns of one split, in the order of the dataset."""
+
+    split: str
+    columns: Columns
+
+    def __len__(self) -> int:
+        return len(self.columns["label"])
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name]
+
+    @property
+    def attacks(self) -> tuple[str, ...]:
+        """What samples were tried under: clean, the attacks, and worst, which is all of them together."""
+        return tuple(name.removeprefix(CORRECT) for name in self.columns if name.startswith(CORRECT))
+
+    def groups(self) -> dict[str, Bools]:
+        """Masks of all, typical and atypical samples, as far as known."""
+        found = {"all": np.ones(len(self), np.bool_)}
+        for name in GROUPS[1:]:
+            if self.columns[name].count():
+                found[name] = self.columns[name].filled(False)
+        return found
+
+
+def write_samples(path: Path, splits: list[Samples], meta: dict[str, Any]) -> None:
+    """Write the splits one below the other, with `meta` as JSON in the schema under the key memscore."""
+    tables = []
+    for samples in splits:
+        columns = {name: arrow.array(column.data, mask=column.mask) for name, column in samples.columns.items()}
+        split = arrow.array([samples.split] * len(samples)).dictionary_encode()
+        tables.append(arrow.table({"split": split, "index": np.arange(len(samples), dtype=np.int32), **columns}))
+    table = arrow.concat_tables(tables).replace_schema_metadata({"memscore": json.dumps(meta, sort_keys=True)})
+    parquet.write_table(table, path)
+
+
+def read_samples(path: Path) -> tuple[list[Samples], dict[str, Any]]:
+    """What `write_samples` wrote. Raises InvalidInput if the file is anything else."""
+    try:
+        table = parquet.read_table(path)
+        meta = json.loads((table.schema.metadata or {})[b"memscore"])
+        split = np.array(table["split"].to_pylist())
+        columns = {name: _column(table[name]) for name in table.column_names if name not in ("split", "index")}
+    except (OSError, ValueError, KeyError, arrow.ArrowException) as error:
+        raise InvalidInput(f"{path} holds no samples of an evaluation: {error}") from error
+    names = list(dict.fromkeys(split.tolist()))
+    return [Samples(name, {key: column[split == name] for key, column in columns.items()}) for name in names], meta
+
+
+def _column(values: Any) -> Column:
+    absent = values.is_null().to_numpy()
+    filler = False if arrow.types.is_boolean(values.type) else 0
+    return np.ma.masked_array(values.fill_null(filler).to_numpy(), mask=absent)
