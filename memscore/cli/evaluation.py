@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ import typer
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, app
 from memscore.cli.context import opened_database
-from memscore.cli.training import pulled_scores
+from memscore.cli.training import number, pulled_scores, selection
 from memscore.console import complain, err, out, print_json, print_table
 from memscore.embedded import ensure_registered
 from memscore.errors import FingerprintMismatch, InvalidInput
@@ -43,7 +42,6 @@ def evaluate(
     splits: Annotated[str, typer.Option(help="train, test, or both.")] = "train,test",
     autoattack_samples: Annotated[int, typer.Option(min=1, help="At most so many of each split.")] = 1000,
     alarm_samples: Annotated[int, typer.Option(min=0, help="For the masking alarms; 0 leaves them out.")] = 200,
-    alpha: Annotated[float, typer.Option(min=0, help="Of BAT's weights in the file of samples.")] = 1.0,
     batch_size: Annotated[int, typer.Option(min=1)] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of random starts and subsets.")] = 0,
     output: Annotated[
@@ -56,7 +54,6 @@ def evaluate(
 
     from memscore.datasets.storage import open_dataset
     from memscore.learning.data import DeviceData
-    from trainer import checkpoints
     from trainer.evaluation import EvaluationConfig
     from trainer.evaluation import evaluate as run
     from trainer.evaluation.candidates import find, load
@@ -77,7 +74,7 @@ def evaluate(
         splits=tuple(filter(None, (one.strip() for one in splits.split(",")))),  # pyright: ignore[reportArgumentType]
         autoattack_samples=autoattack_samples,
         alarm_samples=alarm_samples,
-        alpha=alpha,
+        **_weights(candidates[0].description),
         batch_size=batch_size,
         seed=seed,
     )
@@ -86,7 +83,6 @@ def evaluate(
     found = {}
     for candidate in candidates:
         folder = candidate.folder if output is None else output / candidate.name if len(candidates) > 1 else output
-        checkpoints.prepare(folder)
         with _progress(candidate.name) as on_progress:
             evaluation = run(
                 load(candidate, images, network).to(device),
@@ -171,10 +167,14 @@ def _radius(text: str | None, description: dict[str, Any]) -> float:
         if trained is None:
             raise InvalidInput("Name the radius of the attacks with --epsilon, such as --epsilon 8/255.")
         return float(trained)
-    try:
-        return float(Fraction(text))
-    except (ValueError, ZeroDivisionError) as error:
-        raise InvalidInput(f"--epsilon: {text!r} is no number; write it like 8/255 or 0.03.") from error
+    return number(text)
+
+
+def _weights(description: dict[str, Any]) -> dict[str, float]:
+    """alpha and sigma of a network that BAT trained; other networks get the defaults."""
+    trained = description.get("config", {})
+    options = trained.get("options", {}) if trained.get("method") == "bat" else {}
+    return {name: float(options[name]) for name in ("alpha", "sigma") if name in options}
 
 
 def _print(candidate: Any, evaluation: Any, folder: Path) -> None:
@@ -183,8 +183,10 @@ def _print(candidate: Any, evaluation: Any, folder: Path) -> None:
     from trainer.evaluation.table import cells, header
 
     epsilon = evaluation.meta["epsilon"]
-    out.print(f"{candidate.name}: epsilon {epsilon:.6g} ({255 * epsilon:.3g}/255), selected by {candidate.selection}")
-    print_table(header(evaluation.rows), map(cells, evaluation.rows))
+    title = f"{candidate.name}: epsilon {epsilon:.6g} ({255 * epsilon:.3g}/255)"
+    if candidate.description.get("selected"):
+        title += f", epoch {candidate.description['epoch']}, {selection(candidate.description['selected'])}"
+    print_table(header(evaluation.rows), map(cells, evaluation.rows), title=title)
     out.print("Per cent over their 95 % interval. A sample is robust under `worst` if it survives every attack.")
     for finding in evaluation.findings:
         if finding.level != "green":

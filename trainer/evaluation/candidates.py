@@ -14,6 +14,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import build_module, check_logits
 from trainer import checkpoints
+from trainer.folder import RunFolder
 
 CHECKPOINTS = "checkpoints"
 
@@ -27,26 +28,14 @@ class Candidate:
     folder: Path
     description: dict[str, Any]
 
-    @property
-    def selection(self) -> str:
-        """How the checkpoint was selected, for people."""
-        selected = self.description.get("selected") or {}
-        if not selected:
-            return "-"
-        value = selected.get("value")
-        shown = "" if value is None else f", {100 * value:.1f} %"
-        on = "" if selected.get("on") is None else f" on {selected['on']}"
-        return f"{selected.get('by')}{on}{shown} (epoch {self.description.get('epoch', '?')})"
-
 
 def find(path: Path) -> list[Candidate]:
     """The candidates of a path. Raises InvalidInput if it names none, Damaged if a description cannot be read."""
     if path.is_file() and path.suffix == ".safetensors":
         return [Candidate(path.stem, path, path.parent / f"{path.stem}-evaluation", {})]
-    if (path / CHECKPOINTS).is_dir():
-        names = sorted(one.parent.name for one in path.glob(f"{CHECKPOINTS}/*/{checkpoints.DESCRIPTION}"))
-        if names:
-            return [_of_folder(path / CHECKPOINTS / name) for name in names]
+    names = RunFolder(path, {}).checkpoint_names()
+    if names:
+        return [_of_folder(path / CHECKPOINTS / name) for name in names]
     if (path / checkpoints.DESCRIPTION).is_file():
         return [_of_folder(path)]
     raise InvalidInput(

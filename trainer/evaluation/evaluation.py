@@ -17,6 +17,7 @@ import memscore
 from memscore.errors import InvalidInput
 from memscore.learning.data import DeviceData, pixels
 from memscore.sets import Sets
+from memscore.tables import is_atypical, is_typical
 from trainer.attacks import autoattack, crafting
 from trainer.attacks.registry import AUTOATTACK, iterative
 from trainer.evaluation.attempts import Advance, Attempts
@@ -95,6 +96,8 @@ def evaluate(
             if split == watched:
                 probes = _probed(attempts, samples, found)
                 findings += alarms(samples, probes)
+    if on_progress is not None:
+        on_progress(1, 1, "done")
     return Evaluation(meta, rows, findings, list(dict.fromkeys(notes)), probes, every)
 
 
@@ -219,7 +222,10 @@ def _groups(split: Split, count: int, config: EvaluationConfig, sets: Sets | Non
     if sets is not None:
         return {name: known(getattr(sets, f"{split}_{name}")) for name in ("typical", "atypical")}
     if split == "train" and mem is not None:
-        return {"typical": known(mem < config.typical), "atypical": known(mem > config.atypical)}
+        return {
+            "typical": known(is_typical(mem, config.typical)),
+            "atypical": known(is_atypical(mem, config.atypical)),
+        }
     return {name: unknown(count, np.bool_) for name in ("typical", "atypical")}
 
 
