@@ -56,7 +56,7 @@ class TrainConfig(Frozen):
     typical: float = Field(default=0.02, ge=-1, le=1, description="keep_atypical: mem below it is typical")
     validation: float = Field(default=0.02, ge=0, lt=1, description="share of the training samples held out")
     select_on: Literal["validation", "test", "both"] = "validation"
-    evaluation_steps: int = Field(default=20, ge=1, description="of the PGD that selects and reports")
+    evaluation_steps: int = Field(default=20, ge=1, description="of the PGD that selects checkpoints")
     collapse: float = Field(
         default=0.2,
         gt=0,

@@ -15,7 +15,6 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from memscore.client import Client
+from memscore.console import percent
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
@@ -175,23 +175,25 @@ def _train(dataset: Dataset, scores: Scores, method: str, folder: Path) -> Run:
 
 
 def _compare(runs: dict[str, Run]) -> Comparison:
-    first = next(iter(runs.values())).last.accuracy
+    rows = {name: one.last.rows for name, one in runs.items()}
+    first = next(iter(rows.values()))
     note = (
         f"{EPOCHS} epochs on digits, l_inf epsilon {EPSILON:g}, one seed: a demonstration of the pipeline, not of a "
         "method. Differences of a few points between methods are within the spread over seeds."
     )
-    shown = Table("samples", "count", *(f"{name} {kind}" for name in runs for kind in ("clean", "PGD-20")))
-    for row, group in enumerate(first):
-        cells: list[Any] = [group.group, str(group.count)]
-        for one in runs.values():
-            accuracy = one.last.accuracy[row]
-            cells += ["-" if share is None else f"{100 * share:.1f} %" for share in (accuracy.clean, accuracy.pgd20)]
-        shown.add_row(*cells)
-    console.print(shown)
-    console.print(note, style="dim")
-    return Comparison(
-        groups=[group.group for group in first],
-        counts=[group.count for group in first],
-        methods={name: [(group.clean, group.pgd20) for group in one.last.accuracy] for name, one in runs.items()},
+    comparison = Comparison(
+        groups=[f"{row.split} {row.group}" for row in first],
+        counts=[row.count for row in first],
+        methods={
+            name: [(row.accuracy["clean"].share, row.accuracy["pgd"].share) for row in every]
+            for name, every in rows.items()
+        },
         note=note,
     )
+    shown = Table("samples", "count", *(f"{name} {kind}" for name in runs for kind in ("clean", "PGD-20")))
+    for number, group in enumerate(comparison.groups):
+        shares = [share for every in comparison.methods.values() for share in every[number]]
+        shown.add_row(group, str(comparison.counts[number]), *map(percent, shares))
+    console.print(shown)
+    console.print(note, style="dim")
+    return comparison

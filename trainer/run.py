@@ -13,12 +13,11 @@ import numpy.typing as npt
 
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
-from memscore.learning.data import pixels
 from memscore.learning.networks import Network
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
-from trainer.evaluation import GroupAccuracy, by_group
+from trainer.evaluation import Evaluation, EvaluationConfig, Row, evaluate
 from trainer.folder import RunFolder
 from trainer.learner import Learner
 from trainer.ledger import Estimate, estimate
@@ -30,6 +29,10 @@ from trainer.world import World, joined_world
 
 Floats = npt.NDArray[np.float32]
 
+EVALUATIONS = "evaluation"
+ATTACKS = ("fgsm", "pgd")
+"""What a run is tried with when it ends; `memscore evaluate` adds the others."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -38,7 +41,7 @@ class Checkpoint:
     name: str
     epoch: int
     selected: dict[str, Any]
-    accuracy: list[GroupAccuracy]
+    rows: list[Row]
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ class Watch:
 
     on_estimate: Callable[[Estimate], None] | None = None
     on_step: OnStep | None = None
+
+    def evaluating(self, name: str) -> OnStep | None:
+        """What is told of the passes of an evaluation."""
+        on_step = self.on_step
+        return on_step and (lambda done, total, what: on_step(done, total, f"{name}: {what}"))
 
 
 def train(
@@ -100,7 +108,7 @@ def train(
             if not _fit(dataset, config, data, kept, world, watch, stop or Stop()):
                 return Run(config, False, [])
             if world.first:
-                kept.finish({"accuracy": _evaluated(dataset, data, kept, scores)})
+                kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch)})
         return finished_run(kept, config)
 
 
@@ -116,10 +124,10 @@ def train_network(dataset: Dataset, config: TrainConfig, mem: Floats | None = No
 def finished_run(folder: RunFolder, config: TrainConfig) -> Run:
     """The run that `folder` holds, from its notes. Raises Damaged if they cannot be read."""
     found: list[Checkpoint] = []
-    for name, rows in folder.result()["accuracy"].items():
+    for name in folder.result()["checkpoints"]:
         description = checkpoints.describe(folder.path / "checkpoints" / name)
-        accuracy = [GroupAccuracy(**row) for row in rows]
-        found.append(Checkpoint(name, description["epoch"], description["selected"], accuracy))
+        rows = Evaluation.read_rows(folder.path / EVALUATIONS / name)
+        found.append(Checkpoint(name, description["epoch"], description["selected"], rows))
     return Run(config, True, found)
 
 
@@ -132,16 +140,30 @@ def _fit(
     return Loop(learner, data, folder, world).run(stop, watch.on_step if world.first else None)
 
 
-def _evaluated(
-    dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None
-) -> dict[str, list[dict[str, Any]]]:
-    device = data.device_data
-    train_split = pixels(device.x_train), device.y_train
-    test_split = pixels(device.x_test), device.y_test
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name in folder.checkpoint_names():
+def _evaluate(
+    dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None, watch: Watch
+) -> list[str]:
+    """Evaluate every checkpoint, and keep what is found beside it; their names."""
+    names = folder.checkpoint_names()
+    for name in names:
         network, config = checkpoints.load(folder.path / "checkpoints" / name, dataset)
-        sets = None if scores is None else scores.sets
-        rows = by_group(network.to(device.device), train_split, test_split, config.evaluation_attack, sets)
-        found[name] = [row.as_row() for row in rows]
-    return found
+        target = folder.path / EVALUATIONS / name
+        evaluation = evaluate(
+            network.to(data.mem.device),
+            data.device_data,
+            _evaluation_config(config),
+            sets=None if scores is None else scores.sets,
+            mem=None if scores is None else scores.table["mem"],
+            fingerprint=dataset.fingerprint,
+            folder=target,
+            on_progress=watch.evaluating(name),
+        )
+        evaluation.write(target)
+    return names
+
+
+def _evaluation_config(config: TrainConfig) -> EvaluationConfig:
+    """The threat of training, with the alpha and sigma of BAT's weights as they were there."""
+    weights = {name: config.options[name] for name in ("alpha", "sigma") if name in config.options}
+    found = EvaluationConfig(epsilon=config.epsilon, attacks=ATTACKS, alarm_samples=0)
+    return found.model_copy(update=weights)

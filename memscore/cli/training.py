@@ -60,6 +60,7 @@ def train(
     import torch
 
     from memscore.datasets.storage import open_dataset
+    from trainer.evaluation.table import cells, header
     from trainer.presets import configured
     from trainer.run import Watch
     from trainer.run import train as run
@@ -96,9 +97,7 @@ def train(
         return
     for one in finished.checkpoints:
         print_table(
-            ("samples", "count", "clean", "PGD-20"),
-            ((row.group, row.count, percent(row.clean), percent(row.pgd20)) for row in one.accuracy),
-            title=f"{one.name}: epoch {one.epoch}, {selection(one.selected)}",
+            header(one.rows), map(cells, one.rows), title=f"{one.name}: epoch {one.epoch}, {selection(one.selected)}"
         )
 
 

@@ -1,10 +1,8 @@
 """Runs: repeatable, honest about groups, kept whole, and never on the wrong dataset's scores."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -15,8 +13,9 @@ from memscore.learning.data import DeviceData, pixels
 from memscore.sets import split
 from tests.conftest import StoredStudy, make_dataset
 from trainer import checkpoints
+from trainer.attacks import Attack
 from trainer.config import TrainConfig
-from trainer.evaluation import by_group, correct
+from trainer.evaluation import correct
 from trainer.metrics import read_metrics
 from trainer.run import train as run
 from trainer.run import train_network
@@ -51,28 +50,21 @@ def test_a_run_is_repeatable_and_depends_on_its_seed(stored_study: StoredStudy, 
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-def test_groups_are_counted_by_hand(stored_study: StoredStudy, scores: Scores):
+def test_groups_are_counted_by_hand(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
     dataset = stored_study.dataset
-    network = train_network(dataset, BAT, scores.table["mem"])
-    data = both(dataset)
-    rows = {row.group: row for row in by_group(network, *data, BAT.evaluation_attack, scores.sets)}
-    assert list(rows) == [f"{split} {group}" for split in ("train", "test") for group in ("all", "typical", "atypical")]
+    finished = run(dataset, "made-up", BAT, scores, tmp_path)
+    network, _ = checkpoints.load(tmp_path / "checkpoints" / "last", dataset)
+    rows = {(row.split, row.group): row for row in finished.last.rows}
+    assert list(rows) == [(split, group) for split in ("train", "test") for group in ("all", "typical", "atypical")]
     assert scores.sets is not None
-    clean = correct(network, *data[0])
-    adversarial = correct(network, *data[0], BAT.evaluation_attack)
+    (images, labels), (_, test_labels) = both(dataset)
+    attack = Attack(epsilon=BAT.epsilon, step_size=BAT.epsilon / 4, steps=20, random_start=False)
     mask = scores.sets.train_atypical
-    assert rows["train atypical"].count == mask.sum()
-    assert rows["train atypical"].clean == clean[mask].mean()
-    assert rows["train atypical"].pgd20 == adversarial[mask].mean()
-    assert rows["test all"].count == len(dataset.y_test)
-
-
-def test_an_empty_group_has_no_accuracy(stored_study: StoredStudy, scores: Scores):
-    assert scores.sets is not None
-    empty = replace(scores.sets, test_atypical=np.zeros(20, np.bool_))
-    network = train_network(stored_study.dataset, BAT, scores.table["mem"])
-    rows = by_group(network, *both(stored_study.dataset), BAT.evaluation_attack, empty)
-    assert (rows[-1].count, rows[-1].clean, rows[-1].pgd20) == (0, None, None)
+    row = rows["train", "atypical"]
+    assert row.count == mask.sum()
+    assert row.accuracy["clean"].share == correct(network, images, labels)[mask].mean()
+    assert row.accuracy["pgd"].share == correct(network, images, labels, attack)[mask].mean()
+    assert rows["test", "all"].count == len(test_labels)
 
 
 def test_what_needs_scores_is_refused_without(stored_study: StoredStudy):
@@ -115,7 +107,7 @@ def test_a_run_keeps_its_last_and_its_best_networks_and_says_how_they_were_selec
     for one in finished.checkpoints:
         network, kept = checkpoints.load(folder / "checkpoints" / one.name, dataset)
         assert kept == config
-        assert one.accuracy[0].clean == correct(network, *data[0]).mean()
+        assert one.rows[0].accuracy["clean"].share == correct(network, *data[0]).mean()
     assert set(json.loads((folder / "environment.json").read_text())) >= {"versions", "device"}
     assert any((folder / "tensorboard").iterdir())
     assert not list(folder.glob("*.safetensors"))

@@ -1,34 +1,15 @@
-"""Accuracy on clean and adversarial images, on all, typical and atypical samples, as training asks for it."""
+"""Which samples are classified correctly, clean and under PGD, as selection asks for it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from memscore.bits import Bools
-from memscore.sets import Sets
 from trainer.attacks import Attack, cross_entropy, survival, survives
 from trainer.evaluation.precision import full_precision
 
 BATCH = 512
-
-
-@dataclass(frozen=True)
-class GroupAccuracy:
-    """Accuracies (shares, None for an empty group) of one group of samples."""
-
-    group: str
-    count: int
-    clean: float | None
-    pgd20: float | None
-
-    def as_row(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
 
 
 def correct(network: nn.Module, images: Tensor, labels: Tensor, attack: Attack | None = None) -> Bools:
@@ -42,30 +23,3 @@ def correct(network: nn.Module, images: Tensor, labels: Tensor, attack: Attack |
             else:
                 parts.append(survives(network, batch, truth, cross_entropy, attack))
     return torch.cat(parts).cpu().numpy()
-
-
-def by_group(
-    network: nn.Module,
-    train: tuple[Tensor, Tensor],
-    test: tuple[Tensor, Tensor],
-    attack: Attack,
-    sets: Sets | None,
-) -> list[GroupAccuracy]:
-    """Clean and adversarial accuracy of all, typical and atypical samples of both splits (images, labels)."""
-    rows: list[GroupAccuracy] = []
-    for split, (images, labels) in (("train", train), ("test", test)):
-        clean = correct(network, images, labels)
-        adversarial = correct(network, images, labels, attack)
-        groups: dict[str, Bools] = {"all": np.ones(len(labels), np.bool_)}
-        if sets is not None:
-            groups["typical"] = getattr(sets, f"{split}_typical")
-            groups["atypical"] = getattr(sets, f"{split}_atypical")
-        for group, mask in groups.items():
-            rows.append(
-                GroupAccuracy(f"{split} {group}", int(mask.sum()), _share(clean[mask]), _share(adversarial[mask]))
-            )
-    return rows
-
-
-def _share(hits: Bools) -> float | None:
-    return float(hits.mean()) if len(hits) else None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from memscore.errors import InvalidInput
+from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write
 from trainer.evaluation.findings import Finding
 from trainer.evaluation.masking import Probes
@@ -40,6 +40,14 @@ class Evaluation:
             "zero_gradients": self.probes.zero_gradients,
             "autoattack": {"left": parts, "warnings": list(self.probes.warnings)},
         }
+
+    @staticmethod
+    def read_rows(folder: Path) -> list[Row]:
+        """The rows that `write` left in a folder. Raises Damaged if they cannot be read."""
+        try:
+            return [Row.from_json(row) for row in json.loads((folder / TABLE_JSON).read_text())["rows"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"{folder / TABLE_JSON} cannot be read ({error}); evaluate the checkpoint again.") from error
 
     def write(self, folder: Path) -> None:
         """Write table.csv, table.json and samples.parquet, each whole or not at all. Raises InvalidInput."""

@@ -59,6 +59,11 @@ class Row:
         """Plain data."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Row:
+        """Back from `as_json`."""
+        return cls(**{**row, "accuracy": {name: Accuracy(**one) for name, one in row["accuracy"].items()}})
+
     def flat(self) -> dict[str, Any]:
         """One value a column, for CSV."""
         cells: dict[str, Any] = {"split": self.split, "group": self.group, "count": self.count}
