@@ -23,10 +23,10 @@ demo: setup ## the main job on real images: scores, service, adversarial trainin
 	$(BIN)/memscore demo
 
 test: setup ## all tests but the slow ones, on SQLite and PostgreSQL, with real Ray
-	$(BIN)/python -m pytest
+	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
 
 test-all: setup ## the slow tests too
-	$(BIN)/python -m pytest -m "slow or not slow"
+	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -m "slow or not slow"
 
 check: setup ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

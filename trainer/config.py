@@ -54,7 +54,7 @@ class TrainConfig(Frozen):
     )
     atypical: float = Field(default=0.15, ge=-1, le=1, description="keep_atypical: mem above it is atypical")
     typical: float = Field(default=0.02, ge=-1, le=1, description="keep_atypical: mem below it is typical")
-    validation: float = Field(default=0.02, ge=0, lt=1, description="share of the training samples held out")
+    validation: float = Field(default=0.1, ge=0, lt=1, description="share of the training samples held out")
     select_on: Literal["validation", "test", "both"] = "validation"
     evaluation_steps: int = Field(default=20, ge=1, description="of the PGD that selects checkpoints")
     collapse: float = Field(

@@ -20,6 +20,7 @@ CIFAR: dict[str, Any] = {
     "step_size": 2 / 255,
     "attack_steps": 10,
     "precision": "bfloat16",
+    "validation": 0.02,
 }
 """What all of them share: random shifts and mirroring, 10 steps of 2/255 within 8/255 (at 4/255 halve the steps)."""
 
