@@ -57,6 +57,7 @@ def evaluate(
     from trainer.evaluation import EvaluationConfig
     from trainer.evaluation import evaluate as run
     from trainer.evaluation.candidates import find, load
+    from trainer.network import training_device
 
     torch.set_num_threads(1)
     candidates = find(checkpoint)
@@ -66,7 +67,7 @@ def evaluate(
     pulled = None if scores is None else pulled_scores(scores, settings)
     if pulled is not None:
         pulled.require(images, name)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = training_device()
     data = DeviceData.of(images, device)
     config = EvaluationConfig(
         epsilon=_radius(epsilon, candidates[0].description),

@@ -29,7 +29,7 @@ from trainer.evaluation.masking import Probes, alarms
 from trainer.evaluation.precision import full_precision
 from trainer.evaluation.representation import class_cosines
 from trainer.evaluation.result import Evaluation
-from trainer.evaluation.samples import CORRECT, Columns, Samples, known, scattered, unknown
+from trainer.evaluation.samples import CORRECT, WORST, Columns, Samples, known, scattered, unknown
 from trainer.evaluation.subset import Indices, stratified
 from trainer.evaluation.table import Row, rows_of
 
@@ -96,8 +96,6 @@ def evaluate(
             if split == watched:
                 probes = _probed(attempts, samples, found)
                 findings += alarms(samples, probes)
-    if on_progress is not None:
-        on_progress(1, 1, "done")
     return Evaluation(meta, rows, findings, list(dict.fromkeys(notes)), probes, every)
 
 
@@ -161,7 +159,7 @@ def _attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns)
             columns |= _of_pgd(watched, columns, config)
         else:
             tried[name] = known(attempts.survived(iterative(name)))
-    tried["worst"] = np.ma.masked_array(
+    tried[WORST] = np.ma.masked_array(
         np.logical_and.reduce([column.filled(False) for column in tried.values()]),
         mask=np.logical_or.reduce([column.mask for column in tried.values()]),
     )
@@ -206,8 +204,8 @@ def _probed(attempts: Attempts, samples: Samples, probes: Probes) -> Probes:
     sweep = {
         epsilon: float(attempts.survived(SWEEP, chosen, epsilon).mean()) for epsilon in sweep_radii(config.epsilon)
     }
-    right = chosen[samples[f"{CORRECT}clean"].data[chosen]]
-    zero = float(attempts.zero_gradients(right).mean()) if len(right) else None
+    right = samples[f"{CORRECT}clean"].data[chosen]
+    zero = float(attempts.zero_gradients(chosen)[right].mean()) if right.any() else None
     return replace(probes, sweep=sweep, zero_gradients=zero)
 
 

@@ -24,6 +24,9 @@ Columns = dict[str, Column]
 CORRECT = "correct_"
 """What the names of columns begin with that say whether a sample is classified correctly under an attack."""
 
+WORST = "worst"
+"""All attacks together: a sample is robust if it survives each of them."""
+
 GROUPS = ("all", "typical", "atypical")
 
 
@@ -59,7 +62,7 @@ class Samples:
 
     @property
     def attacks(self) -> tuple[str, ...]:
-        """What samples were tried under: clean, the attacks, and worst, which is all of them together."""
+        """What samples were tried under: clean, the attacks, and worst."""
         return tuple(name.removeprefix(CORRECT) for name in self.columns if name.startswith(CORRECT))
 
     def groups(self) -> dict[str, Bools]:

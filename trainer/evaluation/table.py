@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import asdict, dataclass
+from math import hypot
 from typing import Any
 
 import numpy as np
 
 from memscore.bits import Bools
 from memscore.statistics import wilson
-from trainer.evaluation.samples import CORRECT, Samples
+from trainer.attacks.registry import AUTOATTACK
+from trainer.evaluation.samples import CORRECT, WORST, Column, Columns, Samples
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A share of correct samples with Wilson's 95 % interval; None where no sample of the group was tried."""
+    """A share of correct samples among the `count` that were tried, with its 95 % interval; None where none was."""
 
-    correct: int
     count: int
     share: float | None
     low: float | None
@@ -26,16 +27,33 @@ class Accuracy:
 
     @classmethod
     def of(cls, correct: int, count: int) -> Accuracy:
-        """From counts."""
+        """From counts, with Wilson's interval."""
         if not count:
-            return cls(0, 0, None, None, None)
+            return cls(0, None, None, None)
         low, high = wilson(np.array([correct]), np.array([count]))
-        return cls(correct, count, correct / count, float(low[0]), float(high[0]))
+        return cls(count, correct / count, float(low[0]), float(high[0]))
+
+    @classmethod
+    def product(cls, whole: Accuracy, part: Accuracy) -> Accuracy:
+        """The share of `whole` times the share of `part` of it, with the interval that theirs give by squares."""
+        if whole.share is None or part.share is None:
+            return cls(whole.count, None, None, None)
+        (a, a_low, a_high), (b, b_low, b_high) = whole.known(), part.known()
+        below, above = hypot(b * (a - a_low), a * (b - b_low)), hypot(b * (a_high - a), a * (b_high - b))
+        return cls(whole.count, a * b, max(0.0, a * b - below), min(1.0, a * b + above))
+
+    def known(self) -> tuple[float, float, float]:
+        """Share, low and high, where there are some."""
+        assert self.share is not None
+        assert self.low is not None
+        assert self.high is not None
+        return self.share, self.low, self.high
 
     def __str__(self) -> str:
-        if self.share is None or self.low is None or self.high is None:
+        if self.share is None:
             return "-"
-        return f"{100 * self.share:.1f}\n{100 * self.low:.1f}-{100 * self.high:.1f}"
+        share, low, high = (100 * value for value in self.known())
+        return f"{share:.1f}\n{low:.1f}-{high:.1f}"
 
 
 @dataclass(frozen=True)
@@ -103,11 +121,26 @@ def cells(row: Row) -> tuple[str, ...]:
     return (f"{row.split} {row.group}", str(row.count), *shares, distance)
 
 
+def _accuracy(column: Column) -> Accuracy:
+    return Accuracy.of(int(column.filled(False).sum()), int(column.count()))
+
+
+def _worst(tried: Columns) -> Accuracy:
+    """All attacks together; where AutoAttack ran on a part, by what it leaves there of the survivors of all others.
+
+    Their share is known on all samples, so that the estimate lies above no attack that ran on all.
+    """
+    if tried[WORST].count() == len(tried[WORST]):
+        return _accuracy(tried[WORST])
+    others = np.logical_and.reduce([column.data for name, column in tried.items() if name not in (AUTOATTACK, WORST)])
+    return Accuracy.product(Accuracy.of(int(others.sum()), len(others)), _accuracy(tried[AUTOATTACK][others]))
+
+
 def _row(samples: Samples, group: str, mask: Bools, cosine: float | None) -> Row:
-    accuracy = {}
-    for attack in samples.attacks:
-        tried = samples[f"{CORRECT}{attack}"][mask]
-        accuracy[attack] = Accuracy.of(int(tried.filled(False).sum()), int(tried.count()))
+    tried = {attack: samples[f"{CORRECT}{attack}"][mask] for attack in samples.attacks}
+    accuracy = {attack: _accuracy(column) for attack, column in tried.items()}
+    if AUTOATTACK in tried:
+        accuracy[WORST] = _worst(tried)
     poisoned = samples["poisoned"][mask]
     scores = samples["poisoning_score"][mask][poisoned.filled(False)]
     return Row(
