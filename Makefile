@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench load serve lock clean
+.PHONY: help setup demo test test-all peers check format bench load serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,7 +26,11 @@ test: setup ## all tests but the slow ones, on SQLite and PostgreSQL, with real 
 	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
 
 test-all: setup ## the slow tests too
-	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -m "slow or not slow"
+	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -m "not peers"
+
+peers: setup ## attacks against torchattacks, foolbox, ART: installs them, changes nothing pinned
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement tests/peers/requirements.txt
+	$(BIN)/python -m pytest -m peers tests/peers
 
 check: setup ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -1,0 +1,41 @@
+"""Attacks give the same images as the released packages, bit for bit."""
+
+import pytest
+import torch
+
+from memscore.errors import MissingPackage
+from memscore.learning.networks import ResNet9
+from trainer.attacks import Attack
+from trainer.verification.material import Material, digits
+from trainer.verification.peers import COMPARISONS, Comparison
+
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.filterwarnings("ignore"),  # the packages' own
+]
+
+
+def colours() -> Material:
+    """Byte-valued colour images of CIFAR's size, an untrained ResNet-9, and the usual 8/255."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (16, 3, 32, 32), generator=generator).float() / 255
+    torch.manual_seed(0)
+    network = ResNet9(3, 10, 8)
+    network(images)
+    attack = Attack(epsilon=8 / 255, step_size=2 / 255, steps=20, random_start=False)
+    return Material(network.eval(), images, network(images).argmax(dim=1), attack)
+
+
+@pytest.fixture(scope="module", params=[digits, colours], ids=["digits", "colours"])
+def material(request: pytest.FixtureRequest) -> Material:
+    return request.param()
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda one: f"{one.peer}, {one.attack}")
+def test_adversarial_images_are_identical(comparison: Comparison, material: Material):
+    try:
+        ours, theirs = comparison.images(material)
+    except MissingPackage as error:
+        pytest.skip(str(error))
+    assert not torch.equal(ours, material.images)
+    assert torch.equal(ours, theirs), f"{(ours != theirs).sum()} pixels differ, by {(ours - theirs).abs().max():g}"

@@ -1,0 +1,141 @@
+"""Our attacks beside the same attacks of released packages: adversarial images must be equal in every bit."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from memscore.errors import MissingPackage
+from trainer.attacks import Attack, pgd
+from trainer.verification.material import Material
+
+Crafter = Callable[[ModuleType, Material], Tensor]
+SEED = 1
+
+WITH = {
+    "torchattacks": "torchattacks tqdm",
+    "foolbox": "foolbox eagerpy GitPython gitdb smmap",
+    "art": "adversarial-robustness-toolbox tqdm",
+}
+"""What has to be installed for each module; --no-deps, since torchattacks 3.5.1 asks for a requests of 2021."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An attack of the module `peer`, and ours that must give the same images."""
+
+    peer: str
+    attack: str
+    theirs: Crafter
+    ours: Callable[[Material], Tensor]
+
+    def images(self, material: Material) -> tuple[Tensor, Tensor]:
+        """Our adversarial images and theirs. Raises MissingPackage if theirs is not installed."""
+        module = imported(self.peer)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.manual_seed(SEED)
+            ours = self.ours(material)
+            torch.manual_seed(SEED)
+            return ours, self.theirs(module, material)
+
+
+def imported(peer: str) -> ModuleType:
+    """The peer's module. Raises MissingPackage, with what to install."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(peer)
+    except ImportError as error:
+        raise MissingPackage(
+            f"{peer} cannot be imported ({error}); install it: pip install --no-deps {WITH[peer]}"
+        ) from error
+
+
+def _pgd(material: Material, **changes: Any) -> Tensor:
+    attack = material.attack.model_copy(update=changes)
+    return pgd(material.network, material.images, material.labels, attack)
+
+
+def _random_pgd(material: Material) -> Tensor:
+    return _pgd(material, random_start=True)
+
+
+def _single_step(material: Material) -> Tensor:
+    return _pgd(material, steps=1, step_size=material.attack.epsilon)
+
+
+def _torchattacks_pgd(random_start: bool) -> Crafter:
+    def craft(torchattacks: ModuleType, material: Material) -> Tensor:
+        attack = material.attack
+        crafter = torchattacks.PGD(
+            material.network, attack.epsilon, attack.step_size, attack.steps, random_start=random_start
+        )
+        return crafter(material.images, material.labels)
+
+    return craft
+
+
+def _torchattacks_fgsm(torchattacks: ModuleType, material: Material) -> Tensor:
+    return torchattacks.FGSM(material.network, material.attack.epsilon)(material.images, material.labels)
+
+
+def _foolbox_pgd(foolbox: ModuleType, material: Material) -> Tensor:
+    attack = material.attack
+    crafter = foolbox.attacks.LinfPGD(abs_stepsize=attack.step_size, steps=attack.steps, random_start=False)
+    return _foolbox(foolbox, crafter, material)
+
+
+def _foolbox_fgsm(foolbox: ModuleType, material: Material) -> Tensor:
+    return _foolbox(foolbox, foolbox.attacks.LinfFastGradientAttack(random_start=False), material)
+
+
+def _foolbox(foolbox: ModuleType, crafter: Any, material: Material) -> Tensor:
+    network = foolbox.PyTorchModel(material.network, bounds=(0, 1), device=material.images.device)
+    _, adversarial, _ = crafter(network, material.images, material.labels, epsilons=material.attack.epsilon)
+    return adversarial
+
+
+def _art_pgd(art: ModuleType, material: Material) -> Tensor:
+    classifiers = importlib.import_module(f"{art.__name__}.estimators.classification")
+    evasion = importlib.import_module(f"{art.__name__}.attacks.evasion")
+    with torch.no_grad():
+        classes = material.network(material.images[:1]).shape[1]
+    classifier = classifiers.PyTorchClassifier(
+        material.network,
+        nn.CrossEntropyLoss(),
+        material.images.shape[1:],
+        classes,
+        clip_values=(0, 1),
+        device_type="cpu",
+    )
+    attack: Attack = material.attack
+    crafter = evasion.ProjectedGradientDescentPyTorch(
+        classifier,
+        norm=math.inf,
+        eps=attack.epsilon,
+        eps_step=attack.step_size,
+        max_iter=attack.steps,
+        num_random_init=0,
+        batch_size=len(material.images),
+        verbose=False,
+    )
+    return torch.from_numpy(crafter.generate(material.images.numpy(), material.labels.numpy()))
+
+
+COMPARISONS: tuple[Comparison, ...] = (
+    Comparison("torchattacks", "PGD from the image", _torchattacks_pgd(random_start=False), _pgd),
+    Comparison("torchattacks", "PGD from a random start", _torchattacks_pgd(random_start=True), _random_pgd),
+    Comparison("torchattacks", "FGSM", _torchattacks_fgsm, _single_step),
+    Comparison("foolbox", "PGD from the image", _foolbox_pgd, _pgd),
+    Comparison("foolbox", "FGSM", _foolbox_fgsm, _single_step),
+    Comparison("art", "PGD from the image", _art_pgd, _pgd),
+)
