@@ -24,6 +24,7 @@ from memscore.cli import (
     scores,
     service,
     training,
+    verification,
 )
 from memscore.cli.apps import app
 from memscore.console import complain, out
@@ -46,6 +47,7 @@ __all__ = [
     "scores",
     "service",
     "training",
+    "verification",
 ]
 
 

@@ -1,5 +1,7 @@
 """Attacks give the same images as the released packages, bit for bit."""
 
+from collections.abc import Generator
+
 import pytest
 import torch
 
@@ -13,6 +15,14 @@ pytestmark = [
     pytest.mark.peers,
     pytest.mark.filterwarnings("ignore"),  # the packages' own
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Generator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def colours() -> Material:

@@ -15,22 +15,26 @@ from torch import Tensor, nn
 
 from memscore.errors import MissingPackage
 from trainer.attacks import Attack, pgd
+from trainer.verification.check import Check
 from trainer.verification.material import Material
 
 Crafter = Callable[[ModuleType, Material], Tensor]
 SEED = 1
 
-WITH = {
+INSTALL = {
     "torchattacks": "torchattacks tqdm",
     "foolbox": "foolbox eagerpy GitPython gitdb smmap",
-    "art": "adversarial-robustness-toolbox tqdm",
+    "adversarial-robustness-toolbox": "adversarial-robustness-toolbox tqdm",
 }
-"""What has to be installed for each module; --no-deps, since torchattacks 3.5.1 asks for a requests of 2021."""
+"""What has to be installed for each, --no-deps: torchattacks 3.5.1 asks for a requests of 2021."""
+
+MODULES = {"adversarial-robustness-toolbox": "art"}
+"""Modules that are not called as their package is."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An attack of the module `peer`, and ours that must give the same images."""
+    """An attack of the package `peer`, and ours that must give the same images."""
 
     peer: str
     attack: str
@@ -48,15 +52,31 @@ class Comparison:
             return ours, self.theirs(module, material)
 
 
+def checks(material: Material) -> list[Check]:
+    """A check for each comparison."""
+    return [_check(comparison, material) for comparison in COMPARISONS]
+
+
+def _check(comparison: Comparison, material: Material) -> Check:
+    def look() -> tuple[str, bool]:
+        ours, theirs = comparison.images(material)
+        if torch.equal(ours, theirs):
+            return "equal images", True
+        pixels, distance = int((ours != theirs).sum()), (ours - theirs).abs().max().item()
+        return f"{pixels} of {ours.numel()} pixels differ, by up to {distance:.2g}", False
+
+    return Check(f"{comparison.attack} = that of {comparison.peer}", "equal images", look)
+
+
 def imported(peer: str) -> ModuleType:
     """The peer's module. Raises MissingPackage, with what to install."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return importlib.import_module(peer)
+            return importlib.import_module(MODULES.get(peer, peer))
     except ImportError as error:
         raise MissingPackage(
-            f"{peer} cannot be imported ({error}); install it: pip install --no-deps {WITH[peer]}"
+            f"{peer} cannot be imported ({error}); install it: pip install --no-deps {INSTALL[peer]}"
         ) from error
 
 
@@ -137,5 +157,5 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison("torchattacks", "FGSM", _torchattacks_fgsm, _single_step),
     Comparison("foolbox", "PGD from the image", _foolbox_pgd, _pgd),
     Comparison("foolbox", "FGSM", _foolbox_fgsm, _single_step),
-    Comparison("art", "PGD from the image", _art_pgd, _pgd),
+    Comparison("adversarial-robustness-toolbox", "PGD from the image", _art_pgd, _pgd),
 )

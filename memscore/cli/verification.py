@@ -1,0 +1,48 @@
+"""The command that proves what training computes: verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from memscore.cli.apps import Json, app
+from memscore.console import err, out, print_json
+
+if TYPE_CHECKING:
+    from trainer.verification.certificate import Certificate
+
+STYLES = {"holds": "green", "fails": "bold red", "not checked": "yellow"}
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Replay golden values and identities of training, and other packages' attacks; exit status 1 if one fails."""
+    from trainer.verification.certificate import certify
+
+    with err.status("checking"):
+        certificate = certify()
+    if as_json:
+        print_json(certificate.as_json())
+    else:
+        _print(certificate)
+    if not certificate.valid:
+        raise typer.Exit(1)
+
+
+def _print(certificate: Certificate) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("check", "expected", "found"):
+        table.add_column(column, overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for one in certificate.findings:
+        table.add_row(one.check, one.expected, one.found, Text(one.verdict, STYLES[one.verdict]))
+    out.print(table)
+    versions = ", ".join(f"{name} {version}" for name, version in certificate.versions.items())
+    out.print(f"{certificate.date}, on {certificate.device}, with {versions}")
+    out.print(
+        f"{certificate.count('holds')} hold, {certificate.count('fails')} fail, "
+        f"{certificate.count('not checked')} not checked"
+    )

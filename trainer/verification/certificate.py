@@ -1,0 +1,74 @@
+"""The certificate: every check with what was expected, what was found, and on what."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+
+import memscore
+from memscore.learning.unit import device_name
+from trainer.verification import golden, identities, peers
+from trainer.verification.check import Finding, Verdict, examine
+from trainer.verification.material import digits
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Findings, and the versions, device and date they hold for."""
+
+    findings: tuple[Finding, ...]
+    versions: dict[str, str]
+    device: str
+    date: str
+
+    def count(self, verdict: Verdict) -> int:
+        """How many checks came out so."""
+        return sum(finding.verdict == verdict for finding in self.findings)
+
+    @property
+    def valid(self) -> bool:
+        """Whether nothing fails."""
+        return not self.count("fails")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"valid": self.valid, **asdict(self)}
+
+
+def certify() -> Certificate:
+    """Make every check: golden values on the CPU and on a GPU if there is one, the others on one thread of the CPU."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        material = digits()
+        checks = golden.checks(torch.device("cpu"))
+        if device.type != "cpu":
+            checks += golden.checks(device)
+        checks += [*identities.checks(material), *peers.checks(material)]
+        findings = tuple(examine(check) for check in checks)
+    finally:
+        torch.set_num_threads(threads)
+    return Certificate(findings, versions(), device_name(device), datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def versions() -> dict[str, str]:
+    """Of this package, of what it computes with, and of the peers that are installed."""
+    known = {
+        "memscore": memscore.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    for peer in peers.INSTALL:
+        try:
+            known[peer] = importlib.metadata.version(peer)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return known

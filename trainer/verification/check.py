@@ -1,0 +1,41 @@
+"""One check of the trainer against its definition, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from memscore.errors import MissingPackage
+
+Verdict = Literal["holds", "fails", "not checked"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What must be found; `look` gives what is found, and whether that is it."""
+
+    name: str
+    expected: str
+    look: Callable[[], tuple[str, bool]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of a check."""
+
+    check: str
+    expected: str
+    found: str
+    verdict: Verdict
+
+
+def examine(check: Check) -> Finding:
+    """Carry a check out; one that breaks off fails, one that needs a package which is not there is not made."""
+    try:
+        found, holds = check.look()
+    except MissingPackage as error:
+        return Finding(check.name, check.expected, str(error), "not checked")
+    except Exception as error:
+        return Finding(check.name, check.expected, f"{type(error).__name__}: {error}", "fails")
+    return Finding(check.name, check.expected, found, "holds" if holds else "fails")
