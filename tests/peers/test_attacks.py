@@ -8,7 +8,7 @@ import torch
 from memscore.errors import MissingPackage
 from memscore.learning.networks import ResNet9
 from trainer.attacks import Attack
-from trainer.verification.material import Material, digits
+from trainer.verification.material import Material, patterns
 from trainer.verification.peers import COMPARISONS, Comparison
 
 pytestmark = [
@@ -25,8 +25,8 @@ def one_thread() -> Generator[None]:
     torch.set_num_threads(before)
 
 
-def colours() -> Material:
-    """Byte-valued colour images of CIFAR's size, an untrained ResNet-9, and the usual 8/255."""
+def noise() -> Material:
+    """Images of CIFAR's size, a ResNet-9 that has learned nothing, and its own labels."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (16, 3, 32, 32), generator=generator).float() / 255
     torch.manual_seed(0)
@@ -36,7 +36,7 @@ def colours() -> Material:
     return Material(network.eval(), images, network(images).argmax(dim=1), attack)
 
 
-@pytest.fixture(scope="module", params=[digits, colours], ids=["digits", "colours"])
+@pytest.fixture(scope="module", params=[patterns, noise], ids=["patterns", "noise"])
 def material(request: pytest.FixtureRequest) -> Material:
     return request.param()
 

@@ -20,7 +20,7 @@ from trainer.learner import Learner
 from trainer.methods import bat, gairat, mart, trades
 from trainer.verification import certificate, golden, identities, peers
 from trainer.verification.check import Check, Finding, examine
-from trainer.verification.material import Material, digits
+from trainer.verification.material import Material, patterns
 
 CPU = torch.device("cpu")
 
@@ -35,7 +35,7 @@ def one_thread() -> Generator[None]:
 
 @pytest.fixture
 def material() -> Material:
-    """An untrained network and noise, in place of the digits: quick."""
+    """An untrained network and noise: quick."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network, images = SmallCNN(1, 10, 4), torch.rand(8, 1, 8, 8)
@@ -134,9 +134,9 @@ def test_a_peer_whose_images_differ_in_the_last_bit_fails(
     assert finding.verdict == ("fails" if distance else "holds")
 
 
-def test_the_digits_are_the_same_each_time_and_draw_nothing():
+def test_the_patterns_are_the_same_each_time_and_draw_nothing():
     state = torch.get_rng_state()
-    one, other = digits(8), digits(8)
+    one, other = patterns(8), patterns(8)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(one.images, other.images)
     with torch.no_grad():
@@ -148,7 +148,7 @@ def test_the_digits_are_the_same_each_time_and_draw_nothing():
 class TestCommand:
     @pytest.fixture(autouse=True)
     def quick(self, monkeypatch: pytest.MonkeyPatch, material: Material) -> None:
-        monkeypatch.setattr(certificate, "digits", lambda: material)
+        monkeypatch.setattr(certificate, "patterns", lambda: material)
         monkeypatch.setattr(peers, "COMPARISONS", ())
 
     def test_the_certificate_names_versions_device_and_date(self):

@@ -15,7 +15,7 @@ import memscore
 from memscore.learning.unit import device_name
 from trainer.verification import golden, identities, peers
 from trainer.verification.check import Finding, Verdict, examine
-from trainer.verification.material import digits
+from trainer.verification.material import patterns
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def certify() -> Certificate:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        material = digits()
+        material = patterns()
         checks = golden.checks(torch.device("cpu"))
         if device.type != "cpu":
             checks += golden.checks(device)
