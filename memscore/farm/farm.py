@@ -26,7 +26,8 @@ from ray.exceptions import (
 from memscore.datasets.dataset import Dataset
 from memscore.errors import BlockFailed, Diverged
 from memscore.evidence import Trial
-from memscore.farm.lifeline import end_processes_of, terminate
+from memscore.farm import local_ray
+from memscore.farm.lifeline import terminate
 from memscore.farm.pool import Pool, Worker
 from memscore.spec import Design, Recipe
 from memscore.subsets import Unit
@@ -38,9 +39,6 @@ NODE_LOSSES = 20  # and one that loses its worker's node so often
 STUCK_FACTOR = 10  # a unit that takes so many times longer than the longest before has its worker replaced
 STUCK_SECONDS = 300.0  # but not before
 OUTPUT_SECONDS = 2.0  # what a worker wrote last takes so long to come here
-OBJECT_STORE_MARGIN = 100 * 2**20
-START_TRIES = 3
-TOO_SLOW = "timed out during startup"  # Ray gives a node 30 s, which no setting changes; a busy machine may need more
 LOST = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError, ObjectLostError)  # a worker, with its unit
 
 
@@ -87,7 +85,8 @@ class Farm:
         if self.options.cluster:
             ray.init(address="auto", log_to_driver=True)
         else:
-            self._start_ray()
+            size = self.dataset.x_train.nbytes + self.dataset.x_test.nbytes
+            local_ray.start(self.options.folder, self.options.slots, size)
         signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
         shared = ray.put(_in_memory(self.dataset))
         arguments = (shared, self.recipe, self.design, self.probabilities)
@@ -193,35 +192,6 @@ class Farm:
             if worker.seconds > limit:
                 log.warning("%s takes more than %.0f s: its worker is replaced", worker.unit, limit)
                 worker.kill()
-
-    def _start_ray(self) -> None:
-        """Start Ray on this machine; again where the machine was too busy for Ray's patience."""
-        for tries_left in reversed(range(START_TRIES)):
-            try:
-                self._init_ray()
-                return
-            except Exception as error:  # Ray raises no narrower class
-                if TOO_SLOW not in str(error) or not tries_left:
-                    raise
-                log.warning("Ray was too slow to start, and is started again")
-                ray.shutdown()
-                end_processes_of(self.options.folder)
-                shutil.rmtree(self.options.folder, ignore_errors=True)
-
-    def _init_ray(self) -> None:
-        import torch  # to count the GPUs; a cluster's driver does without
-
-        size = sum(getattr(self.dataset, name).nbytes for name in ("x_train", "x_test"))
-        ray.init(
-            address="local",
-            num_cpus=self.options.slots,
-            num_gpus=torch.cuda.device_count(),
-            include_dashboard=False,
-            log_to_driver=True,
-            object_store_memory=2 * size + OBJECT_STORE_MARGIN,
-            _temp_dir=str(self.options.folder),
-            _node_ip_address="127.0.0.1",
-        )
 
 
 class _Feed:

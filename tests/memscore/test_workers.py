@@ -13,11 +13,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+import ray
 import torch
 
 from memscore.errors import BlockFailed
 from memscore.evidence import Trial
 from memscore.farm import farm as farm_module
+from memscore.farm import local_ray
 from memscore.farm.farm import Farm, FarmOptions
 from memscore.farm.pool import Worker
 from memscore.learning.data import DeviceData
@@ -165,11 +167,10 @@ def test_ray_that_is_too_slow_to_start_is_started_again(monkeypatch: pytest.Monk
         assert options["_temp_dir"] == str(folder)
         if len(left_behind) < 2:
             left_behind.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", str(folder)]))
-            raise Exception(f"The current node {farm_module.TOO_SLOW}. This could happen because ...")
+            raise Exception(f"The current node {local_ray.TOO_SLOW}. This could happen because ...")
 
-    monkeypatch.setattr(farm_module.ray, "init", init)
-    options = FarmOptions(cluster=False, slots=1, trials_per_gpu=None, at_most=1, folder=folder)
-    Farm(make_dataset(), QUICK, DESIGN, options, probabilities=False)._start_ray()
+    monkeypatch.setattr(ray, "init", init)
+    local_ray.start(folder, slots=1)
     assert [process.wait(10) for process in left_behind] == [-signal.SIGKILL, -signal.SIGKILL]
 
 
@@ -180,8 +181,7 @@ def test_ray_that_cannot_start_for_another_reason_is_not_tried_again(monkeypatch
         calls.append(options)
         raise RuntimeError("no space is left for it")
 
-    monkeypatch.setattr(farm_module.ray, "init", init)
-    options = FarmOptions(cluster=False, slots=1, trials_per_gpu=None, at_most=1, folder=tmp_path / "ray")
+    monkeypatch.setattr(ray, "init", init)
     with pytest.raises(RuntimeError, match="no space"):
-        Farm(make_dataset(), QUICK, DESIGN, options, probabilities=False)._start_ray()
+        local_ray.start(tmp_path / "ray", slots=1)
     assert len(calls) == 1

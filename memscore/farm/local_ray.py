@@ -1,0 +1,50 @@
+"""Ray on this machine, for a process and the workers that it feeds."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import ray
+
+from memscore.farm.lifeline import end_processes_of
+
+log = logging.getLogger(__name__)
+
+START_TRIES = 3
+TOO_SLOW = "timed out during startup"  # Ray gives a node 30 s, which no setting changes; a busy machine may need more
+OBJECT_STORE_MARGIN = 100 * 2**20  # bytes
+
+
+def start(folder: Path, slots: int, shared: int = 0) -> None:
+    """Start Ray with `slots` CPUs and all GPUs; again where the machine was too busy for Ray's patience.
+
+    `shared`: bytes of the objects that workers share. Ray's files lie in `folder`; the caller removes it at the end.
+    """
+    for tries_left in reversed(range(START_TRIES)):
+        try:
+            _init(folder, slots, shared)
+            return
+        except Exception as error:  # Ray raises no narrower class
+            if TOO_SLOW not in str(error) or not tries_left:
+                raise
+            log.warning("Ray was too slow to start, and is started again")
+            ray.shutdown()
+            end_processes_of(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _init(folder: Path, slots: int, shared: int) -> None:
+    import torch  # to count the GPUs; a cluster's driver does without
+
+    ray.init(
+        address="local",
+        num_cpus=slots,
+        num_gpus=torch.cuda.device_count(),
+        include_dashboard=False,
+        log_to_driver=True,
+        object_store_memory=2 * shared + OBJECT_STORE_MARGIN,
+        _temp_dir=str(folder),
+        _node_ip_address="127.0.0.1",
+    )
