@@ -41,8 +41,17 @@ def follow_parent(folder: Path) -> None:
     threading.Thread(target=wait_for_end, daemon=True).start()
     if os.getpgrp() == os.getpid():
         global _reaper
-        script = f"read -r line; sleep 1; kill -9 -- -{os.getpid()} 2>/dev/null; rm -rf {shlex.quote(str(folder))}"
-        _reaper = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True)
+        _reaper = after_this_process(
+            f"sleep 1; kill -s KILL -- -{os.getpid()} 2>/dev/null; rm -rf {shlex.quote(str(folder))}"
+        )
+
+
+def after_this_process(script: str) -> subprocess.Popen[bytes]:
+    """A shell in a session of its own that runs a script once this process is gone, however it ended.
+
+    It waits for the end of a pipe, which closes with the object that is returned, too.
+    """
+    return subprocess.Popen(["sh", "-c", f"read -r line; {script}"], stdin=subprocess.PIPE, start_new_session=True)
 
 
 def end_processes_of(folder: Path) -> None:

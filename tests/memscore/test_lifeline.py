@@ -1,0 +1,38 @@
+"""What a process has started ends with it, also where it could not see its end coming."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from tests.processes import alive, eventually
+
+PARENT = """
+import subprocess, sys, time
+from pathlib import Path
+from memscore.farm.lifeline import follow_parent
+folder = Path(sys.argv[1])
+follow_parent(folder)
+(folder / "pid").write_text(str(subprocess.Popen(["sleep", "1000"]).pid))
+(folder / "started").touch()
+time.sleep(1000)
+"""
+
+
+def test_a_process_that_is_killed_leaves_neither_its_group_nor_its_folder(tmp_path: Path):
+    folder = tmp_path / "it's a folder"
+    folder.mkdir()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(folder)], stdin=subprocess.PIPE, start_new_session=True
+    )
+    assert parent.stdin is not None
+    with parent.stdin:
+        eventually((folder / "started").exists)
+        child = psutil.Process(int((folder / "pid").read_text()))
+        parent.kill()
+        parent.wait()
+        eventually(lambda: not alive([child]), 20)
+        eventually(lambda: not folder.exists(), 20)
