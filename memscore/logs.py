@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import re
 import sys
 import threading
 from contextvars import ContextVar
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -79,6 +81,16 @@ def configure(settings: Settings, **about: str | int) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
+
+
+def end_of(path: Path, size: int) -> str:
+    """The last bytes of a log file as lines for people; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return readable(file.read().decode(errors="replace").strip())
+    except OSError:
+        return ""
 
 
 def readable(text: str) -> str:

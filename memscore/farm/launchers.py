@@ -12,12 +12,23 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from memscore.errors import LaunchFailed, StoreError
-from memscore.logs import Discretion, readable
+from memscore.logs import Discretion, end_of
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
 
 LOG_TAIL = 20_000  # bytes
 GCS_SECONDS = 10  # Ray's default of 60 is for a control service that comes back; here it ends with its driver
+
+
+def driver_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process that starts Ray on this machine, and of its workers: one thread each."""
+    return {
+        **settings.environment(),
+        "OMP_NUM_THREADS": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DEDUP_LOGS": "0",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": str(GCS_SECONDS),
+    }
 
 
 @dataclass(frozen=True)
@@ -92,13 +103,6 @@ class LocalLauncher(Launcher):
     def launch(self, job: JobRecord) -> Launched:
         """Start `python -m memscore.farm.driver`, in a process group of its own, logging to home/logs."""
         log_path = self.settings.home / "logs" / f"{job.id}-{job.attempt}.log"
-        environment = {
-            **self.settings.environment(),
-            "OMP_NUM_THREADS": "1",
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_DEDUP_LOGS": "0",
-            "RAY_gcs_rpc_server_reconnect_timeout_s": str(GCS_SECONDS),
-        }
         try:
             with log_path.open("ab") as log:
                 process = subprocess.Popen(
@@ -107,7 +111,7 @@ class LocalLauncher(Launcher):
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    env=environment,
+                    env=driver_environment(self.settings),
                 )
         except OSError as error:
             raise LaunchFailed(f"the driver could not be started: {error}") from error
@@ -130,13 +134,7 @@ class _LocalDriver(Launched):
         return Status("ended", f"the driver {how}{last} (log: {self.log_path})")
 
     def log(self) -> str:
-        try:
-            with self.log_path.open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL))
-                end = file.read().decode(errors="replace").strip()
-                return self.hide(readable(end))
-        except OSError:
-            return ""
+        return self.hide(end_of(self.log_path, LOG_TAIL))
 
     def forget(self) -> None:
         pass  # the log file stays

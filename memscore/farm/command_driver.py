@@ -1,0 +1,128 @@
+"""The driver of commands: `python -m memscore.farm.command_driver`, which `memscore.farm.commands` starts.
+
+Standard input is the plan, in a line; when it closes, everything ends. Standard output is an event a line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from typing import Any, TextIO
+
+import ray
+from ray.exceptions import RayError
+
+from memscore.farm import local_ray
+from memscore.farm.commands import Command, Ended, Event, Plan, Started
+from memscore.farm.lifeline import after_this_process, follow_parent, ray_folder, terminate
+from memscore.farm.placement import living, places
+
+GRACE_SECONDS = 8.0  # which a command has to end after SIGTERM
+POLL_SECONDS = 0.1
+
+
+def main() -> None:
+    """Run the commands of the plan."""
+    folder = ray_folder(secrets.token_hex(4), 1)
+    plan = Plan.model_validate_json(sys.stdin.readline())
+    follow_parent(folder)
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Ray prints is for the log
+    try:
+        local_ray.start(folder, plan.slots)
+        signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
+        run_all(plan, events)
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_all(plan: Plan, events: TextIO) -> None:
+    """Keep as many commands running as there is room for, until all have ended."""
+    room = places(living(ray.nodes()), plan.per_gpu)
+    at_once = min(room.count, plan.at_most or room.count)
+    task = run_command.options(num_cpus=room.cpus, num_gpus=room.gpus)
+    waiting = deque(plan.commands)
+    running: dict[Any, tuple[str, float]] = {}
+
+    def say(event: Started | Ended | None) -> None:
+        events.write(Event.dump_json(event).decode() + "\n")
+
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                command = waiting.popleft()
+                running[task.remote(command)] = (command.name, time.monotonic())
+                say(Started(started=command.name))
+            ended, _ = ray.wait(list(running), timeout=1.0)
+            for reference in ended:
+                name, started = running.pop(reference)
+                say(Ended(ended=name, trouble=_trouble(reference), seconds=time.monotonic() - started))
+            if not ended:
+                say(None)
+    finally:
+        _cancel(list(running))
+
+
+@ray.remote(max_retries=0)
+def run_command(command: Command) -> str | None:
+    """Run a command in a process group of its own, which ends with this worker; a clause if it fails."""
+    try:
+        with command.log.open("ab") as output:
+            process = subprocess.Popen(
+                command.arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={**os.environ, **command.environment},
+            )
+    except OSError as error:
+        return f"could not be started: {error}"
+    reaper = after_this_process(f"kill -s KILL -- -{process.pid}")
+    try:
+        while (status := process.poll()) is None:
+            time.sleep(POLL_SECONDS)  # and not wait(), which goes on when Ray cancels the task
+    finally:
+        _end(process)
+        reaper.kill()
+        reaper.communicate()
+    if status < 0:
+        return f"was killed by signal {-status}"
+    return f"exited with status {status}" if status else None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to a process, and SIGKILL to what is left of its group after its grace."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _trouble(reference: Any) -> str | None:
+    try:
+        return ray.get(reference)
+    except RayError as error:
+        return f"lost its Ray worker ({str(error).strip().splitlines()[0]})"
+
+
+def _cancel(references: list[Any]) -> None:
+    """End running commands, and wait until they have ended."""
+    for reference in references:
+        ray.cancel(reference)
+    if references:
+        ray.wait(references, num_returns=len(references), timeout=GRACE_SECONDS + 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Commands side by side: each a process of its own on a share of this machine, handed out by Ray."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from memscore.errors import LaunchFailed
+from memscore.farm.launchers import driver_environment
+from memscore.logs import end_of
+from memscore.settings import Settings
+
+GRACE_SECONDS = 40.0  # which the driver has to end what it runs, and Ray
+TAIL = 2_000  # bytes
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Command(_Frozen):
+    """A command: its name, program and arguments, the file that its output is added to, and further variables."""
+
+    name: str
+    arguments: tuple[str, ...]
+    log: Path
+    environment: dict[str, str] = Field(default_factory=dict)
+
+
+class Plan(_Frozen):
+    """What is to be run: `per_gpu` commands on each GPU where there is any, or else one on each of `slots` cores.
+
+    at_most: commands at the same time; None for no other limit than room.
+    """
+
+    commands: tuple[Command, ...]
+    slots: int = Field(ge=1)
+    per_gpu: int = Field(default=1, ge=1)
+    at_most: int | None = Field(default=None, ge=1)
+
+
+class Started(_Frozen):
+    """A command has begun."""
+
+    started: str
+
+
+class Ended(_Frozen):
+    """A command has ended after so many seconds; `trouble` is a clause on how, None for a success."""
+
+    ended: str
+    trouble: str | None
+    seconds: float
+
+
+Event = TypeAdapter[Started | Ended | None](Started | Ended | None)
+"""A line of the driver's output; null every second in which nothing happens."""
+
+
+def run(plan: Plan, settings: Settings, log: Path, report: Callable[[Started | Ended | None], None]) -> None:
+    """Run commands to their ends, however they end; `report` gets what happens, and None every second otherwise.
+
+    All of them end with this process, and with an exception in it. Ray writes to `log`. Raises LaunchFailed if Ray
+    cannot be started, or dies.
+    """
+    with log.open("ab") as output:
+        driver = subprocess.Popen(
+            [sys.executable, "-m", "memscore.farm.command_driver"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            start_new_session=True,  # the terminal's Ctrl-C is for this process
+            env=driver_environment(settings),
+        )
+    assert driver.stdin is not None
+    assert driver.stdout is not None
+    left = {command.name for command in plan.commands}
+    try:
+        with contextlib.suppress(BrokenPipeError):  # of a driver that has ended at once
+            driver.stdin.write(plan.model_dump_json().encode() + b"\n")
+            driver.stdin.flush()
+        for line in driver.stdout:
+            event = Event.validate_json(line)
+            if isinstance(event, Ended):
+                left.remove(event.ended)
+            report(event)
+    finally:
+        _end(driver)
+    if left:
+        last = end_of(log, TAIL).splitlines()[-1:]
+        raise LaunchFailed(f"Ray ended before {len(left)} of the commands had: {''.join(last)[:300]} (see {log})")
+
+
+def _end(driver: subprocess.Popen[bytes]) -> None:
+    """Close the driver's standard input, upon which it ends all that it runs, and wait for that."""
+    try:
+        driver.communicate(timeout=GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.communicate()
