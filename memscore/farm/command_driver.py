@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any, TextIO
 
 import ray
@@ -59,7 +60,7 @@ def run_all(plan: Plan, events: TextIO) -> None:
         while waiting or running:
             while waiting and len(running) < at_once:
                 command = waiting.popleft()
-                running[task.remote(command)] = (command.name, time.monotonic())
+                running[task.remote(command, plan.folder)] = (command.name, time.monotonic())
                 say(Started(started=command.name))
             ended, _ = ray.wait(list(running), timeout=1.0)
             for reference in ended:
@@ -72,20 +73,30 @@ def run_all(plan: Plan, events: TextIO) -> None:
 
 
 @ray.remote(max_retries=0)
-def run_command(command: Command) -> str | None:
-    """Run a command in a process group of its own, which ends with this worker; a clause if it fails."""
-    try:
-        with command.log.open("ab") as output:
-            process = subprocess.Popen(
-                command.arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env={**os.environ, **command.environment},
-            )
-    except OSError as error:
-        return f"could not be started: {error}"
+def run_command(command: Command, folder: Path) -> str | None:
+    """Run a command's steps until one fails; a clause on how it did."""
+    for arguments in command.steps:
+        try:
+            status = _status(arguments, command, folder)
+        except OSError as error:
+            return f"could not be started: {error}"
+        if status:
+            return f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+    return None
+
+
+def _status(arguments: tuple[str, ...], command: Command, folder: Path) -> int:
+    """The exit status of a process in a group of its own that ends with this worker; negative for a signal."""
+    with command.log.open("ab") as output:
+        process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env={**os.environ, **command.environment},
+        )
     reaper = after_this_process(f"kill -s KILL -- -{process.pid}")
     try:
         while (status := process.poll()) is None:
@@ -94,9 +105,7 @@ def run_command(command: Command) -> str | None:
         _end(process)
         reaper.kill()
         reaper.communicate()
-    if status < 0:
-        return f"was killed by signal {-status}"
-    return f"exited with status {status}" if status else None
+    return status
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

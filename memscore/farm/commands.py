@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -26,10 +26,13 @@ class _Frozen(BaseModel):
 
 
 class Command(_Frozen):
-    """A command: its name, program and arguments, the file that its output is added to, and further variables."""
+    """A name, and programs with their arguments that run one after the other, as long as they succeed.
+
+    log: the file that their output is added to. environment: further variables.
+    """
 
     name: str
-    arguments: tuple[str, ...]
+    steps: tuple[tuple[str, ...], ...]
     log: Path
     environment: dict[str, str] = Field(default_factory=dict)
 
@@ -37,10 +40,11 @@ class Command(_Frozen):
 class Plan(_Frozen):
     """What is to be run: `per_gpu` commands on each GPU where there is any, or else one on each of `slots` cores.
 
-    at_most: commands at the same time; None for no other limit than room.
+    folder: in which they run. at_most: commands at the same time; None for no other limit than room.
     """
 
     commands: tuple[Command, ...]
+    folder: Path
     slots: int = Field(ge=1)
     per_gpu: int = Field(default=1, ge=1)
     at_most: int | None = Field(default=None, ge=1)
@@ -64,11 +68,17 @@ Event = TypeAdapter[Started | Ended | None](Started | Ended | None)
 """A line of the driver's output; null every second in which nothing happens."""
 
 
-def run(plan: Plan, settings: Settings, log: Path, report: Callable[[Started | Ended | None], None]) -> None:
+def run(
+    plan: Plan,
+    settings: Settings,
+    log: Path,
+    report: Callable[[Started | Ended | None], None],
+    held: Sequence[int] = (),
+) -> None:
     """Run commands to their ends, however they end; `report` gets what happens, and None every second otherwise.
 
-    All of them end with this process, and with an exception in it. Ray writes to `log`. Raises LaunchFailed if Ray
-    cannot be started, or dies.
+    All of them end with this process, however it ends, and with an exception in it; open files `held`, such as locks,
+    stay open until they have. Ray writes to `log`. Raises LaunchFailed if Ray cannot be started, or dies.
     """
     with log.open("ab") as output:
         driver = subprocess.Popen(
@@ -78,6 +88,7 @@ def run(plan: Plan, settings: Settings, log: Path, report: Callable[[Started | E
             stderr=output,
             start_new_session=True,  # the terminal's Ctrl-C is for this process
             env=driver_environment(settings),
+            pass_fds=held,
         )
     assert driver.stdin is not None
     assert driver.stdout is not None

@@ -32,12 +32,10 @@ time.sleep(1000)
 """
 
 
-def python(folder: Path, name: str, script: str, **environment: str) -> Command:
-    """A command that runs a script, in `folder`."""
-    before = f"import os; os.chdir({str(folder)!r})\n"
-    return Command(
-        name=name, arguments=(sys.executable, "-c", before + script), log=folder / "log" / name, environment=environment
-    )
+def python(name: str, folder: Path, *scripts: str, **environment: str) -> Command:
+    """A command that runs scripts, one after the other."""
+    steps = tuple((sys.executable, "-c", f"import os\n{script}") for script in scripts)
+    return Command(name=name, steps=steps, log=folder / "log" / name, environment=environment)
 
 
 @pytest.fixture
@@ -50,13 +48,14 @@ def test_commands_fail_or_are_killed_alone(folder: Path, settings_of_sqlite: Set
     noted = "import json; json.dump([os.environ[x] for x in ('OMP_NUM_THREADS', 'COLOUR')], open('seen', 'w'))"
     plan = Plan(
         commands=(
-            python(folder, "fails", "print('no such thing'); raise SystemExit(3)"),
-            python(folder, "killed", "import signal; os.kill(os.getpid(), signal.SIGKILL)"),
-            Command(name="absent", arguments=("/no/such/program",), log=folder / "log" / "absent"),
-            python(folder, "orphaned", KILLS_ITS_WORKER),
-            python(folder, "sees", noted, COLOUR="green"),
-            python(folder, "succeeds", "print('done')"),
+            python("fails", folder, "print('no such thing'); raise SystemExit(3)", "print('never')"),
+            python("killed", folder, "import signal; os.kill(os.getpid(), signal.SIGKILL)"),
+            Command(name="absent", steps=(("/no/such/program",),), log=folder / "log" / "absent"),
+            python("orphaned", folder, KILLS_ITS_WORKER),
+            python("sees", folder, noted, COLOUR="green"),
+            python("succeeds", folder, "print('first')", "print('second')"),
         ),
+        folder=folder,
         slots=2,
     )
     events: list[Started | Ended] = []
@@ -74,6 +73,7 @@ def test_commands_fail_or_are_killed_alone(folder: Path, settings_of_sqlite: Set
         "succeeds": None,
     }
     assert (folder / "log" / "fails").read_text() == "no such thing\n"
+    assert (folder / "log" / "succeeds").read_text() == "first\nsecond\n"
     assert json.loads((folder / "seen").read_text()) == ["1", "green"]
     orphan = int((folder / "pid").read_text())
     eventually(lambda: not alive([one for one in psutil.process_iter() if one.pid == orphan]), 20)
@@ -97,7 +97,9 @@ subprocess.Popen(["sleep", "1000"])
 open("NAME", "w").close()
 time.sleep(1000)
 """
-    plan = Plan(commands=tuple(python(folder, name, script.replace("NAME", name)) for name in "abc"), slots=2)
+    plan = Plan(
+        commands=tuple(python(name, folder, script.replace("NAME", name)) for name in "abc"), folder=folder, slots=2
+    )
     family = Family(
         [sys.executable, "-c", ASKED, plan.model_dump_json(), str(folder / "ray.log")],
         settings_of_sqlite.environment(),
@@ -120,6 +122,6 @@ def test_a_farm_that_does_not_start_is_said(
     folder: Path, settings_of_sqlite: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(sys, "executable", "false")
-    plan = Plan(commands=(python(folder, "a", ""), python(folder, "b", "")), slots=1)
+    plan = Plan(commands=(python("a", folder, ""), python("b", folder, "")), folder=folder, slots=1)
     with pytest.raises(LaunchFailed, match="Ray ended before 2 of the commands had"):
         commands.run(plan, settings_of_sqlite, folder / "ray.log", print)
