@@ -20,8 +20,8 @@ from rich.progress import (
 SHOWN_BYTES = 4 * 2**20  # what is smaller is here before one could read a bar
 
 
-def progress_bar(unit: str, console: Console) -> Progress:
-    """What is going on, how much of it is done, the time it took and the time left."""
+def progress_bar(unit: str, console: Console, speed_seconds: float = 30.0) -> Progress:
+    """What is going on, how much of it is done, the time it took, and the time left at the latest seconds' speed."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -31,6 +31,7 @@ def progress_bar(unit: str, console: Console) -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=console,
+        speed_estimate_period=speed_seconds,
     )
 
 

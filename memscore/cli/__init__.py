@@ -23,6 +23,7 @@ from memscore.cli import (
     pairs,
     scores,
     service,
+    sweep,
     training,
     verification,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "pairs",
     "scores",
     "service",
+    "sweep",
     "training",
     "verification",
 ]

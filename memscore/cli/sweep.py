@@ -1,0 +1,205 @@
+"""The command that trains many runs and compares them: sweep."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from math import floor
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memscore import settings as settings_module
+from memscore.cli.apps import Json, app
+from memscore.cli.context import opened_database
+from memscore.cli.files import write_file
+from memscore.cli.sweep_progress import SweepProgress
+from memscore.cli.training import assigned, pulled_scores
+from memscore.console import complain, err, out, print_json, print_table, warn
+from memscore.embedded import ensure_registered
+from memscore.errors import Conflict, InvalidInput
+from memscore.farm import commands
+from memscore.farm.commands import Command, Ended, Plan
+from memscore.logs import end_of
+from memscore.settings import Settings
+
+if TYPE_CHECKING:
+    from trainer.config import TrainConfig
+    from trainer.sweep import SweepRequest, SweptRun
+
+LOCK, LOGS, RAY_LOG = "sweep.lock", "logs", "ray.log"
+TAIL = 1_500  # bytes of a failed run's log that are shown
+
+
+@app.command()
+def sweep(
+    methods: Annotated[str, typer.Option(help="Methods, separated by commas: erm, pgd, trades, mart, gairat, bat.")],
+    dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the runs and their comparison.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each method at each point, with seeds 0, 1, ...")] = 3,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE,VALUE: an option to vary; METHOD.NAME for one method alone. May be repeated."),
+    ] = None,
+    settings_given: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE: a field of the configuration, or an option of methods, for all runs."),
+    ] = None,
+    scores: Annotated[
+        str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
+    gpus_per_run: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of a GPU that a run takes: 0.5 puts two on each.")
+    ] = 1.0,
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="Runs at the same time, at most.  [default: one per share or core]")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train methods x seeds x grid side by side, and compare them: mean and deviation over seeds.
+
+    The same command goes on where it was interrupted, trains what is missing, and makes the comparison anew.
+    """
+    from trainer.comparison import compare
+    from trainer.outcome import is_finished
+    from trainer.sweep import SweepRequest, assignments, expand, expand_all, read_requests, record_requests
+    from trainer.sweep import grid as grid_of
+
+    request = SweepRequest(
+        methods=_listed(methods),
+        seeds=seeds,
+        dataset=dataset,
+        scores=_stable(scores),
+        preset=preset,
+        settings=assignments(settings_given or [], "--set"),
+        grid=grid_of(grid or []),
+    )
+    earlier = read_requests(output)
+    requests = earlier if request in earlier else (*earlier, request)
+    runs = expand(request, requests[0])
+    configurations = {run: _configuration(run) for run in runs}
+    missing = [run for run in runs if not is_finished(output / run.name)]
+    if dry_run:
+        _print_plan(runs, missing, as_json)
+        return
+    settings = settings_module.load()
+    if missing:
+        _check_data(request, configurations.values(), settings)
+    troubled: list[Ended] = []
+    with _alone(output) as lock:
+        record_requests(output, requests)
+        if missing:
+            err.print(_announced(runs, missing))
+            plan = Plan(
+                commands=tuple(_command(run, output.resolve()) for run in missing),
+                folder=Path.cwd(),
+                slots=slots or settings.slots,
+                per_gpu=floor(1 / gpus_per_run + 1e-9),
+                at_most=slots,
+            )
+            epochs = {run.name: configuration.epochs for run, configuration in configurations.items()}
+            done = epochs.keys() - {command.name for command in plan.commands}
+            with SweepProgress(output, epochs, done) as progress:
+                commands.run(plan, settings, output / RAY_LOG, progress.report, held=(lock,))
+            troubled = progress.troubled
+        comparison = compare(output, expand_all(requests))
+        for name, text in comparison.files().items():
+            write_file(output / name, text.encode())
+    if as_json:
+        print_json(comparison.as_json())
+    else:
+        for title, columns, lines in comparison.tables(("test",)):
+            print_table(columns, lines, title=title)
+        out.print(f"Training samples too, and as CSV, JSON and Markdown: {output}/{{{','.join(comparison.files())}}}")
+    warn(comparison.warnings)
+    for one in troubled:
+        log = output / LOGS / f"{one.ended}.log"
+        complain("error", f"{one.ended} {one.trouble}; the end of {log}:\n{end_of(log, TAIL)}", "bold red")
+    if troubled:
+        raise typer.Exit(1)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
+
+
+def _stable(scores: str | None) -> str | None:
+    """The scores by a name that does not depend on the current folder."""
+    return str(Path(scores).expanduser().resolve()) if scores and Path(scores).expanduser().is_file() else scores
+
+
+def _configuration(run: SweptRun) -> TrainConfig:
+    """The configuration that a run will have. Raises InvalidInput or pydantic's ValidationError if it cannot be."""
+    from trainer.presets import configured
+
+    fields, options = assigned([f"{name}={value}" for name, value in run.settings])
+    return configured(run.method, run.preset, **fields, seed=run.seed, options=options)
+
+
+def _check_data(request: SweepRequest, configurations: Iterable[TrainConfig], settings: Settings) -> None:
+    """Refuse once, instead of in every run, what dataset and scores do not allow; a built-in dataset is added."""
+    with opened_database(settings) as database:
+        record = ensure_registered(database, settings, request.dataset)
+    if request.scores is not None:
+        pulled_scores(request.scores, settings).table.require_dataset(record.fingerprint, record.name)
+    else:
+        needing = dict.fromkeys(one.method for one in configurations if one.needs_scores)
+        if needing:
+            raise InvalidInput(f"{', '.join(needing)} need memorization scores; name them with --scores.")
+
+
+def _command(run: SweptRun, output: Path) -> Command:
+    """Training, which goes on in the run's folder."""
+    arguments = [sys.executable, "-m", "memscore.cli", "train", "--method", run.method, "--dataset", run.dataset]
+    arguments += ["--preset", run.preset, "--seed", str(run.seed), "--output", str(output / run.name)]
+    if run.scores is not None:
+        arguments += ["--scores", run.scores]
+    for name, value in run.settings:
+        arguments += ["--set", f"{name}={value}"]
+    return Command(name=run.name, steps=(tuple(arguments),), log=output / LOGS / f"{run.name}.log")
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[int]:
+    """Have a folder alone until all runs in it have ended; gives the open lock. Raises Conflict or InvalidInput."""
+    from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows does not have
+
+    try:
+        (folder / LOGS).mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("ab")
+    except OSError as error:
+        raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}); name another one.") from error
+    with lock:
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(f"Another sweep works in {folder}, or is just ending; wait for it.") from error
+        yield lock.fileno()
+
+
+def _print_plan(runs: Sequence[SweptRun], missing: Sequence[SweptRun], as_json: bool) -> None:
+    rows = [
+        {"run": run.name, "method": run.method, "point": run.label, "seed": run.seed, "missing": run in missing}
+        for run in runs
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("run", "method", "point", "seed", "state")
+    print_table(
+        columns,
+        (
+            (row["run"], row["method"], row["point"] or "-", row["seed"], "to do" if row["missing"] else "finished")
+            for row in rows
+        ),
+    )
+    out.print(_announced(runs, missing))
+
+
+def _announced(runs: Sequence[SweptRun], missing: Sequence[SweptRun]) -> str:
+    finished = len(runs) - len(missing)
+    return f"{len(runs)} runs: {finished} finished, {len(missing)} to do"

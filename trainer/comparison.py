@@ -1,0 +1,202 @@
+"""The comparison of many runs: mean and standard deviation over seeds of every accuracy, for every checkpoint."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, TypeVar
+
+from trainer.outcome import CLEAN, is_finished, read_outcome
+from trainer.sweep import SweptRun
+
+CHECKPOINTS = ("best-adversarial", "best-clean", "last")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+SPLITS, GROUPS = ("test", "train"), ("all", "typical", "atypical")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An accuracy over seeds: mean, standard deviation (n - 1; None of a single one), and the number n of seeds."""
+
+    mean: float
+    deviation: float | None
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Cell:
+        """Of at least one value."""
+        return cls(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+    def __str__(self) -> str:
+        if self.deviation is None:
+            return f"{100 * self.mean:.1f}"
+        return f"{100 * self.mean:.1f} ± {100 * self.deviation:.1f}"
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """A method at a point of the grid, by one selection of its checkpoints; `seeds` are those of its finished runs."""
+
+    method: str
+    point: str
+    checkpoint: str
+    seeds: int
+    cells: dict[tuple[str, str, str], Cell]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows, what is to be kept in mind when they are compared, and the runs without a result.
+
+    conditions, counts: those of an Outcome in which all runs agree.
+    """
+
+    rows: list[ComparedRow]
+    conditions: dict[str, str]
+    counts: dict[tuple[str, str], int]
+    warnings: list[str]
+    unfinished: list[str]
+
+    def attacks(self) -> list[str]:
+        """The attacks of any row, "clean" first, in the order of the evaluations."""
+        found = dict.fromkeys(attack for row in self.rows for _, _, attack in row.cells)
+        return sorted(found, key=lambda attack: attack != CLEAN)
+
+    def tables(self, splits: Iterable[str] = SPLITS) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+        """For people, a table for each group of samples: its title, its columns and its rows, in per cent."""
+        attacks = self.attacks()
+        columns = ("method", "point", "checkpoint", "seeds", *attacks)
+        for split in splits:
+            for group in GROUPS:
+                lines: list[tuple[str, ...]] = []
+                for row in self.rows:
+                    cells = [row.cells.get((split, group, attack)) for attack in attacks]
+                    if any(cells):
+                        shown = ["-" if cell is None else _noted(cell, row.seeds) for cell in cells]
+                        lines.append((row.method, row.point or "-", row.checkpoint, str(row.seeds), *shown))
+                if lines:
+                    yield f"{split}, {group} samples ({self.counts.get((split, group), '?')})", columns, lines
+
+    def files(self) -> dict[str, str]:
+        """The comparison in every format, by the name of its file."""
+        return {
+            "comparison.csv": self.to_csv(),
+            "comparison.json": json.dumps(self.as_json(), indent=2) + "\n",
+            "comparison.md": self.to_markdown(),
+        }
+
+    def to_csv(self) -> str:
+        """A line a row; three columns for each accuracy: mean, deviation and number of seeds."""
+        keys = [(split, group, attack) for split in SPLITS for group in GROUPS for attack in self.attacks()]
+        keys = [key for key in keys if any(key in row.cells for row in self.rows)]
+        names = ["_".join(key) for key in keys]
+        header = [f"{name}{suffix}" for name in names for suffix in ("", "_deviation", "_seeds")]
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(["method", "point", "checkpoint", "seeds", *header])
+        for row in self.rows:
+            line: list[Any] = [row.method, row.point, row.checkpoint, row.seeds]
+            for key in keys:
+                cell = row.cells.get(key)
+                line += [None, None, 0] if cell is None else [cell.mean, cell.deviation, cell.seeds]
+            writer.writerow(line)
+        return buffer.getvalue()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        rows = [
+            {
+                "method": row.method,
+                "point": row.point,
+                "checkpoint": row.checkpoint,
+                "seeds": row.seeds,
+                "accuracy": [
+                    {"split": split, "group": group, "attack": attack, **asdict(cell)}
+                    for (split, group, attack), cell in row.cells.items()
+                ],
+            }
+            for row in self.rows
+        ]
+        return {
+            "conditions": self.conditions,
+            "samples": {" ".join(group): count for group, count in self.counts.items()},
+            "rows": rows,
+            "warnings": self.warnings,
+            "unfinished": self.unfinished,
+        }
+
+    def to_markdown(self) -> str:
+        """The tables, with what is to be kept in mind."""
+        parts = ["# Comparison", "Accuracy in per cent: mean ± standard deviation over seeds (n - 1)."]
+        parts += ["\n".join(f"- {name}: {value}" for name, value in self.conditions.items())]
+        parts += [f"**Note:** {warning}" for warning in self.warnings]
+        if self.unfinished:
+            parts.append(f"Not finished: {', '.join(self.unfinished)}.")
+        for title, columns, lines in self.tables():
+            rule = ["---"] * 3 + ["---:"] * (len(columns) - 3)
+            shown = "\n".join(f"| {' | '.join(line)} |" for line in (columns, rule, *lines))
+            parts.append(f"## {title[0].upper()}{title[1:]}\n\n{shown}")
+        return "\n\n".join(parts) + "\n"
+
+
+def compare(folder: Path, runs: Sequence[SweptRun]) -> Comparison:
+    """Compare the finished ones of runs below `folder`. Raises Damaged if files of a finished run cannot be read."""
+    outcomes = {run: read_outcome(folder / run.name) for run in runs if is_finished(folder / run.name)}
+    points: dict[tuple[str, str], list[SweptRun]] = {}
+    for run in outcomes:
+        points.setdefault((run.method, run.label), []).append(run)
+    rows: list[ComparedRow] = []
+    for (method, point), members in points.items():
+        names = {name for run in members for name in outcomes[run].accuracies}
+        for checkpoint in (*CHECKPOINTS, *sorted(names - set(CHECKPOINTS))):
+            found = [kept[checkpoint] for run in members if checkpoint in (kept := outcomes[run].accuracies)]
+            if found:
+                keys = dict.fromkeys(key for one in found for key in one)
+                cells = {key: Cell.of([one[key] for one in found if key in one]) for key in keys}
+                rows.append(ComparedRow(method, point, checkpoint, len(found), cells))
+    warnings = _differences({run.name: outcome.conditions for run, outcome in outcomes.items()})
+    if len({frozenset(run.seed for run in members) for members in points.values()}) > 1:
+        warnings.append("The rows are not over the same seeds.")
+    return Comparison(
+        rows,
+        _common([outcome.conditions for outcome in outcomes.values()]),
+        _common([outcome.counts for outcome in outcomes.values()]),
+        warnings,
+        [run.name for run in runs if run not in outcomes],
+    )
+
+
+def _common(records: Sequence[dict[Key, Value]]) -> dict[Key, Value]:
+    """The entries that all records have."""
+    first = records[0] if records else {}
+    return {key: value for key, value in first.items() if all(one.get(key) == value for one in records)}
+
+
+def _differences(conditions: dict[str, dict[str, str]]) -> list[str]:
+    """A sentence for each condition in which runs differ; `conditions` by the run's name."""
+    found: list[str] = []
+    for what in dict.fromkeys(name for one in conditions.values() for name in one):
+        values: dict[str, list[str]] = {}
+        for run, one in conditions.items():
+            values.setdefault(one[what], []).append(run)
+        if len(values) > 1:
+            told = "; ".join(f"{value} in {_few(names)}" for value, names in values.items())
+            found.append(f"The runs differ in {what}: {told}.")
+    return found
+
+
+def _few(names: Sequence[str]) -> str:
+    more = "" if len(names) <= 2 else f" and {len(names) - 2} more"
+    return f"{', '.join(names[:2])}{more}"
+
+
+def _noted(cell: Cell, seeds: int) -> str:
+    """A cell, with its number of seeds if that is not its row's."""
+    return f"{cell}" if cell.seeds == seeds else f"{cell} ({cell.seeds})"
