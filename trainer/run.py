@@ -25,7 +25,7 @@ from trainer.loop import Loop, OnStep
 from trainer.network import initial_network, training_device
 from trainer.scores import Scores
 from trainer.stopping import Stop
-from trainer.world import World, joined_world
+from trainer.world import ALONE, World
 
 Floats = npt.NDArray[np.float32]
 
@@ -81,6 +81,7 @@ def train(
     folder: Path | None,
     watch: Watch = Watch(),
     stop: Stop | None = None,
+    world: World = ALONE,
 ) -> Run:
     """Train on a dataset and evaluate what is kept; in `folder`, if one is given, everything stays and can go on.
 
@@ -94,22 +95,23 @@ def train(
         scores.require(dataset, name)
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="memscore-run-") as scratch:
-            return train(dataset, name, config, scores, Path(scratch), watch, stop)
+            return train(dataset, name, config, scores, Path(scratch), watch, stop, world)
     identity = {
         "dataset": name,
         "fingerprint": dataset.fingerprint,
         "scores": None if scores is None else scores.table.digest,
     }
     kept = RunFolder(folder, identity)
-    with joined_world() as world:
-        mem = None if scores is None else scores.table["mem"]
-        data = TrainingData(dataset, mem, config, training_device(world), world)
-        if kept.begin(config):
-            if not _fit(dataset, config, data, kept, world, watch, stop or Stop()):
-                return Run(config, False, [])
-            if world.first:
-                kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch)})
-        return finished_run(kept, config)
+    mem = None if scores is None else scores.table["mem"]
+    data = TrainingData(dataset, mem, config, training_device(world), world)
+    learner = Learner(initial_network(dataset, config, data.mem.device, world), config, world)
+    if kept.begin(config):
+        if not _fit(learner, data, kept, watch, stop or Stop()):
+            return Run(config, False, [])
+        if world.first:
+            kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch)})
+        world.wait()
+    return finished_run(kept, config)
 
 
 def train_network(dataset: Dataset, config: TrainConfig, mem: Floats | None = None) -> Network:
@@ -131,10 +133,8 @@ def finished_run(folder: RunFolder, config: TrainConfig) -> Run:
     return Run(config, True, found)
 
 
-def _fit(
-    dataset: Dataset, config: TrainConfig, data: TrainingData, folder: RunFolder, world: World, watch: Watch, stop: Stop
-) -> bool:
-    learner = Learner(initial_network(dataset, config, data.mem.device, world), config, world)
+def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, stop: Stop) -> bool:
+    world = learner.world
     if watch.on_estimate is not None and world.first:
         watch.on_estimate(estimate(learner, data))
     return Loop(learner, data, folder, world).run(stop, watch.on_step if world.first else None)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from memscore.client import Client, is_url, load_table, parse_source
+from memscore.client import is_url, load_table, parse_source
 from memscore.datasets.dataset import Dataset
 from memscore.sets import Sets
 from memscore.tables import ScoreTable
+
+if TYPE_CHECKING:
+    from memscore.client import Client
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ def pull(client: Client, study: str) -> Scores:
 def read(source: str, *, key: str | None = None, cache: Path | None = None) -> Scores:
     """Scores from `URL#STUDY` or a table file; a file has no sets of test samples."""
     if is_url(source):
+        from memscore.client import Client
+
         url, study = parse_source(source)
         with Client(url, key, cache=cache) as client:
             return pull(client, study)

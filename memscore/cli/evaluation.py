@@ -13,12 +13,14 @@ import typer
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, app
 from memscore.cli.context import opened_database
-from memscore.cli.training import number, pulled_scores, selection
+from memscore.cli.training import pulled_scores
 from memscore.console import complain, err, out, print_json, print_table
 from memscore.embedded import ensure_registered
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.progress import progress_bar
 from memscore.settings import Settings
+from trainer.assignments import number
+from trainer.printing import selection
 
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 

@@ -16,7 +16,7 @@ from memscore.cli.apps import Json, app
 from memscore.cli.context import opened_database
 from memscore.cli.files import write_file
 from memscore.cli.sweep_progress import SweepProgress
-from memscore.cli.training import assigned, pulled_scores
+from memscore.cli.training import pulled_scores
 from memscore.console import complain, err, out, print_json, print_table, warn
 from memscore.embedded import ensure_registered
 from memscore.errors import Conflict, InvalidInput
@@ -24,6 +24,7 @@ from memscore.farm import commands
 from memscore.farm.commands import Command, Ended, Plan
 from memscore.logs import end_of
 from memscore.settings import Settings
+from trainer.assignments import assigned
 
 if TYPE_CHECKING:
     from trainer.config import TrainConfig
@@ -134,9 +135,10 @@ def _stable(scores: str | None) -> str | None:
 
 def _configuration(run: SweptRun) -> TrainConfig:
     """The configuration that a run will have. Raises InvalidInput or pydantic's ValidationError if it cannot be."""
+    from trainer.config import TrainConfig
     from trainer.presets import configured
 
-    fields, options = assigned([f"{name}={value}" for name, value in run.settings])
+    fields, options = assigned([f"{name}={value}" for name, value in run.settings], TrainConfig.model_fields)
     return configured(run.method, run.preset, **fields, seed=run.seed, options=options)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,11 +14,13 @@ from memscore import settings as settings_module
 from memscore.cli.apps import Json, app
 from memscore.cli.context import opened_client, opened_database
 from memscore.client import is_url
-from memscore.console import complain, err, percent, print_json, print_table
+from memscore.console import complain, err, print_json
 from memscore.embedded import ensure_registered
 from memscore.errors import InvalidInput
 from memscore.progress import progress_bar
 from memscore.settings import Settings
+from trainer.assignments import assigned, number
+from trainer.printing import print_run
 
 
 @app.command()
@@ -60,18 +61,19 @@ def train(
     import torch
 
     from memscore.datasets.storage import open_dataset
-    from trainer.evaluation.table import cells, header
+    from trainer.config import TrainConfig
     from trainer.presets import configured
     from trainer.run import Watch
     from trainer.run import train as run
     from trainer.stopping import Stop, stopping_on_signals
+    from trainer.world import joined_world
 
     torch.set_num_threads(1)
     if max_minutes is not None and output is None:
         raise InvalidInput("--max-minutes needs --output, the folder in which the run goes on later.")
     given = {"network": network, "epochs": epochs, "epsilon": epsilon and number(epsilon), "seed": seed}
     given |= {"alpha": alpha, "beta": beta, "keep_atypical": keep_atypical}
-    fields, options = assigned(settings_given or [])
+    fields, options = assigned(settings_given or [], TrainConfig.model_fields)
     for name, value in given.items():
         if value is not None:
             (options if name in ("alpha", "beta") else fields)[name] = value
@@ -80,68 +82,20 @@ def train(
     with opened_database(settings) as database:
         record = ensure_registered(database, settings, dataset)
     pulled = None if scores is None else pulled_scores(scores, settings)
-    stop = Stop(max_minutes)
-    with _stage_progress() as stage, stopping_on_signals(stop):
+    images, stop = open_dataset(settings.home, record.fingerprint), Stop(max_minutes)
+    with joined_world() as world, _stage_progress() as stage, stopping_on_signals(stop):
         watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
-        finished = run(
-            open_dataset(settings.home, record.fingerprint), record.name, config, pulled, output, watch, stop
-        )
+        finished = run(images, record.name, config, pulled, output, watch, stop, world)
+    if not world.first:
+        return
     if not finished.finished:
         where = "" if output is None else f"; the same command goes on from {output}"
         complain("note", f"stopped before the end{where}.", "bold")
-        if max_minutes is None:
-            raise typer.Exit(130)
-        return
+        raise typer.Exit(130 if stop.asked else 0)
     if as_json:
         print_json([asdict(one) for one in finished.checkpoints])
-        return
-    for one in finished.checkpoints:
-        print_table(
-            header(one.rows), map(cells, one.rows), title=f"{one.name}: epoch {one.epoch}, {selection(one.selected)}"
-        )
-
-
-def selection(selected: dict[str, Any]) -> str:
-    """How a checkpoint was selected, in words."""
-    if selected["on"] is None:
-        return "the last one"
-    return f"by {selected['by']} on {selected['on']} ({percent(selected['value'])})"
-
-
-def number(text: str) -> float:
-    """A number or a fraction such as 8/255. Raises InvalidInput for anything else."""
-    try:
-        above, _, below = text.partition("/")
-        return float(above) / float(below or 1)
-    except (ValueError, ZeroDivisionError) as error:
-        raise InvalidInput(f"{text!r} is no number; write one such as 0.03 or 8/255.") from error
-
-
-def assigned(assignments: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """NAME=VALUE pairs as fields of the configuration and, what is none, options of the method. Raises InvalidInput."""
-    from trainer.config import TrainConfig
-
-    fields: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise InvalidInput(f"--set {assignment!r} is no assignment; write it as NAME=VALUE.")
-        name = name.strip().replace("-", "_")
-        (fields if name in TrainConfig.model_fields else options)[name] = _value(text.strip())
-    return fields, options
-
-
-def _value(text: str) -> Any:
-    """JSON, a fraction, or else the text itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return number(text)
-    except InvalidInput:
-        return text
+    else:
+        print_run(finished)
 
 
 @app.command()

@@ -1,0 +1,90 @@
+"""`python -m trainer` and `memscore train`: what they take, refuse, and need to have installed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memscore.errors import InvalidInput
+from tests.conftest import make_dataset
+from trainer.assignments import assigned, number
+from trainer.config import TrainConfig
+
+WITHOUT = (
+    "ray",
+    "fastapi",
+    "sqlalchemy",
+    "alembic",
+    "uvicorn",
+    "httpx",
+    "matplotlib",
+    "sklearn",
+    "tensorboard",
+    "pyautoattack",
+)
+SETTINGS = ("epochs=1", "batch_size=16", "attack_steps=1", "evaluation_steps=1")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    dataset = make_dataset()
+    arrays = {name: getattr(dataset, name) for name in ("x_train", "y_train", "x_test", "y_test")}
+    np.savez(tmp_path / "made-up.npz", **arrays)
+    return f"npz:{tmp_path / 'made-up.npz'}"
+
+
+def test_training_and_evaluation_need_torch_and_little_else(source: str, tmp_path: Path):
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({WITHOUT!r})); import runpy, warnings; "
+    run = "runpy.run_module('trainer', run_name='__main__')"
+    options = [f"--set={one}" for one in SETTINGS]
+    command = [sys.executable, "-c", blocked + run, "--method", "pgd", "--dataset", source, "-o", str(tmp_path / "run")]
+    finished = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "best-adversarial: epoch 1, by adversarial accuracy on validation" in finished.stdout
+    assert (tmp_path / "run" / "evaluation" / "last" / "samples.parquet").exists()
+    assert not (tmp_path / "run" / "tensorboard").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "fat"], "method: there is no method 'fat'; the methods are: erm, pgd, trades, mart, gairat, bat"),
+        (["--method", "bat"], "The method 'bat' needs memorization scores; name them with --scores"),
+        (["--method", "pgd", "--set", "epochs"], "'epochs' is no assignment; write it as NAME=VALUE"),
+        (["--method", "pgd", "--set", "epochs=0"], "epochs: Input should be greater than or equal to 1"),
+        (["--method", "pgd", "--set", "alpha=1"], "option alpha: there is no such field"),
+        (["--method", "pgd", "--preset", "big"], "There is no preset 'big'; the presets are: small, paper"),
+        (["--method", "pgd", "--set", "network=resnet"], "unknown network 'resnet'; use one of mlp, cnn"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence_and_leaves_nothing(
+    options: list[str], message: str, source: str, tmp_path: Path
+):
+    command = [sys.executable, "-m", "trainer", "--dataset", source, "-o", str(tmp_path / "run"), *options]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    assert message in finished.stderr
+    assert finished.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_numbers_and_assignments_are_read_as_people_write_them():
+    assert number("8/255") == 8 / 255
+    assert number("0.1") == 0.1
+    for wrong in ("8/0", "a", "", "1/2/3"):
+        with pytest.raises(InvalidInput, match="is no number"):
+            number(wrong)
+    pairs = [
+        "epochs=3",
+        "epsilon=8/255",
+        "flip=true",
+        "milestones=[0.5]",
+        "network=resnet18",
+        "alpha=2",
+        "hard-drop=true",
+    ]
+    fields, options = assigned(pairs, TrainConfig.model_fields)
+    assert fields == {"epochs": 3, "epsilon": 8 / 255, "flip": True, "milestones": [0.5], "network": "resnet18"}
+    assert options == {"alpha": 2, "hard_drop": True}
