@@ -132,7 +132,7 @@ class Loop:
                 "seconds": round(standing.seconds, 3),
                 "peak_memory": peak_memory(self.data.mem.device),
             }
-            rate = learning_rate(self.config, standing.epoch - 1, 0) * standing.rate
+            rate = learning_rate(self.config, standing.epoch - 1, 1 - 1 / self.steps) * standing.rate
             accuracy = {prefix.rstrip("-") or "network": values for prefix, values in selected.items()}
             record = {"epoch": standing.epoch, "learning_rate": rate, **means, "accuracy": accuracy, "cost": cost}
             standing.metrics_bytes = metrics.write(record)

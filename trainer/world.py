@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed import nn as connected
 
 from memscore.errors import InvalidInput
 
@@ -35,11 +35,11 @@ class World:
 
     def total(self, value: Tensor) -> Tensor:
         """The sum over processes; gradients flow back to all of them."""
-        return connected.all_reduce(value) if self.size > 1 else value
+        return _Total.apply(value) if self.size > 1 else value  # pyright: ignore[reportReturnType]
 
     def gather(self, values: Tensor) -> Tensor:
         """The parts of all processes in order, joined; gradients flow back."""
-        return torch.cat(list(connected.all_gather(values))) if self.size > 1 else values
+        return _Gathered.apply(values, self) if self.size > 1 else values  # pyright: ignore[reportReturnType]
 
     def mean(self, each: Tensor, weights: Tensor | None = None) -> Tensor:
         """This process's share of the mean of `each` over the whole batch, weighted with `weights` if given."""
@@ -75,6 +75,39 @@ class World:
 
 
 ALONE = World()
+
+
+class _Total(torch.autograd.Function):
+    """A sum over processes, each of which has a part in everything that is made of it."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004
+        total = value.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
+        total = gradients[0].clone()
+        distributed.all_reduce(total)
+        return total
+
+
+class _Gathered(torch.autograd.Function):
+    """Equal parts joined in the order of their processes."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, world: World) -> Tensor:
+        ctx.world = world
+        parts = [torch.empty_like(values, memory_format=torch.contiguous_format) for _ in range(world.size)]
+        distributed.all_gather(parts, values.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        total = gradients[0].contiguous().clone()
+        distributed.all_reduce(total)
+        return ctx.world.part(total), None
 
 
 def _reduce(tensors: list[Tensor], divisor: int) -> None:

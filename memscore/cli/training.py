@@ -126,7 +126,7 @@ def pulled_scores(source: str, settings: Settings) -> Any:
 @contextmanager
 def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
     """A progress bar that appears with the first step, so that a refusal stands alone."""
-    progress = progress_bar("steps", err)
+    progress = progress_bar("done", err)
     task = progress.add_task("training", total=None)
 
     def stage(done: int, total: int, text: str) -> None:

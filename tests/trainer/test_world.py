@@ -26,8 +26,8 @@ from trainer.world import joined_world
 torch.set_num_threads(1)
 random = np.random.default_rng(0)
 draw = lambda count: (random.integers(0, 256, (count, 4, 4, 1), dtype=np.uint8), np.arange(count) % 3)
-dataset = build_dataset(*draw(61), *draw(12), source="made up")
-mem = random.random(61, dtype=np.float32)
+dataset = build_dataset(*draw(60), *draw(12), source="made up")
+mem = random.random(60, dtype=np.float32)
 with joined_world() as world:
     for name, options, fields in {cases!r}:
         config = TrainConfig(
