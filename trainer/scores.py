@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from memscore.client import is_url, load_table, parse_source
 from memscore.datasets.dataset import Dataset
-from memscore.sets import Sets
+from memscore.sets import Sets, Thresholds
 from memscore.tables import ScoreTable
 
 if TYPE_CHECKING:
@@ -27,17 +27,19 @@ class Scores:
         self.table.require_dataset(dataset.fingerprint, name)
 
 
-def pull(client: Client, study: str) -> Scores:
+def pull(client: Client, study: str, thresholds: Thresholds = Thresholds()) -> Scores:
     """Table and sets of a study from a service."""
-    return Scores(client.table(study), client.sets(study))
+    return Scores(client.table(study), client.sets(study, thresholds))
 
 
-def read(source: str, *, key: str | None = None, cache: Path | None = None) -> Scores:
+def read(
+    source: str, *, key: str | None = None, cache: Path | None = None, thresholds: Thresholds = Thresholds()
+) -> Scores:
     """Scores from `URL#STUDY` or a table file; a file has no sets of test samples."""
     if is_url(source):
         from memscore.client import Client
 
         url, study = parse_source(source)
         with Client(url, key, cache=cache) as client:
-            return pull(client, study)
+            return pull(client, study, thresholds)
     return Scores(load_table(source), None)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,9 +18,15 @@ from memscore.console import complain, err, out, print_json, print_table
 from memscore.embedded import ensure_registered
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.progress import progress_bar
+from memscore.sets import Thresholds
 from memscore.settings import Settings
+from memscore.tables import ATYPICAL, TYPICAL
 from trainer.assignments import number
 from trainer.printing import selection
+
+if TYPE_CHECKING:
+    from trainer.evaluation import Evaluation
+    from trainer.evaluation.candidates import Candidate
 
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 
@@ -44,6 +50,9 @@ def evaluate(
     splits: Annotated[str, typer.Option(help="train, test, or both.")] = "train,test",
     autoattack_samples: Annotated[int, typer.Option(min=1, help="At most so many of each split.")] = 1000,
     alarm_samples: Annotated[int, typer.Option(min=0, help="For the masking alarms; 0 leaves them out.")] = 200,
+    atypical: Annotated[float, typer.Option(help="mem, or infl on a test sample, above it is atypical.")] = ATYPICAL,
+    typical: Annotated[float, typer.Option(help="mem, or infl on a test sample, below it is typical.")] = TYPICAL,
+    test_accuracy: Annotated[float, typer.Option(help="Least share of models right on a typical test sample.")] = 0.8,
     batch_size: Annotated[int, typer.Option(min=1)] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of random starts and subsets.")] = 0,
     output: Annotated[
@@ -59,33 +68,38 @@ def evaluate(
     from trainer.evaluation import EvaluationConfig
     from trainer.evaluation import evaluate as run
     from trainer.evaluation.candidates import find, load
+    from trainer.evaluation.result import write_together
     from trainer.network import training_device
 
     torch.set_num_threads(1)
     candidates = find(checkpoint)
+    description = candidates[0].description
+    if network is None and not description:
+        raise InvalidInput("Weights alone do not say what network they are of; name it with --network.")
+    config = EvaluationConfig(
+        epsilon=_radius(epsilon, description),
+        attacks=_listed(attacks),
+        splits=_listed(splits),  # pyright: ignore[reportArgumentType]
+        autoattack_samples=autoattack_samples,
+        alarm_samples=alarm_samples,
+        atypical=atypical,
+        typical=typical,
+        batch_size=batch_size,
+        seed=seed,
+        **_weights(description),
+    )
     settings = settings_module.load()
-    name, fingerprint = _dataset(settings, candidates[0].description, dataset)
+    name, fingerprint = _dataset(settings, description, dataset)
     images = open_dataset(settings.home, fingerprint)
-    pulled = None if scores is None else pulled_scores(scores, settings)
-    if pulled is not None:
+    pulled = None
+    if scores is not None:
+        pulled = pulled_scores(scores, settings, Thresholds(atypical, typical, test_accuracy))
         pulled.require(images, name)
     device = training_device()
     data = DeviceData.of(images, device)
-    config = EvaluationConfig(
-        epsilon=_radius(epsilon, candidates[0].description),
-        attacks=tuple(filter(None, (one.strip() for one in attacks.split(",")))),
-        splits=tuple(filter(None, (one.strip() for one in splits.split(",")))),  # pyright: ignore[reportArgumentType]
-        autoattack_samples=autoattack_samples,
-        alarm_samples=alarm_samples,
-        **_weights(candidates[0].description),
-        batch_size=batch_size,
-        seed=seed,
-    )
-    if network is None and candidates[0].description == {}:
-        raise InvalidInput("Weights alone do not say what network they are of; name it with --network.")
-    found = {}
+    found: list[Evaluation] = []
     for candidate in candidates:
-        folder = candidate.folder if output is None else output / candidate.name if len(candidates) > 1 else output
+        folder = _folder(candidate, output, len(candidates))
         with _progress(candidate.name) as on_progress:
             evaluation = run(
                 load(candidate, images, network).to(device),
@@ -97,31 +111,30 @@ def evaluate(
                 folder=folder,
                 on_progress=on_progress,
             )
-        meta = {"checkpoint": candidate.name, "dataset": name, "selected": candidate.description.get("selected")}
-        evaluation = replace(evaluation, meta={**evaluation.meta, **meta})
+        trained = {key: candidate.description.get(key) for key in ("epoch", "selected", "scores")}
+        meta = {**evaluation.meta, "checkpoint": candidate.name, "dataset": name, **trained}
+        evaluation = replace(evaluation, meta=meta)
         evaluation.write(folder)
-        found[candidate.name] = (candidate, evaluation, folder)
+        found.append(evaluation)
+        if not as_json:
+            _print(evaluation, folder)
+    if len(found) > 1:
+        write_together(output or candidates[0].folder.parent, found)
     if as_json:
-        print_json({name: evaluation.as_json() for name, (_, evaluation, _) in found.items()})
-        return
-    for candidate, evaluation, folder in found.values():
-        _print(candidate, evaluation, folder)
+        print_json([evaluation.as_json() for evaluation in found])
 
 
 @app.command("compare-runs")
 def compare_runs(
-    first: Annotated[Path, typer.Argument(help="A folder that `memscore evaluate` wrote, or its samples.parquet.")],
+    first: Annotated[Path, typer.Argument(help="A run, a checkpoint or an evaluation: a folder, or samples.parquet.")],
     second: Annotated[Path, typer.Argument(help="The same of another network on the same dataset.")],
     as_json: Json = False,
 ) -> None:
     """Test whether two evaluated networks differ: McNemar's exact test, sample by sample."""
     from trainer.evaluation import compare, read_samples
-    from trainer.evaluation.result import SAMPLES
+    from trainer.evaluation.candidates import evaluated
 
-    def read(path: Path) -> Any:
-        return read_samples(path / SAMPLES if path.is_dir() else path)
-
-    found = compare(read(first), read(second))
+    found = compare(read_samples(evaluated(first)), read_samples(evaluated(second)))
     if as_json:
         print_json([row.as_row() for row in found])
         return
@@ -180,15 +193,25 @@ def _weights(description: dict[str, Any]) -> dict[str, float]:
     return {name: float(options[name]) for name in ("alpha", "sigma") if name in options}
 
 
-def _print(candidate: Any, evaluation: Any, folder: Path) -> None:
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (one.strip() for one in text.split(","))))
+
+
+def _folder(candidate: Candidate, output: Path | None, candidates: int) -> Path:
+    if output is None:
+        return candidate.folder
+    return output / candidate.name if candidates > 1 else output
+
+
+def _print(evaluation: Evaluation, folder: Path) -> None:
     from rich.text import Text
 
     from trainer.evaluation.table import cells, header
 
-    epsilon = evaluation.meta["epsilon"]
-    title = f"{candidate.name}: epsilon {epsilon:.6g} ({255 * epsilon:.3g}/255)"
-    if candidate.description.get("selected"):
-        title += f", epoch {candidate.description['epoch']}, {selection(candidate.description['selected'])}"
+    meta = evaluation.meta
+    title = f"{meta['checkpoint']}: epsilon {meta['epsilon']:.6g} ({255 * meta['epsilon']:.3g}/255)"
+    if meta["selected"]:
+        title += f", epoch {meta['epoch']}, {selection(meta['selected'])}"
     print_table(header(evaluation.rows), map(cells, evaluation.rows), title=title)
     out.print("Per cent over their 95 % interval. A sample is robust under `worst` if it survives every attack.")
     for finding in evaluation.findings:
@@ -215,6 +238,9 @@ def _progress(name: str) -> Generator[Callable[[int, int, str], None]]:
 
     try:
         yield show
+    except KeyboardInterrupt:
+        complain("note", "what was found is kept; the same command goes on from there.", "bold")
+        raise
     finally:
         if progress.live.is_started:
             progress.stop()

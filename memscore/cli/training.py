@@ -18,6 +18,7 @@ from memscore.console import complain, err, print_json
 from memscore.embedded import ensure_registered
 from memscore.errors import InvalidInput
 from memscore.progress import progress_bar
+from memscore.sets import Thresholds
 from memscore.settings import Settings
 from trainer.assignments import assigned, number
 from trainer.printing import print_run
@@ -113,14 +114,14 @@ def demo(
         raise
 
 
-def pulled_scores(source: str, settings: Settings) -> Any:
+def pulled_scores(source: str, settings: Settings, thresholds: Thresholds = Thresholds()) -> Any:
     """Scores from URL#STUDY, a table file, or a study of the embedded database."""
     from trainer.scores import pull, read
 
     if is_url(source) or source.endswith(".npz") or Path(source).expanduser().is_file():
-        return read(source, key=settings.client_key, cache=settings.home / "cache")
+        return read(source, key=settings.client_key, cache=settings.home / "cache", thresholds=thresholds)
     with opened_client(None) as client:
-        return pull(client, source)
+        return pull(client, source, thresholds)
 
 
 @contextmanager

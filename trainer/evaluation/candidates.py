@@ -8,12 +8,13 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import build_module, check_logits
 from trainer import checkpoints
+from trainer.evaluation.result import SAMPLES
 from trainer.folder import RunFolder
 
 CHECKPOINTS = "checkpoints"
@@ -55,16 +56,38 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
     shape = (channels, height, width)
     module = build_module(network, shape, dataset.classes, {})
     try:
-        weights = load_file(candidate.weights)
-        wrapped = bool(weights) and all(name.startswith("module.") for name in weights)
-        if wrapped and not all(name.startswith("module.") for name in module.state_dict()):
-            weights = {name.removeprefix("module."): value for name, value in weights.items()}
+        weights = _unwrapped(load_file(candidate.weights), module)
+        differing = sorted(set(weights) ^ set(module.state_dict()))
+        if differing:
+            raise RuntimeError(f"{len(differing)} names are in one of them alone, such as {differing[0]}")
         module.load_state_dict(weights)
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise InvalidInput(f"The weights in {candidate.weights} are not those of {network}: {reason}") from error
+        raise InvalidInput(f"The weights in {candidate.weights} are not those of {network}: {reason}.") from error
     check_logits(module, shape, dataset.classes)
     return module.eval()
+
+
+def evaluated(path: Path) -> Path:
+    """The samples that an evaluation wrote: that file, or the one of an evaluation's, a checkpoint's or a run's folder.
+
+    Of a run it is the last checkpoint's. Raises InvalidInput if there is none.
+    """
+    places = [path, path / SAMPLES, path / "evaluation" / "last" / SAMPLES]
+    if (path / checkpoints.DESCRIPTION).is_file():
+        places.append(_of_folder(path).folder / SAMPLES)
+    for place in places:
+        if place.is_file():
+            return place
+    raise InvalidInput(f"{path} holds no evaluation; make one with: memscore evaluate {path}")
+
+
+def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """Weights without the prefix that DataParallel gives to names, unless the module has it too."""
+    prefix = "module."
+    if any(name.startswith(prefix) for name in module.state_dict()):
+        return weights
+    return {name.removeprefix(prefix): value for name, value in weights.items()}
 
 
 def _of_folder(folder: Path) -> Candidate:

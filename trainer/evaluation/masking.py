@@ -88,7 +88,7 @@ def _square(parts: dict[str, Bools]) -> Finding:
         extra,
         0.002,
         0.02,
-        f"Square misleads {100 * extra:.1f} % of the samples that no attack with gradients misleads",
+        f"Square alone misleads {100 * extra:.1f} % of the samples",
         "An attack that sees no gradient should find nothing that those with gradients miss.",
     )
 

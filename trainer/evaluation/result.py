@@ -15,6 +15,7 @@ from trainer.evaluation.samples import Samples, write_samples
 from trainer.evaluation.table import Row, to_csv
 
 TABLE_CSV, TABLE_JSON, SAMPLES = "table.csv", "table.json", "samples.parquet"
+CHECKPOINTS_CSV = "checkpoints.csv"
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,15 @@ class Evaluation:
                 scratch.write_text(json.dumps(self.as_json(), indent=2))
         except OSError as error:
             raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
+
+
+def write_together(folder: Path, evaluations: list[Evaluation]) -> None:
+    """Write checkpoints.csv: the tables of several checkpoints as one, with how each was selected."""
+    rows: list[dict[str, Any]] = []
+    for evaluation in evaluations:
+        selected = evaluation.meta["selected"] or {}
+        how = {f"selected_{name}": selected.get(name) for name in ("by", "on", "value")}
+        head = {"checkpoint": evaluation.meta["checkpoint"], "epoch": evaluation.meta["epoch"], **how}
+        rows += [head | row.flat() for row in evaluation.rows]
+    with atomic_write(folder / CHECKPOINTS_CSV) as scratch:
+        scratch.write_text(to_csv(rows))

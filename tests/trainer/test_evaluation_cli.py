@@ -1,0 +1,151 @@
+"""memscore evaluate and compare-runs: what they print and write, and one sentence for wrong input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from memscore.datasets.label_noise import flip_labels
+from memscore.datasets.storage import save
+from memscore.learning.networks import SmallCNN
+from memscore.sets import Thresholds, split
+from memscore.store import Database, datasets
+from tests.conftest import StoredStudy
+from tests.memscore.test_cli import memscore, refused
+from trainer.config import TrainConfig
+from trainer.evaluation import read_samples
+from trainer.run import train
+
+__all__ = ["memscore"]  # a fixture
+
+QUICK = ("--attacks", "fgsm,pgd-4", "--alarm-samples", "0")
+
+
+@pytest.fixture
+def database_url(home: Path) -> str:
+    """The embedded database, which the command line uses."""
+    return f"sqlite:///{home / 'memscore.db'}"
+
+
+@pytest.fixture
+def run(stored_study: StoredStudy, tmp_path: Path) -> Path:
+    """The folder of a short run on the stored study's dataset."""
+    config = TrainConfig(method="erm", epochs=2, network_options={"width": 4}, evaluation_steps=1)
+    train(stored_study.dataset, "made-up", config, None, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def convolution(shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """A network of the user's, without an nn.Linear."""
+    return nn.Sequential(nn.Conv2d(shape[0], classes, shape[1]), nn.Flatten())
+
+
+def test_all_checkpoints_of_a_run_are_reported_together(memscore, run: Path):
+    outcome = memscore("evaluate", str(run), *QUICK)
+    assert outcome.status == 0, outcome.err
+    names = [folder.name for folder in (run / "checkpoints").iterdir()]
+    assert {"last", "best-clean", "best-adversarial"} == set(names)
+    for name in names:
+        assert f"{name}: epsilon 0.1" in outcome.out
+        assert (run / "evaluation" / name / "table.csv").is_file()
+    assert "the last one" in outcome.out
+    assert "on validation" in outcome.out
+    assert "no scores" in outcome.err
+    together = (run / "evaluation" / "checkpoints.csv").read_text().splitlines()
+    assert together[0].startswith("checkpoint,epoch,selected_by,selected_on,selected_value,split,group,count,clean,")
+    assert len(together) == 1 + 3 * 2
+
+
+def test_scores_of_a_study_tell_samples_apart(memscore, run: Path, stored_study: StoredStudy, tmp_path: Path):
+    checkpoint = str(run / "checkpoints" / "last")
+    thresholds = ("--atypical", "0.4", "--typical", "0.3", "--test-accuracy", "0.5")
+    found = memscore("evaluate", checkpoint, *QUICK, "--scores", "made-up", *thresholds, "--json").json
+    sets = split(stored_study.scores, stored_study.pairs, Thresholds(0.4, 0.3, 0.5))
+    counts = {(row["split"], row["group"]): row["count"] for row in found[0]["rows"]}
+    assert counts["train", "atypical"] == sets.train_atypical.sum()
+    assert counts["test", "typical"] == sets.test_typical.sum()
+    samples, meta = read_samples(run / "evaluation" / "last" / "samples.parquet")
+    np.testing.assert_array_equal(samples[0]["mem"], stored_study.scores["mem"])
+    assert meta["checkpoint"] == "last"
+    file = tmp_path / "scores.npz"
+    file.write_bytes(stored_study.scores.encode())
+    outcome = memscore("evaluate", checkpoint, *QUICK, "--scores", str(file))
+    assert "only training samples are told apart" in outcome.err
+
+
+def test_scores_of_another_dataset_are_refused(
+    memscore, run: Path, database: Database, stored_study: StoredStudy, home
+):
+    noisy = flip_labels(stored_study.dataset, 0.1, 0)
+    save(noisy, home)
+    with database.writing() as connection:
+        datasets.register(connection, "noisy", noisy)
+    refused(memscore("evaluate", str(run), *QUICK, "--dataset", "noisy"), "trained on another dataset")
+    assert not (run / "evaluation").exists()
+
+
+def test_any_network_with_its_weights_is_evaluated(memscore, stored_study: StoredStudy, tmp_path: Path):
+    torch.manual_seed(0)
+    module = convolution((1, 4, 4), 3)
+    weights = tmp_path / "mine.safetensors"
+    save_file({f"module.{name}": value for name, value in module.state_dict().items()}, weights)
+    mine = ("--network", f"{__name__}:convolution", "--dataset", "made-up", "--epsilon", "8/255")
+    found = memscore("evaluate", str(weights), *QUICK, *mine, "--json").json
+    assert found[0]["meta"]["epsilon"] == 8 / 255
+    assert any("no nn.Linear with 3 outputs" in note for note in found[0]["notes"])
+    assert (tmp_path / "mine-evaluation" / "samples.parquet").is_file()
+    built_in = tmp_path / "cnn.safetensors"
+    save_file(SmallCNN(1, 3).state_dict(), built_in)
+    options = ("--network", "cnn", "--dataset", "made-up", "--epsilon", "0.1", "-o", str(tmp_path / "elsewhere"))
+    assert memscore("evaluate", str(built_in), *QUICK, *options).status == 0
+    assert (tmp_path / "elsewhere" / "table.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--attacks", "foo"), "There is no attack 'foo'"),
+        (("--epsilon", "8/0"), "is no number"),
+        (("--epsilon", "2"), "less than or equal to 1"),
+        (("--splits", "both"), "'train' or 'test'"),
+        (("--scores", "nothing"), "no study"),
+        (("--output", "/proc/nowhere"), "cannot be"),
+    ],
+)
+def test_wrong_input_is_told_in_one_sentence(memscore, run: Path, arguments: tuple[str, ...], sentence: str):
+    refused(memscore("evaluate", str(run), *QUICK, *arguments), sentence)
+    assert not (run / "evaluation").exists()
+
+
+def test_what_is_no_checkpoint_is_told_in_one_sentence(memscore, run: Path, stored_study: StoredStudy, tmp_path: Path):
+    weights = str(run / "checkpoints" / "last" / "weights.safetensors")
+    refused(memscore("evaluate", str(tmp_path)), "holds no checkpoint")
+    refused(memscore("evaluate", weights), "name it with --network")
+    refused(memscore("evaluate", weights, "--network", "cnn"), "--epsilon")
+    refused(memscore("evaluate", weights, "--network", "cnn", "--epsilon", "0.1"), "name it with --dataset")
+    given = ("--epsilon", "0.1", "--dataset", "made-up")
+    refused(memscore("evaluate", weights, *given, "--network", "resnet9"), "names are in one of them alone")
+    (tmp_path / "bad.safetensors").write_bytes(b"no weights")
+    refused(memscore("evaluate", str(tmp_path / "bad.safetensors"), *given, "--network", "cnn"), "are not those of cnn")
+
+
+def test_two_checkpoints_are_compared_sample_by_sample(memscore, run: Path, tmp_path: Path):
+    refused(memscore("compare-runs", str(run), str(run)), "holds no evaluation")
+    assert memscore("evaluate", str(run), *QUICK).status == 0
+    found = memscore("compare-runs", str(run), str(run / "checkpoints" / "best-clean"), "--json").json
+    assert {row["attack"] for row in found} == {"clean", "fgsm", "pgd-4", "worst"}
+    for row in found:
+        assert row["difference"] == pytest.approx((row["only_second"] - row["only_first"]) / row["count"])
+    assert "only one right" in memscore("compare-runs", str(run), str(run / "evaluation" / "best-clean")).out
+    table: Any = json.loads((run / "evaluation" / "last" / "table.json").read_text())
+    row = next(row for row in table["rows"] if row["split"] == "test")
+    assert row["accuracy"]["pgd-4"]["share"] == next(
+        row["first"] for row in found if (row["split"], row["attack"]) == ("test", "pgd-4")
+    )
