@@ -28,7 +28,7 @@ test: setup ## all tests but the slow ones, on SQLite and PostgreSQL, with real 
 test-all: setup ## the slow tests too
 	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -m "not peers"
 
-peers: setup ## attacks against torchattacks, foolbox, ART: installs them, changes nothing pinned
+peers: setup ## attacks against torchattacks, foolbox, ART and pyautoattack: installs what is missing, changes nothing pinned
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement tests/peers/requirements.txt
 	$(BIN)/python -m pytest -m peers tests/peers
 

@@ -185,8 +185,8 @@ def matrix_rate(size: int = 8192) -> float:
     """FLOP/s of a large bfloat16 matrix product."""
     a, b = (torch.randn(size, size, device=DEVICE, dtype=torch.bfloat16) for _ in range(2))
     for _ in range(3):
-        a @ b
-    return 2 * size**3 / float(np.median([seconds(lambda: a @ b) for _ in range(10)]))
+        torch.mm(a, b)
+    return 2 * size**3 / float(np.median([seconds(lambda: torch.mm(a, b)) for _ in range(10)]))
 
 
 def random_batch() -> tuple[Tensor, Tensor]:

@@ -22,8 +22,8 @@ def verify(as_json: Json = False) -> None:
     """Replay golden values and identities of training, and other packages' attacks; exit status 1 if one fails."""
     from trainer.verification.certificate import certify
 
-    with err.status("checking"):
-        certificate = certify()
+    with err.status("checking") as status:
+        certificate = certify(lambda name: status.update(Text(name)))
     if as_json:
         print_json(certificate.as_json())
     else:

@@ -1,6 +1,8 @@
 """Attacks give the same images as the released packages, bit for bit."""
 
+import sys
 from collections.abc import Generator
+from functools import cache
 
 import pytest
 import torch
@@ -8,8 +10,9 @@ import torch
 from memscore.errors import MissingPackage
 from memscore.learning.networks import ResNet9
 from trainer.attacks import Attack
+from trainer.attacks.autoattack import parts, survives_part
 from trainer.verification.material import Material, patterns
-from trainer.verification.peers import COMPARISONS, Comparison
+from trainer.verification.peers import COMPARISONS, Comparison, imported
 
 pytestmark = [
     pytest.mark.peers,
@@ -36,16 +39,42 @@ def noise() -> Material:
     return Material(network.eval(), images, network(images).argmax(dim=1), attack)
 
 
-@pytest.fixture(scope="module", params=[patterns, noise], ids=["patterns", "noise"])
-def material(request: pytest.FixtureRequest) -> Material:
-    return request.param()
+MATERIALS = {"patterns": cache(patterns), "noise": cache(noise)}
+
+# AutoAttack on the larger network would take minutes.
+CASES = [
+    pytest.param(comparison, name, id=f"{comparison.peer}, {comparison.attack}, {name}")
+    for comparison in COMPARISONS
+    for name in MATERIALS
+    if name == "patterns" or comparison.peer != "pyautoattack"
+]
 
 
-@pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda one: f"{one.peer}, {one.attack}")
-def test_adversarial_images_are_identical(comparison: Comparison, material: Material):
+@pytest.mark.parametrize(("comparison", "name"), CASES)
+def test_adversarial_images_are_identical(comparison: Comparison, name: str):
     try:
-        ours, theirs = comparison.images(material)
+        imported(comparison.peer)
     except MissingPackage as error:
         pytest.skip(str(error))
-    assert not torch.equal(ours, material.images)
+    material = MATERIALS[name]()
+    ours, theirs = comparison.images(material)
+    assert not torch.equal(ours, material.images[: len(ours)])
     assert torch.equal(ours, theirs), f"{(ours != theirs).sum()} pixels differ, by {(ours - theirs).abs().max():g}"
+
+
+def test_autoattack_part_by_part_is_autoattack():
+    """The samples that survive our sequence of parts are those that survive the package's own evaluation."""
+    material = patterns(24)
+    survived = torch.ones(24, dtype=torch.bool)
+    epsilon = material.attack.epsilon / 2
+    for part in parts(10):
+        left = survived.nonzero().flatten()
+        survived[left], _ = survives_part(
+            part, material.network, material.images[left], material.labels[left], epsilon, 10, seed=0
+        )
+    attack = imported("pyautoattack").AutoAttack(material.network, eps=epsilon, seed=0)
+    trace = sys.gettrace()
+    _, predicted = attack.run_standard_evaluation(material.images, material.labels, batch_size=24)
+    sys.settrace(trace)
+    assert 0 < survived.sum() < 24
+    assert torch.equal(survived, predicted == material.labels)

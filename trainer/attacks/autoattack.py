@@ -44,18 +44,25 @@ def survives_part(
     torch's global generators are left as they were. Raises MissingPackage if pyautoattack is not installed.
     """
     survived = correct(network, images, labels)
-    warned = _Warnings()
     if not survived.any():
-        return survived, warned.texts
+        return survived, []
     attacked = survived.nonzero().squeeze(1)
-    # It takes views, which only an ordinary memory layout allows.
-    inside, truth = images[attacked].contiguous(), labels[attacked]
+    inside, truth = images[attacked], labels[attacked]
+    adversarial, warned = craft_part(part, network, inside, truth, epsilon, classes, seed)
+    survived[attacked] = correct(network, adversarial, truth)
+    return survived, warned
+
+
+def craft_part(
+    part: str, network: nn.Module, images: Tensor, labels: Tensor, epsilon: float, classes: int, seed: int
+) -> tuple[Tensor, list[str]]:
+    """A part's adversarial images of images that are classified correctly, and what it warned of."""
+    warned = _Warnings()
     devices = [images.device] if images.is_cuda else []
     with torch.random.fork_rng(devices=devices), torch.no_grad(), crafting(network):
         attack = _attack(part, network, epsilon, classes, seed, images.device, warned)
-        adversarial = attack.perturb(inside, truth)
-    survived[attacked] = correct(network, adversarial, truth)
-    return survived, warned.texts
+        # It takes views, which only an ordinary memory layout allows.
+        return attack.perturb(images.contiguous(), labels), warned.texts
 
 
 def check(network: nn.Module, images: Tensor, labels: Tensor) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,8 +42,11 @@ class Certificate:
         return {"valid": self.valid, **asdict(self)}
 
 
-def certify() -> Certificate:
-    """Make every check: golden values on the CPU and on a GPU if there is one, the others on one thread of the CPU."""
+def certify(on_check: Callable[[str], object] | None = None) -> Certificate:
+    """Make every check: golden values on the CPU and on a GPU if there is one, the others on one thread of the CPU.
+
+    `on_check(name)` is called before each.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -52,10 +56,15 @@ def certify() -> Certificate:
         if device.type != "cpu":
             checks += golden.checks(device)
         checks += [*identities.checks(material), *peers.checks(material)]
-        findings = tuple(examine(check) for check in checks)
+        findings: list[Finding] = []
+        for check in checks:
+            if on_check is not None:
+                on_check(check.name)
+            findings.append(examine(check))
     finally:
         torch.set_num_threads(threads)
-    return Certificate(findings, versions(), device_name(device), datetime.now(UTC).isoformat(timespec="seconds"))
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return Certificate(tuple(findings), versions(), device_name(device), date)
 
 
 def versions() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,6 +27,10 @@ class Material:
     images: Tensor
     labels: Tensor
     attack: Attack = ATTACK
+
+    def first(self, count: int) -> Material:
+        """With the first images alone."""
+        return replace(self, images=self.images[:count], labels=self.labels[:count])
 
 
 def patterns(count: int = 64) -> Material:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from memscore.errors import MissingPackage
-from trainer.attacks import Attack, pgd
+from trainer.attacks import Attack, fgsm, pgd
+from trainer.attacks.autoattack import PASSES, craft_part
 from trainer.verification.check import Check
 from trainer.verification.material import Material
 
 Crafter = Callable[[ModuleType, Material], Tensor]
-SEED = 1
+SEED, FEW = 1, 16
 
 INSTALL = {
     "torchattacks": "torchattacks tqdm",
     "foolbox": "foolbox eagerpy GitPython gitdb smmap",
     "adversarial-robustness-toolbox": "adversarial-robustness-toolbox tqdm",
+    "pyautoattack": "pyautoattack",
 }
 """What has to be installed for each, --no-deps: torchattacks 3.5.1 asks for a requests of 2021."""
 
@@ -89,8 +92,8 @@ def _random_pgd(material: Material) -> Tensor:
     return _pgd(material, random_start=True)
 
 
-def _single_step(material: Material) -> Tensor:
-    return _pgd(material, steps=1, step_size=material.attack.epsilon)
+def _fgsm(material: Material) -> Tensor:
+    return fgsm(material.network, material.images, material.labels, material.attack.epsilon)
 
 
 def _torchattacks_pgd(random_start: bool) -> Crafter:
@@ -151,11 +154,35 @@ def _art_pgd(art: ModuleType, material: Material) -> Tensor:
     return torch.from_numpy(crafter.generate(material.images.numpy(), material.labels.numpy()))
 
 
+def _autoattack(part: str) -> Comparison:
+    """A part of AutoAttack, on fewer images; images that it does not mislead stay as they were."""
+
+    def ours(material: Material) -> Tensor:
+        few = material.first(FEW)
+        with torch.no_grad():
+            classes = few.network(few.images).shape[1]
+            crafted, _ = craft_part(part, few.network, few.images, few.labels, few.attack.epsilon, classes, SEED)
+            misled = few.network(crafted).argmax(dim=1) != few.labels
+        return torch.where(misled[:, None, None, None], crafted, few.images)
+
+    def theirs(pyautoattack: ModuleType, material: Material) -> Tensor:
+        few, trace = material.first(FEW), sys.gettrace()
+        attack = pyautoattack.AutoAttack(few.network, eps=few.attack.epsilon, seed=SEED)
+        attack.attacks_to_run = [part]
+        try:
+            return attack.run_standard_evaluation(few.images, few.labels, batch_size=FEW)[0]
+        finally:  # it takes the place of a debugger's trace
+            sys.settrace(trace)
+
+    return Comparison("pyautoattack", f"AutoAttack's {part}", theirs, ours)
+
+
 COMPARISONS: tuple[Comparison, ...] = (
     Comparison("torchattacks", "PGD from the image", _torchattacks_pgd(random_start=False), _pgd),
     Comparison("torchattacks", "PGD from a random start", _torchattacks_pgd(random_start=True), _random_pgd),
-    Comparison("torchattacks", "FGSM", _torchattacks_fgsm, _single_step),
+    Comparison("torchattacks", "FGSM", _torchattacks_fgsm, _fgsm),
     Comparison("foolbox", "PGD from the image", _foolbox_pgd, _pgd),
-    Comparison("foolbox", "FGSM", _foolbox_fgsm, _single_step),
+    Comparison("foolbox", "FGSM", _foolbox_fgsm, _fgsm),
     Comparison("adversarial-robustness-toolbox", "PGD from the image", _art_pgd, _pgd),
+    *(_autoattack(part) for part in PASSES),
 )
