@@ -141,8 +141,19 @@ def test_a_killed_command_goes_on_to_the_same_end(tmp_path: Path):
     environment = {**os.environ, "MEMSCORE_HOME": str(tmp_path / "home")}
 
     def command(folder: str) -> list[str]:
-        options = "--method pgd --dataset digits --epochs 3 --set attack_steps=2 --set evaluation_steps=2 --json -o"
-        return [sys.executable, "-m", "memscore.cli", "train", *options.split(), str(tmp_path / folder)]
+        options = "--method pgd --dataset digits --epochs 3 --set attack_steps=2 --set evaluation_steps=2 --json"
+        small = 'network_options={"width": 4}'
+        return [
+            sys.executable,
+            "-m",
+            "memscore.cli",
+            "train",
+            *options.split(),
+            "--set",
+            small,
+            "-o",
+            str(tmp_path / folder),
+        ]
 
     process = subprocess.Popen(command("killed"), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     metrics = tmp_path / "killed" / "metrics.jsonl"
