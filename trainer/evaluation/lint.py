@@ -93,11 +93,16 @@ def _pixel_range(network: nn.Module, images: Tensor, labels: Tensor) -> Finding:
 
 def _logits(logits: Tensor) -> Finding:
     probabilities = bool((logits >= 0).all() and ((logits.sum(dim=1) - 1).abs() < 1e-4).all())
+    finite = bool(logits.isfinite().all())
+    found = f"outputs from {logits.min():.3g} to {logits.max():.3g}"
+    if probabilities or not finite:
+        found = "the outputs are probabilities" if probabilities else "some outputs are not finite"
     return Finding(
         "logits",
-        "red" if probabilities else "green",
-        "the outputs are probabilities" if probabilities else f"outputs from {logits.min():.3g} to {logits.max():.3g}",
-        "Cross-entropy of probabilities has vanishing gradients: let the network end before its softmax.",
+        "green" if finite and not probabilities else "red",
+        found,
+        "Cross-entropy of probabilities has vanishing gradients: let the network end before its softmax. What is not "
+        "finite misleads every attack.",
     )
 
 

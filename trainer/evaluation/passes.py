@@ -1,0 +1,43 @@
+"""How far an evaluation is: in passes over samples, forwards and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trainer.attacks import autoattack
+from trainer.attacks.registry import AUTOATTACK, iterative
+from trainer.evaluation.attempts import Advance
+from trainer.evaluation.config import EvaluationConfig, Split
+from trainer.evaluation.probing import SWEEP, sweep_radii
+
+OnProgress = Callable[[int, int, str], None]
+"""Told how much is done, of how much, and what: in passes over samples."""
+
+
+def counter(
+    counts: dict[Split, int], watched: Split, classes: int, config: EvaluationConfig, on_progress: OnProgress | None
+) -> Advance:
+    """What counts the passes that are due for `counts` samples of each split; an attack that ends early needs fewer.
+
+    The alarms look at the split `watched`.
+    """
+    total = done = 0
+    for split, count in counts.items():
+        total += count
+        for name in config.attacks:
+            if name == AUTOATTACK:
+                passes = sum(autoattack.PASSES[part] for part in autoattack.parts(classes))
+                total += passes * min(count, config.autoattack_samples)
+            else:
+                total += iterative(name).passes * count
+        if split == watched:
+            probed = min(count, config.alarm_samples)
+            total += probed * (1 + SWEEP.passes * len(sweep_radii(config.epsilon)))
+
+    def advance(passes: int, what: str) -> None:
+        nonlocal done
+        done += passes
+        if on_progress is not None:
+            on_progress(min(done, total), total, what)
+
+    return advance

@@ -1,0 +1,36 @@
+"""What the masking alarms need to know beside the attacks: a sweep over epsilon, and where there is no gradient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from trainer.attacks.registry import iterative
+from trainer.evaluation.attempts import Attempts
+from trainer.evaluation.masking import Probes
+from trainer.evaluation.records import strata
+from trainer.evaluation.samples import CORRECT, Samples
+from trainer.evaluation.subset import stratified
+
+SWEEP = iterative("pgd-50")
+
+
+def probed(attempts: Attempts, samples: Samples, probes: Probes) -> Probes:
+    """`probes` and what a subset of the samples adds to it."""
+    config = attempts.config
+    if not config.alarm_samples:
+        return probes
+    chosen = stratified(strata(samples.columns), config.alarm_samples, "alarms", config.seed, attempts.split)
+    sweep = {
+        epsilon: float(attempts.survived(SWEEP, chosen, epsilon).mean()) for epsilon in sweep_radii(config.epsilon)
+    }
+    right = samples[f"{CORRECT}clean"].data[chosen]
+    zero = float(attempts.zero_gradients(chosen)[right].mean()) if right.any() else None
+    return replace(probes, sweep=sweep, zero_gradients=zero)
+
+
+def sweep_radii(epsilon: float) -> list[float]:
+    """Epsilons of the sweep: half the radius, the radius, its doublings, and 1."""
+    radii = [epsilon / 2 or 1 / 255]
+    while 2 * radii[-1] < 1:
+        radii.append(2 * radii[-1])
+    return [*radii, 1.0]

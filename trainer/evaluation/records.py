@@ -1,0 +1,98 @@
+"""What every sample of a split has to show: under each attack, under all of them, and as a poisoning sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.sets import Sets
+from memscore.tables import is_atypical, is_typical
+from trainer.attacks.registry import AUTOATTACK, iterative
+from trainer.evaluation.attempts import Attempts
+from trainer.evaluation.config import EvaluationConfig, Split
+from trainer.evaluation.journal import Arrays
+from trainer.evaluation.masking import Probes
+from trainer.evaluation.samples import CORRECT, WORST, Columns, Samples, known, scattered, unknown
+from trainer.evaluation.subset import Indices, stratified
+
+PGD_COLUMNS = {
+    "pgd_prediction": np.int64,
+    "pgd_margin": np.float32,
+    "pgd_loss": np.float32,
+    "poisoning_score": np.float32,
+    "poisoning_class": np.int64,
+    "poisoned": np.bool_,
+    "weight": np.float64,
+}
+
+
+def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) -> tuple[Samples, Probes]:
+    """The columns of a split, and what AutoAttack's parts left."""
+    count, config = len(attempts.labels), attempts.config
+    clean = attempts.clean()
+    columns: Columns = {
+        "label": known(attempts.labels.cpu().numpy()),
+        "prediction": known(clean["prediction"]),
+        "margin": known(clean["margin"]),
+        "loss": known(clean["loss"]),
+        "mem": unknown(count, np.float32) if mem is None else np.ma.masked_invalid(mem),
+        **groups,
+    }
+    tried = {"clean": known(columns["prediction"].data == columns["label"].data)}
+    columns |= {name: unknown(count, kind) for name, kind in PGD_COLUMNS.items()}
+    probes = Probes()
+    for name in config.attacks:
+        if name == AUTOATTACK:
+            chosen = stratified(strata(columns), config.autoattack_samples, name, config.seed, attempts.split)
+            parts, warnings = attempts.autoattack(chosen)
+            probes = Probes(parts=parts, warnings=tuple(warnings))
+            tried[name] = scattered(list(parts.values())[-1], chosen, count)
+        elif name == "pgd":
+            watched = attempts.watched(iterative(name))
+            tried[name] = known(watched["survived"])
+            columns |= _of_pgd(watched, columns, config)
+        else:
+            tried[name] = known(attempts.survived(iterative(name)))
+    tried[WORST] = np.ma.masked_array(
+        np.logical_and.reduce([column.filled(False) for column in tried.values()]),
+        mask=np.logical_or.reduce([column.mask for column in tried.values()]),
+    )
+    columns |= {f"{CORRECT}{name}": column for name, column in tried.items()}
+    return Samples(attempts.split, columns), probes
+
+
+def groups_of(split: Split, count: int, config: EvaluationConfig, sets: Sets | None, mem: Any) -> Columns:
+    """The columns typical and atypical of a split."""
+    if sets is not None:
+        return {name: known(getattr(sets, f"{split}_{name}")) for name in ("typical", "atypical")}
+    if split == "train" and mem is not None:
+        return {
+            "typical": known(is_typical(mem, config.typical)),
+            "atypical": known(is_atypical(mem, config.atypical)),
+        }
+    return {name: unknown(count, np.bool_) for name in ("typical", "atypical")}
+
+
+def strata(columns: Columns) -> Indices:
+    """A number for each class and each of typical, atypical and neither."""
+    kind = columns["typical"].filled(False) + 2 * columns["atypical"].filled(False)
+    return columns["label"].data * 3 + kind
+
+
+def _of_pgd(watched: Arrays, columns: Columns, config: EvaluationConfig) -> Columns:
+    """Columns of the last iterate of PGD; weights as BAT would give them (paper, equation 5)."""
+    mem = columns["mem"]
+    wrong = watched["prediction"] != columns["label"].data
+    poisoned = np.ma.masked_array(wrong & is_atypical(mem.filled(-1), config.sigma), mask=mem.mask)
+    weight = np.where(poisoned.data, np.exp(-config.alpha * watched["poisoning_score"].astype(np.float64)), 1.0)
+    return {
+        "pgd_prediction": known(watched["prediction"]),
+        "pgd_margin": known(watched["margin"]),
+        "pgd_loss": known(watched["loss"]),
+        "poisoning_score": known(watched["poisoning_score"]),
+        "poisoning_class": known(watched["poisoning_class"]),
+        "poisoned": poisoned,
+        "weight": np.ma.masked_array(weight, mask=mem.mask),
+    }
