@@ -33,7 +33,7 @@ from trainer.methods.bat import poisoning_scores, poisoning_weights
 from trainer.run import train_network
 
 CPU = torch.device("cpu")
-PARTS = ("apgd-ce", "apgd-t")
+PARTS = ("apgd-ce", "apgd-dlr")
 """Of AutoAttack, which takes seconds for the others."""
 
 

@@ -42,6 +42,10 @@ def run(stored_study: StoredStudy, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def convolution(shape: tuple[int, int, int], classes: int) -> nn.Module:
     """A network of the user's, without an nn.Linear."""
     return nn.Sequential(nn.Conv2d(shape[0], classes, shape[1]), nn.Flatten())
@@ -87,8 +91,9 @@ def test_scores_of_another_dataset_are_refused(
     save(noisy, home)
     with database.writing() as connection:
         datasets.register(connection, "noisy", noisy)
+    before = contents(run)
     refused(memscore("evaluate", str(run), *QUICK, "--dataset", "noisy"), "trained on another dataset")
-    assert not (run / "evaluation").exists()
+    assert contents(run) == before
 
 
 def test_any_network_with_its_weights_is_evaluated(memscore, stored_study: StoredStudy, tmp_path: Path):
@@ -120,8 +125,9 @@ def test_any_network_with_its_weights_is_evaluated(memscore, stored_study: Store
     ],
 )
 def test_wrong_input_is_told_in_one_sentence(memscore, run: Path, arguments: tuple[str, ...], sentence: str):
+    before = contents(run)
     refused(memscore("evaluate", str(run), *QUICK, *arguments), sentence)
-    assert not (run / "evaluation").exists()
+    assert contents(run) == before
 
 
 def test_what_is_no_checkpoint_is_told_in_one_sentence(memscore, run: Path, stored_study: StoredStudy, tmp_path: Path):
@@ -137,7 +143,7 @@ def test_what_is_no_checkpoint_is_told_in_one_sentence(memscore, run: Path, stor
 
 
 def test_two_checkpoints_are_compared_sample_by_sample(memscore, run: Path, tmp_path: Path):
-    refused(memscore("compare-runs", str(run), str(run)), "holds no evaluation")
+    refused(memscore("compare-runs", str(run), str(tmp_path)), "holds no evaluation")
     assert memscore("evaluate", str(run), *QUICK).status == 0
     found = memscore("compare-runs", str(run), str(run / "checkpoints" / "best-clean"), "--json").json
     assert {row["attack"] for row in found} == {"clean", "fgsm", "pgd-4", "worst"}
