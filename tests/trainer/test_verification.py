@@ -18,7 +18,7 @@ from memscore.learning.networks import SmallCNN
 from trainer.attacks import Attack, ascent
 from trainer.learner import Learner
 from trainer.methods import bat, gairat, mart, trades
-from trainer.verification import certificate, golden, identities, peers
+from trainer.verification import __main__, certificate, golden, identities, peers
 from trainer.verification.check import Check, Finding, examine
 from trainer.verification.material import Material, patterns
 
@@ -171,3 +171,14 @@ class TestCommand:
     def test_the_exit_status_tells_a_failure(self, monkeypatch: pytest.MonkeyPatch, options: list[str]):
         monkeypatch.setattr(bat, "poisoning_weights", negated(bat.poisoning_weights))
         assert CliRunner().invoke(app, ["verify", *options]).exit_code == 1
+
+    @pytest.mark.parametrize("right", [True, False])
+    def test_it_runs_as_a_module_too(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], right: bool
+    ):
+        if not right:
+            monkeypatch.setattr(gairat, "geometry_weights", shifted(gairat.geometry_weights))
+        with pytest.raises(SystemExit) as ended:
+            __main__.main()
+        assert ended.value.code == (not right)
+        assert json.loads(capsys.readouterr().out)["valid"] is right
