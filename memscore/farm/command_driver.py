@@ -75,6 +75,7 @@ def run_all(plan: Plan, events: TextIO) -> None:
 @ray.remote(max_retries=0)
 def run_command(command: Command, folder: Path) -> str | None:
     """Run a command's steps until one fails; a clause on how it did."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # by which Ray cancels; a shell's "&" has it ignored
     for arguments in command.steps:
         try:
             status = _status(arguments, command, folder)

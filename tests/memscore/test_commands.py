@@ -86,10 +86,11 @@ def test_commands_fail_or_are_killed_alone(folder: Path, settings_of_sqlite: Set
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_nothing_outlives_who_asked_for_it(folder: Path, settings_of_sqlite: Settings, number: signal.Signals):
-    """Those that run are asked to end, and those that wait never begin."""
+    """Those that run are asked to end and have time for it, and those that wait never begin."""
     script = """
 import signal, subprocess, sys, time
 def end(*_):
+    time.sleep(2)
     open("ended-NAME", "w").close()
     sys.exit()
 signal.signal(signal.SIGTERM, end)
@@ -100,8 +101,9 @@ time.sleep(1000)
     plan = Plan(
         commands=tuple(python(name, folder, script.replace("NAME", name)) for name in "abc"), folder=folder, slots=2
     )
+    before = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"] if number == signal.SIGKILL else []  # as a shell's "&" does
     family = Family(
-        [sys.executable, "-c", ASKED, plan.model_dump_json(), str(folder / "ray.log")],
+        [*before, sys.executable, "-c", ASKED, plan.model_dump_json(), str(folder / "ray.log")],
         settings_of_sqlite.environment(),
         folder / "asked.log",
     )
