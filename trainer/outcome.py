@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from memscore.errors import Damaged
+from trainer.evaluation.result import TABLE_JSON
+from trainer.folder import FINISHED, REQUEST
+from trainer.run import EVALUATIONS
 
-CLEAN = "clean"
+CLEAN, WORST = "clean", "worst"
 
 Accuracies = dict[tuple[str, str, str], float]
-"""Shares by split, group and attack; the attack "clean" is none."""
+"""Shares by split, group and attack; "clean" is no attack, and "worst" all of them."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,17 @@ class Outcome:
     counts: dict[tuple[str, str], int]
     conditions: dict[str, str]
 
+    @property
+    def attacks(self) -> tuple[str, ...]:
+        """Those by which every checkpoint was tried."""
+        every = [dict.fromkeys(attack for _, _, attack in one) for one in self.accuracies.values()]
+        first = every[0] if every else {}
+        return tuple(name for name in first if name not in (CLEAN, WORST) and all(name in one for one in every))
+
 
 def is_finished(run: Path) -> bool:
-    """Whether training and its own evaluation have ended."""
-    return (run / "finished.json").is_file()
+    """Whether its training and evaluation have ended."""
+    return (run / FINISHED).is_file()
 
 
 def read_outcome(run: Path) -> Outcome:
@@ -38,21 +48,21 @@ def read_outcome(run: Path) -> Outcome:
 
 
 def _outcome(run: Path) -> Outcome:
+    request = _read(run / REQUEST)
+    config = request["config"]
     accuracies: dict[str, Accuracies] = {}
     counts: dict[tuple[str, str], int] = {}
     epsilons: set[float] = set()
-    request = _read(run / "config.json")
-    config = request["config"]
-    for checkpoint, rows in _read(run / "finished.json")["accuracy"].items():
-        counts |= {_group(row): row["count"] for row in rows}
-        table = run / "evaluation" / checkpoint / "table.json"
-        if table.is_file():
-            evaluation = _read(table)
-            accuracies[checkpoint] = _of_evaluation(evaluation["rows"])
-            epsilons.add(evaluation["meta"]["epsilon"])
-        else:
-            accuracies[checkpoint] = _of_training(rows)
-            epsilons.add(config["epsilon"])
+    for checkpoint in _read(run / FINISHED)["checkpoints"]:
+        table = _read(run / EVALUATIONS / checkpoint / TABLE_JSON)
+        counts |= {(row["split"], row["group"]): row["count"] for row in table["rows"]}
+        epsilons.add(table["meta"]["epsilon"])
+        accuracies[checkpoint] = {
+            (row["split"], row["group"], attack): accuracy["share"]
+            for row in table["rows"]
+            for attack, accuracy in row["accuracy"].items()
+            if accuracy["share"] is not None
+        }
     conditions = {
         "dataset": f"{request['dataset']} ({request['fingerprint'][:8]})",
         "scores": (request["scores"] or "none")[:8],
@@ -62,28 +72,6 @@ def _outcome(run: Path) -> Outcome:
         "selection split": f"{config['select_on']}, {config['validation']:g} of the training samples held out",
     }
     return Outcome(accuracies, counts, conditions)
-
-
-def _of_evaluation(rows: list[dict[str, Any]]) -> Accuracies:
-    return {
-        (row["split"], row["group"], attack): accuracy["share"]
-        for row in rows
-        for attack, accuracy in row["accuracy"].items()
-        if accuracy["share"] is not None
-    }
-
-
-def _of_training(rows: list[dict[str, Any]]) -> Accuracies:
-    """What training itself has measured when it ended: clean accuracy and PGD-20."""
-    found: Accuracies = {}
-    for row in rows:
-        found |= {(*_group(row), attack): row[name] for attack, name in ((CLEAN, "clean"), ("pgd", "pgd20"))}
-    return {key: share for key, share in found.items() if share is not None}
-
-
-def _group(row: dict[str, Any]) -> tuple[str, str]:
-    split, group = row["group"].split(" ")
-    return split, group
 
 
 def _read(path: Path) -> dict[str, Any]:

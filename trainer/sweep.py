@@ -15,6 +15,7 @@ from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write
 from memscore.spec import Frozen
 from memscore.validation import sentence
+from trainer.attacks.registry import check_names
 from trainer.config import TrainConfig
 from trainer.methods import METHODS
 
@@ -37,6 +38,13 @@ class SweepRequest(Frozen):
     preset: str = SMALL
     settings: dict[str, str] = Field(default={}, description="by name, or by method.name for one method alone")
     grid: dict[str, tuple[str, ...]] = Field(default={}, description="the values that each of these takes in turn")
+    attacks: tuple[str, ...] = Field(default=(), description="of the evaluation, beside those that end every run")
+
+    @field_validator("attacks")
+    @classmethod
+    def _attacks(cls, attacks: tuple[str, ...]) -> tuple[str, ...]:
+        check_names(attacks)
+        return attacks
 
     @field_validator("methods")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from math import floor
 from pathlib import Path
@@ -27,6 +27,7 @@ from memscore.settings import Settings
 from trainer.assignments import assigned
 
 if TYPE_CHECKING:
+    from trainer.comparison import Comparison
     from trainer.config import TrainConfig
     from trainer.sweep import SweepRequest, SweptRun
 
@@ -52,6 +53,9 @@ def sweep(
         str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")
     ] = None,
     preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
+    attacks: Annotated[
+        str | None, typer.Option(help="Evaluate every run by these too, such as cw,autoattack.  [default: fgsm,pgd]")
+    ] = None,
     gpus_per_run: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share of a GPU that a run takes: 0.5 puts two on each.")
     ] = 1.0,
@@ -66,7 +70,6 @@ def sweep(
     The same command goes on where it was interrupted, trains what is missing, and makes the comparison anew.
     """
     from trainer.comparison import compare
-    from trainer.outcome import is_finished
     from trainer.sweep import SweepRequest, assignments, expand, expand_all, read_requests, record_requests
     from trainer.sweep import grid as grid_of
 
@@ -78,45 +81,40 @@ def sweep(
         preset=preset,
         settings=assignments(settings_given or [], "--set"),
         grid=grid_of(grid or []),
+        attacks=_listed(attacks or ""),
     )
     earlier = read_requests(output)
     requests = earlier if request in earlier else (*earlier, request)
     runs = expand(request, requests[0])
     configurations = {run: _configuration(run) for run in runs}
-    missing = [run for run in runs if not is_finished(output / run.name)]
+    left = {run: command for run in runs if (command := _command(run, output.resolve(), request.attacks))}
     if dry_run:
-        _print_plan(runs, missing, as_json)
+        _print_plan(runs, left, as_json)
         return
     settings = settings_module.load()
-    if missing:
+    if left:
         _check_data(request, configurations.values(), settings)
     troubled: list[Ended] = []
     with _alone(output) as lock:
         record_requests(output, requests)
-        if missing:
-            err.print(_announced(runs, missing))
+        if left:
+            err.print(_announced(runs, left))
             plan = Plan(
-                commands=tuple(_command(run, output.resolve()) for run in missing),
+                commands=tuple(left.values()),
                 folder=Path.cwd(),
                 slots=slots or settings.slots,
                 per_gpu=floor(1 / gpus_per_run + 1e-9),
                 at_most=slots,
             )
             epochs = {run.name: configuration.epochs for run, configuration in configurations.items()}
-            done = epochs.keys() - {command.name for command in plan.commands}
+            done = {run.name for run in runs if run not in left}
             with SweepProgress(output, epochs, done) as progress:
                 commands.run(plan, settings, output / RAY_LOG, progress.report, held=(lock,))
             troubled = progress.troubled
         comparison = compare(output, expand_all(requests))
         for name, text in comparison.files().items():
             write_file(output / name, text.encode())
-    if as_json:
-        print_json(comparison.as_json())
-    else:
-        for title, columns, lines in comparison.tables(("test",)):
-            print_table(columns, lines, title=title)
-        out.print(f"Training samples too, and as CSV, JSON and Markdown: {output}/{{{','.join(comparison.files())}}}")
-    warn(comparison.warnings)
+    _print(comparison, output, as_json)
     for one in troubled:
         log = output / LOGS / f"{one.ended}.log"
         complain("error", f"{one.ended} {one.trouble}; the end of {log}:\n{end_of(log, TAIL)}", "bold red")
@@ -154,15 +152,27 @@ def _check_data(request: SweepRequest, configurations: Iterable[TrainConfig], se
             raise InvalidInput(f"{', '.join(needing)} need memorization scores; name them with --scores.")
 
 
-def _command(run: SweptRun, output: Path) -> Command:
-    """Training, which goes on in the run's folder."""
-    arguments = [sys.executable, "-m", "memscore.cli", "train", "--method", run.method, "--dataset", run.dataset]
-    arguments += ["--preset", run.preset, "--seed", str(run.seed), "--output", str(output / run.name)]
-    if run.scores is not None:
-        arguments += ["--scores", run.scores]
-    for name, value in run.settings:
-        arguments += ["--set", f"{name}={value}"]
-    return Command(name=run.name, steps=(tuple(arguments),), log=output / LOGS / f"{run.name}.log")
+def _command(run: SweptRun, output: Path, attacks: tuple[str, ...]) -> Command | None:
+    """What is left to do for a run: to train, or go on with it, and to evaluate it by further attacks; None if nothing.
+
+    An evaluation takes the place of the one before, and so has the attacks of both; what it finds again costs nothing.
+    """
+    from trainer.outcome import is_finished, read_outcome
+    from trainer.run import ATTACKS
+
+    folder = output / run.name
+    tried = read_outcome(folder).attacks if is_finished(folder) else None
+    if tried is not None and {*attacks} <= {*tried}:
+        return None
+    memscore = (sys.executable, "-m", "memscore.cli")
+    scores = () if run.scores is None else ("--scores", run.scores)
+    about = ("--method", run.method, "--dataset", run.dataset, "--preset", run.preset, "--seed", str(run.seed))
+    settings = tuple(word for name, value in run.settings for word in ("--set", f"{name}={value}"))
+    steps = [(*memscore, "train", *about, *scores, *settings, "--output", str(folder))]
+    if attacks:
+        every = ",".join(dict.fromkeys((*(tried or ATTACKS), *attacks)))
+        steps += [(*memscore, "evaluate", str(folder), "--attacks", every, *scores)]
+    return Command(name=run.name, steps=tuple(steps), log=output / LOGS / f"{run.name}.log")
 
 
 @contextmanager
@@ -183,25 +193,36 @@ def _alone(folder: Path) -> Generator[int]:
         yield lock.fileno()
 
 
-def _print_plan(runs: Sequence[SweptRun], missing: Sequence[SweptRun], as_json: bool) -> None:
+def _print_plan(runs: Sequence[SweptRun], left: Collection[SweptRun], as_json: bool) -> None:
     rows = [
-        {"run": run.name, "method": run.method, "point": run.label, "seed": run.seed, "missing": run in missing}
+        {
+            "run": run.name,
+            "method": run.method,
+            "point": run.label,
+            "seed": run.seed,
+            "state": "to do" if run in left else "finished",
+        }
         for run in runs
     ]
     if as_json:
         print_json(rows)
         return
-    columns = ("run", "method", "point", "seed", "state")
-    print_table(
-        columns,
-        (
-            (row["run"], row["method"], row["point"] or "-", row["seed"], "to do" if row["missing"] else "finished")
-            for row in rows
-        ),
-    )
-    out.print(_announced(runs, missing))
+    print_table(tuple(rows[0]), (row.values() for row in rows))
+    out.print(_announced(runs, left))
 
 
-def _announced(runs: Sequence[SweptRun], missing: Sequence[SweptRun]) -> str:
-    finished = len(runs) - len(missing)
-    return f"{len(runs)} runs: {finished} finished, {len(missing)} to do"
+def _announced(runs: Sequence[SweptRun], left: Collection[SweptRun]) -> str:
+    return f"{len(runs)} runs: {len(runs) - len(left)} finished, {len(left)} to do"
+
+
+def _print(comparison: Comparison, output: Path, as_json: bool) -> None:
+    if as_json:
+        print_json(comparison.as_json())
+    else:
+        for title, columns, lines in comparison.tables(("test",)):
+            print_table(columns, lines, title=title)
+        out.print("Per cent: mean ± standard deviation over seeds.")
+        out.print(f"Training samples too, and as CSV, JSON and Markdown: {', '.join(comparison.files())} in {output}")
+    warn(comparison.warnings)
+    if comparison.unfinished:
+        complain("note", f"not finished: {', '.join(comparison.unfinished)}.", "bold")
