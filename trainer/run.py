@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,22 +143,30 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
 def _evaluate(
     dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None, watch: Watch
 ) -> list[str]:
-    """Evaluate every checkpoint, and keep what is found beside it; their names."""
+    """Evaluate every checkpoint, and keep what is found beside it; their names.
+
+    One epoch may be the last and the best: its network is evaluated once.
+    """
     names = folder.checkpoint_names()
+    found: dict[tuple[bool, int], Evaluation] = {}
     for name in names:
-        network, config = checkpoints.load(folder.path / "checkpoints" / name, dataset)
-        target = folder.path / EVALUATIONS / name
-        evaluation = evaluate(
-            network.to(data.mem.device),
-            data.device_data,
-            _evaluation_config(config),
-            sets=None if scores is None else scores.sets,
-            mem=None if scores is None else scores.table["mem"],
-            fingerprint=dataset.fingerprint,
-            folder=target,
-            on_progress=watch.evaluating(name),
-        )
-        evaluation.write(target)
+        source, target = folder.path / "checkpoints" / name, folder.path / EVALUATIONS / name
+        description = checkpoints.describe(source)
+        network = name.startswith("averaged-"), description["epoch"]
+        if network not in found:
+            module, config = checkpoints.load(source, dataset)
+            found[network] = evaluate(
+                module.to(data.mem.device),
+                data.device_data,
+                _evaluation_config(config),
+                sets=None if scores is None else scores.sets,
+                mem=None if scores is None else scores.table["mem"],
+                fingerprint=dataset.fingerprint,
+                folder=target,
+                on_progress=watch.evaluating(name),
+            )
+        how = {"checkpoint": name, "dataset": folder.identity["dataset"], "selected": description["selected"]}
+        replace(found[network], meta={**found[network].meta, **how}).write(target)
     return names
 
 
