@@ -347,3 +347,23 @@ def test_a_missing_package_is_told_before_any_work(
     with pytest.raises(ImportError, match="AutoAttack needs pyautoattack"):
         evaluate(network, digits, config(attacks=("pgd", "autoattack")), folder=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_kept_is_kept_for_the_same_images_alone(network: nn.Module, digits: DeviceData, tmp_path: Path):
+    chosen = config(attacks=("fgsm",), splits=("test",))
+    first = evaluate(network, digits, chosen, folder=tmp_path)
+    darker = replace(digits, x_test=digits.x_test // 2)
+    found = evaluate(network, darker, chosen, folder=tmp_path)
+    assert found.as_json() == evaluate(network, darker, chosen).as_json()
+    assert found.meta["fingerprint"] != first.meta["fingerprint"]
+    dataset = load_source("digits")
+    whole = evaluate(network, DeviceData.of(dataset, CPU), config(attacks=(), splits=("test",)))
+    assert whole.meta["fingerprint"] == dataset.fingerprint
+
+
+def test_scores_of_other_samples_are_refused(network: nn.Module, digits: DeviceData, mem: np.ndarray):
+    for sets in (None, random_sets()):
+        with pytest.raises(InvalidInput, match="of other samples than the 150 training and 100 test samples"):
+            evaluate(network, digits, config(), sets=sets, mem=mem[:-1])
+    with pytest.raises(InvalidInput, match="of other samples"):
+        evaluate(network, cut(digits, 150, 99), config(), sets=random_sets())

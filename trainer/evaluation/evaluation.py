@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import memscore
+from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.data import DeviceData, pixels
 from memscore.sets import Sets
@@ -54,18 +55,20 @@ def evaluate(
     The network maps images [B, C, H, W] in [0, 1] to logits and is on the data's device. `sets` are the typical and
     atypical samples; without them training samples are told apart by `mem` float32 [n], and test samples are not. With
     a `folder`, what is found is kept in its journal, from which a killed evaluation goes on; nothing else is written.
-    Raises MissingPackage, before any work, where AutoAttack is asked for and not installed.
+    `fingerprint` is the dataset's, and is computed unless given. Raises InvalidInput, before any work, if sets or mem
+    are of other samples than the data's, and MissingPackage where AutoAttack is asked for and not installed.
     """
     if AUTOATTACK in config.attacks:
         autoattack.require()
+    _require_same_samples(data, sets, mem)
     meta = {
         **config.model_dump(mode="json"),
-        "fingerprint": fingerprint,
+        "fingerprint": fingerprint or _fingerprint(data),
         "weights": digest(network),
         "device": torch.cuda.get_device_name(data.device) if data.device.type == "cuda" else "cpu",
         "versions": {"memscore": memscore.__version__, "torch": torch.__version__},
     }
-    identity = {name: meta[name] for name in ("fingerprint", "weights", "batch_size", "device", "versions")}
+    identity = {name: meta[name] for name in ("fingerprint", "weights", "device", "versions")}
     journal = Journal(None if folder is None else folder / JOURNAL, identity)
     in_training = network.training
     watched: Split = "test" if "test" in config.splits else config.splits[0]
@@ -102,6 +105,27 @@ def digest(network: nn.Module) -> str:
         state.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         state.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return state.hexdigest()
+
+
+def _fingerprint(data: DeviceData) -> str:
+    """That of the dataset that was copied to the device."""
+    (x_train, y_train), (x_test, y_test) = (
+        (images.cpu().numpy(), labels.cpu().numpy().astype(np.int32))
+        for images, labels in (_of(data, "train"), _of(data, "test"))
+    )
+    return Dataset(x_train, y_train, x_test, y_test, (), "a device").fingerprint
+
+
+def _require_same_samples(data: DeviceData, sets: Sets | None, mem: npt.NDArray[Any] | None) -> None:
+    train, test = len(data.y_train), len(data.y_test)
+    fits = mem is None or len(mem) == train
+    if sets is not None:
+        fits = fits and len(sets.train_atypical) == train and len(sets.test_atypical) == test
+    if not fits:
+        raise InvalidInput(
+            f"The scores are of other samples than the {train} training and {test} test samples of the data; use those "
+            "that were made from it."
+        )
 
 
 def _notes(sets: Sets | None, mem: npt.NDArray[Any] | None) -> list[str]:
