@@ -74,14 +74,14 @@ def sweep(
     from trainer.sweep import grid as grid_of
 
     request = SweepRequest(
-        methods=_listed(methods),
+        methods=settings_module.listed(methods),
         seeds=seeds,
         dataset=dataset,
         scores=_stable(scores),
         preset=preset,
         settings=assignments(settings_given or [], "--set"),
         grid=grid_of(grid or []),
-        attacks=_listed(attacks or ""),
+        attacks=settings_module.listed(attacks or ""),
     )
     earlier = read_requests(output)
     requests = earlier if request in earlier else (*earlier, request)
@@ -120,10 +120,6 @@ def sweep(
         complain("error", f"{one.ended} {one.trouble}; the end of {log}:\n{end_of(log, TAIL)}", "bold red")
     if troubled:
         raise typer.Exit(1)
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
 
 
 def _stable(scores: str | None) -> str | None:
