@@ -115,3 +115,11 @@ def test_more_steps_are_no_weaker_than_one(trained: SmallCNN, digits: Data):
     one = Attack(epsilon=0.1, step_size=0.1, steps=1, random_start=False)
     twenty = Attack(epsilon=0.1, step_size=0.025, steps=20, random_start=False)
     assert correct(trained, *digits, twenty).mean() <= correct(trained, *digits, one).mean()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_steps_are_taken_in_the_images_layout_of_memory(layout: torch.memory_format):
+    torch.manual_seed(0)
+    network, images = SmallCNN(3, 10, 4), torch.rand(4, 3, 8, 8).to(memory_format=layout)
+    attack = Attack(epsilon=0.1, step_size=0.05, steps=2)
+    assert pgd(network, images, torch.arange(4), attack).is_contiguous(memory_format=layout)

@@ -25,7 +25,8 @@ def ascend(
     Crafted in `attack.mode`; gradients are taken with respect to the images alone. `observe` is given the
     logits [B, K] of each step before it is taken.
     """
-    adversarial = start.detach()
+    # Noise may lie otherwise in memory than the images, and steps on two layouts are slow.
+    adversarial = torch.empty_like(images).copy_(start.detach())
     with crafting(network, attack.mode), torch.enable_grad():
         for _ in range(attack.steps):
             adversarial.requires_grad_()
