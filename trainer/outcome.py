@@ -10,6 +10,7 @@ from typing import Any
 from memscore.errors import Damaged
 from trainer.evaluation.result import TABLE_JSON
 from trainer.folder import FINISHED, REQUEST
+from trainer.metrics import read_metrics
 from trainer.run import EVALUATIONS
 
 CLEAN, WORST = "clean", "worst"
@@ -37,6 +38,12 @@ class Outcome:
 def is_finished(run: Path) -> bool:
     """Whether its training and evaluation have ended."""
     return (run / FINISHED).is_file()
+
+
+def progress(run: Path) -> tuple[int, float]:
+    """Epochs that a run has done, finished or not, and the seconds that they took."""
+    records = [record for record in read_metrics(run) if "epoch" in record]
+    return (records[-1]["epoch"], records[-1]["cost"]["seconds"]) if records else (0, 0.0)
 
 
 def read_outcome(run: Path) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from math import floor
 from pathlib import Path
@@ -89,7 +89,7 @@ def sweep(
     configurations = {run: _configuration(run) for run in runs}
     left = {run: command for run in runs if (command := _command(run, output.resolve(), request.attacks))}
     if dry_run:
-        _print_plan(runs, left, as_json)
+        _print_plan(configurations, left, output, as_json)
         return
     settings = settings_module.load()
     if left:
@@ -98,7 +98,7 @@ def sweep(
     with _alone(output) as lock:
         record_requests(output, requests)
         if left:
-            err.print(_announced(runs, left))
+            err.print(_announced(configurations, left, output))
             plan = Plan(
                 commands=tuple(left.values()),
                 folder=Path.cwd(),
@@ -189,7 +189,7 @@ def _alone(folder: Path) -> Generator[int]:
         yield lock.fileno()
 
 
-def _print_plan(runs: Sequence[SweptRun], left: Collection[SweptRun], as_json: bool) -> None:
+def _print_plan(runs: Mapping[SweptRun, TrainConfig], left: Collection[SweptRun], output: Path, as_json: bool) -> None:
     rows = [
         {
             "run": run.name,
@@ -204,11 +204,25 @@ def _print_plan(runs: Sequence[SweptRun], left: Collection[SweptRun], as_json: b
         print_json(rows)
         return
     print_table(tuple(rows[0]), (row.values() for row in rows))
-    out.print(_announced(runs, left))
+    out.print(_announced(runs, left, output))
 
 
-def _announced(runs: Sequence[SweptRun], left: Collection[SweptRun]) -> str:
-    return f"{len(runs)} runs: {len(runs) - len(left)} finished, {len(left)} to do"
+def _announced(runs: Mapping[SweptRun, TrainConfig], left: Collection[SweptRun], output: Path) -> str:
+    """How much there is to do; with the time of training if every method due was trained in the folder before."""
+    from trainer.ledger import duration
+    from trainer.outcome import progress
+
+    told = f"{len(runs)} runs: {len(runs) - len(left)} finished, {len(left)} to do"
+    done = {run: progress(output / run.name) for run in runs}
+    total = 0.0
+    for run in left:
+        alike = [done[other] for other in runs if other.method == run.method]
+        epochs, seconds = (sum(part) for part in zip(*alike, strict=True))
+        due = runs[run].epochs - done[run][0]
+        if due and not epochs:
+            return told
+        total += due and due * seconds / epochs
+    return f"{told}, about {duration(total)} of training one after the other" if total else told
 
 
 def _print(comparison: Comparison, output: Path, as_json: bool) -> None:

@@ -51,7 +51,6 @@ class SweepProgress:
         )
 
     def _share(self, name: str, epochs: int) -> float:
-        from trainer.metrics import read_metrics
+        from trainer.outcome import progress
 
-        done = max((record["epoch"] for record in read_metrics(self.folder / name) if "epoch" in record), default=0)
-        return min(done / epochs, 0.99)  # the rest is its evaluation
+        return min(progress(self.folder / name)[0] / epochs, 0.99)  # the rest is its evaluation
