@@ -197,4 +197,4 @@ def _spelled(value: str) -> str:
         number = float(value)
     except ValueError:
         return value
-    return str(int(number)) if number.is_integer() else repr(number)
+    return repr(number).removesuffix(".0")

@@ -103,6 +103,11 @@ def test_what_is_no_assignment_is_refused(text: str):
         assignments(["alpha=1", "alpha=2"], "--set")
 
 
+def test_a_number_has_one_spelling():
+    spelled = grid(["alpha=1,1.0,1e0,0.10,1e30,8/255,true,1e-3"])["alpha"]
+    assert spelled == ("1", "0.1", "1e+30", "8/255", "true", "0.001")
+
+
 def test_lists_in_a_grid_are_values():
     assert grid(["milestones=[0.5, 0.75],[0.6]", "weight-decay=1e-3,0.001"]) == {
         "milestones": ("[0.5, 0.75]", "[0.6]"),
