@@ -111,9 +111,7 @@ def evaluate(
                 folder=folder,
                 on_progress=on_progress,
             )
-        trained = {key: candidate.description.get(key) for key in ("epoch", "selected", "scores")}
-        meta = {**evaluation.meta, "checkpoint": candidate.name, "dataset": name, **trained}
-        evaluation = replace(evaluation, meta=meta)
+        evaluation = _of_checkpoint(evaluation, candidate, name, None if pulled is None else pulled.table.digest)
         evaluation.write(folder)
         found.append(evaluation)
         if not as_json:
@@ -134,7 +132,11 @@ def compare_runs(
     from trainer.evaluation import compare, read_samples
     from trainer.evaluation.candidates import evaluated
 
-    found = compare(read_samples(evaluated(first)), read_samples(evaluated(second)))
+    one, other = read_samples(evaluated(first)), read_samples(evaluated(second))
+    found = compare(one, other)
+    ways = [_way(meta.get("selected")) for _, meta in (one, other)]
+    if ways[0] != ways[1]:
+        complain("note", f"the networks were selected differently: {ways[0]}, and {ways[1]}.", "bold")
     if as_json:
         print_json([row.as_row() for row in found])
         return
@@ -191,6 +193,30 @@ def _weights(description: dict[str, Any]) -> dict[str, float]:
     trained = description.get("config", {})
     options = trained.get("options", {}) if trained.get("method") == "bat" else {}
     return {name: float(options[name]) for name in ("alpha", "sigma") if name in options}
+
+
+def _of_checkpoint(evaluation: Evaluation, candidate: Candidate, dataset: str, scores: str | None) -> Evaluation:
+    """The evaluation with what is known of where its network came from, and a note if that favours it."""
+    selected = candidate.description.get("selected")
+    meta = {
+        **evaluation.meta,
+        "checkpoint": candidate.name,
+        "dataset": dataset,
+        "epoch": candidate.description.get("epoch"),
+        "selected": selected,
+        "scores": scores,
+    }
+    notes = evaluation.notes
+    if selected and selected["on"] == "test":
+        notes = [*notes, "selected on the test samples: accuracies on them are too high"]
+    return replace(evaluation, meta=meta, notes=notes)
+
+
+def _way(selected: dict[str, Any] | None) -> str:
+    """By what a network was selected, and on which samples."""
+    if not selected:
+        return "unknown"
+    return str(selected["by"]) + ("" if selected["on"] is None else f" on {selected['on']}")
 
 
 def _listed(text: str) -> tuple[str, ...]:

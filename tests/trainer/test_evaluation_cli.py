@@ -84,6 +84,16 @@ def test_scores_of_a_study_tell_samples_apart(memscore, run: Path, stored_study:
     assert "only training samples are told apart" in outcome.err
 
 
+def test_selection_on_the_test_samples_is_told(memscore, run: Path):
+    description = run / "checkpoints" / "last" / "run.json"
+    trained = json.loads(description.read_text())
+    trained["selected"] = {"by": "clean accuracy", "on": "test", "value": 0.5}
+    description.write_text(json.dumps(trained))
+    outcome = memscore("evaluate", str(run / "checkpoints" / "last"), *QUICK)
+    assert "by clean accuracy on test (50.0 %)" in outcome.out.replace("\n", " ")
+    assert "selected on the test samples: accuracies on them are too high" in outcome.err
+
+
 def test_scores_of_another_dataset_are_refused(
     memscore, run: Path, database: Database, stored_study: StoredStudy, home
 ):
@@ -149,7 +159,9 @@ def test_two_checkpoints_are_compared_sample_by_sample(memscore, run: Path, tmp_
     assert {row["attack"] for row in found} == {"clean", "fgsm", "pgd-4", "worst"}
     for row in found:
         assert row["difference"] == pytest.approx((row["only_second"] - row["only_first"]) / row["count"])
-    assert "only one right" in memscore("compare-runs", str(run), str(run / "evaluation" / "best-clean")).out
+    outcome = memscore("compare-runs", str(run), str(run / "evaluation" / "best-clean"))
+    assert "only one right" in outcome.out
+    assert "selected differently: last, and clean accuracy on validation" in outcome.err
     table: Any = json.loads((run / "evaluation" / "last" / "table.json").read_text())
     row = next(row for row in table["rows"] if row["split"] == "test")
     assert row["accuracy"]["pgd-4"]["share"] == next(

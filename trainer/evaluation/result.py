@@ -71,5 +71,8 @@ def write_together(folder: Path, evaluations: list[Evaluation]) -> None:
         how = {f"selected_{name}": selected.get(name) for name in ("by", "on", "value")}
         head = {"checkpoint": evaluation.meta["checkpoint"], "epoch": evaluation.meta["epoch"], **how}
         rows += [head | row.flat() for row in evaluation.rows]
-    with atomic_write(folder / CHECKPOINTS_CSV) as scratch:
-        scratch.write_text(to_csv(rows))
+    try:
+        with atomic_write(folder / CHECKPOINTS_CSV) as scratch:
+            scratch.write_text(to_csv(rows))
+    except OSError as error:
+        raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
