@@ -11,7 +11,8 @@ from memscore.datasets.label_noise import flip_labels
 from memscore.errors import Conflict, Damaged, Diverged, FingerprintMismatch, InvalidInput
 from memscore.learning.data import DeviceData, pixels
 from memscore.sets import split
-from tests.conftest import StoredStudy, make_dataset
+from memscore.spec import Design
+from tests.conftest import build, make_dataset, make_trials
 from trainer import checkpoints
 from trainer.attacks import Attack
 from trainer.config import TrainConfig
@@ -27,9 +28,11 @@ BAT = TrainConfig(
 )
 
 
-@pytest.fixture
-def scores(stored_study: StoredStudy) -> Scores:
-    return Scores(stored_study.scores, split(stored_study.scores, stored_study.pairs))
+@pytest.fixture(scope="module")
+def scores(dataset: Dataset) -> Scores:
+    design = Design()
+    table, pairs = build(dataset, make_trials(dataset, design, blocks=4), design, "0123456789abcdef")
+    return Scores(table, split(table, pairs))
 
 
 def both(dataset: Dataset) -> tuple[Data, Data]:
@@ -37,12 +40,12 @@ def both(dataset: Dataset) -> tuple[Data, Data]:
     return (pixels(data.x_train), data.y_train), (pixels(data.x_test), data.y_test)
 
 
-def test_a_run_is_repeatable_and_depends_on_its_seed(stored_study: StoredStudy, scores: Scores):
+def test_a_run_is_repeatable_and_depends_on_its_seed(dataset: Dataset, scores: Scores):
     mem = scores.table["mem"]
 
     def weights(config: TrainConfig) -> list[torch.Tensor]:
         torch.rand(3)  # the global generator does not matter
-        return list(train_network(stored_study.dataset, config, mem).state_dict().values())
+        return list(train_network(dataset, config, mem).state_dict().values())
 
     first, again = weights(BAT), weights(BAT)
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
@@ -50,8 +53,7 @@ def test_a_run_is_repeatable_and_depends_on_its_seed(stored_study: StoredStudy, 
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-def test_groups_are_counted_by_hand(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
-    dataset = stored_study.dataset
+def test_groups_are_counted_by_hand(dataset: Dataset, scores: Scores, tmp_path: Path):
     finished = run(dataset, "made-up", BAT, scores, tmp_path)
     network, _ = checkpoints.load(tmp_path / "checkpoints" / "last", dataset)
     rows = {(row.split, row.group): row for row in finished.last.rows}
@@ -67,26 +69,24 @@ def test_groups_are_counted_by_hand(stored_study: StoredStudy, scores: Scores, t
     assert rows["test", "all"].count == len(test_labels)
 
 
-def test_what_needs_scores_is_refused_without(stored_study: StoredStudy):
+def test_what_needs_scores_is_refused_without(dataset: Dataset):
     with pytest.raises(InvalidInput, match="'bat' needs memorization scores; name them with --scores"):
-        train_network(stored_study.dataset, BAT)
+        train_network(dataset, BAT)
     with pytest.raises(InvalidInput, match="Keep_atypical needs memorization scores"):
-        train_network(stored_study.dataset, TrainConfig(method="pgd", keep_atypical=0.2))
+        train_network(dataset, TrainConfig(method="pgd", keep_atypical=0.2))
 
 
-def test_scores_of_another_dataset_are_refused_before_any_work(
-    stored_study: StoredStudy, scores: Scores, tmp_path: Path
-):
-    noisy = flip_labels(stored_study.dataset, 0.1, 0)
+def test_scores_of_another_dataset_are_refused_before_any_work(dataset: Dataset, scores: Scores, tmp_path: Path):
+    noisy = flip_labels(dataset, 0.1, 0)
     with pytest.raises(FingerprintMismatch, match="another dataset than 'noisy'"):
         run(noisy, "noisy", BAT, scores, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_run_keeps_its_last_and_its_best_networks_and_says_how_they_were_selected(
-    stored_study: StoredStudy, scores: Scores, tmp_path: Path
+    dataset: Dataset, scores: Scores, tmp_path: Path
 ):
-    dataset, folder = stored_study.dataset, tmp_path / "run"
+    folder = tmp_path / "run"
     config = BAT.model_copy(update={"select_on": "both", "averaging": 0.9})
     finished = run(dataset, "made-up", config, scores, folder)
     names = [
@@ -113,18 +113,18 @@ def test_a_run_keeps_its_last_and_its_best_networks_and_says_how_they_were_selec
     assert not list(folder.glob("*.safetensors"))
 
 
-def test_a_finished_run_is_not_trained_again(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
-    first = run(stored_study.dataset, "made-up", BAT, scores, tmp_path)
+def test_a_finished_run_is_not_trained_again(dataset: Dataset, scores: Scores, tmp_path: Path):
+    first = run(dataset, "made-up", BAT, scores, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    assert run(stored_study.dataset, "made-up", BAT, scores, tmp_path) == first
+    assert run(dataset, "made-up", BAT, scores, tmp_path) == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_folder_of_another_run_is_refused(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
-    run(stored_study.dataset, "made-up", BAT, scores, tmp_path)
+def test_a_folder_of_another_run_is_refused(dataset: Dataset, scores: Scores, tmp_path: Path):
+    run(dataset, "made-up", BAT, scores, tmp_path)
     with pytest.raises(Conflict, match=r"holds another run \(epochs, options differ\); name another folder"):
         run(
-            stored_study.dataset,
+            dataset,
             "made-up",
             BAT.model_copy(update={"epochs": 4, "options": {"alpha": 2.0}}),
             scores,
@@ -132,33 +132,33 @@ def test_a_folder_of_another_run_is_refused(stored_study: StoredStudy, scores: S
         )
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_any_work(stored_study: StoredStudy, tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(dataset: Dataset, tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="cannot be written"):
-        run(stored_study.dataset, "made-up", TrainConfig(method="erm"), None, tmp_path / "file" / "run")
+        run(dataset, "made-up", TrainConfig(method="erm"), None, tmp_path / "file" / "run")
 
 
-def test_a_diverging_run_goes_back_and_then_says_what_to_change(stored_study: StoredStudy, tmp_path: Path):
+def test_a_diverging_run_goes_back_and_then_says_what_to_change(dataset: Dataset, tmp_path: Path):
     wild = TrainConfig(method="pgd", epochs=3, learning_rate=1e30, attack_steps=1, network_options={"width": 4})
     with pytest.raises(Diverged, match=r"not finite in epoch \d, also after going back 2 times; lower the learning"):
-        run(stored_study.dataset, "made-up", wild, None, tmp_path)
+        run(dataset, "made-up", wild, None, tmp_path)
     events = [record["event"] for record in read_metrics(tmp_path) if "event" in record]
     assert [event.split("with ")[1] for event in events] == ["0.5 of the learning rate", "0.25 of the learning rate"]
 
 
-def test_a_damaged_checkpoint_is_refused(stored_study: StoredStudy, scores: Scores, tmp_path: Path):
-    run(stored_study.dataset, "made-up", BAT, scores, tmp_path)
+def test_a_damaged_checkpoint_is_refused(dataset: Dataset, scores: Scores, tmp_path: Path):
+    run(dataset, "made-up", BAT, scores, tmp_path)
     folder = tmp_path / "checkpoints" / "last"
     (folder / checkpoints.WEIGHTS).write_bytes(b"no weights")
     with pytest.raises(Damaged, match="not a readable checkpoint"):
-        checkpoints.load(folder, stored_study.dataset)
+        checkpoints.load(folder, dataset)
     (folder / checkpoints.DESCRIPTION).write_text("[]")
     with pytest.raises(Damaged, match="lacks the configuration"):
         checkpoints.load(folder, make_dataset())
 
 
-def test_scores_are_read_from_a_file(stored_study: StoredStudy, tmp_path: Path):
-    (tmp_path / "scores.npz").write_bytes(stored_study.scores.encode())
+def test_scores_are_read_from_a_file(dataset: Dataset, scores: Scores, tmp_path: Path):
+    (tmp_path / "scores.npz").write_bytes(scores.table.encode())
     read_scores = read(str(tmp_path / "scores.npz"))
-    read_scores.require(stored_study.dataset, "made-up")
+    read_scores.require(dataset, "made-up")
     assert read_scores.sets is None
