@@ -76,6 +76,13 @@ class TrainConfig(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
         kind = METHODS[self.method]
+        unknown = sorted(set(self.options) - set(kind.Options.model_fields))
+        if unknown:
+            known = ", ".join(kind.Options.model_fields) or "none"
+            raise ValueError(
+                f"{', '.join(map(repr, unknown))} is no field of the configuration and no option of {self.method}, "
+                f"whose options are: {known}"
+            )
         try:
             kind.Options.model_validate(self.options)
         except ValidationError as error:

@@ -76,15 +76,17 @@ class RunFolder:
         save_snapshot(self.path / EPOCH, snapshot)
         (self.path / STEP).unlink(missing_ok=True)
 
-    def keep(self, name: str, network: nn.Module, config: TrainConfig, epoch: int, selected: Kept) -> None:
-        """Write a checkpoint, in the place of an older one of its name."""
-        how = {"by": selected.by, "on": selected.on, "value": selected.value}
+    def keep(self, name: str, network: nn.Module, config: TrainConfig, epoch: int, selected: Kept | None) -> None:
+        """Write a checkpoint, in the place of an older one of its name; without a selection it is the last one."""
+        how = {"by": "last", "on": None, "value": None}
+        if selected is not None:
+            how = {"by": selected.by, "on": selected.on, "value": selected.value}
         extra = {**self.identity, "epoch": epoch, "selected": how, "versions": versions()}
         checkpoints.save(self.path / "checkpoints" / name, network, config, extra)
 
     def keep_last(self, prefix: str, network: nn.Module, config: TrainConfig, epoch: int) -> None:
         """Write the checkpoint of the last epoch so far."""
-        self.keep(f"{prefix}last", network, config, epoch, Kept(f"{prefix}last", "last"))
+        self.keep(f"{prefix}last", network, config, epoch, None)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Note that the run is whole, with its result; the resume point goes, since nothing is left to do."""

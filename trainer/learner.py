@@ -53,6 +53,10 @@ class Learner:
             self.averaged.update_parameters(self.network)
         return loss
 
+    def finite(self) -> bool:
+        """Whether all weights are numbers; the last step of an epoch can spoil them under a loss that was finite."""
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters())
+
     def networks(self) -> dict[str, Network]:
         """The network, and the one with averaged weights if there is one, by a prefix for names of checkpoints."""
         if self.averaged is None:

@@ -17,7 +17,8 @@ from trainer.methods import Step
 from trainer.selection import measure, split_names
 
 TIMED = 3  # steps, after one to warm up
-EVALUATED = 256  # images
+TRIED = 256  # images
+KEPT = 3  # checkpoints of a network: last, best by clean and by adversarial accuracy
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Estimate:
 
 
 def estimate(learner: Learner, data: TrainingData) -> Estimate:
-    """Times a few steps of a copy of the learner's network, and a part of one selection, and multiplies."""
+    """Times a few steps of a copy of the learner's network, and a part of one selection, and multiplies.
+
+    At the end, every checkpoint is taken to be another epoch's.
+    """
     config, device = learner.config, data.mem.device
     trial = Learner(copy.deepcopy(learner.network), config)
     epoch = data.epoch(0)
@@ -53,22 +57,25 @@ def estimate(learner: Learner, data: TrainingData) -> Estimate:
     seconds = (time.perf_counter() - seconds) / max(1, images)
     steps = config.epochs * len(epoch.slices)
     passes = trial.model.passes
+    tried = _seconds_tried(trial, data)
+    selected = sum(len(labels) for _, labels in data.splits(split_names(config)).values())
+    evaluated = KEPT * (len(data.device_data.y_train) + len(data.device_data.y_test))
+    networks = len(trial.networks())
     return Estimate(
-        steps * config.batch_size / data.world.size * seconds + config.epochs * _selection_seconds(trial, data),
+        steps * config.batch_size / data.world.size * seconds
+        + networks * tried * (config.epochs * selected + evaluated),
         steps,
         passes.forwards / images,
         passes.backwards / images,
     )
 
 
-def _selection_seconds(trial: Learner, data: TrainingData) -> float:
-    splits = data.splits(split_names(trial.config))
-    total = sum(len(labels) for _, labels in splits.values())
-    part = {"part": tuple(one[:EVALUATED] for one in next(iter(splits.values())))}
+def _seconds_tried(trial: Learner, data: TrainingData) -> float:
+    """Of an image, clean and under the attack that selects."""
+    images, labels = next(iter(data.splits(split_names(trial.config)).values()))
     started = time.perf_counter()
-    measure(trial.network, part, trial.config.evaluation_attack)  # pyright: ignore[reportArgumentType]
-    seconds = time.perf_counter() - started
-    return seconds * total / max(1, len(part["part"][1])) * len(trial.networks())
+    measure(trial.network, {"part": (images[:TRIED], labels[:TRIED])}, trial.config.evaluation_attack)
+    return (time.perf_counter() - started) / max(1, min(TRIED, len(labels)))
 
 
 def peak_memory(device: torch.device) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 from memscore.errors import Diverged
 from trainer.config import TrainConfig
@@ -58,7 +59,7 @@ class Loop:
                 if not self._epoch(stop, on_step):
                     self._save()
                     return False
-                finite = self._finite()
+                finite = self._finite() and self.learner.finite()
                 selected = self._measure() if finite else {}
                 if not finite:
                     self._go_back(
@@ -111,35 +112,42 @@ class Loop:
         return self.learner.learn(self.data.batch(epoch, standing.step), step, rate)
 
     def _end_epoch(self, selected: dict[str, Accuracies], metrics: Metrics | None) -> None:
-        """Record the epoch, keep the checkpoints it is best in, and note it as the last good one."""
-        standing = self.standing
-        means = self._means()
-        standing.epoch, standing.step = standing.epoch + 1, 0
-        self.totals = {}
-        passes = self.learner.model.passes
-        standing.forwards, standing.backwards = passes.forwards, passes.backwards
+        """Keep the checkpoints that the epoch is best in, record it, and note it as the last good one."""
+        standing, means = self.standing, self._means()
+        standing.epoch, standing.step, self.totals = standing.epoch + 1, 0, {}
+        standing.highest = max(standing.highest, _adversarial(selected[""]))
+        self._count_passes()
         if metrics is not None:
-            for prefix, network in self.learner.networks().items():
-                for kept in candidates(prefix, selected[prefix]):
-                    best = standing.best.get(kept.name)
-                    if best is None or (kept.value or 0) > best.value:
-                        standing.best[kept.name] = Best(epoch=standing.epoch, value=kept.value or 0)
-                        self.folder.keep(kept.name, network, self.config, standing.epoch, kept)
-                self.folder.keep_last(prefix, network, self.config, standing.epoch)
-            cost = {
+            self._keep(selected)
+            standing.metrics_bytes = metrics.write(self._record(means, selected))
+        self.good = Snapshot.of(self.learner.tensors(), standing)
+        if self.world.first:
+            self.folder.save_epoch(self.good)
+
+    def _keep(self, selected: dict[str, Accuracies]) -> None:
+        """Write the last checkpoint, and those that this epoch is the best of so far."""
+        epoch, best = self.standing.epoch, self.standing.best
+        for prefix, network in self.learner.networks().items():
+            for kept in candidates(prefix, selected[prefix]):
+                if kept.name not in best or kept.value > best[kept.name].value:
+                    best[kept.name] = Best(epoch=epoch, value=kept.value)
+                    self.folder.keep(kept.name, network, self.config, epoch, kept)
+            self.folder.keep_last(prefix, network, self.config, epoch)
+
+    def _record(self, means: dict[str, float], selected: dict[str, Accuracies]) -> dict[str, Any]:
+        standing = self.standing
+        return {
+            "epoch": standing.epoch,
+            "learning_rate": learning_rate(self.config, standing.epoch - 1, 1 - 1 / self.steps) * standing.rate,
+            **means,
+            "accuracy": {prefix.rstrip("-") or "network": values for prefix, values in selected.items()},
+            "cost": {
                 "forwards": standing.forwards,
                 "backwards": standing.backwards,
                 "seconds": round(standing.seconds, 3),
                 "peak_memory": peak_memory(self.data.mem.device),
-            }
-            rate = learning_rate(self.config, standing.epoch - 1, 1 - 1 / self.steps) * standing.rate
-            accuracy = {prefix.rstrip("-") or "network": values for prefix, values in selected.items()}
-            record = {"epoch": standing.epoch, "learning_rate": rate, **means, "accuracy": accuracy, "cost": cost}
-            standing.metrics_bytes = metrics.write(record)
-        standing.highest = max(standing.highest, _adversarial(selected[""]))
-        self.good = Snapshot.of(self.learner.tensors(), standing)
-        if self.world.first:
-            self.folder.save_epoch(self.good)
+            },
+        }
 
     def _collapsed(self, accuracies: Accuracies) -> bool:
         """Whether single-step attacks taught the network to deceive them: catastrophic overfitting."""
@@ -178,10 +186,13 @@ class Loop:
     def _save(self) -> None:
         if not self.world.first:
             return
-        passes = self.learner.model.passes
-        self.standing.forwards, self.standing.backwards = passes.forwards, passes.backwards
+        self._count_passes()
         totals = {f"totals.{name}": value for name, value in self.totals.items()}
         self.folder.save_step(Snapshot.of(self.learner.tensors() | totals, self.standing))
+
+    def _count_passes(self) -> None:
+        passes = self.learner.model.passes
+        self.standing.forwards, self.standing.backwards = passes.forwards, passes.backwards
 
     def _add(self, loss: Loss) -> None:
         for name, value in ({"loss": loss.value.detach()} | loss.measures).items():

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 from memscore.console import percent, print_table
 
 if TYPE_CHECKING:
-    from trainer.run import Run
+    from trainer.run import Checkpoint, Run
 
 
 def print_run(run: Run) -> None:
-    """A table for each checkpoint of a finished run."""
+    """A table for each network that a finished run kept, which may be the last one and the best by several criteria."""
     from trainer.evaluation.table import cells, header
 
+    networks: dict[tuple[bool, int], list[Checkpoint]] = {}
     for one in run.checkpoints:
-        title = f"{one.name}: epoch {one.epoch}, {selection(one.selected)}"
-        print_table(header(one.rows), map(cells, one.rows), title=title)
+        networks.setdefault((one.name.startswith("averaged-"), one.epoch), []).append(one)
+    for (_, epoch), same in networks.items():
+        title = "; ".join(f"{one.name}, {selection(one.selected)}" for one in same)
+        print_table(header(same[0].rows), map(cells, same[0].rows), title=f"epoch {epoch}: {title}")
 
 
 def selection(selected: dict[str, Any]) -> str:

@@ -70,7 +70,7 @@ class Watch:
     def evaluating(self, name: str) -> OnStep | None:
         """What is told of the passes of an evaluation."""
         on_step = self.on_step
-        return on_step and (lambda done, total, what: on_step(done, total, f"{name}: {what}"))
+        return on_step and (lambda done, total, _: on_step(done, total, f"evaluating {name}"))
 
 
 def train(

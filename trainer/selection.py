@@ -23,8 +23,8 @@ class Kept:
 
     name: str
     by: str
-    on: str | None = None
-    value: float | None = None
+    on: str
+    value: float
 
 
 def measure(network: nn.Module, splits: dict[str, Data], attack: Attack) -> Accuracies:

@@ -48,7 +48,7 @@ def train(
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: a field of the configuration, or an option of the method."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
     max_minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after so long; the same command goes on from there.")
     ] = None,
@@ -76,6 +76,8 @@ def train(
     given |= {"alpha": alpha, "beta": beta, "keep_atypical": keep_atypical}
     fields, options = assigned(settings_given or [], TrainConfig.model_fields)
     for name, value in given.items():
+        if value is not None and name in {**fields, **options}:
+            raise InvalidInput(f"{name} is given twice; leave out one of --{name.replace('_', '-')} and --set {name}.")
         if value is not None:
             (options if name in ("alpha", "beta") else fields)[name] = value
     config = configured(method, preset, **fields, options=options)

@@ -116,7 +116,7 @@ def test_each_switch_changes_the_loss():
         {"beta": 0.0},
         {"tau": 0.1},
         {"sigma": 0.5},
-        {"sigma_typical": 0.9},
+        {"sigma_typical": 0.05},
         {"normalize": False},
         {"denominator": "with_positive"},
         {"hard_drop": True},

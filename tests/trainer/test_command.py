@@ -42,7 +42,7 @@ def test_training_and_evaluation_need_torch_and_little_else(source: str, tmp_pat
     command = [sys.executable, "-c", blocked + run, "--method", "pgd", "--dataset", source, "-o", str(tmp_path / "run")]
     finished = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
-    assert "best-adversarial: epoch 1, by adversarial accuracy on validation" in finished.stdout
+    assert "epoch 1: last, the last one; best-adversarial, by adversarial accuracy" in finished.stdout
     assert (tmp_path / "run" / "evaluation" / "last" / "samples.parquet").exists()
     assert not (tmp_path / "run" / "tensorboard").exists()
 
@@ -54,7 +54,10 @@ def test_training_and_evaluation_need_torch_and_little_else(source: str, tmp_pat
         (["--method", "bat"], "The method 'bat' needs memorization scores; name them with --scores"),
         (["--method", "pgd", "--set", "epochs"], "'epochs' is no assignment; write it as NAME=VALUE"),
         (["--method", "pgd", "--set", "epochs=0"], "epochs: Input should be greater than or equal to 1"),
-        (["--method", "pgd", "--set", "alpha=1"], "option alpha: there is no such field"),
+        (
+            ["--method", "pgd", "--set", "alpha=1"],
+            "'alpha' is no field of the configuration and no option of pgd, whose options are: none",
+        ),
         (["--method", "pgd", "--preset", "big"], "There is no preset 'big'; the presets are: small, paper"),
         (["--method", "pgd", "--set", "network=resnet"], "unknown network 'resnet'; use one of mlp, cnn"),
     ],

@@ -192,3 +192,26 @@ def test_the_estimate_counts_what_a_step_costs(method: str):
     assert cost.steps == config.epochs * data.steps
     assert cost.seconds > 0
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_weights_that_the_last_step_of_an_epoch_spoils_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    dataset = make_dataset()
+    config = TrainConfig(method="erm", epochs=2, batch_size=16, evaluation_steps=1, network_options={"width": 4})
+    data = TrainingData(dataset, None, config, CPU)
+    folder = RunFolder(tmp_path, {})
+    folder.begin(config)
+    course = Loop(Learner(initial_network(dataset, config, CPU), config), data, folder)
+    real, taken = course.learner.learn, []
+
+    def learn(batch: Batch, step: Step, rate: float) -> Loss:
+        loss = real(batch, step, rate)
+        taken.append(rate)
+        if len(taken) == data.steps:
+            with torch.no_grad():
+                course.learner.network.head.bias.fill_(torch.nan)
+        return loss
+
+    monkeypatch.setattr(course.learner, "learn", learn)
+    assert course.run(Stop())
+    assert taken[data.steps] == taken[0] / 2
+    assert course.learner.finite()

@@ -149,7 +149,9 @@ def test_gairat_refuses_single_step_attacks():
 def test_an_unknown_method_or_option_is_named():
     with pytest.raises(ValueError, match="no method 'fat'; the methods are: erm, pgd, trades, mart, gairat, bat"):
         TrainConfig(method="fat")
-    with pytest.raises(ValueError, match="option gamma: there is no such field"):
+    with pytest.raises(
+        ValueError, match="'gamma' is no field of the configuration and no option of bat, whose options are: alpha"
+    ):
         TrainConfig(method="bat", options={"gamma": 1})
 
 

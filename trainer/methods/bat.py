@@ -44,6 +44,8 @@ class BATOptions(Frozen):
     def _consistent(self) -> BATOptions:
         if self.hard_drop and not self.detach:
             raise ValueError("hard_drop needs detach: a weight of 0 has no gradient")
+        if self.sigma_typical is not None and self.sigma_typical > self.sigma:
+            raise ValueError("sigma_typical must not exceed sigma: no sample is typical and atypical")
         return self
 
 
