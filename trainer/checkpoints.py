@@ -19,6 +19,7 @@ from trainer.config import TrainConfig
 from trainer.network import initial_network
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "run.json"
+ADVICE = "name another one, or train it again in another folder"
 
 
 def save(folder: Path, network: nn.Module, config: TrainConfig, extra: dict[str, Any]) -> None:
@@ -37,9 +38,9 @@ def describe(folder: Path) -> dict[str, Any]:
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
     except (OSError, ValueError) as error:
-        raise Damaged(f"{folder} is not a readable checkpoint: {error}") from error
+        raise Damaged(f"{folder} is not a readable checkpoint ({error}); {ADVICE}.") from error
     if not isinstance(description, dict) or "config" not in description:
-        raise Damaged(f"{folder} is not a readable checkpoint: {DESCRIPTION} lacks the configuration")
+        raise Damaged(f"{folder} is not a readable checkpoint ({DESCRIPTION} lacks the configuration); {ADVICE}.")
     return description
 
 
@@ -51,5 +52,5 @@ def load(folder: Path, dataset: Dataset) -> tuple[Network, TrainConfig]:
         network = initial_network(dataset, config, torch.device("cpu"))
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise Damaged(f"{folder} is not a readable checkpoint: {error}") from error
+        raise Damaged(f"{folder} is not a readable checkpoint ({error}); {ADVICE}.") from error
     return network.eval(), config

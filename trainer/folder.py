@@ -96,7 +96,10 @@ class RunFolder:
 
     def result(self) -> dict[str, Any]:
         """What `finish` noted. Raises Damaged if it cannot be read."""
-        return _read(self.path / FINISHED)
+        result = _read(self.path / FINISHED)
+        if not isinstance(result.get("checkpoints"), list):
+            raise Damaged(f"{self.path / FINISHED} names no checkpoints; remove the run's folder to begin anew.")
+        return result
 
     def checkpoint_names(self) -> list[str]:
         """The checkpoints there are, the last one first."""
@@ -111,8 +114,8 @@ class RunFolder:
         differing += [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
         if differing:
             raise Conflict(
-                f"{self.path} holds another run ({', '.join(differing)} differ); name another folder with --output, "
-                "or remove this one."
+                f"{self.path} holds another run, which differs in {', '.join(differing)}; "
+                "name another folder with --output, or remove this one."
             )
 
 
@@ -140,6 +143,9 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise Damaged(f"{path} cannot be read ({error}); remove the run's folder to begin anew.") from error
+    if not isinstance(content, dict):
+        raise Damaged(f"{path} holds no description of a run; remove the run's folder to begin anew.")
+    return content

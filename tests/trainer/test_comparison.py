@@ -88,3 +88,10 @@ def test_what_cannot_be_compared_is_refused():
         compare((one, META), (one, {**META, "epsilon": 0.2}))
     with pytest.raises(InvalidInput, match="no split and attack in common"):
         compare((one, META), ([samples(split="train", clean=flags("++"))], META))
+
+
+def test_the_worst_of_different_attacks_is_not_compared():
+    first = [samples(clean=flags("+++-"), pgd=flags("++--"), worst=flags("++--"))], META
+    second = [samples(clean=flags("++--"), pgd=flags("++--"), cw=flags("+---"), worst=flags("+---"))], META
+    assert [row.attack for row in compare(first, second)] == ["clean", "pgd"]
+    assert [row.attack for row in compare(first, first)] == ["clean", "pgd", "worst"]

@@ -120,9 +120,17 @@ def test_a_finished_run_is_not_trained_again(dataset: Dataset, scores: Scores, t
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", "{", '{"checkpoints": 3}'])
+def test_damaged_notes_of_a_finished_run_are_named(dataset: Dataset, scores: Scores, tmp_path: Path, content: str):
+    run(dataset, "made-up", BAT, scores, tmp_path)
+    (tmp_path / "finished.json").write_text(content)
+    with pytest.raises(Damaged, match=r"finished\.json .*; remove the run's folder to begin anew"):
+        run(dataset, "made-up", BAT, scores, tmp_path)
+
+
 def test_a_folder_of_another_run_is_refused(dataset: Dataset, scores: Scores, tmp_path: Path):
     run(dataset, "made-up", BAT, scores, tmp_path)
-    with pytest.raises(Conflict, match=r"holds another run \(epochs, options differ\); name another folder"):
+    with pytest.raises(Conflict, match=r"holds another run, which differs in epochs, options; name another folder"):
         run(
             dataset,
             "made-up",

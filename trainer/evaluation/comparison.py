@@ -12,6 +12,8 @@ from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.statistics import Z_95
 from trainer.evaluation.samples import CORRECT, Samples
 
+WORST = "worst"
+
 
 @dataclass(frozen=True)
 class PairedDifference:
@@ -44,6 +46,8 @@ def compare(
 ) -> list[PairedDifference]:
     """Each group under each attack that both evaluations have; groups are those of the first that knows them.
 
+    The worst over attacks is compared only if both were attacked alike.
+
     Raises FingerprintMismatch if they are of different datasets, InvalidInput if of different threats or if they have
     nothing in common.
     """
@@ -60,7 +64,8 @@ def compare(
         if (other := others.get(samples.split)) is None:
             continue
         groups = other.groups() | samples.groups()
-        shared = [attack for attack in samples.attacks if attack in other.attacks]
+        alike = set(samples.attacks) == set(other.attacks)
+        shared = [one for one in samples.attacks if one in other.attacks and (alike or one != WORST)]
         for group in sorted(groups, key=("all", "typical", "atypical").index):
             for attack in shared:
                 name = f"{CORRECT}{attack}"
