@@ -42,6 +42,7 @@ class Loop:
         self.config: TrainConfig = learner.config
         self.standing = Standing()
         self.totals: Tensors = {}
+        self.taken = 0
         snapshot = folder.latest()
         if snapshot is not None:
             self._go_to(snapshot)
@@ -81,13 +82,15 @@ class Loop:
         saved = time.monotonic()
         while standing.step < len(epoch.slices):
             looks = standing.step % CHECK_STEPS == 0
-            if (self.world.size == 1 or looks) and self.world.agree(stop.due()):
+            # The first step is always taken, so that a run that is stopped again and again comes to its end.
+            if self.taken and (self.world.size == 1 or looks) and self.world.agree(stop.due()):
                 standing.seconds += time.monotonic() - started
                 return False
             if looks and self.totals and not self._finite():
                 break
             self._add(self._step(epoch))
             standing.step += 1
+            self.taken += 1
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._save()
                 saved = time.monotonic()

@@ -30,7 +30,7 @@ class Model(nn.Module):
         self.network = network
         self.autocast = autocast
         self.passes = Passes()
-        self._features = torch.compile(network.features, dynamic=False) if compiled else network.features
+        self._represent = torch.compile(network.represent, dynamic=False) if compiled else network.represent
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [B, K]."""
@@ -39,8 +39,7 @@ class Model(nn.Module):
     def represent(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The penultimate representation [B, D] and the logits [B, K]."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
-            features = self._features(images)
-            logits = self.network.head(features)
+            features, logits = self._represent(images)
         features, logits = features.float(), logits.float()
         self.passes.forwards += len(images)
         if logits.requires_grad:

@@ -24,7 +24,7 @@ from trainer.ledger import Estimate, estimate
 from trainer.loop import Loop, OnStep
 from trainer.network import initial_network, training_device
 from trainer.scores import Scores
-from trainer.stopping import Stop
+from trainer.stopping import Stop, Stopped
 from trainer.world import ALONE, World
 
 Floats = npt.NDArray[np.float32]
@@ -67,10 +67,16 @@ class Watch:
     on_estimate: Callable[[Estimate], None] | None = None
     on_step: OnStep | None = None
 
-    def evaluating(self, name: str) -> OnStep | None:
-        """What is told of the passes of an evaluation."""
-        on_step = self.on_step
-        return on_step and (lambda done, total, _: on_step(done, total, f"evaluating {name}"))
+    def evaluating(self, name: str, stop: Stop) -> OnStep:
+        """What is told of the passes of an evaluation, each of which is an occasion to stop."""
+
+        def show(done: int, total: int, _: str) -> None:
+            if self.on_step is not None:
+                self.on_step(done, total, f"evaluating {name}")
+            if stop.due() and done < total:
+                raise Stopped
+
+        return show
 
 
 def train(
@@ -109,7 +115,10 @@ def train(
         if not _fit(learner, data, kept, watch, stop or Stop()):
             return Run(config, False, [])
         if world.first:
-            kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch)})
+            try:
+                kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch, stop or Stop())})
+            except Stopped:
+                return Run(config, False, [])
         world.wait()
     return finished_run(kept, config)
 
@@ -141,11 +150,11 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
 
 
 def _evaluate(
-    dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None, watch: Watch
+    dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None, watch: Watch, stop: Stop
 ) -> list[str]:
     """Evaluate every checkpoint, and keep what is found beside it; their names.
 
-    One epoch may be the last and the best: its network is evaluated once.
+    One epoch may be the last and the best: its network is evaluated once. Raises Stopped when `stop` is due.
     """
     names = folder.checkpoint_names()
     found: dict[tuple[bool, int], Evaluation] = {}
@@ -163,7 +172,7 @@ def _evaluate(
                 mem=None if scores is None else scores.table["mem"],
                 fingerprint=dataset.fingerprint,
                 folder=target,
-                on_progress=watch.evaluating(name),
+                on_progress=watch.evaluating(name, stop),
             )
         how = {"checkpoint": name, "dataset": folder.identity["dataset"], "selected": description["selected"]}
         replace(found[network], meta={**found[network].meta, **how}).write(target)

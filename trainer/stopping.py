@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Stopped(Exception):
+    """Work that keeps what it has done was stopped, since a `Stop` was due."""
+
+
 class Stop:
     """`due()` turns true once `minutes` have passed since its construction, or `ask` was called."""
 

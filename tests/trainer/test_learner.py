@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from memscore.learning.networks import SmallCNN
+from memscore.learning.networks import SmallCNN, Wrapped
 from tests.conftest import make_dataset
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
@@ -215,3 +215,24 @@ def test_weights_that_the_last_step_of_an_epoch_spoils_are_not_kept(tmp_path: Pa
     assert course.run(Stop())
     assert taken[data.steps] == taken[0] / 2
     assert course.learner.finite()
+
+
+class Scaled(nn.Module):
+    """What leaves its last linear layer is not what it gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(64, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return 3 * self.last(images.flatten(1))
+
+
+def test_the_loss_is_of_what_a_network_of_the_users_gives():
+    network = Wrapped(Scaled(), 10)
+    config = TrainConfig(method="erm")
+    expected = nn.functional.cross_entropy(network(batch().images), batch().labels).item()
+    assert Learner(network, config).learn(batch(), step(config), 0.1).value.item() == pytest.approx(expected)
+    features, logits = network.represent(batch().images)
+    assert torch.equal(logits, network(batch().images))
+    assert torch.equal(features, batch().images.flatten(1))

@@ -54,7 +54,7 @@ class After(Stop):
 
     def __init__(self, steps: int) -> None:
         super().__init__()
-        self.left = steps
+        self.left = steps - 1  # asked from the second step on
 
     def due(self) -> bool:
         self.left -= 1

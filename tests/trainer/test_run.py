@@ -18,9 +18,10 @@ from trainer.attacks import Attack
 from trainer.config import TrainConfig
 from trainer.evaluation import correct
 from trainer.metrics import read_metrics
+from trainer.run import Watch, train_network
 from trainer.run import train as run
-from trainer.run import train_network
 from trainer.scores import Scores, read
+from trainer.stopping import Stop
 
 Data = tuple[torch.Tensor, torch.Tensor]
 BAT = TrainConfig(
@@ -170,3 +171,19 @@ def test_scores_are_read_from_a_file(dataset: Dataset, scores: Scores, tmp_path:
     read_scores = read(str(tmp_path / "scores.npz"))
     read_scores.require(dataset, "made-up")
     assert read_scores.sets is None
+
+
+def test_a_run_that_is_stopped_while_it_is_evaluated_goes_on(dataset: Dataset, scores: Scores, tmp_path: Path):
+    whole = run(dataset, "made-up", BAT, scores, tmp_path / "whole")
+    stop = Stop()
+    seen: list[str] = []
+
+    def ask(done: int, total: int, text: str) -> None:
+        seen.append(text)
+        if text.startswith("evaluating") and done < total:
+            stop.ask()
+
+    assert not run(dataset, "made-up", BAT, scores, tmp_path / "run", Watch(on_step=ask), stop).finished
+    assert seen[-1] == "evaluating last"
+    assert not (tmp_path / "run" / "finished.json").exists()
+    assert run(dataset, "made-up", BAT, scores, tmp_path / "run").last.rows == whole.last.rows

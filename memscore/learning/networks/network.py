@@ -21,6 +21,11 @@ class Network(nn.Module, ABC):
     def features(self, images: Tensor) -> Tensor:
         """The penultimate representation [B, D] of images [B, C, H, W] in [0, 1]."""
 
+    def represent(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The representation [B, D] and the logits [B, classes], from one pass."""
+        features = self.features(images)
+        return features, self.head(features)
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits [B, classes] of images [B, C, H, W] in [0, 1]."""
         return self.head(self.features(images))

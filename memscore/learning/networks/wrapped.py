@@ -41,6 +41,10 @@ class Wrapped(Network):
 
     def features(self, images: Tensor) -> Tensor:
         """What enters the head, [B, D]; raises InvalidInput if the head is not called or gets another shape."""
+        return self.represent(images)[0]
+
+    def represent(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What enters the head, and the module's own logits, which need not be what leaves the head."""
         seen: list[Tensor] = []
 
         def keep(_: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -48,7 +52,7 @@ class Wrapped(Network):
 
         handle = self.head.register_forward_pre_hook(keep)
         try:
-            self.module(images)
+            logits = self.module(images)
         finally:
             handle.remove()
         if not seen or seen[-1].ndim != 2 or len(seen[-1]) != len(images):
@@ -57,7 +61,7 @@ class Wrapped(Network):
                 f"the last nn.Linear ({self._head_name or 'the network itself'}) {got} in forward; "
                 f"call it with a representation of shape [{len(images)}, D]"
             )
-        return seen[-1]
+        return seen[-1], logits
 
     def forward(self, images: Tensor) -> Tensor:
         """The module's own logits [B, classes]."""
