@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -31,8 +32,9 @@ class Snapshot:
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Write a snapshot in the place of an older one."""
+    standing = snapshot.standing.model_dump_json()
     with atomic_write(path) as scratch:
-        save_file(snapshot.tensors, scratch, {"standing": snapshot.standing.model_dump_json()})
+        save_file(snapshot.tensors, scratch, {"standing": standing, "digest": _digest(snapshot.tensors, standing)})
 
 
 def load_snapshot(path: Path) -> Snapshot | None:
@@ -41,7 +43,23 @@ def load_snapshot(path: Path) -> Snapshot | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            standing = Standing.model_validate_json((file.metadata() or {})["standing"])
-            return Snapshot({name: file.get_tensor(name) for name in file.keys()}, standing)  # noqa: SIM118
-    except (OSError, KeyError, ValidationError, SafetensorError) as error:
-        raise Damaged(f"{path} is no resume point ({error}); remove the run's folder to begin anew.") from error
+            meta = file.metadata() or {}
+            snapshot = Snapshot(
+                {name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118
+                Standing.model_validate_json(meta["standing"]),
+            )
+            if _digest(snapshot.tensors, meta["standing"]) != meta["digest"]:
+                raise ValueError("it does not match its digest")
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
+        raise Damaged(
+            f"{path} is no resume point ({error}); remove that file to go on from an earlier point of the run."
+        ) from error
+    return snapshot
+
+
+def _digest(tensors: Tensors, standing: str) -> str:
+    state = hashlib.sha256(standing.encode())
+    for name in sorted(tensors):
+        state.update(name.encode())
+        state.update(tensors[name].flatten().view(torch.uint8).numpy().data)
+    return state.hexdigest()

@@ -131,7 +131,7 @@ def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, da
         (("datasets", "add", "digits", "--flip-labels", "1"), "between 0 and 1"),
         (("datasets", "add", "npz:/nowhere.npz"), "There is no file"),
         (("datasets", "add", "digits", "--name", "made-up"), "stands for another dataset"),
-        (("train", "--method", "sgd", "--dataset", "made-up"), "There is no method 'sgd'"),
+        (("train", "--method", "sgd", "--dataset", "made-up"), "there is no method 'sgd'; the methods are"),
         (("train", "--method", "bat", "--dataset", "made-up"), "needs memorization scores"),
         (("train", "--method", "bat", "--dataset", "digits", "--scores", "made-up"), "another dataset than 'digits'"),
         (("train", "--method", "bat", "--dataset", "made-up", "--epsilon", "9"), "epsilon"),
@@ -191,12 +191,16 @@ def test_a_report_is_one_self_contained_page(memscore, embedded: StoredStudy, tm
 
 
 def test_training_prints_accuracies_and_keeps_the_network(memscore, embedded: StoredStudy, tmp_path: Path):
-    rows = memscore(
+    kept = memscore(
         "train", "--method", "bat", "--dataset", "made-up", "--scores", "made-up", "--epochs", "1",
         "--output", str(tmp_path / "run"), "--json",
     ).json  # fmt: skip
-    assert [row["group"] for row in rows][:3] == ["train all", "train typical", "train atypical"]
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json", "weights.safetensors"}
+    assert [one["name"] for one in kept] == ["last", "best-adversarial", "best-clean"]
+    groups = [(row["split"], row["group"]) for row in kept[0]["rows"]]
+    assert groups[:3] == [("train", "all"), ("train", "typical"), ("train", "atypical")]
+    for one in kept:
+        folder = tmp_path / "run" / "checkpoints" / one["name"]
+        assert {path.name for path in folder.iterdir()} == {"run.json", "weights.safetensors"}
     table = tmp_path / "scores.npz"
     table.write_bytes(embedded.scores.encode())
     plain = memscore("train", "--method", "pgd", "--dataset", "made-up", "--scores", str(table), "--epochs", "1")

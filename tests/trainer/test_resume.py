@@ -131,9 +131,15 @@ def test_a_resume_point_is_kept_within_an_epoch(tmp_path: Path, monkeypatch: pyt
 def test_a_damaged_resume_point_is_named(tmp_path: Path):
     dataset = make_dataset()
     assert not attempt(dataset, BASE, tmp_path, After(2))
-    (tmp_path / "step.safetensors").write_bytes(b"nothing")
-    with pytest.raises(Damaged, match=r"step\.safetensors is no resume point .* remove the run's folder"):
-        attempt(dataset, BASE, tmp_path, Stop())
+    path = tmp_path / "step.safetensors"
+    whole = path.read_bytes()
+    flipped = whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:]
+    for content in (b"nothing", whole[: len(whole) // 2], flipped):
+        path.write_bytes(content)
+        with pytest.raises(Damaged, match=r"step\.safetensors is no resume point .* remove that file to go on from"):
+            attempt(dataset, BASE, tmp_path, Stop())
+    path.unlink()
+    assert attempt(dataset, BASE, tmp_path, Stop())
 
 
 def test_a_killed_command_goes_on_to_the_same_end(tmp_path: Path):

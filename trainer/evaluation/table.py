@@ -133,6 +133,8 @@ def _worst(tried: Columns) -> Accuracy:
     if tried[WORST].count() == len(tried[WORST]):
         return _accuracy(tried[WORST])
     others = np.logical_and.reduce([column.data for name, column in tried.items() if name not in (AUTOATTACK, WORST)])
+    if not others.any():
+        return Accuracy.of(0, len(others))
     return Accuracy.product(Accuracy.of(int(others.sum()), len(others)), _accuracy(tried[AUTOATTACK][others]))
 
 
