@@ -13,6 +13,7 @@ from scipy.stats import binom
 from memscore.errors import FingerprintMismatch, InvalidInput
 from trainer.evaluation.comparison import compare, exact_mcnemar, paired_interval
 from trainer.evaluation.samples import Samples, known, unknown
+from trainer.evaluation.table import rows_of
 
 META = {"fingerprint": "f" * 64, "epsilon": 0.1, "seed": 0}
 
@@ -95,3 +96,11 @@ def test_the_worst_of_different_attacks_is_not_compared():
     second = [samples(clean=flags("++--"), pgd=flags("++--"), cw=flags("+---"), worst=flags("+---"))], META
     assert [row.attack for row in compare(first, second)] == ["clean", "pgd"]
     assert [row.attack for row in compare(first, first)] == ["clean", "pgd", "worst"]
+
+
+def test_nothing_is_left_of_all_attacks_where_one_leaves_nothing():
+    """AutoAttack ran on a part, in which no survivor of the others can be."""
+    tried = samples(clean=flags("++--"), pgd=flags("----"), autoattack=flags("??--"), worst=flags("??--"))
+    unknowns = {"poisoned": unknown(4, np.bool_), "poisoning_score": unknown(4, np.float32)}
+    row = rows_of(Samples("test", tried.columns | unknowns), {})[0]
+    assert (row.accuracy["worst"].share, row.accuracy["worst"].count) == (0.0, 4)
