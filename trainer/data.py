@@ -36,8 +36,10 @@ class TrainingData:
         self, dataset: Dataset, mem: Floats | None, config: TrainConfig, device: torch.device, world: World = ALONE
     ) -> None:
         if config.needs_scores and mem is None:
-            what = "keep_atypical" if config.keep_atypical is not None else f"the method {config.method!r}"
-            raise InvalidInput(f"{what[0].upper()}{what[1:]} needs memorization scores; name them with --scores.")
+            what = (
+                "Training with keep_atypical" if config.keep_atypical is not None else f"The method {config.method!r}"
+            )
+            raise InvalidInput(f"{what} needs memorization scores; name them with --scores.")
         self.config = config
         self.world = world
         self.device_data = DeviceData.of(dataset, device)

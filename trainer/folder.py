@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from trainer.config import TrainConfig
 from trainer.resume import Snapshot, load_snapshot, save_snapshot
 from trainer.selection import Kept
 
+LOCK = "run.lock"
 REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
     "config.json",
     "environment.json",
@@ -56,6 +59,20 @@ class RunFolder:
                 f"The folder {self.path} cannot be written ({error.strerror}); name another one."
             ) from error
         return not (self.path / FINISHED).exists()
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        """Have the folder alone within the block. Raises Conflict if another command works in it."""
+        from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows does not have
+
+        with (self.path / LOCK).open("ab") as lock:
+            try:
+                flock(lock, LOCK_EX | LOCK_NB)
+            except BlockingIOError as error:
+                raise Conflict(
+                    f"Another command trains in {self.path}; wait for it, or name another folder."
+                ) from error
+            yield
 
     def latest(self) -> Snapshot | None:
         """The newest resume point."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -112,14 +113,15 @@ def train(
     data = TrainingData(dataset, mem, config, training_device(world), world)
     learner = Learner(initial_network(dataset, config, data.mem.device, world), config, world)
     if kept.begin(config):
-        if not _fit(learner, data, kept, watch, stop or Stop()):
-            return Run(config, False, [])
-        if world.first:
-            try:
-                kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch, stop or Stop())})
-            except Stopped:
+        with kept.alone() if world.first else nullcontext():
+            if not _fit(learner, data, kept, watch, stop or Stop()):
                 return Run(config, False, [])
-        world.wait()
+            if world.first:
+                try:
+                    kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch, stop or Stop())})
+                except Stopped:
+                    return Run(config, False, [])
+            world.wait()
     return finished_run(kept, config)
 
 

@@ -17,6 +17,7 @@ from trainer import checkpoints
 from trainer.attacks import Attack
 from trainer.config import TrainConfig
 from trainer.evaluation import correct
+from trainer.folder import RunFolder
 from trainer.metrics import read_metrics
 from trainer.run import Watch, train_network
 from trainer.run import train as run
@@ -73,7 +74,7 @@ def test_groups_are_counted_by_hand(dataset: Dataset, scores: Scores, tmp_path: 
 def test_what_needs_scores_is_refused_without(dataset: Dataset):
     with pytest.raises(InvalidInput, match="'bat' needs memorization scores; name them with --scores"):
         train_network(dataset, BAT)
-    with pytest.raises(InvalidInput, match="Keep_atypical needs memorization scores"):
+    with pytest.raises(InvalidInput, match="Training with keep_atypical needs memorization scores"):
         train_network(dataset, TrainConfig(method="pgd", keep_atypical=0.2))
 
 
@@ -127,6 +128,14 @@ def test_damaged_notes_of_a_finished_run_are_named(dataset: Dataset, scores: Sco
     (tmp_path / "finished.json").write_text(content)
     with pytest.raises(Damaged, match=r"finished\.json .*; remove the run's folder to begin anew"):
         run(dataset, "made-up", BAT, scores, tmp_path)
+
+
+def test_a_folder_in_which_another_command_trains_is_refused(dataset: Dataset, tmp_path: Path):
+    folder, config = RunFolder(tmp_path, {}), TrainConfig(method="erm", epochs=1)
+    tmp_path.mkdir(exist_ok=True)
+    with folder.alone(), pytest.raises(Conflict, match=r"Another command trains in .* wait for it, or name another"):
+        run(dataset, "made-up", config, None, tmp_path)
+    assert run(dataset, "made-up", config, None, tmp_path).finished
 
 
 def test_a_folder_of_another_run_is_refused(dataset: Dataset, scores: Scores, tmp_path: Path):
