@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and files that one process holds at a time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from memscore.errors import InvalidInput
 
@@ -31,3 +32,13 @@ def atomic_write(path: Path) -> Generator[Path]:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(path: Path) -> Generator[BinaryIO]:
+    """Hold a lock file, which stays, within the block. Raises BlockingIOError if another process does, or OSError."""
+    from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows does not have
+
+    with path.open("ab") as file:
+        flock(file, LOCK_EX | LOCK_NB)
+        yield file

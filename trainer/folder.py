@@ -7,7 +7,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from torch import nn
 
 import memscore
 from memscore.errors import Conflict, Damaged, InvalidInput
-from memscore.files import atomic_write
+from memscore.files import atomic_write, held
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.resume import Snapshot, load_snapshot, save_snapshot
 from trainer.selection import Kept
 
 LOCK = "run.lock"
+CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluation"
 REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
     "config.json",
     "environment.json",
@@ -39,8 +40,8 @@ class RunFolder:
         self.path = path
         self.identity = identity
 
-    def begin(self, config: TrainConfig) -> bool:
-        """Take the folder for this run, or go on in it; whether there is anything left to do.
+    def begin(self, config: TrainConfig) -> None:
+        """Take the folder for this run, or go on in it.
 
         Raises Conflict if it holds another run, InvalidInput if it cannot be written.
         """
@@ -58,27 +59,27 @@ class RunFolder:
             raise InvalidInput(
                 f"The folder {self.path} cannot be written ({error.strerror}); name another one."
             ) from error
-        return not (self.path / FINISHED).exists()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is trained and evaluated."""
+        return (self.path / FINISHED).exists()
 
     @contextmanager
     def alone(self) -> Generator[None]:
         """Have the folder alone within the block. Raises Conflict if another command works in it."""
-        from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows does not have
-
-        with (self.path / LOCK).open("ab") as lock:
+        with ExitStack() as stack:
             try:
-                flock(lock, LOCK_EX | LOCK_NB)
+                stack.enter_context(held(self.path / LOCK))
             except BlockingIOError as error:
                 raise Conflict(
                     f"Another command trains in {self.path}; wait for it, or name another folder."
                 ) from error
             yield
 
-    def latest(self) -> Snapshot | None:
-        """The newest resume point."""
-        step, epoch = load_snapshot(self.path / STEP), self.last_epoch()
-        found = [one for one in (epoch, step) if one is not None]
-        return max(found, key=lambda one: (one.standing.rollbacks, one.standing.epoch, one.standing.step), default=None)
+    def last_step(self) -> Snapshot | None:
+        """The resume point in the middle of an epoch, if training stopped there."""
+        return load_snapshot(self.path / STEP)
 
     def last_epoch(self) -> Snapshot | None:
         """The resume point of the last whole epoch."""
@@ -93,13 +94,21 @@ class RunFolder:
         save_snapshot(self.path / EPOCH, snapshot)
         (self.path / STEP).unlink(missing_ok=True)
 
+    def checkpoint(self, name: str) -> Path:
+        """The folder of a checkpoint."""
+        return self.path / CHECKPOINTS / name
+
+    def evaluation(self, name: str) -> Path:
+        """The folder of a checkpoint's evaluation."""
+        return self.path / EVALUATIONS / name
+
     def keep(self, name: str, network: nn.Module, config: TrainConfig, epoch: int, selected: Kept | None) -> None:
         """Write a checkpoint, in the place of an older one of its name; without a selection it is the last one."""
         how = {"by": "last", "on": None, "value": None}
         if selected is not None:
             how = {"by": selected.by, "on": selected.on, "value": selected.value}
         extra = {**self.identity, "epoch": epoch, "selected": how, "versions": versions()}
-        checkpoints.save(self.path / "checkpoints" / name, network, config, extra)
+        checkpoints.save(self.checkpoint(name), network, config, extra)
 
     def keep_last(self, prefix: str, network: nn.Module, config: TrainConfig, epoch: int) -> None:
         """Write the checkpoint of the last epoch so far."""
@@ -120,7 +129,7 @@ class RunFolder:
 
     def checkpoint_names(self) -> list[str]:
         """The checkpoints there are, the last one first."""
-        found = [one.parent.name for one in (self.path / "checkpoints").glob(f"*/{checkpoints.DESCRIPTION}")]
+        found = [one.parent.name for one in (self.path / CHECKPOINTS).glob(f"*/{checkpoints.DESCRIPTION}")]
         return sorted(found, key=lambda name: (name.startswith("averaged"), not name.endswith("last"), name))
 
     def _require_same(self, request: dict[str, Any]) -> None:

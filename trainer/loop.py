@@ -43,10 +43,8 @@ class Loop:
         self.standing = Standing()
         self.totals: Tensors = {}
         self.taken = 0
-        snapshot = folder.latest()
-        if snapshot is not None:
-            self._go_to(snapshot)
         self.good = folder.last_epoch() or Snapshot.of(learner.tensors(), Standing())
+        self._go_to(folder.last_step() or self.good)
         self.splits = data.splits(split_names(self.config))
         self.steps = data.steps
 
@@ -154,7 +152,7 @@ class Loop:
 
     def _collapsed(self, accuracies: Accuracies) -> bool:
         """Whether single-step attacks taught the network to deceive them: catastrophic overfitting."""
-        if self.config.inner != "n-fgsm" or self.standing.multi_step:
+        if self.config.inner != "n-fgsm" or self.standing.multi_step or not self.learner.method.crafts:
             return False
         return self.world.agree(self.standing.highest - _adversarial(accuracies)) > self.config.collapse
 

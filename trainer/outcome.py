@@ -9,9 +9,8 @@ from typing import Any
 
 from memscore.errors import Damaged
 from trainer.evaluation.result import TABLE_JSON
-from trainer.folder import FINISHED, REQUEST
+from trainer.folder import EVALUATIONS, FINISHED, REQUEST
 from trainer.metrics import read_metrics
-from trainer.run import EVALUATIONS
 
 CLEAN, WORST = "clean", "worst"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from memscore.errors import InvalidInput
 from trainer.config import TrainConfig
+from trainer.methods import METHODS
 
 EIGHT = 8 / 255
 CIFAR: dict[str, Any] = {
@@ -98,8 +99,10 @@ def preset(name: str, method: str) -> dict[str, Any]:
         return {**PAPER, **PAPER_METHODS.get(method, {})}
     if name == "original":
         return ORIGINAL.get(method, {})
-    single_step = {} if method not in ("erm", "gairat") else {"inner": "pgd"}
-    return {**FAST, **single_step, **{k: v for k, v in PAPER_METHODS.get(method, {}).items() if k == "options"}}
+    fast = {**FAST, "options": PAPER_METHODS.get(method, {}).get("options", {})}
+    if method in METHODS and METHODS[method].many_steps:
+        fast["inner"] = "pgd"
+    return fast
 
 
 def configured(method: str, name: str = "small", **given: Any) -> TrainConfig:

@@ -30,7 +30,6 @@ from trainer.world import ALONE, World
 
 Floats = npt.NDArray[np.float32]
 
-EVALUATIONS = "evaluation"
 ATTACKS = ("fgsm", "pgd")
 """What a run is tried with when it ends; `memscore evaluate` adds the others."""
 
@@ -93,7 +92,8 @@ def train(
     """Train on a dataset and evaluate what is kept; in `folder`, if one is given, everything stays and can go on.
 
     A folder with the same run in it is gone on with; one whose run is finished gives its result at once. Ends early,
-    with a resume point in the folder, when `stop` is due.
+    with a resume point in the folder, when `stop` is due. Of several processes the first one evaluates, and it alone is
+    given the result.
 
     Raises FingerprintMismatch, before any work, if the scores belong to another dataset, Conflict if the folder holds
     another run, Diverged if the loss does not stay finite, InvalidInput for what cannot be trained or written.
@@ -112,16 +112,15 @@ def train(
     mem = None if scores is None else scores.table["mem"]
     data = TrainingData(dataset, mem, config, training_device(world), world)
     learner = Learner(initial_network(dataset, config, data.mem.device, world), config, world)
-    if kept.begin(config):
-        with kept.alone() if world.first else nullcontext():
-            if not _fit(learner, data, kept, watch, stop or Stop()):
+    kept.begin(config)
+    with nullcontext() if kept.finished or not world.first else kept.alone():
+        if not kept.finished:  # nor by the command that had the folder until now
+            if not _fit(learner, data, kept, watch, stop or Stop()) or not world.first:
                 return Run(config, False, [])
-            if world.first:
-                try:
-                    kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch, stop or Stop())})
-                except Stopped:
-                    return Run(config, False, [])
-            world.wait()
+            try:
+                kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch, stop or Stop())})
+            except Stopped:
+                return Run(config, False, [])
     return finished_run(kept, config)
 
 
@@ -138,8 +137,8 @@ def finished_run(folder: RunFolder, config: TrainConfig) -> Run:
     """The run that `folder` holds, from its notes. Raises Damaged if they cannot be read."""
     found: list[Checkpoint] = []
     for name in folder.result()["checkpoints"]:
-        description = checkpoints.describe(folder.path / "checkpoints" / name)
-        rows = Evaluation.read_rows(folder.path / EVALUATIONS / name)
+        description = checkpoints.describe(folder.checkpoint(name))
+        rows = Evaluation.read_rows(folder.evaluation(name))
         found.append(Checkpoint(name, description["epoch"], description["selected"], rows))
     return Run(config, True, found)
 
@@ -161,7 +160,7 @@ def _evaluate(
     names = folder.checkpoint_names()
     found: dict[tuple[bool, int], Evaluation] = {}
     for name in names:
-        source, target = folder.path / "checkpoints" / name, folder.path / EVALUATIONS / name
+        source, target = folder.checkpoint(name), folder.evaluation(name)
         description = checkpoints.describe(source)
         network = name.startswith("averaged-"), description["epoch"]
         if network not in found:

@@ -61,10 +61,6 @@ class World:
         _reduce(gradients, 1)
         _reduce([buffer for buffer in network.buffers() if buffer.is_floating_point()], self.size)
 
-    def wait(self) -> None:
-        """Until all processes are here."""
-        self.agree(0)
-
     def agree(self, value: float) -> float:
         """The first process's value, on all of them."""
         if self.size == 1:

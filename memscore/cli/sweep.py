@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +22,7 @@ from memscore.embedded import ensure_registered
 from memscore.errors import Conflict, InvalidInput
 from memscore.farm import commands
 from memscore.farm.commands import Command, Ended, Plan
+from memscore.files import held
 from memscore.logs import end_of
 from memscore.settings import Settings
 from trainer.assignments import assigned
@@ -174,18 +175,16 @@ def _command(run: SweptRun, output: Path, attacks: tuple[str, ...]) -> Command |
 @contextmanager
 def _alone(folder: Path) -> Generator[int]:
     """Have a folder alone until all runs in it have ended; gives the open lock. Raises Conflict or InvalidInput."""
-    from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows does not have
-
-    try:
-        (folder / LOGS).mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("ab")
-    except OSError as error:
-        raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}); name another one.") from error
-    with lock:
+    with ExitStack() as stack:
         try:
-            flock(lock, LOCK_EX | LOCK_NB)
+            (folder / LOGS).mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(held(folder / LOCK))
         except BlockingIOError as error:
             raise Conflict(f"Another sweep works in {folder}, or is just ending; wait for it.") from error
+        except OSError as error:
+            raise InvalidInput(
+                f"The folder {folder} cannot be written ({error.strerror}); name another one."
+            ) from error
         yield lock.fileno()
 
 

@@ -236,3 +236,18 @@ def test_the_loss_is_of_what_a_network_of_the_users_gives():
     features, logits = network.represent(batch().images)
     assert torch.equal(logits, network(batch().images))
     assert torch.equal(features, batch().images.flatten(1))
+
+
+def test_ordinary_training_has_no_single_step_attacks_to_give_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    dataset = make_dataset()
+    config = TrainConfig(method="erm", inner="n-fgsm", epochs=2, batch_size=16, network_options={"width": 4})
+    course = Loop(
+        Learner(initial_network(dataset, config, CPU), config),
+        TrainingData(dataset, None, config, CPU),
+        RunFolder(tmp_path, {}),
+    )
+    accuracies = iter([0.5, 0.1])
+    measured = {"clean": 0.6}
+    monkeypatch.setattr(course, "_measure", lambda: {"": {"validation": measured | {"adversarial": next(accuracies)}}})
+    assert course.run(Stop())
+    assert not course.standing.rollbacks

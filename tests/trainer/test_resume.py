@@ -128,6 +128,19 @@ def test_a_resume_point_is_kept_within_an_epoch(tmp_path: Path, monkeypatch: pyt
     assert kept == list(range(1, steps + 1)) * BASE.epochs
 
 
+def test_a_run_resumed_in_its_first_epoch_still_knows_the_way_back_to_its_beginning(tmp_path: Path):
+    dataset = make_dataset()
+    assert not attempt(dataset, BASE, tmp_path, After(2))
+    fresh = Learner(initial_network(dataset, BASE, CPU), BASE)
+    initial = {name: value.clone() for name, value in fresh.tensors().items()}
+    data = TrainingData(dataset, None, BASE, CPU)
+    resumed = Loop(fresh, data, RunFolder(tmp_path, {}))
+    assert resumed.standing.step == 2
+    assert resumed.good.standing.step == 0
+    assert resumed.good.tensors.keys() == initial.keys()
+    assert all(torch.equal(value, initial[name]) for name, value in resumed.good.tensors.items())
+
+
 def test_a_damaged_resume_point_is_named(tmp_path: Path):
     dataset = make_dataset()
     assert not attempt(dataset, BASE, tmp_path, After(2))

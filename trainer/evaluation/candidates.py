@@ -15,9 +15,7 @@ from memscore.errors import InvalidInput
 from memscore.learning.networks import build_module, check_logits
 from trainer import checkpoints
 from trainer.evaluation.result import SAMPLES
-from trainer.folder import RunFolder
-
-CHECKPOINTS = "checkpoints"
+from trainer.folder import CHECKPOINTS, EVALUATIONS, RunFolder
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,10 @@ def find(path: Path) -> list[Candidate]:
     """The candidates of a path. Raises InvalidInput if it names none, Damaged if a description cannot be read."""
     if path.is_file() and path.suffix == ".safetensors":
         return [Candidate(path.stem, path, path.parent / f"{path.stem}-evaluation", {})]
-    names = RunFolder(path, {}).checkpoint_names()
+    run = RunFolder(path, {})
+    names = run.checkpoint_names()
     if names:
-        return [_of_folder(path / CHECKPOINTS / name) for name in names]
+        return [_of_folder(run.checkpoint(name)) for name in names]
     if (path / checkpoints.DESCRIPTION).is_file():
         return [_of_folder(path)]
     raise InvalidInput(
@@ -73,7 +72,7 @@ def evaluated(path: Path) -> Path:
 
     Of a run it is the last checkpoint's. Raises InvalidInput if there is none.
     """
-    places = [path, path / SAMPLES, path / "evaluation" / "last" / SAMPLES]
+    places = [path, path / SAMPLES, RunFolder(path, {}).evaluation("last") / SAMPLES]
     if (path / checkpoints.DESCRIPTION).is_file():
         places.append(_of_folder(path).folder / SAMPLES)
     for place in places:
@@ -92,5 +91,5 @@ def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tenso
 
 def _of_folder(folder: Path) -> Candidate:
     in_run = folder.parent.name == CHECKPOINTS
-    evaluation = folder.parent.parent / "evaluation" / folder.name if in_run else folder / "evaluation"
+    evaluation = RunFolder(folder.parent.parent, {}).evaluation(folder.name) if in_run else folder / EVALUATIONS
     return Candidate(folder.name, folder / checkpoints.WEIGHTS, evaluation, checkpoints.describe(folder))

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from memscore.spec import Frozen
-from trainer.attacks import ascend, cross_entropy
-from trainer.methods.method import Batch, Crafted, Loss, Method, Step
+from trainer.attacks import cross_entropy
+from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked
 from trainer.model import Model
 
 
@@ -39,9 +39,8 @@ class GAIRAT(Method):
         def count(logits: Tensor) -> None:
             kappa.add_(logits.argmax(dim=1) == batch.labels)
 
-        start = step.draws.uniform(batch.images, step.attack.epsilon).add_(batch.images).clamp_(0, 1)
-        adversarial = ascend(model, batch.images, start, cross_entropy(batch.labels), step.attack, count)
-        return Crafted(adversarial, kappa)
+        objective = cross_entropy(batch.labels)
+        return Crafted(attacked(model, batch.images, objective, step, observe=count), kappa)
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """The weighted mean; before the burn-in is over, the plain one."""

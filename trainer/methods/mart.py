@@ -33,8 +33,7 @@ class MART(Method):
 
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
         """Images that raise cross-entropy, from TRADES' start."""
-        noise = step.draws.normal(batch.images, START)
-        return Crafted(attacked(model, batch.images, noise, cross_entropy(batch.labels), step))
+        return Crafted(attacked(model, batch.images, cross_entropy(batch.labels), step, START))
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """Equation 11 of the paper."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -75,18 +76,27 @@ class Method(ABC):
 
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
         """Adversarial images that raise cross-entropy, from a start uniform in the ball (Madry et al. 2018)."""
-        noise = step.draws.uniform(batch.images, step.attack.epsilon)
-        return Crafted(attacked(model, batch.images, noise, cross_entropy(batch.labels), step))
+        return Crafted(attacked(model, batch.images, cross_entropy(batch.labels), step))
 
     @abstractmethod
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """The loss of one step; the network is in training mode."""
 
 
-def attacked(model: Model, images: Tensor, noise: Tensor, objective: Objective, step: Step) -> Tensor:
-    """Adversarial images from `images` plus noise, by the step's attack."""
+def attacked(
+    model: Model,
+    images: Tensor,
+    objective: Objective,
+    step: Step,
+    deviation: float | None = None,
+    observe: Callable[[Tensor], None] | None = None,
+) -> Tensor:
+    """Adversarial images by the step's attack, from a start uniform in the ball.
+
+    Several steps may start from normal noise of a `deviation` instead; `observe` is `ascend`'s.
+    """
+    draws, epsilon = step.draws, step.attack.epsilon
     if step.single_step:
-        noisy = images + step.draws.uniform(images, NOISE * step.attack.epsilon)
-        return n_fgsm(model, noisy, objective, step.attack)
-    start = noise.add_(images).clamp_(0, 1) if step.attack.random_start else images
-    return ascend(model, images, start, objective, step.attack)
+        return n_fgsm(model, images + draws.uniform(images, NOISE * epsilon), objective, step.attack)
+    noise = draws.uniform(images, epsilon) if deviation is None else draws.normal(images, deviation)
+    return ascend(model, images, noise.add_(images).clamp_(0, 1), objective, step.attack, observe)

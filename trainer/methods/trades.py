@@ -44,8 +44,7 @@ class TRADES(Method):
         """Images that raise the divergence from the clean prediction, which is computed once."""
         with torch.no_grad(), crafting(model):
             clean = functional.softmax(model(batch.images), dim=1)
-        noise = step.draws.normal(batch.images, START)
-        return Crafted(attacked(model, batch.images, noise, divergence(clean), step))
+        return Crafted(attacked(model, batch.images, divergence(clean), step, START))
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """Equation 5 of the paper."""
