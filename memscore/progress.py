@@ -36,6 +36,23 @@ def progress_bar(unit: str, console: Console, speed_seconds: float = 30.0) -> Pr
 
 
 @contextmanager
+def stage_progress(console: Console, unit: str, text: str) -> Generator[Callable[[int, int, str], None]]:
+    """A bar that appears when it is first told how much is done, of how much, and what; a refusal stands alone."""
+    progress = progress_bar(unit, console)
+    task = progress.add_task(text, total=None)
+
+    def show(done: int, total: int, what: str) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total, description=what)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
+@contextmanager
 def downloads(console: Console) -> Generator[Callable[[str, int, int | None], None] | None]:
     """A bar for each large file that arrives within the block, if somebody looks, as a client's `on_download`."""
     if not console.is_terminal:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from memscore.console import err
 from memscore.datasets import load_source
 from memscore.errors import MemscoreError
+from memscore.sets import Thresholds
 from memscore.validation import sentence
 from trainer.assignments import assigned
 from trainer.config import TrainConfig
@@ -52,7 +53,8 @@ def run(
                 err.print(f"{text}: {done} of {total}")
 
         watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), show)
-        table = None if scores is None else read(scores)
+        thresholds = Thresholds(config.atypical, config.typical)
+        table = None if scores is None else read(scores, thresholds=thresholds)
         finished = train(images, images.source, config, table, output, watch, stop, world)
         if not world.first:
             return

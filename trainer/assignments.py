@@ -20,17 +20,25 @@ def number(text: str) -> float:
         raise InvalidInput(f"{text!r} is no number; write one such as 0.03 or 8/255.") from error
 
 
-def assigned(assignments: Iterable[str], fields: Container[str]) -> tuple[Fields, Fields]:
-    """The pairs that name one of `fields`, and the others, which are options of a method. Raises InvalidInput."""
-    found: Fields = {}
-    others: Fields = {}
+def pairs(assignments: Iterable[str], flag: str = "--set") -> dict[str, str]:
+    """NAME=VALUE texts as names and texts. Raises InvalidInput for what is none, or sets a name twice."""
+    found: dict[str, str] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
-        if not equals:
-            raise InvalidInput(f"--set {assignment!r} is no assignment; write it as NAME=VALUE.")
         name = name.strip().replace("-", "_")
-        (found if name in fields else others)[name] = value(text.strip())
-    return found, others
+        if not equals or not name or not text.strip():
+            raise InvalidInput(f"{flag} {assignment!r} is no assignment; write it as NAME=VALUE.")
+        if name in found:
+            raise InvalidInput(f"{flag} sets {name} twice.")
+        found[name] = text.strip()
+    return found
+
+
+def assigned(assignments: Iterable[str], fields: Container[str]) -> tuple[Fields, Fields]:
+    """The pairs that name one of `fields`, and the others, which are options of a method. Raises InvalidInput."""
+    given = {name: value(text) for name, text in pairs(assignments).items()}
+    found = {name: one for name, one in given.items() if name in fields}
+    return found, {name: one for name, one in given.items() if name not in fields}
 
 
 def value(text: str) -> Any:

@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
-from trainer.outcome import CLEAN, is_finished, read_outcome
+from trainer.evaluation.samples import CLEAN
+from trainer.outcome import is_finished, read_outcome
 from trainer.sweep import SweptRun
 
 CHECKPOINTS = ("best-adversarial", "best-clean", "last")

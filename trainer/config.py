@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from memscore.spec import Frozen, Name
+from memscore.tables import ATYPICAL, TYPICAL
 from memscore.validation import sentence
 from trainer.attacks import Attack
 from trainer.methods import METHODS, Method
@@ -50,10 +51,10 @@ class TrainConfig(Frozen):
         default=None, description="train on the typical samples and this share of the atypical ones"
     )
     match_size: Share | None = Field(
-        default=None, description="with keep_atypical: draw typical samples down to the size that this share would give"
+        default=None, description="with keep_atypical: draw as many of what is kept as this share would give"
     )
-    atypical: float = Field(default=0.15, ge=-1, le=1, description="keep_atypical: mem above it is atypical")
-    typical: float = Field(default=0.02, ge=-1, le=1, description="keep_atypical: mem below it is typical")
+    atypical: float = Field(default=ATYPICAL, ge=-1, le=1, description="mem above it: in sets that are kept or shown")
+    typical: float = Field(default=TYPICAL, ge=-1, le=1, description="mem below it: in sets that are kept or shown")
     validation: float = Field(default=0.1, ge=0, lt=1, description="share of the training samples held out")
     select_on: Literal["validation", "test", "both"] = "validation"
     evaluation_steps: int = Field(default=20, ge=1, description="of the PGD that selects checkpoints")

@@ -9,10 +9,9 @@ from typing import Any
 
 from memscore.errors import Damaged
 from trainer.evaluation.result import TABLE_JSON
+from trainer.evaluation.samples import CLEAN, WORST
 from trainer.folder import EVALUATIONS, FINISHED, REQUEST
 from trainer.metrics import read_metrics
-
-CLEAN, WORST = "clean", "worst"
 
 Accuracies = dict[tuple[str, str, str], float]
 """Shares by split, group and attack; "clean" is no attack, and "worst" all of them."""

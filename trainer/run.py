@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
 from trainer.evaluation import Evaluation, EvaluationConfig, Row, evaluate
+from trainer.evaluation.config import bat_weights
 from trainer.folder import RunFolder
 from trainer.learner import Learner
 from trainer.ledger import Estimate, estimate
 from trainer.loop import Loop, OnStep
 from trainer.network import initial_network, training_device
+from trainer.samples import trained_mask
 from trainer.scores import Scores
 from trainer.stopping import Stop, Stopped
 from trainer.world import ALONE, World
@@ -158,6 +160,7 @@ def _evaluate(
     One epoch may be the last and the best: its network is evaluated once. Raises Stopped when `stop` is due.
     """
     names = folder.checkpoint_names()
+    mem = None if scores is None else scores.table["mem"]
     found: dict[tuple[bool, int], Evaluation] = {}
     for name in names:
         source, target = folder.checkpoint(name), folder.evaluation(name)
@@ -170,18 +173,19 @@ def _evaluate(
                 data.device_data,
                 _evaluation_config(config),
                 sets=None if scores is None else scores.sets,
-                mem=None if scores is None else scores.table["mem"],
+                mem=mem,
+                trained=trained_mask(dataset.y_train, mem, config),
                 fingerprint=dataset.fingerprint,
                 folder=target,
                 on_progress=watch.evaluating(name, stop),
             )
-        how = {"checkpoint": name, "dataset": folder.identity["dataset"], "selected": description["selected"]}
-        replace(found[network], meta={**found[network].meta, **how}).write(target)
+        found[network].of_checkpoint(name, description, folder.identity["scores"]).write(target)
     return names
 
 
 def _evaluation_config(config: TrainConfig) -> EvaluationConfig:
-    """The threat of training, with the alpha and sigma of BAT's weights as they were there."""
-    weights = {name: config.options[name] for name in ("alpha", "sigma") if name in config.options}
-    found = EvaluationConfig(epsilon=config.epsilon, attacks=ATTACKS, alarm_samples=0)
-    return found.model_copy(update=weights)
+    """The threat of training, with its thresholds and the weights of BAT."""
+    found = EvaluationConfig(
+        epsilon=config.epsilon, attacks=ATTACKS, alarm_samples=0, atypical=config.atypical, typical=config.typical
+    )
+    return found.model_copy(update=bat_weights(config.model_dump()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from memscore.bits import Bools
 from memscore.errors import InvalidInput
 from memscore.randomness import random_order
 from memscore.tables import is_atypical
@@ -46,6 +47,17 @@ def choose_samples(labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] |
             f"Only {len(train)} samples are left to train on; lower `validation`, or change `typical` and `atypical`."
         )
     return Samples(train, np.sort(held))
+
+
+def trained_mask(
+    labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] | None, config: TrainConfig
+) -> Bools | None:
+    """Which samples a run of this configuration trains on, bool [n]; None if that depends on mem and there is none."""
+    if config.keep_atypical is not None and mem is None:
+        return None
+    mask = np.zeros(len(labels), np.bool_)
+    mask[choose_samples(labels, mem, config).train] = True
+    return mask
 
 
 def epoch_order(samples: Samples, labels: npt.NDArray[np.int32], config: TrainConfig, epoch: int) -> Indices:

@@ -15,6 +15,7 @@ from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write
 from memscore.spec import Frozen
 from memscore.validation import sentence
+from trainer.assignments import pairs
 from trainer.attacks.registry import check_names
 from trainer.config import TrainConfig
 from trainer.methods import METHODS
@@ -120,16 +121,7 @@ def expand_all(requests: Sequence[SweepRequest]) -> list[SweptRun]:
 
 def assignments(texts: Iterable[str], flag: str) -> dict[str, str]:
     """NAME=VALUE texts, values in one spelling. Raises InvalidInput for what is none, or sets a name twice."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals or not name or not value.strip():
-            raise InvalidInput(f"{flag} {text!r} is no assignment; write it as NAME=VALUE.")
-        if name in found:
-            raise InvalidInput(f"{flag} sets {name} twice.")
-        found[name] = _spelled(value.strip())
-    return found
+    return {name: _spelled(value) for name, value in pairs(texts, flag).items()}
 
 
 def grid(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:

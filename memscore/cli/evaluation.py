@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,7 @@ from memscore.cli.training import pulled_scores
 from memscore.console import complain, err, out, print_json, print_table
 from memscore.embedded import ensure_registered
 from memscore.errors import FingerprintMismatch, InvalidInput
-from memscore.progress import progress_bar
+from memscore.progress import stage_progress
 from memscore.sets import Thresholds
 from memscore.settings import Settings
 from memscore.tables import ATYPICAL, TYPICAL
@@ -67,7 +66,8 @@ def evaluate(
     from memscore.learning.data import DeviceData
     from trainer.evaluation import EvaluationConfig
     from trainer.evaluation import evaluate as run
-    from trainer.evaluation.candidates import find, load
+    from trainer.evaluation.candidates import find, load, trained_of
+    from trainer.evaluation.config import bat_weights
     from trainer.evaluation.result import write_together
     from trainer.network import training_device
 
@@ -78,15 +78,15 @@ def evaluate(
         raise InvalidInput("Weights alone do not say what network they are of; name it with --network.")
     config = EvaluationConfig(
         epsilon=_radius(epsilon, description),
-        attacks=_listed(attacks),
-        splits=_listed(splits),  # pyright: ignore[reportArgumentType]
+        attacks=settings_module.listed(attacks),
+        splits=settings_module.listed(splits),  # pyright: ignore[reportArgumentType]
         autoattack_samples=autoattack_samples,
         alarm_samples=alarm_samples,
         atypical=atypical,
         typical=typical,
         batch_size=batch_size,
         seed=seed,
-        **_weights(description),
+        **bat_weights(description.get("config", {})),
     )
     settings = settings_module.load()
     name, fingerprint = _dataset(settings, description, dataset)
@@ -97,21 +97,24 @@ def evaluate(
         pulled.require(images, name)
     device = training_device()
     data = DeviceData.of(images, device)
+    mem = None if pulled is None else pulled.table["mem"]
     found: list[Evaluation] = []
     for candidate in candidates:
         folder = _folder(candidate, output, len(candidates))
-        with _progress(candidate.name) as on_progress:
+        with stage_progress(err, "passes", candidate.name) as on_progress, _kept_on_interrupt():
             evaluation = run(
                 load(candidate, images, network).to(device),
                 data,
                 config,
                 sets=None if pulled is None else pulled.sets,
-                mem=None if pulled is None else pulled.table["mem"],
+                mem=mem,
+                trained=trained_of(candidate, images, mem),
                 fingerprint=fingerprint,
                 folder=folder,
                 on_progress=on_progress,
             )
-        evaluation = _of_checkpoint(evaluation, candidate, name, None if pulled is None else pulled.table.digest)
+        digest = None if pulled is None else pulled.table.digest
+        evaluation = evaluation.of_checkpoint(candidate.name, {**candidate.description, "dataset": name}, digest)
         evaluation.write(folder)
         found.append(evaluation)
         if not as_json:
@@ -188,39 +191,11 @@ def _radius(text: str | None, description: dict[str, Any]) -> float:
     return number(text)
 
 
-def _weights(description: dict[str, Any]) -> dict[str, float]:
-    """alpha and sigma of a network that BAT trained; other networks get the defaults."""
-    trained = description.get("config", {})
-    options = trained.get("options", {}) if trained.get("method") == "bat" else {}
-    return {name: float(options[name]) for name in ("alpha", "sigma") if name in options}
-
-
-def _of_checkpoint(evaluation: Evaluation, candidate: Candidate, dataset: str, scores: str | None) -> Evaluation:
-    """The evaluation with what is known of where its network came from, and a note if that favours it."""
-    selected = candidate.description.get("selected")
-    meta = {
-        **evaluation.meta,
-        "checkpoint": candidate.name,
-        "dataset": dataset,
-        "epoch": candidate.description.get("epoch"),
-        "selected": selected,
-        "scores": scores,
-    }
-    notes = evaluation.notes
-    if selected and selected["on"] == "test":
-        notes = [*notes, "selected on the test samples: accuracies on them are too high"]
-    return replace(evaluation, meta=meta, notes=notes)
-
-
 def _way(selected: dict[str, Any] | None) -> str:
     """By what a network was selected, and on which samples."""
     if not selected:
         return "unknown"
     return str(selected["by"]) + ("" if selected["on"] is None else f" on {selected['on']}")
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (one.strip() for one in text.split(","))))
 
 
 def _folder(candidate: Candidate, output: Path | None, candidates: int) -> Path:
@@ -253,20 +228,10 @@ def _print(evaluation: Evaluation, folder: Path) -> None:
 
 
 @contextmanager
-def _progress(name: str) -> Generator[Callable[[int, int, str], None]]:
-    """A bar that appears with the first batch, so that a refusal stands alone."""
-    progress = progress_bar("passes", err)
-    task = progress.add_task(name, total=None)
-
-    def show(done: int, total: int, what: str) -> None:
-        progress.start()
-        progress.update(task, completed=done, total=total, description=f"{name}: {what}")
-
+def _kept_on_interrupt() -> Generator[None]:
+    """Say, at Ctrl-C, that nothing is lost."""
     try:
-        yield show
+        yield
     except KeyboardInterrupt:
         complain("note", "what was found is kept; the same command goes on from there.", "bold")
         raise
-    finally:
-        if progress.live.is_started:
-            progress.stop()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +15,7 @@ from memscore.client import is_url
 from memscore.console import complain, err, print_json
 from memscore.embedded import ensure_registered
 from memscore.errors import InvalidInput
-from memscore.progress import progress_bar
+from memscore.progress import stage_progress
 from memscore.sets import Thresholds
 from memscore.settings import Settings
 from trainer.assignments import assigned, number
@@ -84,9 +82,10 @@ def train(
     settings = settings_module.load()
     with opened_database(settings) as database:
         record = ensure_registered(database, settings, dataset)
-    pulled = None if scores is None else pulled_scores(scores, settings)
+    thresholds = Thresholds(config.atypical, config.typical)
+    pulled = None if scores is None else pulled_scores(scores, settings, thresholds)
     images, stop = open_dataset(settings.home, record.fingerprint), Stop(max_minutes)
-    with joined_world() as world, _stage_progress() as stage, stopping_on_signals(stop):
+    with joined_world() as world, stage_progress(err, "done", method) as stage, stopping_on_signals(stop):
         watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
         finished = run(images, record.name, config, pulled, output, watch, stop, world)
     if not world.first:
@@ -124,20 +123,3 @@ def pulled_scores(source: str, settings: Settings, thresholds: Thresholds = Thre
         return read(source, key=settings.client_key, cache=settings.home / "cache", thresholds=thresholds)
     with opened_client(None) as client:
         return pull(client, source, thresholds)
-
-
-@contextmanager
-def _stage_progress() -> Generator[Callable[[int, int, str], None]]:
-    """A progress bar that appears with the first step, so that a refusal stands alone."""
-    progress = progress_bar("done", err)
-    task = progress.add_task("training", total=None)
-
-    def stage(done: int, total: int, text: str) -> None:
-        progress.start()
-        progress.update(task, completed=done, total=total, description=text)
-
-    try:
-        yield stage
-    finally:
-        if progress.live.is_started:
-            progress.stop()

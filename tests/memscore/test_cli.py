@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from memscore import cli
-from memscore.sets import Sets
+from memscore.sets import Sets, Thresholds, split
 from memscore.spec import Target, Wanted
 from memscore.store import Database
 from tests.conftest import StoredStudy
@@ -201,6 +201,14 @@ def test_training_prints_accuracies_and_keeps_the_network(memscore, embedded: St
     for one in kept:
         folder = tmp_path / "run" / "checkpoints" / one["name"]
         assert {path.name for path in folder.iterdir()} == {"run.json", "weights.safetensors"}
+    sets = split(embedded.scores, embedded.pairs, Thresholds(0.4, 0.3))
+    others = memscore(
+        "train", "--method", "pgd", "--dataset", "made-up", "--scores", "made-up", "--epochs", "1",
+        "--set", "atypical=0.4", "--set", "typical=0.3", "--json",
+    ).json  # fmt: skip
+    counts = {(row["split"], row["group"]): row["count"] for row in others[0]["rows"]}
+    assert counts["train", "atypical"] == sets.train_atypical.sum() != embedded.scores.atypical(0.15).sum()
+    assert counts["test", "typical"] == sets.test_typical.sum()
     table = tmp_path / "scores.npz"
     table.write_bytes(embedded.scores.encode())
     plain = memscore("train", "--method", "pgd", "--dataset", "made-up", "--scores", str(table), "--epochs", "1")

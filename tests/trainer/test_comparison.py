@@ -1,106 +1,132 @@
-"""McNemar's test between two runs: golden values, intervals, and refusals of what cannot be compared."""
+"""The comparison of runs: means and deviations counted by hand, and what makes a comparison unfair is said."""
 
 from __future__ import annotations
 
-from typing import Any
+import csv
+import io
+import json
+from math import sqrt
+from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import binom
 
-from memscore.errors import FingerprintMismatch, InvalidInput
-from trainer.evaluation.comparison import compare, exact_mcnemar, paired_interval
-from trainer.evaluation.samples import Samples, known, unknown
-from trainer.evaluation.table import rows_of
+from memscore.errors import Damaged
+from trainer.comparison import Cell, Comparison, compare
+from trainer.sweep import SweepRequest, SweptRun, expand
 
-META = {"fingerprint": "f" * 64, "epsilon": 0.1, "seed": 0}
+Shares = dict[str, float | None]
+
+REQUEST = SweepRequest(methods=("pgd", "bat"), seeds=2, dataset="digits", grid={"alpha": ("1", "2")})
+RUNS = expand(REQUEST, REQUEST)
 
 
-def samples(split: str = "test", typical: Any = None, **correct: Any) -> Samples:
-    count = len(next(iter(correct.values())))
-    groups = {
-        "typical": unknown(count, np.bool_) if typical is None else known(np.array(typical, np.bool_)),
-        "atypical": unknown(count, np.bool_),
+def accuracy(share: float | None) -> dict[str, float | int | None]:
+    return {"count": 10, "share": share, "low": share, "high": share}
+
+
+def finish(folder: Path, run: SweptRun, shares: Shares, scores: str | None = "c" * 64, **config: object) -> None:
+    """A finished run's files, of two checkpoints; the shares hold for all samples of the test set."""
+    home = folder / run.name
+    for name in ("best-adversarial", "last"):
+        (home / "evaluation" / name).mkdir(parents=True, exist_ok=True)
+        less = {attack: share and share - 0.1 for attack, share in shares.items()}
+        rows = [
+            {"split": "test", "group": "all", "count": 10, "accuracy": {k: accuracy(v) for k, v in shares.items()}},
+            {"split": "train", "group": "typical", "count": 7, "accuracy": {k: accuracy(v) for k, v in less.items()}},
+        ]
+        table = {"meta": {"epsilon": 0.1}, "rows": rows}
+        (home / "evaluation" / name / "table.json").write_text(json.dumps(table))
+    settings = {"epochs": 5, "epsilon": 0.1, "select_on": "validation", "validation": 0.02, **config}
+    request = {"config": settings, "dataset": "digits", "fingerprint": "f" * 64, "scores": scores}
+    (home / "config.json").write_text(json.dumps(request))
+    (home / "finished.json").write_text(json.dumps({"checkpoints": ["last", "best-adversarial"]}))
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Comparison:
+    """PGD with seeds 0.5 and 0.7, BAT with alpha 1 with one seed, alpha 2 not finished."""
+    for run, share in zip(RUNS, (0.5, 0.7, 0.9), strict=False):
+        finish(tmp_path, run, {"clean": share, "pgd": share / 2, "cw": 0.25 if run.seed else None})
+    return compare(tmp_path, RUNS)
+
+
+def test_means_and_deviations_over_seeds(comparison: Comparison):
+    rows = {(row.method, row.point, row.checkpoint): row for row in comparison.rows}
+    assert list(rows) == [
+        ("pgd", "", "best-adversarial"),
+        ("pgd", "", "last"),
+        ("bat", "alpha=1", "best-adversarial"),
+        ("bat", "alpha=1", "last"),
+    ]
+    row = rows["pgd", "", "last"]
+    assert row.seeds == 2
+    clean = row.cells["test", "all", "clean"]
+    assert clean.mean == pytest.approx(0.6)
+    assert clean.deviation == pytest.approx(sqrt(0.1**2 + 0.1**2))
+    assert clean.seeds == 2
+    assert row.cells["train", "typical", "clean"].mean == pytest.approx(0.5)
+    assert row.cells["test", "all", "cw"] == Cell(0.25, None, 1), "seed 0 has no such accuracy"
+    single = rows["bat", "alpha=1", "last"].cells["test", "all", "clean"]
+    assert single == Cell(0.9, None, 1)
+    assert comparison.unfinished == ["bat-alpha=1-seed=1", "bat-alpha=2-seed=0", "bat-alpha=2-seed=1"]
+    assert comparison.warnings == ["The rows are not over the same seeds."]
+
+
+def test_the_tables_say_the_same_in_every_format(comparison: Comparison):
+    title, columns, lines = next(comparison.tables())
+    assert title == "test, all samples (10)"
+    assert columns == ("method", "point", "checkpoint", "seeds", "clean", "pgd", "cw")
+    assert lines[1] == ("pgd", "-", "last", "2", "60.0 ± 14.1", "30.0 ± 7.1", "25.0 (1)")
+    assert lines[3] == ("bat", "alpha=1", "last", "1", "90.0", "45.0", "-")
+    files = comparison.files()
+    assert "| pgd | - | last | 2 | 60.0 ± 14.1 | 30.0 ± 7.1 | 25.0 (1) |" in files["comparison.md"]
+    assert "- dataset: digits (ffffffff)" in files["comparison.md"]
+    assert "**Note:** The rows are not over the same seeds." in files["comparison.md"]
+    line = list(csv.DictReader(io.StringIO(files["comparison.csv"])))[1]
+    assert (line["method"], line["checkpoint"], line["seeds"]) == ("pgd", "last", "2")
+    assert float(line["test_all_clean"]) == pytest.approx(0.6)
+    assert float(line["test_all_clean_deviation"]) == pytest.approx(sqrt(0.02))
+    assert (line["test_all_cw_seeds"], line["test_all_cw_deviation"]) == ("1", "")
+    content = json.loads(files["comparison.json"])
+    assert content["samples"] == {"test all": 10, "train typical": 7}
+    assert content["rows"][1]["accuracy"][0] == {
+        "split": "test",
+        "group": "all",
+        "attack": "clean",
+        "mean": pytest.approx(0.6),
+        "deviation": pytest.approx(sqrt(0.02)),
+        "seeds": 2,
     }
-    columns = {"label": known(np.zeros(count, np.int64)), **groups}
-    return Samples(split, {**columns, **{f"correct_{name}": value for name, value in correct.items()}})
-
-
-def flags(text: str) -> Any:
-    """A column in which + is right, - is wrong, and ? is not known."""
-    return np.ma.masked_array([one == "+" for one in text], mask=[one == "?" for one in text])
 
 
 @pytest.mark.parametrize(
-    ("only_first", "only_second", "p_value"),
+    ("config", "said"),
     [
-        (0, 0, 1.0),
-        (1, 0, 1.0),
-        (5, 0, 2 / 2**5),
-        (1, 9, 2 * (1 + 10) / 2**10),  # 0.021484375
-        (3, 3, 1.0),
-        (12, 5, 2 * sum(binom.pmf(range(6), 17, 0.5))),  # 0.14346...
+        ({"epochs": 6}, "The runs differ in epochs: 5 in pgd-seed=0; 6 in pgd-seed=1."),
+        ({"epsilon": 0.2}, "The runs differ in epsilon: 0.1 in pgd-seed=0; 0.2 in pgd-seed=1."),
+        ({"select_on": "test"}, "The runs differ in selection split: validation, 0.02 of the training"),
+        ({"scores": "d" * 64}, "The runs differ in scores: cccccccc in pgd-seed=0; dddddddd in pgd-seed=1."),
+        ({"scores": None}, "The runs differ in scores: cccccccc in pgd-seed=0; none in pgd-seed=1."),
     ],
 )
-def test_p_values_are_those_of_a_fair_coin(only_first: int, only_second: int, p_value: float):
-    assert exact_mcnemar(only_first, only_second) == pytest.approx(p_value, rel=1e-12)
-    assert exact_mcnemar(only_second, only_first) == pytest.approx(p_value, rel=1e-12)
+def test_what_makes_a_comparison_unfair_is_said(tmp_path: Path, config: dict[str, object], said: str):
+    finish(tmp_path, RUNS[0], {"clean": 0.5})
+    finish(tmp_path, RUNS[1], {"clean": 0.5}, **config)  # pyright: ignore[reportArgumentType]
+    (warning,) = compare(tmp_path, RUNS[:2]).warnings
+    assert warning.startswith(said)
 
 
-def test_many_discordant_pairs_come_to_the_chi_squared_test():
-    """Agresti's approval ratings, 150 against 86: (|b - c| - 1)^2 / (b + c) = 16.82 has a tail of 4.1e-5."""
-    assert exact_mcnemar(150, 86) == pytest.approx(3.7e-5, rel=0.05)
+def test_nothing_finished_is_no_error(tmp_path: Path):
+    comparison = compare(tmp_path, RUNS)
+    assert comparison.rows == []
+    assert list(comparison.tables()) == []
+    assert len(comparison.files()) == 3
 
 
-def test_the_interval_is_bonett_and_price():
-    """b = 86, c = 150 of 1,600 pairs (Agresti): 0.04 with Wald's interval 0.0214 to 0.0586, hardly moved."""
-    low, high = paired_interval(86, 150, 1600)
-    assert low == pytest.approx(0.0213, abs=2e-4)
-    assert high == pytest.approx(0.0586, abs=2e-4)
-
-
-@given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 60))
-def test_intervals_hold_the_difference_and_mirror(first: int, second: int, rest: int):
-    count = first + second + rest
-    low, high = paired_interval(first, second, count)
-    assert -1 <= low <= (second - first) / (count + 2) <= high <= 1
-    assert paired_interval(second, first, count) == pytest.approx((-high, -low))
-
-
-def test_rows_are_counted_by_hand():
-    first = samples(clean=flags("++++++"), pgd=flags("++--+?"), typical=[1, 1, 1, 0, 0, 0])
-    second = samples(clean=flags("+++++-"), pgd=flags("+-+++?"), cw=flags("++++++"))
-    rows = {(row.group, row.attack): row for row in compare(([first], META), ([second], META))}
-    assert set(rows) == {("all", "clean"), ("all", "pgd"), ("typical", "clean"), ("typical", "pgd")}
-    row = rows["all", "pgd"]
-    assert (row.count, row.only_first, row.only_second) == (5, 1, 2)
-    assert (row.first, row.second, row.difference) == (0.6, 0.8, pytest.approx(0.2))
-    assert rows["typical", "pgd"].count == 3
-    assert rows["all", "clean"].p_value == 1
-
-
-def test_what_cannot_be_compared_is_refused():
-    one = [samples(clean=flags("++"))]
-    with pytest.raises(FingerprintMismatch, match="different datasets"):
-        compare((one, META), (one, {**META, "fingerprint": "e" * 64}))
-    with pytest.raises(InvalidInput, match="different epsilons"):
-        compare((one, META), (one, {**META, "epsilon": 0.2}))
-    with pytest.raises(InvalidInput, match="no split and attack in common"):
-        compare((one, META), ([samples(split="train", clean=flags("++"))], META))
-
-
-def test_the_worst_of_different_attacks_is_not_compared():
-    first = [samples(clean=flags("+++-"), pgd=flags("++--"), worst=flags("++--"))], META
-    second = [samples(clean=flags("++--"), pgd=flags("++--"), cw=flags("+---"), worst=flags("+---"))], META
-    assert [row.attack for row in compare(first, second)] == ["clean", "pgd"]
-    assert [row.attack for row in compare(first, first)] == ["clean", "pgd", "worst"]
-
-
-def test_nothing_is_left_of_all_attacks_where_one_leaves_nothing():
-    """AutoAttack ran on a part, in which no survivor of the others can be."""
-    tried = samples(clean=flags("++--"), pgd=flags("----"), autoattack=flags("??--"), worst=flags("??--"))
-    unknowns = {"poisoned": unknown(4, np.bool_), "poisoning_score": unknown(4, np.float32)}
-    row = rows_of(Samples("test", tried.columns | unknowns), {})[0]
-    assert (row.accuracy["worst"].share, row.accuracy["worst"].count) == (0.0, 4)
+@pytest.mark.parametrize("name", ["finished.json", "config.json", "evaluation/last/table.json"])
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_a_damaged_run_is_named(tmp_path: Path, name: str, content: str):
+    finish(tmp_path, RUNS[0], {"clean": 0.5})
+    (tmp_path / RUNS[0].name / name).write_text(content)
+    with pytest.raises(Damaged, match=r"The run in .*pgd-seed=0 cannot be read"):
+        compare(tmp_path, RUNS)

@@ -16,7 +16,8 @@ from tests.conftest import build, make_dataset, make_trials
 from trainer import checkpoints
 from trainer.attacks import Attack
 from trainer.config import TrainConfig
-from trainer.evaluation import correct
+from trainer.data import TrainingData
+from trainer.evaluation import correct, read_samples
 from trainer.folder import RunFolder
 from trainer.metrics import read_metrics
 from trainer.run import Watch, train_network
@@ -196,3 +197,18 @@ def test_a_run_that_is_stopped_while_it_is_evaluated_goes_on(dataset: Dataset, s
     assert seen[-1] == "evaluating last"
     assert not (tmp_path / "run" / "finished.json").exists()
     assert run(dataset, "made-up", BAT, scores, tmp_path / "run").last.rows == whole.last.rows
+
+
+@pytest.mark.parametrize("fields", [{}, {"keep_atypical": 0.5, "atypical": 0.3, "typical": 0.2}])
+def test_the_record_of_samples_says_which_were_trained_on(
+    dataset: Dataset, scores: Scores, tmp_path: Path, fields: dict[str, float]
+):
+    config = BAT.model_copy(update={"epochs": 1, **fields})
+    run(dataset, "made-up", config, scores, tmp_path)
+    (train, test), _ = read_samples(tmp_path / "evaluation" / "last" / "samples.parquet")
+    samples = TrainingData(dataset, scores.table["mem"], config, torch.device("cpu")).samples
+    assert train["trained"].nonzero()[0].tolist() == samples.train.tolist()
+    assert 0 < len(samples.train) < len(dataset.y_train)
+    assert test["trained"].mask.all()
+    notes = json.loads((tmp_path / "evaluation" / "last" / "table.json").read_text())["notes"]
+    assert f"the network was not trained on {60 - len(samples.train)} of the 60 training samples" in notes

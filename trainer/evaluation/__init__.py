@@ -1,10 +1,10 @@
 """Honest evaluation: every attack on every group of samples, with intervals, alarms and a lint of the threat."""
 
 from trainer.evaluation.accuracy import correct
-from trainer.evaluation.comparison import PairedDifference, compare
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.evaluation import evaluate
 from trainer.evaluation.findings import Finding
+from trainer.evaluation.mcnemar import PairedDifference, compare
 from trainer.evaluation.result import Evaluation
 from trainer.evaluation.samples import Samples, read_samples
 from trainer.evaluation.table import Row

@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from memscore.bits import Bools
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import build_module, check_logits
 from trainer import checkpoints
+from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
 from trainer.folder import CHECKPOINTS, EVALUATIONS, RunFolder
+from trainer.samples import trained_mask
+
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,13 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
         raise InvalidInput(f"The weights in {candidate.weights} are not those of {network}: {reason}.") from error
     check_logits(module, shape, dataset.classes)
     return module.eval()
+
+
+def trained_of(candidate: Candidate, dataset: Dataset, mem: Floats | None) -> Bools | None:
+    """Which training samples a candidate was trained on, bool [n]; None if its description and mem do not tell."""
+    if not candidate.description:
+        return None
+    return trained_mask(dataset.y_train, mem, TrainConfig.model_validate(candidate.description["config"]))
 
 
 def evaluated(path: Path) -> Path:

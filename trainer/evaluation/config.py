@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -37,3 +37,9 @@ class EvaluationConfig(Frozen):
     def _known(cls, attacks: tuple[str, ...]) -> tuple[str, ...]:
         check_names(attacks)
         return attacks
+
+
+def bat_weights(trained: dict[str, Any]) -> dict[str, float]:
+    """alpha and sigma of the weights as a training configuration had them; of other methods than BAT, none."""
+    options = trained.get("options", {}) if trained.get("method") == "bat" else {}
+    return {name: float(options[name]) for name in ("alpha", "sigma") if name in options}

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import memscore
+from memscore.bits import Bools
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.data import DeviceData, pixels
@@ -30,7 +31,7 @@ from trainer.evaluation.probing import probed
 from trainer.evaluation.records import attacked, groups_of
 from trainer.evaluation.representation import class_cosines
 from trainer.evaluation.result import Evaluation
-from trainer.evaluation.samples import Samples
+from trainer.evaluation.samples import Samples, known, unknown
 from trainer.evaluation.subset import stratified
 from trainer.evaluation.table import Row, rows_of
 
@@ -46,6 +47,7 @@ def evaluate(
     *,
     sets: Sets | None = None,
     mem: npt.NDArray[np.floating[Any]] | None = None,
+    trained: Bools | None = None,
     fingerprint: str | None = None,
     folder: Path | None = None,
     on_progress: OnProgress | None = None,
@@ -53,8 +55,9 @@ def evaluate(
     """Try a network on a dataset, in eval mode and single precision, leaving its modes, buffers and gradients alone.
 
     The network maps images [B, C, H, W] in [0, 1] to logits and is on the data's device. `sets` are the typical and
-    atypical samples; without them training samples are told apart by `mem` float32 [n], and test samples are not. With
-    a `folder`, what is found is kept in its journal, from which a killed evaluation goes on; nothing else is written.
+    atypical samples; without them training samples are told apart by `mem` float32 [n], and test samples are not.
+    `trained` bool [n] says which training samples the network was trained on, as far as that is known. With a
+    `folder`, what is found is kept in its journal, from which a killed evaluation goes on; nothing else is written.
     `fingerprint` is the dataset's, and is computed unless given. Raises InvalidInput, before any work, if sets or mem
     are of other samples than the data's, and MissingPackage where AutoAttack is asked for and not installed.
     """
@@ -74,7 +77,7 @@ def evaluate(
     watched: Split = "test" if "test" in config.splits else config.splits[0]
     counts: dict[Split, int] = {split: len(_of(data, split)[1]) for split in config.splits}
     advance = counter(counts, watched, data.classes, config, on_progress)
-    notes = _notes(sets, mem)
+    notes = _notes(sets, mem, trained if "train" in config.splits else None)
     with full_precision(), crafting(network):
         findings = _linted(network, data, config, watched, in_training)
         rows: list[Row] = []
@@ -84,6 +87,9 @@ def evaluate(
             images, labels = _of(data, split)
             attempts = Attempts(network, images, labels, data.classes, split, config, journal, advance)
             groups = groups_of(split, len(labels), config, sets, mem)
+            groups["trained"] = (
+                known(trained) if split == "train" and trained is not None else unknown(len(labels), np.bool_)
+            )
             samples, found = attacked(attempts, mem if split == "train" else None, groups)
             every.append(samples)
             try:
@@ -128,12 +134,15 @@ def _require_same_samples(data: DeviceData, sets: Sets | None, mem: npt.NDArray[
         )
 
 
-def _notes(sets: Sets | None, mem: npt.NDArray[Any] | None) -> list[str]:
-    if sets is not None:
-        return []
-    if mem is None:
-        return ["no scores: typical and atypical samples are not told apart"]
-    return ["no sets of test samples, which need pairs: only training samples are told apart, by mem"]
+def _notes(sets: Sets | None, mem: npt.NDArray[Any] | None, trained: Bools | None) -> list[str]:
+    notes: list[str] = []
+    if trained is not None and not trained.all():
+        notes.append(f"the network was not trained on {(~trained).sum()} of the {len(trained)} training samples")
+    if sets is None and mem is None:
+        notes.append("no scores: typical and atypical samples are not told apart")
+    elif sets is None:
+        notes.append("no sets of test samples, which need pairs: only training samples are told apart, by mem")
+    return notes
 
 
 def _linted(

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from memscore.bits import Bools
 from trainer.attacks.registry import AUTOATTACK
-from trainer.evaluation.comparison import exact_mcnemar
 from trainer.evaluation.findings import Finding, Level, graded
+from trainer.evaluation.mcnemar import exact_mcnemar
 from trainer.evaluation.samples import CORRECT, Samples
 
 SIGNIFICANT = 0.05

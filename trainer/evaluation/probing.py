@@ -8,7 +8,7 @@ from trainer.attacks.registry import iterative
 from trainer.evaluation.attempts import Attempts
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.records import strata
-from trainer.evaluation.samples import CORRECT, Samples
+from trainer.evaluation.samples import CLEAN, CORRECT, Samples
 from trainer.evaluation.subset import stratified
 
 SWEEP = iterative("pgd-50")
@@ -23,7 +23,7 @@ def probed(attempts: Attempts, samples: Samples, probes: Probes) -> Probes:
     sweep = {
         epsilon: float(attempts.survived(SWEEP, chosen, epsilon).mean()) for epsilon in sweep_radii(config.epsilon)
     }
-    right = samples[f"{CORRECT}clean"].data[chosen]
+    right = samples[f"{CORRECT}{CLEAN}"].data[chosen]
     zero = float(attempts.zero_gradients(chosen)[right].mean()) if right.any() else None
     return replace(probes, sweep=sweep, zero_gradients=zero)
 

@@ -14,7 +14,7 @@ from trainer.evaluation.attempts import Attempts
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.journal import Arrays
 from trainer.evaluation.masking import Probes
-from trainer.evaluation.samples import CORRECT, WORST, Columns, Samples, known, scattered, unknown
+from trainer.evaluation.samples import CLEAN, CORRECT, WORST, Columns, Samples, known, scattered, unknown
 from trainer.evaluation.subset import Indices, stratified
 
 PGD_COLUMNS = {
@@ -40,7 +40,7 @@ def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) 
         "mem": unknown(count, np.float32) if mem is None else np.ma.masked_invalid(mem),
         **groups,
     }
-    tried = {"clean": known(columns["prediction"].data == columns["label"].data)}
+    tried = {CLEAN: known(columns["prediction"].data == columns["label"].data)}
     columns |= {name: unknown(count, kind) for name, kind in PGD_COLUMNS.items()}
     probes = Probes()
     for name in config.attacks:

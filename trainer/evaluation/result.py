@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,14 @@ class Evaluation:
     notes: list[str]
     probes: Probes
     samples: list[Samples]
+
+    def of_checkpoint(self, name: str, description: dict[str, Any], scores: str | None) -> Evaluation:
+        """With what a checkpoint's description says of it, the digest of the scores, and a note if that favours it."""
+        known = {key: description.get(key) for key in ("dataset", "epoch", "selected")}
+        notes = self.notes
+        if known["selected"] and known["selected"]["on"] == "test":
+            notes = [*notes, "selected on the test samples: accuracies on them are too high"]
+        return replace(self, meta={**self.meta, "checkpoint": name, **known, "scores": scores}, notes=notes)
 
     def as_json(self) -> dict[str, Any]:
         """All but the samples, as plain data."""

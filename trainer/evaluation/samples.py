@@ -24,6 +24,9 @@ Columns = dict[str, Column]
 CORRECT = "correct_"
 """What the names of columns begin with that say whether a sample is classified correctly under an attack."""
 
+CLEAN = "clean"
+"""No attack at all."""
+
 WORST = "worst"
 """All attacks together: a sample is robust if it survives each of them."""
 

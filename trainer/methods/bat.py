@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from memscore.spec import Frozen
+from memscore.tables import ATYPICAL
 from trainer.attacks import crafting
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step
 from trainer.model import Model
@@ -31,7 +32,7 @@ class BATOptions(Frozen):
     alpha: float = Field(default=1.0, ge=0)
     beta: float = Field(default=0.2, ge=0)
     tau: float = Field(default=0.5, gt=0)
-    sigma: float = Field(default=0.15, ge=-1, le=1)
+    sigma: float = Field(default=ATYPICAL, ge=-1, le=1)
     sigma_typical: float | None = Field(default=None, ge=-1, le=1)
     normalize: bool = True
     denominator: Literal["negatives", "with_positive"] = "negatives"

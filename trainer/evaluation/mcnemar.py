@@ -10,9 +10,7 @@ import numpy as np
 
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.statistics import Z_95
-from trainer.evaluation.samples import CORRECT, Samples
-
-WORST = "worst"
+from trainer.evaluation.samples import CORRECT, WORST, Samples
 
 
 @dataclass(frozen=True)
