@@ -45,7 +45,7 @@ def load_snapshot(path: Path) -> Snapshot | None:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             snapshot = Snapshot(
-                {name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118
+                {name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118 -- the file is no mapping
                 Standing.model_validate_json(meta["standing"]),
             )
             if _digest(snapshot.tensors, meta["standing"]) != meta["digest"]:

@@ -35,11 +35,11 @@ class World:
 
     def total(self, value: Tensor) -> Tensor:
         """The sum over processes; gradients flow back to all of them."""
-        return _Total.apply(value) if self.size > 1 else value  # pyright: ignore[reportReturnType]
+        return _Total.apply(value) if self.size > 1 else value  # pyright: ignore[reportReturnType] -- apply() is untyped
 
     def gather(self, values: Tensor) -> Tensor:
         """The parts of all processes in order, joined; gradients flow back."""
-        return _Gathered.apply(values, self) if self.size > 1 else values  # pyright: ignore[reportReturnType]
+        return _Gathered.apply(values, self) if self.size > 1 else values  # pyright: ignore[reportReturnType] -- apply() is untyped
 
     def mean(self, each: Tensor, weights: Tensor | None = None) -> Tensor:
         """This process's share of the mean of `each` over the whole batch, weighted with `weights` if given."""
@@ -77,13 +77,13 @@ class _Total(torch.autograd.Function):
     """A sum over processes, each of which has a part in everything that is made of it."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004 -- autograd passes it
         total = value.clone()
         distributed.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004 -- autograd passes it
         total = gradients[0].clone()
         distributed.all_reduce(total)
         return total

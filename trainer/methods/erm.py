@@ -16,6 +16,6 @@ class ERM(Method):
         """Never."""
         return False
 
-    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002 -- clean images alone
         """Scalar loss."""
         return Loss(step.world.mean(functional.cross_entropy(model(batch.images), batch.labels, reduction="none")))

@@ -26,7 +26,7 @@ EXPECTED = f"equal weights after {STEPS} steps"
 class BoostedCrossEntropy(MART):
     """MART's first term alone."""
 
-    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002 -- one process
         """Its mean."""
         return Loss(boosted_cross_entropy(model(crafted.adversarial), batch.labels).mean())
 
