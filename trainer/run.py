@@ -18,14 +18,15 @@ from memscore.learning.networks import Network
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
-from trainer.evaluation import Evaluation, EvaluationConfig, Row, evaluate
+from trainer.evaluation import Evaluation, EvaluationConfig, Row
+from trainer.evaluation.candidates import find
 from trainer.evaluation.config import bat_weights
+from trainer.evaluation.together import evaluate_together
 from trainer.folder import RunFolder
 from trainer.learner import Learner
 from trainer.ledger import Estimate, estimate
 from trainer.loop import Loop, OnStep
 from trainer.network import initial_network, training_device
-from trainer.samples import trained_mask
 from trainer.scores import Scores
 from trainer.stopping import Stop, Stopped
 from trainer.world import ALONE, World
@@ -155,32 +156,16 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
 def _evaluate(
     dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None, watch: Watch, stop: Stop
 ) -> list[str]:
-    """Evaluate every checkpoint, and keep what is found beside it; their names.
-
-    One epoch may be the last and the best: its network is evaluated once. Raises Stopped when `stop` is due.
-    """
-    names = folder.checkpoint_names()
-    mem = None if scores is None else scores.table["mem"]
-    found: dict[tuple[bool, int], Evaluation] = {}
-    for name in names:
-        source, target = folder.checkpoint(name), folder.evaluation(name)
-        description = checkpoints.describe(source)
-        network = name.startswith("averaged-"), description["epoch"]
-        if network not in found:
-            module, config = checkpoints.load(source, dataset)
-            found[network] = evaluate(
-                module.to(data.mem.device),
-                data.device_data,
-                _evaluation_config(config),
-                sets=None if scores is None else scores.sets,
-                mem=mem,
-                trained=trained_mask(dataset.y_train, mem, config),
-                fingerprint=dataset.fingerprint,
-                folder=target,
-                on_progress=watch.evaluating(name, stop),
-            )
-        found[network].of_checkpoint(name, description, folder.identity["scores"]).write(target)
-    return names
+    """Evaluate every checkpoint, and keep what is found beside it; their names. Raises Stopped when `stop` is due."""
+    found = evaluate_together(
+        find(folder.path),
+        (folder.identity["dataset"], dataset),
+        data.device_data,
+        _evaluation_config(data.config),
+        scores,
+        lambda name: nullcontext(watch.evaluating(name, stop)),
+    )
+    return [one.candidate.name for one in found]
 
 
 def _evaluation_config(config: TrainConfig) -> EvaluationConfig:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,7 @@ from trainer.printing import selection
 
 if TYPE_CHECKING:
     from trainer.evaluation import Evaluation
-    from trainer.evaluation.candidates import Candidate
+    from trainer.evaluation.together import Evaluated
 
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 
@@ -65,10 +66,10 @@ def evaluate(
     from memscore.datasets.storage import open_dataset
     from memscore.learning.data import DeviceData
     from trainer.evaluation import EvaluationConfig
-    from trainer.evaluation import evaluate as run
-    from trainer.evaluation.candidates import find, load, trained_of
+    from trainer.evaluation.candidates import find
     from trainer.evaluation.config import bat_weights
     from trainer.evaluation.result import write_together
+    from trainer.evaluation.together import evaluate_together
     from trainer.network import training_device
 
     torch.set_num_threads(1)
@@ -97,28 +98,14 @@ def evaluate(
         pulled.require(images, name)
     device = training_device()
     data = DeviceData.of(images, device)
-    mem = None if pulled is None else pulled.table["mem"]
+    if output is not None:
+        apart = len(candidates) > 1
+        candidates = [replace(one, folder=output / one.name if apart else output) for one in candidates]
     found: list[Evaluation] = []
-    for candidate in candidates:
-        folder = _folder(candidate, output, len(candidates))
-        with stage_progress(err, "passes", candidate.name) as on_progress, _kept_on_interrupt():
-            evaluation = run(
-                load(candidate, images, network).to(device),
-                data,
-                config,
-                sets=None if pulled is None else pulled.sets,
-                mem=mem,
-                trained=trained_of(candidate, images, mem),
-                fingerprint=fingerprint,
-                folder=folder,
-                on_progress=on_progress,
-            )
-        digest = None if pulled is None else pulled.table.digest
-        evaluation = evaluation.of_checkpoint(candidate.name, {**candidate.description, "dataset": name}, digest)
-        evaluation.write(folder)
-        found.append(evaluation)
+    for one in evaluate_together(candidates, (name, images), data, config, pulled, _progress, network):
+        found.append(one.evaluation)
         if not as_json:
-            _print(evaluation, folder)
+            _print(one)
     if len(found) > 1:
         write_together(output or candidates[0].folder.parent, found)
     if as_json:
@@ -198,18 +185,15 @@ def _way(selected: dict[str, Any] | None) -> str:
     return str(selected["by"]) + ("" if selected["on"] is None else f" on {selected['on']}")
 
 
-def _folder(candidate: Candidate, output: Path | None, candidates: int) -> Path:
-    if output is None:
-        return candidate.folder
-    return output / candidate.name if candidates > 1 else output
-
-
-def _print(evaluation: Evaluation, folder: Path) -> None:
+def _print(one: Evaluated) -> None:
     from rich.text import Text
 
     from trainer.evaluation.table import cells, header
 
-    meta = evaluation.meta
+    evaluation, meta = one.evaluation, one.evaluation.meta
+    if one.twin is not None:
+        out.print(f"{meta['checkpoint']}, {selection(meta['selected'])}, is the same network as {one.twin}")
+        return
     title = f"{meta['checkpoint']}: epsilon {meta['epsilon']:.6g} ({255 * meta['epsilon']:.3g}/255)"
     if meta["selected"]:
         title += f", epoch {meta['epoch']}, {selection(meta['selected'])}"
@@ -224,14 +208,15 @@ def _print(evaluation: Evaluation, folder: Path) -> None:
     out.print(Text.assemble(("green", STYLES["green"]), f" {green} of {len(evaluation.findings)} checks"))
     for note in evaluation.notes:
         complain("note", f"{note}.", "bold")
-    out.print(f"Written to {folder}: table.csv, table.json, samples.parquet")
+    out.print(f"Written to {one.candidate.folder}: table.csv, table.json, samples.parquet")
 
 
 @contextmanager
-def _kept_on_interrupt() -> Generator[None]:
-    """Say, at Ctrl-C, that nothing is lost."""
+def _progress(name: str) -> Generator[Callable[[int, int, str], None]]:
+    """A bar; at Ctrl-C, that nothing is lost."""
     try:
-        yield
+        with stage_progress(err, "passes", name) as stage:
+            yield lambda done, total, what: stage(done, total, f"{name}: {what}")
     except KeyboardInterrupt:
         complain("note", "what was found is kept; the same command goes on from there.", "bold")
         raise

@@ -56,9 +56,16 @@ def test_all_checkpoints_of_a_run_are_reported_together(memscore, run: Path):
     assert outcome.status == 0, outcome.err
     names = [folder.name for folder in (run / "checkpoints").iterdir()]
     assert {"last", "best-clean", "best-adversarial"} == set(names)
-    for name in names:
-        assert f"{name}: epsilon 0.1" in outcome.out
+    first: dict[bytes, str] = {}  # by weights: each network is tried once
+    for name in ("last", "best-adversarial", "best-clean"):
+        twin = first.setdefault((run / "checkpoints" / name / "weights.safetensors").read_bytes(), name)
+        if twin == name:
+            assert f"{name}: epsilon 0.1" in outcome.out
+        else:
+            assert f"validation (33.3 %), is the same network as {twin}\n" in outcome.out
         assert (run / "evaluation" / name / "table.csv").is_file()
+    assert 1 < len(first) < 3
+    assert outcome.out.count("epsilon 0.1") == len(first)
     assert "the last one" in outcome.out
     assert "on validation" in outcome.out
     assert "no scores" in outcome.err
