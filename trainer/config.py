@@ -65,6 +65,7 @@ class TrainConfig(Frozen):
         description="n-fgsm: a fall of adversarial accuracy that ends it",
     )
     rollbacks: int = Field(default=2, ge=0, description="how often a run that fails goes back to its last good epoch")
+    keep_every: int = Field(default=0, ge=0, description="also keep and evaluate every so many epochs; 0: none")
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @field_validator("method")

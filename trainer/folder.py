@@ -24,6 +24,8 @@ from trainer.selection import Kept
 
 LOCK = "run.lock"
 CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluation"
+CURVE = "epochs"
+"""Where the networks along the way are, that `keep_every` asks for."""
 REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
     "config.json",
     "environment.json",
@@ -31,6 +33,7 @@ REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
     "epoch.safetensors",
     "finished.json",
 )
+LAST: dict[str, Any] = {"by": "last", "on": None, "value": None}
 
 
 class RunFolder:
@@ -104,11 +107,12 @@ class RunFolder:
 
     def keep(self, name: str, network: nn.Module, config: TrainConfig, epoch: int, selected: Kept | None) -> None:
         """Write a checkpoint, in the place of an older one of its name; without a selection it is the last one."""
-        how = {"by": "last", "on": None, "value": None}
-        if selected is not None:
-            how = {"by": selected.by, "on": selected.on, "value": selected.value}
-        extra = {**self.identity, "epoch": epoch, "selected": how, "versions": versions()}
-        checkpoints.save(self.checkpoint(name), network, config, extra)
+        how = LAST if selected is None else {"by": selected.by, "on": selected.on, "value": selected.value}
+        self._save(self.checkpoint(name), network, config, epoch, how)
+
+    def keep_epoch(self, prefix: str, network: nn.Module, config: TrainConfig, epoch: int) -> None:
+        """Write the network of an epoch along the way."""
+        self._save(self.path / CURVE / f"{prefix}epoch-{epoch:05d}", network, config, epoch, LAST)
 
     def keep_last(self, prefix: str, network: nn.Module, config: TrainConfig, epoch: int) -> None:
         """Write the checkpoint of the last epoch so far."""
@@ -131,6 +135,16 @@ class RunFolder:
         """The checkpoints there are, the last one first."""
         found = [one.parent.name for one in (self.path / CHECKPOINTS).glob(f"*/{checkpoints.DESCRIPTION}")]
         return sorted(found, key=lambda name: (name.startswith("averaged"), not name.endswith("last"), name))
+
+    def epochs(self) -> list[Path]:
+        """The folders of the networks along the way, in the order of their epochs."""
+        return sorted(one.parent for one in (self.path / CURVE).glob(f"*/{checkpoints.DESCRIPTION}"))
+
+    def _save(
+        self, folder: Path, network: nn.Module, config: TrainConfig, epoch: int, selected: dict[str, Any]
+    ) -> None:
+        extra = {**self.identity, "epoch": epoch, "selected": selected, "versions": versions()}
+        checkpoints.save(folder, network, config, extra)
 
     def _require_same(self, request: dict[str, Any]) -> None:
         kept = _read(self.path / REQUEST)

@@ -59,7 +59,8 @@ def estimate(learner: Learner, data: TrainingData) -> Estimate:
     passes = trial.model.passes
     tried = _seconds_tried(trial, data)
     selected = sum(len(labels) for _, labels in data.splits(split_names(config)).values())
-    evaluated = KEPT * (len(data.device_data.y_train) + len(data.device_data.y_test))
+    along = config.epochs // config.keep_every if config.keep_every else 0
+    evaluated = (KEPT + along) * (len(data.device_data.y_train) + len(data.device_data.y_test))
     networks = len(trial.networks())
     return Estimate(
         steps * config.batch_size / data.world.size * seconds

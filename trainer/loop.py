@@ -126,13 +126,15 @@ class Loop:
             self.folder.save_epoch(self.good)
 
     def _keep(self, selected: dict[str, Accuracies]) -> None:
-        """Write the last checkpoint, and those that this epoch is the best of so far."""
+        """Write the last checkpoint, what this epoch is the best of so far, and what is kept along the way."""
         epoch, best = self.standing.epoch, self.standing.best
         for prefix, network in self.learner.networks().items():
             for kept in candidates(prefix, selected[prefix]):
                 if kept.name not in best or kept.value > best[kept.name].value:
                     best[kept.name] = Best(epoch=epoch, value=kept.value)
                     self.folder.keep(kept.name, network, self.config, epoch, kept)
+            if self.config.keep_every and epoch % self.config.keep_every == 0:
+                self.folder.keep_epoch(prefix, network, self.config, epoch)
             self.folder.keep_last(prefix, network, self.config, epoch)
 
     def _record(self, means: dict[str, float], selected: dict[str, Accuracies]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
 from trainer.evaluation import Evaluation, EvaluationConfig, Row
-from trainer.evaluation.candidates import find
+from trainer.evaluation.candidates import along, find
 from trainer.evaluation.config import bat_weights
 from trainer.evaluation.together import evaluate_together
 from trainer.folder import RunFolder
@@ -156,16 +156,21 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
 def _evaluate(
     dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None, watch: Watch, stop: Stop
 ) -> list[str]:
-    """Evaluate every checkpoint, and keep what is found beside it; their names. Raises Stopped when `stop` is due."""
+    """Evaluate every network that was kept, and keep what is found beside it; the names of the checkpoints.
+
+    Raises Stopped when `stop` is due.
+    """
+    kept = find(folder.path)
     found = evaluate_together(
-        find(folder.path),
+        [*kept, *along(folder.path)],
         (folder.identity["dataset"], dataset),
         data.device_data,
         _evaluation_config(data.config),
         scores,
         lambda name: nullcontext(watch.evaluating(name, stop)),
     )
-    return [one.candidate.name for one in found]
+    evaluated = [one.candidate for one in found]
+    return [one.name for one in evaluated if one in kept]
 
 
 def _evaluation_config(config: TrainConfig) -> EvaluationConfig:

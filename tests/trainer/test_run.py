@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -212,3 +213,19 @@ def test_the_record_of_samples_says_which_were_trained_on(
     assert test["trained"].mask.all()
     notes = json.loads((tmp_path / "evaluation" / "last" / "table.json").read_text())["notes"]
     assert f"the network was not trained on {60 - len(samples.train)} of the 60 training samples" in notes
+
+
+def test_networks_along_the_way_are_kept_and_evaluated(dataset: Dataset, scores: Scores, tmp_path: Path):
+    config = BAT.model_copy(update={"epochs": 5, "keep_every": 2})
+    finished = run(dataset, "digits", config, scores, tmp_path)
+    assert {one.name for one in finished.checkpoints} == {"last", "best-adversarial", "best-clean"}
+    along = RunFolder(tmp_path, {}).epochs()
+    assert [checkpoints.describe(folder)["epoch"] for folder in along] == [2, 4]
+    losses = [read_samples(folder / "evaluation" / "samples.parquet")[0][0]["loss"] for folder in along]
+    assert not np.array_equal(*losses)
+
+
+def test_keeping_networks_along_the_way_changes_no_weights(dataset: Dataset, scores: Scores, tmp_path: Path):
+    networks = [train_network(dataset, BAT.model_copy(update={"keep_every": n}), scores.table["mem"]) for n in (0, 1)]
+    weights = [one.state_dict() for one in networks]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -51,6 +51,11 @@ def find(path: Path) -> list[Candidate]:
     )
 
 
+def along(path: Path) -> list[Candidate]:
+    """The networks that a run kept along its way, of which none is selected. Raises Damaged as `find`."""
+    return [_of_folder(folder) for folder in RunFolder(path, {}).epochs()]
+
+
 def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Module:
     """The network of a candidate, in eval mode; `network` names the one that weights alone belong to.
 
