@@ -1,0 +1,187 @@
+"""The command that makes the paper's figures and tables: reproduce."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from math import floor
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memscore import settings as settings_module
+from memscore.cli.apps import Json, app
+from memscore.cli.context import opened_database
+from memscore.client import Client
+from memscore.console import complain, err, out, print_json, print_table
+from memscore.errors import InvalidDataset, InvalidInput
+from memscore.farm.commands import Plan
+from memscore.logs import end_of
+from trainer.assignments import pairs, value
+
+if TYPE_CHECKING:
+    from memscore.cli.reproduction import Reproduction, Wanted
+    from trainer.experiments.scales import Scale
+
+TAIL = 1_500  # bytes of a failed run's log that are shown
+DAY = 86_400.0
+SEEDS = {"mini": 3, "paper": 1}
+
+
+@app.command()
+def reproduce(
+    what: Annotated[list[str], typer.Argument(help="Items, such as fig1 fig2 table2; all; or list, to see them.")],
+    scale: Annotated[
+        str, typer.Option(help="mini: up to an hour each on 2 cores. paper: the paper's, on GPUs.")
+    ] = "mini",
+    dataset: Annotated[str | None, typer.Option(help="A registered dataset, in the place of the scale's.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A network's name, or package.module:function, in the place of the scale's.")
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="A study of that dataset, instead of a new one.")] = None,
+    trials: Annotated[int | None, typer.Option(min=10, help="Of new studies.  [default: 1000; paper: 2000]")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each kind.  [default: 3; paper: 1]")] = None,
+    settings_given: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE: a field of every run's configuration, such as epochs=5."),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for runs and items.")] = Path("reproduction"),
+    gpus_per_run: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of a GPU that a run takes: 0.5 puts two on each.")
+    ] = 1.0,
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="Runs at the same time, at most.  [default: one per share or core]")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Start even what takes more than a day here.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what is to be run, and how long it takes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the paper's figures and tables: studies and runs, then figures, numbers and a verdict on each finding.
+
+    Studies and runs are shared by all items and used again; the same command goes on where it was interrupted.
+    """
+    import torch
+
+    from api.in_process import in_process
+    from memscore.cli.reproduction import Reproduction
+    from trainer.experiments.catalogue import ITEMS, chosen
+
+    if what == ["list"]:
+        print_table(("item", "what it shows"), ((item.name, item.title) for item in ITEMS.values()))
+        return
+    torch.set_num_threads(1)
+    items, known = chosen(what), _scale(scale)
+    settings = settings_module.load()
+    fields = {name: value(text) for name, text in pairs(settings_given or []).items()}
+    with ExitStack() as stack:
+        database = stack.enter_context(opened_database(settings))
+        client = stack.enter_context(Client(http=in_process(database)))
+        work = Reproduction(settings, database, client, output / known, range(seeds or SEEDS[known]), ())
+        own = {"own_dataset": dataset, "own_model": model, "study": study, "trials": trials, "extra": fields}
+        work.wanted = _wanted(items, known, own, work)
+        estimates = _estimates(work, slots or settings.slots)
+        if dry_run or not as_json:
+            _print_plan(work, estimates, as_json)
+        if dry_run:
+            return
+        if estimates["seconds"] > DAY and not yes:
+            raise InvalidInput(
+                "This takes more than a day on this machine; start it with --yes, or where there are GPUs."
+            )
+        lock = stack.enter_context(work.alone())
+        for one in work.settings_of_studies():
+            work.make_study(one)
+        plan = Plan(
+            commands=(),
+            folder=Path.cwd(),
+            slots=slots or settings.slots,
+            per_gpu=floor(1 / gpus_per_run + 1e-9),
+            at_most=slots,
+        )
+        refused: dict[str, str] = {}
+        command = "memscore " + " ".join(sys.argv[1:])
+        troubled = work.run(plan, lock, command, refused)
+        verdicts = work.summarize()
+    if as_json:
+        print_json([{"item": name, **one.as_json()} for name, one in verdicts])
+    else:
+        rows = ((name, one.finding, one.verdict, one.numbers) for name, one in verdicts)
+        print_table(("item", "the paper's finding", "here", "numbers"), rows)
+        out.print(f"Figures, numbers and pages: {output / known}/README.md")
+    for name, reason in refused.items():
+        complain("error", f"{name} could not be made: {reason}", "bold red")
+    for one in troubled:
+        log = work.log_of(one.ended)
+        complain("error", f"{one.ended} {one.trouble}; the end of {log}:\n{end_of(log, TAIL)}", "bold red")
+    if troubled or refused:
+        raise typer.Exit(1)
+
+
+def _scale(name: str) -> Scale:
+    from trainer.experiments.scales import SCALES
+
+    for scale in SCALES:
+        if name == scale:
+            return scale
+    raise InvalidInput(f"There is no scale {name!r}; the scales are: {', '.join(SCALES)}.")
+
+
+def _wanted(items: list[Any], scale: Scale, own: dict[str, Any], work: Reproduction) -> list[Wanted]:
+    """The items with their settings. Where Fashion-MNIST cannot be had, digits stand for it, which is said."""
+    from memscore.cli.reproduction import Wanted
+    from trainer.experiments.scales import STAND_INS, settings_of
+
+    fashion = True
+    if scale == "mini" and own["own_dataset"] is None:
+        try:
+            work.dataset(next(iter(STAND_INS.values())))
+        except InvalidDataset as error:
+            fashion = False
+            complain("note", f"digits stand for Fashion-MNIST and show less: {error}", "bold")
+    return [Wanted(item, settings_of(item.subjects, item.mini, scale, fashion=fashion, **own)) for item in items]
+
+
+def _estimates(work: Reproduction, slots: int) -> dict[str, Any]:
+    """What is left to be done, and the seconds that it takes on this machine, `slots` at a time on CPUs."""
+    import torch
+
+    from trainer.experiments.cost import Stopwatch
+
+    err.print("Measuring what that takes on this machine ...", highlight=False)
+    at_once = torch.cuda.device_count() or slots
+    studies, runs, trials = 0.0, 0.0, 0
+    watches = {one.dataset: Stopwatch(work.dataset(one.dataset)) for one in work.settings_of_studies()}
+    for one in work.settings_of_studies():
+        missing = work.missing_trials(one)
+        trials += missing
+        studies += watches[one.dataset].of_trials(one.study.recipe, missing) if missing else 0.0
+    left = [run for run in work.runs() if not work.is_finished(run)]
+    runs = sum(watches[run.setting.dataset].of_run(run) for run in left)
+    return {
+        "items": len(work.wanted),
+        "trials": trials,
+        "runs": len(work.runs()),
+        "left": len(left),
+        "seconds_of_studies": studies / at_once,
+        "seconds_of_runs": runs / at_once,
+        "seconds": (studies + runs) / at_once,
+    }
+
+
+def _print_plan(work: Reproduction, found: dict[str, Any], as_json: bool) -> None:
+    from trainer.ledger import duration
+
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        ("items", ", ".join(one.item.name for one in work.wanted)),
+        ("settings", "; ".join(dict.fromkeys(one.described for wanted in work.wanted for one in wanted.settings))),
+        ("studies", f"{found['trials']} trials to train, about {duration(found['seconds_of_studies'])}"),
+        ("runs", f"{found['left']} of {found['runs']} to train, about {duration(found['seconds_of_runs'])}"),
+        ("together", f"about {duration(found['seconds'])} on this machine, besides attacks by CW and AutoAttack"),
+    ]
+    print_table(("what", "how much"), rows)

@@ -1,0 +1,104 @@
+"""What an item leaves: figures, numbers, verdicts, and a page that says how they were made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from memscore.errors import InvalidInput
+from memscore.files import atomic_write
+from trainer.experiments.verdict import Verdict
+
+NUMBERS, VERDICTS, MADE, PAGE = "numbers.csv", "verdicts.json", "made.json", "README.md"
+PIXELS = 150  # an inch
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "memscore",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An item as it was made.
+
+    caption: what is seen, in Markdown. figures: by name of file, without its ending. numbers: rows of the same columns.
+    tables: further Markdown, such as a table beside the paper's. notes: what has to be kept in mind.
+    """
+
+    caption: str
+    figures: dict[str, Figure]
+    numbers: Sequence[dict[str, Any]]
+    verdicts: Sequence[Verdict]
+    tables: Sequence[str] = ()
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def write(self, folder: Path, title: str, made: dict[str, Any]) -> None:
+        """Write everything to `folder`, each file whole or not at all. Raises InvalidInput if that cannot be."""
+        files: dict[str, bytes] = {NUMBERS: _csv(self.numbers).encode()}
+        for name, figure in self.figures.items():
+            files |= {f"{name}.{kind}": _drawn(figure, kind) for kind in ("png", "svg")}
+        verdicts = [verdict.as_json() for verdict in self.verdicts]
+        files[VERDICTS] = (json.dumps(verdicts, indent=2) + "\n").encode()
+        files[MADE] = (json.dumps(made, indent=2) + "\n").encode()
+        files[PAGE] = self.page(title, made).encode()
+        try:
+            for name, content in files.items():
+                with atomic_write(folder / name) as scratch:
+                    scratch.write_bytes(content)
+        except OSError as error:
+            raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
+
+    def page(self, title: str, made: dict[str, Any]) -> str:
+        """The page of the item, in Markdown."""
+        parts = [f"# {title}", *(f"![{title}]({name}.png)" for name in self.figures), self.caption, *self.tables]
+        if self.verdicts:
+            parts.append(verdict_table([("", one) for one in self.verdicts]))
+        if self.notes:
+            parts.append("\n".join(f"- {note}" for note in self.notes))
+        how = [f"`{made['command']}`", f"{made['date']}, {made['device']}"]
+        how += [f"{name} {version}" for name, version in made["versions"].items()]
+        how += [f"seeds {', '.join(map(str, made['seeds']))}"]
+        parts.append("## How it was made\n\n" + "; ".join(how) + ".")
+        parts += ["\n".join(f"- {line}" for line in made["settings"])]
+        parts.append(f"The numbers are in [{NUMBERS}]({NUMBERS}).")
+        return "\n\n".join(parts) + "\n"
+
+
+def verdict_table(rows: Sequence[tuple[str, Verdict]]) -> str:
+    """Verdicts as a Markdown table, each after the name of its item where there is any."""
+    named = any(name for name, _ in rows)
+    columns = [*(["item"] if named else []), "the paper's finding", "here", "numbers"]
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[*([name] if named else []), one.finding, f"**{one.verdict}**", one.numbers] for name, one in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def read_verdicts(folder: Path) -> list[Verdict]:
+    """What an item's folder says."""
+    return [Verdict(**one) for one in json.loads((folder / VERDICTS).read_text())]
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _drawn(figure: Figure, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+        figure.savefig(buffer, format=kind, dpi=PIXELS, metadata=metadata, facecolor="white")
+    return buffer.getvalue()

@@ -1,0 +1,95 @@
+"""What runs and studies would take on this machine, before any of them starts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from memscore.datasets.dataset import Dataset, build_dataset
+from memscore.learning.data import pixels
+from memscore.learning.networks import build_network
+from memscore.spec import Recipe
+from trainer.config import TrainConfig
+from trainer.data import TrainingData
+from trainer.experiments.run import Run
+from trainer.learner import Learner
+from trainer.ledger import KEPT, estimate
+from trainer.network import initial_network, training_device
+
+SURVIVORS = 0.6
+"""Share of the steps of an attack that is taken on the average: samples that are lost leave it."""
+TRIED = 8  # images on a CPU
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Seconds that one image takes forwards and backwards through a network, for images of a dataset."""
+
+    dataset: Dataset
+
+    def seconds(self, network: str, options: dict[str, Any]) -> float:
+        """Measured on this machine's device, in one thread."""
+        device = training_device()
+        count = 128 if device.type == "cuda" else TRIED
+        channels = self.dataset.x_train.shape[3]
+        shape = (channels, *self.dataset.x_train.shape[1:3])
+        module = build_network(network, shape, self.dataset.classes, options).to(device)
+        images = pixels(torch.from_numpy(np.array(self.dataset.x_train[:count])).to(device)).requires_grad_()
+        labels = torch.from_numpy(np.array(self.dataset.y_train[:count], np.int64)).to(device)
+        started = 0.0
+        for _ in range(2):  # the first warms up
+            started = time.perf_counter()
+            functional.cross_entropy(module(images), labels).backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+        return (time.perf_counter() - started) / len(labels)
+
+    def of_run(self, run: Run) -> float:
+        """Of a whole run: training, selection, and the evaluation of what it keeps."""
+        config = run.config()
+        a_pass = self.seconds(config.network, dict(config.network_options))
+        train, test = len(self.dataset.y_train), len(self.dataset.y_test)
+        trained = train * (1 - config.validation) * (config.keep_atypical or 1)
+        tried = SURVIVORS * config.evaluation_steps
+        networks = KEPT + (config.epochs // config.keep_every if config.keep_every else 0)
+        selected = config.epochs * train * config.validation * tried
+        return a_pass * (config.epochs * trained * passes(config) + selected + networks * (train + test) * tried)
+
+    def of_trials(self, recipe: Recipe, trials: int, ratio: float = 0.7) -> float:
+        """Of so many models of a study."""
+        options = {**recipe.options, "hidden": list(recipe.hidden)} if recipe.hidden else dict(recipe.options)
+        return trials * recipe.epochs * ratio * len(self.dataset.y_train) * self.seconds(recipe.network, options)
+
+
+def passes(config: TrainConfig) -> float:
+    """Passes forwards and backwards that an image takes in a step; one forwards alone is a third of such a pass."""
+    return _counted(
+        config.model_copy(
+            update={
+                "network": "cnn",
+                "network_options": {"width": 2},
+                "keep_atypical": None,
+                "match_size": None,
+                "seed": 0,
+            }
+        ).model_dump_json()
+    )
+
+
+@cache
+def _counted(text: str) -> float:
+    """Counted in a few steps on noise, since networks of all kinds take as many."""
+    config = TrainConfig.model_validate_json(text).model_copy(update={"crop": 0, "batch_size": 8, "epochs": 1})
+    noise = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8)
+    labels = np.arange(40) % 4
+    dataset = build_dataset(noise, labels, noise[:8], labels[:8], source="noise")
+    device = torch.device("cpu")
+    data = TrainingData(dataset, np.zeros(40, np.float32), config, device)
+    found = estimate(Learner(initial_network(dataset, config, device), config), data)
+    return (found.forwards + 2 * found.backwards) / 3

@@ -1,0 +1,51 @@
+"""How figures of the paper's items look: panels side by side, colours that the colour-blind can tell apart, bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from memscore.report.figures import BLUE, GREEN, GREY, ORANGE
+from trainer.experiments.interval import Estimate
+
+COLOURS = (BLUE, GREEN, ORANGE, "#CC79A7", "#E69F00", "#56B4E9", GREY)
+"""Okabe and Ito's, in the order in which they are used."""
+
+STYLES = {"clean": "-", "pgd": "--"}
+"""Lines of clean and of adversarial accuracy: colour alone must not tell anything apart."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def panels_beside(
+    columns: int, rows: int = 1, width: float = 4.6, height: float = 3.4, *, shared: bool = True
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure with `columns` x `rows` areas, given as a list of columns, without the lines above and to the right."""
+    figure = Figure(figsize=(width * columns, height * rows + 0.7), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=shared)
+    for axes in grid.flat:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    return figure, [list(column) for column in grid.T]
+
+
+def band(axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: str, label: str) -> None:
+    """A curve in per cent over epochs with its interval as a band."""
+    epochs = [epoch for epoch, _ in line]
+    value, low, high = (np.array([100 * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
+    marker = MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
+    axes.plot(epochs, value, style, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
+    axes.fill_between(epochs, low, high, color=colour, alpha=0.14, linewidth=0)
+
+
+def picture(axes: Axes, image: npt.NDArray[np.uint8], title: str = "") -> None:
+    """An image uint8 [H, W, C], pixel by pixel, without axes."""
+    grey = image.shape[2] == 1
+    axes.imshow(image[:, :, 0] if grey else image[:, :, :3], cmap="gray" if grey else None, vmin=0, vmax=255)
+    axes.set_axis_off()
+    if title:
+        axes.set_title(title, fontsize=7)

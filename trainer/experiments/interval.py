@@ -1,0 +1,88 @@
+"""Intervals of accuracies and of their differences, over seeds and test samples at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.statistics import Z_95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % interval; deviation: standard deviation over seeds (n - 1), NaN of a single one."""
+
+    value: float
+    low: float
+    high: float
+    deviation: float
+    seeds: int
+
+    def points(self, sign: str = "") -> str:
+        """In per cent, with the interval; `sign` "+" shows that of a difference."""
+        value, low, high = (format(100 * one, f"{sign}.1f") for one in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
+
+
+def estimate(values: npt.NDArray[Any]) -> Estimate:
+    """Of values [seeds, samples]: correctness, or differences of correctness that are paired by seed and sample.
+
+    Seeds and samples are both drawn: the variance of the mean is taken as var(means of seeds) / seeds + var(means of
+    samples) / samples, which counts what belongs to a seed and a sample together twice and so is a little too large.
+    The quantile is Student's with Satterthwaite's degrees of freedom. With one seed the interval is that of
+    the samples alone.
+    """
+    values = np.asarray(values, np.float64)
+    seeds = len(values)
+    of_seeds, of_samples = values.mean(axis=1), values.mean(axis=0)
+    parts = [
+        (float(means.var(ddof=1)) / len(means), len(means) - 1) for means in (of_seeds, of_samples) if len(means) > 1
+    ]
+    half = _half_width(parts)
+    mean = float(values.mean())
+    deviation = float(of_seeds.std(ddof=1)) if seeds > 1 else float("nan")
+    return Estimate(mean, mean - half, mean + half, deviation, seeds)
+
+
+def difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
+    """Accuracy of `second` less that of `first`, both bool [seeds, samples] on the same samples."""
+    return estimate(np.asarray(second, np.float64) - np.asarray(first, np.float64))
+
+
+def apart(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
+    """Accuracy of `second` less that of `first` on other samples, bool [seeds, n] and [seeds, m], paired by seed."""
+    one, two = (np.asarray(values, np.float64) for values in (first, second))
+    of_seeds = two.mean(axis=1) - one.mean(axis=1)
+    parts = [(float(of_seeds.var(ddof=1)) / len(of_seeds), len(of_seeds) - 1)] if len(of_seeds) > 1 else []
+    for values in (one, two):
+        means = values.mean(axis=0)
+        if len(means) > 1:
+            parts.append((float(means.var(ddof=1)) / len(means), len(means) - 1))
+    mean, half = float(of_seeds.mean()), _half_width(parts)
+    deviation = float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else float("nan")
+    return Estimate(mean, mean - half, mean + half, deviation, len(of_seeds))
+
+
+def over_seeds(values: npt.NDArray[Any]) -> Estimate:
+    """Of one number for each seed [seeds], with Student's interval; infinite of a single seed."""
+    values = np.asarray(values, np.float64)
+    mean = float(values.mean())
+    if len(values) < 2:
+        return Estimate(mean, float("-inf"), float("inf"), float("nan"), len(values))
+    half = _half_width([(float(values.var(ddof=1)) / len(values), len(values) - 1)])
+    return Estimate(mean, mean - half, mean + half, float(values.std(ddof=1)), len(values))
+
+
+def _half_width(parts: list[tuple[float, int]]) -> float:
+    """Half the 95 % interval from variances of a mean with their degrees of freedom (Satterthwaite 1946)."""
+    from scipy.stats import t
+
+    total = sum(variance for variance, _ in parts)
+    if not total:
+        return 0.0
+    degrees = total**2 / sum(variance**2 / freedom for variance, freedom in parts)
+    return float(t.ppf(0.975, degrees)) * sqrt(total) if degrees < 1e6 else Z_95 * sqrt(total)

@@ -1,0 +1,50 @@
+"""A figure or a table of the paper: what it shows, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from trainer.experiments.artifact import Artifact
+from trainer.experiments.material import Panel
+from trainer.experiments.run import Run
+from trainer.experiments.setting import Setting
+
+
+class Kind(Protocol):
+    """What items of one kind have in common."""
+
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+        """The runs that a panel is made from."""
+        ...
+
+    def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
+        """The item from finished runs. Raises InvalidInput if a study is too small."""
+        ...
+
+
+@dataclass(frozen=True)
+class Item:
+    """name: as the command takes it, such as fig1. subjects: the paper's datasets and models, one for each panel.
+
+    mini: how many of them there are at mini scale.
+    published: the paper's own numbers that are shown beside ours, by a key that the kind
+    knows.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    subjects: tuple[tuple[str, str], ...]
+    mini: int = 1
+    published: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+class FromStudy:
+    """A kind that needs no runs."""
+
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+        """None."""
+        del setting, seeds
+        return []

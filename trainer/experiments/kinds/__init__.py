@@ -1,0 +1,1 @@
+"""What the paper's figures and tables show, a file for each kind."""

@@ -1,0 +1,104 @@
+"""Figures 2 and 15 to 20: typical test samples while ever more atypical samples are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.experiments.artifact import Artifact
+from trainer.experiments.figure import COLOURS, STYLES, band, panels_beside
+from trainer.experiments.interval import Estimate, difference, estimate
+from trainer.experiments.item import Item
+from trainer.experiments.material import Panel, correct
+from trainer.experiments.run import Run, preliminary
+from trainer.experiments.setting import Setting
+from trainer.experiments.verdict import Verdict, above, no_loss
+
+CONDITIONS: dict[str, dict[str, float]] = {
+    "0 % of the atypical samples": {"keep_atypical": 0},
+    "20 %": {"keep_atypical": 0.2},
+    "100 %": {"keep_atypical": 1},
+    "100 %, as few samples as with 0 %": {"keep_atypical": 1, "match_size": 0},
+}
+NONE, _, EVERY, MATCHED = CONDITIONS
+ATTACKS = {"clean": "clean", "pgd": "PGD-20"}
+MARGIN = 0.01
+"""A loss of clean accuracy under ERM that still counts as none."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Training by `method` on the typical samples and a share of the atypical ones."""
+
+    method: str
+
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+        """A run for each share and seed, and the control of equal size."""
+        return [preliminary(setting, self.method, seed, **point) for point in CONDITIONS.values() for seed in seeds]
+
+    def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
+        """Curves of accuracy on the typical test samples, and what atypical samples cost them at the end."""
+        attacks = {name: shown for name, shown in ATTACKS.items() if name == "clean" or self.method != "erm"}
+        figure, axes = panels_beside(len(panels), 1)
+        numbers: list[dict[str, Any]] = []
+        verdicts: list[Verdict] = []
+        for panel, (area,) in zip(panels, axes, strict=True):
+            panel.study.require_trials(item.name)
+            ends: dict[tuple[str, str], Any] = {}
+            for number, (condition, point) in enumerate(CONDITIONS.items()):
+                runs = [panel.finished(preliminary(panel.setting, self.method, seed, **point)) for seed in panel.seeds]
+                curves = [run.curve("test") for run in runs]
+                for attack, shown in attacks.items():
+                    line: list[tuple[int, Estimate]] = []
+                    for moment in zip(*curves, strict=True):
+                        right = correct([samples for _, samples in moment], attack, panel.study.sets.test_typical)
+                        line.append((moment[0][0], estimate(right)))
+                        ends[condition, attack] = right
+                    band(area, line, COLOURS[number], STYLES[attack], f"{condition}, {shown}")
+                    numbers += [_row(panel, condition, attack, epoch, one) for epoch, one in line]
+            area.set(xlabel="epoch", ylabel="accuracy, %", title=panel.setting.described)
+            verdicts += self._verdicts(panel, ends, attacks)
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        trained = "ERM" if self.method == "erm" else "PGD adversarial training"
+        caption = (
+            f"{trained} on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): accuracy on "
+            "the typical test samples, mean and 95 % interval over seeds and samples. Removing atypical samples also "
+            "leaves fewer to train on; the fourth curve draws, from the set with all atypical samples, as many as are "
+            "left without them."
+        )
+        return Artifact(caption, {item.name: figure}, numbers, verdicts)
+
+    def _verdicts(self, panel: Panel, ends: dict[tuple[str, str], Any], attacks: dict[str, str]) -> list[Verdict]:
+        found: list[Verdict] = []
+        for control in (EVERY, MATCHED):
+            size = "" if control == EVERY else ", at equal size"
+            for attack, shown in attacks.items():
+                effect = difference(ends[control, attack], ends[NONE, attack])
+                without, those_with = (estimate(ends[one, attack]).points() for one in (NONE, control))
+                numbers = (
+                    f"{panel.setting.described}{size}: {without} % without, {those_with} % with them; "
+                    f"the difference is {effect.points('+')} points"
+                )
+                if self.method == "erm":
+                    loss = difference(ends[NONE, attack], ends[control, attack])
+                    claim = f"Under ERM atypical samples do not cost typical test samples accuracy ({shown})"
+                    found.append(no_loss(claim, numbers, loss, MARGIN))
+                else:
+                    claim = f"Under adversarial training atypical samples cost typical test samples accuracy ({shown})"
+                    found.append(above(claim, numbers, effect))
+        return found
+
+
+def _row(panel: Panel, condition: str, attack: str, epoch: int, found: Estimate) -> dict[str, Any]:
+    return {
+        "setting": panel.setting.described,
+        "trained on": f"typical and {condition}",
+        "attack": attack,
+        "epoch": epoch,
+        "accuracy": found.value,
+        "low": found.low,
+        "high": found.high,
+        "deviation over seeds": found.deviation,
+        "seeds": found.seeds,
+    }

@@ -1,0 +1,107 @@
+"""What figures and tables are made from: a study with its images, and finished runs, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memscore.bits import Bools
+from memscore.datasets.dataset import Dataset
+from memscore.errors import InvalidInput
+from memscore.messages import StudyMessage
+from memscore.sets import Sets
+from memscore.tables import PairsTable, ScoreTable
+from trainer import checkpoints
+from trainer.evaluation import Samples, read_samples
+from trainer.evaluation.result import SAMPLES
+from trainer.evaluation.samples import CORRECT
+from trainer.experiments.run import ATTACKED, Run
+from trainer.experiments.setting import Setting
+from trainer.folder import EVALUATIONS, RunFolder
+
+LEAST_TRIALS = 210
+"""From which mem and infl of 0.15 are twice their largest standard error: 1.96 sqrt(.25 / .3 T + .25 / .7 T) = .15."""
+
+
+@dataclass(frozen=True)
+class StudyMaterial:
+    """A study as it is served, with the images it is of."""
+
+    message: StudyMessage
+    dataset: Dataset
+    scores: ScoreTable
+    pairs: PairsTable
+    sets: Sets
+
+    def require_trials(self, item: str, least: int = LEAST_TRIALS) -> None:
+        """Raises InvalidInput, with how many trials are missing, unless mem of 0.15 can be told from chance."""
+        if self.message.imported or self.message.trials >= least:
+            return
+        raise InvalidInput(
+            f"{item} needs a study of at least {least} trials, so that values of 0.15 can be told from chance, and "
+            f"{self.message.name} has {self.message.trials}: {least - self.message.trials} more "
+            f"(memscore estimate --dataset {self.message.dataset} --trials {least}, with the study's recipe)."
+        )
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run in its folder."""
+
+    run: Run
+    folder: Path
+
+    def samples(self, split: str, checkpoint: str = "last") -> Samples:
+        """Every sample of a split under the attacks that end each run (clean, fgsm, pgd)."""
+        return _of_split(self.folder / EVALUATIONS / checkpoint, split)
+
+    def attacked(self, checkpoint: str) -> Samples:
+        """Every test sample under the slow attacks too."""
+        return _of_split(self.folder / ATTACKED / checkpoint, "test")
+
+    @cached_property
+    def along(self) -> list[tuple[int, Path]]:
+        """The epochs that were kept along the way, each with the folder of its evaluation."""
+        return [
+            (checkpoints.describe(folder)["epoch"], folder / EVALUATIONS)
+            for folder in RunFolder(self.folder, {}).epochs()
+        ]
+
+    def curve(self, split: str) -> list[tuple[int, Samples]]:
+        """Every sample of a split at each epoch that was kept, and at the last."""
+        points = dict(self.along)
+        points.setdefault(self.run.config().epochs, self.folder / EVALUATIONS / "last")
+        return [(epoch, _of_split(folder, split)) for epoch, folder in points.items()]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One setting of an item with all that was measured in it."""
+
+    setting: Setting
+    study: StudyMaterial
+    runs: Path
+    seeds: Sequence[int]
+
+    def finished(self, run: Run) -> Finished:
+        """A run's results."""
+        return Finished(run, run.folder(self.runs))
+
+
+def correct(samples: Sequence[Samples], attack: str, mask: Bools) -> Any:
+    """Correctness bool [seeds, samples of the mask] under an attack ("clean": none), from the samples of each seed.
+
+    Samples that any seed did not try (AutoAttack's subset) are left out.
+    """
+    columns = [one[f"{CORRECT}{attack}"] for one in samples]
+    tried = mask & ~np.logical_or.reduce([np.ma.getmaskarray(column) for column in columns])
+    return np.stack([column.data[tried] for column in columns])
+
+
+def _of_split(folder: Path, split: str) -> Samples:
+    return next(one for one in read_samples(folder / SAMPLES)[0] if one.split == split)

@@ -1,0 +1,123 @@
+"""The two scales: the paper's own datasets and networks, and small ones that stand for them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from memscore.errors import InvalidInput
+from memscore.recipes import RECIPES
+from memscore.spec import NETWORKS, Recipe
+from trainer.experiments.setting import Fields, Setting, StudySpec
+from trainer.presets import PAPER, PAPER_METHODS
+
+Scale = Literal["mini", "paper"]
+SCALES: tuple[Scale, ...] = ("mini", "paper")
+
+CIFAR100, CIFAR10, TINY = "cifar100", "cifar10", "tiny_imagenet"
+RESNET18, WRN, RESNET32 = "resnet18", "wrn28_10", "resnet32"
+
+TINY_50 = "tiny_imagenet-50-classes"
+"""The registered name of Tiny ImageNet's first 50 classes."""
+
+DIGITS = "digits"
+
+STAND_INS = {CIFAR100: "fashion-5", CIFAR10: "fashion-10", TINY: "fashion-3"}
+"""At mini scale, where Fashion-MNIST is at hand; digits stand for all of them where it is not."""
+
+MINI_MODELS: dict[str, Fields] = {
+    "cnn-16": {"network": "cnn", "network_options": {"width": 16}},
+    "cnn-24": {"network": "cnn", "network_options": {"width": 24}},
+}
+MINI_STAND_INS = {RESNET18: "cnn-16", RESNET32: "cnn-16", WRN: "cnn-24"}
+
+MINI_RECIPE = Recipe(network="mlp", hidden=(128, 128), epochs=60, batch_size=32, learning_rate=0.1)
+"""An MLP, of which ten train as one stack: a thousand trials in some minutes. Its scores, as those that the paper uses,
+are of another network than the one that is trained with them."""
+MINI_TRIALS = 1000
+MINI: Fields = {"epochs": 30, "epsilon": 0.1, "validation": 0.1}
+EASY: Fields = {"epochs": 40, "epsilon": 0.05}
+"""Of all ten classes of Fashion-MNIST, of which most are told apart easily."""
+
+PAPER_RECIPE = "cifar-resnet18"
+PAPER_TRIALS = 2000
+PAPER_EPSILON = {CIFAR100: 8 / 255, CIFAR10: 8 / 255, TINY: 4 / 255}
+METHODS = {
+    name: {key: value for key, value in (one | one.get("options", {})).items() if key != "options"}
+    for name, one in PAPER_METHODS.items()
+}
+"""What each method needs for itself at either scale: its learning rate, weight decay and options."""
+PRELIMINARY: Fields = {"epochs": 200}
+"""The paper's section 3; its milestones are those of the usual 200 epochs, 100 and 150."""
+
+
+def settings_of(subjects: tuple[tuple[str, str], ...], mini: int, scale: Scale, **given: Any) -> tuple[Setting, ...]:
+    """The settings of an item's panels, `mini` of them at mini scale; each once, whatever takes their place."""
+    shown = subjects[:mini] if scale == "mini" else subjects
+    found = [setting(scale, dataset, model, **given) for dataset, model in shown]
+    return tuple({(one.dataset, one.model): one for one in found}.values())
+
+
+def setting(
+    scale: Scale,
+    dataset: str,
+    model: str,
+    *,
+    fashion: bool = True,
+    own_dataset: str | None = None,
+    own_model: str | None = None,
+    study: str | None = None,
+    trials: int | None = None,
+    extra: Fields | None = None,
+) -> Setting:
+    """What stands, at a scale, for a dataset and a model of the paper.
+
+    fashion: whether Fashion-MNIST is at hand. own_dataset, own_model: a registered dataset and a network's name in the
+    place of the stand-ins. study: an existing study in the place of a new one; trials: of a new one. extra: further
+    fields of every run. Raises InvalidInput for a network that there is not.
+    """
+    chosen_dataset = own_dataset or _dataset(scale, dataset, fashion)
+    chosen_model = own_model or (model if scale == "paper" else MINI_STAND_INS[model])
+    network = MINI_MODELS.get(chosen_model) or {"network": chosen_model}
+    if network["network"] not in NETWORKS and ":" not in chosen_model:
+        known = ", ".join((*MINI_MODELS, *NETWORKS))
+        raise InvalidInput(f"There is no model {chosen_model!r}; use one of {known}, or package.module:function.")
+    described = f"{chosen_dataset}, {chosen_model}"
+    if scale == "mini":
+        easy = chosen_dataset == STAND_INS[CIFAR10]
+        return Setting(
+            dataset=chosen_dataset,
+            model=_safe(chosen_model, extra),
+            described=described,
+            stands_for=(dataset, model),
+            study=StudySpec(MINI_RECIPE, trials or MINI_TRIALS, existing=study),
+            fields={**MINI, **(EASY if easy else {}), **network},
+            methods=METHODS,
+            extra=extra or {},
+            autoattack_samples=200,
+        )
+    epsilon = PAPER_EPSILON[dataset]
+    return Setting(
+        dataset=chosen_dataset,
+        model=_safe(chosen_model, extra),
+        described=described,
+        stands_for=(dataset, model),
+        study=StudySpec(RECIPES[PAPER_RECIPE], trials or PAPER_TRIALS, existing=study),
+        fields={**PAPER, **network, "epsilon": epsilon, "step_size": epsilon / 4},
+        preliminary=PRELIMINARY,
+        methods=METHODS,
+        extra=extra or {},
+        along=10,
+    )
+
+
+def _dataset(scale: Scale, dataset: str, fashion: bool) -> str:
+    if scale == "paper":
+        return TINY_50 if dataset == TINY else dataset
+    return STAND_INS[dataset] if fashion else DIGITS
+
+
+def _safe(model: str, extra: Fields | None) -> str:
+    """A name for a folder, of which another one is needed for everything that changes the runs."""
+    text = "-".join((model, *(f"{name}={value}" for name, value in sorted((extra or {}).items()))))
+    return re.sub(r"[^\w.,=+-]", "-", text, flags=re.ASCII)

@@ -1,0 +1,55 @@
+"""Whether a finding of the paper shows: decided by an interval, never by an eye."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Literal
+
+from trainer.experiments.interval import Estimate
+
+Word = Literal["confirmed", "not confirmed", "not testable here"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the paper finds, whether it shows here, and the numbers that decide it, in words.
+
+    value, low, high: what is decided on, as a share, with its 95 % interval; None where nothing could be measured.
+    """
+
+    finding: str
+    verdict: Word
+    numbers: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return dict(vars(self))
+
+
+def above(finding: str, numbers: str, found: Estimate, bound: float = 0.0) -> Verdict:
+    """Confirmed if the whole interval lies above `bound`. `numbers` says what was compared; the interval is added."""
+    word: Word = "confirmed" if found.low > bound else "not confirmed"
+    opposite = "; the opposite shows" if found.high < -abs(bound) else ""
+    if not (isfinite(found.low) and isfinite(found.high)):
+        return untestable(finding, f"{numbers}; one seed gives no interval, use --seeds 3")
+    return Verdict(finding, word, f"{numbers}{opposite}{_one_seed(found)}", found.value, found.low, found.high)
+
+
+def no_loss(finding: str, numbers: str, found: Estimate, margin: float) -> Verdict:
+    """Confirmed if the whole interval lies above -margin: a loss of more than that can be excluded."""
+    word: Word = "confirmed" if found.low > -margin else "not confirmed"
+    text = f"{numbers}, margin {100 * margin:g} points{_one_seed(found)}"
+    return Verdict(finding, word, text, found.value, found.low, found.high)
+
+
+def untestable(finding: str, reason: str) -> Verdict:
+    """What cannot be decided, and why."""
+    return Verdict(finding, "not testable here", reason)
+
+
+def _one_seed(found: Estimate) -> str:
+    return " (one seed: the interval is that of the samples alone)" if found.seeds == 1 else ""
