@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import matplotlib as mpl
 import torch
 
 from memscore.cli.jobs import follow
@@ -26,6 +27,7 @@ from memscore.files import held
 from memscore.settings import Settings
 from memscore.spec import Design, study_id
 from memscore.store import Database
+from trainer.experiments.artifact import STYLE
 from trainer.experiments.item import Item
 from trainer.experiments.material import Panel, StudyMaterial
 from trainer.experiments.miniature import MINIATURES
@@ -177,7 +179,8 @@ class Reproduction:
     def make(self, wanted: Wanted, command: str) -> None:
         """Make an item from its runs, and write its folder. Raises InvalidInput if a study is too small for it."""
         item = wanted.item
-        artifact = item.kind.make(item, self.panels(wanted))
+        with mpl.rc_context(STYLE):
+            artifact = item.kind.make(item, self.panels(wanted))
         studies = [(setting, self.studies[setting.dataset]) for setting in wanted.settings]
         made = {
             "command": command,

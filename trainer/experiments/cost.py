@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.learning.data import pixels
-from memscore.learning.networks import build_network
+from memscore.learning.networks import Network, build_network
 from memscore.spec import Recipe
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
@@ -24,7 +24,8 @@ from trainer.network import initial_network, training_device
 
 SURVIVORS = 0.6
 """Share of the steps of an attack that is taken on the average: samples that are lost leave it."""
-TRIED = 8  # images on a CPU
+TRIED, MANY = 8, 128  # images: a few that any CPU can do, and a batch
+SLOW = 0.01  # seconds an image, from which a batch is not tried
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,14 @@ class Stopwatch:
     """Seconds that one image takes forwards and backwards through a network, for images of a dataset."""
 
     dataset: Dataset
+    measured: dict[str, float] = field(default_factory=dict[str, float])
 
     def seconds(self, network: str, options: dict[str, Any]) -> float:
-        """Measured on this machine's device, in one thread."""
-        device = training_device()
-        count = 128 if device.type == "cuda" else TRIED
-        channels = self.dataset.x_train.shape[3]
-        shape = (channels, *self.dataset.x_train.shape[1:3])
-        module = build_network(network, shape, self.dataset.classes, options).to(device)
-        images = pixels(torch.from_numpy(np.array(self.dataset.x_train[:count])).to(device)).requires_grad_()
-        labels = torch.from_numpy(np.array(self.dataset.y_train[:count], np.int64)).to(device)
-        started = 0.0
-        for _ in range(2):  # the first warms up
-            started = time.perf_counter()
-            functional.cross_entropy(module(images), labels).backward()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-        return (time.perf_counter() - started) / len(labels)
+        """Measured once on this machine's device, in one thread."""
+        key = f"{network} {sorted(options.items())}"
+        if key not in self.measured:
+            self.measured[key] = self._measure(network, options)
+        return self.measured[key]
 
     def of_run(self, run: Run) -> float:
         """Of a whole run: training, selection, and the evaluation of what it keeps."""
@@ -65,6 +57,26 @@ class Stopwatch:
         """Of so many models of a study."""
         options = {**recipe.options, "hidden": list(recipe.hidden)} if recipe.hidden else dict(recipe.options)
         return trials * recipe.epochs * ratio * len(self.dataset.y_train) * self.seconds(recipe.network, options)
+
+    def _measure(self, network: str, options: dict[str, Any]) -> float:
+        device = training_device()
+        count = min(MANY, len(self.dataset.y_train)) if device.type == "cuda" else TRIED
+        channels = self.dataset.x_train.shape[3]
+        shape = (channels, *self.dataset.x_train.shape[1:3])
+        module = build_network(network, shape, self.dataset.classes, options).to(device)
+        a_pass = self._seconds(module, count, device)
+        return a_pass if a_pass > SLOW else min(a_pass, self._seconds(module, MANY, device))
+
+    def _seconds(self, module: Network, count: int, device: torch.device) -> float:
+        images = pixels(torch.from_numpy(np.array(self.dataset.x_train[:count])).to(device)).requires_grad_()
+        labels = torch.from_numpy(np.array(self.dataset.y_train[:count], np.int64)).to(device)
+        started = 0.0
+        for _ in range(3):  # the first warm up
+            started = time.perf_counter()
+            functional.cross_entropy(module(images), labels).backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+        return (time.perf_counter() - started) / len(labels)
 
 
 def passes(config: TrainConfig) -> float:

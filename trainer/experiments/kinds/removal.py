@@ -40,25 +40,28 @@ class Removal:
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Curves of accuracy on the typical test samples, and what atypical samples cost them at the end."""
         attacks = {name: shown for name, shown in ATTACKS.items() if name == "clean" or self.method != "erm"}
-        figure, axes = panels_beside(len(panels), 1)
+        figure, axes = panels_beside(len(panels) * len(attacks))
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
-        for panel, (area,) in zip(panels, axes, strict=True):
+        for place, panel in enumerate(panels):
+            areas = dict(zip(attacks, (area for (area,) in axes[place * len(attacks) :]), strict=False))
             panel.study.require_trials(item.name)
             ends: dict[tuple[str, str], Any] = {}
             for number, (condition, point) in enumerate(CONDITIONS.items()):
                 runs = [panel.finished(preliminary(panel.setting, self.method, seed, **point)) for seed in panel.seeds]
                 curves = [run.curve("test") for run in runs]
-                for attack, shown in attacks.items():
+                for attack, area in areas.items():
                     line: list[tuple[int, Estimate]] = []
                     for moment in zip(*curves, strict=True):
                         right = correct([samples for _, samples in moment], attack, panel.study.sets.test_typical)
                         line.append((moment[0][0], estimate(right)))
                         ends[condition, attack] = right
-                    band(area, line, COLOURS[number], STYLES[attack], f"{condition}, {shown}")
+                    band(area, line, COLOURS[number], STYLES[attack], condition)
                     numbers += [_row(panel, condition, attack, epoch, one) for epoch, one in line]
-            area.set(xlabel="epoch", ylabel="accuracy, %", title=panel.setting.described)
+            for attack, area in areas.items():
+                area.set(xlabel="epoch", title=f"{panel.setting.described}: {attacks[attack]}")
             verdicts += self._verdicts(panel, ends, attacks)
+        axes[0][0].set_ylabel("accuracy on typical test samples, %")
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         trained = "ERM" if self.method == "erm" else "PGD adversarial training"
         caption = (
