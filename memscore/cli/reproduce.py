@@ -82,6 +82,7 @@ def reproduce(
         work = Reproduction(settings, database, client, output / known, range(seeds or SEEDS[known]), ())
         own = {"own_dataset": dataset, "own_model": model, "study": study, "trials": trials, "extra": fields}
         work.wanted = _wanted(items, known, own, work)
+        work.require_trials()
         estimates = _estimates(work, slots or settings.slots)
         if dry_run or not as_json:
             _print_plan(work, estimates, as_json)

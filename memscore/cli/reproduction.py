@@ -29,7 +29,7 @@ from memscore.spec import Design, study_id
 from memscore.store import Database
 from trainer.experiments.artifact import STYLE
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel, StudyMaterial
+from trainer.experiments.material import LEAST_TRIALS, Panel, StudyMaterial
 from trainer.experiments.miniature import MINIATURES
 from trainer.experiments.run import Run, merged
 from trainer.experiments.scales import TINY_50
@@ -50,6 +50,11 @@ class Wanted:
 
     item: Item
     settings: tuple[Setting, ...]
+
+    @property
+    def datasets(self) -> set[str]:
+        """Those of its panels."""
+        return {setting.dataset for setting in self.settings}
 
     def runs(self, seeds: Sequence[int]) -> list[Run]:
         """The runs of all panels."""
@@ -111,6 +116,20 @@ class Reproduction:
             follow(self.client, job)
         if self.study_of(setting) is None:
             raise InvalidInput(f"The study of {setting.dataset} has too few trials still; run the command again.")
+
+    def require_trials(self) -> None:
+        """Raises InvalidInput, before any work, if a study has, or is to have, too few trials for the items."""
+        for setting in self.settings_of_studies():
+            names = " and ".join(one.item.name for one in self.wanted if setting.dataset in one.datasets)
+            study = self.study_of(setting)
+            if study is not None:
+                study.require_trials(names)
+            elif setting.study.trials < LEAST_TRIALS:
+                missing = LEAST_TRIALS - setting.study.trials
+                raise InvalidInput(
+                    f"For {names} there must be a study of at least {LEAST_TRIALS} trials, so that values of 0.15 can be told from "
+                    f"chance: ask for {missing} more than {setting.study.trials}."
+                )
 
     def settings_of_studies(self) -> list[Setting]:
         """A setting for each dataset that is wanted."""

@@ -1,4 +1,4 @@
-"""Runs of the paper's items: one name for one run, by whatever item it is wanted, and settings that say what they stand for."""
+"""Runs of the paper's items: one name for one run, by whatever item it is wanted, in the paper's settings or small ones."""
 
 import json
 from pathlib import Path

@@ -70,7 +70,8 @@ class Removal:
             "leaves fewer to train on; the fourth curve draws, from the set with all atypical samples, as many as are "
             "left without them."
         )
-        return Artifact(caption, {item.name: figure}, numbers, verdicts)
+        notes = [f"The paper: {item.published['accuracy']}."] if "accuracy" in item.published else []
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, notes=notes)
 
     def _verdicts(self, panel: Panel, ends: dict[tuple[str, str], Any], attacks: dict[str, str]) -> list[Verdict]:
         found: list[Verdict] = []
