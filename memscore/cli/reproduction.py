@@ -127,8 +127,8 @@ class Reproduction:
             elif setting.study.trials < LEAST_TRIALS:
                 missing = LEAST_TRIALS - setting.study.trials
                 raise InvalidInput(
-                    f"For {names} there must be a study of at least {LEAST_TRIALS} trials, so that values of 0.15 can be told from "
-                    f"chance: ask for {missing} more than {setting.study.trials}."
+                    f"For {names} there must be a study of at least {LEAST_TRIALS} trials, so that values of 0.15 can "
+                    f"be told from chance: ask for {missing} more than {setting.study.trials}."
                 )
 
     def settings_of_studies(self) -> list[Setting]:

@@ -1,4 +1,4 @@
-"""Runs of the paper's items: one name for one run, by whatever item it is wanted, in the paper's settings or small ones."""
+"""Runs of the paper's items: one name for one run, at either scale."""
 
 import json
 from pathlib import Path
