@@ -22,11 +22,11 @@ from trainer.assignments import pairs, value
 
 if TYPE_CHECKING:
     from memscore.cli.reproduction import Reproduction, Wanted
+    from trainer.experiments.item import Item
     from trainer.experiments.scales import Scale
 
 TAIL = 1_500  # bytes of a failed run's log that are shown
 DAY = 86_400.0
-SEEDS = {"mini": 3, "paper": 1}
 
 
 @app.command()
@@ -41,7 +41,7 @@ def reproduce(
     ] = None,
     study: Annotated[str | None, typer.Option(help="A study of that dataset, instead of a new one.")] = None,
     trials: Annotated[int | None, typer.Option(min=10, help="Of new studies.  [default: 1000; paper: 2000]")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each kind.  [default: 3; paper: 1]")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each kind.  [default: 3, or 1; paper: 1]")] = None,
     settings_given: Annotated[
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: a field of every run's configuration, such as epochs=5."),
@@ -79,9 +79,9 @@ def reproduce(
     with ExitStack() as stack:
         database = stack.enter_context(opened_database(settings))
         client = stack.enter_context(Client(http=in_process(database)))
-        work = Reproduction(settings, database, client, output / known, range(seeds or SEEDS[known]), ())
+        work = Reproduction(settings, database, client, output / known, ())
         own = {"own_dataset": dataset, "own_model": model, "study": study, "trials": trials, "extra": fields}
-        work.wanted = _wanted(items, known, own, work)
+        work.wanted = _wanted(items, known, seeds, own, work)
         work.require_trials()
         estimates = _estimates(work, slots or settings.slots)
         if dry_run or not as_json:
@@ -130,7 +130,9 @@ def _scale(name: str) -> Scale:
     raise InvalidInput(f"There is no scale {name!r}; the scales are: {', '.join(SCALES)}.")
 
 
-def _wanted(items: list[Any], scale: Scale, own: dict[str, Any], work: Reproduction) -> list[Wanted]:
+def _wanted(
+    items: list[Item], scale: Scale, seeds: int | None, own: dict[str, Any], work: Reproduction
+) -> list[Wanted]:
     """The items with their settings. Where Fashion-MNIST cannot be had, digits stand for it, which is said."""
     from memscore.cli.reproduction import Wanted
     from trainer.experiments.scales import STAND_INS, settings_of
@@ -142,7 +144,14 @@ def _wanted(items: list[Any], scale: Scale, own: dict[str, Any], work: Reproduct
         except InvalidDataset as error:
             fashion = False
             complain("note", f"digits stand for Fashion-MNIST and show less: {error}", "bold")
-    return [Wanted(item, settings_of(item.subjects, item.mini, scale, fashion=fashion, **own)) for item in items]
+    return [
+        Wanted(
+            item,
+            settings_of(item.subjects, item.mini, scale, fashion=fashion, **own),
+            range(seeds or (item.seeds if scale == "mini" else 1)),
+        )
+        for item in items
+    ]
 
 
 def _estimates(work: Reproduction, slots: int) -> dict[str, Any]:

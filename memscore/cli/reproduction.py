@@ -46,19 +46,20 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True)
 class Wanted:
-    """An item with the settings of its panels."""
+    """An item with the settings of its panels, and the seeds of its runs."""
 
     item: Item
     settings: tuple[Setting, ...]
+    seeds: range
 
     @property
     def datasets(self) -> set[str]:
         """Those of its panels."""
         return {setting.dataset for setting in self.settings}
 
-    def runs(self, seeds: Sequence[int]) -> list[Run]:
+    def runs(self) -> list[Run]:
         """The runs of all panels."""
-        return [run for setting in self.settings for run in self.item.kind.runs(setting, seeds)]
+        return [run for setting in self.settings for run in self.item.kind.runs(setting, self.seeds)]
 
 
 @dataclass
@@ -69,7 +70,6 @@ class Reproduction:
     database: Database
     client: Client
     folder: Path
-    seeds: Sequence[int]
     wanted: Sequence[Wanted]
     studies: dict[str, StudyMaterial] = field(default_factory=dict[str, StudyMaterial])
     datasets: dict[str, Dataset] = field(default_factory=dict[str, Dataset])
@@ -137,7 +137,7 @@ class Reproduction:
 
     def runs(self) -> list[Run]:
         """All runs that are wanted, each once."""
-        return merged([run for one in self.wanted for run in one.runs(self.seeds)])
+        return merged([run for one in self.wanted for run in one.runs()])
 
     def left(self) -> dict[str, Command]:
         """What is left to do for runs, by the name of each; all studies must be there."""
@@ -167,9 +167,7 @@ class Reproduction:
         """
         left = self.left()
         epochs = {self.name_of(run): run.config().epochs for run in self.runs()}
-        waiting = {
-            one.item.name: {self.name_of(run) for run in one.runs(self.seeds)} & set(left) for one in self.wanted
-        }
+        waiting = {one.item.name: {self.name_of(run) for run in one.runs()} & set(left) for one in self.wanted}
         items = {one.item.name: one for one in self.wanted}
 
         def tell() -> None:
@@ -206,7 +204,7 @@ class Reproduction:
             "date": datetime.now(UTC).date().isoformat(),
             "device": device(),
             "versions": {**versions(), "python": platform.python_version()},
-            "seeds": list(self.seeds),
+            "seeds": list(wanted.seeds),
             "settings": [_described(setting, study) for setting, study in studies],
         }
         artifact.write(self.folder / ITEMS / item.name, item.title, made)
@@ -235,7 +233,7 @@ class Reproduction:
     def panels(self, wanted: Wanted) -> list[Panel]:
         """What an item is made from."""
         return [
-            Panel(setting, self.studies[setting.dataset], self.runs_folder(setting), self.seeds)
+            Panel(setting, self.studies[setting.dataset], self.runs_folder(setting), wanted.seeds)
             for setting in wanted.settings
         ]
 

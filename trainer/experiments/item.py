@@ -28,9 +28,8 @@ class Kind(Protocol):
 class Item:
     """name: as the command takes it, such as fig1. subjects: the paper's datasets and models, one for each panel.
 
-    mini: how many of them there are at mini scale.
-    published: the paper's own numbers that are shown beside ours, by a key that the kind
-    knows.
+    mini, seeds: how many of them there are at mini scale, and of how many seeds, unless told otherwise. published: the
+    paper's own numbers that are shown beside ours, by a key that the kind knows.
     """
 
     name: str
@@ -38,6 +37,7 @@ class Item:
     kind: Kind
     subjects: tuple[tuple[str, str], ...]
     mini: int = 1
+    seeds: int = 3
     published: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
