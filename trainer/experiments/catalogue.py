@@ -65,8 +65,8 @@ ITEMS = {
         Item("table7", "Table 7: methods by attacks, Tiny ImageNet, WRN-28-10", ByAttack(), ON_TINY[1:], seeds=1),
     )
 }
-"""In the order in which they are made: what shows most for its time comes first. At mini scale a finding has three seeds
-where it is shown first, and one where it is shown again, on other data or by another network."""
+"""In the order in which they are made: what shows most for its time comes first. At mini scale a finding has three
+seeds where it is shown first, and one where it is shown again, on other data or by another network."""
 
 
 def chosen(what: list[str]) -> list[Item]:
