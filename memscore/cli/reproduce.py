@@ -22,6 +22,7 @@ from trainer.assignments import pairs, value
 
 if TYPE_CHECKING:
     from memscore.cli.reproduction import Reproduction, Wanted
+    from memscore.cli.reproduction_studies import Studies
     from trainer.experiments.item import Item
     from trainer.experiments.scales import Scale
 
@@ -67,6 +68,7 @@ def reproduce(
 
     from api.in_process import in_process
     from memscore.cli.reproduction import Reproduction
+    from memscore.cli.reproduction_studies import Studies
     from trainer.experiments.catalogue import ITEMS, chosen
 
     if what == ["list"]:
@@ -79,9 +81,9 @@ def reproduce(
     with ExitStack() as stack:
         database = stack.enter_context(opened_database(settings))
         client = stack.enter_context(Client(http=in_process(database)))
-        work = Reproduction(settings, database, client, output / known, ())
+        studies = Studies(settings, database, client)
         own = {"own_dataset": dataset, "own_model": model, "study": study, "trials": trials, "extra": fields}
-        work.wanted = _wanted(items, known, seeds, own, work)
+        work = Reproduction(output / known, studies, _wanted(items, known, seeds, own, studies))
         work.require_trials()
         estimates = _estimates(work, slots or settings.slots)
         if dry_run or not as_json:
@@ -94,7 +96,7 @@ def reproduce(
             )
         lock = stack.enter_context(work.alone())
         for one in work.settings_of_studies():
-            work.make_study(one)
+            studies.make(one)
         plan = Plan(
             commands=(),
             folder=Path.cwd(),
@@ -104,7 +106,11 @@ def reproduce(
         )
         refused: dict[str, str] = {}
         command = "memscore " + " ".join(sys.argv[1:])
-        troubled = work.run(plan, lock, command, refused)
+        try:
+            troubled = work.run(plan, lock, command, refused)
+        except KeyboardInterrupt:
+            complain("note", "what was finished is kept; the same command goes on from there.", "bold")
+            raise
         verdicts = work.summarize()
     if as_json:
         print_json([{"item": name, **one.as_json()} for name, one in verdicts])
@@ -130,9 +136,7 @@ def _scale(name: str) -> Scale:
     raise InvalidInput(f"There is no scale {name!r}; the scales are: {', '.join(SCALES)}.")
 
 
-def _wanted(
-    items: list[Item], scale: Scale, seeds: int | None, own: dict[str, Any], work: Reproduction
-) -> list[Wanted]:
+def _wanted(items: list[Item], scale: Scale, seeds: int | None, own: dict[str, Any], studies: Studies) -> list[Wanted]:
     """The items with their settings. Where Fashion-MNIST cannot be had, digits stand for it, which is said."""
     from memscore.cli.reproduction import Wanted
     from trainer.experiments.scales import STAND_INS, settings_of
@@ -140,7 +144,7 @@ def _wanted(
     fashion = True
     if scale == "mini" and own["own_dataset"] is None:
         try:
-            work.dataset(next(iter(STAND_INS.values())))
+            studies.dataset(next(iter(STAND_INS.values())))
         except InvalidDataset as error:
             fashion = False
             complain("note", f"digits stand for Fashion-MNIST and show less: {error}", "bold")
@@ -163,9 +167,9 @@ def _estimates(work: Reproduction, slots: int) -> dict[str, Any]:
     err.print("Measuring what that takes on this machine ...", highlight=False)
     at_once = torch.cuda.device_count() or slots
     studies, runs, trials = 0.0, 0.0, 0
-    watches = {one.dataset: Stopwatch(work.dataset(one.dataset)) for one in work.settings_of_studies()}
+    watches = {one.dataset: Stopwatch(work.studies.dataset(one.dataset)) for one in work.settings_of_studies()}
     for one in work.settings_of_studies():
-        missing = work.missing_trials(one)
+        missing = work.studies.missing(one)
         trials += missing
         studies += watches[one.dataset].of_trials(one.study.recipe, missing) if missing else 0.0
     left = [run for run in work.runs() if not work.is_finished(run)]

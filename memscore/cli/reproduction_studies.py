@@ -1,0 +1,103 @@
+"""The datasets and studies that the paper's items rest on: found, or made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from memscore.cli.jobs import follow
+from memscore.client import Client
+from memscore.datasets import SourceOptions, load_source
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.storage import open_dataset
+from memscore.embedded import dispatching, ensure_registered, register
+from memscore.errors import InvalidInput, NotFound
+from memscore.settings import Settings
+from memscore.spec import Design, study_id
+from memscore.store import Database
+from trainer.experiments.material import StudyMaterial
+from trainer.experiments.miniature import MINIATURES
+from trainer.experiments.scales import TINY_50
+from trainer.experiments.setting import Setting
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist puts the official files."""
+
+
+@dataclass(frozen=True)
+class Studies:
+    """Of the embedded database; `client` asks the application on it. What was found is remembered."""
+
+    settings: Settings
+    database: Database
+    client: Client
+    datasets: dict[str, Dataset] = field(default_factory=dict[str, Dataset])
+    found: dict[str, StudyMaterial] = field(default_factory=dict[str, StudyMaterial])
+
+    def dataset(self, name: str) -> Dataset:
+        """A dataset by its registered name; the scales' own are made and registered. Raises what loading raises."""
+        if name not in self.datasets:
+            self.datasets[name] = self._dataset(name)
+        return self.datasets[name]
+
+    def find(self, setting: Setting) -> StudyMaterial | None:
+        """The study of a setting; None if trials are missing. Raises FingerprintMismatch for one of another dataset."""
+        if setting.dataset not in self.found and not self.missing(setting):
+            self.found[setting.dataset] = self._read(setting)
+        return self.found.get(setting.dataset)
+
+    def of(self, setting: Setting) -> StudyMaterial:
+        """The study of a setting, which must have been found or made."""
+        return self.found[setting.dataset]
+
+    def missing(self, setting: Setting) -> int:
+        """Trials that the study lacks, those on all samples included."""
+        spec = setting.study
+        if setting.dataset in self.found or spec.existing is not None:
+            return 0
+        self.dataset(setting.dataset)  # which registers it
+        plan = self.client.plan(setting.dataset, spec.recipe, trials=spec.trials, full_trials=spec.full_trials)
+        return plan.new_trials
+
+    def make(self, setting: Setting) -> None:
+        """Bring the study of a setting to its trials, here, unless it has them. Raises JobFailed."""
+        if self.find(setting) is not None:
+            return
+        spec = setting.study
+        name = f"reproduce-{setting.dataset}" if setting.dataset in MINIATURES else None
+        with dispatching(self.database, self.settings):
+            job = self.client.submit(
+                setting.dataset, spec.recipe, trials=spec.trials, full_trials=spec.full_trials, study_name=name
+            )
+            follow(self.client, job)
+        if self.find(setting) is None:
+            raise InvalidInput(f"The study of {setting.dataset} has too few trials still; run the command again.")
+
+    def _read(self, setting: Setting) -> StudyMaterial:
+        spec, dataset = setting.study, self.dataset(setting.dataset)
+        name = spec.existing or study_id(dataset.fingerprint, spec.recipe, Design())
+        table = self.client.table(name)
+        table.require_dataset(dataset.fingerprint, setting.dataset)
+        sets = self.client.sets(name, setting.thresholds)
+        return StudyMaterial(self.client.study(name), dataset, table, self.client.pairs_table(name), sets)
+
+    def _dataset(self, name: str) -> Dataset:
+        downloads = SourceOptions(downloads=self.settings.home / "downloads")
+        if name in MINIATURES:
+            record = register(self.database, self.settings, name, MINIATURES[name].of(fashion_mnist(downloads)))
+        elif name == TINY_50:
+            try:
+                record = ensure_registered(self.database, self.settings, name)
+            except NotFound:
+                options = SourceOptions(classes=50, downloads=downloads.downloads)
+                record = register(self.database, self.settings, name, load_source("tiny_imagenet", options))
+        else:
+            record = ensure_registered(self.database, self.settings, name)
+        return open_dataset(self.settings.home, record.fingerprint)
+
+
+def fashion_mnist(downloads: SourceOptions) -> Dataset:
+    """From Debian's package, from files that were downloaded, or by downloading. Raises InvalidDataset."""
+    if DEBIAN.is_dir():
+        return load_source("fashion_mnist", SourceOptions(root=DEBIAN))
+    return load_source("fashion_mnist", downloads)
