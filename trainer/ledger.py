@@ -16,6 +16,7 @@ from trainer.learner import Learner
 from trainer.methods import Step
 from trainer.selection import measure, split_names
 
+DAYS = 3 * 86_400.0  # seconds from which time is told in days
 TIMED = 3  # steps, after one to warm up
 TRIED = 256  # images
 KEPT = 3  # checkpoints of a network: last, best by clean and by adversarial accuracy
@@ -91,7 +92,9 @@ def duration(seconds: float) -> str:
     """In the unit people would use."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < DAYS else f"{seconds / 86_400:,.0f} days"
 
 
 def _wait(device: torch.device) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.embedded import dispatching, ensure_registered, register
-from memscore.errors import InvalidInput, NotFound
+from memscore.errors import InvalidDataset, InvalidInput, NotFound
 from memscore.settings import Settings
 from memscore.spec import Design, study_id
 from memscore.store import Database
@@ -82,22 +84,35 @@ class Studies:
         return StudyMaterial(self.client.study(name), dataset, table, self.client.pairs_table(name), sets)
 
     def _dataset(self, name: str) -> Dataset:
-        downloads = SourceOptions(downloads=self.settings.home / "downloads")
         if name in MINIATURES:
-            record = register(self.database, self.settings, name, MINIATURES[name].of(fashion_mnist(downloads)))
-        elif name == TINY_50:
-            try:
-                record = ensure_registered(self.database, self.settings, name)
-            except NotFound:
-                options = SourceOptions(classes=50, downloads=downloads.downloads)
-                record = register(self.database, self.settings, name, load_source("tiny_imagenet", options))
-        else:
+            record = register(self.database, self.settings, name, MINIATURES[name].of(self._fashion_mnist()))
+            return open_dataset(self.settings.home, record.fingerprint)
+        try:
+            return self._registered(name)
+        except NotFound:
+            if name != TINY_50:
+                raise
+        options = SourceOptions(classes=50, downloads=self.settings.home / "downloads")
+        with _advice("tiny_imagenet --classes 50"):
+            record = register(self.database, self.settings, name, load_source("tiny_imagenet", options))
+        return open_dataset(self.settings.home, record.fingerprint)
+
+    def _fashion_mnist(self) -> Dataset:
+        """From Debian's package, or as it was registered, or downloaded."""
+        if DEBIAN.is_dir():
+            return load_source("fashion_mnist", SourceOptions(root=DEBIAN))
+        return self._registered("fashion_mnist")
+
+    def _registered(self, name: str) -> Dataset:
+        with _advice(name):
             record = ensure_registered(self.database, self.settings, name)
         return open_dataset(self.settings.home, record.fingerprint)
 
 
-def fashion_mnist(downloads: SourceOptions) -> Dataset:
-    """From Debian's package, from files that were downloaded, or by downloading. Raises InvalidDataset."""
-    if DEBIAN.is_dir():
-        return load_source("fashion_mnist", SourceOptions(root=DEBIAN))
-    return load_source("fashion_mnist", downloads)
+@contextmanager
+def _advice(source: str) -> Generator[None]:
+    """What cannot be loaded or downloaded is to be added by the command for that."""
+    try:
+        yield
+    except InvalidDataset as error:
+        raise InvalidDataset(f"{error} The command is: memscore datasets add {source} --root FOLDER") from error
