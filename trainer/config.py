@@ -65,7 +65,9 @@ class TrainConfig(Frozen):
         description="n-fgsm: a fall of adversarial accuracy that ends it",
     )
     rollbacks: int = Field(default=2, ge=0, description="how often a run that fails goes back to its last good epoch")
-    keep_every: int = Field(default=0, ge=0, description="also keep and evaluate every so many epochs; 0: none")
+    keep_every: int = Field(
+        default=0, ge=0, description="before the last epoch, also keep and evaluate every so many; 0: none"
+    )
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @field_validator("method")
@@ -107,6 +109,10 @@ class TrainConfig(Frozen):
         """The method with its options."""
         kind = METHODS[self.method]
         return kind(kind.Options.model_validate(self.options))
+
+    def keeps_along(self, epoch: int) -> bool:
+        """Whether the network of an epoch, counted from 1, is kept along the way; the last one is kept in any case."""
+        return self.keep_every > 0 and epoch < self.epochs and epoch % self.keep_every == 0
 
     @property
     def needs_scores(self) -> bool:

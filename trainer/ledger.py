@@ -60,7 +60,7 @@ def estimate(learner: Learner, data: TrainingData) -> Estimate:
     passes = trial.model.passes
     tried = _seconds_tried(trial, data)
     selected = sum(len(labels) for _, labels in data.splits(split_names(config)).values())
-    along = config.epochs // config.keep_every if config.keep_every else 0
+    along = sum(config.keeps_along(epoch + 1) for epoch in range(config.epochs))
     evaluated = (KEPT + along) * (len(data.device_data.y_train) + len(data.device_data.y_test))
     networks = len(trial.networks())
     return Estimate(

@@ -133,7 +133,7 @@ class Loop:
                 if kept.name not in best or kept.value > best[kept.name].value:
                     best[kept.name] = Best(epoch=epoch, value=kept.value)
                     self.folder.keep(kept.name, network, self.config, epoch, kept)
-            if self.config.keep_every and epoch % self.config.keep_every == 0:
+            if self.config.keeps_along(epoch):
                 self.folder.keep_epoch(prefix, network, self.config, epoch)
             self.folder.keep_last(prefix, network, self.config, epoch)
 

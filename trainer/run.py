@@ -161,16 +161,21 @@ def _evaluate(
     Raises Stopped when `stop` is due.
     """
     kept = find(folder.path)
-    found = evaluate_together(
-        [*kept, *along(folder.path)],
-        (folder.identity["dataset"], dataset),
-        data.device_data,
-        _evaluation_config(data.config),
-        scores,
-        lambda name: nullcontext(watch.evaluating(name, stop)),
-    )
-    evaluated = [one.candidate for one in found]
-    return [one.name for one in evaluated if one in kept]
+    config = _evaluation_config(data.config)
+    for candidates, how in (
+        (kept, config),
+        (along(folder.path), config.model_copy(update={"poisoning": False})),
+    ):
+        for _ in evaluate_together(
+            candidates,
+            (folder.identity["dataset"], dataset),
+            data.device_data,
+            how,
+            scores,
+            lambda name: nullcontext(watch.evaluating(name, stop)),
+        ):
+            pass
+    return [one.name for one in kept]
 
 
 def _evaluation_config(config: TrainConfig) -> EvaluationConfig:

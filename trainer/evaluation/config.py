@@ -25,6 +25,10 @@ class EvaluationConfig(Frozen):
     splits: tuple[Split, ...] = Field(default=("train", "test"), min_length=1, strict=False)
     autoattack_samples: int = Field(default=1000, ge=1, description="at most so many of each split")
     alarm_samples: int = Field(default=200, ge=0, description="samples of the masking alarms; 0 leaves them out")
+    poisoning: bool = Field(
+        default=True,
+        description="also keep the end of PGD: margins, poisoning scores, weights; lost samples go on to it",
+    )
     atypical: float = Field(default=ATYPICAL, ge=-1, le=1)
     typical: float = Field(default=TYPICAL, ge=-1, le=1)
     alpha: float = Field(default=1.0, ge=0)

@@ -49,7 +49,7 @@ def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) 
             parts, warnings = attempts.autoattack(chosen)
             probes = Probes(parts=parts, warnings=tuple(warnings))
             tried[name] = scattered(list(parts.values())[-1], chosen, count)
-        elif name == "pgd":
+        elif name == "pgd" and config.poisoning:
             watched = attempts.watched(iterative(name))
             tried[name] = known(watched["survived"])
             columns |= _of_pgd(watched, columns, config)

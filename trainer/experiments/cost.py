@@ -23,7 +23,7 @@ from trainer.ledger import KEPT, estimate
 from trainer.network import initial_network, training_device
 
 SURVIVORS = 0.6
-"""Share of the steps of an attack that is taken on the average: samples that are lost leave it."""
+"""Share of the steps of an attack that is taken on the average where samples that are lost leave it."""
 TRIED, MANY = 8, 128  # images: a few that any CPU can do, and a batch
 SLOW = 0.01  # seconds an image, from which a batch is not tried
 
@@ -49,7 +49,7 @@ class Stopwatch:
         train, test = len(self.dataset.y_train), len(self.dataset.y_test)
         trained = train * (1 - config.validation) * (config.keep_atypical or 1)
         tried = SURVIVORS * config.evaluation_steps
-        networks = KEPT + (config.epochs // config.keep_every if config.keep_every else 0)
+        networks = KEPT / SURVIVORS + sum(config.keeps_along(epoch + 1) for epoch in range(config.epochs))
         selected = config.epochs * train * config.validation * tried
         return a_pass * (config.epochs * trained * passes(config) + selected + networks * (train + test) * tried)
 
