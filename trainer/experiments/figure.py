@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -42,10 +43,33 @@ def band(axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: s
     axes.fill_between(epochs, low, high, color=colour, alpha=0.14, linewidth=0)
 
 
-def picture(axes: Axes, image: npt.NDArray[np.uint8], title: str = "") -> None:
-    """An image uint8 [H, W, C], pixel by pixel, without axes."""
+@dataclass(frozen=True)
+class Picture:
+    """An image uint8 [H, W, C] with what is written below it."""
+
+    image: npt.NDArray[np.uint8]
+    text: str
+
+
+def gallery(columns: Sequence[tuple[str, Sequence[Sequence[Picture | None]]]]) -> Figure:
+    """Pictures in columns with a heading each, every one of as many rows, a row of as many pictures; None is a gap."""
+    widths = [len(rows[0]) for _, rows in columns]
+    height = len(columns[0][1])
+    figure = Figure(figsize=(1.1 * sum(widths) + 0.3 * len(widths), 1.4 * height + 0.4), layout="constrained")
+    parts = figure.subfigures(1, len(columns), width_ratios=widths, wspace=0.04, squeeze=False)[0]
+    for part, (heading, rows), width in zip(parts, columns, widths, strict=True):
+        part.suptitle(heading, fontsize=9)
+        grid = part.subplots(height, width, squeeze=False)
+        for axes, picture in zip(grid.flat, (one for row in rows for one in row), strict=True):
+            axes.set_axis_off()
+            if picture is not None:
+                _show(axes, picture)
+    return figure
+
+
+def _show(axes: Axes, picture: Picture) -> None:
+    """Pixel by pixel, without axes."""
+    image = picture.image
     grey = image.shape[2] == 1
     axes.imshow(image[:, :, 0] if grey else image[:, :, :3], cmap="gray" if grey else None, vmin=0, vmax=255)
-    axes.set_axis_off()
-    if title:
-        axes.set_title(title, fontsize=7)
+    axes.text(0.5, -0.04, picture.text, transform=axes.transAxes, ha="center", va="top", fontsize=7)

@@ -1,4 +1,4 @@
-"""Intervals of accuracies and of their differences, over seeds and test samples at once."""
+"""Intervals of accuracies, of shares, and of their differences, over seeds and samples at once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memscore.statistics import Z_95
+from memscore.bits import Bools
+from memscore.statistics import Z_95, newcombe, wilson
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % interval; deviation: standard deviation over seeds (n - 1), NaN of a single one."""
+    """A mean with its 95 % interval; deviation: standard deviation over seeds (n - 1), NaN of a single one.
+
+    seeds: 0 where no run takes part in it.
+    """
 
     value: float
     low: float
@@ -75,6 +79,22 @@ def over_seeds(values: npt.NDArray[Any]) -> Estimate:
         return Estimate(mean, float("-inf"), float("inf"), float("nan"), len(values))
     half = _half_width([(float(values.var(ddof=1)) / len(values), len(values) - 1)])
     return Estimate(mean, mean - half, mean + half, float(values.std(ddof=1)), len(values))
+
+
+def share(holds: Bools, seeds: int = 0) -> Estimate:
+    """Of samples bool [n], n > 0, with Wilson's interval: as if they were drawn at random."""
+    low, high = wilson(*_counted(holds))
+    return Estimate(float(holds.mean()), float(low[0]), float(high[0]), float("nan"), seeds)
+
+
+def shares_apart(first: Bools, second: Bools, seeds: int = 0) -> Estimate:
+    """The share of `second` bool [m] less that of `first` bool [n], of other samples, with Newcombe's interval."""
+    low, high = newcombe(*_counted(second), *_counted(first))
+    return Estimate(float(second.mean() - first.mean()), float(low[0]), float(high[0]), float("nan"), seeds)
+
+
+def _counted(holds: Bools) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    return np.array([holds.sum()]), np.array([holds.size])
 
 
 def _half_width(parts: list[tuple[float, int]]) -> float:

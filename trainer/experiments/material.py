@@ -38,6 +38,13 @@ class StudyMaterial:
     pairs: PairsTable
     sets: Sets
 
+    @property
+    def described(self) -> str:
+        """Its dataset and what its scores rest on, for captions."""
+        recipe = self.message.recipe
+        source = f"{self.message.trials:,} trials of {recipe.network}" if recipe else "imported scores"
+        return f"{self.message.dataset}, {source}"
+
     def require_trials(self, item: str, least: int = LEAST_TRIALS) -> None:
         """Raises InvalidInput, with how many trials are missing, unless mem of 0.15 can be told from chance."""
         if self.message.imported or self.message.trials >= least:
@@ -91,6 +98,11 @@ class Panel:
     def finished(self, run: Run) -> Finished:
         """A run's results."""
         return Finished(run, run.folder(self.runs))
+
+
+def for_each_dataset(panels: Sequence[Panel]) -> list[Panel]:
+    """One panel for each dataset, for what does not depend on a network that is trained."""
+    return list({panel.setting.dataset: panel for panel in reversed(panels)}.values())[::-1]
 
 
 def correct(samples: Sequence[Samples], attack: str, mask: Bools) -> Any:
