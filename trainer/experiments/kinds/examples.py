@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
@@ -30,7 +31,7 @@ class Examples(FromStudy):
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Pictures of each, from several classes."""
         panels = for_each_dataset(panels)
-        figures: dict[str, Any] = {}
+        figures: dict[str, Figure] = {}
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         for panel in panels:

@@ -3,10 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from memscore.bits import Bools
 from trainer.experiments.artifact import Artifact
+from trainer.experiments.figure import Picture, gallery
+from trainer.experiments.interval import share
 from trainer.experiments.item import FromStudy, Item
-from trainer.experiments.material import Panel
+from trainer.experiments.material import Panel, StudyMaterial, for_each_dataset
+from trainer.experiments.resemblance import Indices, correlations
+from trainer.experiments.verdict import Verdict, above, untestable
+
+FALSE_DISCOVERIES = 0.05
+NEAREST = 0.05
+"""Which share of a class's atypical images counts as the nearest."""
+ACROSS, DOWN = 3, 4
+"""Pairs that are shown."""
+
+ALIKE = "Pairs of high influence are more alike than other pairs of their class"
+VERY = f"They are very similar: the training image is mostly among the nearest {100 * NEAREST:.0f} % of its class"
+FAIL = "Without the training image the model mostly fails on the test image"
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Pairs of one class with infl and mem above the atypical threshold that are no chance findings, strongest first.
+
+    candidates: how many there are before the test of chance. place: of each in the pairs table. correlation of the
+    pixels of both images; rank: share of the other atypical training images of the class that correlate less with the
+    test image, NaN where there are none; p_without: share of the trials without the training image that classify the
+    test image correctly. counted: pairs whose images are in no stronger pair that is counted.
+    """
+
+    candidates: int
+    place: Indices
+    correlation: Floats
+    rank: Floats
+    p_without: Floats
+    counted: Bools
+
+    @classmethod
+    def of(cls, study: StudyMaterial) -> Chosen:
+        """Those of a study."""
+        pairs, threshold = study.pairs, np.float32(study.sets.thresholds.atypical)
+        of_class = study.dataset.y_train[pairs["train_index"]] == study.dataset.y_test[pairs["test_index"]]
+        strong = of_class & (pairs["infl"] > threshold) & (pairs["mem"] > threshold)
+        place = np.flatnonzero(strong & ~(pairs["q_value"] >= FALSE_DISCOVERIES))
+        train, test = pairs["train_index"][place], pairs["test_index"][place]
+        correlation, rank = _alike(study, train, test)
+        n_in, n_out = study.scores["n_in"][train], study.scores["n_out"][train]
+        with np.errstate(invalid="ignore"):  # imported scores rest on no trials that are known
+            p_without = study.scores["test_p"][test] - n_in / (n_in + n_out) * pairs["infl"][place]
+        return cls(int(strong.sum()), place, correlation, rank, p_without, _once(train, test))
 
 
 class Pairs(FromStudy):
@@ -14,4 +69,112 @@ class Pairs(FromStudy):
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Pairs side by side, and how alike they are."""
-        raise NotImplementedError
+        panels = for_each_dataset(panels)
+        figures: dict[str, Figure] = {}
+        numbers: list[dict[str, Any]] = []
+        verdicts: list[Verdict] = []
+        for panel in panels:
+            panel.study.require_trials(item.name)
+            chosen = Chosen.of(panel.study)
+            if chosen.counted.any():
+                figures[f"{item.name}-{panel.setting.dataset}"] = _drawn(panel.study, chosen)
+            numbers += _rows(panel.study, chosen)
+            verdicts += _verdicts(panel.study, chosen)
+        caption = (
+            "Pairs of a training image (left, with its mem) and a test image (right, with infl and the q-value of the "
+            f"pair) of one class, mem and infl above {panels[0].setting.thresholds.atypical:g}, the strongest that are "
+            f"significant at a false-discovery rate of {100 * FALSE_DISCOVERIES:.0f} %; each image is in one pair."
+        )
+        notes = [
+            "How alike two images are is measured by the correlation of their pixels, which a shift lowers though the "
+            "eye may see the same. Each image counts once, in its strongest pair, so that pairs are independent."
+        ]
+        return Artifact(caption, figures, numbers, verdicts, notes=notes)
+
+
+def _alike(study: StudyMaterial, train: Indices, test: Indices) -> tuple[Floats, Floats]:
+    """Correlation of each pair, and its rank among the test image's with the class's atypical training images."""
+    dataset = study.dataset
+    correlation, rank = np.full(len(train), np.nan), np.full(len(train), np.nan)
+    for label in np.unique(dataset.y_test[test]):
+        places = np.flatnonzero(dataset.y_test[test] == label)
+        images, row = np.unique(test[places], return_inverse=True)
+        peers = np.flatnonzero(study.sets.train_atypical & (dataset.y_train == label))
+        matrix = correlations(dataset.x_test[images], dataset.x_train[peers])
+        own = matrix[row, np.searchsorted(peers, train[places])]
+        below = (matrix[row] < own[:, None]).sum(axis=1) + ((matrix[row] == own[:, None]).sum(axis=1) - 1) / 2
+        correlation[places] = own
+        if len(peers) > 1:
+            rank[places] = below / (len(peers) - 1)
+    return correlation, rank
+
+
+def _once(train: Indices, test: Indices) -> Bools:
+    """Which pairs, in their order, share no image with one before that is taken: bool [n]."""
+    seen_train, seen_test = set[int](), set[int]()
+    taken = np.zeros(len(train), np.bool_)
+    for place, (i, j) in enumerate(zip(train.tolist(), test.tolist(), strict=True)):
+        taken[place] = i not in seen_train and j not in seen_test
+        if taken[place]:
+            seen_train.add(i)
+            seen_test.add(j)
+    return taken
+
+
+def _drawn(study: StudyMaterial, chosen: Chosen) -> Figure:
+    dataset, pairs = study.dataset, study.pairs
+    pictures: list[Sequence[Picture | None]] = []
+    for place in chosen.place[chosen.counted][: ACROSS * DOWN]:
+        i, j = pairs["train_index"][place], pairs["test_index"][place]
+        name, q = dataset.class_names[dataset.y_train[i]], pairs["q_value"][place]
+        significance = "" if np.isnan(q) else f", q {q:.0e}" if q < 0.001 else f", q {q:.3f}"
+        pictures.append(
+            [
+                Picture(dataset.x_train[i], f"{name}\nmem {pairs['mem'][place]:.2f}"),
+                Picture(dataset.x_test[j], f"{name}\ninfl {pairs['infl'][place]:.2f}{significance}"),
+            ]
+        )
+    pictures += [[None, None] for _ in range(-len(pictures) % ACROSS)]
+    return gallery([("training, test", pictures[start::ACROSS]) for start in range(ACROSS)])
+
+
+def _verdicts(study: StudyMaterial, chosen: Chosen) -> list[Verdict]:
+    counted, found = chosen.counted, len(chosen.place)
+    about = (
+        f"{study.described}: {found:,} of {chosen.candidates:,} pairs with infl and mem above "
+        f"{study.sets.thresholds.atypical:g} pass at q < {FALSE_DISCOVERIES:g}"
+    )
+    rank, p_without = chosen.rank[counted], chosen.p_without[counted]
+    rank, p_without = rank[np.isfinite(rank)], p_without[np.isfinite(p_without)]
+    verdicts: list[Verdict] = []
+    for finding, holds, said in (
+        (ALIKE, rank > 0.5, "more alike than the test image is with the median atypical training image of its class"),
+        (VERY, rank >= 1 - NEAREST, "as alike as that; 5 % would be by chance"),
+        (FAIL, p_without < 0.5, "with a test image that most models trained without the training image get wrong"),
+    ):
+        if not len(holds):
+            verdicts.append(untestable(finding, f"{about}, and none can be judged"))
+            continue
+        part = share(holds)
+        numbers = f"{about}; of {len(holds):,} pairs without common images {part.points()} % are {said}"
+        verdicts.append(above(finding, numbers, part, 0.5, 0.5))
+    return verdicts
+
+
+def _rows(study: StudyMaterial, chosen: Chosen) -> list[dict[str, Any]]:
+    pairs, dataset = study.pairs, study.dataset
+    names = {"infl": "infl", "se": "standard error", "q_value": "q", "mem": "mem"}
+    return [
+        {
+            "study": study.described,
+            "training sample": int(pairs["train_index"][place]),
+            "test sample": int(pairs["test_index"][place]),
+            "class": dataset.class_names[dataset.y_train[pairs["train_index"][place]]],
+            **{shown: float(pairs[name][place]) for name, shown in names.items()},
+            "correlation": float(chosen.correlation[at]),
+            "rank": float(chosen.rank[at]),
+            "right without": float(chosen.p_without[at]),
+            "counted": bool(chosen.counted[at]),
+        }
+        for at, place in enumerate(chosen.place)
+    ]

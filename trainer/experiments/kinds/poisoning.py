@@ -3,12 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from memscore.bits import Bools
+from trainer.evaluation import Samples
 from trainer.experiments.artifact import Artifact
+from trainer.experiments.figure import Picture, gallery
+from trainer.experiments.interval import share, shares_apart
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel
+from trainer.experiments.material import Panel, StudyMaterial
+from trainer.experiments.resemblance import Indices, closest
 from trainer.experiments.run import CONTENDERS, Run, compared
 from trainer.experiments.setting import Setting
+from trainer.experiments.verdict import Verdict, above, untestable
+
+CHECKPOINT = "best-adversarial"
+"""As in the paper, a network that has fitted few atypical samples as yet: right after the learning rate first fell."""
+
+POISONING = 0.8
+"""The paper's score above which an atypical sample is called poisoning."""
+
+ROWS, BESIDE = 6, 3
+"""Samples that are shown, and typical ones of each class beside them."""
+
+WRONG = "Poisoning atypical samples look like the class they are taken for"
+RATHER = "They do so rather than atypical samples that withstand the attack"
+
+
+@dataclass(frozen=True)
+class Atypical:
+    """The atypical samples that a run was trained on, under PGD.
+
+    index: of each in the dataset. score: poisoning score. taken_for: the wrong class with the highest probability.
+    own, wrong: the most alike typical training images of its own class and of that one, [n, BESIDE], -1 where there are
+    fewer; nearer_wrong: whether the most alike of both is of the wrong class. withstands: whether it is classified
+    correctly. known: whether there are typical images of both classes.
+    """
+
+    index: Indices
+    score: npt.NDArray[np.float32]
+    taken_for: Indices
+    own: Indices
+    wrong: Indices
+    nearer_wrong: Bools
+    withstands: Bools
+    known: Bools
+
+    @classmethod
+    def of(cls, study: StudyMaterial, samples: Samples) -> Atypical:
+        """From the samples of the training split."""
+        index = np.flatnonzero(study.sets.train_atypical & samples["trained"].filled(False))
+        score, taken_for = (samples[name].data[index] for name in ("poisoning_score", "poisoning_class"))
+        labels, typical = study.dataset.y_train[index].astype(np.int64), study.sets.train_typical
+        own, alike_own = closest(study.dataset, index, labels, typical, BESIDE)
+        wrong, alike_wrong = closest(study.dataset, index, taken_for, typical, BESIDE)
+        known = np.isfinite(alike_own[:, 0]) & np.isfinite(alike_wrong[:, 0])
+        nearer = alike_wrong[:, 0] > alike_own[:, 0]
+        return cls(index, score, taken_for, own, wrong, nearer, samples["correct_pgd"].data[index], known)
+
+    @property
+    def poisoning(self) -> Bools:
+        """Which of them poison, by the paper's bound."""
+        return self.score > POISONING
 
 
 class Poisoning:
@@ -20,4 +81,87 @@ class Poisoning:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """The samples with the highest poisoning scores, beside typical ones of the class they are taken for."""
-        raise NotImplementedError
+        figures: dict[str, Figure] = {}
+        numbers: list[dict[str, Any]] = []
+        verdicts: list[Verdict] = []
+        for panel in panels:
+            panel.study.require_trials(item.name)
+            (run,) = self.runs(panel.setting, panel.seeds)
+            atypical = Atypical.of(panel.study, panel.finished(run).samples("train", CHECKPOINT))
+            if len(atypical.index):
+                figures[f"{item.name}-{panel.setting.dataset}"] = _drawn(panel.study, atypical)
+            numbers += _rows(panel, atypical)
+            verdicts += _verdicts(panel, atypical)
+        caption = (
+            f"PGD adversarial training, one network, that of the epoch of highest adversarial accuracy: the {ROWS} "
+            "atypical training samples with the highest poisoning scores q, which is the probability of a wrong class "
+            f"under PGD-20 (poisoning above {POISONING:g}). Beside each, the typical training images whose pixels "
+            "correlate most with it: of its own class, and of the class that it is taken for."
+        )
+        notes = [
+            "Images are compared as they are, without the attack, by the correlation of their pixels, in which no "
+            "network takes part; the eye may see more.",
+            "Samples held out for the choice of checkpoints are left out: the network was not trained on them.",
+        ]
+        return Artifact(caption, figures, numbers, verdicts, notes=notes)
+
+
+def _drawn(study: StudyMaterial, atypical: Atypical) -> Figure:
+    dataset, mem = study.dataset, study.scores["mem"]
+    shown = np.argsort(-atypical.score, kind="stable")[:ROWS]
+
+    def picture(index: int, more: str = "") -> Picture | None:
+        name = dataset.class_names[dataset.y_train[index]]
+        return Picture(dataset.x_train[index], f"{name}\n{more}mem {mem[index]:.2f}") if index >= 0 else None
+
+    return gallery(
+        [
+            ("atypical", [[picture(int(atypical.index[one]), f"q {atypical.score[one]:.2f}, ")] for one in shown]),
+            ("typical of its class", [[picture(one) for one in row] for row in atypical.own[shown].tolist()]),
+            (
+                "typical of the class it is taken for",
+                [[picture(one) for one in row] for row in atypical.wrong[shown].tolist()],
+            ),
+        ]
+    )
+
+
+def _verdicts(panel: Panel, atypical: Atypical) -> list[Verdict]:
+    described = panel.setting.described
+    poisoning = atypical.nearer_wrong[atypical.poisoning & atypical.known]
+    others = atypical.nearer_wrong[atypical.withstands & atypical.known]
+    above_bound = atypical.poisoning.sum()
+    about = f"{described}: {above_bound:,} of {len(atypical.index):,} atypical samples have q above {POISONING:g}"
+    if not len(poisoning):
+        return [untestable(finding, about) for finding in (WRONG, RATHER)]
+    of_poisoning = share(poisoning, seeds=1)
+    measure = "have their most alike typical image in the class they are taken for, not in their own"
+    wrong = above(WRONG, f"{about}; {of_poisoning.points()} % of them {measure}", of_poisoning, 0.5, 0.5)
+    if not len(others):
+        return [wrong, untestable(RATHER, f"{described}: no atypical sample withstands the attack")]
+    gap = shares_apart(others, poisoning, seeds=1)
+    numbers = (
+        f"{described}: so it is with {of_poisoning.points()} % of the {len(poisoning):,} poisoning samples, and with "
+        f"{share(others).points()} % of the {len(others):,} that withstand PGD-20 and their likeliest wrong class; "
+        f"the difference is {gap.points('+')} points"
+    )
+    return [wrong, above(RATHER, numbers, gap)]
+
+
+def _rows(panel: Panel, atypical: Atypical) -> list[dict[str, Any]]:
+    dataset, mem = panel.study.dataset, panel.study.scores["mem"]
+    return [
+        {
+            "setting": panel.setting.described,
+            "training sample": int(index),
+            "class": dataset.class_names[dataset.y_train[index]],
+            "taken for": dataset.class_names[atypical.taken_for[place]],
+            "poisoning score": float(atypical.score[place]),
+            "mem": float(mem[index]),
+            "withstands PGD": bool(atypical.withstands[place]),
+            "most alike typical image of its class": int(atypical.own[place, 0]),
+            "and of the other": int(atypical.wrong[place, 0]),
+            "nearer to the other": bool(atypical.nearer_wrong[place]),
+        }
+        for place, index in enumerate(atypical.index)
+    ]
