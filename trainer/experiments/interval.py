@@ -71,16 +71,6 @@ def apart(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
     return Estimate(mean, mean - half, mean + half, deviation, len(of_seeds))
 
 
-def over_seeds(values: npt.NDArray[Any]) -> Estimate:
-    """Of one number for each seed [seeds], with Student's interval; infinite of a single seed."""
-    values = np.asarray(values, np.float64)
-    mean = float(values.mean())
-    if len(values) < 2:
-        return Estimate(mean, float("-inf"), float("inf"), float("nan"), len(values))
-    half = _half_width([(float(values.var(ddof=1)) / len(values), len(values) - 1)])
-    return Estimate(mean, mean - half, mean + half, float(values.std(ddof=1)), len(values))
-
-
 def share(holds: Bools, seeds: int = 0) -> Estimate:
     """Of samples bool [n], n > 0, with Wilson's interval: as if they were drawn at random."""
     low, high = wilson(*_counted(holds))
@@ -91,6 +81,16 @@ def shares_apart(first: Bools, second: Bools, seeds: int = 0) -> Estimate:
     """The share of `second` bool [m] less that of `first` bool [n], of other samples, with Newcombe's interval."""
     low, high = newcombe(*_counted(second), *_counted(first))
     return Estimate(float(second.mean() - first.mean()), float(low[0]), float(high[0]), float("nan"), seeds)
+
+
+def over_seeds(values: npt.NDArray[Any]) -> Estimate:
+    """Of one number for each seed [seeds], with Student's interval; infinite of a single seed."""
+    values = np.asarray(values, np.float64)
+    mean = float(values.mean())
+    if len(values) < 2:
+        return Estimate(mean, float("-inf"), float("inf"), float("nan"), len(values))
+    half = _half_width([(float(values.var(ddof=1)) / len(values), len(values) - 1)])
+    return Estimate(mean, mean - half, mean + half, float(values.std(ddof=1)), len(values))
 
 
 def _counted(holds: Bools) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

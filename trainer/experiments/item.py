@@ -48,3 +48,8 @@ class FromStudy:
         """None."""
         del setting, seeds
         return []
+
+
+def for_each_dataset(panels: Sequence[Panel]) -> list[Panel]:
+    """One panel for each dataset, for what does not depend on a network that is trained."""
+    return list({panel.setting.dataset: panel for panel in reversed(panels)}.values())[::-1]

@@ -100,11 +100,6 @@ class Panel:
         return Finished(run, run.folder(self.runs))
 
 
-def for_each_dataset(panels: Sequence[Panel]) -> list[Panel]:
-    """One panel for each dataset, for what does not depend on a network that is trained."""
-    return list({panel.setting.dataset: panel for panel in reversed(panels)}.values())[::-1]
-
-
 def correct(samples: Sequence[Samples], attack: str, mask: Bools) -> Any:
     """Correctness bool [seeds, samples of the mask] under an attack ("clean": none), from the samples of each seed.
 

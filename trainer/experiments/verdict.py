@@ -30,16 +30,10 @@ class Verdict:
         return dict(vars(self))
 
 
-def above(
-    finding: str, numbers: str, found: Estimate, bound: float = 0.0, opposite_below: float | None = None
-) -> Verdict:
-    """Confirmed if the whole interval lies above `bound`; the opposite shows if it lies below -bound, or another bound.
-
-    `numbers` says what was compared, with the interval.
-    """
+def above(finding: str, numbers: str, found: Estimate, bound: float = 0.0) -> Verdict:
+    """Confirmed if the whole interval lies above `bound`. `numbers` says what was compared; the interval is added."""
     word: Word = "confirmed" if found.low > bound else "not confirmed"
-    below = -abs(bound) if opposite_below is None else opposite_below
-    opposite = "; the opposite shows" if found.high < below else ""
+    opposite = "; the opposite shows" if found.high < -abs(bound) else ""
     if not (isfinite(found.low) and isfinite(found.high)):
         return untestable(finding, f"{numbers}; one seed gives no interval, use --seeds 3")
     return Verdict(finding, word, f"{numbers}{opposite}{_one_seed(found)}", found.value, found.low, found.high)
@@ -50,6 +44,13 @@ def no_loss(finding: str, numbers: str, found: Estimate, margin: float) -> Verdi
     word: Word = "confirmed" if found.low > -margin else "not confirmed"
     text = f"{numbers}, margin {100 * margin:g} points{_one_seed(found)}"
     return Verdict(finding, word, text, found.value, found.low, found.high)
+
+
+def exceeds(finding: str, numbers: str, found: Estimate, bound: float) -> Verdict:
+    """Confirmed if the whole interval of a share lies above `bound`; the opposite shows if it lies below."""
+    word: Word = "confirmed" if found.low > bound else "not confirmed"
+    opposite = "; the opposite shows" if found.high < bound else ""
+    return Verdict(finding, word, f"{numbers}{opposite}{_one_seed(found)}", found.value, found.low, found.high)
 
 
 def untestable(finding: str, reason: str) -> Verdict:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.interval import share, shares_apart
-from trainer.experiments.item import FromStudy, Item
-from trainer.experiments.material import Panel, for_each_dataset
+from trainer.experiments.item import FromStudy, Item, for_each_dataset
+from trainer.experiments.material import Panel
 from trainer.experiments.resemblance import Indices, closest
 from trainer.experiments.verdict import Verdict, above, untestable
 

@@ -16,10 +16,10 @@ from memscore.tables import is_atypical, is_typical
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import panels_beside
 from trainer.experiments.interval import share
-from trainer.experiments.item import FromStudy, Item
-from trainer.experiments.material import Panel, for_each_dataset
+from trainer.experiments.item import FromStudy, Item, for_each_dataset
+from trainer.experiments.material import Panel
 from trainer.experiments.scales import CIFAR10, CIFAR100, TINY, TINY_50
-from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.experiments.verdict import Verdict, exceeds, untestable
 
 BINS = 20
 EDGES = np.arange(BINS + 1) / BINS
@@ -28,7 +28,8 @@ NEAR_1, TAIL = 0.9, 0.01
 
 PUBLISHED = {CIFAR10: ("CIFAR-10", 0.1), CIFAR100: ("CIFAR-100", 0.4), TINY: ("Tiny ImageNet", 0.5)}
 """What the paper's datasets are called, and above which share their atypical samples are."""
-ITS_OWN = {CIFAR10: CIFAR10, CIFAR100: CIFAR100, TINY: TINY_50}
+REGISTERED = {CIFAR10: CIFAR10, CIFAR100: CIFAR100, TINY: TINY_50}
+"""Under which names they are registered."""
 
 Mem = npt.NDArray[np.float32]
 Groups = dict[str, Bools]
@@ -115,21 +116,20 @@ def _verdicts(panel: Panel, mem: Mem, atypical: Bools) -> list[Verdict]:
         f"{described}: {counts[0]:,} of {len(mem):,} samples are below {EDGES[1]:g} and {counts[rival]:,} in the "
         f"largest other bin, {span}; of these together {lowest.points()} % are below {EDGES[1]:g}"
     )
-    mass = above(
+    mass = exceeds(
         "More memorization values lie near 0 than anywhere else: the lowest bin is the largest",
         numbers,
         lowest,
         0.5,
-        0.5,
     )
     top = share(mem > np.float32(NEAR_1))
     numbers = f"{described}: {top.points()} % of the samples have mem above {NEAR_1:g}"
-    tail = above(f"The tail reaches up to 1: over {100 * TAIL:.0f} % of the samples", numbers, top, TAIL, TAIL)
+    tail = exceeds(f"The tail reaches up to 1: over {100 * TAIL:.0f} % of the samples", numbers, top, TAIL)
     subject = panel.setting.stands_for[0]
     name, least = PUBLISHED[subject]
     found = share(atypical)
     claim = f"Over {100 * least:.0f} % of {name}'s training samples are atypical"
     numbers = f"{described}: {found.points()} % have mem above {panel.setting.thresholds.atypical:g}"
-    if panel.setting.dataset == ITS_OWN[subject]:
-        return [above(claim, numbers, found, least, least), mass, tail]
+    if panel.setting.dataset == REGISTERED[subject]:
+        return [exceeds(claim, numbers, found, least), mass, tail]
     return [untestable(claim, f"{numbers}, but it is not that dataset"), mass, tail]

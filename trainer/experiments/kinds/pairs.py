@@ -14,10 +14,10 @@ from memscore.bits import Bools
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.interval import share
-from trainer.experiments.item import FromStudy, Item
-from trainer.experiments.material import Panel, StudyMaterial, for_each_dataset
+from trainer.experiments.item import FromStudy, Item, for_each_dataset
+from trainer.experiments.material import Panel, StudyMaterial
 from trainer.experiments.resemblance import Indices, correlations
-from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.experiments.verdict import Verdict, exceeds, untestable
 
 FALSE_DISCOVERIES = 0.05
 NEAREST = 0.05
@@ -73,12 +73,18 @@ class Pairs(FromStudy):
         figures: dict[str, Figure] = {}
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
+        table = [
+            f"| dataset | pairs | significant (q < {FALSE_DISCOVERIES:g}) | without common images |",
+            "| --- | --- | --- | --- |",
+        ]
         for panel in panels:
             panel.study.require_trials(item.name)
             chosen = Chosen.of(panel.study)
             if chosen.counted.any():
                 figures[f"{item.name}-{panel.setting.dataset}"] = _drawn(panel.study, chosen)
             numbers += _rows(panel.study, chosen)
+            counts = (chosen.candidates, len(chosen.place), int(chosen.counted.sum()))
+            table.append(f"| {panel.study.described} | {' | '.join(f'{count:,}' for count in counts)} |")
             verdicts += _verdicts(panel.study, chosen)
         caption = (
             "Pairs of a training image (left, with its mem) and a test image (right, with infl and the q-value of the "
@@ -89,7 +95,7 @@ class Pairs(FromStudy):
             "How alike two images are is measured by the correlation of their pixels, which a shift lowers though the "
             "eye may see the same. Each image counts once, in its strongest pair, so that pairs are independent."
         ]
-        return Artifact(caption, figures, numbers, verdicts, notes=notes)
+        return Artifact(caption, figures, numbers, verdicts, ["\n".join(table)], notes)
 
 
 def _alike(study: StudyMaterial, train: Indices, test: Indices) -> tuple[Floats, Floats]:
@@ -139,25 +145,24 @@ def _drawn(study: StudyMaterial, chosen: Chosen) -> Figure:
 
 
 def _verdicts(study: StudyMaterial, chosen: Chosen) -> list[Verdict]:
-    counted, found = chosen.counted, len(chosen.place)
-    about = (
-        f"{study.described}: {found:,} of {chosen.candidates:,} pairs with infl and mem above "
-        f"{study.sets.thresholds.atypical:g} pass at q < {FALSE_DISCOVERIES:g}"
-    )
-    rank, p_without = chosen.rank[counted], chosen.p_without[counted]
+    rank, p_without = chosen.rank[chosen.counted], chosen.p_without[chosen.counted]
     rank, p_without = rank[np.isfinite(rank)], p_without[np.isfinite(p_without)]
     verdicts: list[Verdict] = []
     for finding, holds, said in (
-        (ALIKE, rank > 0.5, "more alike than the test image is with the median atypical training image of its class"),
-        (VERY, rank >= 1 - NEAREST, "as alike as that; 5 % would be by chance"),
-        (FAIL, p_without < 0.5, "with a test image that most models trained without the training image get wrong"),
+        (ALIKE, rank > 0.5, "the training image is more alike than the median of the atypical ones of its class"),
+        (
+            VERY,
+            rank >= 1 - NEAREST,
+            f"it is among the nearest {100 * NEAREST:.0f} % of these, as chance has it in as many",
+        ),
+        (FAIL, p_without < 0.5, "most models that were not trained on the training image get the test image wrong"),
     ):
-        if not len(holds):
-            verdicts.append(untestable(finding, f"{about}, and none can be judged"))
-            continue
-        part = share(holds)
-        numbers = f"{about}; of {len(holds):,} pairs without common images {part.points()} % are {said}"
-        verdicts.append(above(finding, numbers, part, 0.5, 0.5))
+        if len(holds):
+            part = share(holds)
+            numbers = f"{study.described}: in {part.points()} % of {len(holds):,} pairs without common images {said}"
+            verdicts.append(exceeds(finding, numbers, part, 0.5))
+        else:
+            verdicts.append(untestable(finding, f"{study.described}: there is no pair that can be judged"))
     return verdicts
 
 

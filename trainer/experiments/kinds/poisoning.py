@@ -20,7 +20,7 @@ from trainer.experiments.material import Panel, StudyMaterial
 from trainer.experiments.resemblance import Indices, closest
 from trainer.experiments.run import CONTENDERS, Run, compared
 from trainer.experiments.setting import Setting
-from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.experiments.verdict import Verdict, above, exceeds, untestable
 
 CHECKPOINT = "best-adversarial"
 """As in the paper, a network that has fitted few atypical samples as yet: right after the learning rate first fell."""
@@ -136,7 +136,7 @@ def _verdicts(panel: Panel, atypical: Atypical) -> list[Verdict]:
         return [untestable(finding, about) for finding in (WRONG, RATHER)]
     of_poisoning = share(poisoning, seeds=1)
     measure = "have their most alike typical image in the class they are taken for, not in their own"
-    wrong = above(WRONG, f"{about}; {of_poisoning.points()} % of them {measure}", of_poisoning, 0.5, 0.5)
+    wrong = exceeds(WRONG, f"{about}; {of_poisoning.points()} % of them {measure}", of_poisoning, 0.5)
     if not len(others):
         return [wrong, untestable(RATHER, f"{described}: no atypical sample withstands the attack")]
     gap = shares_apart(others, poisoning, seeds=1)
