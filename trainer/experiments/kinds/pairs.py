@@ -133,7 +133,7 @@ def _drawn(study: StudyMaterial, chosen: Chosen) -> Figure:
     for place in chosen.place[chosen.counted][: ACROSS * DOWN]:
         i, j = pairs["train_index"][place], pairs["test_index"][place]
         name, q = dataset.class_names[dataset.y_train[i]], pairs["q_value"][place]
-        significance = "" if np.isnan(q) else f", q {q:.0e}" if q < 0.001 else f", q {q:.3f}"
+        significance = "" if np.isnan(q) else ", q < 0.001" if q < 0.001 else f", q {q:.3f}"
         pictures.append(
             [
                 Picture(dataset.x_train[i], f"{name}\nmem {pairs['mem'][place]:.2f}"),
@@ -148,13 +148,10 @@ def _verdicts(study: StudyMaterial, chosen: Chosen) -> list[Verdict]:
     rank, p_without = chosen.rank[chosen.counted], chosen.p_without[chosen.counted]
     rank, p_without = rank[np.isfinite(rank)], p_without[np.isfinite(p_without)]
     verdicts: list[Verdict] = []
+    near, peers = f"{100 * NEAREST:.0f} %", "the atypical ones of its class"
     for finding, holds, said in (
-        (ALIKE, rank > 0.5, "the training image is more alike than the median of the atypical ones of its class"),
-        (
-            VERY,
-            rank >= 1 - NEAREST,
-            f"it is among the nearest {100 * NEAREST:.0f} % of these, as chance has it in as many",
-        ),
+        (ALIKE, rank > 0.5, f"the training image is more alike than the median of {peers} (by chance: 50 %)"),
+        (VERY, rank >= 1 - NEAREST, f"the training image is among the nearest {near} of {peers} (by chance: {near})"),
         (FAIL, p_without < 0.5, "most models that were not trained on the training image get the test image wrong"),
     ):
         if len(holds):

@@ -135,14 +135,14 @@ def _verdicts(panel: Panel, atypical: Atypical) -> list[Verdict]:
     if not len(poisoning):
         return [untestable(finding, about) for finding in (WRONG, RATHER)]
     of_poisoning = share(poisoning, seeds=1)
-    measure = "have their most alike typical image in the class they are taken for, not in their own"
-    wrong = exceeds(WRONG, f"{about}; {of_poisoning.points()} % of them {measure}", of_poisoning, 0.5)
+    measure = "the most alike typical image is of the class they are taken for, not of their own,"
+    wrong = exceeds(WRONG, f"{about}; {measure} for {of_poisoning.points()} % of them", of_poisoning, 0.5)
     if not len(others):
         return [wrong, untestable(RATHER, f"{described}: no atypical sample withstands the attack")]
     gap = shares_apart(others, poisoning, seeds=1)
     numbers = (
-        f"{described}: so it is with {of_poisoning.points()} % of the {len(poisoning):,} poisoning samples, and with "
-        f"{share(others).points()} % of the {len(others):,} that withstand PGD-20 and their likeliest wrong class; "
+        f"{described}: {measure} for {of_poisoning.points()} % of the {len(poisoning):,} poisoning samples, and for "
+        f"{share(others).points()} % of the {len(others):,} that withstand PGD-20 (with their likeliest wrong class); "
         f"the difference is {gap.points('+')} points"
     )
     return [wrong, above(RATHER, numbers, gap)]
