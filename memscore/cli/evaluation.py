@@ -87,8 +87,7 @@ def evaluate(
         typical=typical,
         batch_size=batch_size,
         seed=seed,
-        **bat_weights(description.get("config", {})),
-    )
+    ).model_copy(update=bat_weights(description.get("config", {})))
     settings = settings_module.load()
     name, fingerprint = _dataset(settings, description, dataset)
     images = open_dataset(settings.home, fingerprint)
