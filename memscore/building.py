@@ -139,15 +139,24 @@ def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int)
             f"{undefined} samples were never held out, or never trained on: their mem is undefined (NaN). "
             "Run more trials."
         )
-    if statistics.trials >= CALIBRATION_TRIALS and agreement.ratio is not None and agreement.ratio_error is not None:
-        low, high = CALIBRATED
-        if not min(low, 1 - 4 * agreement.ratio_error) <= agreement.ratio <= max(high, 1 + 4 * agreement.ratio_error):
-            meaning = "too small" if agreement.ratio > 1 else "too large"
-            found.append(
-                f"Two halves of the trials differ {agreement.ratio:.2f} times as much as their standard errors say: "
-                f"standard errors and intervals are {meaning}. The trials are not independent draws of one recipe."
-            )
+    if (
+        statistics.trials >= CALIBRATION_TRIALS
+        and agreement.ratio is not None
+        and agreement.ratio_error is not None
+        and not is_calibrated(agreement.ratio, agreement.ratio_error)
+    ):
+        meaning = "too small" if agreement.ratio > 1 else "too large"
+        found.append(
+            f"Two halves of the trials differ {agreement.ratio:.2f} times as much as their standard errors say: "
+            f"standard errors and intervals are {meaning}. The trials are not independent draws of one recipe."
+        )
     return found
+
+
+def is_calibrated(ratio: float, ratio_error: float) -> bool:
+    """Whether a split-half ratio is 1 within 10 %, or within four of its own standard errors."""
+    low, high = CALIBRATED
+    return min(low, 1 - 4 * ratio_error) <= ratio <= max(high, 1 + 4 * ratio_error)
 
 
 def _share(correct: Integers, trials: int) -> Floats:

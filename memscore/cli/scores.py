@@ -16,6 +16,9 @@ from memscore.console import decimal, err, out, print_json, print_record, print_
 from memscore.progress import progress_bar
 from memscore.sets import Thresholds
 
+MOST_EVIDENCE = 1 << 26
+"""Bytes of evidence up to which a report reads it, to say on what devices the models were trained."""
+
 
 @scores_app.command("show")
 def show_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
@@ -142,13 +145,16 @@ def report(
 ) -> None:
     """Write a study as one self-contained HTML page."""
     from memscore.datasets.storage import open_dataset
-    from memscore.report import Report
+    from memscore.report import Making, Report
 
     settings = settings_module.load()
     with opened_client(url) as client:
         message = client.study(study)
-        page = Report(
-            message, client.table(study), client.pairs_table(study), open_dataset(settings.home, message.fingerprint)
-        )
+        dataset = open_dataset(settings.home, message.fingerprint)
+        scores, pairs = client.table(study), client.pairs_table(study)
+        evidence_bytes = scores.trials * (len(scores) + scores.test_samples) // 8
+        known = not message.imported and evidence_bytes <= MOST_EVIDENCE
+        making = Making.of(client.evidence(study)) if known else None
+    page = Report(message, scores, pairs, dataset, making=making)
     write_file(output, page.html().encode())
     out.print(f"Report written to {output}")

@@ -179,15 +179,12 @@ def test_a_port_in_use_and_an_open_address_are_refused(memscore):
     refused(memscore("serve", "--host", "0.0.0.0"), "needs a key, and there is none yet")
 
 
-def test_a_report_is_one_self_contained_page(memscore, embedded: StoredStudy, tmp_path: Path):
+def test_a_report_is_written_with_the_device_of_the_trials(memscore, embedded: StoredStudy, tmp_path: Path):
     output = tmp_path / "report.html"
     assert memscore("report", "made-up", "-o", str(output)).status == 0
     page = output.read_text()
-    assert page.count('<img src="data:image/png;base64,') >= 18 + 6
-    assert "<svg" in page
-    for outside in ('src="http', 'href="http', "@import", "url("):
-        assert outside not in page.replace("url(#", "")
     assert embedded.scores.digest in page
+    assert "trained on</dt><dd>cpu" in page
 
 
 def test_training_prints_accuracies_and_keeps_the_network(memscore, embedded: StoredStudy, tmp_path: Path):

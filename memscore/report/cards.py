@@ -1,0 +1,120 @@
+"""Images of the dataset with their scores, as the page shows them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from memscore.datasets.dataset import Dataset
+from memscore.tables import ScoreTable
+
+LOSSLESS = 40  # pixels a side up to which each pixel is kept
+LARGEST = 112  # pixels a side to which larger images are reduced
+
+
+@dataclass(frozen=True)
+class Card:
+    """One image: where it is, what it is labelled, its mem with the 95 % interval, and how its trials went.
+
+    `was` is the label before it was flipped on purpose. NaN is undefined; of test images all scores are.
+    """
+
+    split: str
+    index: int
+    uri: str
+    label: str
+    was: str | None = None
+    mem: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    right_in: int = 0
+    n_in: int = 0
+    right_out: int = 0
+    n_out: int = 0
+
+    @property
+    def alt(self) -> str:
+        """What stands for the image where it cannot be seen."""
+        return f"{self.split} image {self.index}, labelled {self.label}"
+
+    @property
+    def scored(self) -> bool:
+        """Whether mem is defined."""
+        return self.mem == self.mem
+
+    @property
+    def ranged(self) -> bool:
+        """Whether mem has an interval."""
+        return self.low == self.low
+
+
+@dataclass(frozen=True)
+class Album:
+    """The dataset's images, from which cards are made."""
+
+    dataset: Dataset
+    scores: ScoreTable
+
+    def train(self, index: int) -> Card:
+        """The card of a training image."""
+        clean, label = self.dataset.clean_labels, int(self.dataset.y_train[index])
+        row = self.scores.row(int(index))
+        return Card(
+            split="training",
+            index=int(index),
+            uri=image_uri(self.dataset.x_train[index]),
+            label=self.name(label),
+            was=None if clean is None or clean[index] == label else self.name(int(clean[index])),
+            mem=row.mem,
+            low=row.mem_low,
+            high=row.mem_high,
+            right_in=_times(row.p_in, row.n_in),
+            n_in=row.n_in,
+            right_out=_times(row.p_out, row.n_out),
+            n_out=row.n_out,
+        )
+
+    def trains(self, indices: Iterable[Any]) -> list[Card]:
+        """The cards of training images, in this order."""
+        return [self.train(int(index)) for index in indices]
+
+    def test(self, index: int) -> Card:
+        """The card of a test image."""
+        label = self.name(int(self.dataset.y_test[index]))
+        return Card(split="test", index=int(index), uri=image_uri(self.dataset.x_test[index]), label=label)
+
+    def name(self, label: int) -> str:
+        """The class name as text that any page can show."""
+        return legible(self.dataset.class_names[label]) or f"class {label}"
+
+
+def legible(text: str) -> str:
+    """The text without what cannot be shown or stored: control characters and halves of surrogate pairs."""
+    return "".join("\ufffd" if unicodedata.category(one) in ("Cc", "Cs") else one for one in text).strip()
+
+
+def image_uri(image: npt.NDArray[np.uint8]) -> str:
+    """An image uint8 [H, W, C] as a data URI: PNG if it is small, else WebP of at most LARGEST pixels a side."""
+    pixels = image[:, :, :3] if image.shape[2] >= 3 else image[:, :, 0]
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    buffer = io.BytesIO()
+    if max(picture.size) <= LOSSLESS:
+        kind = "png"
+        picture.save(buffer, "PNG", optimize=True)
+    else:
+        kind = "webp"
+        picture.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+        picture.save(buffer, "WEBP", quality=88)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _times(share: float, trials: int) -> int:
+    return round(share * trials) if trials else 0

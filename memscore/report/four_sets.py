@@ -1,0 +1,88 @@
+"""The typical and atypical sets at the paper's thresholds: counts, and example images of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.report.cards import Album, Card
+from memscore.sets import Sets
+
+EXAMPLES = 8
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SetPart:
+    """One of the four sets: the rule that makes it, how many of how many samples it holds, and some of them.
+
+    settled: members of a training set whose whole interval obeys the rule; None where there are no intervals.
+    """
+
+    key: str
+    name: str
+    rule: str
+    count: int
+    of: int
+    examples: list[Card]
+    settled: int | None = None
+
+
+def four_sets(album: Album, sets: Sets) -> list[SetPart]:
+    """The sets, atypical before typical. Examples are spread evenly over the set, in the order of the dataset."""
+    limits, low, high = sets.thresholds, album.scores["mem_low"], album.scores["mem_high"]
+    ranged = bool(np.isfinite(low).any())
+    above = sets.train_atypical & (low > np.float32(limits.atypical))
+    below = sets.train_typical & (high < np.float32(limits.atypical))
+    train, test = len(album.scores), album.scores.test_samples
+
+    def examples(mask: npt.NDArray[np.bool_], split: str) -> list[Card]:
+        chosen = _spread(np.flatnonzero(mask))
+        return album.trains(chosen) if split == "train" else [album.test(int(index)) for index in chosen]
+
+    return [
+        SetPart(
+            "train-atypical",
+            "Training, atypical",
+            f"mem above {limits.atypical:g}",
+            int(sets.train_atypical.sum()),
+            train,
+            examples(sets.train_atypical, "train"),
+            int(above.sum()) if ranged else None,
+        ),
+        SetPart(
+            "train-typical",
+            "Training, typical",
+            f"mem below {limits.typical:g}",
+            int(sets.train_typical.sum()),
+            train,
+            examples(sets.train_typical, "train"),
+            int(below.sum()) if ranged else None,
+        ),
+        SetPart(
+            "test-atypical",
+            "Test, atypical",
+            f"influence above {limits.atypical:g} of an atypical training image",
+            int(sets.test_atypical.sum()),
+            test,
+            examples(sets.test_atypical, "test"),
+        ),
+        SetPart(
+            "test-typical",
+            "Test, typical",
+            f"no influence above {limits.typical:g} of an atypical training image, and right in at least "
+            f"{100 * limits.test_accuracy:g} % of the models",
+            int(sets.test_typical.sum()),
+            test,
+            examples(sets.test_typical, "test"),
+        ),
+    ]
+
+
+def _spread(members: Indices) -> Indices:
+    if len(members) <= EXAMPLES:
+        return members
+    return members[np.linspace(0, len(members) - 1, EXAMPLES).astype(np.int64)]

@@ -1,0 +1,105 @@
+"""Which label the nearest typical training images have: a hint at the right label of a suspect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.datasets.dataset import Dataset, Images
+from memscore.tables import ScoreTable
+
+NEAREST = 10
+"""Images that vote."""
+
+MAJORITY = 6
+"""Votes that a label needs to be suggested."""
+
+TRUSTED = 0.7
+"""Share of test images whose label the vote must give before it is taken for a hint."""
+
+REFERENCES, TESTED = 10_000, 500
+"""Typical training images to choose the nearest from, and test images to try the vote on, both at most."""
+
+SIDE = 16
+"""Pixels a side to which images are averaged before they are compared."""
+
+Vectors = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Vote:
+    """The label that most of the nearest typical images have, with how many votes, and the nearest of these images."""
+
+    label: int
+    votes: int
+    nearest: int
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The votes of the samples asked about; `accuracy`: share of `tested` test images whose label the vote gives."""
+
+    votes: list[Vote]
+    accuracy: float
+    tested: int
+
+    @property
+    def trusted(self) -> bool:
+        """Whether pixels tell these classes apart well enough for a hint."""
+        return self.accuracy >= TRUSTED
+
+
+def votes(dataset: Dataset, scores: ScoreTable, asked: Indices) -> Votes | None:
+    """Let the nearest typical training images vote on these training samples; None with too few typical ones.
+
+    Nearness is the correlation of pixels, after images are averaged to at most SIDE pixels a side.
+    """
+    references = _spread(np.setdiff1d(np.flatnonzero(scores.typical()), asked), REFERENCES)
+    if len(references) < 2 * NEAREST:
+        return None
+    vectors, labels = _vectors(dataset.x_train, references), scores["label"][references]
+    found = [_vote(row, references, labels) for row in _nearest(_vectors(dataset.x_train, asked), vectors)]
+    tested = _spread(np.arange(len(dataset.y_test)), TESTED)
+    given = [_vote(row, references, labels).label for row in _nearest(_vectors(dataset.x_test, tested), vectors)]
+    return Votes(found, float(np.mean(np.array(given) == dataset.y_test[tested])), len(tested))
+
+
+def _spread(indices: Indices, most: int) -> Indices:
+    """At most so many of the indices, evenly spread."""
+    if len(indices) <= most:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, most).astype(np.int64)]
+
+
+def _vectors(images: Images, indices: Indices) -> Vectors:
+    """Averaged images as rows of mean 0 and length 1, float32 [k, d]."""
+    step = -(-max(images.shape[1:3]) // SIDE)
+    height, width = (max(1, side // step) for side in images.shape[1:3])
+    rows = np.empty((len(indices), height * width * images.shape[3]), np.float32)
+    for row, index in enumerate(indices):
+        image = images[index][: height * step, : width * step].astype(np.float32)
+        rows[row] = _averaged(image, height, width).ravel()
+    rows -= rows.mean(axis=1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+
+
+def _averaged(image: Vectors, height: int, width: int) -> Vectors:
+    """An image [h, w, C] as means of equal parts, [height, width, C]."""
+    parts = image.reshape(height, image.shape[0] // height, width, image.shape[1] // width, image.shape[2])
+    return parts.mean(axis=(1, 3))
+
+
+def _nearest(asked: Vectors, references: Vectors) -> Indices:
+    """Positions of the nearest references of each row, nearest first, int64 [k, NEAREST]."""
+    return np.argsort(-(asked @ references.T), axis=1, kind="stable")[:, :NEAREST]
+
+
+def _vote(nearest: Indices, references: Indices, labels: npt.NDArray[np.int32]) -> Vote:
+    """The most frequent label among the nearest; of equally frequent ones that of the nearest image."""
+    found = labels[nearest]
+    counts = np.bincount(found)
+    winner = int(found[np.argmax(counts[found])])
+    return Vote(winner, int(counts[winner]), int(references[nearest[np.argmax(found == winner)]]))

@@ -1,0 +1,75 @@
+"""The summary: what was measured, and what was found, in sentences."""
+
+from __future__ import annotations
+
+from memscore.datasets.dataset import Dataset
+from memscore.messages import StudyMessage
+from memscore.report.gallery import ClassPart, Gallery
+from memscore.report.influences import Influences
+from memscore.report.provenance import recipe_in_words
+from memscore.report.suspected import Suspected
+from memscore.tables import ATYPICAL, TYPICAL, ScoreTable
+
+
+def percent(share: float | None) -> str:
+    """A share in per cent with one decimal; a dash where it is not known. Only all is 100, and only none is 0."""
+    if share is None or share != share:
+        return "–"
+    bounded = share if share in (0, 1) else min(max(share, 0.001), 0.999)
+    return f"{100 * bounded:.1f}"
+
+
+def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:
+    """What was done, on what."""
+    images = f"{len(dataset.y_train):,} training images of {study.dataset}"
+    if study.recipe is None or study.design is None:
+        return f"Scores of the {images}, imported without the models’ answers they were made from."
+    network = recipe_in_words(study.recipe, None).split(", batch size")[0]
+    return (
+        f"{scores.trials:,} models ({network}) were each trained on another random "
+        f"{100 * study.design.subset_ratio:g} % of the {images} and asked about all of them."
+    )
+
+
+def finding(scores: ScoreTable) -> str:
+    """How many training samples are memorized."""
+    samples = len(scores)
+    high, low = int(scores.atypical().sum()), int(scores.typical().sum())
+    return (
+        f"{_of(high, samples)} are memorized (atypical, mem above {ATYPICAL:g}): models get them right mainly when "
+        f"they were trained on them. {_of(low, samples)} are typical (mem below {TYPICAL:g}): "
+        "learned from others like them."
+    )
+
+
+def points(scores: ScoreTable, found: Gallery, suspected: Suspected, influences: Influences) -> list[str]:
+    """What else a reader should know, one sentence or two each."""
+    said: list[str] = []
+    inside, outside, test = (scores.meta.get(f"{kind}_accuracy") for kind in ("in_sample", "held_out", "test"))
+    if inside is not None:
+        said.append(
+            f"Models are right on {percent(inside)} % of the images they trained on, {percent(outside)} % of the "
+            f"training images they did not see, and {percent(test)} % of the test images."
+        )
+    classes = found.by_share
+    if len(classes) > 1 and classes[0].share > classes[-1].share:
+        said.append(f"Memorized most: class {_class(classes[0])}; least: class {_class(classes[-1])}.")
+    if suspected.auroc is not None:
+        said.append(
+            f"{suspected.planted:,} labels were made wrong on purpose. mem ranks them above the others: AUROC "
+            f"{suspected.auroc:.3f} (1 is perfect, 0.5 chance)."
+        )
+    if influences.tested and influences.kept:
+        said.append(
+            f"{influences.test_images:,} test images rest on single training images beyond chance "
+            f"({influences.significant:,} pairs at a false-discovery rate of {100 * influences.q_shown:g} %)."
+        )
+    return said
+
+
+def _of(count: int, samples: int) -> str:
+    return f"{count:,} of {samples:,} training images ({percent(count / samples)} %)"
+
+
+def _class(one: ClassPart) -> str:
+    return f"{one.name} ({percent(one.share)} % atypical)"

@@ -1,0 +1,115 @@
+"""Suspected label errors, each with what speaks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.extras import NOT_WRONG, suspects
+from memscore.report.cards import Album, Card
+from memscore.report.neighbours import MAJORITY, NEAREST, Vote, Votes, votes
+from memscore.statistics import auroc
+from memscore.tables import ScoreTable
+
+SHOWN = 24
+ASKED = 1000  # suspects that are voted on, at most
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A suspect, and if there is a hint the label suggested, the votes for it and the nearest typical image with it."""
+
+    card: Card
+    suggested: str | None = None
+    votes: int = 0
+    like: Card | None = None
+
+
+@dataclass(frozen=True)
+class Suspected:
+    """The likeliest label errors first. `candidates`: atypical samples, the list's length if it were not cut.
+
+    tied: samples that the ranking cannot tell from the last one shown.
+
+    accuracy: share of `tested` test images whose label a vote of the nearest typical images gives, None where there is
+    no vote. planted: labels flipped on purpose, `planted_shown` of the suspects shown; auroc: how well mem tells the
+    planted ones from the others.
+    """
+
+    suspects: list[Suspect]
+    candidates: int
+    tied: int
+    accuracy: float | None
+    tested: int
+    hints: bool
+    planted: int
+    planted_shown: int
+    auroc: float | None
+    note: str = NOT_WRONG
+    voters: int = NEAREST
+    majority: int = MAJORITY
+
+    @property
+    def suggested_for_planted(self) -> int:
+        """How many of the planted errors shown have a suggested label."""
+        return sum(one.suggested is not None and one.card.was is not None for one in self.suspects)
+
+    @property
+    def suggestions_right(self) -> int:
+        """How many of these suggested labels are the ones that the planted errors had before."""
+        return sum(one.suggested is not None and one.suggested == one.card.was for one in self.suspects)
+
+
+def suspected(album: Album) -> Suspected:
+    """Rank the atypical samples as `memscore scores suspects` does, equal ones by the votes against their labels.
+
+    With few trials many samples are equal: right in every trial with them, and in none without.
+    """
+    scores, labels = album.scores, album.scores["label"]
+    atypical = scores.atypical()
+    ranked = suspects(scores, len(scores))
+    ranked = ranked[atypical[ranked]]
+    places = _places(scores, ranked)
+    asked = ranked[places <= places[min(SHOWN, len(ranked)) - 1]][:ASKED] if len(ranked) else ranked
+    found = votes(album.dataset, scores, asked) if len(asked) else None
+    against = np.zeros(len(asked))
+    if found is not None and found.trusted:
+        against += [one.votes * (one.label != label) for one, label in zip(found.votes, labels[asked], strict=True)]
+    order = np.lexsort((np.arange(len(asked)), -against, places[: len(asked)]))[:SHOWN]
+    chosen = asked[order]
+    flipped, mem = album.dataset.flipped, scores["mem"]
+    defined = flipped[np.isfinite(mem)]
+    return Suspected(
+        suspects=[_suspect(album, int(asked[row]), found, row) for row in order],
+        candidates=int(atypical.sum()),
+        tied=int((places == places[order[-1]]).sum()) if len(order) else 0,
+        accuracy=None if found is None else found.accuracy,
+        tested=0 if found is None else found.tested,
+        hints=found is not None and found.trusted,
+        planted=int(flipped.sum()),
+        planted_shown=int(flipped[chosen].sum()),
+        auroc=auroc(mem.astype(np.float64), flipped) if defined.any() and not defined.all() else None,
+    )
+
+
+def _places(scores: ScoreTable, ranked: Indices) -> Indices:
+    """The place of each in the ranking, from 0; equal ones share theirs."""
+    keys = np.nan_to_num(np.stack([scores[name][ranked] for name in ("mem_low", "mem", "p_out")]))
+    return np.cumsum(np.append(0, np.any(np.diff(keys, axis=1), axis=0)))[: len(ranked)]
+
+
+def _suspect(album: Album, index: int, found: Votes | None, row: int) -> Suspect:
+    card = album.train(index)
+    if found is None or not found.trusted or not _speaks(found.votes[row], int(album.dataset.y_train[index])):
+        return Suspect(card)
+    vote = found.votes[row]
+    return Suspect(card, album.name(vote.label), vote.votes, album.train(vote.nearest))
+
+
+def _speaks(vote: Vote, label: int) -> bool:
+    """Whether enough of the nearest agree on another label."""
+    return vote.label != label and vote.votes >= MAJORITY
