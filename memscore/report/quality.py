@@ -115,7 +115,7 @@ def _reliability(scores: ScoreTable, found: dict[str, Any]) -> Check:
     advice = "Judge groups of samples rather than single ones, and run more trials."
     if value > 0:
         times = RELIABLE * (1 - value) / (value * (1 - RELIABLE))  # Spearman and Brown's prophecy
-        wanted = BLOCK * int(np.ceil(times * scores.trials / BLOCK))
+        wanted = BLOCK * int(np.ceil(times * scores.trials / BLOCK - 1e-6))
         advice = f"Judge groups of samples rather than single ones. About {wanted:,} trials would reach {RELIABLE}."
     return Check("reliability", name, "look at it", shown, meaning, advice)
 
