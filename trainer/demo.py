@@ -29,7 +29,7 @@ from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
 from memscore.files import atomic_write
 from memscore.messages import JobMessage
 from memscore.progress import progress_bar
-from memscore.report import Comparison, Report
+from memscore.report import Comparison, Making, Report
 from memscore.settings import Settings
 from memscore.tables import ScoreTable
 from trainer.config import TrainConfig
@@ -64,7 +64,9 @@ def run(settings: Settings, output: Path, trials: int) -> None:
         console.rule("3. Adversarial training with these scores")
         runs = {method.upper(): _train(dataset, scores, method, output / method) for method in ("pgd", "bat")}
         comparison = _compare(runs)
-        page = Report(client.study(job.study), scores.table, client.pairs_table(job.study), dataset, comparison)
+        study, pairs = client.study(job.study), client.pairs_table(job.study)
+        making = Making.of(client.evidence(job.study))
+        page = Report(study, scores.table, pairs, dataset, comparison, making)
     with atomic_write(output / "report.html") as scratch:
         scratch.write_text(page.html())
     console.rule("Done")

@@ -153,7 +153,7 @@ def report(
         dataset = open_dataset(settings.home, message.fingerprint)
         scores, pairs = client.table(study), client.pairs_table(study)
         evidence_bytes = scores.trials * (len(scores) + scores.test_samples) // 8
-        known = not message.imported and evidence_bytes <= MOST_EVIDENCE
+        known = message.design is not None and evidence_bytes <= MOST_EVIDENCE
         making = Making.of(client.evidence(study)) if known else None
     page = Report(message, scores, pairs, dataset, making=making)
     write_file(output, page.html().encode())

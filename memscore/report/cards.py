@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from memscore.datasets.dataset import Dataset
-from memscore.tables import ScoreTable
+from memscore.tables import ATYPICAL, TYPICAL, ScoreTable, is_atypical, is_typical
 
 LOSSLESS = 40  # pixels a side up to which each pixel is kept
 LARGEST = 112  # pixels a side to which larger images are reduced
@@ -49,6 +49,16 @@ class Card:
     def scored(self) -> bool:
         """Whether mem is defined."""
         return self.mem == self.mem
+
+    @property
+    def atypical(self) -> bool:
+        """Whether mem is above the paper's threshold."""
+        return bool(is_atypical(np.array([self.mem], np.float32), ATYPICAL)[0])
+
+    @property
+    def typical(self) -> bool:
+        """Whether mem is below the paper's threshold."""
+        return bool(is_typical(np.array([self.mem], np.float32), TYPICAL)[0])
 
     @property
     def ranged(self) -> bool:

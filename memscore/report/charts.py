@@ -23,13 +23,14 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int, widt
     """Histogram of mem, defined values only, with the thresholds of the typical and atypical sets.
 
     `held_out`, the trials that held a sample out (0: unknown), gives the steps in which most values lie, 1 / held_out:
-    a bar covers a whole number of them.
+    a bar covers a whole number of them, and no value lies between two bars.
     """
     figure = Figure(figsize=(width, 3.5), layout="constrained")
     axes = figure.add_subplot()
-    step = np.ceil(BAR * held_out) / held_out if held_out else BAR
+    unit = 1 / held_out if held_out else BAR
+    step = unit * np.ceil(BAR / unit - 1e-9)
     first = np.floor(min(-0.05, float(mem.min())) / step)
-    edges = step * (np.arange(first, np.ceil(1 / step) + 2) - 0.5)
+    edges = step * np.arange(first, np.ceil(1 / step) + 2) - unit / 2
     counts, edges = np.histogram(mem, edges)
     middles = (edges[:-1] + edges[1:]) / 2
     low, high = thresholds.typical, thresholds.atypical
@@ -44,13 +45,14 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int, widt
         axes.bar(middles, part, width=0.88 * step, bottom=below, color=colour, label=f"{name}: {part.sum():,}")
         below = below + part
     top = counts.max() * 4
-    for threshold in (low, high):
+    for threshold, side, gap in ((low, "right", -0.008), (high, "left", 0.008)):
         axes.axvline(threshold, color="black", linewidth=1, linestyle=(0, (4, 3)))
-        axes.text(threshold + 0.008, top * 0.86, f"{threshold:g}", va="top")
+        axes.text(threshold + gap, top * 0.86, f"{threshold:g}", va="top", ha=side)
     axes.set_yscale("symlog", linthresh=10)
     axes.set_ylim(0, top)
     axes.set_yticks([tick for tick in (0, 5, 10, 100, 1000, 10_000, 100_000, 1_000_000) if tick <= counts.max() * 1.5])
-    axes.set_xlim(edges[0], edges[-1])
+    filled = np.flatnonzero(counts)
+    axes.set_xlim(min(-0.06, float(edges[filled[0]])), max(1.02, float(edges[filled[-1] + 1])))
     figure.legend(frameon=False, loc="outside upper center", ncols=3, columnspacing=1, handlelength=1)
     axes.set_xlabel("memorization value mem")
     axes.set_ylabel("training samples (log scale)")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import memscore
 
 WORKS = r"""@inproceedings{feldman2020what,
-  title     = {What Neural Networks Memorize and Why: Discovering the Long Tail via Influence Estimation},
+  title     = {What Neural Networks Memorize and Why:
+               Discovering the Long Tail via Influence Estimation},
   author    = {Feldman, Vitaly and Zhang, Chiyuan},
   booktitle = {Advances in Neural Information Processing Systems},
   volume    = {33},
@@ -15,8 +16,8 @@ WORKS = r"""@inproceedings{feldman2020what,
 
 @article{xu2021towards,
   title   = {Towards the Memorization Effect of Neural Networks in Adversarial Training},
-  author  = {Xu, Han and Liu, Xiaorui and Wang, Wentao and Ding, Wenbiao and Wu, Zhongqin and Liu, Zitao and
-             Jain, Anil and Tang, Jiliang},
+  author  = {Xu, Han and Liu, Xiaorui and Wang, Wentao and Ding, Wenbiao and
+             Wu, Zhongqin and Liu, Zitao and Jain, Anil and Tang, Jiliang},
   journal = {arXiv preprint arXiv:2106.04794},
   year    = {2021}
 }"""

@@ -19,7 +19,8 @@ Indices = npt.NDArray[np.int64]
 class SetPart:
     """One of the four sets: the rule that makes it, how many of how many samples it holds, and some of them.
 
-    settled: members of a training set whose whole interval obeys the rule; None where there are no intervals.
+    settled: members of a training set whose whole interval lies on their side of the atypical threshold; None where
+    there are no intervals. known is false where the scores do not say who is in the set.
     """
 
     key: str
@@ -29,6 +30,7 @@ class SetPart:
     of: int
     examples: list[Card]
     settled: int | None = None
+    known: bool = True
 
 
 def four_sets(album: Album, sets: Sets) -> list[SetPart]:
@@ -78,6 +80,7 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
             int(sets.test_typical.sum()),
             test,
             examples(sets.test_typical, "test"),
+            known=bool(np.isfinite(album.scores["test_p"]).any()),
         ),
     ]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from memscore.report.cards import Album, Card
-from memscore.tables import TYPICAL
+from memscore.tables import TYPICAL, is_typical
 
 IMAGES = 400
 """Images aimed at in all; with many classes each still has FEWEST."""
@@ -19,15 +20,15 @@ FEWEST, MOST = 3, 12
 CLASSES = 200
 """Classes shown; of more, those with the largest share of atypical samples."""
 
+FIRST = 10
+"""Images of the first look."""
+
 Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class ClassPart:
-    """One class: how many of its training samples have a score, how many are atypical or typical, and its images.
-
-    `images` is false where the class is listed only.
-    """
+    """One class: how many of its training samples have a score, how many are atypical or typical, and its images."""
 
     number: int
     name: str
@@ -45,7 +46,7 @@ class ClassPart:
     @property
     def least_typical(self) -> bool:
         """Whether all of the least memorized images shown are typical."""
-        return all(card.mem < TYPICAL for card in self.least)
+        return all(card.typical for card in self.least)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,13 @@ class Gallery:
     def ranged(self) -> bool:
         """Whether scores have intervals."""
         return any(card.ranged for one in self.classes for card in one.most)
+
+    @property
+    def first(self) -> list[Card]:
+        """Atypical images of all classes for a first look: the most memorized of each, then the second, up to FIRST."""
+        rounds = itertools.zip_longest(*(one.most for one in self.by_share))
+        cards = [card for cards in rounds for card in cards if card is not None and card.atypical]
+        return cards[:FIRST]
 
     @property
     def by_share(self) -> list[ClassPart]:
@@ -101,8 +109,8 @@ def gallery(album: Album) -> Gallery:
 
 
 def _least_memorized(album: Album, members: Indices) -> Indices:
-    """Typical samples first, then by mem; among equal ones those that models know best without them."""
+    """Typical samples first, and of them those that models know best without training on them; then by mem."""
     mem = album.scores["mem"][members]
     known = np.nan_to_num(album.scores["p_out"][members], nan=0.0)
-    typical = mem < np.float32(TYPICAL)
+    typical = is_typical(mem, TYPICAL)
     return members[np.lexsort((members, np.where(typical, np.abs(mem), mem), -known * typical, ~typical))]

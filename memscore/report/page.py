@@ -52,14 +52,15 @@ class Report:
         scores.require_dataset(dataset.fingerprint, study.dataset)
         album = Album(dataset, scores)
         classes, suspects, found = gallery(album), suspected(album), influences(album, pairs)
-        return _environment().get_template("report.html.j2").render(
+        template = _environment().get_template("report.html.j2")
+        return template.render(
             study=study,
             scores=scores,
             version=memscore.__version__,
             thresholds=Thresholds(),
             measured=summary.measured(study, scores, dataset),
             finding=summary.finding(scores),
-            points=summary.points(scores, classes, suspects, found),
+            points=summary.points(classes, suspects, found),
             checks=quality(scores, study.design),
             charts=self._charts(),
             gallery=classes,
@@ -70,7 +71,7 @@ class Report:
             facts=provenance.facts(study, scores, pairs, dataset, self.making),
             commands=provenance.commands(study, scores, pairs, dataset),
             bibtex=bibtex(study.name, scores.digest),
-        )  # fmt: skip
+        )
 
     def _charts(self) -> dict[str, Any]:
         """The charts by name, without those that there are no numbers for."""
@@ -102,6 +103,6 @@ def _environment() -> Environment:
     )
     environment.filters["percent"] = summary.percent
     environment.filters["count"] = "{:,}".format
-    environment.filters["fixed"] = lambda value: f"{value:.2f}".replace("-", "−")
+    environment.filters["fixed"] = lambda value: f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0: no -0.00
     environment.filters["q_value"] = lambda value: f"{value:.1e}" if value < 0.001 else f"{value:.3f}"
     return environment

@@ -166,5 +166,5 @@ def _zero_sum(scores: ScoreTable, found: dict[str, Any], design: Design | None) 
 
 
 def _fixed(share: float) -> str:
-    """Three digits, and 1.000 for 1 alone."""
-    return f"{min(share, 0.999):.3f}" if share < 1 else "1.000"
+    """Three digits, rounded down, so that what fails a limit does not look as if it met it."""
+    return f"{np.floor(1000 * share + 1e-6) / 1000:.3f}"

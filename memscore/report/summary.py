@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from memscore.datasets.dataset import Dataset
 from memscore.messages import StudyMessage
 from memscore.report.gallery import ClassPart, Gallery
@@ -34,23 +36,19 @@ def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:
 def finding(scores: ScoreTable) -> str:
     """How many training samples are memorized."""
     samples = len(scores)
+    if not np.isfinite(scores["mem"]).any():
+        return f"No training image has a score yet, of {samples:,}."
     high, low = int(scores.atypical().sum()), int(scores.typical().sum())
     return (
-        f"{_of(high, samples)} are memorized (atypical, mem above {ATYPICAL:g}): models get them right mainly when "
-        f"they were trained on them. {_of(low, samples)} are typical (mem below {TYPICAL:g}): "
+        f"{_of(high, samples)} are memorized (atypical, mem above {ATYPICAL:g}): models are right on them clearly "
+        f"more often if they were trained on them. {_of(low, samples)} are typical (mem below {TYPICAL:g}): "
         "learned from others like them."
     )
 
 
-def points(scores: ScoreTable, found: Gallery, suspected: Suspected, influences: Influences) -> list[str]:
+def points(found: Gallery, suspected: Suspected, influences: Influences) -> list[str]:
     """What else a reader should know, one sentence or two each."""
     said: list[str] = []
-    inside, outside, test = (scores.meta.get(f"{kind}_accuracy") for kind in ("in_sample", "held_out", "test"))
-    if inside is not None:
-        said.append(
-            f"Models are right on {percent(inside)} % of the images they trained on, {percent(outside)} % of the "
-            f"training images they did not see, and {percent(test)} % of the test images."
-        )
     classes = found.by_share
     if len(classes) > 1 and classes[0].share > classes[-1].share:
         said.append(f"Memorized most: class {_class(classes[0])}; least: class {_class(classes[-1])}.")
@@ -61,8 +59,8 @@ def points(scores: ScoreTable, found: Gallery, suspected: Suspected, influences:
         )
     if influences.tested and influences.kept:
         said.append(
-            f"{influences.test_images:,} test images rest on single training images beyond chance "
-            f"({influences.significant:,} pairs at a false-discovery rate of {100 * influences.q_shown:g} %)."
+            f"Test images that rest on a single training image beyond chance: {influences.test_images:,} "
+            f"(pairs at a false-discovery rate of {100 * influences.q_shown:g} %: {influences.significant:,})."
         )
     return said
 

@@ -31,13 +31,12 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Suspected:
-    """The likeliest label errors first. `candidates`: atypical samples, the list's length if it were not cut.
+    """The likeliest label errors first, of `candidates` atypical samples.
 
-    tied: samples that the ranking cannot tell from the last one shown.
-
-    accuracy: share of `tested` test images whose label a vote of the nearest typical images gives, None where there is
-    no vote. planted: labels flipped on purpose, `planted_shown` of the suspects shown; auroc: how well mem tells the
-    planted ones from the others.
+    tied: samples that the ranking cannot tell from the last one shown. hints: whether labels are suggested; accuracy:
+    share of `tested` test images whose label a vote of the nearest typical images gives, None where there is no vote.
+    planted: labels flipped on purpose, `planted_shown` of the suspects shown; auroc: how well mem tells the planted
+    ones from the others.
     """
 
     suspects: list[Suspect]

@@ -6,11 +6,13 @@ import base64
 import io
 import itertools
 import re
+from collections import defaultdict
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from memscore.building import Provenance, build_tables
@@ -22,13 +24,14 @@ from memscore.evidence import Evidence
 from memscore.extras import suspects
 from memscore.feldman_zhang import Published, tables_of
 from memscore.messages import StudyMessage, TableSummary
-from memscore.report import Comparison, Making, Report
+from memscore.report import Comparison, Making, Report, charts
 from memscore.report.cards import Album, image_uri
 from memscore.report.gallery import gallery
 from memscore.report.influences import influences
 from memscore.report.provenance import commands
 from memscore.report.quality import differences, quality
 from memscore.report.suspected import suspected
+from memscore.sets import Thresholds
 from memscore.spec import BLOCK, Design
 from memscore.subsets import block_membership
 from memscore.tables import PairsTable, ScoreTable
@@ -258,6 +261,15 @@ def test_the_gallery_shows_the_most_memorized_of_each_class_and_typical_ones():
         assert not {card.index for card in one.most} & {card.index for card in one.least}
 
 
+def test_the_first_look_has_the_most_memorized_of_each_class_in_turn():
+    report = made(make_dataset(train=90), blocks=10)
+    found = gallery(Album(report.dataset, report.scores))
+    labels = [card.label for card in found.first]
+    assert len(labels) == 10
+    assert labels[:3] == labels[3:6] == [one.name for one in found.by_share]
+    assert all(card.atypical for card in found.first)
+
+
 def test_suspects_come_in_the_order_of_the_command_and_equal_ones_by_the_vote():
     report = made(make_dataset(train=90), blocks=10)
     shown = [one.card.index for one in suspected(Album(report.dataset, report.scores)).suspects]
@@ -338,6 +350,8 @@ def test_each_check_passes_or_says_what_to_do():
     assert set(verdicts(report).values()) == {"pass"}
     checks = report.scores.meta["checks"]
     assert verdicts(report, in_sample_accuracy=0.97)["fit"] == "look at it"
+    almost = replace(report.scores, meta={**report.scores.meta, "in_sample_accuracy": 0.97996})
+    assert quality(almost, report.study.design)[0].value == "0.979"
     assert verdicts(report, checks={**checks, "split_half_reliability": 0.8})["reliability"] == "look at it"
     assert verdicts(report, checks={**checks, "split_half_ratio": 1.6})["calibration"] == "look at it"
     assert verdicts(report, checks={**checks, "zero_sum": 0.1})["zero-sum"] == "look at it"
@@ -428,3 +442,16 @@ def test_a_comparison_is_shown_with_its_numbers(pages: dict[str, str]):
     assert "a note" in words
     assert "90.0" in words
     assert "Adversarial training on these scores" not in Parsed(pages["an ordinary one"]).words
+
+
+@pytest.mark.parametrize("held_out", [0, 3, 30, 60, 599])
+def test_each_bar_of_the_histogram_covers_as_many_attainable_values(held_out: int):
+    steps = held_out or 40
+    mem = (np.arange(-2, steps + 1) / steps).astype(np.float32)  # each value once
+    heights: dict[float, int] = defaultdict(int)
+    for bar in charts.histogram(mem, Thresholds(), held_out, 8).axes[0].patches:
+        assert isinstance(bar, Rectangle)
+        heights[round(bar.get_x(), 6)] += int(bar.get_height())
+    shown = [heights[left] for left in sorted(heights) if heights[left]]
+    assert sum(shown) == len(mem)
+    assert len(set(shown[1:-1])) == 1
