@@ -21,12 +21,15 @@ STYLES = {"clean": "-", "pgd": "--"}
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
+LEAST_WIDTH = 6.4
+"""Inches of a figure, so that a legend of two columns fits below one area."""
+
 
 def panels_beside(
     columns: int, rows: int = 1, width: float = 4.6, height: float = 3.4, *, shared: bool = True
 ) -> tuple[Figure, list[list[Axes]]]:
     """A figure with `columns` x `rows` areas, given as a list of columns, without the lines above and to the right."""
-    figure = Figure(figsize=(width * columns, height * rows + 0.7), layout="constrained")
+    figure = Figure(figsize=(max(LEAST_WIDTH, width * columns), height * rows + 0.7), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=shared)
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
@@ -41,6 +44,11 @@ def band(axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: s
     marker = MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
     axes.plot(epochs, value, style, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
     axes.fill_between(epochs, low, high, color=colour, alpha=0.14, linewidth=0)
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:
+    """What the lines of one of the areas stand for, below all of them."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -31,6 +32,16 @@ class Estimate:
         value, low, high = (format(100 * one, f"{sign}.1f") for one in (self.value, self.low, self.high))
         return f"{value} [{low}, {high}]"
 
+    def columns(self, name: str = "accuracy") -> dict[str, Any]:
+        """As columns of a row of numbers, the value under `name`."""
+        return {
+            name: self.value,
+            "low": self.low,
+            "high": self.high,
+            "deviation over seeds": self.deviation,
+            "seeds": self.seeds,
+        }
+
 
 def estimate(values: npt.NDArray[Any]) -> Estimate:
     """Of values [seeds, samples]: correctness, or differences of correctness that are paired by seed and sample.
@@ -38,10 +49,12 @@ def estimate(values: npt.NDArray[Any]) -> Estimate:
     Seeds and samples are both drawn: the variance of the mean is taken as var(means of seeds) / seeds + var(means of
     samples) / samples, which counts what belongs to a seed and a sample together twice and so is a little too large.
     The quantile is Student's with Satterthwaite's degrees of freedom. With one seed the interval is that of
-    the samples alone.
+    the samples alone; without samples nothing is known (NaN).
     """
     values = np.asarray(values, np.float64)
     seeds = len(values)
+    if not values.size:
+        return unknown(seeds)
     of_seeds, of_samples = values.mean(axis=1), values.mean(axis=0)
     parts = [
         (float(means.var(ddof=1)) / len(means), len(means) - 1) for means in (of_seeds, of_samples) if len(means) > 1
@@ -60,6 +73,8 @@ def difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
 def apart(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
     """Accuracy of `second` less that of `first` on other samples, bool [seeds, n] and [seeds, m], paired by seed."""
     one, two = (np.asarray(values, np.float64) for values in (first, second))
+    if not (one.size and two.size):
+        return unknown(len(one))
     of_seeds = two.mean(axis=1) - one.mean(axis=1)
     parts = [(float(of_seeds.var(ddof=1)) / len(of_seeds), len(of_seeds) - 1)] if len(of_seeds) > 1 else []
     for values in (one, two):
@@ -95,6 +110,26 @@ def over_seeds(values: npt.NDArray[Any]) -> Estimate:
 
 def _counted(holds: Bools) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     return np.array([holds.sum()]), np.array([holds.size])
+
+
+def unknown(seeds: int) -> Estimate:
+    """Of nothing: NaN."""
+    nan = float("nan")
+    return Estimate(nan, nan, nan, nan, seeds)
+
+
+def best_of(candidates: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Correctness of the best of several candidates, each bool [seeds, samples], on the same samples.
+
+    Each half of the samples (of even and odd places) shows the candidate that is best on the other half: one that was
+    chosen on what it is shown on would look too good.
+    """
+    stacked = np.stack([np.asarray(one, np.float64) for one in candidates])
+    best = np.empty_like(stacked[0])
+    for shown, other in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
+        chosen = int(stacked[:, :, other].mean(axis=(1, 2)).argmax()) if stacked[:, :, other].size else 0
+        best[:, shown] = stacked[chosen][:, shown]
+    return best
 
 
 def _half_width(parts: list[tuple[float, int]]) -> float:

@@ -72,18 +72,18 @@ class Finished:
         return _of_split(self.folder / ATTACKED / checkpoint, "test")
 
     @cached_property
-    def along(self) -> list[tuple[int, Path]]:
-        """The epochs that were kept along the way, each with the folder of its evaluation."""
-        return [
-            (checkpoints.describe(folder)["epoch"], folder / EVALUATIONS)
+    def moments(self) -> list[tuple[int, Path]]:
+        """The epochs that were kept along the way, and the last, each with the folder of its evaluation."""
+        points = {
+            checkpoints.describe(folder)["epoch"]: folder / EVALUATIONS
             for folder in RunFolder(self.folder, {}).epochs()
-        ]
+        }
+        points.setdefault(self.run.config().epochs, self.folder / EVALUATIONS / "last")
+        return list(points.items())
 
     def curve(self, split: str) -> list[tuple[int, Samples]]:
         """Every sample of a split at each epoch that was kept, and at the last."""
-        points = dict(self.along)
-        points.setdefault(self.run.config().epochs, self.folder / EVALUATIONS / "last")
-        return [(epoch, _of_split(folder, split)) for epoch, folder in points.items()]
+        return [(epoch, _of_split(folder, split)) for epoch, folder in self.moments]
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,12 @@ class Panel:
     def finished(self, run: Run) -> Finished:
         """A run's results."""
         return Finished(run, run.folder(self.runs))
+
+
+def curves(runs: Sequence[Finished], split: str) -> list[tuple[int, list[Samples]]]:
+    """The epochs that runs of several seeds kept, each with every sample of a split by each of them."""
+    moments = zip(*(run.curve(split) for run in runs), strict=True)
+    return [(moment[0][0], [samples for _, samples in moment]) for moment in moments]
 
 
 def correct(samples: Sequence[Samples], attack: str, mask: Bools) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any, Literal
 
 from trainer.experiments.interval import Estimate
@@ -32,15 +32,17 @@ class Verdict:
 
 def above(finding: str, numbers: str, found: Estimate, bound: float = 0.0) -> Verdict:
     """Confirmed if the whole interval lies above `bound`. `numbers` says what was compared; the interval is added."""
+    if not isfinite(found.low):
+        return _undecided(finding, numbers, found)
     word: Word = "confirmed" if found.low > bound else "not confirmed"
     opposite = "; the opposite shows" if found.high < -abs(bound) else ""
-    if not (isfinite(found.low) and isfinite(found.high)):
-        return untestable(finding, f"{numbers}; one seed gives no interval, use --seeds 3")
     return Verdict(finding, word, f"{numbers}{opposite}{_one_seed(found)}", found.value, found.low, found.high)
 
 
 def no_loss(finding: str, numbers: str, found: Estimate, margin: float) -> Verdict:
     """Confirmed if the whole interval lies above -margin: a loss of more than that can be excluded."""
+    if not isfinite(found.low):
+        return _undecided(finding, numbers, found)
     word: Word = "confirmed" if found.low > -margin else "not confirmed"
     text = f"{numbers}, margin {100 * margin:g} points{_one_seed(found)}"
     return Verdict(finding, word, text, found.value, found.low, found.high)
@@ -56,6 +58,13 @@ def exceeds(finding: str, numbers: str, found: Estimate, bound: float) -> Verdic
 def untestable(finding: str, reason: str) -> Verdict:
     """What cannot be decided, and why."""
     return Verdict(finding, "not testable here", reason)
+
+
+def _undecided(finding: str, numbers: str, found: Estimate) -> Verdict:
+    """Of an estimate without an interval."""
+    if isnan(found.value):
+        return untestable(finding, "there are no samples that it could show on")
+    return untestable(finding, f"{numbers}; one seed gives no interval, use --seeds 3")
 
 
 def _one_seed(found: Estimate) -> str:

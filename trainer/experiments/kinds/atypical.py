@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from trainer.experiments.artifact import Artifact
+from trainer.experiments.figure import BLUE, GREY, ORANGE, STYLES, band, legend_below, panels_beside
+from trainer.experiments.interval import apart, difference, estimate
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel
+from trainer.experiments.kinds.removal import CONDITIONS, EVERY, MATCHED, NONE
+from trainer.experiments.material import Panel, correct, curves
+from trainer.experiments.published import published
 from trainer.experiments.run import Run, preliminary
 from trainer.experiments.setting import Setting
+from trainer.experiments.verdict import Verdict, above, no_loss, untestable
+from trainer.outcome import is_finished
+
+TRAIN, TEST, TYPICAL = "atypical training samples", "atypical test samples", "typical test samples"
+ATTACKS = {"clean": "clean", "pgd": "PGD-20"}
+SHOWN = {
+    "erm": ((TRAIN, "clean"), (TEST, "clean")),
+    "pgd": ((TRAIN, "clean"), (TRAIN, "pgd"), (TEST, "clean"), (TEST, "pgd"), (TYPICAL, "pgd")),
+}
+COLOURS = {TRAIN: BLUE, TEST: ORANGE, TYPICAL: GREY}
+FAR = 0.10
+"""A difference of adversarial accuracies that counts as a large one."""
+RISE = 0.02
+"""A rise of adversarial accuracy that still counts as none."""
+WHOLLY = 0.95
+"""Clean accuracy from which training samples count as memorized, nearly all of them."""
+
+Curves = dict[tuple[str, str], list[tuple[int, Any]]]
+"""By samples and attack: epochs, each with correctness bool [seeds, samples]."""
 
 
 @dataclass(frozen=True)
@@ -24,4 +50,137 @@ class Atypical:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Curves of accuracy on the atypical training and test samples."""
-        raise NotImplementedError
+        figure, axes = panels_beside(len(panels))
+        numbers: list[dict[str, Any]] = []
+        verdicts: list[Verdict] = []
+        tables: list[str] = []
+        notes: list[str] = []
+        for panel, (area,) in zip(panels, axes, strict=True):
+            panel.study.require_trials(item.name)
+            found = self._curves(panel)
+            for (samples, attack), moments in found.items():
+                line = [(epoch, estimate(right)) for epoch, right in moments]
+                band(area, line, COLOURS[samples], STYLES[attack], f"{samples}, {ATTACKS[attack]}")
+                about = {"setting": panel.setting.described, "samples": samples, "attack": attack}
+                numbers += [{**about, "epoch": epoch, **one.columns()} for epoch, one in line]
+            area.set(xlabel="epoch", ylabel="accuracy, %", title=panel.setting.described)
+            verdicts += self._verdicts(panel, found)
+            if paper := published(item.name, panel.setting):
+                tables.append(_ends(panel.setting, found, paper))
+            if self.method == "erm":
+                causes = _causes(panel)
+                verdicts += causes
+                if not causes:
+                    notes.append(
+                        f"{panel.setting.described}: whether atypical training samples cause it is decided once the "
+                        "runs without them are there too, those of figures 15 to 17; then make this figure again."
+                    )
+        legend_below(figure, axes[0][0])
+        caption = (
+            f"{'ERM' if self.method == 'erm' else 'PGD adversarial training'} on all samples: accuracy on the atypical "
+            "samples of both splits (training: mem > 0.15; test: infl > 0.15 of one of them), mean and 95 % interval "
+            "over seeds and samples. Of the training samples those are shown that every seed trained on, and not held "
+            "out."
+        )
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
+
+    def _curves(self, panel: Panel) -> Curves:
+        runs, sets = [panel.finished(run) for run in self.runs(panel.setting, panel.seeds)], panel.study.sets
+        found: Curves = {shown: [] for shown in SHOWN[self.method]}
+        for split in ("train", "test"):
+            for epoch, samples in curves(runs, split):
+                if split == "train":
+                    trained = np.logical_and.reduce([one["trained"].filled(True) for one in samples])
+                    masks = {TRAIN: sets.train_atypical & trained}
+                else:
+                    masks = {TEST: sets.test_atypical, TYPICAL: sets.test_typical}
+                for (group, attack), moments in found.items():
+                    if group in masks:
+                        moments.append((epoch, correct(samples, attack, masks[group])))
+        return found
+
+    def _verdicts(self, panel: Panel, found: Curves) -> list[Verdict]:
+        described = panel.setting.described
+        (first, _), (last, end) = found[TRAIN, "clean"][0], found[TRAIN, "clean"][-1]
+
+        def risen(finding: str, samples: str, attack: str, *, not_so: bool = False) -> Verdict:
+            """Whether accuracy rises from the first epoch that was kept to the last."""
+            (_, before), (_, after) = found[samples, attack][0], found[samples, attack][-1]
+            rise = difference(before, after)
+            numbers = (
+                f"{described}: {estimate(before).points()} % after epoch {first}, {estimate(after).points()} % after "
+                f"epoch {last}; the rise is {rise.points('+')} points"
+            )
+            if first == last:
+                return untestable(finding, f"{described}: no network but the last was kept")
+            return (
+                no_loss(finding, numbers, difference(after, before), RISE) if not_so else above(finding, numbers, rise)
+            )
+
+        fitted = above(
+            f"Nearly all atypical training samples are memorized (clean accuracy above {100 * WHOLLY:g} %)",
+            f"{described}: {estimate(end).points()} % after epoch {last}",
+            estimate(end),
+            WHOLLY,
+        )
+        verdicts = [risen("Atypical training samples are fitted along the training (clean)", TRAIN, "clean"), fitted]
+        if self.method == "erm":
+            return [
+                *verdicts,
+                risen("Accuracy on atypical test samples rises along the training (clean)", TEST, "clean"),
+            ]
+        low, high = found[TEST, "pgd"][-1][1], found[TYPICAL, "pgd"][-1][1]
+        gap = apart(low, high)
+        numbers = (
+            f"{described}, after epoch {last}: {estimate(low).points()} % of the atypical, {estimate(high).points()} % "
+            f"of the typical ones; the difference is {gap.points('+')} points, far is more than {100 * FAR:g}"
+        )
+        return [
+            *verdicts,
+            risen("Atypical training samples are fitted under attack too (PGD-20)", TRAIN, "pgd"),
+            risen("Accuracy on atypical test samples rises along the training (clean)", TEST, "clean"),
+            risen(
+                "Adversarial accuracy on atypical test samples does not rise along the training (PGD-20)",
+                TEST,
+                "pgd",
+                not_so=True,
+            ),
+            above(
+                "Adversarial accuracy on atypical test samples ends far below that on typical ones (PGD-20)",
+                numbers,
+                gap,
+                FAR,
+            ),
+        ]
+
+
+def _causes(panel: Panel) -> list[Verdict]:
+    """Of networks that were trained without atypical samples, where those are there."""
+    rights: dict[str, Any] = {}
+    for condition in (NONE, EVERY, MATCHED):
+        runs = [
+            panel.finished(preliminary(panel.setting, "erm", seed, **CONDITIONS[condition])) for seed in panel.seeds
+        ]
+        if not all(is_finished(run.folder) for run in runs):
+            return []
+        rights[condition] = correct([run.samples("test") for run in runs], "clean", panel.study.sets.test_atypical)
+    found: list[Verdict] = []
+    for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
+        effect = difference(rights[NONE], rights[control])
+        without, those_with = (estimate(rights[one]).points() for one in (NONE, control))
+        numbers = (
+            f"{panel.setting.described}{size}: {without} % without, {those_with} % with them; "
+            f"the difference is {effect.points('+')} points"
+        )
+        found.append(above("Training on atypical samples helps atypical test samples (ERM, clean)", numbers, effect))
+    return found
+
+
+def _ends(setting: Setting, found: Curves, paper: dict[tuple[str, str], float]) -> str:
+    """The last epoch beside the paper's, in Markdown."""
+    lines = [f"| last epoch, accuracy in % | {setting.described} | the paper, about |", "| --- | --- | --- |"]
+    for (samples, attack), moments in found.items():
+        number = paper.get((samples, attack))
+        shown = "-" if number is None else f"{number:g}"
+        lines.append(f"| {samples}, {ATTACKS[attack]} | {estimate(moments[-1][1]).points()} | {shown} |")
+    return "\n".join(lines)

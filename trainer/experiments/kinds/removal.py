@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, STYLES, band, panels_beside
+from trainer.experiments.figure import COLOURS, STYLES, band, legend_below, panels_beside
 from trainer.experiments.interval import Estimate, difference, estimate
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel, correct
+from trainer.experiments.material import Panel, correct, curves
 from trainer.experiments.run import Run, preliminary
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, no_loss
@@ -49,12 +49,12 @@ class Removal:
             ends: dict[tuple[str, str], Any] = {}
             for number, (condition, point) in enumerate(CONDITIONS.items()):
                 runs = [panel.finished(preliminary(panel.setting, self.method, seed, **point)) for seed in panel.seeds]
-                curves = [run.curve("test") for run in runs]
+                moments = curves(runs, "test")
                 for attack, area in areas.items():
                     line: list[tuple[int, Estimate]] = []
-                    for moment in zip(*curves, strict=True):
-                        right = correct([samples for _, samples in moment], attack, panel.study.sets.test_typical)
-                        line.append((moment[0][0], estimate(right)))
+                    for epoch, samples in moments:
+                        right = correct(samples, attack, panel.study.sets.test_typical)
+                        line.append((epoch, estimate(right)))
                         ends[condition, attack] = right
                     band(area, line, COLOURS[number], STYLES[attack], condition)
                     numbers += [_row(panel, condition, attack, epoch, one) for epoch, one in line]
@@ -62,7 +62,7 @@ class Removal:
                 area.set(xlabel="epoch", title=f"{panel.setting.described}: {attacks[attack]}")
             verdicts += self._verdicts(panel, ends, attacks)
         axes[0][0].set_ylabel("accuracy on typical test samples, %")
-        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        legend_below(figure, axes[0][0])
         trained = "ERM" if self.method == "erm" else "PGD adversarial training"
         caption = (
             f"{trained} on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): accuracy on "
@@ -100,9 +100,5 @@ def _row(panel: Panel, condition: str, attack: str, epoch: int, found: Estimate)
         "trained on": f"typical and {condition}",
         "attack": attack,
         "epoch": epoch,
-        "accuracy": found.value,
-        "low": found.low,
-        "high": found.high,
-        "deviation over seeds": found.deviation,
-        "seeds": found.seeds,
+        **found.columns(),
     }

@@ -1,0 +1,141 @@
+"""Finished runs with accuracies that are known: what an item is made from, without training anything."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memscore.messages import StudyMessage
+from memscore.sets import Sets, Thresholds
+from trainer.evaluation.result import SAMPLES, TABLE_JSON
+from trainer.evaluation.samples import CORRECT, Samples, known, scattered, write_samples
+from trainer.experiments.artifact import Artifact
+from trainer.experiments.catalogue import ITEMS
+from trainer.experiments.material import Finished, Panel, StudyMaterial
+from trainer.experiments.run import ATTACKED
+from trainer.experiments.scales import CIFAR100, RESNET18, setting
+from trainer.experiments.setting import Setting
+from trainer.folder import CHECKPOINTS, CURVE, EVALUATIONS, FINISHED
+
+SIZES = {"train": 500, "test": 1200}
+GROUPS = ("atypical", "typical", "other")
+CHECKPOINT_NAMES = ("last", "best-adversarial", "best-clean")
+SUBSET = 300
+"""Test samples that AutoAttack tries."""
+
+Share = Callable[[str, str, str, int], float]
+"""Accuracy of a split ("train"), a group of GROUPS, an attack ("clean", "pgd") and an epoch."""
+
+
+def groups(split: str) -> dict[str, Any]:
+    """Masks of the groups, bool [n]: 40 % atypical, 40 % typical."""
+    place = np.arange(SIZES[split]) % 5
+    return {"atypical": place < 2, "typical": (place >= 2) & (place < 4), "other": place == 4}
+
+
+def study(trials: int = 300, *, atypical: bool = True) -> StudyMaterial:
+    """A study of these samples; without `atypical` none of the test samples is."""
+    message = StudyMessage(
+        id="0" * 16,
+        name="a-study",
+        dataset="fashion-5",
+        fingerprint="f" * 64,
+        recipe=None,
+        recipe_name=None,
+        design=None,
+        trials=trials,
+        table=None,
+    )
+    train, test = groups("train"), groups("test")
+    sets = Sets(train["atypical"], train["typical"], test["atypical"] & atypical, test["typical"], Thresholds())
+    nothing: Any = None
+    return StudyMaterial(message, nothing, nothing, nothing, sets)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Panels of an item in a folder, whose runs are written as if they had been trained."""
+
+    folder: Path
+    seeds: Sequence[int] = (0, 1, 2)
+    study: StudyMaterial = field(default_factory=study)
+
+    def panel(self, one: Setting | None = None) -> Panel:
+        """That of a setting; of the stand-in for CIFAR-100 unless given."""
+        chosen = one or setting("mini", CIFAR100, RESNET18)
+        return Panel(chosen, self.study, self.folder / chosen.model, self.seeds)
+
+    def make(self, name: str, *settings: Setting) -> Artifact:
+        """An item from what was written."""
+        panels = [self.panel(one) for one in settings] or [self.panel()]
+        return ITEMS[name].kind.make(ITEMS[name], panels)
+
+
+def finish(run: Finished, share: Share, *, distance: float | Callable[[str, int], float] = 0.5) -> None:
+    """Write what a finished run leaves, with accuracies of `share`, drawn anew for each seed.
+
+    distance: of the typical samples' representations, also by split and epoch.
+    """
+    config = run.run.config()
+    seed = config.seed
+    along = range(config.keep_every, config.epochs + 1, config.keep_every) if config.keep_every else ()
+    homes = {run.folder / CURVE / f"epoch-{epoch:05d}" / EVALUATIONS: epoch for epoch in along}
+    for epoch in along:
+        _write_json(run.folder / CURVE / f"epoch-{epoch:05d}" / "run.json", {"config": {}, "epoch": epoch})
+    homes |= {run.folder / EVALUATIONS / name: config.epochs for name in CHECKPOINT_NAMES}
+    for home, epoch in homes.items():
+        home.mkdir(parents=True, exist_ok=True)
+        tried = [_samples(split, share, seed, epoch, ("clean", "fgsm", "pgd")) for split in SIZES]
+        write_samples(home / SAMPLES, tried, {})
+        far = {split: distance(split, epoch) if callable(distance) else distance for split in SIZES}
+        rows = [_row(split, group, far[split] + 0.001 * seed) for split in SIZES for group in ("all", *GROUPS[:2])]
+        _write_json(home / TABLE_JSON, {"rows": rows})
+    for name in CHECKPOINT_NAMES:
+        home = run.folder / ATTACKED / name
+        home.mkdir(parents=True, exist_ok=True)
+        slow = ("clean", "fgsm", "pgd", "cw", "autoattack")
+        write_samples(home / SAMPLES, [_samples("test", share, seed, config.epochs, slow)], {})
+    _write_json(run.folder / CHECKPOINTS / "last" / "run.json", {"config": {}, "epoch": config.epochs})
+    _write_json(run.folder / FINISHED, {"checkpoints": list(CHECKPOINT_NAMES)})
+
+
+def verdicts(artifact: Artifact) -> dict[str, str]:
+    """What each finding came to."""
+    return {one.finding: one.verdict for one in artifact.verdicts}
+
+
+def _samples(split: str, share: Share, seed: int, epoch: int, attacks: Sequence[str]) -> Samples:
+    """Samples have a difficulty of their own, so that runs agree on most of them, as real ones do."""
+    count = SIZES[split]
+    difficulty = np.random.default_rng(zlib.crc32(split.encode())).random(count)
+    columns: dict[str, Any] = {"label": known(np.zeros(count, np.int32))}
+    for attack in attacks:
+        drawn = np.random.default_rng(zlib.crc32(f"{split} {attack} {seed} {epoch}".encode()))
+        hard = np.where(drawn.random(count) < 0.15, drawn.random(count), difficulty)
+        least = np.zeros(count)
+        for group, mask in groups(split).items():
+            least[mask] = share(split, group, attack, epoch)
+        right = hard < least
+        if attack == "autoattack":
+            places = np.arange(0, count, count // SUBSET)
+            columns[f"{CORRECT}{attack}"] = scattered(right[places], places, count)
+        else:
+            columns[f"{CORRECT}{attack}"] = known(right)
+    columns["trained"] = known(np.arange(count) % 10 != seed if split == "train" else np.zeros(count, np.bool_))
+    return Samples(split, columns)
+
+
+def _row(split: str, group: str, distance: float) -> dict[str, Any]:
+    empty = {"accuracy": {}, "poisoned": None, "poisoning_score": None}
+    return {"split": split, "group": group, "count": 1, "cosine": 1 - distance, "cosine_distance": distance, **empty}
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))

@@ -1,0 +1,139 @@
+"""Figures 1 and 9 to 14: what is made of curves whose course is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from memscore.errors import InvalidInput
+from tests.trainer.experiments.finished_runs import Bench, Share, finish, study, verdicts
+from trainer.experiments.kinds.atypical import Atypical
+from trainer.experiments.kinds.removal import Removal
+from trainer.experiments.run import Run
+from trainer.experiments.scales import CIFAR100, RESNET18, WRN, setting
+from trainer.experiments.setting import Setting
+
+CLEAN_TRAIN = "Atypical training samples are fitted along the training (clean)"
+WHOLLY = "Nearly all atypical training samples are memorized (clean accuracy above 95 %)"
+CLEAN_TEST = "Accuracy on atypical test samples rises along the training (clean)"
+UNMOVED = "Adversarial accuracy on atypical test samples does not rise along the training (PGD-20)"
+FAR = "Adversarial accuracy on atypical test samples ends far below that on typical ones (PGD-20)"
+CAUSE = "Training on atypical samples helps atypical test samples (ERM, clean)"
+
+
+def as_in_the_paper(split: str, group: str, attack: str, epoch: int) -> float:
+    """Training samples are memorized; of atypical test samples clean accuracy alone rises, from .2 to .4."""
+    if group != "atypical":
+        return 0.9 if attack == "clean" else 0.5
+    if split == "train":
+        return min(1.0, 0.3 + epoch / 35) if attack == "clean" else 0.1 + epoch / 45
+    return 0.16 + epoch / 125 if attack == "clean" else 0.1
+
+
+def ended(bench: Bench, share: Share, method: str = "pgd", *settings: Setting) -> None:
+    for one in settings or (setting("mini", CIFAR100, RESNET18),):
+        panel = bench.panel(one)
+        for run in Atypical(method).runs(one, bench.seeds):
+            finish(panel.finished(run), share)
+
+
+def test_the_papers_course_confirms_its_findings(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, as_in_the_paper)
+    artifact = bench.make("fig1")
+    assert set(verdicts(artifact).values()) == {"confirmed"}
+    assert len(artifact.verdicts) == 6
+    assert list(artifact.figures) == ["fig1"]
+    assert {row["epoch"] for row in artifact.numbers} == {5, 10, 15, 20, 25, 30}
+    assert re.search(r"\| atypical test samples, clean \| [34]\d\.\d \[.*\] \| 40 \|", artifact.tables[0])
+    assert artifact.tables[0].endswith(" | - |"), "the paper gives no number for typical samples here"
+
+
+def test_the_opposite_course_confirms_none_of_them(tmp_path: Path):
+    def opposite(split: str, group: str, attack: str, epoch: int) -> float:
+        if group == "atypical" and attack == "pgd" and split == "test":
+            return 0.1 + epoch / 100
+        return 0.6 - epoch / 200 if attack == "clean" else 0.35 - epoch / 300
+
+    bench = Bench(tmp_path)
+    ended(bench, opposite)
+    artifact = bench.make("fig1")
+    assert set(verdicts(artifact).values()) == {"not confirmed"}
+    fell = next(one for one in artifact.verdicts if one.finding == CLEAN_TEST)
+    assert "the opposite shows" in fell.numbers
+
+
+def test_held_out_samples_are_not_taken_for_memorized_ones(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, as_in_the_paper)
+    found = Atypical("pgd")._curves(bench.panel())
+    # Of every ten, places 0, 1, 5 and 6 are atypical, and the seeds hold out places 0, 1 and 2.
+    assert found["atypical training samples", "clean"][0][1].shape == (3, 100)
+
+
+def test_fitting_helps_under_erm_and_the_cause_is_decided_once_runs_without_are_there(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, as_in_the_paper, "erm")
+    artifact = bench.make("fig9")
+    assert set(verdicts(artifact)) == {CLEAN_TRAIN, WHOLLY, CLEAN_TEST}
+    assert "figures 15 to 17" in artifact.notes[0]
+    assert {row["attack"] for row in artifact.numbers} == {"clean"}
+
+    def share_of(run: Run) -> Share:
+        gain = 0.1 * dict(run.point)["keep_atypical"].startswith("1")
+        return lambda *_: 0.3 + gain
+
+    panel = bench.panel()
+    for run in Removal("erm").runs(panel.setting, bench.seeds):
+        finish(panel.finished(run), share_of(run))
+    artifact = bench.make("fig9")
+    assert [one.verdict for one in artifact.verdicts if one.finding == CAUSE] == ["confirmed"] * 2
+    assert not artifact.notes
+
+
+def test_a_small_study_is_refused_with_the_trials_that_are_missing(tmp_path: Path):
+    bench = Bench(tmp_path, study=study(trials=200))
+    with pytest.raises(InvalidInput, match="10 more"):
+        bench.make("fig1")
+
+
+def test_without_atypical_test_samples_what_they_show_cannot_be_tested(tmp_path: Path):
+    bench = Bench(tmp_path, study=study(atypical=False))
+    ended(bench, as_in_the_paper)
+    found = verdicts(bench.make("fig1"))
+    assert {found[one] for one in (CLEAN_TEST, UNMOVED, FAR)} == {"not testable here"}
+    assert found[CLEAN_TRAIN] == "confirmed"
+
+
+def test_one_seed_says_what_its_interval_is_of(tmp_path: Path):
+    bench = Bench(tmp_path, seeds=(0,))
+    ended(bench, as_in_the_paper)
+    artifact = bench.make("fig1")
+    assert all("one seed" in one.numbers for one in artifact.verdicts)
+
+
+def test_with_the_last_epoch_alone_no_course_can_be_tested(tmp_path: Path):
+    short = replace(setting("mini", CIFAR100, RESNET18), extra={"epochs": 4})
+    bench = Bench(tmp_path)
+    ended(bench, as_in_the_paper, "pgd", short)
+    found = verdicts(bench.make("fig1", short))
+    assert {found[one] for one in (CLEAN_TRAIN, CLEAN_TEST, UNMOVED)} == {"not testable here"}
+    assert found[FAR] == "confirmed"
+
+
+def test_two_settings_are_shown_side_by_side(tmp_path: Path):
+    both = (setting("mini", CIFAR100, RESNET18), setting("mini", CIFAR100, WRN))
+    bench = Bench(tmp_path)
+    ended(bench, as_in_the_paper, "pgd", *both)
+    artifact = bench.make("fig12", *both)
+    assert len(artifact.figures["fig12"].axes) == 2
+    assert len(artifact.tables) == 2
+    artifact.write(
+        tmp_path / "item",
+        "Figure 12",
+        {"command": "", "date": "", "device": "", "versions": {}, "seeds": [], "settings": []},
+    )
+    assert (tmp_path / "item" / "fig12.png").stat().st_size > 10_000

@@ -1,0 +1,21 @@
+"""The paper's own numbers, as it prints them: accuracies in per cent, and distances."""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+
+from trainer.experiments.setting import Setting
+
+NUMBERS = "published.csv"
+
+
+def published(item: str, setting: Setting) -> dict[tuple[str, str], float]:
+    """What the paper gives for an item and what a setting stands for, by row and column; empty if nothing."""
+    with files("trainer.experiments").joinpath(NUMBERS).open() as file:
+        rows = list(csv.DictReader(file))
+    return {
+        (one["row"], one["column"]): float(one["value"])
+        for one in rows
+        if one["item"] == item and (one["dataset"], one["model"]) == setting.stands_for
+    }
