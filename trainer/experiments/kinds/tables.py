@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
+
+from trainer.evaluation import Samples
 from trainer.experiments.artifact import Artifact
+from trainer.experiments.contest import (
+    ATTACKS,
+    BATS,
+    BEST_ADVERSARIAL,
+    BEST_CLEAN,
+    GROUPS,
+    MARGIN,
+    Column,
+    Contest,
+    Rights,
+    checkpoints_of,
+    groups,
+    shown,
+    table,
+)
+from trainer.experiments.figure import COLOURS, MARKERS, legend_below, panels_beside
+from trainer.experiments.interval import Estimate, difference, estimate
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel
-from trainer.experiments.run import CONTENDERS, Contender, Run, compared
+from trainer.experiments.material import Panel, correct
+from trainer.experiments.published import published
+from trainer.experiments.run import CONTENDERS, Run, compared
+from trainer.experiments.scales import WRN
 from trainer.experiments.setting import Setting
+from trainer.experiments.verdict import Verdict, no_loss
+
+SELECTED = (
+    "PGD is shown by its networks of highest adversarial and of highest clean accuracy on training samples that were "
+    "held out; every other method by its last network. In the table: mean ± standard deviation over seeds, in per "
+    "cent, and in brackets the paper's number, on its dataset and network."
+)
+WEAKER = (("autoattack", "cw"), ("autoattack", "pgd"), ("cw", "fgsm"), ("pgd", "fgsm"), ("fgsm", "clean"))
+"""Attacks, each with one that leaves no less accuracy."""
+
+Estimates = dict[str, dict[Column, Estimate]]
 
 
 class ByGroup:
@@ -20,7 +55,34 @@ class ByGroup:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """A row for each contender, beside the paper's."""
-        raise NotImplementedError
+        figure, areas = panels_beside(len(GROUPS), len(panels), width=3.8, shared=False)
+        numbers: list[dict[str, Any]] = []
+        verdicts: list[Verdict] = []
+        tables: list[str] = []
+        for place, panel in enumerate(panels):
+            panel.study.require_trials(item.name)
+            rights: Rights = {
+                label: {
+                    (group, attack): correct(samples, attack, mask)
+                    for group, mask in groups(panel).items()
+                    for attack in ("clean", "pgd")
+                }
+                for label, samples in shown(panel, attacked=False).items()
+            }
+            found = _estimates(rights)
+            for group, column in zip(GROUPS, areas, strict=True):
+                _plane(column[place], found, group)
+                column[place].set_title(f"{panel.setting.described}: {group} samples")
+            numbers += _rows(panel, found)
+            tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
+            verdicts += _by_group(Contest(panel.setting.described, rights))
+        legend_below(figure, areas[0][0], 4)
+        caption = (
+            "Clean accuracy against adversarial accuracy on all, typical and atypical test samples, mean and 95 % "
+            f"interval over seeds and samples. {SELECTED} Verdicts compare methods on the same samples, and so tell "
+            "more apart than the intervals of the figure do."
+        )
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
 
 class ByAttack:
@@ -36,9 +98,124 @@ class ByAttack:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """A row for each contender, beside the paper's."""
-        raise NotImplementedError
+        figure, areas = panels_beside(len(panels), width=6.4, height=3.8)
+        numbers: list[dict[str, Any]] = []
+        verdicts: list[Verdict] = []
+        tables: list[str] = []
+        notes: list[str] = []
+        for panel, (area,) in zip(panels, areas, strict=True):
+            panel.study.require_trials(item.name)
+            tried, every = shown(panel, attacked=True), groups(panel)["all"]
+            rights: Rights = {
+                label: {("all", attack): correct(samples, attack, every) for attack in ATTACKS}
+                for label, samples in tried.items()
+            }
+            found = _estimates(rights)
+            _dots(area, found)
+            area.set_title(panel.setting.described)
+            numbers += _rows(panel, found)
+            tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
+            verdicts += [_ranking(panel, tried), *_by_attack(panel, Contest(panel.setting.described, rights))]
+            part, whole = rights[BEST_ADVERSARIAL]["all", "autoattack"].shape[1], len(every)
+            if part < whole:
+                notes.append(
+                    f"{panel.setting.described}: AutoAttack tried {part:,} of the {whole:,} test samples, chosen with "
+                    "the same share of every class and group; what it leaves is known less well than the rest."
+                )
+        legend_below(figure, areas[0][0], len(ATTACKS))
+        caption = f"Accuracy on all test samples, mean and 95 % interval over seeds and samples. {SELECTED}"
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
 
 
-def checkpoints_of(contender: Contender) -> tuple[str, ...]:
-    """PGD training is shown by its best networks, as in the paper; every other method by its last."""
-    return ("best-adversarial", "best-clean") if contender.method == "pgd" else ("last",)
+def _by_group(contest: Contest) -> list[Verdict]:
+    """What the paper says of tables 2 and 3."""
+    found: list[Verdict] = []
+    for bat in BATS:
+        found += [
+            contest.highest(bat, ("all", "clean")),
+            contest.higher(bat, BEST_ADVERSARIAL, ("all", "clean")),
+            contest.comparable(bat, BEST_ADVERSARIAL, ("all", "pgd")),
+            contest.higher(bat, BEST_ADVERSARIAL, ("atypical", "clean")),
+            contest.higher(bat, BEST_CLEAN, ("all", "pgd")),
+            contest.higher(bat, BEST_CLEAN, ("typical", "clean")),
+            contest.higher(bat, BEST_CLEAN, ("typical", "pgd")),
+        ]
+    return found
+
+
+def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
+    """What it says of tables 4 to 7: comparable robustness, and on a wide network a higher one."""
+    wide = panel.setting.stands_for[1] == WRN
+    found: list[Verdict] = []
+    for bat in BATS:
+        found.append(contest.highest(bat, ("all", "clean")))
+        for attack in ("cw", "autoattack"):
+            column = ("all", attack)
+            found.append((contest.higher if wide else contest.comparable)(bat, BEST_ADVERSARIAL, column))
+            found.append((contest.highest if wide else contest.comparable_to_all)(bat, column))
+    return found
+
+
+def _ranking(panel: Panel, tried: dict[str, list[Samples]]) -> Verdict:
+    """Whether stronger attacks leave no more accuracy, of every method, on the samples that all attacks tried."""
+    differences: dict[tuple[str, str, str], Estimate] = {}
+    for label, samples in tried.items():
+        masked = [np.ma.getmaskarray(one["correct_autoattack"]) for one in samples]
+        of_all = ~np.logical_or.reduce(masked)
+        right = {attack: correct(samples, attack, of_all) for attack in ATTACKS}
+        for strong, weak in WEAKER:
+            differences[label, strong, weak] = difference(right[strong], right[weak])
+    least = min(differences, key=lambda one: differences[one].low)
+    label, strong, weak = least
+    numbers = (
+        f"{panel.setting.described}: the least difference, of {label}, is that from {ATTACKS[strong]} to "
+        f"{ATTACKS[weak]}: {differences[least].points('+')} points"
+    )
+    finding = "AutoAttack leaves no more accuracy than CW and PGD, these no more than FGSM, and FGSM no more than clean"
+    return no_loss(finding, numbers, differences[least], MARGIN)
+
+
+def _estimates(rights: Rights) -> Estimates:
+    return {label: {one: estimate(right) for one, right in columns.items()} for label, columns in rights.items()}
+
+
+def _rows(panel: Panel, found: Estimates) -> list[dict[str, Any]]:
+    return [
+        {"setting": panel.setting.described, "method": label, "samples": group, "attack": attack, **one.columns()}
+        for label, columns in found.items()
+        for (group, attack), one in columns.items()
+    ]
+
+
+def _plane(area: Axes, found: Estimates, group: str) -> None:
+    """Each method as a point of the plane of both accuracies."""
+    for number, (label, columns) in enumerate(found.items()):
+        clean, robust = columns[group, "clean"], columns[group, "pgd"]
+        point, bars = ([100 * clean.value], [100 * robust.value]), (_bars([robust]), _bars([clean]))
+        area.errorbar(*point, *bars, label=label, fillstyle="none", **_look(number))  # hollow: points may coincide
+    area.set(xlabel="clean accuracy, %", ylabel="PGD-20 accuracy, %")
+
+
+def _dots(area: Axes, found: Estimates) -> None:
+    """A line for each method, with a point for each attack."""
+    labels = list(found)
+    for number, (attack, name) in enumerate(ATTACKS.items()):
+        estimates = [found[label]["all", attack] for label in labels]
+        places = np.arange(len(labels)) + 0.12 * (number - 2)
+        values = [100 * one.value for one in estimates]
+        area.errorbar(values, places, xerr=_bars(estimates), label=name, **_look(number))
+    area.set_yticks(range(len(labels)), labels)
+    area.invert_yaxis()
+    area.grid(visible=False, axis="y")
+    area.grid(axis="x", color="#dddddd", linewidth=0.6)
+    area.set_xlabel("accuracy, %")
+
+
+def _look(number: int) -> dict[str, Any]:
+    colour, marker = COLOURS[number], MARKERS[number]
+    return {"color": colour, "marker": marker, "markersize": 6, "linestyle": "none", "elinewidth": 1, "capsize": 2}
+
+
+def _bars(estimates: Sequence[Estimate]) -> Any:
+    """Lengths of error bars in per cent, [2, n]."""
+    return 100 * np.array([[one.value - one.low for one in estimates], [one.high - one.value for one in estimates]])

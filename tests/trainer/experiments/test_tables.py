@@ -1,0 +1,145 @@
+"""Tables 2 to 7: what is made of methods whose accuracies are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memscore.errors import InvalidInput
+from tests.trainer.experiments.finished_runs import SUBSET, Bench, Share, finish, study, verdicts
+from trainer.experiments.catalogue import ITEMS
+from trainer.experiments.contest import BATS, BEST_ADVERSARIAL
+from trainer.experiments.run import Run
+from trainer.experiments.scales import CIFAR100, RESNET18, TINY, WRN, setting
+from trainer.experiments.setting import Setting
+
+DROPS = {"clean": 0.0, "fgsm": 0.25, "pgd": 0.35, "cw": 0.37, "autoattack": 0.47}
+
+
+def ended(
+    bench: Bench, clean: dict[str, float], robust: dict[str, float] | None = None, one: Setting | None = None
+) -> None:
+    """Runs of every contender with a clean accuracy, and so much more or less of it under attack, by method."""
+    panel = bench.panel(one)
+    for run in ITEMS["table4"].kind.runs(panel.setting, bench.seeds):
+        finish(panel.finished(run), _share(run, clean, robust or {}))
+
+
+def _share(run: Run, clean: dict[str, float], robust: dict[str, float]) -> Share:
+    def share(split: str, group: str, attack: str, epoch: int) -> float:
+        level = clean.get(run.method, 0.55) - (0.2 if group == "atypical" else 0)
+        return level if attack == "clean" else max(0.0, 0.55 - DROPS[attack] + robust.get(run.method, 0.0))
+
+    return share
+
+
+def test_a_better_bat_confirms_what_the_paper_says_of_it(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, {"bat": 0.7}, {"bat": 0.1})
+    by_group, by_attack = bench.make("table2"), bench.make("table4")
+    assert set(verdicts(by_group).values()) == {"confirmed"}
+    assert set(verdicts(by_attack).values()) == {"confirmed"}
+    assert len(by_group.verdicts) == 14
+    assert len(by_attack.verdicts) == 11
+
+
+def test_one_better_baseline_decides_over_the_highest_accuracy(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, {"bat": 0.65, "mart": 0.75})
+    found = {one.finding: one for one in bench.make("table2").verdicts}
+    for bat in BATS:
+        highest = found[f"{bat} has higher clean accuracy on all test samples than every baseline"]
+        assert highest.verdict == "not confirmed"
+        assert "of MART; the least difference is -" in highest.numbers
+        higher = found[f"{bat} has higher clean accuracy on all test samples than {BEST_ADVERSARIAL}"]
+        assert higher.verdict == "confirmed"
+
+
+def test_a_loss_of_robustness_is_not_comparable(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, {}, {"bat": -0.05})
+    found = verdicts(bench.make("table2"))
+    assert (
+        found[
+            f"{BATS[0]} has adversarial accuracy (PGD-20) on all test samples comparable to that of {BEST_ADVERSARIAL}"
+        ]
+        == "not confirmed"
+    )
+
+
+def test_wide_networks_are_held_to_the_papers_stronger_claim(tmp_path: Path):
+    bench, wide = Bench(tmp_path), setting("mini", TINY, WRN)
+    ended(bench, {"bat": 0.7}, one=wide)
+    findings = verdicts(bench.make("table7", wide))
+    assert any("higher adversarial accuracy (CW)" in one for one in findings)
+    assert not any("comparable" in one for one in findings)
+
+
+def test_the_table_shows_deviations_over_seeds_and_the_papers_numbers(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, {"bat": 0.7})
+    artifact = bench.make("table4")
+    lines = artifact.tables[0].splitlines()
+    assert lines[0] == "| fashion-5, cnn-16 | all, clean | all, FGSM | all, PGD-20 | all, CW | all, AutoAttack |"
+    assert len(lines) == 2 + 7
+    cells = lines[2].split(" | ")
+    assert cells[0] == f"| {BEST_ADVERSARIAL}"
+    assert cells[1].endswith("(56.9)")
+    assert " ± " in cells[1]
+    assert cells[5].endswith("(23.6) |")
+    row = next(one for one in artifact.numbers if one["method"] == BEST_ADVERSARIAL and one["attack"] == "clean")
+    assert cells[1].startswith(f"{100 * row['accuracy']:.1f} ± {100 * row['deviation over seeds']:.1f}")
+
+
+def test_autoattack_is_compared_on_the_samples_that_it_tried(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, {})
+    artifact = bench.make("table4")
+    assert f"AutoAttack tried {SUBSET} of the 1,200" in artifact.notes[0]
+    ranking = artifact.verdicts[0]
+    assert ranking.finding.startswith("AutoAttack leaves no more")
+    assert ranking.verdict == "confirmed"
+
+
+def test_an_attack_that_leaves_more_than_a_weaker_one_breaks_the_ranking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(DROPS, "autoattack", 0.3)
+    bench = Bench(tmp_path)
+    ended(bench, {})
+    ranking = bench.make("table4").verdicts[0]
+    assert ranking.verdict == "not confirmed"
+    assert "AutoAttack to CW" in ranking.numbers
+
+
+def test_one_seed_has_no_deviation(tmp_path: Path):
+    bench = Bench(tmp_path, seeds=(0,))
+    ended(bench, {"bat": 0.7})
+    artifact = bench.make("table2")
+    assert "±" not in artifact.tables[0]
+    assert all("one seed" in one.numbers for one in artifact.verdicts)
+    assert all(np.isnan(row["deviation over seeds"]) for row in artifact.numbers)
+
+
+def test_a_group_without_samples_is_left_open(tmp_path: Path):
+    bench = Bench(tmp_path, study=study(atypical=False))
+    ended(bench, {"bat": 0.7})
+    artifact = bench.make("table2")
+    open_ones = {one.finding for one in artifact.verdicts if one.verdict == "not testable here"}
+    assert open_ones == {
+        f"{bat} has higher clean accuracy on atypical test samples than {BEST_ADVERSARIAL}" for bat in BATS
+    }
+    assert artifact.tables[0].splitlines()[2].endswith("| - | - |")
+    artifact.write(
+        tmp_path / "item",
+        "Table 2",
+        {"command": "", "date": "", "device": "", "versions": {}, "seeds": [], "settings": []},
+    )
+
+
+@pytest.mark.parametrize("name", ["table2", "table4"])
+def test_a_small_study_is_refused(tmp_path: Path, name: str):
+    with pytest.raises(InvalidInput, match="110 more"):
+        Bench(tmp_path, study=study(trials=100)).make(name, setting("mini", CIFAR100, RESNET18))

@@ -1,0 +1,118 @@
+"""The methods of a comparison: what is shown of each, a table beside the paper's, and one method against the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+import numpy as np
+
+from memscore.bits import Bools
+from trainer.evaluation import Samples
+from trainer.experiments.interval import Estimate, difference, estimate
+from trainer.experiments.material import Panel
+from trainer.experiments.run import CONTENDERS, Contender, compared
+from trainer.experiments.verdict import Verdict, above, no_loss
+
+ATTACKS = {"clean": "clean", "fgsm": "FGSM", "pgd": "PGD-20", "cw": "CW", "autoattack": "AutoAttack"}
+GROUPS = ("all", "typical", "atypical")
+BEST_ADVERSARIAL, BEST_CLEAN = "PGD, best adv.", "PGD, best clean"
+BATS = tuple(one.label for one in CONTENDERS if one.method == "bat")
+MARGIN = 0.01
+"""A loss of accuracy that still counts as comparable."""
+
+Column = tuple[str, str]
+"""A group of test samples, and an attack."""
+
+Rights = dict[str, dict[Column, Any]]
+"""Of each method: correctness bool [seeds, samples] by column."""
+
+
+def checkpoints_of(contender: Contender) -> tuple[str, ...]:
+    """PGD training is shown by its best networks, as in the paper; every other method by its last."""
+    return ("best-adversarial", "best-clean") if contender.method == "pgd" else ("last",)
+
+
+def shown(panel: Panel, *, attacked: bool) -> dict[str, list[Samples]]:
+    """Test samples of each seed by what is shown of each method; `attacked`: under the slow attacks too."""
+    found: dict[str, list[Samples]] = {}
+    for contender in CONTENDERS:
+        runs = [panel.finished(compared(panel.setting, contender, seed)) for seed in panel.seeds]
+        for checkpoint in checkpoints_of(contender):
+            label = {"best-adversarial": BEST_ADVERSARIAL, "best-clean": BEST_CLEAN}.get(checkpoint, contender.label)
+            found[label] = [run.attacked(checkpoint) if attacked else run.samples("test", checkpoint) for run in runs]
+    return found
+
+
+def groups(panel: Panel) -> dict[str, Bools]:
+    """Masks of all, typical and atypical test samples."""
+    sets = panel.study.sets
+    return dict(zip(GROUPS, (np.ones_like(sets.test_typical), sets.test_typical, sets.test_atypical), strict=True))
+
+
+def table(title: str, found: dict[str, dict[Column, Estimate]], paper: dict[tuple[str, str], float]) -> str:
+    """Markdown: mean ± standard deviation over seeds, in per cent, with the paper's number in brackets."""
+    columns = list(next(iter(found.values())))
+    heads = [f"{group}, {ATTACKS[attack]}" for group, attack in columns]
+    lines = [[title, *heads], ["---"] * (1 + len(columns))]
+    for label, estimates in found.items():
+        numbers = [paper.get((label, f"{group} {attack}")) for group, attack in columns]
+        lines.append([label, *(_cell(estimates[one], number) for one, number in zip(columns, numbers, strict=True))])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One method against others on the same samples. described: where."""
+
+    described: str
+    rights: Rights
+
+    def higher(self, one: str, other: str, column: Column) -> Verdict:
+        """Whether a method's accuracy is above another's."""
+        return above(f"{one} has higher {_words(column)} than {other}", *self._pair(one, [other], column))
+
+    def comparable(self, one: str, other: str, column: Column) -> Verdict:
+        """Whether it is at most MARGIN below another's."""
+        finding = f"{one} has {_words(column)} comparable to that of {other}"
+        return no_loss(finding, *self._pair(one, [other], column), MARGIN)
+
+    def highest(self, one: str, column: Column) -> Verdict:
+        """Whether it is above that of every baseline; the difference with the lowest end decides."""
+        finding = f"{one} has higher {_words(column)} than every baseline"
+        return above(finding, *self._pair(one, self._others(), column))
+
+    def comparable_to_all(self, one: str, column: Column) -> Verdict:
+        """Whether it is at most MARGIN below that of each of them."""
+        finding = f"{one} has {_words(column)} comparable to that of every baseline"
+        return no_loss(finding, *self._pair(one, self._others(), column), MARGIN)
+
+    def _others(self) -> list[str]:
+        return [label for label in self.rights if label not in BATS]
+
+    def _pair(self, one: str, others: Sequence[str], column: Column) -> tuple[str, Estimate]:
+        """What was compared, in words, and the difference to that of `others` which is surely the least."""
+        own = self.rights[one][column]
+        differences = {other: difference(self.rights[other][column], own) for other in others}
+        other = min(differences, key=lambda label: differences[label].low)
+        found, against = differences[other], estimate(self.rights[other][column])
+        which = "the difference" if len(others) == 1 else "the least difference"
+        return (
+            f"{self.described}: {estimate(own).points()} % against {against.points()} % of {other}; "
+            f"{which} is {found.points('+')} points"
+        ), found
+
+
+def _words(column: Column) -> str:
+    group, attack = column
+    what = "clean accuracy" if attack == "clean" else f"adversarial accuracy ({ATTACKS[attack]})"
+    return f"{what} on {group} test samples"
+
+
+def _cell(found: Estimate, paper: float | None) -> str:
+    if isnan(found.value):
+        return "-"
+    spread = "" if isnan(found.deviation) else f" ± {100 * found.deviation:.1f}"
+    return f"{100 * found.value:.1f}{spread}" + ("" if paper is None else f" ({paper:.1f})")
