@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from memscore.report.figures import BLUE, GREEN, GREY, ORANGE
 from trainer.experiments.interval import Estimate
@@ -37,13 +38,16 @@ def panels_beside(
     return figure, [list(column) for column in grid.T]
 
 
-def band(axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: str, label: str) -> None:
-    """A curve in per cent over epochs with its interval as a band."""
+def band(
+    axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: str, label: str, *, unit: float = 100
+) -> None:
+    """A curve over epochs, in per cent or in another `unit`, with its interval, where there is one, as a band."""
     epochs = [epoch for epoch, _ in line]
-    value, low, high = (np.array([100 * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
+    value, low, high = (np.array([unit * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
     marker = MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
     axes.plot(epochs, value, style, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
-    axes.fill_between(epochs, low, high, color=colour, alpha=0.14, linewidth=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.fill_between(epochs, low, high, where=np.isfinite(low), color=colour, alpha=0.14, linewidth=0)
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:

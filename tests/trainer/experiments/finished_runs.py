@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ from trainer.experiments.material import Finished, Panel, StudyMaterial
 from trainer.experiments.run import ATTACKED
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 from trainer.experiments.setting import Setting
-from trainer.folder import CHECKPOINTS, CURVE, EVALUATIONS, FINISHED
+from trainer.folder import CURVE, EVALUATIONS, FINISHED
 
 SIZES = {"train": 500, "test": 1200}
 GROUPS = ("atypical", "typical", "other")
-CHECKPOINT_NAMES = ("last", "best-adversarial", "best-clean")
 SUBSET = 300
 """Test samples that AutoAttack tries."""
+
+MADE: dict[str, Any] = {"command": "", "date": "", "device": "", "versions": {}, "seeds": [], "settings": []}
+"""How an item was made, as far as its page needs it."""
 
 Share = Callable[[str, str, str, int], float]
 """Accuracy of a split ("train"), a group of GROUPS, an attack ("clean", "pgd") and an epoch."""
@@ -67,8 +69,8 @@ class Bench:
     study: StudyMaterial = field(default_factory=study)
 
     def panel(self, one: Setting | None = None) -> Panel:
-        """That of a setting; of the stand-in for CIFAR-100 unless given."""
-        chosen = one or setting("mini", CIFAR100, RESNET18)
+        """That of a setting; of the stand-in for CIFAR-100 unless given. Epochs 10, 20 and 30 are kept."""
+        chosen = replace(one or setting("mini", CIFAR100, RESNET18), along=10)
         return Panel(chosen, self.study, self.folder / chosen.model, self.seeds)
 
     def make(self, name: str, *settings: Setting) -> Artifact:
@@ -88,21 +90,16 @@ def finish(run: Finished, share: Share, *, distance: float | Callable[[str, int]
     homes = {run.folder / CURVE / f"epoch-{epoch:05d}" / EVALUATIONS: epoch for epoch in along}
     for epoch in along:
         _write_json(run.folder / CURVE / f"epoch-{epoch:05d}" / "run.json", {"config": {}, "epoch": epoch})
-    homes |= {run.folder / EVALUATIONS / name: config.epochs for name in CHECKPOINT_NAMES}
+    homes |= {run.folder / EVALUATIONS / name: config.epochs for name in ("last", *run.run.attacked)}
     for home, epoch in homes.items():
-        home.mkdir(parents=True, exist_ok=True)
-        tried = [_samples(split, share, seed, epoch, ("clean", "fgsm", "pgd")) for split in SIZES]
-        write_samples(home / SAMPLES, tried, {})
+        tried = [_samples(split, share, seed, epoch, ("clean", "pgd")) for split in SIZES]
+        _write_samples(home, tried)
         far = {split: distance(split, epoch) if callable(distance) else distance for split in SIZES}
-        rows = [_row(split, group, far[split] + 0.001 * seed) for split in SIZES for group in ("all", *GROUPS[:2])]
-        _write_json(home / TABLE_JSON, {"rows": rows})
-    for name in CHECKPOINT_NAMES:
-        home = run.folder / ATTACKED / name
-        home.mkdir(parents=True, exist_ok=True)
-        slow = ("clean", "fgsm", "pgd", "cw", "autoattack")
-        write_samples(home / SAMPLES, [_samples("test", share, seed, config.epochs, slow)], {})
-    _write_json(run.folder / CHECKPOINTS / "last" / "run.json", {"config": {}, "epoch": config.epochs})
-    _write_json(run.folder / FINISHED, {"checkpoints": list(CHECKPOINT_NAMES)})
+        _write_json(home / TABLE_JSON, {"rows": [_row(split, far[split] + 0.001 * seed) for split in SIZES]})
+    for name in run.run.attacked:
+        attacks = ("clean", "fgsm", "pgd", "cw", "autoattack")
+        _write_samples(run.folder / ATTACKED / name, [_samples("test", share, seed, config.epochs, attacks)])
+    _write_json(run.folder / FINISHED, {"checkpoints": ["last"]})
 
 
 def verdicts(artifact: Artifact) -> dict[str, str]:
@@ -117,7 +114,7 @@ def _samples(split: str, share: Share, seed: int, epoch: int, attacks: Sequence[
     columns: dict[str, Any] = {"label": known(np.zeros(count, np.int32))}
     for attack in attacks:
         drawn = np.random.default_rng(zlib.crc32(f"{split} {attack} {seed} {epoch}".encode()))
-        hard = np.where(drawn.random(count) < 0.15, drawn.random(count), difficulty)
+        hard = np.where(drawn.random(count) < 0.05, drawn.random(count), difficulty)
         least = np.zeros(count)
         for group, mask in groups(split).items():
             least[mask] = share(split, group, attack, epoch)
@@ -131,9 +128,14 @@ def _samples(split: str, share: Share, seed: int, epoch: int, attacks: Sequence[
     return Samples(split, columns)
 
 
-def _row(split: str, group: str, distance: float) -> dict[str, Any]:
-    empty = {"accuracy": {}, "poisoned": None, "poisoning_score": None}
-    return {"split": split, "group": group, "count": 1, "cosine": 1 - distance, "cosine_distance": distance, **empty}
+def _row(split: str, distance: float) -> dict[str, Any]:
+    empty = {"count": 1, "accuracy": {}, "poisoned": None, "poisoning_score": None}
+    return {"split": split, "group": "typical", "cosine": 1 - distance, "cosine_distance": distance, **empty}
+
+
+def _write_samples(home: Path, samples: list[Samples]) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    write_samples(home / SAMPLES, samples, {})
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memscore.errors import InvalidInput
-from tests.trainer.experiments.finished_runs import SUBSET, Bench, Share, finish, study, verdicts
+from tests.trainer.experiments.finished_runs import MADE, SUBSET, Bench, Share, finish, study, verdicts
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.contest import BATS, BEST_ADVERSARIAL
 from trainer.experiments.run import Run
@@ -135,7 +135,7 @@ def test_a_group_without_samples_is_left_open(tmp_path: Path):
     artifact.write(
         tmp_path / "item",
         "Table 2",
-        {"command": "", "date": "", "device": "", "versions": {}, "seeds": [], "settings": []},
+        MADE,
     )
 
 
