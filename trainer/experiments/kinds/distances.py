@@ -4,14 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
+
+from trainer.evaluation import Evaluation
 from trainer.experiments.artifact import Artifact
+from trainer.experiments.figure import COLOURS, MARKERS, band, legend_below, panels_beside
+from trainer.experiments.interval import Estimate, over_seeds
 from trainer.experiments.item import Item
+from trainer.experiments.kinds.removal import CONDITIONS, EVERY, MATCHED, NONE
 from trainer.experiments.material import Panel
+from trainer.experiments.published import published
 from trainer.experiments.run import Run, preliminary
 from trainer.experiments.setting import Setting
+from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.outcome import is_finished
 
 SHARES = (0.0, 0.2, 1.0)
+SOME = "20 %"
+PUBLISHED = {NONE: "0 %", SOME: "20 %", EVERY: "100 %"}
+SPLITS = {"train": "typical training samples", "test": "typical test samples"}
+STYLES = {"train": "-", "test": "--"}
+
+Moments = list[tuple[int, Any]]
+"""Epochs, each with a distance for each seed, float64 [seeds]."""
+
+Measured = dict[tuple[str, str], Moments]
+"""By condition and split."""
 
 
 @dataclass(frozen=True)
@@ -26,4 +48,149 @@ class Distances:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Cosine distances of different classes, for each share."""
-        raise NotImplementedError
+        figure, columns = panels_beside(len(panels), width=4.6 if self.curves else 6.4)
+        numbers: list[dict[str, Any]] = []
+        verdicts: list[Verdict] = []
+        tables: list[str] = []
+        for panel, (area,) in zip(panels, columns, strict=True):
+            panel.study.require_trials(item.name)
+            found = _measured(panel)
+            (_curves if self.curves else _ends)(area, found)
+            area.set(ylabel="cosine distance", title=panel.setting.described)
+            numbers += _rows(panel, found)
+            tables.append(_table(panel.setting, found, published(item.name, panel.setting)))
+            verdicts += _closer(panel.setting.described, found)
+            if self.curves:
+                verdicts.append(_falls(panel, found[EVERY, "train"]))
+        legend_below(figure, columns[0][0])
+        caption = (
+            "PGD adversarial training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > "
+            "0.15): 1 less the mean cosine of the representations (before the last layer) of typical samples of "
+            "different classes, mean and 95 % interval over seeds. The paper measures training samples; test samples "
+            "are shown too, since none of them was fitted."
+        )
+        notes = ["Of the paper's figures the part on adversarial training is shown; ERM is not."] if self.curves else []
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
+
+
+def _measured(panel: Panel) -> Measured:
+    """Of every condition that was trained: the control of equal size is figure 2's and may not be there."""
+    found: Measured = {}
+    for condition, point in CONDITIONS.items():
+        runs = [panel.finished(preliminary(panel.setting, "pgd", seed, **point)) for seed in panel.seeds]
+        if condition == MATCHED and not all(is_finished(run.folder) for run in runs):
+            continue
+        moments = list(zip(*(run.moments for run in runs), strict=True))
+        for split in SPLITS:
+            found[condition, split] = [
+                (moment[0][0], np.array([_distance(folder, split) for _, folder in moment])) for moment in moments
+            ]
+    return found
+
+
+def _distance(folder: Path, split: str) -> float:
+    """Of the typical samples of a split in an evaluation; NaN if they are of fewer than two classes."""
+    for row in Evaluation.read_rows(folder):
+        if (row.split, row.group) == (split, "typical") and row.cosine_distance is not None:
+            return row.cosine_distance
+    return float("nan")
+
+
+def _closer(described: str, found: Measured) -> list[Verdict]:
+    """Whether the distance is smaller with more atypical samples, at the last epoch."""
+    verdicts: list[Verdict] = []
+    for split, which in SPLITS.items():
+        ends = {condition: moments[-1][1] for (condition, of), moments in found.items() if of == split}
+        for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
+            if control in ends:
+                numbers = f"{described}{size}: {_words(ends[NONE])} without, {_words(ends[control])} with them"
+                finding = f"Atypical samples bring {which} of different classes closer together"
+                verdicts.append(_smaller(finding, numbers, ends[NONE], ends[control]))
+        steps = [(over_seeds(ends[one] - ends[more]), one, more) for one, more in ((NONE, SOME), (SOME, EVERY))]
+        _, one, more = min(steps, key=lambda step: step[0].low)
+        numbers = (
+            f"{described}: the smaller step is from {PUBLISHED[one]} to {PUBLISHED[more]} of the atypical samples, "
+            f"{_words(ends[one])} to {_words(ends[more])}"
+        )
+        finding = f"The more of them, the closer (0, 20 and 100 %; {which})"
+        verdicts.append(_smaller(finding, numbers, ends[one], ends[more]))
+    return verdicts
+
+
+def _falls(panel: Panel, moments: Moments) -> Verdict:
+    """Whether the distance falls once the learning rate has, with all atypical samples."""
+    finding = "With all atypical samples the distance falls after the first decay of the learning rate"
+    config = preliminary(panel.setting, "pgd", panel.seeds[0], keep_atypical=1).config()
+    decay = config.milestones[0] * config.epochs if config.milestones else 0
+    before = [moment for moment in moments[:-1] if moment[0] <= decay]
+    if config.schedule != "steps" or not before:
+        return untestable(finding, f"{panel.setting.described}: no network from before a decay was kept")
+    (epoch, first), (end, last) = before[-1], moments[-1]
+    numbers = f"{panel.setting.described}: {_words(first)} after epoch {epoch}, {_words(last)} after epoch {end}"
+    return _smaller(finding, numbers, first, last)
+
+
+def _smaller(finding: str, numbers: str, first: Any, second: Any) -> Verdict:
+    """Whether distances [seeds] of `second` are smaller than those of `first`, paired by seed."""
+    found = over_seeds(first - second)
+    return above(finding, f"{numbers}; closer by {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]", found)
+
+
+def _words(values: Any) -> str:
+    return f"{values.mean():.3f}"
+
+
+def _rows(panel: Panel, found: Measured) -> list[dict[str, Any]]:
+    return [
+        {
+            "setting": panel.setting.described,
+            "trained on": f"typical and {condition}",
+            "samples": f"{split} typical",
+            "epoch": epoch,
+            **over_seeds(values).columns("cosine distance"),
+        }
+        for (condition, split), moments in found.items()
+        for epoch, values in moments
+    ]
+
+
+def _table(setting: Setting, found: Measured, paper: dict[tuple[str, str], float]) -> str:
+    """The last epoch, beside the paper's numbers where it gives any, in Markdown."""
+    conditions = [condition for condition in CONDITIONS if (condition, "train") in found]
+    lines = [[f"{setting.described}, last epoch", *conditions], ["---"] * (1 + len(conditions))]
+    for split in SPLITS:
+        estimates = [over_seeds(found[condition, split][-1][1]) for condition in conditions]
+        lines.append([SPLITS[split], *map(_cell, estimates)])
+    if paper:
+        numbers = [paper.get(("cosine distance", PUBLISHED.get(one, ""))) for one in conditions]
+        lines.append(["the paper, training samples", *("-" if one is None else f"{one:.2f}" for one in numbers)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(found: Estimate) -> str:
+    return f"{found.value:.3f}" + (f" ± {found.deviation:.3f}" if found.seeds > 1 else "")
+
+
+def _curves(area: Axes, found: Measured) -> None:
+    """Distances over epochs."""
+    conditions = list(CONDITIONS)
+    for (condition, split), moments in found.items():
+        line = [(epoch, over_seeds(values)) for epoch, values in moments]
+        colour = COLOURS[conditions.index(condition)]
+        band(area, line, colour, STYLES[split], f"{condition}, {split}", unit=1)
+    area.set_xlabel("epoch")
+
+
+def _ends(area: Axes, found: Measured) -> None:
+    """Distances at the last epoch: each seed, and their mean with its interval."""
+    conditions = [condition for condition in CONDITIONS if (condition, "train") in found]
+    for number, split in enumerate(SPLITS):
+        places = np.arange(len(conditions)) + 0.16 * (number - 0.5)
+        seeds = np.stack([found[condition, split][-1][1] for condition in conditions])
+        estimates = [over_seeds(values) for values in seeds]
+        half = np.array([one.high - one.value if np.isfinite(one.high) else np.nan for one in estimates])
+        look = {"color": COLOURS[number], "marker": MARKERS[number], "capsize": 3}
+        mean = [one.value for one in estimates]
+        area.errorbar(places, mean, half, linestyle="none", label=SPLITS[split], **look)
+        area.plot(places + 0.06, seeds, ".", color=COLOURS[number], markersize=4, alpha=0.5)
+    area.set_xticks(range(len(conditions)), [one.replace(", ", ",\n").replace(" of", "\nof") for one in conditions])

@@ -1,0 +1,94 @@
+"""Table 1 and figures 21 to 23: what is made of distances that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memscore.errors import InvalidInput
+from tests.trainer.experiments.finished_runs import MADE, Bench, finish, study, verdicts
+from trainer.experiments.kinds.removal import Removal
+from trainer.experiments.run import Run
+
+CLOSER = "Atypical samples bring typical training samples of different classes closer together"
+STEPS = "The more of them, the closer (0, 20 and 100 %; typical training samples)"
+FALLS = "With all atypical samples the distance falls after the first decay of the learning rate"
+
+
+def far(run: Run, epoch: int) -> float:
+    """Smaller with each atypical sample and, once the learning rate has fallen, with each epoch."""
+    return 0.6 - 0.1 * float(dict(run.point)["keep_atypical"]) - max(0, epoch - 15) / 500
+
+
+def ended(bench: Bench, distance: Callable[[Run, int], float] = far, *, control: bool = True) -> None:
+    panel = bench.panel()
+    for run in Removal("pgd").runs(panel.setting, bench.seeds):
+        if control or "match_size" not in dict(run.point):
+            finish(panel.finished(run), lambda *_: 0.5, distance=lambda _, epoch, run=run: distance(run, epoch))
+
+
+def test_smaller_distances_confirm_the_finding_beside_the_papers_numbers(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench)
+    artifact = bench.make("table1")
+    assert set(verdicts(artifact).values()) == {"confirmed"}
+    assert len(artifact.verdicts) == 6
+    closer = artifact.verdicts[0]
+    assert closer.value == pytest.approx(0.1)
+    assert "0.571 without, 0.471 with them; closer by 0.100" in closer.numbers
+    assert artifact.tables[0].splitlines()[-1] == "| the paper, training samples | 0.66 | 0.62 | 0.59 | - |"
+    assert {row["epoch"] for row in artifact.numbers} == {10, 20, 30}
+    artifact.write(tmp_path / "item", "Table 1", MADE)
+
+
+def test_curves_also_say_when_the_distance_falls(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench)
+    found = verdicts(bench.make("fig21"))
+    assert found[FALLS] == "confirmed"
+
+    ended(bench, lambda run, _: far(run, 0))
+    found = verdicts(bench.make("fig21"))
+    assert found[FALLS] == "not confirmed"
+
+
+def test_every_step_must_be_seen(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, lambda run, _: 0.6 if dict(run.point)["keep_atypical"] != "1" else 0.5)
+    found = verdicts(bench.make("table1"))
+    assert found[CLOSER] == "confirmed"
+    assert found[STEPS] == "not confirmed"
+
+
+def test_the_control_of_equal_size_is_shown_where_it_was_trained(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, control=False)
+    artifact = bench.make("table1")
+    assert not any("equal size" in one.numbers for one in artifact.verdicts)
+    assert "as few samples" not in artifact.tables[0]
+
+
+def test_one_seed_cannot_decide(tmp_path: Path):
+    bench = Bench(tmp_path, seeds=(0,))
+    ended(bench)
+    for name in ("table1", "fig21"):
+        artifact = bench.make(name)
+        assert set(verdicts(artifact).values()) == {"not testable here"}
+        artifact.write(tmp_path / name, name, MADE)
+
+
+def test_typical_samples_of_one_class_have_no_distance(tmp_path: Path):
+    bench = Bench(tmp_path)
+    ended(bench, lambda *_: np.nan)
+    for name in ("table1", "fig21"):
+        artifact = bench.make(name)
+        assert set(verdicts(artifact).values()) == {"not testable here"}
+        artifact.write(tmp_path / name, name, MADE)
+
+
+def test_a_small_study_is_refused(tmp_path: Path):
+    with pytest.raises(InvalidInput, match="10 more"):
+        Bench(tmp_path, study=study(trials=200)).make("table1")
