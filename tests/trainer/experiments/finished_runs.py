@@ -28,9 +28,6 @@ GROUPS = ("atypical", "typical", "other")
 SUBSET = 300
 """Test samples that AutoAttack tries."""
 
-MADE: dict[str, Any] = {"command": "", "date": "", "device": "", "versions": {}, "seeds": [], "settings": []}
-"""How an item was made, as far as its page needs it."""
-
 Share = Callable[[str, str, str, int], float]
 """Accuracy of a split ("train"), a group of GROUPS, an attack ("clean", "pgd") and an epoch."""
 
@@ -105,6 +102,12 @@ def finish(run: Finished, share: Share, *, distance: float | Callable[[str, int]
 def verdicts(artifact: Artifact) -> dict[str, str]:
     """What each finding came to."""
     return {one.finding: one.verdict for one in artifact.verdicts}
+
+
+def drawn(artifact: Artifact) -> None:
+    """Lay its figures out, which fails for what cannot be drawn."""
+    for figure in artifact.figures.values():
+        figure.draw_without_rendering()
 
 
 def _samples(split: str, share: Share, seed: int, epoch: int, attacks: Sequence[str]) -> Samples:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from memscore.errors import InvalidInput
-from tests.trainer.experiments.finished_runs import MADE, Bench, finish, study, verdicts
+from tests.trainer.experiments.finished_runs import Bench, drawn, finish, study, verdicts
 from trainer.experiments.kinds.removal import Removal
 from trainer.experiments.run import Run
 
@@ -41,7 +41,7 @@ def test_smaller_distances_confirm_the_finding_beside_the_papers_numbers(tmp_pat
     assert "0.571 without, 0.471 with them; closer by 0.100" in closer.numbers
     assert artifact.tables[0].splitlines()[-1] == "| the paper, training samples | 0.66 | 0.62 | 0.59 | - |"
     assert {row["epoch"] for row in artifact.numbers} == {10, 20, 30}
-    artifact.write(tmp_path / "item", "Table 1", MADE)
+    drawn(artifact)
 
 
 def test_curves_also_say_when_the_distance_falls(tmp_path: Path):
@@ -77,7 +77,7 @@ def test_one_seed_cannot_decide(tmp_path: Path):
     for name in ("table1", "fig21"):
         artifact = bench.make(name)
         assert set(verdicts(artifact).values()) == {"not testable here"}
-        artifact.write(tmp_path / name, name, MADE)
+        drawn(artifact)
 
 
 def test_typical_samples_of_one_class_have_no_distance(tmp_path: Path):
@@ -86,7 +86,7 @@ def test_typical_samples_of_one_class_have_no_distance(tmp_path: Path):
     for name in ("table1", "fig21"):
         artifact = bench.make(name)
         assert set(verdicts(artifact).values()) == {"not testable here"}
-        artifact.write(tmp_path / name, name, MADE)
+        drawn(artifact)
 
 
 def test_a_small_study_is_refused(tmp_path: Path):

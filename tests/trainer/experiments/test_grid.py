@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memscore.errors import InvalidInput
-from tests.trainer.experiments.finished_runs import MADE, Bench, Share, finish, study, verdicts
+from tests.trainer.experiments.finished_runs import Bench, Share, drawn, finish, study, verdicts
 from trainer.experiments.kinds.grid import Grid
 from trainer.experiments.run import Run
 
@@ -41,7 +41,7 @@ def test_the_papers_optimum_confirms_that_both_parts_help_and_too_much_hurts(tmp
     assert list(artifact.figures) == ["fig5", "fig5-surface"]
     best = max((row for row in artifact.numbers if row["attack"] == "clean"), key=lambda row: row["accuracy"])
     assert (best["alpha"], best["beta"]) in {(1, 0.2), (2, 0.2)}
-    artifact.write(tmp_path / "item", "Figure 5", MADE)
+    drawn(artifact)
 
 
 def test_a_flat_grid_confirms_nothing(tmp_path: Path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memscore.errors import InvalidInput
-from tests.trainer.experiments.finished_runs import MADE, SUBSET, Bench, Share, finish, study, verdicts
+from tests.trainer.experiments.finished_runs import SUBSET, Bench, Share, drawn, finish, study, verdicts
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.contest import BATS, BEST_ADVERSARIAL
 from trainer.experiments.run import Run
@@ -132,11 +132,7 @@ def test_a_group_without_samples_is_left_open(tmp_path: Path):
         f"{bat} has higher clean accuracy on atypical test samples than {BEST_ADVERSARIAL}" for bat in BATS
     }
     assert artifact.tables[0].splitlines()[2].endswith("| - | - |")
-    artifact.write(
-        tmp_path / "item",
-        "Table 2",
-        MADE,
-    )
+    drawn(artifact)
 
 
 @pytest.mark.parametrize("name", ["table2", "table4"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memscore.errors import InvalidInput
-from tests.trainer.experiments.finished_runs import MADE, Bench, Share, finish, study, verdicts
+from tests.trainer.experiments.finished_runs import Bench, Share, drawn, finish, study, verdicts
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 from trainer.experiments.setting import Setting
@@ -40,7 +40,7 @@ def test_bat_keeps_what_the_others_lose(tmp_path: Path):
     pgd = next(one for one in artifact.verdicts if one.finding == PGD_LOSES)
     assert pgd.value == pytest.approx(0.1, abs=0.03)
     assert len(artifact.numbers) == 6 * 2 * 3
-    artifact.write(tmp_path / "item", "Figure 4", MADE)
+    drawn(artifact)
 
 
 def test_a_bat_that_loses_too_is_not_confirmed(tmp_path: Path):
