@@ -11,7 +11,7 @@ import numpy as np
 
 from memscore.bits import Bools
 from trainer.evaluation import Samples
-from trainer.experiments.interval import Estimate, difference, estimate
+from trainer.experiments.interval import Estimate, difference, estimate, weakest
 from trainer.experiments.material import Panel
 from trainer.experiments.run import CONTENDERS, Contender, compared
 from trainer.experiments.verdict import Verdict, above, no_loss
@@ -80,25 +80,25 @@ class Contest:
         return no_loss(finding, *self._pair(one, [other], column), MARGIN)
 
     def highest(self, one: str, column: Column) -> Verdict:
-        """Whether it is above that of every baseline; the difference with the lowest end decides."""
+        """Whether it is above that of every baseline; the weakest difference decides."""
         finding = f"{one} has higher {_words(column)} than every baseline"
         return above(finding, *self._pair(one, self._others(), column))
 
     def comparable_to_all(self, one: str, column: Column) -> Verdict:
         """Whether it is at most MARGIN below that of each of them."""
         finding = f"{one} has {_words(column)} comparable to that of every baseline"
-        return no_loss(finding, *self._pair(one, self._others(), column), MARGIN)
+        return no_loss(finding, *self._pair(one, self._others(), column, -MARGIN), MARGIN)
 
     def _others(self) -> list[str]:
         return [label for label in self.rights if label not in BATS]
 
-    def _pair(self, one: str, others: Sequence[str], column: Column) -> tuple[str, Estimate]:
-        """What was compared, in words, and the difference to that of `others` which is surely the least."""
+    def _pair(self, one: str, others: Sequence[str], column: Column, bound: float = 0.0) -> tuple[str, Estimate]:
+        """What was compared, in words, and the difference that decides whether all of them lie above `bound`."""
         own = self.rights[one][column]
         differences = {other: difference(self.rights[other][column], own) for other in others}
-        other = min(differences, key=lambda label: differences[label].low)
+        other = weakest(differences, bound)
         found, against = differences[other], estimate(self.rights[other][column])
-        which = "the difference" if len(others) == 1 else "the least difference"
+        which = "the difference" if len(others) == 1 else "the difference that decides"
         return (
             f"{self.described}: {estimate(own).points()} % against {against.points()} % of {other}; "
             f"{which} is {found.points('+')} points"

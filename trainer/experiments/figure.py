@@ -46,7 +46,7 @@ def band(
     value, low, high = (np.array([unit * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
     marker = MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
     axes.plot(epochs, value, style, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.fill_between(epochs, low, high, where=np.isfinite(low), color=colour, alpha=0.14, linewidth=0)
 
 

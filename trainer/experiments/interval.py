@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from memscore.bits import Bools
 from memscore.statistics import Z_95, newcombe, wilson
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,12 @@ def unknown(seeds: int) -> Estimate:
     """Of nothing: NaN."""
     nan = float("nan")
     return Estimate(nan, nan, nan, nan, seeds)
+
+
+def weakest(found: Mapping[Key, Estimate], bound: float = 0.0) -> Key:
+    """Which of several decides whether all lie above `bound`: the smallest of those that do not surely."""
+    unsure = [key for key, one in found.items() if not one.low > bound]
+    return min(unsure or found, key=lambda key: found[key].value)
 
 
 def best_of(candidates: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

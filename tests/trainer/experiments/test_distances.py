@@ -58,8 +58,11 @@ def test_curves_also_say_when_the_distance_falls(tmp_path: Path):
 def test_every_step_must_be_seen(tmp_path: Path):
     bench = Bench(tmp_path)
     ended(bench, lambda run, _: 0.6 if dict(run.point)["keep_atypical"] != "1" else 0.5)
-    found = verdicts(bench.make("table1"))
+    artifact = bench.make("table1")
+    found = verdicts(artifact)
     assert found[CLOSER] == "confirmed"
+    step = next(one for one in artifact.verdicts if one.finding == STEPS)
+    assert "the step from 0 % to 20 % decides; closer by 0.000" in step.numbers
     assert found[STEPS] == "not confirmed"
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainer.experiments.interval import Estimate, apart, difference, estimate, over_seeds
+from trainer.experiments.interval import Estimate, apart, best_of, difference, estimate, over_seeds, weakest
 from trainer.experiments.verdict import above, no_loss, untestable
 
 REPETITIONS = 400
@@ -79,3 +79,29 @@ def test_no_loss_needs_a_loss_beyond_the_margin_to_be_excluded():
     assert no_loss("same", "x", Estimate(0.0, -0.005, 0.005, 0.0, 3), 0.01).verdict == "confirmed"
     assert no_loss("same", "x", Estimate(0.0, -0.02, 0.02, 0.0, 3), 0.01).verdict == "not confirmed"
     assert untestable("same", "too few").verdict == "not testable here"
+
+
+def test_the_weakest_of_several_decides_over_all():
+    sure = Estimate(0.02, 0.01, 0.03, 0.0, 3)
+    unsure = Estimate(0.05, -0.01, 0.11, 0.0, 3)
+    opposite = Estimate(-0.05, -0.06, -0.04, 0.0, 3)
+    assert weakest({"sure": sure, "surer": Estimate(0.2, 0.1, 0.3, 0.0, 3)}) == "sure"
+    assert weakest({"sure": sure, "unsure": unsure}) == "unsure", "its value is larger, and yet it could be below 0"
+    assert weakest({"unsure": Estimate(0.0, -0.2, 0.2, 0.0, 3), "opposite": opposite}) == "opposite"
+    assert weakest({"sure": sure, "unsure": unsure}, -0.02) == "sure"
+
+
+def test_the_best_of_equal_candidates_does_not_look_better_for_having_been_chosen():
+    generator = np.random.default_rng(5)
+    trials = [[generator.random((1, 200)) < 0.5 for _ in range(10)] for _ in range(REPETITIONS)]
+    gains = [best_of(candidates).mean() - 0.5 for candidates in trials]
+    assert abs(np.mean(gains)) < 3 * 0.5 / np.sqrt(200 * REPETITIONS)
+    better = generator.random((1, 200)) < 0.9
+    assert (best_of([*trials[0], better]) == better).all()
+
+
+def test_nothing_is_known_of_no_samples():
+    nothing = estimate(np.ones((3, 0)))
+    assert np.isnan(nothing.value)
+    assert above("up", "x", nothing).verdict == "not testable here"
+    assert no_loss("same", "x", apart(np.ones((3, 5)), np.ones((3, 0))), 0.01).verdict == "not testable here"

@@ -52,7 +52,7 @@ def test_one_better_baseline_decides_over_the_highest_accuracy(tmp_path: Path):
     for bat in BATS:
         highest = found[f"{bat} has higher clean accuracy on all test samples than every baseline"]
         assert highest.verdict == "not confirmed"
-        assert "of MART; the least difference is -" in highest.numbers
+        assert "of MART; the difference that decides is -" in highest.numbers
         higher = found[f"{bat} has higher clean accuracy on all test samples than {BEST_ADVERSARIAL}"]
         assert higher.verdict == "confirmed"
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from trainer.evaluation import Evaluation
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import COLOURS, MARKERS, band, legend_below, panels_beside
-from trainer.experiments.interval import Estimate, over_seeds
+from trainer.experiments.interval import Estimate, over_seeds, weakest
 from trainer.experiments.item import Item
 from trainer.experiments.kinds.removal import CONDITIONS, EVERY, MATCHED, NONE
 from trainer.experiments.material import Panel
@@ -27,7 +27,6 @@ SHARES = (0.0, 0.2, 1.0)
 SOME = "20 %"
 PUBLISHED = {NONE: "0 %", SOME: "20 %", EVERY: "100 %"}
 SPLITS = {"train": "typical training samples", "test": "typical test samples"}
-STYLES = {"train": "-", "test": "--"}
 
 Moments = list[tuple[int, Any]]
 """Epochs, each with a distance for each seed, float64 [seeds]."""
@@ -66,8 +65,8 @@ class Distances:
         caption = (
             "PGD adversarial training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > "
             "0.15): 1 less the mean cosine of the representations (before the last layer) of typical samples of "
-            "different classes, mean and 95 % interval over seeds. The paper measures training samples; test samples "
-            "are shown too, since none of them was fitted."
+            "different classes, mean and 95 % interval over seeds. The paper measures training samples; test samples, "
+            f"of which none was fitted, are {'in the table' if self.curves else 'shown'} too."
         )
         notes = ["Of the paper's figures the part on adversarial training is shown; ERM is not."] if self.curves else []
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
@@ -106,12 +105,10 @@ def _closer(described: str, found: Measured) -> list[Verdict]:
                 numbers = f"{described}{size}: {_words(ends[NONE])} without, {_words(ends[control])} with them"
                 finding = f"Atypical samples bring {which} of different classes closer together"
                 verdicts.append(_smaller(finding, numbers, ends[NONE], ends[control]))
-        steps = [(over_seeds(ends[one] - ends[more]), one, more) for one, more in ((NONE, SOME), (SOME, EVERY))]
-        _, one, more = min(steps, key=lambda step: step[0].low)
-        numbers = (
-            f"{described}: the smaller step is from {PUBLISHED[one]} to {PUBLISHED[more]} of the atypical samples, "
-            f"{_words(ends[one])} to {_words(ends[more])}"
-        )
+        steps = {(one, more): over_seeds(ends[one] - ends[more]) for one, more in ((NONE, SOME), (SOME, EVERY))}
+        one, more = weakest(steps)
+        along = ", ".join(f"{_words(ends[condition])} with {share}" for condition, share in PUBLISHED.items())
+        numbers = f"{described}: {along}; the step from {PUBLISHED[one]} to {PUBLISHED[more]} decides"
         finding = f"The more of them, the closer (0, 20 and 100 %; {which})"
         verdicts.append(_smaller(finding, numbers, ends[one], ends[more]))
     return verdicts
@@ -172,12 +169,10 @@ def _cell(found: Estimate) -> str:
 
 
 def _curves(area: Axes, found: Measured) -> None:
-    """Distances over epochs."""
-    conditions = list(CONDITIONS)
-    for (condition, split), moments in found.items():
-        line = [(epoch, over_seeds(values)) for epoch, values in moments]
-        colour = COLOURS[conditions.index(condition)]
-        band(area, line, colour, STYLES[split], f"{condition}, {split}", unit=1)
+    """Distances of training samples over epochs."""
+    lines = {condition: moments for (condition, split), moments in found.items() if split == "train"}
+    for (condition, moments), colour in zip(lines.items(), COLOURS, strict=False):
+        band(area, [(epoch, over_seeds(values)) for epoch, values in moments], colour, "-", condition, unit=1)
     area.set_xlabel("epoch")
 
 

@@ -26,7 +26,7 @@ from trainer.experiments.contest import (
     table,
 )
 from trainer.experiments.figure import COLOURS, MARKERS, legend_below, panels_beside
-from trainer.experiments.interval import Estimate, difference, estimate
+from trainer.experiments.interval import Estimate, difference, estimate, weakest
 from trainer.experiments.item import Item
 from trainer.experiments.material import Panel, correct
 from trainer.experiments.published import published
@@ -165,14 +165,14 @@ def _ranking(panel: Panel, tried: dict[str, list[Samples]]) -> Verdict:
         right = {attack: correct(samples, attack, of_all) for attack in ATTACKS}
         for strong, weak in WEAKER:
             differences[label, strong, weak] = difference(right[strong], right[weak])
-    least = min(differences, key=lambda one: differences[one].low)
-    label, strong, weak = least
+    decisive = weakest(differences, -MARGIN)
+    label, strong, weak = decisive
     numbers = (
-        f"{panel.setting.described}: the least difference, of {label}, is that from {ATTACKS[strong]} to "
-        f"{ATTACKS[weak]}: {differences[least].points('+')} points"
+        f"{panel.setting.described}: the difference that decides is that from {ATTACKS[strong]} to "
+        f"{ATTACKS[weak]}, of {label}: {differences[decisive].points('+')} points"
     )
     finding = "AutoAttack leaves no more accuracy than CW and PGD, these no more than FGSM, and FGSM no more than clean"
-    return no_loss(finding, numbers, differences[least], MARGIN)
+    return no_loss(finding, numbers, differences[decisive], MARGIN)
 
 
 def _estimates(rights: Rights) -> Estimates:
