@@ -44,7 +44,8 @@ def no_loss(finding: str, numbers: str, found: Estimate, margin: float) -> Verdi
     if not isfinite(found.low):
         return _undecided(finding, numbers, found)
     word: Word = "confirmed" if found.low > -margin else "not confirmed"
-    text = f"{numbers}, margin {100 * margin:g} points{_one_seed(found)}"
+    opposite = "; the opposite shows" if found.high < -margin else ""
+    text = f"{numbers}, margin {100 * margin:g} points{opposite}{_one_seed(found)}"
     return Verdict(finding, word, text, found.value, found.low, found.high)
 
 

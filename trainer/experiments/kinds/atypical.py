@@ -12,7 +12,7 @@ from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import BLUE, GREY, ORANGE, STYLES, band, legend_below, panels_beside
 from trainer.experiments.interval import apart, difference, estimate
 from trainer.experiments.item import Item
-from trainer.experiments.kinds.removal import CONDITIONS, EVERY, MATCHED, NONE
+from trainer.experiments.kinds.removal import ATTACKS, CONDITIONS, EVERY, MATCHED, NONE
 from trainer.experiments.material import Panel, correct, curves
 from trainer.experiments.published import published
 from trainer.experiments.run import Run, preliminary
@@ -21,7 +21,6 @@ from trainer.experiments.verdict import Verdict, above, no_loss, untestable
 from trainer.outcome import is_finished
 
 TRAIN, TEST, TYPICAL = "atypical training samples", "atypical test samples", "typical test samples"
-ATTACKS = {"clean": "clean", "pgd": "PGD-20"}
 SHOWN = {
     "erm": ((TRAIN, "clean"), (TEST, "clean")),
     "pgd": ((TRAIN, "clean"), (TRAIN, "pgd"), (TEST, "clean"), (TEST, "pgd"), (TYPICAL, "pgd")),
@@ -34,8 +33,11 @@ RISE = 0.02
 WHOLLY = 0.95
 """Clean accuracy from which training samples count as memorized, nearly all of them."""
 
-Curves = dict[tuple[str, str], list[tuple[int, Any]]]
-"""By samples and attack: epochs, each with correctness bool [seeds, samples]."""
+Curve = list[tuple[int, Any]]
+"""Epochs, each with correctness bool [seeds, samples]."""
+
+Curves = dict[tuple[str, str], Curve]
+"""By samples and attack."""
 
 
 @dataclass(frozen=True)
@@ -101,57 +103,66 @@ class Atypical:
 
     def _verdicts(self, panel: Panel, found: Curves) -> list[Verdict]:
         described = panel.setting.described
-        (first, _), (last, end) = found[TRAIN, "clean"][0], found[TRAIN, "clean"][-1]
-
-        def risen(finding: str, samples: str, attack: str, *, not_so: bool = False) -> Verdict:
-            """Whether accuracy rises from the first epoch that was kept to the last."""
-            (_, before), (_, after) = found[samples, attack][0], found[samples, attack][-1]
-            rise = difference(before, after)
-            numbers = (
-                f"{described}: {estimate(before).points()} % after epoch {first}, {estimate(after).points()} % after "
-                f"epoch {last}; the rise is {rise.points('+')} points"
-            )
-            if first == last:
-                return untestable(finding, f"{described}: no network but the last was kept")
-            return (
-                no_loss(finding, numbers, difference(after, before), RISE) if not_so else above(finding, numbers, rise)
-            )
-
-        fitted = above(
-            f"Nearly all atypical training samples are memorized (clean accuracy above {100 * WHOLLY:g} %)",
-            f"{described}: {estimate(end).points()} % after epoch {last}",
-            estimate(end),
-            WHOLLY,
+        fitted, helped = (
+            _rises("Atypical training samples are fitted along the training (clean)", described, found[TRAIN, "clean"]),
+            _rises(
+                "Accuracy on atypical test samples rises along the training (clean)", described, found[TEST, "clean"]
+            ),
         )
-        verdicts = [risen("Atypical training samples are fitted along the training (clean)", TRAIN, "clean"), fitted]
+        memorized = _memorized(described, found[TRAIN, "clean"])
         if self.method == "erm":
-            return [
-                *verdicts,
-                risen("Accuracy on atypical test samples rises along the training (clean)", TEST, "clean"),
-            ]
-        low, high = found[TEST, "pgd"][-1][1], found[TYPICAL, "pgd"][-1][1]
-        gap = apart(low, high)
-        numbers = (
-            f"{described}, after epoch {last}: {estimate(low).points()} % of the atypical, {estimate(high).points()} % "
-            f"of the typical ones; the difference is {gap.points('+')} points, far is more than {100 * FAR:g}"
+            return [fitted, memorized, helped]
+        robust = _rises(
+            "Atypical training samples are fitted under attack too (PGD-20)", described, found[TRAIN, "pgd"]
         )
-        return [
-            *verdicts,
-            risen("Atypical training samples are fitted under attack too (PGD-20)", TRAIN, "pgd"),
-            risen("Accuracy on atypical test samples rises along the training (clean)", TEST, "clean"),
-            risen(
-                "Adversarial accuracy on atypical test samples does not rise along the training (PGD-20)",
-                TEST,
-                "pgd",
-                not_so=True,
-            ),
-            above(
-                "Adversarial accuracy on atypical test samples ends far below that on typical ones (PGD-20)",
-                numbers,
-                gap,
-                FAR,
-            ),
-        ]
+        unmoved = _rises_not(
+            "Adversarial accuracy on atypical test samples does not rise along the training (PGD-20)",
+            described,
+            found[TEST, "pgd"],
+        )
+        return [fitted, memorized, robust, helped, unmoved, _far(described, found[TEST, "pgd"], found[TYPICAL, "pgd"])]
+
+
+def _rises(finding: str, described: str, curve: Curve) -> Verdict:
+    """Whether accuracy rises from the first epoch that was kept to the last."""
+    if len(curve) == 1:
+        return untestable(finding, f"{described}: no network but the last was kept")
+    return above(finding, _course(described, curve), difference(curve[0][1], curve[-1][1]))
+
+
+def _rises_not(finding: str, described: str, curve: Curve) -> Verdict:
+    """Whether a rise by more than RISE can be excluded."""
+    if len(curve) == 1:
+        return untestable(finding, f"{described}: no network but the last was kept")
+    return no_loss(finding, _course(described, curve), difference(curve[-1][1], curve[0][1]), RISE)
+
+
+def _course(described: str, curve: Curve) -> str:
+    (first, before), (last, after) = curve[0], curve[-1]
+    return (
+        f"{described}: {estimate(before).points()} % after epoch {first}, {estimate(after).points()} % after epoch "
+        f"{last}; the rise is {difference(before, after).points('+')} points"
+    )
+
+
+def _memorized(described: str, curve: Curve) -> Verdict:
+    """Whether accuracy ends above WHOLLY."""
+    finding = f"Nearly all atypical training samples are memorized (clean accuracy above {100 * WHOLLY:g} %)"
+    epoch, right = curve[-1]
+    end = estimate(right)
+    return above(finding, f"{described}: {end.points()} % after epoch {epoch}", end, WHOLLY)
+
+
+def _far(described: str, atypical: Curve, typical: Curve) -> Verdict:
+    """Whether one ends more than FAR below the other."""
+    finding = "Adversarial accuracy on atypical test samples ends far below that on typical ones (PGD-20)"
+    (epoch, low), (_, high) = atypical[-1], typical[-1]
+    gap = apart(low, high)
+    numbers = (
+        f"{described}, after epoch {epoch}: {estimate(low).points()} % of the atypical, {estimate(high).points()} % "
+        f"of the typical ones; the difference is {gap.points('+')} points, far is more than {100 * FAR:g}"
+    )
+    return above(finding, numbers, gap, FAR)
 
 
 def _causes(panel: Panel) -> list[Verdict]:
