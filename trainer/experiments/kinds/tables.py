@@ -116,12 +116,7 @@ class ByAttack:
             numbers += _rows(panel, found)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += [_ranking(panel, tried), *_by_attack(panel, Contest(panel.setting.described, rights))]
-            part, whole = rights[BEST_ADVERSARIAL]["all", "autoattack"].shape[1], len(every)
-            if part < whole:
-                notes.append(
-                    f"{panel.setting.described}: AutoAttack tried {part:,} of the {whole:,} test samples, chosen with "
-                    "the same share of every class and group; what it leaves is known less well than the rest."
-                )
+            notes += _subset(panel, rights)
         legend_below(figure, areas[0][0], len(ATTACKS))
         caption = f"Accuracy on all test samples, mean and 95 % interval over seeds and samples. {SELECTED}"
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
@@ -173,6 +168,21 @@ def _ranking(panel: Panel, tried: dict[str, list[Samples]]) -> Verdict:
     )
     finding = "AutoAttack leaves no more accuracy than CW and PGD, these no more than FGSM, and FGSM no more than clean"
     return no_loss(finding, numbers, differences[decisive], MARGIN)
+
+
+def _subset(panel: Panel, rights: Rights) -> list[str]:
+    """That AutoAttack tried a part of the samples, if so, and how well methods are told apart there."""
+    column = ("all", "autoattack")
+    plain, best = rights[BEST_ADVERSARIAL][column], rights[BATS[0]][column]
+    tried, whole = plain.shape[1], len(panel.study.sets.test_typical)
+    if tried == whole:
+        return []
+    found = difference(plain, best)
+    return [
+        f"{panel.setting.described}: AutoAttack tried {tried:,} of the {whole:,} test samples, chosen with the same "
+        f"share of every class and group; differences of methods are known to about ± "
+        f"{50 * (found.high - found.low):.1f} points there."
+    ]
 
 
 def _estimates(rights: Rights) -> Estimates:
