@@ -120,6 +120,9 @@ class Atypical:
             described,
             found[TEST, "pgd"],
         )
+        if robust.verdict == "not confirmed":
+            reason = "atypical training samples are not fitted under attack here, so that nothing could carry over"
+            unmoved = untestable(unmoved.finding, f"{_course(described, found[TEST, 'pgd'])}; {reason}")
         return [fitted, memorized, robust, helped, unmoved, _far(described, found[TEST, "pgd"], found[TYPICAL, "pgd"])]
 
 
