@@ -36,7 +36,7 @@ MINI_RECIPE = Recipe(network="mlp", hidden=(128, 128), epochs=60, batch_size=32,
 are of another network than the one that is trained with them."""
 MINI_TRIALS = 1000
 MINI: Fields = {"epochs": 30, "learning_rate": 0.02, "epsilon": 0.05, "validation": 0.1}
-"""At the paper's learning rate of 0.1 these small networks give up whole classes under attack, others with each seed."""
+"""At the paper's learning rate of 0.1 such small networks give up whole classes under attack, others with each seed."""
 
 PAPER_RECIPE = "cifar-resnet18"
 PAPER_TRIALS = 2000
