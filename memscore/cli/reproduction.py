@@ -133,6 +133,9 @@ class Reproduction:
                 except MemscoreError as error:
                     refused[name] = str(error)
 
+        tell()
+        if not left:
+            return []
         with SweepProgress(self.folder / RUNS, epochs, set(epochs) - set(left)) as progress:
 
             def report(event: Started | Ended | None) -> None:
@@ -142,10 +145,8 @@ class Reproduction:
                         runs.discard(event.ended)
                     tell()
 
-            tell()
-            if left:
-                todo = plan.model_copy(update={"commands": tuple(left.values())})
-                commands.run(todo, self.studies.settings, self.folder / RAY_LOG, report, held=(lock,))
+            todo = plan.model_copy(update={"commands": tuple(left.values())})
+            commands.run(todo, self.studies.settings, self.folder / RAY_LOG, report, held=(lock,))
         return progress.troubled
 
     def make(self, wanted: Wanted, command: str) -> None:
