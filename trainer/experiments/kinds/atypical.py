@@ -18,7 +18,6 @@ from trainer.experiments.published import published
 from trainer.experiments.run import Run, preliminary
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, no_loss, untestable
-from trainer.outcome import is_finished
 
 TRAIN, TEST, TYPICAL = "atypical training samples", "atypical test samples", "typical test samples"
 SHOWN = {
@@ -26,6 +25,7 @@ SHOWN = {
     "pgd": ((TRAIN, "clean"), (TRAIN, "pgd"), (TEST, "clean"), (TEST, "pgd"), (TYPICAL, "pgd")),
 }
 COLOURS = {TRAIN: BLUE, TEST: ORANGE, TYPICAL: GREY}
+CAUSAL = (NONE, EVERY, MATCHED)
 FAR = 0.10
 """A difference of adversarial accuracies that counts as a large one."""
 RISE = 0.02
@@ -47,8 +47,10 @@ class Atypical:
     method: str
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
-        """A run for each seed."""
-        return [preliminary(setting, self.method, seed) for seed in seeds]
+        """A run for each seed; for ERM also those that tell whether atypical samples are the cause, figure 15's."""
+        causal = CAUSAL if self.method == "erm" else ()
+        points = [dict[str, float](), *(CONDITIONS[condition] for condition in causal)]
+        return [preliminary(setting, self.method, seed, **point) for point in points for seed in seeds]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Curves of accuracy on the atypical training and test samples."""
@@ -56,7 +58,6 @@ class Atypical:
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
-        notes: list[str] = []
         for panel, (area,) in zip(panels, axes, strict=True):
             panel.study.require_trials(item.name)
             found = self._curves(panel)
@@ -70,13 +71,7 @@ class Atypical:
             if paper := published(item.name, panel.setting):
                 tables.append(_ends(panel.setting, found, paper))
             if self.method == "erm":
-                causes = _causes(panel)
-                verdicts += causes
-                if not causes:
-                    notes.append(
-                        f"{panel.setting.described}: whether atypical training samples cause it is decided once the "
-                        "runs without them are there too, those of figures 15 to 17; then make this figure again."
-                    )
+                verdicts += _causes(panel)
         legend_below(figure, axes[0][0])
         caption = (
             f"{'ERM' if self.method == 'erm' else 'PGD adversarial training'} on all samples: accuracy on the atypical "
@@ -84,10 +79,11 @@ class Atypical:
             "over seeds and samples. Of the training samples those are shown that every seed trained on, and not held "
             "out."
         )
-        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
     def _curves(self, panel: Panel) -> Curves:
-        runs, sets = [panel.finished(run) for run in self.runs(panel.setting, panel.seeds)], panel.study.sets
+        sets = panel.study.sets
+        runs = [panel.finished(preliminary(panel.setting, self.method, seed)) for seed in panel.seeds]
         found: Curves = {shown: [] for shown in SHOWN[self.method]}
         for split in ("train", "test"):
             for epoch, samples in curves(runs, split):
@@ -169,14 +165,12 @@ def _far(described: str, atypical: Curve, typical: Curve) -> Verdict:
 
 
 def _causes(panel: Panel) -> list[Verdict]:
-    """Of networks that were trained without atypical samples, where those are there."""
+    """Whether networks that were trained with atypical samples do better on them than those without."""
     rights: dict[str, Any] = {}
-    for condition in (NONE, EVERY, MATCHED):
+    for condition in CAUSAL:
         runs = [
             panel.finished(preliminary(panel.setting, "erm", seed, **CONDITIONS[condition])) for seed in panel.seeds
         ]
-        if not all(is_finished(run.folder) for run in runs):
-            return []
         rights[condition] = correct([run.samples("test") for run in runs], "clean", panel.study.sets.test_atypical)
     found: list[Verdict] = []
     for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from trainer.experiments.published import published
 from trainer.experiments.run import Run, preliminary
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, untestable
-from trainer.outcome import is_finished
 
-SHARES = (0.0, 0.2, 1.0)
 SOME = "20 %"
 PUBLISHED = {NONE: "0 %", SOME: "20 %", EVERY: "100 %"}
+METHODS = {"pgd": "adversarial training", "erm": "ERM"}
+APART = 0.02
+"""A loss of distance under ERM that still counts as none."""
 SPLITS = {"train": "typical training samples", "test": "typical test samples"}
 
 Moments = list[tuple[int, Any]]
@@ -37,48 +39,57 @@ Measured = dict[tuple[str, str], Moments]
 
 @dataclass(frozen=True)
 class Distances:
-    """PGD training on the typical samples and a share of the atypical ones; with curves, or the end alone."""
+    """Training on the typical samples and a share of the atypical ones: PGD's end, or curves of PGD and of ERM."""
 
     curves: bool
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those whose networks are measured."""
+        return tuple(METHODS) if self.curves else ("pgd",)
+
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
-        """A run for each share and seed: those of figure 2."""
-        return [preliminary(setting, "pgd", seed, keep_atypical=share) for share in SHARES for seed in seeds]
+        """A run for each method, share and seed, and the controls of equal size: those of figures 2 and 15."""
+        return [
+            preliminary(setting, method, seed, **point)
+            for method in self.methods
+            for point in CONDITIONS.values()
+            for seed in seeds
+        ]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Cosine distances of different classes, for each share."""
-        figure, columns = panels_beside(len(panels), width=4.6 if self.curves else 6.4)
+        figure, columns = panels_beside(len(panels) * len(self.methods), width=4.6 if self.curves else 6.4)
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
-        for panel, (area,) in zip(panels, columns, strict=True):
+        for (panel, method), (area,) in zip(product(panels, self.methods), columns, strict=True):
             panel.study.require_trials(item.name)
-            found = _measured(panel)
+            found, described = _measured(panel, method), f"{panel.setting.described}, {METHODS[method]}"
             (_curves if self.curves else _ends)(area, found)
-            area.set(ylabel="cosine distance", title=panel.setting.described)
-            numbers += _rows(panel, found)
-            tables.append(_table(panel.setting, found, published(item.name, panel.setting)))
-            verdicts += _closer(panel.setting.described, found)
-            if self.curves:
+            area.set(title=described)
+            numbers += _rows(described, found)
+            paper = published(item.name, panel.setting) if method == "pgd" else {}
+            tables.append(_table(described, found, paper))
+            verdicts += _closer(described, found) if method == "pgd" else [_no_closer(described, found)]
+            if self.curves and method == "pgd":
                 verdicts.append(_falls(panel, found[EVERY, "train"]))
+        columns[0][0].set_ylabel("cosine distance")
         legend_below(figure, columns[0][0])
         caption = (
-            "PGD adversarial training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > "
-            "0.15): 1 less the mean cosine of the representations (before the last layer) of typical samples of "
-            "different classes, mean and 95 % interval over seeds. The paper measures training samples; test samples, "
-            f"of which none was fitted, are {'in the table' if self.curves else 'shown'} too."
+            "Training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): 1 less the "
+            "mean cosine of the representations (before the last layer) of typical samples of different classes, mean and "
+            "95 % interval over seeds. The paper measures training samples; test samples, of which none was fitted, "
+            f"are {'in the table' if self.curves else 'shown'} too."
         )
-        notes = ["Of the paper's figures the part on adversarial training is shown; ERM is not."] if self.curves else []
-        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
 
-def _measured(panel: Panel) -> Measured:
-    """Of every condition that was trained: the control of equal size is figure 2's and may not be there."""
+def _measured(panel: Panel, method: str) -> Measured:
+    """Of every condition."""
     found: Measured = {}
     for condition, point in CONDITIONS.items():
-        runs = [panel.finished(preliminary(panel.setting, "pgd", seed, **point)) for seed in panel.seeds]
-        if condition == MATCHED and not all(is_finished(run.folder) for run in runs):
-            continue
+        runs = [panel.finished(preliminary(panel.setting, method, seed, **point)) for seed in panel.seeds]
         moments = list(zip(*(run.moments for run in runs), strict=True))
         for split in SPLITS:
             found[condition, split] = [
@@ -101,10 +112,9 @@ def _closer(described: str, found: Measured) -> list[Verdict]:
     for split, which in SPLITS.items():
         ends = {condition: moments[-1][1] for (condition, of), moments in found.items() if of == split}
         for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
-            if control in ends:
-                numbers = f"{described}{size}: {_words(ends[NONE])} without, {_words(ends[control])} with them"
-                finding = f"Atypical samples bring {which} of different classes closer together"
-                verdicts.append(_smaller(finding, numbers, ends[NONE], ends[control]))
+            numbers = f"{described}{size}: {_words(ends[NONE])} without, {_words(ends[control])} with them"
+            finding = f"Atypical samples bring {which} of different classes closer together"
+            verdicts.append(_smaller(finding, numbers, ends[NONE], ends[control]))
         steps = {(one, more): over_seeds(ends[one] - ends[more]) for one, more in ((NONE, SOME), (SOME, EVERY))}
         one, more = weakest(steps)
         along = ", ".join(f"{_words(ends[condition])} with {share}" for condition, share in PUBLISHED.items())
@@ -112,6 +122,18 @@ def _closer(described: str, found: Measured) -> list[Verdict]:
         finding = f"The more of them, the closer (0, 20 and 100 %; {which})"
         verdicts.append(_smaller(finding, numbers, ends[one], ends[more]))
     return verdicts
+
+
+def _no_closer(described: str, found: Measured) -> Verdict:
+    """Whether under ERM the distance is not smaller with all atypical samples than without."""
+    none, every = (found[condition, "train"][-1][1] for condition in (NONE, EVERY))
+    change = over_seeds(every - none)
+    numbers = (
+        f"{described}: {_words(none)} without, {_words(every)} with them; the change is {change.value:+.3f} "
+        f"[{change.low:+.3f}, {change.high:+.3f}], a loss of {APART:g} counts as none"
+    )
+    finding = f"Under ERM atypical samples do not bring {SPLITS['train']} of different classes closer together"
+    return above(finding, numbers, change, -APART)
 
 
 def _falls(panel: Panel, moments: Moments) -> Verdict:
@@ -137,10 +159,10 @@ def _words(values: Any) -> str:
     return f"{values.mean():.3f}"
 
 
-def _rows(panel: Panel, found: Measured) -> list[dict[str, Any]]:
+def _rows(described: str, found: Measured) -> list[dict[str, Any]]:
     return [
         {
-            "setting": panel.setting.described,
+            "setting": described,
             "trained on": f"typical and {condition}",
             "samples": f"{split} typical",
             "epoch": epoch,
@@ -151,10 +173,10 @@ def _rows(panel: Panel, found: Measured) -> list[dict[str, Any]]:
     ]
 
 
-def _table(setting: Setting, found: Measured, paper: dict[tuple[str, str], float]) -> str:
+def _table(described: str, found: Measured, paper: dict[tuple[str, str], float]) -> str:
     """The last epoch, beside the paper's numbers where it gives any, in Markdown."""
-    conditions = [condition for condition in CONDITIONS if (condition, "train") in found]
-    lines = [[f"{setting.described}, last epoch", *conditions], ["---"] * (1 + len(conditions))]
+    conditions = list(CONDITIONS)
+    lines = [[f"{described}, last epoch", *conditions], ["---"] * (1 + len(conditions))]
     for split in SPLITS:
         estimates = [over_seeds(found[condition, split][-1][1]) for condition in conditions]
         lines.append([SPLITS[split], *map(_cell, estimates)])
@@ -178,7 +200,7 @@ def _curves(area: Axes, found: Measured) -> None:
 
 def _ends(area: Axes, found: Measured) -> None:
     """Distances at the last epoch: each seed, and their mean with its interval."""
-    conditions = [condition for condition in CONDITIONS if (condition, "train") in found]
+    conditions = list(CONDITIONS)
     for number, split in enumerate(SPLITS):
         places = np.arange(len(conditions)) + 0.16 * (number - 0.5)
         seeds = np.stack([found[condition, split][-1][1] for condition in conditions])
