@@ -76,11 +76,12 @@ class Distances:
                 verdicts.append(_falls(panel, found[EVERY, "train"]))
         columns[0][0].set_ylabel("cosine distance")
         legend_below(figure, columns[0][0])
+        shown = "in the table" if self.curves else "shown"
         caption = (
             "Training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): 1 less the "
-            "mean cosine of the representations (before the last layer) of typical samples of different classes, mean and "
-            "95 % interval over seeds. The paper measures training samples; test samples, of which none was fitted, "
-            f"are {'in the table' if self.curves else 'shown'} too."
+            "mean cosine of the representations (before the last layer) of typical samples of different classes, mean "
+            "and 95 % interval over seeds. The paper measures training samples; test samples, of which none was "
+            f"fitted, are {shown} too."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
