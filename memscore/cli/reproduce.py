@@ -70,22 +70,29 @@ def reproduce(
     from memscore.cli.reproduction import Reproduction
     from memscore.cli.reproduction_studies import Studies
     from trainer.experiments.catalogue import ITEMS, chosen
+    from trainer.experiments.run import check_fields
 
     if what == ["list"]:
-        print_table(("item", "what it shows"), ((item.name, item.title) for item in ITEMS.values()))
+        listed = sorted(ITEMS.values(), key=lambda item: (item.name.strip("0123456789"), len(item.name), item.name))
+        print_table(("item", "what it shows"), ((item.name, item.title) for item in listed))
         return
     torch.set_num_threads(1)
     items, known = chosen(what), _scale(scale)
     settings = settings_module.load()
     fields = {name: value(text) for name, text in pairs(settings_given or []).items()}
+    check_fields(fields)
+    if slots is not None:
+        settings = settings.model_copy(update={"slots": slots})
     with ExitStack() as stack:
         database = stack.enter_context(opened_database(settings))
         client = stack.enter_context(Client(http=in_process(database)))
         studies = Studies(settings, database, client)
         own = {"own_dataset": dataset, "own_model": model, "study": study, "trials": trials, "extra": fields}
         work = Reproduction(output / known, studies, _wanted(items, known, seeds, own, studies))
+        for run in work.runs():
+            run.config()  # which says what cannot be
         work.require_trials()
-        estimates = _estimates(work, slots or settings.slots)
+        estimates = _estimates(work, settings.slots)
         if dry_run or not as_json:
             _print_plan(work, estimates, as_json)
         if dry_run:
@@ -100,14 +107,14 @@ def reproduce(
         plan = Plan(
             commands=(),
             folder=Path.cwd(),
-            slots=slots or settings.slots,
+            slots=settings.slots,
             per_gpu=floor(1 / gpus_per_run + 1e-9),
             at_most=slots,
         )
         refused: dict[str, str] = {}
-        command = "memscore " + " ".join(sys.argv[1:])
+        options = " ".join(word for word in sys.argv[2:] if word not in what)
         try:
-            troubled = work.run(plan, lock, command, refused)
+            troubled = work.run(plan, lock, options, refused)
         except KeyboardInterrupt:
             complain("note", "what was finished is kept; the same command goes on from there.", "bold")
             raise

@@ -115,7 +115,7 @@ class Reproduction:
         study = self.studies.of(setting)
         return (self.folder / RUNS).resolve() / f"{setting.dataset}-{study.scores.digest[:8]}" / setting.model
 
-    def run(self, plan: Plan, lock: int, command: str, refused: dict[str, str]) -> list[Ended]:
+    def run(self, plan: Plan, lock: int, options: str, refused: dict[str, str]) -> list[Ended]:
         """Run what is left of all runs, side by side as in `plan`, and make each item once its runs are there.
 
         Gives the runs that failed; items that could not be made are added to `refused` with the reason.
@@ -129,7 +129,7 @@ class Reproduction:
             for name in [name for name, runs in waiting.items() if not runs]:
                 del waiting[name]
                 try:
-                    self.make(items[name], command)
+                    self.make(items[name], options)
                 except MemscoreError as error:
                     refused[name] = str(error)
 
@@ -149,14 +149,18 @@ class Reproduction:
             commands.run(todo, self.studies.settings, self.folder / RAY_LOG, report, held=(lock,))
         return progress.troubled
 
-    def make(self, wanted: Wanted, command: str) -> None:
-        """Make an item from its runs, and write its folder. Raises InvalidInput if a study is too small for it."""
+    def make(self, wanted: Wanted, options: str) -> None:
+        """Make an item from its runs, and write its folder; `options` are those of the command.
+
+        Raises InvalidInput if a study is too small for it.
+        """
         item = wanted.item
         with mpl.rc_context(STYLE):
             artifact = item.kind.make(item, self.panels(wanted))
         studies = [(setting, self.studies.of(setting)) for setting in wanted.settings]
         made = {
-            "command": command,
+            "command": f"memscore reproduce {item.name} {options}".rstrip(),
+            "shown": "Shown: " + "; ".join(dict.fromkeys(_shown(one) for one in wanted.settings)) + ".",
             "date": datetime.now(UTC).date().isoformat(),
             "device": device(),
             "versions": {**versions(), "python": platform.python_version()},
@@ -200,6 +204,14 @@ def _cpu_lines() -> list[str]:
         return Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return []
+
+
+def _shown(setting: Setting) -> str:
+    """What is shown, and in what place, for the head of a page."""
+    dataset, model = setting.stands_for
+    if (dataset, model) == (setting.dataset, setting.model):
+        return setting.described
+    return f"{setting.described}, in the place of the paper's {dataset}, {model}"
 
 
 def _described(setting: Setting, study: StudyMaterial) -> str:

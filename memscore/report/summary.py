@@ -38,11 +38,15 @@ def finding(scores: ScoreTable) -> str:
     samples = len(scores)
     if not np.isfinite(scores["mem"]).any():
         return f"No training image has a score yet, of {samples:,}."
-    high, low = int(scores.atypical().sum()), int(scores.typical().sum())
+    atypical, typical = scores.atypical(), scores.typical()
+    sure = ""
+    if np.isfinite(scores["mem_low"]).any():
+        above = int((atypical & (scores["mem_low"] > np.float32(ATYPICAL))).sum())
+        sure = f"; for {above:,} of them the whole 95 % interval says so"
     return (
-        f"{_of(high, samples)} are memorized (atypical, mem above {ATYPICAL:g}): models are right on them clearly "
-        f"more often if they were trained on them. {_of(low, samples)} are typical (mem below {TYPICAL:g}): "
-        "learned from others like them."
+        f"{_of(int(atypical.sum()), samples)} are memorized (atypical, mem above {ATYPICAL:g}{sure}): models are right "
+        f"on them more often if they were trained on them. {_of(int(typical.sum()), samples)} are typical (mem below "
+        f"{TYPICAL:g}): learned from others like them."
     )
 
 

@@ -58,6 +58,13 @@ def test_the_items_are_listed():
             "For fig1 there must be a study of at least 210 trials.*160 more than 50",
         ),
         (("fig1", *TINY, "--study", "nothing"), NotFound, "no study 'nothing'"),
+        (
+            ("fig1", *TINY, "--set", "epoch=1"),
+            InvalidInput,
+            "epoch is neither a field of the configuration nor an option",
+        ),
+        (("fig1", *TINY, "--set", "seed=1"), InvalidInput, "seed is what items differ in"),
+        (("fig1", *TINY, "--set", "epochs=0"), ValueError, "epochs"),
         (("fig1", *TINY, "--set", "nonsense"), InvalidInput, "'nonsense' is no assignment"),
     ],
 )

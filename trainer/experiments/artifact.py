@@ -60,7 +60,13 @@ class Artifact:
 
     def page(self, title: str, made: dict[str, Any]) -> str:
         """The page of the item, in Markdown."""
-        parts = [f"# {title}", *(f"![{title}]({name}.png)" for name in self.figures), self.caption, *self.tables]
+        parts = [
+            f"# {title}",
+            made["shown"],
+            *(f"![{title}]({name}.png)" for name in self.figures),
+            self.caption,
+            *self.tables,
+        ]
         if self.verdicts:
             parts.append(verdict_table([("", one) for one in self.verdicts]))
         if self.notes:
@@ -70,7 +76,7 @@ class Artifact:
         how += [f"seeds {', '.join(map(str, made['seeds']))}"]
         parts.append("## How it was made\n\n" + "; ".join(how) + ".")
         parts += ["\n".join(f"- {line}" for line in made["settings"])]
-        parts.append(f"The numbers are in [{NUMBERS}]({NUMBERS}).")
+        parts.append(f"The numbers are in [{NUMBERS}]({NUMBERS}), accuracies as shares.")
         return "\n\n".join(parts) + "\n"
 
 

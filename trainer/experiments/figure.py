@@ -41,17 +41,12 @@ def panels_beside(
 def band(
     axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: str, label: str, *, unit: float = 100
 ) -> None:
-    """A curve over epochs with its interval, where there is one, as a band; of shares, in per cent, or in a `unit`.
-
-    Student's intervals of shares may reach beyond 0 and 1; a band does not.
-    """
+    """A curve over epochs, in per cent or in another `unit`, with its interval, where there is one, as a band."""
     epochs = [epoch for epoch, _ in line]
     value, low, high = (np.array([unit * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
     marker = MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
     axes.plot(epochs, value, style, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    if unit == 100:
-        low, high = np.clip(low, 0, 100), np.clip(high, 0, 100)
     axes.fill_between(epochs, low, high, where=np.isfinite(low), color=colour, alpha=0.14, linewidth=0)
 
 

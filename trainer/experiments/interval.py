@@ -51,8 +51,9 @@ def estimate(values: npt.NDArray[Any]) -> Estimate:
     Seeds and samples are both drawn: the variance of the mean is taken as var(means of seeds) / seeds + var(means of
     samples) / samples, which counts what belongs to a seed and a sample together twice and so is a little too large.
     The quantile is Student's with Satterthwaite's degrees of freedom. With one seed the interval is that of
-    the samples alone; without samples nothing is known (NaN).
+    the samples alone; without samples nothing is known (NaN). An interval of correctness ends at 0 and 1.
     """
+    shares = np.asarray(values).dtype == np.bool_
     values = np.asarray(values, np.float64)
     seeds = len(values)
     if not values.size:
@@ -64,7 +65,8 @@ def estimate(values: npt.NDArray[Any]) -> Estimate:
     half = _half_width(parts)
     mean = float(values.mean())
     deviation = float(of_seeds.std(ddof=1)) if seeds > 1 else float("nan")
-    return Estimate(mean, mean - half, mean + half, deviation, seeds)
+    low, high = mean - half, mean + half
+    return Estimate(mean, max(low, 0.0) if shares else low, min(high, 1.0) if shares else high, deviation, seeds)
 
 
 def difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from memscore.errors import InvalidInput
 from trainer.config import TrainConfig
 from trainer.experiments.setting import Fields, Setting
 from trainer.folder import CHECKPOINTS
@@ -111,6 +112,17 @@ def compared(
     fields = {**setting.methods.get(contender.method, {}), **further}
     run = _run(setting, (contender.method,), seed, contender.point, fields)
     return replace(run, attacked=attacked)
+
+
+def check_fields(given: Fields) -> None:
+    """Raises InvalidInput for a name that no run could have, or that is not to be set."""
+    own = {"method", "seed", "options", "keep_atypical", "match_size", "network"}
+    options = {name for method in METHODS.values() for name in method.Options.model_fields}
+    for name in given:
+        if name in own:
+            raise InvalidInput(f"{name} is what items differ in and cannot be set for all of them.")
+        if name not in TrainConfig.model_fields and name not in options:
+            raise InvalidInput(f"{name} is neither a field of the configuration nor an option of any method.")
 
 
 def merged(runs: list[Run]) -> list[Run]:

@@ -45,7 +45,7 @@ def no_loss(finding: str, numbers: str, found: Estimate, margin: float) -> Verdi
         return _undecided(finding, numbers, found)
     word: Word = "confirmed" if found.low > -margin else "not confirmed"
     opposite = "; the opposite shows" if found.high < -margin else ""
-    text = f"{numbers}, margin {100 * margin:g} points{opposite}{_one_seed(found)}"
+    text = f"{numbers}; a loss of {100 * margin:g} counts as none{opposite}{_one_seed(found)}"
     return Verdict(finding, word, text, found.value, found.low, found.high)
 
 

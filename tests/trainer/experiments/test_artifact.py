@@ -15,6 +15,7 @@ from trainer.experiments.verdict import above
 
 MADE: dict[str, Any] = {
     "command": "memscore reproduce fig2",
+    "shown": "Shown: fashion-5, cnn-16.",
     "date": "2026-11-25",
     "device": "2 cores",
     "versions": {"torch": "2.13.0"},

@@ -89,7 +89,7 @@ def test_without_atypical_samples_nothing_is_drawn_or_decided(tmp_path: Path):
     artifact.write(
         tmp_path / "fig3",
         "Figure 3",
-        {"command": "", "date": "", "device": "", "versions": {}, "seeds": [], "settings": []},
+        {"command": "", "shown": "", "date": "", "device": "", "versions": {}, "seeds": [], "settings": []},
     )
     assert (tmp_path / "fig3" / "numbers.csv").read_text().strip() == ""
 

@@ -177,10 +177,11 @@ def _causes(panel: Panel) -> list[Verdict]:
         effect = difference(rights[NONE], rights[control])
         without, those_with = (estimate(rights[one]).points() for one in (NONE, control))
         numbers = (
-            f"{panel.setting.described}{size}: {without} % without, {those_with} % with them; "
+            f"{panel.setting.described}: {without} % without, {those_with} % with them; "
             f"the difference is {effect.points('+')} points"
         )
-        found.append(above("Training on atypical samples helps atypical test samples (ERM, clean)", numbers, effect))
+        finding = f"Training on atypical samples helps atypical test samples (ERM, clean{size})"
+        found.append(above(finding, numbers, effect))
     return found
 
 

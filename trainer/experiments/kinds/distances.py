@@ -113,8 +113,8 @@ def _closer(described: str, found: Measured) -> list[Verdict]:
     for split, which in SPLITS.items():
         ends = {condition: moments[-1][1] for (condition, of), moments in found.items() if of == split}
         for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
-            numbers = f"{described}{size}: {_words(ends[NONE])} without, {_words(ends[control])} with them"
-            finding = f"Atypical samples bring {which} of different classes closer together"
+            numbers = f"{described}: {_words(ends[NONE])} without, {_words(ends[control])} with them"
+            finding = f"Atypical samples bring {which} of different classes closer together{size}"
             verdicts.append(_smaller(finding, numbers, ends[NONE], ends[control]))
         steps = {(one, more): over_seeds(ends[one] - ends[more]) for one, more in ((NONE, SOME), (SOME, EVERY))}
         one, more = weakest(steps)

@@ -81,15 +81,15 @@ class Removal:
                 effect = difference(ends[control, attack], ends[NONE, attack])
                 without, those_with = (estimate(ends[one, attack]).points() for one in (NONE, control))
                 numbers = (
-                    f"{panel.setting.described}{size}: {without} % without, {those_with} % with them; "
+                    f"{panel.setting.described}: {without} % without, {those_with} % with them; "
                     f"the difference is {effect.points('+')} points"
                 )
                 if self.method == "erm":
                     loss = difference(ends[NONE, attack], ends[control, attack])
-                    claim = f"Under ERM atypical samples do not cost typical test samples accuracy ({shown})"
+                    claim = f"Under ERM atypical samples do not cost typical test samples accuracy ({shown}{size})"
                     found.append(no_loss(claim, numbers, loss, MARGIN))
                 else:
-                    claim = f"Under adversarial training atypical samples cost typical test samples accuracy ({shown})"
+                    claim = f"Under PGD training atypical samples cost typical test samples accuracy ({shown}{size})"
                     found.append(above(claim, numbers, effect))
         return found
 
