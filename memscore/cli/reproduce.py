@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from contextlib import ExitStack
 from math import floor
 from pathlib import Path
@@ -112,7 +112,9 @@ def reproduce(
             at_most=slots,
         )
         refused: dict[str, str] = {}
-        options = " ".join(word for word in sys.argv[2:] if word not in what)
+        given: list[tuple[str, Any]] = [("--scale", scale if scale != "mini" else None), ("--dataset", dataset)]
+        given += [("--model", model), ("--study", study), ("--trials", trials), ("--seeds", seeds)]
+        options = _spelled([*given, *(("--set", one) for one in settings_given or [])])
         try:
             troubled = work.run(plan, lock, options, refused)
         except KeyboardInterrupt:
@@ -132,6 +134,11 @@ def reproduce(
         complain("error", f"{one.ended} {one.trouble}; the end of {log}:\n{end_of(log, TAIL)}", "bold red")
     if troubled or refused:
         raise typer.Exit(1)
+
+
+def _spelled(options: list[tuple[str, Any]]) -> str:
+    """The options that are given, as they are typed."""
+    return " ".join(f"{name} {shlex.quote(str(given))}" for name, given in options if given is not None)
 
 
 def _scale(name: str) -> Scale:

@@ -216,8 +216,9 @@ def _shown(setting: Setting) -> str:
 
 def _described(setting: Setting, study: StudyMaterial) -> str:
     """A setting in a line: what was trained, on what scores."""
-    message, fields = study.message, setting.fields
-    trained = ", ".join(f"{name} {fields[name]:g}" for name in ("epochs", "epsilon") if name in fields)
+    message, fields = study.message, {**setting.fields, **setting.extra}
+    shown = {"epochs": "epochs", "learning_rate": "learning rate", "epsilon": "epsilon"}
+    trained = ", ".join(f"{name} {fields[field]:.4g}" for field, name in shown.items() if field in fields)
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in study.sets.counts().items())
     sizes = f"{len(study.dataset.y_train):,} training and {len(study.dataset.y_test):,} test images"
     return (
