@@ -43,7 +43,7 @@ MINIATURES = {
         # T-shirt, pullover, dress, coat, shirt: about as many atypical images as CIFAR-100 has.
         Miniature("fashion-5", (0, 2, 3, 4, 6), train=300, test=800),
         Miniature("fashion-10", tuple(range(10)), train=150, test=400),
-        # Pullover, coat, shirt: more than half atypical, as Tiny ImageNet.
+        # Pullover, coat, shirt: those that are hardest to tell apart.
         Miniature("fashion-3", (2, 4, 6), train=300, test=1000),
     )
 }
