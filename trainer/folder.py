@@ -23,6 +23,8 @@ from trainer.resume import Snapshot, load_snapshot, save_snapshot
 from trainer.selection import Kept
 
 LOCK = "run.lock"
+DEFAULTS = TrainConfig.model_construct().model_dump(mode="json")
+"""What a request means by a field that it does not have, because it was written before there was one."""
 CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluation"
 CURVE = "epochs"
 """Where the networks along the way are, that `keep_every` asks for."""
@@ -33,7 +35,8 @@ REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
     "epoch.safetensors",
     "finished.json",
 )
-LAST: dict[str, Any] = {"by": "last", "on": None, "value": None}
+LAST, ALONG = ({"by": by, "on": None, "value": None} for by in ("last", "epoch"))
+"""How networks were selected that none was better than: as the last one, or as that of an epoch along the way."""
 
 
 class RunFolder:
@@ -112,7 +115,7 @@ class RunFolder:
 
     def keep_epoch(self, prefix: str, network: nn.Module, config: TrainConfig, epoch: int) -> None:
         """Write the network of an epoch along the way."""
-        self._save(self.path / CURVE / f"{prefix}epoch-{epoch:05d}", network, config, epoch, LAST)
+        self._save(self.path / CURVE / f"{prefix}epoch-{epoch:05d}", network, config, epoch, ALONG)
 
     def keep_last(self, prefix: str, network: nn.Module, config: TrainConfig, epoch: int) -> None:
         """Write the checkpoint of the last epoch so far."""
@@ -150,7 +153,7 @@ class RunFolder:
         kept = _read(self.path / REQUEST)
         names = sorted({*request, *kept} - {"config"})
         differing = [name for name in names if kept.get(name) != request.get(name)]
-        before, now = kept.get("config", {}), request["config"]
+        before, now = DEFAULTS | kept.get("config", {}), request["config"]
         differing += [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
         if differing:
             raise Conflict(
@@ -164,12 +167,27 @@ def versions() -> dict[str, str]:
     return {"memscore": memscore.__version__, "torch": torch.__version__}
 
 
+def device() -> str:
+    """What this machine computes on."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{os.cpu_count()} cores, {_processor() or platform.machine()}"
+
+
+def _processor() -> str:
+    """The name of a CPU, which Python's platform does not know on Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
 def environment() -> dict[str, Any]:
     """What a run ran on."""
-    cuda = torch.cuda.is_available()
     return {
         "versions": {**versions(), "python": platform.python_version(), "cuda": torch.version.cuda},
-        "device": torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine(),
+        "device": device(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),

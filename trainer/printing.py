@@ -25,5 +25,5 @@ def print_run(run: Run) -> None:
 def selection(selected: dict[str, Any]) -> str:
     """How a checkpoint was selected, in words."""
     if selected["on"] is None:
-        return "the last one"
+        return "the last one" if selected["by"] == "last" else "kept along the way"
     return f"by {selected['by']} on {selected['on']} ({percent(selected['value'])})"

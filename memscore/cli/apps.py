@@ -25,6 +25,12 @@ app.add_typer(evidence_app, name="evidence")
 app.add_typer(keys_app, name="keys")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+GpusPerRun = Annotated[
+    float, typer.Option(min=0.01, max=1, help="Share of a GPU that a run takes: 0.5 puts two on each.")
+]
+Slots = Annotated[
+    int | None, typer.Option(min=1, help="Runs at the same time, at most.  [default: one per share or core]")
+]
 Url = Annotated[
     str | None,
     typer.Option(

@@ -1,15 +1,17 @@
-"""Files that commands read and write: whole or not at all, and one sentence where it fails."""
+"""Files that commands read and write, whole or not at all, and folders that they have alone."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from memscore.console import out, print_json
-from memscore.errors import InvalidInput
-from memscore.files import atomic_write
+from memscore.errors import Conflict, InvalidInput
+from memscore.files import atomic_write, held
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 File = Annotated[Path, typer.Argument(metavar="FILE")]
@@ -30,6 +32,25 @@ def write_file(path: Path, payload: bytes) -> None:
             scratch.write_bytes(payload)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written ({error.strerror}).") from error
+
+
+@contextmanager
+def alone(folder: Path, lock: str, logs: str, who: str) -> Generator[int]:
+    """Have a folder alone, with its folder of logs, until all that was started in the block has ended.
+
+    Gives the open lock file, for what is started to hold too. Raises Conflict, which says who is there, InvalidInput.
+    """
+    with ExitStack() as stack:
+        try:
+            (folder / logs).mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(held(folder / lock))
+        except BlockingIOError as error:
+            raise Conflict(f"Another {who} works in {folder}, or is just ending; wait for it.") from error
+        except OSError as error:
+            raise InvalidInput(
+                f"The folder {folder} cannot be written ({error.strerror}); name another one."
+            ) from error
+        yield file.fileno()
 
 
 def report_written(output: Path, count: int, what: str, format: str, as_json: bool) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, app
+from memscore.cli.apps import GpusPerRun, Json, Slots, app
 from memscore.cli.context import opened_database
+from memscore.cli.files import alone
 from memscore.client import Client
 from memscore.console import complain, err, out, print_json, print_table
 from memscore.errors import InvalidDataset, InvalidInput
@@ -48,12 +49,8 @@ def reproduce(
         typer.Option("--set", help="NAME=VALUE: a field of every run's configuration, such as epochs=5."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for runs and items.")] = Path("reproduction"),
-    gpus_per_run: Annotated[
-        float, typer.Option(min=0.01, max=1, help="Share of a GPU that a run takes: 0.5 puts two on each.")
-    ] = 1.0,
-    slots: Annotated[
-        int | None, typer.Option(min=1, help="Runs at the same time, at most.  [default: one per share or core]")
-    ] = None,
+    gpus_per_run: GpusPerRun = 1.0,
+    slots: Slots = None,
     yes: Annotated[bool, typer.Option("--yes", help="Start even what takes more than a day here.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what is to be run, and how long it takes.")
@@ -67,7 +64,7 @@ def reproduce(
     import torch
 
     from api.in_process import in_process
-    from memscore.cli.reproduction import Reproduction
+    from memscore.cli.reproduction import LOCK, LOGS, Reproduction
     from memscore.cli.reproduction_studies import Studies
     from trainer.experiments.catalogue import ITEMS, chosen
     from trainer.experiments.run import check_fields
@@ -101,7 +98,7 @@ def reproduce(
             raise InvalidInput(
                 "This takes more than a day on this machine; start it with --yes, or where there are GPUs."
             )
-        lock = stack.enter_context(work.alone())
+        lock = stack.enter_context(alone(work.folder, LOCK, LOGS, "reproduction"))
         for one in work.settings_of_studies():
             studies.make(one)
         plan = Plan(
@@ -120,7 +117,7 @@ def reproduce(
         except KeyboardInterrupt:
             complain("note", "what was finished is kept; the same command goes on from there.", "bold")
             raise
-        verdicts = work.summarize()
+        verdicts = [(name, one) for name, one in work.summarize() if name not in refused]
     if as_json:
         print_json([{"item": name, **one.as_json()} for name, one in verdicts])
     else:

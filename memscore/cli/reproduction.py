@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import platform
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import matplotlib as mpl
-import torch
 
 from memscore.cli.reproduction_studies import Studies
 from memscore.cli.sweep_progress import SweepProgress
-from memscore.errors import Conflict, InvalidInput, MemscoreError
+from memscore.errors import MemscoreError
 from memscore.farm import commands
 from memscore.farm.commands import Command, Ended, Plan, Started
-from memscore.files import held
 from trainer.experiments.artifact import STYLE
 from trainer.experiments.item import Item
-from trainer.experiments.material import LEAST_TRIALS, Panel, StudyMaterial
+from trainer.experiments.material import Panel, StudyMaterial, require_trials
 from trainer.experiments.run import Run, merged
+from trainer.experiments.scales import REGISTERED
 from trainer.experiments.setting import Setting
 from trainer.experiments.summary import summarize
 from trainer.experiments.verdict import Verdict
-from trainer.folder import versions
+from trainer.folder import device, versions
 from trainer.outcome import is_finished
 
 LOCK, RUNS, ITEMS, LOGS, RAY_LOG = "reproduce.lock", "runs", "items", "logs", "ray.log"
@@ -58,20 +55,6 @@ class Reproduction:
     studies: Studies
     wanted: Sequence[Wanted]
 
-    @contextmanager
-    def alone(self) -> Generator[int]:
-        """Have the folder alone; gives the open lock. Raises Conflict or InvalidInput."""
-        try:
-            (self.folder / LOGS).mkdir(parents=True, exist_ok=True)
-            with held(self.folder / LOCK) as lock:
-                yield lock.fileno()
-        except BlockingIOError as error:
-            raise Conflict(f"Another reproduction works in {self.folder}, or is just ending; wait for it.") from error
-        except OSError as error:
-            raise InvalidInput(
-                f"The folder {self.folder} cannot be written ({error.strerror}); name another one."
-            ) from error
-
     def require_trials(self) -> None:
         """Raises InvalidInput, before any work, if a study has, or is to have, too few trials for the items."""
         for setting in self.settings_of_studies():
@@ -79,12 +62,8 @@ class Reproduction:
             study = self.studies.find(setting)
             if study is not None:
                 study.require_trials(names)
-            elif setting.study.trials < LEAST_TRIALS:
-                missing = LEAST_TRIALS - setting.study.trials
-                raise InvalidInput(
-                    f"For {names} there must be a study of at least {LEAST_TRIALS} trials, so that values of 0.15 can "
-                    f"be told from chance: ask for {missing} more than {setting.study.trials}."
-                )
+            else:
+                require_trials(names, setting.study.trials, "asked for")
 
     def settings_of_studies(self) -> list[Setting]:
         """A setting for each dataset that is wanted."""
@@ -147,6 +126,7 @@ class Reproduction:
 
             todo = plan.model_copy(update={"commands": tuple(left.values())})
             commands.run(todo, self.studies.settings, self.folder / RAY_LOG, report, held=(lock,))
+        refused |= {name: f"runs that it needs failed: {', '.join(sorted(runs))}" for name, runs in waiting.items()}
         return progress.troubled
 
     def make(self, wanted: Wanted, options: str) -> None:
@@ -156,7 +136,7 @@ class Reproduction:
         """
         item = wanted.item
         with mpl.rc_context(STYLE):
-            artifact = item.kind.make(item, self.panels(wanted))
+            artifact = item.make(self.panels(wanted))
         studies = [(setting, self.studies.of(setting)) for setting in wanted.settings]
         made = {
             "command": f"memscore reproduce {item.name} {options}".rstrip(),
@@ -191,25 +171,10 @@ class Reproduction:
         ]
 
 
-def device() -> str:
-    """What this machine computes on."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    model = next((line.partition(":")[2].strip() for line in _cpu_lines() if line.startswith("model name")), "")
-    return f"{os.cpu_count()} cores, {model or platform.machine()}"
-
-
-def _cpu_lines() -> list[str]:
-    try:
-        return Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
-
-
 def _shown(setting: Setting) -> str:
     """What is shown, and in what place, for the head of a page."""
     dataset, model = setting.stands_for
-    if (dataset, model) == (setting.dataset, setting.model):
+    if (REGISTERED[dataset], model) == (setting.dataset, setting.model):
         return setting.described
     return f"{setting.described}, in the place of the paper's {dataset}, {model}"
 
@@ -222,6 +187,6 @@ def _described(setting: Setting, study: StudyMaterial) -> str:
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in study.sets.counts().items())
     sizes = f"{len(study.dataset.y_train):,} training and {len(study.dataset.y_test):,} test images"
     return (
-        f"{setting.described} ({sizes}), in the place of {' and '.join(setting.stands_for)}: {trained}; "
-        f"scores of study {message.id}, {message.trials} trials, digest {study.scores.digest[:12]}; sets: {counts}"
+        f"{_shown(setting)}: {sizes}; {trained}; scores of study {message.id}, "
+        f"{message.trials} trials, digest {study.scores.digest[:12]}; sets: {counts}"
     )

@@ -80,7 +80,7 @@ class Studies:
         name = spec.existing or study_id(dataset.fingerprint, spec.recipe, Design())
         table = self.client.table(name)
         table.require_dataset(dataset.fingerprint, setting.dataset)
-        sets = self.client.sets(name, setting.thresholds)
+        sets = self.client.sets(name)
         return StudyMaterial(self.client.study(name), dataset, table, self.client.pairs_table(name), sets)
 
     def _dataset(self, name: str) -> Dataset:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,17 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, app
+from memscore.cli.apps import GpusPerRun, Json, Slots, app
 from memscore.cli.context import opened_database
-from memscore.cli.files import write_file
+from memscore.cli.files import alone, write_file
 from memscore.cli.sweep_progress import SweepProgress
 from memscore.cli.training import pulled_scores
 from memscore.console import complain, err, out, print_json, print_table, warn
 from memscore.embedded import ensure_registered
-from memscore.errors import Conflict, InvalidInput
+from memscore.errors import InvalidInput
 from memscore.farm import commands
 from memscore.farm.commands import Command, Ended, Plan
-from memscore.files import held
 from memscore.logs import end_of
 from memscore.settings import Settings
 from trainer.assignments import assigned
@@ -57,12 +55,8 @@ def sweep(
     attacks: Annotated[
         str | None, typer.Option(help="Evaluate every run by these too, such as cw,autoattack.  [default: fgsm,pgd]")
     ] = None,
-    gpus_per_run: Annotated[
-        float, typer.Option(min=0.01, max=1, help="Share of a GPU that a run takes: 0.5 puts two on each.")
-    ] = 1.0,
-    slots: Annotated[
-        int | None, typer.Option(min=1, help="Runs at the same time, at most.  [default: one per share or core]")
-    ] = None,
+    gpus_per_run: GpusPerRun = 1.0,
+    slots: Slots = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -96,7 +90,7 @@ def sweep(
     if left:
         _check_data(request, configurations.values(), settings)
     troubled: list[Ended] = []
-    with _alone(output) as lock:
+    with alone(output, LOCK, LOGS, "sweep") as lock:
         record_requests(output, requests)
         if left:
             err.print(_announced(configurations, left, output))
@@ -170,22 +164,6 @@ def _command(run: SweptRun, output: Path, attacks: tuple[str, ...]) -> Command |
         every = ",".join(dict.fromkeys((*(tried or ATTACKS), *attacks)))
         steps += [(*memscore, "evaluate", str(folder), "--attacks", every, *scores)]
     return Command(name=run.name, steps=tuple(steps), log=output / LOGS / f"{run.name}.log")
-
-
-@contextmanager
-def _alone(folder: Path) -> Generator[int]:
-    """Have a folder alone until all runs in it have ended; gives the open lock. Raises Conflict or InvalidInput."""
-    with ExitStack() as stack:
-        try:
-            (folder / LOGS).mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(held(folder / LOCK))
-        except BlockingIOError as error:
-            raise Conflict(f"Another sweep works in {folder}, or is just ending; wait for it.") from error
-        except OSError as error:
-            raise InvalidInput(
-                f"The folder {folder} cannot be written ({error.strerror}); name another one."
-            ) from error
-        yield lock.fileno()
 
 
 def _print_plan(runs: Mapping[SweptRun, TrainConfig], left: Collection[SweptRun], output: Path, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.datasets.dataset import Dataset, Images
+from memscore.resemblance import standardized
 from memscore.tables import ScoreTable
 
 NEAREST = 10
@@ -75,15 +76,14 @@ def _spread(indices: Indices, most: int) -> Indices:
 
 
 def _vectors(images: Images, indices: Indices) -> Vectors:
-    """Averaged images as rows of mean 0 and length 1, float32 [k, d]."""
+    """Averaged images, standardized, float32 [k, d]."""
     step = -(-max(images.shape[1:3]) // SIDE)
     height, width = (max(1, side // step) for side in images.shape[1:3])
     rows = np.empty((len(indices), height * width * images.shape[3]), np.float32)
     for row, index in enumerate(indices):
         image = images[index][: height * step, : width * step].astype(np.float32)
         rows[row] = _averaged(image, height, width).ravel()
-    rows -= rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return standardized(rows)
 
 
 def _averaged(image: Vectors, height: int, width: int) -> Vectors:

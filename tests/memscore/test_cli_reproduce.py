@@ -55,7 +55,7 @@ def test_the_items_are_listed():
         (
             ("fig1", *TINY, "--trials", "50"),
             InvalidInput,
-            "For fig1 there must be a study of at least 210 trials.*160 more than 50",
+            "For fig1 there must be a study of at least 210 trials.*160 more than the 50 asked for",
         ),
         (("fig1", *TINY, "--study", "nothing"), NotFound, "no study 'nothing'"),
         (
@@ -63,7 +63,7 @@ def test_the_items_are_listed():
             InvalidInput,
             "epoch is neither a field of the configuration nor an option",
         ),
-        (("fig1", *TINY, "--set", "seed=1"), InvalidInput, "seed is what items differ in"),
+        (("fig1", *TINY, "--set", "seed=1"), InvalidInput, "seed is decided by each item"),
         (("fig1", *TINY, "--set", "epochs=0"), ValueError, "epochs"),
         (("fig1", *TINY, "--set", "nonsense"), InvalidInput, "'nonsense' is no assignment"),
     ],

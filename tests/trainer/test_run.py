@@ -152,6 +152,16 @@ def test_a_folder_of_another_run_is_refused(dataset: Dataset, scores: Scores, tm
         )
 
 
+def test_a_run_from_before_a_field_was_added_is_the_same_run(dataset: Dataset, scores: Scores, tmp_path: Path):
+    run(dataset, "made-up", BAT, scores, tmp_path)
+    request = json.loads((tmp_path / "config.json").read_text())
+    del request["config"]["keep_every"]
+    (tmp_path / "config.json").write_text(json.dumps(request))
+    assert run(dataset, "made-up", BAT, scores, tmp_path).finished
+    with pytest.raises(Conflict, match="differs in keep_every"):
+        run(dataset, "made-up", BAT.model_copy(update={"keep_every": 1}), scores, tmp_path)
+
+
 def test_a_folder_that_cannot_be_written_is_refused_before_any_work(dataset: Dataset, tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="cannot be written"):

@@ -26,15 +26,13 @@ ALONG_ALL = "atypical samples along the training on all samples"
 ALONG_PART = "typical test samples with 0, 20 and 100 % of the atypical samples"
 APART = "cosine distance of classes with 0, 20 and 100 % of the atypical samples"
 
-FIGURE_2 = {"accuracy": "92 % clean and 52 % adversarial accuracy with 0 %, 85 % and 44 % with 100 % (ResNet-18)"}
-
 ITEMS = {
     item.name: item
     for item in (
         Item("fig6", "Figure 6: images with different memorization values", Examples(), EVERY, 3),
         Item("fig7", "Figure 7: histogram of memorization values", Histogram(), EVERY, 3),
         Item("fig8", "Figure 8: pairs of high influence", Pairs(), EVERY, 3),
-        Item("fig2", f"Figure 2: {ALONG_PART}, CIFAR-100", Removal("pgd"), MAIN, published=FIGURE_2),
+        Item("fig2", f"Figure 2: {ALONG_PART}, CIFAR-100", Removal("pgd"), MAIN),
         Item("fig15", f"Figure 15: {ALONG_PART}, CIFAR-100, ERM", Removal("erm"), ON_CIFAR100),
         Item("table1", f"Table 1: {APART}, CIFAR-100", Distances(curves=False), ON_CIFAR100),
         Item("fig21", f"Figure 21: {APART}, CIFAR-100", Distances(curves=True), ON_CIFAR100),

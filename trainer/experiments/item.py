@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.material import Panel
@@ -20,7 +20,7 @@ class Kind(Protocol):
         ...
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """The item from finished runs. Raises InvalidInput if a study is too small."""
+        """The item from finished runs; its studies are large enough."""
         ...
 
 
@@ -28,8 +28,7 @@ class Kind(Protocol):
 class Item:
     """name: as the command takes it, such as fig1. subjects: the paper's datasets and models, one for each panel.
 
-    mini, seeds: how many of them there are at mini scale, and of how many seeds, unless told otherwise. published: the
-    paper's own numbers that are shown beside ours, by a key that the kind knows.
+    mini, seeds: how many of them there are at mini scale, and of how many seeds, unless told otherwise.
     """
 
     name: str
@@ -38,7 +37,12 @@ class Item:
     subjects: tuple[tuple[str, str], ...]
     mini: int = 1
     seeds: int = 3
-    published: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def make(self, panels: Sequence[Panel]) -> Artifact:
+        """The item from finished runs. Raises InvalidInput if a study is too small."""
+        for panel in panels:
+            panel.study.require_trials(self.name)
+        return self.kind.make(self, panels)
 
 
 class FromStudy:

@@ -45,14 +45,18 @@ class StudyMaterial:
         source = f"{self.message.trials:,} trials of {recipe.network}" if recipe else "imported scores"
         return f"{self.message.dataset}, {source}"
 
-    def require_trials(self, item: str, least: int = LEAST_TRIALS) -> None:
+    def require_trials(self, item: str) -> None:
         """Raises InvalidInput, with how many trials are missing, unless mem of 0.15 can be told from chance."""
-        if self.message.imported or self.message.trials >= least:
-            return
+        if not self.message.imported:
+            require_trials(item, self.message.trials, f"of {self.message.name}")
+
+
+def require_trials(item: str, trials: int, whose: str) -> None:
+    """Raises InvalidInput, with how many are missing, unless a study of so many trials is enough for an item."""
+    if trials < LEAST_TRIALS:
         raise InvalidInput(
-            f"{item} needs a study of at least {least} trials, so that values of 0.15 can be told from chance, and "
-            f"{self.message.name} has {self.message.trials}: {least - self.message.trials} more "
-            f"(memscore estimate --dataset {self.message.dataset} --trials {least}, with the study's recipe)."
+            f"For {item} there must be a study of at least {LEAST_TRIALS} trials, so that values of 0.15 can be told "
+            f"from chance: {LEAST_TRIALS - trials} more than the {trials} {whose}."
         )
 
 

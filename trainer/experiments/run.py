@@ -9,6 +9,7 @@ from pathlib import Path
 
 from memscore.errors import InvalidInput
 from trainer.config import TrainConfig
+from trainer.evaluation.result import TABLE_JSON
 from trainer.experiments.setting import Fields, Setting
 from trainer.folder import CHECKPOINTS
 from trainer.methods import METHODS
@@ -16,8 +17,6 @@ from trainer.outcome import is_finished
 
 ATTACKED = "attacks"
 """Where in a run's folder the evaluations by the slow attacks are."""
-
-SLOW_ATTACKS = ("fgsm", "pgd", "cw", "autoattack")
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,12 @@ class Run:
             steps.append((*memscore, "train", *about, *assignments, "--output", str(folder)))
         for checkpoint in self.attacked:
             output = folder / ATTACKED / checkpoint
-            if not (output / "table.json").is_file():
+            if not (output / TABLE_JSON).is_file():
                 samples = str(self.setting.autoattack_samples)
-                what = (str(folder / CHECKPOINTS / checkpoint), "--attacks", ",".join(SLOW_ATTACKS), "--splits", "test")
-                how = ("--autoattack-samples", samples, "--alarm-samples", "0", "--scores", study)
-                steps.append((*memscore, "evaluate", *what, *how, "--output", str(output)))
+                how = ("--splits", "test", "--autoattack-samples", samples, "--alarm-samples", "0", "--scores", study)
+                steps.append(
+                    (*memscore, "evaluate", str(folder / CHECKPOINTS / checkpoint), *how, "--output", str(output))
+                )
         return steps
 
 
@@ -116,11 +116,11 @@ def compared(
 
 def check_fields(given: Fields) -> None:
     """Raises InvalidInput for a name that no run could have, or that is not to be set."""
-    own = {"method", "seed", "options", "keep_atypical", "match_size", "network"}
+    own = {"method", "seed", "options", "keep_atypical", "match_size", "network", "atypical", "typical"}
     options = {name for method in METHODS.values() for name in method.Options.model_fields}
     for name in given:
         if name in own:
-            raise InvalidInput(f"{name} is what items differ in and cannot be set for all of them.")
+            raise InvalidInput(f"{name} is decided by each item and cannot be set for all of them.")
         if name not in TrainConfig.model_fields and name not in options:
             raise InvalidInput(f"{name} is neither a field of the configuration nor an option of any method.")
 

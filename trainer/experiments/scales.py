@@ -18,7 +18,10 @@ CIFAR100, CIFAR10, TINY = "cifar100", "cifar10", "tiny_imagenet"
 RESNET18, WRN, RESNET32 = "resnet18", "wrn28_10", "resnet32"
 
 TINY_50 = "tiny_imagenet-50-classes"
-"""The registered name of Tiny ImageNet's first 50 classes."""
+"""The registered name of Tiny ImageNet's first 50 classes, of which the paper uses no more."""
+
+REGISTERED = {CIFAR100: CIFAR100, CIFAR10: CIFAR10, TINY: TINY_50}
+"""The registered names of the paper's datasets."""
 
 DIGITS = "digits"
 
@@ -111,7 +114,7 @@ def setting(
 
 def _dataset(scale: Scale, dataset: str, fashion: bool) -> str:
     if scale == "paper":
-        return TINY_50 if dataset == TINY else dataset
+        return REGISTERED[dataset]
     return STAND_INS[dataset] if fashion else DIGITS
 
 

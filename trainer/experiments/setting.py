@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from memscore.sets import Thresholds
 from memscore.spec import Recipe
 
 Fields = dict[str, Any]
@@ -47,4 +46,3 @@ class Setting:
     along: int = 5
     autoattack_samples: int = 1000
     extra: Fields = field(default_factory=Fields)
-    thresholds: Thresholds = field(default_factory=Thresholds)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 from memscore.files import atomic_write
 from trainer.experiments.artifact import MADE, PAGE, VERDICTS, read_verdicts, verdict_table
 from trainer.experiments.catalogue import ITEMS
-from trainer.experiments.verdict import Verdict
+from trainer.experiments.verdict import Verdict, Word
 
 
 def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
@@ -17,10 +18,7 @@ def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
     verdicts = [(item.name, one) for item in there for one in read_verdicts(folder / below / item.name)]
     linked = [(f"[{name}]({below}/{name}/{PAGE})", one) for name, one in verdicts]
     made = [json.loads((folder / below / item.name / MADE).read_text()) for item in there]
-    counts = {
-        word: sum(one.verdict == word for _, one in verdicts)
-        for word in ("confirmed", "not confirmed", "not testable here")
-    }
+    counts = {word: sum(one.verdict == word for _, one in verdicts) for word in get_args(Word)}
     parts = [
         "# The paper, reproduced",
         f"{len(there)} of {len(ITEMS)} items; findings: "

@@ -73,7 +73,7 @@ class Bench:
     def make(self, name: str, *settings: Setting) -> Artifact:
         """An item from what was written."""
         panels = [self.panel(one) for one in settings] or [self.panel()]
-        return ITEMS[name].kind.make(ITEMS[name], panels)
+        return ITEMS[name].make(panels)
 
 
 def finish(run: Finished, share: Share, *, distance: float | Callable[[str, int], float] = 0.5) -> None:

@@ -91,7 +91,7 @@ def study(
 def made(name: str, study: StudyMaterial, runs: Path = Path(), dataset: str | None = None) -> Artifact:
     """An item of this study alone."""
     one = setting("mini", CIFAR100, RESNET18, own_dataset=dataset)
-    return ITEMS[name].kind.make(ITEMS[name], [Panel(one, study, runs, (0,))])
+    return ITEMS[name].make([Panel(one, study, runs, (0,))])
 
 
 def words(artifact: Artifact) -> list[str]:

@@ -59,7 +59,6 @@ class Atypical:
         verdicts: list[Verdict] = []
         tables: list[str] = []
         for panel, (area,) in zip(panels, axes, strict=True):
-            panel.study.require_trials(item.name)
             found = self._curves(panel)
             for (samples, attack), moments in found.items():
                 line = [(epoch, estimate(right)) for epoch, right in moments]

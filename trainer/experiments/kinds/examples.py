@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from memscore.resemblance import Indices, closest
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.interval import share, shares_apart
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
 from trainer.experiments.material import Panel
-from trainer.experiments.resemblance import Indices, closest
 from trainer.experiments.verdict import Verdict, above, untestable
 
 LEVELS = (0.0, 0.5, 1.0)
@@ -35,7 +35,6 @@ class Examples(FromStudy):
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         for panel in panels:
-            panel.study.require_trials(item.name)
             shown = [[_near(panel, level, label) for level in LEVELS] for label in _classes(panel)]
             columns = [
                 (f"mem near {level:g}", [_pictures(panel, of_class[place]) for of_class in shown])

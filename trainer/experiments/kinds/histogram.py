@@ -18,7 +18,7 @@ from trainer.experiments.figure import panels_beside
 from trainer.experiments.interval import share
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
 from trainer.experiments.material import Panel
-from trainer.experiments.scales import CIFAR10, CIFAR100, TINY, TINY_50
+from trainer.experiments.scales import CIFAR10, CIFAR100, REGISTERED, TINY
 from trainer.experiments.verdict import Verdict, exceeds, untestable
 
 BINS = 20
@@ -28,8 +28,6 @@ NEAR_1, TAIL = 0.9, 0.01
 
 PUBLISHED = {CIFAR10: ("CIFAR-10", 0.1), CIFAR100: ("CIFAR-100", 0.4), TINY: ("Tiny ImageNet", 0.5)}
 """What the paper's datasets are called, and above which share their atypical samples are."""
-REGISTERED = {CIFAR10: CIFAR10, CIFAR100: CIFAR100, TINY: TINY_50}
-"""Under which names they are registered."""
 
 Mem = npt.NDArray[np.float32]
 Groups = dict[str, Bools]
@@ -49,7 +47,6 @@ class Histogram(FromStudy):
             "| --- | --- | --- | --- | --- |",
         ]
         for panel, (area,) in zip(panels, axes, strict=True):
-            panel.study.require_trials(item.name)
             mem, groups = _groups(panel)
             counts = {name: _binned(mem[mask]) for name, mask in groups.items()}
             _draw(area, panel, {name: 100 * one / len(mem) for name, one in counts.items()})
@@ -83,8 +80,8 @@ def _groups(panel: Panel) -> tuple[Mem, Groups]:
     """mem where it is defined, and which of these samples are typical, atypical or between."""
     mem = panel.study.scores["mem"]
     mem = mem[np.isfinite(mem)]
-    typical = is_typical(mem, panel.setting.thresholds.typical)
-    atypical = is_atypical(mem, panel.setting.thresholds.atypical)
+    typical = is_typical(mem, panel.study.sets.thresholds.typical)
+    atypical = is_atypical(mem, panel.study.sets.thresholds.atypical)
     return mem, {"typical": typical, "between": ~typical & ~atypical, "atypical": atypical}
 
 
@@ -99,7 +96,7 @@ def _draw(area: Axes, panel: Panel, shares: dict[str, npt.NDArray[np.float64]]) 
         look = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
         area.bar(EDGES[:-1], heights, 1 / BINS, bottom, align="edge", label=name, **look)
         bottom += heights
-    for bound in (panel.setting.thresholds.typical, panel.setting.thresholds.atypical):
+    for bound in (panel.study.sets.thresholds.typical, panel.study.sets.thresholds.atypical):
         area.axvline(bound, color="black", linestyle=":", linewidth=1)
     text = "\n".join(f"{name} {shares[name].sum():.0f} %" for name in ("typical", "atypical"))
     area.text(0.95, 0.95, text, transform=area.transAxes, ha="right", va="top")
@@ -129,7 +126,7 @@ def _verdicts(panel: Panel, mem: Mem, atypical: Bools) -> list[Verdict]:
     name, least = PUBLISHED[subject]
     found = share(atypical)
     claim = f"Over {100 * least:.0f} % of {name}'s training samples are atypical"
-    numbers = f"{described}: {found.points()} % have mem above {panel.setting.thresholds.atypical:g}"
+    numbers = f"{described}: {found.points()} % have mem above {panel.study.sets.thresholds.atypical:g}"
     if panel.setting.dataset == REGISTERED[subject]:
         return [exceeds(claim, numbers, found, least), mass, tail]
     return [untestable(claim, f"{numbers}, but it is not that dataset"), mass, tail]

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from memscore.bits import Bools
+from memscore.resemblance import Indices, correlations
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.interval import share
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
 from trainer.experiments.material import Panel, StudyMaterial
-from trainer.experiments.resemblance import Indices, correlations
 from trainer.experiments.verdict import Verdict, exceeds, untestable
 
 FALSE_DISCOVERIES = 0.05
@@ -78,7 +78,6 @@ class Pairs(FromStudy):
             "| --- | --- | --- | --- |",
         ]
         for panel in panels:
-            panel.study.require_trials(item.name)
             chosen = Chosen.of(panel.study)
             if chosen.counted.any():
                 figures[f"{item.name}-{panel.setting.dataset}"] = _drawn(panel.study, chosen)
@@ -88,8 +87,8 @@ class Pairs(FromStudy):
             verdicts += _verdicts(panel.study, chosen)
         caption = (
             "Pairs of a training image (left, with its mem) and a test image (right, with infl and the q-value of the "
-            f"pair) of one class, mem and infl above {panels[0].setting.thresholds.atypical:g}, the strongest that are "
-            f"significant at a false-discovery rate of {100 * FALSE_DISCOVERIES:.0f} %; each image is in one pair."
+            f"pair) of one class, mem and infl above {panels[0].study.sets.thresholds.atypical:g}, the strongest that "
+            f"are significant at a false-discovery rate of {100 * FALSE_DISCOVERIES:.0f} %; each image is in one pair."
         )
         notes = [
             "How alike two images are is measured by the correlation of their pixels, which a shift lowers though the "

@@ -11,13 +11,13 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from memscore.bits import Bools
+from memscore.resemblance import Indices, closest
 from trainer.evaluation import Samples
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.interval import share, shares_apart
 from trainer.experiments.item import Item
 from trainer.experiments.material import Panel, StudyMaterial
-from trainer.experiments.resemblance import Indices, closest
 from trainer.experiments.run import CONTENDERS, Run, compared
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, exceeds, untestable
@@ -85,7 +85,6 @@ class Poisoning:
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         for panel in panels:
-            panel.study.require_trials(item.name)
             (run,) = self.runs(panel.setting, panel.seeds)
             atypical = Atypical.of(panel.study, panel.finished(run).samples("train", CHECKPOINT))
             if len(atypical.index):

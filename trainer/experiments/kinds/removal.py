@@ -11,6 +11,7 @@ from trainer.experiments.figure import COLOURS, STYLES, band, legend_below, pane
 from trainer.experiments.interval import Estimate, difference, estimate
 from trainer.experiments.item import Item
 from trainer.experiments.material import Panel, correct, curves
+from trainer.experiments.published import published
 from trainer.experiments.run import Run, preliminary
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, no_loss
@@ -43,9 +44,9 @@ class Removal:
         figure, axes = panels_beside(len(panels) * len(attacks))
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
+        tables: list[str] = []
         for place, panel in enumerate(panels):
             areas = dict(zip(attacks, (area for (area,) in axes[place * len(attacks) :]), strict=False))
-            panel.study.require_trials(item.name)
             ends: dict[tuple[str, str], Any] = {}
             for number, (condition, point) in enumerate(CONDITIONS.items()):
                 runs = [panel.finished(preliminary(panel.setting, self.method, seed, **point)) for seed in panel.seeds]
@@ -61,6 +62,7 @@ class Removal:
             for attack, area in areas.items():
                 area.set(xlabel="epoch", title=f"{panel.setting.described}: {attacks[attack]}")
             verdicts += self._verdicts(panel, ends, attacks)
+            tables.append(_ends(panel.setting, ends, published(item.name, panel.setting)))
         axes[0][0].set_ylabel("accuracy on typical test samples, %")
         legend_below(figure, axes[0][0])
         trained = "ERM" if self.method == "erm" else "PGD adversarial training"
@@ -70,8 +72,7 @@ class Removal:
             "leaves fewer to train on; the fourth curve draws, from the set with all atypical samples, as many as are "
             "left without them."
         )
-        notes = [f"The paper: {item.published['accuracy']}."] if "accuracy" in item.published else []
-        return Artifact(caption, {item.name: figure}, numbers, verdicts, notes=notes)
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
     def _verdicts(self, panel: Panel, ends: dict[tuple[str, str], Any], attacks: dict[str, str]) -> list[Verdict]:
         found: list[Verdict] = []
@@ -92,6 +93,16 @@ class Removal:
                     claim = f"Under PGD training atypical samples cost typical test samples accuracy ({shown}{size})"
                     found.append(above(claim, numbers, effect))
         return found
+
+
+def _ends(setting: Setting, ends: dict[tuple[str, str], Any], paper: dict[tuple[str, str], float]) -> str:
+    """The last epoch, beside the paper's where it gives numbers, in Markdown."""
+    heads = [f"last epoch, accuracy in %, {setting.described}", "here", *(["the paper, about"] if paper else [])]
+    lines = [heads, ["---"] * len(heads)]
+    for (condition, attack), right in ends.items():
+        number = f"{paper[condition, attack]:g}" if (condition, attack) in paper else "-"
+        lines.append([f"{condition}, {ATTACKS[attack]}", estimate(right).points(), *([number] if paper else [])])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _row(panel: Panel, condition: str, attack: str, epoch: int, found: Estimate) -> dict[str, Any]:

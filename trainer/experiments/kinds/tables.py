@@ -60,7 +60,6 @@ class ByGroup:
         verdicts: list[Verdict] = []
         tables: list[str] = []
         for place, panel in enumerate(panels):
-            panel.study.require_trials(item.name)
             rights: Rights = {
                 label: {
                     (group, attack): correct(samples, attack, mask)
@@ -104,7 +103,6 @@ class ByAttack:
         tables: list[str] = []
         notes: list[str] = []
         for panel, (area,) in zip(panels, areas, strict=True):
-            panel.study.require_trials(item.name)
             tried, every = shown(panel, attacked=True), groups(panel)["all"]
             rights: Rights = {
                 label: {("all", attack): correct(samples, attack, every) for attack in ATTACKS}

@@ -36,7 +36,6 @@ class Training:
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         for place, panel in enumerate(panels):
-            panel.study.require_trials(item.name)
             for contender, colour in zip(CONTENDERS, COLOURS, strict=False):
                 found = _curves(panel, contender)
                 for (attack, curve), areas in zip(found.items(), columns, strict=True):

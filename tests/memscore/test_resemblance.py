@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from memscore import resemblance
 from memscore.datasets.dataset import build_dataset
+from memscore.resemblance import closest, correlations
 from tests.trainer.experiments.synthetic_study import like, noise
-from trainer.experiments import resemblance
 from trainer.experiments.interval import share, shares_apart
-from trainer.experiments.resemblance import closest, correlations
 
 
 def test_correlations_are_pearsons():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +21,7 @@ def correlations(first: Images, second: Images) -> Floats:
 
     Neither brightness nor contrast changes it; a shift of the content does.
     """
-    return _standardized(first) @ _standardized(second).T
+    return standardized(first) @ standardized(second).T
 
 
 def closest(
@@ -45,8 +47,8 @@ def closest(
     return found, alike
 
 
-def _standardized(images: Images) -> Floats:
+def standardized(images: npt.NDArray[Any]) -> Floats:
+    """Images [n, ...] as rows of mean 0 and length 1, float32 [n, d], whose products are correlations."""
     flat = images.reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(flat, axis=1, keepdims=True)
-    return flat / np.where(norms > 0, norms, 1)
+    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
