@@ -35,8 +35,8 @@ MINI_MODELS: dict[str, Fields] = {
 MINI_STAND_INS = {RESNET18: "cnn-16", RESNET32: "cnn-16", WRN: "cnn-24"}
 
 MINI_RECIPE = Recipe(network="mlp", hidden=(128, 128), epochs=60, batch_size=32, learning_rate=0.1)
-"""An MLP, of which ten train as one stack: a thousand trials in some minutes. Its scores, as those that the paper uses,
-are of another network than the one that is trained with them."""
+"""An MLP, of which ten train as one stack: a thousand trials in some minutes. So scores are of another network than the
+ones that are trained with them; the paper does not say of which its own are."""
 MINI_TRIALS = 1000
 MINI: Fields = {"epochs": 30, "learning_rate": 0.02, "epsilon": 0.05, "validation": 0.1}
 """At the paper's learning rate of 0.1 such small networks give up whole classes under attack, others with each seed."""
