@@ -13,6 +13,7 @@ import memscore
 from api import datasets, docs_page, exchange, files, health, job_events, jobs, keys, metrics, problems, scores, studies
 from api.authentication import Keyring
 from api.browsers import with_cors
+from api.dashboard import pages
 from api.description import describe
 from api.gate import Gate
 from api.head import HeadAsGet
@@ -78,4 +79,5 @@ def create_app(
     problems.install(app)
     for module in (scores, files, studies, exchange, jobs, job_events, datasets, keys, health, metrics, docs_page):
         app.include_router(module.router)
+    pages.install(app)
     return app

@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api import problems
 from api.context import DatabaseOf, TablesOf
-from api.representation import ASK_AGAIN, FOR_EVER, NPZ, ConditionsOf, Representation
+from api.headers import ASK_AGAIN, FOR_EVER
+from api.representation import NPZ, ConditionsOf, Representation
 from api.table_cache import MEDIA_TYPES, StudyTables, exported
 from memscore.errors import NotFound
 from memscore.export import Format, Rows

@@ -14,6 +14,9 @@ PAGE = (
 )
 """For pages, which say so themselves: everything from this service, nothing inline."""
 
+FOR_EVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+
 COMMON = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

@@ -18,11 +18,12 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from api import refusals
+from api.dashboard import pages
 from memscore.errors import InvalidInput, MemscoreError, StoreError
 from memscore.messages import Problem
 from memscore.validation import plain
@@ -165,10 +166,12 @@ def _query_parameters(dependant: Dependant) -> set[str]:
     return own.union(*(_query_parameters(deeper) for deeper in dependant.dependencies))
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:  # so FastAPI says that a body is not even text
         return problem(request, 422, "invalid-input", UNREADABLE)
+    if error.status_code == 404 and pages.wants_page(request):
+        return pages.page(request, 404)
     phrase = HTTPStatus(error.status_code).phrase
     detail = {
         404: f"There is nothing at {request.url.path}; /docs lists all addresses.",

@@ -11,11 +11,10 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.responses import Response
 
+from api.headers import ASK_AGAIN
 from api.problems import NotSatisfiable
 
 NPZ = "application/x-npz"
-FOR_EVER = "private, max-age=31536000, immutable"
-ASK_AGAIN = "private, no-cache"
 
 
 @dataclass(frozen=True)

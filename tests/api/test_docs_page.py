@@ -47,6 +47,6 @@ def test_the_page_may_load_and_run_nothing_else(http: httpx.Client):
     assert "//" not in policy
 
 
-@pytest.mark.parametrize("name", ["start.jsx", "..%2fapp.py", "%2e%2e/app.py", "__init__.py", "..", "%00"])
+@pytest.mark.parametrize("name", ["start.jsx", "..%2fapp.py", "%2e%2e/app.py", "__init__.py", "%2e%2e", "%00"])
 def test_no_other_file_is_given(http: httpx.Client, name: str):
     assert http.get(f"/docs/{name}").status_code == 404

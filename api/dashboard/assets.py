@@ -1,0 +1,53 @@
+"""The files of the pages: ours, from this package, and D3, from the installed package mpld3."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+FILES = Path(__file__).parent / "files"
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+D3 = "d3.js"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file as it is sent."""
+
+    content: bytes
+    media_type: str
+
+
+class Assets:
+    """All files, read once; `version` is a digest of them, so that addresses below it may be kept for ever."""
+
+    @cached_property
+    def all(self) -> dict[str, Asset]:
+        """By path below the folder of files."""
+        paths = sorted(path for path in FILES.rglob("*") if path.suffix in TYPES)
+        found = {path.relative_to(FILES).as_posix(): path for path in paths} | {D3: d3_file()}
+        return {name: Asset(path.read_bytes(), TYPES[path.suffix]) for name, path in found.items()}
+
+    @cached_property
+    def version(self) -> str:
+        """Changes with every file."""
+        digest = hashlib.sha256()
+        for name, asset in self.all.items():
+            digest.update(f"{name}\0{len(asset.content)}\0".encode() + asset.content)
+        return digest.hexdigest()[:16]
+
+
+def d3_file() -> Path:
+    """D3 in mpld3, which is found without being imported: it would import matplotlib."""
+    spec = find_spec("mpld3")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / "js" / "d3.v5.min.js"

@@ -1,0 +1,81 @@
+// REST calls. All that pages show comes through here, so the list of a view's calls is whole.
+
+import { session } from "./session.js";
+
+const ROOT = document.querySelector('meta[name="root"]').content;
+
+/** The address of a path of this service, with a query whose empty values are left out. */
+export function address(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const text = new URLSearchParams(given).toString();
+  return ROOT + path + (text ? `?${text}` : "");
+}
+
+/** A path with its parts escaped: path`/v1/studies/${name}`. */
+export function path(texts, ...values) {
+  return String.raw({ raw: texts }, ...values.map((value) => encodeURIComponent(value)));
+}
+
+/** What the service refused, or that it cannot be reached (status 0); `message` is one sentence that says what to do. */
+export class Problem extends Error {
+  constructor(status, body = {}) {
+    super(body.detail ?? `The service answered ${status} without a reason.`);
+    this.status = status;
+    this.title = body.title ?? "Something went wrong";
+    this.slug = (body.type ?? "").split("/").pop();
+    this.errors = body.errors ?? [];
+    this.requestId = body.request_id ?? null;
+  }
+}
+
+/** The calls of the present view, newest last; `changed` is told of each. */
+export const calls = {
+  list: [],
+  changed: () => {},
+  clear() {
+    this.list = [];
+    this.changed();
+  },
+  note(call) {
+    const known = this.list.find((one) => one.method === call.method && one.url === call.url);
+    if (known) Object.assign(known, call, { times: known.times + 1 });
+    else this.list.push({ ...call, times: 1 });
+    if (this.list.length > 60) this.list.shift();
+    this.changed();
+  },
+};
+
+/** GET as JSON. Throws Problem; an aborted call throws its signal's AbortError. */
+export const get = (path, query, options = {}) => call("GET", path, { query, ...options });
+
+/** POST or DELETE as JSON. */
+export const send = (method, path, body, options = {}) => call(method, path, { body, ...options });
+
+async function call(method, path, { query, body, headers = {}, signal, kind = "json" } = {}) {
+  const url = address(path, query);
+  const started = performance.now();
+  const asked = { ...headers, Accept: kind === "json" ? "application/json" : "*/*" };
+  if (body !== undefined) asked["Content-Type"] = "application/json";
+  if (method !== "GET" && session.csrf) asked["X-CSRF-Token"] = session.csrf;
+  const shown = path === "/v1/session" ? undefined : body; // a key is never shown
+  let response;
+  try {
+    response = await fetch(url, { method, headers: asked, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    calls.note({ method, url, body: shown, status: "no answer", milliseconds: performance.now() - started });
+    throw new Problem(0, { title: "No answer", detail: "The service does not answer. It may be starting again: try once more." });
+  }
+  const answer = await read(response, kind);
+  calls.note({ method, url, body: shown, status: response.status, milliseconds: performance.now() - started });
+  if (response.ok) return answer;
+  if (response.status === 401 && path !== "/v1/session") session.lost();
+  throw new Problem(response.status, typeof answer === "object" && answer !== null ? answer : {});
+}
+
+async function read(response, kind) {
+  if (response.status === 204) return null;
+  const json = (response.headers.get("content-type") ?? "").includes("json");
+  if (kind === "text" && response.ok) return response.text();
+  return json ? response.json() : null;
+}

@@ -1,0 +1,19 @@
+// The links at the top of every page.
+
+import { fill, h, part } from "../dom.js";
+import { address } from "../http.js";
+
+const PLACES = [
+  ["overview", "Overview", "/"],
+  ["jobs", "Jobs", "/jobs"],
+  ["compare", "Compare", "/compare"],
+];
+
+/** Draw the links; `place` is that of the present view. */
+export function drawNavigation(place) {
+  fill(
+    part("navigation"),
+    PLACES.map(([name, text, path]) => h("a", { href: address(path), "aria-current": name === place ? "page" : null }, text)),
+    h("a", { href: address("/docs"), target: "_self" }, "REST"),
+  );
+}

@@ -1,0 +1,48 @@
+// Images of samples: one by one, or many cut out of one sprite.
+
+import { h } from "../dom.js";
+import { address, path } from "../http.js";
+
+/** The address of one image; `scale` enlarges each pixel. */
+export const imageUrl = (dataset, split, index, scale = 1) =>
+  address(path`/v1/datasets/${dataset}/${split}/${index}/image.png`, scale === 1 ? {} : { scale });
+
+/** The address of many images in one file, `columns` side by side. */
+export const spriteUrl = (dataset, split, indices, columns) =>
+  address(path`/v1/datasets/${dataset}/${split}/sprite.png`, { indices: indices.join(","), columns });
+
+/** One image; its place says so where it cannot be had. */
+export function image(dataset, split, index, { label = "", scale = 1, size } = {}) {
+  const text = `${split === "train" ? "Training" : "Test"} image ${index}${label ? `, ${label}` : ""}`;
+  const picture = h("img", { class: "picture", src: imageUrl(dataset, split, index, scale), alt: text, loading: "lazy", decoding: "async" });
+  if (size) picture.style.width = picture.style.height = size;
+  picture.addEventListener("error", () => picture.replaceWith(gone(text)), { once: true });
+  return picture;
+}
+
+/** Stands where an image cannot be had. */
+export const gone = (text) => h("span", { class: "picture gone", role: "img", "aria-label": `${text}: not available` }, "no image");
+
+/** Let an element show cell `place` of a sprite of `columns` x `rows` images, filling it. */
+export function cut(element, url, place, columns, rows) {
+  const column = place % columns;
+  const row = Math.floor(place / columns);
+  element.style.backgroundImage = `url("${url}")`;
+  element.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
+  element.style.backgroundPosition = `${columns > 1 ? (100 * column) / (columns - 1) : 0}% ${rows > 1 ? (100 * row) / (rows - 1) : 0}%`;
+}
+
+/** mem with its interval as a track from 0 to 1. */
+export function track(mem, [low, high]) {
+  const clamp = (value) => Math.min(1, Math.max(0, value));
+  const shown = h("span", { class: "track", "aria-hidden": "true" });
+  if (mem === null) return shown;
+  if (low !== null && high !== null) {
+    shown.append(h("i", { style: { left: `${100 * clamp(low)}%`, width: `${100 * (clamp(high) - clamp(low))}%` } }));
+  }
+  shown.append(h("b", { style: { left: `${100 * clamp(mem)}%` } }));
+  return shown;
+}
+
+/** "typical" or "atypical" as a mark with its own shape and colour; null in between. */
+export const setMark = (name) => name && h("span", { class: `mark ${name}` }, name);

@@ -1,0 +1,36 @@
+// Which view an address shows. A view module exports `show(page)`; router.js has what a page is.
+
+export const ROUTES = [
+  { path: "/", load: () => import("./views/overview.js"), place: "overview" },
+  { path: "/jobs", load: () => import("./views/jobs.js"), place: "jobs" },
+  { path: "/jobs/new", load: () => import("./views/new_job.js"), place: "jobs" },
+  { path: "/jobs/:job", load: () => import("./views/job.js"), place: "jobs" },
+  { path: "/studies/:study", load: () => import("./views/study.js"), place: "studies" },
+  { path: "/studies/:study/train/:index", load: () => import("./views/train_sample.js"), place: "studies" },
+  { path: "/studies/:study/test/:index", load: () => import("./views/test_sample.js"), place: "studies" },
+  { path: "/studies/:study/pairs", load: () => import("./views/pairs.js"), place: "studies" },
+  { path: "/studies/:study/sets", load: () => import("./views/sets.js"), place: "studies" },
+  { path: "/compare", load: () => import("./views/compare.js"), place: "compare" },
+  { path: "/sign-in", load: () => import("./views/sign_in.js"), place: null },
+];
+
+/** The route of a path and its parameters; null if it is none of ours. */
+export function find(path) {
+  const parts = path.replace(/(.)\/$/, "$1").split("/");
+  for (const route of ROUTES) {
+    const wanted = route.path.split("/");
+    if (wanted.length !== parts.length) continue;
+    const params = {};
+    const fits = wanted.every((part, place) => {
+      if (!part.startsWith(":")) return part === parts[place];
+      try {
+        params[part.slice(1)] = decodeURIComponent(parts[place]);
+      } catch {
+        return false;
+      }
+      return parts[place] !== "";
+    });
+    if (fits) return { route, params };
+  }
+  return null;
+}

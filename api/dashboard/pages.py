@@ -1,0 +1,71 @@
+"""The addresses of the dashboard: each view's is answered with the same small page, which loads the rest.
+
+No answer here tells anything about what is stored: the scripts ask for that by REST, with the caller's own rights.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.dashboard.assets import Assets
+from api.headers import ASK_AGAIN, FOR_EVER, PAGE, POLICY
+from memscore.errors import NotFound
+
+VIEWS = (
+    "/",
+    "/jobs",
+    "/jobs/new",
+    "/jobs/{job}",
+    "/studies/{study}",
+    "/studies/{study}/train/{index}",
+    "/studies/{study}/test/{index}",
+    "/studies/{study}/pairs",
+    "/studies/{study}/sets",
+    "/compare",
+    "/sign-in",
+)
+
+assets = Assets()
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages to an application: not as operations, since a page takes whatever query its view keeps there."""
+    for path in VIEWS:
+        app.router.add_route(path, view, include_in_schema=False)
+    app.router.add_route("/assets/{version}/{name:path}", asset, include_in_schema=False)
+
+
+async def view(request: Request) -> Response:
+    """The page of a view."""
+    return page(request)
+
+
+async def asset(request: Request) -> Response:
+    """A file of the pages. Raises NotFound."""
+    name = request.path_params["name"]
+    found = assets.all.get(name)
+    if found is None:
+        raise NotFound(f"The dashboard has no file {name!r}.")
+    current = request.path_params["version"] == assets.version
+    return Response(
+        found.content, media_type=found.media_type, headers={"Cache-Control": FOR_EVER if current else ASK_AGAIN}
+    )
+
+
+def page(request: Request, status: int = 200) -> Response:
+    """The page that every view begins with."""
+    root = escape(request.scope.get("root_path", "").rstrip("/"))
+    shell = assets.all["index.html"].content.decode()
+    filled = shell.replace("{{root}}", root).replace("{{assets}}", f"{root}/assets/{assets.version}")
+    headers = {POLICY.decode(): PAGE, "Cache-Control": ASK_AGAIN}
+    return Response(filled, status, media_type="text/html", headers=headers)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether somebody follows a link, who is better told by a page than by a problem document."""
+    accept = request.headers.get("accept", "")
+    return request.method in ("GET", "HEAD") and "text/html" in accept and not request.url.path.startswith("/v1/")

@@ -1,0 +1,80 @@
+"""The dashboard's pages and files as the service sends them; tests/browser/ has what a browser makes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+
+import httpx
+import pytest
+
+from api.dashboard.assets import FILES, Assets
+from api.dashboard.pages import VIEWS
+from api.in_process import in_process
+from memscore.store import Database
+from tests.api.test_gate import database_url
+
+__all__ = ["database_url"]  # a fixture
+
+ADDRESSES = [re.sub(r"{\w+}", "17", view) for view in VIEWS]
+HTML = {"accept": "text/html"}
+
+
+@pytest.fixture
+def http(database: Database) -> Generator[httpx.Client]:
+    with in_process(database) as client:
+        yield client
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_view_is_answered_with_the_page_that_loads_it(http: httpx.Client, address: str):
+    answer = http.get(address, params={"sort": "-mem"}, headers=HTML)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["cache-control"] == "private, no-cache"
+    files = re.findall(r'(?:src|href)="(/assets/[^"]+)"', answer.text)
+    assert len(files) > 4
+    for file in files:
+        found = http.get(file)
+        assert found.status_code == 200
+        assert "immutable" in found.headers["cache-control"]
+
+
+def test_the_page_loads_and_runs_files_of_the_service_alone(http: httpx.Client):
+    answer = http.get("/")
+    policy = answer.headers["content-security-policy"]
+    allowed = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert allowed["default-src"] == "'none'"
+    assert allowed["script-src"] == allowed["style-src"] == allowed["connect-src"] == "'self'"
+    assert allowed["frame-ancestors"] == "'none'"
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", answer.text)
+    assert "//" not in answer.text
+
+
+def test_views_and_their_addresses_are_the_same_in_the_service_and_in_the_browser():
+    routes = (FILES / "routes.js").read_text()
+    assert re.findall(r'path: "([^"]+)"', routes) == [re.sub(r"{(\w+)}", r":\1", view) for view in VIEWS]
+
+
+def test_files_of_an_older_page_are_asked_for_again(http: httpx.Client):
+    answer = http.get("/assets/0123456789abcdef/main.js")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2fassets.py", "%2e%2e/pages.py", "__init__.py", ""])
+def test_no_other_file_is_sent(http: httpx.Client, name: str):
+    answer = http.get(f"/assets/{Assets().version}/{name}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_address_that_is_none_is_a_page_for_people_and_a_problem_for_programs(http: httpx.Client):
+    answer = http.get("/nothing/here", headers=HTML)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    for address, headers in (("/nothing/here", {}), ("/v1/nothing", HTML)):
+        answer = http.get(address, headers=headers)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
