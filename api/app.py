@@ -10,7 +10,21 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import memscore
-from api import datasets, docs_page, exchange, files, health, job_events, jobs, keys, metrics, problems, scores, studies
+from api import (
+    datasets,
+    docs_page,
+    exchange,
+    files,
+    health,
+    job_events,
+    jobs,
+    keys,
+    metrics,
+    problems,
+    scores,
+    sign_in,
+    studies,
+)
 from api.authentication import Keyring
 from api.browsers import with_cors
 from api.dashboard import pages
@@ -21,6 +35,7 @@ from api.headers import SecurityHeaders
 from api.observed import Observed
 from api.protection import Protection
 from api.ready_answers import ReadyAnswers
+from api.sessions import Sessions
 from api.table_cache import TableCache
 from memscore.store import Database
 
@@ -37,7 +52,7 @@ class Service(FastAPI):
         all_routes = [*scores.router.routes, *files.router.routes]
         routes = {route.path: route for route in all_routes if isinstance(route, APIRoute)}
         answering = ReadyAnswers(HeadAsGet(super().__call__), self.state.tables, routes)
-        admitting = Gate(answering, self.state.protection, self.state.keyring)
+        admitting = Gate(answering, self.state.protection, self.state.keyring, self.state.sessions)
         answering = SecurityHeaders(Observed(admitting, self.state.metrics))
         return with_cors(answering, self.state.protection.origins)
 
@@ -73,11 +88,13 @@ def create_app(
     app.state.tables = TableCache(database)
     app.state.metrics = metrics.Metrics(database)
     app.state.keyring = Keyring(database, protection.pepper)
+    app.state.sessions = Sessions(app.state.keyring)
     app.state.protection = protection
     app.state.stopping = asyncio.Event()  # set when the process is to end: streams then end at once
     app.state.streams = set[object]()  # open event streams
     problems.install(app)
-    for module in (scores, files, studies, exchange, jobs, job_events, datasets, keys, health, metrics, docs_page):
+    data = (scores, files, studies, exchange, jobs, job_events, datasets)
+    for module in (*data, keys, sign_in, health, metrics, docs_page):
         app.include_router(module.router)
     pages.install(app)
     return app

@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from anyio import to_thread
 
+from api.remembered import Remembered
 from memscore.errors import MemscoreError, NotFound, Unauthorized
-from memscore.keys import Pepper, Scope, id_of
+from memscore.keys import SCOPES, Pepper, Scope, id_of
 from memscore.store import Database, api_keys
 from memscore.store.api_keys import KeyRecord
 
 log = logging.getLogger(__name__)
 
-VERIFIED_SECONDS = 1.0
-"""How long a verified key is not looked up again, and so how long another process may take a revoked one."""
-
-REMEMBERED = 10_000
 NO_HASH = "0" * 64
+
+SESSION = "/v1/session"
+"""Where browsers sign in and out, and ask who is signed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the id of a key, and its scopes."""
+    """Who asks: the id of a key, what that may do, and its name."""
 
     id: str
     scopes: frozenset[Scope]
+    name: str
 
 
 class Keyring:
-    """Verifies keys against the database, and remembers those that were right, by a digest, for a second."""
+    """Verifies keys against the database, and remembers those that were right for a second."""
 
     def __init__(self, database: Database, pepper: Callable[[], Pepper]) -> None:
         self.database = database
         self._load_pepper = pepper
-        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._known = Remembered[Caller]()
 
     @cached_property
     def pepper(self) -> Pepper:
@@ -50,14 +49,20 @@ class Keyring:
 
     def recall(self, header: bytes) -> Caller | None:
         """Who brings an Authorization header that was verified a moment ago."""
-        known = self._known.get(hashlib.sha256(header).digest())
-        return known[1] if known is not None and known[0] > time.monotonic() else None
+        return self._known.recall(header)
 
     async def verify(self, header: bytes) -> Caller:
         """Who brings an Authorization header. Raises Unauthorized, or StoreError without the database."""
         scheme, _, key = header.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthorized("Send the key as: Authorization: Bearer KEY", presented=True)
+        record = await self.identify(key)
+        caller = Caller(record.id, frozenset(record.scopes), record.name)
+        self._known.keep(header, caller)
+        return caller
+
+    async def identify(self, key: str) -> KeyRecord:
+        """The record of a key that is right and live. Raises Unauthorized, or StoreError without the database."""
         key = key.strip()
         identifier = id_of(key)
         if identifier is None:
@@ -66,36 +71,37 @@ class Keyring:
                 presented=True,
             )
         record = await to_thread.run_sync(self._look_up, identifier, key)
-        if record.use_is_old:
-            asyncio.get_running_loop().run_in_executor(None, self._note_use, identifier)
-        caller = Caller(record.id, frozenset(record.scopes))
-        if len(self._known) >= REMEMBERED:
-            self.forget()
-        self._known[hashlib.sha256(header).digest()] = (time.monotonic() + VERIFIED_SECONDS, caller)
-        return caller
+        self.note_use(record)
+        return record
 
     def forget(self) -> None:
         """Look every key up again."""
-        self._known.clear()
+        self._known.forget()
 
-    def _look_up(self, identifier: str, key: str) -> KeyRecord:
-        """The record of a key that is right and live. Raises Unauthorized."""
+    def stored(self, identifier: str) -> KeyRecord | None:
+        """The record of a key, if there is one."""
         with self.database.reading() as connection:
             try:
-                record = api_keys.get(connection, identifier)
+                return api_keys.get(connection, identifier)
             except NotFound:
-                record = None
+                return None
+
+    def note_use(self, record: KeyRecord) -> None:
+        """Have the use of a key written down, after the answer, if that is to be done again."""
+        if record.use_is_old:
+            asyncio.get_running_loop().run_in_executor(None, self._write_use, record.id)
+
+    def _look_up(self, identifier: str, key: str) -> KeyRecord:
+        record = self.stored(identifier)
         right = hmac.compare_digest(self.pepper.hash(key), NO_HASH if record is None else record.secret_hash)
         if record is None or not right:
             if record is not None and record.pepper != self.pepper.id:
                 log.error("key %s was hashed with another pepper than this host's: see docs/security.md", identifier)
             raise Unauthorized("This service does not know the key; ask its administrator for one.", presented=True)
-        if record.state != "live":
-            does = "was revoked" if record.state == "revoked" else "has expired"
-            raise Unauthorized(f"The key {record.name!r} {does}; ask for a new one.", presented=True)
+        require_live(record)
         return record
 
-    def _note_use(self, identifier: str) -> None:
+    def _write_use(self, identifier: str) -> None:
         try:
             with self.database.writing() as connection:
                 api_keys.note_use(connection, identifier)
@@ -103,8 +109,22 @@ class Keyring:
             log.warning("the use of key %s could not be noted: %s", identifier, error)
 
 
+def require_live(record: KeyRecord) -> None:
+    """Raises Unauthorized for a key that was revoked or has expired."""
+    if record.state != "live":
+        does = "was revoked" if record.state == "revoked" else "has expired"
+        raise Unauthorized(f"The key {record.name!r} {does}; ask for a new one.", presented=True)
+
+
+def largest(scopes: frozenset[Scope]) -> Scope:
+    """The scope that includes the others."""
+    return max(scopes, key=SCOPES.index)
+
+
 def needed_scope(method: str, path: str) -> Scope:
-    """What a key must allow for a request: reading, posting, or the keys themselves."""
+    """What a key must allow for a request: reading, posting, or the keys themselves; any may sign in and out."""
     if path.startswith("/v1/keys"):
         return "admin"
+    if path == SESSION:
+        return "read"
     return "read" if method in ("GET", "HEAD", "OPTIONS") or path.endswith("/scores/lookup") else "write"

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Annotated, cast
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Request, Response
 
+from api.authentication import Keyring
+from api.sessions import Sessions
 from api.table_cache import StudyTables, TableCache
 from memscore import settings
 from memscore.store import Database
@@ -36,7 +38,22 @@ async def _home() -> FilePath:
     return settings.load().home
 
 
+async def _keyring(request: Request) -> Keyring:
+    return cast("Keyring", request.app.state.keyring)
+
+
+async def _sessions(request: Request) -> Sessions:
+    return cast("Sessions", request.app.state.sessions)
+
+
+async def never_stored(response: Response) -> None:
+    """A dependency of routes whose answers no cache may keep, the browser's own included."""
+    response.headers["Cache-Control"] = "no-store"
+
+
 DatabaseOf = Annotated[Database, Depends(_database)]
 HomeOf = Annotated[FilePath, Depends(_home)]
+KeyringOf = Annotated[Keyring, Depends(_keyring)]
 OwnNetworks = Annotated[Callable[[str], bool], Depends(_own_networks)]
+SessionsOf = Annotated[Sessions, Depends(_sessions)]
 TablesOf = Annotated[StudyTables, Depends(_tables)]

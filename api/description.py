@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import problems
-from api.authentication import needed_scope
-from api.gate import PROBES
+from api.authentication import SESSION, needed_scope
+from api.gate import PROBES, WITHOUT_BODY
+from api.sessions import COOKIE, CSRF_HEADER, SECURE_COOKIE
 from memscore.messages import Problem
 
 TAGS = {
@@ -20,7 +21,7 @@ TAGS = {
     "exchange": "Published scores and evidence, in and out.",
     "jobs": "Requests to bring a study to a number of trials, or to a precision.",
     "datasets": "Registered datasets and their images.",
-    "keys": "API keys, for whoever has one with the scope admin.",
+    "keys": "API keys, for whoever has one with the scope admin, and sessions of browsers, for whoever has any.",
     "health": "Whether the service lives and can work, and metrics.",
 }
 HEADERS = {
@@ -32,6 +33,18 @@ KEY = {
     "type": "http",
     "scheme": "bearer",
     "description": "A key with the scope read, write or admin. On a loopback address none is needed.",
+}
+SESSION_COOKIE = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": COOKIE,
+    "description": f"A browser's session, which POST {SESSION} begins; over HTTPS the cookie is {SECURE_COOKIE}.",
+}
+CSRF_TOKEN = {
+    "type": "apiKey",
+    "in": "header",
+    "name": CSRF_HEADER,
+    "description": f"What GET {SESSION} says as `csrf`: for changes by a session, and not for those by a key.",
 }
 
 
@@ -48,11 +61,10 @@ def describe(app: FastAPI, *, needed: bool) -> dict[str, Any]:
         schemas = document["components"]["schemas"]
         schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()}
-        document["components"]["securitySchemes"] = {"key": KEY}
+        document["components"]["securitySchemes"] = {"key": KEY, "session": SESSION_COOKIE, "csrf": CSRF_TOKEN}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
-                key = {"key": [needed_scope(method.upper(), path)]}
-                operation["security"] = [] if path in PROBES else [key] if needed else [key, {}]
+                operation["security"] = _security(method.upper(), path, needed=needed)
                 if "requestBody" in operation:
                     of_bodies = problems.documented(408, 413).items()
                     operation["responses"] |= {str(status): deepcopy(response) for status, response in of_bodies}
@@ -60,3 +72,13 @@ def describe(app: FastAPI, *, needed: bool) -> dict[str, Any]:
                     response.setdefault("headers", {}).update(headers)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _security(method: str, path: str, *, needed: bool) -> list[dict[str, list[str]]]:
+    """What a call takes: one of these."""
+    if path in PROBES:
+        return []
+    scopes = [needed_scope(method, path)]
+    session = {"session": scopes} if method in WITHOUT_BODY else {"session": scopes, "csrf": []}
+    known = [{"key": scopes}, session]
+    return [*known, {}] if path == SESSION or not needed else known

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path
 from fastapi.openapi.models import Example
 
 from api import problems
-from api.authentication import Keyring
-from api.context import DatabaseOf
+from api.context import DatabaseOf, KeyringOf, SessionsOf, never_stored
 from api.protection import require_pepper
 from memscore.keys import generate
 from memscore.messages import KeyCreated, KeyMessage, KeyRequest, Keys
@@ -21,21 +20,11 @@ from memscore.store.api_keys import KeyRecord
 log = logging.getLogger(__name__)
 
 
-def _never_stored(response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"
-
-
-def _keyring(request: Request) -> Keyring:
-    return cast("Keyring", request.app.state.keyring)
-
-
-KeyringOf = Annotated[Keyring, Depends(_keyring)]
-
 EXAMPLES: dict[str, Example] = {
     "reading": {"summary": "for reading alone", "value": {"name": "trainer", "scope": "read", "expires_in": 7776000}}
 }
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(_never_stored)])
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(never_stored)])
 
 
 @router.post("", operation_id="create_key", status_code=201)
@@ -65,12 +54,14 @@ def list_keys(database: DatabaseOf) -> Keys:
 def revoke_key(
     database: DatabaseOf,
     keyring: KeyringOf,
+    sessions: SessionsOf,
     id: Annotated[str, Path(description="id of a key", examples=["1f0c8e5a9b3d7246"])],
 ) -> KeyMessage:
-    """Refuse a key from now on: this process at once, others within a second. A revoked one stays so."""
+    """Refuse a key and its sessions from now on: this process at once, others within a second. It stays so."""
     with database.writing() as connection:
         record = api_keys.revoke(connection, id)
     keyring.forget()
+    sessions.forget()
     log.info("key %s of %s is revoked", record.id, record.name)
     return _message(record)
 

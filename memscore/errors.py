@@ -6,7 +6,8 @@ MemscoreError                       status  meaning
 ├── Unauthorized                    401     a key is missing, or is not one of this service
 ├── Forbidden                       403     this is not allowed
 │   ├── InsufficientScope           403     the key may not do this
-│   └── CrossSite                   403     a page of another site asks for a change
+│   ├── CrossSite                   403     a page of another site asks for a change
+│   └── NoCsrfToken                 403     a change is asked for by a browser's session, without its token
 ├── NotFound                        404     no dataset, recipe, study, job, or sample of that name
 ├── Conflict                        409     the request contradicts what is stored
 │   ├── FingerprintMismatch         409     scores of one dataset, images of another
@@ -90,6 +91,12 @@ class CrossSite(Forbidden):
     """A page of another site asks for a change."""
 
     slug = "cross-site-request"
+
+
+class NoCsrfToken(Forbidden):
+    """A change is asked for by a browser's session, without the token that only pages of the service can read."""
+
+    slug = "csrf-token-needed"
 
 
 class NotFound(MemscoreError):

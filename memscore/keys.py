@@ -50,6 +50,10 @@ class Pepper:
         """What is stored in place of a key: HMAC-SHA256 in hexadecimal."""
         return hmac.digest(self.value, key.encode(), hashlib.sha256).hex()
 
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for another purpose than hashing keys, which all begin with memscore_ and never with a zero."""
+        return hmac.digest(self.value, b"\0" + purpose.encode(), hashlib.sha256)
+
 
 def generate() -> tuple[str, str]:
     """A new key, and its id."""

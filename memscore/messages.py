@@ -402,3 +402,23 @@ class Keys(Message):
     """All keys, oldest first; revoked and expired ones too."""
 
     keys: list[KeyMessage]
+
+
+class SignIn(BaseModel):
+    """A key that a browser signs in with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str = Field(description="a key of any scope, from memscore_ to its end")
+
+
+class SessionMessage(Message):
+    """Who asks, and what they may do."""
+
+    signed_in: bool = Field(description="whether a session, which a cookie names, says who asks")
+    keys_required: bool = Field(description="whether requests without a key or a session are refused")
+    name: str | None = Field(description="of the key")
+    scope: Scope | None = Field(description="the largest one; null: none, sign in first")
+    scopes: list[Scope] = Field(description="all that may be done")
+    csrf: str | None = Field(description="what every change by this session takes as X-CSRF-Token")
+    expires_at: datetime | None = Field(description="when the session ends")

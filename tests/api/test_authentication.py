@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import select, text, update
 
-from api import authentication
+from api import authentication, remembered
 from api.app import create_app
 from api.in_process import InProcessTransport, in_process
 from api.protection import Protection, protection_of, require_a_key
@@ -56,10 +56,13 @@ def count_lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return looked_up
 
 
-def test_without_a_key_everything_but_probes_and_documentation_is_refused(protected: httpx.Client):
+def test_without_a_key_everything_that_tells_of_what_is_stored_is_refused(protected: httpx.Client):
     for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
         assert protected.get(path).status_code == 200
-    for path in ("/v1/studies", "/v1/jobs", "/v1/keys", "/metrics", "/nowhere", "/v1/studies/x/table"):
+    for path in ("/nowhere", "/v1", "/V1/studies", "/nowhere/v1/studies"):
+        problem(protected.get(path), 404, "There is nothing at")
+    for path in ("/v1/studies", "/v1/jobs", "/v1/keys", "/metrics", "/v1/nowhere", "/v1/studies/x/table", "/v1/",
+                 "/v1%2Fstudies", "/v1/session/", "/v1/sessions"):  # fmt: skip
         answer = protected.get(path)
         problem(answer, 401, "A key is needed here; send it as: Authorization: Bearer KEY")
         assert answer.headers["www-authenticate"] == 'Bearer realm="memscore"'
@@ -135,13 +138,13 @@ def test_a_revoked_key_is_refused_at_once(protected: httpx.Client, database: Dat
 def test_a_key_revoked_by_another_process_is_refused_once_it_is_looked_up_again(
     protected: httpx.Client, database: Database, with_key: Callable, monkeypatch: pytest.MonkeyPatch
 ):
-    assert authentication.VERIFIED_SECONDS <= 1
+    assert remembered.VERIFIED_SECONDS <= 1
     reader = with_key("read")
     assert protected.get("/v1/studies", headers=reader).status_code == 200
     with database.writing() as connection:
         connection.execute(update(api_keys.api_keys).values(revoked_at=now()))
-    moment = authentication.time.monotonic() + authentication.VERIFIED_SECONDS
-    monkeypatch.setattr(authentication.time, "monotonic", lambda: moment)
+    moment = remembered.time.monotonic() + remembered.VERIFIED_SECONDS
+    monkeypatch.setattr(remembered.time, "monotonic", lambda: moment)
     problem(protected.get("/v1/studies", headers=reader), 401, "was revoked")
 
 
@@ -155,8 +158,8 @@ def test_an_expired_key_is_refused(protected: httpx.Client, database: Database):
 def test_a_key_that_was_right_a_moment_ago_needs_no_database(
     protected: httpx.Client, with_key: Callable, monkeypatch: pytest.MonkeyPatch
 ):
-    moment = authentication.time.monotonic()
-    monkeypatch.setattr(authentication.time, "monotonic", lambda: moment)
+    moment = remembered.time.monotonic()
+    monkeypatch.setattr(remembered.time, "monotonic", lambda: moment)
     looked_up, reader = count_lookups(monkeypatch), with_key("read")
     looked_up.clear()
     for _ in range(5):
@@ -306,6 +309,9 @@ def test_the_description_says_which_key_a_call_needs(protected: httpx.Client):
         for method, operation in operations.items()
     }
     assert needs["get /healthz"] == needs["get /readyz"] == []
-    assert needs["get /metrics"] == needs["get /v1/studies"] == [{"key": ["read"]}]
-    assert needs["post /v1/jobs"] == needs["post /v1/studies/import"] == [{"key": ["write"]}]
-    assert needs["post /v1/keys"] == needs["delete /v1/keys/{id}"] == [{"key": ["admin"]}]
+    assert needs["get /metrics"] == needs["get /v1/studies"] == [{"key": ["read"]}, {"session": ["read"]}]
+    write, admin = ([{"key": [scope]}, {"session": [scope], "csrf": []}] for scope in ("write", "admin"))
+    assert needs["post /v1/jobs"] == needs["post /v1/studies/import"] == write
+    assert needs["post /v1/keys"] == needs["delete /v1/keys/{id}"] == admin
+    assert {} in needs["get /v1/session"]
+    assert {} in needs["post /v1/session"]

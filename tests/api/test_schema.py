@@ -23,9 +23,10 @@ from schemathesis.transport.serialization import serialize_binary
 from api.app import create_app
 from api.in_process import in_process
 from api.protection import Protection
+from api.sign_in import EXAMPLE_KEY
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import save
-from memscore.keys import generate
+from memscore.keys import generate, id_of
 from memscore.pepper import pepper_of
 from memscore.recipes import recipe_of
 from memscore.settings import Settings
@@ -38,9 +39,9 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 JOB, KEY = "5f2b9c41d07ae836", "1f0c8e5a9b3d7246"  # in the document's examples
 OPERATIONS = (
     "cancel_job create_key explain_score get_dataset get_evidence get_histogram get_image get_job "
-    "get_pairs_table get_score get_sets get_study get_table get_test_score health import_scores job_events "
+    "get_pairs_table get_score get_session get_sets get_study get_table get_test_score health import_scores job_events "
     "job_log list_datasets list_jobs list_keys list_pairs list_scores list_studies look_up_scores "
-    "merge_evidence metrics readiness resume_job revoke_key submit_job"
+    "merge_evidence metrics readiness resume_job revoke_key sign_in sign_out submit_job"
 )
 
 # What no document can say. Each entry switches off one check of one operation.
@@ -87,7 +88,8 @@ def prepared(
         names.setattr("memscore.store.jobs.secrets.token_hex", lambda _: JOB)
         jobs.submit(connection, study.id, Wanted(target=Target(trials=100)), 40)
         job_logs.append(connection, JOB, 1, "a line")
-        api_keys.add(connection, KEY, "any", pepper_of(settings_of_sqlite), "tests", "read", None)
+        for identifier, key in ((KEY, "any"), (str(id_of(EXAMPLE_KEY)), EXAMPLE_KEY)):
+            api_keys.add(connection, identifier, key, pepper_of(settings_of_sqlite), "tests", "read", None)
     return database
 
 
@@ -181,5 +183,6 @@ def test_examples_of_the_document_are_answered(http: httpx.Client):
         for media_type, body in operation.get("requestBody", {"content": {"": {}}})["content"].items():
             for example in body.get("examples", {"none": {"value": None}}).values():
                 if media_type in ("", "application/json") and "{job}/events" not in path:
+                    http.cookies.clear()  # of a session
                     response = http.request(method, address, json=example["value"])
                     assert response.status_code < 300, f"{method} {address}: {response.text}"
