@@ -97,6 +97,11 @@ def prepared(command: str, http: httpx.Client, folder: Path) -> str:
     if "/v1/keys/KEY" in command:
         key = http.post("/v1/keys", json={"name": "to-be-revoked", "scope": "read"}).json()
         command = command.replace("KEY", key["id"])
+    if "/v1/session" in command and "-X" in command:
+        key = http.post("/v1/keys", json={"name": "a-browser", "scope": "read"}).json()["key"]
+        session = httpx.post(f"{http.base_url}/v1/session", json={"key": key})
+        cookie, csrf = session.cookies["memscore_session"], session.json()["csrf"]
+        command = command.replace("=COOKIE", f"={cookie}").replace(": CSRF", f": {csrf}").replace('"KEY"', f'"{key}"')
     payload = http.get("/v1/studies/digits/evidence").content
     if "@digits.evidence.npz" in command:
         (folder / "digits.evidence.npz").write_bytes(payload)

@@ -144,8 +144,16 @@ def test_over_https_the_cookie_is_never_sent_in_the_clear(start: Start, database
     problem(browser.get("/v1/studies"), 401, "A key is needed here")
 
 
-@pytest.mark.parametrize(("address", "believed"), [("127.0.0.1", True), ("::1", True), ("10.0.0.1", False)])
-def test_a_proxy_of_this_machine_says_that_it_is_https(database: Database, address: str, believed: bool):
+@pytest.mark.parametrize(
+    ("address", "trusted", "believed"),
+    [("127.0.0.1", None, True), ("::1", None, True), ("10.0.0.1", None, False), ("10.0.0.1", "10.0.0.1", True)],
+)
+def test_a_trusted_proxy_says_that_it_is_https(
+    database: Database, address: str, trusted: str | None, believed: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    if trusted is not None:
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
     served = configuration(create_app(database, (), KEYS_REQUIRED), 1)
     served.load()
     key = make_key(database, "read")
