@@ -221,6 +221,7 @@ def test_a_revoked_keys_sessions_end_at_once(browser: httpx.Client, database: Da
 def test_a_key_revoked_by_another_process_ends_its_sessions_within_a_second(
     browser: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
+    assert remembered.VERIFIED_SECONDS <= 1
     header = signed_in(browser, database, "write")
     assert browser.get("/v1/studies").status_code == 200
     revoke_all(database)
