@@ -51,7 +51,8 @@ export async function show({ fresh = false } = {}) {
   calls.clear();
   for (const listener of listeners) listener(found?.route.place ?? null);
   const content = h("div", { class: "view" });
-  const loading = setTimeout(() => content.childElementCount || fill(content, h("p", { class: "soft" }, "Loading …")), SLOW_MILLISECONDS);
+  const note = h("p", { class: "soft loading" }, "Loading …"); // hidden once the view has drawn anything
+  const loading = setTimeout(() => content.before(note), SLOW_MILLISECONDS);
   main.setAttribute("aria-busy", "true");
   fill(main, content);
   if (fresh) window.scrollTo(0, 0);
@@ -84,6 +85,7 @@ export async function show({ fresh = false } = {}) {
     fill(content, problem(error, { retry: () => show() }));
   } finally {
     clearTimeout(loading);
+    note.remove();
     if (!signal.aborted) main.removeAttribute("aria-busy");
   }
   if (fresh && !signal.aborted) {

@@ -1,0 +1,46 @@
+// What the pages of samples share: their addresses, cards that lead to them, and steps from one to the next.
+
+import { h } from "../dom.js";
+import { className } from "../format.js";
+import { address, get, path } from "../http.js";
+import { image } from "./tile.js";
+
+/** The address of a sample's page; `split` is "train" or "test". */
+export const sampleUrl = (study, split, index) => address(path`/studies/${study.name}/${split}/${index}`);
+
+/** A small card that leads to a sample's page; `right` stands beside its index, `below` under it. */
+export function sampleCard(study, dataset, split, index, label, { right, below } = {}) {
+  const name = className(dataset, label);
+  return h(
+    "a",
+    { class: "card", href: sampleUrl(study, split, index), "data-index": index },
+    image(dataset.name, split, index, { label: name }),
+    h("span", { class: "line" }, h("span", {}, name), right !== undefined && h("strong", {}, right)),
+    h("span", { class: "line soft" }, `${split === "train" ? "train" : "test"} ${index}`),
+    below && h("span", { class: "soft" }, below),
+  );
+}
+
+/** The indices of the samples before and behind a rank (1: most memorized) by mem; null at the ends. */
+export async function neighbours(page, study, rank, samples) {
+  const offset = Math.max(0, rank - 2);
+  const { scores } = await get(
+    path`/v1/studies/${study.name}/scores`,
+    { sort: "-mem", offset, limit: rank === 1 ? 2 : 3 },
+    { signal: page.signal },
+  );
+  const indices = scores.map((one) => one.index);
+  return { more: rank > 1 ? indices[0] : null, less: rank < samples ? (indices[rank === 1 ? 1 : 2] ?? null) : null };
+}
+
+/** Follow the links of a page that name a key (data-key) when it is pressed outside of fields. */
+export function byKeys(page) {
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
+      page.main.querySelector(`a[data-key="${CSS.escape(event.key)}"]`)?.click();
+    },
+    { signal: page.signal },
+  );
+}
