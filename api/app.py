@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import memscore
 from api import (
+    comparisons,
     datasets,
     docs_page,
     exchange,
@@ -20,9 +21,12 @@ from api import (
     jobs,
     keys,
     metrics,
+    named_recipes,
+    overall,
     problems,
     scores,
     sign_in,
+    sprites,
     studies,
 )
 from api.authentication import Keyring
@@ -93,7 +97,7 @@ def create_app(
     app.state.stopping = asyncio.Event()  # set when the process is to end: streams then end at once
     app.state.streams = set[object]()  # open event streams
     problems.install(app)
-    data = (scores, files, studies, exchange, jobs, job_events, datasets)
+    data = (scores, overall, comparisons, files, studies, exchange, jobs, job_events, named_recipes, datasets, sprites)
     for module in (*data, keys, sign_in, health, metrics, docs_page):
         app.include_router(module.router)
     pages.install(app)

@@ -15,7 +15,7 @@ from api.context import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
 from api.paging import Cursor, Limit, cursor_of, values_of
 from api.representation import ConditionsOf, Representation
 from memscore.datasets.dataset import Dataset
-from memscore.datasets.storage import open_dataset
+from memscore.datasets.storage import folder_of, open_dataset
 from memscore.errors import NotFound
 from memscore.messages import DatasetDetail, DatasetMessage, Datasets
 from memscore.store import datasets
@@ -65,17 +65,31 @@ def get_image(
     """The image of one sample."""
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
-    samples = record.train_samples if split == "train" else record.test_samples
-    if not 0 <= index < samples:
-        raise NotFound(f"Dataset {name!r} has no {split} image {index}; indices go from 0 to {samples - 1}.")
-    payload = _png(_opened(home, record.fingerprint), split, index, scale)
+    require_image(record, split, index)
+    payload = _png(arrays_of(home, record.fingerprint), split, index, scale)
     filename = f"{record.name}-{split}-{index}.png"
     return Representation.of(payload, filename, "image/png").answer(conditions, A_DAY, inline=True)
 
 
+def require_image(record: DatasetRecord, split: Literal["train", "test"], index: int) -> None:
+    """Raises NotFound unless the dataset has such a sample."""
+    samples = record.train_samples if split == "train" else record.test_samples
+    if not 0 <= index < samples:
+        raise NotFound(f"Dataset {record.name!r} has no {split} image {index}; indices go from 0 to {samples - 1}.")
+
+
+def arrays_of(home: Path, fingerprint: str) -> Dataset:
+    """A dataset's arrays, mapped from their files. Raises NotFound once these are gone, or Damaged."""
+    try:
+        version = folder_of(home, fingerprint).stat().st_ino
+    except FileNotFoundError:
+        version = 0
+    return _opened(home, fingerprint, version)
+
+
 @lru_cache(maxsize=16)
-def _opened(home: Path, fingerprint: str) -> Dataset:
-    """A dataset's arrays, mapped from their files."""
+def _opened(home: Path, fingerprint: str, version: int) -> Dataset:
+    """The arrays in a folder; one that was removed and made anew has another version."""
     return open_dataset(home, fingerprint)
 
 

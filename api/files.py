@@ -104,6 +104,7 @@ async def get_sets(
         float, Query(ge=0, le=1, description="least share of models that are right on a typical test sample")
     ] = Thresholds.test_accuracy,
     format: Annotated[Literal["npz", "json"], Query(description="masks, or counts and indices")] = "npz",
+    limit: Annotated[int | None, Query(ge=0, description="of the indices of each set in JSON; all if left out")] = None,
 ) -> Response | SetsMessage:
     """Typical and atypical sets: boolean masks as .npz, or counts and indices as JSON."""
     sets = split(current.scores, current.pairs, Thresholds(atypical, typical, test_accuracy))
@@ -114,7 +115,7 @@ async def get_sets(
         digest=current.scores.digest,
         thresholds=asdict(sets.thresholds),
         counts=sets.counts(),
-        indices={name: np.flatnonzero(mask).tolist() for name, mask in sets.masks().items()},
+        indices={name: np.flatnonzero(mask)[:limit].tolist() for name, mask in sets.masks().items()},
         warnings=current.scores.warnings,
     )
 

@@ -77,9 +77,12 @@ async def list_scores(
     ] = "-mem",
     limit: Limit = 100,
     cursor: Cursor = None,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to pass over; instead of a cursor")] = 0,
 ) -> Response:
     """Training samples, filtered and sorted, page by page; the most memorized first unless asked otherwise."""
     order = Order.parse(sort)
+    if cursor is not None and offset:
+        raise InvalidInput("offset and cursor both say where a page begins; give one of them.")
     wanted = Filters(label, set, mem_min, mem_max).mask(current.scores)
     matching = int(wanted.sum())
     if cursor is not None:
@@ -88,7 +91,7 @@ async def list_scores(
             raise InvalidInput("cursor is of pages in another order; give the same sort, or leave the cursor out.")
         wanted &= order.after(current.scores, value, index)
     sorted_samples = current.order(order)
-    found = sorted_samples[wanted[sorted_samples]][: limit + 1]
+    found = sorted_samples[wanted[sorted_samples]][offset : offset + limit + 1]
     rows = [current.row(int(index)) for index in found[:limit]]
     further = None
     if len(found) > limit:

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from api.representation import NPZ, Representation
 from memscore.errors import NoScoresYet
 from memscore.export import Format, Rows, encode
+from memscore.extras import suspects
 from memscore.messages import ScoreColumns
 from memscore.selection import Indices, Order
 from memscore.sets import Sets, split
@@ -76,13 +77,18 @@ class StudyTables:
     def bytes(self) -> int:
         """About what the tables take in memory."""
         exports = sum(len(export.payload) for export in self.exports.values())
-        orders = sum(order.nbytes for order in self.orders.values())
+        orders = sum(order.nbytes for order in self.orders.values()) + 8 * len(self.scores)  # that of the suspects
         return 2 * (len(self.scores_file.payload) + len(self.pairs_file.payload)) + exports + orders
 
     @cached_property
     def sets(self) -> Sets:
         """The sets at the paper's thresholds."""
         return split(self.scores, self.pairs)
+
+    @cached_property
+    def suspects(self) -> Indices:
+        """All training samples that have a score, the likeliest label errors first."""
+        return suspects(self.scores, len(self.scores))
 
     @cached_property
     def source(self) -> dict[str, Any]:

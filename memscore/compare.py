@@ -112,6 +112,25 @@ def shared_samples(a: ScoreTable, b: ScoreTable) -> npt.NDArray[np.bool_]:
     return np.isfinite(a["mem"]) & np.isfinite(b["mem"])
 
 
+def density(a: ScoreTable, b: ScoreTable, bins: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """How many samples have which mem in both tables: edges [bins + 1] for both, counts int64 [bins of a, bins of b].
+
+    The edges reach from 0, or the smallest value if that is below, to 1, in equal steps.
+    """
+    shared = shared_samples(a, b)
+    mem_a, mem_b = a["mem"][shared].astype(np.float64), b["mem"][shared].astype(np.float64)
+    edges = np.linspace(min(0.0, float(mem_a.min()), float(mem_b.min())), 1.0, bins + 1)
+    counts, _, _ = np.histogram2d(mem_a, mem_b, (edges, edges))
+    return edges, counts.astype(np.int64)
+
+
+def disagreements(a: ScoreTable, b: ScoreTable) -> npt.NDArray[np.int64]:
+    """Indices of the samples that have a score in both tables, those first whose mem differs most."""
+    shared = np.flatnonzero(shared_samples(a, b))
+    difference = np.abs(a["mem"][shared].astype(np.float64) - b["mem"][shared])
+    return shared[np.argsort(-difference, kind="stable")]
+
+
 def _reliability(table: ScoreTable, chosen: npt.NDArray[np.bool_]) -> float | None:
     columns = ("p_in", "p_out", "mem", "se", "mem_low", "mem_high")
     return reliability(Difference(*(table[name][chosen].astype(np.float64) for name in columns)))

@@ -343,6 +343,139 @@ class Pairs(Message):
     next: str | None
 
 
+class NamedRecipe(Message):
+    """A recipe with its name."""
+
+    name: str
+    recipe: Recipe
+
+
+class Recipes(Message):
+    """The named recipes."""
+
+    recipes: list[NamedRecipe]
+
+
+class Suspects(Scores):
+    """Training samples whose labels may be wrong, the likeliest first; `next` is always null: pages go by offset."""
+
+    note: str = Field(description="what being listed means, and what not")
+
+
+class ClassScores(Message):
+    """What the scores say about one class. A mean is null where no sample of the class has a value."""
+
+    label: int
+    name: str
+    samples: int
+    mem_mean: float | None
+    atypical: int
+    typical: int
+    undefined: int = Field(description="samples without a score")
+    in_accuracy: float | None = Field(description="mean p_in")
+    held_out_accuracy: float | None = Field(description="mean p_out")
+    test_samples: int
+    test_accuracy: float | None = Field(description="mean share of trials that are right on a test sample")
+
+
+class Classes(Message):
+    """The scores class by class, by label."""
+
+    study: str
+    trials: int
+    digest: str
+    classes: list[ClassScores]
+
+
+class QualityCheck(Message):
+    """One check of how far scores can be trusted."""
+
+    key: str
+    name: str
+    verdict: Literal["pass", "look at it", "cannot be told"]
+    value: str
+    meaning: str
+    advice: str
+
+
+class Calibration(Message):
+    """How far two halves of the trials differ on mem, and how far standard errors predict it: root mean squares."""
+
+    predicted: list[float]
+    observed: list[float]
+    low: list[float] = Field(description="lower ends of 95 % intervals of `observed`, samples taken as independent")
+    high: list[float]
+    counts: list[int]
+
+
+class Quality(Message):
+    """The checks of a study's scores, in the order in which to read them."""
+
+    study: str
+    trials: int
+    digest: str
+    checks: list[QualityCheck]
+    calibration: Calibration
+
+
+class Side(Message):
+    """A sample's mem in one of two studies."""
+
+    mem: float
+    interval: Annotated[tuple[float | None, ...], Field(min_length=2, max_length=2)]
+
+
+class Disagreement(Message):
+    """A training sample in two studies."""
+
+    index: int
+    label: int
+    a: Side
+    b: Side
+    difference: float = Field(description="mem in a less mem in b")
+
+
+class Density(Message):
+    """How many samples have which mem in two studies: `counts[i][j]` within edges i of a and j of b."""
+
+    edges: list[float]
+    counts: list[list[int]]
+
+
+class Agreement(Message):
+    """How well two score tables agree; docs/exchange.md says what each number means."""
+
+    samples: int
+    pearson: float | None
+    spearman: float | None
+    reliability_a: float | None
+    reliability_b: float | None
+    corrected: float | None = Field(description="pearson without the errors of estimation")
+    mean_difference: float
+    a_outside_b: float | None
+    b_outside_a: float | None
+    threshold: float
+    both: int
+    only_a: int
+    only_b: int
+    neither: int
+    jaccard: float | None
+    kappa: float | None
+    notes: list[str]
+
+
+class ComparisonMessage(Message):
+    """Two studies of one dataset side by side."""
+
+    a: str
+    b: str
+    digest_a: str
+    digest_b: str
+    agreement: Agreement
+    density: Density
+    disagreements: list[Disagreement] = Field(description="the largest differences first")
+
+
 class SetsMessage(Message):
     """Typical and atypical sets: sizes and indices in dataset order."""
 

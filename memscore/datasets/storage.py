@@ -15,10 +15,15 @@ from memscore.errors import Damaged, NotFound, StoreError
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
+def folder_of(home: Path, fingerprint: str) -> Path:
+    """Where a dataset's arrays are."""
+    return home / "datasets" / fingerprint
+
+
 def save(dataset: Dataset, home: Path) -> str:
     """Write the arrays under home/datasets/FINGERPRINT and return the fingerprint; a no-op if they are there."""
     fingerprint = dataset.fingerprint
-    folder = home / "datasets" / fingerprint
+    folder = folder_of(home, fingerprint)
     if folder.is_dir():
         return fingerprint
     try:
@@ -48,10 +53,11 @@ def save(dataset: Dataset, home: Path) -> str:
 
 def open_dataset(home: Path, fingerprint: str) -> Dataset:
     """The stored dataset, arrays memory-mapped read-only. Raises NotFound, or Damaged if files are unusable."""
-    folder = home / "datasets" / fingerprint
+    folder = folder_of(home, fingerprint)
     if not folder.is_dir():
         raise NotFound(
-            f"The arrays of dataset {fingerprint[:12]} are not under {home / 'datasets'}; add the dataset again there."
+            f"The images of dataset {fingerprint[:12]} are not in {folder.parent}; add the dataset again there: "
+            "memscore datasets add NAME"
         )
     try:
         description = json.loads((folder / "dataset.json").read_text())

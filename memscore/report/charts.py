@@ -9,6 +9,7 @@ import numpy.typing as npt
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from memscore.quality import Calibration
 from memscore.report.figures import BLUE, GREEN, GREY, ORANGE
 from memscore.sets import Thresholds
 from memscore.tables import is_atypical, is_typical
@@ -16,7 +17,6 @@ from memscore.tables import is_atypical, is_typical
 BAR = 0.025  # least width of a histogram's bar, in units of mem
 DENSITY = LinearSegmentedColormap.from_list("density", ["#9ccbe8", "#4a9ccc", BLUE, "#00507c"])
 SQUARE = (4.8, 4.2)  # inches
-BINS = 12  # of the calibration chart
 
 
 def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int, width: float) -> Figure:
@@ -76,22 +76,11 @@ def agreement(even: npt.NDArray[Any], odd: npt.NDArray[Any]) -> Figure:
     return figure
 
 
-def calibration(predicted: npt.NDArray[Any], observed: npt.NDArray[Any]) -> Figure:
-    """How far two halves of the trials differ against what the standard errors predict, [k] each, RMS over bins.
-
-    Bars are 95 % intervals that take samples as independent.
-    """
+def calibration(points: Calibration) -> Figure:
+    """How far two halves of the trials differ against what the standard errors predict, with 95 % intervals."""
     figure = Figure(figsize=SQUARE, layout="constrained")
     axes = figure.add_subplot()
-    order = np.argsort(predicted, kind="stable")
-    points = []
-    for part in np.array_split(order, min(BINS, max(1, len(order) // 10))):
-        squares = observed[part].astype(np.float64) ** 2
-        spread = 1.96 * squares.std() / np.sqrt(len(part))
-        mean = squares.mean()
-        limits = np.sqrt([max(0.0, mean - spread), mean, mean + spread])
-        points.append((np.sqrt(np.mean(predicted[part].astype(np.float64) ** 2)), *limits))
-    x, low, middle, high = np.array(points).T
+    x, low, middle, high = (np.array(part) for part in (points.predicted, points.low, points.observed, points.high))
     most = 1.08 * max(float(x.max()), float(high.max()))
     axes.plot([0, most], [0, most], color=ORANGE, linewidth=1, label="right")
     axes.errorbar(x, middle, (middle - low, high - middle), fmt="o", color=BLUE, markersize=5, linewidth=1.2)

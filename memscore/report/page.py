@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import memscore
 from memscore.datasets.dataset import Dataset
 from memscore.messages import StudyMessage
+from memscore.quality import calibration, differences, quality
 from memscore.report import charts, provenance, summary
 from memscore.report.cards import Album
 from memscore.report.citation import bibtex
@@ -19,7 +20,6 @@ from memscore.report.four_sets import four_sets
 from memscore.report.gallery import gallery
 from memscore.report.influences import influences
 from memscore.report.provenance import Making
-from memscore.report.quality import differences, quality
 from memscore.report.suspected import suspected
 from memscore.sets import Thresholds, split
 from memscore.tables import PairsTable, ScoreTable
@@ -85,7 +85,7 @@ class Report:
         if (both := np.isfinite(even) & np.isfinite(odd)).any():
             found["agreement"] = svg(charts.agreement(even[both], odd[both]), "agreement")
         if len((compared := differences(scores)).predicted):
-            found["calibration"] = svg(charts.calibration(compared.predicted, compared.observed), "calibration")
+            found["calibration"] = svg(charts.calibration(calibration(compared)), "calibration")
         if (one := self.comparison) is not None:
             found["comparison"] = wide_and_narrow(
                 lambda width: charts.comparison(one.groups, one.methods, width), "comparison"

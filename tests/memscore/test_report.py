@@ -24,12 +24,12 @@ from memscore.evidence import Evidence
 from memscore.extras import suspects
 from memscore.feldman_zhang import Published, tables_of
 from memscore.messages import StudyMessage, TableSummary
+from memscore.quality import differences, quality
 from memscore.report import Comparison, Making, Report, charts
 from memscore.report.cards import Album, image_uri
 from memscore.report.gallery import gallery
 from memscore.report.influences import influences
 from memscore.report.provenance import commands
-from memscore.report.quality import differences, quality
 from memscore.report.suspected import suspected
 from memscore.sets import Thresholds
 from memscore.spec import BLOCK, Design

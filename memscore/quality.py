@@ -18,6 +18,9 @@ Floats = npt.NDArray[np.float64]
 RELIABLE = 0.9
 """Reliability from which single samples may be judged, not only groups of them."""
 
+BINS = 12
+"""Of the calibration chart."""
+
 NO_EVIDENCE = "Imported scores do not say. Ask for the evidence they were made from, or estimate the study anew."
 
 
@@ -59,6 +62,37 @@ def differences(scores: ScoreTable) -> Differences:
     observed = scores["mem_even"].astype(np.float64) - scores["mem_odd"]
     defined = np.isfinite(observed) & (predicted > 0)
     return Differences(predicted[defined], observed[defined])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Root mean squares over bins of samples: of the differences predicted and observed, with a 95 % interval.
+
+    Bins hold about equally many samples, by the difference predicted; intervals take samples as independent.
+    """
+
+    predicted: list[float]
+    observed: list[float]
+    low: list[float]
+    high: list[float]
+    counts: list[int]
+
+
+def calibration(found: Differences) -> Calibration:
+    """The points of a calibration chart; none where nothing can be compared."""
+    points: list[tuple[float, float, float, float, int]] = []
+    order = np.argsort(found.predicted, kind="stable")
+    for part in np.array_split(order, min(BINS, max(1, len(order) // 10))) if len(order) else []:
+        squares = found.observed[part] ** 2
+        spread = 1.96 * float(squares.std()) / len(part) ** 0.5
+        mean = float(squares.mean())
+        ends = (mean, max(0.0, mean - spread), mean + spread)
+        predicted = float(np.mean(found.predicted[part] ** 2))
+        points.append((predicted**0.5, *(end**0.5 for end in ends), len(part)))
+    predicted, observed, low, high, counts = (
+        (list(column) for column in zip(*points, strict=True)) if points else [[]] * 5
+    )
+    return Calibration(predicted, observed, low, high, counts)
 
 
 def quality(scores: ScoreTable, design: Design | None) -> list[Check]:
