@@ -30,7 +30,13 @@ def get_sprite(
     name: DatasetInPath,
     split: Annotated[Literal["train", "test"], InPath(description="training or test samples", examples=["train"])],
     indices: Annotated[
-        str, Query(max_length=5000, description="places of samples, separated by commas", examples=["17,4,123"])
+        str,
+        Query(
+            max_length=5000,
+            description=f"places of at most {MOST_IMAGES} samples, separated by commas",
+            examples=["17,4,123"],
+            json_schema_extra={"pattern": f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{MOST_IMAGES - 1}}}$"},
+        ),
     ],
     columns: Annotated[int, Query(ge=1, le=MOST_IMAGES, description="images side by side")] = 10,
 ) -> Response:

@@ -48,9 +48,13 @@ export function axes(group, { x, y, width, height, xTitle, yTitle, xTicks = 8, y
   }
 }
 
-/** Counts from 0 on a scale that is logarithmic above 10, so that rare values can be seen. */
+/** Counts from 0 on a scale that is logarithmic in count + 1, so that rare values can be seen, and its ticks. */
 export function countScale(most, height) {
-  const scale = d3.scaleSymlog().constant(3).domain([0, Math.max(10, most) * 1.1]).range([height, 0]);
+  const log = d3.scaleLog().domain([1, 1.15 * (Math.max(10, most) + 1)]).range([height, 0]);
+  const scale = (count) => log(count + 1);
+  scale.copy = () => scale; // what an axis asks of a scale
+  scale.domain = () => [0, most];
+  scale.range = () => [height, 0];
   const ticks = [0, 10, 100, 1000, 10_000, 100_000, 1_000_000].filter((tick) => tick <= most * 1.05);
   return { scale, ticks: ticks.length > 2 ? ticks : [0, Math.round(most / 2), most] };
 }

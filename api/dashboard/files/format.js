@@ -53,5 +53,5 @@ export function moment(text) {
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 }
 
-/** The name of a class, "7" or "3 (cat)"'s name alone. */
-export const className = (dataset, label) => dataset?.class_names?.[label] ?? String(label);
+/** The name of a class; nothing where the label is not known. */
+export const className = (dataset, label) => dataset.class_names[label] ?? (label === null ? "" : String(label));

@@ -1,0 +1,30 @@
+// What a view shows, to take away: files to download, and the lines of Python and shell that fetch the same.
+
+import { h } from "../dom.js";
+import { address } from "../http.js";
+import { session } from "../session.js";
+import { copyable } from "./copy.js";
+
+/** `files`: {text, path, query, name} each; `python` and `shell`: lines of code. */
+export function takeAway({ files = [], python, shell, title = "Take it away" }) {
+  return h(
+    "section",
+    { "aria-labelledby": "take-away" },
+    h("h2", { id: "take-away" }, title),
+    files.length > 0 && h("p", { class: "actions" }, files.map(({ text, path, query }) => h("a", { class: "button", href: address(path, query), download: true }, text))),
+    python && [h("h3", {}, "Python"), copyable(python, "Python lines")],
+    shell && [h("h3", {}, "Shell"), copyable(shell, "shell lines")],
+  );
+}
+
+/** The lines that every piece of Python begins with; `further`: another import. */
+export function pythonClient(further = "") {
+  const key = session.keys_required ? ', key=os.environ["MEMSCORE_KEY"]' : "";
+  return `${session.keys_required ? "import os\n\n" : ""}import memscore\n${further ? `${further}\n` : ""}\nclient = memscore.Client("${location.origin}${address("")}"${key})`;
+}
+
+/** A call of this service by curl, written to a file. */
+export function curlTo(file, path, query) {
+  const key = session.keys_required ? ' -H "Authorization: Bearer $MEMSCORE_KEY"' : "";
+  return `curl -o ${file}${key} '${location.origin}${address(path, query)}'`;
+}
