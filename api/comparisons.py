@@ -23,7 +23,9 @@ router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=problems.doc
 async def compare_studies(
     request: Request,
     current: TablesOf,
-    other: Annotated[str, Query(alias="with", description="id or name of the other study, b; {study} is a")],
+    other: Annotated[
+        str, Query(alias="with", description="id or name of the other study, b; {study} is a", examples=["digits"])
+    ],
     threshold: Annotated[float, Query(ge=0, le=1, description="mem above it is atypical")] = Thresholds.atypical,
     bins: Annotated[int, Query(ge=1, le=200, description="of the density, on each side")] = 50,
     limit: Annotated[int, Query(ge=0, le=1000, description="of the disagreements")] = 24,

@@ -34,7 +34,7 @@ def get_sprite(
         Query(
             max_length=5000,
             description=f"places of at most {MOST_IMAGES} samples, separated by commas",
-            examples=["17,4,123"],
+            examples=["17,4,23"],
             json_schema_extra={"pattern": f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{MOST_IMAGES - 1}}}$"},
         ),
     ],
