@@ -70,15 +70,13 @@ def made_trials(samples: int, test_samples: int, design: Design, trials: int = T
     chance = random.beta(1.6, 0.5, samples).astype(np.float32)
     test_chance = random.beta(1.6, 0.5, test_samples).astype(np.float32)
     found: list[Trial] = []
-    for number in range(trials):
-        block, place = divmod(number, BLOCK)
-        if place == 0:
-            membership = block_membership(design, samples, block)
-        subset = membership[place]
-        correct = subset | (random.random(samples, np.float32) < chance)
-        right = random.random(test_samples, np.float32) < test_chance
-        trial = pack_trial(number, subset, correct, right, device="none", code_version="made", seconds=10.0)
-        found.append(trial)
+    for block in range(trials // BLOCK):
+        for subset in block_membership(design, samples, block):
+            correct = subset | (random.random(samples, np.float32) < chance)
+            right = random.random(test_samples, np.float32) < test_chance
+            number = len(found)
+            trial = pack_trial(number, subset, correct, right, device="none", code_version="made", seconds=10.0)
+            found.append(trial)
     return found
 
 

@@ -1,0 +1,154 @@
+"""The dashboard on a study of 50,000 samples, in Chromium: `python benchmarks/dashboard.py`.
+
+Times from the start of navigation until anything is drawn and until all images in view are; the longest task of the
+page while its gallery is scrolled from top to bottom and jumped about in; from a filter to the filtered gallery; and
+what the service holds in memory before and after. The service, the browser and this script share the machine.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from large_study import fill, real_images
+from machine import header
+from playwright.sync_api import Browser, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for what the tests know about browsers and processes
+
+from memscore.settings import Settings
+from tests.browser.conftest import FLAGS, chromium_path
+from tests.processes import Service, ending
+
+FIRST_VIEW, LONGEST_TASK = 1.0, 100.0  # limits: seconds, milliseconds
+ROUNDS = 3
+STEPS = 150  # of a walk through the gallery
+GALLERY, CARD = '[data-part="gallery"]', '[data-part="gallery"] [data-index]'
+
+DRAWN = f"""() => {{
+  const cards = [...document.querySelectorAll('{CARD}')].filter((card) => {{
+    const box = card.getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight;
+  }});
+  return cards.length > 0 && cards.every((card) => "drawn" in card.dataset);
+}}"""
+WATCH = """
+  window.tasks = [];
+  new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((one) => one.duration)))
+    .observe({ type: "longtask", buffered: true });
+"""
+SCROLL = f"""(share) => {{
+  const gallery = document.querySelector('{GALLERY}');
+  const own = gallery.scrollHeight > gallery.clientHeight + 1 && getComputedStyle(gallery).overflowY !== "visible";
+  const scroller = own ? gallery : document.scrollingElement;
+  const top = own ? 0 : gallery.getBoundingClientRect().top + scrollY;
+  const length = own ? gallery.scrollHeight - gallery.clientHeight : gallery.scrollHeight - innerHeight;
+  scroller.scrollTop = top + share * length;
+}}"""
+
+
+def first_view(page: Page, address: str) -> tuple[float, float, int]:
+    """Seconds until the first paint and until all images in view, and bytes that were transferred."""
+    page.goto(address, wait_until="commit")
+    page.wait_for_function(DRAWN)
+    seconds = page.evaluate("performance.now() / 1000")
+    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000")
+    size = page.evaluate("performance.getEntriesByType('resource').reduce((sum, one) => sum + one.transferSize, 0)")
+    return painted, seconds, size
+
+
+def first_views(browser: Browser, address: str) -> None:
+    """With an empty cache, and again with the cache of the first time."""
+    found: dict[str, list[tuple[float, float, int]]] = {"cold": [], "warm": []}
+    for _ in range(ROUNDS):
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        for kind in found:
+            page = context.new_page()
+            found[kind].append(first_view(page, address))
+            page.close()
+        context.close()
+    for kind, times in found.items():
+        painted, shown, size = (statistics.median(column) for column in zip(*times, strict=True))
+        print(
+            f"  first view, {kind} cache: painted after {painted:.2f} s, all images in view after {shown:.2f} s "
+            f"(limit {FIRST_VIEW:.0f} s), {size / 1000:,.0f} kB"
+        )
+
+
+def scrolling(page: Page, address: str) -> None:
+    """The longest tasks while the gallery is walked through and jumped about in."""
+    page.add_init_script(WATCH)
+    first_view(page, address)
+    page.wait_for_timeout(500)
+    page.evaluate("window.tasks.length = 0")
+    for step in range(STEPS + 1):
+        page.evaluate(SCROLL, step / STEPS)
+        page.wait_for_timeout(30)
+    page.wait_for_function(DRAWN)
+    walk = page.evaluate("window.tasks")
+    page.evaluate("window.tasks.length = 0")
+    waits: list[float] = []
+    for share in (0.5, 0.1, 0.9, 0.33, 0.66, 0.0):
+        begun = time.perf_counter()
+        page.evaluate(SCROLL, share)
+        page.wait_for_timeout(20)
+        page.wait_for_function(DRAWN)
+        waits.append(time.perf_counter() - begun)
+    jumps = page.evaluate("window.tasks")
+    nodes = page.evaluate(f"document.querySelectorAll('{CARD}').length")
+    for name, tasks in (("through 50,000 samples", walk), ("jumps in the gallery", jumps)):
+        print(
+            f"  {name}: longest task {max(tasks, default=0):.0f} ms (limit {LONGEST_TASK:.0f}), {len(tasks)} over 50 ms"
+        )
+    print(
+        f"  a jump to its images: {statistics.median(waits):.2f} s, at most {max(waits):.2f}; {nodes} cards in the page"
+    )
+
+
+def filtering(page: Page, address: str) -> None:
+    """From a change of the filter to the gallery it gives."""
+    first_view(page, address)
+    matching = page.locator('[data-part="matching"]')
+    waits: list[float] = []
+    for least in ("0.5", "0.2", "0.8"):
+        before = matching.inner_text()
+        begun = time.perf_counter()
+        page.get_by_label("mem from").fill(least)
+        page.wait_for_function(
+            "(before) => document.querySelector('[data-part=matching]').innerText !== before", arg=before
+        )
+        page.wait_for_timeout(20)
+        page.wait_for_function(DRAWN)
+        waits.append(time.perf_counter() - begun)
+    print(f"  from a filter to its images: {statistics.median(waits):.2f} s")
+
+
+def memory(service: Service) -> float:
+    """MB that the process that answers holds."""
+    return max(process.memory_info().rss for process in service.find("serve")) / 1e6
+
+
+def main() -> None:
+    """Measure and print."""
+    print(header("The dashboard on 50,000 samples"))
+    print(f"  images: {'made up' if real_images() is None else 'CIFAR-100'}")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        settings = Settings(home=Path(folder) / "home", slots=1)
+        settings.prepare_home()
+        address = fill(settings.home)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
+        with ending(Service(settings, "--no-dispatch")) as service:
+            before = memory(service)
+            address = f"{service.url}/studies/{address}"
+            first_views(browser, address)
+            scrolling(browser.new_page(viewport={"width": 1280, "height": 900}), address)
+            filtering(browser.new_page(viewport={"width": 1280, "height": 900}), address)
+            print(f"  memory of the service: {before:.0f} MB before, {memory(service):.0f} MB after")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
