@@ -51,9 +51,10 @@ async def asset(request: Request) -> Response:
     if found is None:
         raise NotFound(f"The dashboard has no file {name!r}.")
     current = request.path_params["version"] == assets.version
-    return Response(
-        found.content, media_type=found.media_type, headers={"Cache-Control": FOR_EVER if current else ASK_AGAIN}
-    )
+    headers = {"Cache-Control": FOR_EVER if current else ASK_AGAIN, "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(found.content, media_type=found.media_type, headers=headers)
+    return Response(found.packed, media_type=found.media_type, headers={**headers, "Content-Encoding": "gzip"})
 
 
 def page(request: Request, status: int = 200) -> Response:

@@ -57,6 +57,16 @@ def test_views_and_their_addresses_are_the_same_in_the_service_and_in_the_browse
     assert re.findall(r'path: "([^"]+)"', routes) == [re.sub(r"{(\w+)}", r":\1", view) for view in VIEWS]
 
 
+def test_files_are_packed_for_those_who_can_unpack_them(http: httpx.Client):
+    address = f"/assets/{Assets().version}/d3.js"
+    packed, plain = http.get(address), http.get(address, headers={"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert int(packed.headers["content-length"]) < 0.5 * int(plain.headers["content-length"])
+    assert packed.content == plain.content
+    assert plain.headers["vary"] == "Accept-Encoding"
+
+
 def test_files_of_an_older_page_are_asked_for_again(http: httpx.Client):
     answer = http.get("/assets/0123456789abcdef/main.js")
     assert answer.status_code == 200
