@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all peers check format bench load serve lock clean
+.PHONY: help setup demo test test-all peers check format bench screenshots load serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ format: setup ## format and mend what can be mended
 bench: setup ## print every ratio that README and docs claim
 	for script in $(filter-out benchmarks/bare_server.py benchmarks/mixed_load.py,$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python $$script || exit 1; done
+
+screenshots: setup ## the pictures of the dashboard in README and docs
+	$(BIN)/python docs/images/screenshots.py
 
 load: setup ## 10 minutes of mixed load on a service, every answer checked
 	$(BIN)/python benchmarks/mixed_load.py

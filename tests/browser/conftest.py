@@ -9,22 +9,11 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-import torch
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from memscore.datasets import load_source
-from memscore.datasets.storage import save
-from memscore.evidence import Trial
-from memscore.learning.data import DeviceData
-from memscore.learning.unit import prepare, train_unit
-from memscore.recipes import RECIPES
 from memscore.settings import Settings
-from memscore.spec import Design
-from memscore.store import datasets, evidence, open_database, studies, tables
-from memscore.store.migrate import upgrade
-from memscore.subsets import units
-from tests.conftest import build
+from tests.browser.digits import fill
 from tests.processes import Service, ending
 
 FLAGS = (
@@ -66,25 +55,7 @@ def browser() -> Generator[Browser]:
 def home_of_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder with two studies of the digits; tests copy it."""
     settings = Settings(home=tmp_path_factory.mktemp("digits") / "home", slots=1)
-    settings.prepare_home()
-    place = torch.device("cpu")
-    prepare(place)
-    images = load_source("digits")
-    data = DeviceData.of(images, place)
-    save(images, settings.home)
-    database = open_database(f"sqlite:///{settings.home / 'memscore.db'}")
-    upgrade(database)
-    with database.writing() as connection:
-        record = datasets.register(connection, "digits", images)
-        for name, (seed, count) in STUDIES.items():
-            design = Design(seed=seed)
-            trials: list[Trial] = []
-            for unit in units(RECIPES["digits"], count, present=[]):
-                trials += train_unit(data, RECIPES["digits"], design, unit)
-            study = studies.ensure(connection, record, RECIPES["digits"], design, name)
-            evidence.add(connection, study.id, trials)
-            tables.add(connection, study.id, *build(images, trials, design, study.id))
-    database.close()
+    fill(settings, STUDIES)
     return settings.home
 
 

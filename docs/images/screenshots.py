@@ -1,0 +1,82 @@
+"""Make the pictures of the dashboard in README and docs: `make screenshots`.
+
+A service with two studies of the digits (200 and 60 trials, trained here within two minutes) is looked at in Chromium.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parents[1]))
+
+from memscore.settings import Settings
+from tests.browser.conftest import FLAGS, chromium_path, settled
+from tests.browser.digits import fill
+from tests.processes import Service, ending
+
+STUDIES = {"digits": (0, 200), "digits-seed-1": (1, 60)}
+WIDE, PHONE = {"width": 1180, "height": 860}, {"width": 375, "height": 780}
+COLOURS = 64  # of a picture: a fifth of the size, and no difference to be seen
+PICTURES = {
+    "overview": "/",
+    "study": "/studies/digits",
+    "sample": "/studies/digits/train/188",
+    "test-sample": "/studies/digits/test/56",
+    "pairs": "/studies/digits/pairs",
+    "sets": "/studies/digits/sets",
+    "compare": "/compare?a=digits&b=digits-seed-1",
+    "new-job": "/jobs/new?dataset=digits&recipe=digits&trials=400",
+}
+
+
+def take(page: Page, name: str) -> None:
+    """Write what is on the screen, once all of it is drawn."""
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(300)
+    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    path = FOLDER / f"dashboard-{name}.png"
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size // 1000} kB")
+
+
+def main() -> None:
+    """Make all pictures."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        settings = Settings(home=Path(folder) / "home", slots=1)
+        fill(settings, STUDIES)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
+        with ending(Service(settings)) as service:
+            page = browser.new_page(viewport=WIDE)  # pyright: ignore[reportArgumentType]
+            for name, address in PICTURES.items():
+                page.goto(service.url + address)
+                take(page, name)
+            body = {"dataset": "digits", "recipe": "digits", "target": {"trials": 2000}}
+            job = httpx.post(f"{service.url}/v1/jobs", json=body).raise_for_status().json()["id"]
+            page.goto(f"{service.url}/jobs/{job}")
+            page.wait_for_selector("text=/a minute/", timeout=180_000)
+            page.wait_for_timeout(4000)
+            image = page.screenshot()
+            Image.open(io.BytesIO(image)).convert("RGB").quantize(COLOURS).save(
+                FOLDER / "dashboard-job.png", optimize=True
+            )
+            httpx.post(f"{service.url}/v1/jobs/{job}/cancel").raise_for_status()
+            dark = browser.new_page(viewport=WIDE, color_scheme="dark")  # pyright: ignore[reportArgumentType]
+            dark.goto(f"{service.url}/studies/digits")
+            take(dark, "study-dark")
+            phone = browser.new_page(viewport=PHONE, device_scale_factor=2)  # pyright: ignore[reportArgumentType]
+            phone.goto(f"{service.url}/studies/digits")
+            take(phone, "study-phone")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Studies of the digits, trained here: seconds for some tens of trials, without Ray."""
+
+from __future__ import annotations
+
+import torch
+
+from memscore.datasets import load_source
+from memscore.datasets.storage import save
+from memscore.evidence import Trial
+from memscore.learning.data import DeviceData
+from memscore.learning.unit import prepare, train_unit
+from memscore.recipes import RECIPES
+from memscore.settings import Settings
+from memscore.spec import Design
+from memscore.store import datasets, evidence, open_database, studies, tables
+from memscore.store.migrate import upgrade
+from memscore.subsets import units
+from tests.conftest import build
+
+
+def fill(settings: Settings, wanted: dict[str, tuple[int, int]]) -> None:
+    """Register the digits in a new embedded database, with a study for each name of `wanted`: seed and trials."""
+    settings.prepare_home()
+    place, recipe = torch.device("cpu"), RECIPES["digits"]
+    prepare(place)
+    images = load_source("digits")
+    data = DeviceData.of(images, place)
+    save(images, settings.home)
+    database = open_database(f"sqlite:///{settings.home / 'memscore.db'}")
+    upgrade(database)
+    with database.writing() as connection:
+        record = datasets.register(connection, "digits", images)
+    for name, (seed, count) in wanted.items():
+        design = Design(seed=seed)
+        trials: list[Trial] = []
+        for unit in units(recipe, count, present=[]):
+            trials += train_unit(data, recipe, design, unit)
+        with database.writing() as connection:
+            study = studies.ensure(connection, record, recipe, design, name)
+            evidence.add(connection, study.id, trials)
+            tables.add(connection, study.id, *build(images, trials, design, study.id))
+    database.close()
