@@ -21,7 +21,7 @@ const FILTERS = [
 export async function show(page) {
   page.title(`Pairs of ${page.params.study}`);
   const { study, dataset } = await load(page);
-  put(page.main, head(study, dataset, "pairs"));
+  put(page.main, head(study, dataset, "pairs", "Pairs of high influence"));
   if (!study.table) {
     put(page.main, noScores(study));
     return;

@@ -28,7 +28,7 @@ const BINS = 100;
 export async function show(page) {
   page.title(`Sets of ${page.params.study}`);
   const { study, dataset } = await load(page);
-  put(page.main, head(study, dataset, "sets"));
+  put(page.main, head(study, dataset, "sets", "Typical and atypical sets"));
   if (!study.table) {
     put(page.main, noScores(study));
     return;
