@@ -115,10 +115,11 @@ def shared_samples(a: ScoreTable, b: ScoreTable) -> npt.NDArray[np.bool_]:
 def density(a: ScoreTable, b: ScoreTable, bins: int) -> tuple[Floats, npt.NDArray[np.int64]]:
     """How many samples have which mem in both tables: edges [bins + 1] for both, counts int64 [bins of a, bins of b].
 
-    The edges reach from 0, or the smallest value if that is below, to 1, in equal steps.
+    The edges reach from 0, or the smallest value if that is below, to 1, in equal steps. Imported values that rounding
+    put above 1 count as 1.
     """
     shared = shared_samples(a, b)
-    mem_a, mem_b = a["mem"][shared].astype(np.float64), b["mem"][shared].astype(np.float64)
+    mem_a, mem_b = (np.minimum(one["mem"][shared].astype(np.float64), 1.0) for one in (a, b))
     edges = np.linspace(min(0.0, float(mem_a.min()), float(mem_b.min())), 1.0, bins + 1)
     counts, _, _ = np.histogram2d(mem_a, mem_b, (edges, edges))
     return edges, counts.astype(np.int64)

@@ -15,6 +15,7 @@ from memscore.quality import calibration, differences, quality
 from memscore.recipes import RECIPES
 from memscore.spec import Design
 from memscore.store import Database, datasets, evidence, studies, tables
+from memscore.tables import PairsTable, ScoreTable
 from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
 
 STUDY = "/v1/studies/made-up"
@@ -154,8 +155,23 @@ def test_recipes_are_the_named_ones(http: httpx.Client):
     }
 
 
-def _scores(database: Database, name: str):
-    from memscore.tables import ScoreTable
+def test_scores_that_rounding_put_above_1_are_in_the_density(
+    http: httpx.Client, database: Database, stored_study: StoredStudy, second: str
+):
+    mem = stored_study.scores["mem"].copy()
+    mem[:3] = 1 + 5e-6
+    with database.writing() as connection:
+        study = studies.find(connection, "made-up").id
+        pairs = tables.current(connection, study)[1].decode(PairsTable)
+        scores = ScoreTable.of({**stored_study.scores.columns, "mem": mem}, stored_study.scores.meta)
+        tables.add(connection, study, scores, pairs)
+    answer = http.get(f"{STUDY}/compare", params={"with": second, "bins": 10}).json()
+    assert answer["digest_a"] == scores.digest
+    counts = np.array(answer["density"]["counts"])
+    assert counts.sum() == answer["agreement"]["samples"] == len(mem)
+    assert counts[-1].sum() == (mem >= np.float32(answer["density"]["edges"][-2])).sum() >= 3
 
+
+def _scores(database: Database, name: str):
     with database.reading() as connection:
         return tables.current(connection, studies.find(connection, name).id)[0].decode(ScoreTable)
