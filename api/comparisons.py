@@ -6,20 +6,19 @@ from dataclasses import asdict
 from typing import Annotated, cast
 
 import numpy as np
-from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query, Request, Response
 
 from api import problems
 from api.context import TablesOf
 from api.table_cache import StudyTables, TableCache
-from memscore.compare import compare, density, disagreements
+from memscore.compare import density, disagreements
 from memscore.messages import Agreement, ComparisonMessage, Density, Disagreement, Side
 from memscore.sets import Thresholds
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=problems.documented(404, 409))
 
 
-@router.get("/{study}/compare", operation_id="compare_studies")
+@router.get("/{study}/compare", operation_id="compare_studies", response_model=ComparisonMessage)
 async def compare_studies(
     request: Request,
     current: TablesOf,
@@ -29,17 +28,18 @@ async def compare_studies(
     threshold: Annotated[float, Query(ge=0, le=1, description="mem above it is atypical")] = Thresholds.atypical,
     bins: Annotated[int, Query(ge=1, le=200, description="of the density, on each side")] = 50,
     limit: Annotated[int, Query(ge=0, le=1000, description="of the disagreements")] = 24,
-) -> ComparisonMessage:
+) -> Response:
     """How well the scores of two studies agree, and where they do not."""
     beside = await cast("TableCache", request.app.state.tables).get(other)
-    return await run_in_threadpool(_message, current, beside, threshold, bins, limit)
+    asked = ("compare", beside.scores.digest, threshold, bins, limit)
+    return await current.answer(asked, lambda: _message(current, beside, threshold, bins, limit))
 
 
 def _message(a: StudyTables, b: StudyTables, threshold: float, bins: int, limit: int) -> ComparisonMessage:
     """Raises FingerprintMismatch, InvalidInput."""
-    agreement = compare(a.scores, b.scores, threshold)
+    agreement = a.compared(b, threshold)
     edges, counts = density(a.scores, b.scores, bins)
-    rows = disagreements(a.scores, b.scores)[:limit]
+    rows = disagreements(a.scores, b.scores, limit)
     return ComparisonMessage(
         a=a.study.id,
         b=b.study.id,

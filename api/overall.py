@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from starlette.concurrency import run_in_threadpool
 
 from api import numeric_json, problems
 from api.context import TablesOf
 from api.paging import Limit
+from api.table_cache import StudyTables
 from memscore.by_class import by_class
 from memscore.extras import NOT_WRONG
 from memscore.messages import Calibration, Classes, Quality, QualityCheck, Suspects
@@ -19,18 +19,18 @@ from memscore.quality import calibration, differences, quality
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=problems.documented(404, 409))
 
 
-@router.get("/{study}/classes", operation_id="list_classes")
-async def list_classes(current: TablesOf) -> Classes:
+@router.get("/{study}/classes", operation_id="list_classes", response_model=Classes)
+async def list_classes(current: TablesOf) -> Response:
     """Each class: how much of it is memorized, and how accurate models are on it."""
-    return Classes(**current.source, classes=by_class(current.scores, current.class_names))
+    return await current.answer(
+        ("classes",), lambda: Classes(**current.source, classes=by_class(current.scores, current.class_names))
+    )
 
 
-@router.get("/{study}/quality", operation_id="get_quality")
-async def get_quality(current: TablesOf) -> Quality:
+@router.get("/{study}/quality", operation_id="get_quality", response_model=Quality)
+async def get_quality(current: TablesOf) -> Response:
     """How far the scores can be trusted, what each check means, and what to do."""
-    checks = [QualityCheck(**asdict(check)) for check in quality(current.scores, current.study.design)]
-    points = await run_in_threadpool(lambda: calibration(differences(current.scores)))
-    return Quality(**current.source, checks=checks, calibration=Calibration(**asdict(points)))
+    return await current.answer(("quality",), lambda: _quality(current))
 
 
 @router.get("/{study}/suspects", operation_id="list_suspects", response_model=Suspects)
@@ -41,9 +41,15 @@ async def list_suspects(
     offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to pass over")] = 0,
 ) -> Response:
     """Training samples whose labels may be wrong, the likeliest first: those that are atypical for certain lead."""
-    found = current.suspects
+    found = await current.order("suspects")
     if label is not None:
         found = found[current.scores["label"][found] == label]
     rows = [current.row(int(index)) for index in found[offset : offset + limit]]
     listed = {"matching": len(found), "scores": rows, "next": None, "note": NOT_WRONG}
     return numeric_json.answer(current.source | listed)
+
+
+def _quality(current: StudyTables) -> Quality:
+    checks = [QualityCheck(**asdict(check)) for check in quality(current.scores, current.study.design)]
+    points = calibration(differences(current.scores))
+    return Quality(**current.source, checks=checks, calibration=Calibration(**asdict(points)))

@@ -90,7 +90,7 @@ async def list_scores(
         if sorted_by != sort:
             raise InvalidInput("cursor is of pages in another order; give the same sort, or leave the cursor out.")
         wanted &= order.after(current.scores, value, index)
-    sorted_samples = current.order(order)
+    sorted_samples = await current.order(order)
     found = sorted_samples[wanted[sorted_samples]][offset : offset + limit + 1]
     rows = [current.row(int(index)) for index in found[:limit]]
     further = None

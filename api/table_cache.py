@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -12,12 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from api.representation import NPZ, Representation
+from memscore.compare import Comparison, at_threshold, compare
 from memscore.errors import NoScoresYet
 from memscore.export import Format, Rows, encode
 from memscore.extras import suspects
-from memscore.messages import ScoreColumns
+from memscore.messages import Message, ScoreColumns
 from memscore.selection import Indices, Order
 from memscore.sets import Sets, split
 from memscore.store import Database, datasets, studies, tables
@@ -27,6 +30,7 @@ from memscore.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, Table
 FRESH_SECONDS = 1.0
 MOST_BYTES = 4 * 2**30  # of tables that are kept; of the last one asked for at any rate
 MOST_EXPORTS = 8  # kept of each study
+MOST_ANSWERS = 16  # kept of each study; as many of its comparisons with others
 
 MEDIA_TYPES: dict[Format, str] = {
     "npz": NPZ,
@@ -51,7 +55,9 @@ class StudyTables:
     pairs_file: Representation
     checked_at: float
     exports: OrderedDict[tuple[str, Format, Rows], Representation] = field(default_factory=OrderedDict)
-    orders: dict[Order, Indices] = field(default_factory=dict)
+    orders: dict[Order | Literal["suspects"], Indices] = field(default_factory=dict)
+    answers: OrderedDict[tuple[object, ...], bytes] = field(default_factory=OrderedDict)
+    comparisons: OrderedDict[str, Comparison] = field(default_factory=OrderedDict)
 
     @classmethod
     def of(
@@ -77,18 +83,14 @@ class StudyTables:
     def bytes(self) -> int:
         """About what the tables take in memory."""
         exports = sum(len(export.payload) for export in self.exports.values())
-        orders = sum(order.nbytes for order in self.orders.values()) + 8 * len(self.scores)  # that of the suspects
-        return 2 * (len(self.scores_file.payload) + len(self.pairs_file.payload)) + exports + orders
+        orders = sum(order.nbytes for order in self.orders.values())
+        answers = sum(map(len, self.answers.values()))
+        return 2 * (len(self.scores_file.payload) + len(self.pairs_file.payload)) + exports + orders + answers
 
     @cached_property
     def sets(self) -> Sets:
         """The sets at the paper's thresholds."""
         return split(self.scores, self.pairs)
-
-    @cached_property
-    def suspects(self) -> Indices:
-        """All training samples that have a score, the likeliest label errors first."""
-        return suspects(self.scores, len(self.scores))
 
     @cached_property
     def source(self) -> dict[str, Any]:
@@ -116,11 +118,32 @@ class StudyTables:
         """Training samples in the fields of ScoreColumns; the indices must be theirs."""
         return self.source | {"index": indices} | {name: self.scores.columns[name][indices] for name in _LOOKED_UP}
 
-    def order(self, order: Order) -> Indices:
-        """The training samples in an order, sorted once."""
+    async def order(self, order: Order | Literal["suspects"]) -> Indices:
+        """The training samples in an order, sorted once; of suspects those that have a score, likely errors first."""
         if order not in self.orders:
-            self.orders[order] = order.of(self.scores)
+            self.orders[order] = await run_in_threadpool(self._sorted, order)
         return self.orders[order]
+
+    def _sorted(self, order: Order | Literal["suspects"]) -> Indices:
+        return suspects(self.scores, len(self.scores)) if order == "suspects" else order.of(self.scores)
+
+    async def answer(self, key: tuple[object, ...], make: Callable[[], Message]) -> Response:
+        """A message about all samples, made once, in a thread; equal keys are for equal answers."""
+        if key not in self.answers:
+            self.answers[key] = await run_in_threadpool(lambda: make().model_dump_json().encode())
+            while len(self.answers) > MOST_ANSWERS:
+                self.answers.popitem(last=False)
+        return Response(self.answers[key], media_type="application/json")
+
+    def compared(self, other: StudyTables, threshold: float) -> Comparison:
+        """These scores beside another study's. Raises FingerprintMismatch, InvalidInput."""
+        found = self.comparisons.get(other.scores.digest)
+        if found is not None:
+            return at_threshold(found, self.scores, other.scores, threshold)
+        found = self.comparisons[other.scores.digest] = compare(self.scores, other.scores, threshold)
+        while len(self.comparisons) > MOST_ANSWERS:
+            self.comparisons.popitem(last=False)
+        return found
 
     async def export(self, kind: Literal["scores", "pairs"], format: Format, rows: Rows) -> Representation:
         """A table in another format, made once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,19 @@ class Comparison:
     notes: list[str] = field(default_factory=list[str])
 
 
+@dataclass(frozen=True)
+class Judgements:
+    """The fields of a Comparison that depend on its threshold."""
+
+    threshold: float
+    both: int
+    only_a: int
+    only_b: int
+    neither: int
+    jaccard: float | None
+    kappa: float | None
+
+
 def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical) -> Comparison:
     """Compare two tables of the same dataset.
 
@@ -61,17 +74,13 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
     shared = shared_samples(a, b)
     if shared.sum() < FEWEST:
         raise InvalidInput(f"Only {int(shared.sum())} samples have a score in both tables; at least {FEWEST} must.")
-    mem_a, mem_b = a["mem"][shared], b["mem"][shared]
-    x, y = mem_a.astype(np.float64), mem_b.astype(np.float64)
+    x, y = (one["mem"][shared].astype(np.float64) for one in (a, b))
     reliability_a, reliability_b = _reliability(a, shared), _reliability(b, shared)
     pearson = _correlation(x, y)
     corrected = None
     independent = a.meta["study"] != b.meta["study"]
     if independent and pearson is not None and reliability_a and reliability_b:
         corrected = pearson / float(np.sqrt(reliability_a * reliability_b))
-    high_a, high_b = is_atypical(mem_a, threshold), is_atypical(mem_b, threshold)
-    both, only_a, only_b = (int(one.sum()) for one in (high_a & high_b, high_a & ~high_b, ~high_a & high_b))
-    neither = len(x) - both - only_a - only_b
     return Comparison(
         samples=len(x),
         pearson=pearson,
@@ -82,15 +91,14 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
         mean_difference=float(np.mean(x - y)),
         a_outside_b=_outside(a, b, shared),
         b_outside_a=_outside(b, a, shared),
-        threshold=threshold,
-        both=both,
-        only_a=only_a,
-        only_b=only_b,
-        neither=neither,
-        jaccard=both / (both + only_a + only_b) if both + only_a + only_b else None,
-        kappa=kappa(both, only_a, only_b, neither),
+        **asdict(_judgements(a, b, shared, threshold)),
         notes=_notes(a, b, shared, pearson, reliability_a, reliability_b),
     )
+
+
+def at_threshold(found: Comparison, a: ScoreTable, b: ScoreTable, threshold: float) -> Comparison:
+    """What `compare` finds at another threshold, without the correlations anew, which take it longest."""
+    return replace(found, **asdict(_judgements(a, b, shared_samples(a, b), threshold)))
 
 
 def ranks(values: Floats) -> Floats:
@@ -121,15 +129,37 @@ def density(a: ScoreTable, b: ScoreTable, bins: int) -> tuple[Floats, npt.NDArra
     shared = shared_samples(a, b)
     mem_a, mem_b = (np.minimum(one["mem"][shared].astype(np.float64), 1.0) for one in (a, b))
     edges = np.linspace(min(0.0, float(mem_a.min()), float(mem_b.min())), 1.0, bins + 1)
-    counts, _, _ = np.histogram2d(mem_a, mem_b, (edges, edges))
-    return edges, counts.astype(np.int64)
+    cells = _places(mem_a, edges) * bins + _places(mem_b, edges)
+    return edges, np.bincount(cells, minlength=bins * bins).reshape(bins, bins)
 
 
-def disagreements(a: ScoreTable, b: ScoreTable) -> npt.NDArray[np.int64]:
-    """Indices of the samples that have a score in both tables, those first whose mem differs most."""
+def _places(values: Floats, edges: Floats) -> npt.NDArray[np.int64]:
+    """Which bin each value is in, those of np.histogram: equal steps need no search for it."""
+    last = len(edges) - 2
+    found = ((values - edges[0]) * ((last + 1) / (edges[-1] - edges[0]))).astype(np.int64).clip(0, last)
+    found -= values < edges[found]  # what rounding put beside an edge
+    found += (values >= edges[found + 1]) & (found < last)
+    return found
+
+
+def disagreements(a: ScoreTable, b: ScoreTable, count: int) -> npt.NDArray[np.int64]:
+    """Indices of at most `count` samples that have a score in both tables, those first whose mem differs most."""
     shared = np.flatnonzero(shared_samples(a, b))
-    difference = np.abs(a["mem"][shared].astype(np.float64) - b["mem"][shared])
-    return shared[np.argsort(-difference, kind="stable")]
+    closeness = -np.abs(a["mem"][shared].astype(np.float64) - b["mem"][shared])
+    if 0 < count < len(shared):
+        last = np.partition(closeness, count - 1)[count - 1]
+        near = np.flatnonzero(closeness <= last)  # with all that tie with the last, so that their indices decide
+        shared, closeness = shared[near], closeness[near]
+    return shared[np.argsort(closeness, kind="stable")][:count]
+
+
+def _judgements(a: ScoreTable, b: ScoreTable, shared: npt.NDArray[np.bool_], threshold: float) -> Judgements:
+    high_a, high_b = (is_atypical(one["mem"], threshold) & shared for one in (a, b))
+    both, high = int((high_a & high_b).sum()), int((high_a | high_b).sum())
+    only_a, only_b = int(high_a.sum()) - both, int(high_b.sum()) - both
+    neither = int(shared.sum()) - high
+    jaccard = both / high if high else None
+    return Judgements(threshold, both, only_a, only_b, neither, jaccard, kappa(both, only_a, only_b, neither))
 
 
 def _reliability(table: ScoreTable, chosen: npt.NDArray[np.bool_]) -> float | None:

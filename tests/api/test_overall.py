@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 
 import httpx
 import numpy as np
 import pytest
 
+from api import table_cache
 from api.in_process import in_process
+from api.table_cache import MOST_ANSWERS, TableCache
 from memscore.compare import compare
 from memscore.extras import suspects
+from memscore.messages import Recipes
 from memscore.quality import calibration, differences, quality
 from memscore.recipes import RECIPES
 from memscore.spec import Design
@@ -123,6 +127,67 @@ def test_two_studies_are_compared(http: httpx.Client, database: Database, stored
     first = answer["disagreements"][0]
     assert first["a"]["mem"] == pytest.approx(a["mem"][first["index"]])
     assert first["b"]["interval"][1] == pytest.approx(b["mem_high"][first["index"]])
+
+
+def test_other_thresholds_and_bins_are_answered_as_if_asked_first(
+    http: httpx.Client, database: Database, stored_study: StoredStudy, second: str
+):
+    for threshold in (0.15, 0.4, 0.02, 0.15):
+        for bins in (10, 20):
+            answer = http.get(f"{STUDY}/compare", params={"with": second, "threshold": threshold, "bins": bins}).json()
+            expected = compare(stored_study.scores, _scores(database, second), threshold)
+            assert {
+                name: answer["agreement"][name] for name in ("threshold", "both", "only_a", "only_b", "neither")
+            } == {
+                "threshold": threshold,
+                "both": expected.both,
+                "only_a": expected.only_a,
+                "only_b": expected.only_b,
+                "neither": expected.neither,
+            }
+            assert answer["agreement"]["spearman"] == pytest.approx(expected.spearman)
+            assert len(answer["density"]["counts"]) == bins
+    assert len(http.get(f"{STUDY}/compare", params={"with": second, "limit": 0}).json()["disagreements"]) == 0
+
+
+def test_answers_about_all_samples_are_made_once_and_counted(database: Database, stored_study: StoredStudy):
+    asyncio.run(_made_once_and_counted(database))
+
+
+async def _made_once_and_counted(database: Database) -> None:
+    current = await TableCache(database).get("made-up")
+    before, text = current.bytes, b'{"recipes":[]}'
+    made: list[str] = []
+
+    def answer() -> Recipes:
+        made.append("once")
+        return Recipes(recipes=[])
+
+    for number in (0, 0, *range(MOST_ANSWERS)):
+        assert (await current.answer(("some", number), answer)).body == text
+    assert len(made) == MOST_ANSWERS
+    assert current.bytes == before + MOST_ANSWERS * len(text)
+    await current.answer(("some", "more"), answer)
+    assert len(current.answers) == MOST_ANSWERS
+    order = await current.order("suspects")
+    assert order is await current.order("suspects")
+    assert current.bytes == before + MOST_ANSWERS * len(text) + order.nbytes
+
+
+def test_classes_and_quality_follow_the_table(
+    http: httpx.Client, database: Database, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(table_cache, "FRESH_SECONDS", 0)
+    old = {path: http.get(f"{STUDY}/{path}").json() for path in ("classes", "quality")}
+    trials = make_trials(stored_study.dataset, Design(), 6)
+    with database.writing() as connection:
+        tables.add(
+            connection, stored_study.record.id, *build(stored_study.dataset, trials, Design(), stored_study.record.id)
+        )
+    for path, before in old.items():
+        after = http.get(f"{STUDY}/{path}").json()
+        assert (before["trials"], after["trials"]) == (40, 60)
+        assert after["digest"] != before["digest"]
 
 
 def test_studies_of_other_datasets_are_not_compared(http: httpx.Client, database: Database):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score, jaccard_score
 
-from memscore.compare import compare, kappa, ranks
+from memscore.compare import at_threshold, compare, density, disagreements, kappa, ranks
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.report.scatter import scatter
 from memscore.statistics import difference
@@ -84,6 +84,44 @@ def test_the_corrected_correlation_sees_through_errors_of_estimation():
 def test_a_threshold_splits_elsewhere(pair: tuple[ScoreTable, ScoreTable]):
     found = compare(*pair, threshold=0.5)
     assert found.both + found.only_a == (pair[0]["mem"] > 0.5).sum()
+
+
+def test_another_threshold_gives_what_a_new_comparison_would(pair: tuple[ScoreTable, ScoreTable]):
+    mem = pair[0]["mem"].copy()
+    mem[::7] = np.nan
+    a, b = ScoreTable.of({**pair[0].columns, "mem": mem}, pair[0].meta), pair[1]
+    found = compare(a, b)
+    assert found.only_b < compare(*pair).only_b
+    for threshold in (0.0, 0.02, 0.5, 1.0):
+        assert at_threshold(found, a, b, threshold) == compare(a, b, threshold)
+    assert at_threshold(found, a, b, 0.5) != found
+
+
+@pytest.mark.parametrize("bins", [1, 7, 50, 200])
+def test_bins_are_those_of_a_histogram(pair: tuple[ScoreTable, ScoreTable], bins: int):
+    on_edges = pair[0]["mem"].copy()
+    on_edges[:202] = [*np.linspace(0, 1, 201), np.nan]
+    a, b = ScoreTable.of({**pair[0].columns, "mem": on_edges}, pair[0].meta), pair[1]
+    for one, other in ((a, b), (b, a), (a, a)):
+        edges, counts = density(one, other, bins)
+        defined = np.isfinite(one["mem"]) & np.isfinite(other["mem"])
+        x, y = one["mem"][defined].astype(float), other["mem"][defined].astype(float)
+        np.testing.assert_array_equal(counts, np.histogram2d(x, y, (edges, edges))[0])
+        assert edges[0] == min(0, x.min(), y.min())
+        assert edges[-1] == 1
+
+
+def test_the_largest_disagreements_come_first_and_ties_by_index(pair: tuple[ScoreTable, ScoreTable]):
+    a = pair[0]
+    mem = np.where(np.arange(2000) % 5 == 0, a["mem"] - np.float32(0.25), a["mem"])
+    mem[[3, 1500]] -= 1
+    mem[9] = np.nan
+    b = ScoreTable.of({**a.columns, "mem": mem}, pair[1].meta)
+    differences = np.abs(a["mem"].astype(float) - b["mem"])
+    expected = sorted(set(range(2000)) - {9}, key=lambda index: (-differences[index], index))
+    assert sorted(expected[:2]) == [3, 1500]
+    for count in (0, 1, 2, 3, 50, 1998, 1999, 5000):
+        assert disagreements(a, b, count).tolist() == expected[:count]
 
 
 def test_imported_scores_have_no_corrected_correlation(pair: tuple[ScoreTable, ScoreTable]):
