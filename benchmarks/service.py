@@ -46,6 +46,7 @@ CONNECTIONS = 32
 LOOKED_UP = 1_000  # indices of one request
 ROUNDS, STARTS = 3, 3
 NAMED = 58
+ABOUT_ALL = ("scores?sort=-se&offset=30000&limit=60", "suspects?limit=60", "classes", "quality", "compare?with={study}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def store(database: Database, name: str, seed: int, samples: int, test_samples: 
     columns["label"], columns["test_label"] = np.arange(samples) % 100, np.arange(test_samples) % 100
     pairs: dict[str, Any] = {column: random.random(PAIRS, np.float32) for column in PairsTable.dtypes}
     pairs["train_index"], pairs["test_index"] = np.arange(PAIRS), np.arange(PAIRS) % test_samples
-    images, few = np.zeros((10, 1, 1), np.uint8), np.arange(10) % 2
+    images, few = np.zeros((100, 1, 1), np.uint8), np.arange(100)
     with database.writing() as connection:
         record = datasets.register(connection, "made", build_dataset(images, few, images, few, source="made"))
         study = studies.ensure(connection, record, RECIPE, Design(seed=seed), name).id
@@ -179,6 +180,20 @@ def whole_tables(server: Server, core: int, seconds: float) -> None:
             row("  304, if the client has it", *against(1e3 * current.cpu, 0.5, "ms"), *told(current.load))
         else:
             row(name, *against(size / taken.cpu / 1e9, 2, "GB/s", at_least=True), client)
+
+
+def about_all_samples(server: Server, seconds: float) -> None:
+    """Answers that go over a whole table: the first one, for which it is gone through, and those after it."""
+    with httpx.Client(base_url=server.url, timeout=60) as http:
+        for study, (samples, _) in (("small", SMALL), ("large", LARGE)):
+            http.get(f"/v1/studies/{study}/scores/0").raise_for_status()
+            for asked in ABOUT_ALL:
+                path = f"/v1/studies/{study}/{asked.format(study=study)}"
+                started = time.perf_counter()
+                http.get(path).raise_for_status()
+                first = f"first {1e3 * (time.perf_counter() - started):.0f} ms"
+                taken = server.measure(Call([path]), seconds, 2)
+                row(f"{asked.partition('?')[0]} of {samples:,} samples", *against(1e3 * taken.cpu, 20, "ms"), first)
 
 
 def client_seconds(url: str, study: str) -> float:
@@ -271,6 +286,7 @@ def main() -> None:
             call = look_ups(server, mine, key, seconds)
             many_look_ups(server, seconds)
             whole_tables(server, mine, seconds)
+            about_all_samples(server, min(seconds, 2))
             if not short:
                 with job_beside(settings):
                     taken = server.measure(call, seconds)

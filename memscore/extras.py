@@ -31,7 +31,7 @@ def suspects(scores: ScoreTable, count: int) -> Indices:
     """
     key = scores["mem_low"] if np.isfinite(scores["mem_low"]).any() else scores["mem"]
     defined = np.flatnonzero(np.isfinite(key))
-    order = np.lexsort((defined, scores["p_out"][defined], -key[defined]))
+    order = np.lexsort((scores["p_out"][defined], -key[defined]))  # stable: ties by index
     return defined[order][:count]
 
 
