@@ -43,7 +43,7 @@ format: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
 
 bench: setup ## print every ratio that README and docs claim
-	for script in $(filter-out benchmarks/bare_server.py benchmarks/mixed_load.py,$(wildcard benchmarks/*.py)); do \
+	for script in $(filter-out $(addprefix benchmarks/,bare_server.py large_study.py mixed_load.py),$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python $$script || exit 1; done
 
 screenshots: setup ## the pictures of the dashboard in README and docs

@@ -2,7 +2,9 @@
 
 Images are CIFAR-100's where a folder with the script that unpacks them is named by MEMSCORE_REAL_IMAGES, or lies beside
 the project; else coloured noise of the same size, with a class's own colours. Scores are made: each sample has a chance
-to be right when held out, most near 1, as those of real images do.
+to be right when held out, most near 1, as those of real images do; some test samples rest on one training sample each.
+
+    python benchmarks/large_study.py HOME && MEMSCORE_HOME=HOME memscore serve
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from memscore.building import Provenance, build_tables
 from memscore.counts import Counts
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
 from memscore.evidence import Trial, pack_trial
+from memscore.settings import Settings
 from memscore.spec import BLOCK, Design, Recipe
 from memscore.store import datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
@@ -29,7 +33,10 @@ from memscore.subsets import block_membership
 NAME = "large"
 TRAIN, TEST, CLASSES = 50_000, 10_000, 100
 TRIALS = 100
+PAIRS = 500  # test samples that rest on a training sample
 RECIPE = Recipe(network="resnet9", epochs=30, batch_size=128, learning_rate=0.1)
+Labels = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.int64]
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -64,15 +71,27 @@ def made_images() -> Dataset:
     return build_dataset(*draw(TRAIN), *draw(TEST), source="made up")
 
 
-def made_trials(samples: int, test_samples: int, design: Design, trials: int = TRIALS) -> list[Trial]:
+def made_pairs(y_train: Labels, y_test: Labels) -> tuple[Indices, Indices]:
+    """Training samples, and the test samples of the same class that rest on them, one each."""
+    random = np.random.default_rng(2)
+    rests = random.choice(len(y_test), PAIRS, replace=False)
+    on = [random.choice(np.flatnonzero(y_train == label)) for label in y_test[rests]]
+    return np.array(on), rests
+
+
+def made_trials(made: Dataset, design: Design, trials: int = TRIALS) -> list[Trial]:
     """Trials that are right on what they trained on, and elsewhere with a chance of each sample's own."""
     random = np.random.default_rng(1)
+    samples, test_samples = len(made.y_train), len(made.y_test)
     chance = random.beta(1.6, 0.5, samples).astype(np.float32)
     test_chance = random.beta(1.6, 0.5, test_samples).astype(np.float32)
+    on, rests = made_pairs(made.y_train, made.y_test)
+    chance[on] *= 0.2  # who is alone with its kind is memorized
     found: list[Trial] = []
     for block in range(trials // BLOCK):
         for subset in block_membership(design, samples, block):
             correct = subset | (random.random(samples, np.float32) < chance)
+            test_chance[rests] = np.where(subset[on], 0.95, 0.1)
             right = random.random(test_samples, np.float32) < test_chance
             number = len(found)
             trial = pack_trial(number, subset, correct, right, device="none", code_version="made", seconds=10.0)
@@ -85,7 +104,7 @@ def fill(home: Path) -> str:
     made = images()
     save(made, home)
     design = Design()
-    trials = made_trials(len(made.y_train), len(made.y_test), design)
+    trials = made_trials(made, design)
     counts = Counts.empty(made.y_train, made.y_test)
     count_trials(counts, trials, design)
     database = open_database(f"sqlite:///{home / 'memscore.db'}")
@@ -102,4 +121,8 @@ def fill(home: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(fill(Path(sys.argv[1])))
+    if len(sys.argv) != 2:
+        sys.exit("Name a new home folder for the study: python benchmarks/large_study.py HOME")
+    settings = Settings(home=Path(sys.argv[1]))
+    settings.prepare_home()
+    print(fill(settings.home))
