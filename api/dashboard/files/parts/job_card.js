@@ -1,30 +1,60 @@
 // A job in a list: its state, how far it is, and how long it will take.
 
-import { h } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { duration, moment, whole } from "../format.js";
 import { address, path } from "../http.js";
 
-/** A job as a panel of a list. */
-export function jobCard(job) {
-  return h(
+/** A job as a panel of a list that stays as it is. */
+export const jobCard = (job) => liveCard(job).element;
+
+/** A list of jobs that is brought up to date in place: what has the focus keeps it. `show(jobs)` draws. */
+export function jobList(label) {
+  const element = h("ul", { class: "list", "aria-label": label });
+  let cards = new Map();
+  const show = (jobs) => {
+    const kept = new Map(jobs.map((job) => [job.id, cards.get(job.id) ?? liveCard(job)]));
+    const items = jobs.map((job) => {
+      const card = kept.get(job.id);
+      card.update(job);
+      card.item ??= h("li", {}, card.element);
+      return card.item;
+    });
+    for (const item of [...element.children]) if (!items.includes(item)) item.remove();
+    items.forEach((item, place) => element.children[place] !== item && element.insertBefore(item, element.children[place] ?? null));
+    cards = kept;
+  };
+  return { element, show };
+}
+
+function liveCard(job) {
+  const mark = h("span", {});
+  const progress = h("progress", { value: 0, max: 1, "aria-label": `Trials of ${job.study_name}` });
+  const text = h("p", { class: "soft small" });
+  const element = h(
     "article",
-    { class: "panel", "data-job": job.id },
-    h(
-      "div",
-      { class: "row spread" },
-      h("h3", {}, h("a", { href: address(path`/jobs/${job.id}`) }, `${job.study_name}: ${goal(job)}`)),
-      state(job),
-    ),
-    bar(job),
-    h("p", { class: "soft small" }, line(job)),
+    { class: "panel job-card", "data-job": job.id },
+    h("h3", {}, h("a", { href: address(path`/jobs/${job.id}`) }, `${job.study_name}: ${goal(job)}`)),
+    text,
+    mark,
+    progress,
   );
+  const update = (now) => {
+    fill(mark, state(now));
+    progress.hidden = !now.progress.total || now.state === "succeeded";
+    progress.max = now.progress.total || 1;
+    progress.value = now.progress.done;
+    text.textContent = line(now);
+  };
+  update(job);
+  return { element, update };
 }
 
 /** What a job is to reach, in a few words. */
 export function goal(job) {
   const { target } = job.wanted;
-  if (target.standard_error) return `standard error ${target.standard_error}`;
-  if (target.settled_at) return `settled at ${target.settled_at}`;
+  const most = ` or ${whole(job.target_trials)} trials`;
+  if (target.standard_error) return `standard error ${target.standard_error}${most}`;
+  if (target.settled_at !== null) return `settled at ${target.settled_at}${most}`;
   return `${whole(job.target_trials)} trials`;
 }
 
@@ -34,21 +64,20 @@ export const state = (job) => h("span", { class: `state ${job.state}`, "data-sta
 /** Whether a job has ended. */
 export const ended = (job) => ["succeeded", "failed", "cancelled"].includes(job.state);
 
-/** How far a job is. */
-export function bar(job) {
-  const { done, total } = job.progress;
-  if (!total) return null;
-  return h("progress", { value: done, max: total, "aria-label": `Trials of ${job.study_name}` });
-}
+/** Trials a minute of a running job; null where that is not known. */
+export const pace = (job) => {
+  const rate = job.progress.trials_per_second;
+  return rate ? `${whole(Number((60 * rate).toPrecision(3)))} a minute` : null;
+};
 
 /** What is happening, in a line. */
 export function line(job) {
-  const { done, total, phase, trials_per_second: rate, seconds_left: left } = job.progress;
-  if (ended(job)) return `${job.outcome ?? job.error ?? job.state}${job.finished_at ? ` (${moment(job.finished_at)})` : ""}`;
+  const { done, total, phase, seconds_left: left } = job.progress;
+  if (ended(job)) return `${job.error ?? job.outcome ?? job.state}${job.finished_at ? ` (${moment(job.finished_at)})` : ""}`;
   if (job.waiting_for) return `Waits: ${job.waiting_for}`;
   const parts = [`${whole(done)} of ${whole(total)} trials`];
-  if (phase) parts.push(phase);
-  if (rate) parts.push(`${(60 * rate).toPrecision(3)} a minute`);
+  if (phase && phase !== job.state) parts.push(phase);
+  if (pace(job)) parts.push(pace(job));
   if (left !== null && left !== undefined) parts.push(`about ${duration(left)} left`);
   return parts.join(", ");
 }

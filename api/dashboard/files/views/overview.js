@@ -1,102 +1,154 @@
-// What there is and what runs: studies with their size, precision and quality, and jobs with live progress.
+// What there is and what runs: jobs with live progress, and studies with their images, scores and quality.
 
-import { fill, h, pause, put } from "../dom.js";
-import { percent, whole } from "../format.js";
+import { fill, h, put } from "../dom.js";
+import { whole } from "../format.js";
 import { address, get, path } from "../http.js";
-import { jobCard } from "../parts/job_card.js";
+import { copyable } from "../parts/copy.js";
+import { ended, jobList } from "../parts/job_card.js";
 import { empty, problem } from "../parts/problem.js";
+import { nearScreen, studyCard } from "../parts/study_card.js";
+import { upToDate } from "../parts/up_to_date.js";
 import { session } from "../session.js";
 
-const REFRESH_MILLISECONDS = 2000; // while jobs run
+const BUSY_MILLISECONDS = 2000; // between two looks, while jobs run
 const IDLE_MILLISECONDS = 15_000;
 const JOBS = 6;
+const PAGE = 200; // studies of one call
+const MOST = 1000; // studies that are shown
+const MANY = 12; // studies, from which on a field finds one
 
 export async function show(page) {
   page.title("Overview");
-  const jobs = h("div", { "aria-live": "off" });
-  const studies = h("div", {});
+  const jobs = new Jobs(page);
+  const studies = new Studies(page);
+  const trouble = h("div", {});
   put(
     page.main,
     h("div", { class: "row spread" }, h("h1", {}, "Overview"), session.may("write") && h("a", { class: "button primary", href: address("/jobs/new") }, "New job")),
-    h("section", { "aria-labelledby": "jobs" }, h("h2", { id: "jobs" }, "Jobs"), jobs),
-    h("section", { "aria-labelledby": "studies" }, h("h2", { id: "studies" }, "Studies"), studies),
+    trouble,
+    h("section", { "aria-labelledby": "jobs" }, h("h2", { id: "jobs" }, "Jobs"), jobs.place),
+    h("section", { "aria-labelledby": "studies" }, h("h2", { id: "studies" }, "Studies"), studies.place),
   );
-  await Promise.all([drawStudies(page, studies), drawJobs(page, jobs)]);
-  follow(page, jobs, studies);
+  await Promise.all([studies.start(), jobs.start()]);
+  const look = async () => {
+    await studies.renew(await jobs.look());
+    fill(trouble);
+    return jobs.running ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
+  };
+  upToDate(page, BUSY_MILLISECONDS, look, (error) => fill(trouble, problem(error, { compact: true })));
 }
 
-/** Keep both lists up to date, faster while something runs; an outage is shown and waited for. */
-async function follow(page, jobs, studies) {
-  let known = null;
-  while (!page.signal.aborted) {
+/** The newest jobs. */
+class Jobs {
+  constructor(page) {
+    this.page = page;
+    this.place = h("div", {});
+    this.list = jobList("Newest jobs");
+    this.known = new Map();
+  }
+
+  get running() {
+    return [...this.known.values()].some((job) => !ended(job));
+  }
+
+  async start() {
     try {
-      await pause(known?.running ? REFRESH_MILLISECONDS : IDLE_MILLISECONDS, page.signal);
-      if (document.hidden) continue;
-      const now = await drawJobs(page, jobs);
-      if (known && now.finished !== known.finished) await drawStudies(page, studies);
-      known = now;
+      await this.look();
     } catch (error) {
-      if (page.signal.aborted) return;
-      fill(jobs, problem(error, { compact: true }));
+      if (!this.page.signal.aborted) fill(this.place, problem(error, { compact: true, retry: () => this.start() }));
     }
   }
-}
 
-async function drawJobs(page, place) {
-  const { jobs } = await get("/v1/jobs", { limit: JOBS }, { signal: page.signal });
-  const running = jobs.filter((job) => !["succeeded", "failed", "cancelled"].includes(job.state));
-  if (!jobs.length) {
-    fill(place, empty("No job yet", h("p", {}, "A job trains the models of a study. ", session.may("write") ? h("a", { href: address("/jobs/new") }, "Start one") : "Starting one needs a key with the scope write", ".")));
-  } else {
-    fill(place, h("ul", { class: "list" }, jobs.map((job) => h("li", {}, jobCard(job)))), h("p", {}, h("a", { href: address("/jobs") }, "All jobs")));
+  /** Ask again; the names of studies whose jobs have moved since. */
+  async look() {
+    const { jobs, next } = await get("/v1/jobs", { limit: JOBS }, { signal: this.page.signal });
+    const moved = jobs.filter((job) => {
+      const before = this.known.get(job.id);
+      return before ? before.progress.done !== job.progress.done || before.state !== job.state : this.known.size > 0;
+    });
+    this.known = new Map(jobs.map((job) => [job.id, job]));
+    this.list.show(jobs);
+    if (!jobs.length) fill(this.place, noJob());
+    else if (!this.list.element.isConnected) fill(this.place, this.list.element, h("p", { class: "actions" }, h("a", { href: address("/jobs") }, "All jobs")));
+    if (jobs.length) this.place.lastChild.hidden = next === null && jobs.length < JOBS;
+    return new Set(moved.map((job) => job.study_name));
   }
-  return { running: running.length > 0, finished: jobs.length - running.length };
 }
 
-async function drawStudies(page, place) {
-  const { studies, next } = await get("/v1/studies", { limit: 200 }, { signal: page.signal });
-  if (!studies.length) {
-    fill(
-      place,
-      empty(
-        "No study yet",
-        h("p", {}, "A study holds the scores of one dataset, from models trained by one recipe. Its first job makes it:"),
-        session.may("write") && h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "New job")),
-        h("p", {}, "Or on the service's machine: ", h("code", {}, "memscore estimate --dataset digits --trials 200")),
-      ),
-    );
-    return;
+/** All studies, newest first; pictures come as the reader gets near. */
+class Studies {
+  constructor(page) {
+    this.page = page;
+    this.place = h("div", {});
+    this.grid = h("div", { class: "study-cards" });
+    this.whenNear = nearScreen(page.signal);
+    this.cards = new Map(); // by name
   }
-  fill(place, h("div", { class: "wide" }, table([...studies].reverse())), next && h("p", { class: "soft" }, "The oldest 200 studies are shown; the command ", h("code", {}, "memscore"), " and REST list all."));
+
+  async start() {
+    try {
+      let cursor;
+      do {
+        const { studies, next } = await get("/v1/studies", { limit: PAGE, cursor }, { signal: this.page.signal });
+        for (const study of studies) this.take(study);
+        cursor = next;
+        if (!this.cards.size) fill(this.place, await noStudy(this.page));
+        else if (!this.grid.isConnected) fill(this.place, this.grid);
+      } while (cursor && this.cards.size < MOST);
+      if (this.cards.size > MANY && !this.finder) this.grid.before((this.finder = this.find()));
+      if (cursor) this.grid.after(h("p", { class: "soft" }, `The oldest ${whole(MOST)} studies are shown; REST lists all.`));
+    } catch (error) {
+      if (!this.page.signal.aborted) fill(this.place, problem(error, { compact: true, retry: () => this.start() }));
+    }
+  }
+
+  /** Draw the studies of these names anew. */
+  async renew(names) {
+    for (const name of names) {
+      this.take(await get(path`/v1/studies/${name}`, {}, { signal: this.page.signal }));
+      if (!this.grid.isConnected) fill(this.place, this.grid);
+    }
+  }
+
+  take(study) {
+    const before = this.cards.get(study.name);
+    const told = JSON.stringify(study);
+    if (before?.told === told) return;
+    const card = { ...studyCard(study, this.page.signal), told };
+    if (before) before.element.replaceWith(card.element);
+    else this.grid.prepend(card.element);
+    this.cards.set(study.name, card);
+    this.whenNear(card);
+  }
+
+  find() {
+    const choose = () => {
+      const wanted = field.value.trim().toLowerCase();
+      for (const [name, { element, told }] of this.cards) {
+        element.hidden = !name.toLowerCase().includes(wanted) && !JSON.parse(told).dataset.toLowerCase().includes(wanted);
+      }
+      this.page.keep({ find: field.value });
+    };
+    const field = h("input", { type: "search", value: this.page.query.get("find"), placeholder: "name or dataset", on: { input: choose } });
+    if (field.value) choose();
+    return h("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } }, h("label", {}, "Find", field), h("span", { class: "soft" }, `of ${whole(this.cards.size)} studies`));
+  }
 }
 
-function table(studies) {
-  const heads = ["Study", "Dataset", "Recipe", "Trials", "In-sample accuracy", "Held-out accuracy", "Quality"];
-  return h(
-    "table",
-    {},
-    h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, studies.map(row)),
+const startOne = () =>
+  session.may("write")
+    ? h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "Start one"))
+    : h("p", { class: "soft" }, "Starting one needs a key with the scope write.");
+
+const noJob = () => empty("No job yet", h("p", {}, "A job trains the models of a study."), startOne());
+
+async function noStudy({ signal }) {
+  const { datasets } = await get("/v1/datasets", { limit: 1 }, { signal });
+  return empty(
+    "No study yet",
+    h("p", {}, "A study holds the scores of one dataset, from models trained by one recipe. Its first job makes it."),
+    !datasets.length && [h("p", {}, "There is no dataset either. On the service's machine, this registers the digits, which come with memscore:"), copyable("memscore datasets add digits", "the command that registers a dataset")],
+    h("p", {}, "This runs a first study on the service's machine:"),
+    copyable("memscore estimate --dataset digits --trials 200", "the command that estimates a study"),
   );
-}
-
-function row(study) {
-  const { table: scores } = study;
-  return h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, h("a", { href: address(path`/studies/${study.name}`) }, study.name)),
-    h("td", {}, study.dataset),
-    h("td", {}, study.imported ? "imported" : (study.recipe_name ?? study.recipe.network)),
-    h("td", {}, study.imported ? "–" : whole(study.trials)),
-    h("td", {}, percent(scores?.in_sample_accuracy)),
-    h("td", {}, percent(scores?.held_out_accuracy)),
-    h("td", {}, flags(scores)),
-  );
-}
-
-function flags(scores) {
-  if (!scores) return "no scores yet";
-  if (!scores.warnings.length) return [h("span", { class: "sign pass", "aria-hidden": "true" }, "✓"), "no warning"];
-  return h("span", { title: scores.warnings.join("\n") }, h("span", { class: "sign look", "aria-hidden": "true" }, "!"), `${scores.warnings.length} to look at`);
 }

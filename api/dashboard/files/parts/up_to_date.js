@@ -1,0 +1,38 @@
+// Asking again and again while a view is open: often while something runs, seldom otherwise, and later after failures.
+
+import { pause } from "../dom.js";
+
+const MOST_MILLISECONDS = 15_000;
+
+/**
+ * Call `act` until the view is left; it gives the milliseconds to the next time. What it throws goes to `failed`, and it
+ * is called again after 1, 2, 4 … 15 s. A tab that nobody sees is left alone until it is seen again.
+ */
+export async function upToDate(page, milliseconds, act, failed) {
+  let wait = milliseconds;
+  let failures = 0;
+  while (!page.signal.aborted) {
+    try {
+      await pause(wait, page.signal);
+      await seen(page.signal);
+      wait = await act();
+      failures = 0;
+    } catch (error) {
+      if (page.signal.aborted) return;
+      wait = backOff(failures);
+      failures += 1;
+      failed(error);
+    }
+  }
+}
+
+/** Milliseconds to wait after so many failures in a row: 1, 2, 4 … 15 s. */
+export const backOff = (failures) => Math.min(MOST_MILLISECONDS, 1000 * 2 ** failures);
+
+function seen(signal) {
+  if (!document.hidden) return null;
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    document.addEventListener("visibilitychange", () => document.hidden || resolve(), { signal });
+  });
+}

@@ -1,0 +1,153 @@
+// All jobs, newest first, by state and study; what runs is kept up to date.
+
+import { fill, h, put } from "../dom.js";
+import { whole } from "../format.js";
+import { address, get } from "../http.js";
+import { ended, jobList } from "../parts/job_card.js";
+import { empty, problem } from "../parts/problem.js";
+import { upToDate } from "../parts/up_to_date.js";
+import { session } from "../session.js";
+
+const PAGE = 50;
+const BUSY_MILLISECONDS = 2000; // between two looks, while a job of the list runs
+const IDLE_MILLISECONDS = 10_000;
+const STATES = ["queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled"];
+
+export async function show(page) {
+  page.title("Jobs");
+  const place = h("div", {});
+  const trouble = h("div", {});
+  const list = new Listing(page, place);
+  put(
+    page.main,
+    h("div", { class: "row spread" }, h("h1", {}, "Jobs"), session.may("write") && h("a", { class: "button primary", href: address("/jobs/new") }, "New job")),
+    filters(page, () => list.start()),
+    trouble,
+    place,
+  );
+  await list.start();
+  upToDate(
+    page,
+    list.milliseconds,
+    async () => {
+      await list.look();
+      fill(trouble);
+      return list.milliseconds;
+    },
+    (error) => fill(trouble, problem(error, { compact: true })),
+  );
+}
+
+function filters(page, changed) {
+  const choose = (name) => (event) => {
+    page.keep({ [name]: event.target.value.trim() });
+    changed();
+  };
+  const names = h("datalist", { id: "studies" });
+  const study = h("input", { type: "search", list: "studies", value: page.query.get("study"), placeholder: "all", autocomplete: "off", on: { change: choose("study") } });
+  study.addEventListener(
+    "focus",
+    async () => {
+      try {
+        const { studies } = await get("/v1/studies", { limit: 500 }, { signal: page.signal });
+        put(names, studies.map(({ name }) => h("option", { value: name })));
+      } catch {
+        // A name can be typed without the list.
+      }
+    },
+    { once: true },
+  );
+  const chosen = page.query.get("state") ?? "";
+  return h(
+    "form",
+    { class: "filters", "aria-label": "Which jobs", on: { submit: (event) => event.preventDefault() } },
+    h("label", {}, "State", h("select", { on: { change: choose("state") } }, ["", ...STATES].map((value) => h("option", { value, selected: value === chosen }, value || "all")))),
+    h("label", {}, "Study", study, names),
+  );
+}
+
+/** The jobs that are shown: the pages that were asked for, of which the first is looked at again. */
+class Listing {
+  constructor(page, place) {
+    this.page = page;
+    this.place = place;
+    this.cards = jobList("Jobs");
+    this.count = h("p", { class: "soft small" });
+    this.more = h("button", { type: "button", on: { click: () => this.further() } }, "Older jobs");
+    this.starts = 0;
+    this.jobs = [];
+    this.next = null;
+  }
+
+  get milliseconds() {
+    return this.jobs.some((job) => !ended(job)) ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
+  }
+
+  ask(cursor) {
+    const { query, signal } = this.page;
+    return get("/v1/jobs", { state: query.get("state"), study: query.get("study"), limit: PAGE, cursor }, { signal });
+  }
+
+  /** Show the first page, as the filters are now. */
+  async start() {
+    const start = (this.starts += 1);
+    try {
+      const { jobs, next } = await this.ask();
+      if (start === this.starts) this.take(jobs, next);
+    } catch (error) {
+      if (this.page.signal.aborted || start !== this.starts) return;
+      this.jobs = [];
+      fill(this.place, problem(error, { compact: true, retry: () => this.start() }));
+    }
+  }
+
+  /** Look at the first page again; jobs behind it stay as they are. */
+  async look() {
+    const start = this.starts;
+    const { jobs, next } = await this.ask();
+    if (start !== this.starts) return;
+    const last = jobs.at(-1);
+    const behind = next === null ? [] : this.jobs.filter((job) => job.created_at < last.created_at);
+    this.take([...jobs, ...behind], behind.length ? this.next : next);
+  }
+
+  async further() {
+    this.more.disabled = true;
+    const start = this.starts;
+    try {
+      const { jobs, next } = await this.ask(this.next);
+      if (start !== this.starts) return;
+      const before = this.jobs.length;
+      this.take([...this.jobs, ...jobs.filter((job) => !this.jobs.some(({ id }) => id === job.id))], next);
+      this.cards.element.children[before]?.querySelector("a").focus();
+    } catch (error) {
+      if (!this.page.signal.aborted) this.more.before(problem(error, { compact: true }));
+    } finally {
+      this.more.disabled = false;
+    }
+  }
+
+  take(jobs, next) {
+    Object.assign(this, { jobs, next });
+    if (!jobs.length) {
+      fill(this.place, none(this.page));
+      return;
+    }
+    this.cards.show(jobs);
+    this.more.hidden = next === null;
+    this.count.textContent = next === null ? `${whole(jobs.length)} ${jobs.length === 1 ? "job" : "jobs"}` : `The newest ${whole(jobs.length)} jobs`;
+    if (!this.cards.element.isConnected) fill(this.place, this.count, this.cards.element, h("p", { class: "actions" }, this.more));
+  }
+}
+
+function none({ query }) {
+  if (query.get("state") || query.get("study")) {
+    return empty("No job of this kind", h("p", {}, h("a", { href: address("/jobs") }, "All jobs")));
+  }
+  return empty("No job yet", h("p", {}, "A job trains the models of a study."), startOne());
+}
+
+function startOne() {
+  if (session.may("write")) return h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "Start one"));
+  return h("p", { class: "soft" }, "Starting one needs a key with the scope write.");
+}

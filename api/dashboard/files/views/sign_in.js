@@ -1,0 +1,96 @@
+// Signing in with a key: from then on a cookie that no script can read stands for it.
+
+import { fill, h, put } from "../dom.js";
+import { moment } from "../format.js";
+import { address, send } from "../http.js";
+import { problem } from "../parts/problem.js";
+import { find } from "../routes.js";
+import { session } from "../session.js";
+
+const ROOT = address("");
+
+export function show(page) {
+  page.title("Sign in");
+  const onward = next(page.query.get("next"));
+  put(page.main, h("h1", {}, "Sign in"));
+  if (session.signed_in) put(page.main, signedIn(onward));
+  else if (!session.keys_required) put(page.main, noKeys(onward));
+  else put(page.main, form(page, onward));
+}
+
+/** Where to go afterwards: a page of this service; for anything else, the overview. */
+export function next(wanted) {
+  const overview = address("/");
+  if (!wanted?.startsWith("/")) return overview;
+  const url = new URL(wanted, location.origin);
+  if (url.origin !== location.origin || !url.pathname.startsWith(`${ROOT}/`)) return overview;
+  const path = url.pathname.slice(ROOT.length);
+  return find(path) && path !== "/sign-in" ? url.pathname + url.search + url.hash : overview;
+}
+
+const goOn = (onward) => h("p", {}, h("a", { class: "button", href: onward }, onward === address("/") ? "To the overview" : "Go on"));
+
+function signedIn(onward) {
+  return [
+    h("p", {}, "You are signed in as ", h("strong", {}, session.name), `; this key may ${session.scopes.join(", ")}.`),
+    session.expires_at && h("p", { class: "soft" }, `The session ends at ${moment(session.expires_at)}, or earlier with its key.`),
+    goOn(onward),
+  ];
+}
+
+function noKeys(onward) {
+  return [h("p", {}, "This service needs no keys: it answers this machine alone, and whoever works on it may do everything."), goOn(onward)];
+}
+
+function form(page, onward) {
+  const wrong = h("div", { id: "key-wrong" });
+  const key = h("input", {
+    id: "key", type: "password", autocomplete: "current-password", autocapitalize: "off", spellcheck: "false", required: true, "aria-describedby": "key-hint key-wrong",
+  });
+  const button = h("button", { type: "submit", class: "primary" }, "Sign in");
+  const submit = async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    key.removeAttribute("aria-invalid");
+    fill(wrong);
+    try {
+      const answer = await send("POST", "/v1/session", { key: key.value.trim() }, { signal: page.signal });
+      key.value = "";
+      session.take(answer);
+      page.go(onward);
+    } catch (error) {
+      if (page.signal.aborted) return;
+      const refused = error.status === 401 || error.status === 422;
+      fill(wrong, refused ? h("p", { class: "wrong", role: "alert" }, error.message) : problem(error, { compact: true }));
+      if (refused) key.setAttribute("aria-invalid", "true");
+      key.focus();
+      key.select();
+    } finally {
+      button.disabled = false;
+    }
+  };
+  return [
+    h("p", {}, "This service answers those who have a key. It shows what the key lets you do, and no more."),
+    h(
+      "form",
+      { method: "post", class: "sign-in", on: { submit } },
+      h(
+        "div",
+        { class: "field" },
+        h("label", { for: "key" }, "Key"),
+        key,
+        h("span", { class: "hint", id: "key-hint" }, "Begins with memscore_. It is sent once; then a cookie stands for it, for 12 hours at most."),
+        wrong,
+      ),
+      button,
+    ),
+    h(
+      "section",
+      { class: "notice" },
+      h("h2", {}, "Where a key comes from"),
+      h("p", {}, "An administrator of this service makes it, on the service's machine:"),
+      h("p", {}, h("code", {}, "memscore keys create NAME --scope read")),
+      h("p", { class: "soft" }, "read: look at everything. write: start, cancel and resume jobs too. admin: make keys too."),
+    ),
+  ];
+}
