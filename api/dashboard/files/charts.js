@@ -34,7 +34,7 @@ export function chart(place, { height, margin = {}, label, draw, signal }) {
 }
 
 /** Axes at the foot and on the left of a chart, with their titles. */
-export function axes(group, { x, y, width, height, xTitle, yTitle, xTicks = 8, yTicks = 5, xFormat, yFormat, yValues }) {
+export function axes(group, { x, y, width, height, xTitle, yTitle, xTicks = 8, yTicks = 5, xFormat, yFormat, yValues, yTitleAt = 36 }) {
   const bottom = d3.axisBottom(x).ticks(Math.max(2, Math.min(xTicks, Math.floor(width / 50)))).tickSizeOuter(0);
   const left = d3.axisLeft(y).ticks(yTicks).tickSizeOuter(0);
   if (xFormat) bottom.tickFormat(xFormat);
@@ -44,7 +44,7 @@ export function axes(group, { x, y, width, height, xTitle, yTitle, xTicks = 8, y
   group.append("g").attr("class", "axis").call(left);
   if (xTitle) group.append("text").attr("class", "axis-title").attr("x", width / 2).attr("y", height + 32).attr("text-anchor", "middle").text(xTitle);
   if (yTitle) {
-    group.append("text").attr("class", "axis-title").attr("transform", "rotate(-90)").attr("x", -height / 2).attr("y", -36).attr("text-anchor", "middle").text(yTitle);
+    group.append("text").attr("class", "axis-title").attr("transform", "rotate(-90)").attr("x", -height / 2).attr("y", -yTitleAt).attr("text-anchor", "middle").text(yTitle);
   }
 }
 

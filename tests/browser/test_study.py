@@ -1,0 +1,325 @@
+"""A study's page: histogram, gallery and its filters, classes, quality, and what stands there when something is missing."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from memscore.datasets.storage import open_dataset
+from memscore.evidence_file import read_evidence
+from memscore.feldman_zhang import published_of
+from memscore.recipes import RECIPES
+from memscore.settings import Settings
+from memscore.spec import Design
+from memscore.store import datasets, open_database, studies
+from tests.browser.conftest import Troubles, require_accessible, require_narrow, settled
+from tests.processes import Service, ending
+
+SAMPLES = 1437
+MOST_CARDS = 150  # in the page at once, however long the gallery
+
+
+def visit(page: Page, service: Service, query: str = "", study: str = "digits") -> None:
+    """Open a study's page, and wait for its first images."""
+    page.goto(f"{service.url}/studies/{study}{query}")
+    settled(page)
+    expect(page.locator("[data-drawn]").first).to_be_visible()
+
+
+def matching(page: Page) -> Locator:
+    return page.locator('[data-part="matching"]')
+
+
+def indices(page: Page) -> list[int]:
+    """Indices of the cards, in the gallery's order."""
+    cards = page.locator('[data-part="gallery"] a[data-index]')
+    return [int(index) for index in cards.evaluate_all("cards => cards.map((card) => card.dataset.index)")]
+
+
+def ask(service: Service, path: str, **query: Any) -> Any:
+    answer = httpx.get(f"{service.url}/v1/studies/digits/{path}", params=query)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def first_indices(service: Service, path: str = "scores", count: int = 20, **query: Any) -> list[int]:
+    return [row["index"] for row in ask(service, path, limit=count, **query)["scores"]]
+
+
+def expect_first(page: Page, index: int) -> None:
+    expect(page.locator('[data-part="gallery"] a[data-index]').first).to_have_attribute("data-index", str(index))
+
+
+def test_the_most_memorized_samples_come_first_and_lead_to_their_pages(page: Page, service: Service):
+    visit(page, service)
+    expect(matching(page)).to_have_text("all 1,437 samples")
+    wanted = first_indices(service)
+    assert indices(page)[:20] == wanted
+    picture = page.locator("[data-drawn] .picture").first
+    assert f"indices={wanted[0]}%2C{wanted[1]}" in picture.evaluate("element => element.style.backgroundImage")
+    page.locator("[data-index]").first.click()
+    expect(page).to_have_url(f"{service.url}/studies/digits/train/{wanted[0]}")
+
+
+def test_the_brush_filters_the_gallery_and_is_kept_in_the_address(page: Page, service: Service):
+    visit(page, service)
+    box = page.locator('[data-part="histogram"] .overlay').bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.4 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], middle, steps=5)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"mem_min=0\.\d+&mem_max=0\.\d+"))
+    least, most = float(page.get_by_label("mem from").input_value()), float(page.get_by_label("mem to").input_value())
+    found = ask(service, "scores", mem_min=least, mem_max=most)
+    expect(matching(page)).to_have_text(f"{found['matching']} of 1,437 samples")
+    expect_first(page, found["scores"][0]["index"])
+    page.get_by_role("button", name="Clear range").click()
+    expect(matching(page)).to_have_text("all 1,437 samples")
+    assert "mem_min" not in page.url
+    assert page.locator('[data-part="histogram"] .selection').is_hidden()
+
+
+def test_a_range_can_be_typed_or_moved_by_arrow_keys(page: Page, service: Service):
+    visit(page, service)
+    page.get_by_label("mem from").fill("0.5")
+    expect(matching(page)).to_have_text(f"{ask(service, 'scores', mem_min=0.5)['matching']} of 1,437 samples")
+    expect(page.locator('[data-part="histogram"] .selection')).to_be_visible()
+    handle = page.get_by_role("slider", name="Smallest mem")
+    expect(handle).to_have_attribute("aria-valuenow", "0.500")
+    handle.press("ArrowLeft")
+    least = float(page.get_by_label("mem from").input_value())
+    assert 0.4 < least < 0.5
+    expect(matching(page)).to_have_text(f"{ask(service, 'scores', mem_min=least)['matching']} of 1,437 samples")
+
+
+def test_an_address_restores_filters_and_order(page: Page, service: Service):
+    visit(page, service, "?label=8&set=atypical&mem_max=0.6&sort=mem&classes=-atypical")
+    found = ask(service, "scores", label=8, set="atypical", mem_max=0.6, sort="mem")
+    expect(matching(page)).to_have_text(f"{found['matching']} of 1,437 samples")
+    assert indices(page) == [row["index"] for row in found["scores"]]
+    assert page.get_by_role("combobox", name="Class", exact=True).input_value() == "8"
+    assert page.get_by_role("combobox", name="Show").input_value() == "atypical"
+    assert page.get_by_role("combobox", name="Sort by").input_value() == "mem"
+    assert page.get_by_label("mem to").input_value() == "0.6"
+    expect(page.get_by_role("columnheader", name="Atypical")).to_have_attribute("aria-sort", "descending")
+    page.get_by_role("button", name="Clear all filters").click()
+    expect(matching(page)).to_have_text("all 1,437 samples")
+    expect(page).to_have_url(f"{service.url}/studies/digits?sort=mem&classes=-atypical")
+
+
+def test_a_class_of_the_table_filters_the_gallery_and_the_histogram(page: Page, service: Service):
+    visit(page, service)
+    classes = ask(service, "classes")["classes"]
+    page.get_by_role("button", name="Atypical").click()
+    most = max(classes, key=lambda one: one["atypical"] / one["samples"])
+    row = page.locator('[data-part="classes"] tbody tr').first
+    expect(row).to_have_attribute("data-label", str(most["label"]))
+    row.get_by_role("link").click()
+    expect(matching(page)).to_have_text(f"{most['samples']} of 1,437 samples")
+    expect_first(page, first_indices(service, label=most["label"])[0])
+    expect(page.locator('[data-part="histogram"] svg')).to_have_attribute(
+        "aria-label", re.compile(f"^Histogram of mem of class {most['name']}: {most['samples']} training samples")
+    )
+    assert f"label={most['label']}" in page.url
+
+
+def test_suspected_label_errors_come_with_a_note(page: Page, service: Service):
+    visit(page, service)
+    page.get_by_role("combobox", name="Show").select_option("suspects")
+    expect(page.get_by_text("Look at each before you change its label")).to_be_visible()
+    wanted = first_indices(service, "suspects")
+    expect_first(page, wanted[0])
+    assert indices(page)[:20] == wanted
+    assert page.get_by_role("combobox", name="Sort by").is_disabled()
+    page.get_by_label("mem from").fill("0.9")  # the list has no range: this leaves it
+    expect(page.get_by_role("combobox", name="Show")).to_have_value("")
+    expect(page.get_by_text("Look at each before you change its label")).to_be_hidden()
+    expect(matching(page)).to_have_text(f"{ask(service, 'scores', mem_min=0.9)['matching']} of 1,437 samples")
+
+
+@pytest.mark.parametrize("order", ["-se", "label", "index"])
+def test_the_gallery_is_sorted(page: Page, service: Service, order: str):
+    visit(page, service)
+    page.get_by_role("combobox", name="Sort by").select_option(order)
+    wanted = first_indices(service, sort=order)
+    expect_first(page, wanted[0])
+    assert indices(page)[:20] == wanted
+
+
+def test_the_gallery_is_walked_by_keys(page: Page, service: Service):
+    visit(page, service, "?sort=index")
+    focused = page.locator("[data-part=gallery] a:focus")
+    columns = int(page.locator('[data-part="gallery"]').get_attribute("aria-colcount") or 0)
+    assert page.locator('[data-part="gallery"] a[tabindex="0"]').count() == 1
+    page.locator('[data-part="gallery"] a[tabindex="0"]').focus()
+    for key, index in (
+        ("ArrowRight", 1),
+        ("ArrowDown", 1 + columns),
+        ("ArrowLeft", columns),
+        ("ArrowUp", 0),
+        ("End", SAMPLES - 1),
+        ("ArrowLeft", SAMPLES - 2),
+        ("Home", 0),
+    ):
+        page.keyboard.press(key)
+        expect(focused).to_have_attribute("data-index", str(index))
+        expect(focused).to_be_in_viewport()
+    page.keyboard.press("PageDown")
+    expect(focused).to_have_attribute("data-index", re.compile(f"^{3 * columns}$|^{4 * columns}$|^{5 * columns}$"))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/train/"))
+
+
+def test_scrolling_shows_later_samples_with_few_elements(page: Page, service: Service):
+    visit(page, service, "?sort=index")
+    gallery = page.locator('[data-part="gallery"]')
+    gallery.evaluate("element => element.scrollIntoView()")
+    gallery.evaluate("element => element.scrollTo(0, element.scrollHeight / 2)")
+    expect(gallery.locator(f'[data-index="{SAMPLES // 2}"][data-drawn]')).to_be_visible()
+    gallery.evaluate("element => element.scrollTo(0, element.scrollHeight)")
+    last = gallery.locator(f'[data-index="{SAMPLES - 1}"][data-drawn]')
+    expect(last).to_be_in_viewport()
+    assert gallery.locator("a").count() <= MOST_CARDS
+    shown = indices(page)
+    assert shown == list(range(shown[0], SAMPLES))
+
+
+def test_the_way_back_leads_to_the_same_place(page: Page, service: Service):
+    visit(page, service, "?sort=index")
+    gallery = page.locator('[data-part="gallery"]')
+    gallery.evaluate("element => element.scrollIntoView()")
+    gallery.evaluate("element => element.scrollTo(0, 2000)")
+    card = gallery.locator("[data-index][data-drawn]").nth(60)
+    expect(card).to_be_in_viewport()
+    index = card.get_attribute("data-index")
+    card.click()
+    expect(page).to_have_url(re.compile(f"/train/{index}$"))
+    settled(page)
+    page.go_back()
+    expect(gallery.locator(f'[data-index="{index}"]')).to_be_focused()
+    expect(gallery.locator(f'[data-index="{index}"][data-drawn]')).to_be_in_viewport()
+    assert gallery.evaluate("element => element.scrollTop") == 2000
+
+
+def test_newer_scores_are_shown_without_losing_the_place(page: Page, service: Service):
+    digest = ask(service, "classes")["digest"]
+    newer = False
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        text = response.text()
+        if newer:
+            text = text.replace(digest, "0" * 64).replace('"index":700,', '"index":7,').replace('"atypical":', '"atypical":1')
+        route.fulfill(response=response, body=text)
+
+    page.route(re.compile(r"/v1/studies/digits(\?|$|/(scores|classes|histogram|quality))"), answer)
+    visit(page, service, "?sort=index")
+    gallery = page.locator('[data-part="gallery"]')
+    gallery.evaluate("element => element.scrollTo(0, element.scrollHeight / 2)")
+    old = gallery.locator('[data-index="700"][data-drawn]')
+    expect(old).to_be_visible()
+    top = gallery.evaluate("element => element.scrollTop")
+    atypical = page.locator('[data-part="facts"] dd').first
+    before = atypical.inner_text()
+    newer = True
+    gallery.evaluate("element => element.scrollBy(0, 1500)")  # a page that comes says that there are newer scores
+    expect(atypical).not_to_have_text(before)
+    gallery.evaluate("(element, top) => element.scrollTo(0, top)", top)
+    expect(gallery.locator('[data-index="7"][data-drawn]')).to_be_visible()
+    expect(old).to_have_count(0)
+    assert gallery.evaluate("element => element.scrollTop") == top
+
+
+def test_nothing_that_matches_and_a_wrong_filter_are_told(page: Page, service: Service, troubles: Troubles):
+    troubles.expect("422")
+    page.goto(f"{service.url}/studies/digits?mem_min=0.98&mem_max=0.99")
+    expect(page.get_by_text("No sample matches")).to_be_visible()
+    page.goto(f"{service.url}/studies/digits?set=none")
+    expect(page.get_by_role("alert")).to_contain_text("set")
+    expect(page.locator('[data-part="classes"] tbody tr')).to_have_count(10)
+
+
+def test_checks_say_what_they_mean(page: Page, service: Service):
+    visit(page, service)
+    for check in ask(service, "quality")["checks"]:
+        shown = page.locator(f'[data-check="{check["key"]}"]')
+        expect(shown).to_contain_text(check["value"])
+        expect(shown).to_contain_text(check["meaning"])
+        if check["verdict"] != "pass":
+            expect(shown).to_contain_text(check["advice"])
+    expect(page.get_by_role("img", name=re.compile("^Calibration: predicted"))).to_be_visible()
+
+
+def test_the_table_is_downloaded(page: Page, service: Service):
+    visit(page, service)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Score table, .csv").click()
+    text = Path(download.value.path()).read_text()
+    assert len(text.splitlines()) == 1 + SAMPLES
+
+
+def test_the_page_is_accessible_and_fits_a_phone(page: Page, service: Service):
+    visit(page, service, "?mem_min=0.1")
+    expect(page.locator("[data-check]").first).to_be_visible()
+    require_accessible(page)
+    require_narrow(page)
+    expect(page.locator('[data-part="gallery"]')).to_have_attribute("aria-colcount", "3")
+
+
+def test_what_is_missing_is_told(page: Page, settings_of_digits: Settings, troubles: Troubles):
+    troubles.expect("404|409")
+    database = open_database(f"sqlite:///{settings_of_digits.home / 'memscore.db'}")
+    with database.writing() as connection:
+        record = datasets.by_name(connection, "digits")
+        studies.ensure(connection, record, RECIPES["digits"], Design(seed=7), "empty")
+    database.close()
+    with ending(Service(settings_of_digits, "--no-dispatch")) as service:
+        _no_scores(page, service)
+        _imported(page, service, settings_of_digits.home, record.fingerprint)
+        shutil.rmtree(settings_of_digits.home / "datasets")
+        _no_images(page, service)
+
+
+def _no_scores(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/studies/empty")
+    settled(page)
+    expect(page.get_by_text("No scores yet")).to_be_visible()
+    require_accessible(page)
+    job = {"dataset": "digits", "recipe": "digits", "design": {"seed": 7}, "target": {"trials": 10}}
+    httpx.post(f"{service.url}/v1/jobs", json=job).raise_for_status()
+    page.reload()
+    expect(page.locator(".job-line")).to_contain_text("10 trials")
+
+
+def _imported(page: Page, service: Service, home: Path, fingerprint: str) -> None:
+    arrays = open_dataset(home, fingerprint)
+    evidence = read_evidence(io.BytesIO(httpx.get(f"{service.url}/v1/studies/digits/evidence").content))
+    published = published_of(evidence.unpacked(), arrays.y_train, arrays.y_test).encode()
+    query = {"dataset": "digits", "name": "published"}
+    httpx.post(f"{service.url}/v1/studies/import", params=query, content=published).raise_for_status()
+    visit(page, service, study="published")
+    expect(page.get_by_text("Imported scores of")).to_be_visible()
+    expect(page.locator('[data-check="fit"]')).to_contain_text("cannot be told")
+    assert page.get_by_role("link", name="Evidence, .npz").count() == 0
+    assert page.get_by_text("In-sample accuracy", exact=True).count() == 0
+
+
+def _no_images(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/studies/digits?sort=index")
+    advice = page.locator('[data-part="gallery"]').locator("xpath=..").get_by_role("alert")
+    expect(advice).to_have_count(1)
+    expect(advice).to_contain_text(re.compile("dataset", re.IGNORECASE))
+    expect(page.locator("[data-part=gallery] .picture.gone").first).to_be_visible()
+    page.locator('[data-part="gallery"]').evaluate("element => element.scrollTo(0, element.scrollHeight)")
+    expect(page.locator(f'[data-part="gallery"] [data-index="{SAMPLES - 1}"]')).to_be_visible()
+    expect(advice).to_have_count(1)
+    require_accessible(page)
