@@ -6,6 +6,12 @@ import { fill, h } from "../dom.js";
 export class Fields {
   constructor() {
     this.places = new Map();
+    this.others = new Map();
+  }
+
+  /** Another pointer of a field: what it stands for depends on a choice. */
+  also(pointer, place) {
+    this.others.set(pointer, place);
   }
 
   /** A control with its label, a hint, and a place for what is wrong with it. */
@@ -29,7 +35,7 @@ export class Fields {
   show(errors) {
     const texts = new Map();
     const homeless = errors.filter(({ pointer, message }) => {
-      const parts = pointer.split("/");
+      const parts = (this.others.get(pointer) ?? pointer).split("/");
       let count = parts.length;
       while (count && !this.places.has(parts.slice(0, count).join("/"))) count -= 1;
       if (!count) return true;

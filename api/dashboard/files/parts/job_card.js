@@ -4,20 +4,17 @@ import { fill, h } from "../dom.js";
 import { duration, moment, whole } from "../format.js";
 import { address, path } from "../http.js";
 
-/** A job as a panel of a list that stays as it is. */
-export const jobCard = (job) => liveCard(job).element;
-
 /** A list of jobs that is brought up to date in place: what has the focus keeps it. `show(jobs)` draws. */
-export function jobList(label) {
+export function jobList(label, heading = "h3") {
   const element = h("ul", { class: "list", "aria-label": label });
   let cards = new Map();
   const show = (jobs) => {
-    const kept = new Map(jobs.map((job) => [job.id, cards.get(job.id) ?? liveCard(job)]));
+    const kept = new Map(jobs.map((job) => [job.id, cards.get(job.id) ?? card(job, heading)]));
     const items = jobs.map((job) => {
-      const card = kept.get(job.id);
-      card.update(job);
-      card.item ??= h("li", {}, card.element);
-      return card.item;
+      const one = kept.get(job.id);
+      one.update(job);
+      one.item ??= h("li", {}, one.element);
+      return one.item;
     });
     for (const item of [...element.children]) if (!items.includes(item)) item.remove();
     items.forEach((item, place) => element.children[place] !== item && element.insertBefore(item, element.children[place] ?? null));
@@ -26,21 +23,21 @@ export function jobList(label) {
   return { element, show };
 }
 
-function liveCard(job) {
+function card(job, heading) {
   const mark = h("span", {});
   const progress = h("progress", { value: 0, max: 1, "aria-label": `Trials of ${job.study_name}` });
   const text = h("p", { class: "soft small" });
   const element = h(
     "article",
     { class: "panel job-card", "data-job": job.id },
-    h("h3", {}, h("a", { href: address(path`/jobs/${job.id}`) }, `${job.study_name}: ${goal(job)}`)),
+    h(heading, {}, h("a", { href: address(path`/jobs/${job.id}`) }, `${job.study_name}: ${goal(job)}`)),
     text,
     mark,
     progress,
   );
   const update = (now) => {
     fill(mark, state(now));
-    progress.hidden = !now.progress.total || now.state === "succeeded";
+    progress.hidden = !now.progress.total || ended(now);
     progress.max = now.progress.total || 1;
     progress.value = now.progress.done;
     text.textContent = line(now);

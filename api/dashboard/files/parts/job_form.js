@@ -77,7 +77,7 @@ export class JobForm {
     const radio = (value, text, checked) => h("label", {}, h("input", { type: "radio", name: "target", value, checked }), text);
     this.byPrecision = radio("precision", "A precision", false);
     const limit = this.fields.field("body/target/standard_error", "Value", this.limit);
-    this.fields.places.set("body/target/settled_at", this.fields.places.get("body/target/standard_error"));
+    this.fields.also("body/target/settled_at", "body/target/standard_error");
     const counted = h("div", {}, this.fields.field("body/target/trials", "Trials the study is to have", this.trials, "Models trained on subsets. In whole blocks of 10."));
     const precise = h(
       "div",

@@ -54,7 +54,7 @@ function madeOf(study) {
   if (study.imported) return `Imported scores of ${study.dataset}`;
   const ratio = study.design ? `, subsets of ${Math.round(100 * study.design.subset_ratio)} %` : "";
   const seed = study.design?.seed ? `, seed ${study.design.seed}` : "";
-  return `${study.dataset}, recipe ${study.recipe_name ?? study.recipe.network}${ratio}${seed}`;
+  return `${study.dataset}, ${study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe.network}`}${ratio}${seed}`;
 }
 
 function figures({ trials, imported, table }) {

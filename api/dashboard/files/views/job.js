@@ -127,7 +127,7 @@ function facts(job) {
   const one = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, ` ${note}`)));
   const runs = job.state === "running";
   return [
-    one("Trials", whole(done), `of ${job.wanted.target.trials ? "" : "at most "}${whole(total)}`),
+    one("Trials", whole(done), `of ${job.wanted.target.trials || ended(job) ? "" : "about "}${whole(total)}`),
     !ended(job) && one("Phase", phase),
     runs && one("Pace", pace(job) ? `${pace(job).replace(" a minute", "")}` : "–", "trials a minute"),
     runs && one("Time left", left === null ? "–" : duration(left), "forecast"),
@@ -158,7 +158,7 @@ function asked(job, study) {
       "dl",
       { class: "measure" },
       row("Study", h("a", { href: address(path`/studies/${job.study_name}`) }, job.study_name)),
-      study?.recipe && row("Made of", `${study.dataset}, recipe ${study.recipe_name ?? `of ${study.recipe.network}`}`),
+      study?.recipe && row("Made of", `${study.dataset}, ${study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe.network}`}`),
       study?.design && row("Subsets", `${study.design.kind}, ${Math.round(1000 * study.design.subset_ratio) / 10} % of the samples, seed ${study.design.seed}`),
       row("Target", goal(job), target.trials ? "" : ` (${Math.round(1000 * target.share) / 10} % of the samples)`),
       row("Full trials", whole(wanted.full_trials)),

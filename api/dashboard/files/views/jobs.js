@@ -71,7 +71,7 @@ class Listing {
   constructor(page, place) {
     this.page = page;
     this.place = place;
-    this.cards = jobList("Jobs");
+    this.cards = jobList("Jobs", "h2");
     this.count = h("p", { class: "soft small" });
     this.more = h("button", { type: "button", on: { click: () => this.further() } }, "Older jobs");
     this.starts = 0;
