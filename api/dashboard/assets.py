@@ -52,6 +52,11 @@ class Assets:
             digest.update(f"{name}\0{len(asset.content)}\0".encode() + asset.content)
         return digest.hexdigest()[:16]
 
+    @cached_property
+    def modules(self) -> dict[str, str]:
+        """Sources of the modules, by path."""
+        return {name: one.content.decode() for name, one in self.all.items() if name.endswith(".js") and name != D3}
+
 
 def d3_file() -> Path:
     """D3 in mpld3, which is found without being imported: it would import matplotlib."""

@@ -5,6 +5,7 @@ No answer here tells anything about what is stored: the scripts ask for that by 
 
 from __future__ import annotations
 
+from functools import cache, partial
 from html import escape
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.dashboard.assets import Assets
+from api.dashboard.modules import modules_of
 from api.headers import ASK_AGAIN, FOR_EVER, PAGE, POLICY
 from memscore.errors import NotFound
 
@@ -35,13 +37,13 @@ assets = Assets()
 def install(app: FastAPI) -> None:
     """Add the pages to an application: not as operations, since a page takes whatever query its view keeps there."""
     for path in VIEWS:
-        app.router.add_route(path, view, include_in_schema=False)
+        app.router.add_route(path, partial(view, path), include_in_schema=False)
     app.router.add_route("/assets/{version}/{name:path}", asset, include_in_schema=False)
 
 
-async def view(request: Request) -> Response:
+async def view(path: str, request: Request) -> Response:
     """The page of a view."""
-    return page(request)
+    return page(request, view=path)
 
 
 async def asset(request: Request) -> Response:
@@ -57,13 +59,20 @@ async def asset(request: Request) -> Response:
     return Response(found.packed, media_type=found.media_type, headers={**headers, "Content-Encoding": "gzip"})
 
 
-def page(request: Request, status: int = 200) -> Response:
-    """The page that every view begins with."""
+def page(request: Request, status: int = 200, view: str | None = None) -> Response:
+    """The page that every view begins with; without a view, the one that says so."""
     root = escape(request.scope.get("root_path", "").rstrip("/"))
-    shell = assets.all["index.html"].content.decode()
-    filled = shell.replace("{{root}}", root).replace("{{assets}}", f"{root}/assets/{assets.version}")
+    filled = shell(view).replace("{{root}}", root).replace("{{assets}}", f"{root}/assets/{assets.version}")
     headers = {POLICY.decode(): PAGE, "Cache-Control": ASK_AGAIN}
     return Response(filled, status, media_type="text/html", headers=headers)
+
+
+@cache
+def shell(view: str | None) -> str:
+    """The page of a view, whose addresses are still to be filled in."""
+    names = modules_of(view, assets.modules)
+    preloads = "\n".join(f'<link rel="modulepreload" href="{{{{assets}}}}/{name}">' for name in names)
+    return assets.all["index.html"].content.decode().replace("{{modules}}", preloads)
 
 
 def wants_page(request: Request) -> bool:

@@ -57,6 +57,21 @@ def test_views_and_their_addresses_are_the_same_in_the_service_and_in_the_browse
     assert re.findall(r'path: "([^"]+)"', routes) == [re.sub(r"{(\w+)}", r":\1", view) for view in VIEWS]
 
 
+def test_a_page_names_the_modules_of_its_view_so_that_they_come_at_once(http: httpx.Client):
+    def named(address: str) -> set[str]:
+        text = http.get(address, headers=HTML).text
+        return set(re.findall(r'rel="modulepreload" href="/assets/\w+/([^"]+)"', text))
+
+    sample, pairs, missing = named("/studies/digits/train/3"), named("/studies/digits/pairs"), named("/nothing")
+    assert {"main.js", "router.js", "dom.js"} <= sample & pairs & missing
+    assert {"views/train_sample.js", "parts/sample.js", "format.js"} <= sample
+    assert "views/pairs.js" in pairs
+    assert {"views/compare.js", "charts.js"} <= named("/compare")
+    assert "views/pairs.js" not in sample
+    assert "views/missing.js" in missing
+    assert "charts.js" not in missing
+
+
 def test_files_are_packed_for_those_who_can_unpack_them(http: httpx.Client):
     address = f"/assets/{Assets().version}/d3.js"
     packed, plain = http.get(address), http.get(address, headers={"accept-encoding": "identity"})

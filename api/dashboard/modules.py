@@ -1,0 +1,28 @@
+"""Which modules the page of a view needs: named in the page, a browser asks for all of them at once.
+
+Otherwise it learns of a module's imports only after it has that module, five times in a row for the deepest.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+
+FRAME, ROUTES, MISSING = "main.js", "routes.js", "views/missing.js"
+IMPORT = re.compile(r'^import\b[^;]*?"(\.{1,2}/[^"]+)"', re.MULTILINE)
+ROUTE = re.compile(r'path: "([^"]+)", load: \(\) => import\("\./([^"]+)"\)')
+
+
+def modules_of(view: str | None, sources: Mapping[str, str]) -> list[str]:
+    """The frame's modules and those of a view, a path such as `/jobs/{job}`; of None, where no view is."""
+    routes = {re.sub(r":(\w+)", r"{\1}", path): module for path, module in ROUTE.findall(sources[ROUTES])}
+    found: list[str] = []
+    waiting = [FRAME, MISSING if view is None else routes[view]]
+    while waiting:
+        name = waiting.pop(0)
+        if name in sources and name not in found:
+            found.append(name)
+            folder = posixpath.dirname(name)
+            waiting += [posixpath.normpath(posixpath.join(folder, other)) for other in IMPORT.findall(sources[name])]
+    return found
