@@ -28,9 +28,10 @@ def test_the_calls_behind_a_page_are_told_as_lines_of_shell(page: Page, service:
     page.goto(f"{service.url}/studies/digits/test/56")
     settled(page)
     page.get_by_text("REST calls behind this page").click()
-    calls = page.locator('[data-part="calls"] code').all_inner_texts()
-    assert f"curl '{service.url}/v1/studies/digits/test-scores/56'" in calls
-    assert all(call.startswith("curl ") for call in calls)
+    calls = page.locator('[data-part="calls"] code')
+    own = f"curl '{service.url}/v1/studies/digits/test-scores/56'"
+    expect(calls.filter(has_text=re.compile(f"^{re.escape(own)}$"))).to_be_visible()  # the list is filled once it opens
+    assert all(call.startswith("curl ") for call in calls.all_inner_texts())
 
 
 def test_a_theme_is_chosen_and_kept(page: Page, service: Service):
