@@ -297,7 +297,7 @@ def _no_scores(page: Page, service: Service) -> None:
     job = {"dataset": "digits", "recipe": "digits", "design": {"seed": 7}, "target": {"trials": 10}}
     httpx.post(f"{service.url}/v1/jobs", json=job).raise_for_status()
     page.reload()
-    expect(page.locator(".job-line")).to_contain_text("10 trials")
+    expect(page.locator('[data-part="job"]')).to_contain_text("10 trials")
 
 
 def _imported(page: Page, service: Service, home: Path, fingerprint: str) -> None:

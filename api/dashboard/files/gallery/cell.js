@@ -36,7 +36,8 @@ export class Cell {
     if (position !== this.position || row !== this.row || total !== this.total) this.#text(position, total, row, naming);
     const url = sample?.url ?? null;
     if (url !== this.url || (url && (row !== this.drawn || sample.lines !== this.lines))) this.#image(url, sample);
-    this.picture.classList.toggle("gone", row !== null && url === null && !naming.images());
+    const gone = row !== null && url === null && !naming.images();
+    if (gone !== this.gone) this.picture.classList.toggle("gone", (this.gone = gone));
   }
 
   /** Take the place out of the list. */

@@ -22,7 +22,10 @@ export class Grid {
     this.height = h("div", { class: "gallery-rows", role: "rowgroup" });
     this.element = h("div", { class: "gallery waiting", role: "grid", "aria-label": label, "data-part": "gallery", tabindex: "-1" }, this.height);
     const on = (event, listener) => this.element.addEventListener(event, listener, { signal, passive: event === "scroll" });
-    on("scroll", () => this.#soon());
+    on("scroll", () => {
+      this.moved();
+      this.#soon();
+    });
     on("keydown", (event) => this.#key(event));
     on("focusin", (event) => this.#focused(event));
     const observer = new ResizeObserver(() => this.#measure());
@@ -36,7 +39,7 @@ export class Grid {
 
   /** Show a list of so many samples. */
   size(total) {
-    if (total === this.total) return this.draw();
+    if (total === this.total) return this.#soon();
     this.total = total;
     this.element.classList.remove("waiting");
     if (!this.rowHeight) this.#measure();
@@ -119,8 +122,8 @@ export class Grid {
     }
   }
 
+  /** Draw in the next frame, however many reasons there are. */
   #soon() {
-    this.moved();
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       this.draw();

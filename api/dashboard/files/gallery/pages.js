@@ -92,8 +92,12 @@ export class Pages {
         Object.assign(page, { rows: answer.scores, url: image?.src, image });
         this.changed(number);
       };
-      if (!page.url) show(null); // with images, rows and images change at once
-      show(answer.scores.length && this.images ? await this.#picture(await this.sprite(answer.scores.map((one) => one.index)), signal) : null);
+      const wanted = answer.scores.length && this.images;
+      const url = wanted ? await this.sprite(answer.scores.map((one) => one.index)) : null;
+      if (signal.aborted) return;
+      const picture = url && this.#picture(url, signal); // on its way while the rows are drawn
+      if (!page.url) show(null); // where images were shown, rows and images change at once
+      show(await picture);
     } catch (error) {
       if (signal.aborted) return;
       if (!before) this.pages.delete(number);

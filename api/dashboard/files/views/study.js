@@ -29,7 +29,7 @@ export async function show(page) {
 
 /** A study without scores, until it has some. */
 function wait(page, study, dataset) {
-  const job = h("div", {});
+  const job = h("div", { "data-part": "job" });
   fill(page.main, head(study, dataset, "scores"), job, h("section", {}, noScores(study)));
   let newer = null;
   followJobs(page, job, study, (now) => {
