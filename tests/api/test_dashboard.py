@@ -52,6 +52,16 @@ def test_the_page_loads_and_runs_files_of_the_service_alone(http: httpx.Client):
     assert "//" not in answer.text
 
 
+def test_scripts_import_files_that_are_there_and_name_no_other_host():
+    assets = Assets().all
+    for path in FILES.rglob("*.js"):
+        text = path.read_text()
+        for imported in re.findall(r"""(?:from|import)\s*\(?["'](\.[^"']+)["']""", text):
+            assert (path.parent / imported).resolve().relative_to(FILES).as_posix() in assets, f"{path}: {imported}"
+        assert not re.search(r"https?://(?!www\.w3\.org/)", text), path
+        assert "innerHTML" not in text, f"{path}: texts are put in as texts"
+
+
 def test_views_and_their_addresses_are_the_same_in_the_service_and_in_the_browser():
     routes = (FILES / "routes.js").read_text()
     assert re.findall(r'path: "([^"]+)"', routes) == [re.sub(r"{(\w+)}", r":\1", view) for view in VIEWS]

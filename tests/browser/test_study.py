@@ -218,7 +218,11 @@ def test_newer_scores_are_shown_without_losing_the_place(page: Page, service: Se
         response = route.fetch()
         text = response.text()
         if newer:
-            text = text.replace(digest, "0" * 64).replace('"index":700,', '"index":7,').replace('"atypical":', '"atypical":1')
+            text = (
+                text.replace(digest, "0" * 64)
+                .replace('"index":700,', '"index":7,')
+                .replace('"atypical":', '"atypical":1')
+            )
         route.fulfill(response=response, body=text)
 
     page.route(re.compile(r"/v1/studies/digits(\?|$|/(scores|classes|histogram|quality))"), answer)
