@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Generator
 
@@ -80,6 +81,24 @@ def test_a_page_names_the_modules_of_its_view_so_that_they_come_at_once(http: ht
     assert "views/pairs.js" not in sample
     assert "views/missing.js" in missing
     assert "charts.js" not in missing
+
+
+def test_modules_import_what_their_neighbours_export():
+    sources = Assets().modules
+    imports = re.compile(r'^import \{([^}]+)\} from "([^"]+)"', re.MULTILINE)
+    lacking: list[str] = []
+    for name, source in sources.items():
+        for names, other in imports.findall(source):
+            exporting = sources.get(posixpath.normpath(posixpath.join(posixpath.dirname(name), other)), "")
+            exported = set(
+                re.findall(r"^export (?:async )?(?:function|const|let|class) (\w+)", exporting, re.MULTILINE)
+            )
+            wanted = {one.split(" as ")[0].strip() for one in names.split(",") if one.strip()}
+            lacking += [f"{name}: {one} of {other}" for one in wanted - exported]
+    assert lacking == []
+    loaded = re.findall(r'import\("\./([^"]+)"\)', "".join(sources.values()))
+    assert set(loaded) <= set(sources)
+    assert len(loaded) > len(VIEWS)
 
 
 def test_files_are_packed_for_those_who_can_unpack_them(http: httpx.Client):
