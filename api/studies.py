@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
@@ -29,7 +29,9 @@ def list_studies(
     after = None if cursor is None else tuple(values_of(cursor, float, str))
     with database.reading() as connection:
         found = studies.listing(connection, dataset, limit + 1, after)
-        listed = [study_message(connection, study) for study in found[:limit]]
+        ids = [study.id for study in found[:limit]]
+        counts, metas = evidence.counts(connection, ids), tables.current_metas(connection, ids)
+    listed = [_message(study, counts.get(study.id, 0), metas.get(study.id)) for study in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
     return Studies(studies=listed, next=None if last is None else cursor_of(last.created_at, last.id))
 
@@ -43,7 +45,10 @@ def get_study(database: DatabaseOf, study: StudyInPath) -> StudyMessage:
 
 def study_message(connection: Connection, study: StudyRecord) -> StudyMessage:
     """A study as it is answered."""
-    meta = tables.current_meta(connection, study.id)
+    return _message(study, evidence.count(connection, study.id), tables.current_meta(connection, study.id))
+
+
+def _message(study: StudyRecord, trials: int, meta: dict[str, Any] | None) -> StudyMessage:
     summary = None if meta is None else TableSummary.model_validate(meta)
     return StudyMessage(
         id=study.id,
@@ -53,7 +58,7 @@ def study_message(connection: Connection, study: StudyRecord) -> StudyMessage:
         recipe=study.recipe,
         recipe_name=None if study.recipe is None else name_of(study.recipe),
         design=study.design,
-        trials=evidence.count(connection, study.id),
+        trials=trials,
         table=summary,
         imported=study.recipe is None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import Connection, Table, func, select
@@ -35,6 +35,12 @@ def numbers(connection: Connection, study: str, *, full: bool = False) -> list[i
 def count(connection: Connection, study: str, *, full: bool = False) -> int:
     """How many trials are stored."""
     return connection.execute(select(func.count()).where(_table(full).c.study_id == study)).scalar_one()
+
+
+def counts(connection: Connection, of: Sequence[str]) -> dict[str, int]:
+    """How many trials are stored of each of these studies that has any."""
+    query = select(trials.c.study_id, func.count().label("stored")).where(trials.c.study_id.in_(of))
+    return {row.study_id: row.stored for row in connection.execute(query.group_by(trials.c.study_id))}
 
 
 def load(connection: Connection, study: str, *, full: bool = False) -> list[Trial]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Select, Table, UnaryExpression, delete, select
+from sqlalchemy import Column, Connection, Select, Table, UnaryExpression, delete, func, select
 
 from memscore.errors import Damaged, NoScoresYet
 from memscore.store.database import insert_new
@@ -83,6 +84,17 @@ def current_digests(connection: Connection, study: str) -> tuple[str | None, str
 def current_meta(connection: Connection, study: str) -> dict[str, Any] | None:
     """Meta data of the newest score table. None before the first."""
     return connection.execute(_newest(score_tables, study, score_tables.c.meta)).scalar()
+
+
+def current_metas(connection: Connection, of: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Meta data of the newest score table of each of these studies that has one."""
+    place = func.row_number().over(partition_by=score_tables.c.study_id, order_by=newest_first(score_tables))
+    ranked = select(score_tables.c.study_id, score_tables.c.digest, place.label("place"))
+    newest = ranked.where(score_tables.c.study_id.in_(of)).subquery()
+    query = select(score_tables.c.study_id, score_tables.c.meta).join(
+        newest, (newest.c.study_id == score_tables.c.study_id) & (newest.c.digest == score_tables.c.digest)
+    )
+    return {row.study_id: row.meta for row in connection.execute(query.where(newest.c.place == 1))}
 
 
 def current_pairs_meta(connection: Connection, study: str) -> dict[str, Any] | None:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from api.in_process import in_process
+from memscore.datasets.dataset import Dataset
 from memscore.sets import Sets, split
 from memscore.spec import Design
-from memscore.store import Database, tables
+from memscore.store import Database, datasets, studies, tables
 from memscore.tables import PairsTable, ScoreTable
 from tests.conftest import QUICK, StoredStudy, build, make_trials
 
@@ -83,6 +84,20 @@ def test_head_gives_the_headers_of_get(http: httpx.Client, stored_study: StoredS
     head = http.head("/v1/studies/made-up/table")
     assert head.status_code == 200
     assert head.headers["etag"] == f'"{stored_study.scores.digest}"'
+
+
+def test_the_list_says_of_each_study_what_is_said_of_it_alone(
+    http: httpx.Client, database: Database, stored_study: StoredStudy, dataset: Dataset
+):
+    with database.writing() as connection:  # an older version of its tables, and a study without any
+        earlier = build(dataset, stored_study.trials[:20], Design(), stored_study.record.id)
+        tables.add(connection, stored_study.record.id, *earlier)
+        record = datasets.by_name(connection, "made-up")
+        studies.ensure(connection, record, QUICK, Design(seed=5), "without-scores")
+    listed = http.get("/v1/studies").json()["studies"]
+    assert [(one["name"], one["trials"]) for one in listed] == [("made-up", 40), ("without-scores", 0)]
+    assert [one["table"] and one["table"]["trials"] for one in listed] == [40, None]
+    assert listed == [http.get(f"/v1/studies/{one['name']}").json() for one in listed]
 
 
 def test_a_new_study_gets_its_name(http: httpx.Client, stored_study: StoredStudy):

@@ -237,9 +237,8 @@ def test_a_study_goes_on_with_its_own_recipe_and_design(waiting: Service, page: 
 
 
 def test_jobs_are_listed_by_state_and_study_page_by_page(waiting: Service, page: Page):
-    for number in range(60):
-        job = post(waiting.url, target={"trials": 100 + 10 * number})
-    httpx.post(f"{waiting.url}/v1/jobs/{job}/cancel")
+    posted = [post(waiting.url, target={"trials": 100 + 10 * number}) for number in range(60)]
+    httpx.post(f"{waiting.url}/v1/jobs/{posted[-1]}/cancel")
     other = post(waiting.url, design={"seed": 1}, target={"trials": 70})
     page.goto(f"{waiting.url}/jobs")
     cards = page.locator(".job-card")
