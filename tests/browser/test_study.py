@@ -1,4 +1,4 @@
-"""A study's page: histogram, gallery and its filters, classes, quality, and what stands there when something is missing."""
+"""A study's page: histogram, gallery and its filters, classes, quality, and what it says when something is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from memscore.datasets.storage import open_dataset
 from memscore.evidence_file import read_evidence
@@ -198,8 +198,11 @@ def test_the_way_back_leads_to_the_same_place(page: Page, service: Service):
     gallery = page.locator('[data-part="gallery"]')
     gallery.evaluate("element => element.scrollIntoView()")
     gallery.evaluate("element => element.scrollTo(0, 2000)")
-    card = gallery.locator("[data-index][data-drawn]").nth(60)
-    expect(card).to_be_in_viewport()
+    expect(gallery.locator("[data-index='200'][data-drawn]")).to_be_visible()
+    card = gallery.locator("[data-index][data-drawn]").nth(30)
+    card.scroll_into_view_if_needed()
+    top = gallery.evaluate("element => element.scrollTop")
+    assert top > 1500
     index = card.get_attribute("data-index")
     card.click()
     expect(page).to_have_url(re.compile(f"/train/{index}$"))
@@ -207,7 +210,7 @@ def test_the_way_back_leads_to_the_same_place(page: Page, service: Service):
     page.go_back()
     expect(gallery.locator(f'[data-index="{index}"]')).to_be_focused()
     expect(gallery.locator(f'[data-index="{index}"][data-drawn]')).to_be_in_viewport()
-    assert gallery.evaluate("element => element.scrollTop") == 2000
+    assert gallery.evaluate("element => element.scrollTop") == top
 
 
 def test_newer_scores_are_shown_without_losing_the_place(page: Page, service: Service):
@@ -215,21 +218,21 @@ def test_newer_scores_are_shown_without_losing_the_place(page: Page, service: Se
     newer = False
 
     def answer(route: Route) -> None:
-        response = route.fetch()
-        text = response.text()
-        if newer:
-            text = (
-                text.replace(digest, "0" * 64)
-                .replace('"index":700,', '"index":7,')
-                .replace('"atypical":', '"atypical":1')
-            )
-        route.fulfill(response=response, body=text)
+        try:
+            response = route.fetch()
+            text = response.text()
+            if newer:
+                text = text.replace(digest, "0" * 64).replace('"index":730,', '"index":7,')
+                text = text.replace('"atypical":', '"atypical":1')
+            route.fulfill(response=response, body=text)
+        except Error:
+            pass  # the page gave the call up meanwhile
 
     page.route(re.compile(r"/v1/studies/digits(\?|$|/(scores|classes|histogram|quality))"), answer)
     visit(page, service, "?sort=index")
     gallery = page.locator('[data-part="gallery"]')
     gallery.evaluate("element => element.scrollTo(0, element.scrollHeight / 2)")
-    old = gallery.locator('[data-index="700"][data-drawn]')
+    old = gallery.locator('[data-index="730"][data-drawn]')
     expect(old).to_be_visible()
     top = gallery.evaluate("element => element.scrollTop")
     atypical = page.locator('[data-part="facts"] dd').first

@@ -2,7 +2,7 @@
 
 import { h, fill } from "../dom.js";
 import { className } from "../format.js";
-import { get } from "../http.js";
+import { Problem, address, get } from "../http.js";
 import { problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
 import { spriteUrl } from "../parts/tile.js";
@@ -13,14 +13,14 @@ const CALM_MILLISECONDS = 60; // between two looks at which pages are in view
 const REMEMBER_MILLISECONDS = 200;
 
 /**
- * Begins to load at once; `attach(study, dataset)` draws it. `ask(offset, limit, signal)` answers a part of the list,
- * `counted(answer)` is told its size, `renewed()` that the scores have changed.
+ * Begins to load at once; `attach(study, dataset, none)` draws it, `none` where the list is empty. `ask(offset, limit,
+ * signal)` answers a part of the list, `study` is a promise of {study, dataset}, `counted(size)` is told how long the
+ * list is, `renewed()` that the service has newer scores.
  */
 export class Gallery {
   constructor(page, { ask, study, counted, renewed }) {
     this.page = page;
     this.counted = counted;
-    this.known = study; // a promise of {study, dataset}
     this.trouble = h("div", { class: "gallery-trouble" });
     this.none = h("div", { hidden: true });
     this.first = new Promise((resolve) => (this.shown = resolve)); // resolves with the first images, or without any
@@ -117,20 +117,19 @@ export class Gallery {
   async #gone(url) {
     this.shown();
     this.grid?.draw();
-    const [path, query] = url.slice(new URL(url, location.origin).origin.length * url.startsWith("http")).split("?");
-    const root = document.querySelector('meta[name="root"]').content;
+    const { pathname, searchParams } = new URL(url, location.origin);
     const retry = () => {
       fill(this.trouble);
       this.pages.retryImages();
       this.grid.draw();
     };
+    let reason = new Problem(0, { title: "No images", detail: "The images did not arrive. Try again; the scores are whole." });
     try {
-      await get(path.slice(root.length), Object.fromEntries(new URLSearchParams(query)), { signal: this.page.signal });
-      if (this.page.signal.aborted) return;
-      retry(); // they can be had after all
+      await get(pathname.slice(address("").length), Object.fromEntries(searchParams), { signal: this.page.signal });
     } catch (error) {
-      if (!this.page.signal.aborted) fill(this.trouble, problem(error, { retry, compact: true }));
+      reason = error;
     }
+    if (!this.page.signal.aborted) fill(this.trouble, problem(reason, { retry, compact: true }));
   }
 
   /** Load what is in view, at most so often. */

@@ -6,7 +6,8 @@ import { Cell } from "./cell.js";
 const LEAST_WIDTH = 96; // of a card, pixels
 const GAP = 12; // between cards, pixels
 const LINES = 3.9; // of text and track below an image, in ems
-const BESIDE = 2; // rows kept above and below those in view
+const BESIDE = 1; // rows kept above and below those in view
+const AHEAD = 2; // rows loaded above and below these
 
 /**
  * `at(position)` is Pages.at; `wanted(first, last)` is told which positions are in view; `naming` is for cells (`shape`:
@@ -89,8 +90,9 @@ export class Grid {
         if (cell.link.tabIndex !== index) cell.link.tabIndex = index;
       });
     });
-    const last = (this.first + this.rows.length) * this.columns;
-    if (this.total) this.wanted(this.first * this.columns, Math.min(this.total, last) - 1);
+    const from = Math.max(0, this.first - AHEAD) * this.columns;
+    const to = (this.first + this.rows.length + AHEAD) * this.columns;
+    if (this.total) this.wanted(from, Math.min(this.total, to) - 1);
   }
 
   /** The position that Tab leads to: the active one if it is there, or the first in view. */

@@ -120,7 +120,7 @@ export class Pages {
       calls.note({ method: "GET", url, status: 200, milliseconds: performance.now() - started });
       return image;
     } catch {
-      if (!signal.aborted) {
+      if (!signal.aborted && this.images) {
         this.images = false;
         this.gone(url);
       }

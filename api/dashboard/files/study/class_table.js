@@ -15,7 +15,10 @@ const COLUMNS = [
   ["test", "Test accuracy", (one) => one.test_accuracy],
 ];
 
-/** The table in `place`; a class's link lets the gallery show it by `choose(label)`. */
+/**
+ * The table in `place`; a class's link lets the gallery show it by `choose(label)`. Returns what marks the chosen class.
+ * Drawn over an earlier table it keeps place and focus.
+ */
 export function drawClasses(page, place, study, classes, choices, choose) {
   const imported = study.imported;
   const columns = COLUMNS.filter(([name]) => !imported || !["in", "held_out", "test"].includes(name));
@@ -44,10 +47,14 @@ export function drawClasses(page, place, study, classes, choices, choose) {
     draw();
   };
   const mark = () => rows.forEach((element, label) => element.classList.toggle("chosen", String(label) === choices.label));
-  choices.listeners.push(mark);
   draw();
   mark();
+  const top = place.firstElementChild?.scrollTop ?? 0;
+  const focused = place.contains(document.activeElement) ? document.activeElement.closest("tr")?.dataset.label : undefined;
   fill(place, h("div", { class: "wide tall", tabindex: "0", role: "region", "aria-label": "Classes" }, h("table", { "data-part": "classes" }, h("thead", {}, h("tr", {}, heads)), body)));
+  place.firstElementChild.scrollTop = top;
+  if (focused !== undefined) rows.get(Number(focused))?.querySelector("a").focus({ preventScroll: true });
+  return mark;
 }
 
 /** The column and direction that the address keeps. */

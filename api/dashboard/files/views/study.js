@@ -98,6 +98,8 @@ function draw(page, { choices, gallery, study, dataset, job: followed = null }) 
   gallery.settle();
 
   const histogram = new Histogram(page, bars, study, dataset, choices);
+  let mark = () => {}; // the chosen class in the table
+  choices.listeners.push(() => mark());
   const choose = (label) => {
     choices.change({ label });
     samples.scrollIntoView({ block: "start" });
@@ -112,7 +114,7 @@ function draw(page, { choices, gallery, study, dataset, job: followed = null }) 
   };
   const table = (found) => {
     drawFacts(numbers, study, dataset, found.classes);
-    drawClasses(page, classes, study, found.classes, choices, choose);
+    mark = drawClasses(page, classes, study, found.classes, choices, choose);
   };
   const refresh = () =>
     Promise.all([histogram.refresh(), part(classes, "classes", table), part(quality, "quality", (found) => drawQuality(page, quality, found))]);
