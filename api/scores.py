@@ -33,6 +33,7 @@ from memscore.selection import values_of as column_of
 from memscore.tables import PairsTable
 
 LOOK_UP: dict[str, Example] = {"some": {"summary": "some samples", "value": {"indices": [17, 4, 23]}}}
+MOST_MEMORIZED_FIRST = Order("mem", descending=True)
 OTHERS = 3  # influences of other samples that an explanation tells for each test sample
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=problems.documented(404, 409))
@@ -153,6 +154,7 @@ async def explain_score(
         "rank_in_class": in_class.rank,
         "samples": overall.among,
         "samples_in_class": in_class.among,
+        "position": MOST_MEMORIZED_FIRST.place(table, index),
         "sentence": explanation.in_words(table, index, class_name),
         "influences": [
             {

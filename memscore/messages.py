@@ -316,6 +316,7 @@ class Explanation(Message):
     rank_in_class: int | None
     samples: int
     samples_in_class: int
+    position: int = Field(description="place in the list of scores sorted by -mem, from 0: the offset to find it at")
     sentence: str = Field(description="the same in words")
     influences: list[InfluencedTest] = Field(description="on test samples, strongest first")
     rivals: list[Rival] = Field(description="nearest first; empty where it influences no test sample with others")

@@ -43,6 +43,11 @@ class Order:
         (key,) = self._keys(np.array([np.nan if value is None else value], values_of(table, self.column).dtype))
         return (keys > key) | ((keys == key) & (np.arange(len(keys)) > index))
 
+    def place(self, table: ScoreTable, index: int) -> int:
+        """How many samples come before this one."""
+        value = float(values_of(table, self.column)[index])
+        return len(table) - 1 - int(self.after(table, None if np.isnan(value) else value, index).sum())
+
     def _keys(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Numbers that ascend in this order."""
         keys = values.astype(np.float64)

@@ -192,6 +192,13 @@ def test_an_explanation_tells_counts_influences_and_rivals(http: httpx.Client, s
     refused(http.get(f"{STUDY}/explain/60"), 404, "no training sample 60")
 
 
+def test_an_explanation_tells_the_offset_at_which_the_sample_is_listed(http: httpx.Client, stored_study: StoredStudy):
+    assert len(np.unique(stored_study.scores["mem"])) < 60  # some tie
+    listed = [one["index"] for one in http.get(f"{STUDY}/scores", params={"limit": 100}).json()["scores"]]
+    places = [http.get(f"{STUDY}/explain/{index}").json()["position"] for index in range(60)]
+    assert [listed[place] for place in places] == list(range(60))
+
+
 def test_requests_during_a_check_of_the_tables_share_it(
     http: httpx.Client, stored_study: StoredStudy, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
