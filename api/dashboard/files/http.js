@@ -51,6 +51,16 @@ export const get = (path, query, options = {}) => call("GET", path, { query, ...
 /** POST or DELETE as JSON. */
 export const send = (method, path, body, options = {}) => call(method, path, { body, ...options });
 
+/** Gives signals to calls of which only the newest counts: each ends the calls before, and all end with `signal`. */
+export function newest(signal) {
+  let latest = new AbortController();
+  return () => {
+    latest.abort(new DOMException("a newer call took its place", "AbortError"));
+    latest = new AbortController();
+    return AbortSignal.any([signal, latest.signal]);
+  };
+}
+
 async function call(method, path, { query, body, headers = {}, signal, kind = "json" } = {}) {
   const url = address(path, query);
   const started = performance.now();

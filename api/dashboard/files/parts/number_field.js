@@ -1,29 +1,32 @@
 // Numbers that a view depends on: a field, or a slider with a field beside it.
 
-import { h } from "../dom.js";
+import { fill, h } from "../dom.js";
 
-/** A labelled number field; `changed` gets the number, or null where the field is empty. Wrong input is left alone. */
+/** A labelled number field; `changed` gets the number, or null where the field is empty. Wrong input is said to be so. */
 export function numberField({ label, value, min, max, step, placeholder, changed }) {
   const field = h("input", { type: "number", inputmode: "decimal", value: value ?? "", min, max: String(max), step, placeholder });
-  field.addEventListener("input", () => field.checkValidity() && changed(field.value === "" ? null : Number(field.value)));
-  return h("label", {}, label, field);
+  const wrong = h("span", { class: "wrong", role: "alert" });
+  field.addEventListener("input", () => valid(field, wrong) && changed(field.value === "" ? null : Number(field.value)));
+  return h("span", { class: "number-field" }, h("label", {}, label, field), wrong);
 }
 
 /** A slider and a field for the same number. `set(value)` moves both; `changed` gets what the reader chose. */
 export function slider({ name, label, hint, value, min = 0, max = 1, step = 0.01, changed }) {
   const id = `slider-${name}`;
   const range = h("input", { type: "range", id, min, max: String(max), step, value, "aria-describedby": `${id}-hint` });
-  const field = h("input", { type: "number", min, max: String(max), step: "any", value, "aria-label": label });
+  const field = h("input", { type: "number", required: true, min, max: String(max), step: "any", value, "aria-label": label });
+  const wrong = h("p", { class: "wrong", role: "alert" });
   const set = (to) => {
     range.value = to;
-    if (document.activeElement !== field) field.value = to;
+    field.value = to;
+    valid(field, wrong);
   };
   range.addEventListener("input", () => {
-    field.value = range.value;
+    set(range.value);
     changed(Number(range.value));
   });
   field.addEventListener("input", () => {
-    if (field.value === "" || !field.checkValidity()) return;
+    if (!valid(field, wrong)) return;
     range.value = field.value;
     changed(Number(field.value));
   });
@@ -33,7 +36,17 @@ export function slider({ name, label, hint, value, min = 0, max = 1, step = 0.01
     h("label", { htmlFor: id, for: id }, label),
     range,
     field,
+    wrong,
     h("p", { class: "soft small", id: `${id}-hint` }, hint),
   );
   return { element, set };
+}
+
+/** Whether a field holds what it may; the browser's sentence stands in `wrong` where it does not. */
+function valid(field, wrong) {
+  const fits = field.checkValidity();
+  if (fits) field.removeAttribute("aria-invalid");
+  else field.setAttribute("aria-invalid", "true");
+  fill(wrong, fits ? null : field.validationMessage);
+  return fits;
 }

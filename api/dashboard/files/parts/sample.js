@@ -21,16 +21,20 @@ export function sampleCard(study, dataset, split, index, label, { right, below }
   );
 }
 
-/** The indices of the samples before and behind a rank (1: most memorized) by mem; null at the ends. */
-export async function neighbours(page, study, rank, samples) {
-  const offset = Math.max(0, rank - 2);
-  const { scores } = await get(
-    path`/v1/studies/${study.name}/scores`,
-    { sort: "-mem", offset, limit: rank === 1 ? 2 : 3 },
-    { signal: page.signal },
-  );
+/** The indices of the samples before and behind a position in the list by mem (0: the most memorized); null at the ends. */
+export async function neighbours(page, study, position) {
+  const before = Math.min(1, position);
+  const query = { sort: "-mem", offset: position - before, limit: before + 2 };
+  const { scores } = await get(path`/v1/studies/${study.name}/scores`, query, { signal: page.signal });
   const indices = scores.map((one) => one.index);
-  return { more: rank > 1 ? indices[0] : null, less: rank < samples ? (indices[rank === 1 ? 1 : 2] ?? null) : null };
+  return { more: before ? indices[0] : null, less: indices[before + 1] ?? null };
+}
+
+/** Links to other samples: [{ to, text, key }], each followed by its key too (see `byKeys`); null and false are left out. */
+export function stepLinks(study, split, steps) {
+  const link = ({ to, text, key }) =>
+    h("a", { href: sampleUrl(study, split, to), "data-key": key, "aria-keyshortcuts": key }, text, h("kbd", { "aria-hidden": "true" }, key));
+  return h("nav", { class: "steps", "aria-label": "Neighbours" }, steps.filter(Boolean).map(link));
 }
 
 /** Follow the links of a page that name a key (data-key) when it is pressed outside of fields. */
@@ -38,7 +42,7 @@ export function byKeys(page) {
   document.addEventListener(
     "keydown",
     (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.closest?.("input, select, textarea")) return;
       page.main.querySelector(`a[data-key="${CSS.escape(event.key)}"]`)?.click();
     },
     { signal: page.signal },

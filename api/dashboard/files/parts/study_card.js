@@ -6,6 +6,7 @@ import { fixed, percent, whole } from "../format.js";
 import { address, get, path } from "../http.js";
 import { problem } from "./problem.js";
 import { sampleUrl } from "./sample.js";
+import { tellGone } from "./images_gone.js";
 import { cut, spriteUrl } from "./tile.js";
 
 const IMAGES = 12;
@@ -97,6 +98,7 @@ function strip(study, scores) {
   const sprite = new Image();
   sprite.addEventListener("error", () => {
     images.classList.add("without"); // the links stay
+    tellGone(url);
     images.before(h("p", { class: "soft small" }, `The images of ${study.dataset} are not on the service's machine.`));
   });
   sprite.src = url;

@@ -20,8 +20,11 @@ export function takeAway({ files = [], python, shell, title = "Take it away" }) 
 /** The lines that every piece of Python begins with; `further`: another import. */
 export function pythonClient(further = "") {
   const key = session.keys_required ? ', key=os.environ["MEMSCORE_KEY"]' : "";
-  return `${session.keys_required ? "import os\n\n" : ""}import memscore\n${further ? `${further}\n` : ""}\nclient = memscore.Client("${location.origin}${address("")}"${key})`;
+  return `${session.keys_required ? "import os\n\n" : ""}import memscore\n${further ? `${further}\n` : ""}\nclient = memscore.Client("${serviceUrl()}"${key})`;
 }
+
+/** The address of this service, as its clients are given it. */
+export const serviceUrl = () => location.origin + address("");
 
 /** A call of this service by curl, written to a file. */
 export function curlTo(file, path, query) {

@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { address, path } from "../http.js";
+import { tellGone } from "./images_gone.js";
 
 /** The address of one image; `scale` enlarges each pixel. */
 export const imageUrl = (dataset, split, index, scale = 1) =>
@@ -11,12 +12,19 @@ export const imageUrl = (dataset, split, index, scale = 1) =>
 export const spriteUrl = (dataset, split, indices, columns) =>
   address(path`/v1/datasets/${dataset}/${split}/sprite.png`, { indices: indices.join(","), columns });
 
-/** One image; its place says so where it cannot be had. */
+/** One image; where it cannot be had its place says so, and the view says why. */
 export function image(dataset, split, index, { label = "", scale = 1, size } = {}) {
   const text = `${split === "train" ? "Training" : "Test"} image ${index}${label ? `, ${label}` : ""}`;
   const picture = h("img", { class: "picture", src: imageUrl(dataset, split, index, scale), alt: text, loading: "lazy", decoding: "async" });
   if (size) picture.style.width = picture.style.height = size;
-  picture.addEventListener("error", () => picture.replaceWith(gone(text)), { once: true });
+  const failed = () => {
+    const stand = gone(text);
+    stand.classList.add(...picture.classList);
+    if (size) stand.style.width = stand.style.height = size;
+    picture.replaceWith(stand);
+    tellGone(picture.getAttribute("src"));
+  };
+  picture.addEventListener("error", failed, { once: true });
   return picture;
 }
 

@@ -3,12 +3,12 @@
 import { calm, fill, h, put, say } from "../dom.js";
 import { ATYPICAL, axes, chart, countScale, d3, kind, TYPICAL } from "../charts.js";
 import { fixed, percent, whole } from "../format.js";
-import { get, path } from "../http.js";
+import { get, newest, path } from "../http.js";
 import { slider } from "../parts/number_field.js";
 import { empty, problem } from "../parts/problem.js";
 import { sampleCard } from "../parts/sample.js";
 import { head, load, noScores } from "../parts/study_head.js";
-import { curlTo, pythonClient, takeAway } from "../parts/take_away.js";
+import { curlTo, pythonClient, serviceUrl, takeAway } from "../parts/take_away.js";
 
 const PAPER = { atypical: ATYPICAL, typical: TYPICAL, test_accuracy: 0.8 };
 const SLIDERS = [
@@ -34,7 +34,7 @@ export async function show(page) {
     return;
   }
   const chosen = Object.fromEntries(Object.entries(PAPER).map(([name, start]) => [name, given(page, name, start)]));
-  const view = { page, study, dataset, chosen, counts: h("dl", { class: "facts" }), plot: h("div", {}), examples: h("div", {}), away: h("div", {}), fault: h("div", {}) };
+  const view = { page, study, dataset, chosen, counts: h("dl", { class: "facts" }), plot: h("div", {}), examples: h("div", {}), away: h("div", {}), fault: h("div", {}), newest: newest(page.signal), tests: new Map() };
   const refresh = calm(120, () => draw(view), page.signal);
   const sliders = SLIDERS.map(({ name, label, hint }) =>
     slider({
@@ -70,20 +70,26 @@ export async function show(page) {
   );
   const histogram = get(path`/v1/studies/${study.name}/histogram`, { bins: 2 * BINS }, { signal: page.signal });
   await draw(view);
-  view.histogram = await histogram;
-  drawPlot(view);
+  try {
+    view.histogram = await histogram;
+    drawPlot(view);
+  } catch (error) {
+    if (!page.signal.aborted) fill(view.plot, problem(error, { compact: true }));
+  }
 }
 
 /** A threshold as the address has it. */
 function given(page, name, start) {
-  const value = Number(page.query.get(name) ?? Number.NaN);
+  const value = Number(page.query.get(name) || Number.NaN);
   return value >= 0 && value <= 1 ? value : start;
 }
 
 async function draw(view) {
-  const { page, study, chosen, counts, fault } = view;
+  const { study, counts, fault } = view;
+  const chosen = { ...view.chosen };
+  const signal = view.newest();
   try {
-    const found = await get(path`/v1/studies/${study.name}/sets`, { format: "json", limit: EXAMPLES, ...chosen }, { signal: page.signal });
+    const found = await get(path`/v1/studies/${study.name}/sets`, { format: "json", limit: EXAMPLES, ...chosen }, { signal });
     fault.replaceChildren();
     const { train_samples: train, test_samples: test } = view.dataset;
     fill(
@@ -96,9 +102,12 @@ async function draw(view) {
     say(`${whole(found.counts.train_atypical)} atypical and ${whole(found.counts.train_typical)} typical training samples`);
     fill(view.away, taken(study, chosen));
     drawPlot(view);
-    await drawExamples(view, found);
+    await drawExamples(view, found, signal);
   } catch (error) {
-    if (!page.signal.aborted) fill(fault, problem(error, { compact: true, retry: () => draw(view) }));
+    if (signal.aborted) return;
+    for (const one of [counts, view.examples, view.away]) fill(one); // they would be of other thresholds
+    drawPlot(view);
+    fill(fault, problem(error, { compact: true, retry: () => draw(view) }));
   }
 }
 
@@ -134,14 +143,19 @@ function drawPlot({ page, plot, histogram, chosen }) {
 }
 
 /** The samples at the edges of the training sets, the most extreme ones, and some of the test sets. */
-async function drawExamples(view, found) {
-  const { page, study, dataset, chosen, examples } = view;
-  const scores = (query) => get(path`/v1/studies/${study.name}/scores`, { limit: EXAMPLES, ...query }, { signal: page.signal });
-  const [most, above, below, least] = await Promise.all([
-    scores({ sort: "-mem", mem_min: chosen.atypical }),
-    scores({ sort: "mem", mem_min: chosen.atypical }),
-    scores({ sort: "-mem", mem_max: chosen.typical }),
-    scores({ sort: "mem", mem_max: chosen.typical }),
+async function drawExamples(view, found, signal) {
+  const { study, dataset, examples } = view;
+  const above = beside(found.thresholds.atypical, 1);
+  const below = beside(found.thresholds.typical, -1);
+  const nobody = { scores: [] };
+  const scores = (query) => (query.mem_min > 1 ? nobody : get(path`/v1/studies/${study.name}/scores`, { limit: EXAMPLES, ...query }, { signal }));
+  const [most, justAbove, justBelow, least, atypical, typical] = await Promise.all([
+    scores({ sort: "-mem", mem_min: above }),
+    scores({ sort: "mem", mem_min: above }),
+    scores({ sort: "-mem", mem_max: below }),
+    scores({ sort: "mem", mem_max: below }),
+    testScores(view, found.indices.test_atypical, signal),
+    testScores(view, found.indices.test_typical, signal),
   ]);
   const strip = (title, answer) =>
     h(
@@ -152,19 +166,41 @@ async function drawExamples(view, found) {
         ? h("div", { class: "cards strip" }, answer.scores.map((one) => sampleCard(study, dataset, "train", one.index, one.label, { right: fixed(one.mem) })))
         : h("p", { class: "soft" }, "No sample."),
     );
-  const tests = (name, title) =>
-    h("div", {}, h("h3", {}, title), found.indices[name].length ? h("div", { class: "cards strip" }, found.indices[name].map((index) => testCard(study, dataset, index))) : h("p", { class: "soft" }, "No sample."));
+  const tests = (title, shown, right) =>
+    h(
+      "div",
+      {},
+      h("h3", {}, title),
+      shown.length
+        ? h("div", { class: "cards strip" }, shown.map((one) => sampleCard(study, dataset, "test", one.index, one.label, { right: right(one) })))
+        : h("p", { class: "soft" }, "No sample."),
+    );
   fill(
     examples,
     h("h2", {}, "Examples"),
     found.counts.train_atypical + found.counts.train_typical
-      ? h("div", { class: "columns" }, strip("Atypical: the most memorized", most), strip("Atypical: just above the threshold", above), strip("Typical: just below the threshold", below), strip("Typical: the least memorized", least), tests("test_atypical", "Atypical test samples, the first"), tests("test_typical", "Typical test samples, the first"))
+      ? h("div", { class: "columns" }, strip("Atypical: the most memorized", most), strip("Atypical: just above the threshold", justAbove), strip("Typical: just below the threshold", justBelow), strip("Typical: the least memorized", least), tests("Atypical test samples, with their largest infl", atypical, (one) => fixed(one.infl_max)), tests("Typical test samples, with the share of models right", typical, (one) => percent(one.p_full ?? one.p, 0)))
       : empty("Both training sets are empty", h("p", {}, "Move the thresholds.")),
   );
 }
 
-function testCard(study, dataset, index) {
-  return sampleCard(study, dataset, "test", index, null);
+/** The single-precision number next to a threshold (0 to 1): sets leave out samples at it, while bounds of lists let them in. */
+function beside(threshold, direction) {
+  const number = new Float32Array([threshold]);
+  const bits = new Int32Array(number.buffer);
+  if (number[0] === 0 && direction < 0) return -(2 ** -149);
+  bits[0] += direction;
+  return number[0];
+}
+
+/** The scores of test samples, each asked for once. */
+function testScores({ study, tests }, indices, signal) {
+  return Promise.all(
+    indices.map(async (index) => {
+      if (!tests.has(index)) tests.set(index, await get(path`/v1/studies/${study.name}/test-scores/${index}`, {}, { signal }));
+      return tests.get(index);
+    }),
+  );
 }
 
 function taken(study, chosen) {
@@ -177,6 +213,6 @@ function taken(study, chosen) {
       { text: "Score table, .csv", path: path`/v1/studies/${study.name}/table`, query: { format: "csv" } },
     ],
     python: `${pythonClient("from memscore.sets import Thresholds")}\nthresholds = Thresholds(${numbers})\nsets = client.sets("${study.name}", thresholds)\nprint(sets.counts())\natypical = sets.train_atypical  # a boolean mask in the dataset's order\ntable = client.table("${study.name}")`,
-    shell: `memscore sets ${study.name} --atypical ${chosen.atypical} --typical ${chosen.typical} --test-accuracy ${chosen.test_accuracy} -o masks.npz --url ${location.origin}\n${curlTo("masks.npz", sets, chosen)}`,
+    shell: `memscore sets ${study.name} --atypical ${chosen.atypical} --typical ${chosen.typical} --test-accuracy ${chosen.test_accuracy} -o masks.npz --url ${serviceUrl()}\n${curlTo("masks.npz", sets, chosen)}`,
   });
 }

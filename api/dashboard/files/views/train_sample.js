@@ -4,11 +4,13 @@ import { h, put } from "../dom.js";
 import { className, fixed, interval, whole } from "../format.js";
 import { get, path } from "../http.js";
 import { influenceText } from "../parts/influence.js";
+import { drawPlace, placeFor } from "../parts/place.js";
 import { empty } from "../parts/problem.js";
 import { head, load } from "../parts/study_head.js";
-import { byKeys, neighbours, sampleCard, sampleUrl } from "../parts/sample.js";
+import { byKeys, neighbours, sampleCard, sampleUrl, stepLinks } from "../parts/sample.js";
 import { rates } from "../parts/rates.js";
 import { image, setMark, track } from "../parts/tile.js";
+import { enlarger } from "../parts/zoom.js";
 
 const SHOWN = 24;
 
@@ -20,19 +22,22 @@ export async function show(page) {
     get(path`/v1/studies/${name}/explain/${index}`, { limit: SHOWN }, { signal: page.signal }),
   ]);
   const score = found.score;
+  const links = await steps(page, study, found);
+  const place = placeFor();
   put(
     page.main,
     head(study, dataset, null, `Training sample ${score.index}: ${className(dataset, score.label)}`),
     h(
       "section",
       { class: "sample", "aria-label": "Score" },
-      h("div", {}, picture(dataset, score), await steps(page, study, found)),
-      h("div", {}, h("p", {}, found.sentence), measures(dataset, found), rates(score)),
+      h("div", {}, picture(dataset, score), links),
+      h("div", {}, h("p", {}, found.sentence), measures(dataset, found), score.mem !== null && place, rates(score)),
     ),
-    influences(study, dataset, found),
+    influences(page, study, dataset, found),
     alike(study, dataset, found),
   );
   byKeys(page);
+  if (score.mem !== null) await drawPlace(page, place, study, score);
 }
 
 function picture(dataset, score) {
@@ -53,47 +58,45 @@ function measures(dataset, { score, rank, rank_in_class: inClass, samples, sampl
   return h("dl", { class: "measure" }, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
 }
 
-async function steps(page, study, { score, rank, samples }) {
-  const last = samples - 1;
-  const links = [
-    score.index > 0 && h("a", { href: sampleUrl(study, "train", score.index - 1), "data-key": "j" }, `← sample ${score.index - 1}`),
-    score.index < last && h("a", { href: sampleUrl(study, "train", score.index + 1), "data-key": "k" }, `sample ${score.index + 1} →`),
-  ];
-  if (rank !== null) {
-    const { more, less } = await neighbours(page, study, rank, samples);
-    if (more !== null) links.push(h("a", { href: sampleUrl(study, "train", more), "data-key": "p" }, "more memorized"));
-    if (less !== null) links.push(h("a", { href: sampleUrl(study, "train", less), "data-key": "n" }, "less memorized"));
-  }
-  return h("nav", { class: "steps", "aria-label": "Neighbours" }, links);
+async function steps(page, study, { score, position, samples }) {
+  const { more, less } = await neighbours(page, study, position);
+  return stepLinks(study, "train", [
+    score.index > 0 && { to: score.index - 1, text: `← sample ${score.index - 1}`, key: "j" },
+    score.index < samples - 1 && { to: score.index + 1, text: `sample ${score.index + 1} →`, key: "k" },
+    more !== null && { to: more, text: "more memorized", key: "p" },
+    less !== null && { to: less, text: "less memorized", key: "n" },
+  ]);
 }
 
-function influences(study, dataset, { score, influences: found, floor }) {
+function influences(page, study, dataset, { score, influences: found, floor }) {
   const title = h("h2", { id: "influences" }, "Test samples it influences");
   const about = h("p", { class: "soft small" }, `infl is the chance that a model is right on the test sample when it was trained on this one, less that chance when it was not. Pairs from ${floor} upwards are kept. The small images also influence the same test sample.`);
   if (!found.length) {
-    const none = empty("None", h("p", {}, `No test sample of its class is influenced by ${floor} or more.`));
+    const none = empty("None", h("p", {}, `It influences no test sample by ${floor} or more.`));
     return h("section", { "aria-labelledby": "influences" }, title, none);
   }
-  return h("section", { "aria-labelledby": "influences" }, title, about, h("ul", { class: "influences" }, found.map((one) => influence(study, dataset, score, one))));
+  return h("section", { "aria-labelledby": "influences" }, title, about, h("ul", { class: "influences" }, found.map((one) => influence(page, study, dataset, score, one))));
 }
 
-function influence(study, dataset, score, one) {
+function influence(page, study, dataset, score, one) {
   const label = className(dataset, score.label);
+  const both = [{ split: "train", index: score.index, label }, { split: "test", index: one.test_index, href: sampleUrl(study, "test", one.test_index) }]; // of any class, where a study has all pairs
   return h(
     "li",
     { class: "influence" },
-    h("a", { href: sampleUrl(study, "test", one.test_index) }, image(dataset.name, "test", one.test_index, { label })),
+    h("a", { href: sampleUrl(study, "test", one.test_index) }, image(dataset.name, "test", one.test_index)),
     h(
       "div",
       {},
       h("p", {}, h("a", { href: sampleUrl(study, "test", one.test_index) }, `test ${one.test_index}`)),
       influenceText(one),
+      enlarger(page, dataset, both, influenceText(one)),
       one.others.length > 0 &&
         h(
           "div",
           { class: "rests" },
           one.others.map((other) =>
-            h("a", { href: sampleUrl(study, "train", other.train_index), title: `training sample ${other.train_index}: infl ${fixed(other.infl)}` }, image(dataset.name, "train", other.train_index, { label })),
+            h("a", { class: "rest", href: sampleUrl(study, "train", other.train_index), title: `training sample ${other.train_index}: infl ${fixed(other.infl)}` }, image(dataset.name, "train", other.train_index)),
           ),
         ),
     ),

@@ -1,0 +1,34 @@
+// Says once at the top of a view why the images of a dataset cannot be had, in the service's own words.
+
+import { h } from "../dom.js";
+import { address, get } from "../http.js";
+
+const told = new WeakMap(); // of each view, the datasets whose images it misses
+
+/** The image or sprite at this address, which begins as those of `address` do, could not be had. */
+export async function tellGone(url) {
+  const view = document.querySelector("#main > .view");
+  const path = url.slice(address("").length);
+  const dataset = path.split("/")[3]; // of /v1/datasets/NAME/...
+  if (!view || told.get(view)?.has(dataset)) return;
+  told.set(view, (told.get(view) ?? new Set()).add(dataset));
+  try {
+    await get(path, {}, { kind: "image" });
+    told.get(view).delete(dataset); // it can be had after all
+  } catch (error) {
+    if (!view.isConnected) return;
+    const place = [...view.children].findLast((one) => one.matches(".head, h1"));
+    if (place) place.after(notice(error));
+    else view.prepend(notice(error));
+  }
+}
+
+function notice(error) {
+  return h(
+    "section",
+    { class: "notice images-gone", role: "alert" },
+    h("p", { class: "problem-title" }, "Images cannot be shown"),
+    h("p", {}, error.message),
+    h("button", { type: "button", on: { click: () => location.reload() } }, "Try again"),
+  );
+}
