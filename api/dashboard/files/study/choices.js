@@ -19,7 +19,8 @@ export class Choices {
   constructor(page) {
     this.page = page;
     this.listeners = [];
-    for (const name of NAMES) this[name] = page.query.get(name);
+    for (const name of NAMES) this[name] = page.query.get(name) || null;
+    if (this.suspects) this.mem_min = this.mem_max = this.sort = null;
   }
 
   /**
