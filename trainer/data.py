@@ -70,8 +70,11 @@ class TrainingData:
         """A batch of the epoch; with several processes, this one's part."""
         chosen = self.world.part(epoch.order[epoch.slices[number]])
         start = epoch.slices[number].start + self.world.rank * len(chosen)
+        positions = slice(start, start + len(chosen))
         images = (
-            self.device_data.x_train[chosen] if self.augmentation is None else self.augmentation.batch(chosen, start)
+            self.device_data.x_train[chosen]
+            if self.augmentation is None
+            else self.augmentation.batch(chosen, positions)
         )
         return Batch(pixels(images), self.device_data.y_train[chosen], self.mem[chosen])
 

@@ -6,6 +6,7 @@ runs on any machine with torch. A file that is there already is gone on with.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ import typer
 from pydantic import ValidationError
 
 from memscore.datasets import load_source
-from memscore.errors import Conflict, MemscoreError
+from memscore.errors import Conflict, InvalidInput, MemscoreError
 from memscore.evidence import Trial
 from memscore.evidence_file import read_evidence, write_evidence
 from memscore.learning.data import DeviceData
@@ -43,9 +44,13 @@ def run(
     ] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes, with what is finished.")] = None,
+    part: Annotated[
+        str, typer.Option(help="K/N: the K-th of N processes that share the trials, each with its own --output.")
+    ] = "1/1",
 ) -> None:
     """Train the trials of a study here and write their evidence to a file."""
     started = time.monotonic()
+    mine = _part(part)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     prepare(place)
     chosen = read_recipe(recipe)
@@ -54,8 +59,9 @@ def run(
     study = study_id(images.fingerprint, chosen, design)
     done = _there(output, study)
     data = DeviceData.of(images, place)
-    todo = units(chosen, trials, present=[trial.number for trial in done if not trial.full])
-    todo += units(chosen, full_trials, full=True, present=[trial.number for trial in done if trial.full])
+    present = {(trial.number, trial.full) for trial in done}
+    every = units(chosen, trials) + units(chosen, full_trials, full=True)
+    todo = [unit for unit in every[mine] if any((number, unit.full) not in present for number in unit.numbers)]
     saved = time.monotonic()
     for position, unit in enumerate(todo):
         if minutes is not None and time.monotonic() - started > 60 * minutes:
@@ -85,6 +91,15 @@ def _save(
         train_samples=samples,
         test_samples=test_samples,
     )
+
+
+def _part(text: str) -> slice:
+    """Every N-th unit from the K-th on, from K/N. Raises InvalidInput for anything else."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    number, parts = (int(one) for one in match.groups()) if match else (0, 0)
+    if not 1 <= number <= parts:
+        raise InvalidInput(f"--part is K/N with K from 1 to N, such as 1/4, not {text!r}.")
+    return slice(number - 1, None, parts)
 
 
 def _there(path: Path, study: str) -> list[Trial]:

@@ -71,22 +71,32 @@ class Augmentation:
         self.name = name
         self.rows = torch.arange(self.height, device=images.device)
         self.columns = torch.arange(self.width, device=images.device)
+        self.shifts = torch.empty((2, 0), dtype=torch.int64, device=images.device)
+        self.mirrored = torch.empty(0, dtype=torch.bool, device=images.device)
 
     def draw(self, samples: int, epoch: int) -> None:
-        """Draw shifts and mirrorings for the `samples` images of an epoch, in the order they come."""
+        """Draw shifts and mirrorings for the `samples` images of an epoch, in the order they come.
+
+        Those of the next epoch take the place of the last one's in memory, so that a recorded step finds them.
+        """
         words = random_words((3, samples), "augment", *self.name, epoch)
         shifts = (words[:2] % np.uint64(2 * self.crop + 1)).astype(np.int64)
         mirrored = (words[2] >> np.uint64(63)).astype(np.bool_) & self.flip
-        self.shifts = torch.from_numpy(shifts).to(self.padded.device)
-        self.mirrored = torch.from_numpy(mirrored).to(self.padded.device)
+        self.shifts = _placed(torch.from_numpy(shifts), self.shifts)
+        self.mirrored = _placed(torch.from_numpy(mirrored), self.mirrored)
 
-    def batch(self, chosen: Tensor, start: int) -> Tensor:
-        """Augmented images uint8 [B, H, W, C] of the samples `chosen` [B], the epoch's `start`-th and following."""
-        part = slice(start, start + len(chosen))
-        rows = self.rows + self.shifts[0, part, None]
-        across = torch.where(self.mirrored[part, None], self.width - 1 - self.columns, self.columns)
-        columns = across + self.shifts[1, part, None]
+    def batch(self, chosen: Tensor, positions: slice | Tensor) -> Tensor:
+        """Augmented images uint8 [B, H, W, C] of the samples `chosen` [B], which have these positions in the epoch."""
+        down, across = self.shifts[:, positions, None]
+        rows = self.rows + down
+        turned = torch.where(self.mirrored[positions, None], self.width - 1 - self.columns, self.columns)
+        columns = turned + across
         return self.padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _placed(values: Tensor, place: Tensor) -> Tensor:
+    """The values on the device of `place`, and there if they fit."""
+    return values.to(place.device) if place.shape != values.shape else place.copy_(values)
 
 
 def _tensor(images: np.ndarray) -> Tensor:

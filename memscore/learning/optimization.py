@@ -12,19 +12,22 @@ from memscore.errors import Diverged
 from memscore.spec import Recipe
 
 
-def optimizer_of(recipe: Recipe, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the parameters, in one fused kernel a step."""
+def optimizer_of(recipe: Recipe, parameters: Iterable[Tensor], device: torch.device) -> torch.optim.Optimizer:
+    """The recipe's optimizer over the parameters, in one fused kernel a step; on a GPU a step can be recorded."""
+    on_gpu = device.type == "cuda"
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(
             parameters,
-            lr=recipe.learning_rate,
+            lr=rate,
             betas=(recipe.momentum, 0.999),
             weight_decay=recipe.weight_decay,
+            capturable=on_gpu,
             fused=True,
         )
     return torch.optim.SGD(
         parameters,
-        lr=recipe.learning_rate,
+        lr=rate,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
         weight_decay=recipe.weight_decay,
@@ -47,8 +50,12 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int) -> None:
     """Give the optimizer the learning rate of a step."""
+    rate = learning_rate(recipe, step, steps)
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate(recipe, step, steps)
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def require_finite(loss: Tensor, recipe: Recipe, epoch: int) -> None:

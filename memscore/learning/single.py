@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,8 +11,9 @@ from torch import Tensor, nn
 from memscore.learning.data import Augmentation, DeviceData, pixels
 from memscore.learning.networks.registry import build_network, check_logits
 from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
+from memscore.learning.replay import Replay
 from memscore.randomness import random_words, seed_for
-from memscore.spec import Recipe
+from memscore.spec import NETWORKS, Recipe
 
 Name = tuple[str | int, ...]
 
@@ -28,7 +31,7 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     check_logits(network, data.shape, data.classes)
     forward = torch.compile(network) if recipe.compile else network
-    optimizer = optimizer_of(recipe, network.parameters())
+    optimizer = optimizer_of(recipe, network.parameters(), data.device)
     augmentation = Augmentation(data.x_train, recipe.crop, recipe.flip, *name) if recipe.crop or recipe.flip else None
 
     subset = np.flatnonzero(membership)
@@ -36,26 +39,42 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
     if len(batches) > 1 and len(subset) % recipe.batch_size == 1:
         batches.pop()  # BatchNorm has nothing to normalize in a batch of one; the order changes with the epoch
     steps, step = recipe.epochs * len(batches), 0
+    order = torch.empty(len(subset), dtype=torch.int64, device=data.device)
+    total = torch.zeros((), device=data.device)
+
+    def learn(positions: slice | Tensor, augmented: Augmentation | None) -> None:
+        chosen = order[positions]
+        images = data.x_train[chosen] if augmented is None else augmented.batch(chosen, positions)
+        with torch.autocast(data.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            logits = forward(pixels(images))
+        loss = nn.functional.cross_entropy(logits.float(), data.y_train[chosen])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total.add_(loss.detach())
+
+    # A recording is of one size of batch, and of what a network of ours does, not of what another decides on the way.
+    recorded = data.device.type == "cuda" and recipe.network in NETWORKS
+    place = torch.arange(recipe.batch_size, device=data.device)
+    first = place.clone()
+    replays = {one: Replay(partial(learn, place, one), data.device) for one in (augmentation, None)} if recorded else {}
     network.train()
     for epoch in range(recipe.epochs):
-        order = torch.from_numpy(epoch_order(subset, name, epoch)).to(data.device)
+        order.copy_(torch.from_numpy(epoch_order(subset, name, epoch)))
         augmented = augmentation if epoch < recipe.epochs - recipe.plain_epochs else None
         if augmented is not None:
             augmented.draw(len(subset), epoch)
-        total = torch.zeros((), device=data.device)
+        total.zero_()
         for batch in batches:
             set_learning_rate(optimizer, recipe, step, steps)
             step += 1
-            chosen = order[batch]
-            images = data.x_train[chosen] if augmented is None else augmented.batch(chosen, batch.start)
-            with torch.autocast(data.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-                logits = forward(pixels(images))
-            loss = nn.functional.cross_entropy(logits.float(), data.y_train[chosen])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            total += loss.detach()
+            if recorded and batch.stop <= len(subset):
+                torch.add(first, batch.start, out=place)
+                replays[augmented]()
+            else:
+                learn(batch, augmented)
         require_finite(total, recipe, epoch)
+    optimizer.zero_grad(set_to_none=True)
     return network
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from memscore.learning.data import DeviceData, flat_pixels
 from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
+from memscore.learning.replay import Replay
 from memscore.learning.stacked_mlp import StackedMLP
 from memscore.randomness import random_words, seed_for
 from memscore.spec import Recipe
@@ -23,23 +26,39 @@ def train_stack(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: 
     models = len(membership)
     images = flattened(data.x_train)
     model = StackedMLP(models, images.shape[1], recipe.hidden, data.classes, seed_for("init", *name)).to(data.device)
-    optimizer = optimizer_of(recipe, model.parameters())
+    optimizer = optimizer_of(recipe, model.parameters(), data.device)
+    on_gpu = data.device.type == "cuda"
     batches = -(-int(membership.sum(axis=1).max()) // recipe.batch_size)
     steps, step = recipe.epochs * batches, 0
+    total = torch.zeros((), device=data.device)
+
+    def learn(chosen: Tensor, weight: Tensor) -> None:
+        with torch.autocast(data.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            logits = model(flat_pixels(images[chosen]))
+        loss = stack_loss(logits.float(), data.y_train[chosen], weight)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total.add_(loss.detach())
+
+    place: tuple[Tensor, Tensor] | None = None
+    replay: Replay | None = None
     for epoch in range(recipe.epochs):
         order, weight = stack_order(membership, name, epoch, data.device)
-        total = torch.zeros((), device=data.device)
+        total.zero_()
         for start in range(0, order.shape[1], recipe.batch_size):
             set_learning_rate(optimizer, recipe, step, steps)
             step += 1
-            chosen = order[:, start : start + recipe.batch_size]
-            with torch.autocast(data.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-                logits = model(flat_pixels(images[chosen]))
-            loss = stack_loss(logits.float(), data.y_train[chosen], weight[:, start : start + recipe.batch_size])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            total += loss.detach()
+            part = slice(start, start + recipe.batch_size)
+            if not on_gpu or part.stop > order.shape[1]:
+                learn(order[:, part], weight[:, part])
+                continue
+            if place is None or replay is None:
+                place = order[:, part].clone(), weight[:, part].clone()
+                replay = Replay(partial(learn, *place), data.device)
+            for there, values in zip(place, (order, weight), strict=True):
+                there.copy_(values[:, part])
+            replay()
         require_finite(total, recipe, epoch)
     return model
 

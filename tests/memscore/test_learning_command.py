@@ -59,6 +59,26 @@ def test_it_writes_what_a_job_would_store_and_goes_on_where_it_stopped(arguments
     assert evidence_digest(list(evidence.full)) == evidence_digest(full)
 
 
+def test_processes_share_the_trials_in_parts(arguments: list[str], tmp_path: Path):
+    for part in ("1/3", "2/3", "3/3"):
+        out = ["--output", str(tmp_path / f"{part[0]}.npz"), "--part", part]
+        subprocess.run([*arguments, "--trials", "30", *out], check=True, capture_output=True)
+    parts = [read_evidence(tmp_path / f"{number}.npz") for number in (1, 2, 3)]
+    assert [[trial.number for trial in one.trials] for one in parts] == [
+        list(range(10)),
+        list(range(10, 20)),
+        list(range(20, 30)),
+    ]
+    assert [len(one.full) for one in parts] == [5, 0, 0]
+    again = subprocess.run([*arguments, "--trials", "30", *out], check=True, capture_output=True, text=True)
+    assert "in-sample accuracy" not in again.stdout
+
+    for wrong in ("0/3", "4/3", "half"):
+        refused = subprocess.run([*arguments, "--part", wrong], check=False, capture_output=True, text=True)
+        assert refused.returncode == 1
+        assert "--part is K/N with K from 1 to N" in refused.stderr
+
+
 def test_it_refuses_a_file_of_another_study_and_a_wrong_recipe(arguments: list[str], tmp_path: Path):
     subprocess.run([*arguments, "--trials", "10", "--full-trials", "0"], check=True, capture_output=True)
     before = (tmp_path / "evidence.npz").read_bytes()

@@ -111,7 +111,7 @@ def test_augmentation_shifts_and_mirrors_and_nothing_else():
     augmentation.draw(200, 0)
     seen = set()
     for start in (0, 100):
-        for position, image in enumerate(augmentation.batch(chosen[start : start + 100], start)):
+        for position, image in enumerate(augmentation.batch(chosen[start : start + 100], slice(start, start + 100))):
             down, right = (augmentation.shifts[:, start + position] - 2).tolist()
             mirrored = bool(augmentation.mirrored[start + position])
             seen.add((down, right, mirrored))
@@ -124,9 +124,10 @@ def test_augmentation_shifts_and_mirrors_and_nothing_else():
                         expected[row, column] = original[row + down, across + right]
             assert (image.numpy() == expected).all()
     assert len(seen) > 40  # of 50
-    before = augmentation.shifts
+    before, where = augmentation.shifts.clone(), augmentation.shifts.data_ptr()
     augmentation.draw(200, 1)
     assert not torch.equal(before, augmentation.shifts)
+    assert augmentation.shifts.data_ptr() == where  # a recorded step reads there
 
 
 def test_images_keep_their_pixels_on_the_device():
@@ -151,9 +152,10 @@ def test_learning_rates_rise_and_fall():
 
 def test_each_optimizer_takes_the_recipe_s_values():
     parameters = [torch.zeros(3, requires_grad=True)]
-    (group,) = optimizer_of(CNN.model_copy(update={"weight_decay": 0.25}), parameters).param_groups
+    (group,) = optimizer_of(CNN.model_copy(update={"weight_decay": 0.25}), parameters, CPU).param_groups
     assert (group["lr"], group["momentum"], group["nesterov"], group["weight_decay"]) == (0.05, 0.9, True, 0.25)
-    (group,) = optimizer_of(CNN.model_copy(update={"optimizer": "adamw", "momentum": 0.8}), parameters).param_groups
+    adamw = CNN.model_copy(update={"optimizer": "adamw", "momentum": 0.8})
+    (group,) = optimizer_of(adamw, parameters, CPU).param_groups
     assert group["betas"] == (0.8, 0.999)
 
 
