@@ -153,10 +153,10 @@ def plain(task: Task, data: DeviceData, seconds: float = 6) -> float:
             loss.backward()
             optimizer.step()
             seen += len(batch)
-            if seen == 20 * task.recipe.batch_size:
+            if not started and seen >= 20 * task.recipe.batch_size:
                 torch.cuda.synchronize()
                 started, first = time.perf_counter(), seen
-            elif started and time.perf_counter() - started > seconds:
+            elif started and time.perf_counter() > started + seconds:
                 torch.cuda.synchronize()
                 return (seen - first) / (time.perf_counter() - started)
 

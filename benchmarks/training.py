@@ -152,7 +152,7 @@ def unrepeatable(work: Work) -> Work:
     """With PyTorch's own choice of kernels; the product's are repeatable ones."""
 
     def run() -> None:
-        with torch.backends.cudnn.flags(deterministic=False):
+        with torch.backends.cudnn.flags(enabled=True, deterministic=False):
             work()
 
     return run

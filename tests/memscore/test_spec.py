@@ -52,5 +52,5 @@ def test_targets_are_rounded_up_to_whole_blocks(trials: int, rounded: int):
 def test_recipes_are_found_by_name_and_by_content():
     assert recipe_of("digits") is RECIPES["digits"]
     assert name_of(RECIPES["digits"].model_copy()) == "digits"
-    with pytest.raises(NotFound, match=r"the recipes are: cifar-fast, .*digits"):
+    with pytest.raises(NotFound, match=r"the recipes are: cifar-fast, cifar-quick, .*digits"):
         recipe_of("nothing")
