@@ -2,8 +2,8 @@
 
 50,000 training and 10,000 test samples, 2,000 trials. The bare product multiplies float32 matrices that lie ready in
 memory; influence starts from packed bits, and turns counts into estimates. Both fill a float32 [50000, 10000]. Best of
-two, in turns. On a busy machine the CPU seconds are the fairer ratio. With CUDA, also with the products there. `--large`
-adds the largest rows to the table of sizes (some minutes, 4 GB).
+two, in turns. On a busy machine the CPU seconds are the fairer ratio. With CUDA, also with the products there.
+`--large` adds the largest rows to the table of sizes (some minutes, 4 GB).
 """
 
 from __future__ import annotations
