@@ -29,7 +29,6 @@ PICTURES = {
     "overview": "/",
     "study": "/studies/digits",
     "sample": "/studies/digits/train/188",
-    "test-sample": "/studies/digits/test/56",
     "pairs": "/studies/digits/pairs",
     "sets": "/studies/digits/sets",
     "compare": "/compare?a=digits&b=digits-seed-1",
