@@ -189,7 +189,10 @@ def _zero_sum(scores: ScoreTable, found: dict[str, Any], design: Design | None) 
     )
     name = "Zero sum of influences"
     if residual is None or design is None:
-        advice = "Only balanced designs can be checked." if design is not None else NO_EVIDENCE
+        advice = NO_EVIDENCE
+        if design is not None:
+            whole = "Only whole blocks can be checked; a job completes the last one."
+            advice = whole if design.kind == "balanced" else "Only balanced designs can be checked."
         return Check("zero-sum", name, "cannot be told", "unknown", meaning, advice)
     ratio = design.subset_ratio
     bound = 0.0 if len(scores) % BLOCK == 0 else 1 / (4 * ratio * (1 - ratio))

@@ -19,6 +19,7 @@ from memscore.errors import NotFound
 
 VIEWS = (
     "/",
+    "/studies",
     "/jobs",
     "/jobs/new",
     "/jobs/{job}",

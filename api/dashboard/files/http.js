@@ -79,7 +79,7 @@ async function call(method, path, { query, body, headers = {}, signal, kind = "j
   const answer = await read(response, kind);
   calls.note({ method, url, body: shown, status: response.status, milliseconds: performance.now() - started });
   if (response.ok) return answer;
-  if (response.status === 401 && path !== "/v1/session") session.lost();
+  if (response.status === 401 && path !== "/v1/session") session.lost(answer?.detail ?? null);
   throw new Problem(response.status, typeof answer === "object" && answer !== null ? answer : {});
 }
 

@@ -8,6 +8,7 @@ import { fill, h, say } from "./dom.js";
 import { address, calls } from "./http.js";
 import { problem } from "./parts/problem.js";
 import { find } from "./routes.js";
+import { session } from "./session.js";
 
 const ROOT = address("");
 const SLOW_MILLISECONDS = 200; // before a view says that it is loading
@@ -41,11 +42,19 @@ function follow(event) {
   go(link.href);
 }
 
+/** Put the page for signing in in place of the present one, where nobody is signed in and somebody has to be. */
+function signInFirst() {
+  const signIn = address("/sign-in");
+  if (!session.keys_required || session.signed_in || location.pathname === signIn) return;
+  history.replaceState(null, "", address("/sign-in", { next: location.pathname + location.search }));
+}
+
 /** Draw the present view anew. */
 export async function show({ fresh = false } = {}) {
   leaving.abort(new DOMException("the view was left", "AbortError"));
   leaving = new AbortController();
   const { signal } = leaving;
+  signInFirst();
   const main = document.getElementById("main");
   const found = find(location.pathname.slice(ROOT.length) || "/");
   calls.clear();

@@ -2,6 +2,7 @@
 
 export const ROUTES = [
   { path: "/", load: () => import("./views/overview.js"), place: "overview" },
+  { path: "/studies", load: () => import("./views/overview.js"), place: "overview" },
   { path: "/jobs", load: () => import("./views/jobs.js"), place: "jobs" },
   { path: "/jobs/new", load: () => import("./views/new_job.js"), place: "jobs" },
   { path: "/jobs/:job", load: () => import("./views/job.js"), place: "jobs" },

@@ -5,6 +5,7 @@ const WITHOUT = { signed_in: false, keys_required: false, name: null, scope: nul
 export const session = {
   ...WITHOUT,
   changed: () => {},
+  why: null, // the last session ended
 
   /** Take over what the service says. */
   take(answer) {
@@ -12,9 +13,11 @@ export const session = {
     this.changed();
   },
 
-  /** The session has ended, or its key was revoked. */
-  lost() {
-    if (this.signed_in) this.take({ ...WITHOUT, keys_required: true });
+  /** The session has ended, or its key was revoked: `why` is the service's sentence. */
+  lost(why = null) {
+    if (!this.signed_in) return;
+    this.why = why;
+    this.take({ ...WITHOUT, keys_required: true });
   },
 
   /** Whether a call that needs this scope would be let through. */

@@ -68,6 +68,12 @@ export class JobForm {
     );
   }
 
+  /** Fields of the target that are empty, as a problem names them. */
+  missing() {
+    const needed = this.precise ? [[this.measure.value, this.limit], ["share", this.share], ["max_trials", this.most]] : [["trials", this.trials]];
+    return needed.filter(([, input]) => input.value === "").map(([name]) => ({ pointer: `body/target/${name}`, message: "give a number" }));
+  }
+
   makeTarget(trials) {
     this.trials = h("input", { type: "number", step: "10", value: trials ?? DEFAULTS.trials });
     this.measure = choice([["standard_error", "the standard error of mem is at most"], ["settled_at", "the interval lies on one side of mem"]], "standard_error");

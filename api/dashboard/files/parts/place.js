@@ -19,7 +19,7 @@ export async function drawPlace(page, place, study, { mem, interval: [low, high]
     fill(place);
     chart(place, {
       height: 150,
-      margin: { top: 20, left: 60 },
+      margin: { top: 20, left: 66 },
       signal: page.signal,
       label: `Histogram of mem of all training samples, in which this one stands at ${fixed(mem, 3)}`,
       draw(svg, { width, height }) {
@@ -41,7 +41,7 @@ export async function drawPlace(page, place, study, { mem, interval: [low, high]
         }
         svg.append("path").attr("class", "here").attr("d", `M${x(mem)},-1l-6,-11h12z`);
         svg.append("line").attr("class", "here").attr("x1", x(mem)).attr("x2", x(mem)).attr("y2", height);
-        axes(svg, { x, y, width, height, xTitle: "mem of all training samples", yTitle: "samples (log)", yValues: ticks, yFormat: whole, yTitleAt: 46 });
+        axes(svg, { x, y, width, height, xTitle: "mem of all training samples", yTitle: "samples (log)", yValues: ticks, yFormat: whole, yTitleAt: 54 });
       },
     });
   } catch (error) {

@@ -34,7 +34,7 @@ export function head(study, dataset, view, title = study.name) {
     { class: "head" },
     view !== "scores" && h("p", { class: "crumbs" }, h("a", { href: address(path`/studies/${study.name}`) }, study.name)),
     h("h1", {}, title),
-    h("p", { class: "soft" }, described(study, dataset)),
+    h("p", { class: "soft", "data-part": "described" }, described(study, dataset)),
     h("nav", { class: "tabs", "aria-label": "Views of this study" }, links),
   );
 }

@@ -15,6 +15,6 @@ export function downloads(study) {
       ...(study.imported ? [] : [{ text: "Evidence, .npz", path: path`/v1/studies/${name}/evidence`, query: {} }]),
     ],
     python: `${pythonClient()}\ntable = client.table("${name}")  # kept on disk, asked for anew only when it changed\nprint(table["mem"], table["se"])`,
-    shell: `memscore scores export ${name} --output ${name}.csv --url ${service}\nmemscore report ${name} --output ${name}.html --url ${service}  # this page as one file\n${curlTo(`${name}.npz`, table, { format: "npz" })}`,
+    shell: `memscore scores export ${name} --output ${name}.csv --url ${service}\nmemscore report ${name} --output ${name}.html --url ${service}  # as one file; needs the images, so where the dataset is registered\n${curlTo(`${name}.npz`, table, { format: "npz" })}`,
   });
 }

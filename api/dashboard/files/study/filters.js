@@ -14,10 +14,15 @@ export function rangeFields(page, choices) {
     const input = h("input", { type: "number", min: "-1", max: "1", step: "any", inputmode: "decimal", value: choices[name] ?? "", "aria-label": label });
     input.addEventListener("input", () => {
       clearTimeout(timer);
-      if (input.checkValidity()) timer = setTimeout(() => choices.change({ [name]: input.value }), TYPING_MILLISECONDS);
+      const fits = input.checkValidity();
+      if (fits) input.removeAttribute("aria-invalid");
+      else input.setAttribute("aria-invalid", "true");
+      wrong.textContent = fits ? "" : "mem lies between -1 and 1.";
+      if (fits) timer = setTimeout(() => choices.change({ [name]: input.value }), TYPING_MILLISECONDS);
     });
     return input;
   };
+  const wrong = h("span", { class: "wrong", role: "status" });
   const least = field("mem_min", "mem from");
   const most = field("mem_max", "mem to");
   const clear = h("button", { type: "button", class: "small", on: { click: () => choices.change({ mem_min: null, mem_max: null }) } }, "Clear range");
@@ -25,11 +30,14 @@ export function rangeFields(page, choices) {
     for (const [name, input] of [["mem_min", least], ["mem_max", most]]) {
       if (document.activeElement !== input) input.value = choices[name] ?? "";
     }
+    const [from, to] = choices.range;
+    if (from !== null && to !== null && from > to) wrong.textContent = "The range is empty: it ends before it begins.";
+    else if (![least, most].some((input) => input.hasAttribute("aria-invalid"))) wrong.textContent = "";
     clear.disabled = choices.mem_min === null && choices.mem_max === null;
   };
   choices.listeners.push(show);
   show();
-  return h("div", { class: "filters range", role: "group", "aria-label": "Range of mem" }, h("span", {}, "mem from"), least, "to", most, clear, h("span", { class: "soft small" }, "or drag over the chart"));
+  return h("div", { class: "filters range", role: "group", "aria-label": "Range of mem" }, h("span", {}, "mem from"), least, "to", most, clear, h("span", { class: "soft small" }, "or drag over the chart"), wrong);
 }
 
 /** Fields for class, set and order. */

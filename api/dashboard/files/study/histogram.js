@@ -45,7 +45,7 @@ export class Histogram {
       this.redraw();
     } else {
       fill(this.place);
-      this.redraw = chart(this.place, { height: HEIGHT, margin: { top: 22, left: 60 }, label, draw: (group, size) => this.#draw(group, size), signal: this.page.signal });
+      this.redraw = chart(this.place, { height: HEIGHT, margin: { top: 22, left: 66 }, label, draw: (group, size) => this.#draw(group, size), signal: this.page.signal });
     }
     // the handles of the brush are controls, so the chart is a group with a name rather than one image
     d3.select(this.place).select("svg").attr("role", "group").attr("aria-label", label);
@@ -62,7 +62,7 @@ export class Histogram {
     const ends = [Math.min(-0.06, bars[0].from), Math.max(1.02, bars[bars.length - 1].to)];
     const x = d3.scaleLinear().domain(ends).range([0, width]);
     const { scale: y, ticks } = countScale(d3.max(bars, (bar) => bar.count), height);
-    axes(group, { x, y, width, height, xTitle: "memorization value mem", yTitle: "training samples", yValues: ticks, yFormat: whole, xTicks: 11, yTitleAt: 46 });
+    axes(group, { x, y, width, height, xTitle: "memorization value mem", yTitle: "samples (log scale)", yValues: ticks, yFormat: whole, xTicks: 11, yTitleAt: 52 });
     const marks = group.append("g");
     for (const bar of bars) {
       let below = 0;

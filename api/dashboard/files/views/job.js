@@ -27,7 +27,7 @@ class JobView {
   constructor(page, job, study) {
     Object.assign(this, { page, study, job: null });
     this.mark = h("span", {});
-    this.connection = h("p", { class: "notice lost", role: "status", hidden: true }, "The connection to the service is lost. It is tried again; the job goes on meanwhile.");
+    this.connection = h("p", { class: "notice lost", role: "status", hidden: true }, "The connection to the service is lost, and tried again. Whatever happened there, stored trials are kept and the job goes on from them.");
     this.trouble = h("div", {});
     this.actions = h("div", { class: "actions" });
     this.bar = h("progress", { class: "large", value: 0, max: 1, "aria-label": "Trials of the study" });
@@ -38,7 +38,7 @@ class JobView {
     this.stream = new JobStream(page, job.id, {
       job: (now) => this.take(now),
       event: (event) => this.remember(event),
-      connected: (yes) => (this.connection.hidden = yes),
+      connected: (yes) => this.connected(yes),
       failed: (error) => fill(this.trouble, problem(error, { compact: true })),
     });
     put(
@@ -73,6 +73,12 @@ class JobView {
     fill(this.mark, state(job));
     this.drawActions();
     if (before) say(`The job is ${job.state} now.`);
+  }
+
+  /** What failed for want of a connection is no longer said once there is one. */
+  connected(yes) {
+    if (yes && !this.connection.hidden) fill(this.trouble);
+    this.connection.hidden = yes;
   }
 
   remember(event) {

@@ -72,8 +72,13 @@ class NewJob {
     this.later();
   }
 
-  /** The body of the request; null, with the field marked, where the recipe is no JSON. */
+  /** The body of the request; null, with the field marked, where the target is empty or the recipe is no JSON. */
   body() {
+    const errors = this.form.missing();
+    if (errors.length) {
+      this.refused({ errors });
+      return null;
+    }
     try {
       return this.form.body();
     } catch (error) {

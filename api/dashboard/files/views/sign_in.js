@@ -69,7 +69,10 @@ function form(page, onward) {
       button.disabled = false;
     }
   };
+  const { why } = session;
+  session.why = null;
   return [
+    why && h("p", { class: "notice", role: "alert" }, `You were signed out, and what you asked for last was not done: ${why}`),
     h("p", {}, "This service answers those who have a key. It shows what the key lets you do, and no more."),
     h(
       "form",

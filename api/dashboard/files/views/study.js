@@ -4,7 +4,7 @@ import { fill, h, pause, put } from "../dom.js";
 import { get, path } from "../http.js";
 import { Gallery } from "../gallery/gallery.js";
 import { empty, problem } from "../parts/problem.js";
-import { head, load, noScores } from "../parts/study_head.js";
+import { described, head, load, noScores } from "../parts/study_head.js";
 import { Choices } from "../study/choices.js";
 import { drawClasses } from "../study/class_table.js";
 import { downloads } from "../study/downloads.js";
@@ -122,6 +122,7 @@ function draw(page, { choices, gallery, study, dataset, job: followed = null }) 
   /** Newer scores: everything is asked for anew, in place. */
   const newer = async (now) => {
     study = now;
+    page.main.querySelector('[data-part="described"]').textContent = described(study, dataset);
     fill(warned, warnings(study));
     gallery.renew(now.table.digest);
     await refresh();
