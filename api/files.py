@@ -109,7 +109,10 @@ async def get_sets(
     """Typical and atypical sets: boolean masks as .npz, or counts and indices as JSON."""
     sets = split(current.scores, current.pairs, Thresholds(atypical, typical, test_accuracy))
     if format == "npz":
-        return Response(sets.encode(digest=current.scores.digest), media_type=NPZ)
+        name = f'attachment; filename="{current.study.name}.sets.npz"'
+        return Response(
+            sets.encode(digest=current.scores.digest), media_type=NPZ, headers={"Content-Disposition": name}
+        )
     return SetsMessage(
         study=current.study.id,
         digest=current.scores.digest,

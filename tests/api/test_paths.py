@@ -56,6 +56,6 @@ def test_a_name_that_is_a_path_or_breaks_a_header_is_never_stored(http: httpx.Cl
 
 
 def test_file_names_in_headers_are_plain(http: httpx.Client):
-    for path in ("table", "pairs/table", "evidence"):
+    for path in ("table", "pairs/table", "sets", "evidence"):
         given = http.get(f"/v1/studies/made-up/{path}").headers["content-disposition"]
         assert re.fullmatch(r'attachment; filename="[\w.-]+"', given)
