@@ -94,7 +94,7 @@ function pickers(page, scored, a, b) {
     const all = !chosen || offered.includes(chosen) ? offered : [chosen, ...offered]; // what an address says, however odd
     const option = (one) => h("option", { value: one.name, selected: one === chosen }, `${one.name} (${one.dataset}, ${one.imported ? "imported" : `${one.trials} trials`})`);
     const change = (event) => page.go(address("/compare", { a: a?.name, b: name === "a" ? null : b?.name, threshold, [name]: event.target.value }));
-    return h("label", {}, label, h("select", { on: { change } }, !chosen && h("option", { value: "", selected: true, disabled: true }, "choose one"), all.map(option)));
+    return h("label", {}, label, h("select", { "aria-label": label, on: { change } }, !chosen && h("option", { value: "", selected: true, disabled: true }, "choose one"), all.map(option)));
   };
   return [pick("a", "Study a", a, scored), pick("b", "Study b", b, a ? partnersOf(a, scored) : scored)];
 }
@@ -113,7 +113,7 @@ function draw(page, content, { a, b, dataset, found }) {
     facts(found.agreement),
     found.agreement.notes.length > 0 && h("ul", { class: "notice" }, found.agreement.notes.map((note) => h("li", {}, note))),
     h("section", { class: "columns", "aria-label": "Agreement" }, h("div", {}, h("h2", {}, "mem in both"), plot), h("div", {}, h("h2", {}, "In numbers"), numbers(a, b, found.agreement))),
-    h("section", { "aria-labelledby": "disagree" }, h("h2", { id: "disagree" }, "Where they disagree most"), disagreements(a, b, dataset, found.disagreements)),
+    h("section", { "aria-labelledby": "disagree" }, h("h2", { id: "disagree" }, "Where they disagree most"), disagreements(a, b, dataset, found.disagreements.filter((one) => one.difference))),
     taken(a, b, threshold),
   );
   densityChart(plot, found.density, { a: a.name, b: b.name, threshold, signal: page.signal });
