@@ -75,7 +75,7 @@ def test_keys_lead_to_neighbours_by_index_and_by_mem(page: Page, service: Servic
     place = order.index(next(index for index in order[900:] if 0 < index < 1436))  # among the many with mem 0
     start = order[place]
     visit(page, service, f"train/{start}")
-    for key, index in [("k", start + 1), ("j", start), ("n", order[place + 1]), ("n", order[place + 2])]:
+    for key, index in [("j", start + 1), ("k", start), ("n", order[place + 1]), ("n", order[place + 2])]:
         page.keyboard.press(key)
         at(page, f"train/{index}")
     for back in (1, 0, -1):
@@ -123,7 +123,7 @@ def test_images_are_enlarged_side_by_side_until_escape(page: Page, service: Serv
     dialog = page.get_by_role("dialog", name=f"Enlarged: train {train} and test {test}")
     expect(dialog.get_by_role("img")).to_have_count(2)
     require_accessible(page)
-    page.keyboard.press("k")  # the keys of the page rest meanwhile
+    page.keyboard.press("j")  # the keys of the page rest meanwhile
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(opener).to_be_focused()

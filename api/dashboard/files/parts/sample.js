@@ -37,13 +37,21 @@ export function stepLinks(study, split, steps) {
   return h("nav", { class: "steps", "aria-label": "Neighbours" }, steps.filter(Boolean).map(link));
 }
 
-/** Follow the links of a page that name a key (data-key) when it is pressed outside of fields. */
-export function byKeys(page) {
+const BY_INDEX = { j: 1, k: -1 };
+
+/**
+ * Follow the links of a page that name a key (data-key) when it is pressed outside of fields. While the page of a sample
+ * of `split` is still on its way, j and k step on from its index, so that no press is lost.
+ */
+export function byKeys(page, split) {
   document.addEventListener(
     "keydown",
     (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.closest?.("input, select, textarea")) return;
-      page.main.querySelector(`a[data-key="${CSS.escape(event.key)}"]`)?.click();
+      const link = page.main.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
+      const next = Number(page.params.index) + (BY_INDEX[event.key] ?? Number.NaN);
+      if (link) link.click();
+      else if (!page.main.childElementCount && next >= 0) page.go(sampleUrl({ name: page.params.study }, split, next));
     },
     { signal: page.signal },
   );

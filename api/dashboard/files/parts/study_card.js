@@ -8,9 +8,10 @@ import { problem } from "./problem.js";
 import { sampleUrl } from "./sample.js";
 import { tellGone } from "./images_gone.js";
 import { cut, spriteUrl } from "./tile.js";
+import { barsOf, plan } from "../study/bars.js";
+import { heldOut } from "../study/histogram.js";
 
 const IMAGES = 12;
-const BINS = 100; // of mem over -1 to 1: the typical end at the edge of one
 const HEIGHT = 64;
 
 /** The card of a study; its pictures are asked for once it comes near the screen (see `nearScreen`). */
@@ -79,9 +80,9 @@ async function draw(place, study, signal) {
   try {
     const [{ scores }, histogram] = await Promise.all([
       get(path`/v1/studies/${study.name}/scores`, { sort: "-mem", limit: IMAGES }, { signal }),
-      get(path`/v1/studies/${study.name}/histogram`, { bins: BINS }, { signal }),
+      get(path`/v1/studies/${study.name}/histogram`, { bins: plan(heldOut(study)).bins }, { signal }),
     ]);
-    fill(place, strip(study, scores), bars(histogram));
+    fill(place, strip(study, scores), bars(barsOf(histogram, plan(heldOut(study)))));
   } catch (error) {
     if (!signal.aborted) fill(place, problem(error, { compact: true, retry: () => draw(place, study, signal) }));
   }
@@ -105,14 +106,13 @@ function strip(study, scores) {
   return images;
 }
 
-/** A small histogram of mem from 0 upwards, on a logarithmic scale; the pages of studies have the whole one. */
-function bars({ counts, edges }) {
-  const shown = counts.map((count, bin) => ({ count, low: edges[bin], high: edges[bin + 1] })).filter(({ low, high }) => (low + high) / 2 > 0);
-  const below = counts.reduce((sum, count, bin) => sum + ((edges[bin] + edges[bin + 1]) / 2 > 0 ? 0 : count), 0);
-  shown[0].count += below;
-  const x = d3.scaleLinear().domain([0, 1]).range([0, 300]);
+/** A small histogram of mem, on a logarithmic scale; the pages of studies have the whole one. */
+function bars(all) {
+  if (!all.length) return null;
+  const shown = all.map(({ count, from, to, ...kinds }) => ({ count, low: from, high: to, ...kinds }));
+  const x = d3.scaleLinear().domain([Math.min(0, shown[0].low), 1]).range([0, 300]).clamp(true);
   const y = d3.scaleLog().domain([1, Math.max(...shown.map(({ count }) => count)) + 1]).range([0, HEIGHT]);
-  const total = (name) => d3.sum(shown.filter(({ low, high }) => kind((low + high) / 2) === name), ({ count }) => count);
+  const total = (name) => d3.sum(shown, (bar) => bar[name]);
   const label = `Histogram of mem on a logarithmic scale: about ${whole(total("typical"))} samples under ${TYPICAL}, ${whole(total("between"))} between, ${whole(total("atypical"))} over ${ATYPICAL}`;
   const svg = d3.create("svg").attr("class", "chart study-bars").attr("role", "img").attr("aria-label", label)
     .attr("viewBox", `0 0 300 ${HEIGHT}`).attr("preserveAspectRatio", "none").attr("height", HEIGHT);
@@ -122,8 +122,8 @@ function bars({ counts, edges }) {
     .enter()
     .append("rect")
     .attr("class", ({ low, high }) => kind((low + high) / 2))
-    .attr("x", ({ low }) => x(Math.max(0, low)))
-    .attr("width", ({ low, high }) => Math.max(1, x(high) - x(Math.max(0, low)) - 1))
+    .attr("x", ({ low }) => x(low))
+    .attr("width", ({ low, high }) => Math.max(1, x(high) - x(low) - 1))
     .attr("y", ({ count }) => HEIGHT - y(count + 1))
     .attr("height", ({ count }) => y(count + 1));
   const ends = h("div", { class: "study-ends soft", "aria-hidden": "true" }, h("span", {}, "mem 0"), h("span", {}, "1"));

@@ -9,6 +9,8 @@ import { empty, problem } from "../parts/problem.js";
 import { sampleCard } from "../parts/sample.js";
 import { head, load, noScores } from "../parts/study_head.js";
 import { curlTo, pythonClient, serviceUrl, takeAway } from "../parts/take_away.js";
+import { barsOf, plan } from "../study/bars.js";
+import { heldOut } from "../study/histogram.js";
 
 const PAPER = { atypical: ATYPICAL, typical: TYPICAL, test_accuracy: 0.8 };
 const SLIDERS = [
@@ -23,7 +25,6 @@ const SETS = [
   ["test_typical", "Typical test samples"],
 ];
 const EXAMPLES = 8;
-const BINS = 100;
 
 export async function show(page) {
   page.title(`Sets of ${page.params.study}`);
@@ -68,7 +69,7 @@ export async function show(page) {
     view.examples,
     view.away,
   );
-  const histogram = get(path`/v1/studies/${study.name}/histogram`, { bins: 2 * BINS }, { signal: page.signal });
+  const histogram = get(path`/v1/studies/${study.name}/histogram`, { bins: plan(heldOut(study)).bins }, { signal: page.signal });
   await draw(view);
   try {
     view.histogram = await histogram;
@@ -112,17 +113,17 @@ async function draw(view) {
 }
 
 /** mem of all training samples with the thresholds in it. */
-function drawPlot({ page, plot, histogram, chosen }) {
+function drawPlot({ page, study, plot, histogram, chosen }) {
   if (!histogram) return;
-  const bars = histogram.counts.map((count, place) => ({ count, from: histogram.edges[place], to: histogram.edges[place + 1] }));
-  const kept = bars.filter((bar) => bar.to > -0.1 || bar.count);
+  const kept = barsOf(histogram, plan(heldOut(study)));
   const most = d3.max(kept, (bar) => bar.count);
   chart(plot, {
     height: 190,
+    margin: { left: 66 },
     signal: page.signal,
     label: `Histogram of mem with the thresholds ${chosen.typical} and ${chosen.atypical}`,
     draw(svg, { width, height }) {
-      const x = d3.scaleLinear().domain([kept[0].from, 1]).range([0, width]);
+      const x = d3.scaleLinear().domain([Math.min(0, kept[0].from), Math.max(1, kept[kept.length - 1].to)]).range([0, width]);
       const { scale: y, ticks } = countScale(most, height);
       svg
         .selectAll("rect")
@@ -137,7 +138,7 @@ function drawPlot({ page, plot, histogram, chosen }) {
       for (const threshold of [chosen.typical, chosen.atypical]) {
         svg.append("line").attr("class", "threshold").attr("x1", x(threshold)).attr("x2", x(threshold)).attr("y2", height);
       }
-      axes(svg, { x, y, width, height, xTitle: "mem", yTitle: "samples (log)", yValues: ticks, yFormat: d3.format(",") });
+      axes(svg, { x, y, width, height, xTitle: "mem", yTitle: "samples (log)", yValues: ticks, yFormat: d3.format(","), yTitleAt: 54 });
     },
   });
 }

@@ -15,6 +15,7 @@ const SHOWN = 24; // at first, and again each time the reader wants more
 export async function show(page) {
   const { study: name, index } = page.params;
   page.title(`Test sample ${index} of ${name}`);
+  byKeys(page, "test");
   const asked = { signal: page.signal };
   const [{ study, dataset }, score] = await Promise.all([load(page), get(path`/v1/studies/${name}/test-scores/${index}`, {}, asked)]);
   const found = await pairsOf(page, study, score, null);
@@ -28,7 +29,6 @@ export async function show(page) {
     h("section", { class: "sample", "aria-label": "Score" }, h("div", {}, large, steps(study, dataset, score)), h("div", {}, h("p", {}, sentence(score)), measures(study, label, score))),
     rests(page, study, dataset, score, found),
   );
-  byKeys(page);
 }
 
 /** The pairs of a test sample behind a cursor, strongest first. */
@@ -55,8 +55,8 @@ function measures(study, label, score) {
 
 function steps(study, dataset, { index }) {
   return stepLinks(study, "test", [
-    index > 0 && { to: index - 1, text: `← sample ${index - 1}`, key: "j" },
-    index < dataset.test_samples - 1 && { to: index + 1, text: `sample ${index + 1} →`, key: "k" },
+    index > 0 && { to: index - 1, text: `← sample ${index - 1}`, key: "k" },
+    index < dataset.test_samples - 1 && { to: index + 1, text: `sample ${index + 1} →`, key: "j" },
   ]);
 }
 

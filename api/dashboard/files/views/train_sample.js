@@ -17,6 +17,7 @@ const SHOWN = 24;
 export async function show(page) {
   const { study: name, index } = page.params;
   page.title(`Training sample ${index} of ${name}`);
+  byKeys(page, "train");
   const [{ study, dataset }, found] = await Promise.all([
     load(page),
     get(path`/v1/studies/${name}/explain/${index}`, { limit: SHOWN }, { signal: page.signal }),
@@ -36,7 +37,6 @@ export async function show(page) {
     influences(page, study, dataset, found),
     alike(study, dataset, found),
   );
-  byKeys(page);
   if (score.mem !== null) await drawPlace(page, place, study, score);
 }
 
@@ -61,8 +61,8 @@ function measures(dataset, { score, rank, rank_in_class: inClass, samples, sampl
 async function steps(page, study, { score, position, samples }) {
   const { more, less } = await neighbours(page, study, position);
   return stepLinks(study, "train", [
-    score.index > 0 && { to: score.index - 1, text: `← sample ${score.index - 1}`, key: "j" },
-    score.index < samples - 1 && { to: score.index + 1, text: `sample ${score.index + 1} →`, key: "k" },
+    score.index > 0 && { to: score.index - 1, text: `← sample ${score.index - 1}`, key: "k" },
+    score.index < samples - 1 && { to: score.index + 1, text: `sample ${score.index + 1} →`, key: "j" },
     more !== null && { to: more, text: "more memorized", key: "p" },
     less !== null && { to: less, text: "less memorized", key: "n" },
   ]);
