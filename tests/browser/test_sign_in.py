@@ -162,6 +162,7 @@ def test_signing_out_forgets_the_session_and_asks_for_a_key(guarded: Guarded, ne
     page.goto(f"{guarded.url}/sign-in")
     expect(page.locator("#main")).to_contain_text("You are signed in as read-somebody")
     page.go_back()
+    page.wait_for_load_state("networkidle")  # images that are on their way would be refused
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Key", exact=True)).to_be_visible()
     assert context.cookies() == []

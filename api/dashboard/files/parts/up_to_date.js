@@ -2,11 +2,11 @@
 
 import { pause } from "../dom.js";
 
-const MOST_MILLISECONDS = 15_000;
+const MOST_MILLISECONDS = 5000;
 
 /**
  * Call `act` until the view is left; it gives the milliseconds to the next time. What it throws goes to `failed`, and it
- * is called again after 1, 2, 4 … 15 s. A tab that nobody sees is left alone until it is seen again.
+ * is called again after 1, 2, 4 and then each 5 s. A tab that nobody sees is left alone until it is seen again.
  */
 export async function upToDate(page, milliseconds, act, failed) {
   let wait = milliseconds;
@@ -26,7 +26,7 @@ export async function upToDate(page, milliseconds, act, failed) {
   }
 }
 
-/** Milliseconds to wait after so many failures in a row: 1, 2, 4 … 15 s. */
+/** Milliseconds to wait after so many failures in a row: 1, 2, 4, and then 5 s. */
 export const backOff = (failures) => Math.min(MOST_MILLISECONDS, 1000 * 2 ** failures);
 
 function seen(signal) {
