@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,19 +49,6 @@ class Comparison:
     notes: list[str] = field(default_factory=list[str])
 
 
-@dataclass(frozen=True)
-class Judgements:
-    """The fields of a Comparison that depend on its threshold."""
-
-    threshold: float
-    both: int
-    only_a: int
-    only_b: int
-    neither: int
-    jaccard: float | None
-    kappa: float | None
-
-
 def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical) -> Comparison:
     """Compare two tables of the same dataset.
 
@@ -91,14 +79,14 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
         mean_difference=float(np.mean(x - y)),
         a_outside_b=_outside(a, b, shared),
         b_outside_a=_outside(b, a, shared),
-        **asdict(_judgements(a, b, shared, threshold)),
+        **_judgements(a, b, shared, threshold),
         notes=_notes(a, b, shared, pearson, reliability_a, reliability_b),
     )
 
 
 def at_threshold(found: Comparison, a: ScoreTable, b: ScoreTable, threshold: float) -> Comparison:
     """What `compare` finds at another threshold, without the correlations anew, which take it longest."""
-    return replace(found, **asdict(_judgements(a, b, shared_samples(a, b), threshold)))
+    return replace(found, **_judgements(a, b, shared_samples(a, b), threshold))
 
 
 def ranks(values: Floats) -> Floats:
@@ -153,13 +141,21 @@ def disagreements(a: ScoreTable, b: ScoreTable, count: int) -> npt.NDArray[np.in
     return shared[np.argsort(closeness, kind="stable")][:count]
 
 
-def _judgements(a: ScoreTable, b: ScoreTable, shared: npt.NDArray[np.bool_], threshold: float) -> Judgements:
+def _judgements(a: ScoreTable, b: ScoreTable, shared: npt.NDArray[np.bool_], threshold: float) -> dict[str, Any]:
+    """The fields of a Comparison that depend on its threshold."""
     high_a, high_b = (is_atypical(one["mem"], threshold) & shared for one in (a, b))
     both, high = int((high_a & high_b).sum()), int((high_a | high_b).sum())
     only_a, only_b = int(high_a.sum()) - both, int(high_b.sum()) - both
     neither = int(shared.sum()) - high
-    jaccard = both / high if high else None
-    return Judgements(threshold, both, only_a, only_b, neither, jaccard, kappa(both, only_a, only_b, neither))
+    return {
+        "threshold": threshold,
+        "both": both,
+        "only_a": only_a,
+        "only_b": only_b,
+        "neither": neither,
+        "jaccard": both / high if high else None,
+        "kappa": kappa(both, only_a, only_b, neither),
+    }
 
 
 def _reliability(table: ScoreTable, chosen: npt.NDArray[np.bool_]) -> float | None:

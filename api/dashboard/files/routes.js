@@ -1,6 +1,6 @@
 // Which view an address shows. A view module exports `show(page)`; router.js has what a page is.
 
-export const ROUTES = [
+const ROUTES = [
   { path: "/", load: () => import("./views/overview.js"), place: "overview" },
   { path: "/studies", load: () => import("./views/overview.js"), place: "overview" },
   { path: "/jobs", load: () => import("./views/jobs.js"), place: "jobs" },

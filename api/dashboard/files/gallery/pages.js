@@ -2,7 +2,7 @@
 
 import { calls } from "../http.js";
 
-export const SIZE = 60; // samples of a page: its rows are one call, its images one sprite
+const SIZE = 60; // samples of a page: its rows are one call, its images one sprite
 export const COLUMNS = 10; // of a sprite
 const KEPT = 60; // pages
 

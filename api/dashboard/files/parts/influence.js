@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { chance, fixed } from "../format.js";
 
-export const DISCOVERY_RATE = 0.05; // pairs with a q-value up to it are marked: 5 % of these are false discoveries
+const DISCOVERY_RATE = 0.05; // pairs with a q-value up to it are marked: 5 % of these are false discoveries
 
 /** infl with its standard error, and its q-value with a mark where it is beyond chance. */
 export function influenceText({ infl, se, q_value: q }) {

@@ -5,7 +5,7 @@ import { address, path } from "../http.js";
 import { tellGone } from "./images_gone.js";
 
 /** The address of one image; `scale` enlarges each pixel. */
-export const imageUrl = (dataset, split, index, scale = 1) =>
+const imageUrl = (dataset, split, index, scale = 1) =>
   address(path`/v1/datasets/${dataset}/${split}/${index}/image.png`, scale === 1 ? {} : { scale });
 
 /** The address of many images in one file, `columns` side by side. */

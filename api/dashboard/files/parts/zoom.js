@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { image } from "./tile.js";
 
 /** Show images large until the reader closes them. `pictures`: {split, index, label, href} each; `text`: nodes below. */
-export function enlarge(page, dataset, pictures, ...text) {
+function enlarge(page, dataset, pictures, ...text) {
   const names = pictures.map(({ split, index }) => `${split} ${index}`).join(" and ");
   const close = h("button", { type: "button", autofocus: true, on: { click: () => dialog.close() } }, "Close");
   const one = ({ split, index, label, href }) =>
