@@ -26,7 +26,7 @@ from memscore.messages import EvidenceMerged, StudyMessage
 from memscore.spec import NAME_PATTERN
 from memscore.store import Database, datasets, evidence, scoring, studies, tables
 from memscore.store.datasets import DatasetRecord
-from memscore.store.merging import merge
+from memscore.store.merging import merge, require_same_network
 from memscore.store.studies import StudyRecord
 
 router = APIRouter(prefix="/v1/studies", tags=["exchange"])
@@ -94,6 +94,9 @@ def merge_evidence(
     study: StudyInPath,
     dataset: Annotated[str | None, Query(description="the registered dataset that the evidence is about")] = None,
     name: StudyName = None,
+    allow_changed_network: Annotated[
+        bool, Query(description="also if the file's trials were trained with another network of the recipe's name")
+    ] = False,
 ) -> EvidenceMerged:
     """Add the trials of an evidence file to its study, and rebuild the tables.
 
@@ -109,7 +112,10 @@ def merge_evidence(
         found, of = _fitting(connection, study, brought.meta, dataset)
         record = found or studies.ensure(connection, of, brought.meta.recipe, brought.meta.design, name)
         open_dataset(home, record.fingerprint)  # without it no table could be built
-        merged = merge(connection, record.id, (*brought.trials, *brought.full))
+        every = (*brought.trials, *brought.full)
+        if not allow_changed_network:
+            require_same_network(connection, record, every)
+        merged = merge(connection, record.id, every)
     _rebuild(database, home, record)
     with database.reading() as connection:
         return EvidenceMerged(
@@ -191,7 +197,8 @@ def _rebuild(database: Database, home: Path, study: StudyRecord) -> None:
         if not stored[0] or stored == (meta.get("trials"), meta.get("full_trials", 0)):
             return
         dataset = open_dataset(home, study.fingerprint)
+        origin = scoring.provenance(connection, study)
         counts = scoring.count_study(connection, study, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
-    scores, pairs = build_tables(counts, scoring.provenance(study))
+    scores, pairs = build_tables(counts, origin)
     with database.writing() as connection:
         scoring.keep_tables(connection, study, scores, pairs)

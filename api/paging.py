@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
+from memscore import strict_json
 from memscore.errors import InvalidInput
 
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
@@ -18,7 +19,7 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="length of the page")]
 
 def cursor_of(*values: float | str | None) -> str:
     """A cursor that holds these values, in an address as it is."""
-    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(strict_json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def values_of(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any]:

@@ -47,6 +47,8 @@ class Provenance:
     fingerprint: str
     recipe: dict[str, Any]
     design: dict[str, Any]
+    networks: int = 1
+    """How many networks of the recipe's name trained the models: more than one where its code has changed meanwhile."""
 
 
 def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, PairsTable]:
@@ -91,7 +93,7 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
             "mem_even": even.estimate,
             "mem_odd": odd.estimate,
         },
-        {**meta, "warnings": _warnings(statistics, agreement, int(counts.train_labels.max()) + 1)},
+        {**meta, "warnings": _warnings(statistics, agreement, int(counts.train_labels.max()) + 1, provenance.networks)},
     )
     return scores, PairsTable.of(pairs, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"})
 
@@ -121,8 +123,13 @@ def zero_sum_residual(weighted_correct: Integers, statistics: SufficientStatisti
     return float(np.abs(excess).max() / (inside * (trials - inside)))
 
 
-def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int) -> list[str]:
+def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int, networks: int) -> list[str]:
     found: list[str] = []
+    if networks > 1:
+        found.append(
+            f"The models are of {networks} networks: the code of the recipe's network has changed between trials. The "
+            "scores mix them; give each network a name, and a study, of its own."
+        )
     if statistics.in_sample_accuracy < LEARNS / classes:
         found.append(
             f"The models have learned nothing: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f} with "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +10,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from memscore import strict_json
 
 # What is printed may hold square brackets; only styles given as such are styles. A pipe is no narrow terminal.
 out = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -38,7 +39,7 @@ def _shown(value: Any) -> str:
 def print_json(value: Any) -> None:
     """A message or plain data as JSON on standard output."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    print(json.dumps(plain, indent=2, default=str))
+    print(strict_json.dumps(plain, indent=2, default=str))
 
 
 def print_record(message: BaseModel, as_json: bool) -> None:

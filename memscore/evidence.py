@@ -20,6 +20,7 @@ class Trial:
     `subset_digest` is that of the packed membership bits; the membership itself is recomputed from the
     design and compared. Accuracies are shares in [0, 1]; `seconds` is the trial's share of its block.
     The probabilities are there if they were asked for: that of the true class, a byte per sample, 255 for 1.
+    `network` is the signature of the network that was trained (`memscore.signatures`), None in older evidence.
     A full trial trained on every sample: `out_accuracy` is None, and it is numbered apart from the others.
     """
 
@@ -35,6 +36,7 @@ class Trial:
     seconds: float
     train_probability: bytes | None = None
     test_probability: bytes | None = None
+    network: str | None = None
 
     @property
     def full(self) -> bool:
@@ -93,6 +95,7 @@ def pack_trial(
     device: str,
     code_version: str,
     seconds: float,
+    network: str | None = None,
 ) -> Trial:
     """Pack one trial's membership [n], train_correct [n], test_correct [q], and probabilities uint8 if recorded."""
     return Trial(
@@ -108,6 +111,7 @@ def pack_trial(
         seconds=seconds,
         train_probability=None if train_probability is None else train_probability.tobytes(),
         test_probability=None if test_probability is None else test_probability.tobytes(),
+        network=network,
     )
 
 

@@ -3,9 +3,10 @@
 write_evidence("mine.npz", trials, fingerprint=..., recipe=recipe, design=design, train_samples=n, test_samples=q)
 
 One .npz with a row per trial: `numbers`, `train_bits` and `test_bits` (packed, first sample in the highest bit),
-`subset_digests`, `digests`, accuracies, `seconds`, `device`, `code_version`; where trials recorded probabilities,
-`with_probability` says which, and `train_probability` and `test_probability` have a row for each of these. The same
-under the prefix `full_` for trials that trained on every sample. `meta` is JSON: EvidenceMeta.
+`subset_digests`, `digests`, accuracies, `seconds`, `device`, `code_version`, `network` (signatures, empty where there
+is none); where trials recorded probabilities, `with_probability` says which, and `train_probability` and
+`test_probability` have a row for each of these. The same under the prefix `full_` for trials that trained on every
+sample. `meta` is JSON: EvidenceMeta.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
+from memscore import signatures
 from memscore.bits import digest, pack, unpack
 from memscore.errors import Damaged, InvalidInput
 from memscore.evidence import Evidence, Trial, unpack_trials
@@ -176,6 +178,7 @@ def _columns(trials: Sequence[Trial], meta: EvidenceMeta) -> dict[str, npt.NDArr
         "seconds": floats([trial.seconds for trial in trials]),
         "device": texts([trial.device for trial in trials]),
         "code_version": texts([trial.code_version for trial in trials]),
+        "network": texts([trial.network or "" for trial in trials]),
     }
     train = [trial.train_probability for trial in trials if trial.train_probability is not None]
     test = [trial.test_probability for trial in trials if trial.test_probability is not None]
@@ -228,6 +231,7 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
     subset_digests, digests = texts("subset_digests"), texts("digests")
     in_accuracies, out_accuracies, test_accuracies = map(floats, ("in_accuracies", "out_accuracies", "test_accuracies"))
     seconds, device, code_version = floats("seconds"), texts("device"), texts("code_version")
+    network = texts("network") if prefix + "network" in file else [""] * count
     found: list[Trial] = []
     for row in range(count):
         trial = Trial(
@@ -243,6 +247,7 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
             seconds=seconds[row],
             train_probability=train_probability[row],
             test_probability=test_probability[row],
+            network=network[row][: signatures.LONGEST] or None,
         )
         if trial.digest != digests[row]:
             raise InvalidInput(f"This {KIND} file is damaged: trial {trial.number} does not match its digest.")

@@ -8,13 +8,13 @@ under the key `memscore`; CSV has a header line and nothing else.
 from __future__ import annotations
 
 import io
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from memscore import strict_json
 from memscore.errors import InvalidInput, MissingPackage
 from memscore.tables import Columns, Rows, ScoreTable, Table
 
@@ -71,7 +71,7 @@ def to_arrow(table: Table, rows: Rows = "train") -> Any:
     """One kind of row as a pyarrow.Table with the table's meta data in its schema. Raises MissingPackage."""
     arrow = _optional("pyarrow")
     columns = {name: arrow.array(column, from_pandas=True) for name, column in rows_of(table, rows).items()}
-    return arrow.table(columns, metadata={"memscore": json.dumps(table.meta, sort_keys=True)})
+    return arrow.table(columns, metadata={"memscore": strict_json.dumps(table.meta, sort_keys=True)})
 
 
 def to_pandas(table: Table, rows: Rows = "train") -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from memscore import strict_json
 from memscore.counts import Counts
 from memscore.errors import InvalidInput
 from memscore.evidence import Evidence
@@ -109,7 +109,7 @@ def published_of(chunks: Iterable[Evidence], train_labels: Labels, test_labels: 
 
 def imported_id(fingerprint: str, digest: str) -> str:
     """The 16 hexadecimal digits that name the study of scores imported from a file of this digest for this dataset."""
-    canonical = json.dumps({"imported": digest, "dataset": fingerprint}, sort_keys=True)
+    canonical = strict_json.dumps({"imported": digest, "dataset": fingerprint}, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

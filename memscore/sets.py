@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from memscore import strict_json
 from memscore.bits import Bools
 from memscore.errors import Damaged, InvalidInput
 from memscore.npz import NpzReader
@@ -50,7 +51,7 @@ class Sets:
     def encode(self, *, digest: str) -> bytes:
         """The masks as .npz with a JSON `meta` of thresholds and the digest of the score table."""
         buffer = io.BytesIO()
-        meta = json.dumps({"thresholds": asdict(self.thresholds), "digest": digest}, sort_keys=True)
+        meta = strict_json.dumps({"thresholds": asdict(self.thresholds), "digest": digest}, sort_keys=True)
         np.savez(buffer, allow_pickle=False, meta=np.array(meta), **self.masks())
         return buffer.getvalue()
 

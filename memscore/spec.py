@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+
+from memscore import strict_json
 
 BLOCK = 10
 """Trials in a block: the smallest number in which a ratio of one decimal balances exactly."""
@@ -156,6 +157,9 @@ class Wanted(Frozen):
     time_limit_seconds: float | None = Field(
         default=None, gt=0, le=10**9, description="the job stops, and can be resumed, after running for so long"
     )
+    allow_changed_network: bool = Field(
+        default=False, description="go on if the network of that name is not what it was for the trials stored"
+    )
 
 
 class JobRequest(Wanted):
@@ -186,5 +190,7 @@ def identity(recipe: Recipe, design: Design) -> dict[str, Any]:
 
 def study_id(fingerprint: str, recipe: Recipe, design: Design) -> str:
     """The 16 hexadecimal digits that name the study of this dataset, recipe and design."""
-    canonical = json.dumps({"dataset": fingerprint, **identity(recipe, design)}, sort_keys=True, separators=(",", ":"))
+    canonical = strict_json.dumps(
+        {"dataset": fingerprint, **identity(recipe, design)}, sort_keys=True, separators=(",", ":")
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self, cast, overload
 import numpy as np
 import numpy.typing as npt
 
+from memscore import strict_json
 from memscore.bits import Bools, digest
 from memscore.errors import Damaged, FingerprintMismatch, InvalidInput
 from memscore.influence import Columns
@@ -84,7 +85,7 @@ class Table:
     def encode(self) -> bytes:
         """The table as an uncompressed .npz with `meta` as JSON text; equal tables give equal bytes."""
         buffer = io.BytesIO()
-        meta = np.array(json.dumps(self.meta, sort_keys=True))
+        meta = np.array(strict_json.dumps(self.meta, sort_keys=True))
         np.savez(buffer, allow_pickle=False, meta=meta, **self.columns)
         return buffer.getvalue()
 

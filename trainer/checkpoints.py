@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from memscore import strict_json
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write
@@ -28,7 +29,7 @@ def save(folder: Path, network: nn.Module, config: TrainConfig, extra: dict[str,
         with atomic_write(folder / WEIGHTS) as scratch:
             save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, scratch)
         with atomic_write(folder / DESCRIPTION) as scratch:
-            scratch.write_text(json.dumps({"config": config.model_dump(mode="json"), **extra}, indent=2))
+            scratch.write_text(strict_json.dumps({"config": config.model_dump(mode="json"), **extra}, indent=2))
     except OSError as error:
         raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
 

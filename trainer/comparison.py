@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
+from memscore import strict_json
 from trainer.evaluation.samples import CLEAN
 from trainer.outcome import is_finished, read_outcome
 from trainer.sweep import SweptRun
@@ -89,7 +89,7 @@ class Comparison:
         """The comparison in every format, by the name of its file."""
         return {
             "comparison.csv": self.to_csv(),
-            "comparison.json": json.dumps(self.as_json(), indent=2) + "\n",
+            "comparison.json": strict_json.dumps(self.as_json(), indent=2) + "\n",
             "comparison.md": self.to_markdown(),
         }
 

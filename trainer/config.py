@@ -58,6 +58,9 @@ class TrainConfig(Frozen):
     validation: float = Field(default=0.1, ge=0, lt=1, description="share of the training samples held out")
     select_on: Literal["validation", "test", "both"] = "validation"
     evaluation_steps: int = Field(default=20, ge=1, description="of the PGD that selects checkpoints")
+    evaluation_batch: int = Field(
+        default=500, ge=1, description="images at once in selection and evaluation; halved where memory is too small"
+    )
     collapse: float = Field(
         default=0.2,
         gt=0,

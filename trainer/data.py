@@ -79,11 +79,11 @@ class TrainingData:
         return Batch(pixels(images), self.device_data.y_train[chosen], self.mem[chosen])
 
     def splits(self, names: tuple[str, ...]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Images float32 [n, C, H, W] and labels of "validation" or "test", for selection."""
+        """Images uint8 [n, H, W, C] and labels of "validation" or "test", for selection."""
         data = self.device_data
         held = torch.from_numpy(self.samples.validation).to(self.mem.device)
         every = {"validation": (data.x_train[held], data.y_train[held]), "test": (data.x_test, data.y_test)}
-        return {name: (pixels(images), labels) for name, (images, labels) in every.items() if name in names}
+        return {name: every[name] for name in names}
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         return epoch_order(self.samples, self.labels, self.config, epoch)

@@ -7,7 +7,6 @@ it goes on from what is stored.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from memscore import strict_json
 from memscore.client import Client
 from memscore.console import percent
 from memscore.datasets.dataset import Dataset
@@ -143,7 +143,7 @@ def _estimate(client: Client, trials: int) -> JobMessage:
 def _look_up(client: Client, address: str, table: ScoreTable) -> None:
     path = f"/v1/studies/{STUDY}/scores/{SHOWN_SAMPLE}"
     console.print(f"\n$ curl {address}{path}", style="dim")
-    console.print_json(json.dumps(client.score(STUDY, SHOWN_SAMPLE).model_dump(mode="json")), indent=None)
+    console.print_json(strict_json.dumps(client.score(STUDY, SHOWN_SAMPLE).model_dump(mode="json")), indent=None)
     shown = Table("index", "label", "mem", "95 % interval", "p_in", "p_out", title="\nThe ten most memorized digits")
     for index in np.argsort(-np.nan_to_num(table["mem"], nan=-1), kind="stable")[:10]:
         value = {name: float(table[name][index]) for name in ("mem", "mem_low", "mem_high", "p_in", "p_out")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,10 +14,12 @@ import torch
 from torch import nn
 
 import memscore
+from memscore import signatures, strict_json
 from memscore.errors import Conflict, Damaged, InvalidInput
 from memscore.files import atomic_write, held
 from trainer import checkpoints
 from trainer.config import TrainConfig
+from trainer.metrics import read_metrics
 from trainer.resume import Snapshot, load_snapshot, save_snapshot
 from trainer.selection import Kept
 
@@ -35,36 +36,56 @@ REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
     "epoch.safetensors",
     "finished.json",
 )
+LATEST, CHANGES = "latest", "changes"
+"""In environment.json: what the latest attempt ran on, if that is not what the first did, and what changed between."""
+
 LAST, ALONG = ({"by": by, "on": None, "value": None} for by in ("last", "epoch"))
 """How networks were selected that none was better than: as the last one, or as that of an epoch along the way."""
 
 
 class RunFolder:
-    """One run. `identity` is what it was trained on: dataset, fingerprint and digest of the scores."""
+    """One run. `identity` is what it was trained on: dataset, fingerprint and digest of the scores.
 
-    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+    `network` is the signature of its network, by which a change of its code is seen; None is not looked at.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any], network: str | None = None) -> None:
         self.path = path
         self.identity = identity
+        self.network = network
 
-    def begin(self, config: TrainConfig) -> None:
-        """Take the folder for this run, or go on in it.
+    def begin(self, config: TrainConfig, *, allow_changed_network: bool = False) -> None:
+        """Take the folder, which this process must have alone, for this run, or go on in it.
 
-        Raises Conflict if it holds another run, InvalidInput if it cannot be written.
+        What has changed since an earlier attempt (versions, device and, if that is allowed, the network) is noted as an
+        event. Raises Conflict if it holds another run, InvalidInput if it cannot be written.
         """
-        request = {"config": config.model_dump(mode="json"), **self.identity}
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path):
-                pass
+        with self._writing():
             if (self.path / REQUEST).exists():
-                self._require_same(request)
+                changed = self.require_same(config, allow_changed_network=allow_changed_network)
+                self._note_changes(changed)
             else:
                 _write(self.path / ENVIRONMENT, environment())
-                _write(self.path / REQUEST, request)
-        except OSError as error:
-            raise InvalidInput(
-                f"The folder {self.path} cannot be written ({error.strerror}); name another one."
-            ) from error
+                _write(self.path / REQUEST, self._request(config))
+
+    def require_same(self, config: TrainConfig, *, allow_changed_network: bool = False) -> bool:
+        """Raise Conflict if the folder holds another run, or one of a network whose code was another; writes nothing.
+
+        With `allow_changed_network`, whether that is so.
+        """
+        kept = _read(self.path / REQUEST)
+        self._require_same_request(kept, self._request(config))
+        before = kept.get("network")
+        changed = before is not None and self.network is not None and not signatures.same(before, self.network)
+        if changed and not allow_changed_network:
+            raise Conflict(signatures.has_changed(config.network, f"the run in {self.path}", "--allow-changed-network"))
+        return changed
+
+    def events(self) -> list[str]:
+        """What happened on the way that a reader of the results has to know, in the order of its kinds."""
+        path = self.path / ENVIRONMENT
+        changes = _read(path).get(CHANGES, []) if path.exists() else []
+        return [*changes, *(record["event"] for record in read_metrics(self.path) if "event" in record)]
 
     @property
     def finished(self) -> bool:
@@ -76,11 +97,11 @@ class RunFolder:
         """Have the folder alone within the block. Raises Conflict if another command works in it."""
         with ExitStack() as stack:
             try:
-                stack.enter_context(held(self.path / LOCK))
+                with self._writing():
+                    self.path.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(held(self.path / LOCK))
             except BlockingIOError as error:
-                raise Conflict(
-                    f"Another command trains in {self.path}; wait for it, or name another folder."
-                ) from error
+                raise Conflict(f"Another command works in {self.path}; wait for it, or name another folder.") from error
             yield
 
     def last_step(self) -> Snapshot | None:
@@ -147,11 +168,45 @@ class RunFolder:
         self, folder: Path, network: nn.Module, config: TrainConfig, epoch: int, selected: dict[str, Any]
     ) -> None:
         extra = {**self.identity, "epoch": epoch, "selected": selected, "versions": versions()}
+        extra |= {"network": self.network, "events": self.events()}
         checkpoints.save(folder, network, config, extra)
 
-    def _require_same(self, request: dict[str, Any]) -> None:
-        kept = _read(self.path / REQUEST)
-        names = sorted({*request, *kept} - {"config"})
+    def _request(self, config: TrainConfig) -> dict[str, Any]:
+        return {"config": config.model_dump(mode="json"), **self.identity, "network": self.network}
+
+    def _note_changes(self, network_changed: bool) -> None:
+        """Keep as events what is otherwise now than it was for the attempt before."""
+        path = self.path / ENVIRONMENT
+        kept = _read(path) if path.exists() else {}
+        before = kept.get(LATEST, kept)
+        now = {"versions": versions(), "device": device()}
+        changes = [
+            f"went on with {name} {version}, after {before['versions'].get(name)}"
+            for name, version in now["versions"].items()
+            if before.get("versions", {}).get(name, version) != version
+        ]
+        if before.get("device", now["device"]) != now["device"]:
+            changes.append(f"went on on {now['device']}, after {before['device']}")
+        if network_changed:
+            changes.append("went on after the network's code had changed: earlier steps are of another network")
+            _write(self.path / REQUEST, _read(self.path / REQUEST) | {"network": self.network})
+        if changes:
+            _write(path, {**kept, LATEST: now, CHANGES: [*kept.get(CHANGES, []), *changes]})
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """Errors of the file system as a sentence."""
+        try:
+            yield
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise InvalidInput(
+                f"The folder {self.path} cannot be written ({error.strerror}); name another one."
+            ) from error
+
+    def _require_same_request(self, kept: dict[str, Any], request: dict[str, Any]) -> None:
+        names = sorted({*request, *kept} - {"config", "network"})
         differing = [name for name in names if kept.get(name) != request.get(name)]
         before, now = DEFAULTS | kept.get("config", {}), request["config"]
         differing += [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
@@ -196,7 +251,7 @@ def environment() -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     with atomic_write(path) as scratch:
-        scratch.write_text(json.dumps(content, indent=2) + "\n")
+        scratch.write_text(strict_json.dumps(content, indent=2) + "\n")
 
 
 def _read(path: Path) -> dict[str, Any]:

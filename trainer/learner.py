@@ -54,8 +54,9 @@ class Learner:
         return loss
 
     def finite(self) -> bool:
-        """Whether all weights are numbers; the last step of an epoch can spoil them under a loss that was finite."""
-        return all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters())
+        """Whether all weights and statistics are numbers; an epoch's last step can spoil them under a finite loss."""
+        every = (*self.network.parameters(), *self.network.buffers())
+        return all(bool(torch.isfinite(one).all()) for one in every)
 
     def networks(self) -> dict[str, Network]:
         """The network, and the one with averaged weights if there is one, by a prefix for names of checkpoints."""

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from memscore.errors import Diverged
+from memscore.learning.memory import Batches
+from memscore.learning.seeding import kept_generators, seed
 from trainer.config import TrainConfig
 from trainer.data import Epoch, TrainingData
 from trainer.draws import Draws
@@ -47,9 +49,17 @@ class Loop:
         self._go_to(folder.last_step() or self.good)
         self.splits = data.splits(split_names(self.config))
         self.steps = data.steps
+        self.memory = Batches(self.config.evaluation_batch)
 
     def run(self, stop: Stop, on_step: OnStep | None = None) -> bool:
-        """Train to the end, or until `stop`; whether the end was reached. Raises Diverged if going back is no help."""
+        """Train to the end, or until `stop`; whether the end was reached. Raises Diverged if going back is no help.
+
+        The global random generators are left as they were.
+        """
+        with kept_generators():
+            return self._run(stop, on_step)
+
+    def _run(self, stop: Stop, on_step: OnStep | None) -> bool:
         metrics = (
             Metrics(self.folder.path, self.standing.metrics_bytes, self.standing.epoch) if self.world.first else None
         )
@@ -99,6 +109,8 @@ class Loop:
 
     def _step(self, epoch: Epoch) -> Loss:
         standing, config = self.standing, self.config
+        # For networks that draw random numbers themselves, as dropout does.
+        seed("step", config.seed, epoch.number, standing.step, self.world.rank)
         attack, single_step = config.training_attack, config.inner == "n-fgsm"
         if standing.multi_step:  # two steps that reach the edge of the ball
             attack, single_step = attack.model_copy(update={"steps": 2, "step_size": config.epsilon / 2}), False
@@ -211,7 +223,9 @@ class Loop:
 
     def _measure(self) -> dict[str, Accuracies]:
         attack = self.config.evaluation_attack
-        return {prefix: measure(one, self.splits, attack) for prefix, one in self.learner.networks().items()}
+        return {
+            prefix: measure(one, self.splits, attack, self.memory) for prefix, one in self.learner.networks().items()
+        }
 
     def _told(self) -> str:
         return f"{self.config.method}, epoch {self.standing.epoch + 1} of {self.config.epochs}"

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from memscore import strict_json
+
 FILE = "metrics.jsonl"
 
 
@@ -25,7 +27,7 @@ class Metrics:
     def write(self, record: dict[str, Any]) -> int:
         """Append a record; the file's length afterwards."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(strict_json.dumps(record) + "\n")
             length = file.tell()
         if self._board is not None and "epoch" in record:
             for name, value in _flat(record).items():

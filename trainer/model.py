@@ -30,18 +30,25 @@ class Model(nn.Module):
         self.network = network
         self.autocast = autocast
         self.passes = Passes()
-        self._represent = torch.compile(network.represent, dynamic=False) if compiled else network.represent
+        self._answer, self._represent = network.forward, network.represent
+        if compiled:
+            self._answer = torch.compile(network.forward, dynamic=False)
+            self._represent = torch.compile(network.represent, dynamic=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [B, K]."""
-        return self.represent(images)[1]
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
+            logits = self._answer(images)
+        return self._counted(logits.float())
 
     def represent(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The penultimate representation [B, D] and the logits [B, K]."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
             features, logits = self._represent(images)
-        features, logits = features.float(), logits.float()
-        self.passes.forwards += len(images)
+        return features.float(), self._counted(logits.float())
+
+    def _counted(self, logits: Tensor) -> Tensor:
+        self.passes.forwards += len(logits)
         if logits.requires_grad:
             logits.register_hook(self.passes.count_backward)
-        return features, logits
+        return logits

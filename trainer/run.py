@@ -15,6 +15,7 @@ import numpy.typing as npt
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import Network
+from memscore.learning.seeding import kept_generators
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
@@ -26,7 +27,7 @@ from trainer.folder import RunFolder
 from trainer.learner import Learner
 from trainer.ledger import Estimate, estimate
 from trainer.loop import Loop, OnStep
-from trainer.network import initial_network, training_device
+from trainer.network import initial_network, signature, training_device
 from trainer.scores import Scores
 from trainer.stopping import Stop, Stopped
 from trainer.world import ALONE, World
@@ -49,11 +50,15 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Run:
-    """What there is of a run: its checkpoints once it is finished, none before."""
+    """What there is of a run: its checkpoints once it is finished, none before.
+
+    events: what happened on the way that a reader of the results has to know, such as a lower learning rate.
+    """
 
     config: TrainConfig
     finished: bool
     checkpoints: list[Checkpoint]
+    events: tuple[str, ...] = ()
 
     @property
     def last(self) -> Checkpoint:
@@ -91,6 +96,8 @@ def train(
     watch: Watch = Watch(),
     stop: Stop | None = None,
     world: World = ALONE,
+    *,
+    allow_changed_network: bool = False,
 ) -> Run:
     """Train on a dataset and evaluate what is kept; in `folder`, if one is given, everything stays and can go on.
 
@@ -99,7 +106,8 @@ def train(
     given the result.
 
     Raises FingerprintMismatch, before any work, if the scores belong to another dataset, Conflict if the folder holds
-    another run, Diverged if the loss does not stay finite, InvalidInput for what cannot be trained or written.
+    another run, or this one with a network whose code was another (unless that is allowed), or another command works
+    there; Diverged if the loss does not stay finite, InvalidInput for what cannot be trained or written.
     """
     if scores is not None:
         scores.require(dataset, name)
@@ -111,17 +119,22 @@ def train(
         "fingerprint": dataset.fingerprint,
         "scores": None if scores is None else scores.table.digest,
     }
-    kept = RunFolder(folder, identity)
+    kept = RunFolder(folder, identity, signature(dataset, config))
+    if kept.finished:
+        kept.require_same(config, allow_changed_network=allow_changed_network)
+        return finished_run(kept, config)
     mem = None if scores is None else scores.table["mem"]
     data = TrainingData(dataset, mem, config, training_device(world), world)
     learner = Learner(initial_network(dataset, config, data.mem.device, world), config, world)
-    kept.begin(config)
-    with nullcontext() if kept.finished or not world.first else kept.alone():
-        if not kept.finished:  # nor by the command that had the folder until now
+    with kept.alone() if world.first else nullcontext():
+        if world.first:
+            kept.begin(config, allow_changed_network=allow_changed_network)
+        if not kept.finished:  # by the command that had the folder until now
             if not _fit(learner, data, kept, watch, stop or Stop()) or not world.first:
                 return Run(config, False, [])
             try:
-                kept.finish({"checkpoints": _evaluate(dataset, data, kept, scores, watch, stop or Stop())})
+                names = _evaluate(dataset, data, kept, scores, watch, stop or Stop())
+                kept.finish({"checkpoints": names, "events": kept.events()})
             except Stopped:
                 return Run(config, False, [])
     return finished_run(kept, config)
@@ -143,13 +156,14 @@ def finished_run(folder: RunFolder, config: TrainConfig) -> Run:
         description = checkpoints.describe(folder.checkpoint(name))
         rows = Evaluation.read_rows(folder.evaluation(name))
         found.append(Checkpoint(name, description["epoch"], description["selected"], rows))
-    return Run(config, True, found)
+    return Run(config, True, found, tuple(folder.events()))
 
 
 def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, stop: Stop) -> bool:
     world = learner.world
     if watch.on_estimate is not None and world.first:
-        watch.on_estimate(estimate(learner, data))
+        with kept_generators():
+            watch.on_estimate(estimate(learner, data))
     return Loop(learner, data, folder, world).run(stop, watch.on_step if world.first else None)
 
 
@@ -181,6 +195,11 @@ def _evaluate(
 def _evaluation_config(config: TrainConfig) -> EvaluationConfig:
     """The threat of training, with its thresholds and the weights of BAT."""
     found = EvaluationConfig(
-        epsilon=config.epsilon, attacks=ATTACKS, alarm_samples=0, atypical=config.atypical, typical=config.typical
+        epsilon=config.epsilon,
+        attacks=ATTACKS,
+        alarm_samples=0,
+        atypical=config.atypical,
+        typical=config.typical,
+        batch_size=config.evaluation_batch,
     )
     return found.model_copy(update=bat_weights(config.model_dump()))

@@ -42,6 +42,11 @@ def choose_samples(labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] |
     order = chosen[random_order(len(chosen), "validation", config.seed)]
     held = np.concatenate([_held(order[labels[order] == one], config.validation) for one in np.unique(labels)])
     train = np.setdiff1d(chosen, held)
+    if not len(held) and config.select_on != "test":
+        raise InvalidInput(
+            "No class has two samples, so that none can be held out for selection; train on more samples, or select on "
+            "the test samples with --set select_on=test."
+        )
     if len(train) < 2:
         raise InvalidInput(
             f"Only {len(train)} samples are left to train on; lower `validation`, or change `typical` and `atypical`."
@@ -102,6 +107,6 @@ def _kept(mem: npt.NDArray[np.float32], share: float, config: TrainConfig) -> In
 
 
 def _held(of_class: Indices, share: float) -> Indices:
-    """The first samples of a class: at least one, if any are wanted and there are two."""
-    count = round(share * len(of_class))
-    return of_class[: max(count, 1) if share and len(of_class) > 1 else 0]
+    """The first samples of a class: at least one if any are wanted, and at least one stays to train on."""
+    most = len(of_class) - 1
+    return of_class[: min(max(round(share * len(of_class)), 1), most) if share else 0]

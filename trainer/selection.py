@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from memscore.learning.memory import Batches
 from trainer.attacks import Attack
 from trainer.config import TrainConfig
 from trainer.evaluation import correct
@@ -27,12 +28,12 @@ class Kept:
     value: float
 
 
-def measure(network: nn.Module, splits: dict[str, Data], attack: Attack) -> Accuracies:
-    """Clean and adversarial accuracy on each split of (images, labels); in fp32."""
+def measure(network: nn.Module, splits: dict[str, Data], attack: Attack, memory: Batches | None = None) -> Accuracies:
+    """Clean and adversarial accuracy on each split of (images, labels); in fp32. `memory` as in `correct`."""
     found: Accuracies = {}
     for split, data in splits.items():
-        clean = correct(network, *data)
-        adversarial = correct(network, *data, attack)
+        clean = correct(network, *data, memory=memory)
+        adversarial = correct(network, *data, attack, memory)
         found[split] = {"clean": float(clean.mean()), "adversarial": float(adversarial.mean())}
     return found
 

@@ -53,6 +53,9 @@ def estimate(
     time_limit: Annotated[
         str | None, typer.Option(help="Stop after running for so long, such as 90m or 2h30m; resume goes on.")
     ] = None,
+    allow_changed_network: Annotated[
+        bool, typer.Option("--allow-changed-network", help="Go on though the network's code has changed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost and give.")] = False,
     url: Url = None,
     as_json: Json = False,
@@ -78,6 +81,8 @@ def estimate(
         "pairs": "all" if all_pairs else "same_class",
         "time_limit_seconds": None if time_limit is None else _seconds(time_limit),
     }
+    if allow_changed_network:  # which an older service does not know
+        wanted["allow_changed_network"] = True
 
     def submit(client: Client) -> JobMessage:
         job = client.submit(dataset, chosen, target=target, design=design, study_name=study_name, **wanted)

@@ -27,6 +27,9 @@ def import_evidence(
     file: File,
     dataset: Annotated[str | None, typer.Option(help="The registered dataset that the evidence is about.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study, if it is new.")] = None,
+    allow_changed_network: Annotated[
+        bool, typer.Option("--allow-changed-network", help="Mix trials of networks whose code differs.")
+    ] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +37,9 @@ def import_evidence(
     payload = read_file(file)
     evidence = read_evidence(payload)
     with opened_client(url) as client:
-        merged = client.merge_evidence(evidence.meta.study, payload, dataset, name)
+        merged = client.merge_evidence(
+            evidence.meta.study, payload, dataset, name, allow_changed_network=allow_changed_network
+        )
     if merged.differing:
         complain(
             "warning",

@@ -51,6 +51,9 @@ def train(
         float | None, typer.Option(min=0, help="Stop after so long; the same command goes on from there.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the run; it goes on there.")] = None,
+    allow_changed_network: Annotated[
+        bool, typer.Option("--allow-changed-network", help="Go on though the network's code has changed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train one model and evaluate its checkpoints on typical and atypical samples.
@@ -87,7 +90,17 @@ def train(
     images, stop = open_dataset(settings.home, record.fingerprint), Stop(max_minutes)
     with joined_world() as world, stage_progress(err, "done", method) as stage, stopping_on_signals(stop):
         watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
-        finished = run(images, record.name, config, pulled, output, watch, stop, world)
+        finished = run(
+            images,
+            record.name,
+            config,
+            pulled,
+            output,
+            watch,
+            stop,
+            world,
+            allow_changed_network=allow_changed_network,
+        )
     if not world.first:
         return
     if not finished.finished:

@@ -25,6 +25,7 @@ class Extras(TypedDict, total=False):
     probabilities: bool
     pairs: PairScope
     time_limit_seconds: float | None
+    allow_changed_network: bool
 
 
 def submit(

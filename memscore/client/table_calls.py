@@ -51,10 +51,22 @@ def evidence(session: Session, study: str) -> Flow[StudyEvidence]:
 
 
 def merge_evidence(
-    session: Session, study: str, payload: bytes, dataset: str | None = None, name: str | None = None
+    session: Session,
+    study: str,
+    payload: bytes,
+    dataset: str | None = None,
+    name: str | None = None,
+    *,
+    allow_changed_network: bool = False,
 ) -> Flow[EvidenceMerged]:
-    """Add the trials of an evidence file to its study; `dataset` and `name` are for one that is new there."""
-    request = post_file(f"/v1/studies/{part(study)}/evidence", payload, dataset=dataset, name=name)
+    """Add the trials of an evidence file to its study; `dataset` and `name` are for one that is new there.
+
+    Raises Conflict if they were trained with another network than those there, unless that is allowed.
+    """
+    allowed = allow_changed_network or None  # an older service does not know it
+    request = post_file(
+        f"/v1/studies/{part(study)}/evidence", payload, dataset=dataset, name=name, allow_changed_network=allowed
+    )
     return (yield from ask(session, EvidenceMerged, request))
 
 

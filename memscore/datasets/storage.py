@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from memscore import strict_json
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Damaged, NotFound, StoreError
 
@@ -37,7 +38,7 @@ def save(dataset: Dataset, home: Path) -> str:
         if dataset.clean_labels is not None:
             np.save(scratch / "clean_labels.npy", dataset.clean_labels)
         description = {"class_names": dataset.class_names, "source": dataset.source}
-        (scratch / "dataset.json").write_text(json.dumps(description))
+        (scratch / "dataset.json").write_text(strict_json.dumps(description))
         scratch.chmod(0o755)
         try:
             scratch.rename(folder)

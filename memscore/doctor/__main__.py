@@ -6,13 +6,13 @@ crashes or hangs counts. Secrets are hidden here.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from importlib import import_module
 
+from memscore import strict_json
 from memscore.doctor.diagnosis import Context, Diagnosis, problem, problem_of
 from memscore.errors import MemscoreError
 from memscore.logs import Discretion
@@ -28,7 +28,7 @@ def main() -> None:
     hide = Discretion(settings)
     for diagnosis in _found(path, Context(settings, url)):
         shown = replace(diagnosis, found=hide(diagnosis.found), remedy=hide(diagnosis.remedy))
-        print(json.dumps(asdict(shown)), file=channel, flush=True)
+        print(strict_json.dumps(asdict(shown)), file=channel, flush=True)
 
 
 def _found(path: str, context: Context) -> Iterator[Diagnosis]:

@@ -19,12 +19,16 @@ from memscore.subsets import Unit
 
 @dataclass(frozen=True)
 class Presence:
-    """Where a worker runs; `devices` is its CUDA_VISIBLE_DEVICES."""
+    """Where a worker runs, and what it would train.
+
+    `devices` is its CUDA_VISIBLE_DEVICES, `network` the signature of the recipe's network as this worker builds it.
+    """
 
     pid: int
     node: str
     device: str
     devices: str
+    network: str
 
 
 @ray.remote(max_restarts=0)
@@ -41,6 +45,7 @@ class UnitTrainer:
         import torch
 
         from memscore.learning.data import DeviceData
+        from memscore.learning.networks.behaviour import signature_of_recipe
         from memscore.learning.unit import prepare
 
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -51,13 +56,14 @@ class UnitTrainer:
         self.recipe = recipe
         self.design = design
         self.probabilities = probabilities
+        self.signature = signature_of_recipe(recipe, self.data.shape, self.data.classes)
 
     def ready(self) -> Presence:
         """Answers once the dataset is on the device."""
         from memscore.learning.unit import device_name
 
         node = ray.get_runtime_context().get_node_id()
-        return Presence(os.getpid(), node, device_name(self.device), visible_devices())
+        return Presence(os.getpid(), node, device_name(self.device), visible_devices(), self.signature)
 
     def memory(self) -> tuple[int, int] | None:
         """Bytes that training takes of the GPU, and what the GPU has; None without a GPU."""
@@ -69,7 +75,9 @@ class UnitTrainer:
         """The evidence of one unit."""
         from memscore.learning.unit import train_unit
 
-        return train_unit(self.data, self.recipe, self.design, unit, probabilities=self.probabilities)
+        return train_unit(
+            self.data, self.recipe, self.design, unit, probabilities=self.probabilities, signature=self.signature
+        )
 
 
 def visible_devices() -> str:

@@ -148,11 +148,26 @@ class Driver:
         )
         design, probabilities = self.scoring.design, self.wanted.probabilities
         with Farm(
-            self.dataset, self.recipe, design, options, probabilities=probabilities, last_lines=self.lines.of
+            self.dataset,
+            self.recipe,
+            design,
+            options,
+            probabilities=probabilities,
+            last_lines=self.lines.of,
+            networks=None if self.wanted.allow_changed_network else self.networks(),
         ) as self.farm:
             self.journal.training_starts()
             for finished in self.farm.train(chain([first], missing), self.tick):
                 self.store(finished)
+
+    def networks(self) -> list[str]:
+        """The signatures of the networks of the trials that are stored."""
+
+        def stored() -> list[str]:
+            with self.database.reading() as connection:
+                return evidence.networks(connection, self.study.id)
+
+        return patiently(stored)
 
     def absent(self) -> tuple[list[Unit], list[Unit]]:
         """The units below the target that are not stored, and those of full trials."""

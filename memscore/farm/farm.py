@@ -23,10 +23,12 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
+from memscore import signatures
 from memscore.datasets.dataset import Dataset
 from memscore.errors import BlockFailed, Diverged
 from memscore.evidence import Trial
 from memscore.farm import local_ray
+from memscore.farm.actors import Presence
 from memscore.farm.lifeline import terminate
 from memscore.farm.pool import Pool, Worker
 from memscore.spec import Design, Recipe
@@ -73,6 +75,7 @@ class Farm:
         *,
         probabilities: bool,
         last_lines: Callable[[int], list[str]] = lambda _: [],
+        networks: list[str] | None = None,
     ) -> None:
         self.dataset = dataset
         self.recipe = recipe
@@ -80,6 +83,9 @@ class Farm:
         self.options = options
         self.probabilities = probabilities
         self.last_lines = last_lines  # what a worker process has printed last
+        self.networks = (
+            networks  # signatures that workers may have, those of the first one where there is none; None: any
+        )
 
     def __enter__(self) -> Farm:
         if self.options.cluster:
@@ -90,7 +96,7 @@ class Farm:
         signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
         shared = ray.put(_in_memory(self.dataset))
         arguments = (shared, self.recipe, self.design, self.probabilities)
-        self.pool = Pool(arguments, self.options.trials_per_gpu)
+        self.pool = Pool(arguments, self.options.trials_per_gpu, self._admit)
         log.info("Ray is there, with the dataset")
         return self
 
@@ -133,6 +139,17 @@ class Farm:
                 if self.options.ahead:
                     self._hand_out(feed)
                 yield trials
+
+    def _admit(self, presence: Presence) -> None:
+        """Raise BlockFailed if a worker builds another network than the trials that are there were trained with."""
+        if self.networks is None:
+            return
+        if not signatures.is_known(presence.network, self.networks):
+            since = "the trials that are stored, or that other workers train"
+            allowing = "allow_changed_network (--allow-changed-network)"
+            raise BlockFailed(signatures.has_changed(self.recipe.network, since, allowing))
+        if not self.networks:
+            self.networks.append(presence.network)
 
     def _hand_out(self, feed: _Feed) -> None:
         """Give every free worker a unit, as long as there are some."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -52,10 +53,19 @@ class Worker:
 
 
 class Pool:
-    """Creates workers and follows the cluster. `arguments` are those of UnitTrainer, less the share of memory."""
+    """Creates workers and follows the cluster. `arguments` are those of UnitTrainer, less the share of memory.
 
-    def __init__(self, arguments: tuple[Any, ...], trials_per_gpu: int | None) -> None:
+    `admit` is told the presence of each worker that has started, and may raise.
+    """
+
+    def __init__(
+        self,
+        arguments: tuple[Any, ...],
+        trials_per_gpu: int | None,
+        admit: Callable[[Presence], None] = lambda _: None,
+    ) -> None:
         self.arguments = arguments
+        self.admit = admit
         self.trials_per_gpu = trials_per_gpu
         self.workers: list[Worker] = []
         self.followed_at = float("-inf")
@@ -133,6 +143,7 @@ class Pool:
             if self.start_failures >= START_TRIES and not self.ever_ready:
                 raise BlockFailed(f"No worker could start: {reason}") from error
             return
+        self.admit(presence)
         worker.presence = presence
         self.ever_ready = True
         on = f"GPU {presence.devices} ({presence.device})" if presence.devices else "a core"

@@ -82,12 +82,13 @@ class Scoring:
                 evidence.count(connection, self.study.id, full=True),
             )
             meta = tables.current_meta(connection, self.study.id) or {}
+            origin = provenance(connection, self.study)
         if stored != (self.counts.trials, self.counts.full_trials):
             self.recount()  # evidence of this study was stored by others meanwhile
         counted = (self.counts.trials, self.counts.full_trials)
         if not self.counts.trials or (meta.get("trials"), meta.get("full_trials")) == counted:
             return
-        scores, pairs = build_tables(self.counts, provenance(self.study))
+        scores, pairs = build_tables(self.counts, origin)
         with self.database.writing() as connection:
             keep_tables(connection, self.study, scores, pairs, self.made)
         self.made = (scores.digest, pairs.digest)

@@ -16,11 +16,13 @@ import torch
 import typer
 from pydantic import ValidationError
 
+from memscore import signatures
 from memscore.datasets import load_source
 from memscore.errors import Conflict, InvalidInput, MemscoreError
 from memscore.evidence import Trial
 from memscore.evidence_file import read_evidence, write_evidence
 from memscore.learning.data import DeviceData
+from memscore.learning.networks.behaviour import signature_of_recipe
 from memscore.learning.unit import prepare, train_unit
 from memscore.recipes import RECIPES, read_recipe
 from memscore.spec import Design, Recipe, study_id
@@ -44,6 +46,9 @@ def run(
     ] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes, with what is finished.")] = None,
+    allow_changed_network: Annotated[
+        bool, typer.Option("--allow-changed-network", help="Go on though the network's code has changed.")
+    ] = False,
     part: Annotated[
         str, typer.Option(help="K/N: the K-th of N processes that share the trials, each with its own --output.")
     ] = "1/1",
@@ -59,6 +64,11 @@ def run(
     study = study_id(images.fingerprint, chosen, design)
     done = _there(output, study)
     data = DeviceData.of(images, place)
+    signature = signature_of_recipe(chosen, data.shape, data.classes)
+    known = [trial.network for trial in done if trial.network is not None]
+    if not allow_changed_network and not signatures.is_known(signature, known):
+        since = f"the trials in {output}"
+        raise Conflict(signatures.has_changed(chosen.network, since, "--allow-changed-network"))
     present = {(trial.number, trial.full) for trial in done}
     every = units(chosen, trials) + units(chosen, full_trials, full=True)
     todo = [unit for unit in every[mine] if any((number, unit.full) not in present for number in unit.numbers)]
@@ -66,7 +76,7 @@ def run(
     for position, unit in enumerate(todo):
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             break
-        found = train_unit(data, chosen, design, unit, probabilities=probabilities)
+        found = train_unit(data, chosen, design, unit, probabilities=probabilities, signature=signature)
         done = [trial for trial in done if (trial.number, trial.full) not in {(new.number, new.full) for new in found}]
         done += found
         accuracy = sum(trial.in_accuracy for trial in found) / len(found)

@@ -8,11 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from memscore.errors import InvalidInput
 from memscore.learning.data import Augmentation, DeviceData, pixels
-from memscore.learning.networks.registry import build_network, check_logits
+from memscore.learning.memory import Batches
+from memscore.learning.networks import adopt, build_network, least_batch
 from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
 from memscore.learning.replay import Replay
-from memscore.randomness import random_words, seed_for
+from memscore.learning.seeding import seed
+from memscore.randomness import random_words
 from memscore.spec import NETWORKS, Recipe
 
 Name = tuple[str | int, ...]
@@ -21,15 +24,13 @@ Name = tuple[str | int, ...]
 def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: Name) -> nn.Module:
     """The recipe's network, trained on the samples of membership bool [n].
 
-    Initial weights, orders and augmentation are a function of `name` alone; torch's global generator is
-    seeded with it, which networks with dropout draw from. Raises InvalidInput if the network cannot be
-    built or gives logits of another shape, Diverged if the loss is not finite.
+    Initial weights, orders and augmentation are a function of `name` alone; the global generators are seeded with it,
+    which networks with dropout draw from. Raises InvalidInput if the network cannot be built or cannot be used,
+    Diverged if the loss is not finite.
     """
-    torch.manual_seed(seed_for("init", *name))
+    seed("init", *name)
     network = build_network(recipe.network, data.shape, data.classes, recipe.options)
-    network.to(data.device)
-    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    check_logits(network, data.shape, data.classes)
+    adopt(network, data.shape, data.classes, data.device)
     forward = torch.compile(network) if recipe.compile else network
     optimizer = optimizer_of(recipe, network.parameters(), data.device)
     augmentation = Augmentation(data.x_train, recipe.crop, recipe.flip, *name) if recipe.crop or recipe.flip else None
@@ -38,6 +39,11 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
     batches = [slice(start, start + recipe.batch_size) for start in range(0, len(subset), recipe.batch_size)]
     if len(batches) > 1 and len(subset) % recipe.batch_size == 1:
         batches.pop()  # BatchNorm has nothing to normalize in a batch of one; the order changes with the epoch
+    if (len(subset) == 1 or recipe.batch_size == 1) and least_batch(network, data.shape, data.classes) > 1:
+        raise InvalidInput(
+            f"the network {recipe.network} normalizes over a batch and learns nothing from one sample; "
+            "use a batch_size of at least 2, and subsets of at least 2 samples"
+        )
     steps, step = recipe.epochs * len(batches), 0
     order = torch.empty(len(subset), dtype=torch.int64, device=data.device)
     total = torch.zeros((), device=data.device)
@@ -55,9 +61,11 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
 
     # A recording is of one size of batch, and of what a network of ours does, not of what another decides on the way.
     recorded = data.device.type == "cuda" and recipe.network in NETWORKS
-    place = torch.arange(recipe.batch_size, device=data.device)
-    first = place.clone()
-    replays = {one: Replay(partial(learn, place, one), data.device) for one in (augmentation, None)} if recorded else {}
+    positions = torch.arange(recipe.batch_size, device=data.device)
+    first = positions.clone()
+    replays = (
+        {one: Replay(partial(learn, positions, one), data.device) for one in (augmentation, None)} if recorded else {}
+    )
     network.train()
     for epoch in range(recipe.epochs):
         order.copy_(torch.from_numpy(epoch_order(subset, name, epoch)))
@@ -69,7 +77,7 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
             set_learning_rate(optimizer, recipe, step, steps)
             step += 1
             if recorded and batch.stop <= len(subset):
-                torch.add(first, batch.start, out=place)
+                torch.add(first, batch.start, out=positions)
                 replays[augmented]()
             else:
                 learn(batch, augmented)
@@ -87,4 +95,4 @@ def epoch_order(subset: np.ndarray, name: Name, epoch: int) -> np.ndarray:
 def single_logits(network: nn.Module, images: Tensor, batch: int = 500) -> Tensor:
     """Logits float32 [n, classes] of images uint8 [n, H, W, C] in eval mode, without augmentation."""
     network.eval()
-    return torch.cat([network(pixels(images[start : start + batch])) for start in range(0, len(images), batch)])
+    return torch.cat(Batches(batch).over(len(images), lambda part: network(pixels(images[part]))))

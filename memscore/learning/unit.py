@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 import memscore
+from memscore.errors import Diverged
 from memscore.evidence import Trial, pack_trial
+from memscore.learning.correctness import is_correct
 from memscore.learning.data import DeviceData
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
@@ -22,16 +24,24 @@ from memscore.subsets import Unit, unit_membership
 
 
 def train_unit(
-    data: DeviceData, recipe: Recipe, design: Design, unit: Unit, *, probabilities: bool = False
+    data: DeviceData,
+    recipe: Recipe,
+    design: Design,
+    unit: Unit,
+    *,
+    probabilities: bool = False,
+    signature: str | None = None,
 ) -> list[Trial]:
     """Train a unit's trials and return their evidence, with true-class probabilities if asked for.
 
-    Raises Diverged, naming the epoch, if a loss is not finite, and InvalidInput if the recipe's network
-    cannot be built for this dataset.
+    `signature` is the network's (`signature_of`), which every trial records. Raises Diverged if a loss or an output of
+    a trained model is not finite, and InvalidInput if the recipe's network cannot be used for this dataset.
     """
     started = time.perf_counter()
     membership = unit_membership(design, len(data.y_train), unit)
     train_logits, test_logits = _train(data, recipe, design, unit, membership)
+    for part, logits in (("training", train_logits), ("test", test_logits)):
+        _require_finite(logits, part, unit, recipe)
     observed = [
         _observe(train_logits, data.y_train, probabilities),
         _observe(test_logits, data.y_test, probabilities),
@@ -49,6 +59,7 @@ def train_unit(
             device=device_name(data.device),
             code_version=memscore.__version__,
             seconds=seconds,
+            network=signature,
         )
         for k, number in enumerate(unit.numbers)
     ]
@@ -83,9 +94,25 @@ def _train(
     return single_logits(network, data.x_train)[None], single_logits(network, data.x_test)[None]
 
 
+def _require_finite(logits: Tensor, part: str, unit: Unit, recipe: Recipe) -> None:
+    """Raise Diverged unless all logits [k, n, classes] of the unit's models are finite."""
+    wrong = ~logits.isfinite().all(dim=2)
+    if not wrong.any():
+        return
+    model = int(wrong.any(dim=1).nonzero()[0, 0])
+    samples = wrong[model].nonzero().squeeze(1)
+    advice = f"lower learning_rate (now {recipe.learning_rate:g})"
+    if len(samples) < logits.shape[1]:
+        advice += ", or mend the network if it divides by what is 0 for some images"
+    raise Diverged(
+        f"the outputs of trial {unit.numbers[model]} are not finite for {len(samples)} of {logits.shape[1]} {part} "
+        f"samples, the first of which is {int(samples[0])}; {advice}"
+    )
+
+
 def _observe(logits: Tensor, labels: Tensor, probabilities: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """Correctness bool [k, n], ties to the lowest class, and the true class's probability in 255ths, uint8 [k, n]."""
-    correct = (logits.argmax(2) == labels).cpu().numpy()
+    correct = is_correct(logits, labels).cpu().numpy()
     if not probabilities:
         return correct, None
     chosen = logits.softmax(2).gather(2, labels.expand(len(logits), -1)[:, :, None])[:, :, 0]

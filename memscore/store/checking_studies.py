@@ -215,7 +215,9 @@ class StudyCheck:
         """Tables of the sound trials, for a repair or `always`; None without trials, or without the dataset."""
         if not (self.repair or always) or self.counts is None or not self.counts.trials:
             return None
-        scores, pairs = build_tables(self.counts, provenance(self.study))
+        with self.database.reading() as connection:
+            origin = provenance(connection, self.study)
+        scores, pairs = build_tables(self.counts, origin)
         if self.scope == "all":
             with self.database.reading() as connection:
                 pairs = all_pairs(connection, self.study, scores)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, Table, func, select
 
+from memscore import signatures
 from memscore.errors import Damaged
 from memscore.evidence import Trial
 from memscore.store.database import insert_new
@@ -68,6 +69,18 @@ def chunks(connection: Connection, study: str, *, full: bool = False) -> Iterato
                 )
             found.append(trial)
         yield found
+
+
+def networks(connection: Connection, study: str) -> list[str]:
+    """The signatures of the networks that the stored trials were trained with, one of each; older trials have none."""
+    found: list[str] = []
+    for table in (trials, full_trials):
+        query = select(table.c.network, func.min(table.c.number).label("first")).where(
+            table.c.study_id == study, table.c.network.is_not(None)
+        )
+        rows = connection.execute(query.group_by(table.c.network).order_by("first", table.c.network))
+        found += [row.network for row in rows]
+    return signatures.distinct(found)
 
 
 def seconds_a_trial(connection: Connection, study: str) -> float | None:

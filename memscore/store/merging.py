@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from memscore import signatures
 from memscore.errors import Conflict
 from memscore.evidence import Trial
 from memscore.store import evidence, jobs
 from memscore.store.schema import full_trials, trials
+from memscore.store.studies import StudyRecord
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,16 @@ class Merged:
     added: int
     present: int
     differing: int
+
+
+def require_same_network(connection: Connection, study: StudyRecord, brought: Sequence[Trial]) -> None:
+    """Raise Conflict if trials were trained with another network than those stored, or than one another."""
+    network = "imported" if study.recipe is None else study.recipe.network
+    stored = evidence.networks(connection, study.id)
+    known = signatures.distinct([*stored, *(trial.network for trial in brought if trial.network is not None)])
+    if len(known) > max(1, len(stored)):
+        since = f"the trials stored of study {study.name}" if stored else "some of the trials in the file"
+        raise Conflict(signatures.has_changed(network, since, "allow_changed_network (--allow-changed-network)"))
 
 
 def merge(connection: Connection, study: str, brought: Sequence[Trial]) -> Merged:

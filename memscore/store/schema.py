@@ -150,6 +150,7 @@ def _trials(name: str, *, held_out: bool) -> Table:
         Column("created_at", Double, nullable=False),
         Column("train_probability", LargeBinary),
         Column("test_probability", LargeBinary),
+        Column("network", String(255)),  # its signature; null in evidence older than that
         Index(f"ix_{name}_created_at", "created_at"),
     )
 

@@ -70,11 +70,12 @@ def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable, ma
     return PairsTable.of(columns, {**scores.meta, "trials": packed.trials, "floor": PAIRS_FLOOR, "scope": "all"})
 
 
-def provenance(study: StudyRecord) -> Provenance:
+def provenance(connection: Connection, study: StudyRecord) -> Provenance:
     """What the tables of a study say about where they come from."""
     assert study.recipe is not None
     plain = identity(study.recipe, design_of(study))
-    return Provenance(study.id, study.fingerprint, plain["recipe"], plain["design"])
+    networks = max(1, len(evidence.networks(connection, study.id)))
+    return Provenance(study.id, study.fingerprint, plain["recipe"], plain["design"], networks)
 
 
 def keep_tables(

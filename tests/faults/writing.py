@@ -108,8 +108,8 @@ class Writer:
             trials = trials_of(design_of(study), block, *self.labels)
             self._store(job, trials, block)
             count_trials(counts, trials, design_of(study))
-            scores, pairs = build_tables(counts, provenance(study))
             with self.database.writing() as connection:
+                scores, pairs = build_tables(counts, provenance(connection, study))
                 keep_tables(connection, study, scores, pairs, replaces=kept)
             kept = scores.digest, pairs.digest
             self.written.transactions["tables"] += 1

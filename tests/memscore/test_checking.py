@@ -71,7 +71,7 @@ class Whole:
         record = study_queries.find(connection, self.study)
         dataset = open_dataset(self.home, record.fingerprint)
         counts = count_study(connection, record, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
-        return build_tables(counts, provenance(record))
+        return build_tables(counts, provenance(connection, record))
 
     def digests(self) -> tuple[str | None, str | None]:
         with self.database.reading() as connection:

@@ -265,12 +265,16 @@ def test_the_check_of_logits_changes_nothing():
         (f"{__name__}:own", {"depth": 3}, "refuses its arguments .*options given: depth=3"),
         (f"{__name__}:not_a_module", {}, r"must return a torch.nn.Module, but returns a list"),
         (f"{__name__}:breaks", {}, "raises RuntimeError: no weights here"),
-        (f"{__name__}:without_head", {}, "has no nn.Linear with 10 outputs"),
     ],
 )
 def test_what_cannot_be_built_says_what_to_do(network: str, options: dict[str, Any], message: str):
     with pytest.raises(InvalidInput, match=message):
         build(network, **options)
+
+
+def test_a_network_without_a_head_shows_no_representation():
+    with pytest.raises(InvalidInput, match=r"Sequential shows no representation: it has no nn.Linear .* let it end in"):
+        build(f"{__name__}:without_head").features(images(DIGITS))
 
 
 def test_a_module_that_fails_on_import_is_named(tmp_path, monkeypatch: pytest.MonkeyPatch):

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from memscore.datasets import load_source
-from memscore.errors import InvalidInput
+from memscore.errors import Conflict, InvalidInput
 from memscore.learning.data import DeviceData, pixels
+from memscore.learning.memory import Batches
 from memscore.learning.networks import SmallCNN
 from memscore.sets import Sets, Thresholds
 from memscore.statistics import wilson
@@ -219,7 +220,7 @@ def test_an_evaluation_that_is_killed_goes_on_to_the_same_end(
 
         with pytest.raises(Killed):
             evaluate(network, digits, chosen, folder=tmp_path, on_progress=kill)
-        assert [one.name for one in tmp_path.iterdir()] == ["journal.jsonl"]
+        assert {one.name for one in tmp_path.iterdir()} == {"journal.jsonl", "journal.lock"}
     journal = tmp_path / "journal.jsonl"
     journal.write_bytes(journal.read_bytes()[:-7])  # killed in the middle of a write
     found = evaluate(network, digits, chosen, folder=tmp_path)
@@ -241,12 +242,42 @@ def test_nothing_is_done_twice_and_the_bar_ends_full(network: nn.Module, digits:
 
 def test_other_weights_begin_their_journal_anew(tmp_path: Path):
     path = tmp_path / "journal.jsonl"
-    Journal(path, {"weights": "a"}).add("unit", {"left": np.array([True, False])})
-    found = Journal(path, {"weights": "a"}).get("unit")
-    assert found is not None
-    assert found["left"].tolist() == [True, False]
-    assert Journal(path, {"weights": "b"}).get("unit") is None
-    assert Journal(path, {"weights": "a"}).get("unit") is None
+    with Journal(path, {"weights": "a"}) as journal:
+        journal.add("unit", {"left": np.array([True, False])})
+    with Journal(path, {"weights": "a"}) as journal:
+        found = journal.get("unit")
+        assert found is not None
+        assert found["left"].tolist() == [True, False]
+        assert journal.differing == []
+    for weights in ("b", "a"):
+        with Journal(path, {"weights": weights, "other": 1}) as journal:
+            assert journal.get("unit") is None
+            journal.add("unit", {"left": np.array([True])})
+            assert journal.differing == (["other", "weights"] if weights == "b" else ["weights"])
+
+
+def test_a_journal_has_one_writer(tmp_path: Path):
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, {"weights": "a"}):
+        other = Journal(path, {"weights": "b"})
+        with pytest.raises(Conflict, match=r"Another command evaluates in .*; wait for it, or name another folder"):
+            other.__enter__()
+    with Journal(path, {"weights": "b"}):
+        pass
+
+
+def test_lines_of_another_evaluation_count_as_not_written(tmp_path: Path):
+    path, units = tmp_path / "journal.jsonl", {"left": np.array([True])}
+    with Journal(path, {"weights": "a"}) as journal:
+        journal.add("unit", units)
+    line = path.read_text().splitlines()[1]
+    with Journal(path, {"weights": "b"}) as journal:
+        journal.add("other", units)
+    with path.open("a") as file:  # as a command that had the file before, and lost its lock with the file system
+        file.write(f"{line}\n")
+    with Journal(path, {"weights": "b"}) as journal:
+        assert journal.get("unit") is None
+        assert journal.get("other") is not None
 
 
 def test_a_network_is_left_as_it_was(digits: DeviceData, two_parts: None):
@@ -266,7 +297,7 @@ def test_a_network_is_left_as_it_was(digits: DeviceData, two_parts: None):
 
 
 class Plain(nn.Module):
-    """No Network, and no nn.Linear at its end."""
+    """No Network, and neither an nn.Linear nor a 1x1 convolution at its end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -280,7 +311,7 @@ def test_any_module_is_evaluated_and_cosines_are_left_out_with_the_reason(digits
     found = evaluate(Plain(), cut(digits, 20, 20), config(attacks=("fgsm",)))
     assert found.rows[0].cosine is None
     assert found.rows[0].cosine_distance is None
-    assert any("no nn.Linear with 10 outputs" in note for note in found.notes)
+    assert any("Plain shows no representation" in note for note in found.notes)
     assert any("no scores" in note for note in found.notes)
     wrapped = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), cut(digits, 20, 20), config(attacks=()))
     assert wrapped.rows[0].cosine is not None
@@ -305,7 +336,7 @@ def test_a_table_alone_tells_training_samples_apart(network: nn.Module, digits: 
 
 def test_cosines_are_those_of_all_pairs(network: nn.Module, digits: DeviceData):
     group = random_sets().train_typical
-    found = class_cosines(network, digits.x_train, digits.y_train, 10, {"typical": group}, batch_size=40)["typical"]
+    found = class_cosines(network, digits.x_train, digits.y_train, 10, {"typical": group}, Batches(40))["typical"]
     chosen = torch.from_numpy(group)
     with torch.no_grad():
         features = network.features(pixels(digits.x_train))[chosen].double()  # pyright: ignore[reportCallIssue]

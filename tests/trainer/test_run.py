@@ -135,7 +135,7 @@ def test_damaged_notes_of_a_finished_run_are_named(dataset: Dataset, scores: Sco
 def test_a_folder_in_which_another_command_trains_is_refused(dataset: Dataset, tmp_path: Path):
     folder, config = RunFolder(tmp_path, {}), TrainConfig(method="erm", epochs=1)
     tmp_path.mkdir(exist_ok=True)
-    with folder.alone(), pytest.raises(Conflict, match=r"Another command trains in .* wait for it, or name another"):
+    with folder.alone(), pytest.raises(Conflict, match=r"Another command works in .* wait for it, or name another"):
         run(dataset, "made-up", config, None, tmp_path)
     assert run(dataset, "made-up", config, None, tmp_path).finished
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from memscore.bits import Bools
+from memscore.learning.data import pixels
+from memscore.learning.memory import Batches
+from memscore.learning.seeding import seeded
 from trainer.attacks import Attack, cross_entropy, survival, survives
 from trainer.evaluation.precision import full_precision
 
-BATCH = 512
 
+def correct(
+    network: nn.Module, images: Tensor, labels: Tensor, attack: Attack | None = None, memory: Batches | None = None
+) -> Bools:
+    """Which images are classified correctly, at every iterate of PGD if there is an attack: bool [n]. In fp32.
 
-def correct(network: nn.Module, images: Tensor, labels: Tensor, attack: Attack | None = None) -> Bools:
-    """Which images are classified correctly, at every iterate of PGD if there is an attack: bool [n]. In fp32."""
-    parts: list[Tensor] = []
-    with full_precision():
-        for start in range(0, len(labels), BATCH):
-            batch, truth = images[start : start + BATCH], labels[start : start + BATCH]
+    Images are uint8 [n, H, W, C] or, in [0, 1], float32 [n, C, H, W]; `memory` says how many are looked at together.
+    """
+
+    def one(part: slice) -> Tensor:
+        batch = pixels(images[part]) if images.dtype == torch.uint8 else images[part]
+        with seeded("selection", part.start):
             if attack is None:
-                parts.append(survival.correct(network, batch, truth))
-            else:
-                parts.append(survives(network, batch, truth, cross_entropy, attack))
-    return torch.cat(parts).cpu().numpy()
+                return survival.correct(network, batch, labels[part])
+            return survives(network, batch, labels[part], cross_entropy, attack)
+
+    with full_precision():
+        parts = (memory or Batches(500)).over(len(labels), one)
+    return torch.cat(parts).cpu().numpy() if parts else np.empty(0, np.bool_)

@@ -1,14 +1,15 @@
 """Attacks on the samples of one split, batch by batch; what a batch gave is kept in the journal.
 
-A random start depends on the seed, the attack and the batch alone, so that an evaluation that was interrupted ends as
-one that was not.
+A random start depends on the seed, the attack and the batch alone, and so do the global random generators that a
+network may draw from: an evaluation that was interrupted ends as one that was not. Where memory does not suffice for a
+batch, its parts are attacked one after the other.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,7 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from memscore.bits import Bools
+from memscore.learning.correctness import is_correct, predictions
 from memscore.learning.data import pixels
+from memscore.learning.memory import Batches
+from memscore.learning.seeding import seeded
 from memscore.randomness import seed_for
 from trainer.attacks import ascend, autoattack, cross_entropy, survives
 from trainer.attacks.objectives import margins
@@ -42,9 +46,10 @@ class Attempts:
     config: EvaluationConfig
     journal: Journal
     advance: Advance
+    memory: Batches = field(default_factory=lambda: Batches(500))
 
     def clean(self) -> Arrays:
-        """Without an attack: prediction int64, margin and loss float32, each [n]."""
+        """Without an attack: prediction int64 (-1 where outputs are not finite), margin and loss float32, each [n]."""
 
         def outputs(images: Tensor, labels: Tensor, seed: int) -> Arrays:
             with torch.no_grad():
@@ -64,16 +69,17 @@ class Attempts:
             survived = torch.ones_like(labels, dtype=torch.bool)
 
             def observe(logits: Tensor) -> None:
-                survived.logical_and_(logits.argmax(dim=1) == labels)
+                survived.logical_and_(is_correct(logits, labels))
 
             adversarial = ascend(self.network, images, images.clone(), attack.objective(labels), within, observe)
             with torch.no_grad():
                 logits = self.network(adversarial)
             observe(logits)
+            rivals = logits.scatter(1, labels[:, None], -torch.inf).argmax(dim=1)
             return {
                 "survived": survived.cpu().numpy(),
                 "poisoning_score": poisoning_scores(logits, labels).cpu().numpy(),
-                "poisoning_class": logits.scatter(1, labels[:, None], -torch.inf).argmax(dim=1).cpu().numpy(),
+                "poisoning_class": torch.where(logits.isfinite().all(dim=1), rivals, -1).cpu().numpy(),
                 **_described(logits, labels),
             }
 
@@ -104,31 +110,37 @@ class Attempts:
                 )
                 return {"survived": survived.cpu().numpy(), "warned": np.array(texts, np.str_)}
 
-            found = self._batches(f"autoattack {part}", autoattack.PASSES[part], chosen, attempt, among=before)
+            nothing: Arrays = {"survived": np.empty(0, np.bool_), "warned": np.empty(0, np.str_)}
+            passes = autoattack.PASSES[part]
+            found = self._batches(f"autoattack {part}", passes, chosen, attempt, among=before, nothing=nothing)
             before = before.copy()
             before[before] = found["survived"]
             left[part] = before
             warned += found["warned"].tolist()
         return left, warned
 
-    def zero_gradients(self, chosen: Indices) -> Bools:
-        """Which of the chosen samples have a gradient of cross-entropy that is 0 in every pixel, bool."""
+    def gradients(self, chosen: Indices) -> Arrays:
+        """Of the gradients of cross-entropy at the chosen samples: which are `zero`, which `finite` in all pixels."""
 
         def gradients(images: Tensor, labels: Tensor, seed: int) -> Arrays:
             images.requires_grad_()
             with torch.enable_grad():
                 loss = cross_entropy(labels)(self.network(images)).sum()
             (gradient,) = torch.autograd.grad(loss, images)
-            return {"zero": (gradient == 0).flatten(1).all(dim=1).cpu().numpy()}
+            every = gradient.flatten(1)
+            return {
+                "zero": (every == 0).all(dim=1).cpu().numpy(),
+                "finite": every.isfinite().all(dim=1).cpu().numpy(),
+            }
 
-        return self._batches("gradients", 1, chosen, gradients)["zero"]
+        return self._batches("gradients", 1, chosen, gradients)
 
     @property
     def _everyone(self) -> Indices:
         return np.arange(len(self.labels))
 
     def _first_batch_checks(self, chosen: Indices) -> list[str]:
-        first = torch.from_numpy(chosen[: self.config.batch_size]).to(self.labels.device)
+        first = torch.from_numpy(chosen[: self.memory.size]).to(self.labels.device)
         return autoattack.check(self.network, pixels(self.images[first]), self.labels[first])
 
     def _batches(
@@ -139,10 +151,12 @@ class Attempts:
         work: Callable[[Tensor, Tensor, int], Arrays],
         epsilon: float | None = None,
         among: Bools | None = None,
+        nothing: Arrays | None = None,
     ) -> Arrays:
         """What `work` makes of images, labels and a seed, over all batches of the chosen samples.
 
-        `among` leaves samples out of their batches, and the batches as they were.
+        `among` leaves samples out of their batches, and the batches as they were; `nothing` is what there is if that
+        leaves no sample at all.
         """
         epsilon = self.config.epsilon if epsilon is None else epsilon
         size = self.config.batch_size
@@ -151,22 +165,40 @@ class Attempts:
             batch = chosen[start : start + size]
             if among is not None:
                 batch = batch[among[start : start + size]]
+            passed = passes * min(size, len(chosen) - start)
+            if not len(batch):
+                self.advance(passed, f"{self.split}, {attack}")
+                continue
             digest = hashlib.sha256(batch.astype("<i8").tobytes()).hexdigest()[:16]
             unit = f"{self.split}, {attack}, epsilon {epsilon!r}, seed {self.config.seed}, samples {digest}"
             found = self.journal.get(unit)
             if found is None:
-                places = torch.from_numpy(batch).to(self.labels.device)
-                found = work(pixels(self.images[places]), self.labels[places], seed_for("evaluation", unit))
+                found = self._worked(batch, unit, work)
                 self.journal.add(unit, found)
             parts.append(found)
-            self.advance(passes * min(size, len(chosen) - start), f"{self.split}, {attack}")
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            self.advance(passed, f"{self.split}, {attack}")
+        return _joined(parts) if parts else nothing or {}
+
+    def _worked(self, batch: Indices, unit: str, work: Callable[[Tensor, Tensor, int], Arrays]) -> Arrays:
+        """What `work` makes of a batch, at once or, if memory does not suffice for it, in parts."""
+
+        def one(part: slice) -> Arrays:
+            places = torch.from_numpy(batch[part]).to(self.labels.device)
+            name = ("evaluation", unit, part.start) if part.start else ("evaluation", unit)
+            with seeded("network", *name):
+                return work(pixels(self.images[places]), self.labels[places], seed_for(*name))
+
+        return _joined(self.memory.over(len(batch), one))
+
+
+def _joined(parts: Sequence[Arrays]) -> Arrays:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _described(logits: Tensor, labels: Tensor) -> Arrays:
     """What is kept of logits [B, K]; a margin is positive where the sample is misclassified."""
     return {
-        "prediction": logits.argmax(dim=1).cpu().numpy(),
+        "prediction": predictions(logits).cpu().numpy(),
         "margin": margins(logits, labels).cpu().numpy(),
         "loss": functional.cross_entropy(logits, labels, reduction="none").cpu().numpy(),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from memscore.bits import Bools
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
-from memscore.learning.networks import build_module, check_logits
+from memscore.learning.networks import Wrapped, adopt, build_network
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
@@ -65,7 +66,8 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
         return checkpoints.load(candidate.weights.parent, dataset)[0]
     _, height, width, channels = dataset.x_train.shape
     shape = (channels, height, width)
-    module = build_module(network, shape, dataset.classes, {})
+    built = build_network(network, shape, dataset.classes, {})
+    module = built.module if isinstance(built, Wrapped) else built
     try:
         weights = _unwrapped(load_file(candidate.weights), module)
         differing = sorted(set(weights) ^ set(module.state_dict()))
@@ -75,8 +77,8 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise InvalidInput(f"The weights in {candidate.weights} are not those of {network}: {reason}.") from error
-    check_logits(module, shape, dataset.classes)
-    return module.eval()
+    adopt(built, shape, dataset.classes, torch.device("cpu"))
+    return built.eval()
 
 
 def trained_of(candidate: Candidate, dataset: Dataset, mem: Floats | None) -> Bools | None:

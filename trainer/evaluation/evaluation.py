@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,16 @@ from memscore.bits import Bools
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.data import DeviceData, pixels
+from memscore.learning.memory import Batches
 from memscore.sets import Sets
 from trainer.attacks import autoattack, crafting
 from trainer.attacks.registry import AUTOATTACK
 from trainer.evaluation.attempts import Attempts
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.findings import Finding
+from trainer.evaluation.identity import behaviour, digest
 from trainer.evaluation.journal import Journal
-from trainer.evaluation.lint import lint
+from trainer.evaluation.lint import finite_outputs, lint
 from trainer.evaluation.masking import Probes, alarms
 from trainer.evaluation.passes import OnProgress, counter
 from trainer.evaluation.precision import full_precision
@@ -51,6 +55,7 @@ def evaluate(
     fingerprint: str | None = None,
     folder: Path | None = None,
     on_progress: OnProgress | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Try a network on a dataset, in eval mode and single precision, leaving its modes, buffers and gradients alone.
 
@@ -58,59 +63,78 @@ def evaluate(
     atypical samples; without them training samples are told apart by `mem` float32 [n], and test samples are not.
     `trained` bool [n] says which training samples the network was trained on, as far as that is known. With a
     `folder`, what is found is kept in its journal, from which a killed evaluation goes on; nothing else is written.
+    A journal of another network, with other weights or with the same, is begun anew, which `on_note` is told.
     `fingerprint` is the dataset's, and is computed unless given. Raises InvalidInput, before any work, if sets or mem
-    are of other samples than the data's, and MissingPackage where AutoAttack is asked for and not installed.
+    are of other samples than the data's, MissingPackage where AutoAttack is asked for and not installed, and Conflict
+    if another command evaluates in the folder.
     """
     if AUTOATTACK in config.attacks:
         autoattack.require()
     _require_same_samples(data, sets, mem)
-    meta = {
-        **config.model_dump(mode="json"),
-        "fingerprint": fingerprint or _fingerprint(data),
-        "weights": digest(network),
-        "device": torch.cuda.get_device_name(data.device) if data.device.type == "cuda" else "cpu",
-        "versions": {"memscore": memscore.__version__, "torch": torch.__version__},
-    }
-    identity = {name: meta[name] for name in ("fingerprint", "weights", "device", "versions")}
-    journal = Journal(None if folder is None else folder / JOURNAL, identity)
     in_training = network.training
-    watched: Split = "test" if "test" in config.splits else config.splits[0]
-    counts: dict[Split, int] = {split: len(_of(data, split)[1]) for split in config.splits}
-    advance = counter(counts, watched, data.classes, config, on_progress)
-    notes = _notes(sets, mem, trained if "train" in config.splits else None)
     with full_precision(), crafting(network):
-        findings = _linted(network, data, config, watched, in_training)
-        rows: list[Row] = []
-        every: list[Samples] = []
-        probes = Probes()
-        for split in config.splits:
-            images, labels = _of(data, split)
-            attempts = Attempts(network, images, labels, data.classes, split, config, journal, advance)
-            groups = groups_of(split, len(labels), config, sets, mem)
-            groups["trained"] = (
-                known(trained) if split == "train" and trained is not None else unknown(len(labels), np.bool_)
-            )
-            samples, found = attacked(attempts, mem if split == "train" else None, groups)
-            every.append(samples)
-            try:
-                cosines = class_cosines(network, images, labels, data.classes, samples.groups(), config.batch_size)
-            except InvalidInput as error:
-                cosines = {}
-                notes.append(f"no cosines of representations: {error}")
-            rows += rows_of(samples, cosines)
-            if split == watched:
-                probes = probed(attempts, samples, found)
-                findings += alarms(samples, probes)
+        meta = {
+            **config.model_dump(mode="json"),
+            "fingerprint": fingerprint or _fingerprint(data),
+            "weights": digest(network),
+            "behaviour": behaviour(network, data.x_test),
+            "device": torch.cuda.get_device_name(data.device) if data.device.type == "cuda" else "cpu",
+            "versions": _versions(),
+        }
+        identity = {name: meta[name] for name in ("fingerprint", "weights", "behaviour", "device", "versions")}
+        with Journal(None if folder is None else folder / JOURNAL, identity) as journal:
+            if journal.differing and on_note is not None:
+                on_note(_begun_anew(journal.differing, folder))
+            watched: Split = "test" if "test" in config.splits else config.splits[0]
+            counts: dict[Split, int] = {split: len(_of(data, split)[1]) for split in config.splits}
+            advance = counter(counts, watched, data.classes, config, on_progress)
+            notes = _notes(sets, mem, trained if "train" in config.splits else None)
+            memory = Batches(config.batch_size)
+            findings = _linted(network, data, config, watched, in_training)
+            rows: list[Row] = []
+            every: list[Samples] = []
+            probes = Probes()
+            for split in config.splits:
+                images, labels = _of(data, split)
+                attempts = Attempts(network, images, labels, data.classes, split, config, journal, advance, memory)
+                groups = groups_of(split, len(labels), config, sets, mem)
+                groups["trained"] = (
+                    known(trained) if split == "train" and trained is not None else unknown(len(labels), np.bool_)
+                )
+                samples, found = attacked(attempts, mem if split == "train" else None, groups)
+                every.append(samples)
+                try:
+                    cosines = class_cosines(network, images, labels, data.classes, samples.groups(), memory)
+                except InvalidInput as error:
+                    cosines = {}
+                    notes.append(f"no cosines of representations: {error}")
+                rows += rows_of(samples, cosines)
+                if split == watched:
+                    probes = probed(attempts, samples, found)
+                    findings += alarms(samples, probes)
+            findings += [finite_outputs(samples) for samples in every]
+    if memory.halved:
+        notes.append(f"memory did not suffice for batches of {memory.asked}: they were of {memory.size}")
     return Evaluation(meta, rows, findings, list(dict.fromkeys(notes)), probes, every)
 
 
-def digest(network: nn.Module) -> str:
-    """SHA-256 over the names and values of the state dict."""
-    state = hashlib.sha256()
-    for name, value in network.state_dict().items():
-        state.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        state.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return state.hexdigest()
+def _begun_anew(differing: list[str], folder: Path | None) -> str:
+    """Why what was found before is of no use, in a sentence."""
+    if "weights" in differing:
+        of = "other weights"
+    elif "behaviour" in differing:
+        of = "a network that has these weights and does other things with them"
+    else:
+        of = f"another {' and another '.join(differing)}"
+    return f"what {folder} holds was found with {of}; evaluating anew"
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages whose code decides what an attack finds."""
+    found = {"memscore": memscore.__version__, "torch": torch.__version__}
+    with suppress(metadata.PackageNotFoundError):
+        found["pyautoattack"] = metadata.version("pyautoattack")
+    return found
 
 
 def _fingerprint(data: DeviceData) -> str:
@@ -149,7 +173,8 @@ def _linted(
     network: nn.Module, data: DeviceData, config: EvaluationConfig, split: Split, in_training: bool
 ) -> list[Finding]:
     images, labels = _of(data, split)
-    chosen = torch.from_numpy(stratified(labels.cpu().numpy(), LINTED, "lint", split)).to(data.device)
+    count = min(LINTED, config.batch_size)
+    chosen = torch.from_numpy(stratified(labels.cpu().numpy(), count, "lint", split)).to(data.device)
     return lint(network, pixels(images[chosen]), labels[chosen], data.classes, config, in_training)
 
 

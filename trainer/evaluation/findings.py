@@ -19,6 +19,6 @@ class Finding:
 
 
 def graded(check: str, value: float, amber: float, red: float, found: str, meaning: str) -> Finding:
-    """A finding whose level is told by a value and the two bounds that it must not exceed."""
-    level: Level = "red" if value > red else "amber" if value > amber else "green"
+    """A finding whose level is told by a value and the two bounds that it must not exceed; NaN exceeds both."""
+    level: Level = "green" if value <= amber else "amber" if value <= red else "red"
     return Finding(check, level, found, meaning)

@@ -1,52 +1,88 @@
 """What an evaluation has found so far, in a file: one line for each batch under each attack.
 
-A killed evaluation goes on from it. A line that was not written whole counts as not written.
+A killed evaluation goes on from it. A line that was not written whole counts as not written, and so does one of another
+evaluation. One command has a journal at a time.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import io
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from memscore.errors import InvalidInput
-from memscore.files import atomic_write
+from memscore import strict_json
+from memscore.errors import Conflict, InvalidInput
+from memscore.files import atomic_write, held
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+
+LOCK = "journal.lock"
 
 
 class Journal:
     """Results by the name of their unit of work; kept in memory alone where there is no path.
 
-    A file of another `identity` (other weights, say) is begun anew. Raises InvalidInput if it cannot be written.
+    A context manager, which opens the file, and has it alone. A file of another `identity` (other weights, say) is
+    begun anew; `differing` then names what differs. Raises InvalidInput if the file cannot be written, Conflict if
+    another command writes it.
     """
 
     def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
+        self.differing: list[str] = []
         self._found: dict[str, Arrays] = {}
         self._path = path
+        self._identity = identity
+        self._head = strict_json.dumps({"identity": identity}, sort_keys=True)
+        self._of = hashlib.sha256(self._head.encode()).hexdigest()[:16]
+        self._lock = ExitStack()
+
+    def __enter__(self) -> Self:
+        path = self._path
         if path is None:
-            return
-        head = json.dumps({"identity": identity}, sort_keys=True)
-        lines = [head]
+            return self
         try:
-            old = path.read_text().splitlines() if path.exists() else []
-            if old[:1] == [head]:
-                for line in old[1:]:
-                    if (entry := _read(line)) is not None:
-                        self._found[entry[0]] = entry[1]
-                        lines.append(line)
-            if lines != old:
-                with atomic_write(path) as scratch:
-                    scratch.write_text("".join(f"{line}\n" for line in lines))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.enter_context(held(path.with_name(LOCK)))
+            self._read(path)
+        except BlockingIOError as error:
+            raise Conflict(
+                f"Another command evaluates in {path.parent}; wait for it, or name another folder with --output."
+            ) from error
         except (OSError, UnicodeDecodeError) as error:
+            self._lock.close()
             raise InvalidInput(f"{path} cannot be used ({error}); name another folder.") from error
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.close()
+
+    def _read(self, path: Path) -> None:
+        """Take over what is there of the same identity, and leave a file of nothing else."""
+        old = path.read_text().splitlines() if path.exists() else []
+        lines = [self._head]
+        if old[:1] == [self._head]:
+            for line in old[1:]:
+                if (entry := _read(line, self._of)) is not None:
+                    self._found[entry[0]] = entry[1]
+                    lines.append(line)
+        elif len(old) > 1:
+            before = _identity(old[0])
+            self.differing = sorted(
+                name for name in {*before, *self._identity} if before.get(name) != self._identity.get(name)
+            )
+        if lines != old:
+            with atomic_write(path) as scratch:
+                scratch.write_text("".join(f"{line}\n" for line in lines))
 
     def get(self, unit: str) -> Arrays | None:
         """What was found, or None if the unit is still to be done."""
@@ -57,7 +93,8 @@ class Journal:
         self._found[unit] = arrays
         if self._path is None:
             return
-        line = json.dumps({"unit": unit, "arrays": {name: _encode(array) for name, array in arrays.items()}})
+        encoded = {name: _encode(array) for name, array in arrays.items()}
+        line = strict_json.dumps({"of": self._of, "unit": unit, "arrays": encoded})
         try:
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
@@ -68,9 +105,19 @@ class Journal:
             raise InvalidInput(f"{self._path} cannot be written ({error.strerror}).") from error
 
 
-def _read(line: str) -> tuple[str, Arrays] | None:
+def _identity(head: str) -> dict[str, Any]:
+    """The identity of a file by its first line; empty if that says none."""
+    try:
+        return dict(json.loads(head)["identity"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _read(line: str, of: str) -> tuple[str, Arrays] | None:
     try:
         entry = json.loads(line)
+        if entry["of"] != of:
+            return None
         return entry["unit"], {name: _decode(text) for name, text in entry["arrays"].items()}
     except (ValueError, KeyError, TypeError, EOFError, binascii.Error):
         return None

@@ -12,6 +12,7 @@ from trainer.attacks.registry import AUTOATTACK, iterative
 from trainer.attacks.survival import correct
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.findings import Finding, Level, graded
+from trainer.evaluation.samples import Samples
 
 COMMON_RADII = (1, 2, 4, 8, 16)
 """Numerators of the radii that papers use: 8/255 and so on."""
@@ -103,6 +104,17 @@ def _logits(logits: Tensor) -> Finding:
         found,
         "Cross-entropy of probabilities has vanishing gradients: let the network end before its softmax. What is not "
         "finite misleads every attack.",
+    )
+
+
+def finite_outputs(samples: Samples) -> Finding:
+    """Whether the outputs for every clean sample of a split are finite; one that is not counts as wrong everywhere."""
+    broken = int((samples["prediction"].data < 0).sum())
+    return Finding(
+        f"finite outputs, {samples.split}",
+        "red" if broken else "green",
+        f"outputs for {broken} of {len(samples)} {samples.split} samples are not finite" if broken else "all are",
+        "A sample whose outputs are not numbers counts as wrong, clean and under every attack.",
     )
 
 

@@ -21,11 +21,13 @@ class Probes:
     """What the alarms look at beside the samples, all of them on a subset.
 
     sweep: accuracy under PGD by epsilon. zero_gradients: share of the correctly classified samples without a gradient.
+    broken_gradients: share of all samples whose gradient is not finite.
     parts: which samples were left after each part of AutoAttack; warnings: AutoAttack's own.
     """
 
     sweep: dict[float, float] = field(default_factory=dict)
     zero_gradients: float | None = None
+    broken_gradients: float | None = None
     parts: dict[str, Bools] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -47,6 +49,10 @@ def alarms(samples: Samples, probes: Probes) -> list[Finding]:
         found = f"{100 * share:.1f} % of the correctly classified samples have no gradient"
         meaning = "Where cross-entropy is flat, FGSM and PGD do not know where to go; CW and Square may."
         findings.append(graded("zero gradients", share, 0.01, 0.1, found, meaning))
+    if probes.broken_gradients is not None:
+        found = f"{100 * probes.broken_gradients:.1f} % of the samples have a gradient that is not finite"
+        meaning = "An attack stands still where the gradient is not a number: such a sample only seems robust."
+        findings.append(graded("finite gradients", probes.broken_gradients, 0, 0, found, meaning))
     if AUTOATTACK in samples.attacks:
         findings.append(_own_flags(probes.warnings))
     return findings

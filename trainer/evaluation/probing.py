@@ -24,8 +24,9 @@ def probed(attempts: Attempts, samples: Samples, probes: Probes) -> Probes:
         epsilon: float(attempts.survived(SWEEP, chosen, epsilon).mean()) for epsilon in sweep_radii(config.epsilon)
     }
     right = samples[f"{CORRECT}{CLEAN}"].data[chosen]
-    zero = float(attempts.zero_gradients(chosen)[right].mean()) if right.any() else None
-    return replace(probes, sweep=sweep, zero_gradients=zero)
+    gradients = attempts.gradients(chosen)
+    zero = float(gradients["zero"][right].mean()) if right.any() else None
+    return replace(probes, sweep=sweep, zero_gradients=zero, broken_gradients=float((~gradients["finite"]).mean()))
 
 
 def sweep_radii(epsilon: float) -> list[float]:

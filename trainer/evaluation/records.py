@@ -35,8 +35,8 @@ def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) 
     columns: Columns = {
         "label": known(attempts.labels.cpu().numpy()),
         "prediction": known(clean["prediction"]),
-        "margin": known(clean["margin"]),
-        "loss": known(clean["loss"]),
+        "margin": np.ma.masked_invalid(clean["margin"]),
+        "loss": np.ma.masked_invalid(clean["loss"]),
         "mem": unknown(count, np.float32) if mem is None else np.ma.masked_invalid(mem),
         **groups,
     }
@@ -82,17 +82,21 @@ def strata(columns: Columns) -> Indices:
 
 
 def _of_pgd(watched: Arrays, columns: Columns, config: EvaluationConfig) -> Columns:
-    """Columns of the last iterate of PGD; weights as BAT would give them (paper, equation 5)."""
+    """Columns of the last iterate of PGD; weights as BAT would give them (paper, equation 5).
+
+    What cannot be told, since the network's outputs there are not finite, is masked.
+    """
     mem = columns["mem"]
     wrong = watched["prediction"] != columns["label"].data
     poisoned = np.ma.masked_array(wrong & is_atypical(mem.filled(-1), config.sigma), mask=mem.mask)
+    score = np.ma.masked_invalid(watched["poisoning_score"])
     weight = np.where(poisoned.data, np.exp(-config.alpha * watched["poisoning_score"].astype(np.float64)), 1.0)
     return {
         "pgd_prediction": known(watched["prediction"]),
-        "pgd_margin": known(watched["margin"]),
-        "pgd_loss": known(watched["loss"]),
-        "poisoning_score": known(watched["poisoning_score"]),
+        "pgd_margin": np.ma.masked_invalid(watched["margin"]),
+        "pgd_loss": np.ma.masked_invalid(watched["loss"]),
+        "poisoning_score": score,
         "poisoning_class": known(watched["poisoning_class"]),
         "poisoned": poisoned,
-        "weight": np.ma.masked_array(weight, mask=mem.mask),
+        "weight": np.ma.masked_array(weight, mask=mem.mask | np.isnan(weight)),
     }

@@ -8,28 +8,36 @@ from torch.nn import functional
 
 from memscore.bits import Bools
 from memscore.learning.data import pixels
+from memscore.learning.memory import Batches
 from memscore.learning.networks import Network, Wrapped
 
 
 def class_cosines(
-    network: nn.Module, images: Tensor, labels: Tensor, classes: int, groups: dict[str, Bools], batch_size: int
+    network: nn.Module, images: Tensor, labels: Tensor, classes: int, groups: dict[str, Bools], memory: Batches
 ) -> dict[str, float | None]:
     """Mean cosine of the penultimate representations of two samples of different classes, for each group of samples.
 
-    Images uint8 [n, H, W, C], labels int64 [n], groups bool [n]. None for a group that has no such pair. Raises
-    InvalidInput if the network shows no penultimate representation.
+    Images uint8 [n, H, W, C], labels int64 [n], groups bool [n]. None for a group that has no such pair. Samples whose
+    representation is not finite are left out. Raises InvalidInput if the network shows no penultimate representation.
     """
     with_features = network if isinstance(network, Network) else Wrapped(network, classes)
     masks = {name: torch.from_numpy(mask).to(labels.device) for name, mask in groups.items()}
+
     sums: dict[str, Tensor] = {}
-    for start in range(0, len(labels), batch_size):
-        part = slice(start, start + batch_size)
+    counts = {name: labels.new_zeros(classes) for name in masks}
+
+    def add(part: slice) -> None:
         with torch.no_grad():
             unit = functional.normalize(with_features.features(pixels(images[part])).double(), dim=1)
+        finite = unit.isfinite().all(dim=1)
         for name, mask in masks.items():
+            chosen = mask[part] & finite
             total = sums.setdefault(name, unit.new_zeros(classes, unit.shape[1]))
-            total.index_add_(0, labels[part][mask[part]], unit[mask[part]])
-    return {name: mean_cosine(sums[name], labels[mask].bincount(minlength=classes)) for name, mask in masks.items()}
+            total.index_add_(0, labels[part][chosen], unit[chosen])
+            counts[name] += labels[part][chosen].bincount(minlength=classes)
+
+    memory.over(len(labels), add)
+    return {name: mean_cosine(sums[name], counts[name]) for name in masks}
 
 
 def mean_cosine(sums: Tensor, counts: Tensor) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write
 from trainer.evaluation.findings import Finding
@@ -47,6 +48,7 @@ class Evaluation:
             "notes": self.notes,
             "sweep": [{"epsilon": epsilon, "accuracy": share} for epsilon, share in sorted(self.probes.sweep.items())],
             "zero_gradients": self.probes.zero_gradients,
+            "broken_gradients": self.probes.broken_gradients,
             "autoattack": {"left": parts, "warnings": list(self.probes.warnings)},
         }
 
@@ -66,7 +68,7 @@ class Evaluation:
             with atomic_write(folder / TABLE_CSV) as scratch:
                 scratch.write_text(to_csv([row.flat() for row in self.rows]))
             with atomic_write(folder / TABLE_JSON) as scratch:
-                scratch.write_text(json.dumps(self.as_json(), indent=2))
+                scratch.write_text(strict_json.dumps(self.as_json(), indent=2))
         except OSError as error:
             raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
 

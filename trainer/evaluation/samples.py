@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as arrow
 from pyarrow import parquet
 
+from memscore import strict_json
 from memscore.bits import Bools
 from memscore.errors import InvalidInput
 
@@ -84,7 +85,7 @@ def write_samples(path: Path, splits: list[Samples], meta: dict[str, Any]) -> No
         columns = {name: arrow.array(column.data, mask=column.mask) for name, column in samples.columns.items()}
         split = arrow.array([samples.split] * len(samples)).dictionary_encode()
         tables.append(arrow.table({"split": split, "index": np.arange(len(samples), dtype=np.int32), **columns}))
-    table = arrow.concat_tables(tables).replace_schema_metadata({"memscore": json.dumps(meta, sort_keys=True)})
+    table = arrow.concat_tables(tables).replace_schema_metadata({"memscore": strict_json.dumps(meta, sort_keys=True)})
     parquet.write_table(table, path)
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from memscore import signatures
 from memscore.datasets.dataset import Dataset
 from memscore.learning.data import DeviceData
+from trainer.config import TrainConfig
 from trainer.evaluation.candidates import Candidate, load, trained_of
 from trainer.evaluation.config import EvaluationConfig
-from trainer.evaluation.evaluation import digest, evaluate
+from trainer.evaluation.evaluation import evaluate
+from trainer.evaluation.findings import Finding
+from trainer.evaluation.identity import digest
 from trainer.evaluation.passes import OnProgress
 from trainer.evaluation.result import Evaluation
+from trainer.network import signature
 from trainer.scores import Scores
 
 Progress = Callable[[str], AbstractContextManager[OnProgress]]
@@ -36,10 +41,11 @@ def evaluate_together(
     scores: Scores | None,
     progress: Progress,
     network: str | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Iterator[Evaluated]:
     """Evaluate candidates on a dataset, given with its name, and write what is found to the folder of each.
 
-    `network` is `load`'s. Raises what `load` and `evaluate` raise.
+    `network` is `load`'s, `on_note` that of `evaluate`. Raises what `load` and `evaluate` raise.
     """
     name, images = dataset
     fingerprint = images.fingerprint
@@ -61,10 +67,29 @@ def evaluate_together(
                     fingerprint=fingerprint,
                     folder=candidate.folder,
                     on_progress=on_progress,
+                    on_note=on_note,
                 )
+                evaluation = replace(evaluation, findings=[*evaluation.findings, *_changes(candidate, images)])
             found[weights] = candidate.name, evaluation
         description = {**candidate.description, "dataset": name}
         digest_of_scores = None if scores is None else scores.table.digest
         evaluation = found[weights][1].of_checkpoint(candidate.name, description, digest_of_scores)
         evaluation.write(candidate.folder)
         yield Evaluated(candidate, evaluation, twin)
+
+
+def _changes(candidate: Candidate, dataset: Dataset) -> list[Finding]:
+    """A finding if the network's code is not what it was when the candidate was trained."""
+    trained = candidate.description.get("network")
+    if trained is None or signatures.same(
+        trained, signature(dataset, TrainConfig.model_validate(candidate.description["config"]))
+    ):
+        return []
+    return [
+        Finding(
+            "network",
+            "amber",
+            "its code has changed since these weights were trained",
+            "The accuracies are those of the weights in the network as it is now, which nobody trained.",
+        )
+    ]

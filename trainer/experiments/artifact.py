@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from memscore import strict_json
 from memscore.errors import InvalidInput
 from memscore.files import atomic_write
 from trainer.experiments.verdict import Verdict
@@ -48,8 +49,8 @@ class Artifact:
         for name, figure in self.figures.items():
             files |= {f"{name}.{kind}": _drawn(figure, kind) for kind in ("png", "svg")}
         verdicts = [verdict.as_json() for verdict in self.verdicts]
-        files[VERDICTS] = (json.dumps(verdicts, indent=2) + "\n").encode()
-        files[MADE] = (json.dumps(made, indent=2) + "\n").encode()
+        files[VERDICTS] = (strict_json.dumps(verdicts, indent=2) + "\n").encode()
+        files[MADE] = (strict_json.dumps(made, indent=2) + "\n").encode()
         files[PAGE] = self.page(title, made).encode()
         try:
             for name, content in files.items():

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from memscore import strict_json
 from memscore.errors import InvalidInput
 from trainer.config import TrainConfig
 from trainer.evaluation.result import TABLE_JSON
@@ -142,4 +143,4 @@ def _run(setting: Setting, name: tuple[str, ...], seed: int, point: dict[str, fl
     own = METHODS[method].Options.model_fields
     usable = {name: value for name, value in fields.items() if name in TrainConfig.model_fields or name in own}
     shown = tuple((name, f"{value:g}") for name, value in point.items())
-    return Run(setting, name, seed, shown, tuple((name, json.dumps(value)) for name, value in usable.items()))
+    return Run(setting, name, seed, shown, tuple((name, strict_json.dumps(value)) for name, value in usable.items()))

@@ -60,10 +60,19 @@ class BAT(Method):
     options: BATOptions
     needs_scores = True
 
+    @property
+    def represents(self) -> bool:
+        """For the discrimination loss, unless it has no weight."""
+        return self.options.beta > 0
+
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """Equation 8: reweighted loss plus beta times the discrimination loss, from one forward pass."""
         options = self.options
-        representation, logits = model.represent(crafted.adversarial)
+        representation = None
+        if self.represents:
+            representation, logits = model.represent(crafted.adversarial)
+        else:
+            logits = model(crafted.adversarial)
         each = functional.cross_entropy(logits, batch.labels, reduction="none")
         if step.progress < options.weight_warmup:
             loss, measures = step.world.mean(each), {}
@@ -71,7 +80,7 @@ class BAT(Method):
             weights = self._weights(model, batch, crafted, logits)
             loss = step.world.mean(each, weights)
             measures = {"weight": weights.detach().mean(), "poisoning": (weights.detach() < 1).float().mean()}
-        if options.beta:
+        if representation is not None:
             bound = options.sigma if options.sigma_typical is None else options.sigma_typical
             every = [step.world.gather(one) for one in (representation, batch.labels, batch.mem)]
             discrimination, anchors = discrimination_loss(

@@ -74,6 +74,11 @@ class Method(ABC):
         """Whether the loss looks at adversarial images at all."""
         return True
 
+    @property
+    def represents(self) -> bool:
+        """Whether the loss looks at representations, which not every network shows."""
+        return False
+
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
         """Adversarial images that raise cross-entropy, from a start uniform in the ball (Madry et al. 2018)."""
         return Crafted(attacked(model, batch.images, cross_entropy(batch.labels), step))

@@ -1,9 +1,10 @@
 """Networks, one file each. All give logits and expose the penultimate representation."""
 
+from memscore.learning.networks.adoption import adopt, check_logits, least_batch
 from memscore.learning.networks.cnn import SmallCNN
 from memscore.learning.networks.mlp import MLP
 from memscore.learning.networks.network import Network
-from memscore.learning.networks.registry import NAMES, build_module, build_network, check_logits
+from memscore.learning.networks.registry import NAMES, build_network
 from memscore.learning.networks.resnet9 import ResNet9
 from memscore.learning.networks.resnet18 import ResNet18
 from memscore.learning.networks.resnet32 import ResNet32
@@ -22,7 +23,8 @@ __all__ = [
     "SmallCNN",
     "WRN28x10",
     "Wrapped",
-    "build_module",
+    "adopt",
     "build_network",
     "check_logits",
+    "least_batch",
 ]

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from memscore.errors import InvalidInput, MemscoreError
 from memscore.learning.networks.cnn import SmallCNN
@@ -46,14 +47,9 @@ def build_network(network: str, shape: tuple[int, int, int], classes: int, optio
 
     Raises InvalidInput for an unknown name or option, or where the user's function cannot be found or gives no module.
     """
-    module = build_module(network, shape, classes, options)
-    return module if isinstance(module, Network) else Wrapped(module, classes)
-
-
-def build_module(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> nn.Module:
-    """The same, but a user's module as it is, which then need not end in an nn.Linear."""
     if ":" in network:
-        return _users_module(network, shape, classes, options)
+        module = _users_module(network, shape, classes, options)
+        return module if isinstance(module, Network) else Wrapped(module, classes)
     if network not in NAMES:
         raise InvalidInput(
             f"unknown network {network!r}; use one of {', '.join(NAMES)}, or your own as 'package.module:function'"
@@ -64,36 +60,6 @@ def build_module(network: str, shape: tuple[int, int, int], classes: int, option
     build = _CONVOLUTIONAL[network]
     _check_options(network, tuple(inspect.signature(build).parameters)[2:], options)
     return build(shape[0], classes, **options)
-
-
-def check_logits(network: nn.Module, shape: tuple[int, int, int], classes: int) -> None:
-    """Raise InvalidInput unless two black images of shape (C, H, W) give logits [2, classes].
-
-    The forward pass is taken in eval mode without gradients; training modes are left as they were.
-    """
-    first = next(network.parameters(), None)
-    images = torch.zeros(2, *shape, device=None if first is None else first.device)
-    modes = {part: part.training for part in network.modules()}
-    network.eval()
-    try:
-        with torch.no_grad():
-            logits = network(images)
-    except MemscoreError:
-        raise
-    except Exception as error:
-        raise InvalidInput(
-            f"the network fails on images of shape {[2, *shape]} ({type(error).__name__}: {error}); "
-            "use images of a size it takes, or correct its forward"
-        ) from error
-    finally:
-        for part, training in modes.items():
-            part.training = training
-    if not isinstance(logits, Tensor) or logits.shape != (2, classes):
-        got = f"shape {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-        raise InvalidInput(
-            f"the network must give logits of shape {[2, classes]} for images of shape {[2, *shape]}, but gives {got}; "
-            f"let its last layer have {classes} outputs"
-        )
 
 
 def _check_options(network: str, allowed: tuple[str, ...], options: dict[str, Any]) -> None:
@@ -131,7 +97,28 @@ def _users_module(network: str, shape: tuple[int, int, int], classes: int, optio
         raise InvalidInput(f"{network} raises {type(error).__name__}: {error}; correct it or its options") from error
     if not isinstance(module, nn.Module):
         raise InvalidInput(f"{network} must return a torch.nn.Module, but returns a {type(module).__name__}")
+    _materialize(module, network, shape)
     return module
+
+
+def _materialize(module: nn.Module, network: str, shape: tuple[int, int, int]) -> None:
+    """Give lazy layers the shapes that images of this size bring them. Raises InvalidInput if that fails."""
+    lazy = UninitializedParameter | UninitializedBuffer
+    if not any(isinstance(one, lazy) for one in (*module.parameters(), *module.buffers())):
+        return
+    training = module.training
+    try:
+        with torch.no_grad():
+            module.eval()(torch.zeros(2, *shape))
+    except Exception as error:
+        raise InvalidInput(
+            f"the lazy layers of {network} cannot be given their shapes on images of shape {[2, *shape]} "
+            f"({type(error).__name__}: {error}); use images of a size that it takes, or layers with given shapes"
+        ) from error
+    module.train(training)
+    unused = [name for name, one in (*module.named_parameters(), *module.named_buffers()) if isinstance(one, lazy)]
+    if unused:
+        raise InvalidInput(f"the lazy layer of {unused[0]} in {network} is not called in forward; leave it out")
 
 
 def _users_function(network: str) -> Callable[..., object]:

@@ -1,0 +1,73 @@
+"""What a network does, as trials and runs record it: see `memscore.signatures`."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from memscore import signatures
+from memscore.learning.networks.adoption import Shape, adopt, fixed_images, untouched
+from memscore.learning.networks.registry import build_network
+from memscore.learning.seeding import seed, seeded
+from memscore.spec import NETWORKS, Recipe
+
+IMAGES = 3
+CLASSES = 8
+"""Of so many images and classes at most, evenly spaced, the logits are looked at, in eval and in training mode."""
+
+
+def signature_of(network: str, shape: Shape, classes: int, options: dict[str, Any]) -> str:
+    """The signature of the network of that name: code, options, initial weights, dropout, gradients all count.
+
+    Built and run on the CPU with a fixed seed; the global random generators are left as they were. A network that
+    answers differently each time is told by the names and shapes of its tensors alone. Raises InvalidInput as
+    `build_network` and `adopt` do.
+    """
+    cpu = torch.device("cpu")
+    with seeded("signature"):
+        module = build_network(network, shape, classes, options)
+        adopt(module, shape, classes, cpu)
+        images = fixed_images(IMAGES, shape, cpu)
+        once = _outputs(module, images)
+        again = once if network in NETWORKS else _outputs(module, images)
+    repeatable = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(once, again, strict=True))
+    return signatures.write(_structure(module), *(once if repeatable else ()))
+
+
+def signature_of_recipe(recipe: Recipe, shape: Shape, classes: int) -> str:
+    """The signature of a recipe's network."""
+    options = {"hidden": recipe.hidden} if recipe.stacked else recipe.options
+    return signature_of(recipe.network, shape, classes, options)
+
+
+def _outputs(network: nn.Module, images: Tensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Logits in both modes; and the length of each image's gradient, which tells custom backward passes apart."""
+    answers: list[Tensor] = []
+    lengths: list[Tensor] = []
+    with untouched(network), torch.enable_grad():
+        for training in (False, True):
+            network.train(training)
+            seed("outputs")
+            batch = images.clone().requires_grad_()
+            logits = network(batch).float()
+            labels = torch.arange(len(batch)) % logits.shape[1]
+            loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, batch, allow_unused=True)
+            chosen = torch.linspace(0, logits.shape[1] - 1, min(CLASSES, logits.shape[1])).round().long()
+            answers.append(logits.detach()[:, chosen].flatten())
+            lengths.append(torch.zeros(len(batch)) if gradient is None else gradient.flatten(1).norm(dim=1))
+    return torch.cat(answers).numpy(), torch.cat(lengths).numpy()
+
+
+def _structure(network: nn.Module) -> str:
+    """16 hexadecimal digits of the names, kinds and shapes of all tensors of the network."""
+    state = network.state_dict()
+    tensors = [
+        f"{name} {value.dtype} {tuple(value.shape)}" for name, value in state.items() if isinstance(value, Tensor)
+    ]
+    return hashlib.sha256("\n".join(tensors).encode()).hexdigest()[:16]

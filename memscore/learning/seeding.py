@@ -1,0 +1,45 @@
+"""Random numbers for networks that draw some: dropout, stochastic depth, noise.
+
+torch's global generators, and those of `random` and of NumPy's legacy functions, are seeded from a name. A generator
+that a network makes by itself (`numpy.random.default_rng()`) is out of reach.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from memscore.randomness import seed_for
+
+
+def seed(*name: str | int) -> None:
+    """Seed every global generator, on every device, with a number that depends on `name` alone."""
+    number = seed_for(*name)
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number % 2**32)  # noqa: NPY002 -- networks of users draw from it
+
+
+@contextmanager
+def seeded(*name: str | int) -> Generator[None]:
+    """The same within the block; afterwards the generators are what they were."""
+    with kept_generators():
+        seed(*name)
+        yield
+
+
+@contextmanager
+def kept_generators() -> Generator[None]:
+    """Whatever is drawn or seeded within the block, the global generators are afterwards what they were."""
+    ours, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        try:
+            yield
+        finally:
+            random.setstate(ours)
+            np.random.set_state(numpys)  # noqa: NPY002

@@ -1,0 +1,24 @@
+"""JSON as its standard has it: what is not finite is null, where Python would write NaN, which other readers refuse."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+
+def dumps(value: Any, **options: Any) -> str:
+    """`json.dumps` of the value, with null for NaN and infinity."""
+    return json.dumps(finite(value), allow_nan=False, **options)  # noqa: TID251 -- the one place
+
+
+def finite(value: Any) -> Any:
+    """Plain data with None in the place of every float that is not finite; tuples become lists."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: finite(one) for name, one in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [finite(one) for one in cast("Sequence[Any]", value)]
+    return value

@@ -1,0 +1,53 @@
+"""What tells one network from another, for results that are kept: its weights, and what it makes of images."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from memscore.learning.data import pixels
+from memscore.learning.seeding import seeded
+from memscore.randomness import random_words
+
+OWN = 4
+"""So many images are of the data; as many are noise, one is black and one white."""
+
+
+def digest(network: nn.Module) -> str:
+    """SHA-256 over the names and values of the state dict."""
+    state = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if not isinstance(value, Tensor):
+            state.update(f"{name} {value!r}".encode())
+            continue
+        state.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        state.update(_bytes(value))
+    return state.hexdigest()
+
+
+def behaviour(network: nn.Module, images: Tensor) -> str:
+    """SHA-256 over logits, and gradients that attacks would see, on a few fixed images uint8 [n, H, W, C] and noise.
+
+    Two networks with the same weights differ in it if their code, its options or buffers outside the state dict do.
+    `network` is in the mode and precision in which it is to be looked at.
+    """
+    chosen = torch.linspace(0, len(images) - 1, min(OWN, len(images)), device=images.device).round().long()
+    own = images[chosen]
+    noise = (random_words((OWN, *own.shape[1:]), "behaviour") >> 56).astype("uint8")
+    flat = torch.stack([torch.zeros_like(own[0]), torch.full_like(own[0], 255)])
+    batch = pixels(torch.cat([own, torch.from_numpy(noise).to(own.device), flat])).requires_grad_()
+    with seeded("behaviour"), torch.enable_grad():
+        logits = network(batch)
+        labels = torch.arange(len(batch), device=batch.device) % logits.shape[1]
+        loss = functional.cross_entropy(logits, labels, reduction="sum")
+        gradient = torch.autograd.grad(loss, batch, allow_unused=True)[0] if loss.requires_grad else None
+    found = hashlib.sha256(_bytes(logits))
+    found.update(b"no gradient" if gradient is None else _bytes(gradient))
+    return found.hexdigest()
+
+
+def _bytes(value: Tensor) -> memoryview:
+    return value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
