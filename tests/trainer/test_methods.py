@@ -1,8 +1,10 @@
 """Methods: golden values in double precision, and identities bit for bit."""
 
+from typing import cast
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from memscore.learning.networks import SmallCNN
@@ -14,6 +16,7 @@ from trainer.methods import METHODS, Batch, Step
 from trainer.methods.gairat import geometry_weights
 from trainer.methods.mart import boosted_cross_entropy, weighted_divergence
 from trainer.methods.trades import divergences
+from trainer.model import Model
 
 CLEAN = torch.tensor([[2, 0, 0], [0, 1, 0]], dtype=torch.float64)
 ADVERSARIAL = torch.tensor([[1, 0.5, 0], [1, 0, 0]], dtype=torch.float64)
@@ -79,6 +82,19 @@ def test_kappa_counts_the_steps_an_image_withstood():
     assert kappa is not None
     assert right.any()
     assert kappa.tolist() == (7 * right).tolist()
+
+
+def test_an_image_whose_logits_are_no_numbers_withstands_no_step():
+    class Nothing(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.flatten(1) * torch.nan
+
+    config, images = TrainConfig(method="gairat"), torch.rand(4, 1, 2, 2)
+    one = Batch(images, torch.zeros(4, dtype=torch.long), torch.zeros(4))
+    step = Step(config.training_attack, Draws(0, 0, 0))
+    kappa = config.build_method().craft(cast("Model", Nothing()), one, step).geometry
+    assert kappa is not None
+    assert kappa.tolist() == [0] * 4
 
 
 IDENTITIES: list[tuple[str, dict[str, object], str, dict[str, object]]] = [

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from memscore.errors import InvalidInput
 from memscore.learning.networks import SmallCNN
 from trainer.attacks import Attack, cross_entropy, cw, fgsm, margin, pgd, survives
-from trainer.attacks.registry import check_names, iterative
+from trainer.attacks.registry import IterativeAttack, check_names, iterative
 from trainer.attacks.survival import correct
 
 
@@ -127,3 +127,32 @@ def test_other_names_are_refused(name: str):
 def test_an_attack_named_twice_is_refused():
     with pytest.raises(InvalidInput, match="named twice"):
         check_names(("pgd", "autoattack", "pgd"))
+
+
+class Undefined(nn.Module):
+    """Right for certain in class 0, but 0/0 where an image, or what an attack made of it, is brighter than a bound."""
+
+    def __init__(self, bound: float) -> None:
+        super().__init__()
+        self.bound = bound
+
+    def forward(self, images: Tensor) -> Tensor:
+        level = images.mean(dim=(1, 2, 3))
+        logits = torch.stack([9 - level, level], dim=1)
+        return logits.where(level[:, None] <= self.bound, torch.nan)
+
+
+def test_what_is_no_number_is_neither_right_nor_robust():
+    """argmax of NaN is class 0."""
+    images, labels = torch.full((4, 1, 2, 2), 0.5), torch.zeros(4, dtype=torch.long)
+    images[:2] = 0.1
+    assert correct(Undefined(0.3), images, labels).tolist() == [True, True, False, False]
+    for name in ("fgsm", "pgd", "pgd-20x2", "cw"):
+        attack = iterative(name)
+
+        def left(bound: float, attack: IterativeAttack = attack) -> list[bool]:
+            network, within = Undefined(bound), attack.within(0.1)
+            return survives(network, images, labels, attack.objective, within, attack.starts).tolist()
+
+        assert left(0.3) == [True, True, False, False]
+        assert left(0.15) == [False] * 4  # the attack reaches 0.2

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainer.attacks.likelihood import cross_entropies, log_probabilities
+
 Objective = Callable[[Tensor], Tensor]
 """From logits [B, K] to the values [B] that the attack maximizes."""
 
 
 def cross_entropy(labels: Tensor) -> Objective:
     """Cross-entropy with labels int64 [B] (FGSM, PGD)."""
-    return lambda logits: functional.cross_entropy(logits, labels, reduction="none")
+    return lambda logits: cross_entropies(logits, labels)
 
 
 def margin(labels: Tensor) -> Objective:
@@ -23,7 +25,8 @@ def margin(labels: Tensor) -> Objective:
 
 
 def margins(logits: Tensor, labels: Tensor) -> Tensor:
-    """max over k != y of z_k, less z_y, [B]."""
+    """max over k != y of z_k, less z_y, [B]; half precision is widened to float32."""
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     true = logits.gather(1, labels[:, None]).squeeze(1)
     wrong = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
     return wrong - true
@@ -32,4 +35,4 @@ def margins(logits: Tensor, labels: Tensor) -> Tensor:
 def divergence(clean: Tensor) -> Objective:
     """KL(clean || softmax(logits)) from clean probabilities [B, K], computed once (TRADES, equation 3)."""
     clean = clean.detach()
-    return lambda logits: functional.kl_div(functional.log_softmax(logits, dim=1), clean, reduction="none").sum(dim=1)
+    return lambda logits: functional.kl_div(log_probabilities(logits), clean, reduction="none").sum(dim=1)

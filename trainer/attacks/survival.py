@@ -1,7 +1,8 @@
 """Which samples survive an attack: one is given up as soon as any iterate is misclassified.
 
 The image itself is the first iterate, so that a sample which is misclassified anyway survives no attack, and no attack
-can come out above clean accuracy. Samples that are given up leave the batch, and the others go on without them.
+can come out above clean accuracy. A sample whose logits are not finite is misclassified. Samples that are given up leave
+the batch, and the others go on without them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from memscore.learning.correctness import is_correct
 from trainer.attacks.ascent import ascend, uniform_start
 from trainer.attacks.attack import Attack
 from trainer.attacks.crafting import crafting
@@ -46,7 +48,7 @@ def survives(
 def correct(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     """Which images are classified correctly in eval mode, bool [B]."""
     with torch.no_grad(), crafting(network):
-        return network(images).argmax(dim=1) == labels
+        return is_correct(network(images), labels)
 
 
 def _withstands(
@@ -64,7 +66,7 @@ def _withstands(
         logits: list[Tensor] = []
         truth = labels[active]
         stepped = ascend(network, images[active], adversarial, objective(truth), one_step, logits.append)
-        kept = logits[0].argmax(dim=1) == truth
+        kept = is_correct(logits[0], truth)
         active, adversarial = active[kept], stepped[kept]
         if not len(active):
             break

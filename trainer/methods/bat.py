@@ -9,12 +9,17 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
+from memscore.learning.correctness import is_correct
 from memscore.spec import Frozen
 from memscore.tables import ATYPICAL
 from trainer.attacks import crafting
+from trainer.attacks.likelihood import cross_entropies, log_probabilities
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step
 from trainer.model import Model
 from trainer.world import ALONE
+
+LONGEST = 1e15
+"""The largest entry of a representation that the discrimination loss tells from larger ones."""
 
 
 class BATOptions(Frozen):
@@ -73,7 +78,7 @@ class BAT(Method):
             representation, logits = model.represent(crafted.adversarial)
         else:
             logits = model(crafted.adversarial)
-        each = functional.cross_entropy(logits, batch.labels, reduction="none")
+        each = cross_entropies(logits, batch.labels)
         if step.progress < options.weight_warmup:
             loss, measures = step.world.mean(each), {}
         else:
@@ -102,20 +107,21 @@ class BAT(Method):
 
 
 def poisoning_scores(logits: Tensor, labels: Tensor) -> Tensor:
-    """q [B] (equation 4): the largest probability of a wrong class."""
-    return functional.softmax(logits, dim=1).scatter(1, labels[:, None], 0).amax(dim=1)
+    """q [B] (equation 4): the largest probability of a wrong class; 1 where the logits are not finite."""
+    largest = log_probabilities(logits).exp().scatter(1, labels[:, None], 0).amax(dim=1)
+    return largest.where(logits.isfinite().all(dim=1), 1)
 
 
 def poisoning_weights(logits: Tensor, labels: Tensor, atypical: Tensor, alpha: float) -> Tensor:
     """w [B] (equation 5): exp(-alpha q) for misclassified atypical samples, 1 for all others."""
-    poisoning = atypical & (logits.argmax(dim=1) != labels)
+    poisoning = atypical & ~is_correct(logits, labels)
     reduced = torch.exp(-alpha * poisoning_scores(logits, labels))
     return torch.where(poisoning, reduced, torch.ones_like(reduced))
 
 
 def reweighted_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Equation 6: the weighted mean of cross-entropy over the batch."""
-    return ALONE.mean(functional.cross_entropy(logits, labels, reduction="none"), weights)
+    return ALONE.mean(cross_entropies(logits, labels), weights)
 
 
 def discrimination_loss(
@@ -132,8 +138,14 @@ def discrimination_loss(
     positives, then the mean over anchors. 0, with a graph, where there is none.
     """
     count = len(labels)
+    # Products of longer vectors would overflow.
+    representation = representation.to(torch.promote_types(representation.dtype, torch.float32)).clamp(
+        -LONGEST, LONGEST
+    )
     # Masks instead of a selection: shapes that depend on the data would make the device wait for the host.
-    unit = functional.normalize(representation, dim=1) if normalize else representation
+    # A representation of zeros has no direction; normalize() would give it a gradient of 1e12.
+    alive = representation.any(dim=1, keepdim=True)
+    unit = functional.normalize(representation, dim=1).where(alive, 0) if normalize else representation
     similarity = unit @ unit.T / tau
     both = typical[:, None] & typical[None, :]
     same = labels[:, None] == labels[None, :]

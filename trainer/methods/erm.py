@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from torch.nn import functional
-
+from trainer.attacks.likelihood import cross_entropies
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step
 from trainer.model import Model
 
@@ -18,4 +17,4 @@ class ERM(Method):
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002 -- clean images alone
         """Scalar loss."""
-        return Loss(step.world.mean(functional.cross_entropy(model(batch.images), batch.labels, reduction="none")))
+        return Loss(step.world.mean(cross_entropies(model(batch.images), batch.labels)))

@@ -7,10 +7,11 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
 
+from memscore.learning.correctness import is_correct
 from memscore.spec import Frozen
 from trainer.attacks import cross_entropy
+from trainer.attacks.likelihood import cross_entropies
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked
 from trainer.model import Model
 
@@ -37,14 +38,14 @@ class GAIRAT(Method):
         kappa = torch.zeros_like(batch.labels)
 
         def count(logits: Tensor) -> None:
-            kappa.add_(logits.argmax(dim=1) == batch.labels)
+            kappa.add_(is_correct(logits, batch.labels))
 
         objective = cross_entropy(batch.labels)
         return Crafted(attacked(model, batch.images, objective, step, observe=count), kappa)
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """The weighted mean; before the burn-in is over, the plain one."""
-        each = functional.cross_entropy(model(crafted.adversarial), batch.labels, reduction="none")
+        each = cross_entropies(model(crafted.adversarial), batch.labels)
         if self.options.shift == "infinite" or step.progress < self.options.burn_in:
             return Loss(step.world.mean(each))
         assert crafted.geometry is not None

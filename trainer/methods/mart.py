@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from memscore.spec import Frozen
 from trainer.attacks import cross_entropy
+from trainer.attacks.likelihood import cross_entropies, log_probabilities
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked
 from trainer.methods.trades import START
 from trainer.model import Model
@@ -48,14 +49,14 @@ class MART(Method):
 
 def boosted_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """-log p_y - log(1 - max over k != y of p_k), [B], of adversarial logits [B, K] (equation 8)."""
-    probability = functional.softmax(logits, dim=1)
+    probability = log_probabilities(logits).exp()
     strongest = probability.scatter(1, labels[:, None], 0).amax(dim=1)
-    return functional.cross_entropy(logits, labels, reduction="none") - torch.log(ABOVE_ONE + NOTHING - strongest)
+    return cross_entropies(logits, labels) - torch.log(ABOVE_ONE + NOTHING - strongest)
 
 
 def weighted_divergence(clean: Tensor, adversarial: Tensor, labels: Tensor) -> Tensor:
     """KL(p(x) || p(x')) (1 - p_y(x)), [B], from logits [B, K]; gradients flow through both (equation 10)."""
-    natural = functional.softmax(clean, dim=1)
-    logarithm = torch.log(functional.softmax(adversarial, dim=1) + NOTHING)
-    divergence = functional.kl_div(logarithm, natural, reduction="none").sum(dim=1)
-    return divergence * (ABOVE_ONE_CLEAN - natural.gather(1, labels[:, None]).squeeze(1))
+    natural = log_probabilities(clean)
+    logarithm = torch.log(log_probabilities(adversarial).exp() + NOTHING)
+    divergence = functional.kl_div(logarithm, natural, reduction="none", log_target=True).sum(dim=1)
+    return divergence * (ABOVE_ONE_CLEAN - natural.exp().gather(1, labels[:, None]).squeeze(1))

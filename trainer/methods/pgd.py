@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from torch.nn import functional
-
+from trainer.attacks.likelihood import cross_entropies
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step
 from trainer.model import Model
 
@@ -13,5 +12,4 @@ class PGD(Method):
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """Scalar loss."""
-        each = functional.cross_entropy(model(crafted.adversarial), batch.labels, reduction="none")
-        return Loss(step.world.mean(each))
+        return Loss(step.world.mean(cross_entropies(model(crafted.adversarial), batch.labels)))

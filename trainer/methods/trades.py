@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from memscore.spec import Frozen
 from trainer.attacks import crafting, divergence
+from trainer.attacks.likelihood import cross_entropies, log_probabilities
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked
 from trainer.model import Model
 
@@ -43,13 +44,13 @@ class TRADES(Method):
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
         """Images that raise the divergence from the clean prediction, which is computed once."""
         with torch.no_grad(), crafting(model):
-            clean = functional.softmax(model(batch.images), dim=1)
+            clean = log_probabilities(model(batch.images)).exp()
         return Crafted(attacked(model, batch.images, divergence(clean), step, START))
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """Equation 5 of the paper."""
         clean = model(batch.images)
-        natural = step.world.mean(functional.cross_entropy(clean, batch.labels, reduction="none"))
+        natural = step.world.mean(cross_entropies(clean, batch.labels))
         if not self.options.beta:
             return Loss(natural)
         adversarial = model(crafted.adversarial)
@@ -60,5 +61,6 @@ class TRADES(Method):
 
 def divergences(clean: Tensor, adversarial: Tensor) -> Tensor:
     """KL(softmax(clean) || softmax(adversarial)), [B], from logits [B, K]; gradients flow through both."""
-    probability = functional.softmax(clean, dim=1)
-    return functional.kl_div(functional.log_softmax(adversarial, dim=1), probability, reduction="none").sum(dim=1)
+    # By the logarithm of p: the gradient of p log p is 0 times infinity where a probability p underflows.
+    reference, logarithm = log_probabilities(clean), log_probabilities(adversarial)
+    return functional.kl_div(logarithm, reference, reduction="none", log_target=True).sum(dim=1)

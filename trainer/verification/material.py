@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from memscore.datasets.dataset import build_dataset
+from memscore.learning.correctness import is_correct
 from memscore.learning.data import DeviceData, pixels
 from memscore.learning.single import train_single
 from memscore.spec import Recipe
@@ -46,5 +47,5 @@ def patterns(count: int = 64) -> Material:
         network = train_single(data, RECIPE, np.ones(len(data.y_train), np.bool_), ("verification",)).eval()
     inside = pixels(data.x_test).contiguous()
     with torch.no_grad():
-        right = (network(inside).argmax(dim=1) == data.y_test).nonzero().flatten()[:count]
+        right = is_correct(network(inside), data.y_test).nonzero().flatten()[:count]
     return Material(network, inside[right], data.y_test[right])

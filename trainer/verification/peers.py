@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from memscore.errors import MissingPackage
+from memscore.learning.correctness import is_correct
 from trainer.attacks import Attack, fgsm, pgd
 from trainer.attacks.autoattack import PASSES, craft_part
 from trainer.verification.check import Check
@@ -162,7 +163,7 @@ def _autoattack(part: str) -> Comparison:
         with torch.no_grad():
             classes = few.network(few.images).shape[1]
             crafted, _ = craft_part(part, few.network, few.images, few.labels, few.attack.epsilon, classes, SEED)
-            misled = few.network(crafted).argmax(dim=1) != few.labels
+            misled = ~is_correct(few.network(crafted), few.labels)
         return torch.where(misled[:, None, None, None], crafted, few.images)
 
     def theirs(pyautoattack: ModuleType, material: Material) -> Tensor:

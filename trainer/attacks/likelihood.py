@@ -1,0 +1,23 @@
+"""Log-probabilities of any finite logits: in single precision at least, with finite values and gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LEAST = -1e20
+"""The lowest log-probability: it can still be multiplied and added up in single precision, and 0 times it is 0."""
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """log softmax [B, K] of logits [B, K]; half precision is widened to float32, double precision stays."""
+    found = functional.log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=1)
+    # By way of .data, autograd does not see the floor: an outlier keeps its gradient, which clamp() would take away.
+    found.data.clamp_(min=LEAST)
+    return found
+
+
+def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy [B] of logits [B, K] with labels int64 [B]."""
+    return functional.nll_loss(log_probabilities(logits), labels, reduction="none")
