@@ -165,6 +165,7 @@ def compare(folder: Path, runs: Sequence[SweptRun]) -> Comparison:
     warnings = _differences({run.name: outcome.conditions for run, outcome in outcomes.items()})
     if len({frozenset(run.seed for run in members) for members in points.values()}) > 1:
         warnings.append("The rows are not over the same seeds.")
+    warnings += [f"{run.name}: {event}." for run, outcome in outcomes.items() for event in outcome.events]
     return Comparison(
         rows,
         _common([outcome.conditions for outcome in outcomes.values()]),

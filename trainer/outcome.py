@@ -10,7 +10,7 @@ from typing import Any
 from memscore.errors import Damaged
 from trainer.evaluation.result import TABLE_JSON
 from trainer.evaluation.samples import CLEAN, WORST
-from trainer.folder import EVALUATIONS, FINISHED, REQUEST
+from trainer.folder import EVALUATIONS, FINISHED, REQUEST, RunFolder
 from trainer.metrics import read_metrics
 
 Accuracies = dict[tuple[str, str, str], float]
@@ -19,11 +19,15 @@ Accuracies = dict[tuple[str, str, str], float]
 
 @dataclass(frozen=True)
 class Outcome:
-    """accuracies: by checkpoint. counts: samples by split and group. conditions: what should be alike in all runs."""
+    """accuracies: by checkpoint. counts: samples by split and group. conditions: what should be alike in all runs.
+
+    events: what happened on the way that a reader has to know, such as a lower learning rate.
+    """
 
     accuracies: dict[str, Accuracies]
     counts: dict[tuple[str, str], int]
     conditions: dict[str, str]
+    events: tuple[str, ...] = ()
 
     @property
     def attacks(self) -> tuple[str, ...]:
@@ -76,7 +80,7 @@ def _outcome(run: Path) -> Outcome:
         "epsilon of the evaluation": ", ".join(f"{epsilon:.4g}" for epsilon in sorted(epsilons)),
         "selection split": f"{config['select_on']}, {config['validation']:g} of the training samples held out",
     }
-    return Outcome(accuracies, counts, conditions)
+    return Outcome(accuracies, counts, conditions, tuple(RunFolder(run, {}).events()))
 
 
 def _read(path: Path) -> dict[str, Any]:

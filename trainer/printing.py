@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from memscore.console import percent, print_table
@@ -20,6 +21,16 @@ def print_run(run: Run) -> None:
     for (_, epoch), same in networks.items():
         title = "; ".join(f"{one.name}, {selection(one.selected)}" for one in same)
         print_table(header(same[0].rows), map(cells, same[0].rows), title=f"epoch {epoch}: {title}")
+
+
+def told(run: Run) -> Iterator[str]:
+    """What has to be known beside the tables: what went wrong on the way, and checks of evaluations that are red."""
+    for event in run.events:
+        yield f"{event}."
+    for one in run.checkpoints:
+        for finding in one.findings:
+            if finding.level == "red":
+                yield f"{one.name}, {finding.check}: {finding.found}. {finding.meaning}"
 
 
 def selection(selected: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from memscore.learning.seeding import kept_generators
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
-from trainer.evaluation import Evaluation, EvaluationConfig, Row
+from trainer.evaluation import Evaluation, EvaluationConfig, Finding, Row
 from trainer.evaluation.candidates import along, find
 from trainer.evaluation.config import bat_weights
 from trainer.evaluation.together import evaluate_together
@@ -40,12 +40,13 @@ ATTACKS = ("fgsm", "pgd")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A kept network's name, the epoch it is of, how it was selected, and its accuracies by group of samples."""
+    """A kept network's name, the epoch it is of, how it was selected, and what its evaluation found."""
 
     name: str
     epoch: int
     selected: dict[str, Any]
     rows: list[Row]
+    findings: list[Finding]
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,11 @@ def finished_run(folder: RunFolder, config: TrainConfig) -> Run:
     found: list[Checkpoint] = []
     for name in folder.result()["checkpoints"]:
         description = checkpoints.describe(folder.checkpoint(name))
-        rows = Evaluation.read_rows(folder.evaluation(name))
-        found.append(Checkpoint(name, description["epoch"], description["selected"], rows))
+        rows, findings = (
+            Evaluation.read_rows(folder.evaluation(name)),
+            Evaluation.read_findings(folder.evaluation(name)),
+        )
+        found.append(Checkpoint(name, description["epoch"], description["selected"], rows, findings))
     return Run(config, True, found, tuple(folder.events()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,10 +66,11 @@ def evaluate(
     from memscore.datasets.storage import open_dataset
     from memscore.learning.data import DeviceData
     from trainer.evaluation import EvaluationConfig
-    from trainer.evaluation.candidates import find
+    from trainer.evaluation.candidates import find, run_of
     from trainer.evaluation.config import bat_weights
     from trainer.evaluation.result import write_together
     from trainer.evaluation.together import evaluate_together
+    from trainer.folder import RunFolder
     from trainer.network import training_device
 
     torch.set_num_threads(1)
@@ -101,12 +102,18 @@ def evaluate(
         apart = len(candidates) > 1
         candidates = [replace(one, folder=output / one.name if apart else output) for one in candidates]
     found: list[Evaluation] = []
-    for one in evaluate_together(candidates, (name, images), data, config, pulled, _progress, network):
-        found.append(one.evaluation)
-        if not as_json:
-            _print(one)
-    if len(found) > 1:
-        write_together(output or candidates[0].folder.parent, found)
+    run = run_of(checkpoint) if output is None else None
+
+    def tell(note: str) -> None:
+        complain("note", f"{note}.", "bold")
+
+    with nullcontext() if run is None else RunFolder(run, {}).alone():
+        for one in evaluate_together(candidates, (name, images), data, config, pulled, _progress, network, tell):
+            found.append(one.evaluation)
+            if not as_json:
+                _print(one)
+        if len(found) > 1:
+            write_together(output or candidates[0].folder.parent, found)
     if as_json:
         print_json([evaluation.as_json() for evaluation in found])
 
@@ -126,6 +133,9 @@ def compare_runs(
     ways = [_way(meta.get("selected")) for _, meta in (one, other)]
     if ways[0] != ways[1]:
         complain("note", f"the networks were selected differently: {ways[0]}, and {ways[1]}.", "bold")
+    for which, (_, meta) in (("first", one), ("second", other)):
+        for event in meta.get("events") or []:
+            complain("warning", f"the {which} network, in training: {event}.", "bold yellow")
     if as_json:
         print_json([row.as_row() for row in found])
         return

@@ -23,7 +23,7 @@ from trainer.experiments.scales import REGISTERED
 from trainer.experiments.setting import Setting
 from trainer.experiments.summary import summarize
 from trainer.experiments.verdict import Verdict
-from trainer.folder import device, versions
+from trainer.folder import RunFolder, device, versions
 from trainer.outcome import is_finished
 
 LOCK, RUNS, ITEMS, LOGS, RAY_LOG = "reproduce.lock", "runs", "items", "logs", "ray.log"
@@ -145,9 +145,18 @@ class Reproduction:
             "device": device(),
             "versions": {**versions(), "python": platform.python_version()},
             "seeds": list(wanted.seeds),
+            "events": self.events(wanted),
             "settings": [_described(setting, study) for setting, study in studies],
         }
         artifact.write(self.folder / ITEMS / item.name, item.title, made)
+
+    def events(self, wanted: Wanted) -> list[str]:
+        """What happened in the runs of an item on their way that a reader has to know."""
+        return [
+            f"{self.name_of(run)}: {event}."
+            for run in merged(wanted.runs())
+            for event in RunFolder(run.folder(self.runs_folder(run.setting)), {}).events()
+        ]
 
     def summarize(self) -> list[tuple[str, Verdict]]:
         """Write the page of all items that were made in the folder until now, and give the verdicts of the wanted."""

@@ -19,7 +19,7 @@ from memscore.progress import stage_progress
 from memscore.sets import Thresholds
 from memscore.settings import Settings
 from trainer.assignments import assigned, number
-from trainer.printing import print_run
+from trainer.printing import print_run, told
 
 
 @app.command()
@@ -111,6 +111,8 @@ def train(
         print_json([asdict(one) for one in finished.checkpoints])
     else:
         print_run(finished)
+    for text in dict.fromkeys(told(finished)):
+        complain("warning", text, "bold yellow")
 
 
 @app.command()

@@ -213,7 +213,7 @@ def test_training_prints_accuracies_and_keeps_the_network(memscore, embedded: St
 
 
 def test_the_version_is_printed(memscore):
-    assert memscore("--version").out == "memscore 0.1.0\n"
+    assert memscore("--version").out == "memscore 0.2.0\n"
 
 
 def test_the_installed_command_answers(tmp_path: Path):

@@ -1,8 +1,8 @@
 """Which samples survive an attack: one is given up as soon as any iterate is misclassified.
 
 The image itself is the first iterate, so that a sample which is misclassified anyway survives no attack, and no attack
-can come out above clean accuracy. A sample whose logits are not finite is misclassified. Samples that are given up leave
-the batch, and the others go on without them.
+can come out above clean accuracy. A sample whose logits are not finite is misclassified. Samples that are given up
+leave the batch, and the others go on without them.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from memscore.learning.networks import Wrapped, adopt, build_network
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
-from trainer.folder import CHECKPOINTS, EVALUATIONS, RunFolder
+from trainer.folder import CHECKPOINTS, EVALUATIONS, REQUEST, RunFolder
 from trainer.samples import trained_mask
 
 Floats = npt.NDArray[np.float32]
@@ -50,6 +50,14 @@ def find(path: Path) -> list[Candidate]:
         f"{path} holds no checkpoint: name a folder with {checkpoints.WEIGHTS} and {checkpoints.DESCRIPTION}, a run "
         "folder, or a .safetensors file together with --network and --dataset."
     )
+
+
+def run_of(path: Path) -> Path | None:
+    """The run's folder that evaluations of this path are written to; None if they go elsewhere."""
+    if (path / CHECKPOINTS).is_dir():
+        return path
+    inside = path.is_dir() and path.parent.name == CHECKPOINTS
+    return path.parent.parent if inside and (path.parent.parent / REQUEST).is_file() else None
 
 
 def along(path: Path) -> list[Candidate]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
@@ -14,6 +15,8 @@ from trainer.evaluation.findings import Finding
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.samples import Samples, write_samples
 from trainer.evaluation.table import Row, to_csv
+
+Made = TypeVar("Made")
 
 TABLE_CSV, TABLE_JSON, SAMPLES = "table.csv", "table.json", "samples.parquet"
 CHECKPOINTS_CSV = "checkpoints.csv"
@@ -33,7 +36,8 @@ class Evaluation:
     def of_checkpoint(self, name: str, description: dict[str, Any], scores: str | None) -> Evaluation:
         """With what a checkpoint's description says of it, the digest of the scores, and a note if that favours it."""
         known = {key: description.get(key) for key in ("dataset", "epoch", "selected")}
-        notes = self.notes
+        known["events"] = description.get("events") or []
+        notes = [*self.notes, *(f"in training: {event}" for event in known["events"])]
         if known["selected"] and known["selected"]["on"] == "test":
             notes = [*notes, "selected on the test samples: accuracies on them are too high"]
         return replace(self, meta={**self.meta, "checkpoint": name, **known, "scores": scores}, notes=notes)
@@ -55,10 +59,12 @@ class Evaluation:
     @staticmethod
     def read_rows(folder: Path) -> list[Row]:
         """The rows that `write` left in a folder. Raises Damaged if they cannot be read."""
-        try:
-            return [Row.from_json(row) for row in json.loads((folder / TABLE_JSON).read_text())["rows"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Damaged(f"{folder / TABLE_JSON} cannot be read ({error}); evaluate the checkpoint again.") from error
+        return _table(folder, "rows", Row.from_json)
+
+    @staticmethod
+    def read_findings(folder: Path) -> list[Finding]:
+        """The findings that `write` left in a folder. Raises Damaged if they cannot be read."""
+        return _table(folder, "findings", lambda finding: Finding(**finding))
 
     def write(self, folder: Path) -> None:
         """Write table.csv, table.json and samples.parquet, each whole or not at all. Raises InvalidInput."""
@@ -86,3 +92,11 @@ def write_together(folder: Path, evaluations: list[Evaluation]) -> None:
             scratch.write_text(to_csv(rows))
     except OSError as error:
         raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
+
+
+def _table(folder: Path, part: str, made: Callable[[dict[str, Any]], Made]) -> list[Made]:
+    """A part of the table as JSON, each of its records as it was before."""
+    try:
+        return [made(one) for one in json.loads((folder / TABLE_JSON).read_text())[part]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{folder / TABLE_JSON} cannot be read ({error}); evaluate the checkpoint again.") from error

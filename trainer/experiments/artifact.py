@@ -70,8 +70,9 @@ class Artifact:
         ]
         if self.verdicts:
             parts.append(verdict_table([("", one) for one in self.verdicts]))
-        if self.notes:
-            parts.append("\n".join(f"- {note}" for note in self.notes))
+        notes = [*self.notes, *(f"In run {event}" for event in made.get("events", []))]
+        if notes:
+            parts.append("\n".join(f"- {note}" for note in notes))
         how = [f"`{made['command']}`", f"{made['date']}, {made['device']}"]
         how += [f"{name} {version}" for name, version in made["versions"].items()]
         how += [f"seeds {', '.join(map(str, made['seeds']))}"]
