@@ -10,9 +10,15 @@ from memscore.spec import Frozen, Name
 from memscore.tables import ATYPICAL, TYPICAL
 from memscore.validation import sentence
 from trainer.attacks import Attack
+from trainer.attacks.attack import Radius
 from trainer.methods import METHODS, Method
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def meant_step_size(epsilon: float, given: float | None) -> float:
+    """A quarter of epsilon, which is 2/255 at the paper's 8/255, unless another one is given."""
+    return epsilon / 4 if given is None else given
 
 
 class TrainConfig(Frozen):
@@ -35,10 +41,11 @@ class TrainConfig(Frozen):
     factors: tuple[float, ...] = Field(
         default=(0.1, 0.01), strict=False, description="steps: its factor after each milestone"
     )
+    peak: float = Field(default=0.4, gt=0, lt=1, description="cyclic: share of training at which the rate turns")
     crop: int = Field(default=0, ge=0, le=64, description="augmentation: shift by up to so many pixels, edges black")
     flip: bool = Field(default=False, description="augmentation: mirror at random")
-    epsilon: float = Field(default=0.1, ge=0, le=1, description="largest change of a pixel in [0, 1]")
-    step_size: float | None = Field(default=None, ge=0, le=1, description="a quarter of epsilon if not given")
+    epsilon: Radius = Field(default=0.1, description="largest change of a pixel in [0, 1]")
+    step_size: Radius | None = Field(default=None, description="a quarter of epsilon if not given")
     attack_steps: int = Field(default=10, ge=1)
     inner: Literal["pgd", "n-fgsm"] = Field(default="pgd", description="the attack of training")
     attack_mode: Literal["eval", "train"] = Field(default="eval", description="the network's mode while crafting")
@@ -100,6 +107,8 @@ class TrainConfig(Frozen):
             raise ValueError("batch_size must be a multiple of classes_per_batch, which must be 2 or more")
         if self.inner == "n-fgsm" and kind.many_steps:
             raise ValueError(f"{self.method} counts the steps of its attack and cannot use n-fgsm")
+        if kind.many_steps and self.attack_steps < 2:
+            raise ValueError(f"{self.method} counts the steps of its attack and needs attack_steps of at least 2")
         if self.select_on != "test" and not self.validation:
             raise ValueError("selection on validation needs a validation share above 0; or use select_on test")
         if self.match_size is not None and self.keep_atypical is None:
@@ -124,14 +133,12 @@ class TrainConfig(Frozen):
 
     @property
     def training_attack(self) -> Attack:
-        """With a random start; steps of a quarter of epsilon (2/255 at the paper's 8/255) unless given."""
-        return Attack(epsilon=self.epsilon, step_size=self._step_size, steps=self.attack_steps, mode=self.attack_mode)
+        """With a random start."""
+        step_size = meant_step_size(self.epsilon, self.step_size)
+        return Attack(epsilon=self.epsilon, step_size=step_size, steps=self.attack_steps, mode=self.attack_mode)
 
     @property
     def evaluation_attack(self) -> Attack:
         """From the image itself, with the same step size."""
-        return Attack(epsilon=self.epsilon, step_size=self._step_size, steps=self.evaluation_steps, random_start=False)
-
-    @property
-    def _step_size(self) -> float:
-        return self.epsilon / 4 if self.step_size is None else self.step_size
+        step_size = meant_step_size(self.epsilon, self.step_size)
+        return Attack(epsilon=self.epsilon, step_size=step_size, steps=self.evaluation_steps, random_start=False)

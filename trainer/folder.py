@@ -18,7 +18,7 @@ from memscore import signatures, strict_json
 from memscore.errors import Conflict, Damaged, InvalidInput
 from memscore.files import atomic_write, held
 from trainer import checkpoints
-from trainer.config import TrainConfig
+from trainer.config import TrainConfig, meant_step_size
 from trainer.metrics import read_metrics
 from trainer.resume import Snapshot, load_snapshot, save_snapshot
 from trainer.selection import Kept
@@ -208,13 +208,18 @@ class RunFolder:
     def _require_same_request(self, kept: dict[str, Any], request: dict[str, Any]) -> None:
         names = sorted({*request, *kept} - {"config", "network"})
         differing = [name for name in names if kept.get(name) != request.get(name)]
-        before, now = DEFAULTS | kept.get("config", {}), request["config"]
+        before, now = (_meant(fields) for fields in (DEFAULTS | kept.get("config", {}), request["config"]))
         differing += [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
         if differing:
             raise Conflict(
                 f"{self.path} holds another run, which differs in {', '.join(differing)}; "
                 "name another folder with --output, or remove this one."
             )
+
+
+def _meant(fields: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with the step size it stands for: one that is given may be the one that is taken otherwise."""
+    return {**fields, "step_size": meant_step_size(fields["epsilon"], fields["step_size"])}
 
 
 def versions() -> dict[str, str]:

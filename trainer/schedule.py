@@ -7,20 +7,17 @@ from bisect import bisect_right
 
 from trainer.config import TrainConfig
 
-PEAK = 0.4
-"""Share of training at which the cyclic schedule turns (Wong et al. 2020)."""
-
 
 def learning_rate(config: TrainConfig, epoch: int, passed: float) -> float:
     """The rate in an epoch, counted from 0, of whose steps the share `passed` is done.
 
-    steps: falls after whole epochs. cosine: to 0 along half a wave. cyclic: rises linearly from 0 to its peak and falls
-    linearly to 0.
+    steps: falls after whole epochs. cosine: to 0 along half a wave. cyclic: rises linearly from 0 until the share
+    `peak` of training is done, and falls linearly to 0.
     """
     done = (epoch + passed) / config.epochs
     if config.schedule == "cosine":
         return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
     if config.schedule == "cyclic":
-        return config.learning_rate * (done / PEAK if done < PEAK else (1 - done) / (1 - PEAK))
+        return config.learning_rate * (done / config.peak if done < config.peak else (1 - done) / (1 - config.peak))
     falls = [max(1, round(share * config.epochs)) for share in config.milestones]
     return config.learning_rate * (1.0, *config.factors)[bisect_right(falls, epoch)]

@@ -70,6 +70,18 @@ def test_geometry_weights_by_hand():
     torch.testing.assert_close(found, expected)
 
 
+def test_half_of_an_odd_number_of_steps_is_rounded_down():
+    """The authors' int(7 / 2) = 3: 1 + tanh(-1 + 5 (3 - kappa) / 3)."""
+    kappa = torch.tensor([0, 1, 3, 7])
+    expected = (1 + torch.tanh(torch.tensor([4, -1 + 10 / 3, -1, -1 - 20 / 3]).double())) / 2
+    torch.testing.assert_close(geometry_weights(kappa, 7, -1.0), expected)
+
+
+def test_a_single_step_has_no_geometry():
+    with pytest.raises(ValueError, match="gairat counts the steps of its attack and needs attack_steps of at least 2"):
+        TrainConfig(method="gairat", attack_steps=1)
+
+
 def test_kappa_counts_the_steps_an_image_withstood():
     torch.manual_seed(0)
     config = TrainConfig(method="gairat")
@@ -155,6 +167,42 @@ def test_single_step_attacks_leave_the_ball_and_cost_one_pass(method: str):
     assert 0.1 < change <= 0.3 + 1e-6
     assert adversarial.min() >= 0
     assert adversarial.max() <= 1
+
+
+class Watched(nn.Module):
+    """Remembers the images it saw; its gradient points to brighter pixels, for class 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(images.detach().clone())
+        level = images.sum(dim=(1, 2, 3))
+        return torch.stack([-level, level], dim=1)
+
+
+def test_noise_of_single_step_attacks_is_cut_to_the_pixel_range_before_the_gradient():
+    """As in the authors' code, so that the step is taken in full from where the gradient was."""
+    network, images = Watched(), torch.zeros(8, 1, 8, 8)
+    images[4:] = 0.5
+    config = TrainConfig(method="pgd", inner="n-fgsm", epsilon=0.1)
+    one = Batch(images, torch.zeros(8, dtype=torch.long), torch.zeros(8))
+    step = Step(config.training_attack, Draws(0, 0, 0), single_step=True)
+    adversarial = config.build_method().craft(cast("Model", network), one, step).adversarial
+    (seen,) = network.seen
+    noise = Draws(0, 0, 0).uniform(images, 0.2)
+    assert torch.equal(seen, (images + noise).clamp(0, 1))
+    assert (seen[:4] == 0).float().mean() > 0.4
+    torch.testing.assert_close(adversarial, seen + 0.1)
+
+
+def test_trades_looks_for_its_clean_prediction_in_the_mode_that_is_attacked():
+    for mode, tracked in (("eval", 0), ("train", 3)):
+        config = TrainConfig.model_validate({"method": "trades", "attack_steps": 2, "attack_mode": mode})
+        learner = Learner(SmallCNN(1, 10, 8), config)
+        learner.method.craft(learner.model, batch(0), Step(config.training_attack, Draws(0, 0, 0)))
+        assert learner.network.state_dict()["stages.0.1.num_batches_tracked"] == tracked
 
 
 def test_gairat_refuses_single_step_attacks():

@@ -68,7 +68,7 @@ BREAKS: list[tuple[Any, str, Callable[..., Any], str]] = [
     (trades, "divergences", shifted, "TRADES"),
     (mart, "boosted_cross_entropy", shifted, "MART"),
     (mart, "weighted_divergence", shifted, "MART"),
-    (gairat, "geometry_weights", lambda f: lambda kappa, steps, shift: f(kappa, steps + 1, shift), "GAIRAT"),
+    (gairat, "geometry_weights", lambda f: lambda kappa, steps, shift: f(kappa, steps + 2, shift), "GAIRAT"),
 ]
 
 

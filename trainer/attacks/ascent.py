@@ -35,7 +35,7 @@ def ascend(
                 observe(logits.detach())
             # The sum and the mean give the same sign, but the mean may underflow.
             (gradient,) = torch.autograd.grad(objective(logits).sum(), adversarial)
-            stepped = adversarial.detach().add(gradient.sign_(), alpha=attack.step_size)
+            stepped = adversarial.detach().add(gradient.sign(), alpha=attack.step_size)
             adversarial = project(stepped, images, attack.epsilon)
     return adversarial
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from memscore.spec import Frozen
+
+
+def _in_pixels(value: Any) -> Any:
+    """Refuse 8 where 8/255 is meant."""
+    if isinstance(value, int | float) and 1 < value <= 255:
+        raise ValueError(f"{value:g} is more than pixels have, which lie in [0, 1]; write {value:g}/255")
+    return value
+
+
+Radius = Annotated[float, BeforeValidator(_in_pixels), Field(ge=0, le=1)]
+"""A distance in [0, 1] pixel space."""
 
 
 class Attack(Frozen):
@@ -15,8 +26,8 @@ class Attack(Frozen):
     `mode` is the network's while it is attacked; "train" lets BatchNorm update its statistics, as some codes do.
     """
 
-    epsilon: float = Field(ge=0, le=1)
-    step_size: float = Field(ge=0, le=1)
+    epsilon: Radius
+    step_size: Radius
     steps: int = Field(ge=1)
     random_start: bool = True
     mode: Literal["eval", "train"] = "eval"

@@ -14,8 +14,11 @@ NOISE = 2.0
 
 
 def n_fgsm(network: nn.Module, noisy: Tensor, objective: Objective, attack: Attack) -> Tensor:
-    """`noisy` images moved by `attack.epsilon` along the gradient's sign, cut to [0, 1] alone; for training only."""
-    noisy = noisy.detach().requires_grad_()
+    """`noisy` images cut to [0, 1], moved by `attack.epsilon` along the gradient's sign there, and cut once more.
+
+    For training only: nothing keeps them in the ball.
+    """
+    noisy = noisy.detach().clamp(0, 1).requires_grad_()
     with crafting(network, attack.mode), torch.enable_grad():
         (gradient,) = torch.autograd.grad(objective(network(noisy)).sum(), noisy)
-    return noisy.detach().add(gradient.sign_(), alpha=attack.epsilon).clamp_(0, 1)
+    return noisy.detach().add(gradient.sign(), alpha=attack.epsilon).clamp_(0, 1)

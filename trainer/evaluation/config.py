@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from memscore.spec import Frozen
 from memscore.tables import ATYPICAL, TYPICAL
+from trainer.attacks.attack import Radius
 from trainer.attacks.registry import check_names
 
 Split = Literal["train", "test"]
@@ -20,7 +21,7 @@ class EvaluationConfig(Frozen):
     alpha and sigma: those of BAT's weights (paper, equation 5).
     """
 
-    epsilon: float = Field(ge=0, le=1)
+    epsilon: Radius
     attacks: tuple[str, ...] = Field(default=("fgsm", "pgd", "cw", "autoattack"), strict=False)
     splits: tuple[Split, ...] = Field(default=("train", "test"), min_length=1, strict=False)
     autoattack_samples: int = Field(default=1000, ge=1, description="at most so many of each split")

@@ -40,15 +40,19 @@ def lint(
     ]
 
 
-def _radius(epsilon: float) -> Finding:
+def near_common(epsilon: float) -> str | None:
+    """How far a radius is off a common one that it nearly is, as in "1.2 % off 8/255"."""
     nearest = min(COMMON_RADII, key=lambda k: abs(epsilon - k / 255))
-    off = epsilon * 255 / nearest - 1
-    almost = 1e-4 < abs(off) < 0.05
-    found = f"epsilon {epsilon:.6g}" + (f" is {100 * abs(off):.1f} % off {nearest}/255" if almost else "")
+    off = abs(epsilon * 255 / nearest - 1)
+    return f"{100 * off:.1f} % off {nearest}/255" if 1e-4 < off < 0.05 else None
+
+
+def _radius(epsilon: float) -> Finding:
+    near = near_common(epsilon)
     return Finding(
         "epsilon",
-        "amber" if almost else "green",
-        found,
+        "amber" if near else "green",
+        f"epsilon {epsilon:.6g}" + (f" is {near}" if near else ""),
         "0.031 and 8/255 are different threats: accuracies at one are no accuracies at the other.",
     )
 

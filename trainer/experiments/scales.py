@@ -104,7 +104,7 @@ def setting(
         described=described,
         stands_for=(dataset, model),
         study=StudySpec(RECIPES[PAPER_RECIPE], trials or PAPER_TRIALS, existing=study),
-        fields={**PAPER, **network, "epsilon": epsilon, "step_size": epsilon / 4},
+        fields={**PAPER, **network, "epsilon": epsilon},
         preliminary=PRELIMINARY,
         methods=METHODS,
         extra=extra or {},

@@ -54,5 +54,8 @@ class GAIRAT(Method):
 
 
 def geometry_weights(kappa: Tensor, steps: int, shift: float) -> Tensor:
-    """(1 + tanh(shift + 5 (1 - 2 kappa / steps))) / 2, [B], not normalized (equation 6 of the paper)."""
-    return (1 + torch.tanh(shift + 5 * (1 - 2 * kappa.double() / steps))) / 2
+    """(1 + tanh(shift + 5 (1 - 2 kappa / steps))) / 2, [B], not normalized (equation 6 of the paper).
+
+    Half of an odd number of steps is rounded down, as in the authors' code; there must be two at least.
+    """
+    return (1 + torch.tanh(shift + 5 * (1 - kappa.double() / (steps // 2)))) / 2

@@ -43,7 +43,7 @@ class TRADES(Method):
 
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
         """Images that raise the divergence from the clean prediction, which is computed once."""
-        with torch.no_grad(), crafting(model):
+        with torch.no_grad(), crafting(model, step.attack.mode):
             clean = log_probabilities(model(batch.images)).exp()
         return Crafted(attacked(model, batch.images, divergence(clean), step, START))
 
