@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from memscore.errors import InvalidInput, MissingPackage
 from trainer.attacks.crafting import crafting
+from trainer.attacks.entry import anywhere, require_pixels
 from trainer.attacks.survival import correct
 
 PASSES = {"apgd-ce": 100, "apgd-dlr": 100, "apgd-t": 900, "fab-t": 1800, "square": 2500}
@@ -36,13 +37,16 @@ def parts(classes: int) -> tuple[str, ...]:
     return ("apgd-ce", "apgd-t" if classes > 3 else "apgd-dlr", "fab-t", "square")
 
 
+@anywhere
 def survives_part(
     part: str, network: nn.Module, images: Tensor, labels: Tensor, epsilon: float, classes: int, seed: int
 ) -> tuple[Tensor, list[str]]:
     """Which of the images [B, C, H, W] survive a part, bool [B], and what the part warned of.
 
-    torch's global generators are left as they were. Raises MissingPackage if pyautoattack is not installed.
+    torch's global generators are left as they were. Raises MissingPackage if pyautoattack is not installed,
+    InvalidInput unless the images lie in [0, 1].
     """
+    require_pixels(images)
     survived = correct(network, images, labels)
     if not survived.any():
         return survived, []
@@ -53,10 +57,15 @@ def survives_part(
     return survived, warned
 
 
+@anywhere
 def craft_part(
     part: str, network: nn.Module, images: Tensor, labels: Tensor, epsilon: float, classes: int, seed: int
 ) -> tuple[Tensor, list[str]]:
-    """A part's adversarial images of images that are classified correctly, and what it warned of."""
+    """A part's adversarial images of images that are classified correctly, and what it warned of.
+
+    Raises InvalidInput unless the images lie in [0, 1].
+    """
+    require_pixels(images)
     warned = _Warnings()
     devices = [images.device] if images.is_cuda else []
     with torch.random.fork_rng(devices=devices), torch.no_grad(), crafting(network):

@@ -16,9 +16,11 @@ from memscore.learning.correctness import is_correct
 from trainer.attacks.ascent import ascend, uniform_start
 from trainer.attacks.attack import Attack
 from trainer.attacks.crafting import crafting
+from trainer.attacks.entry import anywhere, require_pixels
 from trainer.attacks.objectives import Objective
 
 
+@anywhere
 def survives(
     network: nn.Module,
     images: Tensor,
@@ -31,8 +33,10 @@ def survives(
     """Which of the images [B, C, H, W] no iterate of any of the `starts` misleads, bool [B].
 
     `objective` is made from labels, such as `cross_entropy`. The first start is the image itself unless the attack
-    begins at random; all others are drawn from the ball by `generator`.
+    begins at random; all others are drawn from the ball by `generator`. Raises InvalidInput
+    unless the images lie in [0, 1].
     """
+    require_pixels(images)
     survived = correct(network, images, labels)
     for number in range(starts):
         active = survived.nonzero().squeeze(1)
