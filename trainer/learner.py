@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from memscore.learning.networks import Network
+from trainer.averaging import AveragedNetwork
 from trainer.config import TrainConfig
 from trainer.methods import Batch, Crafted, Loss, Step
 from trainer.model import Model
@@ -28,9 +28,7 @@ class Learner:
         self.optimizer = torch.optim.SGD(
             network.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
         )
-        self.averaged = (
-            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging)) if config.averaging else None
-        )
+        self.averaged = AveragedNetwork(network, config.averaging) if config.averaging else None
         network.train()
 
     def learn(self, batch: Batch, step: Step, learning_rate: float) -> Loss:

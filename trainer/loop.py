@@ -22,6 +22,7 @@ from trainer.learner import Learner, Tensors
 from trainer.ledger import peak_memory
 from trainer.methods import Loss, Step
 from trainer.metrics import Metrics
+from trainer.model import Passes
 from trainer.resume import Snapshot
 from trainer.schedule import learning_rate
 from trainer.selection import Accuracies, candidates, measure, split_names
@@ -159,6 +160,8 @@ class Loop:
             "cost": {
                 "forwards": standing.forwards,
                 "backwards": standing.backwards,
+                "selection_forwards": standing.selection_forwards,
+                "selection_backwards": standing.selection_backwards,
                 "seconds": round(standing.seconds, 3),
                 "peak_memory": peak_memory(self.data.mem.device),
             },
@@ -222,10 +225,13 @@ class Loop:
         return {name: value if name == "loss" else value / self.world.size for name, value in means.items()}
 
     def _measure(self) -> dict[str, Accuracies]:
-        attack = self.config.evaluation_attack
-        return {
-            prefix: measure(one, self.splits, attack, self.memory) for prefix, one in self.learner.networks().items()
-        }
+        attack, passes, found = self.config.evaluation_attack, Passes(), dict[str, Accuracies]()
+        for prefix, network in self.learner.networks().items():
+            with passes.counting(network):
+                found[prefix] = measure(network, self.splits, attack, self.memory)
+        self.standing.selection_forwards += passes.forwards
+        self.standing.selection_backwards += passes.backwards
+        return found
 
     def _told(self) -> str:
         return f"{self.config.method}, epoch {self.standing.epoch + 1} of {self.config.epochs}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,9 +19,28 @@ class Passes:
     forwards: int = 0
     backwards: int = 0
 
+    def count(self, images: Tensor, logits: Tensor) -> None:
+        """A pass that made these logits [B, K], and the one back if there is one."""
+        self.forwards += len(images)
+        if logits.requires_grad:
+            logits.register_hook(self.count_backward)
+
     def count_backward(self, gradient: Tensor) -> None:
         """A hook on logits [B, K]."""
         self.backwards += len(gradient)
+
+    @contextmanager
+    def counting(self, network: nn.Module) -> Generator[None]:
+        """Count what goes through a network within the block."""
+
+        def count(_: nn.Module, given: tuple[Tensor, ...], logits: Tensor) -> None:
+            self.count(given[0], logits)
+
+        handle = network.register_forward_hook(count)
+        try:
+            yield
+        finally:
+            handle.remove()
 
 
 class Model(nn.Module):
@@ -39,16 +60,14 @@ class Model(nn.Module):
         """Logits [B, K]."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
             logits = self._answer(images)
-        return self._counted(logits.float())
+        logits = logits.float()
+        self.passes.count(images, logits)
+        return logits
 
     def represent(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The penultimate representation [B, D] and the logits [B, K]."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
             features, logits = self._represent(images)
-        return features.float(), self._counted(logits.float())
-
-    def _counted(self, logits: Tensor) -> Tensor:
-        self.passes.forwards += len(logits)
-        if logits.requires_grad:
-            logits.register_hook(self.passes.count_backward)
-        return logits
+        logits = logits.float()
+        self.passes.count(images, logits)
+        return features.float(), logits

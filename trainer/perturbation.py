@@ -18,11 +18,14 @@ def perturbed(network: nn.Module, loss: Callable[[], Tensor], gamma: float, worl
     """Within the block, each weight matrix or kernel w is w + gamma |w| g / |g|, g the gradient of `loss` there.
 
     Biases and BatchNorm's scales stay; so do, on leaving, the weights themselves, and BatchNorm's statistics are those
-    from within the block alone.
+    from within the block alone. A weight that the loss does not depend on stays as well.
     """
     weights = [weight for weight in network.parameters() if weight.requires_grad and weight.ndim > 1]
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    gradients = [world.total(gradient) for gradient in torch.autograd.grad(loss(), weights)]
+    found = torch.autograd.grad(loss(), weights, allow_unused=True)
+    # Which weights have a gradient is the same in all processes, so that they add up the same ones.
+    used = [(weight, gradient) for weight, gradient in zip(weights, found, strict=True) if gradient is not None]
+    weights, gradients = [weight for weight, _ in used], [world.total(gradient) for _, gradient in used]
     with torch.no_grad():
         for buffer, before in buffers:
             buffer.copy_(before)

@@ -16,7 +16,8 @@ class Standing(BaseModel):
     """The next step is `step` of `epoch`, both counted from 0.
 
     rate: factor on the learning rate, lowered when a run goes back. multi_step: N-FGSM was given up for two steps of
-    PGD. best: by name of checkpoint. metrics_bytes: length of metrics.jsonl. The rest is the cost so far.
+    PGD. best: by name of checkpoint. metrics_bytes: length of metrics.jsonl. The rest is the cost so far: passes of
+    images in training, and in selection apart from these.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -31,4 +32,6 @@ class Standing(BaseModel):
     metrics_bytes: int = 0
     forwards: int = 0
     backwards: int = 0
+    selection_forwards: int = 0
+    selection_backwards: int = 0
     seconds: float = 0.0

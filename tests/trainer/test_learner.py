@@ -45,17 +45,52 @@ def step(config: TrainConfig, number: int = 0) -> Step:
 
 
 def test_averaged_weights_are_a_moving_average_and_statistics_are_the_networks():
-    config = TrainConfig(method="erm", averaging=0.9)
+    """Its decay at update t, counted from 0, is (1 + t) / (10 + t): 0.1, 2/11, ..., and no more than asked."""
+    config = TrainConfig(method="erm", averaging=0.4)
     one = learner(config)
-    expected = None
-    for number in range(4):
+    expected = one.network.head.weight.detach().clone()
+    decays = []
+    for number in range(12):
         one.learn(batch(number), step(config, number), 0.1)
-        weight = one.network.head.weight.detach().clone()
-        expected = weight if expected is None else 0.9 * expected + 0.1 * weight
+        decays.append(min(0.4, (1 + number) / (10 + number)))
+        expected = decays[-1] * expected + (1 - decays[-1]) * one.network.head.weight.detach()
+    assert decays[:2] == [0.1, 2 / 11]
+    assert decays[-1] == 0.4
     averaged = one.networks()["averaged-"]
     torch.testing.assert_close(averaged.head.weight, expected)
     statistics, networks = dict(averaged.named_buffers()), dict(one.network.named_buffers())
     assert all(torch.equal(statistics[name], networks[name]) for name in networks)
+
+
+def test_the_average_of_a_short_run_is_not_held_back_by_its_first_weights():
+    """42 steps at a decay of 0.999, which alone would leave 96 % of the weights that the run began with."""
+    config = TrainConfig(method="erm", averaging=0.999)
+    one = learner(config)
+    initial = copy.deepcopy(one.network)
+    for number in range(42):
+        one.learn(batch(number % 2), step(config, number), 0.05)
+
+    def loss(network: nn.Module) -> float:
+        network.eval()
+        return nn.functional.cross_entropy(network(batch().images), batch().labels).item()
+
+    networks = one.networks()
+    assert loss(networks["averaged-"]) < loss(initial) / 2
+    moved, way = (one_of.head.weight - initial.head.weight for one_of in (networks["averaged-"], networks[""]))
+    assert (moved.norm() / way.norm()).item() > 0.5
+
+
+def test_the_average_goes_on_where_its_run_was_interrupted():
+    config = TrainConfig(method="erm", averaging=0.9)
+    whole, first, second = learner(config), learner(config), learner(config)
+    for number in range(8):
+        whole.learn(batch(number), step(config, number), 0.1)
+        if number == 4:
+            second.restore({name: value.clone() for name, value in first.tensors().items()})
+        (first if number < 4 else second).learn(batch(number), step(config, number), 0.1)
+    ours, theirs = second.tensors(), whole.tensors()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 def test_perturbed_weights_raise_the_loss_and_come_back_to_the_bit():
@@ -77,6 +112,30 @@ def test_perturbed_weights_raise_the_loss_and_come_back_to_the_bit():
     assert all(torch.equal(value, before[name]) for name, value in network.named_parameters())
     tracked = network.state_dict()["stages.0.1.num_batches_tracked"]
     assert tracked == 1  # of the pass within the block, and not of the one that found the perturbation
+
+
+class Idle(SmallCNN):
+    """Has a layer that nothing goes through."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 10, 4)
+        self.unused = nn.Linear(3, 3)
+
+
+def test_a_layer_that_the_loss_does_not_depend_on_is_not_perturbed():
+    torch.manual_seed(0)
+    network, one = Idle(), batch()
+    before = copy.deepcopy(network.state_dict())
+
+    def loss() -> torch.Tensor:
+        return nn.functional.cross_entropy(network(one.images), one.labels)
+
+    with perturbed(network, loss, 0.05, ALONE):
+        assert torch.equal(network.unused.weight, before["unused.weight"])
+        assert not torch.equal(network.head.weight, before["head.weight"])
+    assert all(torch.equal(value, before[name]) for name, value in network.named_parameters())
+    config = TrainConfig(method="pgd", weight_perturbation=0.05, attack_steps=2, averaging=0.9)
+    assert Learner(network, config).learn(one, step(config), 0.1).value.isfinite()
 
 
 def test_weight_perturbation_begins_after_its_warm_up():

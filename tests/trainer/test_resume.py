@@ -106,6 +106,26 @@ def test_a_run_stopped_after_every_few_steps_ends_as_one_that_was_not(config: Tr
     require_equal(tmp_path / "whole", tmp_path / "pieces")
 
 
+def test_passes_of_selection_are_counted_apart_and_go_on_after_an_interruption(tmp_path: Path):
+    """A clean pass over the held-out samples, the iterates of those that survive, and a pass back for each step."""
+    dataset, config = make_dataset(), BASE.model_copy(update={"averaging": 0.9})
+    attempts = 0
+    while not attempt(dataset, config, tmp_path, After(2)):
+        attempts += 1
+    assert attempts > 2
+    held_out = len(TrainingData(dataset, None, config, CPU).splits(("validation",))["validation"][1])
+    costs = [record["cost"] for record in read_metrics(tmp_path)]
+    before = {"selection_forwards": 0, "selection_backwards": 0}
+    for cost in costs:
+        forwards, backwards = (cost[name] - before[name] for name in before)
+        assert 4 * held_out <= forwards <= 2 * 5 * held_out  # of two networks, clean and with up to two steps
+        assert 0 <= backwards <= 2 * 2 * held_out
+        before = {name: cost[name] for name in before}
+    assert costs[-1]["selection_backwards"] > 0
+    rows = len(TrainingData(dataset, None, config, CPU).epoch(0).slices)
+    assert costs[-1]["forwards"] <= config.epochs * rows * config.batch_size * 3
+
+
 def test_what_was_written_after_the_resume_point_is_taken_back(tmp_path: Path):
     """A kill between an epoch's record and its snapshot leaves a record too many."""
     dataset = make_dataset()
