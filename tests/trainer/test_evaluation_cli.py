@@ -135,7 +135,7 @@ def test_any_network_with_its_weights_is_evaluated(memscore, stored_study: Store
     [
         (("--attacks", "foo"), "There is no attack 'foo'"),
         (("--epsilon", "8/0"), "is no number"),
-        (("--epsilon", "2"), "less than or equal to 1"),
+        (("--epsilon", "2"), "2 is more than pixels have, which lie in [0, 1]; write 2/255"),
         (("--splits", "both"), "'train' or 'test'"),
         (("--scores", "nothing"), "no study"),
         (("--output", "/proc/nowhere"), "cannot be"),
