@@ -22,6 +22,7 @@ from trainer.config import TrainConfig, meant_step_size
 from trainer.metrics import read_metrics
 from trainer.resume import Snapshot, load_snapshot, save_snapshot
 from trainer.selection import Kept
+from trainer.threat import warnings_of
 
 LOCK = "run.lock"
 DEFAULTS = TrainConfig.model_construct().model_dump(mode="json")
@@ -83,9 +84,11 @@ class RunFolder:
 
     def events(self) -> list[str]:
         """What happened on the way that a reader of the results has to know, in the order of its kinds."""
-        path = self.path / ENVIRONMENT
-        changes = _read(path).get(CHANGES, []) if path.exists() else []
-        return [*changes, *(record["event"] for record in read_metrics(self.path) if "event" in record)]
+        asked, ran_on = self.path / REQUEST, self.path / ENVIRONMENT
+        threat = warnings_of(TrainConfig.model_validate(_read(asked)["config"])) if asked.exists() else []
+        changes = _read(ran_on).get(CHANGES, []) if ran_on.exists() else []
+        happened = [record["event"] for record in read_metrics(self.path) if "event" in record]
+        return [*(warning.rstrip(".") for warning in threat), *changes, *happened]
 
     @property
     def finished(self) -> bool:

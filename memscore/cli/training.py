@@ -68,6 +68,7 @@ def train(
     from trainer.run import Watch
     from trainer.run import train as run
     from trainer.stopping import Stop, stopping_on_signals
+    from trainer.threat import warnings_of
     from trainer.world import joined_world
 
     torch.set_num_threads(1)
@@ -82,6 +83,8 @@ def train(
         if value is not None:
             (options if name in ("alpha", "beta") else fields)[name] = value
     config = configured(method, preset, **fields, options=options)
+    for warning in warnings_of(config):
+        complain("warning", warning, "bold yellow")
     settings = settings_module.load()
     with opened_database(settings) as database:
         record = ensure_registered(database, settings, dataset)

@@ -75,11 +75,12 @@ class Attempts:
             with torch.no_grad():
                 logits = self.network(adversarial)
             observe(logits)
+            told = logits.isfinite().all(dim=1)
             rivals = logits.scatter(1, labels[:, None], -torch.inf).argmax(dim=1)
             return {
                 "survived": survived.cpu().numpy(),
-                "poisoning_score": poisoning_scores(logits, labels).cpu().numpy(),
-                "poisoning_class": torch.where(logits.isfinite().all(dim=1), rivals, -1).cpu().numpy(),
+                "poisoning_score": torch.where(told, poisoning_scores(logits, labels), torch.nan).cpu().numpy(),
+                "poisoning_class": torch.where(told, rivals, -1).cpu().numpy(),
                 **_described(logits, labels),
             }
 

@@ -126,11 +126,13 @@ def _try(network: nn.Module, shape: Shape, classes: int, device: torch.device) -
     with torch.no_grad():
         for count in (1, 2, 3):
             images = fixed_images(count, shape, device)
-            before = images.clone()
-            logits = _answer(network, images, "")
-            _require_logits(logits, count, classes, shape)
-            if not torch.equal(images, before):
-                raise InvalidInput("the network writes into the images that it is given; let it work on a copy")
+            ordinary = torch.empty(images.shape, device=device).copy_(images)  # as AutoAttack gives them
+            for given in (ordinary, images):
+                before = given.clone()
+                logits = _answer(network, given, "")
+                _require_logits(logits, count, classes, shape)
+                if not torch.equal(given, before):
+                    raise InvalidInput("the network writes into the images that it is given; let it work on a copy")
     for count in (2, 3):
         _learn(network, fixed_images(count, shape, device), classes, shape)
     return logits.float()
