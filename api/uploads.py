@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from api import bodies
 from api.protection import Protection
 from memscore.errors import StoreError
+from memscore.files import reason
 
 IN_MEMORY = 2**20
 
@@ -23,7 +24,7 @@ async def _upload(request: Request) -> AsyncIterator[BinaryIO]:
             async for part in bodies.parts(request.receive, limit):
                 file.write(part)
         except OSError as error:
-            raise StoreError(f"The file cannot be kept while it is read ({error.strerror}); free the disk.") from error
+            raise StoreError(f"The file cannot be kept while it is read ({reason(error)}); free the disk.") from error
         file.seek(0)
         yield cast("BinaryIO", file)
 

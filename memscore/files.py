@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import BinaryIO
 
 from memscore.errors import InvalidInput
+
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")  # NumPy's words for a full disk, without its number
 
 
 @contextmanager
@@ -25,13 +29,20 @@ def atomic_write(path: Path) -> Generator[Path]:
     os.close(handle)
     mask = os.umask(0)
     os.umask(mask)
-    Path(name).chmod(0o666 & ~mask)  # what an ordinary file would have
     scratch = Path(name)
     try:
         yield scratch
+        scratch.chmod(0o666 & ~mask)  # what an ordinary file would have; the block may have put another in its place
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def reason(error: OSError) -> str:
+    """Why a file cannot be read or written, as a clause."""
+    if error.errno is not None:
+        return os.strerror(error.errno)  # pyarrow and others give sentences of their own in its place
+    return os.strerror(ENOSPC) if _CUT_SHORT.search(str(error)) else str(error)
 
 
 @contextmanager

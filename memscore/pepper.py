@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from memscore.errors import StoreError
+from memscore.files import reason
 from memscore.keys import Pepper
 from memscore.settings import Settings
 
@@ -26,7 +27,7 @@ def pepper_of(settings: Settings) -> Pepper:
         return Pepper(path.read_bytes().strip())
     except OSError as error:
         raise StoreError(
-            f"The file {path}, with which keys are checked, cannot be used ({error.strerror}); let the user of the "
+            f"The file {path}, with which keys are checked, cannot be used ({reason(error)}); let the user of the "
             "service own it, or set MEMSCORE_KEY_PEPPER."
         ) from error
 

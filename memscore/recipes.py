@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from memscore.errors import InvalidInput, NotFound
+from memscore.files import reason
 from memscore.spec import Recipe
 from memscore.validation import sentence
 
@@ -113,7 +114,7 @@ def read_recipe(source: str) -> Recipe:
     try:
         return Recipe.model_validate_json(Path(source).expanduser().read_text())
     except OSError as error:
-        raise InvalidInput(f"The recipe file {source} cannot be read ({error.strerror}).") from error
+        raise InvalidInput(f"The recipe file {source} cannot be read ({reason(error)}).") from error
     except (ValidationError, UnicodeDecodeError) as error:
         wrong = sentence(error) if isinstance(error, ValidationError) else "it is not text"
         raise InvalidInput(f"The recipe file {source}: {wrong}.") from error

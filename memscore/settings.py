@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memscore.errors import InvalidInput, StoreError
+from memscore.files import reason
 
 PREFIX = "MEMSCORE_"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own: it has the processes of a service count in files
@@ -44,6 +45,9 @@ class Settings(BaseSettings):
     )
     ray_auth_token_path: Path | None = Field(
         default=None, validation_alias="RAY_AUTH_TOKEN_PATH", exclude=True, description="a file with that token"
+    )
+    progress_seconds: float = Field(
+        default=30, gt=0, description="without a terminal, long commands say how far they are at least so often"
     )
     parallel_jobs: int = Field(default=1, ge=1, description="jobs that run at the same time on a cluster")
     trials_per_gpu: int | None = Field(
@@ -89,7 +93,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database URL in force."""
-        return self.database_url or f"sqlite:///{self.home / 'memscore.db'}"
+        return self.database_url or sqlite_url(self.home / "memscore.db")
 
     @property
     def ray_token_file(self) -> Path:
@@ -120,10 +124,15 @@ class Settings(BaseSettings):
                 probe.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
-                f"The home folder {self.home} cannot be written ({error.strerror}); "
+                f"The home folder {self.home} cannot be written ({reason(error)}); "
                 "set MEMSCORE_HOME to a folder of yours."
             ) from error
         return self.home
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of an SQLite file. A path may hold what means something else in a URL."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
 def listed(text: str) -> tuple[str, ...]:

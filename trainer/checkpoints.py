@@ -8,30 +8,30 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from memscore import strict_json
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Damaged, InvalidInput
-from memscore.files import atomic_write
+from memscore.files import atomic_write, reason
 from memscore.learning.networks import Network
 from trainer.config import TrainConfig
 from trainer.network import initial_network
+from trainer.tensor_file import copied, write_tensors
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "run.json"
 ADVICE = "name another one, or train it again in another folder"
 
 
 def save(folder: Path, network: nn.Module, config: TrainConfig, extra: dict[str, Any]) -> None:
-    """Write weights.safetensors, then run.json with the configuration and `extra`."""
+    """Write weights.safetensors, then run.json with the configuration and `extra`. Raises InvalidInput."""
+    write_tensors(folder / WEIGHTS, copied(network.state_dict()))
     try:
-        with atomic_write(folder / WEIGHTS) as scratch:
-            save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, scratch)
         with atomic_write(folder / DESCRIPTION) as scratch:
             scratch.write_text(strict_json.dumps({"config": config.model_dump(mode="json"), **extra}, indent=2))
     except OSError as error:
-        raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
+        raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}).") from error
 
 
 def describe(folder: Path) -> dict[str, Any]:

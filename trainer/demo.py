@@ -26,7 +26,7 @@ from memscore.console import percent
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
-from memscore.files import atomic_write
+from memscore.files import atomic_write, reason
 from memscore.messages import JobMessage
 from memscore.progress import progress_bar
 from memscore.report import Comparison, Making, Report
@@ -51,7 +51,7 @@ def run(settings: Settings, output: Path, trials: int) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInput(f"The folder {output} cannot be written ({error.strerror}); see --output.") from error
+        raise InvalidInput(f"The folder {output} cannot be written ({reason(error)}); see --output.") from error
     settings.prepare_home()
     console.rule("1. A dataset and a service")
     _memscore(settings, "datasets", "add", "digits")

@@ -16,7 +16,7 @@ from torch import nn
 import memscore
 from memscore import signatures, strict_json
 from memscore.errors import Conflict, Damaged, InvalidInput
-from memscore.files import atomic_write, held
+from memscore.files import atomic_write, held, reason
 from trainer import checkpoints
 from trainer.config import TrainConfig, meant_step_size
 from trainer.metrics import read_metrics
@@ -146,8 +146,14 @@ class RunFolder:
         self.keep(f"{prefix}last", network, config, epoch, None)
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Note that the run is whole, with its result; the resume point goes, since nothing is left to do."""
-        _write(self.path / FINISHED, result)
+        """Note that the run is whole, with its result; the resume point goes, since nothing is left to do.
+
+        Raises InvalidInput if it cannot be noted.
+        """
+        try:
+            _write(self.path / FINISHED, result)
+        except OSError as error:
+            raise InvalidInput(f"The folder {self.path} cannot be written ({reason(error)}).") from error
         for name in (STEP, EPOCH):
             (self.path / name).unlink(missing_ok=True)
 
@@ -205,7 +211,7 @@ class RunFolder:
             raise
         except OSError as error:
             raise InvalidInput(
-                f"The folder {self.path} cannot be written ({error.strerror}); name another one."
+                f"The folder {self.path} cannot be written ({reason(error)}); name another one."
             ) from error
 
     def _require_same_request(self, kept: dict[str, Any], request: dict[str, Any]) -> None:

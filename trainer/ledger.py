@@ -15,6 +15,7 @@ from trainer.draws import Draws
 from trainer.learner import Learner
 from trainer.methods import Step
 from trainer.selection import measure, split_names
+from trainer.stopping import Stop, Stopped
 
 DAYS = 3 * 86_400.0  # seconds from which time is told in days
 TIMED = 3  # steps, after one to warm up
@@ -37,16 +38,17 @@ class Estimate:
         return f"{self.steps} steps with {passes}, about {duration(self.seconds)}"
 
 
-def estimate(learner: Learner, data: TrainingData) -> Estimate:
+def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> Estimate:
     """Times a few steps of a copy of the learner's network, and a part of one selection, and multiplies.
 
-    At the end, every checkpoint is taken to be another epoch's.
+    At the end, every checkpoint is taken to be another epoch's. Raises Stopped if somebody asks to stop meanwhile.
     """
     config, device = learner.config, data.mem.device
     trial = Learner(copy.deepcopy(learner.network), config)
     epoch = data.epoch(0)
     images, seconds = 0, 0.0
     for number in range(min(TIMED + 1, len(epoch.slices))):
+        _heed(stop)
         batch = data.batch(epoch, number)
         step = Step(config.training_attack, Draws(config.seed, 0, number), 1.0, single_step=config.inner == "n-fgsm")
         if number == min(1, len(epoch.slices) - 1):  # the first step warms up, unless it is the only one
@@ -56,6 +58,7 @@ def estimate(learner: Learner, data: TrainingData) -> Estimate:
         _wait(device)
         images += len(batch.labels)
     seconds = (time.perf_counter() - seconds) / max(1, images)
+    _heed(stop)
     steps = config.epochs * len(epoch.slices)
     passes = trial.model.passes
     tried = _seconds_tried(trial, data)
@@ -70,6 +73,11 @@ def estimate(learner: Learner, data: TrainingData) -> Estimate:
         passes.forwards / images,
         passes.backwards / images,
     )
+
+
+def _heed(stop: Stop | None) -> None:
+    if stop is not None and stop.asked:
+        raise Stopped
 
 
 def _seconds_tried(trial: Learner, data: TrainingData) -> float:

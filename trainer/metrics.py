@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from memscore import strict_json
+from memscore.errors import InvalidInput
+from memscore.files import reason
 
 FILE = "metrics.jsonl"
 
@@ -14,31 +19,43 @@ FILE = "metrics.jsonl"
 class Metrics:
     """Appends records to a run's metrics; `kept` bytes of an earlier part of the run stand, what follows is cut off.
 
-    TensorBoard's files are written if the package tensorboard is installed.
+    TensorBoard's files are written if the package tensorboard is installed. Raises InvalidInput if the metrics cannot
+    be written.
     """
 
     def __init__(self, folder: Path, kept: int, epoch: int) -> None:
         self.path = folder / FILE
-        self.path.touch()
-        with self.path.open("r+b") as file:
-            file.truncate(kept)
-        self._board = _board(folder / "tensorboard", epoch)
+        self._board = None
+        with self._writing():
+            self.path.touch()
+            with self.path.open("r+b") as file:
+                file.truncate(kept)
+            self._board = _board(folder / "tensorboard", epoch)
 
     def write(self, record: dict[str, Any]) -> int:
-        """Append a record; the file's length afterwards."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(strict_json.dumps(record) + "\n")
-            length = file.tell()
-        if self._board is not None and "epoch" in record:
-            for name, value in _flat(record).items():
-                self._board.add_scalar(name, value, record["epoch"])
-            self._board.flush()
+        """Append a record; the file's length afterwards. Raises InvalidInput."""
+        with self._writing():
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(strict_json.dumps(record) + "\n")
+                length = file.tell()
+            if self._board is not None and "epoch" in record:
+                for name, value in _flat(record).items():
+                    self._board.add_scalar(name, value, record["epoch"])
+                self._board.flush()
         return length
 
     def close(self) -> None:
-        """End TensorBoard's file."""
+        """End TensorBoard's file; that a disk is full has been said before."""
         if self._board is not None:
-            self._board.close()
+            with contextlib.suppress(OSError):
+                self._board.close()
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InvalidInput(f"The folder {self.path.parent} cannot be written ({reason(error)}).") from error
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

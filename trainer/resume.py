@@ -8,12 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from memscore.errors import Damaged
-from memscore.files import atomic_write
 from trainer.learner import Tensors
 from trainer.standing import Standing
+from trainer.tensor_file import copied, write_tensors
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,14 @@ class Snapshot:
     @classmethod
     def of(cls, tensors: Tensors, standing: Standing) -> Snapshot:
         """Copy both."""
-        copies = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
-        return cls(copies, standing.model_copy(deep=True))
+        return cls(copied(tensors), standing.model_copy(deep=True))
 
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Write a snapshot in the place of an older one."""
+    """Write a snapshot in the place of an older one. Raises InvalidInput if that cannot be."""
     standing = snapshot.standing.model_dump_json()
-    with atomic_write(path) as scratch:
-        save_file(snapshot.tensors, scratch, {"standing": standing, "digest": _digest(snapshot.tensors, standing)})
+    meta = {"standing": standing, "digest": _digest(snapshot.tensors, standing)}
+    write_tensors(path, snapshot.tensors, meta)
 
 
 def load_snapshot(path: Path) -> Snapshot | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,8 +166,10 @@ def finished_run(folder: RunFolder, config: TrainConfig) -> Run:
 def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, stop: Stop) -> bool:
     world = learner.world
     if watch.on_estimate is not None and world.first:
-        with kept_generators():
-            watch.on_estimate(estimate(learner, data))
+        with suppress(Stopped), kept_generators():
+            watch.on_estimate(estimate(learner, data, stop))
+    if stop.asked and world.size == 1:  # several processes agree on it in the loop
+        return False
     return Loop(learner, data, folder, world).run(stop, watch.on_step if world.first else None)
 
 

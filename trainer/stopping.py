@@ -9,6 +9,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
+from memscore.console import complain
+
+STOPPING = "stopping after this step; Ctrl-C, once more, ends it at once."
+
 
 class Stopped(Exception):
     """Work that keeps what it has done was stopped, since a `Stop` was due."""
@@ -32,7 +36,7 @@ class Stop:
 
 @contextmanager
 def stopping_on_signals(stop: Stop) -> Generator[None]:
-    """Ctrl-C and SIGTERM ask to stop; a second Ctrl-C interrupts at once."""
+    """Ctrl-C and SIGTERM ask to stop, which is said; a second Ctrl-C interrupts at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -41,6 +45,8 @@ def stopping_on_signals(stop: Stop) -> Generator[None]:
     def ask(number: int, _: FrameType | None) -> None:
         if stop.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if not stop.asked:  # a thread says it: the signal may have come in the midst of printing
+            threading.Thread(target=complain, args=("note", STOPPING, "bold")).start()
         stop.ask()
 
     for number in before:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError, field_validator
 
 from memscore.errors import Damaged, InvalidInput
-from memscore.files import atomic_write
+from memscore.files import atomic_write, reason
 from memscore.spec import Frozen
 from memscore.validation import sentence
 from trainer.assignments import pairs
@@ -138,8 +138,8 @@ def read_requests(folder: Path) -> tuple[SweepRequest, ...]:
     try:
         return _Record.model_validate_json(path.read_bytes()).requests if path.exists() else ()
     except (OSError, ValidationError) as error:
-        reason = sentence(error) if isinstance(error, ValidationError) else error.strerror
-        raise Damaged(f"{path} cannot be read ({reason}); mend it, or move it away to begin a new record.") from error
+        why = sentence(error) if isinstance(error, ValidationError) else reason(error)
+        raise Damaged(f"{path} cannot be read ({why}); mend it, or move it away to begin a new record.") from error
 
 
 def record_requests(folder: Path, requests: tuple[SweepRequest, ...]) -> None:
@@ -148,7 +148,7 @@ def record_requests(folder: Path, requests: tuple[SweepRequest, ...]) -> None:
         with atomic_write(folder / RECORD) as scratch:
             scratch.write_text(_Record(requests=requests).model_dump_json(indent=2) + "\n")
     except OSError as error:
-        raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}); name another one.") from error
+        raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}); name another one.") from error
 
 
 def _check_names(request: SweepRequest) -> None:

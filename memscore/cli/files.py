@@ -11,7 +11,7 @@ import typer
 
 from memscore.console import out, print_json
 from memscore.errors import Conflict, InvalidInput
-from memscore.files import atomic_write, held
+from memscore.files import atomic_write, held, reason
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 File = Annotated[Path, typer.Argument(metavar="FILE")]
@@ -22,7 +22,7 @@ def read_file(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"{file} cannot be read ({error.strerror}).") from error
+        raise InvalidInput(f"{file} cannot be read ({reason(error)}).") from error
 
 
 def write_file(path: Path, payload: bytes) -> None:
@@ -31,7 +31,7 @@ def write_file(path: Path, payload: bytes) -> None:
         with atomic_write(path) as scratch:
             scratch.write_bytes(payload)
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written ({error.strerror}).") from error
+        raise InvalidInput(f"{path} cannot be written ({reason(error)}).") from error
 
 
 @contextmanager
@@ -47,9 +47,7 @@ def alone(folder: Path, lock: str, logs: str, who: str) -> Generator[int]:
         except BlockingIOError as error:
             raise Conflict(f"Another {who} works in {folder}, or is just ending; wait for it.") from error
         except OSError as error:
-            raise InvalidInput(
-                f"The folder {folder} cannot be written ({error.strerror}); name another one."
-            ) from error
+            raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}); name another one.") from error
         yield file.fileno()
 
 

@@ -10,6 +10,7 @@ from typing import BinaryIO, Self
 from urllib.parse import quote, unquote
 
 from memscore.errors import StoreError
+from memscore.files import reason
 
 try:
     import fcntl
@@ -136,7 +137,7 @@ class FilePart(Part):
         try:
             yield
         except OSError as error:
-            raise StoreError(f"The cache folder {self._folder} cannot be written ({error.strerror}).") from error
+            raise StoreError(f"The cache folder {self._folder} cannot be written ({reason(error)}).") from error
 
     def _close(self) -> None:
         if self._file is not None:

@@ -12,6 +12,7 @@ from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.official import OfficialFiles, keep_classes, locate
 from memscore.datasets.options import SourceOptions
 from memscore.errors import InvalidDataset
+from memscore.files import reason
 
 if TYPE_CHECKING:
     from torchvision.datasets import CIFAR10
@@ -59,7 +60,7 @@ def refuse_unpublished(folder: Path, published: dict[str, str]) -> None:
         try:
             genuine = check_integrity(folder / file, md5)
         except OSError as error:
-            raise InvalidDataset(f"{folder / file} cannot be read ({error.strerror}).") from error
+            raise InvalidDataset(f"{folder / file} cannot be read ({reason(error)}).") from error
         if not genuine:
             raise InvalidDataset(
                 f"{folder / file} is not the published file (its MD5 is not {md5}), so it is not unpickled; "

@@ -14,6 +14,7 @@ from memscore.datasets.images import SUFFIXES, common_shape, read_images
 from memscore.datasets.official import refuse_more_classes
 from memscore.datasets.options import SourceOptions
 from memscore.errors import InvalidDataset
+from memscore.files import reason
 
 Sample = tuple[Path, int]  # an image file and its label
 
@@ -138,4 +139,4 @@ def _visible(folder: Path) -> list[Path]:
         visible = (path for path in folder.iterdir() if not path.name.startswith("."))
         return sorted(visible, key=lambda path: path.name)
     except OSError as error:
-        raise InvalidDataset(f"The folder {folder} cannot be read ({error.strerror}).") from error
+        raise InvalidDataset(f"The folder {folder} cannot be read ({reason(error)}).") from error

@@ -12,6 +12,7 @@ import numpy as np
 from memscore import strict_json
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Damaged, NotFound, StoreError
+from memscore.files import reason
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -31,7 +32,7 @@ def save(dataset: Dataset, home: Path) -> str:
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
     except OSError as error:
-        raise StoreError(f"The folder {folder.parent} cannot be written ({error.strerror}).") from error
+        raise StoreError(f"The folder {folder.parent} cannot be written ({reason(error)}).") from error
     try:
         for name in ARRAYS:
             np.save(scratch / f"{name}.npy", getattr(dataset, name))
@@ -46,7 +47,7 @@ def save(dataset: Dataset, home: Path) -> str:
             if not folder.is_dir():  # anything but another process having written the same dataset
                 raise
     except OSError as error:
-        raise StoreError(f"The dataset could not be written to {folder} ({error.strerror}).") from error
+        raise StoreError(f"The dataset could not be written to {folder} ({reason(error)}).") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return fingerprint

@@ -10,6 +10,7 @@ from memscore.datasets.folder import Sample, load_samples, samples_in
 from memscore.datasets.official import named_folder, refuse_more_classes
 from memscore.datasets.options import SourceOptions
 from memscore.errors import InvalidDataset
+from memscore.files import reason
 
 SUBFOLDER = "tiny-imagenet-200"
 WANTED = f"the folder {SUBFOLDER} (the content of tiny-imagenet-200.zip from http://cs231n.stanford.edu)"
@@ -49,7 +50,7 @@ def _validation_samples(folder: Path, wnids: list[str], every: set[str]) -> list
     try:
         there = set(os.listdir(folder / "images"))
     except OSError as error:
-        raise InvalidDataset(f"The folder {folder / 'images'} cannot be read ({error.strerror}).") from error
+        raise InvalidDataset(f"The folder {folder / 'images'} cannot be read ({reason(error)}).") from error
     label_of = {wnid: label for label, wnid in enumerate(wnids)}
     for number, (name, wnid, *_) in lines:
         if wnid not in every:

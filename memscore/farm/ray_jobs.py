@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from memscore.errors import InvalidInput, LaunchFailed
 from memscore.farm.launchers import LOG_TAIL, Launched, Launcher, Status
+from memscore.files import reason
 from memscore.logs import Discretion, readable
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
@@ -274,7 +275,7 @@ def _token(settings: Settings) -> str | None:
     except OSError as error:
         if settings.ray_auth_token_path is None:
             return None
-        raise _Away(f"The file {path} of RAY_AUTH_TOKEN_PATH cannot be read ({error.strerror})") from error
+        raise _Away(f"The file {path} of RAY_AUTH_TOKEN_PATH cannot be read ({reason(error)})") from error
     if not re.fullmatch("[!-~]+", token.strip()):  # or an error would quote it
         raise _Away("Ray's token must be one word of ASCII characters; check RAY_AUTH_TOKEN or its file")
     return token.strip()

@@ -77,7 +77,7 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
     built = build_network(network, shape, dataset.classes, {})
     module = built.module if isinstance(built, Wrapped) else built
     try:
-        weights = _unwrapped(load_file(candidate.weights), module)
+        weights = _with_shared(_unwrapped(load_file(candidate.weights), module), module)
         differing = sorted(set(weights) ^ set(module.state_dict()))
         if differing:
             raise RuntimeError(f"{len(differing)} names are in one of them alone, such as {differing[0]}")
@@ -116,6 +116,18 @@ def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tenso
     if any(name.startswith(prefix) for name in module.state_dict()):
         return weights
     return {name.removeprefix(prefix): value for name, value in weights.items()}
+
+
+def _with_shared(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """Weights with every name that one of them has in the module: `safetensors.torch.save_model` writes one alone."""
+    state = module.state_dict()
+    there = {_place(value): weights[name] for name, value in state.items() if name in weights and value.numel()}
+    return {**{name: there[_place(value)] for name, value in state.items() if _place(value) in there}, **weights}
+
+
+def _place(tensor: Tensor) -> tuple[object, ...]:
+    """Equal for tensors that are the same memory, read in the same way."""
+    return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
 
 
 def _of_folder(folder: Path) -> Candidate:

@@ -13,6 +13,7 @@ import io
 import json
 import os
 from contextlib import ExitStack
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from memscore import strict_json
 from memscore.errors import Conflict, InvalidInput
-from memscore.files import atomic_write, held
+from memscore.files import atomic_write, held, reason
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -60,7 +61,8 @@ class Journal:
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             self._lock.close()
-            raise InvalidInput(f"{path} cannot be used ({error}); name another folder.") from error
+            why = reason(error) if isinstance(error, OSError) else error
+            raise InvalidInput(f"{path} cannot be used ({why}); name another folder.") from error
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -95,14 +97,16 @@ class Journal:
             return
         encoded = {name: _encode(array) for name, array in arrays.items()}
         line = strict_json.dumps({"of": self._of, "unit": unit, "arrays": encoded})
+        content = f"{line}\n".encode()
         try:
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
-                os.write(handle, f"{line}\n".encode())
+                if os.write(handle, content) < len(content):  # so a disk fills up
+                    raise OSError(ENOSPC, os.strerror(ENOSPC))
             finally:
                 os.close(handle)
         except OSError as error:
-            raise InvalidInput(f"{self._path} cannot be written ({error.strerror}).") from error
+            raise InvalidInput(f"{self._path} cannot be written ({reason(error)}).") from error
 
 
 def _identity(head: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
-from memscore.files import atomic_write
+from memscore.files import atomic_write, reason
 from trainer.evaluation.findings import Finding
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.samples import Samples, write_samples
@@ -76,7 +76,7 @@ class Evaluation:
             with atomic_write(folder / TABLE_JSON) as scratch:
                 scratch.write_text(strict_json.dumps(self.as_json(), indent=2))
         except OSError as error:
-            raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
+            raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}).") from error
 
 
 def write_together(folder: Path, evaluations: list[Evaluation]) -> None:
@@ -91,7 +91,7 @@ def write_together(folder: Path, evaluations: list[Evaluation]) -> None:
         with atomic_write(folder / CHECKPOINTS_CSV) as scratch:
             scratch.write_text(to_csv(rows))
     except OSError as error:
-        raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
+        raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}).") from error
 
 
 def _table(folder: Path, part: str, made: Callable[[dict[str, Any]], Made]) -> list[Made]:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from memscore import strict_json
 from memscore.errors import InvalidInput
-from memscore.files import atomic_write
+from memscore.files import atomic_write, reason
 from trainer.experiments.verdict import Verdict
 
 NUMBERS, VERDICTS, MADE, PAGE = "numbers.csv", "verdicts.json", "made.json", "README.md"
@@ -57,7 +57,7 @@ class Artifact:
                 with atomic_write(folder / name) as scratch:
                     scratch.write_bytes(content)
         except OSError as error:
-            raise InvalidInput(f"The folder {folder} cannot be written ({error.strerror}).") from error
+            raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}).") from error
 
     def page(self, title: str, made: dict[str, Any]) -> str:
         """The page of the item, in Markdown."""

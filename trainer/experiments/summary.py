@@ -6,14 +6,18 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from memscore.files import atomic_write
+from memscore.errors import InvalidInput
+from memscore.files import atomic_write, reason
 from trainer.experiments.artifact import MADE, PAGE, VERDICTS, read_verdicts, verdict_table
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.verdict import Verdict, Word
 
 
 def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
-    """Write README.md of the items in `folder`/`below`, in the catalogue's order, and give their verdicts."""
+    """Write README.md of the items in `folder`/`below`, in the catalogue's order, and give their verdicts.
+
+    Raises InvalidInput if the page cannot be written.
+    """
     there = [item for item in ITEMS.values() if (folder / below / item.name / VERDICTS).is_file()]
     verdicts = [(item.name, one) for item in there for one in read_verdicts(folder / below / item.name)]
     linked = [(f"[{name}]({below}/{name}/{PAGE})", one) for name, one in verdicts]
@@ -31,6 +35,9 @@ def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
         figures = sorted((folder / below / item.name).glob("*.png"))
         shown = "\n".join(f"![{item.title}]({below}/{item.name}/{figure.name})" for figure in figures)
         parts.append(f"## [{item.title}]({below}/{item.name}/{PAGE})\n\n{shown}\n\n{one['date']}, {one['device']}")
-    with atomic_write(folder / PAGE) as scratch:
-        scratch.write_text("\n\n".join(parts) + "\n")
+    try:
+        with atomic_write(folder / PAGE) as scratch:
+            scratch.write_text("\n\n".join(parts) + "\n")
+    except OSError as error:
+        raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}).") from error
     return verdicts

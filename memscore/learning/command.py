@@ -1,0 +1,124 @@
+"""Train the trials of a study without a service: `python -m memscore.learning --help`.
+
+Writes an evidence file, which `memscore evidence import` merges into a study. Needs neither Ray nor a database, so it
+runs on any machine with torch. A file that is there already is gone on with.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from memscore import signatures
+from memscore.datasets import load_source
+from memscore.errors import Conflict, InvalidInput
+from memscore.evidence import Trial
+from memscore.evidence_file import read_evidence, write_evidence
+from memscore.learning.data import DeviceData
+from memscore.learning.networks.behaviour import signature_of_recipe
+from memscore.learning.unit import prepare, train_unit
+from memscore.recipes import RECIPES, read_recipe
+from memscore.spec import Design, Recipe, study_id
+from memscore.subsets import units
+
+SAVE_SECONDS = 10.0
+
+
+def run(
+    dataset: Annotated[str, typer.Option(help="A source, such as digits or npz:FILE.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The evidence file.")],
+    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; or a JSON file.")] = "digits",
+    trials: Annotated[int, typer.Option(min=1, help="Trials the file is brought to.")] = 200,
+    full_trials: Annotated[int, typer.Option(min=0, help="Trials on all samples.")] = 5,
+    ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
+    design_kind: Annotated[str, typer.Option("--design", help="balanced or uniform.")] = "balanced",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the design.")] = 0,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Record the true class's probability.")
+    ] = False,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes, with what is finished.")] = None,
+    allow_changed_network: Annotated[
+        bool, typer.Option("--allow-changed-network", help="Go on though the network's code has changed.")
+    ] = False,
+    part: Annotated[
+        str, typer.Option(help="K/N: the K-th of N processes that share the trials, each with its own --output.")
+    ] = "1/1",
+) -> None:
+    """Train the trials of a study here and write their evidence to a file."""
+    started = time.monotonic()
+    mine = _part(part)
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    prepare(place)
+    chosen = read_recipe(recipe)
+    design = Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed})
+    images = load_source(dataset)
+    study = study_id(images.fingerprint, chosen, design)
+    done = _there(output, study)
+    data = DeviceData.of(images, place)
+    signature = signature_of_recipe(chosen, data.shape, data.classes)
+    known = [trial.network for trial in done if trial.network is not None]
+    if not allow_changed_network and not signatures.is_known(signature, known):
+        since = f"the trials in {output}"
+        raise Conflict(signatures.has_changed(chosen.network, since, "--allow-changed-network"))
+    present = {(trial.number, trial.full) for trial in done}
+    every = units(chosen, trials) + units(chosen, full_trials, full=True)
+    todo = [unit for unit in every[mine] if any((number, unit.full) not in present for number in unit.numbers)]
+    saved = time.monotonic()
+    for position, unit in enumerate(todo):
+        if minutes is not None and time.monotonic() - started > 60 * minutes:
+            break
+        found = train_unit(data, chosen, design, unit, probabilities=probabilities, signature=signature)
+        done = [trial for trial in done if (trial.number, trial.full) not in {(new.number, new.full) for new in found}]
+        done += found
+        accuracy = sum(trial.in_accuracy for trial in found) / len(found)
+        seconds = sum(trial.seconds for trial in found)
+        print(f"{unit}: {seconds:.2f} s, in-sample accuracy {accuracy:.4f}; {position + 1} of {len(todo)}", flush=True)
+        if time.monotonic() - saved > SAVE_SECONDS or position + 1 == len(todo):
+            _save(output, done, images.fingerprint, chosen, design, len(images.y_train), len(images.y_test))
+            saved = time.monotonic()
+    _save(output, done, images.fingerprint, chosen, design, len(images.y_train), len(images.y_test))
+    print(f"{len(done)} trials of study {study} in {output}")
+
+
+def _save(
+    path: Path, trials: list[Trial], fingerprint: str, recipe: Recipe, design: Design, samples: int, test_samples: int
+) -> None:
+    write_evidence(
+        path,
+        trials,
+        fingerprint=fingerprint,
+        recipe=recipe,
+        design=design,
+        train_samples=samples,
+        test_samples=test_samples,
+    )
+
+
+def _part(text: str) -> slice:
+    """Every N-th unit from the K-th on, from K/N. Raises InvalidInput for anything else."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    number, parts = (int(one) for one in match.groups()) if match else (0, 0)
+    if not 1 <= number <= parts:
+        raise InvalidInput(f"--part is K/N with K from 1 to N, such as 1/4, not {text!r}.")
+    return slice(number - 1, None, parts)
+
+
+def _there(path: Path, study: str) -> list[Trial]:
+    """The trials of a file that exists. Raises Conflict if they are of another study."""
+    if not path.exists():
+        return []
+    evidence = read_evidence(path)
+    if evidence.meta.study != study:
+        raise Conflict(f"{path} holds evidence of study {evidence.meta.study}, not {study}; name another --output.")
+    return [*evidence.trials, *evidence.full]
+
+
+def main() -> None:
+    """Run the command. Raises what is meant for the user."""
+    typer.run(run)

@@ -1,0 +1,65 @@
+"""Train without a service: `python -m trainer --help`. Needs torch, and neither Ray nor a database.
+
+The dataset is a source such as npz:FILE, the scores are a table file or a service's address. A folder with the same run
+in it is gone on with.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from memscore.console import err
+from memscore.datasets import load_source
+from memscore.sets import Thresholds
+from trainer.assignments import assigned
+from trainer.config import TrainConfig
+from trainer.presets import configured
+from trainer.printing import print_run
+from trainer.run import Watch, train
+from trainer.scores import read
+from trainer.stopping import Stop, stopping_on_signals
+from trainer.world import joined_world
+
+SHOWN_STEPS = 100
+
+
+def run(
+    method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat or bat.")],
+    dataset: Annotated[str, typer.Option(help="A source, such as digits or npz:FILE.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the run; it goes on there.")],
+    scores: Annotated[str | None, typer.Option(help="A table file, or URL#STUDY.")] = None,
+    preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE. May be repeated.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long, with a resume point.")] = None,
+) -> None:
+    """Train one model here and evaluate its checkpoints."""
+    torch.set_num_threads(1)
+    fields, options = assigned(settings or [], TrainConfig.model_fields)
+    config = configured(method, preset, **fields, options=options)
+    images = load_source(dataset)
+    stop = Stop(max_minutes)
+    with joined_world() as world, stopping_on_signals(stop):
+
+        def show(done: int, total: int, text: str) -> None:
+            if done % SHOWN_STEPS == 0 or done == total:
+                err.print(f"{text}: {done} of {total}")
+
+        watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), show)
+        thresholds = Thresholds(config.atypical, config.typical)
+        table = None if scores is None else read(scores, thresholds=thresholds)
+        finished = train(images, images.source, config, table, output, watch, stop, world)
+        if not world.first:
+            return
+    if finished.finished:
+        print_run(finished)
+    else:
+        err.print(f"note: stopped before the end; the same command goes on from {output}.")
+
+
+def main() -> None:
+    """Run the command. Raises what is meant for the user."""
+    typer.run(run)

@@ -1,0 +1,15 @@
+"""The certificate as JSON where Ray and a database are not installed: `python -m trainer.verification`."""
+
+from __future__ import annotations
+
+import sys
+
+from memscore.console import err, print_json
+from trainer.verification.certificate import certify
+
+
+def main() -> None:
+    """Print it; exit status 1 if a check fails."""
+    certificate = certify(err.print)
+    print_json(certificate.as_json())
+    sys.exit(not certificate.valid)
