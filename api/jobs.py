@@ -261,13 +261,19 @@ def _progress(job: JobRecord) -> Progress:
 
 
 def _waiting_for(connection: Connection, job: JobRecord) -> str | None:
-    """Why a waiting job does not start, if the reason is not other jobs."""
-    if job.state not in ("queued", "recovering"):
+    """Why a waiting job does not start."""
+    if job.state not in jobs.WAITING:
         return None
     lease = leases.current(connection, leases.LEADER)
     if lease is None or lease.seconds_left < 0:
         return "no dispatcher is running; start one: memscore dispatch"
-    return lease.note
+    if lease.note is not None:
+        return lease.note
+    ahead = jobs.ahead(connection, job)
+    if ahead is None:
+        return None
+    name, done = studies.find(connection, ahead.study_id).name, f"{ahead.done:,} of {ahead.total:,} trials"
+    return f"job {ahead.id} of study {name} ({done}) goes first; to end it: memscore jobs cancel {ahead.id}"
 
 
 def time_of(seconds: float) -> datetime:

@@ -10,10 +10,11 @@ from memscore.datasets import SOURCES, SourceOptions, load_source
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import save
 from memscore.errors import NotFound
-from memscore.farm.dispatcher import Dispatcher
+from memscore.farm.dispatcher import Dispatcher, owner_may_live
 from memscore.settings import Settings
-from memscore.store import Database, datasets
+from memscore.store import Database, datasets, jobs, leases
 from memscore.store.datasets import DatasetRecord
+from memscore.store.jobs import JobRecord
 
 
 def register(database: Database, settings: Settings, name: str, dataset: Dataset) -> DatasetRecord:
@@ -41,11 +42,21 @@ def ensure_registered(database: Database, settings: Settings, name: str) -> Data
     return register(database, settings, name, load_source(name, SourceOptions(downloads=settings.home / "downloads")))
 
 
+def interrupted(database: Database, but: str) -> list[JobRecord]:
+    """The unfinished jobs, oldest first and without one, that no process works on, nor is to begin by itself."""
+    with database.reading() as connection:
+        leader = leases.current(connection, leases.LEADER)
+        if leader is not None and leader.seconds_left >= 0 and owner_may_live(leader.owner):
+            return []
+        others = sorted(jobs.unfinished(connection), key=lambda job: (job.created_at, job.id))
+    return [job for job in others if job.id != but and (job.lease_owner is None or not owner_may_live(job.lease_owner))]
+
+
 @contextmanager
-def dispatching(database: Database, settings: Settings) -> Generator[None]:
-    """A dispatcher in a thread of this process, for as long as the block lasts."""
+def dispatching(database: Database, settings: Settings, first: str | None = None) -> Generator[None]:
+    """A dispatcher in a thread of this process, for as long as the block lasts; the job `first` goes before others."""
     stop = threading.Event()
-    thread = threading.Thread(target=Dispatcher(database, settings).run, args=(stop,), daemon=True)
+    thread = threading.Thread(target=Dispatcher(database, settings, first=first).run, args=(stop,), daemon=True)
     thread.start()
     try:
         yield

@@ -30,6 +30,7 @@ def launch(module: str) -> None:
     main = import_module(module).main
     if alone:
         signal.signal(signal.SIGINT, before)
+    threading.excepthook = _of_thread
     try:
         main()
     except KeyboardInterrupt:
@@ -63,6 +64,12 @@ def _sentence(error: Exception) -> str | None:
         where = "" if error.filename is None else f" {error.filename}"
         return f"The file{where} cannot be written ({os.strerror(error.errno)}); make room, and run the command again."
     return None
+
+
+def _of_thread(raised: threading.ExceptHookArgs) -> None:
+    """Of a full disk, the main thread tells, for which TensorBoard's has written."""
+    if not (isinstance(raised.exc_value, OSError) and raised.exc_value.errno in FULL):
+        threading.__excepthook__(raised)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

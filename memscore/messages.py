@@ -105,7 +105,7 @@ class JobMessage(Message):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    waiting_for: str | None = Field(default=None, description="why a queued job does not start, if not for other jobs")
+    waiting_for: str | None = Field(default=None, description="why a queued job does not start yet")
     notes: list[str] = Field(default=[], description="what the service changed in the request, and why")
 
     @property

@@ -1,27 +1,49 @@
-"""The progress bar of everything that takes long."""
+"""What is shown of everything that takes long: a bar on a terminal, and lines from time to time without one."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
+from memscore.console import err
+from memscore.settings import load_possible
+
 SHOWN_BYTES = 4 * 2**20  # what is smaller is here before one could read a bar
+BYTES = "bytes"
+SPEED_SECONDS = 30.0  # over which the time left is reckoned
+FIRST_SECONDS = 2.0  # before the first line: what is done by then is told by the last one alone
+LOOK_SECONDS = 1.0
+LEAST_CHANGES = 5  # which count however long ago they were: a trial may take minutes
+DAYS = 3 * 86_400.0  # seconds from which time is told in days
+
+Show = Callable[[int, int, str], None]
+"""Called with how much is done, of how much, and what is going on."""
 
 
-def progress_bar(unit: str, console: Console, speed_seconds: float = 30.0) -> Progress:
-    """What is going on, how much of it is done, the time it took, and the time left at the latest seconds' speed."""
+def progress_bar(unit: str, console: Console, speed_seconds: float = SPEED_SECONDS, *, lines: bool = True) -> Progress:
+    """What is going on, how much of it is done, the time it took, and the time left at the latest seconds' speed.
+
+    Without a terminal these are lines on standard error, unless there are to be no `lines`.
+    """
+    if lines and not console.is_interactive:
+        return Lines(unit, speed_seconds)
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -36,30 +58,59 @@ def progress_bar(unit: str, console: Console, speed_seconds: float = 30.0) -> Pr
 
 
 @contextmanager
-def stage_progress(console: Console, unit: str, text: str) -> Generator[Callable[[int, int, str], None]]:
-    """A bar that appears when it is first told how much is done, of how much, and what; a refusal stands alone."""
-    progress = progress_bar(unit, console)
+def stage_progress(console: Console, unit: str, text: str, *, lines: bool = True) -> Generator[Show]:
+    """A bar that appears when it is first told how much is done, of how much, and what; a refusal stands alone.
+
+    Lines come from the beginning on, since what comes first may take long too.
+    """
+    progress = progress_bar(unit, console, lines=lines)
     task = progress.add_task(text, total=None)
+    shown = False
+    if isinstance(progress, Lines):
+        progress.start()
 
     def show(done: int, total: int, what: str) -> None:
-        progress.start()
+        nonlocal shown
         progress.update(task, completed=done, total=total, description=what)
+        if not shown:
+            progress.start()
+            shown = True
 
     try:
         yield show
     finally:
-        if progress.live.is_started:
+        if isinstance(progress, Lines):
+            progress.last = shown
+            progress.stop()
+        elif shown:
             progress.stop()
 
 
 @contextmanager
-def downloads(console: Console) -> Generator[Callable[[str, int, int | None], None] | None]:
-    """A bar for each large file that arrives within the block, if somebody looks, as a client's `on_download`."""
-    if not console.is_terminal:
-        yield None
-        return
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    progress = Progress(*columns, TimeRemainingColumn(), console=console)
+def told(text: str, unit: str = "", *, lines: bool = True) -> Generator[Show]:
+    """Lines alone, where there is no terminal, of what takes long and has no bar; none of what is done at once."""
+    progress = Lines(unit, SPEED_SECONDS, last=False)
+    task = progress.add_task(text, total=None)
+    if lines and not err.is_interactive:
+        progress.start()
+
+    def show(done: int, total: int, what: str) -> None:
+        progress.update(task, completed=done, total=total or None, description=what)
+
+    try:
+        yield show
+    finally:
+        progress.stop()
+
+
+@contextmanager
+def downloads(console: Console) -> Generator[Callable[[str, int, int | None], None]]:
+    """A bar, or lines, for each large file that arrives within the block, as a client's `on_download`."""
+    if console.is_interactive:
+        columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+        progress = Progress(*columns, TimeRemainingColumn(), console=console)
+    else:
+        progress = Lines(BYTES, SPEED_SECONDS, last=False)
     tasks = {}
 
     def show(path: str, done: int, total: int | None) -> None:
@@ -75,4 +126,115 @@ def downloads(console: Console) -> Generator[Callable[[str, int, int | None], No
     try:
         yield show
     finally:
-        progress.stop()
+        if tasks:
+            progress.stop()
+
+
+class Lines(Progress):
+    """Progress where no terminal shows it: lines on standard error, also while nothing advances.
+
+    The first comes after seconds, then one every MEMSCORE_PROGRESS_SECONDS, and a last one at the end; without `last`,
+    only of what took long enough for others.
+    """
+
+    def __init__(self, unit: str, speed_seconds: float, *, last: bool = True) -> None:
+        super().__init__(console=err, disable=True)
+        self.unit, self.last = unit, last
+        self.every = load_possible()[0].progress_seconds
+        self._speed_seconds = speed_seconds
+        self._paces: dict[int, _Pace] = {}
+        self._written: dict[int, tuple[object, ...]] = {}
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to write lines."""
+        if self._thread is None:
+            self._ended = threading.Event()
+            self._thread = threading.Thread(target=self._write_on, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End with a last line."""
+        if self._thread is None:
+            return
+        self._ended.set()
+        self._thread.join()
+        self._thread = None
+        if self.last or self._written:
+            self._write(last=True)
+
+    def _write_on(self) -> None:
+        look = min(LOOK_SECONDS, self.every)
+        due = time.monotonic() + min(FIRST_SECONDS, self.every)
+        while not self._ended.wait(look):
+            for task in self.tasks:
+                self._paces.setdefault(task.id, _Pace(self._speed_seconds)).note(task.completed, task.total)
+            if time.monotonic() + look / 2 >= due:
+                self._write()
+                due = time.monotonic() + self.every
+
+    def _write(self, *, last: bool = False) -> None:
+        for task in self.tasks:
+            now = (task.description, task.completed, task.total)
+            if task.visible and not ((last or task.finished) and task.finished and self._written.get(task.id) == now):
+                self._written[task.id] = now
+                err.print(self._line(task, last=last or task.finished), soft_wrap=True)
+
+    def _line(self, task: Task, *, last: bool) -> str:
+        """What is going on: how much of it is done, since when, and for how long still, as far as that is known."""
+        counted = str if self.unit != BYTES else decimal
+        parts: list[str] = []
+        if task.total is not None:
+            done, total = int(task.completed), int(task.total)
+            if self.unit == BYTES:
+                parts.append(f"{decimal(done)} of {decimal(total)}")
+            else:
+                parts.append(f"{done:,} of {total:,} {self.unit}")
+        elif task.completed:
+            parts.append(f"{counted(int(task.completed))} {self.unit}".strip())
+        elapsed = duration(task.elapsed or 0)
+        parts.append(f"after {elapsed}" if last else f"{elapsed} so far")
+        pace = self._paces.get(task.id)
+        if not last and pace is not None and task.total is not None:
+            left = pace.seconds(task.total - task.completed)
+            parts += [] if left is None else [f"about {duration(left)} left"]
+        return f"{task.fields.get('at_length', task.description)}: {', '.join(parts)}"
+
+
+class _Pace:
+    """How fast something advances: over its latest changes, those of the last `seconds` but at least a few."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._total: float | None = None
+        self._least = float("inf")  # done when the count began
+        self._changes: deque[tuple[float, float]] = deque()
+
+    def note(self, completed: float, total: float | None) -> None:
+        """Take notice of how much is done by now; where the count begins anew, so does the pace."""
+        now = time.monotonic()
+        if total != self._total or (self._changes and completed < self._changes[-1][1]):
+            self._changes.clear()
+            self._total, self._least = total, completed
+        self._least = min(self._least, completed)
+        if completed > (self._changes[-1][1] if self._changes else self._least):
+            self._changes.append((now, completed))
+        while len(self._changes) > LEAST_CHANGES and self._changes[0][0] < now - self._seconds:
+            self._changes.popleft()
+
+    def seconds(self, left: float) -> float | None:
+        """How long the rest takes at this pace; None before there is one. What stands still becomes slower."""
+        if len(self._changes) < 2:
+            return None
+        (begun, before), (_, done) = self._changes[0], self._changes[-1]
+        return left * (time.monotonic() - begun) / (done - before)
+
+
+def duration(seconds: float) -> str:
+    """In the unit people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < DAYS else f"{seconds / 86_400:,.0f} days"

@@ -14,6 +14,7 @@ import typer
 
 from memscore.console import err
 from memscore.datasets import load_source
+from memscore.progress import stage_progress
 from memscore.sets import Thresholds
 from trainer.assignments import assigned
 from trainer.config import TrainConfig
@@ -23,8 +24,6 @@ from trainer.run import Watch, train
 from trainer.scores import read
 from trainer.stopping import Stop, stopping_on_signals
 from trainer.world import joined_world
-
-SHOWN_STEPS = 100
 
 
 def run(
@@ -42,13 +41,8 @@ def run(
     config = configured(method, preset, **fields, options=options)
     images = load_source(dataset)
     stop = Stop(max_minutes)
-    with joined_world() as world, stopping_on_signals(stop):
-
-        def show(done: int, total: int, text: str) -> None:
-            if done % SHOWN_STEPS == 0 or done == total:
-                err.print(f"{text}: {done} of {total}")
-
-        watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), show)
+    with joined_world() as world, stage_progress(err, "done", method) as stage, stopping_on_signals(stop):
+        watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
         thresholds = Thresholds(config.atypical, config.typical)
         table = None if scores is None else read(scores, thresholds=thresholds)
         finished = train(images, images.source, config, table, output, watch, stop, world)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from memscore.progress import duration
 from trainer.data import TrainingData
 from trainer.draws import Draws
 from trainer.learner import Learner
@@ -17,7 +18,6 @@ from trainer.methods import Step
 from trainer.selection import measure, split_names
 from trainer.stopping import Stop, Stopped
 
-DAYS = 3 * 86_400.0  # seconds from which time is told in days
 TIMED = 3  # steps, after one to warm up
 TRIED = 256  # images
 KEPT = 3  # checkpoints of a network: last, best by clean and by adversarial accuracy
@@ -94,15 +94,6 @@ def peak_memory(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def duration(seconds: float) -> str:
-    """In the unit people would use."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < DAYS else f"{seconds / 86_400:,.0f} days"
 
 
 def _wait(device: torch.device) -> None:

@@ -11,6 +11,7 @@ from types import FrameType
 
 from memscore.console import complain
 
+SAYING = "says that a run stops"
 STOPPING = "stopping after this step; Ctrl-C, once more, ends it at once."
 
 
@@ -46,7 +47,7 @@ def stopping_on_signals(stop: Stop) -> Generator[None]:
         if stop.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not stop.asked:  # a thread says it: the signal may have come in the midst of printing
-            threading.Thread(target=complain, args=("note", STOPPING, "bold")).start()
+            threading.Thread(target=complain, args=("note", STOPPING, "bold"), name=SAYING).start()
         stop.ask()
 
     for number in before:

@@ -16,7 +16,7 @@ from memscore.cli.apps import Json, database_app
 from memscore.cli.context import existing_database
 from memscore.console import err, out, print_json, print_table
 from memscore.errors import Conflict, InvalidInput
-from memscore.progress import progress_bar
+from memscore.progress import progress_bar, told
 from memscore.store import Database, leases, open_database
 from memscore.store.migrate import current_revision, downgrade, losses, migrations_folder, upgrade
 
@@ -26,7 +26,8 @@ def upgrade_database(as_json: Json = False) -> None:
     """Bring the database to the schema of this version."""
     with _database_at_any_revision() as database:
         before = current_revision(database)
-        upgrade(database)
+        with told("upgrading the database", lines=not as_json):
+            upgrade(database)
         _print_revisions(database, before, as_json)
 
 
@@ -49,7 +50,8 @@ def downgrade_database(
                 out.print(f"lost {'is' if yes else 'would be'}: {loss.what}, {counted}")
         if not yes:
             typer.confirm(f"Take {database.shown} from revision {before} down to {revision}?", abort=True)
-        downgrade(database, revision)
+        with told("downgrading the database", lines=not as_json):
+            downgrade(database, revision)
         _print_revisions(database, before, as_json, lost={loss.what: loss.values for loss in lost})
 
 
@@ -66,7 +68,7 @@ def check_database(
     settings = settings_module.load()
     with existing_database(settings) as database:
         shown, sizes = database.shown, size(database)
-        with progress_bar("checked", err) as bar:
+        with progress_bar("checked", err, lines=not as_json) as bar:
             task = bar.add_task("database", total=sum(sizes.values()))
 
             def watch(what: str, more: int) -> None:
@@ -107,7 +109,7 @@ def prune_database(
     """Remove old versions of score tables and pairs tables. Evidence always stays."""
     from memscore.store import pruning
 
-    with existing_database(settings_module.load()) as database:
+    with told("pruning", lines=not as_json), existing_database(settings_module.load()) as database:
         if vacuum:
             pruning.require_vacuum(database)
         pruned = pruning.prune(database, study, keep, dry_run=dry_run)

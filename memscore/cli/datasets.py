@@ -19,6 +19,7 @@ from memscore.datasets.label_noise import flip_labels
 from memscore.datasets.sources import KNOWN, SOURCES
 from memscore.embedded import register
 from memscore.errors import InvalidInput
+from memscore.progress import told
 from memscore.spec import NAME_PATTERN
 
 
@@ -59,7 +60,7 @@ def add_dataset(
         raise InvalidInput(
             f"{name!r} is the name of a published dataset and this is another ({dataset.source}); give another --name."
         )
-    with opened_database(settings) as database:
+    with told(f"adding {name}", lines=not as_json), opened_database(settings) as database:
         record = register(database, settings, name, dataset)
     if as_json:
         print_json({**record.__dict__, "flipped": list(record.flipped)})

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from memscore import settings as settings_module
 from memscore.cli.apps import Json, Url, app
 from memscore.cli.context import opened_client, opened_database
-from memscore.cli.jobs import follow
+from memscore.cli.jobs import follow, run_here
 from memscore.client import Client, Extras
 from memscore.console import complain, decimal, out, print_json, print_table
-from memscore.embedded import dispatching, ensure_registered
+from memscore.embedded import ensure_registered
 from memscore.errors import InvalidInput
 from memscore.messages import JobMessage, Plan
+from memscore.progress import told
 from memscore.recipes import RECIPES, read_recipe, recipe_of
 from memscore.settings import Settings
 from memscore.spec import Design, Recipe, Target
@@ -88,14 +89,14 @@ def estimate(
         job = client.submit(dataset, chosen, target=target, design=design, study_name=study_name, **wanted)
         for note in job.notes:
             complain("note", note, "bold")
-        return follow(client, job)
+        return job
 
     if url is not None:
         with opened_client(url) as client:
             if dry_run:
                 _print_plan(client.plan(dataset, chosen, target=target, design=design, **wanted), None, as_json)
                 return
-            job = submit(client)
+            job = follow(client, submit(client), lines=not as_json)
             study = client.study(job.study)
     else:
         from api.in_process import in_process
@@ -105,10 +106,11 @@ def estimate(
             record = ensure_registered(database, settings, dataset)
             if dry_run:
                 plan = client.plan(record.name, chosen, target=target, design=design, **wanted)
-                _print_plan(_calibrated(plan, settings, record.fingerprint, chosen, design), settings.slots, as_json)
+                with told("measuring a trial", lines=not as_json):
+                    plan = _calibrated(plan, settings, record.fingerprint, chosen, design)
+                _print_plan(plan, settings.slots, as_json)
                 return
-            with dispatching(database, settings):
-                job = submit(client)
+            job = run_here(client, database, settings, submit(client), lines=not as_json)
             study = client.study(job.study)
     if as_json:
         print_json({"job": job.model_dump(mode="json"), "study": study.model_dump(mode="json")})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ from memscore.cli.training import pulled_scores
 from memscore.console import complain, err, out, print_json, print_table
 from memscore.embedded import ensure_registered
 from memscore.errors import FingerprintMismatch, InvalidInput
-from memscore.progress import stage_progress
+from memscore.progress import Show, stage_progress
 from memscore.sets import Thresholds
 from memscore.settings import Settings
 from memscore.tables import ATYPICAL, TYPICAL
@@ -102,13 +102,17 @@ def evaluate(
         apart = len(candidates) > 1
         candidates = [replace(one, folder=output / one.name if apart else output) for one in candidates]
     found: list[Evaluation] = []
+
+    def watched(name: str) -> AbstractContextManager[Show]:
+        return _progress(name, lines=not as_json)
+
     run = run_of(checkpoint) if output is None else None
 
     def tell(note: str) -> None:
         complain("note", f"{note}.", "bold")
 
     with nullcontext() if run is None else RunFolder(run, {}).alone():
-        for one in evaluate_together(candidates, (name, images), data, config, pulled, _progress, network, tell):
+        for one in evaluate_together(candidates, (name, images), data, config, pulled, watched, network, tell):
             found.append(one.evaluation)
             if not as_json:
                 _print(one)
@@ -221,10 +225,10 @@ def _print(one: Evaluated) -> None:
 
 
 @contextmanager
-def _progress(name: str) -> Generator[Callable[[int, int, str], None]]:
+def _progress(name: str, *, lines: bool) -> Generator[Show]:
     """A bar; at Ctrl-C, that nothing is lost."""
     try:
-        with stage_progress(err, "passes", name) as stage:
+        with stage_progress(err, "passes", name, lines=lines) as stage:
             yield lambda done, total, what: stage(done, total, f"{name}: {what}")
     except KeyboardInterrupt:
         complain("note", "what was found is kept; the same command goes on from there.", "bold")

@@ -11,14 +11,16 @@ from memscore.cli.context import opened_client
 from memscore.cli.files import File, Output, read_file, report_written, write_file
 from memscore.console import complain, out, print_json
 from memscore.evidence_file import read_evidence
+from memscore.progress import told
 
 
 @evidence_app.command("export")
 def export_evidence(study: str, output: Output, url: Url = None, as_json: Json = False) -> None:
     """Write the evidence of a study: which samples each trial trained on and classified correctly."""
-    with opened_client(url) as client:
-        evidence = client.evidence(study)
-    write_file(output, evidence.encode())
+    with told(f"exporting {study}", lines=not as_json):
+        with opened_client(url) as client:
+            evidence = client.evidence(study)
+        write_file(output, evidence.encode())
     report_written(output, len(evidence.trials) + len(evidence.full), "trials", "npz", as_json)
 
 
@@ -35,11 +37,12 @@ def import_evidence(
 ) -> None:
     """Merge the evidence of a study that was run elsewhere, and rebuild the scores."""
     payload = read_file(file)
-    evidence = read_evidence(payload)
-    with opened_client(url) as client:
-        merged = client.merge_evidence(
-            evidence.meta.study, payload, dataset, name, allow_changed_network=allow_changed_network
-        )
+    with told(f"importing {file}", lines=not as_json):
+        evidence = read_evidence(payload)
+        with opened_client(url) as client:
+            merged = client.merge_evidence(
+                evidence.meta.study, payload, dataset, name, allow_changed_network=allow_changed_network
+            )
     if merged.differing:
         complain(
             "warning",

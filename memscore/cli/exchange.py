@@ -21,6 +21,7 @@ from memscore.errors import InvalidInput
 from memscore.export import encode, format_of
 from memscore.extras import NOT_WRONG, GroupMemorization, group_memorization, read_groups, suspects
 from memscore.feldman_zhang import published_of
+from memscore.progress import told
 from memscore.sets import Thresholds
 from memscore.tables import ScoreTable
 
@@ -59,17 +60,19 @@ def export_scores(
 ) -> None:
     """Write the score table as npz, csv, parquet or arrow, or scores and influences in Feldman and Zhang's layout."""
     if format == "feldman-zhang":
-        with opened_client(url) as client:
-            table = client.table(study)
-            evidence = client.evidence(study)
-        payload = published_of(evidence.unpacked(), table["label"], table["test_label"]).encode()
-        write_file(output, payload)
+        with told(f"exporting {study}", lines=not as_json):
+            with opened_client(url) as client:
+                table = client.table(study)
+                evidence = client.evidence(study)
+            payload = published_of(evidence.unpacked(), table["label"], table["test_label"]).encode()
+            write_file(output, payload)
         report_written(output, len(table), "training samples", "feldman-zhang", as_json)
         return
     chosen = format or format_of(output)
-    with opened_client(url) as client:
-        table = client.table(study)
-    write_file(output, encode(table, chosen, rows))
+    with told(f"exporting {study}", lines=not as_json):
+        with opened_client(url) as client:
+            table = client.table(study)
+        write_file(output, encode(table, chosen, rows))
     count = table.test_samples if rows == "test" and chosen != "npz" else len(table)
     report_written(output, count, "test samples" if rows == "test" else "training samples", chosen, as_json)
 
@@ -152,10 +155,11 @@ def score_groups(
     as_json: Json = False,
 ) -> None:
     """Estimate how much groups of training samples, such as duplicates, are memorized together."""
-    with opened_client(url) as client:
-        members = read_groups(groups, len(client.table(study)))
-        evidence = client.evidence(study)
-    found = group_memorization(evidence.unpacked(), members, evidence.meta.design.subset_ratio)
+    with told(f"reading {study}", lines=not as_json):
+        with opened_client(url) as client:
+            members = read_groups(groups, len(client.table(study)))
+            evidence = client.evidence(study)
+        found = group_memorization(evidence.unpacked(), members, evidence.meta.design.subset_ratio)
     warnings = [group.warning for group in found if group.warning is not None]
     if as_json:
         print_json({"groups": [_group(group) for group in found], "warnings": warnings})

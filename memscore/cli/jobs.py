@@ -13,8 +13,11 @@ from memscore.cli.apps import Json, Url, jobs_app
 from memscore.cli.context import opened_client
 from memscore.client import Client
 from memscore.console import complain, err, out, print_json, print_record, print_table
+from memscore.embedded import dispatching, interrupted
 from memscore.messages import JobEvent, JobMessage, State
 from memscore.progress import progress_bar
+from memscore.settings import Settings
+from memscore.store import Database
 
 SILENT_WAIT_SECONDS = 3.0  # before the user is told why a job does not start
 MOST_A_PAGE = 1000
@@ -61,7 +64,7 @@ def show_job(job: str, url: Url = None, as_json: Json = False) -> None:
 def watch_job(job: str, url: Url = None, as_json: Json = False) -> None:
     """Follow a job to its end; it must be run by a service or by `memscore dispatch`."""
     with opened_client(url) as client:
-        finished = follow(client, client.job(job))
+        finished = follow(client, client.job(job), lines=not as_json)
     print_record(finished, as_json)
 
 
@@ -121,9 +124,28 @@ def job_events(
                 out.print(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.state:10}  {event.message}", soft_wrap=True)
 
 
-def follow(client: Client, job: JobMessage) -> JobMessage:
-    """Show a job's progress until it has succeeded. Raises JobFailed otherwise."""
-    with progress_bar("trials", err) as progress:
+def run_here(client: Client, database: Database, settings: Settings, job: JobMessage, *, lines: bool) -> JobMessage:
+    """Run a job in this process before all others, and show its progress until it has succeeded.
+
+    Says which jobs wait meanwhile that another command was interrupted in. Raises JobFailed.
+    """
+    waiting = interrupted(database, job.id)
+    if waiting:
+        others = f", and {len(waiting) - 1} others (memscore jobs list)" if len(waiting) > 1 else ""
+        one = client.job(waiting[0].id)
+        done = f"{one.progress.done:,} of {one.progress.total:,} trials"
+        text = (
+            f"job {one.id} of study {one.study_name} ({done}){others} was interrupted and is not going on; to go on "
+            f"with it: memscore dispatch; to end it: memscore jobs cancel {one.id}"
+        )
+        complain("note", text, "bold")
+    with dispatching(database, settings, job.id):
+        return follow(client, job, lines=lines)
+
+
+def follow(client: Client, job: JobMessage, *, lines: bool = True) -> JobMessage:
+    """Show a job's progress until it has succeeded, without a terminal in `lines`. Raises JobFailed otherwise."""
+    with progress_bar("trials", err, lines=lines) as progress:
         task = progress.add_task(job.progress.phase, total=job.progress.total, completed=job.progress.done)
         waiting: list[float] = []  # since when, until it is said
 
@@ -134,7 +156,7 @@ def follow(client: Client, job: JobMessage) -> JobMessage:
                 waiting.append(time.monotonic())
             elif 0 < waiting[0] < time.monotonic() - SILENT_WAIT_SECONDS:
                 waiting[0] = 0.0
-                complain("note", f"job {message.id} waits: {message.waiting_for}.", "bold")
+                complain("note", f"job {message.id} waits: {message.waiting_for}", "bold")
             progress.update(
                 task,
                 description=message.progress.phase,

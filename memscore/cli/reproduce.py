@@ -19,6 +19,7 @@ from memscore.console import complain, err, out, print_json, print_table
 from memscore.errors import InvalidDataset, InvalidInput
 from memscore.farm.commands import Plan
 from memscore.logs import end_of
+from memscore.progress import duration, told
 from trainer.assignments import pairs, value
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def reproduce(
         for run in work.runs():
             run.config()  # which says what cannot be
         work.require_trials()
-        estimates = _estimates(work, settings.slots)
+        with told("measuring", lines=not as_json):
+            estimates = _estimates(work, settings.slots)
         if dry_run or not as_json:
             _print_plan(work, estimates, as_json)
         if dry_run:
@@ -100,7 +102,7 @@ def reproduce(
             )
         lock = stack.enter_context(alone(work.folder, LOCK, LOGS, "reproduction"))
         for one in work.settings_of_studies():
-            studies.make(one)
+            studies.make(one, lines=not as_json)
         plan = Plan(
             commands=(),
             folder=Path.cwd(),
@@ -113,7 +115,7 @@ def reproduce(
         given += [("--model", model), ("--study", study), ("--trials", trials), ("--seeds", seeds)]
         options = _spelled([*given, *(("--set", one) for one in settings_given or [])])
         try:
-            troubled = work.run(plan, lock, options, refused)
+            troubled = work.run(plan, lock, options, refused, lines=not as_json)
         except KeyboardInterrupt:
             complain("note", "what was finished is kept; the same command goes on from there.", "bold")
             raise
@@ -197,7 +199,6 @@ def _estimates(work: Reproduction, slots: int) -> dict[str, Any]:
 
 
 def _print_plan(work: Reproduction, found: dict[str, Any], as_json: bool) -> None:
-    from trainer.ledger import duration
 
     if as_json:
         print_json(found)

@@ -94,10 +94,11 @@ class Reproduction:
         study = self.studies.of(setting)
         return (self.folder / RUNS).resolve() / f"{setting.dataset}-{study.scores.digest[:8]}" / setting.model
 
-    def run(self, plan: Plan, lock: int, options: str, refused: dict[str, str]) -> list[Ended]:
+    def run(self, plan: Plan, lock: int, options: str, refused: dict[str, str], *, lines: bool) -> list[Ended]:
         """Run what is left of all runs, side by side as in `plan`, and make each item once its runs are there.
 
-        Gives the runs that failed; items that could not be made are added to `refused` with the reason.
+        Gives the runs that failed; items that could not be made are added to `refused` with the reason. Without a
+        terminal, progress is told in `lines`.
         """
         left = self.left()
         epochs = {self.name_of(run): run.config().epochs for run in self.runs()}
@@ -115,7 +116,7 @@ class Reproduction:
         tell()
         if not left:
             return []
-        with SweepProgress(self.folder / RUNS, epochs, set(epochs) - set(left)) as progress:
+        with SweepProgress(self.folder / RUNS, epochs, set(epochs) - set(left), lines=lines) as progress:
 
             def report(event: Started | Ended | None) -> None:
                 progress.report(event)

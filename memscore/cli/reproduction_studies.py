@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memscore.cli.jobs import follow
+from memscore.cli.jobs import run_here
 from memscore.client import Client
 from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
-from memscore.embedded import dispatching, ensure_registered, register
+from memscore.embedded import ensure_registered, register
 from memscore.errors import InvalidDataset, InvalidInput, NotFound
 from memscore.settings import Settings
 from memscore.spec import Design, study_id
@@ -61,17 +61,16 @@ class Studies:
         plan = self.client.plan(setting.dataset, spec.recipe, trials=spec.trials, full_trials=spec.full_trials)
         return plan.new_trials
 
-    def make(self, setting: Setting) -> None:
+    def make(self, setting: Setting, *, lines: bool) -> None:
         """Bring the study of a setting to its trials, here, unless it has them. Raises JobFailed."""
         if self.find(setting) is not None:
             return
         spec = setting.study
         name = f"reproduce-{setting.dataset}" if setting.dataset in MINIATURES else None
-        with dispatching(self.database, self.settings):
-            job = self.client.submit(
-                setting.dataset, spec.recipe, trials=spec.trials, full_trials=spec.full_trials, study_name=name
-            )
-            follow(self.client, job)
+        job = self.client.submit(
+            setting.dataset, spec.recipe, trials=spec.trials, full_trials=spec.full_trials, study_name=name
+        )
+        run_here(self.client, self.database, self.settings, job, lines=lines)
         if self.find(setting) is None:
             raise InvalidInput(f"The study of {setting.dataset} has too few trials still; run the command again.")
 

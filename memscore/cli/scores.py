@@ -13,7 +13,7 @@ from memscore.cli.apps import Json, Url, app, scores_app
 from memscore.cli.context import existing_database, opened_client, plain
 from memscore.cli.files import write_file
 from memscore.console import decimal, err, out, print_json, print_record, print_table, warn
-from memscore.progress import progress_bar
+from memscore.progress import progress_bar, told
 from memscore.sets import Thresholds
 
 MOST_EVIDENCE = 1 << 26
@@ -90,7 +90,7 @@ def publish_scores(
             else:
                 out.print(f"The rows of {study} are removed." if there else f"No rows of {study} were published.")
             return
-        with progress_bar("rows", err) as bar:
+        with progress_bar("rows", err, lines=not as_json) as bar:
             task = bar.add_task(f"publishing {study}", total=None, visible=False)
             published = publish(
                 database, study, lambda done, total: bar.update(task, completed=done, total=total, visible=True)
@@ -148,13 +148,13 @@ def report(
     from memscore.report import Making, Report
 
     settings = settings_module.load()
-    with opened_client(url) as client:
+    with told(f"writing {output}"), opened_client(url) as client:
         message = client.study(study)
         dataset = open_dataset(settings.home, message.fingerprint)
         scores, pairs = client.table(study), client.pairs_table(study)
         evidence_bytes = scores.trials * (len(scores) + scores.test_samples) // 8
         known = message.design is not None and evidence_bytes <= MOST_EVIDENCE
         making = Making.of(client.evidence(study)) if known else None
-    page = Report(message, scores, pairs, dataset, making=making)
-    write_file(output, page.html().encode())
+        page = Report(message, scores, pairs, dataset, making=making)
+        write_file(output, page.html().encode())
     out.print(f"Report written to {output}")

@@ -22,6 +22,7 @@ from memscore.errors import InvalidInput
 from memscore.farm import commands
 from memscore.farm.commands import Command, Ended, Plan
 from memscore.logs import end_of
+from memscore.progress import duration
 from memscore.settings import Settings
 from trainer.assignments import assigned
 
@@ -103,7 +104,7 @@ def sweep(
             )
             epochs = {run.name: configuration.epochs for run, configuration in configurations.items()}
             done = {run.name for run in runs if run not in left}
-            with SweepProgress(output, epochs, done) as progress:
+            with SweepProgress(output, epochs, done, lines=not as_json) as progress:
                 commands.run(plan, settings, output / RAY_LOG, progress.report, held=(lock,))
             troubled = progress.troubled
         comparison = compare(output, expand_all(requests))
@@ -186,7 +187,6 @@ def _print_plan(runs: Mapping[SweptRun, TrainConfig], left: Collection[SweptRun]
 
 def _announced(runs: Mapping[SweptRun, TrainConfig], left: Collection[SweptRun], output: Path) -> str:
     """How much there is to do; with the time of training if every method due was trained in the folder before."""
-    from trainer.ledger import duration
     from trainer.outcome import progress
 
     told = f"{len(runs)} runs: {len(runs) - len(left)} finished, {len(left)} to do"

@@ -91,7 +91,11 @@ def train(
     thresholds = Thresholds(config.atypical, config.typical)
     pulled = None if scores is None else pulled_scores(scores, settings, thresholds)
     images, stop = open_dataset(settings.home, record.fingerprint), Stop(max_minutes)
-    with joined_world() as world, stage_progress(err, "done", method) as stage, stopping_on_signals(stop):
+    with (
+        joined_world() as world,
+        stage_progress(err, "done", method, lines=not as_json) as stage,
+        stopping_on_signals(stop),
+    ):
         watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
         finished = run(
             images,

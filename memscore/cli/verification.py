@@ -10,6 +10,7 @@ from rich.text import Text
 
 from memscore.cli.apps import Json, app
 from memscore.console import err, out, print_json
+from memscore.progress import told
 
 if TYPE_CHECKING:
     from trainer.verification.certificate import Certificate
@@ -22,8 +23,13 @@ def verify(as_json: Json = False) -> None:
     """Replay golden values and identities of training, and other packages' attacks; exit status 1 if one fails."""
     from trainer.verification.certificate import certify
 
-    with err.status("checking") as status:
-        certificate = certify(lambda name: status.update(Text(name)))
+    with err.status("checking") as status, told("checking", "checks", lines=not as_json) as tell:
+
+        def show(done: int, total: int, name: str) -> None:
+            status.update(Text(name))
+            tell(done, total, name)
+
+        certificate = certify(show)
     if as_json:
         print_json(certificate.as_json())
     else:

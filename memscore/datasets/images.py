@@ -104,12 +104,15 @@ def _opened(path: Path) -> Generator[Image]:
 
 
 def _shown(paths: Sequence[Path], doing: str) -> Generator[Path]:
-    """The paths one by one, with a progress bar on standard error if there are many."""
-    if len(paths) < MANY:
-        yield from paths
-        return
+    """The paths one by one, with a progress bar on standard error if there are many; lines tell also of few."""
     from memscore.console import err
-    from memscore.progress import progress_bar
+    from memscore.progress import progress_bar, told
 
+    if len(paths) < MANY:
+        with told(doing, "images") as tell:
+            for done, path in enumerate(paths):
+                tell(done, len(paths), doing)
+                yield path
+        return
     with progress_bar("images", err) as bar:
         yield from bar.track(paths, description=doing)

@@ -39,13 +39,16 @@ class Dispatcher:
     """Of all dispatchers on a database the one that holds the lease leads: it recovers and starts jobs.
 
     The others stand by, and attend to drivers of their own if they led before. With the local launcher one job runs at
-    a time, since a job uses all slots of the machine.
+    a time, since a job uses all slots of the machine. Until the job `first` has begun, no other begins.
     """
 
-    def __init__(self, database: Database, settings: Settings, launcher: Launcher | None = None) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, launcher: Launcher | None = None, *, first: str | None = None
+    ) -> None:
         self.database = database
         self.settings = settings
         self.launcher = launcher or make_launcher(settings)
+        self.first = first
         self.owner = process_identity()
         self.running: dict[str, _Running] = {}
         self.at_most = settings.parallel_jobs if self.launcher.outlives_dispatcher else 1
@@ -206,10 +209,10 @@ class Dispatcher:
         """Launch drivers for the jobs that are due."""
         while len(self.running) < self.at_most and self.unavailable is None:
             with self.database.reading() as connection:
-                if not jobs.due(connection):
+                if not jobs.due(connection, self.first):
                     return
             with self.database.writing() as connection:
-                job = jobs.claim(connection, self.owner, self.settings.lease_seconds)
+                job = jobs.claim(connection, self.owner, self.settings.lease_seconds, self.first)
             if job is None:
                 return
             log.info("attempt %d starts", job.attempt, extra=_named(job))

@@ -22,6 +22,7 @@ from memscore.evidence_file import read_evidence, write_evidence
 from memscore.learning.data import DeviceData
 from memscore.learning.networks.behaviour import signature_of_recipe
 from memscore.learning.unit import prepare, train_unit
+from memscore.progress import told
 from memscore.recipes import RECIPES, read_recipe
 from memscore.spec import Design, Recipe, study_id
 from memscore.subsets import units
@@ -70,18 +71,24 @@ def run(
     every = units(chosen, trials) + units(chosen, full_trials, full=True)
     todo = [unit for unit in every[mine] if any((number, unit.full) not in present for number in unit.numbers)]
     saved = time.monotonic()
-    for position, unit in enumerate(todo):
-        if minutes is not None and time.monotonic() - started > 60 * minutes:
-            break
-        found = train_unit(data, chosen, design, unit, probabilities=probabilities, signature=signature)
-        done = [trial for trial in done if (trial.number, trial.full) not in {(new.number, new.full) for new in found}]
-        done += found
-        accuracy = sum(trial.in_accuracy for trial in found) / len(found)
-        seconds = sum(trial.seconds for trial in found)
-        print(f"{unit}: {seconds:.2f} s, in-sample accuracy {accuracy:.4f}; {position + 1} of {len(todo)}", flush=True)
-        if time.monotonic() - saved > SAVE_SECONDS or position + 1 == len(todo):
-            _save(output, done, images.fingerprint, chosen, design, len(images.y_train), len(images.y_test))
-            saved = time.monotonic()
+    with told("training", "parts") as tell:  # a part may take long
+        for position, unit in enumerate(todo):
+            tell(position, len(todo), str(unit))
+            if minutes is not None and time.monotonic() - started > 60 * minutes:
+                break
+            found = train_unit(data, chosen, design, unit, probabilities=probabilities, signature=signature)
+            done = [
+                trial for trial in done if (trial.number, trial.full) not in {(new.number, new.full) for new in found}
+            ]
+            done += found
+            accuracy = sum(trial.in_accuracy for trial in found) / len(found)
+            seconds = sum(trial.seconds for trial in found)
+            print(
+                f"{unit}: {seconds:.2f} s, in-sample accuracy {accuracy:.4f}; {position + 1} of {len(todo)}", flush=True
+            )
+            if time.monotonic() - saved > SAVE_SECONDS or position + 1 == len(todo):
+                _save(output, done, images.fingerprint, chosen, design, len(images.y_train), len(images.y_test))
+                saved = time.monotonic()
     _save(output, done, images.fingerprint, chosen, design, len(images.y_train), len(images.y_test))
     print(f"{len(done)} trials of study {study} in {output}")
 

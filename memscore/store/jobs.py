@@ -28,6 +28,7 @@ from memscore.store.schema import STATES, TERMINAL, job_events, jobs
 MAX_FAILURES = 5  # attempts lost in a row without a new block
 ABANDONED_SECONDS = 120.0  # without lease and without a report: as in a copy of a database
 BACK_OFF_SECONDS = 2.0  # doubles with each of them
+WAITING = ("queued", "recovering")
 HELD = ("running", "cancelling")  # states in which an attempt holds a lease
 
 
@@ -124,29 +125,30 @@ def submit(
 
 def settle(connection: Connection, study: str, trials: int, full_trials: int) -> None:
     """End the waiting jobs whose trials the study's tables rest on, whoever trained them."""
-    waiting = select(jobs).where(
-        jobs.c.study_id == study, jobs.c.state.in_(("queued", "recovering")), jobs.c.target_trials <= trials
-    )
+    waiting = select(jobs).where(jobs.c.study_id == study, jobs.c.state.in_(WAITING), jobs.c.target_trials <= trials)
     for job in [_record(row) for row in connection.execute(waiting)]:
         if job.wanted.full_trials > full_trials or job.wanted.pairs != "same_class":
             continue
         reached = connection.execute(
             update(jobs)
-            .where(jobs.c.id == job.id, jobs.c.state.in_(("queued", "recovering")))
+            .where(jobs.c.id == job.id, jobs.c.state.in_(WAITING))
             .values(state="succeeded", phase="succeeded", done=trials, total=trials, finished_at=now())
         )
         if reached.rowcount:
             _event(connection, job.id, "succeeded", f"the study has {trials} trials")
 
 
-def due(connection: Connection) -> bool:
+def due(connection: Connection, first: str | None = None) -> bool:
     """Whether there is a job to claim."""
-    return connection.execute(_due()).scalar() is not None
+    return connection.execute(_due(first)).scalar() is not None
 
 
-def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord | None:
-    """Take the oldest job that is due, whose study no other job is working on. None if there is none."""
-    due = _due()
+def claim(connection: Connection, owner: str, lease_seconds: float, first: str | None = None) -> JobRecord | None:
+    """Take the oldest job that is due, whose study no other job is working on. None if there is none.
+
+    As long as the job `first` waits, it alone is taken.
+    """
+    due = _due(first)
     if connection.dialect.name == "postgresql":
         due = due.with_for_update(skip_locked=True)
     identifier = connection.execute(due).scalar()
@@ -154,7 +156,7 @@ def claim(connection: Connection, owner: str, lease_seconds: float) -> JobRecord
         return None
     take = (
         update(jobs)
-        .where(jobs.c.id == identifier, jobs.c.state.in_(("queued", "recovering")))
+        .where(jobs.c.id == identifier, jobs.c.state.in_(WAITING))
         .values(
             state="running",
             attempt=jobs.c.attempt + 1,
@@ -310,7 +312,7 @@ def cancel(connection: Connection, job: str) -> JobRecord:
     """
     waiting = connection.execute(
         update(jobs)
-        .where(jobs.c.id == job, jobs.c.state.in_(("queued", "recovering")))
+        .where(jobs.c.id == job, jobs.c.state.in_(WAITING))
         .values(state="cancelled", phase="cancelled", finished_at=now())
     )
     if waiting.rowcount:
@@ -417,13 +419,33 @@ def outcomes(connection: Connection, finished: list[str]) -> dict[str, str]:
     return {row.job_id: row.message for row in connection.execute(query)}
 
 
-def _due() -> Select[Any]:
-    """The oldest job that can be claimed."""
+def ahead(connection: Connection, job: JobRecord) -> JobRecord | None:
+    """The job that a waiting one waits for: of its study, if one is held; or else held, or queued before it."""
+    before = and_(jobs.c.state.in_(WAITING), tuple_(jobs.c.created_at, jobs.c.id) < tuple_(job.created_at, job.id))
+    held_on = jobs.c.state.in_(HELD)
+    found = connection.execute(
+        select(jobs)
+        .where(jobs.c.id != job.id, or_(held_on, before))
+        .order_by(
+            case((and_(held_on, jobs.c.study_id == job.study_id), 0), (held_on, 1), else_=2),
+            jobs.c.created_at,
+            jobs.c.id,
+        )
+        .limit(1)
+    ).one_or_none()
+    return None if found is None else _record(found)
+
+
+def _due(first: str | None) -> Select[Any]:
+    """The oldest job that can be claimed; only `first` if it waits."""
     other = jobs.alias("other")
     busy = exists().where(other.c.study_id == jobs.c.study_id, other.c.state.in_(HELD), other.c.id != jobs.c.id)
+    preferred = jobs.alias("preferred")
+    first_waits = exists().where(preferred.c.id == first, preferred.c.state.in_(WAITING))
     return (
         select(jobs.c.id)
-        .where(jobs.c.state.in_(("queued", "recovering")), jobs.c.not_before <= now(), ~busy)
+        .where(jobs.c.state.in_(WAITING), jobs.c.not_before <= now(), ~busy)
+        .where(or_(jobs.c.id == first, ~first_waits))
         .order_by(jobs.c.created_at, jobs.c.id)
         .limit(1)
     )

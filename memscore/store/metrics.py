@@ -9,11 +9,10 @@ from sqlalchemy import Connection, and_, case, func, select, text
 from memscore.spec import BLOCK
 from memscore.store import leases
 from memscore.store.database import now
-from memscore.store.jobs import HELD
+from memscore.store.jobs import HELD, WAITING
 from memscore.store.leases import LeaseRecord
 from memscore.store.schema import STATES, full_trials, job_events, jobs, trials
 
-WAITING = ("queued", "recovering")
 LOST = ("recovering", "failed")  # states that an attempt leaves behind which did not end as it should
 
 

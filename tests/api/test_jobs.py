@@ -69,6 +69,29 @@ def test_a_waiting_job_says_what_it_waits_for(http: httpx.Client, database: Data
     assert http.get(f"/v1/jobs/{job}").json()["waiting_for"] == "Ray does not answer"
 
 
+def test_a_job_behind_another_says_which_one_and_how_to_go_on(http: httpx.Client, database: Database, job: str):
+    later = http.post("/v1/jobs", json={**BODY, "target": {"trials": 70}}).json()["id"]
+    with database.writing() as connection:
+        leases.take(connection, leases.LEADER, "host/1/0", 60)
+    told = f"of study made-up (40 of 50 trials) goes first; to end it: memscore jobs cancel {job}"
+    for state in ("queued", "running"):
+        assert http.get(f"/v1/jobs/{later}").json()["waiting_for"] == f"job {job} {told}"
+        assert http.get(f"/v1/jobs/{job}").json()["waiting_for"] is None
+        if state == "queued":
+            with database.writing() as connection:
+                jobs.claim(connection, "host/1/0", 60)
+
+
+def test_a_job_that_was_let_go_first_is_what_an_older_one_waits_for(http: httpx.Client, database: Database, job: str):
+    later = http.post("/v1/jobs", json={**BODY, "target": {"trials": 70}}).json()["id"]
+    with database.writing() as connection:
+        leases.take(connection, leases.LEADER, "host/1/0", 60)
+        claimed = jobs.claim(connection, "host/1/0", 60, first=later)
+    assert claimed is not None
+    assert claimed.id == later
+    assert http.get(f"/v1/jobs/{job}").json()["waiting_for"].startswith(f"job {later} of study made-up (40 of 70 ")
+
+
 def test_progress_has_a_rate_and_a_forecast(http: httpx.Client, database: Database, job: str):
     with database.writing() as connection:
         jobs.claim(connection, "host/1/0", 60)

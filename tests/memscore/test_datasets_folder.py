@@ -247,7 +247,7 @@ def test_many_images_show_a_progress_bar_on_standard_error(
     out, err = capfd.readouterr()
     assert out == ""
     assert "decoding" in err
-    assert "24/24 images" in err
+    assert "decoding: 24 of 24 images, after 0 s\n" in err
 
 
 WNIDS = ("n02124075", "n01641577", "n02106662")

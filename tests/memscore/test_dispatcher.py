@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy import update
 
+from memscore.embedded import interrupted
 from memscore.errors import LaunchFailed, StoreError
 from memscore.farm import dispatcher as dispatcher_module
-from memscore.farm.dispatcher import Dispatcher
+from memscore.farm.dispatcher import Dispatcher, process_identity
 from memscore.farm.launchers import Launched, Launcher, Status
 from memscore.settings import Settings
 from memscore.spec import Target, Wanted
@@ -122,6 +124,40 @@ def test_of_two_dispatchers_one_leads(database: Database, settings: Settings, st
     two.step()
     assert len(second.launched) == 1
     assert fetch(database, job).attempt == 2
+
+
+def test_the_job_of_a_command_goes_before_what_others_left_behind(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    left, own = submit(database, stored_study), submit(database, stored_study, 70)
+    launcher = FakeLauncher()
+    dispatcher = Dispatcher(database, settings, launcher, first=own)
+    dispatcher.step()
+    assert [driver.job.id for driver in launcher.launched] == [own]
+    launcher.launched[0].now_is = Status("ended", "it died")
+    dispatcher.step()  # it waits for its next attempt, and nothing takes its place
+    dispatcher.step()
+    assert fetch(database, own).state == "recovering"
+    assert fetch(database, left).state == "queued"
+    with database.writing() as connection:
+        jobs.cancel(connection, own)
+    dispatcher.step()
+    assert [driver.job.id for driver in launcher.launched] == [own, left]
+
+
+def test_what_a_command_left_behind_is_told_unless_somebody_works_on_it(database: Database, stored_study: StoredStudy):
+    left, own = submit(database, stored_study), submit(database, stored_study, 70)
+    assert [job.id for job in interrupted(database, own)] == [left]
+    with database.writing() as connection:
+        claimed = jobs.claim(connection, f"{socket.gethostname()}/999999999/0", 60)
+    assert claimed is not None
+    assert [job.id for job in interrupted(database, own)] == [left]  # its owner is gone
+    change(database, left, lease_owner=process_identity())
+    assert interrupted(database, own) == []
+    change(database, left, lease_owner=None, state="queued")
+    with database.writing() as connection:
+        leases.take(connection, leases.LEADER, process_identity(), 60)
+    assert interrupted(database, own) == []  # a dispatcher comes to it
 
 
 def test_a_driver_that_ended_without_an_outcome_is_lost(

@@ -1,5 +1,6 @@
 """The store on SQLite and PostgreSQL: names, evidence, table versions."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ from sqlalchemy import update
 
 from memscore.errors import Conflict, Damaged, InvalidInput, NoScoresYet, NotFound, StoreError
 from memscore.recipes import RECIPES
+from memscore.settings import Settings
 from memscore.spec import Design
-from memscore.store import Database, datasets, evidence, open_database, studies, tables
+from memscore.store import Database, datasets, evidence, migrate, open_database, studies, tables
+from memscore.store.database import sqlite_file
 from memscore.store.migrate import require_current
 from memscore.store.schema import trials
 from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
@@ -35,6 +38,30 @@ def test_a_server_that_is_not_there_is_one_sentence_without_the_password(tmp_pat
     assert "\n" not in str(error.value)
     with pytest.raises(StoreError, match="does not exist"):
         open_database(f"sqlite:///{tmp_path}/nowhere/x.db")
+
+
+@pytest.mark.parametrize("name", ["h?x", "h%41b", "My%20Data", "a b#c", "a%3Fb?c=d&e", "é"])
+def test_a_home_keeps_its_database_whatever_its_name_means_in_a_url(name: str, tmp_path: Path):
+    home = tmp_path / name
+    settings = Settings(home=home)
+    settings.prepare_home()
+    assert sqlite_file(settings.database) == home / "memscore.db"
+    database = open_database(settings.database)
+    require_current(database)
+    database.close()
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+    assert (home / "memscore.db").is_file()
+    assert Settings(database_url=settings.environment()["MEMSCORE_DATABASE_URL"]).database == settings.database
+
+
+def test_migrations_run_wherever_the_package_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    installed = tmp_path / "100%(here)s"
+    shutil.copytree(migrate.migrations_folder(), installed)
+    monkeypatch.setattr(migrate, "migrations_folder", lambda: installed)
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    migrate.upgrade(database)
+    assert migrate.current_revision(database) == migrate.head_revision()
+    database.close()
 
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path):

@@ -1,6 +1,8 @@
 """Runs: repeatable, honest about groups, kept whole, and never on the wrong dataset's scores."""
 
 import json
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +23,10 @@ from trainer.data import TrainingData
 from trainer.evaluation import correct, read_samples
 from trainer.folder import RunFolder
 from trainer.metrics import read_metrics
-from trainer.run import Watch, train_network
+from trainer.run import Run, Watch, train_network
 from trainer.run import train as run
 from trainer.scores import Scores, read
-from trainer.stopping import Stop
+from trainer.stopping import SAYING, STOPPING, Stop, stopping_on_signals
 
 Data = tuple[torch.Tensor, torch.Tensor]
 BAT = TrainConfig(
@@ -208,6 +210,28 @@ def test_a_run_that_is_stopped_while_it_is_evaluated_goes_on(dataset: Dataset, s
     assert seen[-1] == "evaluating last"
     assert not (tmp_path / "run" / "finished.json").exists()
     assert run(dataset, "made-up", BAT, scores, tmp_path / "run").last.rows == whole.last.rows
+
+
+def test_a_request_to_stop_is_said_and_obeyed_before_the_first_step(
+    dataset: Dataset, scores: Scores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    def begin(stop: Stop) -> Run:
+        steps: list[str] = []
+        watch = Watch(lambda cost: steps.append(cost.sentence()), lambda *step: steps.append(str(step)))
+        run_so_far = run(dataset, "made-up", BAT, scores, tmp_path / "run", watch, stop)
+        assert steps == []
+        return run_so_far
+
+    stop = Stop()
+    with stopping_on_signals(stop):
+        signal.raise_signal(signal.SIGTERM)
+        assert not begin(stop).finished  # it is asked for while the cost is estimated
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    for thread in threading.enumerate():
+        if thread.name == SAYING:
+            thread.join()
+    assert capsys.readouterr().err == f"note: {STOPPING}\n"
 
 
 @pytest.mark.parametrize("fields", [{}, {"keep_atypical": 0.5, "atypical": 0.3, "typical": 0.2}])

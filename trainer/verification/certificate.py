@@ -42,10 +42,10 @@ class Certificate:
         return {"valid": self.valid, **asdict(self)}
 
 
-def certify(on_check: Callable[[str], object] | None = None) -> Certificate:
+def certify(on_check: Callable[[int, int, str], object] | None = None) -> Certificate:
     """Make every check: golden values on the CPU and on a GPU if there is one, the others on one thread of the CPU.
 
-    `on_check(name)` is called before each.
+    `on_check(done, total, name)` is called before each.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     threads = torch.get_num_threads()
@@ -59,7 +59,7 @@ def certify(on_check: Callable[[str], object] | None = None) -> Certificate:
         findings: list[Finding] = []
         for check in checks:
             if on_check is not None:
-                on_check(check.name)
+                on_check(len(findings), len(checks), check.name)
             findings.append(examine(check))
     finally:
         torch.set_num_threads(threads)

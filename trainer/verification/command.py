@@ -10,6 +10,6 @@ from trainer.verification.certificate import certify
 
 def main() -> None:
     """Print it; exit status 1 if a check fails."""
-    certificate = certify(err.print)
+    certificate = certify(lambda done, total, name: err.print(f"{name} ({done + 1} of {total})"))
     print_json(certificate.as_json())
     sys.exit(not certificate.valid)
