@@ -6,11 +6,12 @@ import json
 import os
 import platform
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 import memscore
@@ -85,7 +86,10 @@ class RunFolder:
     def events(self) -> list[str]:
         """What happened on the way that a reader of the results has to know, in the order of its kinds."""
         asked, ran_on = self.path / REQUEST, self.path / ENVIRONMENT
-        threat = warnings_of(TrainConfig.model_validate(_read(asked)["config"])) if asked.exists() else []
+        threat: list[str] = []
+        if asked.exists():
+            with suppress(ValidationError):  # a configuration of another version
+                threat = warnings_of(TrainConfig.model_validate(_read(asked)["config"]))
         changes = _read(ran_on).get(CHANGES, []) if ran_on.exists() else []
         happened = [record["event"] for record in read_metrics(self.path) if "event" in record]
         return [*(warning.rstrip(".") for warning in threat), *changes, *happened]

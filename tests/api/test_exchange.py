@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from api.in_process import in_process
+from memscore import signatures
 from memscore.datasets.storage import save
 from memscore.evidence import Trial, pack_trial
 from memscore.evidence_file import StudyEvidence, gather, read_evidence
@@ -213,6 +214,35 @@ def test_of_trials_with_another_result_the_stored_ones_stay(http: httpx.Client, 
     assert (merged["added"], merged["present"], merged["differing"]) == (10, 0, 40)
     found = read_evidence(http.get("/v1/studies/made-up/evidence").content)
     assert list(found.trials) == stored_study.trials + other[40:]
+
+
+def test_trials_of_another_network_of_the_recipe_s_name_are_mixed_only_on_request(
+    http: httpx.Client, stored_study: StoredStudy, database: Database
+):
+    path = "/v1/studies/made-up/evidence"
+    networks = [signatures.write("a" * 16, np.arange(1, size)) for size in (8, 9)]
+    trials = make_trials(stored_study.dataset, Design(), blocks=7)
+
+    def brought(first: int, network: str | None) -> bytes:
+        some = [dataclasses.replace(trial, network=network) for trial in trials[first : first + 10]]
+        return evidence_of(stored_study, some).encode()
+
+    assert http.post(path, content=brought(40, networks[0])).json()["added"] == 10, "older trials have no signature"
+    problem(http.post(path, content=brought(50, networks[1])), 409, "is not what it was for the trials stored of study")
+    mixed = [dataclasses.replace(trials[k], network=networks[k % 2]) for k in range(50, 60)]
+    problem(http.post(path, content=evidence_of(stored_study, mixed).encode()), 409, "is not what it was for")
+    study = http.get("/v1/studies/made-up").json()
+    assert study["trials"] == 50
+    assert not any("networks" in warning for warning in study["table"]["warnings"])
+    assert http.post(path, content=brought(50, networks[0])).json()["added"] == 10
+    allowed = http.post(path, params={"allow_changed_network": True}, content=brought(60, networks[1]))
+    assert allowed.json()["added"] == 10
+    warnings = http.get("/v1/studies/made-up").json()["table"]["warnings"]
+    assert any(warning.startswith("The models are of 2 networks") for warning in warnings)
+    with database.reading() as connection:
+        assert evidence.networks(connection, stored_study.record.id) == networks
+    found = read_evidence(http.get(path).content)
+    assert [trial.network for trial in found.trials] == [None] * 40 + [networks[0]] * 20 + [networks[1]] * 10
 
 
 def test_one_bad_trial_keeps_all_of_a_file_out(http: httpx.Client, stored_study: StoredStudy):

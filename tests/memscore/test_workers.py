@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import ray
 import torch
 
+from memscore import signatures
 from memscore.errors import BlockFailed
 from memscore.evidence import Trial
 from memscore.farm import farm as farm_module
@@ -103,6 +105,20 @@ def test_each_share_of_a_gpu_has_a_worker_that_sees_this_gpu_alone(start: StartF
     expected = [trial for unit in units for trial in alone(unit)]
     assert sorted(digests(finished)) == sorted(digests(expected))
     assert farm.workers == len(workers), "none was lost"
+
+
+def test_workers_that_build_another_network_than_that_of_the_stored_trials_are_refused(start: StartFarm):
+    farm = start(QUICK)
+    farm.networks = [signatures.write("0" * 16, np.ones(3))]
+    with pytest.raises(
+        BlockFailed, match=r"The network mlp is not what it was for the trials that are stored.*Restore"
+    ):
+        all_ready(farm, 2)
+    farm.networks = None  # as it is allowed
+    (worker, _) = all_ready(farm, 2)
+    assert worker.presence is not None
+    trained = [trial for trials in farm.train(iter([Unit(tuple(range(10)))]), lambda: None) for trial in trials]
+    assert {trial.network for trial in trained} == {worker.presence.network}
 
 
 def test_a_worker_that_dies_or_hangs_is_replaced_and_its_unit_trained_again(
