@@ -28,7 +28,7 @@ from memscore.settings import load_possible
 SHOWN_BYTES = 4 * 2**20  # what is smaller is here before one could read a bar
 BYTES = "bytes"
 SPEED_SECONDS = 30.0  # over which the time left is reckoned
-FIRST_SECONDS = 2.0  # before the first line: what is done by then is told by the last one alone
+FIRST_SECONDS = 5.0  # before the first line: what is done by then is told by the last one alone
 LOOK_SECONDS = 1.0
 LEAST_CHANGES = 5  # which count however long ago they were: a trial may take minutes
 DAYS = 3 * 86_400.0  # seconds from which time is told in days

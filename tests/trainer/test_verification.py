@@ -18,7 +18,7 @@ from memscore.learning.networks import SmallCNN
 from trainer.attacks import Attack, ascent
 from trainer.learner import Learner
 from trainer.methods import bat, gairat, mart, trades
-from trainer.verification import __main__, certificate, golden, identities, peers
+from trainer.verification import certificate, command, golden, identities, peers
 from trainer.verification.check import Check, Finding, examine
 from trainer.verification.material import Material, patterns
 
@@ -179,6 +179,6 @@ class TestCommand:
         if not right:
             monkeypatch.setattr(gairat, "geometry_weights", shifted(gairat.geometry_weights))
         with pytest.raises(SystemExit) as ended:
-            __main__.main()
+            command.main()
         assert ended.value.code == (not right)
         assert json.loads(capsys.readouterr().out)["valid"] is right
