@@ -42,14 +42,14 @@ def choose_samples(labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] |
     order = chosen[random_order(len(chosen), "validation", config.seed)]
     held = np.concatenate([_held(order[labels[order] == one], config.validation) for one in np.unique(labels)])
     train = np.setdiff1d(chosen, held)
+    if len(train) < 2:
+        raise InvalidInput(
+            f"Only {len(train)} samples are left to train on; lower `validation`, or change `typical` and `atypical`."
+        )
     if not len(held) and config.select_on != "test":
         raise InvalidInput(
             "No class has two samples, so that none can be held out for selection; train on more samples, or select on "
             "the test samples with --set select_on=test."
-        )
-    if len(train) < 2:
-        raise InvalidInput(
-            f"Only {len(train)} samples are left to train on; lower `validation`, or change `typical` and `atypical`."
         )
     return Samples(train, np.sort(held))
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import ray
 
+from memscore import signatures
 from memscore.datasets.dataset import Dataset
+from memscore.errors import InvalidInput
 from memscore.evidence import Trial
 from memscore.spec import Design, Recipe
 from memscore.subsets import Unit
@@ -19,16 +21,12 @@ from memscore.subsets import Unit
 
 @dataclass(frozen=True)
 class Presence:
-    """Where a worker runs, and what it would train.
-
-    `devices` is its CUDA_VISIBLE_DEVICES, `network` the signature of the recipe's network as this worker builds it.
-    """
+    """Where a worker runs; `devices` is its CUDA_VISIBLE_DEVICES."""
 
     pid: int
     node: str
     device: str
     devices: str
-    network: str
 
 
 @ray.remote(max_restarts=0)
@@ -45,7 +43,6 @@ class UnitTrainer:
         import torch
 
         from memscore.learning.data import DeviceData
-        from memscore.learning.networks.behaviour import signature_of_recipe
         from memscore.learning.unit import prepare
 
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -56,14 +53,14 @@ class UnitTrainer:
         self.recipe = recipe
         self.design = design
         self.probabilities = probabilities
-        self.signature = signature_of_recipe(recipe, self.data.shape, self.data.classes)
+        self.signature: str | None = None
 
     def ready(self) -> Presence:
         """Answers once the dataset is on the device."""
         from memscore.learning.unit import device_name
 
         node = ray.get_runtime_context().get_node_id()
-        return Presence(os.getpid(), node, device_name(self.device), visible_devices(), self.signature)
+        return Presence(os.getpid(), node, device_name(self.device), visible_devices())
 
     def memory(self) -> tuple[int, int] | None:
         """Bytes that training takes of the GPU, and what the GPU has; None without a GPU."""
@@ -71,13 +68,27 @@ class UnitTrainer:
 
         return memory_of_unit(self.data, self.recipe, self.design) if self.device.type == "cuda" else None
 
-    def train(self, unit: Unit) -> list[Trial]:
-        """The evidence of one unit."""
+    def train(self, unit: Unit, networks: list[str] | None) -> list[Trial]:
+        """The evidence of one unit.
+
+        Raises InvalidInput, before training, if the network is not one with these signatures; of none, or None, any is.
+        """
+        from memscore.learning.networks.behaviour import signature_of_recipe
         from memscore.learning.unit import train_unit
 
+        if self.signature is None:
+            self.signature = signature_of_recipe(self.recipe, self.data.shape, self.data.classes)
+        if networks is not None and not signatures.is_known(self.signature, networks):
+            raise InvalidInput(refusal(self.recipe))
         return train_unit(
             self.data, self.recipe, self.design, unit, probabilities=self.probabilities, signature=self.signature
         )
+
+
+def refusal(recipe: Recipe) -> str:
+    """Why a worker does not train a network that is not the one of the trials that are there."""
+    since = "the trials that are stored, or that other workers train"
+    return signatures.has_changed(recipe.network, since, "allow_changed_network (--allow-changed-network)")
 
 
 def visible_devices() -> str:

@@ -28,7 +28,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import BlockFailed, Diverged
 from memscore.evidence import Trial
 from memscore.farm import local_ray
-from memscore.farm.actors import Presence
+from memscore.farm.actors import refusal
 from memscore.farm.lifeline import terminate
 from memscore.farm.pool import Pool, Worker
 from memscore.spec import Design, Recipe
@@ -64,7 +64,11 @@ class FarmOptions:
 
 
 class Farm:
-    """Workers that follow the cluster: one per share of a GPU, or per core where there is no GPU. A context manager."""
+    """Workers that follow the cluster: one per share of a GPU, or per core where there is no GPU. A context manager.
+
+    last_lines: what a worker process has printed last. networks: signatures of the networks that may be trained; where
+    there is none yet, that of the first unit which comes back; None: any.
+    """
 
     def __init__(
         self,
@@ -82,10 +86,8 @@ class Farm:
         self.design = design
         self.options = options
         self.probabilities = probabilities
-        self.last_lines = last_lines  # what a worker process has printed last
-        self.networks = (
-            networks  # signatures that workers may have, those of the first one where there is none; None: any
-        )
+        self.last_lines = last_lines
+        self.networks = networks
 
     def __enter__(self) -> Farm:
         if self.options.cluster:
@@ -96,7 +98,7 @@ class Farm:
         signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
         shared = ray.put(_in_memory(self.dataset))
         arguments = (shared, self.recipe, self.design, self.probabilities)
-        self.pool = Pool(arguments, self.options.trials_per_gpu, self._admit)
+        self.pool = Pool(arguments, self.options.trials_per_gpu)
         log.info("Ray is there, with the dataset")
         return self
 
@@ -140,24 +142,13 @@ class Farm:
                     self._hand_out(feed)
                 yield trials
 
-    def _admit(self, presence: Presence) -> None:
-        """Raise BlockFailed if a worker builds another network than the trials that are there were trained with."""
-        if self.networks is None:
-            return
-        if not signatures.is_known(presence.network, self.networks):
-            since = "the trials that are stored, or that other workers train"
-            allowing = "allow_changed_network (--allow-changed-network)"
-            raise BlockFailed(signatures.has_changed(self.recipe.network, since, allowing))
-        if not self.networks:
-            self.networks.append(presence.network)
-
     def _hand_out(self, feed: _Feed) -> None:
         """Give every free worker a unit, as long as there are some."""
         for worker in self.pool.free():
             unit = feed.next()
             if unit is None:
                 return
-            worker.start(unit)
+            worker.start(unit, self.networks)
 
     def _collect(self, worker: Worker, reference: Any, feed: _Feed) -> list[Trial] | None:
         """What a worker has trained; None if it lost its unit, which is then fed again. Raises BlockFailed."""
@@ -176,10 +167,21 @@ class Farm:
             feed.diverged.add(unit)
             feed.again.append(unit)
             return None
+        self._require_same_network(trials)
         feed.longest = max(feed.longest, worker.seconds)
         feed.left -= 1
         worker.unit = None
         return trials
+
+    def _require_same_network(self, trials: list[Trial]) -> None:
+        """Raise BlockFailed if a worker has trained another network than others, all of which began with none known."""
+        for network in {trial.network for trial in trials if trial.network is not None}:
+            if self.networks is None:
+                return
+            if not signatures.is_known(network, self.networks):
+                raise BlockFailed(refusal(self.recipe))
+            if not self.networks:
+                self.networks.append(network)
 
     def _lost(self, worker: Worker, unit: Unit, feed: _Feed, error: RayError) -> None:
         """Feed a unit again whose worker died. Raises BlockFailed if that has happened too often."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -41,11 +40,11 @@ class Worker:
         """How long it has worked on its unit."""
         return time.monotonic() - self.started_at
 
-    def start(self, unit: Unit) -> None:
-        """Train a unit."""
+    def start(self, unit: Unit, networks: list[str] | None) -> None:
+        """Train a unit, if the network is one of these (UnitTrainer.train)."""
         self.unit = unit
         self.started_at = time.monotonic()
-        self.waits_for = self.actor.train.remote(unit)
+        self.waits_for = self.actor.train.remote(unit, networks)
 
     def kill(self) -> None:
         """End its process; its unit is then lost."""
@@ -53,19 +52,10 @@ class Worker:
 
 
 class Pool:
-    """Creates workers and follows the cluster. `arguments` are those of UnitTrainer, less the share of memory.
+    """Creates workers and follows the cluster. `arguments` are those of UnitTrainer, less the share of memory."""
 
-    `admit` is told the presence of each worker that has started, and may raise.
-    """
-
-    def __init__(
-        self,
-        arguments: tuple[Any, ...],
-        trials_per_gpu: int | None,
-        admit: Callable[[Presence], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, arguments: tuple[Any, ...], trials_per_gpu: int | None) -> None:
         self.arguments = arguments
-        self.admit = admit
         self.trials_per_gpu = trials_per_gpu
         self.workers: list[Worker] = []
         self.followed_at = float("-inf")
@@ -143,7 +133,6 @@ class Pool:
             if self.start_failures >= START_TRIES and not self.ever_ready:
                 raise BlockFailed(f"No worker could start: {reason}") from error
             return
-        self.admit(presence)
         worker.presence = presence
         self.ever_ready = True
         on = f"GPU {presence.devices} ({presence.device})" if presence.devices else "a core"

@@ -31,21 +31,29 @@ class Batches:
         """
         made: list[Made] = []
         start = 0
+
+        def some(size: int) -> int:
+            stop = min(start + size, count)
+            made.append(work(slice(start, stop)))
+            return stop
+
         while start < count:
-            part = slice(start, min(start + self.size, count))
+            start = self.first(count - start, some)
+        return made
+
+    def first(self, count: int, work: Callable[[int], Made]) -> Made:
+        """What `work` makes of the first so many samples: at most `count`, and as many as fit. Raises as `over`."""
+        while True:
+            size = min(self.size, count)
             try:
-                made.append(work(part))
+                return work(size)
             except RuntimeError as error:
-                if not out_of_memory(error) or part.stop - start == 1:
+                if not out_of_memory(error) or size <= 1:
                     raise
-                self.size = (part.stop - start) // 2
-            else:
-                start = part.stop
-                continue
+                self.size = size // 2
             # Outside of the handler: the error holds the frames, and with them the tensors, of what failed.
             if torch.cuda.is_initialized():
                 torch.cuda.empty_cache()
-        return made
 
 
 def out_of_memory(error: BaseException) -> bool:

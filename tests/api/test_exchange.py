@@ -220,7 +220,7 @@ def test_trials_of_another_network_of_the_recipe_s_name_are_mixed_only_on_reques
     http: httpx.Client, stored_study: StoredStudy, database: Database
 ):
     path = "/v1/studies/made-up/evidence"
-    networks = [signatures.write("a" * 16, np.arange(1, size)) for size in (8, 9)]
+    networks = [signatures.write("a" * 16, np.arange(1.0, size)) for size in (8, 9)]
     trials = make_trials(stored_study.dataset, Design(), blocks=7)
 
     def brought(first: int, network: str | None) -> bytes:

@@ -7,14 +7,18 @@ import signal
 import time
 from pathlib import Path
 
+import torch
 from torch import nn
+
+from memscore.randomness import seed_for
 
 TRAININGS = "FAULTS_TRAININGS"
 
 
 def paced(shape: tuple[int, int, int], classes: int, seconds: float = 0.5, hidden: int = 32) -> nn.Module:
     """A small perceptron; building it, which each trial does once, takes `seconds` more, and is counted."""
-    pause(seconds)
+    if torch.initial_seed() != seed_for("signature"):  # which a worker builds it for once
+        pause(seconds)
     inputs = shape[0] * shape[1] * shape[2]
     return nn.Sequential(nn.Flatten(), nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, classes))
 

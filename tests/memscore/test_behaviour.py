@@ -49,7 +49,7 @@ def signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_nothing_of_what_was_drawn_before_matters(signed):
-    torch.rand(3), random.random(), np.random.rand()  # noqa: NPY002 -- move the generators
+    _ = torch.rand(3), random.random(), np.random.rand()  # noqa: NPY002 -- move the generators
     one = signed(SOURCE)
     torch.rand(5)
     assert signed(SOURCE) == one

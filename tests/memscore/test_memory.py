@@ -36,6 +36,13 @@ def test_what_follows_begins_with_the_smaller_size():
     assert seen == [2, 2]
 
 
+def test_the_first_samples_are_as_many_as_fit():
+    batches = Batches(10)
+    assert batches.first(100, lambda count: worker(3, [])(slice(0, count)).tolist()) == [0, 1]
+    assert batches.first(1, lambda count: count) == 1
+    assert batches.size == 2
+
+
 def test_a_single_sample_that_does_not_fit_is_an_error():
     with pytest.raises(torch.OutOfMemoryError):
         Batches(8).over(8, worker(0, []))

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,16 +108,29 @@ def test_each_share_of_a_gpu_has_a_worker_that_sees_this_gpu_alone(start: StartF
     assert farm.workers == len(workers), "none was lost"
 
 
-def test_workers_that_build_another_network_than_that_of_the_stored_trials_are_refused(start: StartFarm):
+def test_trials_of_another_network_than_that_of_the_stored_ones_are_refused(start: StartFarm):
     farm = start(QUICK)
-    farm.networks = [signatures.write("0" * 16, np.ones(3))]
-    with pytest.raises(BlockFailed, match=r"The network mlp is not what it was for the trials that are stored"):
-        all_ready(farm, 2)
-    farm.networks = None  # as it is allowed
-    (worker, _) = all_ready(farm, 2)
-    assert worker.presence is not None
-    trained = [trial for trials in farm.train(iter([Unit(tuple(range(10)))]), lambda: None) for trial in trials]
-    assert {trial.network for trial in trained} == {worker.presence.network}
+    all_ready(farm, 2)
+
+    def trained(networks: list[str] | None, *numbers: int) -> set[str | None]:
+        farm.networks = networks
+        units = iter([Unit(tuple(range(10 * k, 10 * k + 10))) for k in numbers])
+        return {trial.network for trials in farm.train(units, lambda: None) for trial in trials}
+
+    (network,) = trained([], 0, 1)
+    assert network is not None
+    assert farm.networks == [network], "the first decides for all"
+    other = signatures.write("0" * 16, np.ones(3))
+    with pytest.raises(BlockFailed, match=r"failed: The network mlp is not what it was for the trials that are stored"):
+        trained([other], 2)
+    for worker in farm.pool.workers:
+        worker.unit = None
+    farm.networks = [network]
+    with pytest.raises(
+        BlockFailed, match="The network mlp is not what it was"
+    ):  # as from a worker that began with none
+        farm._require_same_network([replace(trial, network=other) for trial in alone(Unit(tuple(range(10))))])
+    assert trained([other, network], 2) == trained(None, 3) == {network}
 
 
 def test_a_worker_that_dies_or_hangs_is_replaced_and_its_unit_trained_again(

@@ -116,6 +116,16 @@ def test_what_makes_a_comparison_unfair_is_said(tmp_path: Path, config: dict[str
     assert warning.startswith(said)
 
 
+def test_what_happened_to_a_run_on_its_way_is_said(tmp_path: Path):
+    finish(tmp_path, RUNS[0], {"clean": 0.5})
+    finish(tmp_path, RUNS[1], {"clean": 0.5})
+    event = "The loss is not finite in epoch 2; going on from the end of epoch 1 with 0.5 of the learning rate"
+    (tmp_path / RUNS[1].name / "metrics.jsonl").write_text(json.dumps({"event": event}) + "\n")
+    comparison = compare(tmp_path, RUNS[:2])
+    assert comparison.warnings == [f"pgd-seed=1: {event}."]
+    assert f"**Note:** pgd-seed=1: {event}." in comparison.to_markdown()
+
+
 def test_nothing_finished_is_no_error(tmp_path: Path):
     comparison = compare(tmp_path, RUNS)
     assert comparison.rows == []

@@ -13,6 +13,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
 from memscore.errors import Conflict, Damaged, Diverged, FingerprintMismatch, InvalidInput
 from memscore.learning.data import DeviceData, pixels
+from memscore.learning.networks import SmallCNN
 from memscore.sets import split
 from memscore.spec import Design
 from tests.conftest import build, make_dataset, make_trials
@@ -22,7 +23,10 @@ from trainer.config import TrainConfig
 from trainer.data import TrainingData
 from trainer.evaluation import correct, read_samples
 from trainer.folder import RunFolder
+from trainer.loop import Loop
 from trainer.metrics import read_metrics
+from trainer.outcome import read_outcome
+from trainer.printing import told
 from trainer.run import Run, Watch, train_network
 from trainer.run import train as run
 from trainer.scores import Scores, read
@@ -32,6 +36,9 @@ Data = tuple[torch.Tensor, torch.Tensor]
 BAT = TrainConfig(
     method="bat", epochs=3, batch_size=16, attack_steps=2, evaluation_steps=3, network_options={"width": 4}
 )
+
+
+ERM = TrainConfig(method="erm", epochs=2, evaluation_steps=4, epsilon=0.1, network_options={"width": 4})
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +183,65 @@ def test_a_diverging_run_goes_back_and_then_says_what_to_change(dataset: Dataset
         run(dataset, "made-up", wild, None, tmp_path)
     events = [record["event"] for record in read_metrics(tmp_path) if "event" in record]
     assert [event.split("with ")[1] for event in events] == ["0.5 of the learning rate", "0.25 of the learning rate"]
+
+
+def test_a_run_that_went_back_says_so_at_its_end_and_wherever_it_is_shown(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    finite, asked = Loop._finite, list[int]()
+
+    def once(loop: Loop) -> bool:
+        asked.append(1)
+        return len(asked) != 2 and finite(loop)
+
+    monkeypatch.setattr(Loop, "_finite", once)
+    finished = run(dataset, "made-up", ERM, None, tmp_path)
+    (event,) = finished.events
+    assert event.startswith("The loss is not finite in epoch ")
+    assert event.endswith("with 0.5 of the learning rate")
+    assert RunFolder(tmp_path, {}).result()["events"] == [event]
+    assert checkpoints.describe(tmp_path / "checkpoints" / "last")["events"] == [event]
+    table = json.loads((tmp_path / "evaluation" / "last" / "table.json").read_text())
+    assert table["meta"]["events"] == [event]
+    assert f"in training: {event}" in table["notes"]
+    assert read_outcome(tmp_path).events == (event,)
+    assert list(told(finished)) == [f"{event}."]
+    assert run(dataset, "made-up", ERM, None, tmp_path).events == (event,), "also when it is asked for again"
+
+
+def test_an_attack_that_cannot_reach_the_edge_is_told_wherever_the_run_is_shown(dataset: Dataset, tmp_path: Path):
+    weak = ERM.model_copy(update={"method": "pgd", "epochs": 1, "attack_steps": 1})
+    (event,) = run(dataset, "made-up", weak, None, tmp_path).events
+    assert event.startswith("The training attack takes 1 step of 0.025, which go only 0.25 of epsilon (0.1) far")
+
+
+class Hungry(SmallCNN):
+    """Needs the memory of another device for more than so many images at once."""
+
+    most = 7
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if not self.training and len(images) > self.most:
+            raise torch.OutOfMemoryError(f"{len(images)} images")
+        return super().forward(images)
+
+
+def hungry(shape: tuple[int, int, int], classes: int) -> SmallCNN:
+    return Hungry(shape[0], classes, 4)
+
+
+def notes_of(folder: Path) -> list[str]:
+    return json.loads((folder / "evaluation" / "last" / "table.json").read_text())["notes"]
+
+
+def test_where_memory_does_not_suffice_batches_are_halved_and_nothing_else_changes(dataset: Dataset, tmp_path: Path):
+    named = ERM.model_copy(update={"network": f"{__name__}:hungry", "network_options": {}})
+    halved = run(dataset, "made-up", named, None, tmp_path / "halved")
+    smaller = named.model_copy(update={"evaluation_batch": 7})
+    fitting = run(dataset, "made-up", smaller, None, tmp_path / "fitting")
+    assert [row.accuracy for row in halved.last.rows] == [row.accuracy for row in fitting.last.rows]
+    assert "memory did not suffice for batches of 500: they were of 5" in notes_of(tmp_path / "halved")
+    assert not any("memory" in note for note in notes_of(tmp_path / "fitting"))
 
 
 def test_a_damaged_checkpoint_is_refused(dataset: Dataset, scores: Scores, tmp_path: Path):

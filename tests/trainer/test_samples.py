@@ -52,6 +52,20 @@ def test_nothing_to_train_on_is_refused():
         chosen(keep_atypical=0, typical=-1)
 
 
+def test_no_class_is_held_out_whole():
+    labels = np.array([0] * 20 + [1] * 2 + [2], np.int32)
+    samples = choose_samples(labels, None, TrainConfig(method="erm", validation=0.95))
+    assert np.bincount(labels[samples.train]).tolist() == [1, 1, 1]
+    assert np.bincount(labels[samples.validation]).tolist() == [19, 1]
+
+
+def test_classes_of_one_sample_have_none_to_select_on():
+    labels = np.arange(10, dtype=np.int32)
+    with pytest.raises(InvalidInput, match=r"none can be held out for selection; .* --set select_on=test"):
+        choose_samples(labels, None, TrainConfig(method="erm"))
+    assert len(choose_samples(labels, None, TrainConfig(method="erm", select_on="test")).train) == 10
+
+
 @given(count=st.integers(1, 300), size=st.integers(2, 70), processes=st.integers(1, 4))
 @settings(deadline=None)
 def test_batches_cover_an_epoch_but_for_what_cannot_be_shared(count: int, size: int, processes: int):

@@ -141,8 +141,11 @@ class Attempts:
         return np.arange(len(self.labels))
 
     def _first_batch_checks(self, chosen: Indices) -> list[str]:
-        first = torch.from_numpy(chosen[: self.memory.size]).to(self.labels.device)
-        return autoattack.check(self.network, pixels(self.images[first]), self.labels[first])
+        def check(count: int) -> list[str]:
+            first = torch.from_numpy(chosen[:count]).to(self.labels.device)
+            return autoattack.check(self.network, pixels(self.images[first]), self.labels[first])
+
+        return self.memory.first(len(chosen), check)
 
     def _batches(
         self,

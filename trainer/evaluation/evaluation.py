@@ -90,7 +90,7 @@ def evaluate(
             advance = counter(counts, watched, data.classes, config, on_progress)
             notes = _notes(sets, mem, trained if "train" in config.splits else None)
             memory = Batches(config.batch_size)
-            findings = _linted(network, data, config, watched, in_training)
+            findings = _linted(network, data, config, watched, in_training, memory)
             rows: list[Row] = []
             every: list[Samples] = []
             probes = Probes()
@@ -170,12 +170,15 @@ def _notes(sets: Sets | None, mem: npt.NDArray[Any] | None, trained: Bools | Non
 
 
 def _linted(
-    network: nn.Module, data: DeviceData, config: EvaluationConfig, split: Split, in_training: bool
+    network: nn.Module, data: DeviceData, config: EvaluationConfig, split: Split, in_training: bool, memory: Batches
 ) -> list[Finding]:
     images, labels = _of(data, split)
-    count = min(LINTED, config.batch_size)
-    chosen = torch.from_numpy(stratified(labels.cpu().numpy(), count, "lint", split)).to(data.device)
-    return lint(network, pixels(images[chosen]), labels[chosen], data.classes, config, in_training)
+
+    def some(count: int) -> list[Finding]:
+        chosen = torch.from_numpy(stratified(labels.cpu().numpy(), count, "lint", split)).to(data.device)
+        return lint(network, pixels(images[chosen]), labels[chosen], data.classes, config, in_training)
+
+    return memory.first(LINTED, some)
 
 
 def _of(data: DeviceData, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
