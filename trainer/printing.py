@@ -27,10 +27,13 @@ def told(run: Run) -> Iterator[str]:
     """What has to be known beside the tables: what went wrong on the way, and checks of evaluations that are red."""
     for event in run.events:
         yield f"{event}."
+    red: dict[tuple[str, str, str], list[str]] = {}
     for one in run.checkpoints:
         for finding in one.findings:
             if finding.level == "red":
-                yield f"{one.name}, {finding.check}: {finding.found}. {finding.meaning}"
+                red.setdefault((finding.check, finding.found, finding.meaning), []).append(one.name)
+    for (check, found, meaning), names in red.items():
+        yield f"{', '.join(names)}: {check}: {found}. {meaning}"
 
 
 def selection(selected: dict[str, Any]) -> str:

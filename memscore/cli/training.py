@@ -118,7 +118,7 @@ def train(
         print_json([asdict(one) for one in finished.checkpoints])
     else:
         print_run(finished)
-    for text in dict.fromkeys(told(finished)):
+    for text in told(finished):
         complain("warning", text, "bold yellow")
 
 
