@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
-from memscore import strict_json
+from memscore import signatures, strict_json
 from trainer.evaluation.samples import CLEAN
 from trainer.outcome import is_finished, read_outcome
 from trainer.sweep import SweptRun
@@ -165,6 +165,7 @@ def compare(folder: Path, runs: Sequence[SweptRun]) -> Comparison:
     warnings = _differences({run.name: outcome.conditions for run, outcome in outcomes.items()})
     if len({frozenset(run.seed for run in members) for members in points.values()}) > 1:
         warnings.append("The rows are not over the same seeds.")
+    warnings += _changed_networks({run.name: outcome.network for run, outcome in outcomes.items()})
     warnings += [f"{run.name}: {event}." for run, outcome in outcomes.items() for event in outcome.events]
     return Comparison(
         rows,
@@ -191,6 +192,19 @@ def _differences(conditions: dict[str, dict[str, str]]) -> list[str]:
         if len(values) > 1:
             told = "; ".join(f"{value} in {_few(names)}" for value, names in values.items())
             found.append(f"The runs differ in {what}: {told}.")
+    return found
+
+
+def _changed_networks(networks: dict[str, tuple[str, str | None]]) -> list[str]:
+    """A sentence for each network whose code has changed between runs; `networks` by the run's name."""
+    found: list[str] = []
+    for name in dict.fromkeys(name for name, _ in networks.values()):
+        signed = {run: signature for run, (other, signature) in networks.items() if other == name and signature}
+        first = next(iter(signed.values()), None)
+        changed = [run for run, signature in signed.items() if first and not signatures.same(first, signature)]
+        if changed:
+            code = f"the code of the network {name.split()[0]}"
+            found.append(f"The runs differ in {code}: it has changed for {_few(changed)}.")
     return found
 
 

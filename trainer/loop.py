@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from memscore.errors import Diverged
-from memscore.learning.memory import Batches
+from memscore.errors import Diverged, InvalidInput
+from memscore.learning.memory import Batches, out_of_memory
 from memscore.learning.seeding import kept_generators, seed
 from trainer.config import TrainConfig
 from trainer.data import Epoch, TrainingData
@@ -97,7 +97,7 @@ class Loop:
                 return False
             if looks and self.totals and not self._finite():
                 break
-            self._add(self._step(epoch))
+            self._add(self._taken(epoch))
             standing.step += 1
             self.taken += 1
             if time.monotonic() - saved > SAVE_SECONDS:
@@ -107,6 +107,18 @@ class Loop:
                 on_step(standing.epoch * self.steps + standing.step, self.config.epochs * self.steps, self._told())
         standing.seconds += time.monotonic() - started
         return True
+
+    def _taken(self, epoch: Epoch) -> Loss:
+        """A step. Raises InvalidInput if memory does not suffice for its batch, which is the run's own choice."""
+        try:
+            return self._step(epoch)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            raise InvalidInput(
+                f"Memory does not suffice to train on batches of {self.config.batch_size}; lower them, such as with "
+                f"--set batch_size={max(2, self.config.batch_size // 2)}, or use --set precision=bfloat16."
+            ) from error
 
     def _step(self, epoch: Epoch) -> Loss:
         standing, config = self.standing, self.config

@@ -21,13 +21,15 @@ Accuracies = dict[tuple[str, str, str], float]
 class Outcome:
     """accuracies: by checkpoint. counts: samples by split and group. conditions: what should be alike in all runs.
 
-    events: what happened on the way that a reader has to know, such as a lower learning rate.
+    events: what happened on the way that a reader has to know, such as a lower learning rate. network: its name with
+    options, and its signature (`memscore.signatures`) as far as it is known.
     """
 
     accuracies: dict[str, Accuracies]
     counts: dict[tuple[str, str], int]
     conditions: dict[str, str]
     events: tuple[str, ...] = ()
+    network: tuple[str, str | None] = ("", None)
 
     @property
     def attacks(self) -> tuple[str, ...]:
@@ -46,6 +48,20 @@ def progress(run: Path) -> tuple[int, float]:
     """Epochs that a run has done, finished or not, and the seconds that they took."""
     records = [record for record in read_metrics(run) if "epoch" in record]
     return (records[-1]["epoch"], records[-1]["cost"]["seconds"]) if records else (0, 0.0)
+
+
+def made_with(run: Path, fingerprint: str, scores: str | None) -> str:
+    """What else a finished run was trained with than this dataset and these scores, in words; nothing if with these."""
+    request = _read(run / REQUEST)
+    differing = [
+        f"{what} {(kept or 'none')[:8]}, which is now {(now or 'none')[:8]}"
+        for what, kept, now in (
+            ("a dataset of fingerprint", request["fingerprint"], fingerprint),
+            ("scores of digest", request["scores"], scores),
+        )
+        if kept != now
+    ]
+    return " and ".join(differing)
 
 
 def read_outcome(run: Path) -> Outcome:
@@ -80,7 +96,8 @@ def _outcome(run: Path) -> Outcome:
         "epsilon of the evaluation": ", ".join(f"{epsilon:.4g}" for epsilon in sorted(epsilons)),
         "selection split": f"{config['select_on']}, {config['validation']:g} of the training samples held out",
     }
-    return Outcome(accuracies, counts, conditions, tuple(RunFolder(run, {}).events()))
+    network = f"{config.get('network')} {config.get('network_options')}", request.get("network")
+    return Outcome(accuracies, counts, conditions, tuple(RunFolder(run, {}).events()), network)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from memscore.messages import JobMessage, Plan
 from memscore.progress import told
 from memscore.recipes import RECIPES, read_recipe, recipe_of
 from memscore.settings import Settings
-from memscore.spec import Design, Recipe, Target
+from memscore.spec import NETWORKS, Design, Recipe, Target
 from memscore.validation import sentence
 
 Made = TypeVar("Made")
@@ -110,6 +110,7 @@ def estimate(
                     plan = _calibrated(plan, settings, record.fingerprint, chosen, design)
                 _print_plan(plan, settings.slots, as_json)
                 return
+            _try_network(settings, record.fingerprint, recipe_of(chosen))
             job = run_here(client, database, settings, submit(client), lines=not as_json)
             study = client.study(job.study)
     if as_json:
@@ -185,6 +186,18 @@ def _seconds(duration: str) -> float:
     if not seconds:
         raise InvalidInput("--time-limit: it must be longer than 0.")
     return float(seconds)
+
+
+def _try_network(settings: Settings, fingerprint: str, recipe: Recipe) -> None:
+    """Raise InvalidInput, before anything is started, if a network of the user's cannot be used."""
+    if recipe.network in NETWORKS:
+        return
+    from memscore.datasets.storage import open_dataset
+    from memscore.learning.networks.behaviour import signature_of_recipe
+
+    images = open_dataset(settings.home, fingerprint)
+    height, width, channels = images.x_train.shape[1:]
+    signature_of_recipe(recipe, (channels, height, width), images.classes)
 
 
 def _calibrated(plan: Plan, settings: Settings, fingerprint: str, recipe: str | Recipe, design: Design) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +67,7 @@ def sweep(
     The same command goes on where it was interrupted, trains what is missing, and makes the comparison anew.
     """
     from trainer.comparison import compare
+    from trainer.outcome import made_with
     from trainer.sweep import SweepRequest, assignments, expand, expand_all, read_requests, record_requests
     from trainer.sweep import grid as grid_of
 
@@ -88,8 +90,7 @@ def sweep(
         _print_plan(configurations, left, output, as_json)
         return
     settings = settings_module.load()
-    if left:
-        _check_data(request, configurations.values(), settings)
+    fingerprint, digest = _check_data(request, configurations.values(), settings)
     troubled: list[Ended] = []
     with alone(output, LOCK, LOGS, "sweep") as lock:
         record_requests(output, requests)
@@ -108,6 +109,18 @@ def sweep(
                 commands.run(plan, settings, output / RAY_LOG, progress.report, held=(lock,))
             troubled = progress.troubled
         comparison = compare(output, expand_all(requests))
+        outdated = {run.name: made_with(output / run.name, fingerprint, digest) for run in runs if run not in left}
+        comparison = replace(
+            comparison,
+            warnings=[
+                *comparison.warnings,
+                *(
+                    f"{name} is older: it was trained with {what}. Remove its folder to train it anew."
+                    for name, what in outdated.items()
+                    if what
+                ),
+            ],
+        )
         for name, text in comparison.files().items():
             write_file(output / name, text.encode())
     _print(comparison, output, as_json)
@@ -132,16 +145,23 @@ def _configuration(run: SweptRun) -> TrainConfig:
     return configured(run.method, run.preset, **fields, seed=run.seed, options=options)
 
 
-def _check_data(request: SweepRequest, configurations: Iterable[TrainConfig], settings: Settings) -> None:
-    """Refuse once, instead of in every run, what dataset and scores do not allow; a built-in dataset is added."""
+def _check_data(
+    request: SweepRequest, configurations: Iterable[TrainConfig], settings: Settings
+) -> tuple[str, str | None]:
+    """Refuse once, instead of in every run, what dataset and scores do not allow; a built-in dataset is added.
+
+    The dataset's fingerprint and the digest of the scores, if there are some.
+    """
     with opened_database(settings) as database:
         record = ensure_registered(database, settings, request.dataset)
     if request.scores is not None:
-        pulled_scores(request.scores, settings).table.require_dataset(record.fingerprint, record.name)
-    else:
-        needing = dict.fromkeys(one.method for one in configurations if one.needs_scores)
-        if needing:
-            raise InvalidInput(f"{', '.join(needing)} need memorization scores; name them with --scores.")
+        table = pulled_scores(request.scores, settings).table
+        table.require_dataset(record.fingerprint, record.name)
+        return record.fingerprint, table.digest
+    needing = dict.fromkeys(one.method for one in configurations if one.needs_scores)
+    if needing:
+        raise InvalidInput(f"{', '.join(needing)} need memorization scores; name them with --scores.")
+    return record.fingerprint, None
 
 
 def _command(run: SweptRun, output: Path, attacks: tuple[str, ...]) -> Command | None:

@@ -46,8 +46,10 @@ def test_recipes_are_listed_and_make_recipe_files(memscore, embedded: StoredStud
     refused(memscore("estimate", "--dataset", "made-up", "--recipe", "nosuch"), "There is no recipe 'nosuch'")
     own = QUICK.model_dump(mode="json", exclude_defaults=True) | {"network": "nowhere.at:all", "hidden": []}
     file.write_text(json.dumps(own))
-    outcome = memscore("estimate", "--dataset", "made-up", "--recipe", str(file), "--dry-run")
-    refused(outcome, "cannot import nowhere.at")
+    for words in (("--dry-run",), ()):
+        outcome = memscore("estimate", "--dataset", "made-up", "--recipe", str(file), *words)
+        refused(outcome, "cannot import nowhere.at")
+    assert memscore("jobs", "list", "--json").json["jobs"] == [], "it is refused before a job is made"
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,24 @@ def test_two_sweeps_do_not_work_in_one_folder(tmp_path: Path):
     assert not (tmp_path / "sweep.json").exists()
 
 
+def test_a_finished_run_on_what_the_dataset_s_name_meant_before_is_told(tmp_path: Path):
+    settings = settings_module.load()
+    with opened_database(settings) as database:
+        register(database, settings, "made-up", make_dataset())
+    run = tmp_path / "erm-seed=0"
+    run.mkdir()
+    settings_of_run = {"method": "erm", "epochs": 1, "epsilon": 0.1, "select_on": "validation", "validation": 0.1}
+    request = {"config": settings_of_run, "dataset": "made-up", "fingerprint": "f" * 64, "scores": None}
+    (run / "config.json").write_text(json.dumps(request))
+    (run / "finished.json").write_text(json.dumps({"checkpoints": []}))
+    found = json.loads(sweep(tmp_path, "--methods", "erm", "--seeds", "1", "--json", dataset="made-up"))
+    (warning,) = found["warnings"]
+    assert warning.startswith(
+        "erm-seed=0 is older: it was trained with a dataset of fingerprint ffffffff, which is now"
+    )
+    assert "Remove its folder" in warning
+
+
 @pytest.mark.slow
 def test_a_sweep_trains_what_is_missing_and_compares_everything(tmp_path: Path):
     settings = settings_module.load()

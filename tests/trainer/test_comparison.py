@@ -8,8 +8,10 @@ import json
 from math import sqrt
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from memscore import signatures
 from memscore.errors import Damaged
 from trainer.comparison import Cell, Comparison, compare
 from trainer.sweep import SweepRequest, SweptRun, expand
@@ -124,6 +126,18 @@ def test_what_happened_to_a_run_on_its_way_is_said(tmp_path: Path):
     comparison = compare(tmp_path, RUNS[:2])
     assert comparison.warnings == [f"pgd-seed=1: {event}."]
     assert f"**Note:** pgd-seed=1: {event}." in comparison.to_markdown()
+
+
+def test_runs_of_a_network_whose_code_has_changed_between_them_are_told(tmp_path: Path):
+    for run, factor in zip(RUNS[:2], (1.0, 2.0), strict=True):
+        finish(tmp_path, run, {"clean": 0.5}, network="mine:net")
+        asked = tmp_path / run.name / "config.json"
+        request = json.loads(asked.read_text())
+        request["network"] = signatures.write("a" * 16, factor * np.ones(3))
+        asked.write_text(json.dumps(request))
+    assert compare(tmp_path, RUNS[:2]).warnings == [
+        "The runs differ in the code of the network mine:net: it has changed for pgd-seed=1."
+    ]
 
 
 def test_nothing_finished_is_no_error(tmp_path: Path):

@@ -245,6 +245,25 @@ def test_where_memory_does_not_suffice_batches_are_halved_and_nothing_else_chang
     assert not any("memory" in note for note in notes_of(tmp_path / "fitting"))
 
 
+class Greedy(SmallCNN):
+    """Needs more memory than there is, once it is trained on more than the few images that it is tried on."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training and len(images) > 3:
+            raise torch.OutOfMemoryError("Tried to allocate 3 GiB")
+        return super().forward(images)
+
+
+def greedy(shape: tuple[int, int, int], classes: int) -> SmallCNN:
+    return Greedy(shape[0], classes, 4)
+
+
+def test_a_batch_that_memory_does_not_suffice_to_train_on_is_the_user_s_to_change(dataset: Dataset, tmp_path: Path):
+    large = ERM.model_copy(update={"network": f"{__name__}:greedy", "network_options": {}, "batch_size": 16})
+    with pytest.raises(InvalidInput, match=r"train on batches of 16; lower them, such as with --set batch_size=8"):
+        run(dataset, "made-up", large, None, tmp_path)
+
+
 def test_a_damaged_checkpoint_is_refused(dataset: Dataset, scores: Scores, tmp_path: Path):
     run(dataset, "made-up", BAT, scores, tmp_path)
     folder = tmp_path / "checkpoints" / "last"
