@@ -83,6 +83,11 @@ class RunFolder:
             raise Conflict(signatures.has_changed(config.network, f"the run in {self.path}", "--allow-changed-network"))
         return changed
 
+    def require_settings(self, config: TrainConfig) -> None:
+        """Raise Conflict if the run in the folder has another configuration, Damaged if it cannot be read."""
+        kept = _read(self.path / REQUEST).get("config", {})
+        self._require_same_request({"config": kept}, {"config": config.model_dump(mode="json")})
+
     def events(self) -> list[str]:
         """What happened on the way that a reader of the results has to know, in the order of its kinds."""
         asked, ran_on = self.path / REQUEST, self.path / ENVIRONMENT

@@ -17,9 +17,12 @@ from memscore.randomness import seed_for
 
 
 def seed(*name: str | int) -> None:
-    """Seed every global generator, on every device, with a number that depends on `name` alone."""
+    """Seed every global generator, on every device in use, with a number that depends on `name` alone."""
     number = seed_for(*name)
-    torch.manual_seed(number)
+    # Not torch.manual_seed: where CUDA is not in use yet, it takes down the whole stack, which is longer than some steps.
+    torch.default_generator.manual_seed(number)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(number)
     random.seed(number)
     np.random.seed(number % 2**32)  # noqa: NPY002 -- networks of users draw from it
 

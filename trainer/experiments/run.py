@@ -12,7 +12,7 @@ from memscore.errors import InvalidInput
 from trainer.config import TrainConfig
 from trainer.evaluation.result import TABLE_JSON
 from trainer.experiments.setting import Fields, Setting
-from trainer.folder import CHECKPOINTS
+from trainer.folder import CHECKPOINTS, RunFolder
 from trainer.methods import METHODS
 from trainer.outcome import is_finished
 
@@ -58,10 +58,15 @@ class Run:
         return runs / self.name
 
     def steps(self, runs: Path, dataset: str, study: str) -> list[tuple[str, ...]]:
-        """The commands that are still to be run for it, in order."""
+        """The commands that are still to be run for it, in order.
+
+        Raises Conflict if its folder holds a finished run with other settings, as another version had them.
+        """
         memscore, folder = (sys.executable, "-m", "memscore.cli"), self.folder(runs)
         steps: list[tuple[str, ...]] = []
-        if not is_finished(folder):
+        if is_finished(folder):
+            RunFolder(folder, {}).require_settings(self.config())
+        else:
             assignments = [word for name, value in self.fields for word in ("--set", f"{name}={value}")]
             about = ("--method", self.method, "--dataset", dataset, "--scores", study, "--seed", str(self.seed))
             steps.append((*memscore, "train", *about, *assignments, "--output", str(folder)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from memscore.datasets.dataset import build_dataset
-from memscore.errors import InvalidInput
+from memscore.errors import Conflict, InvalidInput
 from trainer.experiments.catalogue import ITEMS, chosen
 from trainer.experiments.cost import passes
 from trainer.experiments.miniature import MINIATURES, Miniature, halved
@@ -84,11 +84,23 @@ def test_commands_do_what_is_missing(tmp_path: Path):
     folder = tmp_path / run.name
     folder.mkdir()
     (folder / "finished.json").write_text("{}")
+    (folder / "config.json").write_text(json.dumps({"config": run.config().model_dump(mode="json")}))
     assert run.steps(tmp_path, "fashion-5", "abc") == [attack]
     (folder / "attacks/last").mkdir(parents=True)
     (folder / "attacks/last/table.json").write_text("{}")
     assert run.steps(tmp_path, "fashion-5", "abc") == []
     assert json.loads(dict(run.fields)["network_options"]) == {"width": 16}
+
+
+def test_a_finished_run_of_settings_that_are_no_longer_the_item_s_is_not_taken_for_it(tmp_path: Path):
+    run = compared(setting("mini", CIFAR100, RESNET18), CONTENDERS[4], 1)
+    folder = tmp_path / run.name
+    folder.mkdir()
+    (folder / "finished.json").write_text("{}")
+    before = run.config().model_copy(update={"epochs": 7}).model_dump(mode="json")
+    (folder / "config.json").write_text(json.dumps({"config": before}))
+    with pytest.raises(Conflict, match=r"holds another run, which differs in epochs; .* or remove this one"):
+        run.steps(tmp_path, "fashion-5", "abc")
 
 
 def test_passes_are_counted():
