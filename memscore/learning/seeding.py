@@ -19,7 +19,7 @@ from memscore.randomness import seed_for
 def seed(*name: str | int) -> None:
     """Seed every global generator, on every device in use, with a number that depends on `name` alone."""
     number = seed_for(*name)
-    # Not torch.manual_seed: where CUDA is not in use yet, it takes down the whole stack, which is longer than some steps.
+    # Not torch.manual_seed: before CUDA is in use it takes down the whole stack, which lasts longer than some steps.
     torch.default_generator.manual_seed(number)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(number)
