@@ -127,8 +127,8 @@ def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int,
     found: list[str] = []
     if networks > 1:
         found.append(
-            f"The models are of {networks} networks: the code of the recipe's network has changed between trials. The "
-            "scores mix them; give each network a name, and a study, of its own."
+            f"{networks} versions of the recipe's network trained these models: its code has changed between trials. "
+            "The scores mix them; give each network a name, and a study, of its own."
         )
     if statistics.in_sample_accuracy < LEARNS / classes:
         found.append(

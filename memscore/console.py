@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 from pydantic import BaseModel
@@ -34,6 +35,13 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
     return str(value)
+
+
+@contextmanager
+def for_json(as_json: bool) -> Generator[None]:
+    """Within the block what a user's code prints goes to standard error, where standard output is for JSON alone."""
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        yield
 
 
 def print_json(value: Any) -> None:

@@ -227,3 +227,71 @@ class FailsInTraining(LeNet):
 
 def fails_in_training(shape: Shape, classes: int) -> nn.Module:
     return FailsInTraining(shape, classes)
+
+
+class Half(LeNet):
+    """Answers in half precision."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).bfloat16()
+
+
+def half(shape: Shape, classes: int) -> nn.Module:
+    return Half(shape, classes)
+
+
+class Blind(LeNet):
+    """Lets no gradient back to its images, while its weights learn."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images.detach())
+
+
+def blind(shape: Shape, classes: int) -> nn.Module:
+    return Blind(shape, classes)
+
+
+class Leaving(LeNet):
+    """Ends the process in its forward."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        raise SystemExit(0 * len(images))
+
+
+def leaving(shape: Shape, classes: int) -> nn.Module:
+    return Leaving(shape, classes)
+
+
+class Double(LeNet):
+    """Has weights in double precision, and gets images in single."""
+
+    def __init__(self, shape: Shape, classes: int) -> None:
+        super().__init__(shape, classes)
+        self.double()
+
+
+def double(shape: Shape, classes: int) -> nn.Module:
+    return Double(shape, classes)
+
+
+class Complex(LeNet):
+    """Answers with complex numbers."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).to(torch.complex64)
+
+
+def complex_numbers(shape: Shape, classes: int) -> nn.Module:
+    return Complex(shape, classes)
+
+
+class Printing(nn.Sequential):
+    """Says what it does."""
+
+    def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        print("forward!")
+        return super().forward(images)
+
+
+def printing(shape: Shape, classes: int) -> nn.Module:
+    return Printing(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes))

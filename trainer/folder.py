@@ -206,7 +206,7 @@ class RunFolder:
         if before.get("device", now["device"]) != now["device"]:
             changes.append(f"went on on {now['device']}, after {before['device']}")
         if network_changed:
-            changes.append("went on after the network's code had changed: earlier steps are of another network")
+            changes.append("went on after the network's code had changed: earlier steps used the old code")
             _write(self.path / REQUEST, _read(self.path / REQUEST) | {"network": self.network})
         if changes:
             _write(path, {**kept, LATEST: now, CHANGES: [*kept.get(CHANGES, []), *changes]})

@@ -190,7 +190,10 @@ class Loop:
         config, rollbacks = self.config, self.standing.rollbacks
         if rollbacks >= config.rollbacks:
             tried = f", also after going back {rollbacks} times" if rollbacks else ""
-            advice = "use --set inner=pgd" if single_step else f"lower the learning rate ({config.learning_rate:g})"
+            advice = "use --set inner=pgd"
+            if not single_step:
+                advice = f"lower the learning rate ({config.learning_rate:g})"
+                advice += ", or mend the network if it divides by what is 0 for some images"
             raise Diverged(f"{reason}{tried}; {advice}.")
         self._go_to(self.good)
         self.standing.rollbacks = rollbacks + 1

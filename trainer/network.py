@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import Network, adopt, build_network
-from memscore.learning.networks.adoption import fixed_images, untouched
+from memscore.learning.networks.adoption import fixed_images, require_image_gradients, untouched
 from memscore.learning.networks.behaviour import signature_of
 from memscore.learning.seeding import kept_generators, seeded
 from trainer.config import TrainConfig
@@ -27,6 +27,7 @@ def initial_network(dataset: Dataset, config: TrainConfig, device: torch.device,
     with seeded("init", config.seed):
         network = build_network(config.network, shape, dataset.classes, dict(config.network_options))
     adopt(network, shape, dataset.classes, device)
+    require_image_gradients(network, shape)
     _require_copies(network)
     if config.build_method().represents:
         with untouched(network), kept_generators(), torch.no_grad():
@@ -56,10 +57,12 @@ def _require_copies(network: nn.Module) -> None:
                 "alone; let get_extra_state return a tensor, or keep it with register_buffer"
             )
     try:
-        copy.deepcopy(network)
+        if not all(parameter.is_leaf for parameter in copy.deepcopy(network).parameters()):
+            raise TypeError("the copy's weights cannot be trained")
     except Exception as error:
+        said = " ".join(str(error).split())
         raise InvalidInput(
-            f"the network cannot be copied ({type(error).__name__}: {error}), which training needs; let copy.deepcopy "
+            f"the network cannot be copied ({type(error).__name__}: {said}), which training needs; let copy.deepcopy "
             "work on it, as by torch.nn.utils.parametrizations in the place of older wrappers of weights"
         ) from error
 

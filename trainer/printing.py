@@ -24,13 +24,13 @@ def print_run(run: Run) -> None:
 
 
 def told(run: Run) -> Iterator[str]:
-    """What has to be known beside the tables: what went wrong on the way, and checks of evaluations that are red."""
+    """What has to be known beside the tables: what went wrong on the way, and grave findings of the evaluations."""
     for event in run.events:
         yield f"{event}."
     red: dict[tuple[str, str, str], list[str]] = {}
     for one in run.checkpoints:
         for finding in one.findings:
-            if finding.level == "red":
+            if finding.level == "red" or (finding.check == "network" and finding.level == "amber"):
                 red.setdefault((finding.check, finding.found, finding.meaning), []).append(one.name)
     for (check, found, meaning), names in red.items():
         yield f"{', '.join(names)}: {check}: {found}. {meaning}"

@@ -22,6 +22,7 @@ from trainer.data import TrainingData
 from trainer.evaluation import Evaluation, EvaluationConfig, Finding, Row
 from trainer.evaluation.candidates import along, find
 from trainer.evaluation.config import bat_weights
+from trainer.evaluation.result import write_together
 from trainer.evaluation.together import evaluate_together
 from trainer.folder import RunFolder
 from trainer.learner import Learner
@@ -180,13 +181,13 @@ def _evaluate(
 
     Raises Stopped when `stop` is due.
     """
-    kept = find(folder.path)
+    kept, found = find(folder.path), list[Evaluation]()
     config = _evaluation_config(data.config)
     for candidates, how in (
         (kept, config),
         (along(folder.path), config.model_copy(update={"poisoning": False})),
     ):
-        for _ in evaluate_together(
+        for one in evaluate_together(
             candidates,
             (folder.identity["dataset"], dataset),
             data.device_data,
@@ -194,7 +195,10 @@ def _evaluate(
             scores,
             lambda name: nullcontext(watch.evaluating(name, stop)),
         ):
-            pass
+            if candidates is kept:
+                found.append(one.evaluation)
+    if len(found) > 1:
+        write_together(kept[0].folder.parent, found)
     return [one.name for one in kept]
 
 

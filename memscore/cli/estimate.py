@@ -10,18 +10,20 @@ import typer
 from pydantic import ValidationError
 
 from memscore import settings as settings_module
+from memscore import signatures
 from memscore.cli.apps import Json, Url, app
 from memscore.cli.context import opened_client, opened_database
 from memscore.cli.jobs import follow, run_here
 from memscore.client import Client, Extras
 from memscore.console import complain, decimal, out, print_json, print_table
 from memscore.embedded import ensure_registered
-from memscore.errors import InvalidInput
+from memscore.errors import Conflict, InvalidInput
 from memscore.messages import JobMessage, Plan
 from memscore.progress import told
 from memscore.recipes import RECIPES, read_recipe, recipe_of
 from memscore.settings import Settings
-from memscore.spec import NETWORKS, Design, Recipe, Target
+from memscore.spec import NETWORKS, Design, Recipe, Target, study_id
+from memscore.store import Database, evidence
 from memscore.validation import sentence
 
 Made = TypeVar("Made")
@@ -110,7 +112,7 @@ def estimate(
                     plan = _calibrated(plan, settings, record.fingerprint, chosen, design)
                 _print_plan(plan, settings.slots, as_json)
                 return
-            _try_network(settings, record.fingerprint, recipe_of(chosen))
+            _try_network(database, settings, record.fingerprint, recipe_of(chosen), design, allow_changed_network)
             job = run_here(client, database, settings, submit(client), lines=not as_json)
             study = client.study(job.study)
     if as_json:
@@ -188,8 +190,13 @@ def _seconds(duration: str) -> float:
     return float(seconds)
 
 
-def _try_network(settings: Settings, fingerprint: str, recipe: Recipe) -> None:
-    """Raise InvalidInput, before anything is started, if a network of the user's cannot be used."""
+def _try_network(
+    database: Database, settings: Settings, fingerprint: str, recipe: Recipe, design: Design, allow_changed: bool
+) -> None:
+    """Look at a network of the user's before anything is started.
+
+    Raises InvalidInput if it cannot be used, Conflict if it is not what it was for the trials stored.
+    """
     if recipe.network in NETWORKS:
         return
     from memscore.datasets.storage import open_dataset
@@ -197,7 +204,11 @@ def _try_network(settings: Settings, fingerprint: str, recipe: Recipe) -> None:
 
     images = open_dataset(settings.home, fingerprint)
     height, width, channels = images.x_train.shape[1:]
-    signature_of_recipe(recipe, (channels, height, width), images.classes)
+    signature = signature_of_recipe(recipe, (channels, height, width), images.classes)
+    with database.reading() as connection:
+        known = evidence.networks(connection, study_id(fingerprint, recipe, design))
+    if not allow_changed and not signatures.is_known(signature, known):
+        raise Conflict(signatures.has_changed(recipe.network, "the trials stored", "--allow-changed-network"))
 
 
 def _calibrated(plan: Plan, settings: Settings, fingerprint: str, recipe: str | Recipe, design: Design) -> Plan:

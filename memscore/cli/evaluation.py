@@ -14,7 +14,7 @@ from memscore import settings as settings_module
 from memscore.cli.apps import Json, app
 from memscore.cli.context import opened_database
 from memscore.cli.training import pulled_scores
-from memscore.console import complain, err, out, print_json, print_table
+from memscore.console import complain, err, for_json, out, print_json, print_table
 from memscore.embedded import ensure_registered
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.progress import Show, stage_progress
@@ -111,7 +111,7 @@ def evaluate(
     def tell(note: str) -> None:
         complain("note", f"{note}.", "bold")
 
-    with nullcontext() if run is None else RunFolder(run, {}).alone():
+    with nullcontext() if run is None else RunFolder(run, {}).alone(), for_json(as_json):
         for one in evaluate_together(candidates, (name, images), data, config, pulled, watched, network, tell):
             found.append(one.evaluation)
             if not as_json:

@@ -12,7 +12,7 @@ from memscore import settings as settings_module
 from memscore.cli.apps import Json, app
 from memscore.cli.context import opened_client, opened_database
 from memscore.client import is_url
-from memscore.console import complain, err, print_json
+from memscore.console import complain, err, for_json, print_json
 from memscore.embedded import ensure_registered
 from memscore.errors import InvalidInput
 from memscore.progress import stage_progress
@@ -90,9 +90,13 @@ def train(
         record = ensure_registered(database, settings, dataset)
     thresholds = Thresholds(config.atypical, config.typical)
     pulled = None if scores is None else pulled_scores(scores, settings, thresholds)
+    if pulled is not None:
+        for warning in pulled.table.warnings:
+            complain("warning", f"of the scores: {warning}", "bold yellow")
     images, stop = open_dataset(settings.home, record.fingerprint), Stop(max_minutes)
     with (
         joined_world() as world,
+        for_json(as_json),
         stage_progress(err, "done", method, lines=not as_json) as stage,
         stopping_on_signals(stop),
     ):

@@ -63,5 +63,6 @@ def require_finite(loss: Tensor, recipe: Recipe, epoch: int) -> None:
     if not torch.isfinite(loss):
         raise Diverged(
             f"the loss is not finite in epoch {epoch + 1} of {recipe.epochs}; "
-            f"lower learning_rate (now {recipe.learning_rate:g})"
+            f"lower learning_rate (now {recipe.learning_rate:g}), or mend the network if it divides by what is 0 for "
+            "some images"
         )

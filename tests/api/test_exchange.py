@@ -238,7 +238,7 @@ def test_trials_of_another_network_of_the_recipe_s_name_are_mixed_only_on_reques
     allowed = http.post(path, params={"allow_changed_network": True}, content=brought(60, networks[1]))
     assert allowed.json()["added"] == 10
     warnings = http.get("/v1/studies/made-up").json()["table"]["warnings"]
-    assert any(warning.startswith("The models are of 2 networks") for warning in warnings)
+    assert any(warning.startswith("2 versions of the recipe's network trained") for warning in warnings)
     with database.reading() as connection:
         assert evidence.networks(connection, stored_study.record.id) == networks
     found = read_evidence(http.get(path).content)

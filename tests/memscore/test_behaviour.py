@@ -68,6 +68,7 @@ def test_nothing_of_what_was_drawn_before_matters(signed):
         ("x + self.shift)", "x + self.shift + 3 * (x - x.detach()))"),  # the same outputs, other gradients
         ("return Net(shape", "torch.rand(1); return Net(shape"),  # other initial weights
         ("self.conv, self.head", "self.other, self.conv, self.head"),
+        ("self.register_buffer", "self.conv.requires_grad_(False); self.register_buffer"),  # frozen
     ],
 )
 def test_whatever_changes_results_is_seen(signed, old: str, new: str):
@@ -91,7 +92,7 @@ def test_a_network_that_draws_from_a_generator_of_its_own_is_told_by_its_tensors
 def test_networks_that_draw_from_the_legacy_generators_are_seeded(signed):
     for draw in ("np.random.rand()", "__import__('random').random()"):
         drawing = SOURCE.replace("x = F.relu", f"x = x + {draw} * self.training; x = F.relu")
-        assert signed(drawing).count(":") == 2  # with outputs
+        assert signed(drawing).count(":") == 3  # with outputs
         assert signatures.same(signed(drawing), signed(drawing))
 
 

@@ -273,7 +273,7 @@ def test_what_cannot_be_built_says_what_to_do(network: str, options: dict[str, A
 
 
 def test_a_network_without_a_head_shows_no_representation():
-    with pytest.raises(InvalidInput, match=r"Sequential shows no representation: it has no nn.Linear .* let it end in"):
+    with pytest.raises(InvalidInput, match=r"Sequential exposes no representation: it has no nn.Linear .* let it"):
         build(f"{__name__}:without_head").features(images(DIGITS))
 
 

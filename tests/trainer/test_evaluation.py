@@ -311,7 +311,7 @@ def test_any_module_is_evaluated_and_cosines_are_left_out_with_the_reason(digits
     found = evaluate(Plain(), cut(digits, 20, 20), config(attacks=("fgsm",)))
     assert found.rows[0].cosine is None
     assert found.rows[0].cosine_distance is None
-    assert any("Plain shows no representation" in note for note in found.notes)
+    assert any("Plain exposes no representation" in note for note in found.notes)
     assert any("no scores" in note for note in found.notes)
     wrapped = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), cut(digits, 20, 20), config(attacks=()))
     assert wrapped.rows[0].cosine is not None

@@ -19,6 +19,7 @@ from memscore.sets import Thresholds, split
 from memscore.store import Database, datasets
 from tests.conftest import StoredStudy
 from tests.memscore.test_cli import memscore, refused
+from tests.own_networks import printing
 from trainer.config import TrainConfig
 from trainer.evaluation import read_samples
 from trainer.run import train
@@ -101,6 +102,15 @@ def test_selection_on_the_test_samples_is_told(memscore, run: Path):
     assert "selected on the test samples: accuracies on them are too high" in outcome.err
 
 
+def test_what_a_network_prints_is_no_part_of_the_json(memscore, stored_study: StoredStudy, tmp_path: Path):
+    module = printing((1, 4, 4), 3)
+    save_file(module.state_dict(), tmp_path / "mine.safetensors")
+    words = ("--network", "tests.own_networks:printing", "--dataset", "made-up", "--epsilon", "8/255", "--json")
+    outcome = memscore("evaluate", str(tmp_path / "mine.safetensors"), *QUICK, *words)
+    assert outcome.json[0]["meta"]["epsilon"] == 8 / 255
+    assert "forward!" not in outcome.out
+
+
 def test_scores_of_another_dataset_are_refused(
     memscore, run: Path, database: Database, stored_study: StoredStudy, home
 ):
@@ -121,7 +131,7 @@ def test_any_network_with_its_weights_is_evaluated(memscore, stored_study: Store
     mine = ("--network", f"{__name__}:convolution", "--dataset", "made-up", "--epsilon", "8/255")
     found = memscore("evaluate", str(weights), *QUICK, *mine, "--json").json
     assert found[0]["meta"]["epsilon"] == 8 / 255
-    assert any("shows no representation" in note for note in found[0]["notes"])
+    assert any("exposes no representation" in note for note in found[0]["notes"])
     assert (tmp_path / "mine-evaluation" / "samples.parquet").is_file()
     built_in = tmp_path / "cnn.safetensors"
     save_file(SmallCNN(1, 3).state_dict(), built_in)

@@ -92,8 +92,7 @@ def test_another_network_with_the_same_weights_is_evaluated_anew(
     assert not said
     assert found(other, tmp_path) == found(other, None)
     assert said == [
-        f"what {tmp_path} holds was found with a network that has these weights and does other things with them; "
-        "evaluating anew"
+        f"the results in {tmp_path} come from a network with the same weights but other code; evaluating anew"
     ]
     assert found(one, tmp_path) == first
     with torch.no_grad():
@@ -155,7 +154,7 @@ def test_a_run_that_is_told_to_goes_on_with_another_network_and_says_so_ever_aft
     evolving.write(SOURCE.replace("nn.ReLU", "nn.Tanh"))
     assert not evolving.train(After(2), allow=True).finished
     finished = evolving.train()  # the changed network is the run's by now
-    said = ("went on after the network's code had changed: earlier steps are of another network",)
+    said = ("went on after the network's code had changed: earlier steps used the old code",)
     assert finished.events == said
     assert json.loads((evolving.folder / "finished.json").read_text())["events"] == list(said)
     assert json.loads((evolving.folder / "checkpoints/last/run.json").read_text())["events"] == list(said)
@@ -197,7 +196,7 @@ def test_a_checkpoint_of_a_network_that_has_changed_since_is_told(evolving: Evol
     (found,) = evaluate_together(
         candidates, ("made-up", evolving.dataset), data, chosen, None, progress, on_note=said.append
     )
-    assert "does other things with them" in said[0]
+    assert "but other code" in said[0]
     told = [finding for finding in found.evaluation.findings if finding.check == "network"]
     assert [finding.level for finding in told] == ["amber"]
 

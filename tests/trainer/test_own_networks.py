@@ -26,7 +26,7 @@ from trainer.stopping import Stop
 CPU = torch.device("cpu")
 USABLE = (
     *("lenet", "tied", "dropping", "mobilenet", "squeezenet", "resnet", "transformer", "group_norm"),
-    *("standardizing", "auxiliary", "in_place", "lazy"),
+    *("standardizing", "auxiliary", "in_place", "lazy", "half"),
 )
 
 
@@ -127,6 +127,10 @@ def test_trials_come_out_the_same_again_and_record_their_network(name: str, imag
             r"logits of shape \[1, 3\] .* but gives shape \[3\]; .*in place of squeeze\(\), name",
         ),
         ("detached", "gradients do not come back through the network"),
+        ("blind", r"no gradient comes back to the images, which attacks need; leave out detach\(\)"),
+        ("leaving", r"fails on images of shape \[1, 3, 32, 32\] \(SystemExit: 0\); use images of a size"),
+        ("double", r"\(RuntimeError: Input type .* should be the same\); use images of a size it takes, or correct"),
+        ("complex_numbers", "logits as floating-point numbers, but gives complex64"),
         ("reporting", "a dict in which no logits are found; let forward return the logits"),
         ("fails_in_training", r"fails on images of shape \[2, 3, 32, 32\] in training mode \(ValueError: no training"),
         ("stateful", r"keeps a dict as extra state \(module._extra_state\), .* keep it with register_buffer"),
@@ -149,7 +153,7 @@ def test_a_network_without_a_representation_trains_by_every_method_but_bat(image
     for method in ("erm", "trades"):
         train_network(images, config("", network=headless, method=method, epochs=1))
     train_network(images, config("", network=headless, method="bat", epochs=1, options={"beta": 0}), mem)
-    with pytest.raises(InvalidInput, match=r"shows no representation: it has no nn\.Linear"):
+    with pytest.raises(InvalidInput, match=r"exposes no representation: it has no nn\.Linear"):
         train_network(images, config("", network=headless, method="bat", epochs=1), mem)
 
 

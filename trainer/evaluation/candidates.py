@@ -17,6 +17,7 @@ from memscore.bits import Bools
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import Wrapped, adopt, build_network
+from memscore.learning.networks.adoption import require_image_gradients
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
@@ -86,6 +87,7 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
         reason = " ".join(str(error).split())
         raise InvalidInput(f"The weights in {candidate.weights} are not those of {network}: {reason}.") from error
     adopt(built, shape, dataset.classes, torch.device("cpu"))
+    require_image_gradients(built, shape)
     return built.eval()
 
 

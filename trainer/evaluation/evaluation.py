@@ -123,10 +123,10 @@ def _begun_anew(differing: list[str], folder: Path | None) -> str:
     if "weights" in differing:
         of = "other weights"
     elif "behaviour" in differing:
-        of = "a network that has these weights and does other things with them"
+        of = "a network with the same weights but other code"
     else:
         of = f"another {' and another '.join(differing)}"
-    return f"what {folder} holds was found with {of}; evaluating anew"
+    return f"the results in {folder} come from {of}; evaluating anew"
 
 
 def _versions() -> dict[str, str]:

@@ -102,22 +102,22 @@ def _logits(logits: Tensor) -> Finding:
     found = f"outputs from {logits.min():.3g} to {logits.max():.3g}"
     if probabilities or not finite:
         found = "the outputs are probabilities" if probabilities else "some outputs are not finite"
-    return Finding(
-        "logits",
-        "green" if finite and not probabilities else "red",
-        found,
-        "Cross-entropy of probabilities has vanishing gradients: let the network end before its softmax. What is not "
-        "finite misleads every attack.",
-    )
+    meaning = "Cross-entropy of probabilities has vanishing gradients: let the network end before its softmax."
+    if not finite:
+        meaning = "The network divides by what is 0 for some images, or its weights are spoilt."
+    return Finding("logits", "green" if finite and not probabilities else "red", found, meaning)
 
 
 def finite_outputs(samples: Samples) -> Finding:
     """Whether the outputs for every clean sample of a split are finite; one that is not counts as wrong everywhere."""
-    broken = int((samples["prediction"].data < 0).sum())
+    places = (samples["prediction"].data < 0).nonzero()[0]
+    broken, found = len(places), "all are"
+    if broken:
+        found = f"outputs for {broken} of {len(samples)} {samples.split} samples are not finite, first {places[0]}"
     return Finding(
         f"finite outputs, {samples.split}",
         "red" if broken else "green",
-        f"outputs for {broken} of {len(samples)} {samples.split} samples are not finite" if broken else "all are",
+        found,
         "A sample whose outputs are not numbers counts as wrong, clean and under every attack.",
     )
 
@@ -145,7 +145,7 @@ def _randomness(network: nn.Module, images: Tensor, logits: Tensor) -> Finding:
         change,
         1e-5,
         1e-3,
-        f"logits of two passes over the same images differ by {change:.3g} of their range",
+        _differing("of two passes over the same images", change),
         "A network that answers at random in eval mode hides from attacks that look at it once.",
     )
 
@@ -160,10 +160,16 @@ def _independence(network: nn.Module, images: Tensor, logits: Tensor) -> Finding
         change,
         1e-3,
         1e-2,
-        f"logits of an image alone and in a batch differ by {change:.3g} of their range",
+        _differing("of an image alone and in a batch", change),
         "If they differ, layers use statistics of the batch, as in training: an image's result depends on its "
         "neighbours.",
     )
+
+
+def _differing(which: str, change: float) -> str:
+    if change != change:
+        return f"logits {which} cannot be compared, since some are not finite"
+    return f"logits {which} differ by {change:.3g} of their range"
 
 
 def _change(one: Tensor, other: Tensor) -> float:

@@ -51,7 +51,7 @@ def alarms(samples: Samples, probes: Probes) -> list[Finding]:
         findings.append(graded("zero gradients", share, 0.01, 0.1, found, meaning))
     if probes.broken_gradients is not None:
         found = f"{100 * probes.broken_gradients:.1f} % of the samples have a gradient that is not finite"
-        meaning = "An attack stands still where the gradient is not a number: such a sample only seems robust."
+        meaning = "An attack stands still where the gradient is not a number: what is right there only seems robust."
         findings.append(graded("finite gradients", probes.broken_gradients, 0, 0, found, meaning))
     if AUTOATTACK in samples.attacks:
         findings.append(_own_flags(probes.warnings))

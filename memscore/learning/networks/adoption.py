@@ -57,6 +57,20 @@ def least_batch(network: nn.Module, shape: Shape, classes: int) -> int:
     return 1
 
 
+def require_image_gradients(network: nn.Module, shape: Shape) -> None:
+    """Raise InvalidInput if no gradient comes back to the images, by which attacks go."""
+    first = next(network.parameters(), None)
+    images = fixed_images(2, shape, None if first is None else first.device).requires_grad_()
+    with untouched(network), kept_generators(), torch.enable_grad():
+        logits = network.eval()(images)
+        found = torch.autograd.grad(logits.sum(), images, allow_unused=True)[0] if logits.requires_grad else None
+    if found is None:
+        raise InvalidInput(
+            "no gradient comes back to the images, which attacks need; leave out detach(), no_grad() and conversions "
+            "to other libraries on the way from the images to the logits"
+        )
+
+
 def fixed_images(count: int, shape: Shape, device: torch.device | None = None) -> Tensor:
     """The same `count` images of noise each time, float32 [count, C, H, W], in memory as training gives them."""
     channels, height, width = shape
@@ -166,9 +180,9 @@ def _answer(network: nn.Module, images: Tensor, how: str) -> Tensor:
         return network(images)
     except MemscoreError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         advice = "use images of a size it takes, or correct its forward"
-        if len(images) == 1:
+        if len(images) == 1 and not how and _takes(network, images):
             advice = "it must also take one image alone: in place of squeeze(), name the dimension or use flatten(1)"
         raise InvalidInput(
             f"the network fails on images of shape {list(images.shape)}{how} ({type(error).__name__}: "
@@ -176,12 +190,26 @@ def _answer(network: nn.Module, images: Tensor, how: str) -> Tensor:
         ) from error
 
 
+def _takes(network: nn.Module, image: Tensor) -> bool:
+    """Whether the network takes two images where it does not take one."""
+    try:
+        network(torch.cat([image, image]))
+    except (Exception, SystemExit):
+        return False
+    return True
+
+
 def _require_logits(logits: object, count: int, classes: int, shape: Shape) -> None:
+    if isinstance(logits, Tensor) and not logits.is_floating_point():
+        kind = str(logits.dtype).removeprefix("torch.")
+        raise InvalidInput(f"the network must give logits as floating-point numbers, but gives {kind}; convert them")
     if isinstance(logits, Tensor) and logits.shape == (count, classes):
         return
     got = f"shape {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
     advice = f"let its last layer have {classes} outputs"
-    if isinstance(logits, Tensor) and logits.numel() == count * classes:
+    if isinstance(logits, Tensor) and logits.ndim > 2 and logits.numel() == count * classes:
+        advice = "end with flatten(1)"
+    elif isinstance(logits, Tensor) and logits.numel() == count * classes:
         advice = "keep the batch as the first dimension: in place of squeeze(), name the dimension or use flatten(1)"
     raise InvalidInput(
         f"the network must give logits of shape {[count, classes]} for images of shape {[count, *shape]}, but gives "

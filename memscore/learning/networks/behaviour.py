@@ -45,10 +45,12 @@ def signature_of_recipe(recipe: Recipe, shape: Shape, classes: int) -> str:
     return signature_of(recipe.network, shape, classes, options)
 
 
-def _outputs(network: nn.Module, images: Tensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Logits in both modes; and the length of each image's gradient, which tells custom backward passes apart."""
+def _outputs(network: nn.Module, images: Tensor) -> tuple[npt.NDArray[np.float32], ...]:
+    """Logits in both modes, the length of each image's gradient, and that of the gradient of all weights."""
     answers: list[Tensor] = []
     lengths: list[Tensor] = []
+    of_weights: list[Tensor] = []
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     with untouched(network), torch.enable_grad():
         for training in (False, True):
             network.train(training)
@@ -57,17 +59,20 @@ def _outputs(network: nn.Module, images: Tensor) -> tuple[npt.NDArray[np.float32
             logits = network(batch).float()
             labels = torch.arange(len(batch)) % logits.shape[1]
             loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, batch, allow_unused=True)
+            gradient, *others = torch.autograd.grad(loss, [batch, *trained], allow_unused=True)
+            squares = [one.float().square().sum() for one in others if one is not None]
+            of_weights.append(torch.stack(squares).sum().sqrt()[None])
             chosen = torch.linspace(0, logits.shape[1] - 1, min(CLASSES, logits.shape[1])).round().long()
             answers.append(logits.detach()[:, chosen].flatten())
             lengths.append(torch.zeros(len(batch)) if gradient is None else gradient.flatten(1).norm(dim=1))
-    return torch.cat(answers).numpy(), torch.cat(lengths).numpy()
+    return torch.cat(answers).numpy(), torch.cat(lengths).numpy(), torch.cat(of_weights).numpy()
 
 
 def _structure(network: nn.Module) -> str:
-    """16 hexadecimal digits of the names, kinds and shapes of all tensors of the network."""
+    """16 hexadecimal digits of the names, kinds and shapes of all tensors of the network, and of which are trained."""
     state = network.state_dict()
+    frozen = sorted(name for name, parameter in network.named_parameters() if not parameter.requires_grad)
     tensors = [
         f"{name} {value.dtype} {tuple(value.shape)}" for name, value in state.items() if isinstance(value, Tensor)
     ]
-    return hashlib.sha256("\n".join(tensors).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([*tensors, *frozen]).encode()).hexdigest()[:16]

@@ -93,8 +93,9 @@ def _users_module(network: str, shape: tuple[int, int, int], classes: int, optio
             f"{network} refuses its arguments ({error}); options given: {given}; "
             "it is called as function(shape, classes, **options)"
         ) from error
-    except Exception as error:
-        raise InvalidInput(f"{network} raises {type(error).__name__}: {error}; correct it or its options") from error
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())
+        raise InvalidInput(f"{network} raises {type(error).__name__}: {said}; correct it or its options") from error
     if not isinstance(module, nn.Module):
         raise InvalidInput(f"{network} must return a torch.nn.Module, but returns a {type(module).__name__}")
     _materialize(module, network, shape)
@@ -132,7 +133,7 @@ def _users_function(network: str) -> Callable[..., object]:
             f"cannot import {module_name} of network {network} ({error}); "
             "install it, or set PYTHONPATH to its folder where the networks are trained"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InvalidInput(
             f"importing {module_name} of network {network} raises {type(error).__name__}: {error}; correct that module"
         ) from error

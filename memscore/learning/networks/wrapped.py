@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from memscore.errors import InvalidInput
@@ -36,7 +37,7 @@ class Wrapped(Network):
         """
         if self._head_name is None:
             raise InvalidInput(
-                f"the network {type(self.module).__name__} shows no representation: it has no nn.Linear (or 1x1 "
+                f"the network {type(self.module).__name__} exposes no representation: it has no nn.Linear (or 1x1 "
                 "nn.Conv2d) that gives the logits; let it end in one"
             )
         head = self.module.get_submodule(self._head_name)
@@ -76,7 +77,8 @@ class Wrapped(Network):
         if self.contiguous:
             # contiguous() takes images of one channel for contiguous in either layout, and leaves them as they are.
             images = images.flatten(1).unflatten(1, images.shape[1:])
-        return logits_of(self.module(images.clone() if self.copied else images))
+        logits = logits_of(self.module(images.clone() if self.copied else images))
+        return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
 
 def logits_of(answer: Any) -> Tensor:
