@@ -207,9 +207,10 @@ class RunFolder:
             changes.append(f"went on on {now['device']}, after {before['device']}")
         if network_changed:
             changes.append("went on after the network's code had changed: earlier steps used the old code")
-            _write(self.path / REQUEST, _read(self.path / REQUEST) | {"network": self.network})
         if changes:
             _write(path, {**kept, LATEST: now, CHANGES: [*kept.get(CHANGES, []), *changes]})
+        if network_changed:  # last, so that a kill between leaves a change that is told twice, and none untold
+            _write(self.path / REQUEST, _read(self.path / REQUEST) | {"network": self.network})
 
     @contextmanager
     def _writing(self) -> Generator[None]:
