@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import memscore
-from memscore.cli import (
+from memscore.cli import (  # noqa: F401 -- to be imported is to register their commands
     database,
     datasets,
     doctor,
@@ -30,27 +30,6 @@ from memscore.cli.apps import app
 from memscore.console import out
 
 __all__ = ["app", "main"]
-
-COMMANDS = (
-    database,
-    datasets,
-    doctor,
-    estimate,
-    evaluation,
-    evidence,
-    exchange,
-    jobs,
-    keys,
-    look_ups,
-    pairs,
-    reproduce,
-    scores,
-    service,
-    sweep,
-    training,
-    verification,
-)
-"""The modules that have registered theirs."""
 
 
 def _print_version(asked: bool) -> None:

@@ -38,11 +38,11 @@ def seeded(*name: str | int) -> Generator[None]:
 @contextmanager
 def kept_generators() -> Generator[None]:
     """Whatever is drawn or seeded within the block, the global generators are afterwards what they were."""
-    ours, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002
+    ours, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 -- as above
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices):
         try:
             yield
         finally:
             random.setstate(ours)
-            np.random.set_state(numpys)  # noqa: NPY002
+            np.random.set_state(numpys)  # noqa: NPY002 -- as above

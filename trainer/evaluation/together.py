@@ -51,6 +51,7 @@ def evaluate_together(
     fingerprint = images.fingerprint
     mem = None if scores is None else scores.table["mem"]
     found: dict[str, tuple[str, Evaluation]] = {}
+    signed: dict[str, str] = {}
     for candidate in candidates:
         module = load(candidate, images, network).to(data.device)
         weights = digest(module)
@@ -69,7 +70,7 @@ def evaluate_together(
                     on_progress=on_progress,
                     on_note=on_note,
                 )
-                evaluation = replace(evaluation, findings=[*evaluation.findings, *_changes(candidate, images)])
+                evaluation = replace(evaluation, findings=[*evaluation.findings, *_changes(candidate, images, signed)])
             found[weights] = candidate.name, evaluation
         description = {**candidate.description, "dataset": name}
         digest_of_scores = None if scores is None else scores.table.digest
@@ -78,12 +79,19 @@ def evaluate_together(
         yield Evaluated(candidate, evaluation, twin)
 
 
-def _changes(candidate: Candidate, dataset: Dataset) -> list[Finding]:
-    """A finding if the network's code is not what it was when the candidate was trained."""
+def _changes(candidate: Candidate, dataset: Dataset, signed: dict[str, str]) -> list[Finding]:
+    """A finding if the network's code is not what it was when the candidate was trained.
+
+    `signed` keeps signatures by network and options: to find one takes seconds where a network is large.
+    """
     trained = candidate.description.get("network")
-    if trained is None or signatures.same(
-        trained, signature(dataset, TrainConfig.model_validate(candidate.description["config"]))
-    ):
+    if trained is None:
+        return []
+    config = TrainConfig.model_validate(candidate.description["config"])
+    network = f"{config.network} {config.network_options}"
+    if network not in signed:
+        signed[network] = signature(dataset, config)
+    if signatures.same(trained, signed[network]):
         return []
     return [
         Finding(
