@@ -58,6 +58,12 @@ class TrainingData:
         """Steps in an epoch."""
         return len(batch_slices(len(self._order(0)), self.config.batch_size, self.world.size))
 
+    @property
+    def left_out(self) -> int:
+        """Samples that an epoch leaves out, others in each: those of a last batch that is too small to learn from."""
+        count = len(self._order(0))
+        return count - sum(one.stop - one.start for one in batch_slices(count, self.config.batch_size, self.world.size))
+
     def epoch(self, number: int) -> Epoch:
         """The order and the augmentation of an epoch, counted from 0."""
         order = self._order(number)

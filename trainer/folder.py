@@ -56,18 +56,22 @@ class RunFolder:
         self.identity = identity
         self.network = network
 
-    def begin(self, config: TrainConfig, *, allow_changed_network: bool = False) -> None:
+    def begin(self, config: TrainConfig, *, allow_changed_network: bool = False, left_out: int = 0) -> None:
         """Take the folder, which this process must have alone, for this run, or go on in it.
 
         What has changed since an earlier attempt (versions, device and, if that is allowed, the network) is noted as an
-        event. Raises Conflict if it holds another run, InvalidInput if it cannot be written.
+        event, and so are samples that each epoch leaves out. Raises Conflict if it holds another run, InvalidInput if
+        it cannot be written.
         """
         with self._writing():
             if (self.path / REQUEST).exists():
                 changed = self.require_same(config, allow_changed_network=allow_changed_network)
                 self._note_changes(changed)
             else:
-                _write(self.path / ENVIRONMENT, environment())
+                skipped = (
+                    [f"each epoch leaves out {left_out} of its samples, too few for a last batch"] if left_out else []
+                )
+                _write(self.path / ENVIRONMENT, {**environment(), CHANGES: skipped})
                 _write(self.path / REQUEST, self._request(config))
 
     def require_same(self, config: TrainConfig, *, allow_changed_network: bool = False) -> bool:

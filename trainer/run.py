@@ -130,7 +130,7 @@ def train(
     learner = Learner(initial_network(dataset, config, data.mem.device, world), config, world)
     with kept.alone() if world.first else nullcontext():
         if world.first:
-            kept.begin(config, allow_changed_network=allow_changed_network)
+            kept.begin(config, allow_changed_network=allow_changed_network, left_out=data.left_out)
         if not kept.finished:  # by the command that had the folder until now
             if not _fit(learner, data, kept, watch, stop or Stop()) or not world.first:
                 return Run(config, False, [])

@@ -215,6 +215,13 @@ def test_an_attack_that_cannot_reach_the_edge_is_told_wherever_the_run_is_shown(
     assert event.startswith("The training attack takes 1 step of 0.025, which go only 0.25 of epsilon (0.1) far")
 
 
+def test_samples_that_each_epoch_leaves_out_are_told(dataset: Dataset, tmp_path: Path):
+    odd = ERM.model_copy(update={"epochs": 1, "batch_size": 53})  # of 54
+    assert run(dataset, "made-up", odd, None, tmp_path).events == (
+        "each epoch leaves out 1 of its samples, too few for a last batch",
+    )
+
+
 class Hungry(SmallCNN):
     """Needs the memory of another device for more than so many images at once."""
 
