@@ -10,35 +10,36 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import memscore
-from api import (
+from api import errors
+from api.authentication import Keyring
+from api.dashboard import pages
+from api.metrics import Metrics
+from api.middleware.access import Gate
+from api.middleware.cross_site import with_cors
+from api.middleware.head_requests import HeadAsGet
+from api.middleware.instrumentation import Observed
+from api.middleware.ready_answers import ReadyAnswers
+from api.middleware.security_headers import SecurityHeaders
+from api.openapi import describe
+from api.protection import Protection
+from api.routes import (
     comparisons,
     datasets,
     docs_page,
     exchange,
-    files,
     health,
     job_events,
     jobs,
     keys,
     metrics,
-    named_recipes,
-    overall,
-    problems,
+    recipes,
     scores,
     sign_in,
     sprites,
     studies,
+    summaries,
+    tables,
 )
-from api.authentication import Keyring
-from api.browsers import with_cors
-from api.dashboard import pages
-from api.description import describe
-from api.gate import Gate
-from api.head import HeadAsGet
-from api.headers import SecurityHeaders
-from api.observed import Observed
-from api.protection import Protection
-from api.ready_answers import ReadyAnswers
 from api.sessions import Sessions
 from api.table_cache import TableCache
 from memscore.store import Database
@@ -53,7 +54,7 @@ class Service(FastAPI):
     @cached_property
     def around(self) -> ASGIApp:
         """Our middleware, the outermost first, and the framework in it."""
-        all_routes = [*scores.router.routes, *files.router.routes]
+        all_routes = [*scores.router.routes, *tables.router.routes]
         routes = {route.path: route for route in all_routes if isinstance(route, APIRoute)}
         answering = ReadyAnswers(HeadAsGet(super().__call__), self.state.tables, routes)
         admitting = Gate(answering, self.state.protection, self.state.keyring, self.state.sessions)
@@ -82,22 +83,22 @@ def create_app(
         title="memscore",
         version=memscore.__version__,
         summary="How much a classifier memorizes each training sample, and whom that influences.",
-        responses=problems.EVERYWHERE,
+        responses=errors.EVERYWHERE,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(problems.only_known_parameters)],
+        dependencies=[Depends(errors.only_known_parameters)],
     )
     app.state.database = database
     app.state.network_modules = network_modules
     app.state.tables = TableCache(database)
-    app.state.metrics = metrics.Metrics(database)
+    app.state.metrics = Metrics(database)
     app.state.keyring = Keyring(database, protection.pepper)
     app.state.sessions = Sessions(app.state.keyring)
     app.state.protection = protection
     app.state.stopping = asyncio.Event()  # set when the process is to end: streams then end at once
     app.state.streams = set[object]()  # open event streams
-    problems.install(app)
-    data = (scores, overall, comparisons, files, studies, exchange, jobs, job_events, named_recipes, datasets, sprites)
+    errors.install(app)
+    data = (scores, summaries, comparisons, tables, studies, exchange, jobs, job_events, recipes, datasets, sprites)
     for module in (*data, keys, sign_in, health, metrics, docs_page):
         app.include_router(module.router)
     pages.install(app)

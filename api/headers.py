@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 POLICY = b"content-security-policy"
 SEALED = b"default-src 'none'; frame-ancestors 'none'"
 """For answers that are data."""
@@ -24,25 +22,3 @@ COMMON = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 DATA = (*COMMON, (POLICY, SEALED))
-
-
-class SecurityHeaders:
-    """ASGI middleware. An answer with a policy of its own keeps that."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"]
-                own = any(name == POLICY for name, _ in headers)
-                message["headers"] = [*headers, *(COMMON if own else DATA)]
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Iterator
-from typing import Annotated, cast
 
-from fastapi import APIRouter, Header, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -16,7 +14,6 @@ from prometheus_client.core import (
     Metric,
     SummaryMetricFamily,
 )
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,15 +27,6 @@ from memscore.store.metrics import Activity, activity
 log = logging.getLogger(__name__)
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)  # seconds
-
-router = APIRouter(tags=["health"])
-
-
-@router.get("/metrics", operation_id="metrics", response_class=Response)
-def metrics(request: Request, accept: Annotated[str, Header(include_in_schema=False)] = "") -> Response:
-    """Metrics in Prometheus' text format; docs/operations.md lists them."""
-    encode, media_type = choose_encoder(accept)
-    return Response(encode(cast("Metrics", request.app.state.metrics).registry), media_type=media_type)
 
 
 class Metrics:

@@ -10,9 +10,9 @@ from functools import partial
 from memscore import settings as settings_module
 from memscore.errors import InvalidInput
 from memscore.keys import Pepper
-from memscore.pepper import pepper_of
 from memscore.settings import Settings, listed
 from memscore.store import Database, api_keys
+from memscore.store.pepper import pepper_of
 
 
 def _pepper() -> Pepper:

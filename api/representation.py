@@ -11,8 +11,8 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.responses import Response
 
+from api.errors import NotSatisfiable
 from api.headers import ASK_AGAIN
-from api.problems import NotSatisfiable
 
 NPZ = "application/x-npz"
 

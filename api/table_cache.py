@@ -16,16 +16,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.representation import NPZ, Representation
-from memscore.compare import Comparison, at_threshold, compare
+from memscore.arrays import Indices
 from memscore.errors import NoScoresYet
-from memscore.export import Format, Rows, encode
-from memscore.extras import suspects
-from memscore.messages import Message, ScoreColumns
-from memscore.selection import Indices, Order
-from memscore.sets import Sets, split
+from memscore.messages.message import Message
+from memscore.messages.scores import ScoreColumns
+from memscore.scores.comparison import Comparison, at_threshold, compare
+from memscore.scores.frames import Format, Rows, encode
+from memscore.scores.selection import Order
+from memscore.scores.sets import Sets, split
+from memscore.scores.suspects import suspects
+from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, Table
 from memscore.store import Database, datasets, studies, tables
 from memscore.store.studies import StudyRecord
-from memscore.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, Table
 
 FRESH_SECONDS = 1.0
 MOST_BYTES = 4 * 2**30  # of tables that are kept; of the last one asked for at any rate

@@ -8,7 +8,7 @@ from typing import Annotated, BinaryIO, cast
 
 from fastapi import Depends, Request
 
-from api import bodies
+from api.middleware import body_limits
 from api.protection import Protection
 from memscore.errors import StoreError
 from memscore.files import reason
@@ -21,7 +21,7 @@ async def _upload(request: Request) -> AsyncIterator[BinaryIO]:
     limit = cast("Protection", request.app.state.protection).max_upload_bytes
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:  # without a name, so that nothing is left behind
         try:
-            async for part in bodies.parts(request.receive, limit):
+            async for part in body_limits.parts(request.receive, limit):
                 file.write(part)
         except OSError as error:
             raise StoreError(f"The file cannot be kept while it is read ({reason(error)}); free the disk.") from error

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.server import configuration, listen
+from api.serving.server import configuration, listen
 
 
 def main(size: int, *, routed: bool) -> None:

@@ -11,19 +11,19 @@ import argparse
 import numpy as np
 import torch
 
-from memscore.building import Provenance, build_tables
-from memscore.compare import compare
-from memscore.counts import Counts
 from memscore.datasets import load_source
 from memscore.datasets.label_noise import flip_labels
-from memscore.evidence import unpack_trials
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import prepare, train_unit
-from memscore.recipes import RECIPES
-from memscore.sets import Thresholds
-from memscore.spec import Design, Recipe
-from memscore.subsets import units
-from memscore.tables import ScoreTable
+from memscore.scores.building import Provenance, build_tables
+from memscore.scores.comparison import compare
+from memscore.scores.sets import Thresholds
+from memscore.scores.tables import ScoreTable
+from memscore.statistics.counts import Counts
+from memscore.study.evidence import unpack_trials
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import Design, Recipe
+from memscore.study.subsets import units
 
 
 def main() -> None:

@@ -25,9 +25,9 @@ from memscore.farm.dispatcher import Dispatcher
 from memscore.farm.journal import Journal
 from memscore.farm.launchers import Launched, Launcher, Status
 from memscore.settings import Settings
-from memscore.spec import BLOCK, Target, Wanted
 from memscore.store import Database, evidence, job_logs, jobs
 from memscore.store.jobs import JobRecord
+from memscore.study.spec import BLOCK, Target, Wanted
 
 TRIALS, JOBS = 10_000, 1_000
 PASSES, FEW = 300, 60

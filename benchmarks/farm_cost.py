@@ -30,17 +30,17 @@ import psutil
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from api.in_process import in_process
+from api.serving.in_process import in_process
 from benchmarks.filled_database import both_kinds
 from benchmarks.machine import header
 from memscore.client import Client
 from memscore.datasets import load_source
-from memscore.embedded import dispatching, register
 from memscore.settings import Settings
-from memscore.spec import BLOCK, Design, Recipe
 from memscore.store import Database, job_logs, jobs
 from memscore.store.migrate import upgrade
 from memscore.store.schema import trials
+from memscore.study.spec import BLOCK, Design, Recipe
+from memscore.workflows.embedded import dispatching, register
 from tests.ray_cluster import RayCluster
 
 WORKERS, UNITS, LIMIT = 2, 12, 0.03

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, insert, text
 
-from memscore.bits import digest
 from memscore.datasets.dataset import build_dataset
-from memscore.evidence import Trial
-from memscore.spec import Design, Recipe, Target, Wanted
 from memscore.store import Database, datasets, evidence, jobs, open_database, studies
 from memscore.store.migrate import upgrade
 from memscore.store.schema import job_events, job_logs
 from memscore.store.schema import jobs as jobs_table
+from memscore.study.bits import digest
+from memscore.study.evidence import Trial
+from memscore.study.spec import Design, Recipe, Target, Wanted
 
 STUDIES = 10
 TRAIN, TEST = 50_000, 10_000  # samples, as in CIFAR-100

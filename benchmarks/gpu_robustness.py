@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from memscore.datasets import load_source
-from memscore.sets import split
-from memscore.tables import PairsTable, ScoreTable
+from memscore.scores.sets import split
+from memscore.scores.tables import PairsTable, ScoreTable
 from trainer.data import TrainingData
 from trainer.evaluation import EvaluationConfig
 from trainer.evaluation.evaluation import evaluate

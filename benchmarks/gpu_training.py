@@ -33,8 +33,8 @@ from memscore.learning.networks.registry import build_network
 from memscore.learning.single import train_single
 from memscore.learning.stack import train_stack
 from memscore.learning.unit import prepare
-from memscore.recipes import RECIPES
-from memscore.spec import BLOCK, Recipe
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import BLOCK, Recipe
 
 GPU = torch.device("cuda")
 PROCESSES = (1, 2, 4, 8)

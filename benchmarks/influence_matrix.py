@@ -19,8 +19,8 @@ import torch
 
 from benchmarks.machine import header
 from benchmarks.made_bits import packed_evidence
-from memscore.influence import PackedEvidence, find_pairs, influence_matrix
 from memscore.learning.matmul import torch_matmul
+from memscore.statistics.influence import PackedEvidence, find_pairs, influence_matrix
 
 TRIALS, SAMPLES, TEST_SAMPLES, CLASSES = 2000, 50_000, 10_000, 100
 MIB = 1 << 20

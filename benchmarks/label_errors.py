@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from memscore.building import Provenance, build_tables
-from memscore.counts import Counts
 from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
-from memscore.evidence import Trial, unpack_trials
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import prepare, train_unit
-from memscore.recipes import RECIPES
-from memscore.spec import Design, Recipe
-from memscore.statistics import auroc
-from memscore.subsets import units
-from memscore.tables import ScoreTable
+from memscore.scores.building import Provenance, build_tables
+from memscore.scores.tables import ScoreTable
+from memscore.statistics.counts import Counts
+from memscore.statistics.proportions import auroc
+from memscore.study.evidence import Trial, unpack_trials
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import Design, Recipe
+from memscore.study.subsets import units
 
 PER_CLASS = 500
 FASHION = Recipe(network="mlp", hidden=(256, 128), epochs=60, batch_size=64, learning_rate=0.1)

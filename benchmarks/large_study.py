@@ -16,27 +16,25 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from memscore.building import Provenance, build_tables
-from memscore.counts import Counts
+from memscore.arrays import Indices, Labels
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
-from memscore.evidence import Trial, pack_trial
+from memscore.scores.building import Provenance, build_tables
 from memscore.settings import Settings
-from memscore.spec import BLOCK, Design, Recipe
+from memscore.statistics.counts import Counts
 from memscore.store import datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.store.scoring import count_trials
-from memscore.subsets import block_membership
+from memscore.study.evidence import Trial, pack_trial
+from memscore.study.spec import BLOCK, Design, Recipe
+from memscore.study.subsets import block_membership
 
 NAME = "large"
 TRAIN, TEST, CLASSES = 50_000, 10_000, 100
 TRIALS = 100
 PAIRS = 500  # test samples that rest on a training sample
 RECIPE = Recipe(network="resnet9", epochs=30, batch_size=128, learning_rate=0.1)
-Labels = npt.NDArray[np.int32]
-Indices = npt.NDArray[np.int64]
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from memscore.influence import PackedEvidence
-from memscore.spec import BLOCK
-
-Bits = npt.NDArray[np.uint8]
+from memscore.arrays import UInt8
+from memscore.statistics.influence import PackedEvidence
+from memscore.study.spec import BLOCK
 
 
-def packed_membership(random: np.random.Generator, trials: int, samples: int) -> Bits:
+def packed_membership(random: np.random.Generator, trials: int, samples: int) -> UInt8:
     """Blocks in which every sample is held out three times: uint8 [trials, ceil(samples / 8)]."""
     packed = np.empty((trials, (samples + 7) // 8), np.uint8)
     for first in range(0, trials, BLOCK):
@@ -23,7 +21,7 @@ def packed_membership(random: np.random.Generator, trials: int, samples: int) ->
     return packed
 
 
-def packed_correct(random: np.random.Generator, trials: int, samples: int) -> Bits:
+def packed_correct(random: np.random.Generator, trials: int, samples: int) -> UInt8:
     """Right with a chance of each sample's own, mostly near 1: uint8 [trials, ceil(samples / 8)]."""
     chance = random.beta(3, 0.6, samples).astype(np.float32)
     rows = [np.packbits(random.random(samples, np.float32) < chance) for _ in range(trials)]

@@ -19,8 +19,8 @@ from memscore.learning.data import DeviceData, pixels
 from memscore.learning.networks.registry import build_network
 from memscore.learning.single import train_single
 from memscore.learning.stack import train_stack
-from memscore.recipes import RECIPES
-from memscore.spec import BLOCK, Recipe
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import BLOCK, Recipe
 
 REPEATS = 3
 MLP_SAMPLES = 128 * 40

@@ -30,12 +30,12 @@ import psutil
 
 from benchmarks.machine import header
 from memscore.datasets import load_source
-from memscore.embedded import register
+from memscore.scores.tables import ScoreTable
 from memscore.settings import Settings
-from memscore.spec import Design, Recipe
 from memscore.store import evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
-from memscore.tables import ScoreTable
+from memscore.study.spec import Design, Recipe
+from memscore.workflows.embedded import register
 from tests.conftest import build, make_trials
 from tests.processes import Service, kill
 

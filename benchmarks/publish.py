@@ -20,12 +20,12 @@ from sqlalchemy import insert
 
 from benchmarks.machine import header
 from memscore.datasets.dataset import build_dataset
-from memscore.spec import Design, Recipe
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, datasets, open_database, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.store.publishing import chunks, plain_columns, publish, unpublish
 from memscore.store.schema import sample_scores
-from memscore.tables import PairsTable, ScoreTable
+from memscore.study.spec import Design, Recipe
 
 SAMPLES, PAIRS, FEW = 1_281_167, 500_000, 100_000
 RECIPE = Recipe(network="cnn", epochs=1, batch_size=32, learning_rate=0.1)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 
+from memscore.arrays import Labels
+
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import asyncio
@@ -30,19 +32,19 @@ from api.table_cache import TableCache
 from benchmarks.filled_database import both_kinds
 from benchmarks.influence_matrix import MIB, Watched
 from benchmarks.machine import header
-from memscore.building import Provenance, build_tables
-from memscore.counts import Counts, Labels
 from memscore.datasets.dataset import build_dataset
 from memscore.errors import StoreError
-from memscore.evidence import Trial, pack_trial
-from memscore.spec import BLOCK, Design, Recipe
-from memscore.statistics import SufficientStatistics, memorization
+from memscore.scores.building import Provenance, build_tables
+from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.statistics.counts import Counts
+from memscore.statistics.proportions import SufficientStatistics, memorization
 from memscore.store import Database, datasets, evidence, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.store.scoring import count_study, count_trials, design_of
 from memscore.store.studies import StudyRecord
-from memscore.subsets import block_membership
-from memscore.tables import PairsTable, ScoreTable
+from memscore.study.evidence import Trial, pack_trial
+from memscore.study.spec import BLOCK, Design, Recipe
+from memscore.study.subsets import block_membership
 
 SAMPLES, TEST_SAMPLES, CLASSES = 1_281_167, 50_000, 1_000
 FEW, FEW_TEST, FEW_CLASSES = 50_000, 10_000, 100  # CIFAR-100

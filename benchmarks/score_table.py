@@ -19,12 +19,12 @@ import numpy as np
 
 from benchmarks.machine import header
 from benchmarks.made_bits import packed_correct, packed_membership
-from memscore.building import Provenance, build_tables
-from memscore.counts import Counts
-from memscore.evidence import Evidence
-from memscore.spec import BLOCK
-from memscore.statistics import memorization
-from memscore.tables import PAIRS_FLOOR
+from memscore.scores.building import Provenance, build_tables
+from memscore.scores.tables import PAIRS_FLOOR
+from memscore.statistics.counts import Counts
+from memscore.statistics.proportions import memorization
+from memscore.study.evidence import Evidence
+from memscore.study.spec import BLOCK
 
 TRIALS, SAMPLES, TEST_SAMPLES, CLASSES = 2000, 50_000, 10_000, 100
 REPEATS = 5

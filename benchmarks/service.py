@@ -32,12 +32,12 @@ from benchmarks.machine import header
 from memscore import keys
 from memscore.client import Client
 from memscore.datasets.dataset import build_dataset
-from memscore.pepper import pepper_of
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.settings import Settings
-from memscore.spec import Design, Recipe
 from memscore.store import Database, api_keys, datasets, open_database, studies, tables
 from memscore.store.migrate import upgrade
-from memscore.tables import PairsTable, ScoreTable
+from memscore.store.pepper import pepper_of
+from memscore.study.spec import Design, Recipe
 
 SMALL, LARGE = (50_000, 10_000), (1_281_167, 50_000)  # training and test samples: CIFAR-100, ImageNet
 PAIRS = 20_000

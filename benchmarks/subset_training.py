@@ -22,9 +22,9 @@ from memscore.learning.data import DeviceData, flat_pixels
 from memscore.learning.networks import MLP
 from memscore.learning.stack import flattened
 from memscore.learning.unit import prepare, train_unit
-from memscore.recipes import RECIPES
-from memscore.spec import BLOCK, Design, Recipe
-from memscore.subsets import Unit, block_membership
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import BLOCK, Design, Recipe
+from memscore.study.subsets import Unit, block_membership
 
 REPEATS = 3
 PLAIN_MODELS = 2

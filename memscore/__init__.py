@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memscore.client import AsyncClient, Client
-    from memscore.tables import PairsTable, ScoreTable
+    from memscore.scores.tables import PairsTable, ScoreTable
 
 __all__ = ["AsyncClient", "Client", "PairsTable", "ScoreTable", "__version__"]
 __version__ = "0.2.0"
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(client, name)
     if name in ("PairsTable", "ScoreTable"):
-        from memscore import tables
+        from memscore.scores import tables
 
         return getattr(tables, name)
     raise AttributeError(f"module 'memscore' has no attribute {name!r}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -25,6 +26,7 @@ from rich.progress import (
 from memscore.console import err
 from memscore.settings import load_possible
 
+MANY = 2_000  # files that take long enough to show a bar
 SHOWN_BYTES = 4 * 2**20  # what is smaller is here before one could read a bar
 BYTES = "bytes"
 SPEED_SECONDS = 30.0  # over which the time left is reckoned
@@ -128,6 +130,18 @@ def downloads(console: Console) -> Generator[Callable[[str, int, int | None], No
     finally:
         if tasks:
             progress.stop()
+
+
+def tracked(files: Sequence[Path], doing: str) -> Generator[Path]:
+    """The files one by one, with a bar on standard error if there are many; without a terminal, lines also for few."""
+    if len(files) < MANY:
+        with told(doing, "images") as show:
+            for done, file in enumerate(files):
+                show(done, len(files), doing)
+                yield file
+        return
+    with progress_bar("images", err) as bar:
+        yield from bar.track(files, description=doing)
 
 
 class Lines(Progress):

@@ -11,7 +11,7 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from api.app import create_app
-from api.in_process import in_process
+from api.serving.in_process import in_process
 from memscore.client import AsyncClient, Client
 from memscore.store import Database
 

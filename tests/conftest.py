@@ -19,19 +19,19 @@ import psycopg
 import pytest
 
 from memscore import logs
-from memscore.building import Provenance, build_tables
-from memscore.counts import Counts
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
-from memscore.evidence import Trial, pack_trial
+from memscore.scores.building import Provenance, build_tables
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.settings import Settings
-from memscore.spec import BLOCK, Design, Recipe
+from memscore.statistics.counts import Counts
 from memscore.store import Database, datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.store.scoring import count_trials
 from memscore.store.studies import StudyRecord
-from memscore.subsets import block_membership
-from memscore.tables import PairsTable, ScoreTable
+from memscore.study.evidence import Trial, pack_trial
+from memscore.study.spec import BLOCK, Design, Recipe
+from memscore.study.subsets import block_membership
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from memscore.datasets.npz import load_npz
 from memscore.errors import MemscoreError
-from memscore.evidence_file import gather, read_evidence
-from memscore.feldman_zhang import Published, published_of
-from memscore.spec import Design
-from memscore.tables import PairsTable, ScoreTable
+from memscore.exchange.evidence_file import gather, read_evidence
+from memscore.exchange.feldman_zhang import Published, published_of
+from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.study.spec import Design
 from tests.conftest import QUICK, build, make_dataset, make_trials
 
 LONGEST = 500  # of a sentence

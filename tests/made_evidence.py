@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from memscore.evidence import Evidence
-from memscore.spec import BLOCK, Design
-from memscore.statistics import Difference, Integers, difference
-from memscore.subsets import block_membership
+from memscore.arrays import Int64
+from memscore.statistics.proportions import Difference, difference
+from memscore.study.evidence import Evidence
+from memscore.study.spec import BLOCK, Design
+from memscore.study.subsets import block_membership
 
 
 def made_evidence(
@@ -46,12 +47,12 @@ def labels(count: int, classes: int = 3) -> np.ndarray:
     return (np.arange(count) % classes).astype(np.int32)
 
 
-def joint_counts(membership: npt.NDArray[np.bool_], test_correct: npt.NDArray[np.bool_]) -> Integers:
+def joint_counts(membership: npt.NDArray[np.bool_], test_correct: npt.NDArray[np.bool_]) -> Int64:
     """S = M^T Y, int64 [n, q]: trials that trained on i and classify j correctly. Exact below 2**24 trials."""
     return np.rint(membership.T.astype(np.float32) @ test_correct.astype(np.float32)).astype(np.int64)
 
 
-def influence(joint: Integers, n_in: Integers, test_correct: Integers, trials: int) -> Difference:
+def influence(joint: Int64, n_in: Int64, test_correct: Int64, trials: int) -> Difference:
     """infl of each pair (paper, equation 2) from S [n, q], n_in [n] and column sums of Y [q]: arrays [n, q]."""
     n_1 = np.broadcast_to(n_in[:, None], joint.shape)
     return difference(joint, n_1, test_correct[None, :] - joint, trials - n_1)

@@ -13,10 +13,10 @@ import pytest
 
 import memscore
 from memscore.datasets.storage import save
-from memscore.recipes import RECIPES
-from memscore.spec import Design
 from memscore.store import Database, datasets, evidence, jobs, open_database, studies, tables
 from memscore.store.migrate import upgrade
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import Design
 from tests.conftest import build, make_dataset, make_trials
 from tests.served import served
 

@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from memscore.datasets.storage import save
-from memscore.evidence_file import read_evidence
-from memscore.feldman_zhang import published_of
-from memscore.recipes import recipe_of
+from memscore.exchange.evidence_file import read_evidence
+from memscore.exchange.feldman_zhang import published_of
 from memscore.settings import Settings
-from memscore.spec import Design
 from memscore.store import datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
+from memscore.study.recipes import recipe_of
+from memscore.study.spec import Design
 from tests.conftest import build, make_dataset, make_trials
 from tests.processes import Service, ending
 

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from api.in_process import in_process
+from api.serving.in_process import in_process
 from memscore.client import Client
 from memscore.datasets import load_source
 from memscore.datasets.label_noise import flip_labels
-from memscore.embedded import dispatching, register
-from memscore.evidence import unpack_trials
 from memscore.settings import Settings
-from memscore.spec import Design
-from memscore.statistics import SufficientStatistics, auroc, halves, memorization
+from memscore.statistics.proportions import SufficientStatistics, auroc, halves, memorization
 from memscore.store import evidence, open_database
 from memscore.store.migrate import require_current
+from memscore.study.evidence import unpack_trials
+from memscore.study.spec import Design
+from memscore.workflows.embedded import dispatching, register
 
 
 def test_mem_finds_flipped_digits_and_halves_differ_as_predicted(settings_of_sqlite: Settings):

@@ -11,7 +11,7 @@ import pytest
 import typer
 import yaml
 
-from api.in_process import in_process
+from api.serving.in_process import in_process
 from memscore.cli import app
 from memscore.settings import Settings, known
 from memscore.store import Database, leases

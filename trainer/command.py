@@ -13,9 +13,9 @@ import torch
 import typer
 
 from memscore.console import err
-from memscore.datasets import load_source
-from memscore.progress import stage_progress
-from memscore.sets import Thresholds
+from memscore.datasets import SourceOptions, load_source
+from memscore.progress import stage_progress, tracked
+from memscore.scores.sets import Thresholds
 from trainer.assignments import assigned
 from trainer.config import TrainConfig
 from trainer.presets import configured
@@ -39,7 +39,7 @@ def run(
     torch.set_num_threads(1)
     fields, options = assigned(settings or [], TrainConfig.model_fields)
     config = configured(method, preset, **fields, options=options)
-    images = load_source(dataset)
+    images = load_source(dataset, SourceOptions(track=tracked))
     stop = Stop(max_minutes)
     with joined_world() as world, stage_progress(err, "done", method) as stage, stopping_on_signals(stop):
         watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)

@@ -10,7 +10,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
-from memscore import signatures, strict_json
+from memscore import strict_json
+from memscore.study import signatures
 from trainer.evaluation.samples import CLEAN
 from trainer.outcome import is_finished, read_outcome
 from trainer.sweep import SweptRun

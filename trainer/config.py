@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from memscore.spec import Frozen, Name
-from memscore.tables import ATYPICAL, TYPICAL
+from memscore.scores.tables import ATYPICAL, TYPICAL
+from memscore.study.spec import Frozen, Name
 from memscore.validation import sentence
 from trainer.attacks import Attack
 from trainer.attacks.attack import Radius

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from memscore.arrays import Float32
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.data import Augmentation, DeviceData, pixels
@@ -16,8 +17,6 @@ from trainer.config import TrainConfig
 from trainer.methods import Batch
 from trainer.samples import Samples, batch_slices, choose_samples, epoch_order
 from trainer.world import ALONE, World
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class TrainingData:
     """The samples of a run and their batches, a function of (dataset, mem, configuration) alone."""
 
     def __init__(
-        self, dataset: Dataset, mem: Floats | None, config: TrainConfig, device: torch.device, world: World = ALONE
+        self, dataset: Dataset, mem: Float32 | None, config: TrainConfig, device: torch.device, world: World = ALONE
     ) -> None:
         if config.needs_scores and mem is None:
             what = (

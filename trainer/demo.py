@@ -27,11 +27,11 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
 from memscore.files import atomic_write, reason
-from memscore.messages import JobMessage
+from memscore.messages.jobs import JobMessage
 from memscore.progress import progress_bar
 from memscore.report import Comparison, Making, Report
+from memscore.scores.tables import ScoreTable
 from memscore.settings import Settings
-from memscore.tables import ScoreTable
 from trainer.config import TrainConfig
 from trainer.run import Run, Watch, train
 from trainer.scores import Scores, pull

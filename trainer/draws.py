@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from memscore.randomness import seed_for
+from memscore.study.randomness import seed_for
 from trainer.world import ALONE, World
 
 

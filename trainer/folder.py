@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from torch import nn
 
 import memscore
-from memscore import signatures, strict_json
+from memscore import strict_json
 from memscore.errors import Conflict, Damaged, InvalidInput
 from memscore.files import atomic_write, held, reason
+from memscore.study import signatures
 from trainer import checkpoints
 from trainer.config import TrainConfig, meant_step_size
 from trainer.metrics import read_metrics

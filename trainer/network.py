@@ -44,7 +44,7 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
 
 
 def signature(dataset: Dataset, config: TrainConfig) -> str:
-    """That of the run's network (`memscore.signatures`)."""
+    """That of the run's network (`memscore.study.signatures`)."""
     return signature_of(config.network, image_shape(dataset), dataset.classes, dict(config.network_options))
 
 

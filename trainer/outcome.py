@@ -22,7 +22,7 @@ class Outcome:
     """accuracies: by checkpoint. counts: samples by split and group. conditions: what should be alike in all runs.
 
     events: what happened on the way that a reader has to know, such as a lower learning rate. network: its name with
-    options, and its signature (`memscore.signatures`) as far as it is known.
+    options, and its signature (`memscore.study.signatures`) as far as it is known.
     """
 
     accuracies: dict[str, Accuracies]

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from memscore.arrays import Float32
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import Network
@@ -32,8 +30,6 @@ from trainer.network import initial_network, signature, training_device
 from trainer.scores import Scores
 from trainer.stopping import Stop, Stopped
 from trainer.world import ALONE, World
-
-Floats = npt.NDArray[np.float32]
 
 ATTACKS = ("fgsm", "pgd")
 """What a run is tried with when it ends; `memscore evaluate` adds the others."""
@@ -142,7 +138,7 @@ def train(
     return finished_run(kept, config)
 
 
-def train_network(dataset: Dataset, config: TrainConfig, mem: Floats | None = None) -> Network:
+def train_network(dataset: Dataset, config: TrainConfig, mem: Float32 | None = None) -> Network:
     """Train one network and give it back, in eval mode; nothing is kept. Raises as `train`."""
     data = TrainingData(dataset, mem, config, training_device())
     learner = Learner(initial_network(dataset, config, data.mem.device), config)

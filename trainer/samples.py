@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from memscore.bits import Bools
+from memscore.arrays import Bools, Indices
 from memscore.errors import InvalidInput
-from memscore.randomness import random_order
-from memscore.tables import is_atypical
+from memscore.scores.tables import is_atypical
+from memscore.study.randomness import random_order
 from trainer.config import TrainConfig
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,17 @@ from collections.abc import Sized
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, Subset, WeightedRandomSampler
 
-from memscore.bits import Bools
+from memscore.arrays import Bools, Float64
 from memscore.errors import FingerprintMismatch, InvalidInput
-from memscore.tables import ScoreTable
+from memscore.scores.tables import ScoreTable
 
 MOST_ALPHA = 100.0  # beyond it weights come near the smallest numbers there are
-Floats = npt.NDArray[np.float64]
 
 
-def sample_weights(table: ScoreTable, alpha: float = 1.0, threshold: float | None = None) -> Floats:
+def sample_weights(table: ScoreTable, alpha: float = 1.0, threshold: float | None = None) -> Float64:
     """A weight for each training sample, float64 [n]: exp(-alpha mem), so that memorized samples count less.
 
     With a `threshold`, exp(-alpha) for samples whose mem lies above it and 1 for all others, as BAT weighs poisoning

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from memscore.client import is_url, load_table, parse_source
 from memscore.datasets.dataset import Dataset
-from memscore.sets import Sets, Thresholds
-from memscore.tables import ScoreTable
+from memscore.scores.sets import Sets, Thresholds
+from memscore.scores.tables import ScoreTable
 
 if TYPE_CHECKING:
     from memscore.client import Client

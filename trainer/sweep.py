@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write, reason
-from memscore.spec import Frozen
+from memscore.study.spec import Frozen
 from memscore.validation import sentence
 from trainer.assignments import pairs
 from trainer.attacks.registry import check_names

@@ -52,7 +52,7 @@ def opened_client(url: str | None) -> Generator[Client]:
         ):
             yield client
         return
-    from api.in_process import in_process
+    from api.serving.in_process import in_process
 
     with opened_database(settings) as database, Client(http=in_process(database)) as client:
         yield client

@@ -17,10 +17,10 @@ from memscore.console import out, print_json, print_record, print_table
 from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.label_noise import flip_labels
 from memscore.datasets.sources import KNOWN, SOURCES
-from memscore.embedded import register
 from memscore.errors import InvalidInput
-from memscore.progress import told
-from memscore.spec import NAME_PATTERN
+from memscore.progress import told, tracked
+from memscore.study.spec import NAME_PATTERN
+from memscore.workflows.embedded import register
 
 
 @datasets_app.command("add")
@@ -42,7 +42,7 @@ def add_dataset(
     if origin is not None and name is None:
         name = source
     settings = settings_module.load()
-    options = SourceOptions(root, classes, resize, test_share, downloads=settings.home / "downloads")
+    options = SourceOptions(root, classes, resize, test_share, settings.home / "downloads", tracked)
     dataset = load_source(origin or source, options)
     if name is None:
         name = Path(os.path.abspath(source.partition(":")[2])).stem if ":" in source else source

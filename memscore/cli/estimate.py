@@ -10,21 +10,21 @@ import typer
 from pydantic import ValidationError
 
 from memscore import settings as settings_module
-from memscore import signatures
 from memscore.cli.apps import Json, Url, app
 from memscore.cli.context import opened_client, opened_database
 from memscore.cli.jobs import follow, run_here
 from memscore.client import Client, Extras
 from memscore.console import complain, decimal, out, print_json, print_table
-from memscore.embedded import ensure_registered
 from memscore.errors import Conflict, InvalidInput
-from memscore.messages import JobMessage, Plan
+from memscore.messages.jobs import JobMessage, Plan
 from memscore.progress import told
-from memscore.recipes import RECIPES, read_recipe, recipe_of
 from memscore.settings import Settings
-from memscore.spec import NETWORKS, Design, Recipe, Target, study_id
 from memscore.store import Database, evidence
+from memscore.study import signatures
+from memscore.study.recipes import RECIPES, read_recipe, recipe_of
+from memscore.study.spec import NETWORKS, Design, Recipe, Target, study_id
 from memscore.validation import sentence
+from memscore.workflows.embedded import ensure_registered
 
 Made = TypeVar("Made")
 
@@ -101,7 +101,7 @@ def estimate(
             job = follow(client, submit(client), lines=not as_json)
             study = client.study(job.study)
     else:
-        from api.in_process import in_process
+        from api.serving.in_process import in_process
 
         settings = settings_module.load()
         with opened_database(settings) as database, Client(http=in_process(database)) as client:

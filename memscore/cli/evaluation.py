@@ -15,12 +15,12 @@ from memscore.cli.apps import Json, app
 from memscore.cli.context import opened_database
 from memscore.cli.training import pulled_scores
 from memscore.console import complain, err, for_json, out, print_json, print_table
-from memscore.embedded import ensure_registered
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.progress import Show, stage_progress
-from memscore.sets import Thresholds
+from memscore.scores.sets import Thresholds
+from memscore.scores.tables import ATYPICAL, TYPICAL
 from memscore.settings import Settings
-from memscore.tables import ATYPICAL, TYPICAL
+from memscore.workflows.embedded import ensure_registered
 from trainer.assignments import number
 from trainer.printing import selection
 

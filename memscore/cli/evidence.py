@@ -10,7 +10,7 @@ from memscore.cli.apps import Json, Url, evidence_app
 from memscore.cli.context import opened_client
 from memscore.cli.files import File, Output, read_file, report_written, write_file
 from memscore.console import complain, out, print_json
-from memscore.evidence_file import read_evidence
+from memscore.exchange.evidence_file import read_evidence
 from memscore.progress import told
 
 

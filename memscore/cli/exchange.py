@@ -15,15 +15,15 @@ from memscore.cli.apps import Json, Url, scores_app
 from memscore.cli.context import opened_client, plain
 from memscore.cli.files import File, Output, read_file, report_written, write_file
 from memscore.client import is_url, load_table
-from memscore.compare import Comparison, compare
 from memscore.console import complain, decimal, out, percent, print_json, print_table, warn
 from memscore.errors import InvalidInput
-from memscore.export import encode, format_of
-from memscore.extras import NOT_WRONG, GroupMemorization, group_memorization, read_groups, suspects
-from memscore.feldman_zhang import published_of
+from memscore.exchange.feldman_zhang import published_of
 from memscore.progress import told
-from memscore.sets import Thresholds
-from memscore.tables import ScoreTable
+from memscore.scores.comparison import Comparison, compare
+from memscore.scores.frames import encode, format_of
+from memscore.scores.sets import Thresholds
+from memscore.scores.suspects import NOT_WRONG, GroupMemorization, group_memorization, read_groups, suspects
+from memscore.scores.tables import ScoreTable
 
 
 @scores_app.command("import")

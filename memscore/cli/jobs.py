@@ -13,11 +13,11 @@ from memscore.cli.apps import Json, Url, jobs_app
 from memscore.cli.context import opened_client
 from memscore.client import Client
 from memscore.console import complain, err, out, print_json, print_record, print_table
-from memscore.embedded import dispatching, interrupted
-from memscore.messages import JobEvent, JobMessage, State
+from memscore.messages.jobs import JobEvent, JobMessage, State
 from memscore.progress import progress_bar
 from memscore.settings import Settings
 from memscore.store import Database
+from memscore.workflows.embedded import dispatching, interrupted
 
 SILENT_WAIT_SECONDS = 3.0  # before the user is told why a job does not start
 MOST_A_PAGE = 1000

@@ -14,7 +14,8 @@ from memscore.cli.context import opened_client, plain
 from memscore.cli.files import read_file
 from memscore.console import decimal, out, print_json, print_record, print_table
 from memscore.errors import InvalidInput
-from memscore.messages import Explanation, Histogram, SampleScore, SetName
+from memscore.messages.pairs import Explanation
+from memscore.messages.scores import Histogram, SampleScore, SetName
 
 MOST_A_PAGE = 1000
 BAR = 50  # characters of the longest bar of a histogram

@@ -11,8 +11,8 @@ from memscore.cli.apps import Json, Url, pairs_app
 from memscore.cli.context import opened_client, plain
 from memscore.cli.files import Output, report_written, write_file
 from memscore.console import decimal, print_json, print_table
-from memscore.export import Format, encode, format_of
-from memscore.extras import duplicates
+from memscore.scores.frames import Format, encode, format_of
+from memscore.scores.suspects import duplicates
 
 PAGE = 1000
 

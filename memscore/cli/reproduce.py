@@ -64,7 +64,7 @@ def reproduce(
     """
     import torch
 
-    from api.in_process import in_process
+    from api.serving.in_process import in_process
     from memscore.cli.reproduction import LOCK, LOGS, Reproduction
     from memscore.cli.reproduction_studies import Studies
     from trainer.experiments.catalogue import ITEMS, chosen

@@ -12,11 +12,12 @@ from memscore.client import Client
 from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
-from memscore.embedded import ensure_registered, register
 from memscore.errors import InvalidDataset, InvalidInput, NotFound
+from memscore.progress import tracked
 from memscore.settings import Settings
-from memscore.spec import Design, study_id
 from memscore.store import Database
+from memscore.study.spec import Design, study_id
+from memscore.workflows.embedded import ensure_registered, register
 from trainer.experiments.material import StudyMaterial
 from trainer.experiments.miniature import MINIATURES
 from trainer.experiments.scales import TINY_50
@@ -91,7 +92,7 @@ class Studies:
         except NotFound:
             if name != TINY_50:
                 raise
-        options = SourceOptions(classes=50, downloads=self.settings.home / "downloads")
+        options = SourceOptions(classes=50, downloads=self.settings.home / "downloads", track=tracked)
         with _advice("tiny_imagenet --classes 50"):
             record = register(self.database, self.settings, name, load_source("tiny_imagenet", options))
         return open_dataset(self.settings.home, record.fingerprint)

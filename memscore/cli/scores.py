@@ -14,7 +14,7 @@ from memscore.cli.context import existing_database, opened_client, plain
 from memscore.cli.files import write_file
 from memscore.console import decimal, err, out, print_json, print_record, print_table, warn
 from memscore.progress import progress_bar, told
-from memscore.sets import Thresholds
+from memscore.scores.sets import Thresholds
 
 MOST_EVIDENCE = 1 << 26
 """Bytes of evidence up to which a report reads it, to say on what devices the models were trained."""

@@ -37,7 +37,7 @@ def serve(
 ) -> None:
     """Run the service: the API, and a dispatcher beside it."""
     from api.protection import protection_of
-    from api.server import serve as run
+    from api.serving.server import serve as run
 
     settings = settings_module.load()
     if database_url is not None:
@@ -66,7 +66,7 @@ def serve_worker(
     follow_stdin: Annotated[bool, typer.Option("--follow-stdin")] = False,
 ) -> None:
     """Answer requests beside other workers, for `serve`."""
-    from api.server import serve_here
+    from api.serving.server import serve_here
 
     settings = settings_module.load()
     logs.configure(settings)

@@ -18,13 +18,13 @@ from memscore.cli.files import alone, write_file
 from memscore.cli.sweep_progress import SweepProgress
 from memscore.cli.training import pulled_scores
 from memscore.console import complain, err, out, print_json, print_table, warn
-from memscore.embedded import ensure_registered
 from memscore.errors import InvalidInput
 from memscore.farm import commands
 from memscore.farm.commands import Command, Ended, Plan
 from memscore.logs import end_of
 from memscore.progress import duration
 from memscore.settings import Settings
+from memscore.workflows.embedded import ensure_registered
 from trainer.assignments import assigned
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from memscore.cli.apps import Json, app
 from memscore.cli.context import opened_client, opened_database
 from memscore.client import is_url
 from memscore.console import complain, err, for_json, print_json
-from memscore.embedded import ensure_registered
 from memscore.errors import InvalidInput
 from memscore.progress import stage_progress
-from memscore.sets import Thresholds
+from memscore.scores.sets import Thresholds
 from memscore.settings import Settings
+from memscore.workflows.embedded import ensure_registered
 from trainer.assignments import assigned, number
 from trainer.printing import print_run, told
 

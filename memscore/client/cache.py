@@ -19,7 +19,7 @@ from typing import TypeVar
 from memscore.client.parts import FilePart, MemoryPart, Part
 from memscore.errors import Damaged
 from memscore.files import atomic_write
-from memscore.tables import Table
+from memscore.scores.tables import Table
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 

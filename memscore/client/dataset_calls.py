@@ -7,7 +7,7 @@ from typing import Literal
 from memscore.client.pages import gathered
 from memscore.client.session import Session, ask, exchange, get, part
 from memscore.client.steps import Flow
-from memscore.messages import DatasetDetail, Datasets
+from memscore.messages.datasets import DatasetDetail, Datasets
 
 
 def datasets(session: Session) -> Flow[Datasets]:

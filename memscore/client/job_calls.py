@@ -11,15 +11,15 @@ from memscore.client.pages import one_by_one
 from memscore.client.session import Session, ask, get, part, post
 from memscore.client.steps import Flow, Items
 from memscore.errors import InvalidInput
-from memscore.messages import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
-from memscore.spec import Design, JobRequest, PairScope, Recipe, Target
+from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
+from memscore.study.spec import Design, JobRequest, PairScope, Recipe, Target
 from memscore.validation import sentence
 
 PAGE = 100
 
 
 class Extras(TypedDict, total=False):
-    """What a job may ask for besides its target; see `memscore.spec.Wanted`."""
+    """What a job may ask for besides its target; see `memscore.study.spec.Wanted`."""
 
     full_trials: int
     probabilities: bool

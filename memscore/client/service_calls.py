@@ -8,7 +8,8 @@ from typing import Literal
 from memscore.client.session import Session, ask, exchange, get, part, post
 from memscore.client.steps import Flow, Request
 from memscore.keys import Scope
-from memscore.messages import Health, KeyCreated, KeyMessage, Keys, Readiness
+from memscore.messages.keys import KeyCreated, KeyMessage, Keys
+from memscore.messages.service import Health, Readiness
 
 
 def health(session: Session) -> Flow[Health]:

@@ -16,8 +16,8 @@ from memscore.client.cache import TableCache
 from memscore.client.retries import ONCE, Patience, Retries
 from memscore.client.steps import Flow, Open, Pause, Read, Reply, Request
 from memscore.errors import InvalidInput, ServiceError, TooMany, Unavailable, service_error
-from memscore.messages import Problem
-from memscore.tables import Table
+from memscore.messages.service import Problem
+from memscore.scores.tables import Table
 
 AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 

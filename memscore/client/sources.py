@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from memscore.errors import InvalidInput
-from memscore.tables import ScoreTable
+from memscore.scores.tables import ScoreTable
 
 
 def load_table(source: str, *, key: str | None = None, cache: Path | None = None) -> ScoreTable:

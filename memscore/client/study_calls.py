@@ -13,24 +13,21 @@ from memscore.client.pages import gathered, one_by_one
 from memscore.client.session import Session, ask, exchange, get, part, post, post_file
 from memscore.client.steps import Flow, Items
 from memscore.errors import Conflict, InvalidInput
-from memscore.messages import (
+from memscore.messages.pairs import Explanation, Pair, Pairs
+from memscore.messages.scores import (
     MOST_INDICES,
-    Explanation,
     Histogram,
-    Pair,
-    Pairs,
     SampleScore,
     Score,
     ScoreColumns,
     Scores,
     SetName,
     SetsMessage,
-    Studies,
-    StudyMessage,
     TestScore,
 )
-from memscore.sets import Sets, Thresholds
-from memscore.tables import Columns, ScoreTable
+from memscore.messages.studies import Studies, StudyMessage
+from memscore.scores.sets import Sets, Thresholds
+from memscore.scores.tables import Columns, ScoreTable
 
 PAGE = 1000
 REBUILDS = 3  # of the scores while they are looked up in several requests

@@ -8,9 +8,9 @@ from memscore.client.download import download
 from memscore.client.session import Session, ask, get, part, post_file
 from memscore.client.steps import Flow, done
 from memscore.errors import Damaged, InvalidInput
-from memscore.evidence_file import StudyEvidence, read_evidence
-from memscore.messages import EvidenceMerged
-from memscore.tables import PairsTable, ScoreTable, Table
+from memscore.exchange.evidence_file import StudyEvidence, read_evidence
+from memscore.messages.studies import EvidenceMerged
+from memscore.scores.tables import PairsTable, ScoreTable, Table
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 

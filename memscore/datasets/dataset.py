@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from memscore.arrays import Images, Labels
 from memscore.errors import InvalidDataset
-
-Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int32]
 
 MAX_CLASSES = 65_536
 MIN_TRAIN_SAMPLES = 10  # a block of ten trials holds each out in turn

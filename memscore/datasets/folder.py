@@ -51,7 +51,7 @@ def load_folder(root: Path, options: SourceOptions) -> Dataset:
         test,
         tuple(names),
         options.described(f"folder:{os.path.basename(os.path.abspath(root))}"),
-        options.resize,
+        options,
     )
 
 
@@ -60,13 +60,14 @@ def load_samples(
     test: list[Sample],
     names: tuple[str, ...],
     source: str,
-    resize: int | None,
+    options: SourceOptions,
     *,
     always_colour: bool = False,
 ) -> Dataset:
     """The dataset of these image files, in their order. Raises InvalidDataset for files that cannot be used."""
     paths, labels = [path for path, _ in train + test], np.array([label for _, label in train + test])
-    images = read_images(paths, common_shape(paths, resize, always_colour=always_colour), resize)
+    shape = common_shape(paths, options.resize, always_colour=always_colour, track=options.track)
+    images = read_images(paths, shape, options.resize, options.track)
     count = len(train)
     return build_dataset(
         images[:count], labels[:count], images[count:], labels[count:], source=source, class_names=names

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memscore.datasets.dataset import Images
+from memscore.arrays import Images
+from memscore.datasets.options import Track, unseen
 from memscore.errors import InvalidDataset
 
 if TYPE_CHECKING:
@@ -20,19 +21,20 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # only these decoders are tried, whatever a file holds
 GREY = ("1", "L", "LA")
 COLOUR = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
-MANY = 2_000  # files that take long enough to show a progress bar
 
 Shape = tuple[int, int, int]
 
 
-def common_shape(paths: Sequence[Path], resize: int | None, *, always_colour: bool = False) -> Shape:
+def common_shape(
+    paths: Sequence[Path], resize: int | None, *, always_colour: bool = False, track: Track = unseen
+) -> Shape:
     """Height, width and channels of the images, from the headers of their files.
 
     One channel if all images are grey, unless `always_colour`; otherwise three. Raises InvalidDataset for a file that
     is no image, has pixels of another kind than 8 bits a channel, or, without `resize`, another size than the first.
     """
     first, size, grey = paths[0], (0, 0), not always_colour
-    for path in _shown(paths, "reading headers"):
+    for path in track(paths, "reading headers"):
         with _opened(path) as image:
             if path is first:
                 size = image.size
@@ -50,7 +52,7 @@ def common_shape(paths: Sequence[Path], resize: int | None, *, always_colour: bo
     return height, width, 1 if grey else 3
 
 
-def read_images(paths: Sequence[Path], shape: Shape, resize: int | None) -> Images:
+def read_images(paths: Sequence[Path], shape: Shape, resize: int | None, track: Track = unseen) -> Images:
     """The images, uint8 [n, H, W, C], in the order of the paths.
 
     With `resize` the short side is brought to it (bilinear, antialiased) and the middle square is kept. Transparency
@@ -62,7 +64,7 @@ def read_images(paths: Sequence[Path], shape: Shape, resize: int | None) -> Imag
         raise InvalidDataset(
             f"{len(paths)} images do not fit into memory ({error}); give a smaller --resize."
         ) from error
-    for index, path in enumerate(_shown(paths, "decoding")):
+    for index, path in enumerate(track(paths, "decoding")):
         with _opened(path) as image:
             images[index] = _pixels(image, "L" if shape[2] == 1 else "RGB", resize).reshape(shape)
     return images
@@ -101,18 +103,3 @@ def _opened(path: Path) -> Generator[Image]:
     except Exception as error:  # each of Pillow's decoders has exceptions of its own for a damaged file
         reason = "no image of a known format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise InvalidDataset(f"{path} cannot be decoded ({reason}); mend or remove it.") from error
-
-
-def _shown(paths: Sequence[Path], doing: str) -> Generator[Path]:
-    """The paths one by one, with a progress bar on standard error if there are many; lines tell also of few."""
-    from memscore.console import err
-    from memscore.progress import progress_bar, told
-
-    if len(paths) < MANY:
-        with told(doing, "images") as tell:
-            for done, path in enumerate(paths):
-                tell(done, len(paths), doing)
-                yield path
-        return
-    with progress_bar("images", err) as bar:
-        yield from bar.track(paths, description=doing)

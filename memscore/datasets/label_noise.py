@@ -8,7 +8,7 @@ import numpy as np
 
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
-from memscore.randomness import random_order, random_words
+from memscore.study.randomness import random_order, random_words
 
 
 def flip_labels(dataset: Dataset, share: float, seed: int) -> Dataset:

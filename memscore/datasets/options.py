@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from memscore.errors import InvalidInput
+
+Track = Callable[[Sequence[Path], str], Iterable[Path]]
+"""Passes files on one by one, and shows how many are done of what the text says."""
+
+
+def unseen(files: Sequence[Path], doing: str) -> Iterable[Path]:
+    """The files as they are: nothing is shown."""
+    return files
+
 
 FLAGS = {"root": "--root", "classes": "--classes", "resize": "--resize", "test_share": "--test-share"}
 
@@ -16,7 +26,8 @@ class SourceOptions:
 
     `root` is the folder of a published dataset's files, `classes` keeps the first so many classes, `resize` is the side
     in pixels of the images, `test_share` the share of samples that become the test set. `downloads` is where files
-    are looked for, and downloaded to, without `root`. Raises InvalidInput for an impossible value.
+    are looked for, and downloaded to, without `root`; `track` shows progress. Raises InvalidInput for an impossible
+    value.
     """
 
     root: Path | None = None
@@ -24,6 +35,7 @@ class SourceOptions:
     resize: int | None = None
     test_share: float | None = None
     downloads: Path | None = None
+    track: Track = unseen
 
     def __post_init__(self) -> None:
         if self.classes is not None and self.classes < 2:

@@ -37,7 +37,7 @@ def load_tiny_imagenet(options: SourceOptions) -> Dataset:
         test,
         tuple(names.get(wnid, wnid) for wnid in wnids),
         options.described("tiny_imagenet"),
-        options.resize,
+        options,
         always_colour=True,
     )
 

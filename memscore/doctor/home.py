@@ -9,7 +9,7 @@ from pathlib import Path
 
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_of, size, warning
 from memscore.errors import MemscoreError
-from memscore.planning import trial_bytes
+from memscore.scores.planning import trial_bytes
 from memscore.settings import Settings
 from memscore.store import datasets, jobs, open_database, studies
 from memscore.store.database import sqlite_file

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import ray
 
-from memscore import signatures
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
-from memscore.evidence import Trial
-from memscore.spec import Design, Recipe
-from memscore.subsets import Unit
+from memscore.study import signatures
+from memscore.study.evidence import Trial
+from memscore.study.spec import Design, Recipe
+from memscore.study.subsets import Unit
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,19 @@ from memscore import logs
 from memscore import settings as settings_module
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
-from memscore.evidence import Trial
 from memscore.farm.journal import Journal, JournalHandler, Stopped, patiently
 from memscore.farm.lifeline import follow_parent, ray_folder
 from memscore.farm.scoring import Scoring
 from memscore.farm.worker_log import WorkerLines, WorkerLog
-from memscore.influence import Matmul
 from memscore.settings import Settings
-from memscore.spec import BLOCK
+from memscore.statistics.influence import Matmul
 from memscore.store import Database, evidence, jobs, open_database, studies
 from memscore.store.jobs import JobRecord
 from memscore.store.migrate import require_current
 from memscore.store.studies import StudyRecord
-from memscore.subsets import Unit, units
+from memscore.study.evidence import Trial
+from memscore.study.spec import BLOCK
+from memscore.study.subsets import Unit, units
 
 log = logging.getLogger("memscore.farm.driver")  # also where this module is __main__
 

@@ -23,16 +23,16 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from memscore import signatures
 from memscore.datasets.dataset import Dataset
 from memscore.errors import BlockFailed, Diverged
-from memscore.evidence import Trial
 from memscore.farm import local_ray
 from memscore.farm.actors import refusal
 from memscore.farm.lifeline import terminate
 from memscore.farm.pool import Pool, Worker
-from memscore.spec import Design, Recipe
-from memscore.subsets import Unit
+from memscore.study import signatures
+from memscore.study.evidence import Trial
+from memscore.study.spec import Design, Recipe
+from memscore.study.subsets import Unit
 
 log = logging.getLogger(__name__)
 

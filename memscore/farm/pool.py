@@ -12,7 +12,7 @@ from ray.exceptions import RayActorError, RayError
 from memscore.errors import BlockFailed
 from memscore.farm.actors import Presence, UnitTrainer
 from memscore.farm.placement import Places, living, per_gpu, places
-from memscore.subsets import Unit
+from memscore.study.subsets import Unit
 
 log = logging.getLogger(__name__)
 

@@ -8,17 +8,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from memscore.building import build_tables
-from memscore.counts import Counts
 from memscore.datasets.dataset import Dataset
-from memscore.evidence import Trial
-from memscore.influence import Matmul
-from memscore.precision import forecast_trials, share_precise, share_settled
-from memscore.spec import Wanted
+from memscore.scores.building import build_tables
+from memscore.scores.tables import ScoreTable
+from memscore.statistics.counts import Counts
+from memscore.statistics.influence import Matmul
+from memscore.statistics.precision import forecast_trials, share_precise, share_settled
 from memscore.store import Database, evidence, tables
 from memscore.store.scoring import all_pairs, count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.studies import StudyRecord
-from memscore.tables import ScoreTable
+from memscore.study.evidence import Trial
+from memscore.study.spec import Wanted
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import torch
 from memscore.learning.data import DeviceData
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
-from memscore.spec import BLOCK, Design, Recipe
+from memscore.study.spec import BLOCK, Design, Recipe
 
 STEPS = 6  # timed, after as many to warm up
 EVALUATED = 500  # images

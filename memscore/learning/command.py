@@ -14,18 +14,18 @@ from typing import Annotated
 import torch
 import typer
 
-from memscore import signatures
-from memscore.datasets import load_source
+from memscore.datasets import SourceOptions, load_source
 from memscore.errors import Conflict, InvalidInput
-from memscore.evidence import Trial
-from memscore.evidence_file import read_evidence, write_evidence
+from memscore.exchange.evidence_file import read_evidence, write_evidence
 from memscore.learning.data import DeviceData
 from memscore.learning.networks.behaviour import signature_of_recipe
 from memscore.learning.unit import prepare, train_unit
-from memscore.progress import told
-from memscore.recipes import RECIPES, read_recipe
-from memscore.spec import Design, Recipe, study_id
-from memscore.subsets import units
+from memscore.progress import told, tracked
+from memscore.study import signatures
+from memscore.study.evidence import Trial
+from memscore.study.recipes import RECIPES, read_recipe
+from memscore.study.spec import Design, Recipe, study_id
+from memscore.study.subsets import units
 
 SAVE_SECONDS = 10.0
 
@@ -58,7 +58,7 @@ def run(
     prepare(place)
     chosen = read_recipe(recipe)
     design = Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed})
-    images = load_source(dataset)
+    images = load_source(dataset, SourceOptions(track=tracked))
     study = study_id(images.fingerprint, chosen, design)
     done = _there(output, study)
     data = DeviceData.of(images, place)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from memscore.datasets.dataset import Dataset
-from memscore.randomness import random_words
+from memscore.study.randomness import random_words
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from memscore.influence import Float32s, Matmul
+from memscore.statistics.influence import Float32s, Matmul
 
 
 def torch_matmul(device: str | torch.device) -> Matmul:
-    """A product for `memscore.influence` that runs on a torch device, such as "cuda".
+    """A product for `memscore.statistics.influence` that runs on a torch device, such as "cuda".
 
     Factors of 0 and 1 are exact in any precision of the device; sums are kept in single precision.
     """

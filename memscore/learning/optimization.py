@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from memscore.errors import Diverged
-from memscore.spec import Recipe
+from memscore.study.spec import Recipe
 
 
 def optimizer_of(recipe: Recipe, parameters: Iterable[Tensor], device: torch.device) -> torch.optim.Optimizer:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from memscore.randomness import seed_for
+from memscore.study.randomness import seed_for
 
 
 def seed(*name: str | int) -> None:

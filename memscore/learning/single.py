@@ -15,8 +15,8 @@ from memscore.learning.networks import adopt, build_network, least_batch
 from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
 from memscore.learning.replay import Replay
 from memscore.learning.seeding import seed
-from memscore.randomness import random_words
-from memscore.spec import NETWORKS, Recipe
+from memscore.study.randomness import random_words
+from memscore.study.spec import NETWORKS, Recipe
 
 Name = tuple[str | int, ...]
 

@@ -12,8 +12,8 @@ from memscore.learning.data import DeviceData, flat_pixels
 from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
 from memscore.learning.replay import Replay
 from memscore.learning.stacked_mlp import StackedMLP
-from memscore.randomness import random_words, seed_for
-from memscore.spec import Recipe
+from memscore.study.randomness import random_words, seed_for
+from memscore.study.spec import Recipe
 
 Name = tuple[str | int, ...]
 

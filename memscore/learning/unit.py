@@ -14,13 +14,13 @@ from torch import Tensor
 
 import memscore
 from memscore.errors import Diverged
-from memscore.evidence import Trial, pack_trial
 from memscore.learning.correctness import is_correct
 from memscore.learning.data import DeviceData
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
-from memscore.spec import BLOCK, Design, Recipe
-from memscore.subsets import Unit, unit_membership
+from memscore.study.evidence import Trial, pack_trial
+from memscore.study.spec import BLOCK, Design, Recipe
+from memscore.study.subsets import Unit, unit_membership
 
 
 def train_unit(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from memscore.datasets.dataset import Dataset
-from memscore.tables import ATYPICAL, TYPICAL, ScoreTable, is_atypical, is_typical
+from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable, is_atypical, is_typical
 
 LOSSLESS = 40  # pixels a side up to which each pixel is kept
 LARGEST = 112  # pixels a side to which larger images are reduced

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from memscore.quality import Calibration
 from memscore.report.figures import BLUE, GREEN, GREY, ORANGE
-from memscore.sets import Thresholds
-from memscore.tables import is_atypical, is_typical
+from memscore.scores.quality import Calibration
+from memscore.scores.sets import Thresholds
+from memscore.scores.tables import is_atypical, is_typical
 
 BAR = 0.025  # least width of a histogram's bar, in units of mem
 DENSITY = LinearSegmentedColormap.from_list("density", ["#9ccbe8", "#4a9ccc", BLUE, "#00507c"])

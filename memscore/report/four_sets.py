@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from memscore.arrays import Indices
 from memscore.report.cards import Album, Card
-from memscore.sets import Sets
+from memscore.scores.sets import Sets
 
 EXAMPLES = 8
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from memscore.arrays import Indices
 from memscore.report.cards import Album, Card
-from memscore.tables import TYPICAL, is_typical
+from memscore.scores.tables import TYPICAL, is_typical
 
 IMAGES = 400
 """Images aimed at in all; with many classes each still has FEWEST."""
@@ -22,8 +22,6 @@ CLASSES = 200
 
 FIRST = 10
 """Images of the first look."""
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

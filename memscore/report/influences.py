@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from memscore.extras import duplicates
 from memscore.report.cards import Album, Card
-from memscore.tables import ATYPICAL, PairsTable
+from memscore.scores.suspects import duplicates
+from memscore.scores.tables import ATYPICAL, PairsTable
 
 SHOWN = 12
 UNPROVEN = 6  # pairs shown where none can be told from chance

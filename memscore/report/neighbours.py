@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from memscore.datasets.dataset import Dataset, Images
-from memscore.resemblance import standardized
-from memscore.tables import ScoreTable
+from memscore.arrays import Float32, Images, Indices
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.resemblance import standardized
+from memscore.scores.tables import ScoreTable
 
 NEAREST = 10
 """Images that vote."""
@@ -25,9 +26,6 @@ REFERENCES, TESTED = 10_000, 500
 
 SIDE = 16
 """Pixels a side to which images are averaged before they are compared."""
-
-Vectors = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def _spread(indices: Indices, most: int) -> Indices:
     return indices[np.linspace(0, len(indices) - 1, most).astype(np.int64)]
 
 
-def _vectors(images: Images, indices: Indices) -> Vectors:
+def _vectors(images: Images, indices: Indices) -> Float32:
     """Averaged images, standardized, float32 [k, d]."""
     step = -(-max(images.shape[1:3]) // SIDE)
     height, width = (max(1, side // step) for side in images.shape[1:3])
@@ -86,13 +84,13 @@ def _vectors(images: Images, indices: Indices) -> Vectors:
     return standardized(rows)
 
 
-def _averaged(image: Vectors, height: int, width: int) -> Vectors:
+def _averaged(image: Float32, height: int, width: int) -> Float32:
     """An image [h, w, C] as means of equal parts, [height, width, C]."""
     parts = image.reshape(height, image.shape[0] // height, width, image.shape[1] // width, image.shape[2])
     return parts.mean(axis=(1, 3))
 
 
-def _nearest(asked: Vectors, references: Vectors) -> Indices:
+def _nearest(asked: Float32, references: Float32) -> Indices:
     """Positions of the nearest references of each row, nearest first, int64 [k, NEAREST]."""
     return np.argsort(-(asked @ references.T), axis=1, kind="stable")[:, :NEAREST]
 

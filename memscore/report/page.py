@@ -10,8 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import memscore
 from memscore.datasets.dataset import Dataset
-from memscore.messages import StudyMessage
-from memscore.quality import calibration, differences, quality
+from memscore.messages.studies import StudyMessage
 from memscore.report import charts, provenance, summary
 from memscore.report.cards import Album
 from memscore.report.citation import bibtex
@@ -21,8 +20,9 @@ from memscore.report.gallery import gallery
 from memscore.report.influences import influences
 from memscore.report.provenance import Making
 from memscore.report.suspected import suspected
-from memscore.sets import Thresholds, split
-from memscore.tables import PairsTable, ScoreTable
+from memscore.scores.quality import calibration, differences, quality
+from memscore.scores.sets import Thresholds, split
+from memscore.scores.tables import PairsTable, ScoreTable
 
 
 @dataclass(frozen=True)

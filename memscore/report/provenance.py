@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import memscore
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.sources import PATH_SOURCES, SOURCES
-from memscore.evidence_file import StudyEvidence
-from memscore.messages import StudyMessage
+from memscore.exchange.evidence_file import StudyEvidence
+from memscore.messages.studies import StudyMessage
 from memscore.report.cards import legible
-from memscore.spec import Design, Recipe
-from memscore.tables import PairsTable, ScoreTable
+from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.study.spec import Design, Recipe
 
 FULL_TRIALS = 5  # what `memscore estimate` makes without being asked
 

@@ -7,9 +7,9 @@ import io
 import numpy as np
 from matplotlib.figure import Figure
 
-from memscore.compare import Comparison, shared_samples
 from memscore.report.figures import BLUE, GREY, ORANGE
-from memscore.tables import ScoreTable
+from memscore.scores.comparison import Comparison, shared_samples
+from memscore.scores.tables import ScoreTable
 
 MANY = 3000
 """Samples from which the plot shows their density; also where most of fewer lie on one another."""

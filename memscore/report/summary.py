@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from memscore.datasets.dataset import Dataset
-from memscore.messages import StudyMessage
+from memscore.messages.studies import StudyMessage
 from memscore.report.gallery import ClassPart, Gallery
 from memscore.report.influences import Influences
 from memscore.report.provenance import recipe_in_words
 from memscore.report.suspected import Suspected
-from memscore.tables import ATYPICAL, TYPICAL, ScoreTable
+from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable
 
 
 def percent(share: float | None) -> str:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from memscore.extras import NOT_WRONG, suspects
+from memscore.arrays import Indices
 from memscore.report.cards import Album, Card
 from memscore.report.neighbours import MAJORITY, NEAREST, Vote, Votes, votes
-from memscore.statistics import auroc
-from memscore.tables import ScoreTable
+from memscore.scores.suspects import NOT_WRONG, suspects
+from memscore.scores.tables import ScoreTable
+from memscore.statistics.proportions import auroc
 
 SHOWN = 24
 ASKED = 1000  # suspects that are voted on, at most
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

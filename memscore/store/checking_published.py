@@ -9,12 +9,12 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, select
 
 from memscore.errors import Damaged, MemscoreError, NoScoresYet
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import tables
 from memscore.store.database import Database
 from memscore.store.findings import Finding, Watch
 from memscore.store.publishing import CHUNK, chunks, plain_columns, publish, unpublish
 from memscore.store.schema import pair_scores, published_scores, sample_scores
-from memscore.tables import PairsTable, ScoreTable
 
 
 def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[Finding]:

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, Table, delete, select
 
-from memscore.building import build_tables
-from memscore.counts import Counts
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError
-from memscore.evidence import Trial
-from memscore.spec import BLOCK, Design, study_id
+from memscore.scores.building import build_tables
+from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.statistics.counts import Counts
 from memscore.store import datasets, evidence, jobs, tables
 from memscore.store.database import Database
 from memscore.store.faults import KINDS, ROTTEN, UNREAD, different_columns, trial_fault, version_fault
@@ -24,8 +23,9 @@ from memscore.store.schema import TERMINAL, full_trials, pair_tables, trials
 from memscore.store.schema import jobs as jobs_table
 from memscore.store.scoring import all_pairs, count_trials, keep_tables, provenance
 from memscore.store.studies import StudyRecord
-from memscore.subsets import block_membership
-from memscore.tables import PairsTable, ScoreTable
+from memscore.study.evidence import Trial
+from memscore.study.spec import BLOCK, Design, study_id
+from memscore.study.subsets import block_membership
 
 DOUBTFUL = "not repaired: so many trials are hardly wrong as they were stored, but perhaps this version of memscore is"
 

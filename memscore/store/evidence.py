@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, Table, func, select
 
-from memscore import signatures
 from memscore.errors import Damaged
-from memscore.evidence import Trial
 from memscore.store.database import insert_new
 from memscore.store.schema import full_trials, trials
+from memscore.study import signatures
+from memscore.study.evidence import Trial
 
 CHUNK = 100  # trials read from the database at a time
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy import Connection, Table, select
 
-from memscore.bits import Bools, digest, pack, unpack
+from memscore.arrays import Bools
 from memscore.errors import Damaged
-from memscore.evidence import Trial
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store.findings import UNREADABLE
 from memscore.store.schema import pair_tables, score_tables
-from memscore.tables import PairsTable, ScoreTable
+from memscore.study.bits import digest, pack, unpack
+from memscore.study.evidence import Trial
 
 KINDS: dict[Table, type[ScoreTable] | type[PairsTable]] = {score_tables: ScoreTable, pair_tables: PairsTable}
 

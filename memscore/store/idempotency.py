@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from memscore.bits import digest
 from memscore.errors import InvalidInput
 from memscore.store.database import insert_ignoring, now
 from memscore.store.schema import idempotency_keys
+from memscore.study.bits import digest
 
 KEPT_SECONDS = 24 * 3600.0
 

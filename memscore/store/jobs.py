@@ -21,9 +21,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from memscore.errors import Conflict, NotFound
-from memscore.spec import Wanted
 from memscore.store.database import now
 from memscore.store.schema import STATES, TERMINAL, job_events, jobs
+from memscore.study.spec import Wanted
 
 MAX_FAILURES = 5  # attempts lost in a row without a new block
 ABANDONED_SECONDS = 120.0  # without lease and without a report: as in a copy of a database

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from memscore import signatures
 from memscore.errors import Conflict
-from memscore.evidence import Trial
 from memscore.store import evidence, jobs
 from memscore.store.schema import full_trials, trials
 from memscore.store.studies import StudyRecord
+from memscore.study import signatures
+from memscore.study.evidence import Trial
 
 
 @dataclass(frozen=True)

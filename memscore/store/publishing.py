@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Integer, Table, delete, select, update
 
+from memscore.arrays import Columns
 from memscore.errors import StoreError
-from memscore.influence import Columns
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import studies, tables
 from memscore.store.database import Database, insert_ignoring, now
 from memscore.store.schema import pair_scores, published_scores, sample_scores
-from memscore.tables import PairsTable, ScoreTable
 
 CHUNK = 50_000  # rows that are made together
 

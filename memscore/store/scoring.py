@@ -7,15 +7,16 @@ from collections.abc import Callable
 import numpy as np
 from sqlalchemy import Connection
 
-from memscore.building import Provenance
-from memscore.counts import Counts, Labels
+from memscore.arrays import Labels
 from memscore.errors import Conflict
-from memscore.evidence import Trial, unpack_full, unpack_trials
-from memscore.influence import Matmul, PackedEvidence, find_pairs
-from memscore.spec import Design, identity
+from memscore.scores.building import Provenance
+from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
+from memscore.statistics.counts import Counts
+from memscore.statistics.influence import Matmul, PackedEvidence, find_pairs
 from memscore.store import evidence, jobs, tables
 from memscore.store.studies import StudyRecord
-from memscore.tables import PAIRS_FLOOR, PairsTable, ScoreTable
+from memscore.study.evidence import Trial, unpack_full, unpack_trials
+from memscore.study.spec import Design, identity
 
 
 def count_study(
@@ -53,7 +54,7 @@ def count_trials(counts: Counts, trials: list[Trial], design: Design) -> None:
 def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable, matmul: Matmul = np.matmul) -> PairsTable:
     """The pairs of all classes with infl of at least PAIRS_FLOOR, from the stored trials; `matmul` may use a GPU.
 
-    Takes about a gibibyte beside the packed evidence; see `memscore.influence`.
+    Takes about a gibibyte beside the packed evidence; see `memscore.statistics.influence`.
     """
     samples, test_samples = len(scores), scores.test_samples
     parts = [

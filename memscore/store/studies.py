@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Row, or_, select, tuple_
 
 from memscore.errors import Conflict, InvalidInput, NotFound
-from memscore.spec import Design, Recipe, study_id
 from memscore.store.database import insert_new
 from memscore.store.datasets import DatasetRecord
 from memscore.store.schema import studies
+from memscore.study.spec import Design, Recipe, study_id
 
 ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, Select, Table, UnaryExpression, delete, func, select
 
 from memscore.errors import Damaged, NoScoresYet
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store.database import insert_new
 from memscore.store.schema import pair_tables, published_scores, score_tables
-from memscore.tables import PairsTable, ScoreTable
 
 Kind = TypeVar("Kind", bound=ScoreTable | PairsTable)
 

@@ -13,8 +13,8 @@ from sqlalchemy import select, text, update
 
 from api import authentication, remembered
 from api.app import create_app
-from api.in_process import InProcessTransport, in_process
 from api.protection import Protection, protection_of, require_a_key
+from api.serving.in_process import InProcessTransport, in_process
 from memscore import keys
 from memscore.errors import InvalidInput
 from memscore.keys import Pepper

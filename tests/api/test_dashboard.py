@@ -11,9 +11,9 @@ import pytest
 
 from api.dashboard.assets import FILES, Assets
 from api.dashboard.pages import VIEWS
-from api.in_process import in_process
+from api.serving.in_process import in_process
 from memscore.store import Database
-from tests.api.test_gate import database_url
+from tests.api.middleware.test_access import database_url
 
 __all__ = ["database_url"]  # a fixture
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.in_process import in_process
-from memscore.spec import Design, JobRequest, Recipe, Target
+from api.serving.in_process import in_process
 from memscore.store import Database
+from memscore.study.spec import Design, JobRequest, Recipe, Target
 from tests.conftest import StoredStudy
 
 HUGE = str(10**30)

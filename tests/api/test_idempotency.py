@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from api.in_process import in_process
+from api.serving.in_process import in_process
 from memscore.store import Database, idempotency
 from tests.conftest import QUICK, StoredStudy
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.in_process import in_process
 from api.paging import cursor_of, values_of
+from api.serving.in_process import in_process
 from memscore.errors import InvalidInput
 from memscore.store import Database
 from memscore.store import datasets as stored_datasets

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.in_process import in_process
-from api.problems import NotSatisfiable
+from api.errors import NotSatisfiable
 from api.representation import part
-from memscore.spec import Design
+from api.serving.in_process import in_process
+from memscore.scores.tables import ScoreTable
 from memscore.store import Database, tables
-from memscore.tables import ScoreTable
+from memscore.study.spec import Design
 from tests.conftest import StoredStudy, build, make_trials
 
 TABLE = "/v1/studies/made-up/table"

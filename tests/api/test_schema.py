@@ -21,17 +21,17 @@ from schemathesis.schemas import BaseSchema
 from schemathesis.transport.serialization import serialize_binary
 
 from api.app import create_app
-from api.in_process import in_process
 from api.protection import Protection
-from api.sign_in import EXAMPLE_KEY
+from api.routes.sign_in import EXAMPLE_KEY
+from api.serving.in_process import in_process
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import save
 from memscore.keys import generate, id_of
-from memscore.pepper import pepper_of
-from memscore.recipes import recipe_of
 from memscore.settings import Settings
-from memscore.spec import Design, Target, Wanted
 from memscore.store import Database, api_keys, datasets, evidence, job_logs, jobs, studies, tables
+from memscore.store.pepper import pepper_of
+from memscore.study.recipes import recipe_of
+from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import build, make_trials
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

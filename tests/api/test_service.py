@@ -6,12 +6,12 @@ import httpx
 import numpy as np
 import pytest
 
-from api.in_process import in_process
+from api.serving.in_process import in_process
 from memscore.datasets.dataset import Dataset
-from memscore.sets import Sets, split
-from memscore.spec import Design
+from memscore.scores.sets import Sets, split
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, datasets, studies, tables
-from memscore.tables import PairsTable, ScoreTable
+from memscore.study.spec import Design
 from tests.conftest import QUICK, StoredStudy, build, make_trials
 
 BODY = {"dataset": "made-up", "recipe": QUICK.model_dump(mode="json"), "target": {"trials": 50}}
@@ -264,6 +264,7 @@ def test_the_service_needs_neither_torch_nor_ray():
     import sys
 
     script = (
-        "import sys, api.app, api.server; print(sorted({'torch', 'ray', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+        "import sys, api.app, api.serving.server;"
+        "print(sorted({'torch', 'ray', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -16,10 +16,10 @@ from sqlalchemy import select, text, update
 
 from api import authentication, remembered, sessions
 from api.app import create_app
-from api.gate import is_open
-from api.in_process import InProcessTransport
+from api.middleware.access import is_open
 from api.protection import Protection
-from api.server import configuration
+from api.serving.in_process import InProcessTransport
+from api.serving.server import configuration
 from memscore import keys
 from memscore.keys import Pepper
 from memscore.store import Database, api_keys

@@ -23,12 +23,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from api import job_events
-from api.in_process import in_process
-from memscore.spec import Design
+from api.routes import job_events
+from api.serving.in_process import in_process
 from memscore.store import Database, jobs, open_database
 from memscore.store.schema import TERMINAL
 from memscore.store.schema import jobs as jobs_table
+from memscore.study.spec import Design
 from tests.conftest import QUICK, StoredStudy
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

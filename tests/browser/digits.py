@@ -6,15 +6,15 @@ import torch
 
 from memscore.datasets import load_source
 from memscore.datasets.storage import save
-from memscore.evidence import Trial
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import prepare, train_unit
-from memscore.recipes import RECIPES
 from memscore.settings import Settings
-from memscore.spec import Design
 from memscore.store import datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
-from memscore.subsets import units
+from memscore.study.evidence import Trial
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import Design
+from memscore.study.subsets import units
 from tests.conftest import build
 
 

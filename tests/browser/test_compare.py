@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from memscore.settings import Settings
-from memscore.spec import Design
 from memscore.store import datasets, evidence, open_database, studies, tables
+from memscore.study.spec import Design
 from tests.browser.conftest import Troubles, copied, require_accessible, require_narrow, settled
 from tests.browser.taken_away import run_shell
 from tests.conftest import QUICK, build, make_dataset, make_trials

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from memscore.recipes import RECIPES
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.settings import Settings
-from memscore.spec import Design
 from memscore.store import Database, datasets, jobs, open_database, studies, tables
-from memscore.tables import PairsTable, ScoreTable
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import Design
 from tests.browser.conftest import Troubles, require_accessible, require_narrow
 from tests.processes import Service, ending
 

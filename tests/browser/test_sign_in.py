@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from memscore import keys
-from memscore.pepper import pepper_of
 from memscore.settings import Settings
 from memscore.store import Database, api_keys, open_database
+from memscore.store.pepper import pepper_of
 from tests.browser.conftest import NewContext, Troubles, copied, require_accessible, require_narrow, settled
 from tests.processes import Service, ending
 

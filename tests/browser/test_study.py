@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from memscore.datasets.storage import open_dataset
-from memscore.evidence_file import read_evidence
-from memscore.feldman_zhang import published_of
-from memscore.recipes import RECIPES
+from memscore.exchange.evidence_file import read_evidence
+from memscore.exchange.feldman_zhang import published_of
 from memscore.settings import Settings
-from memscore.spec import Design
 from memscore.store import datasets, open_database, studies
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import Design
 from tests.browser.conftest import Troubles, require_accessible, require_narrow, settled
 from tests.processes import Service, ending
 

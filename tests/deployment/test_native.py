@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from memscore.client import Client
-from memscore.messages import JobMessage
-from memscore.spec import BLOCK
+from memscore.messages.jobs import JobMessage
+from memscore.study.spec import BLOCK
 from tests.deployment.native import Deployment
 from tests.faults.reference import Reference
 from tests.processes import eventually

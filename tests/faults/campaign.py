@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from memscore.client import Client
 from memscore.errors import MemscoreError, StoreError
-from memscore.evidence import evidence_digest
-from memscore.spec import BLOCK
 from memscore.store import evidence, job_logs, jobs
 from memscore.store.jobs import JobRecord
 from memscore.store.schema import trials
+from memscore.study.evidence import evidence_digest
+from memscore.study.spec import BLOCK
 from tests.faults.recoveries import Recovery
 from tests.faults.reference import FULL, Reference
 from tests.faults.setups import SLOTS, Setup

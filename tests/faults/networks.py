@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from memscore.randomness import seed_for
+from memscore.study.randomness import seed_for
 
 TRAININGS = "FAULTS_TRAININGS"
 

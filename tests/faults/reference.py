@@ -7,11 +7,11 @@ from unittest import mock
 import torch
 
 from memscore.datasets import load_source
-from memscore.evidence import Trial, evidence_digest
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import train_unit
-from memscore.spec import BLOCK, Design, Recipe, study_id
-from memscore.subsets import Unit
+from memscore.study.evidence import Trial, evidence_digest
+from memscore.study.spec import BLOCK, Design, Recipe, study_id
+from memscore.study.subsets import Unit
 from tests.conftest import build
 from tests.faults import networks
 

@@ -15,11 +15,11 @@ from sqlalchemy import select
 
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import save
-from memscore.spec import BLOCK, Design
 from memscore.store import Database, datasets, evidence, job_logs, jobs, studies, tables
 from memscore.store.checking import check
 from memscore.store.schema import pair_tables, score_tables
 from memscore.store.studies import StudyRecord
+from memscore.study.spec import BLOCK, Design
 from tests.conftest import QUICK
 from tests.faults.writing import Written, require_whole, trials_of, work
 

@@ -8,13 +8,13 @@ import torch
 
 from memscore.client import Client
 from memscore.datasets import load_source
-from memscore.embedded import register
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import train_unit
 from memscore.settings import Settings
-from memscore.spec import Design, Recipe
 from memscore.store import Database, evidence, jobs
-from memscore.subsets import units
+from memscore.study.spec import Design, Recipe
+from memscore.study.subsets import units
+from memscore.workflows.embedded import register
 from tests.conftest import build
 from tests.processes import alive, driver_logs, eventually, kill, service
 
@@ -30,7 +30,7 @@ def uninterrupted() -> tuple[str, str]:
     data = DeviceData.of(dataset, torch.device("cpu"))
     trials = [trial for unit in units(RECIPE, TRIALS) for trial in train_unit(data, RECIPE, Design(), unit)]
     trials += [t for unit in units(RECIPE, 5, full=True) for t in train_unit(data, RECIPE, Design(), unit)]
-    from memscore.spec import study_id
+    from memscore.study.spec import study_id
 
     scores, pairs = build(dataset, trials, Design(), study_id(dataset.fingerprint, RECIPE, Design()))
     return scores.digest, pairs.digest

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from memscore.client import Client
-from memscore.evidence import evidence_digest
 from memscore.settings import Settings
 from memscore.store import Database, evidence, jobs
+from memscore.study.evidence import evidence_digest
 from tests.faults.postgres import Postgres
 from tests.faults.reference import FULL, Reference
 from tests.faults.setups import Cluster

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection, func, select
 
-from memscore.building import build_tables
-from memscore.counts import Labels
-from memscore.evidence import Trial, pack_trial
-from memscore.spec import BLOCK, Design, Target, Wanted
+from memscore.arrays import Labels
+from memscore.scores.building import build_tables
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, evidence, job_logs, jobs, leases, open_database, studies, tables
 from memscore.store.jobs import JobRecord
 from memscore.store.schema import job_events
@@ -21,8 +20,9 @@ from memscore.store.schema import job_logs as job_logs_table
 from memscore.store.schema import jobs as jobs_table
 from memscore.store.scoring import count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.studies import StudyRecord
-from memscore.subsets import block_membership
-from memscore.tables import PairsTable, ScoreTable
+from memscore.study.evidence import Trial, pack_trial
+from memscore.study.spec import BLOCK, Design, Target, Wanted
+from memscore.study.subsets import block_membership
 
 
 @dataclass

@@ -11,9 +11,9 @@ import pytest
 
 from memscore import keys
 from memscore.errors import InvalidInput, StoreError
-from memscore.pepper import FILE, pepper_of
 from memscore.settings import Settings
-from tests.memscore.test_cli import Outcome, memscore
+from memscore.store.pepper import FILE, pepper_of
+from tests.memscore.cli.test_cli import Outcome, memscore
 
 __all__ = ["memscore"]  # a fixture
 

@@ -77,7 +77,7 @@ def test_a_json_line_says_when_what_where_and_what_it_is_about(configured):
 def test_a_text_line_says_the_same(configured):
     stream = configured({"job": "ab12", "attempt": 2}, log_format="text")
     token = logs.REQUEST_ID.set("a-request")
-    logging.getLogger("api.jobs").warning("slow", extra={"study": "cd34"})
+    logging.getLogger("api.routes.jobs").warning("slow", extra={"study": "cd34"})
     logs.REQUEST_ID.reset(token)
     found = LINE.fullmatch(stream.getvalue().strip())
     assert found is not None
@@ -123,14 +123,14 @@ def test_what_nothing_catches_is_logged(configured, log_format: str):
 
 def test_levels_hold_for_own_lines_and_others_never_say_less_than_info(configured):
     stream = configured(log_format="json", log_level="debug")
-    for name in ("memscore.farm", "api.observed", "asyncio", "httpx"):
+    for name in ("memscore.farm", "api.middleware.instrumentation", "asyncio", "httpx"):
         logging.getLogger(name).debug("debug")
         logging.getLogger(name).info("info")
     assert [(one["logger"], one["level"]) for one in objects(stream)] == [
         ("memscore.farm", "DEBUG"),
         ("memscore.farm", "INFO"),
-        ("api.observed", "DEBUG"),
-        ("api.observed", "INFO"),
+        ("api.middleware.instrumentation", "DEBUG"),
+        ("api.middleware.instrumentation", "INFO"),
         ("asyncio", "INFO"),
     ]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memscore import signatures
 from memscore.errors import Damaged
+from memscore.study import signatures
 from trainer.comparison import Cell, Comparison, compare
 from trainer.sweep import SweepRequest, SweptRun, expand
 

@@ -15,10 +15,10 @@ from torch import nn
 from memscore.datasets.label_noise import flip_labels
 from memscore.datasets.storage import save
 from memscore.learning.networks import SmallCNN
-from memscore.sets import Thresholds, split
+from memscore.scores.sets import Thresholds, split
 from memscore.store import Database, datasets
 from tests.conftest import StoredStudy
-from tests.memscore.test_cli import memscore, refused
+from tests.memscore.cli.test_cli import memscore, refused
 from tests.own_networks import printing
 from trainer.config import TrainConfig
 from trainer.evaluation import read_samples

@@ -15,8 +15,8 @@ from memscore.errors import Diverged, InvalidInput
 from memscore.learning.data import DeviceData
 from memscore.learning.networks.behaviour import signature_of
 from memscore.learning.unit import train_unit
-from memscore.spec import Design, Recipe
-from memscore.subsets import Unit
+from memscore.study.spec import Design, Recipe
+from memscore.study.subsets import Unit
 from tests.trainer.test_resume import After
 from trainer.config import TrainConfig
 from trainer.evaluation import EvaluationConfig, evaluate

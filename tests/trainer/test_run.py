@@ -14,8 +14,8 @@ from memscore.datasets.label_noise import flip_labels
 from memscore.errors import Conflict, Damaged, Diverged, FingerprintMismatch, InvalidInput
 from memscore.learning.data import DeviceData, pixels
 from memscore.learning.networks import SmallCNN
-from memscore.sets import split
-from memscore.spec import Design
+from memscore.scores.sets import split
+from memscore.study.spec import Design
 from tests.conftest import build, make_dataset, make_trials
 from trainer import checkpoints
 from trainer.attacks import Attack

@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from memscore.errors import FingerprintMismatch, InvalidInput
-from memscore.spec import Design
-from memscore.tables import ScoreTable
+from memscore.scores.tables import ScoreTable
+from memscore.study.spec import Design
 from tests.conftest import build, make_dataset, make_trials
 from trainer.sampling import IndexedDataset, require_same, sample_weights, subset, weighted_sampler
 

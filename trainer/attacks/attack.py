@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from memscore.spec import Frozen
+from memscore.study.spec import Frozen
 
 
 def _in_pixels(value: Any) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from memscore.bits import Bools
+from memscore.arrays import Bools
 from memscore.learning.data import pixels
 from memscore.learning.memory import Batches
 from memscore.learning.seeding import seeded

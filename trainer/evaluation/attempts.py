@@ -16,18 +16,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memscore.bits import Bools
+from memscore.arrays import Bools, Columns, Indices
 from memscore.learning.correctness import is_correct, predictions
 from memscore.learning.data import pixels
 from memscore.learning.memory import Batches
 from memscore.learning.seeding import seeded
-from memscore.randomness import seed_for
+from memscore.study.randomness import seed_for
 from trainer.attacks import ascend, autoattack, cross_entropy, survives
 from trainer.attacks.objectives import margins
 from trainer.attacks.registry import IterativeAttack
 from trainer.evaluation.config import EvaluationConfig
-from trainer.evaluation.journal import Arrays, Journal
-from trainer.evaluation.subset import Indices
+from trainer.evaluation.journal import Journal
 from trainer.methods.bat import poisoning_scores
 
 Advance = Callable[[int, str], None]
@@ -48,16 +47,16 @@ class Attempts:
     advance: Advance
     memory: Batches = field(default_factory=lambda: Batches(500))
 
-    def clean(self) -> Arrays:
+    def clean(self) -> Columns:
         """Without an attack: prediction int64 (-1 where outputs are not finite), margin and loss float32, each [n]."""
 
-        def outputs(images: Tensor, labels: Tensor, seed: int) -> Arrays:
+        def outputs(images: Tensor, labels: Tensor, seed: int) -> Columns:
             with torch.no_grad():
                 return _described(self.network(images), labels)
 
         return self._batches("clean", 1, self._everyone, outputs)
 
-    def watched(self, attack: IterativeAttack) -> Arrays:
+    def watched(self, attack: IterativeAttack) -> Columns:
         """An attack from the image itself that goes on to its last step, which poisoning scores are defined for.
 
         survived bool (correct at every iterate), and of the last iterate: prediction int64, margin, loss and
@@ -65,7 +64,7 @@ class Attempts:
         """
         within = attack.within(self.config.epsilon)
 
-        def last_iterate(images: Tensor, labels: Tensor, seed: int) -> Arrays:
+        def last_iterate(images: Tensor, labels: Tensor, seed: int) -> Columns:
             survived = torch.ones_like(labels, dtype=torch.bool)
 
             def observe(logits: Tensor) -> None:
@@ -90,7 +89,7 @@ class Attempts:
         """Which of the samples survive an attack, bool, in the order of `chosen` (all of them unless given)."""
         within = attack.within(self.config.epsilon if epsilon is None else epsilon)
 
-        def attempt(images: Tensor, labels: Tensor, seed: int) -> Arrays:
+        def attempt(images: Tensor, labels: Tensor, seed: int) -> Columns:
             generator = torch.Generator(images.device).manual_seed(seed)
             left = survives(self.network, images, labels, attack.objective, within, attack.starts, generator)
             return {"survived": left.cpu().numpy()}
@@ -105,13 +104,13 @@ class Attempts:
         before = np.ones(len(chosen), np.bool_)
         for part in autoattack.parts(self.classes):
 
-            def attempt(images: Tensor, labels: Tensor, seed: int, part: str = part) -> Arrays:
+            def attempt(images: Tensor, labels: Tensor, seed: int, part: str = part) -> Columns:
                 survived, texts = autoattack.survives_part(
                     part, self.network, images, labels, self.config.epsilon, self.classes, seed
                 )
                 return {"survived": survived.cpu().numpy(), "warned": np.array(texts, np.str_)}
 
-            nothing: Arrays = {"survived": np.empty(0, np.bool_), "warned": np.empty(0, np.str_)}
+            nothing: Columns = {"survived": np.empty(0, np.bool_), "warned": np.empty(0, np.str_)}
             passes = autoattack.PASSES[part]
             found = self._batches(f"autoattack {part}", passes, chosen, attempt, among=before, nothing=nothing)
             before = before.copy()
@@ -120,10 +119,10 @@ class Attempts:
             warned += found["warned"].tolist()
         return left, warned
 
-    def gradients(self, chosen: Indices) -> Arrays:
+    def gradients(self, chosen: Indices) -> Columns:
         """Of the gradients of cross-entropy at the chosen samples: which are `zero`, which `finite` in all pixels."""
 
-        def gradients(images: Tensor, labels: Tensor, seed: int) -> Arrays:
+        def gradients(images: Tensor, labels: Tensor, seed: int) -> Columns:
             images.requires_grad_()
             with torch.enable_grad():
                 loss = cross_entropy(labels)(self.network(images)).sum()
@@ -152,11 +151,11 @@ class Attempts:
         attack: str,
         passes: int,
         chosen: Indices,
-        work: Callable[[Tensor, Tensor, int], Arrays],
+        work: Callable[[Tensor, Tensor, int], Columns],
         epsilon: float | None = None,
         among: Bools | None = None,
-        nothing: Arrays | None = None,
-    ) -> Arrays:
+        nothing: Columns | None = None,
+    ) -> Columns:
         """What `work` makes of images, labels and a seed, over all batches of the chosen samples.
 
         `among` leaves samples out of their batches, and the batches as they were; `nothing` is what there is if that
@@ -164,7 +163,7 @@ class Attempts:
         """
         epsilon = self.config.epsilon if epsilon is None else epsilon
         size = self.config.batch_size
-        parts: list[Arrays] = []
+        parts: list[Columns] = []
         for start in range(0, len(chosen), size):
             batch = chosen[start : start + size]
             if among is not None:
@@ -183,10 +182,10 @@ class Attempts:
             self.advance(passed, f"{self.split}, {attack}")
         return _joined(parts) if parts else nothing or {}
 
-    def _worked(self, batch: Indices, unit: str, work: Callable[[Tensor, Tensor, int], Arrays]) -> Arrays:
+    def _worked(self, batch: Indices, unit: str, work: Callable[[Tensor, Tensor, int], Columns]) -> Columns:
         """What `work` makes of a batch, at once or, if memory does not suffice for it, in parts."""
 
-        def one(part: slice) -> Arrays:
+        def one(part: slice) -> Columns:
             places = torch.from_numpy(batch[part]).to(self.labels.device)
             name = ("evaluation", unit, part.start) if part.start else ("evaluation", unit)
             with seeded("network", *name):
@@ -195,11 +194,11 @@ class Attempts:
         return _joined(self.memory.over(len(batch), one))
 
 
-def _joined(parts: Sequence[Arrays]) -> Arrays:
+def _joined(parts: Sequence[Columns]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _described(logits: Tensor, labels: Tensor) -> Arrays:
+def _described(logits: Tensor, labels: Tensor) -> Columns:
     """What is kept of logits [B, K]; a margin is positive where the sample is misclassified."""
     return {
         "prediction": predictions(logits).cpu().numpy(),

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from memscore.bits import Bools
+from memscore.arrays import Bools, Float32
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import Wrapped, adopt, build_network
@@ -23,8 +21,6 @@ from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
 from trainer.folder import CHECKPOINTS, EVALUATIONS, REQUEST, RunFolder
 from trainer.samples import trained_mask
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
     return built.eval()
 
 
-def trained_of(candidate: Candidate, dataset: Dataset, mem: Floats | None) -> Bools | None:
+def trained_of(candidate: Candidate, dataset: Dataset, mem: Float32 | None) -> Bools | None:
     """Which training samples a candidate was trained on, bool [n]; None if its description and mem do not tell."""
     if not candidate.description:
         return None

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from memscore.spec import Frozen
-from memscore.tables import ATYPICAL, TYPICAL
+from memscore.scores.tables import ATYPICAL, TYPICAL
+from memscore.study.spec import Frozen
 from trainer.attacks.attack import Radius
 from trainer.attacks.registry import check_names
 

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 import memscore
-from memscore.bits import Bools
+from memscore.arrays import Bools
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.data import DeviceData, pixels
 from memscore.learning.memory import Batches
-from memscore.sets import Sets
+from memscore.scores.sets import Sets
 from trainer.attacks import autoattack, crafting
 from trainer.attacks.registry import AUTOATTACK
 from trainer.evaluation.attempts import Attempts

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from memscore.learning.data import pixels
 from memscore.learning.seeding import seeded
-from memscore.randomness import random_words
+from memscore.study.randomness import random_words
 
 OWN = 4
 """So many images are of the data; as many are noise, one is black and one white."""

@@ -21,11 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore import strict_json
+from memscore.arrays import Columns
 from memscore.errors import Conflict, InvalidInput
 from memscore.files import atomic_write, held, reason
-
-Arrays = dict[str, npt.NDArray[Any]]
-
 
 LOCK = "journal.lock"
 
@@ -40,7 +38,7 @@ class Journal:
 
     def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
         self.differing: list[str] = []
-        self._found: dict[str, Arrays] = {}
+        self._found: dict[str, Columns] = {}
         self._path = path
         self._identity = identity
         self._head = strict_json.dumps({"identity": identity}, sort_keys=True)
@@ -86,11 +84,11 @@ class Journal:
             with atomic_write(path) as scratch:
                 scratch.write_text("".join(f"{line}\n" for line in lines))
 
-    def get(self, unit: str) -> Arrays | None:
+    def get(self, unit: str) -> Columns | None:
         """What was found, or None if the unit is still to be done."""
         return self._found.get(unit)
 
-    def add(self, unit: str, arrays: Arrays) -> None:
+    def add(self, unit: str, arrays: Columns) -> None:
         """Keep what was found, in one write."""
         self._found[unit] = arrays
         if self._path is None:
@@ -117,7 +115,7 @@ def _identity(head: str) -> dict[str, Any]:
         return {}
 
 
-def _read(line: str, of: str) -> tuple[str, Arrays] | None:
+def _read(line: str, of: str) -> tuple[str, Columns] | None:
     try:
         entry = json.loads(line)
         if entry["of"] != of:

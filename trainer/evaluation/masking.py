@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from memscore.bits import Bools
+from memscore.arrays import Bools
 from trainer.attacks.registry import AUTOATTACK
 from trainer.evaluation.findings import Finding, Level, graded
 from trainer.evaluation.mcnemar import exact_mcnemar

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from memscore.sets import Sets
-from memscore.tables import is_atypical, is_typical
+from memscore.arrays import Indices
+from memscore.scores.sets import Sets
+from memscore.scores.tables import is_atypical, is_typical
 from trainer.attacks.registry import AUTOATTACK, iterative
 from trainer.evaluation.attempts import Attempts
 from trainer.evaluation.config import EvaluationConfig, Split
-from trainer.evaluation.journal import Arrays
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.samples import CLEAN, CORRECT, WORST, Columns, Samples, known, scattered, unknown
-from trainer.evaluation.subset import Indices, stratified
+from trainer.evaluation.subset import stratified
 
 PGD_COLUMNS = {
     "pgd_prediction": np.int64,
@@ -81,7 +82,7 @@ def strata(columns: Columns) -> Indices:
     return columns["label"].data * 3 + kind
 
 
-def _of_pgd(watched: Arrays, columns: Columns, config: EvaluationConfig) -> Columns:
+def _of_pgd(watched: Mapping[str, npt.NDArray[Any]], columns: Columns, config: EvaluationConfig) -> Columns:
     """Columns of the last iterate of PGD; weights as BAT would give them (paper, equation 5).
 
     What cannot be told, since the network's outputs there are not finite, is masked.

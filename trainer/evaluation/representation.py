@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memscore.bits import Bools
+from memscore.arrays import Bools
 from memscore.learning.data import pixels
 from memscore.learning.memory import Batches
 from memscore.learning.networks import Network, Wrapped

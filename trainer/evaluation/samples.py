@@ -16,7 +16,7 @@ import pyarrow as arrow
 from pyarrow import parquet
 
 from memscore import strict_json
-from memscore.bits import Bools
+from memscore.arrays import Bools
 from memscore.errors import InvalidInput
 
 Column = np.ma.MaskedArray[Any, Any]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from memscore.randomness import random_order
-
-Indices = npt.NDArray[np.int64]
+from memscore.arrays import Indices
+from memscore.study.randomness import random_order
 
 
 def stratified(strata: npt.NDArray[np.int64], wanted: int, *name: str | int) -> Indices:

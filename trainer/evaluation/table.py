@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from memscore.bits import Bools
-from memscore.statistics import wilson
+from memscore.arrays import Bools
+from memscore.statistics.proportions import wilson
 from trainer.attacks.registry import AUTOATTACK
 from trainer.evaluation.samples import CORRECT, WORST, Column, Columns, Samples
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from memscore import signatures
 from memscore.datasets.dataset import Dataset
 from memscore.learning.data import DeviceData
+from memscore.study import signatures
 from trainer.config import TrainConfig
 from trainer.evaluation.candidates import Candidate, load, trained_of
 from trainer.evaluation.config import EvaluationConfig

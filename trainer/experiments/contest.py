@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from memscore.bits import Bools
+from memscore.arrays import Bools
 from trainer.evaluation import Samples
 from trainer.experiments.interval import Estimate, difference, estimate, weakest
 from trainer.experiments.material import Panel

@@ -14,7 +14,7 @@ from torch.nn import functional
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.learning.data import pixels
 from memscore.learning.networks import Network, build_network
-from memscore.spec import Recipe
+from memscore.study.spec import Recipe
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
 from trainer.experiments.run import Run

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from memscore.bits import Bools
-from memscore.statistics import Z_95, newcombe, wilson
+from memscore.arrays import Bools
+from memscore.statistics.proportions import Z_95, newcombe, wilson
 
 Key = TypeVar("Key")
 

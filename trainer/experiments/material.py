@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from memscore.bits import Bools
+from memscore.arrays import Bools
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
-from memscore.messages import StudyMessage
-from memscore.sets import Sets
-from memscore.tables import PairsTable, ScoreTable
+from memscore.messages.studies import StudyMessage
+from memscore.scores.sets import Sets
+from memscore.scores.tables import PairsTable, ScoreTable
 from trainer import checkpoints
 from trainer.evaluation import Samples, read_samples
 from trainer.evaluation.result import SAMPLES

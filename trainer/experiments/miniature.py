@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memscore.datasets.dataset import Dataset, Images, Labels, build_dataset
+from memscore.arrays import Images, Labels
+from memscore.datasets.dataset import Dataset, build_dataset
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import re
 from typing import Any, Literal
 
 from memscore.errors import InvalidInput
-from memscore.recipes import RECIPES
-from memscore.spec import NETWORKS, Recipe
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import NETWORKS, Recipe
 from trainer.experiments.setting import Fields, Setting, StudySpec
 from trainer.presets import PAPER, PAPER_METHODS
 

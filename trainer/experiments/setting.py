@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from memscore.spec import Recipe
+from memscore.study.spec import Recipe
 
 Fields = dict[str, Any]
 """Fields of TrainConfig and options of a method, by name."""

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from memscore.learning.correctness import is_correct
-from memscore.spec import Frozen
-from memscore.tables import ATYPICAL
+from memscore.scores.tables import ATYPICAL
+from memscore.study.spec import Frozen
 from trainer.attacks import crafting
 from trainer.attacks.likelihood import cross_entropies, log_probabilities
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step

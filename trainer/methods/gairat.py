@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from memscore.learning.correctness import is_correct
-from memscore.spec import Frozen
+from memscore.study.spec import Frozen
 from trainer.attacks import cross_entropy
 from trainer.attacks.likelihood import cross_entropies
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked

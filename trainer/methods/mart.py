@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from memscore.spec import Frozen
+from memscore.study.spec import Frozen
 from trainer.attacks import cross_entropy
 from trainer.attacks.likelihood import cross_entropies, log_probabilities
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from memscore.spec import Frozen
+from memscore.study.spec import Frozen
 from trainer.attacks import Attack, ascend, cross_entropy
 from trainer.attacks.n_fgsm import NOISE, n_fgsm
 from trainer.attacks.objectives import Objective

@@ -12,7 +12,7 @@ from memscore.datasets.dataset import build_dataset
 from memscore.learning.correctness import is_correct
 from memscore.learning.data import DeviceData, pixels
 from memscore.learning.single import train_single
-from memscore.spec import Recipe
+from memscore.study.spec import Recipe
 from trainer.attacks import Attack
 
 RECIPE = Recipe(network="cnn", options={"width": 8}, epochs=3, batch_size=32, learning_rate=0.1)

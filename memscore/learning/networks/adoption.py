@@ -17,7 +17,7 @@ from memscore.errors import InvalidInput, MemscoreError
 from memscore.learning.data import pixels
 from memscore.learning.networks.wrapped import Wrapped
 from memscore.learning.seeding import kept_generators, seed
-from memscore.randomness import random_words
+from memscore.study.randomness import random_words
 
 Shape = tuple[int, int, int]
 

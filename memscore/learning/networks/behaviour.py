@@ -1,4 +1,4 @@
-"""What a network does, as trials and runs record it: see `memscore.signatures`."""
+"""What a network does, as trials and runs record it: see `memscore.study.signatures`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from memscore import signatures
 from memscore.learning.networks.adoption import Shape, adopt, fixed_images, untouched
 from memscore.learning.networks.registry import build_network
 from memscore.learning.seeding import seed, seeded
-from memscore.spec import NETWORKS, Recipe
+from memscore.study import signatures
+from memscore.study.spec import NETWORKS, Recipe
 
 IMAGES = 3
 CLASSES = 8

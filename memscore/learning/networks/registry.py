@@ -21,7 +21,7 @@ from memscore.learning.networks.resnet32 import ResNet32
 from memscore.learning.networks.resnet50 import ResNet50
 from memscore.learning.networks.wrapped import Wrapped
 from memscore.learning.networks.wrn28_10 import WRN28x10
-from memscore.spec import NETWORKS
+from memscore.study.spec import NETWORKS
 
 NAMES: tuple[str, ...] = NETWORKS
 

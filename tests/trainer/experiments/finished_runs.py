@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from memscore.messages import StudyMessage
-from memscore.sets import Sets, Thresholds
+from memscore.messages.studies import StudyMessage
+from memscore.scores.sets import Sets, Thresholds
 from trainer.evaluation.result import SAMPLES, TABLE_JSON
 from trainer.evaluation.samples import CORRECT, Samples, known, scattered, write_samples
 from trainer.experiments.artifact import Artifact

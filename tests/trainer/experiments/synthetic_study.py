@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from memscore.datasets.dataset import Images, build_dataset
-from memscore.messages import StudyMessage
-from memscore.sets import split
-from memscore.spec import Recipe
-from memscore.tables import PairsTable, ScoreTable
+from memscore.arrays import Images
+from memscore.datasets.dataset import build_dataset
+from memscore.messages.studies import StudyMessage
+from memscore.scores.sets import split
+from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.study.spec import Recipe
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.material import Panel, StudyMaterial

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memscore.bits import Bools
+from memscore.arrays import Bools
 from memscore.errors import InvalidInput
 from tests.trainer.experiments.synthetic_study import like, made, noise, study, words
 from trainer.evaluation.result import SAMPLES

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from memscore.resemblance import Indices, closest
+from memscore.arrays import Indices
+from memscore.datasets.resemblance import closest
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.interval import share, shares_apart

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from memscore.bits import Bools
+from memscore.arrays import Bools, Float32
 from memscore.report.figures import BLUE, GREY, ORANGE
-from memscore.tables import is_atypical, is_typical
+from memscore.scores.tables import is_atypical, is_typical
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import panels_beside
 from trainer.experiments.interval import share
@@ -29,7 +29,6 @@ NEAR_1, TAIL = 0.9, 0.01
 PUBLISHED = {CIFAR10: ("CIFAR-10", 0.1), CIFAR100: ("CIFAR-100", 0.4), TINY: ("Tiny ImageNet", 0.5)}
 """What the paper's datasets are called, and above which share their atypical samples are."""
 
-Mem = npt.NDArray[np.float32]
 Groups = dict[str, Bools]
 
 
@@ -76,7 +75,7 @@ class Histogram(FromStudy):
         return Artifact(caption, {item.name: figure}, numbers, verdicts, ["\n".join(table)], notes)
 
 
-def _groups(panel: Panel) -> tuple[Mem, Groups]:
+def _groups(panel: Panel) -> tuple[Float32, Groups]:
     """mem where it is defined, and which of these samples are typical, atypical or between."""
     mem = panel.study.scores["mem"]
     mem = mem[np.isfinite(mem)]
@@ -85,7 +84,7 @@ def _groups(panel: Panel) -> tuple[Mem, Groups]:
     return mem, {"typical": typical, "between": ~typical & ~atypical, "atypical": atypical}
 
 
-def _binned(mem: Mem) -> npt.NDArray[np.int64]:
+def _binned(mem: Float32) -> npt.NDArray[np.int64]:
     return np.histogram(np.clip(mem, 0, 1), EDGES)[0]
 
 
@@ -104,7 +103,7 @@ def _draw(area: Axes, panel: Panel, shares: dict[str, npt.NDArray[np.float64]]) 
     area.set(xlabel="memorization value mem", title=panel.study.described, xlim=(0, 1))
 
 
-def _verdicts(panel: Panel, mem: Mem, atypical: Bools) -> list[Verdict]:
+def _verdicts(panel: Panel, mem: Float32, atypical: Bools) -> list[Verdict]:
     described, counts = panel.study.described, _binned(mem)
     rival = 1 + int(counts[1:].argmax())
     lowest = share(np.arange(counts[0] + counts[rival]) < counts[0])

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from memscore.bits import Bools
-from memscore.resemblance import Indices, correlations
+from memscore.arrays import Bools, Float64, Indices
+from memscore.datasets.resemblance import correlations
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.interval import share
@@ -29,8 +28,6 @@ ALIKE = "Pairs of high influence are more alike than other pairs of their class"
 VERY = f"They are very similar: the training image is mostly among the nearest {100 * NEAREST:.0f} % of its class"
 FAIL = "Without the training image the model mostly fails on the test image"
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Chosen:
@@ -44,9 +41,9 @@ class Chosen:
 
     candidates: int
     place: Indices
-    correlation: Floats
-    rank: Floats
-    p_without: Floats
+    correlation: Float64
+    rank: Float64
+    p_without: Float64
     counted: Bools
 
     @classmethod
@@ -97,7 +94,7 @@ class Pairs(FromStudy):
         return Artifact(caption, figures, numbers, verdicts, ["\n".join(table)], notes)
 
 
-def _alike(study: StudyMaterial, train: Indices, test: Indices) -> tuple[Floats, Floats]:
+def _alike(study: StudyMaterial, train: Indices, test: Indices) -> tuple[Float64, Float64]:
     """Correlation of each pair, and its rank among the test image's with the class's atypical training images."""
     dataset = study.dataset
     correlation, rank = np.full(len(train), np.nan), np.full(len(train), np.nan)

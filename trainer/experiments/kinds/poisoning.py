@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from memscore.bits import Bools
-from memscore.resemblance import Indices, closest
+from memscore.arrays import Bools, Indices
+from memscore.datasets.resemblance import closest
 from trainer.evaluation import Samples
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery

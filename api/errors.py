@@ -1,0 +1,218 @@
+"""Every error as RFC 9457 problem+json, with one sentence that says what to do.
+
+Errors of HTTP alone, which memscore.errors does not know, are here:
+
+MemscoreError
+├── NotAcceptable                   406     no format that the client accepts
+├── NotSatisfiable                  416     the range begins behind the end of the file
+└── Busy                            503     this process has as much to do of this kind as it may
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+
+from api.dashboard import pages
+from memscore.errors import InsufficientScope, InvalidInput, MemscoreError, StoreError, TooMany, TooSlow, Unauthorized
+from memscore.messages.service import Problem
+from memscore.validation import plain
+
+log = logging.getLogger(__name__)
+
+TYPE_BASE = "https://memscore.invalid/problems/"
+
+TOLD = "told"  # in a request's state: its error was answered and logged
+UNREADABLE = (
+    "The body cannot be read as JSON: it is not text in UTF-8, or is nested too deeply, or a number is too long."
+)
+CHALLENGE = 'Bearer realm="memscore"'
+BUSY_SECONDS = 5  # after which a client should try again
+
+MEANINGS = {
+    401: "a key is missing, or is not one of this service",
+    403: "the key may not do this",
+    404: "nothing is stored under this name or number",
+    405: "the method is not possible here",
+    406: "no format that the client accepts",
+    408: "the body came too slowly",
+    409: "the request contradicts what is stored, or the study has no scores yet",
+    413: "the body is larger than the service takes",
+    416: "the range begins behind the end of the file",
+    422: "a value is wrong; `errors` says where",
+    429: "too many requests at once; try again after so many seconds as Retry-After says",
+    500: "a mistake of the service's, or damaged data",
+    503: "the database cannot be used now, or the service is busy; try again after so many seconds as Retry-After says",
+}
+
+
+class NotAcceptable(MemscoreError):
+    """There is no format that the client accepts."""
+
+    status = 406
+    slug = "not-acceptable"
+
+
+class NotSatisfiable(MemscoreError):
+    """The range that was asked for lies outside the file, which has `size` bytes."""
+
+    status = 416
+    slug = "range-not-satisfiable"
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class Busy(MemscoreError):
+    """The process has as much of this kind to do as it may."""
+
+    status = 503
+    slug = "busy"
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problem documents as responses of a route, for OpenAPI."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
+
+
+EVERYWHERE = documented(401, 403, 422, 429, 500, 503)
+
+
+def problem(
+    request: Request, status: int, slug: str, detail: str, errors: list[dict[str, Any]] | None = None
+) -> JSONResponse:
+    """A problem+json response."""
+    body = Problem(
+        type=TYPE_BASE + slug,
+        title=slug.replace("-", " ").capitalize(),
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        errors=errors or [],
+        request_id=getattr(request.state, "request_id", None),
+    )
+    return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers on an application."""
+    app.add_exception_handler(MemscoreError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, unexpected)
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, MemscoreError)
+    return known(request, error)
+
+
+def known(request: Request, error: MemscoreError) -> JSONResponse:
+    """The answer to an error that users can meet."""
+    response = problem(request, error.status, error.slug, str(error))
+    if isinstance(error, NotSatisfiable):
+        response.headers["Content-Range"] = f"bytes */{error.size}"
+    elif isinstance(error, (StoreError, Busy)):
+        response.headers["Retry-After"] = str(BUSY_SECONDS)
+    response.headers.update(_headers_of(error))
+    return response
+
+
+def _headers_of(error: MemscoreError) -> dict[str, str]:
+    """RFC 6750 for keys, RFC 9110 and the IETF's draft of RateLimit headers for rates; nothing for other errors."""
+    match error:
+        case Unauthorized(presented=presented):
+            return {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"' if presented else CHALLENGE}
+        case InsufficientScope(scope=scope):
+            return {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'}
+        case TooMany(retry_after=seconds, quota=None):
+            return {"Retry-After": str(seconds)}
+        case TooMany(retry_after=seconds, quota=quota):
+            limit = {"RateLimit-Policy": f'"requests";q={quota:.0f};w=1', "RateLimit": f'"requests";r=0;t={seconds}'}
+            return {"Retry-After": str(seconds), **limit}
+        case TooSlow():
+            return {"Connection": "close"}
+        case _:
+            return {}
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")  # a missing field's other side
+    errors = [{"pointer": _pointer(one["loc"]), "message": plain(one["msg"])} for one in found]
+    first = found[0]
+    if first["type"] == "json_invalid":
+        detail = f"The body is not valid JSON: {first['ctx']['error']}."
+    elif first["loc"] == ("body",):
+        detail = "The body must be a JSON object, sent with content-type: application/json."
+    else:
+        detail = f"{errors[0]['pointer']}: {errors[0]['message']}."
+    return problem(request, 422, "invalid-input", detail, errors)
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    """Where in the request a value is; the kind of recipe, which pydantic names too, is not a place."""
+    parts = list(location)
+    if parts[:2] == ["body", "recipe"] and len(parts) > 2:
+        del parts[2]
+    return "/".join(str(part) for part in parts)
+
+
+async def only_known_parameters(request: Request) -> None:
+    """A dependency of every route: raises InvalidInput for a query parameter that it does not have."""
+    known = _query_parameters(request.scope["route"].dependant)
+    for name in request.query_params:
+        if name not in known:
+            takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+            raise InvalidInput(f"There is no query parameter {name!r} at {request.url.path}: {takes}.")
+
+
+def _query_parameters(dependant: Dependant) -> set[str]:
+    """Names of the query parameters of a route and of all that it depends on."""
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*(_query_parameters(deeper) for deeper in dependant.dependencies))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # so FastAPI says that a body is not even text
+        return problem(request, 422, "invalid-input", UNREADABLE)
+    if error.status_code == 404 and pages.wants_page(request):
+        return pages.page(request, 404)
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = {
+        404: f"There is nothing at {request.url.path}; /docs lists all addresses.",
+        405: f"{request.method} is not possible at {request.url.path}; /docs lists what is.",
+    }.get(error.status_code, str(error.detail))
+    response = problem(request, error.status_code, phrase.lower().replace(" ", "-"), detail)
+    response.headers.update(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        response.headers["Allow"] = ", ".join(methods)
+    return response
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of all operations at an address; the framework names those of its first route alone."""
+    operations = request.app.openapi()["paths"].items()
+    found = {
+        one.upper() for path, methods in operations if compile_path(path)[0].match(request.url.path) for one in methods
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)
+
+
+async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The answer to what is our mistake; it is logged. Starlette raises the error again once this is sent."""
+    setattr(request.state, TOLD, True)
+    log.error("unexpected error at %s", quote(request.url.path), exc_info=error)
+    return problem(request, 500, "internal-error", "The service met an unexpected error; its log has the details.")

@@ -1,0 +1,149 @@
+"""What is asked of every request before it is answered: its host, its origin, its key, its rate, its size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import errors
+from api.authentication import SESSION, Caller, Keyring, largest, needed_scope
+from api.middleware import body_limits
+from api.middleware.cross_site import Hosts, require_same_site
+from api.middleware.rate_limits import Rates
+from api.protection import Protection
+from api.sessions import Session, Sessions, require_csrf_token, token_in
+from memscore.errors import InsufficientScope, MemscoreError, TooMany, Unauthorized
+
+PROBES = frozenset(("/healthz", "/readyz"))
+WITHOUT_BODY = frozenset(("GET", "HEAD", "OPTIONS"))
+UPLOADS = 4
+"""Files that are taken and read at the same time, each with a thread and memory of its own."""
+
+
+class Gate:
+    """ASGI middleware; what it lets pass has at most one body, of a size that was looked at."""
+
+    def __init__(self, app: ASGIApp, protection: Protection, keyring: Keyring, sessions: Sessions) -> None:
+        self.app = app
+        self.protection = protection
+        self.keyring = keyring
+        self.sessions = sessions
+        self.hosts = Hosts(protection.hosts)
+        self.rates = Rates(protection.rate_limit)
+        self.uploading = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        uploads = 0
+        try:
+            caller = await self._admit(scope, headers)
+            if scope["method"] not in WITHOUT_BODY:
+                require_same_site(headers, self.protection.origins)
+                if isinstance(caller, Session):
+                    require_csrf_token(headers, caller)
+                if _is_upload(scope["path"]):
+                    uploads = self._take_place(headers)
+                else:
+                    body_limits.require_length(headers, body_limits.MAX_BYTES)
+                    receive = await body_limits.read_ahead(receive, body_limits.MAX_BYTES)
+        except MemscoreError as error:
+            await errors.known(Request(scope), error)(scope, receive, send)
+            return
+        except ClientDisconnect:
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.uploading -= uploads
+
+    async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller | None:
+        """Who asks, if a key or a session says so. Raises Misdirected, Unauthorized, InsufficientScope or TooMany."""
+        path = _path(scope)
+        if path not in PROBES:
+            self.hosts.require(headers.get(b"host", b""))
+        header = headers.get(b"authorization")
+        token = self._token(scope, headers, path) if header is None and b"cookie" in headers else None
+        if header is None and token is None and not self.protection.keys_required:
+            return None  # this machine's own user
+        caller = self._recall(header, token)
+        self.rates.count(caller.id if caller is not None else _address(scope))
+        if caller is None:
+            caller = await self._verify(header, token, optional=not self.protection.keys_required or is_open(path))
+        if caller is None:
+            return None
+        needed = needed_scope(scope["method"], path)
+        if needed not in caller.scopes:
+            has = largest(caller.scopes)
+            raise InsufficientScope(f"This needs a key with the scope {needed}, and this one has {has}.", needed)
+        scope.setdefault("state", {}).update(key_id=caller.id, caller=caller)
+        return caller
+
+    def _token(self, scope: Scope, headers: Mapping[bytes, bytes], path: str) -> bytes | None:
+        """The token of a browser's session; pages need none, and whoever signs in has none yet."""
+        signs_in = path == SESSION and scope["method"] == "POST"
+        if signs_in or (path != SESSION and is_open(path)):
+            return None
+        return token_in(headers[b"cookie"], scope["scheme"])
+
+    def _recall(self, header: bytes | None, token: bytes | None) -> Caller | None:
+        """Who brings a key or a token that was verified a moment ago."""
+        if header is not None:
+            return self.keyring.recall(header)
+        return None if token is None else self.sessions.recall(token)
+
+    async def _verify(self, header: bytes | None, token: bytes | None, *, optional: bool) -> Caller | None:
+        """Who brings a key or a token; None if nobody needs to. A key that is sent must be right. Raises Unauthorized.
+
+        A cookie is sent by the browser, whether it still holds or not, and to every port of a machine.
+        """
+        if header is not None:
+            return await self.keyring.verify(header)
+        try:
+            if token is not None:
+                return await self.sessions.verify(token)
+        except Unauthorized:
+            if not optional:
+                raise
+        if optional:
+            return None
+        raise Unauthorized("A key is needed here; send it as: Authorization: Bearer KEY", presented=False)
+
+    def _take_place(self, headers: Mapping[bytes, bytes]) -> int:
+        """Take a place for a file: 1. Raises TooMany if all are taken, TooLarge."""
+        body_limits.require_length(headers, self.protection.max_upload_bytes)
+        if self.uploading >= UPLOADS:
+            raise TooMany(f"{UPLOADS} files are being taken already; try again in a while.", retry_after=10)
+        self.uploading += 1
+        return 1
+
+
+def is_open(path: str) -> bool:
+    """Whether no key is needed: what is stored is below /v1/ and counted in /metrics, and all else tells nothing of it.
+
+    That is pages with their files, probes, descriptions. Who is signed in may be asked before anybody is.
+    """
+    return path == SESSION or not (path.startswith("/v1/") or path == "/metrics")
+
+
+def _path(scope: Scope) -> str:
+    """The path as routes see it, without that below which the application is mounted."""
+    path, root = scope["path"], scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def _address(scope: Scope) -> str:
+    """Where a request comes from; of an IPv6 address the network, since one machine has many of these."""
+    address = (scope.get("client") or ("",))[0]
+    return ":".join(ip_address(address).exploded.split(":")[:4]) if ":" in address else address
+
+
+def _is_upload(path: str) -> bool:
+    """Whether a request brings a file, which its route takes from the stream."""
+    return path == "/v1/studies/import" or path.endswith("/evidence")

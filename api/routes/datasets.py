@@ -1,0 +1,118 @@
+"""Registered datasets and their images."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from fastapi import Path as InPath
+
+from api import errors
+from api.dependencies import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
+from api.paging import Cursor, Limit, cursor_of, values_of
+from api.representation import ConditionsOf, Representation
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.storage import folder_of, open_dataset
+from memscore.errors import NotFound
+from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets
+from memscore.store import datasets
+from memscore.store.datasets import DatasetRecord
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+
+PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+    206: {"description": "the part that Range asked for"},
+    304: {"description": "the client's copy is current"},
+    **errors.documented(404, 416),
+}
+A_DAY = "private, max-age=86400"  # a name stands for one dataset for good
+
+
+@router.get("", operation_id="list_datasets")
+def list_datasets(database: DatabaseOf, limit: Limit = 100, cursor: Cursor = None) -> Datasets:
+    """Registered datasets by name."""
+    (after,) = (None,) if cursor is None else values_of(cursor, str)
+    with database.reading() as connection:
+        found = datasets.listing(connection, limit + 1, after)
+    further = cursor_of(found[limit - 1].name) if len(found) > limit else None
+    return Datasets(datasets=[_message(record) for record in found[:limit]], next=further)
+
+
+@router.get("/{name}", operation_id="get_dataset", responses=errors.documented(404))
+def get_dataset(database: DatabaseOf, name: DatasetInPath) -> DatasetDetail:
+    """One dataset, with the indices of labels flipped on purpose."""
+    with database.reading() as connection:
+        record = datasets.by_name(connection, name)
+    return DatasetDetail(**_message(record).model_dump(), flipped_indices=list(record.flipped))
+
+
+@router.get(
+    "/{name}/{split}/{index}/image.png", operation_id="get_image", responses=PNG_RESPONSES, response_class=Response
+)
+def get_image(
+    database: DatabaseOf,
+    home: HomeOf,
+    conditions: ConditionsOf,
+    name: DatasetInPath,
+    split: Annotated[Literal["train", "test"], InPath(description="training or test samples", examples=["train"])],
+    index: IndexInPath,
+    scale: Annotated[int, Query(ge=1, le=16, description="pixels of the answer for each of the image, a side")] = 1,
+) -> Response:
+    """The image of one sample."""
+    with database.reading() as connection:
+        record = datasets.by_name(connection, name)
+    require_image(record, split, index)
+    payload = _png(arrays_of(home, record.fingerprint), split, index, scale)
+    filename = f"{record.name}-{split}-{index}.png"
+    return Representation.of(payload, filename, "image/png").answer(conditions, A_DAY, inline=True)
+
+
+def require_image(record: DatasetRecord, split: Literal["train", "test"], index: int) -> None:
+    """Raises NotFound unless the dataset has such a sample."""
+    samples = record.train_samples if split == "train" else record.test_samples
+    if not 0 <= index < samples:
+        raise NotFound(f"Dataset {record.name!r} has no {split} image {index}; indices go from 0 to {samples - 1}.")
+
+
+def arrays_of(home: Path, fingerprint: str) -> Dataset:
+    """A dataset's arrays, mapped from their files. Raises NotFound once these are gone, or Damaged."""
+    try:
+        version = folder_of(home, fingerprint).stat().st_ino
+    except FileNotFoundError:
+        version = 0
+    return _opened(home, fingerprint, version)
+
+
+@lru_cache(maxsize=16)
+def _opened(home: Path, fingerprint: str, version: int) -> Dataset:
+    """The arrays in a folder; one that was removed and made anew has another version."""
+    return open_dataset(home, fingerprint)
+
+
+def _png(dataset: Dataset, split: Literal["train", "test"], index: int, scale: int) -> bytes:
+    from PIL import Image
+
+    pixels = (dataset.x_train if split == "train" else dataset.x_test)[index]
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    if scale > 1:
+        image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _message(record: DatasetRecord) -> DatasetMessage:
+    return DatasetMessage(
+        name=record.name,
+        fingerprint=record.fingerprint,
+        source=record.source,
+        train_samples=record.train_samples,
+        test_samples=record.test_samples,
+        image_shape=record.image_shape,
+        class_names=record.class_names,
+        flipped=len(record.flipped),
+    )

@@ -1,0 +1,204 @@
+"""Studies from elsewhere: imported scores, and evidence that goes out and comes in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+from sqlalchemy import Connection
+
+from api import errors
+from api.dependencies import DatabaseOf, HomeOf, StudyInPath
+from api.representation import NPZ, ConditionsOf, Representation
+from api.routes.studies import study_message
+from api.routes.tables import NPZ_CONTENT
+from api.uploads import Upload
+from memscore.datasets.storage import open_dataset
+from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
+from memscore.exchange.evidence_file import EvidenceMeta, StudyEvidence, gather, read_evidence
+from memscore.exchange.feldman_zhang import Published, imported_id, tables_of
+from memscore.messages.studies import EvidenceMerged, StudyMessage
+from memscore.scores.building import build_tables
+from memscore.store import Database, datasets, evidence, scoring, studies, tables
+from memscore.store.datasets import DatasetRecord
+from memscore.store.merging import merge, require_same_network
+from memscore.store.studies import StudyRecord
+from memscore.study.bits import digest_of_file
+from memscore.study.spec import NAME_PATTERN
+
+router = APIRouter(prefix="/v1/studies", tags=["exchange"])
+
+EVIDENCE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **NPZ_CONTENT,
+    206: {"description": "the part that Range asked for"},
+    304: {"description": "the client's copy is current"},
+    **errors.documented(404, 409, 416),
+}
+
+StudyName = Annotated[str | None, Query(pattern=NAME_PATTERN, description="name of the study if it is new")]
+
+
+def _npz_body(description: str) -> dict[str, Any]:
+    content = {NPZ: {"schema": {"type": "string", "format": "binary"}}}
+    return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+@router.post(
+    "/import",
+    operation_id="import_scores",
+    openapi_extra=_npz_body("an .npz file in Feldman and Zhang's layout"),
+    responses=errors.documented(404, 409),
+)
+def import_scores(
+    database: DatabaseOf,
+    home: HomeOf,
+    upload: Upload,
+    dataset: Annotated[str, Query(description="the registered dataset that the scores were made from")],
+    name: StudyName = None,
+) -> StudyMessage:
+    """Import published scores, an .npz in Feldman and Zhang's layout, as a study. The same file again is a no-op."""
+    with database.reading() as connection:
+        record = datasets.by_name(connection, dataset)
+    arrays = open_dataset(home, record.fingerprint)
+    published = Published.decode(upload, np.asarray(arrays.y_train), np.asarray(arrays.y_test))
+    identifier = imported_id(record.fingerprint, digest_of_file(upload))
+    scores, pairs = tables_of(published, identifier, record.fingerprint)
+    with database.writing() as connection:
+        study = studies.ensure_imported(connection, record, identifier, name)
+        tables.add(connection, study.id, scores, pairs)
+        return study_message(connection, study)
+
+
+@router.get("/{study}/evidence", operation_id="get_evidence", responses=EVIDENCE_RESPONSES, response_class=Response)
+def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: StudyInPath) -> Response:
+    """The packed evidence of all trials as .npz, from which anyone can compute every score."""
+    with database.reading() as connection:
+        record = studies.find(connection, study)
+        found = _stored(connection, record)
+    return Representation.of(found.encode(), f"{record.name}.evidence.npz").answer(conditions)
+
+
+@router.post(
+    "/{study}/evidence",
+    operation_id="merge_evidence",
+    openapi_extra=_npz_body("an evidence file, as GET gives it"),
+    responses=errors.documented(404, 409),
+)
+def merge_evidence(
+    database: DatabaseOf,
+    home: HomeOf,
+    upload: Upload,
+    study: StudyInPath,
+    dataset: Annotated[str | None, Query(description="the registered dataset that the evidence is about")] = None,
+    name: StudyName = None,
+    allow_changed_network: Annotated[
+        bool, Query(description="also if the file's trials were trained with another network of the recipe's name")
+    ] = False,
+) -> EvidenceMerged:
+    """Add the trials of an evidence file to its study, and rebuild the tables.
+
+    {study} is the file's study; if it is not here yet, it is made. Trials that are stored already stay as they are.
+    """
+
+    def admit(meta: EvidenceMeta) -> None:
+        with database.reading() as connection:
+            _fitting(connection, study, meta, dataset)
+
+    brought = read_evidence(upload, admit)
+    with database.writing() as connection:
+        found, of = _fitting(connection, study, brought.meta, dataset)
+        record = found or studies.ensure(connection, of, brought.meta.recipe, brought.meta.design, name)
+        open_dataset(home, record.fingerprint)  # without it no table could be built
+        every = (*brought.trials, *brought.full)
+        if not allow_changed_network:
+            require_same_network(connection, record, every)
+        merged = merge(connection, record.id, every)
+    _rebuild(database, home, record)
+    with database.reading() as connection:
+        return EvidenceMerged(
+            study=record.id,
+            study_name=record.name,
+            created=found is None,
+            **asdict(merged),
+            trials=evidence.count(connection, record.id),
+            full_trials=evidence.count(connection, record.id, full=True),
+            digest=tables.current_digest(connection, record.id),
+        )
+
+
+def _fitting(
+    connection: Connection, study: str, meta: EvidenceMeta, dataset: str | None
+) -> tuple[StudyRecord | None, DatasetRecord]:
+    """The study that a file is evidence of, if it is here, and the dataset. Raises NotFound, Conflict, InvalidInput."""
+    try:
+        record = studies.find(connection, study)
+    except NotFound:
+        if study != meta.study:
+            raise
+        return None, _dataset_of(connection, meta, dataset)
+    for part, stored, brought in (
+        ("dataset", record.fingerprint, meta.fingerprint),
+        ("recipe", record.recipe, meta.recipe),
+        ("design", record.design, meta.design),
+    ):
+        if record.id != meta.study and stored != brought:
+            raise Conflict(
+                f"The file is evidence of study {meta.study}, which has another {part} than {record.name!r}; evidence "
+                "can only be merged within one study."
+            )
+    return record, _dataset_of(connection, meta, dataset or record.dataset)
+
+
+def _dataset_of(connection: Connection, meta: EvidenceMeta, name: str | None) -> DatasetRecord:
+    """The registered dataset that a file is about. Raises NotFound, FingerprintMismatch or InvalidInput."""
+    named = [datasets.by_name(connection, name)] if name is not None else datasets.listing(connection)
+    for record in named:
+        if record.fingerprint == meta.fingerprint:
+            if (record.train_samples, record.test_samples) != (meta.train_samples, meta.test_samples):
+                raise InvalidInput("The evidence file is damaged: it has another number of samples than its dataset.")
+            return record
+    if name is not None:
+        raise FingerprintMismatch(
+            f"The evidence is about another dataset than {name!r} (fingerprint {meta.fingerprint[:12]}, not "
+            f"{named[0].fingerprint[:12]})."
+        )
+    raise NotFound(
+        f"No dataset with the fingerprint {meta.fingerprint[:12]} is registered; add the one that the evidence is "
+        "about first: memscore datasets add NAME"
+    )
+
+
+def _stored(connection: Connection, study: StudyRecord) -> StudyEvidence:
+    """All evidence of a study. Raises Conflict if it was imported, NoScoresYet if there is none."""
+    if study.recipe is None or study.design is None:
+        raise Conflict(f"Study {study.name!r} holds imported scores: it has no evidence.")
+    trials = evidence.load(connection, study.id) + evidence.load(connection, study.id, full=True)
+    if not trials:
+        raise NoScoresYet(f"Study {study.name!r} has no trials yet.")
+    dataset = datasets.by_name(connection, study.dataset)
+    return gather(
+        trials,
+        fingerprint=study.fingerprint,
+        recipe=study.recipe,
+        design=study.design,
+        train_samples=dataset.train_samples,
+        test_samples=dataset.test_samples,
+    )
+
+
+def _rebuild(database: Database, home: Path, study: StudyRecord) -> None:
+    """Bring the tables of a study to its evidence, unless they hold it already."""
+    with database.reading() as connection:
+        stored = evidence.count(connection, study.id), evidence.count(connection, study.id, full=True)
+        meta = tables.current_meta(connection, study.id) or {}
+        if not stored[0] or stored == (meta.get("trials"), meta.get("full_trials", 0)):
+            return
+        dataset = open_dataset(home, study.fingerprint)
+        origin = scoring.provenance(connection, study)
+        counts = scoring.count_study(connection, study, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
+    scores, pairs = build_tables(counts, origin)
+    with database.writing() as connection:
+        scoring.keep_tables(connection, study, scores, pairs)

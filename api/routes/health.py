@@ -1,0 +1,45 @@
+"""Whether the service lives, and whether it can work."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+import memscore
+from api.dependencies import DatabaseOf
+from memscore.errors import StoreError
+from memscore.messages.service import Health, Readiness
+from memscore.store import leases
+from memscore.store.migrate import current_revision, head_revision
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", operation_id="health")
+async def health() -> Health:
+    """The process answers."""
+    return Health(version=memscore.__version__)
+
+
+@router.get("/readyz", operation_id="readiness")
+def readiness(
+    database: DatabaseOf,
+    require: Annotated[
+        Literal["dispatcher"] | None, Query(description="dispatcher: not ready without one that leads")
+    ] = None,
+) -> Readiness:
+    """The database is reachable and at the revision this version needs; 503 if not.
+
+    A dispatcher is reported and not needed, since reads and new jobs do without; `require=dispatcher` asks for it.
+    """
+    current, head = current_revision(database), head_revision()
+    if current != head:
+        raise StoreError(f"The database is at revision {current}, not {head}; run: memscore db upgrade")
+    with database.reading() as connection:
+        leader = leases.current(connection, leases.LEADER)
+    if leader is not None and leader.seconds_left >= 0:
+        return Readiness(revision=head, dispatcher="leading", dispatcher_note=leader.note)
+    if require == "dispatcher":
+        raise StoreError("No dispatcher is running, so jobs wait; start one with: memscore dispatch")
+    return Readiness(revision=head, dispatcher="missing")

@@ -1,0 +1,106 @@
+"""The history of a job, and its progress, as it happens: server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import format_sse_event
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from api import errors
+from api.dependencies import DatabaseOf, JobInPath
+from api.routes.jobs import job_message, time_of
+from memscore.errors import StoreError
+from memscore.messages.jobs import JobEvent, JobEvents, JobMessage
+from memscore.store import Database, jobs
+from memscore.store.jobs import EventRecord
+
+POLL_SECONDS = 1.0
+PING_SECONDS = 15.0
+RECONNECT_MILLISECONDS = 2000
+MOST_STREAMS = 200  # of one process
+
+STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    204: {"description": "the job has ended, and the client knows all its events"},
+    **errors.documented(404),
+}
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.get("/{job}/events", operation_id="job_events", responses=STREAM_RESPONSES, response_model=JobEvents)
+async def job_events(
+    request: Request,
+    database: DatabaseOf,
+    job: JobInPath,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="id of the last event that is known")] = 0,
+    last_event_id: Annotated[
+        str | None, Header(description="the same, as a reconnecting EventSource says it; goes before `after`")
+    ] = None,
+    format: Annotated[Literal["sse", "json"], Query(description="json: the history so far")] = "sse",
+) -> JobEvents | Response:
+    """The changes of a job, from the first on, then as they happen, until it has ended.
+
+    As server-sent events: `state` with an id for each change, `progress` with the whole job whenever it moved, a
+    comment every 15 seconds. With `format=json` the history so far.
+    """
+    if last_event_id is not None and last_event_id.isascii() and last_event_id.isdecimal():
+        after = min(int(last_event_id), 2**31 - 1)
+    events, message = await run_in_threadpool(_read, database, job, after)
+    if format == "json":
+        return JobEvents(job=job, events=events)
+    if message.finished and not events:
+        return Response(status_code=204)
+    streams: set[object] = request.app.state.streams
+    if len(streams) >= MOST_STREAMS:
+        raise errors.Busy("Too many event streams are open here; ask for the job from time to time instead.")
+    stream = _stream(database, job, after, request.app.state.stopping, streams)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+async def _stream(
+    database: Database, job: str, after: int, stopping: asyncio.Event, streams: set[object]
+) -> AsyncIterator[bytes]:
+    """Events until the job has ended or the service stops; an outage of the database is waited for."""
+    stream, told, quiet_since = object(), None, time.monotonic()
+    streams.add(stream)
+    try:
+        yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
+        while not stopping.is_set():
+            try:
+                events, message = await run_in_threadpool(_read, database, job, after)
+            except StoreError:
+                events, message = [], told
+            for event in events:
+                after = event.id
+                yield format_sse_event(data_str=event.model_dump_json(), event="state", id=str(event.id))
+            if message is not None and message != told:
+                yield format_sse_event(data_str=message.model_dump_json(), event="progress")
+                told, quiet_since = message, time.monotonic()
+            if message is not None and message.finished:
+                return
+            if time.monotonic() - quiet_since >= PING_SECONDS:
+                yield b": nothing new\n\n"
+                quiet_since = time.monotonic()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
+    finally:
+        streams.discard(stream)
+
+
+def _read(database: Database, job: str, after: int) -> tuple[list[JobEvent], JobMessage]:
+    """The events behind one, and the job at the same moment. Raises NotFound."""
+    with database.reading() as connection:
+        message = job_message(connection, jobs.get(connection, job))
+        return [_event(job, event) for event in jobs.events(connection, job, after)], message
+
+
+def _event(job: str, event: EventRecord) -> JobEvent:
+    return JobEvent(id=event.id, job=job, at=time_of(event.at), state=event.state, message=event.message)  # pyright: ignore[reportArgumentType]

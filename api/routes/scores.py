@@ -1,0 +1,227 @@
+"""Scores of samples: one, many, a page in some order, how they are distributed, and why one is what it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Body, Query, Response
+from fastapi.openapi.models import Example
+
+from api import errors, numeric_json
+from api.dependencies import IndexInPath, TablesOf
+from api.paging import Cursor, Limit, cursor_of, values_of
+from api.table_cache import StudyTables
+from memscore.errors import InvalidInput, NotFound
+from memscore.messages.message import Message
+from memscore.messages.pairs import Explanation, Influence, Pair, Pairs
+from memscore.messages.scores import Histogram, LookupRequest, Score, ScoreColumns, Scores, SetName, TestScore
+from memscore.scores import explanation
+from memscore.scores.selection import COLUMNS, Filters, Order
+from memscore.scores.selection import values_of as column_of
+from memscore.scores.tables import PairsTable
+
+LOOK_UP: dict[str, Example] = {"some": {"summary": "some samples", "value": {"indices": [17, 4, 23]}}}
+MOST_MEMORIZED_FIRST = Order("mem", descending=True)
+OTHERS = 3  # influences of other samples that an explanation tells for each test sample
+
+router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
+
+Label = Annotated[int | None, Query(description="only samples of this class")]
+Least = Annotated[float | None, Query(ge=-1, le=1, description="only from this value upwards")]
+Most = Annotated[float | None, Query(ge=-1, le=1, description="only up to this value")]
+
+
+@router.get("/{study}/scores/{index}", operation_id="get_score", response_model=Score)
+async def get_score(current: TablesOf, index: IndexInPath) -> Response:
+    """One training sample by its index in the dataset."""
+    return numeric_json.answer(current.source | current.row(_train_index(current, index)))
+
+
+@router.post("/{study}/scores/lookup", operation_id="look_up_scores", response_model=ScoreColumns)
+async def look_up_scores(
+    current: TablesOf, request: Annotated[LookupRequest, Body(openapi_examples=LOOK_UP)]
+) -> Response:
+    """Many training samples by their indices, as columns in the order asked for."""
+    samples = len(current.scores)
+    wrong = next((index for index in request.indices if not 0 <= index < samples), None)
+    if wrong is not None:
+        raise _no_sample(current, "training", wrong, samples)
+    return numeric_json.answer(current.columns_at(np.array(request.indices, np.int64)))
+
+
+@router.get("/{study}/scores", operation_id="list_scores", response_model=Scores)
+async def list_scores(
+    current: TablesOf,
+    label: Label = None,
+    set: Annotated[SetName | None, Query(description="only this set, at the paper's thresholds")] = None,
+    mem_min: Least = None,
+    mem_max: Most = None,
+    sort: Annotated[
+        str,
+        Query(
+            max_length=50,
+            description="a column, with - to descend; undefined values last",
+            json_schema_extra={"pattern": f"^-?({'|'.join(COLUMNS)})$"},
+        ),
+    ] = "-mem",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to pass over; instead of a cursor")] = 0,
+) -> Response:
+    """Training samples, filtered and sorted, page by page; the most memorized first unless asked otherwise."""
+    order = Order.parse(sort)
+    if cursor is not None and offset:
+        raise InvalidInput("offset and cursor both say where a page begins; give one of them.")
+    wanted = Filters(label, set, mem_min, mem_max).mask(current.scores)
+    matching = int(wanted.sum())
+    if cursor is not None:
+        sorted_by, value, index = values_of(cursor, str, (float, type(None)), int)
+        if sorted_by != sort:
+            raise InvalidInput("cursor is of pages in another order; give the same sort, or leave the cursor out.")
+        wanted &= order.after(current.scores, value, index)
+    sorted_samples = await current.order(order)
+    found = sorted_samples[wanted[sorted_samples]][offset : offset + limit + 1]
+    rows = [current.row(int(index)) for index in found[:limit]]
+    further = None
+    if len(found) > limit:
+        last = int(found[limit - 1])
+        value = float(column_of(current.scores, order.column)[last])
+        further = cursor_of(sort, None if np.isnan(value) else value, last)
+    return numeric_json.answer(current.source | {"matching": matching, "scores": rows, "next": further})
+
+
+@router.get("/{study}/test-scores/{index}", operation_id="get_test_score", response_model=TestScore)
+async def get_test_score(current: TablesOf, index: IndexInPath) -> Response:
+    """One test sample by its index in the dataset."""
+    table, sets = current.scores, current.sets
+    if not 0 <= index < table.test_samples:
+        raise _no_sample(current, "test", index, table.test_samples)
+    strongest = table["test_infl_index"][index]
+    score = {
+        "index": index,
+        "label": table["test_label"][index],
+        "p": table["test_p"][index],
+        "p_full": table["test_p_full"][index],
+        "infl_max": table["test_infl_max"][index],
+        "infl_index": None if strongest < 0 else strongest,
+        "set": "atypical" if sets.test_atypical[index] else "typical" if sets.test_typical[index] else None,
+    }
+    return numeric_json.answer(current.source | score)
+
+
+@router.get("/{study}/histogram", operation_id="get_histogram", response_model=Histogram)
+async def get_histogram(
+    current: TablesOf,
+    bins: Annotated[int, Query(ge=1, le=1000, description="of one width, over the range the column can have")] = 20,
+    column: Annotated[Literal["mem", "se", "p_in", "p_out"], Query(description="whose values")] = "mem",
+    label: Label = None,
+) -> Response:
+    """How mem, or another column, is distributed over the training samples."""
+    values = current.scores[column][Filters(label=label).mask(current.scores)]
+    defined = values[~np.isnan(values)]
+    counts, edges = np.histogram(defined, bins, (-1.0 if column == "mem" else 0.0, 1.0))
+    found = {"column": column, "edges": edges, "counts": counts, "undefined": len(values) - len(defined)}
+    return numeric_json.answer(current.source | found)
+
+
+@router.get("/{study}/explain/{index}", operation_id="explain_score", response_model=Explanation)
+async def explain_score(
+    current: TablesOf, index: IndexInPath, limit: Annotated[int, Query(ge=1, le=100, description="of each list")] = 10
+) -> Response:
+    """Why a training sample's score is what it is: its counts in words, whom it influences, and who rivals it there."""
+    table, pairs, index = current.scores, current.pairs, _train_index(current, index)
+    class_name = current.class_names[int(table["label"][index])]
+    overall, in_class = explanation.ranks(table, index)
+    own = explanation.influenced(pairs, index)[:limit]
+    beside = explanation.others(pairs, index, pairs["test_index"][own])
+    rivals = explanation.rivals(pairs, index, limit)
+    found = {
+        "score": current.source | current.row(index),
+        "class_name": class_name,
+        "rank": overall.rank,
+        "rank_in_class": in_class.rank,
+        "samples": overall.among,
+        "samples_in_class": in_class.among,
+        "position": MOST_MEMORIZED_FIRST.place(table, index),
+        "sentence": explanation.in_words(table, index, class_name),
+        "influences": [
+            {
+                **_row_of(pairs, row, Influence),
+                "others": [
+                    _row_of(pairs, other, Influence)
+                    for other in beside[pairs["test_index"][beside] == pairs["test_index"][row]][:OTHERS]
+                ],
+            }
+            for row in own
+        ],
+        "rivals": [
+            {
+                "index": rival.index,
+                "label": table["label"][rival.index],
+                "mem": table["mem"][rival.index],
+                "shared": rival.shared,
+                "overlap": rival.overlap,
+            }
+            for rival in rivals
+        ],
+        "floor": pairs.meta["floor"],
+    }
+    return numeric_json.answer(found)
+
+
+@router.get("/{study}/pairs", operation_id="list_pairs", response_model=Pairs)
+async def list_pairs(
+    current: TablesOf,
+    train_index: Annotated[int | None, Query(description="only pairs of this training sample")] = None,
+    test_index: Annotated[int | None, Query(description="only pairs of this test sample")] = None,
+    infl_min: Least = None,
+    mem_min: Least = None,
+    q_max: Annotated[float | None, Query(ge=0, le=1, description="only with a q-value up to this")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """High-influence pairs, strongest first, filtered, page by page."""
+    pairs = current.pairs
+    chosen = np.ones(len(pairs), np.bool_)
+    for column, wanted in (("train_index", train_index), ("test_index", test_index)):
+        if wanted is not None:
+            chosen &= pairs[column] == wanted
+    for column, least in (("infl", infl_min), ("mem", mem_min)):
+        if least is not None:
+            chosen &= pairs[column] >= least
+    if q_max is not None:
+        chosen &= pairs["q_value"] <= q_max
+    if cursor is not None:
+        infl, train, test = values_of(cursor, float, int, int)
+        tie = (pairs["train_index"] > train) | ((pairs["train_index"] == train) & (pairs["test_index"] > test))
+        chosen &= (pairs["infl"] < np.float32(infl)) | ((pairs["infl"] == np.float32(infl)) & tie)
+    rows = np.flatnonzero(chosen)[: limit + 1]
+    further = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        further = cursor_of(*(pairs[name][last].item() for name in ("infl", "train_index", "test_index")))
+    found = {
+        "study": current.study.id,
+        "digest": pairs.digest,
+        "floor": pairs.meta["floor"],
+        "pairs": [_row_of(pairs, row, Pair) for row in rows[:limit]],
+        "next": further,
+    }
+    return numeric_json.answer(found)
+
+
+def _row_of(pairs: PairsTable, row: int, message: type[Message]) -> dict[str, Any]:
+    """The fields of a message out of one row of a pairs table."""
+    return {name: pairs[name][row] for name in message.model_fields}
+
+
+def _train_index(current: StudyTables, index: int) -> int:
+    """The index, if there is such a training sample. Raises NotFound."""
+    if not 0 <= index < len(current.scores):
+        raise _no_sample(current, "training", index, len(current.scores))
+    return index
+
+
+def _no_sample(current: StudyTables, kind: str, index: int, samples: int) -> NotFound:
+    return NotFound(f"Study {current.study.name!r} has no {kind} sample {index}; indices go from 0 to {samples - 1}.")

@@ -1,0 +1,82 @@
+"""Many images of a dataset in one file: a gallery asks once for each page of samples."""
+
+from __future__ import annotations
+
+import io
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+from fastapi import Path as InPath
+
+from api.dependencies import DatabaseOf, DatasetInPath, HomeOf
+from api.representation import ConditionsOf, Representation
+from api.routes.datasets import A_DAY, PNG_RESPONSES, arrays_of, require_image
+from memscore.errors import InvalidInput
+from memscore.store import datasets
+
+MOST_IMAGES = 500
+MOST_PIXELS = 2**23  # of one answer
+FAST = 1  # zlib's level: images of this size hardly compress any further
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+
+
+@router.get("/{name}/{split}/sprite.png", operation_id="get_sprite", responses=PNG_RESPONSES, response_class=Response)
+def get_sprite(
+    database: DatabaseOf,
+    home: HomeOf,
+    conditions: ConditionsOf,
+    name: DatasetInPath,
+    split: Annotated[Literal["train", "test"], InPath(description="training or test samples", examples=["train"])],
+    indices: Annotated[
+        str,
+        Query(
+            max_length=5000,
+            description=f"places of at most {MOST_IMAGES} samples, separated by commas",
+            examples=["17,4,23"],
+            json_schema_extra={"pattern": f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{MOST_IMAGES - 1}}}$"},
+        ),
+    ],
+    columns: Annotated[int, Query(ge=1, le=MOST_IMAGES, description="images side by side")] = 10,
+) -> Response:
+    """The images of many samples in one, row by row in the order asked for; cells that are left over are black."""
+    wanted = _indices(indices)
+    with database.reading() as connection:
+        record = datasets.by_name(connection, name)
+    for index in wanted:
+        require_image(record, split, index)
+    height, width = record.image_shape[:2]
+    rows = -(-len(wanted) // columns)
+    if rows * columns * height * width > MOST_PIXELS:
+        raise InvalidInput(
+            f"The images together would have over {MOST_PIXELS:,} pixels; ask for fewer at once, or in fewer columns."
+        )
+    stored = arrays_of(home, record.fingerprint)
+    pixels = (stored.x_train if split == "train" else stored.x_test)[wanted]
+    sprite = Representation.of(_png(pixels, rows, columns), f"{record.name}-{split}.png", "image/png")
+    return sprite.answer(conditions, A_DAY, inline=True)
+
+
+def _indices(text: str) -> list[int]:
+    """The indices that a query names. Raises InvalidInput."""
+    parts = text.split(",")
+    if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
+        raise InvalidInput("indices: give whole numbers separated by commas, such as 17,4,123.")
+    if len(parts) > MOST_IMAGES:
+        raise InvalidInput(f"indices: {len(parts)} images are too many for one answer; ask for at most {MOST_IMAGES}.")
+    return [int(part) for part in parts]
+
+
+def _png(images: np.ndarray, rows: int, columns: int) -> bytes:
+    """Images uint8 [k, H, W, C] in a grid."""
+    from PIL import Image  # takes a tenth of the service's start
+
+    count, height, width, channels = images.shape
+    grid = np.zeros((rows * columns, height, width, channels), np.uint8)
+    grid[:count] = images
+    sheet = grid.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    sheet = sheet.reshape(rows * height, columns * width, channels)
+    buffer = io.BytesIO()
+    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(buffer, "PNG", compress_level=FAST)
+    return buffer.getvalue()

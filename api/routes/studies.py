@@ -1,0 +1,64 @@
+"""Studies: which there are, what they are made of, and how far they are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy import Connection
+
+from api import errors
+from api.dependencies import DatabaseOf, StudyInPath
+from api.paging import Cursor, Limit, cursor_of, values_of
+from memscore.messages.studies import Studies, StudyMessage, TableSummary
+from memscore.store import evidence, studies, tables
+from memscore.store.studies import StudyRecord
+from memscore.study.recipes import name_of
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"])
+
+
+@router.get("", operation_id="list_studies")
+def list_studies(
+    database: DatabaseOf,
+    dataset: Annotated[str | None, Query(description="only studies of this dataset")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Studies:
+    """Studies, oldest first."""
+    after = None if cursor is None else tuple(values_of(cursor, float, str))
+    with database.reading() as connection:
+        found = studies.listing(connection, dataset, limit + 1, after)
+        ids = [study.id for study in found[:limit]]
+        counts, metas = evidence.counts(connection, ids), tables.current_metas(connection, ids)
+    listed = [_message(study, counts.get(study.id, 0), metas.get(study.id)) for study in found[:limit]]
+    last = found[limit - 1] if len(found) > limit else None
+    return Studies(studies=listed, next=None if last is None else cursor_of(last.created_at, last.id))
+
+
+@router.get("/{study}", operation_id="get_study", responses=errors.documented(404))
+def get_study(database: DatabaseOf, study: StudyInPath) -> StudyMessage:
+    """One study by id or unique name, with a summary of its current scores."""
+    with database.reading() as connection:
+        return study_message(connection, studies.find(connection, study))
+
+
+def study_message(connection: Connection, study: StudyRecord) -> StudyMessage:
+    """A study as it is answered."""
+    return _message(study, evidence.count(connection, study.id), tables.current_meta(connection, study.id))
+
+
+def _message(study: StudyRecord, trials: int, meta: dict[str, Any] | None) -> StudyMessage:
+    summary = None if meta is None else TableSummary.model_validate(meta)
+    return StudyMessage(
+        id=study.id,
+        name=study.name,
+        dataset=study.dataset,
+        fingerprint=study.fingerprint,
+        recipe=study.recipe,
+        recipe_name=None if study.recipe is None else name_of(study.recipe),
+        design=study.design,
+        trials=trials,
+        table=summary,
+        imported=study.recipe is None,
+    )

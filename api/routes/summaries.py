@@ -1,0 +1,56 @@
+"""What a study's scores say as a whole: class by class, how far they can be trusted, and which labels may be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api import errors, numeric_json
+from api.dependencies import TablesOf
+from api.paging import Limit
+from api.table_cache import StudyTables
+from memscore.messages.scores import Suspects
+from memscore.messages.summaries import Calibration, Classes, Quality, QualityCheck
+from memscore.scores.classes import by_class
+from memscore.scores.quality import calibration, differences, quality
+from memscore.scores.suspects import NOT_WRONG
+
+router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
+
+
+@router.get("/{study}/classes", operation_id="list_classes", response_model=Classes)
+async def list_classes(current: TablesOf) -> Response:
+    """Each class: how much of it is memorized, and how accurate models are on it."""
+    return await current.answer(
+        ("classes",), lambda: Classes(**current.source, classes=by_class(current.scores, current.class_names))
+    )
+
+
+@router.get("/{study}/quality", operation_id="get_quality", response_model=Quality)
+async def get_quality(current: TablesOf) -> Response:
+    """How far the scores can be trusted, what each check means, and what to do."""
+    return await current.answer(("quality",), lambda: _quality(current))
+
+
+@router.get("/{study}/suspects", operation_id="list_suspects", response_model=Suspects)
+async def list_suspects(
+    current: TablesOf,
+    label: Annotated[int | None, Query(description="only samples of this class")] = None,
+    limit: Limit = 100,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to pass over")] = 0,
+) -> Response:
+    """Training samples whose labels may be wrong, the likeliest first: those that are atypical for certain lead."""
+    found = await current.order("suspects")
+    if label is not None:
+        found = found[current.scores["label"][found] == label]
+    rows = [current.row(int(index)) for index in found[offset : offset + limit]]
+    listed = {"matching": len(found), "scores": rows, "next": None, "note": NOT_WRONG}
+    return numeric_json.answer(current.source | listed)
+
+
+def _quality(current: StudyTables) -> Quality:
+    checks = [QualityCheck(**asdict(check)) for check in quality(current.scores, current.study.design)]
+    points = calibration(differences(current.scores))
+    return Quality(**current.source, checks=checks, calibration=Calibration(**asdict(points)))

@@ -1,0 +1,157 @@
+"""What is derived from a study's evidence, as files: its tables, in several formats, and its sets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends, Header, Query, Response
+from starlette.concurrency import run_in_threadpool
+
+from api import errors
+from api.dependencies import DatabaseOf, TablesOf
+from api.headers import ASK_AGAIN, FOR_EVER
+from api.representation import NPZ, ConditionsOf, Representation
+from api.table_cache import MEDIA_TYPES, StudyTables, exported
+from memscore.errors import NotFound
+from memscore.messages.scores import SetsMessage
+from memscore.scores.frames import Format, Rows
+from memscore.scores.sets import Thresholds, split
+from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.store import Database, tables
+
+router = APIRouter(prefix="/v1/studies", tags=["tables"])
+
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+NPZ_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {NPZ: BINARY}}}
+TABLE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media_type.partition(";")[0]: BINARY for media_type in MEDIA_TYPES.values()}},
+    206: {"description": "the part that Range asked for"},
+    304: {"description": "the client's copy is current"},
+    **errors.documented(404, 406, 409, 416),
+}
+ACCEPTED: dict[str, Format] = {
+    **{media_type.partition(";")[0]: format for format, media_type in MEDIA_TYPES.items()},
+    "application/zip": "npz",
+    "application/octet-stream": "npz",
+    "application/*": "npz",
+    "text/*": "csv",
+    "*/*": "npz",
+}
+
+Digest = Annotated[
+    str | None, Query(pattern="^[0-9a-f]{64}$", description="a version that is stored; the current one if left out")
+]
+
+
+async def _format(
+    format: Annotated[Format | None, Query(description="goes before Accept; npz if neither asks for one")] = None,
+    accept: Annotated[str, Header(description="media types in the order of their q, if `format` is left out")] = "*/*",
+) -> Format:
+    """The format that a client wants. Raises NotAcceptable."""
+    if format is not None:
+        return format
+    for media_type in _by_preference(accept):
+        if media_type in ACCEPTED:
+            return ACCEPTED[media_type]
+    raise errors.NotAcceptable(f"There is no such format; accept one of {', '.join(ACCEPTED)}, or give ?format=.")
+
+
+FormatOf = Annotated[Format, Depends(_format)]
+
+
+@router.get("/{study}/table", operation_id="get_table", responses=TABLE_RESPONSES, response_class=Response)
+async def get_table(
+    database: DatabaseOf,
+    current: TablesOf,
+    conditions: ConditionsOf,
+    format: FormatOf,
+    rows: Annotated[Rows, Query(description="kind of rows; npz holds both")] = "train",
+    digest: Digest = None,
+) -> Response:
+    """The whole score table, as .npz (whose ETag is the table's digest), CSV, Parquet or Arrow."""
+    if digest not in (None, current.scores.digest):
+        stored = await run_in_threadpool(_version, database, current, ScoreTable, digest, format, rows)
+        return stored.answer(conditions, FOR_EVER)
+    file = current.scores_file if format == "npz" else await current.export("scores", format, rows)
+    return file.answer(conditions, ASK_AGAIN if digest is None else FOR_EVER)
+
+
+@router.get("/{study}/pairs/table", operation_id="get_pairs_table", responses=TABLE_RESPONSES, response_class=Response)
+async def get_pairs_table(
+    database: DatabaseOf, current: TablesOf, conditions: ConditionsOf, format: FormatOf, digest: Digest = None
+) -> Response:
+    """The whole pairs table, in the same formats."""
+    if digest not in (None, current.pairs.digest):
+        stored = await run_in_threadpool(_version, database, current, PairsTable, digest, format, "train")
+        return stored.answer(conditions, FOR_EVER)
+    file = current.pairs_file if format == "npz" else await current.export("pairs", format, "train")
+    return file.answer(conditions, ASK_AGAIN if digest is None else FOR_EVER)
+
+
+@router.get(
+    "/{study}/sets",
+    operation_id="get_sets",
+    responses=NPZ_CONTENT | errors.documented(404, 409),
+    response_model=SetsMessage,
+)
+async def get_sets(
+    current: TablesOf,
+    atypical: Annotated[float, Query(ge=0, le=1, description="mem, or infl, above it")] = Thresholds.atypical,
+    typical: Annotated[float, Query(ge=0, le=1, description="mem, or infl, below it")] = Thresholds.typical,
+    test_accuracy: Annotated[
+        float, Query(ge=0, le=1, description="least share of models that are right on a typical test sample")
+    ] = Thresholds.test_accuracy,
+    format: Annotated[Literal["npz", "json"], Query(description="masks, or counts and indices")] = "npz",
+    limit: Annotated[int | None, Query(ge=0, description="of the indices of each set in JSON; all if left out")] = None,
+) -> Response | SetsMessage:
+    """Typical and atypical sets: boolean masks as .npz, or counts and indices as JSON."""
+    sets = split(current.scores, current.pairs, Thresholds(atypical, typical, test_accuracy))
+    if format == "npz":
+        name = f'attachment; filename="{current.study.name}.sets.npz"'
+        return Response(
+            sets.encode(digest=current.scores.digest), media_type=NPZ, headers={"Content-Disposition": name}
+        )
+    return SetsMessage(
+        study=current.study.id,
+        digest=current.scores.digest,
+        thresholds=asdict(sets.thresholds),
+        counts=sets.counts(),
+        indices={name: np.flatnonzero(mask)[:limit].tolist() for name, mask in sets.masks().items()},
+        warnings=current.scores.warnings,
+    )
+
+
+def _version(
+    database: Database,
+    current: StudyTables,
+    kind: type[ScoreTable] | type[PairsTable],
+    digest: str,
+    format: Format,
+    rows: Rows,
+) -> Representation:
+    """A stored version of a table that is not the current one. Raises NotFound."""
+    with database.reading() as connection:
+        version = tables.version(connection, kind, current.study.id, digest)
+    if version is None:
+        raise NotFound(
+            f"No {kind.kind} with the digest {digest} is stored of study {current.study.name!r}; leave `digest` out "
+            "for the current one."
+        )
+    if format == "npz":
+        return Representation.of(version.payload, f"{current.study.name}.npz", etag=digest)
+    return exported(version.decode(kind), current.study.name, format, rows)
+
+
+def _by_preference(accept: str) -> list[str]:
+    """The media types of an Accept header, the most wanted first; those with q=0 are left out."""
+    found: list[tuple[float, str]] = []
+    for part in accept.lower().split(","):
+        media_type, *parameters = (one.strip() for one in part.split(";"))
+        quality = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        try:
+            found.append((float(quality), media_type))
+        except ValueError:
+            continue
+    return [media_type for weight, media_type in sorted(found, key=lambda one: -one[0]) if weight > 0]

@@ -1,0 +1,51 @@
+"""How alike images are, by the correlation of their pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.arrays import Bools, Float32, Images, Indices
+from memscore.datasets.dataset import Dataset
+
+ROWS = 1_000  # images that are compared with all others at once
+
+
+def correlations(first: Images, second: Images) -> Float32:
+    """Of each image [a, H, W, C] with each [b, H, W, C]: float32 [a, b], from -1 to 1; 0 for an image of one shade.
+
+    Neither brightness nor contrast changes it; a shift of the content does.
+    """
+    return standardized(first) @ standardized(second).T
+
+
+def closest(
+    dataset: Dataset, chosen: Indices, of_class: Indices, among: Bools, count: int = 1
+) -> tuple[Indices, Float32]:
+    """For each training image `chosen` [n], the most alike ones of the class `of_class` [n] among those of a mask.
+
+    Indices and correlations [n, count], most alike first; -1 and -inf where there are fewer. No image is its own.
+    """
+    found = np.full((len(chosen), count), -1, np.int64)
+    alike = np.full((len(chosen), count), -np.inf, np.float32)
+    for one in np.unique(of_class):
+        others = np.flatnonzero(among & (dataset.y_train == one))
+        wanting = np.flatnonzero(of_class == one)
+        for places in np.split(wanting, range(ROWS, len(wanting), ROWS)):
+            matrix = correlations(dataset.x_train[chosen[places]], dataset.x_train[others])
+            matrix[chosen[places, None] == others] = -np.inf
+            best = np.argsort(-matrix, axis=1, kind="stable")[:, :count]
+            values = np.take_along_axis(matrix, best, axis=1)
+            width = best.shape[1]
+            found[places, :width] = np.where(np.isfinite(values), others[best], -1)
+            alike[places, :width] = values
+    return found, alike
+
+
+def standardized(images: npt.NDArray[Any]) -> Float32:
+    """Images [n, ...] as rows of mean 0 and length 1, float32 [n, d], whose products are correlations."""
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)

@@ -1,0 +1,1 @@
+"""Files from and for elsewhere: evidence files, and the layout Feldman and Zhang published."""

@@ -1,0 +1,278 @@
+"""Evidence as a file: what a study's trials observed, to be carried to another machine or recomputed by anyone.
+
+write_evidence("mine.npz", trials, fingerprint=..., recipe=recipe, design=design, train_samples=n, test_samples=q)
+
+One .npz with a row per trial: `numbers`, `train_bits` and `test_bits` (packed, first sample in the highest bit),
+`subset_digests`, `digests`, accuracies, `seconds`, `device`, `code_version`, `network` (signatures, empty where there
+is none); where trials recorded probabilities, `with_probability` says which, and `train_probability` and
+`test_probability` have a row for each of these. The same under the prefix `full_` for trials that trained on every
+sample. `meta` is JSON: EvidenceMeta.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationError
+
+from memscore.errors import Damaged, InvalidInput
+from memscore.files import atomic_write
+from memscore.npz import NpzReader, Source
+from memscore.study import signatures
+from memscore.study.bits import digest, pack, unpack
+from memscore.study.evidence import Evidence, Trial, unpack_trials
+from memscore.study.spec import BLOCK, Design, Frozen, Recipe, study_id
+from memscore.validation import sentence
+
+KIND = "memscore evidence"
+FULL = "full_"
+CHUNK_BLOCKS = 10
+"""Blocks that are unpacked together: 100 trials of 50,000 samples take 15 MB."""
+
+MOST_TRIALS = 1_000_000
+"""As many as a job may ask for."""
+
+
+class EvidenceMeta(Frozen):
+    """What the trials of a file belong to."""
+
+    format: Literal["memscore evidence 1"] = "memscore evidence 1"
+    study: str
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
+    recipe: Recipe
+    design: Design
+    train_samples: int = Field(ge=1, le=2**31)
+    test_samples: int = Field(ge=1, le=2**31)
+    versions: dict[str, str] = Field(default={})
+
+
+@dataclass(frozen=True)
+class StudyEvidence:
+    """The trials of one study, packed, ascending by number, full ones apart; read from a file they are verified."""
+
+    meta: EvidenceMeta
+    trials: tuple[Trial, ...]
+    full: tuple[Trial, ...]
+
+    def unpacked(self) -> Iterator[Evidence]:
+        """The evidence of the trials on subsets, some blocks at a time."""
+        for _, some in itertools.groupby(self.trials, lambda trial: trial.number // (BLOCK * CHUNK_BLOCKS)):
+            yield unpack_trials(list(some), self.meta.design, self.meta.train_samples, self.meta.test_samples)
+
+    def encode(self) -> bytes:
+        """The .npz file; equal evidence gives equal bytes."""
+        arrays: dict[str, npt.NDArray[Any]] = {"meta": np.array(self.meta.model_dump_json())}
+        for prefix, trials in (("", self.trials), (FULL, self.full)):
+            arrays.update({prefix + name: column for name, column in _columns(trials, self.meta).items()})
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        return buffer.getvalue()
+
+
+def gather(
+    trials: Sequence[Trial],
+    *,
+    fingerprint: str,
+    recipe: Recipe,
+    design: Design,
+    train_samples: int,
+    test_samples: int,
+) -> StudyEvidence:
+    """The evidence of a study from its trials in any order, full ones among them."""
+    meta = EvidenceMeta(
+        study=study_id(fingerprint, recipe, design),
+        fingerprint=fingerprint,
+        recipe=recipe,
+        design=design,
+        train_samples=train_samples,
+        test_samples=test_samples,
+        versions={"numpy": np.__version__, "python": platform.python_version()},
+    )
+    ordered = sorted(trials, key=lambda trial: trial.number)
+    return StudyEvidence(
+        meta,
+        tuple(trial for trial in ordered if not trial.full),
+        tuple(trial for trial in ordered if trial.full),
+    )
+
+
+def write_evidence(
+    path: Path | str,
+    trials: Sequence[Trial],
+    *,
+    fingerprint: str,
+    recipe: Recipe,
+    design: Design,
+    train_samples: int,
+    test_samples: int,
+) -> None:
+    """Write an evidence file, whole or not at all. Needs no database: a machine that only trains can write one.
+
+    Raises InvalidInput if `path` is not a plain file, OSError if it cannot be written.
+    """
+    evidence = gather(
+        trials,
+        fingerprint=fingerprint,
+        recipe=recipe,
+        design=design,
+        train_samples=train_samples,
+        test_samples=test_samples,
+    )
+    with atomic_write(Path(path)) as scratch:
+        scratch.write_bytes(evidence.encode())
+
+
+def read_evidence(source: Source, admit: Callable[[EvidenceMeta], object] | None = None) -> StudyEvidence:
+    """Read an evidence file and verify every trial. `admit` may raise before the trials of such a file are read.
+
+    Raises InvalidInput if it is no such file, or if the study's id, a subset, the length of a row, an accuracy or a
+    digest is not what follows from the rest.
+    """
+    with NpzReader(source, KIND) as file:
+        meta = _meta(file)
+        if admit is not None:
+            admit(meta)
+        evidence = StudyEvidence(meta, _trials(file, "", meta), _trials(file, FULL, meta))
+    try:
+        waiting = iter(evidence.trials)
+        for unpacked in evidence.unpacked():
+            _verify(unpacked, list(itertools.islice(waiting, unpacked.trials)))
+        everything = np.ones(meta.train_samples, np.bool_)
+        for trial in evidence.full:
+            if trial.subset_digest != digest(pack(everything)):
+                raise InvalidInput(f"The subset of full trial {trial.number} is not every sample.")
+            correct = unpack(trial.train_bits, meta.train_samples), unpack(trial.test_bits, meta.test_samples)
+            _require(trial, correct[0], None, correct[1])
+    except Damaged as error:
+        raise InvalidInput(f"This {KIND} file is damaged: {error}") from error
+    return evidence
+
+
+def _columns(trials: Sequence[Trial], meta: EvidenceMeta) -> dict[str, npt.NDArray[Any]]:
+    def rows(packed: list[bytes], width: int) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), width)
+
+    def floats(values: list[float | None]) -> npt.NDArray[np.float64]:
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+
+    def texts(values: list[str]) -> npt.NDArray[np.str_]:
+        return np.array(values, np.str_) if values else np.empty(0, "<U1")
+
+    columns: dict[str, npt.NDArray[Any]] = {
+        "numbers": np.array([trial.number for trial in trials], np.int64),
+        "train_bits": rows([trial.train_bits for trial in trials], _bytes(meta.train_samples)),
+        "test_bits": rows([trial.test_bits for trial in trials], _bytes(meta.test_samples)),
+        "subset_digests": texts([trial.subset_digest for trial in trials]),
+        "digests": texts([trial.digest for trial in trials]),
+        "in_accuracies": floats([trial.in_accuracy for trial in trials]),
+        "out_accuracies": floats([trial.out_accuracy for trial in trials]),
+        "test_accuracies": floats([trial.test_accuracy for trial in trials]),
+        "seconds": floats([trial.seconds for trial in trials]),
+        "device": texts([trial.device for trial in trials]),
+        "code_version": texts([trial.code_version for trial in trials]),
+        "network": texts([trial.network or "" for trial in trials]),
+    }
+    train = [trial.train_probability for trial in trials if trial.train_probability is not None]
+    test = [trial.test_probability for trial in trials if trial.test_probability is not None]
+    if train:
+        columns["with_probability"] = np.array([trial.train_probability is not None for trial in trials])
+        columns["train_probability"] = rows(train, meta.train_samples)
+        columns["test_probability"] = rows(test, meta.test_samples)
+    return columns
+
+
+def _meta(file: NpzReader) -> EvidenceMeta:
+    try:
+        meta = EvidenceMeta.model_validate_json(str(file.read("meta", "U")[()]))
+    except ValidationError as error:
+        raise InvalidInput(
+            f"This is not a usable {KIND} file (memscore evidence export writes them): meta: {sentence(error)}."
+        ) from error
+    if meta.study != study_id(meta.fingerprint, meta.recipe, meta.design):
+        raise InvalidInput(
+            f"This is not a usable {KIND} file: its study {meta.study!r} is not that of its dataset, recipe and design."
+        )
+    return meta
+
+
+def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ...]:
+    found_numbers = file.read(prefix + "numbers", "iu", None)
+    count = len(found_numbers)
+    if count > MOST_TRIALS:
+        raise InvalidInput(f"This is not a usable {KIND} file: it has more than {MOST_TRIALS:,} trials.")
+    numbers = found_numbers.astype(np.int64)
+    if count and (numbers[0] < 0 or numbers[-1] >= 10**9 or (np.diff(numbers) <= 0).any()):
+        raise InvalidInput(f"This is not a usable {KIND} file: {prefix}numbers must ascend from 0 on.")
+
+    def texts(name: str) -> list[str]:
+        return file.read(prefix + name, "U", count).tolist()
+
+    def floats(name: str) -> list[float]:
+        return file.read(prefix + name, "f", count).tolist()
+
+    train_bits = file.read(prefix + "train_bits", "u", count, _bytes(meta.train_samples))
+    test_bits = file.read(prefix + "test_bits", "u", count, _bytes(meta.test_samples))
+    train_probability: list[bytes | None] = [None] * count
+    test_probability: list[bytes | None] = [None] * count
+    if prefix + "with_probability" in file:
+        rows = np.flatnonzero(file.read(prefix + "with_probability", "b", count))
+        train = file.read(prefix + "train_probability", "u", len(rows), meta.train_samples)
+        test = file.read(prefix + "test_probability", "u", len(rows), meta.test_samples)
+        for place, row in enumerate(rows):
+            train_probability[row], test_probability[row] = train[place].tobytes(), test[place].tobytes()
+    subset_digests, digests = texts("subset_digests"), texts("digests")
+    in_accuracies, out_accuracies, test_accuracies = map(floats, ("in_accuracies", "out_accuracies", "test_accuracies"))
+    seconds, device, code_version = floats("seconds"), texts("device"), texts("code_version")
+    network = texts("network") if prefix + "network" in file else [""] * count
+    found: list[Trial] = []
+    for row in range(count):
+        trial = Trial(
+            number=int(numbers[row]),
+            subset_digest=subset_digests[row],
+            train_bits=train_bits[row].tobytes(),
+            test_bits=test_bits[row].tobytes(),
+            in_accuracy=in_accuracies[row],
+            out_accuracy=None if prefix == FULL else out_accuracies[row],
+            test_accuracy=test_accuracies[row],
+            device=device[row][:63],
+            code_version=code_version[row][:63],
+            seconds=seconds[row],
+            train_probability=train_probability[row],
+            test_probability=test_probability[row],
+            network=network[row][: signatures.LONGEST] or None,
+        )
+        if trial.digest != digests[row]:
+            raise InvalidInput(f"This {KIND} file is damaged: trial {trial.number} does not match its digest.")
+        found.append(trial)
+    return tuple(found)
+
+
+def _verify(unpacked: Evidence, trials: list[Trial]) -> None:
+    for row, trial in enumerate(trials):
+        member, correct = unpacked.membership[row], unpacked.train_correct[row]
+        _require(trial, correct[member], correct[~member], unpacked.test_correct[row])
+
+
+def _require(
+    trial: Trial,
+    inside: npt.NDArray[np.bool_],
+    outside: npt.NDArray[np.bool_] | None,
+    test: npt.NDArray[np.bool_],
+) -> None:
+    """Raises InvalidInput unless a trial's accuracies are those of its bits, and its time is one."""
+    observed = [inside.mean(), test.mean()] + ([] if outside is None else [outside.mean()])
+    stated = [trial.in_accuracy, trial.test_accuracy] + ([] if trial.out_accuracy is None else [trial.out_accuracy])
+    if not np.allclose(observed, stated, rtol=0, atol=1e-9) or not 0 <= trial.seconds < np.inf:
+        raise InvalidInput(f"This {KIND} file is damaged: trial {trial.number} states what its bits do not give.")
+
+
+def _bytes(samples: int) -> int:
+    return (samples + 7) // 8

@@ -1,0 +1,67 @@
+"""Two studies of one dataset, side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from memscore.messages.message import Message
+
+
+class Side(Message):
+    """A sample's mem in one of two studies."""
+
+    mem: float
+    interval: Annotated[tuple[float | None, ...], Field(min_length=2, max_length=2)]
+
+
+class Disagreement(Message):
+    """A training sample in two studies."""
+
+    index: int
+    label: int
+    a: Side
+    b: Side
+    difference: float = Field(description="mem in a less mem in b")
+
+
+class Density(Message):
+    """How many samples have which mem in two studies: `counts[i][j]` within edges i of a and j of b."""
+
+    edges: list[float]
+    counts: list[list[int]]
+
+
+class Agreement(Message):
+    """How well two score tables agree; docs/exchange.md says what each number means."""
+
+    samples: int
+    pearson: float | None
+    spearman: float | None
+    reliability_a: float | None
+    reliability_b: float | None
+    corrected: float | None = Field(description="pearson without the errors of estimation")
+    mean_difference: float
+    a_outside_b: float | None
+    b_outside_a: float | None
+    threshold: float
+    both: int
+    only_a: int
+    only_b: int
+    neither: int
+    jaccard: float | None
+    kappa: float | None
+    notes: list[str]
+
+
+class ComparisonMessage(Message):
+    """Two studies of one dataset side by side."""
+
+    a: str
+    b: str
+    digest_a: str
+    digest_b: str
+    agreement: Agreement
+    density: Density
+    disagreements: list[Disagreement] = Field(description="the largest differences first")

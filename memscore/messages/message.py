@@ -1,0 +1,11 @@
+"""The base of all messages."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Message(BaseModel):
+    """Base of all responses; unknown fields are ignored, so that a newer service can add some."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")

@@ -1,0 +1,71 @@
+"""Influence between training and test samples."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from memscore.messages.message import Message
+from memscore.messages.scores import Score
+
+
+class Influence(Message):
+    """The influence between a training sample and a test sample."""
+
+    train_index: int
+    test_index: int
+    infl: float
+    se: float | None
+    q_value: float | None
+
+
+class Pair(Message):
+    """One (train, test) pair of the same class."""
+
+    train_index: int
+    test_index: int
+    infl: float
+    se: float | None
+    q_value: float | None
+    mem: float | None
+
+
+class Pairs(Message):
+    """Pairs by descending infl; `next` is the cursor of the next page, null on the last."""
+
+    study: str
+    digest: str
+    floor: float = Field(description="smallest infl that is kept")
+    pairs: list[Pair]
+    next: str | None
+
+
+class InfluencedTest(Influence):
+    """A test sample that the explained one influences, and which other training samples do."""
+
+    others: list[Influence] = Field(description="the strongest influences of other training samples on it")
+
+
+class Rival(Message):
+    """A training sample that influences the same test samples as the explained one."""
+
+    index: int
+    label: int
+    shared: int = Field(description="test samples that both influence")
+    overlap: float = Field(description="the smaller of the two influences, summed over these test samples")
+    mem: float | None
+
+
+class Explanation(Message):
+    """Why a training sample's score is what it is: its evidence in numbers, and the influences from and beside it."""
+
+    score: Score
+    class_name: str
+    rank: int | None = Field(description="1 is the most memorized of all; null where mem is undefined")
+    rank_in_class: int | None
+    samples: int
+    samples_in_class: int
+    position: int = Field(description="place in the list of scores sorted by -mem, from 0: the offset to find it at")
+    sentence: str = Field(description="the same in words")
+    influences: list[InfluencedTest] = Field(description="on test samples, strongest first")
+    rivals: list[Rival] = Field(description="nearest first; empty where it influences no test sample with others")
+    floor: float = Field(description="smallest infl that is kept")

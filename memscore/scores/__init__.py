@@ -1,0 +1,1 @@
+"""Score tables and everything read from them: sets, pages, explanations, suspects, comparisons."""

@@ -1,0 +1,216 @@
+"""From counts to tables: the columns of both, their warnings and self-checks."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from memscore.arrays import Columns, Float64, Int64
+from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
+from memscore.statistics.counts import CERTAIN, Counts, ProbabilityCounts
+from memscore.statistics.influence import Float32s, infl_of, pair_columns, strongest_first
+from memscore.statistics.proportions import Difference, Halves, SufficientStatistics, halves, memorization, reliability
+from memscore.statistics.significance import PairTest
+
+INTERPOLATES = 0.98
+"""Mean in-sample accuracy below which mem measures under-fitting rather than memorization."""
+
+LEARNS = 1.5
+"""Times the accuracy of guessing below which models have learned nothing."""
+
+CALIBRATED = (0.9, 1.1)
+"""Split-half ratios outside mean that the standard errors are wrong."""
+
+CALIBRATION_TRIALS = 100
+"""Trials from which the split-half ratio is judged."""
+
+BLOCK_OF_PAIRS = 1 << 22
+"""Pairs that are looked at together: 32 MB of cells."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a table's meta data says about where it comes from."""
+
+    study: str
+    fingerprint: str
+    recipe: dict[str, Any]
+    design: dict[str, Any]
+    networks: int = 1
+    """How many networks of the recipe's name trained the models: more than one where its code has changed meanwhile."""
+
+
+def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, PairsTable]:
+    """Both tables of a study; the cost grows with samples and same-class pairs, not with trials."""
+    statistics = counts.statistics
+    mem = memorization(statistics)
+    even, odd = memorization(counts.even), memorization(counts.odd)
+    agreement = halves(even, odd)
+    meta: dict[str, Any] = {
+        "study": provenance.study,
+        "fingerprint": provenance.fingerprint,
+        "recipe": provenance.recipe,
+        "design": provenance.design,
+        "trials": counts.trials,
+        "full_trials": counts.full_trials,
+        "probability_trials": counts.probability.trials,
+        "in_sample_accuracy": round(statistics.in_sample_accuracy, 6),
+        "held_out_accuracy": round(statistics.held_out_accuracy, 6),
+        "test_accuracy": round(float(statistics.test_correct.mean()) / max(1, counts.trials), 6),
+        "confidence": 0.95,
+        "checks": _checks(counts, statistics, mem, agreement),
+        "versions": {"numpy": np.__version__, "python": platform.python_version()},
+    }
+    pairs, strongest, strongest_index = _pairs(counts, statistics, mem.estimate)
+    scores = ScoreTable.of(
+        {
+            "mem": mem.estimate,
+            "se": mem.standard_error,
+            "mem_low": mem.low,
+            "mem_high": mem.high,
+            "p_in": mem.first,
+            "p_out": mem.second,
+            "n_in": statistics.n_in,
+            "n_out": statistics.n_out,
+            "label": counts.train_labels,
+            "test_p": _share(statistics.test_correct, counts.trials),
+            "test_label": counts.test_labels,
+            "test_infl_max": strongest,
+            "test_infl_index": strongest_index,
+            "test_p_full": _share(counts.full_correct, counts.full_trials),
+            **_probability_columns(counts.probability),
+            "mem_even": even.estimate,
+            "mem_odd": odd.estimate,
+        },
+        {**meta, "warnings": _warnings(statistics, agreement, int(counts.train_labels.max()) + 1, provenance.networks)},
+    )
+    return scores, PairsTable.of(pairs, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"})
+
+
+def _checks(counts: Counts, statistics: SufficientStatistics, mem: Difference, agreement: Halves) -> dict[str, Any]:
+    """What the counts say about themselves; null where it cannot be told. docs/scores.md explains each."""
+    values = {
+        "zero_sum": zero_sum_residual(counts.weighted_correct, statistics),
+        "split_half_ratio": agreement.ratio,
+        "split_half_correlation": agreement.correlation,
+        "split_half_reliability": agreement.reliability,
+        "reliability": reliability(mem),
+    }
+    return {name: None if value is None else round(value, 6) for name, value in values.items()}
+
+
+def zero_sum_residual(weighted_correct: Int64, statistics: SufficientStatistics) -> float | None:
+    """The largest |sum over all training samples of infl| on one test sample; None if samples differ in n_in.
+
+    weighted_correct int64 [q] is S summed over the training samples. 0 where all subsets have one size as well;
+    below 1 / (4 r (1 - r)) where sizes differ by at most one, with r the subset ratio.
+    """
+    inside, trials = int(statistics.n_in[0]), statistics.trials
+    if not 0 < inside < trials or (statistics.n_in != inside).any():
+        return None
+    excess = trials * weighted_correct - len(statistics.n_in) * inside * statistics.test_correct
+    return float(np.abs(excess).max() / (inside * (trials - inside)))
+
+
+def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int, networks: int) -> list[str]:
+    found: list[str] = []
+    if networks > 1:
+        found.append(
+            f"{networks} versions of the recipe's network trained these models: its code has changed between trials. "
+            "The scores mix them; give each network a name, and a study, of its own."
+        )
+    if statistics.in_sample_accuracy < LEARNS / classes:
+        found.append(
+            f"The models have learned nothing: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f} with "
+            f"{classes} classes. Lower the recipe's learning_rate, or give it a warmup."
+        )
+    elif statistics.in_sample_accuracy < INTERPOLATES:
+        found.append(
+            f"The recipe does not interpolate: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f}, under "
+            f"{INTERPOLATES}. mem then measures under-fitting; train longer or use a larger network."
+        )
+    undefined = int(((statistics.n_in == 0) | (statistics.n_out == 0)).sum())
+    if undefined:
+        found.append(
+            f"{undefined} samples were never held out, or never trained on: their mem is undefined (NaN). "
+            "Run more trials."
+        )
+    if (
+        statistics.trials >= CALIBRATION_TRIALS
+        and agreement.ratio is not None
+        and agreement.ratio_error is not None
+        and not is_calibrated(agreement.ratio, agreement.ratio_error)
+    ):
+        meaning = "too small" if agreement.ratio > 1 else "too large"
+        found.append(
+            f"Two halves of the trials differ {agreement.ratio:.2f} times as much as their standard errors say: "
+            f"standard errors and intervals are {meaning}. The trials are not independent draws of one recipe."
+        )
+    return found
+
+
+def is_calibrated(ratio: float, ratio_error: float) -> bool:
+    """Whether a split-half ratio is 1 within 10 %, or within four of its own standard errors."""
+    low, high = CALIBRATED
+    return min(low, 1 - 4 * ratio_error) <= ratio <= max(high, 1 + 4 * ratio_error)
+
+
+def _share(correct: Int64, trials: int) -> Float64:
+    return correct / trials if trials else np.full(len(correct), np.nan)
+
+
+def _probability_columns(counts: ProbabilityCounts) -> Columns:
+    """The columns of true-class probability; the standard error is that of a difference of two means."""
+
+    def side(total: Int64, squares: Int64, n: Int64) -> tuple[Float64, Float64]:
+        """Mean, and its variance: NaN with fewer than one, or two, trials."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(n > 0, total / (CERTAIN * n), np.nan)
+            return mean, np.where(n > 1, (n * squares - total**2) / (CERTAIN**2 * n**2 * (n - 1.0)), np.nan)
+
+    inside, variance_in = side(counts.sum_in, counts.squares_in, counts.n_in)
+    outside, variance_out = side(counts.sum_out, counts.squares_out, counts.n_out)
+    return {
+        "mem_prob": inside - outside,
+        "se_prob": np.sqrt(variance_in + variance_out),
+        "prob_in": inside,
+        "prob_out": outside,
+        "test_prob": _share(counts.test_sum, CERTAIN * counts.trials),
+    }
+
+
+def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64) -> tuple[Columns, Float32s, Int64]:
+    """Columns of the pairs table, and the strongest influence on each test sample with its index."""
+    trials, correct = statistics.trials, statistics.test_correct
+    strongest = np.full(len(correct), np.nan, np.float32)
+    strongest_index = np.full(len(correct), -1, np.int64)
+    test = PairTest(statistics.n_in, correct, trials)
+    found: list[tuple[Int64, Int64, Int64]] = []
+    for group, joint in zip(counts.groups, counts.joint, strict=True):
+        best = np.full(len(group.test), -np.inf, np.float32)
+        rows = np.flatnonzero(test.defined[group.train])
+        step = max(1, BLOCK_OF_PAIRS // len(group.test))
+        for first in range(0, len(rows), step):
+            part = rows[first : first + step]
+            train, block = group.train[part], joint[part]
+            infl = np.empty(block.shape, np.float32)
+            infl_of(block, statistics.n_in[train], correct[group.test], trials, infl)
+            highest = np.argmax(infl, axis=0)
+            value = infl[highest, np.arange(len(group.test))]
+            better = value > best
+            best[better] = value[better]
+            strongest[group.test[better]] = value[better]
+            strongest_index[group.test[better]] = train[highest[better]]
+            test.add(test.cells(block, train, group.test))
+            i, j = np.nonzero(infl >= np.float32(PAIRS_FLOOR))
+            found.append((train[i], group.test[j], block[i, j].astype(np.int64)))
+    if not found:
+        return {name: np.empty(0) for name in PairsTable.dtypes}, strongest, strongest_index
+    i, j, joints = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    columns = pair_columns(i, j, joints, statistics.n_in, correct, trials)
+    columns["q_value"] = test.q_values()[test.cells_of(joints, i, j)]
+    columns["mem"] = mem[i]
+    return strongest_first(columns), strongest, strongest_index

@@ -1,0 +1,211 @@
+"""Two score tables of one dataset side by side: how well they agree, and how well they could."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.arrays import Float64
+from memscore.errors import FingerprintMismatch, InvalidInput
+from memscore.scores.sets import Thresholds
+from memscore.scores.tables import ScoreTable, is_atypical
+from memscore.statistics.proportions import Difference, reliability
+
+FEWEST = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Agreement of two tables, a and b, over the samples that have a score in both.
+
+    pearson, spearman: correlations of mem. reliability_a, reliability_b: the share of the variance of mem that is not
+    error of estimation, 1 - mean(se^2) / Var(mem). corrected: the Pearson correlation over the root of their product,
+    what it would be without these errors; it can exceed 1 by chance. Each is None where it is undefined; notes say why.
+    mean_difference: mean of a - b. a_outside_b: share of samples whose mem in a lies outside the 95 % interval of b.
+    both, only_a, only_b, neither: how many samples are atypical, with mem above the threshold, in which table;
+    jaccard: both over those atypical in either; kappa: Cohen's, agreement beyond what chance gives.
+    """
+
+    samples: int
+    pearson: float | None
+    spearman: float | None
+    reliability_a: float | None
+    reliability_b: float | None
+    corrected: float | None
+    mean_difference: float
+    a_outside_b: float | None
+    b_outside_a: float | None
+    threshold: float
+    both: int
+    only_a: int
+    only_b: int
+    neither: int
+    jaccard: float | None
+    kappa: float | None
+    notes: list[str] = field(default_factory=list[str])
+
+
+def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical) -> Comparison:
+    """Compare two tables of the same dataset.
+
+    Raises FingerprintMismatch if they are of different ones, InvalidInput if fewer than three samples have both scores.
+    """
+    if a.meta["fingerprint"] != b.meta["fingerprint"]:
+        raise FingerprintMismatch(
+            f"The tables are of different datasets (fingerprints {str(a.meta['fingerprint'])[:12]} and "
+            f"{str(b.meta['fingerprint'])[:12]}); only scores of one dataset can be compared."
+        )
+    shared = shared_samples(a, b)
+    if shared.sum() < FEWEST:
+        raise InvalidInput(f"Only {int(shared.sum())} samples have a score in both tables; at least {FEWEST} must.")
+    x, y = (one["mem"][shared].astype(np.float64) for one in (a, b))
+    reliability_a, reliability_b = _reliability(a, shared), _reliability(b, shared)
+    pearson = _correlation(x, y)
+    corrected = None
+    independent = a.meta["study"] != b.meta["study"]
+    if independent and pearson is not None and reliability_a and reliability_b:
+        corrected = pearson / float(np.sqrt(reliability_a * reliability_b))
+    return Comparison(
+        samples=len(x),
+        pearson=pearson,
+        spearman=_correlation(ranks(x), ranks(y)),
+        reliability_a=reliability_a,
+        reliability_b=reliability_b,
+        corrected=corrected,
+        mean_difference=float(np.mean(x - y)),
+        a_outside_b=_outside(a, b, shared),
+        b_outside_a=_outside(b, a, shared),
+        **_judgements(a, b, shared, threshold),
+        notes=_notes(a, b, shared, pearson, reliability_a, reliability_b),
+    )
+
+
+def at_threshold(found: Comparison, a: ScoreTable, b: ScoreTable, threshold: float) -> Comparison:
+    """What `compare` finds at another threshold, without the correlations anew, which take it longest."""
+    return replace(found, **_judgements(a, b, shared_samples(a, b), threshold))
+
+
+def ranks(values: Float64) -> Float64:
+    """Ranks from 1 of values [k]; equal values share the mean of their ranks."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def kappa(both: int, only_a: int, only_b: int, neither: int) -> float | None:
+    """Cohen's kappa of two yes-or-no judgements; None where chance alone gives full agreement."""
+    total = both + only_a + only_b + neither
+    yes_a, yes_b = (both + only_a) / total, (both + only_b) / total
+    expected = yes_a * yes_b + (1 - yes_a) * (1 - yes_b)
+    return None if expected == 1 else ((both + neither) / total - expected) / (1 - expected)
+
+
+def shared_samples(a: ScoreTable, b: ScoreTable) -> npt.NDArray[np.bool_]:
+    """Which training samples have a score in both tables, bool [n]."""
+    return np.isfinite(a["mem"]) & np.isfinite(b["mem"])
+
+
+def density(a: ScoreTable, b: ScoreTable, bins: int) -> tuple[Float64, npt.NDArray[np.int64]]:
+    """How many samples have which mem in both tables: edges [bins + 1] for both, counts int64 [bins of a, bins of b].
+
+    The edges reach from 0, or the smallest value if that is below, to 1, in equal steps. Imported values that rounding
+    put above 1 count as 1.
+    """
+    shared = shared_samples(a, b)
+    mem_a, mem_b = (np.minimum(one["mem"][shared].astype(np.float64), 1.0) for one in (a, b))
+    edges = np.linspace(min(0.0, float(mem_a.min()), float(mem_b.min())), 1.0, bins + 1)
+    cells = _places(mem_a, edges) * bins + _places(mem_b, edges)
+    return edges, np.bincount(cells, minlength=bins * bins).reshape(bins, bins)
+
+
+def _places(values: Float64, edges: Float64) -> npt.NDArray[np.int64]:
+    """Which bin each value is in, those of np.histogram: equal steps need no search for it."""
+    last = len(edges) - 2
+    found = ((values - edges[0]) * ((last + 1) / (edges[-1] - edges[0]))).astype(np.int64).clip(0, last)
+    found -= values < edges[found]  # what rounding put beside an edge
+    found += (values >= edges[found + 1]) & (found < last)
+    return found
+
+
+def disagreements(a: ScoreTable, b: ScoreTable, count: int) -> npt.NDArray[np.int64]:
+    """Indices of at most `count` samples that have a score in both tables, those first whose mem differs most."""
+    shared = np.flatnonzero(shared_samples(a, b))
+    closeness = -np.abs(a["mem"][shared].astype(np.float64) - b["mem"][shared])
+    if 0 < count < len(shared):
+        last = np.partition(closeness, count - 1)[count - 1]
+        near = np.flatnonzero(closeness <= last)  # with all that tie with the last, so that their indices decide
+        shared, closeness = shared[near], closeness[near]
+    return shared[np.argsort(closeness, kind="stable")][:count]
+
+
+def _judgements(a: ScoreTable, b: ScoreTable, shared: npt.NDArray[np.bool_], threshold: float) -> dict[str, Any]:
+    """The fields of a Comparison that depend on its threshold."""
+    high_a, high_b = (is_atypical(one["mem"], threshold) & shared for one in (a, b))
+    both, high = int((high_a & high_b).sum()), int((high_a | high_b).sum())
+    only_a, only_b = int(high_a.sum()) - both, int(high_b.sum()) - both
+    neither = int(shared.sum()) - high
+    return {
+        "threshold": threshold,
+        "both": both,
+        "only_a": only_a,
+        "only_b": only_b,
+        "neither": neither,
+        "jaccard": both / high if high else None,
+        "kappa": kappa(both, only_a, only_b, neither),
+    }
+
+
+def _reliability(table: ScoreTable, chosen: npt.NDArray[np.bool_]) -> float | None:
+    columns = ("p_in", "p_out", "mem", "se", "mem_low", "mem_high")
+    return reliability(Difference(*(table[name][chosen].astype(np.float64) for name in columns)))
+
+
+def _correlation(x: Float64, y: Float64) -> float | None:
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def _outside(estimate: ScoreTable, interval: ScoreTable, shared: npt.NDArray[np.bool_]) -> float | None:
+    """Share of the samples whose estimate in one table lies outside the interval of the other."""
+    known = shared & np.isfinite(interval["mem_low"]) & np.isfinite(interval["mem_high"])
+    if not known.any():
+        return None
+    mem = estimate["mem"][known]
+    return float(((mem < interval["mem_low"][known]) | (mem > interval["mem_high"][known])).mean())
+
+
+def _notes(
+    a: ScoreTable,
+    b: ScoreTable,
+    shared: npt.NDArray[np.bool_],
+    pearson: float | None,
+    reliability_a: float | None,
+    reliability_b: float | None,
+) -> list[str]:
+    notes: list[str] = []
+    missing = int((~shared).sum())
+    if missing:
+        notes.append(f"{missing} samples have no score in one of the tables and are left out.")
+    if pearson is None:
+        notes.append("The correlations are undefined: mem is the same for all samples of a table.")
+        return notes
+    for name, table, value in (("first", a, reliability_a), ("second", b, reliability_b)):
+        if not np.isfinite(table["se"][shared]).any():
+            notes.append(
+                f"The {name} table has no standard errors, so the correlation cannot be corrected for errors of "
+                "estimation."
+            )
+        elif not value:
+            notes.append(
+                f"The standard errors of the {name} table explain all of its variance, so the corrected correlation is "
+                "undefined; run more trials."
+            )
+    if a.meta["study"] == b.meta["study"]:
+        notes.append(
+            "Both tables are of the same study and share trials: their errors are not independent, so the correlation "
+            "cannot be corrected for them."
+        )
+    return notes

@@ -1,0 +1,91 @@
+"""Why a training sample's score is what it is: in words, and by the influences from it and beside it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from memscore.arrays import Indices
+from memscore.scores.tables import PairsTable, ScoreTable
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Where a sample stands when all are sorted by mem: 1 is the most memorized. None where mem is undefined."""
+
+    rank: int | None
+    among: int
+    tied: int = 0
+
+    def __str__(self) -> str:
+        tied = f" (tied with {self.tied:,} other{'s'[: self.tied > 1]})" if self.tied else ""
+        return f"{self.rank:,} of {self.among:,}{tied}"
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A training sample that influences the same test samples as another one.
+
+    `shared` counts these test samples; `overlap` sums over them the smaller of the two influences.
+    """
+
+    index: int
+    shared: int
+    overlap: float
+
+
+def ranks(table: ScoreTable, index: int) -> tuple[Rank, Rank]:
+    """The rank of a training sample among all, and among those of its class."""
+    mem, same = table["mem"], table["label"] == table["label"][index]
+    value = mem[index]
+
+    def rank(of: np.ndarray) -> Rank:
+        if np.isnan(value):
+            return Rank(None, len(of))
+        return Rank(1 + int((of > value).sum()), len(of), int((of == value).sum()) - 1)
+
+    return rank(mem), rank(mem[same])
+
+
+def in_words(table: ScoreTable, index: int, class_name: str) -> str:
+    """A sample's score as one sentence."""
+    mem, low, high = (float(table[name][index]) for name in ("mem", "mem_low", "mem_high"))
+    if math.isnan(mem):
+        return "Its mem is undefined: it was never held out, or never trained on; run more trials."
+    overall, in_class = ranks(table, index)
+    found = f"mem {mem:.3f}" + ("" if math.isnan(low) else f" (95 % interval {low:.3f} to {high:.3f})")
+    place = f"rank {overall} in memorization, {in_class} in class {class_name}."
+    n_in, n_out = int(table["n_in"][index]), int(table["n_out"][index])
+    if not n_in or not n_out:
+        return f"Imported without counts: {found}; {place}"
+    right_in, right_out = (round(float(table[p][index]) * n) for p, n in (("p_in", n_in), ("p_out", n_out)))
+    return (
+        f"Right in {right_in} of {n_in} trials that trained on it, and in {right_out} of {n_out} that did not: "
+        f"{found}; {place}"
+    )
+
+
+def influenced(pairs: PairsTable, index: int) -> Indices:
+    """Rows of the pairs table in which a training sample influences a test sample, strongest first."""
+    return np.flatnonzero(pairs["train_index"] == index)
+
+
+def others(pairs: PairsTable, index: int, tests: Indices) -> Indices:
+    """Rows in which other training samples influence one of these test samples, strongest first."""
+    return np.flatnonzero(np.isin(pairs["test_index"], tests) & (pairs["train_index"] != index))
+
+
+def rivals(pairs: PairsTable, index: int, limit: int) -> list[Rival]:
+    """The nearest rivals of a training sample, over all test samples that it influences: greatest overlap first."""
+    own = influenced(pairs, index)
+    beside = others(pairs, index, pairs["test_index"][own])
+    by_test = own[np.argsort(pairs["test_index"][own])]
+    place = np.searchsorted(pairs["test_index"][by_test], pairs["test_index"][beside])
+    smaller = np.minimum(pairs["infl"][by_test[place]], pairs["infl"][beside])
+    found, rival = np.unique(pairs["train_index"][beside], return_inverse=True)
+    shared = np.bincount(rival, minlength=len(found))
+    overlap = np.bincount(rival, smaller, len(found)).round(6)  # so that equal ones tie
+    nearest = np.lexsort((found, -overlap))[:limit]
+    return [Rival(int(found[one]), int(shared[one]), float(overlap[one])) for one in nearest]

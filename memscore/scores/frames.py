@@ -1,0 +1,89 @@
+"""Tables for other tools: CSV, Parquet and Arrow, with an undefined value as null.
+
+The columns of training samples and those of test samples differ in length, so a score table is exported as one or the
+other; pairs tables have one kind of row. Arrow and Parquet files carry the table's meta data as JSON in the schema,
+under the key `memscore`; CSV has a header line and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from memscore import strict_json
+from memscore.errors import InvalidInput, MissingPackage
+from memscore.scores.tables import Columns, Rows, ScoreTable, Table
+
+Format = Literal["npz", "csv", "parquet", "arrow"]
+
+SUFFIXES: dict[str, Format] = {
+    ".npz": "npz",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+}
+TEST = "test_"
+
+
+def format_of(path: Path) -> Format:
+    """The format that a file's suffix asks for. Raises InvalidInput if it asks for none."""
+    found = SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        raise InvalidInput(
+            f"The suffix of {path.name!r} names no format: use one of {', '.join(SUFFIXES)}, or give --format."
+        )
+    return found
+
+
+def rows_of(table: Table, rows: Rows = "train") -> Columns:
+    """The columns of one kind of row; those of a score table begin with `index`, the place in the dataset."""
+    if not isinstance(table, ScoreTable):
+        return {name: table[name] for name in table.dtypes}
+    chosen = {name: table[name] for name in table.dtypes if name.startswith(TEST) == (rows == "test")}
+    samples = table.test_samples if rows == "test" else len(table)
+    return {"index": np.arange(samples, dtype=np.int32), **chosen}
+
+
+def encode(table: Table, format: Format, rows: Rows = "train") -> bytes:
+    """A table as a file in one of the formats; npz is the table file itself, with both kinds of rows."""
+    if format == "npz":
+        return table.encode()
+    content = to_arrow(table, rows)
+    buffer = io.BytesIO()
+    if format == "csv":
+        buffer.write((",".join(content.column_names) + "\n").encode())  # pyarrow would put the names in quotes
+        csv: Any = import_module("pyarrow.csv")
+        csv.write_csv(content, buffer, csv.WriteOptions(include_header=False))
+    elif format == "parquet":
+        import_module("pyarrow.parquet").write_table(content, buffer)
+    else:
+        # uncompressed, so that it can be memory-mapped
+        import_module("pyarrow.feather").write_feather(content, buffer, compression="uncompressed")
+    return buffer.getvalue()
+
+
+def to_arrow(table: Table, rows: Rows = "train") -> Any:
+    """One kind of row as a pyarrow.Table with the table's meta data in its schema. Raises MissingPackage."""
+    arrow = _optional("pyarrow")
+    columns = {name: arrow.array(column, from_pandas=True) for name, column in rows_of(table, rows).items()}
+    return arrow.table(columns, metadata={"memscore": strict_json.dumps(table.meta, sort_keys=True)})
+
+
+def to_pandas(table: Table, rows: Rows = "train") -> Any:
+    """One kind of row as a pandas.DataFrame with the table's meta data in `attrs`. Raises MissingPackage."""
+    frame: Any = _optional("pandas").DataFrame(rows_of(table, rows))
+    frame.attrs = dict(table.meta)
+    return frame.set_index("index") if "index" in frame else frame
+
+
+def _optional(package: str) -> Any:
+    """A package that few need, and that has no types. Raises MissingPackage."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise MissingPackage(f"This needs {package}, which is not installed: pip install {package}") from error

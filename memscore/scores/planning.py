@@ -1,0 +1,84 @@
+"""What a job would cost and give, before it runs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from memscore.arrays import Int64
+from memscore.messages.jobs import Plan
+from memscore.scores.tables import ScoreTable
+from memscore.statistics.precision import expected_error, forecast_trials
+from memscore.statistics.proportions import SufficientStatistics
+from memscore.study.spec import Design, Recipe, Wanted
+from memscore.study.subsets import units
+
+ROW_BYTES = 400
+"""Digests, accuracies and the rest of a stored trial, with its share of the index; measured on SQLite."""
+
+
+def plan(
+    train_samples: int,
+    test_samples: int,
+    recipe: Recipe,
+    design: Design,
+    wanted: Wanted,
+    *,
+    present: list[int],
+    full_present: list[int],
+    scores: ScoreTable | None,
+    seconds_a_trial: float | None,
+    timed_on: str | None,
+) -> Plan:
+    """The plan of a job on a dataset of this size, for a study that has the trials `present`, and maybe scores."""
+    trials = wanted.target.whole_blocks
+    missing = units(recipe, trials, present=present)
+    missing += units(recipe, wanted.full_trials, full=True, present=full_present)
+    new = sum(len(unit.numbers) for unit in missing)
+    total = max(trials, len(present))
+    error = expected_error(total, design.subset_ratio)
+    return Plan(
+        trials=total,
+        at_most=wanted.target.precise,
+        expected_trials=None if scores is None else _expected(scores, design, wanted),
+        new_trials=new,
+        seconds_a_trial=seconds_a_trial,
+        device_seconds=None if seconds_a_trial is None else new * seconds_a_trial,
+        disk_bytes=new * trial_bytes(train_samples, test_samples, probabilities=wanted.probabilities),
+        worst_standard_error=error.worst,
+        typical_standard_error=error.typical,
+        timed_on=timed_on,
+    )
+
+
+def trial_bytes(train_samples: int, test_samples: int, *, probabilities: bool) -> int:
+    """How much a stored trial takes."""
+    bits = math.ceil(train_samples / 8) + math.ceil(test_samples / 8)
+    return bits + (train_samples + test_samples if probabilities else 0) + ROW_BYTES
+
+
+def _expected(scores: ScoreTable, design: Design, wanted: Wanted) -> int | None:
+    """How many trials a target of precision will probably take; None if it is none, or out of reach."""
+    target = wanted.target
+    if not target.precise:
+        return None
+    return forecast_trials(
+        statistics_of(scores),
+        share=target.share,
+        ratio=design.subset_ratio,
+        standard_error=target.standard_error,
+        threshold=target.settled_at,
+        most=target.whole_blocks,
+    )
+
+
+def statistics_of(scores: ScoreTable) -> SufficientStatistics:
+    """The counts behind a score table, for its training samples."""
+
+    def right(share: str, trials: str) -> Int64:
+        return np.rint(np.nan_to_num(scores[share].astype(np.float64)) * scores[trials]).astype(np.int64)
+
+    n_in, correct_in = scores["n_in"].astype(np.int64), right("p_in", "n_in")
+    none = np.zeros(0, np.int64)
+    return SufficientStatistics(scores.trials, n_in, correct_in, correct_in + right("p_out", "n_out"), none)

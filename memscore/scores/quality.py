@@ -1,0 +1,206 @@
+"""Quality checks: how far the scores of a study can be trusted, and what to do where they cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from memscore.arrays import Float64
+from memscore.scores.building import CALIBRATED, CALIBRATION_TRIALS, INTERPOLATES, is_calibrated
+from memscore.scores.tables import ScoreTable
+from memscore.study.spec import BLOCK, Design
+
+Verdict = Literal["pass", "look at it", "cannot be told"]
+
+RELIABLE = 0.9
+"""Reliability from which single samples may be judged, not only groups of them."""
+
+BINS = 12
+"""Of the calibration chart."""
+
+NO_EVIDENCE = "Imported scores do not say. Ask for the evidence they were made from, or estimate the study anew."
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: its value in a few words, what it means, and what to do."""
+
+    key: str
+    name: str
+    verdict: Verdict
+    value: str
+    meaning: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How far the halves differ on mem, and the standard error predicted of that, float64 [k] each.
+
+    Samples whose mem has a standard error above 0 and is defined in both halves.
+    """
+
+    predicted: Float64
+    observed: Float64
+
+    @property
+    def ratio_error(self) -> float:
+        """The standard error of the split-half ratio."""
+        variance = self.predicted**2
+        return float(np.sqrt(np.sum(variance**2) / 2) / variance.sum())
+
+
+def differences(scores: ScoreTable) -> Differences:
+    """Compare the even with the odd blocks. Each half has fewer trials than all, so its standard error is larger."""
+    blocks = -(-scores.trials // BLOCK)
+    even, odd = (blocks + 1) // 2, blocks // 2
+    factor = np.sqrt(blocks / even + blocks / odd) if odd else np.nan
+    predicted = scores["se"].astype(np.float64) * factor
+    observed = scores["mem_even"].astype(np.float64) - scores["mem_odd"]
+    defined = np.isfinite(observed) & (predicted > 0)
+    return Differences(predicted[defined], observed[defined])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Root mean squares over bins of samples: of the differences predicted and observed, with a 95 % interval.
+
+    Bins hold about equally many samples, by the difference predicted; intervals take samples as independent.
+    """
+
+    predicted: list[float]
+    observed: list[float]
+    low: list[float]
+    high: list[float]
+    counts: list[int]
+
+
+def calibration(found: Differences) -> Calibration:
+    """The points of a calibration chart; none where nothing can be compared."""
+    points: list[tuple[float, float, float, float, int]] = []
+    order = np.argsort(found.predicted, kind="stable")
+    for part in np.array_split(order, min(BINS, max(1, len(order) // 10))) if len(order) else []:
+        squares = found.observed[part] ** 2
+        spread = 1.96 * float(squares.std()) / len(part) ** 0.5
+        mean = float(squares.mean())
+        ends = (mean, max(0.0, mean - spread), mean + spread)
+        predicted = float(np.mean(found.predicted[part] ** 2))
+        points.append((predicted**0.5, *(end**0.5 for end in ends), len(part)))
+    predicted, observed, low, high, counts = (
+        (list(column) for column in zip(*points, strict=True)) if points else [[]] * 5
+    )
+    return Calibration(predicted, observed, low, high, counts)
+
+
+def quality(scores: ScoreTable, design: Design | None) -> list[Check]:
+    """The checks in the order in which to read them."""
+    found: dict[str, Any] = scores.meta.get("checks", {})
+    return [
+        _fit(scores),
+        _defined(scores),
+        _reliability(scores, found),
+        _calibration(scores, found),
+        _zero_sum(scores, found, design),
+    ]
+
+
+def _fit(scores: ScoreTable) -> Check:
+    accuracy = scores.meta.get("in_sample_accuracy")
+    meaning = (
+        "The mean accuracy of models on what they trained on. Memorization is what a model does to fit its training "
+        f"samples; under {INTERPOLATES} mem measures under-fitting as well."
+    )
+    name = "In-sample accuracy"
+    if accuracy is None:
+        return Check("fit", name, "cannot be told", "unknown", meaning, NO_EVIDENCE)
+    good = accuracy >= INTERPOLATES
+    advice = "Nothing to do." if good else "Train longer or use a larger network, as a new study."
+    return Check("fit", name, "pass" if good else "look at it", _fixed(accuracy), meaning, advice)
+
+
+def _defined(scores: ScoreTable) -> Check:
+    missing = int((~np.isfinite(scores["mem"])).sum())
+    meaning = "mem needs trials with and without the sample. One that lacks either has no score, and is in no set."
+    name = "Samples with a score"
+    if not missing:
+        return Check("defined", name, "pass", f"all {len(scores):,}", meaning, "Nothing to do.")
+    advice = "Run more trials." if scores.trials else "They have no score in the imported file."
+    return Check("defined", name, "look at it", f"{missing:,} of {len(scores):,} have none", meaning, advice)
+
+
+def _reliability(scores: ScoreTable, found: dict[str, Any]) -> Check:
+    halves, errors = found.get("split_half_reliability"), found.get("reliability")
+    meaning = (
+        "The share of the differences between samples that is not chance. Nothing can correlate with these scores "
+        "by more than its root."
+    )
+    name = "Reliability"
+    value = errors if halves is None else halves
+    if value is None:
+        advice = "Run more trials." if scores.trials else NO_EVIDENCE
+        return Check("reliability", name, "cannot be told", "unknown", meaning, advice)
+    ways = (("two halves of the trials", halves), ("the standard errors", errors))
+    shown = ", ".join(f"{_fixed(one)} by {way}" for way, one in ways if one is not None)
+    if value >= RELIABLE:
+        return Check("reliability", name, "pass", shown, meaning, "Nothing to do.")
+    advice = "Judge groups of samples rather than single ones, and run more trials."
+    if value > 0:
+        times = RELIABLE * (1 - value) / (value * (1 - RELIABLE))  # Spearman and Brown's prophecy
+        wanted = BLOCK * int(np.ceil(times * scores.trials / BLOCK - 1e-6))
+        advice = f"Judge groups of samples rather than single ones. About {wanted:,} trials would reach {RELIABLE}."
+    return Check("reliability", name, "look at it", shown, meaning, advice)
+
+
+def _calibration(scores: ScoreTable, found: dict[str, Any]) -> Check:
+    ratio = found.get("split_half_ratio")
+    low, high = CALIBRATED
+    meaning = (
+        "How far two halves of the trials differ, over what their standard errors predict. 1 says that standard errors "
+        f"and intervals are right; {low} to {high} passes, or four of its own standard errors."
+    )
+    name = "Calibration"
+    if ratio is None:
+        advice = "Run at least two blocks of trials." if scores.trials else NO_EVIDENCE
+        return Check("calibration", name, "cannot be told", "unknown", meaning, advice)
+    value = f"{ratio:.2f}"
+    compared = differences(scores)
+    if scores.trials < CALIBRATION_TRIALS or not len(compared.predicted):
+        advice = f"Too few trials to judge it: run {CALIBRATION_TRIALS} or more."
+        return Check("calibration", name, "cannot be told", value, meaning, advice)
+    value = f"{value} ± {compared.ratio_error:.2f}"
+    if is_calibrated(ratio, compared.ratio_error):
+        return Check("calibration", name, "pass", value, meaning, "Nothing to do.")
+    meant = "too small" if ratio > 1 else "too large"
+    advice = (
+        f"Standard errors and intervals are {meant}. Look for what the trials share, such as merged evidence of "
+        "another code version or device."
+    )
+    return Check("calibration", name, "look at it", value, meaning, advice)
+
+
+def _zero_sum(scores: ScoreTable, found: dict[str, Any], design: Design | None) -> Check:
+    residual = found.get("zero_sum")
+    meaning = (
+        "All influences on a test sample sum to 0 where each sample is held out equally often: models cannot be right "
+        "more often on average than they are. It checks the bookkeeping, not the models."
+    )
+    name = "Zero sum of influences"
+    if residual is None or design is None:
+        advice = NO_EVIDENCE
+        if design is not None:
+            whole = "Only whole blocks can be checked; a job completes the last one."
+            advice = whole if design.kind == "balanced" else "Only balanced designs can be checked."
+        return Check("zero-sum", name, "cannot be told", "unknown", meaning, advice)
+    ratio = design.subset_ratio
+    bound = 0.0 if len(scores) % BLOCK == 0 else 1 / (4 * ratio * (1 - ratio))
+    value = f"largest sum {residual:.2g}" + (f", may be up to {bound:.2g} here" if bound else "")
+    if residual <= bound + 1e-6:
+        return Check("zero-sum", name, "pass", value, meaning, "Nothing to do.")
+    return Check("zero-sum", name, "look at it", value, meaning, "Check the database: memscore db check.")
+
+
+def _fixed(share: float) -> str:
+    """Three digits, rounded down, so that what fails a limit does not look as if it met it."""
+    return f"{np.floor(1000 * share + 1e-6) / 1000:.3f}"

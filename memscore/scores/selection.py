@@ -1,0 +1,74 @@
+"""Training samples of a score table in an order, filtered, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.arrays import Bools, Indices
+from memscore.errors import InvalidInput
+from memscore.scores.tables import ScoreTable
+
+Column = Literal["index", "label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out"]
+COLUMNS: tuple[Column, ...] = get_args(Column)
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order of training samples: by a column, ties by index. Samples whose value is undefined come last."""
+
+    column: Column
+    descending: bool
+
+    @classmethod
+    def parse(cls, sort: str) -> Order:
+        """The order that `mem` (ascending) or `-mem` (descending) names. Raises InvalidInput."""
+        column = sort.removeprefix("-")
+        if column not in COLUMNS:
+            raise InvalidInput(f"sort: {sort[:50]!r} is no column; use one of {', '.join(COLUMNS)}, with - to descend.")
+        return cls(column, sort.startswith("-"))
+
+    def of(self, table: ScoreTable) -> Indices:
+        """All training samples in this order: int64 [n]."""
+        return np.argsort(self._keys(values_of(table, self.column)), kind="stable")
+
+    def after(self, table: ScoreTable, value: float | None, index: int) -> Bools:
+        """Which samples come after one with this value (None: undefined) and index: bool [n]."""
+        keys = self._keys(values_of(table, self.column))
+        (key,) = self._keys(np.array([np.nan if value is None else value], values_of(table, self.column).dtype))
+        return (keys > key) | ((keys == key) & (np.arange(len(keys)) > index))
+
+    def place(self, table: ScoreTable, index: int) -> int:
+        """How many samples come before this one."""
+        value = float(values_of(table, self.column)[index])
+        return len(table) - 1 - int(self.after(table, None if np.isnan(value) else value, index).sum())
+
+    def _keys(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Numbers that ascend in this order."""
+        keys = values.astype(np.float64)
+        return np.where(np.isnan(keys), np.inf, -keys if self.descending else keys)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which training samples are wanted; None asks for nothing. Bounds of mem are inclusive, in single precision."""
+
+    label: int | None = None
+    set: Literal["typical", "atypical"] | None = None
+    mem_min: float | None = None
+    mem_max: float | None = None
+
+    def mask(self, table: ScoreTable) -> Bools:
+        """The samples that are wanted: bool [n]. A sample whose mem is undefined is within no bounds."""
+        wanted = table.mask(label=self.label, mem_min=self.mem_min, mem_max=self.mem_max)
+        if self.set is not None:
+            wanted &= table.atypical() if self.set == "atypical" else table.typical()
+        return wanted
+
+
+def values_of(table: ScoreTable, column: Column) -> npt.NDArray[Any]:
+    """A column of the training samples: [n]; `index` is the place in the dataset."""
+    return np.arange(len(table)) if column == "index" else table[column]

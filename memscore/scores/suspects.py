@@ -1,0 +1,139 @@
+"""What else the scores and the evidence say: suspected label errors, near-duplicates, memorization of groups."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from memscore.arrays import Indices
+from memscore.errors import InvalidInput
+from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.statistics.proportions import Difference, difference
+from memscore.study.evidence import Evidence
+
+NOT_WRONG = (
+    "A sample is listed because models get it right only when they train on it: a wrong label is one reason, a rare or "
+    "hard image another. Look at each before you change its label."
+)
+
+
+def suspects(scores: ScoreTable, count: int) -> Indices:
+    """Indices of at most `count` training samples, the likeliest label errors first.
+
+    Ranked by the lower end of the interval of mem, so that a large value from few trials does not come first; by mem
+    itself where the scores have no intervals. Samples without a score are left out.
+    """
+    key = scores["mem_low"] if np.isfinite(scores["mem_low"]).any() else scores["mem"]
+    defined = np.flatnonzero(np.isfinite(key))
+    order = np.lexsort((scores["p_out"][defined], -key[defined]))  # stable: ties by index
+    return defined[order][:count]
+
+
+def duplicates(pairs: PairsTable, infl_min: float = 0.8, mem_min: float = 0.8) -> Indices:
+    """Rows of the pairs table in which the test sample is likely a near-duplicate of the training sample.
+
+    Models get the training sample right only with it (mem near 1), and the test sample only with that same training
+    sample (infl near 1). Strongest first.
+    """
+    return np.flatnonzero((pairs["infl"] >= np.float32(infl_min)) & (pairs["mem"] >= np.float32(mem_min)))
+
+
+@dataclass(frozen=True)
+class GroupMemorization:
+    """How much models memorize the g members of a group together.
+
+    members int64 [g]. n_all and n_none: trials that trained on all members, and on none. `scores` has arrays [g]:
+    for each member the share of correct trials among the former, less that among the latter (NaN if there is no such
+    trial), with standard error and 95 % interval. expected_all and expected_none: the shares of such trials that
+    independent subsets give, r^g and (1 - r)^g.
+    """
+
+    name: str
+    members: Indices
+    n_all: int
+    n_none: int
+    scores: Difference
+    expected_all: float
+    expected_none: float
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence if the group's scores are undefined."""
+        if self.n_all and self.n_none:
+            return None
+        kind, expected = ("all", self.expected_all) if not self.n_all else ("none", self.expected_none)
+        return (
+            f"Group {self.name!r}: no trial trained on {kind} of its {len(self.members)} members, where about one in "
+            f"{1 / expected:,.0f} does: run more trials, or make the group smaller."
+        )
+
+
+def group_memorization(
+    evidence: Iterable[Evidence], groups: dict[str, Indices], subset_ratio: float
+) -> list[GroupMemorization]:
+    """The memorization of groups of training samples, from evidence in one or more parts.
+
+    Two copies of an image hide each other: where one is held out, models still learn it from the other, unless that is
+    held out too, so the mem of each is about 1 - r instead of 1. Taken as a group they are memorized.
+    """
+    trials = {name: np.zeros(2, np.int64) for name in groups}
+    correct = {name: np.zeros((2, len(members)), np.int64) for name, members in groups.items()}
+    for part in evidence:
+        for name, members in groups.items():
+            inside, right = part.membership[:, members], part.train_correct[:, members]
+            for side, chosen in enumerate((inside.all(axis=1), ~inside.any(axis=1))):
+                trials[name][side] += chosen.sum()
+                correct[name][side] += right[chosen].sum(axis=0, dtype=np.int64)
+    found: list[GroupMemorization] = []
+    for name, members in groups.items():
+        n_all, n_none = (np.full(len(members), count, np.int64) for count in trials[name])
+        found.append(
+            GroupMemorization(
+                name,
+                members,
+                int(trials[name][0]),
+                int(trials[name][1]),
+                difference(correct[name][0], n_all, correct[name][1], n_none),
+                subset_ratio ** len(members),
+                (1 - subset_ratio) ** len(members),
+            )
+        )
+    return found
+
+
+def read_groups(path: Path, samples: int) -> dict[str, Indices]:
+    """Groups from a CSV file with the columns `index` and `group`: name to ascending indices of training samples.
+
+    A sample may be in several groups. Raises InvalidInput with the line that is wrong, or if the file cannot be read.
+    """
+    groups: dict[str, set[int]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if not {"index", "group"} <= set(reader.fieldnames or ()):
+                raise InvalidInput(f"{path} must begin with a line that names the columns index and group.")
+            for row in reader:
+                where = f"{path}, line {reader.line_num}"
+                try:
+                    index = int(row["index"])
+                except (TypeError, ValueError):
+                    raise InvalidInput(f"{where}: the index {row['index']!r} is not a whole number.") from None
+                if not 0 <= index < samples:
+                    raise InvalidInput(
+                        f"{where}: there is no training sample {index}; indices go from 0 to {samples - 1}."
+                    )
+                if not row["group"]:
+                    raise InvalidInput(f"{where}: the group has no name.")
+                members = groups.setdefault(row["group"], set())
+                if index in members:
+                    raise InvalidInput(f"{where}: sample {index} is in group {row['group']!r} already.")
+                members.add(index)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{path} cannot be read as a CSV file ({error}).") from error
+    if not groups:
+        raise InvalidInput(f"{path} has no line below its header.")
+    return {name: np.array(sorted(members), np.int64) for name, members in groups.items()}

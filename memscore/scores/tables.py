@@ -1,0 +1,306 @@
+"""Score tables and pairs tables: columns of numbers with their provenance, as one .npz.
+
+A table's digest is taken over study, trials and columns, so equal evidence gives an equal digest
+on any machine and in any order of execution.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, cast, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore import strict_json
+from memscore.arrays import Bools, Columns
+from memscore.errors import Damaged, FingerprintMismatch, InvalidInput
+from memscore.npz import NpzReader
+from memscore.study.bits import digest
+
+PAIRS_FLOOR = 0.02
+"""Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
+
+ATYPICAL, TYPICAL = 0.15, 0.02
+"""The paper's bounds of mem (section 3): atypical above the one, typical below the other."""
+
+Rows = Literal["train", "test"]
+
+REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
+
+
+def is_atypical(mem: npt.NDArray[np.float32], threshold: float) -> Bools:
+    """Which of mem float32 [n] lie above it. Single precision makes 1 - 51/60 what it is: not above 0.15."""
+    return mem > np.float32(threshold)
+
+
+def is_typical(mem: npt.NDArray[np.float32], threshold: float) -> Bools:
+    """Which of mem float32 [n] lie below it."""
+    return mem < np.float32(threshold)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns and the meta data that says where they come from."""
+
+    columns: Columns
+    meta: dict[str, Any] = field(default_factory=dict[str, Any])
+    kind: ClassVar[str]
+    dtypes: ClassVar[dict[str, str]]
+    added: ClassVar[dict[str, str]] = {}
+    """Columns that tables of an older version lack, each with one that has as many rows; they read as NaN."""
+
+    def __getitem__(self, column: str) -> npt.NDArray[Any]:
+        if column in self.added and column not in self.columns:
+            return np.full(len(self.columns[self.added[column]]), np.nan, self.dtypes[column])
+        return self.columns[column]
+
+    @property
+    def digest(self) -> str:
+        """The version digest the table was stored under."""
+        return str(self.meta["digest"])
+
+    @property
+    def trials(self) -> int:
+        """How many trials the table rests on."""
+        return int(self.meta["trials"])
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences a reader of the scores has to know."""
+        return list(self.meta.get("warnings", []))
+
+    def content_digest(self) -> str:
+        """The digest computed afresh from the columns that the table was stored with."""
+        parts = [self.kind.encode(), str(self.meta["study"]).encode(), str(self.meta["trials"]).encode()]
+        for name, column in self.columns.items():
+            dtype = self.dtypes[name]
+            parts += [name.encode(), dtype.encode(), str(column.shape).encode(), column.tobytes()]
+        return digest(*parts)
+
+    def encode(self) -> bytes:
+        """The table as an uncompressed .npz with `meta` as JSON text; equal tables give equal bytes."""
+        buffer = io.BytesIO()
+        meta = np.array(strict_json.dumps(self.meta, sort_keys=True))
+        np.savez(buffer, allow_pickle=False, meta=meta, **self.columns)
+        return buffer.getvalue()
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        """Read what `encode` wrote and check its digest. Raises Damaged if it is anything else."""
+        try:
+            with NpzReader(payload, f"memscore {cls.kind}") as file:
+                meta: Any = json.loads(str(file.read("meta", "U")[()]))
+                columns = {
+                    name: file.read(name, np.dtype(dtype).kind, None)
+                    for name, dtype in cls.dtypes.items()
+                    if name in file or name not in cls.added
+                }
+        except InvalidInput as error:
+            raise Damaged(str(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is damaged.") from error
+        if not isinstance(meta, dict) or not set(cast("dict[str, Any]", meta)) >= REQUIRED_META:
+            raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is incomplete.")
+        table = cls(columns, cast("dict[str, Any]", meta))
+        if any(column.dtype.str != cls.dtypes[name] for name, column in columns.items()) or (
+            table.content_digest() != table.digest
+        ):
+            raise Damaged(f"The {cls.kind} does not match its digest; fetch or rebuild it.")
+        return table
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a table file. Raises Damaged, or OSError if it cannot be read."""
+        return cls.decode(path.read_bytes())
+
+    def require_dataset(self, fingerprint: str, name: str) -> None:
+        """Raises FingerprintMismatch unless the table was made from the dataset with this fingerprint."""
+        if self.meta["fingerprint"] != fingerprint:
+            raise FingerprintMismatch(
+                f"The scores were made from another dataset than {name!r} (fingerprint "
+                f"{str(self.meta['fingerprint'])[:12]}, not {fingerprint[:12]}); use the dataset they were made from."
+            )
+
+    def to_pandas(self, rows: Rows = "train") -> Any:
+        """The rows of training or of test samples as a pandas.DataFrame, its index the samples' indices in the dataset.
+
+        The rows of a pairs table are its pairs. Raises MissingPackage if pandas is not installed.
+        """
+        from memscore.scores.frames import to_pandas
+
+        return to_pandas(self, rows)
+
+    def to_arrow(self, rows: Rows = "train") -> Any:
+        """The rows of training or of test samples, or the pairs, as a pyarrow.Table; what is undefined is null.
+
+        Raises MissingPackage if pyarrow is not installed.
+        """
+        from memscore.scores.frames import to_arrow
+
+        return to_arrow(self, rows)
+
+    @classmethod
+    def of(cls, columns: Columns, meta: dict[str, Any]) -> Self:
+        """A table of these columns, cast to their stored types, with its digest in `meta`."""
+        typed = {name: np.ascontiguousarray(columns[name], dtype=dtype) for name, dtype in cls.dtypes.items()}
+        table = cls(typed, meta)
+        return cls(typed, {**meta, "digest": table.content_digest()})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training sample as plain numbers; NaN is undefined. `ScoreTable` has the meaning of each."""
+
+    index: int
+    label: int
+    mem: float
+    se: float
+    mem_low: float
+    mem_high: float
+    p_in: float
+    p_out: float
+    n_in: int
+    n_out: int
+    mem_prob: float
+    se_prob: float
+    prob_in: float
+    prob_out: float
+    mem_even: float
+    mem_odd: float
+
+
+SAMPLE_COLUMNS = tuple(one.name for one in fields(Sample) if one.name != "index")
+
+
+class ScoreTable(Table):
+    """One row per training sample, and columns `test_*` with one row per test sample.
+
+    mem, its standard error `se` and 95 % interval [mem_low, mem_high]; p_in, p_out; n_in, n_out; label.
+    test_p: share of trials that classify the test sample correctly; test_infl_max, test_infl_index: the
+    largest same-class influence on it and whose it is (NaN and -1 without one); test_p_full: share of the full
+    trials (on all samples) that classify it correctly, NaN where there are none.
+    mem_prob = prob_in - prob_out with its standard error se_prob, and test_prob: the same as mem, p_in, p_out, se
+    and test_p with the probability of the true class in place of correctness; NaN where it was not recorded.
+    mem_even, mem_odd: mem from the blocks with even and with odd numbers alone, to see how it repeats itself.
+    """
+
+    kind = "score table"
+    dtypes: ClassVar[dict[str, str]] = {
+        "mem": "<f4",
+        "se": "<f4",
+        "mem_low": "<f4",
+        "mem_high": "<f4",
+        "p_in": "<f4",
+        "p_out": "<f4",
+        "n_in": "<i4",
+        "n_out": "<i4",
+        "label": "<i4",
+        "test_p": "<f4",
+        "test_label": "<i4",
+        "test_infl_max": "<f4",
+        "test_infl_index": "<i4",
+        "test_p_full": "<f4",
+        "mem_prob": "<f4",
+        "se_prob": "<f4",
+        "prob_in": "<f4",
+        "prob_out": "<f4",
+        "test_prob": "<f4",
+        "mem_even": "<f4",
+        "mem_odd": "<f4",
+    }
+    added: ClassVar[dict[str, str]] = {
+        "test_p_full": "test_p",
+        "mem_prob": "mem",
+        "se_prob": "mem",
+        "prob_in": "mem",
+        "prob_out": "mem",
+        "test_prob": "test_p",
+        "mem_even": "mem",
+        "mem_odd": "mem",
+    }
+
+    def __len__(self) -> int:
+        return len(self.columns["mem"])
+
+    @overload
+    def __getitem__(self, wanted: str) -> npt.NDArray[Any]: ...
+    @overload
+    def __getitem__(self, wanted: int | np.integer[Any]) -> Sample: ...
+    @overload
+    def __getitem__(self, wanted: slice | Sequence[int] | npt.NDArray[Any]) -> Columns: ...
+    def __getitem__(
+        self, wanted: str | int | np.integer[Any] | slice | Sequence[int] | npt.NDArray[Any]
+    ) -> npt.NDArray[Any] | Sample | Columns:
+        """As of a NumPy record array: a name gives a column, an index a sample, a slice, indices or a mask several.
+
+        Several are columns by name, `index` first. Raises KeyError or IndexError for what is not there.
+        """
+        if isinstance(wanted, str):
+            return super().__getitem__(wanted)
+        if isinstance(wanted, int | np.integer):
+            return self.row(int(wanted))
+        chosen = np.arange(len(self), dtype=np.int32)[wanted if isinstance(wanted, slice) else _selector(wanted)]
+        return {"index": chosen, **{name: self[name][chosen] for name in SAMPLE_COLUMNS}}
+
+    def row(self, index: int) -> Sample:
+        """The training sample with this index in the dataset; a negative one counts from the end."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no training sample {index}; indices go from 0 to {len(self) - 1}.")
+        index %= len(self)
+        return Sample(index, *(self[name][index].item() for name in SAMPLE_COLUMNS))
+
+    def atypical(self, threshold: float = ATYPICAL) -> Bools:
+        """Which training samples have a mem above it (paper, section 3): bool [n]. Not those where it is undefined."""
+        return is_atypical(self["mem"], threshold)
+
+    def typical(self, threshold: float = TYPICAL) -> Bools:
+        """Which training samples have a mem below it: bool [n]. Not those where it is undefined."""
+        return is_typical(self["mem"], threshold)
+
+    def mask(self, *, label: int | None = None, mem_min: float | None = None, mem_max: float | None = None) -> Bools:
+        """Which training samples are of this class and have a mem within these bounds, inclusive: bool [n]."""
+        wanted = np.ones(len(self), np.bool_)
+        if label is not None:
+            wanted &= self["label"] == label
+        if mem_min is not None:
+            wanted &= self["mem"] >= np.float32(mem_min)
+        if mem_max is not None:
+            wanted &= self["mem"] <= np.float32(mem_max)
+        return wanted
+
+    @property
+    def test_samples(self) -> int:
+        """How many test samples the table covers."""
+        return len(self.columns["test_p"])
+
+
+class PairsTable(Table):
+    """Pairs with infl of at least `meta["floor"]`, strongest first; `meta["scope"]` says among which.
+
+    "same_class", or "all". train_index, test_index, infl, its standard error `se`, q_value (Benjamini-Hochberg
+    over all pairs of the scope, exact one-sided test), and mem of the training sample.
+    """
+
+    kind = "pairs table"
+    dtypes: ClassVar[dict[str, str]] = {
+        "train_index": "<i4",
+        "test_index": "<i4",
+        "infl": "<f4",
+        "se": "<f4",
+        "q_value": "<f4",
+        "mem": "<f4",
+    }
+
+    def __len__(self) -> int:
+        return len(self.columns["infl"])
+
+
+def _selector(wanted: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Indices, or a mask, as NumPy takes them; an empty list is one of indices."""
+    array = np.asarray(wanted)
+    return array if array.size else array.astype(np.int64)

@@ -1,0 +1,1 @@
+"""From counts to mem and infl: estimates, standard errors, intervals, q-values, precision."""

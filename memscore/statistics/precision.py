@@ -1,0 +1,153 @@
+"""How precise the scores of a study are, and how many trials would make them so.
+
+The measure is the half-width of the 95 % interval over 1.96. Where estimates are far from 0 and 1 it is the
+standard error; unlike that, it does not fall to 0 where all trials agree, as they do for most samples after a
+few trials.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from memscore.arrays import Float64, Int64
+from memscore.errors import InvalidInput
+from memscore.statistics.proportions import Z_95, SufficientStatistics, memorization, newcombe, wilson
+from memscore.study.spec import BLOCK
+
+MOST_TRIALS = 1_000_000
+
+TYPICAL_P_OUT = 0.9
+"""A typical training sample: always right where trained on, right in 9 of 10 trials that held it out."""
+
+
+class ExpectedError(NamedTuple):
+    """What `precise_error` is expected to be: for the least favourable sample, and for a typical one."""
+
+    worst: float
+    typical: float
+
+
+def precise_error(statistics: SufficientStatistics) -> Float64:
+    """The half-width of each sample's 95 % interval of mem over 1.96, float64 [n]; NaN where mem is undefined."""
+    mem = memorization(statistics)
+    return (mem.high - mem.low) / (2 * Z_95)
+
+
+def share_precise(statistics: SufficientStatistics, standard_error: float) -> float:
+    """The share of samples whose `precise_error` is at most `standard_error`; an undefined one's is not."""
+    return float(np.mean(precise_error(statistics).astype(np.float32) <= np.float32(standard_error)))
+
+
+def share_settled(statistics: SufficientStatistics, threshold: float) -> float:
+    """The share of samples whose 95 % interval of mem lies above or below `threshold`; an undefined one's does not."""
+    mem, limit = memorization(statistics), np.float32(threshold)
+    return float(np.mean((mem.low.astype(np.float32) > limit) | (mem.high.astype(np.float32) < limit)))
+
+
+def expected_error(trials: int, ratio: float) -> ExpectedError:
+    """`precise_error` after so many trials with subsets of `ratio` of the samples.
+
+    worst: p_in = p_out = 0.5, close to sqrt(1 / (4 t r (1 - r))); typical: p_in = 1 and p_out = 0.9.
+    """
+    n_in, n_out = np.array([trials * ratio]), np.array([trials * (1 - ratio)])
+
+    def error(p_in: float, p_out: float) -> float:
+        low, high = newcombe(p_in * n_in, n_in, p_out * n_out, n_out, limits=wilson)
+        return float((high - low)[0] / (2 * Z_95))
+
+    return ExpectedError(error(0.5, 0.5), error(1, TYPICAL_P_OUT))
+
+
+def forecast_trials(
+    statistics: SufficientStatistics,
+    *,
+    share: float,
+    ratio: float,
+    standard_error: float | None = None,
+    threshold: float | None = None,
+    block: int = BLOCK,
+    most: int = MOST_TRIALS,
+) -> int | None:
+    """How many trials the study needs in all until `share` of its samples is precise, or settled.
+
+    Give `standard_error` (`share_precise`) or `threshold` (`share_settled`). A multiple of `block`, at least the
+    trials there are; None if more than `most` are needed. A forecast: it takes the trials so far for typical, so
+    it is rough after a block or two and should be made again as trials come in. Raises InvalidInput unless
+    exactly one goal is given.
+    """
+    future = _Future(statistics, ratio)
+    if standard_error is not None and threshold is None:
+        there = share_precise(statistics, standard_error)
+        predicted = partial(future.share_precise, standard_error=standard_error)
+    elif threshold is not None and standard_error is None:
+        there = share_settled(statistics, threshold)
+        predicted = partial(future.share_settled, threshold=threshold)
+    else:
+        raise InvalidInput("Give either `standard_error` or `threshold`.")
+    low, high = -(-statistics.trials // block), most // block
+    if there >= share:
+        return low * block
+    if high <= low or predicted(high * block) < share:
+        return None
+    while high - low > 1:  # `low` blocks are too few, `high` are enough
+        middle = (low + high) // 2
+        low, high = (low, middle) if predicted(middle * block) >= share else (middle, high)
+    return high * block
+
+
+class _Future:
+    """Expected counts after more trials: those so far and, for the new ones, proportions shrunk to all samples'."""
+
+    def __init__(self, statistics: SufficientStatistics, ratio: float) -> None:
+        self.statistics, self.ratio = statistics, ratio
+        self.p_in, variance_in = _shrunk(statistics.correct_in, statistics.n_in)
+        self.p_out, variance_out = _shrunk(statistics.correct_out, statistics.n_out)
+        self.error = np.sqrt(variance_in + variance_out)
+
+    def share_precise(self, trials: int, standard_error: float) -> float:
+        """The share of samples with a predicted error of at most this."""
+        low, high = self._interval(trials)
+        return float(np.mean((high - low) / (2 * Z_95) <= standard_error))
+
+    def share_settled(self, trials: int, threshold: float) -> float:
+        """The expected share of samples whose interval will exclude the threshold.
+
+        The estimate after t' trials is uncertain now by the error of now times sqrt(1 - t / t').
+        """
+        low, high = self._interval(trials)
+        spread = self.error * np.sqrt(1 - self.statistics.trials / trials)
+        return float(np.mean(_normal((low - threshold) / spread) + _normal((threshold - high) / spread)))
+
+    def _interval(self, trials: int) -> tuple[Float64, Float64]:
+        more = trials - self.statistics.trials
+        more_in, more_out = self.ratio * more, (1 - self.ratio) * more
+        n_in, n_out = self.statistics.n_in + more_in, self.statistics.n_out + more_out
+        right_in = self.statistics.correct_in + self.p_in * more_in
+        right_out = self.statistics.correct_out + self.p_out * more_out
+        return newcombe(right_in, n_in, right_out, n_out, limits=wilson)
+
+
+def _shrunk(successes: Int64, n: Int64) -> tuple[Float64, Float64]:
+    """Mean and variance of each proportion given its trials and a beta prior with the moments of all samples.
+
+    The variance of the true proportions is that of the observed ones less the binomial part; the prior counts
+    for mean (1 - mean) / variance - 1 trials, between 0.1 and 20.
+    """
+    seen = n > 1
+    if not seen.any():
+        return np.full(len(n), 0.5), np.full(len(n), 0.125)
+    p = successes[seen] / n[seen]
+    mean = float(p.mean())
+    variance = float(p.var() - np.mean(p * (1 - p) / (n[seen] - 1)))
+    prior = float(np.clip(mean * (1 - mean) / max(variance, 1e-9) - 1, 0.1, 20))
+    mean = float(np.clip(mean, 0.001, 0.999))
+    p = (successes + prior * mean) / (n + prior)
+    return p, p * (1 - p) / (n + prior + 1)
+
+
+def _normal(score: Float64) -> Float64:
+    """The normal distribution function within 0.0002 (Page 1977)."""
+    return 1 / (1 + np.exp(-np.clip(1.5976 * score + 0.070565992 * score**3, -500, 500)))

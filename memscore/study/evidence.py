@@ -1,0 +1,167 @@
+"""The evidence of a study: for each finished trial its subset and which samples it classified correctly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.arrays import Bools
+from memscore.errors import Damaged
+from memscore.study.bits import digest, pack, unpack
+from memscore.study.spec import BLOCK, Design
+from memscore.study.subsets import block_membership
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One finished trial, packed as it is stored.
+
+    `subset_digest` is that of the packed membership bits; the membership itself is recomputed from the
+    design and compared. Accuracies are shares in [0, 1]; `seconds` is the trial's share of its block.
+    The probabilities are there if they were asked for: that of the true class, a byte per sample, 255 for 1.
+    `network` is the signature of the network that was trained (`memscore.study.signatures`), None in older evidence.
+    A full trial trained on every sample: `out_accuracy` is None, and it is numbered apart from the others.
+    """
+
+    number: int
+    subset_digest: str
+    train_bits: bytes
+    test_bits: bytes
+    in_accuracy: float
+    out_accuracy: float | None
+    test_accuracy: float
+    device: str
+    code_version: str
+    seconds: float
+    train_probability: bytes | None = None
+    test_probability: bytes | None = None
+    network: str | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether the trial trained on every sample."""
+        return self.out_accuracy is None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over what was observed (not over when, where or how fast)."""
+        parts = [str(self.number).encode(), self.subset_digest.encode(), self.train_bits, self.test_bits]
+        if self.train_probability is not None and self.test_probability is not None:
+            parts += [self.train_probability, self.test_probability]
+        return digest(*parts)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Unpacked evidence of t trials on n training and q test samples.
+
+    numbers int64 [t] ascending; membership and train_correct bool [t, n]; test_correct bool [t, q].
+    train_probability uint8 [t, n] and test_probability uint8 [t, q] where every one of the trials has them.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    membership: Bools
+    train_correct: Bools
+    test_correct: Bools
+    train_probability: npt.NDArray[np.uint8] | None = None
+    test_probability: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def trials(self) -> int:
+        """How many trials the evidence holds."""
+        return len(self.numbers)
+
+    def select(self, chosen: npt.NDArray[np.int64] | slice) -> Evidence:
+        """The evidence of some of the trials, by position."""
+        return Evidence(
+            self.numbers[chosen],
+            self.membership[chosen],
+            self.train_correct[chosen],
+            self.test_correct[chosen],
+            None if self.train_probability is None else self.train_probability[chosen],
+            None if self.test_probability is None else self.test_probability[chosen],
+        )
+
+
+def pack_trial(
+    number: int,
+    membership: Bools,
+    train_correct: Bools,
+    test_correct: Bools,
+    *,
+    train_probability: npt.NDArray[np.uint8] | None = None,
+    test_probability: npt.NDArray[np.uint8] | None = None,
+    device: str,
+    code_version: str,
+    seconds: float,
+    network: str | None = None,
+) -> Trial:
+    """Pack one trial's membership [n], train_correct [n], test_correct [q], and probabilities uint8 if recorded."""
+    return Trial(
+        number=number,
+        subset_digest=digest(pack(membership)),
+        train_bits=pack(train_correct),
+        test_bits=pack(test_correct),
+        in_accuracy=float(train_correct[membership].mean()),
+        out_accuracy=None if membership.all() else float(train_correct[~membership].mean()),
+        test_accuracy=float(test_correct.mean()),
+        device=device,
+        code_version=code_version,
+        seconds=seconds,
+        train_probability=None if train_probability is None else train_probability.tobytes(),
+        test_probability=None if test_probability is None else test_probability.tobytes(),
+        network=network,
+    )
+
+
+def unpack_trials(trials: list[Trial], design: Design, train_samples: int, test_samples: int) -> Evidence:
+    """Recompute the subsets, check each against its digest, and unpack; the trials must not be full ones.
+
+    Probabilities are unpacked if every trial has them. Raises Damaged if a stored subset is not the one the
+    design gives, or bits have another length.
+    """
+    trials = sorted(trials, key=lambda trial: trial.number)
+    membership = np.empty((len(trials), train_samples), np.bool_)
+    train_correct = np.empty((len(trials), train_samples), np.bool_)
+    test_correct = np.empty((len(trials), test_samples), np.bool_)
+    block, subsets = -1, np.empty((0, 0), np.bool_)
+    for row, trial in enumerate(trials):
+        if trial.number // BLOCK != block:
+            block = trial.number // BLOCK
+            subsets = block_membership(design, train_samples, block)
+        membership[row] = subsets[trial.number % BLOCK]
+        if digest(pack(membership[row])) != trial.subset_digest:
+            raise Damaged(f"The stored subset of trial {trial.number} is not the one its design gives.")
+        train_correct[row] = unpack(trial.train_bits, train_samples)
+        test_correct[row] = unpack(trial.test_bits, test_samples)
+    return Evidence(
+        np.array([trial.number for trial in trials], np.int64),
+        membership,
+        train_correct,
+        test_correct,
+        _probabilities([trial.train_probability for trial in trials], train_samples),
+        _probabilities([trial.test_probability for trial in trials], test_samples),
+    )
+
+
+def unpack_full(trials: list[Trial], test_samples: int) -> Bools:
+    """Which test samples each full trial classifies correctly, bool [f, test_samples]."""
+    if not trials:
+        return np.empty((0, test_samples), np.bool_)
+    return np.stack([unpack(trial.test_bits, test_samples) for trial in trials])
+
+
+def _probabilities(packed: list[bytes | None], samples: int) -> npt.NDArray[np.uint8] | None:
+    present = [one for one in packed if one is not None]
+    if len(present) < len(packed) or not packed:
+        return None
+    if any(len(one) != samples for one in present):
+        raise Damaged(f"Stored probabilities do not have one byte for each of {samples} samples.")
+    return np.stack([np.frombuffer(one, np.uint8) for one in present])
+
+
+def evidence_digest(trials: list[Trial]) -> str:
+    """One digest for the evidence of a study, independent of the order in which trials finished."""
+    return digest(*(trial.digest.encode() for trial in sorted(trials, key=lambda trial: trial.number)))

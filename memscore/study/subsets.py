@@ -1,0 +1,102 @@
+"""Which samples each trial trains on: balanced blocks, or independent uniform subsets.
+
+Block b covers the trials 10 b to 10 b + 9 and is drawn from (seed, b) alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from memscore.arrays import Bools
+from memscore.errors import InvalidInput
+from memscore.study.randomness import random_words
+from memscore.study.spec import BLOCK, Design, Recipe
+
+FULL_STACK = 5
+"""Full trials that a stacked network trains together."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one worker trains and stores at once: a block or five full trials as one stack, or a single trial."""
+
+    numbers: tuple[int, ...]
+    full: bool = False
+
+    def __str__(self) -> str:
+        first, last = self.numbers[0], self.numbers[-1]
+        kind = "full trial" if self.full else "trial"
+        return f"{kind} {first}" if first == last else f"{kind}s {first} to {last}"
+
+
+def units(recipe: Recipe, trials: int, *, full: bool = False, present: Iterable[int] = ()) -> list[Unit]:
+    """The units that bring a study from the trials `present` to the first `trials`, in order.
+
+    A stacked network trains a stack anew if one of its trials is missing; the last stack is always whole.
+    """
+    size = (FULL_STACK if full else BLOCK) if recipe.stacked else 1
+    there = set(present)
+    stacks = [tuple(range(first, first + size)) for first in range(0, trials, size)]
+    return [Unit(numbers, full) for numbers in stacks if not there.issuperset(numbers)]
+
+
+def unit_membership(design: Design, samples: int, unit: Unit) -> Bools:
+    """Membership bool [k, samples] of a unit's k trials; all True in full trials. Raises as `block_membership`."""
+    if unit.full:
+        return np.ones((len(unit.numbers), samples), np.bool_)
+    block = block_membership(design, samples, unit.numbers[0] // BLOCK)
+    return block[[number % BLOCK for number in unit.numbers]]
+
+
+def block_membership(design: Design, samples: int, block: int) -> Bools:
+    """Membership bool [10, samples] of one block: True where the trial trains on the sample.
+
+    balanced: each sample is held out exactly `design.held_out_per_block` times, subset sizes are equal
+    or one apart, and memberships are random otherwise.
+    uniform: each trial draws round(ratio * samples) samples without regard to the others.
+
+    Raises InvalidInput if there are too few samples for subsets that are neither empty nor everything.
+    """
+    if design.kind == "balanced":
+        if samples < BLOCK:
+            raise InvalidInput(f"A balanced design needs at least {BLOCK} training samples, not {samples}.")
+        return ~_balanced_held_out(samples, design.held_out_per_block, design.seed, block)
+    size = round(design.subset_ratio * samples)
+    if not 0 < size < samples:
+        raise InvalidInput(f"{samples} training samples are too few for a subset ratio of {design.subset_ratio:g}.")
+    keys = random_words((BLOCK, samples), "uniform", design.seed, block)
+    membership = np.zeros((BLOCK, samples), np.bool_)
+    np.put_along_axis(membership, np.argsort(keys, axis=1, kind="stable")[:, :size], True, axis=1)
+    return membership
+
+
+def _balanced_held_out(samples: int, times: int, seed: int, block: int) -> Bools:
+    """Held-out bool [10, samples]: columns sum to `times`, rows to floor or ceil of samples * times / 10.
+
+    Each sample first gets a uniform random choice of `times` trials. Then single memberships move from
+    trials that hold out too many to trials that hold out too few, at random samples. A move from trial
+    a to trial b needs a sample held out of a and not of b; since a holds out more than b, there are at
+    least as many such samples as the difference, so the repair always ends.
+    """
+    keys = random_words((samples, BLOCK), "balanced", seed, block)
+    held_out = np.zeros((BLOCK, samples), np.bool_)
+    np.put_along_axis(held_out, np.argsort(keys, axis=1, kind="stable")[:, :times].T, True, axis=0)
+
+    trial_order = np.argsort(random_words((BLOCK,), "balanced-rest", seed, block), kind="stable")
+    wanted = np.full(BLOCK, samples * times // BLOCK)
+    wanted[trial_order[: samples * times % BLOCK]] += 1
+
+    sample_order = random_words((samples,), "balanced-repair", seed, block)
+    excess = held_out.sum(axis=1) - wanted
+    while excess.any():
+        giver, taker = int(np.argmax(excess)), int(np.argmin(excess))
+        movable = np.flatnonzero(held_out[giver] & ~held_out[taker])
+        movable = movable[np.argsort(sample_order[movable], kind="stable")]
+        moved = movable[: min(excess[giver], -excess[taker])]
+        held_out[giver, moved] = False
+        held_out[taker, moved] = True
+        excess = held_out.sum(axis=1) - wanted
+    return held_out

@@ -1,0 +1,167 @@
+"""Targets of precision, plans and networks of one's own: what the service takes, refuses and foretells."""
+
+from collections.abc import Generator
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.serving.in_process import InProcessTransport, in_process
+from memscore.messages.jobs import Plan
+from memscore.store import Database, evidence, jobs
+from memscore.study.spec import Recipe
+from tests.api.test_service import BODY, problem
+from tests.conftest import QUICK, StoredStudy
+
+
+@pytest.fixture
+def http(database: Database) -> Generator[httpx.Client]:
+    with in_process(database) as client:
+        yield client
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    return {**BODY, **fields}
+
+
+def test_a_target_of_precision_is_kept_with_the_job(http: httpx.Client, stored_study: StoredStudy):
+    target = {"standard_error": 0.03, "share": 0.9, "max_trials": 55}
+    job = http.post("/v1/jobs", json=body(target=target, full_trials=0, pairs="all")).json()
+    assert job["notes"] == ["max_trials rounded up from 55 to 60: a study grows by blocks of 10"]
+    assert job["target_trials"] == 60
+    wanted = http.get(f"/v1/jobs/{job['id']}").json()["wanted"]
+    assert wanted["target"] == {
+        "trials": None,
+        "standard_error": 0.03,
+        "settled_at": None,
+        "share": 0.9,
+        "max_trials": 60,
+    }
+    assert (wanted["full_trials"], wanted["pairs"], wanted["probabilities"]) == (0, "all", False)
+    assert http.post("/v1/jobs", json=body(target=target, full_trials=0, pairs="all")).json()["id"] == job["id"]
+    assert http.post("/v1/jobs", json=body(target=target)).json()["id"] != job["id"]
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ({}, "give one of trials, standard_error and settled_at"),
+        ({"trials": 10, "standard_error": 0.1}, "give one of trials, standard_error and settled_at"),
+        ({"trials": 10, "share": 0.5}, "share and max_trials belong to"),
+        ({"standard_error": 0}, "greater than 0"),
+        ({"standard_error": 0.1, "share": 1.5}, "less than or equal to 1"),
+        ({"settled_at": 2}, "less than 1"),
+        ({"standard_error": 0.1, "max_trials": 10**9}, "less than or equal to 1000000"),
+    ],
+)
+def test_an_impossible_target_is_refused(http: httpx.Client, stored_study: StoredStudy, target: Any, sentence: str):
+    problem(http.post("/v1/jobs", json=body(target=target)), 422, sentence)
+    assert http.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_a_dry_run_foretells_and_queues_nothing(http: httpx.Client, stored_study: StoredStudy):
+    response = http.post("/v1/jobs", params={"dry_run": True}, json=body(target={"trials": 100}))
+    assert response.status_code == 200
+    plan = Plan.model_validate_json(response.content)
+    assert (plan.trials, plan.new_trials) == (100, 65)  # 40 are stored; 5 full ones are not
+    assert plan.seconds_a_trial == pytest.approx(0.5)
+    assert plan.device_seconds == pytest.approx(65 * 0.5)
+    assert plan.disk_bytes > 65 * (8 + 3)
+    assert 0.1 < plan.worst_standard_error < 0.12
+    assert plan.typical_standard_error < plan.worst_standard_error
+    assert http.get("/v1/jobs").json()["jobs"] == []
+
+    unknown = Recipe.model_validate({**QUICK.model_dump(), "epochs": 3}).model_dump(mode="json")
+    fresh = Plan.model_validate_json(
+        http.post("/v1/jobs", params={"dry_run": True}, json=body(recipe=unknown, probabilities=True)).content
+    )
+    assert fresh.new_trials == 55
+    assert fresh.seconds_a_trial is None
+    assert fresh.disk_bytes > plan.disk_bytes / 65 * 55
+    assert len(http.get("/v1/studies").json()["studies"]) == 1
+
+
+def test_an_unknown_query_parameter_is_refused(http: httpx.Client, stored_study: StoredStudy):
+    """A misspelt dry_run must not start a real job."""
+    refusal = http.post("/v1/jobs", params={"dryrun": True}, json=BODY)
+    problem(refusal, 422, "There is no query parameter 'dryrun' at /v1/jobs: it takes dry_run.")
+    problem(http.get("/v1/studies/made-up/scores/0", params={"x": 1}), 422, "it takes none")
+    problem(http.get("/v1/studies/made-up/sets", params={"atypcal": 1}), 422, "it takes atypical, format, ")
+    assert http.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_how_a_job_ended_is_told(http: httpx.Client, stored_study: StoredStudy):
+    job = http.post("/v1/jobs", json=body(target={"trials": 40}, full_trials=0)).json()
+    assert job["outcome"] == "the study has 40 trials"
+    assert http.get("/v1/jobs").json()["jobs"] == [job]
+    waiting = http.post("/v1/jobs", json=BODY).json()
+    assert waiting["outcome"] is None
+
+
+def test_trials_without_a_table_yet_can_be_planned_with(
+    http: httpx.Client, database: Database, stored_study: StoredStudy
+):
+    from memscore.store.schema import pair_tables, score_tables
+
+    with database.writing() as connection:
+        for table in (score_tables, pair_tables):
+            connection.execute(table.delete())
+    target = {"standard_error": 0.1}
+    response = http.post("/v1/jobs", params={"dry_run": True}, json=body(target=target))
+    plan = Plan.model_validate_json(response.content)
+    assert plan.expected_trials is None
+    assert plan.seconds_a_trial == pytest.approx(0.5)
+
+
+def test_the_disk_a_plan_foretells_is_what_evidence_takes(database: Database, stored_study: StoredStudy):
+    """The rows as they are stored, against the plan's constant; SQLite's pages add their slack."""
+    from memscore.scores.planning import ROW_BYTES
+
+    with database.reading() as connection:
+        (trial, *_) = evidence.load(connection, stored_study.record.id)
+    texts = len(trial.subset_digest) + len(trial.digest) + len(trial.device) + len(trial.code_version) + 16
+    assert texts + 8 * 6 < ROW_BYTES < 3 * (texts + 8 * 6)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "sentence"),
+    [
+        ({"network": "vgg"}, "the networks are: mlp, cnn, resnet9"),
+        ({"network": "cnn", "hidden": [3]}, "`hidden` belongs to the network mlp"),
+        ({"hidden": []}, "`hidden` belongs to the network mlp"),
+        ({"flip": True}, "without crop, flip or compile"),
+        ({"network": "resnet9", "hidden": [], "plain_epochs": 9}, "`plain_epochs` cannot exceed `epochs`"),
+        ({"network": "cnn", "hidden": [], "precision": "float16"}, "'float32' or 'bfloat16'"),
+        ({"network": "os:system; rm", "hidden": []}, "there is no network"),
+    ],
+)
+def test_an_impossible_recipe_is_refused(http: httpx.Client, stored_study: StoredStudy, recipe: Any, sentence: str):
+    problem(http.post("/v1/jobs", json=body(recipe={**BODY["recipe"], **recipe})), 422, sentence)
+
+
+def test_a_service_imports_networks_of_listed_packages_only(database: Database, stored_study: StoredStudy):
+    def post(network: str, modules: tuple[str, ...] | None) -> httpx.Response:
+        recipe = {**BODY["recipe"], "network": network, "hidden": []}
+        transport = InProcessTransport(database)
+        transport._asgi = httpx.ASGITransport(create_app(database, modules), raise_app_exceptions=False)
+        with httpx.Client(transport=transport, base_url="http://memscore") as client:
+            return client.post("/v1/jobs", json=body(recipe=recipe))
+
+    problem(post("os:system", ()), 422, "MEMSCORE_NETWORK_MODULES")
+    problem(post("mine_too.nets:build", ("mine",)), 422, "does not train with mine_too.nets:build")
+    assert post("mine.nets:build", ("mine",)).status_code == 202
+    assert post("any.thing:at_all", None).status_code == 202
+
+
+def test_jobs_of_an_older_version_are_understood(database: Database, stored_study: StoredStudy, http: httpx.Client):
+    """Their rows have no request beside the number of trials."""
+    job = http.post("/v1/jobs", json=BODY).json()
+    from sqlalchemy import update
+
+    from memscore.store.schema import jobs as table
+
+    with database.writing() as connection:
+        connection.execute(update(table).values(request={}))
+        assert jobs.get(connection, job["id"]).wanted.target.trials == 50
+    assert http.get(f"/v1/jobs/{job['id']}").json()["wanted"]["target"]["trials"] == 50

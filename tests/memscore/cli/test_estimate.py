@@ -1,0 +1,84 @@
+"""The command line's estimate: plans, recipes and targets."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from memscore.settings import load
+from memscore.store import Database
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import Recipe
+from memscore.workflows.embedded import register
+from tests.conftest import QUICK, StoredStudy
+from tests.memscore.cli.test_cli import embedded, memscore, refused
+
+__all__ = ["embedded", "memscore"]
+
+
+def test_a_dry_run_measures_here_and_queues_nothing(memscore, embedded: StoredStudy, database: Database):
+    register(database, load(), "made-up", embedded.dataset)
+    plan = memscore("estimate", "--dataset", "made-up", "--recipe", "digits", "--dry-run", "--json").json
+    assert plan["new_trials"] == 205
+    assert 0.001 < plan["seconds_a_trial"] < 60
+    assert plan["device_seconds"] == pytest.approx(205 * plan["seconds_a_trial"])
+    shown = memscore("estimate", "--dataset", "made-up", "--recipe", "digits", "--dry-run")
+    assert "205 trials" in shown.out
+    assert memscore("jobs", "list", "--json").json["jobs"] == []
+
+
+def test_recipes_are_listed_and_make_recipe_files(memscore, embedded: StoredStudy, tmp_path: Path):
+    assert "resnet9 width 24 stem 2" in memscore("recipes").out
+    listed = memscore("recipes", "--json").json
+    assert {name: Recipe.model_validate(fields) for name, fields in listed.items()} == RECIPES
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({**listed["digits"], "epochs": 0}))
+    refused(memscore("estimate", "--dataset", "made-up", "--recipe", str(file)), "mine.json: epochs:")
+    file.write_text(
+        json.dumps({"epoch" if name == "epochs" else name: value for name, value in listed["digits"].items()})
+    )
+    refused(
+        memscore("estimate", "--dataset", "made-up", "--recipe", str(file)), "mine.json: epoch: there is no such field"
+    )
+    file.write_text("{")
+    refused(memscore("estimate", "--dataset", "made-up", "--recipe", str(file)), "Invalid JSON")
+    refused(memscore("estimate", "--dataset", "made-up", "--recipe", "no.json"), "cannot be read")
+    refused(memscore("estimate", "--dataset", "made-up", "--recipe", "nosuch"), "There is no recipe 'nosuch'")
+    own = QUICK.model_dump(mode="json", exclude_defaults=True) | {"network": "nowhere.at:all", "hidden": []}
+    file.write_text(json.dumps(own))
+    for words in (("--dry-run",), ()):
+        outcome = memscore("estimate", "--dataset", "made-up", "--recipe", str(file), *words)
+        refused(outcome, "cannot import nowhere.at")
+    assert memscore("jobs", "list", "--json").json["jobs"] == [], "it is refused before a job is made"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--trials", "20", "--until-se", "0.1"], "give one of --trials, --until-se and --until-settled."),
+        (["--until-se", "0"], "--until-se: Input should be greater than 0."),
+        (["--share", "0.5"], "--share and --max-trials belong to --until-se or --until-settled, not to --trials."),
+        (["--until-se", "0.1", "--share", "2"], "--share: Input should be less than or equal to 1."),
+    ],
+)
+def test_an_impossible_target_is_one_sentence(memscore, embedded: StoredStudy, options: list[str], sentence: str):
+    refused(memscore("estimate", "--dataset", "made-up", *options), sentence)
+
+
+def test_a_precision_is_planned_from_the_scores_there_are(memscore, embedded: StoredStudy, database: Database):
+    register(database, load(), "made-up", embedded.dataset)
+    recipe = embedded.record.recipe
+    assert recipe is not None
+    file = load().home / "recipe.json"
+    file.write_text(recipe.model_dump_json(exclude_defaults=True))
+    options = ["--dataset", "made-up", "--recipe", str(file), "--until-se", "0.05", "--share", "0.9", "--dry-run"]
+    plan = memscore("estimate", *options, "--json").json
+    assert (plan["at_most"], plan["trials"]) == (True, 2000)
+    assert 50 <= plan["expected_trials"] <= 500
+    assert f"about {plan['expected_trials']}, at most 2000" in memscore("estimate", *options).out
+
+
+def test_altered_data_cannot_take_the_name_of_a_published_dataset(memscore, embedded: StoredStudy):
+    outcome = memscore("datasets", "add", "digits", "--flip-labels", "0.1", "--name", "digits")
+    refused(outcome, "'digits' is the name of a published dataset")
+    assert memscore("datasets", "add", "digits").status == 0

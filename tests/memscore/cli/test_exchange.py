@@ -1,0 +1,239 @@
+"""Commands that take things out and bring them in: what they print and write, and one sentence for wrong input."""
+
+import csv
+import io
+import json
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyarrow import feather, parquet
+
+from memscore.datasets.storage import save
+from memscore.exchange.evidence_file import gather, read_evidence
+from memscore.scores.sets import split
+from memscore.scores.suspects import suspects
+from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.store import Database, datasets, open_database
+from memscore.store.migrate import upgrade
+from memscore.study.spec import Design
+from tests.conftest import QUICK, StoredStudy, make_dataset, make_trials
+from tests.memscore.cli.test_cli import memscore, refused
+
+__all__ = ["memscore"]  # a fixture
+
+
+@pytest.fixture
+def database_url(home: Path) -> str:
+    """The embedded database: what is stored is tested on both kinds in tests/api/test_exchange.py."""
+    return f"sqlite:///{home / 'memscore.db'}"
+
+
+@pytest.fixture
+def embedded(database_url: str, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch) -> StoredStudy:
+    monkeypatch.setenv("MEMSCORE_DATABASE_URL", database_url)
+    return stored_study
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Database]:
+    """Another machine with nothing stored; commands go there after this fixture's `move`."""
+    url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    opened = open_database(url)
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+def test_scores_are_exported_in_every_format(memscore, embedded: StoredStudy, tmp_path: Path):
+    for suffix in ("npz", "csv", "parquet", "arrow", "feather"):
+        output = tmp_path / f"scores.{suffix}"
+        done = memscore("scores", "export", "made-up", "-o", str(output))
+        assert (done.status, done.out) == (0, f"60 training samples written to {output}\n".replace("\n", "\n"))
+    mem = embedded.scores["mem"]
+    assert ScoreTable.load(tmp_path / "scores.npz").digest == embedded.scores.digest
+    np.testing.assert_array_equal(parquet.read_table(tmp_path / "scores.parquet")["mem"].to_numpy(), mem)
+    np.testing.assert_array_equal(feather.read_table(tmp_path / "scores.arrow")["mem"].to_numpy(), mem)
+    with (tmp_path / "scores.csv").open() as file:
+        assert [float(row["mem"]) for row in csv.DictReader(file)] == pytest.approx(mem.tolist())
+    test = tmp_path / "test.txt"
+    done = memscore("scores", "export", "made-up", "-o", str(test), "--format", "csv", "--rows", "test", "--json")
+    assert done.json == {"file": str(test), "format": "csv", "rows": 20}
+    assert test.read_text().startswith("index,test_p,")
+
+
+def test_pairs_are_exported_and_listed(memscore, embedded: StoredStudy, tmp_path: Path):
+    output = tmp_path / "pairs.parquet"
+    assert memscore("pairs", "export", "made-up", "-o", str(output)).status == 0
+    assert parquet.read_table(output).num_rows == len(embedded.pairs)
+    assert memscore("pairs", "export", "made-up", "-o", str(tmp_path / "pairs.npz")).status == 0
+    assert PairsTable.load(tmp_path / "pairs.npz").digest == embedded.pairs.digest
+    listed = memscore("pairs", "list", "made-up", "--limit", "5", "--json").json
+    assert [pair["train_index"] for pair in listed] == embedded.pairs["train_index"][:5].tolist()
+    index = listed[0]["train_index"]
+    of_one = memscore("pairs", "list", "made-up", "--train-index", str(index), "--infl-min", "0.1", "--json").json
+    assert {pair["train_index"] for pair in of_one} == {index}
+    assert memscore("pairs", "list", "made-up", "--q-max", "0", "--json").json == []
+    assert "q-value" in memscore("pairs", "list", "made-up").out
+
+
+def test_more_pairs_than_a_page_holds_are_listed(memscore, embedded: StoredStudy, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("memscore.cli.pairs.PAGE", 7)
+    listed = memscore("pairs", "list", "made-up", "--limit", "30", "--json").json
+    found = [(pair["train_index"], pair["test_index"]) for pair in listed]
+    expected = zip(embedded.pairs["train_index"][:30], embedded.pairs["test_index"][:30], strict=True)
+    assert found == list(expected)
+
+
+def test_published_scores_go_out_and_come_in(memscore, embedded: StoredStudy, tmp_path: Path):
+    output = tmp_path / "published.npz"
+    arguments = ("scores", "export", "made-up", "-o", str(output), "--format", "feldman-zhang")
+    assert memscore(*arguments).status == 0
+    with np.load(output, allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["tr_mem"], embedded.scores["mem"])
+    done = memscore("scores", "import", str(output), "--dataset", "made-up", "--name", "published")
+    assert done.status == 0
+    assert "imported scores of dataset made-up" in done.out
+    assert "without standard errors" in done.err.replace("\n", " ")
+    again = memscore("scores", "import", str(output), "--dataset", "made-up", "--json").json
+    assert again["name"] == "published"
+    sets = memscore("sets", "published", "--json").json
+    assert sets["counts"] == split(embedded.scores, embedded.pairs).counts() | {"test_typical": 0}
+    assert "no test sample counts as typical" in sets["warnings"][0]
+    assert "no test sample counts as typical" in memscore("sets", "published").err.replace("\n", " ")
+    assert memscore("scores", "top", "published").status == 0
+    assert memscore("scores", "show", "published", "3", "--json").json["se"] is None
+    assert memscore("scores", "suspects", "published", "--json").json[0]["mem_low"] is None
+    assert memscore("pairs", "list", "published").status == 0
+    report = tmp_path / "report.html"
+    assert memscore("report", "published", "-o", str(report)).status == 0
+    assert "imported without the models’ answers" in report.read_text()
+    assert " nan" not in report.read_text()
+    compared = memscore("scores", "compare", "made-up", "published", "--json").json
+    assert compared["pearson"] == pytest.approx(1)
+    assert compared["corrected"] is None
+    other = tmp_path / "again.npz"
+    refused(memscore(*arguments[:2], "published", "-o", str(other), *arguments[5:]), "it has no evidence")
+    assert not other.exists()
+
+
+def test_tables_are_compared(memscore, embedded: StoredStudy, tmp_path: Path):
+    file = tmp_path / "scores.npz"
+    file.write_bytes(embedded.scores.encode())
+    for suffix, start in ((".svg", b"<?xml"), (".png", b"\x89PNG")):
+        plot = tmp_path / f"plot{suffix}"
+        done = memscore("scores", "compare", "made-up", str(file), "--plot", str(plot))
+        assert done.status == 0
+        assert plot.read_bytes().startswith(start)
+    assert "Cohen's kappa" in done.out
+    found = memscore("scores", "compare", "made-up", str(file), "--threshold", "0.5", "--json").json
+    assert found["samples"] == 60
+    assert found["kappa"] == 1
+    assert found["both"] == (embedded.scores["mem"] > 0.5).sum()
+
+
+def test_suspects_are_listed(memscore, embedded: StoredStudy):
+    expected = suspects(embedded.scores, 5).tolist()
+    assert [row["index"] for row in memscore("scores", "suspects", "made-up", "-n", "5", "--json").json] == expected
+    shown = memscore("scores", "suspects", "made-up")
+    assert "a wrong label is one reason" in shown.err.replace("\n", " ")
+    assert "95 % interval" in shown.out
+    lines = list(csv.DictReader(io.StringIO(memscore("scores", "suspects", "made-up", "-n", "5", "--csv").out)))
+    assert [int(line["index"]) for line in lines] == expected
+    assert set(lines[0]) == {"index", "label", "mem", "mem_low", "mem_high", "p_in", "p_out"}
+
+
+def test_duplicates_are_listed(memscore, embedded: StoredStudy):
+    pairs = embedded.pairs
+    found = memscore("pairs", "duplicates", "made-up", "--infl-min", "0.3", "--mem-min", "0.3", "--json").json
+    expected = (pairs["infl"] >= np.float32(0.3)) & (pairs["mem"] >= np.float32(0.3))
+    assert [row["test_index"] for row in found] == pairs["test_index"][expected].tolist()
+    assert memscore("pairs", "duplicates", "made-up").status == 0
+
+
+def test_groups_are_scored(memscore, embedded: StoredStudy, tmp_path: Path):
+    file = tmp_path / "groups.csv"
+    rows = ["index,group", "3,twins", "33,twins", *(f"{index},many" for index in range(30))]
+    file.write_text("\n".join(rows))
+    found = memscore("scores", "groups", "made-up", "--groups", str(file), "--json").json
+    twins, many = found["groups"]
+    assert [member["index"] for member in twins["members"]] == [3, 33]
+    assert twins["n_all"] + twins["n_none"] <= 40
+    assert twins["expected_all"] == pytest.approx(0.49)
+    assert many["members"][0]["mem"] is None
+    assert "Group 'many': no trial trained on" in found["warnings"][0]
+    shown = memscore("scores", "groups", "made-up", "--groups", str(file))
+    assert "group mem" in shown.out
+    assert "Group 'many'" in shown.err
+    refused(memscore("scores", "groups", "made-up", "--groups", str(tmp_path / "no.csv")), "cannot be read")
+
+
+def test_evidence_goes_to_another_machine_and_back(
+    memscore, embedded: StoredStudy, elsewhere: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    output = tmp_path / "evidence.npz"
+    assert memscore("evidence", "export", "made-up", "-o", str(output), "--json").json["rows"] == 40
+    assert list(read_evidence(output).trials) == embedded.trials
+    there = memscore("evidence", "import", str(output), "--json").json
+    assert (there["added"], there["present"], there["differing"]) == (0, 40, 0)
+    monkeypatch.setenv("MEMSCORE_DATABASE_URL", str(elsewhere.engine.url))
+    refused(memscore("evidence", "import", str(output)), "No dataset with the fingerprint")
+    with elsewhere.writing() as connection:
+        datasets.register(connection, "copy", embedded.dataset)
+    done = memscore("evidence", "import", str(output), "--dataset", "copy")
+    assert done.status == 0, done.err
+    assert "new: 40 trials added, 0 were there; it has 40 trials" in done.out
+    assert memscore("scores", "top", "copy", "--json").json[0]["mem"] == float(embedded.scores["mem"].max())
+
+
+def test_evidence_with_other_results_is_counted(memscore, embedded: StoredStudy, tmp_path: Path):
+    parts = {"recipe": QUICK, "design": Design()}
+    trials = make_trials(embedded.dataset, Design(), blocks=5, seed=1)
+    file = tmp_path / "other.npz"
+    fingerprint = embedded.dataset.fingerprint
+    file.write_bytes(gather(trials, fingerprint=fingerprint, train_samples=60, test_samples=20, **parts).encode())
+    done = memscore("evidence", "import", str(file), "--json")
+    assert done.json["differing"] == 40
+    assert "40 trials are stored here with another result" in done.err.replace("\n", " ")
+    assert memscore("scores", "show", "made-up", "0", "--json").json["trials"] == 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("scores", "export", "made-up", "-o", "scores.txt"), "names no format: use one of .npz, .csv"),
+        (("scores", "export", "nothing", "-o", "scores.csv"), "There is no study 'nothing'"),
+        (("scores", "export", "made-up", "-o", "/proc/x/scores.csv"), "cannot be written"),
+        (("scores", "export", "made-up", "-o", "/dev/null", "--format", "csv"), "not a plain file"),
+        (("scores", "import", "no.npz", "--dataset", "made-up"), "no.npz cannot be read (No such file"),
+        (("scores", "import", "/dev/null", "--dataset", "made-up"), "not a usable Feldman-Zhang score file"),
+        (("scores", "import", "/dev/null", "--dataset", "nothing"), "There is no dataset 'nothing'"),
+        (("scores", "compare", "made-up", "nothing"), "There is no study 'nothing'"),
+        (("scores", "compare", "made-up", "no.npz"), "There is no table file no.npz"),
+        (("scores", "compare", "made-up", "http://127.0.0.1:1#x"), "does not answer"),
+        (("scores", "compare", "made-up", "made-up", "--plot", "plot.gif"), "must be .svg, .png or .pdf"),
+        (("scores", "suspects", "nothing"), "There is no study 'nothing'"),
+        (("scores", "groups", "nothing", "--groups", "x.csv"), "There is no study 'nothing'"),
+        (("pairs", "list", "made-up", "--q-max", "7"), "less than or equal to 1"),
+        (("pairs", "duplicates", "nothing"), "There is no study 'nothing'"),
+        (("pairs", "export", "made-up", "-o", "pairs"), "names no format"),
+        (("evidence", "export", "nothing", "-o", "x.npz"), "There is no study 'nothing'"),
+        (("evidence", "import", "no.npz"), "no.npz cannot be read"),
+        (("evidence", "import", "/dev/null"), "not a usable memscore evidence file"),
+    ],
+)
+def test_wrong_input_is_one_sentence(
+    memscore, embedded: StoredStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments, sentence: str
+):
+    monkeypatch.chdir(tmp_path)
+    refused(memscore(*arguments), sentence)
+
+
+def test_scores_of_another_dataset_are_not_compared(memscore, embedded: StoredStudy, home: Path, tmp_path: Path):
+    save(make_dataset(seed=3), home)
+    meta = {**embedded.scores.meta, "fingerprint": "0" * 64}
+    file = tmp_path / "other.npz"
+    file.write_bytes(ScoreTable.of(embedded.scores.columns, meta).encode())
+    refused(memscore("scores", "compare", "made-up", str(file)), "different datasets")
+    assert json.loads(memscore("scores", "compare", "made-up", "made-up", "--json").out)["pearson"] == pytest.approx(1)

@@ -1,0 +1,351 @@
+"""The dispatcher over made-up drivers: who leads, what is adopted, what is recovered, and what hangs."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import update
+
+from memscore.errors import LaunchFailed, StoreError
+from memscore.farm import dispatcher as dispatcher_module
+from memscore.farm.dispatcher import Dispatcher, process_identity
+from memscore.farm.launchers import Launched, Launcher, Status
+from memscore.settings import Settings
+from memscore.store import Database, job_logs, jobs, leases
+from memscore.store.database import now
+from memscore.store.jobs import JobRecord
+from memscore.store.schema import jobs as jobs_table
+from memscore.study.spec import Target, Wanted
+from memscore.workflows.embedded import interrupted
+from tests.conftest import StoredStudy
+
+ELSEWHERE = "elsewhere/1/0"
+
+
+@dataclass
+class FakeDriver(Launched):
+    job: JobRecord
+    now_is: Status = field(default_factory=lambda: Status("running"))
+    stopped: bool = False
+    forgotten: bool = False
+
+    def status(self) -> Status:
+        return self.now_is
+
+    def stop(self, grace_seconds: float = 10) -> None:  # noqa: ARG002
+        self.stopped = True
+
+    def log(self) -> str:
+        return "last words"
+
+    def forget(self) -> None:
+        self.forgotten = True
+
+
+@dataclass
+class FakeLauncher(Launcher):
+    outlives_dispatcher: bool = False  # pyright: ignore[reportIncompatibleVariableOverride]
+    away: str | None = None
+    broken: str | None = None
+    launched: list[FakeDriver] = field(default_factory=list[FakeDriver])
+
+    def unavailable(self) -> str | None:
+        return self.away
+
+    def launch(self, job: JobRecord) -> Launched:
+        if self.broken:
+            raise LaunchFailed(self.broken)
+        self.launched.append(FakeDriver(job))
+        return self.launched[-1]
+
+    def adopt(self, job: JobRecord) -> Launched | None:
+        return self.launch(job) if self.outlives_dispatcher else None
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"lease_seconds": 30.0, "parallel_jobs": 2})
+
+
+@pytest.fixture(autouse=True)
+def _ask_launchers_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher_module, "AVAILABILITY_SECONDS", 0.0)
+
+
+def submit(database: Database, study: StoredStudy, trials: int = 50) -> str:
+    with database.writing() as connection:
+        return jobs.submit(connection, study.record.id, Wanted(target=Target(trials=trials)), 40)[0].id
+
+
+def fetch(database: Database, job: str) -> JobRecord:
+    with database.reading() as connection:
+        return jobs.get(connection, job)
+
+
+def change(database: Database, job: str, **values: object) -> None:
+    with database.writing() as connection:
+        connection.execute(update(jobs_table).where(jobs_table.c.id == job).values(**values))
+
+
+def make(database: Database, settings: Settings, launcher: Launcher, owner: str | None = None) -> Dispatcher:
+    made = Dispatcher(database, settings, launcher)
+    made.renewal = 0.0  # look at every driver in every pass
+    if owner is not None:
+        made.owner = owner
+    return made
+
+
+def test_a_job_is_launched_and_its_lease_renewed(database: Database, settings: Settings, stored_study: StoredStudy):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    assert [driver.job.id for driver in launcher.launched] == [job]
+    change(database, job, lease_expires_at=now() - 5)
+    dispatcher.step()
+    held = fetch(database, job)
+    assert (held.state, held.attempt) == ("running", 1)
+    with database.reading() as connection:
+        assert jobs.expired(connection) == []
+
+
+def test_of_two_dispatchers_one_leads(database: Database, settings: Settings, stored_study: StoredStudy):
+    job = submit(database, stored_study)
+    first, second = FakeLauncher(), FakeLauncher()
+    one, two = make(database, settings, first, "host-a/1/0"), make(database, settings, second, "host-b/1/0")
+    for _ in range(3):
+        one.step()
+        two.step()
+    assert (len(first.launched), len(second.launched)) == (1, 0)
+    one.close()
+    assert first.launched[0].stopped
+    assert fetch(database, job).state == "queued"
+    two.step()
+    assert len(second.launched) == 1
+    assert fetch(database, job).attempt == 2
+
+
+def test_the_job_of_a_command_goes_before_what_others_left_behind(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    left, own = submit(database, stored_study), submit(database, stored_study, 70)
+    launcher = FakeLauncher()
+    dispatcher = Dispatcher(database, settings, launcher, first=own)
+    dispatcher.step()
+    assert [driver.job.id for driver in launcher.launched] == [own]
+    launcher.launched[0].now_is = Status("ended", "it died")
+    dispatcher.step()  # it waits for its next attempt, and nothing takes its place
+    dispatcher.step()
+    assert fetch(database, own).state == "recovering"
+    assert fetch(database, left).state == "queued"
+    with database.writing() as connection:
+        jobs.cancel(connection, own)
+    dispatcher.step()
+    assert [driver.job.id for driver in launcher.launched] == [own, left]
+
+
+def test_what_a_command_left_behind_is_told_unless_somebody_works_on_it(database: Database, stored_study: StoredStudy):
+    left, own = submit(database, stored_study), submit(database, stored_study, 70)
+    assert [job.id for job in interrupted(database, own)] == [left]
+    with database.writing() as connection:
+        claimed = jobs.claim(connection, f"{socket.gethostname()}/999999999/0", 60)
+    assert claimed is not None
+    assert [job.id for job in interrupted(database, own)] == [left]  # its owner is gone
+    change(database, left, lease_owner=process_identity())
+    assert interrupted(database, own) == []
+    change(database, left, lease_owner=None, state="queued")
+    with database.writing() as connection:
+        leases.take(connection, leases.LEADER, process_identity(), 60)
+    assert interrupted(database, own) == []  # a dispatcher comes to it
+
+
+def test_a_driver_that_ended_without_an_outcome_is_lost(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    launcher.launched[0].now_is = Status("ended", "the driver was killed by signal 9")
+    dispatcher.step()
+    lost = fetch(database, job)
+    assert (lost.state, lost.failures) == ("recovering", 1)
+    assert launcher.launched[0].stopped
+    assert launcher.launched[0].forgotten
+    with database.reading() as connection:
+        assert jobs.events(connection, job)[-1].message == "the driver was killed by signal 9"
+        assert "last words" in job_logs.read(connection, job)[-1].text
+    dispatcher.step()
+    assert len(launcher.launched) == 1, "it waits before the next attempt"
+    change(database, job, not_before=0)
+    dispatcher.step()
+    assert launcher.launched[1].job.attempt == 2
+
+
+def test_a_driver_that_stored_its_outcome_is_let_go(
+    database: Database, settings: Settings, stored_study: StoredStudy, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    with database.writing() as connection:
+        jobs.finish(connection, job, 1, "succeeded", "done")
+    dispatcher.step()
+    assert not launcher.launched[0].stopped, "it is about to exit by itself"
+    launcher.launched[0].now_is = Status("ended", "exited with status 0")
+    dispatcher.step()
+    assert dispatcher.running == {}
+    assert launcher.launched[0].forgotten
+    assert fetch(database, job).state == "succeeded"
+    with database.reading() as connection:
+        assert job_logs.read(connection, job) == []
+    assert caplog.messages[-1] == "the job has succeeded: done"
+
+
+def test_the_log_tells_of_a_job_that_failed(
+    database: Database, settings: Settings, stored_study: StoredStudy, caplog: pytest.LogCaptureFixture
+):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    with database.writing() as connection:
+        jobs.finish(connection, job, 1, "failed", "no worker could start")
+    launcher.launched[0].now_is = Status("ended", "exited with status 0")
+    dispatcher.step()
+    assert (caplog.records[-1].levelname, caplog.messages[-1]) == ("ERROR", "the job has failed: no worker could start")
+
+
+def test_a_silent_driver_is_stopped_though_it_runs(database: Database, settings: Settings, stored_study: StoredStudy):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    change(database, job, reported_at=now() - settings.stall_seconds - 5)
+    dispatcher.step()
+    assert launcher.launched[0].stopped
+    assert fetch(database, job).state == "recovering"
+    with database.reading() as connection:
+        assert "no sign of life for 90" in jobs.events(connection, job)[-1].message
+
+
+def test_where_ray_does_not_answer_the_drivers_reports_decide(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    job, launcher = submit(database, stored_study), FakeLauncher(outlives_dispatcher=True)
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    launcher.launched[0].now_is = Status("unknown", "Ray does not answer")
+    dispatcher.step()
+    assert fetch(database, job).state == "running"
+    change(database, job, reported_at=now() - settings.lease_seconds - 5)
+    dispatcher.step()
+    assert fetch(database, job).state == "recovering"
+    with database.reading() as connection:
+        assert jobs.events(connection, job)[-1].message.endswith("and Ray does not answer")
+
+
+def test_a_new_leader_adopts_drivers_that_outlive_their_dispatcher(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    job = submit(database, stored_study)
+    before = make(database, settings, FakeLauncher(outlives_dispatcher=True), ELSEWHERE)
+    before.step()
+    before.close()
+    assert fetch(database, job).state == "running", "the driver goes on"
+    after = FakeLauncher(outlives_dispatcher=True)
+    leader = make(database, settings, after)
+    leader.step()
+    held = fetch(database, job)
+    assert (held.state, held.attempt, held.lease_owner) == ("running", 1, leader.owner)
+    after.launched[0].now_is = Status("ended", "Ray does not know the driver")
+    leader.step()
+    assert fetch(database, job).state == "recovering"
+
+
+def test_a_local_job_of_another_host_is_recovered_when_its_lease_runs_out(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    job = submit(database, stored_study)
+    with database.writing() as connection:
+        jobs.claim(connection, ELSEWHERE, 30)
+    leader = make(database, settings, FakeLauncher())
+    leader.step()
+    assert fetch(database, job).state == "running"
+    change(database, job, lease_expires_at=now() - 1)
+    leader.step()
+    assert fetch(database, job).state == "recovering"
+
+
+def test_nothing_is_claimed_while_nothing_can_be_launched(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    job, launcher = submit(database, stored_study), FakeLauncher(away="Ray does not answer; start it.")
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    assert (fetch(database, job).state, fetch(database, job).attempt) == ("queued", 0)
+    with database.reading() as connection:
+        lease = leases.current(connection, leases.LEADER)
+    assert lease is not None
+    assert lease.note == "Ray does not answer; start it."
+    launcher.away = None
+    dispatcher.step()
+    assert fetch(database, job).state == "running"
+    with database.reading() as connection:
+        lease = leases.current(connection, leases.LEADER)
+    assert lease is not None
+    assert lease.note is None
+
+
+def test_a_driver_that_cannot_be_started_costs_an_attempt(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    job = submit(database, stored_study)
+    dispatcher = make(database, settings, FakeLauncher(broken="the driver could not be started: no memory"))
+    dispatcher.step()
+    assert (fetch(database, job).state, fetch(database, job).failures) == ("recovering", 1)
+
+
+def test_a_cancelled_driver_that_does_not_end_is_stopped(
+    database: Database, settings: Settings, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch
+):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    with database.writing() as connection:
+        jobs.cancel(connection, job)
+    dispatcher.step()
+    assert (fetch(database, job).state, launcher.launched[0].stopped) == ("cancelling", False)
+    monkeypatch.setattr(dispatcher_module, "END_SECONDS", 0.0)
+    dispatcher.step()
+    assert (fetch(database, job).state, launcher.launched[0].stopped) == ("cancelled", True)
+
+
+def test_a_superseded_driver_is_stopped(database: Database, settings: Settings, stored_study: StoredStudy):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    change(database, job, attempt=2, lease_owner=ELSEWHERE)
+    dispatcher.step()
+    assert launcher.launched[0].stopped
+    assert dispatcher.running == {}
+    assert fetch(database, job).state == "running"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_outage_of_the_database_ends_no_driver(
+    database: Database, settings: Settings, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch
+):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+
+    def away(*_: object) -> None:
+        raise StoreError("The database is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "_transaction", away)
+        with pytest.raises(StoreError):
+            dispatcher.step()
+    dispatcher.step()
+    assert not launcher.launched[0].stopped
+    assert fetch(database, job).attempt == 1

@@ -1,0 +1,124 @@
+"""What a driver writes about its job: progress, log, outcome; through outages, and until it must stop."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import pytest
+
+from memscore.errors import StoreError
+from memscore.farm import journal as journal_module
+from memscore.farm.journal import Journal, JournalHandler, Stopped, TimeUp, patiently
+from memscore.store import Database, job_logs, jobs
+from memscore.store.jobs import JobRecord
+from memscore.study.spec import Target, Wanted
+from tests.conftest import StoredStudy
+
+
+def start(database: Database, study: str, limit: float | None = None) -> Journal:
+    with database.writing() as connection:
+        jobs.submit(connection, study, Wanted(target=Target(trials=100), time_limit_seconds=limit), 40)
+        job = jobs.claim(connection, "host/1/0", 60)
+    assert job is not None
+    return Journal(database, job, job.attempt)
+
+
+def fetch(journal: Journal) -> JobRecord:
+    with journal.database.reading() as connection:
+        return jobs.get(connection, journal.job.id)
+
+
+def log_of(journal: Journal) -> list[str]:
+    with journal.database.reading() as connection:
+        return [line for part in job_logs.read(connection, journal.job.id) for line in part.text.splitlines()]
+
+
+def test_progress_rate_and_log_are_written_with_a_report(database: Database, stored_study: StoredStudy):
+    journal = start(database, stored_study.record.id)
+    journal.training_starts()
+    time.sleep(0.05)
+    journal.result(10)
+    journal.note("one")
+    journal.note("two\x00")
+    journal.report("training", 50, 100)
+    job = fetch(journal)
+    assert (job.phase, job.done, job.total) == ("training", 50, 100)
+    assert job.trials_per_second is not None
+    assert 10 < job.trials_per_second < 250
+    assert log_of(journal) == ["one", "two\N{REPLACEMENT CHARACTER}"]
+    journal.note("three")
+    journal.report("training", 50, 100)  # nothing new: waits until a sign of life is due
+    assert len(log_of(journal)) == 2
+    journal.finish("succeeded", "done")
+    assert log_of(journal)[2:] == ["three"]
+    assert fetch(journal).state == "succeeded"
+
+
+def test_a_report_tells_the_driver_to_stop(database: Database, stored_study: StoredStudy):
+    journal = start(database, stored_study.record.id)
+    with database.writing() as connection:
+        jobs.cancel(connection, journal.job.id)
+    with pytest.raises(Stopped, match="cancelled with 50 trials stored"):
+        journal.report("training", 50, 100)
+    with database.writing() as connection:
+        jobs.lost(connection, journal.job.id, 1, "killed")
+    with pytest.raises(SystemExit, match="no longer the current one"):
+        journal.report("training", 60, 100)
+
+
+def test_a_job_ends_when_its_time_is_over(database: Database, stored_study: StoredStudy):
+    journal = start(database, stored_study.record.id, limit=0.3)
+    journal.report("training", 40, 100)
+    time.sleep(0.4)
+    with pytest.raises(TimeUp, match=f"time limit of 0.3 s .* 50 of 100 trials .* resume {journal.job.id}"):
+        journal.report("training", 50, 100)
+
+
+def test_a_log_keeps_its_newest_part(database: Database, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(job_logs, "MOST_BYTES", 1000)
+    journal = start(database, stored_study.record.id)
+    for number in range(100):
+        journal.note(f"line {number:03} {'.' * 40}")
+        journal.flush()
+        journal.lines.clear()
+    lines = log_of(journal)
+    assert 8 <= len(lines) <= 20
+    assert lines[-1].startswith("line 099")
+
+
+def test_records_are_logged_with_time_and_level(database: Database, stored_study: StoredStudy):
+    journal = start(database, stored_study.record.id)
+    handler = JournalHandler(journal)
+    logger = logging.getLogger("memscore.test")
+    logger.addHandler(handler)
+    try:
+        logger.warning("unit %s is lost", 3)
+    finally:
+        logger.removeHandler(handler)
+    journal.flush()
+    (line,) = log_of(journal)
+    assert line.endswith("WARNING unit 3 is lost")
+
+
+def failing(times: int) -> Callable[[], str]:
+    left = iter(range(times))
+
+    def action() -> str:
+        if next(left, None) is not None:
+            raise StoreError("The database is away.")
+        return "done"
+
+    return action
+
+
+def test_a_database_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    waits: list[float] = []
+    monkeypatch.setattr(journal_module.time, "sleep", waits.append)
+    assert patiently(failing(6)) == "done"
+    assert waits == [0.5, 1, 2, 4, 8, 10]
+
+
+def test_a_database_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(journal_module, "PATIENCE_SECONDS", 0.0)
+    with pytest.raises(StoreError, match="away"):
+        patiently(failing(10**6))

@@ -1,0 +1,222 @@
+"""Training of single models, full trials and probabilities: each unit depends on its name alone."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from memscore.errors import Diverged, InvalidInput
+from memscore.learning.calibration import seconds_a_trial
+from memscore.learning.data import Augmentation, DeviceData, pixels
+from memscore.learning.optimization import learning_rate, optimizer_of
+from memscore.learning.single import single_logits, train_single
+from memscore.learning.unit import train_unit
+from memscore.study.spec import Design, Recipe
+from memscore.study.subsets import Unit, block_membership, unit_membership, units
+from tests.conftest import QUICK, make_dataset
+
+CPU = torch.device("cpu")
+CNN = Recipe(
+    network="cnn",
+    options={"width": 4},
+    epochs=2,
+    batch_size=8,
+    learning_rate=0.05,
+    warmup=0.2,
+    crop=1,
+    flip=True,
+    plain_epochs=1,
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data() -> DeviceData:
+    return DeviceData.of(make_dataset(), CPU)
+
+
+def test_units_are_what_is_missing_stack_by_stack_or_trial_by_trial():
+    assert [unit.numbers for unit in units(QUICK, 20, present=range(19))] == [tuple(range(10, 20))]
+    assert [unit.numbers for unit in units(CNN, 4, present=[1, 2])] == [(0,), (3,)]
+    assert [unit.numbers for unit in units(QUICK, 6, full=True)] == [(0, 1, 2, 3, 4), (5, 6, 7, 8, 9)]
+    assert units(CNN, 3, full=True, present=[0, 1, 2]) == []
+
+
+def test_the_subsets_of_a_unit_are_its_trials_rows_of_the_block():
+    block = block_membership(Design(), 61, 3)
+    assert (unit_membership(Design(), 61, Unit((34, 36))) == block[[4, 6]]).all()
+    assert unit_membership(Design(), 61, Unit((0,), full=True)).all()
+
+
+def test_a_single_trial_is_the_same_in_any_order_and_whatever_was_drawn_before(data: DeviceData):
+    later_first = [train_unit(data, CNN, Design(), Unit((k,)))[0] for k in (3, 0)]
+    torch.rand(17)
+    again = [train_unit(data, CNN, Design(), Unit((k,)))[0] for k in (0, 3)]
+    assert later_first[0].digest == again[1].digest
+    assert later_first[1].digest == again[0].digest
+    assert again[0].digest != again[1].digest
+
+
+def test_a_single_trial_does_not_see_its_held_out_samples(data: DeviceData):
+    """Other pixels in the held-out samples change nothing in what it says of the rest."""
+    unit = Unit((0,))
+    held_out = torch.from_numpy(~unit_membership(Design(), 60, unit)[0])
+    other = data.x_train.clone()
+    other[held_out] = 255 - other[held_out]
+    one = train_single(data, CNN, ~held_out.numpy(), (0,))
+    two = train_single(replace(data, x_train=other), CNN, ~held_out.numpy(), (0,))
+    assert torch.equal(single_logits(one, data.x_test), single_logits(two, data.x_test))
+
+
+@pytest.mark.parametrize("recipe", [QUICK, CNN], ids=["stack", "single"])
+def test_full_trials_train_on_everything_and_are_numbered_apart(data: DeviceData, recipe: Recipe):
+    trials = [trial for unit in units(recipe, 5, full=True) for trial in train_unit(data, recipe, Design(), unit)]
+    assert [trial.number for trial in trials] == [0, 1, 2, 3, 4]
+    assert all(trial.full and trial.out_accuracy is None for trial in trials)
+    assert len({trial.train_bits + trial.test_bits for trial in trials}) > 1
+    assert not any(trial.full for trial in train_unit(data, recipe, Design(), units(recipe, 1)[0]))
+
+
+@pytest.mark.parametrize("recipe", [QUICK, CNN], ids=["stack", "single"])
+def test_probabilities_are_those_of_the_true_class(data: DeviceData, recipe: Recipe):
+    unit = units(recipe, 1)[0]
+    plain = train_unit(data, recipe, Design(), unit)
+    recorded = train_unit(data, recipe, Design(), unit, probabilities=True)
+    for without, with_them in zip(plain, recorded, strict=True):
+        assert without.train_probability is None
+        assert (without.train_bits, without.test_bits) == (with_them.train_bits, with_them.test_bits)
+        assert with_them.train_probability is not None
+        assert with_them.test_probability is not None
+        probability = np.frombuffer(with_them.train_probability, np.uint8) / 255
+        correct = np.unpackbits(np.frombuffer(with_them.train_bits, np.uint8), count=60).astype(bool)
+        assert len(with_them.test_probability) == 20
+        assert (probability[correct] >= 1 / 3 - 1 / 255).all()  # the largest of three
+        assert (probability[~correct] <= 1 / 2 + 1 / 255).all()
+        assert with_them.digest != without.digest
+
+
+def test_augmentation_shifts_and_mirrors_and_nothing_else():
+    images = torch.arange(1, 2 * 5 * 4 * 3 + 1, dtype=torch.uint8).reshape(2, 5, 4, 3)
+    augmentation = Augmentation(images, 2, True, "name")
+    chosen = torch.arange(200) % 2
+    augmentation.draw(200, 0)
+    seen = set()
+    for start in (0, 100):
+        for position, image in enumerate(augmentation.batch(chosen[start : start + 100], slice(start, start + 100))):
+            down, right = (augmentation.shifts[:, start + position] - 2).tolist()
+            mirrored = bool(augmentation.mirrored[start + position])
+            seen.add((down, right, mirrored))
+            original = images[chosen[start + position]].numpy()
+            expected = np.zeros_like(original)
+            for row in range(5):
+                for column in range(4):
+                    across = 3 - column if mirrored else column
+                    if 0 <= row + down < 5 and 0 <= across + right < 4:
+                        expected[row, column] = original[row + down, across + right]
+            assert (image.numpy() == expected).all()
+    assert len(seen) > 40  # of 50
+    before, where = augmentation.shifts.clone(), augmentation.shifts.data_ptr()
+    augmentation.draw(200, 1)
+    assert not torch.equal(before, augmentation.shifts)
+    assert augmentation.shifts.data_ptr() == where  # a recorded step reads there
+
+
+def test_images_keep_their_pixels_on_the_device():
+    dataset = make_dataset()
+    data = DeviceData.of(dataset, CPU)
+    assert data.x_train.dtype == torch.uint8
+    assert data.shape == (1, 4, 4)
+    np.testing.assert_allclose(pixels(data.x_train)[:, 0].numpy(), dataset.x_train[..., 0] / 255, rtol=1e-6)
+
+
+def test_learning_rates_rise_and_fall():
+    def rates(**fields: object) -> list[float]:
+        recipe = CNN.model_copy(update={"learning_rate": 2.0, "warmup": 0.0, **fields})
+        return [learning_rate(recipe, step, 10) for step in range(10)]
+
+    assert rates() == [2 * (1 - step / 10) for step in range(10)]
+    assert rates(warmup=0.2)[:3] == [1, 2, 2]
+    assert rates(warmup=0.2)[-1] == pytest.approx(2 / 8)
+    assert rates(schedule="cosine")[5] == pytest.approx(1 + math.cos(math.pi / 2))
+    assert set(rates(schedule="constant")) == {2.0}
+
+
+def test_each_optimizer_takes_the_recipe_s_values():
+    parameters = [torch.zeros(3, requires_grad=True)]
+    (group,) = optimizer_of(CNN.model_copy(update={"weight_decay": 0.25}), parameters, CPU).param_groups
+    assert (group["lr"], group["momentum"], group["nesterov"], group["weight_decay"]) == (0.05, 0.9, True, 0.25)
+    adamw = CNN.model_copy(update={"optimizer": "adamw", "momentum": 0.8})
+    (group,) = optimizer_of(adamw, parameters, CPU).param_groups
+    assert group["betas"] == (0.8, 0.999)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"precision": "bfloat16"},
+        {"optimizer": "adamw", "learning_rate": 0.01, "schedule": "cosine"},
+        {"network": "resnet9", "options": {"width": 4, "stem": 2}},
+        {"batch_size": 41},  # 42 of 60 samples: the last batch would hold one
+    ],
+)
+def test_other_recipes_learn_too(data: DeviceData, fields: dict[str, object]):
+    recipe = Recipe.model_validate({**CNN.model_dump(), "epochs": 12, "crop": 0, "flip": False, **fields})
+    (trial,) = train_unit(data, recipe, Design(), Unit((0,)))
+    assert trial.in_accuracy > 0.8
+
+
+def test_a_stack_in_bfloat16_learns_the_same(data: DeviceData):
+    recipe = QUICK.model_copy(update={"epochs": 30})
+    exact, rounded = (
+        np.mean([trial.in_accuracy for trial in train_unit(data, some, Design(), units(some, 10)[0])])
+        for some in (recipe, recipe.model_copy(update={"precision": "bfloat16"}))
+    )
+    assert abs(exact - rounded) < 0.05
+
+
+def test_a_diverging_network_names_its_epoch(data: DeviceData):
+    wild = CNN.model_copy(update={"learning_rate": 1000.0, "epochs": 30, "weight_decay": 1.0})
+    with pytest.raises(Diverged, match=r"epoch \d+ of 30; lower learning_rate \(now 1000\)"):
+        train_unit(data, wild, Design(), Unit((0,)))
+
+
+def own_network(shape: tuple[int, int, int], classes: int, wrong: int = 0) -> torch.nn.Module:
+    hidden = torch.nn.Linear(math.prod(shape), 32)
+    return torch.nn.Sequential(torch.nn.Flatten(), hidden, torch.nn.ReLU(), torch.nn.Linear(32, classes + wrong))
+
+
+def test_a_network_of_one_s_own_is_trained_and_checked(data: DeviceData):
+    own = CNN.model_copy(
+        update={"network": f"{__name__}:own_network", "options": {}, "epochs": 40, "crop": 0, "flip": False}
+    )
+    assert train_unit(data, own, Design(), Unit((0,)))[0].in_accuracy > 0.5
+    with pytest.raises(InvalidInput, match=r"gives shape \[1, 5\]; let its last layer have 3"):
+        train_unit(data, own.model_copy(update={"options": {"wrong": 2}}), Design(), Unit((0,)))
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(data: DeviceData):
+    pytest.importorskip("torch._inductor")
+    recipe = CNN.model_copy(update={"epochs": 10})
+    plain, compiled = (
+        train_unit(data, some, Design(), Unit((0,)))[0]
+        for some in (recipe, recipe.model_copy(update={"compile": True}))
+    )
+    assert abs(plain.in_accuracy - compiled.in_accuracy) < 0.1
+
+
+@pytest.mark.parametrize("recipe", [QUICK, CNN], ids=["stack", "single"])
+def test_the_calibration_is_near_the_time_a_trial_takes(data: DeviceData, recipe: Recipe):
+    recipe = recipe.model_copy(update={"epochs": 40})
+    expected = seconds_a_trial(data, recipe, Design())
+    took = np.mean([trial.seconds for trial in train_unit(data, recipe, Design(), units(recipe, 1)[0])])
+    assert took / 10 < expected < 10 * took

@@ -1,0 +1,147 @@
+"""The store on SQLite and PostgreSQL: names, evidence, table versions."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from memscore.errors import Conflict, Damaged, InvalidInput, NoScoresYet, NotFound, StoreError
+from memscore.settings import Settings
+from memscore.store import Database, datasets, evidence, migrate, open_database, studies, tables
+from memscore.store.database import sqlite_file
+from memscore.store.migrate import require_current
+from memscore.store.schema import trials
+from memscore.study.recipes import RECIPES
+from memscore.study.spec import Design
+from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://localhost/x", "use sqlite or postgresql"),
+        ("sqlite://", "must be a file"),
+        ("nonsense", "cannot be read"),
+    ],
+)
+def test_an_unusable_url_is_refused(url: str, sentence: str):
+    with pytest.raises(InvalidInput, match=sentence):
+        open_database(url)
+
+
+def test_a_server_that_is_not_there_is_one_sentence_without_the_password(tmp_path: Path):
+    database = open_database("postgresql://someone:secret@127.0.0.1:1/x")
+    with pytest.raises(StoreError) as error, database.reading():
+        pass
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(StoreError, match="does not exist"):
+        open_database(f"sqlite:///{tmp_path}/nowhere/x.db")
+
+
+@pytest.mark.parametrize("name", ["h?x", "h%41b", "My%20Data", "a b#c", "a%3Fb?c=d&e", "é"])
+def test_a_home_keeps_its_database_whatever_its_name_means_in_a_url(name: str, tmp_path: Path):
+    home = tmp_path / name
+    settings = Settings(home=home)
+    settings.prepare_home()
+    assert sqlite_file(settings.database) == home / "memscore.db"
+    database = open_database(settings.database)
+    require_current(database)
+    database.close()
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+    assert (home / "memscore.db").is_file()
+    assert Settings(database_url=settings.environment()["MEMSCORE_DATABASE_URL"]).database == settings.database
+
+
+def test_migrations_run_wherever_the_package_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    installed = tmp_path / "100%(here)s"
+    shutil.copytree(migrate.migrations_folder(), installed)
+    monkeypatch.setattr(migrate, "migrations_folder", lambda: installed)
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    migrate.upgrade(database)
+    assert migrate.current_revision(database) == migrate.head_revision()
+    database.close()
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path):
+    (tmp_path / "x.db").write_bytes(b"garbage" * 1000)
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    with pytest.raises(StoreError, match="cannot be used: file is not a database"):
+        require_current(database)
+    database.close()
+
+
+def test_a_name_stands_for_one_dataset(database: Database):
+    with database.writing() as connection:
+        record = datasets.register(connection, "one", make_dataset())
+        assert datasets.register(connection, "one", make_dataset()) == record
+        with pytest.raises(Conflict, match="stands for another dataset"):
+            datasets.register(connection, "one", make_dataset(seed=1))
+        with pytest.raises(NotFound, match="registered are: one"):
+            datasets.by_name(connection, "two")
+
+
+def test_studies_are_named_after_their_dataset(database: Database):
+    with database.writing() as connection:
+        record = datasets.register(connection, "one", make_dataset())
+        first = studies.ensure(connection, record, QUICK, Design(), None)
+        second = studies.ensure(connection, record, QUICK, Design(seed=1), None)
+        assert first.name == "one"
+        assert second.name == f"one-{second.id[:8]}"
+        assert studies.ensure(connection, record, QUICK, Design(), None) == first
+        assert studies.find(connection, "one") == studies.find(connection, first.id) == first
+        with pytest.raises(Conflict, match="exists under the name 'one'"):
+            studies.ensure(connection, record, QUICK, Design(), "other")
+        with pytest.raises(Conflict, match="belongs to another study"):
+            studies.ensure(connection, record, RECIPES["digits"], Design(), "one")
+        with pytest.raises(NotFound, match="the latest are: "):
+            studies.find(connection, "nothing")
+
+
+def test_evidence_comes_back_as_it_went_in(stored_study: StoredStudy, database: Database):
+    with database.reading() as connection:
+        assert evidence.load(connection, stored_study.record.id) == stored_study.trials
+        assert evidence.numbers(connection, stored_study.record.id) == list(range(40))
+        assert evidence.count(connection, stored_study.record.id) == 40
+
+
+def test_a_trial_stored_twice_stays_as_it_was(stored_study: StoredStudy, database: Database):
+    others = make_trials(stored_study.dataset, Design(), blocks=5, seed=9)
+    with database.writing() as connection:
+        evidence.add(connection, stored_study.record.id, others)
+    with database.reading() as connection:
+        assert evidence.load(connection, stored_study.record.id) == stored_study.trials + others[40:]
+
+
+def test_changed_evidence_is_noticed(stored_study: StoredStudy, database: Database):
+    with database.writing() as connection:
+        connection.execute(update(trials).where(trials.c.number == 7).values(train_bits=bytes(8)))
+    with database.reading() as connection, pytest.raises(Damaged, match="Trial 7"):
+        evidence.load(connection, stored_study.record.id)
+
+
+def test_the_current_table_is_the_one_from_most_trials(stored_study: StoredStudy, database: Database):
+    study = stored_study.record.id
+    longer = make_trials(stored_study.dataset, Design(), blocks=6)
+    with database.writing() as connection:
+        tables.add(connection, study, *build(stored_study.dataset, longer, Design(), study))
+        tables.add(connection, study, stored_study.scores, stored_study.pairs)
+    with database.reading() as connection:
+        scores, pairs = tables.current(connection, study)
+        assert scores.trials == pairs.trials == (tables.current_meta(connection, study) or {})["trials"] == 60
+        assert tables.current_digest(connection, study) == scores.digest
+        with pytest.raises(NoScoresYet):
+            tables.current(connection, "0" * 16)
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database):
+    def fail() -> None:
+        with database.writing() as connection:
+            datasets.register(connection, "one", make_dataset())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with database.reading() as connection:
+        assert datasets.listing(connection) == []
