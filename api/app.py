@@ -14,10 +14,10 @@ from api import errors
 from api.authentication import Keyring
 from api.dashboard import pages
 from api.metrics import Metrics
-from api.middleware.access import Gate
+from api.middleware.access import AccessControl
 from api.middleware.cross_site import with_cors
 from api.middleware.head_requests import HeadAsGet
-from api.middleware.instrumentation import Observed
+from api.middleware.instrumentation import Instrumentation
 from api.middleware.ready_answers import ReadyAnswers
 from api.middleware.security_headers import SecurityHeaders
 from api.openapi import describe
@@ -57,8 +57,8 @@ class Service(FastAPI):
         all_routes = [*scores.router.routes, *tables.router.routes]
         routes = {route.path: route for route in all_routes if isinstance(route, APIRoute)}
         answering = ReadyAnswers(HeadAsGet(super().__call__), self.state.tables, routes)
-        admitting = Gate(answering, self.state.protection, self.state.keyring, self.state.sessions)
-        answering = SecurityHeaders(Observed(admitting, self.state.metrics))
+        admitting = AccessControl(answering, self.state.protection, self.state.keyring, self.state.sessions)
+        answering = SecurityHeaders(Instrumentation(admitting, self.state.metrics))
         return with_cors(answering, self.state.protection.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -20,7 +20,7 @@ from memscore.arrays import Indices
 from memscore.errors import NoScoresYet
 from memscore.messages.message import Message
 from memscore.messages.scores import ScoreColumns
-from memscore.scores.comparison import Comparison, at_threshold, compare
+from memscore.scores.comparison import TableComparison, at_threshold, compare
 from memscore.scores.frames import Format, Rows, encode
 from memscore.scores.selection import Order
 from memscore.scores.sets import Sets, split
@@ -59,7 +59,7 @@ class StudyTables:
     exports: OrderedDict[tuple[str, Format, Rows], Representation] = field(default_factory=OrderedDict)
     orders: dict[Order | Literal["suspects"], Indices] = field(default_factory=dict)
     answers: OrderedDict[tuple[object, ...], bytes] = field(default_factory=OrderedDict)
-    comparisons: OrderedDict[str, Comparison] = field(default_factory=OrderedDict)
+    comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict)
 
     @classmethod
     def of(
@@ -137,7 +137,7 @@ class StudyTables:
                 self.answers.popitem(last=False)
         return Response(self.answers[key], media_type="application/json")
 
-    def compared(self, other: StudyTables, threshold: float) -> Comparison:
+    def compared(self, other: StudyTables, threshold: float) -> TableComparison:
         """These scores beside another study's. Raises FingerprintMismatch, InvalidInput."""
         found = self.comparisons.get(other.scores.digest)
         if found is not None:

@@ -15,9 +15,9 @@ from memscore.datasets import load_source
 from memscore.datasets.label_noise import flip_labels
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import prepare, train_unit
-from memscore.scores.building import Provenance, build_tables
 from memscore.scores.comparison import compare
 from memscore.scores.sets import Thresholds
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.study.evidence import unpack_trials

@@ -22,7 +22,7 @@ from sqlalchemy import event
 from benchmarks.filled_database import both_kinds, fill, made_trial
 from benchmarks.machine import header
 from memscore.farm.dispatcher import Dispatcher
-from memscore.farm.journal import Journal
+from memscore.farm.job_reporter import JobReporter
 from memscore.farm.launchers import Launched, Launcher, Status
 from memscore.settings import Settings
 from memscore.store import Database, evidence, job_logs, jobs
@@ -156,7 +156,7 @@ def writes(database: Database, studies: list[str]) -> None:
     random = np.random.default_rng(1)
     with database.reading() as connection:
         job = jobs.held(connection)[0]
-    journal = Journal(database, job, job.attempt)
+    journal = JobReporter(database, job, job.attempt)
     numbers = iter(range(10**6, 10**9))
     done = iter(range(1, 10**9))
 

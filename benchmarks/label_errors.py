@@ -20,7 +20,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import prepare, train_unit
-from memscore.scores.building import Provenance, build_tables
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.proportions import auroc

@@ -20,12 +20,12 @@ import numpy as np
 from memscore.arrays import Indices, Labels
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
-from memscore.scores.building import Provenance, build_tables
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.settings import Settings
 from memscore.statistics.counts import Counts
 from memscore.store import datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
-from memscore.store.scoring import count_trials
+from memscore.store.rebuilding import count_trials
 from memscore.study.evidence import Trial, pack_trial
 from memscore.study.spec import BLOCK, Design, Recipe
 from memscore.study.subsets import block_membership

@@ -34,13 +34,13 @@ from benchmarks.influence_matrix import MIB, Watched
 from benchmarks.machine import header
 from memscore.datasets.dataset import build_dataset
 from memscore.errors import StoreError
-from memscore.scores.building import Provenance, build_tables
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.proportions import SufficientStatistics, memorization
 from memscore.store import Database, datasets, evidence, studies, tables
 from memscore.store.migrate import upgrade
-from memscore.store.scoring import count_study, count_trials, design_of
+from memscore.store.rebuilding import count_study, count_trials, design_of
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, pack_trial
 from memscore.study.spec import BLOCK, Design, Recipe

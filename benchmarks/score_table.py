@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.machine import header
 from benchmarks.made_bits import packed_correct, packed_membership
-from memscore.scores.building import Provenance, build_tables
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PAIRS_FLOOR
 from memscore.statistics.counts import Counts
 from memscore.statistics.proportions import memorization

@@ -27,11 +27,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from memscore.learning.networks import Network, ResNet9, ResNet18
 from trainer.data import TrainingData
-from trainer.draws import Draws
 from trainer.learner import Learner
 from trainer.methods import Batch, Step
 from trainer.network import training_device
 from trainer.presets import configured
+from trainer.step_draws import Draws
 
 BATCH, CLASSES = 128, 100
 ROUNDS = 11

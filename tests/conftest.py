@@ -21,13 +21,13 @@ import pytest
 from memscore import logs
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
-from memscore.scores.building import Provenance, build_tables
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.settings import Settings
 from memscore.statistics.counts import Counts
 from memscore.store import Database, datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
-from memscore.store.scoring import count_trials
+from memscore.store.rebuilding import count_trials
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, pack_trial
 from memscore.study.spec import BLOCK, Design, Recipe

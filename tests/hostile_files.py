@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from memscore.datasets.npz import load_npz
 from memscore.errors import MemscoreError
 from memscore.exchange.evidence_file import gather, read_evidence
-from memscore.exchange.feldman_zhang import Published, published_of
+from memscore.exchange.feldman_zhang import FeldmanZhangScores, published_of
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.study.spec import Design
 from tests.conftest import QUICK, build, make_dataset, make_trials
@@ -51,7 +51,7 @@ def kinds() -> dict[str, Kind]:
         "evidence": Kind(evidence.encode(), read_evidence),
         "published": Kind(
             published.encode(),
-            partial(Published.decode, train_labels=dataset.y_train, test_labels=dataset.y_test),
+            partial(FeldmanZhangScores.decode, train_labels=dataset.y_train, test_labels=dataset.y_test),
         ),
         "scores": Kind(scores.encode(), ScoreTable.decode),
         "pairs": Kind(pairs.encode(), PairsTable.decode),

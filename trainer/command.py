@@ -18,12 +18,12 @@ from memscore.progress import stage_progress, tracked
 from memscore.scores.sets import Thresholds
 from trainer.assignments import assigned
 from trainer.config import TrainConfig
+from trainer.distributed import joined_world
 from trainer.presets import configured
 from trainer.printing import print_run
 from trainer.run import Watch, train
 from trainer.scores import read
 from trainer.stopping import Stop, stopping_on_signals
-from trainer.world import joined_world
 
 
 def run(

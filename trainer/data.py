@@ -14,9 +14,9 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.data import Augmentation, DeviceData, pixels
 from trainer.config import TrainConfig
+from trainer.distributed import ALONE, World
 from trainer.methods import Batch
-from trainer.samples import Samples, batch_slices, choose_samples, epoch_order
-from trainer.world import ALONE, World
+from trainer.samples import SampleSplit, batch_slices, choose_samples, epoch_order
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class TrainingData:
         self.labels = dataset.y_train
         values = np.full(len(self.labels), np.nan, np.float32) if mem is None else np.array(mem, np.float32)
         self.mem = torch.from_numpy(values).to(device)
-        self.samples: Samples = choose_samples(self.labels, mem, config)
+        self.samples: SampleSplit = choose_samples(self.labels, mem, config)
         self.augmentation = (
             Augmentation(self.device_data.x_train, config.crop, config.flip, "train", config.seed)
             if config.crop or config.flip

@@ -29,12 +29,12 @@ from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
 from memscore.files import atomic_write, reason
 from memscore.messages.jobs import JobMessage
 from memscore.progress import progress_bar
-from memscore.report import Comparison, Making, Report
+from memscore.report import Making, MethodComparison, Report
 from memscore.scores.tables import ScoreTable
 from memscore.settings import Settings
 from trainer.config import TrainConfig
 from trainer.run import Run, Watch, train
-from trainer.scores import Scores, pull
+from trainer.scores import TrainingScores, pull
 
 STUDY = "digits"
 EPOCHS = 10
@@ -160,7 +160,7 @@ def _look_up(client: Client, address: str, table: ScoreTable) -> None:
         console.print(f"warning: {warning}", style="yellow")
 
 
-def _train(dataset: Dataset, scores: Scores, method: str, folder: Path) -> Run:
+def _train(dataset: Dataset, scores: TrainingScores, method: str, folder: Path) -> Run:
     """Train, or go on, or take what an earlier demo finished with the same configuration and scores."""
     config = TrainConfig(method=method, epochs=EPOCHS, epsilon=EPSILON)
     with progress_bar("steps", console) as progress:
@@ -176,14 +176,14 @@ def _train(dataset: Dataset, scores: Scores, method: str, folder: Path) -> Run:
             return train(dataset, STUDY, config, scores, folder, Watch(on_step=show))
 
 
-def _compare(runs: dict[str, Run]) -> Comparison:
+def _compare(runs: dict[str, Run]) -> MethodComparison:
     rows = {name: one.last.rows for name, one in runs.items()}
     first = next(iter(rows.values()))
     note = (
         f"{EPOCHS} epochs on digits, l_inf epsilon {EPSILON:g}, one seed: a demonstration of the pipeline, not of a "
         "method. Differences of a few points between methods are within the spread over seeds."
     )
-    comparison = Comparison(
+    comparison = MethodComparison(
         groups=[f"{row.split} {row.group}" for row in first],
         counts=[row.count for row in first],
         methods={

@@ -20,10 +20,10 @@ from memscore.errors import Conflict, Damaged, InvalidInput
 from memscore.files import atomic_write, held, reason
 from memscore.study import signatures
 from trainer import checkpoints
+from trainer.checkpoint_selection import Kept
 from trainer.config import TrainConfig, meant_step_size
 from trainer.metrics import read_metrics
 from trainer.resume import Snapshot, load_snapshot, save_snapshot
-from trainer.selection import Kept
 from trainer.threat import warnings_of
 
 LOCK = "run.lock"

@@ -8,10 +8,10 @@ from torch import Tensor
 from memscore.learning.networks import Network
 from trainer.averaging import AveragedNetwork
 from trainer.config import TrainConfig
+from trainer.distributed import ALONE, World
 from trainer.methods import Batch, Crafted, Loss, Step
 from trainer.model import Model
 from trainer.perturbation import perturbed
-from trainer.world import ALONE, World
 
 Tensors = dict[str, Tensor]
 

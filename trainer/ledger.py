@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 
 from memscore.progress import duration
+from trainer.checkpoint_selection import measure, split_names
 from trainer.data import TrainingData
-from trainer.draws import Draws
 from trainer.learner import Learner
 from trainer.methods import Step
-from trainer.selection import measure, split_names
+from trainer.step_draws import Draws
 from trainer.stopping import Stop, Stopped
 
 TIMED = 3  # steps, after one to warm up
@@ -24,7 +24,7 @@ KEPT = 3  # checkpoints of a network: last, best by clean and by adversarial acc
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """Seconds of the whole run, steps, and passes an image takes through the network in one step."""
 
     seconds: float
@@ -38,7 +38,7 @@ class Estimate:
         return f"{self.steps} steps with {passes}, about {duration(self.seconds)}"
 
 
-def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> Estimate:
+def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> CostEstimate:
     """Times a few steps of a copy of the learner's network, and a part of one selection, and multiplies.
 
     At the end, every checkpoint is taken to be another epoch's. Raises Stopped if somebody asks to stop meanwhile.
@@ -66,7 +66,7 @@ def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> 
     along = sum(config.keeps_along(epoch + 1) for epoch in range(config.epochs))
     evaluated = (KEPT + along) * (len(data.device_data.y_train) + len(data.device_data.y_test))
     networks = len(trial.networks())
-    return Estimate(
+    return CostEstimate(
         steps * config.batch_size / data.world.size * seconds
         + networks * tried * (config.epochs * selected + evaluated),
         steps,

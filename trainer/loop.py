@@ -14,21 +14,21 @@ from typing import Any
 from memscore.errors import Diverged, InvalidInput
 from memscore.learning.memory import Batches, out_of_memory
 from memscore.learning.seeding import kept_generators, seed
+from trainer.checkpoint_selection import Accuracies, candidates, measure, split_names
 from trainer.config import TrainConfig
 from trainer.data import Epoch, TrainingData
-from trainer.draws import Draws
+from trainer.distributed import ALONE, World
 from trainer.folder import RunFolder
 from trainer.learner import Learner, Tensors
 from trainer.ledger import peak_memory
 from trainer.methods import Loss, Step
-from trainer.metrics import Metrics
+from trainer.metrics import MetricsLog
 from trainer.model import Passes
 from trainer.resume import Snapshot
+from trainer.run_state import Best, RunState
 from trainer.schedule import learning_rate
-from trainer.selection import Accuracies, candidates, measure, split_names
-from trainer.standing import Best, Standing
+from trainer.step_draws import Draws
 from trainer.stopping import Stop
-from trainer.world import ALONE, World
 
 OnStep = Callable[[int, int, str], None]
 
@@ -43,10 +43,10 @@ class Loop:
     def __init__(self, learner: Learner, data: TrainingData, folder: RunFolder, world: World = ALONE) -> None:
         self.learner, self.data, self.folder, self.world = learner, data, folder, world
         self.config: TrainConfig = learner.config
-        self.standing = Standing()
+        self.standing = RunState()
         self.totals: Tensors = {}
         self.taken = 0
-        self.good = folder.last_epoch() or Snapshot.of(learner.tensors(), Standing())
+        self.good = folder.last_epoch() or Snapshot.of(learner.tensors(), RunState())
         self._go_to(folder.last_step() or self.good)
         self.splits = data.splits(split_names(self.config))
         self.steps = data.steps
@@ -62,7 +62,7 @@ class Loop:
 
     def _run(self, stop: Stop, on_step: OnStep | None) -> bool:
         metrics = (
-            Metrics(self.folder.path, self.standing.metrics_bytes, self.standing.epoch) if self.world.first else None
+            MetricsLog(self.folder.path, self.standing.metrics_bytes, self.standing.epoch) if self.world.first else None
         )
         try:
             while self.standing.epoch < self.config.epochs:
@@ -137,7 +137,7 @@ class Loop:
         rate = learning_rate(config, epoch.number, standing.step / len(epoch.slices)) * standing.rate
         return self.learner.learn(self.data.batch(epoch, standing.step), step, rate)
 
-    def _end_epoch(self, selected: dict[str, Accuracies], metrics: Metrics | None) -> None:
+    def _end_epoch(self, selected: dict[str, Accuracies], metrics: MetricsLog | None) -> None:
         """Keep the checkpoints that the epoch is best in, record it, and note it as the last good one."""
         standing, means = self.standing, self._means()
         standing.epoch, standing.step, self.totals = standing.epoch + 1, 0, {}
@@ -185,7 +185,7 @@ class Loop:
             return False
         return self.world.agree(self.standing.highest - _adversarial(accuracies)) > self.config.collapse
 
-    def _go_back(self, reason: str, metrics: Metrics | None, *, single_step: bool) -> None:
+    def _go_back(self, reason: str, metrics: MetricsLog | None, *, single_step: bool) -> None:
         """To the last good epoch, and on from there without single-step attacks, or with half the learning rate."""
         config, rollbacks = self.config, self.standing.rollbacks
         if rollbacks >= config.rollbacks:

@@ -16,7 +16,7 @@ from memscore.files import reason
 FILE = "metrics.jsonl"
 
 
-class Metrics:
+class MetricsLog:
     """Appends records to a run's metrics; `kept` bytes of an earlier part of the run stand, what follows is cut off.
 
     TensorBoard's files are written if the package tensorboard is installed. Raises InvalidInput if the metrics cannot

@@ -14,7 +14,7 @@ from memscore.learning.networks.adoption import fixed_images, require_image_grad
 from memscore.learning.networks.behaviour import signature_of
 from memscore.learning.seeding import kept_generators, seeded
 from trainer.config import TrainConfig
-from trainer.world import ALONE, World
+from trainer.distributed import ALONE, World
 
 
 def initial_network(dataset: Dataset, config: TrainConfig, device: torch.device, world: World = ALONE) -> Network:

@@ -9,7 +9,7 @@ from typing import Any
 
 from memscore.errors import Damaged
 from trainer.evaluation.result import TABLE_JSON
-from trainer.evaluation.samples import CLEAN, WORST
+from trainer.evaluation.sample_records import CLEAN, WORST
 from trainer.folder import EVALUATIONS, FINISHED, REQUEST, RunFolder
 from trainer.metrics import read_metrics
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from trainer.world import World
+from trainer.distributed import World
 
 TINY = 1e-20
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from memscore.errors import Damaged
 from trainer.learner import Tensors
-from trainer.standing import Standing
+from trainer.run_state import RunState
 from trainer.tensor_file import copied, write_tensors
 
 
@@ -20,10 +20,10 @@ class Snapshot:
     """Copies of the tensors on the CPU, and the standing that belongs to them."""
 
     tensors: Tensors
-    standing: Standing
+    standing: RunState
 
     @classmethod
-    def of(cls, tensors: Tensors, standing: Standing) -> Snapshot:
+    def of(cls, tensors: Tensors, standing: RunState) -> Snapshot:
         """Copy both."""
         return cls(copied(tensors), standing.model_copy(deep=True))
 
@@ -44,7 +44,7 @@ def load_snapshot(path: Path) -> Snapshot | None:
             meta = file.metadata() or {}
             snapshot = Snapshot(
                 {name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118 -- the file is no mapping
-                Standing.model_validate_json(meta["standing"]),
+                RunState.model_validate_json(meta["standing"]),
             )
             if _digest(snapshot.tensors, meta["standing"]) != meta["digest"]:
                 raise ValueError("it does not match its digest")

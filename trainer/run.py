@@ -17,19 +17,19 @@ from memscore.learning.seeding import kept_generators
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
-from trainer.evaluation import Evaluation, EvaluationConfig, Finding, Row
-from trainer.evaluation.candidates import along, find
+from trainer.distributed import ALONE, World
+from trainer.evaluation import Evaluation, EvaluationConfig, EvaluationFinding, Row
+from trainer.evaluation.checkpoint_groups import evaluate_together
+from trainer.evaluation.checkpoint_paths import along, find
 from trainer.evaluation.config import bat_weights
 from trainer.evaluation.result import write_together
-from trainer.evaluation.together import evaluate_together
 from trainer.folder import RunFolder
 from trainer.learner import Learner
-from trainer.ledger import Estimate, estimate
+from trainer.ledger import CostEstimate, estimate
 from trainer.loop import Loop, OnStep
 from trainer.network import initial_network, signature, training_device
-from trainer.scores import Scores
+from trainer.scores import TrainingScores
 from trainer.stopping import Stop, Stopped
-from trainer.world import ALONE, World
 
 ATTACKS = ("fgsm", "pgd")
 """What a run is tried with when it ends; `memscore evaluate` adds the others."""
@@ -43,7 +43,7 @@ class Checkpoint:
     epoch: int
     selected: dict[str, Any]
     rows: list[Row]
-    findings: list[Finding]
+    findings: list[EvaluationFinding]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Run:
 class Watch:
     """What is told of a run while it goes: its cost before it starts, and each step."""
 
-    on_estimate: Callable[[Estimate], None] | None = None
+    on_estimate: Callable[[CostEstimate], None] | None = None
     on_step: OnStep | None = None
 
     def evaluating(self, name: str, stop: Stop) -> OnStep:
@@ -89,7 +89,7 @@ def train(
     dataset: Dataset,
     name: str,
     config: TrainConfig,
-    scores: Scores | None,
+    scores: TrainingScores | None,
     folder: Path | None,
     watch: Watch = Watch(),
     stop: Stop | None = None,
@@ -171,7 +171,7 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
 
 
 def _evaluate(
-    dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None, watch: Watch, stop: Stop
+    dataset: Dataset, data: TrainingData, folder: RunFolder, scores: TrainingScores | None, watch: Watch, stop: Stop
 ) -> list[str]:
     """Evaluate every network that was kept, and keep what is found beside it; the names of the checkpoints.
 

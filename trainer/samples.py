@@ -15,14 +15,16 @@ from trainer.config import TrainConfig
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleSplit:
     """Indices in dataset order, int64: of training and of validation."""
 
     train: Indices
     validation: Indices
 
 
-def choose_samples(labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] | None, config: TrainConfig) -> Samples:
+def choose_samples(
+    labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] | None, config: TrainConfig
+) -> SampleSplit:
     """Keep the samples that the configuration asks for, and hold out a share of each class.
 
     With `keep_atypical`: all typical samples (mem < typical) and a random share of the atypical ones (mem > atypical),
@@ -49,7 +51,7 @@ def choose_samples(labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] |
             "No class has two samples, so that none can be held out for selection; train on more samples, or select on "
             "the test samples with --set select_on=test."
         )
-    return Samples(train, np.sort(held))
+    return SampleSplit(train, np.sort(held))
 
 
 def trained_mask(
@@ -63,7 +65,7 @@ def trained_mask(
     return mask
 
 
-def epoch_order(samples: Samples, labels: npt.NDArray[np.int32], config: TrainConfig, epoch: int) -> Indices:
+def epoch_order(samples: SampleSplit, labels: npt.NDArray[np.int32], config: TrainConfig, epoch: int) -> Indices:
     """The training samples of an epoch, int64 [m], in a random order of its own.
 
     With `classes_per_batch`, each batch holds so many classes with equally many samples each, and a class whose samples

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Scores:
+class TrainingScores:
     """A study's score table and, unless only a table file is at hand, its sets."""
 
     table: ScoreTable
@@ -27,14 +27,14 @@ class Scores:
         self.table.require_dataset(dataset.fingerprint, name)
 
 
-def pull(client: Client, study: str, thresholds: Thresholds = Thresholds()) -> Scores:
+def pull(client: Client, study: str, thresholds: Thresholds = Thresholds()) -> TrainingScores:
     """Table and sets of a study from a service."""
-    return Scores(client.table(study), client.sets(study, thresholds))
+    return TrainingScores(client.table(study), client.sets(study, thresholds))
 
 
 def read(
     source: str, *, key: str | None = None, cache: Path | None = None, thresholds: Thresholds = Thresholds()
-) -> Scores:
+) -> TrainingScores:
     """Scores from `URL#STUDY` or a table file; a file has no sets of test samples."""
     if is_url(source):
         from memscore.client import Client
@@ -42,4 +42,4 @@ def read(
         url, study = parse_source(source)
         with Client(url, key, cache=cache) as client:
             return pull(client, study, thresholds)
-    return Scores(load_table(source), None)
+    return TrainingScores(load_table(source), None)

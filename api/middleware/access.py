@@ -23,7 +23,7 @@ UPLOADS = 4
 """Files that are taken and read at the same time, each with a thread and memory of its own."""
 
 
-class Gate:
+class AccessControl:
     """ASGI middleware; what it lets pass has at most one body, of a size that was looked at."""
 
     def __init__(self, app: ASGIApp, protection: Protection, keyring: Keyring, sessions: Sessions) -> None:

@@ -22,7 +22,7 @@ HEADER = b"x-request-id"
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
-class Observed:
+class Instrumentation:
     """ASGI middleware: a request's id goes into its answer, its log lines and its problem document.
 
     A caller may give an id of up to 64 letters, digits and `._-` as X-Request-ID; any other is replaced. What the

@@ -19,10 +19,10 @@ from api.uploads import Upload
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
 from memscore.exchange.evidence_file import EvidenceMeta, StudyEvidence, gather, read_evidence
-from memscore.exchange.feldman_zhang import Published, imported_id, tables_of
+from memscore.exchange.feldman_zhang import FeldmanZhangScores, imported_id, tables_of
 from memscore.messages.studies import EvidenceMerged, StudyMessage
-from memscore.scores.building import build_tables
-from memscore.store import Database, datasets, evidence, scoring, studies, tables
+from memscore.scores.table_builder import build_tables
+from memscore.store import Database, datasets, evidence, rebuilding, studies, tables
 from memscore.store.datasets import DatasetRecord
 from memscore.store.merging import merge, require_same_network
 from memscore.store.studies import StudyRecord
@@ -63,7 +63,7 @@ def import_scores(
     with database.reading() as connection:
         record = datasets.by_name(connection, dataset)
     arrays = open_dataset(home, record.fingerprint)
-    published = Published.decode(upload, np.asarray(arrays.y_train), np.asarray(arrays.y_test))
+    published = FeldmanZhangScores.decode(upload, np.asarray(arrays.y_train), np.asarray(arrays.y_test))
     identifier = imported_id(record.fingerprint, digest_of_file(upload))
     scores, pairs = tables_of(published, identifier, record.fingerprint)
     with database.writing() as connection:
@@ -197,8 +197,8 @@ def _rebuild(database: Database, home: Path, study: StudyRecord) -> None:
         if not stored[0] or stored == (meta.get("trials"), meta.get("full_trials", 0)):
             return
         dataset = open_dataset(home, study.fingerprint)
-        origin = scoring.provenance(connection, study)
-        counts = scoring.count_study(connection, study, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
+        origin = rebuilding.provenance(connection, study)
+        counts = rebuilding.count_study(connection, study, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
     scores, pairs = build_tables(counts, origin)
     with database.writing() as connection:
-        scoring.keep_tables(connection, study, scores, pairs)
+        rebuilding.keep_tables(connection, study, scores, pairs)

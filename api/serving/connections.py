@@ -10,7 +10,7 @@ HEAD_BYTES = 2**16
 HEAD_SECONDS = 20.0
 
 
-class Connection(HttpToolsProtocol):
+class LimitedConnection(HttpToolsProtocol):
     """uvicorn's protocol; it hangs up where a head, trailer or chunk's frame is endless, or a head does not come.
 
     Bodies are looked at by api.middleware.body_limits.

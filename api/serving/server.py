@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.protection import protection_of, require_a_key
-from api.serving.connections import Connection
+from api.serving.connections import LimitedConnection
 from api.serving.processes import Companion
 from memscore.errors import InvalidInput
 from memscore.settings import METRICS_FOLDER, Settings
@@ -84,7 +84,7 @@ def configuration(app: ASGIApp, stop_seconds: int) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         lifespan="off",
-        http=Connection,
+        http=LimitedConnection,
         ws="none",
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

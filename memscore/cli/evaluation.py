@@ -26,7 +26,7 @@ from trainer.printing import selection
 
 if TYPE_CHECKING:
     from trainer.evaluation import Evaluation
-    from trainer.evaluation.together import Evaluated
+    from trainer.evaluation.checkpoint_groups import Evaluated
 
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 
@@ -66,10 +66,10 @@ def evaluate(
     from memscore.datasets.storage import open_dataset
     from memscore.learning.data import DeviceData
     from trainer.evaluation import EvaluationConfig
-    from trainer.evaluation.candidates import find, run_of
+    from trainer.evaluation.checkpoint_groups import evaluate_together
+    from trainer.evaluation.checkpoint_paths import find, run_of
     from trainer.evaluation.config import bat_weights
     from trainer.evaluation.result import write_together
-    from trainer.evaluation.together import evaluate_together
     from trainer.folder import RunFolder
     from trainer.network import training_device
 
@@ -130,7 +130,7 @@ def compare_runs(
 ) -> None:
     """Test whether two evaluated networks differ: McNemar's exact test, sample by sample."""
     from trainer.evaluation import compare, read_samples
-    from trainer.evaluation.candidates import evaluated
+    from trainer.evaluation.checkpoint_paths import evaluated
 
     one, other = read_samples(evaluated(first)), read_samples(evaluated(second))
     found = compare(one, other)

@@ -19,7 +19,7 @@ from memscore.console import complain, decimal, out, percent, print_json, print_
 from memscore.errors import InvalidInput
 from memscore.exchange.feldman_zhang import published_of
 from memscore.progress import told
-from memscore.scores.comparison import Comparison, compare
+from memscore.scores.comparison import TableComparison, compare
 from memscore.scores.frames import encode, format_of
 from memscore.scores.sets import Thresholds
 from memscore.scores.suspects import NOT_WRONG, GroupMemorization, group_memorization, read_groups, suspects
@@ -197,7 +197,7 @@ def _short(source: str) -> str:
     return source.rpartition("#")[2] if is_url(source) else Path(source).name
 
 
-def _figures(comparison: Comparison) -> list[tuple[str, str]]:
+def _figures(comparison: TableComparison) -> list[tuple[str, str]]:
     return [
         ("samples compared", str(comparison.samples)),
         ("Pearson correlation", decimal(comparison.pearson)),

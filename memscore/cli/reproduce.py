@@ -17,7 +17,7 @@ from memscore.cli.files import alone
 from memscore.client import Client
 from memscore.console import complain, err, out, print_json, print_table
 from memscore.errors import InvalidDataset, InvalidInput
-from memscore.farm.commands import Plan
+from memscore.farm.commands import CommandPlan
 from memscore.logs import end_of
 from memscore.progress import duration, told
 from trainer.assignments import pairs, value
@@ -103,7 +103,7 @@ def reproduce(
         lock = stack.enter_context(alone(work.folder, LOCK, LOGS, "reproduction"))
         for one in work.settings_of_studies():
             studies.make(one, lines=not as_json)
-        plan = Plan(
+        plan = CommandPlan(
             commands=(),
             folder=Path.cwd(),
             slots=settings.slots,

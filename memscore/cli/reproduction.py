@@ -14,11 +14,11 @@ from memscore.cli.reproduction_studies import Studies
 from memscore.cli.sweep_progress import SweepProgress
 from memscore.errors import MemscoreError
 from memscore.farm import commands
-from memscore.farm.commands import Command, Ended, Plan, Started
+from memscore.farm.commands import Command, CommandPlan, Ended, Started
 from trainer.experiments.artifact import STYLE
+from trainer.experiments.inputs import Panel, StudyMaterial, require_trials
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel, StudyMaterial, require_trials
-from trainer.experiments.run import Run, merged
+from trainer.experiments.run import ExperimentRun, merged
 from trainer.experiments.scales import REGISTERED
 from trainer.experiments.setting import Setting
 from trainer.experiments.summary import summarize
@@ -42,7 +42,7 @@ class Wanted:
         """Those of its panels."""
         return {setting.dataset for setting in self.settings}
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[ExperimentRun]:
         """The runs of all panels."""
         return [run for setting in self.settings for run in self.item.kind.runs(setting, self.seeds)]
 
@@ -69,7 +69,7 @@ class Reproduction:
         """A setting for each dataset that is wanted."""
         return list({setting.dataset: setting for one in self.wanted for setting in one.settings}.values())
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[ExperimentRun]:
         """All runs that are wanted, each once."""
         return merged([run for one in self.wanted for run in one.runs()])
 
@@ -85,7 +85,7 @@ class Reproduction:
                 found[name] = Command(name=name, steps=tuple(steps), log=self.log_of(name).resolve())
         return found
 
-    def name_of(self, run: Run) -> str:
+    def name_of(self, run: ExperimentRun) -> str:
         """The folder of a run below that of all."""
         return str(run.folder(self.runs_folder(run.setting)).relative_to((self.folder / RUNS).resolve()))
 
@@ -94,7 +94,7 @@ class Reproduction:
         study = self.studies.of(setting)
         return (self.folder / RUNS).resolve() / f"{setting.dataset}-{study.scores.digest[:8]}" / setting.model
 
-    def run(self, plan: Plan, lock: int, options: str, refused: dict[str, str], *, lines: bool) -> list[Ended]:
+    def run(self, plan: CommandPlan, lock: int, options: str, refused: dict[str, str], *, lines: bool) -> list[Ended]:
         """Run what is left of all runs, side by side as in `plan`, and make each item once its runs are there.
 
         Gives the runs that failed; items that could not be made are added to `refused` with the reason. Without a
@@ -164,7 +164,7 @@ class Reproduction:
         wanted = {one.item.name for one in self.wanted}
         return [(name, verdict) for name, verdict in summarize(self.folder, ITEMS) if name in wanted]
 
-    def is_finished(self, run: Run) -> bool:
+    def is_finished(self, run: ExperimentRun) -> bool:
         """Whether a run is trained and evaluated."""
         there = self.studies.find(run.setting) is not None
         return there and is_finished(run.folder(self.runs_folder(run.setting)))

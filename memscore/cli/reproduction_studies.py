@@ -18,7 +18,7 @@ from memscore.settings import Settings
 from memscore.store import Database
 from memscore.study.spec import Design, study_id
 from memscore.workflows.embedded import ensure_registered, register
-from trainer.experiments.material import StudyMaterial
+from trainer.experiments.inputs import StudyMaterial
 from trainer.experiments.miniature import MINIATURES
 from trainer.experiments.scales import TINY_50
 from trainer.experiments.setting import Setting

@@ -20,7 +20,7 @@ from memscore.cli.training import pulled_scores
 from memscore.console import complain, err, out, print_json, print_table, warn
 from memscore.errors import InvalidInput
 from memscore.farm import commands
-from memscore.farm.commands import Command, Ended, Plan
+from memscore.farm.commands import Command, CommandPlan, Ended
 from memscore.logs import end_of
 from memscore.progress import duration
 from memscore.settings import Settings
@@ -28,8 +28,8 @@ from memscore.workflows.embedded import ensure_registered
 from trainer.assignments import assigned
 
 if TYPE_CHECKING:
-    from trainer.comparison import Comparison
     from trainer.config import TrainConfig
+    from trainer.run_comparison import RunComparison
     from trainer.sweep import SweepRequest, SweptRun
 
 LOCK, LOGS, RAY_LOG = "sweep.lock", "logs", "ray.log"
@@ -66,8 +66,8 @@ def sweep(
 
     The same command goes on where it was interrupted, trains what is missing, and makes the comparison anew.
     """
-    from trainer.comparison import compare
     from trainer.outcome import made_with
+    from trainer.run_comparison import compare
     from trainer.sweep import SweepRequest, assignments, expand, expand_all, read_requests, record_requests
     from trainer.sweep import grid as grid_of
 
@@ -96,7 +96,7 @@ def sweep(
         record_requests(output, requests)
         if left:
             err.print(_announced(configurations, left, output))
-            plan = Plan(
+            plan = CommandPlan(
                 commands=tuple(left.values()),
                 folder=Path.cwd(),
                 slots=slots or settings.slots,
@@ -222,7 +222,7 @@ def _announced(runs: Mapping[SweptRun, TrainConfig], left: Collection[SweptRun],
     return f"{told}, about {duration(total)} of training one after the other" if total else told
 
 
-def _print(comparison: Comparison, output: Path, as_json: bool) -> None:
+def _print(comparison: RunComparison, output: Path, as_json: bool) -> None:
     if as_json:
         print_json(comparison.as_json())
     else:

@@ -64,12 +64,12 @@ def train(
 
     from memscore.datasets.storage import open_dataset
     from trainer.config import TrainConfig
+    from trainer.distributed import joined_world
     from trainer.presets import configured
     from trainer.run import Watch
     from trainer.run import train as run
     from trainer.stopping import Stop, stopping_on_signals
     from trainer.threat import warnings_of
-    from trainer.world import joined_world
 
     torch.set_num_threads(1)
     if max_minutes is not None and output is None:

@@ -27,7 +27,7 @@ MAX_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True)
-class TableCache:
+class DownloadCache:
     """A folder of tables; above `max_bytes` those that were used least recently go.
 
     A folder that cannot be written is no error: then tables are transferred each time.

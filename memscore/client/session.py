@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from memscore.client.cache import TableCache
+from memscore.client.cache import DownloadCache
 from memscore.client.retries import ONCE, Patience, Retries
 from memscore.client.steps import Flow, Open, Pause, Read, Reply, Request
 from memscore.errors import InvalidInput, ServiceError, TooMany, Unavailable, service_error
@@ -36,7 +36,7 @@ class Session:
     url: str
     key: str | None = field(repr=False)
     retries: Retries
-    cache: TableCache | None
+    cache: DownloadCache | None
     remote: bool
     on_download: OnDownload | None
     pulled: dict[tuple[str, str], Table] = field(default_factory=dict[tuple[str, str], Table])
@@ -64,7 +64,7 @@ class Session:
             url.rstrip("/"),
             None if key is None else key.strip(),
             retries or (Retries() if remote else ONCE),
-            None if cache is None else TableCache(Path(cache).expanduser(), cache_bytes),
+            None if cache is None else DownloadCache(Path(cache).expanduser(), cache_bytes),
             remote,
             on_download,
         )

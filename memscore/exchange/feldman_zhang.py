@@ -31,7 +31,7 @@ ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
-class Published:
+class FeldmanZhangScores:
     """What such a file holds, in the dataset's order.
 
     mem float32 [n]; train_labels int32 [n] and test_labels int32 [q]; infl: for each class float32 [its training
@@ -62,7 +62,7 @@ class Published:
         return buffer.getvalue()
 
     @classmethod
-    def decode(cls, source: Source, train_labels: Labels, test_labels: Labels) -> Published:
+    def decode(cls, source: Source, train_labels: Labels, test_labels: Labels) -> FeldmanZhangScores:
         """Read a file that must be about the dataset with these labels int32 [n] and [q], in the same order.
 
         Raises InvalidInput with what differs, or with what is wrong with the file.
@@ -82,7 +82,7 @@ class Published:
         return cls(mem, train_labels, test_labels, infl)
 
 
-def published_of(chunks: Iterable[Evidence], train_labels: Labels, test_labels: Labels) -> Published:
+def published_of(chunks: Iterable[Evidence], train_labels: Labels, test_labels: Labels) -> FeldmanZhangScores:
     """The scores of evidence, given in one or more parts: mem, and infl of all same-class pairs (paper, equation 2).
 
     NaN where a sample was always trained on, or never. Raises InvalidInput if there is no evidence.
@@ -94,7 +94,7 @@ def published_of(chunks: Iterable[Evidence], train_labels: Labels, test_labels: 
         raise InvalidInput("There is no evidence yet: estimate first.")
     total = counts.statistics
     labels = np.union1d(train_labels, test_labels).tolist()
-    published = Published(memorization(total).estimate.astype(np.float32), train_labels, test_labels, {})
+    published = FeldmanZhangScores(memorization(total).estimate.astype(np.float32), train_labels, test_labels, {})
     for label in labels:
         train, test = published.members(label)
         published.infl[label] = np.empty((len(train), len(test)), np.float32)
@@ -111,7 +111,7 @@ def imported_id(fingerprint: str, digest: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def tables_of(published: Published, study: str, fingerprint: str) -> tuple[ScoreTable, PairsTable]:
+def tables_of(published: FeldmanZhangScores, study: str, fingerprint: str) -> tuple[ScoreTable, PairsTable]:
     """Score table and pairs table of imported scores: what the file does not say is NaN, or 0 trials."""
     warnings = [
         "These scores were imported: they come without standard errors, intervals, q-values and test accuracy, so no "
@@ -147,7 +147,7 @@ def tables_of(published: Published, study: str, fingerprint: str) -> tuple[Score
     )
 
 
-def _pairs(published: Published) -> tuple[Columns, Float32, npt.NDArray[np.int64]]:
+def _pairs(published: FeldmanZhangScores) -> tuple[Columns, Float32, npt.NDArray[np.int64]]:
     """The pairs from the floor upwards, and the strongest influence on each test sample with its index."""
     strongest = np.full(len(published.test_labels), np.nan, np.float32)
     strongest_index = np.full(len(published.test_labels), -1, np.int64)

@@ -21,7 +21,7 @@ import ray
 from ray.exceptions import RayError
 
 from memscore.farm import local_ray
-from memscore.farm.commands import Command, Ended, Event, Plan, Started
+from memscore.farm.commands import Command, CommandPlan, Ended, Event, Started
 from memscore.farm.lifeline import after_this_process, follow_parent, ray_folder, terminate
 from memscore.farm.placement import living, places
 
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.1
 def main() -> None:
     """Run the commands of the plan."""
     folder = ray_folder(secrets.token_hex(4), 1)
-    plan = Plan.model_validate_json(sys.stdin.readline())
+    plan = CommandPlan.model_validate_json(sys.stdin.readline())
     follow_parent(folder)
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Ray prints is for the log
@@ -45,7 +45,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_all(plan: Plan, events: TextIO) -> None:
+def run_all(plan: CommandPlan, events: TextIO) -> None:
     """Keep as many commands running as there is room for, until all have ended."""
     room = places(living(ray.nodes()), plan.per_gpu)
     at_once = min(room.count, plan.at_most or room.count)

@@ -37,7 +37,7 @@ class Command(_Frozen):
     environment: dict[str, str] = Field(default_factory=dict)
 
 
-class Plan(_Frozen):
+class CommandPlan(_Frozen):
     """What is to be run: `per_gpu` commands on each GPU where there is any, or else one on each of `slots` cores.
 
     folder: in which they run. at_most: commands at the same time; None for no other limit than room.
@@ -69,7 +69,7 @@ Event = TypeAdapter[Started | Ended | None](Started | Ended | None)
 
 
 def run(
-    plan: Plan,
+    plan: CommandPlan,
     settings: Settings,
     log: Path,
     report: Callable[[Started | Ended | None], None],

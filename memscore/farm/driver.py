@@ -21,9 +21,9 @@ from memscore import logs
 from memscore import settings as settings_module
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
-from memscore.farm.journal import Journal, JournalHandler, Stopped, patiently
+from memscore.farm.job_reporter import JobReporter, JobStopped, JournalHandler, patiently
 from memscore.farm.lifeline import follow_parent, ray_folder
-from memscore.farm.scoring import Scoring
+from memscore.farm.study_counts import Scoring
 from memscore.farm.worker_log import WorkerLines, WorkerLog
 from memscore.settings import Settings
 from memscore.statistics.influence import Matmul
@@ -52,7 +52,7 @@ def main() -> None:
     with database.reading() as connection:
         job = jobs.get(connection, job_id)
         study = studies.find(connection, job.study_id)
-    journal = Journal(database, job, attempt, logs.Discretion(settings))
+    journal = JobReporter(database, job, attempt, logs.Discretion(settings))
     lines = _log_into(journal, settings)
     log.info("attempt %d at job %s, study %s, on %s", attempt, job.id, study.id, socket.gethostname())
     try:
@@ -76,7 +76,7 @@ class Driver:
         settings: Settings,
         job: JobRecord,
         study: StudyRecord,
-        journal: Journal,
+        journal: JobReporter,
         lines: WorkerLines,
         *,
         cluster: bool,
@@ -105,7 +105,7 @@ class Driver:
         except MemscoreError as error:
             self.journal.finish("failed", str(error))
             return
-        except Stopped as stopped:
+        except JobStopped as stopped:
             self.journal.finish("cancelled", str(stopped))
             return
         self.journal.finish(*self.work())
@@ -121,7 +121,7 @@ class Driver:
             return "succeeded", self.scoring.outcome()
         except StoreError:
             raise
-        except Stopped as stopped:
+        except JobStopped as stopped:
             self.rebuild_at_end()
             return "cancelled", str(stopped)
         except MemscoreError as error:
@@ -231,7 +231,7 @@ class Driver:
         self.journal.report((farm and farm.phase) or self.phase, done, self.scoring.expected)
 
 
-def _log_into(journal: Journal, settings: Settings) -> WorkerLines:
+def _log_into(journal: JobReporter, settings: Settings) -> WorkerLines:
     """Log to standard error and to the job's log; the latter also gets what else is printed, by workers too."""
     logs.configure(settings, job=journal.job.id, study=journal.job.study_id, attempt=journal.attempt)
     logging.getLogger("memscore").addHandler(JournalHandler(journal))

@@ -17,7 +17,7 @@ Q_SHOWN = 0.05  # false-discovery rate of the pairs shown
 
 
 @dataclass(frozen=True)
-class Pair:
+class ShownPair:
     """A training image and a test image; se and q_value are NaN for imported scores."""
 
     train: Card
@@ -42,7 +42,7 @@ class Influences:
     pairs shown may be chance; tested is false where no pair has a q-value (imported scores).
     """
 
-    pairs: list[Pair]
+    pairs: list[ShownPair]
     floor: float
     kept: int
     strong: int
@@ -74,7 +74,7 @@ def influences(album: Album, pairs: PairsTable) -> Influences:
         rows = _one_a_test_image(pairs, np.flatnonzero(significant if tested else infl > 0))[:SHOWN]
     return Influences(
         pairs=[
-            Pair(
+            ShownPair(
                 album.train(int(pairs["train_index"][row])),
                 album.test(int(pairs["test_index"][row])),
                 float(infl[row]),

@@ -26,7 +26,7 @@ from memscore.scores.tables import PairsTable, ScoreTable
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MethodComparison:
     """Accuracies of several methods on the same groups of samples: (clean, adversarial), shares or None."""
 
     groups: list[str]
@@ -43,7 +43,7 @@ class Report:
     scores: ScoreTable
     pairs: PairsTable
     dataset: Dataset
-    comparison: Comparison | None = None
+    comparison: MethodComparison | None = None
     making: Making | None = None
 
     def html(self) -> str:

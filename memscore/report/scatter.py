@@ -8,14 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from memscore.report.figures import BLUE, GREY, ORANGE
-from memscore.scores.comparison import Comparison, shared_samples
+from memscore.scores.comparison import TableComparison, shared_samples
 from memscore.scores.tables import ScoreTable
 
 MANY = 3000
 """Samples from which the plot shows their density; also where most of fewer lie on one another."""
 
 
-def scatter(a: ScoreTable, b: ScoreTable, comparison: Comparison, names: tuple[str, str], format: str) -> bytes:
+def scatter(a: ScoreTable, b: ScoreTable, comparison: TableComparison, names: tuple[str, str], format: str) -> bytes:
     """A plot of mem in table b over mem in table a as svg, png or pdf, with the distribution of each at its margin."""
     shared = shared_samples(a, b)
     x, y = a["mem"][shared], b["mem"][shared]
@@ -57,7 +57,7 @@ def scatter(a: ScoreTable, b: ScoreTable, comparison: Comparison, names: tuple[s
     return buffer.getvalue()
 
 
-def _summary(comparison: Comparison) -> str:
+def _summary(comparison: TableComparison) -> str:
     def shown(value: float | None) -> str:
         return "undefined" if value is None else f"{value:.3f}"
 

@@ -18,7 +18,7 @@ FEWEST = 3
 
 
 @dataclass(frozen=True)
-class Comparison:
+class TableComparison:
     """Agreement of two tables, a and b, over the samples that have a score in both.
 
     pearson, spearman: correlations of mem. reliability_a, reliability_b: the share of the variance of mem that is not
@@ -48,7 +48,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list[str])
 
 
-def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical) -> Comparison:
+def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical) -> TableComparison:
     """Compare two tables of the same dataset.
 
     Raises FingerprintMismatch if they are of different ones, InvalidInput if fewer than three samples have both scores.
@@ -68,7 +68,7 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
     independent = a.meta["study"] != b.meta["study"]
     if independent and pearson is not None and reliability_a and reliability_b:
         corrected = pearson / float(np.sqrt(reliability_a * reliability_b))
-    return Comparison(
+    return TableComparison(
         samples=len(x),
         pearson=pearson,
         spearman=_correlation(ranks(x), ranks(y)),
@@ -83,7 +83,7 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
     )
 
 
-def at_threshold(found: Comparison, a: ScoreTable, b: ScoreTable, threshold: float) -> Comparison:
+def at_threshold(found: TableComparison, a: ScoreTable, b: ScoreTable, threshold: float) -> TableComparison:
     """What `compare` finds at another threshold, without the correlations anew, which take it longest."""
     return replace(found, **_judgements(a, b, shared_samples(a, b), threshold))
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from memscore.arrays import Float64
-from memscore.scores.building import CALIBRATED, CALIBRATION_TRIALS, INTERPOLATES, is_calibrated
+from memscore.scores.table_builder import CALIBRATED, CALIBRATION_TRIALS, INTERPOLATES, is_calibrated
 from memscore.scores.tables import ScoreTable
 from memscore.study.spec import BLOCK, Design
 

@@ -15,7 +15,7 @@ from memscore.store.checking_published import check_published
 from memscore.store.checking_studies import StudyCheck
 from memscore.store.database import Database, now
 from memscore.store.datasets import DatasetRecord, by_name
-from memscore.store.findings import UNREADABLE, Finding, Watch, guarded
+from memscore.store.findings import UNREADABLE, DatabaseFinding, Watch, guarded
 from memscore.store.schema import (
     STATES,
     full_trials,
@@ -40,7 +40,7 @@ def size(database: Database) -> dict[str, int]:
         }
 
 
-def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iterator[Finding]:
+def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iterator[DatabaseFinding]:
     """Look at everything; yields what is not as it should be.
 
     With `repair` damaged trials and tables are deleted (they are trained and built anew), tables and published rows
@@ -54,19 +54,19 @@ def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iter
     yield from guarded("jobs", _check_jobs(database, repair, watch))
 
 
-def _check_file(database: Database, watch: Watch) -> Iterator[Finding]:
+def _check_file(database: Database, watch: Watch) -> Iterator[DatabaseFinding]:
     """SQLite's own checks of its file and of references between rows."""
     watch("database file", 0)
     with database.reading() as connection:
         errors = connection.execute(text(f"PRAGMA integrity_check({MOST_ERRORS})")).scalars().all()
         strays = connection.execute(text("PRAGMA foreign_key_check")).all()
     copy = "restore the database from a copy, or save what can be read with: sqlite3 FILE .recover"
-    yield from (Finding("database file", error, copy) for error in errors if error != "ok")
+    yield from (DatabaseFinding("database file", error, copy) for error in errors if error != "ok")
     for table, row, parent, _ in strays:
-        yield Finding(f"table {table}", f"its row {row} refers to a row of {parent} that is not there", copy)
+        yield DatabaseFinding(f"table {table}", f"its row {row} refers to a row of {parent} that is not there", copy)
 
 
-def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[Finding]:
+def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[DatabaseFinding]:
     """The arrays on disk against the fingerprint, and what is stored about them against the arrays."""
     with database.reading() as connection:
         names = connection.execute(select(datasets_table.c.name).order_by(datasets_table.c.name)).scalars().all()
@@ -77,13 +77,13 @@ def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[Fi
             with database.reading() as connection:
                 record = by_name(connection, name)
         except UNREADABLE:
-            yield Finding(f"dataset {name}", "its row cannot be read", "restore the database from a copy")
+            yield DatabaseFinding(f"dataset {name}", "its row cannot be read", "restore the database from a copy")
             continue
         if record.fingerprint not in faults:
             faults[record.fingerprint] = _arrays_fault(record, home)
         fault = faults[record.fingerprint] or _record_fault(record, home)
         if fault is not None:
-            yield Finding(f"dataset {name}", *fault)
+            yield DatabaseFinding(f"dataset {name}", *fault)
         watch(f"dataset {name}", 1)
 
 
@@ -113,7 +113,7 @@ def _record_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
     return None
 
 
-def _check_studies(database: Database, home: Path, repair: bool, watch: Watch) -> Iterator[Finding]:
+def _check_studies(database: Database, home: Path, repair: bool, watch: Watch) -> Iterator[DatabaseFinding]:
     with database.reading() as connection:
         query = select(studies_table.c.id).order_by(studies_table.c.created_at, studies_table.c.id)
         identifiers = connection.execute(query).scalars().all()
@@ -122,12 +122,12 @@ def _check_studies(database: Database, home: Path, repair: bool, watch: Watch) -
             with database.reading() as connection:
                 study = studies.find(connection, identifier)
         except UNREADABLE:
-            yield Finding(f"study {identifier}", "its row cannot be read", "restore the database from a copy")
+            yield DatabaseFinding(f"study {identifier}", "its row cannot be read", "restore the database from a copy")
             continue
         yield from guarded(f"study {study.name}", StudyCheck(database, home, study, repair, watch).run())
 
 
-def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[Finding]:
+def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[DatabaseFinding]:
     """States, requests, and the leases of those that an attempt holds."""
     overdue = (now() - jobs_table.c.lease_expires_at).label("overdue")
     columns = (jobs_table.c.id, jobs_table.c.state, jobs_table.c.attempt, jobs_table.c.lease_owner, overdue)
@@ -136,29 +136,29 @@ def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[Find
     for row in rows:
         place = f"job {row.id}"
         if row.state not in STATES:
-            yield Finding(place, f"is in the unknown state {row.state!r}", "restore the database from a copy")
+            yield DatabaseFinding(place, f"is in the unknown state {row.state!r}", "restore the database from a copy")
         elif row.state in jobs.HELD and (row.lease_owner is None or row.overdue is None):
             repaired = _release(database, row.id, row.attempt) if repair else None
-            yield Finding(
+            yield DatabaseFinding(
                 place, f"is {row.state}, but nobody has a lease on it", "is given to the next attempt", repaired
             )
         elif row.state in jobs.HELD and row.overdue > 0:
             problem = (
                 f"is {row.state}, but its lease ran out {row.overdue:.0f} s ago and no dispatcher has taken it over"
             )
-            yield Finding(place, problem, "start one: memscore serve, or memscore dispatch", harmless=True)
+            yield DatabaseFinding(place, problem, "start one: memscore serve, or memscore dispatch", harmless=True)
         with database.reading() as connection:
             yield from _request_findings(connection, row.id)
         watch("jobs", 1)
 
 
-def _request_findings(connection: Connection, job: str) -> Iterator[Finding]:
+def _request_findings(connection: Connection, job: str) -> Iterator[DatabaseFinding]:
     try:
         _ = jobs.get(connection, job).wanted
     except NotFound:
         return
     except UNREADABLE:
-        yield Finding(f"job {job}", "what it asks for cannot be read", "restore the database from a copy")
+        yield DatabaseFinding(f"job {job}", "what it asks for cannot be read", "restore the database from a copy")
 
 
 def _release(database: Database, job: str, attempt: int) -> str | None:

@@ -12,12 +12,12 @@ from memscore.errors import Damaged, MemscoreError, NoScoresYet
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import tables
 from memscore.store.database import Database
-from memscore.store.findings import Finding, Watch
+from memscore.store.findings import DatabaseFinding, Watch
 from memscore.store.publishing import CHUNK, chunks, plain_columns, publish, unpublish
 from memscore.store.schema import pair_scores, published_scores, sample_scores
 
 
-def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[Finding]:
+def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[DatabaseFinding]:
     """All findings; with `repair` rows that are wrong are written again, or removed where there is no table."""
     with database.reading() as connection:
         published = connection.execute(select(published_scores.c.study_id)).scalars().all()
@@ -27,7 +27,7 @@ def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[
         if fault is not None:
             repaired = _again(database, study) if repair else None
             remedy = "not repaired: the study's tables are damaged" if repair else "are published anew"
-            yield Finding(f"published rows of study {study}", fault, remedy, repaired)
+            yield DatabaseFinding(f"published rows of study {study}", fault, remedy, repaired)
         watch("published rows", 1)
     for table in (sample_scores, pair_scores):
         stray = table.c.study_id.not_in(select(published_scores.c.study_id))
@@ -39,7 +39,9 @@ def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[
                 with database.writing() as connection:
                     connection.execute(delete(table).where(stray))
                 repaired = "deleted"
-            yield Finding(f"table {table.name}", f"has {rows} rows of no published study", "are deleted", repaired)
+            yield DatabaseFinding(
+                f"table {table.name}", f"has {rows} rows of no published study", "are deleted", repaired
+            )
 
 
 def _fault(connection: Connection, study: str) -> str | None:

@@ -12,16 +12,16 @@ from sqlalchemy import Connection, Table, delete, select
 
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError
-from memscore.scores.building import build_tables
+from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.store import datasets, evidence, jobs, tables
 from memscore.store.database import Database
 from memscore.store.faults import KINDS, ROTTEN, UNREAD, different_columns, trial_fault, version_fault
-from memscore.store.findings import UNREADABLE, Finding, Watch
+from memscore.store.findings import UNREADABLE, DatabaseFinding, Watch
+from memscore.store.rebuilding import all_pairs, count_trials, keep_tables, provenance
 from memscore.store.schema import TERMINAL, full_trials, pair_tables, trials
 from memscore.store.schema import jobs as jobs_table
-from memscore.store.scoring import all_pairs, count_trials, keep_tables, provenance
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial
 from memscore.study.spec import BLOCK, Design, study_id
@@ -51,7 +51,7 @@ class StudyCheck:
     left: int = 0  # damaged rows that are still there
     scope: str = "same_class"
 
-    def run(self) -> Iterator[Finding]:
+    def run(self) -> Iterator[DatabaseFinding]:
         """All findings."""
         study = self.study
         with self.database.reading() as connection:
@@ -71,11 +71,11 @@ class StudyCheck:
         if study.design is not None and not self.left:
             yield from self._check_current()
 
-    def _found(self, where: str, problem: str, remedy: str = "", repaired: str | None = None) -> Finding:
+    def _found(self, where: str, problem: str, remedy: str = "", repaired: str | None = None) -> DatabaseFinding:
         if self.repair and remedy and repaired is None:
             busy = "a job is working on the study" if self.counts is not None else "its dataset is not here"
             remedy = f"not repaired, since {busy}"
-        return Finding(f"study {self.study.name} ({self.study.id}){where}", problem, remedy, repaired)
+        return DatabaseFinding(f"study {self.study.name} ({self.study.id}){where}", problem, remedy, repaired)
 
     def _no_counts(self) -> Counts | None:
         """Counts to add the trials to, or None where the dataset's labels are not at hand."""
@@ -88,7 +88,7 @@ class StudyCheck:
             return None
         return Counts.empty(y_train, y_test)
 
-    def _check_trials(self, design: Design) -> Iterator[Finding]:
+    def _check_trials(self, design: Design) -> Iterator[DatabaseFinding]:
         faulty: list[tuple[Table, int, str]] = []
         sound = 0
         for table in (trials, full_trials):
@@ -152,7 +152,7 @@ class StudyCheck:
             connection.execute(delete(table).where(table.c.study_id == self.study.id, table.c.number == number))
         return "deleted; the next job on the study trains it anew"
 
-    def _check_versions(self, stored: Table) -> Iterator[Finding]:
+    def _check_versions(self, stored: Table) -> Iterator[DatabaseFinding]:
         mine = stored.c.study_id == self.study.id
         with self.database.reading() as connection:
             query = select(stored.c.digest).where(mine).order_by(*tables.newest_first(stored))
@@ -175,7 +175,7 @@ class StudyCheck:
                 yield self._found(f", {KINDS[stored].kind} {version[:12]}", fault, remedy, repaired)
             self.watch(f"{self.study.name}: tables", 1)
 
-    def _check_current(self) -> Iterator[Finding]:
+    def _check_current(self) -> Iterator[DatabaseFinding]:
         """The current tables against ones built anew; all trials and tables are sound by themselves."""
         with self.database.reading() as connection:
             there = _stored(connection, self.study.id)
@@ -196,7 +196,7 @@ class StudyCheck:
         elif self.counts is not None:
             yield from self._compare(there)
 
-    def _compare(self, there: Trials) -> Iterator[Finding]:
+    def _compare(self, there: Trials) -> Iterator[DatabaseFinding]:
         built = self._build(always=True)
         assert built is not None
         with self.database.reading() as connection:

@@ -17,7 +17,7 @@ Watch = Callable[[str, int], object]
 
 
 @dataclass(frozen=True)
-class Finding:
+class DatabaseFinding:
     """Something that is not as it should be.
 
     `remedy` is what to do, or what `--repair` does; `repaired`: what it has done. What is `harmless` is no damage:
@@ -36,10 +36,10 @@ class Finding:
         return not self.harmless and self.repaired is None
 
 
-def guarded(place: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+def guarded(place: str, findings: Iterator[DatabaseFinding]) -> Iterator[DatabaseFinding]:
     """The findings; where rows cannot be read at all, that is one of them."""
     try:
         yield from findings
     except UNREADABLE as error:
         sentence = str(error).strip().splitlines()[0]
-        yield Finding(place, f"cannot be read: {sentence}", "restore the database from a copy")
+        yield DatabaseFinding(place, f"cannot be read: {sentence}", "restore the database from a copy")

@@ -66,14 +66,14 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 @dataclass(frozen=True)
-class Loss:
+class DowngradeLoss:
     """Values that a downgrade has no place for: the rows of a table, or a column's values that are not null."""
 
     what: str
     values: int
 
 
-def losses(database: Database, revision: str) -> list[Loss]:
+def losses(database: Database, revision: str) -> list[DowngradeLoss]:
     """What `downgrade` to that revision would lose; found by doing it in a transaction that is not kept."""
     before, after = {}, {}
     with contextlib.suppress(_Undone), database.writing() as connection:
@@ -81,14 +81,14 @@ def losses(database: Database, revision: str) -> list[Loss]:
         _downgrade(connection, database.shown, revision)
         after = _columns(connection)
         raise _Undone
-    found: list[Loss] = []
+    found: list[DowngradeLoss] = []
     with database.reading() as connection:
         for name in sorted(before):
             if name not in after:
-                found.append(Loss(name, _count(connection, name, None)))
+                found.append(DowngradeLoss(name, _count(connection, name, None)))
             else:
                 gone = sorted(before[name] - after[name])
-                found += [Loss(f"{name}.{one}", _count(connection, name, one)) for one in gone]
+                found += [DowngradeLoss(f"{name}.{one}", _count(connection, name, one)) for one in gone]
     return [loss for loss in found if loss.values]
 
 

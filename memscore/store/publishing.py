@@ -22,7 +22,7 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRows:
     """What a study has as plain rows; `changed` unless the same was there before."""
 
     study: str
@@ -34,7 +34,9 @@ class Published:
     changed: bool
 
 
-def publish(database: Database, study: str, advance: Callable[[int, int], object], *, again: bool = False) -> Published:
+def publish(
+    database: Database, study: str, advance: Callable[[int, int], object], *, again: bool = False
+) -> PublishedRows:
     """Write the current tables of a study as plain rows in one transaction, in place of its earlier ones.
 
     Rows of the same tables stay, unless they are to be written `again`. `advance` is told how many of how many rows are
@@ -60,7 +62,7 @@ def publish(database: Database, study: str, advance: Callable[[int, int], object
                 .values(digest=scores.digest, pairs_digest=pairs.digest, trials=scores.trials, published_at=now())
             )
     advance(total, total)
-    return Published(record.id, record.name, scores.digest, scores.trials, len(scores), len(pairs), changed)
+    return PublishedRows(record.id, record.name, scores.digest, scores.trials, len(scores), len(pairs), changed)
 
 
 def unpublish(database: Database, study: str) -> bool:

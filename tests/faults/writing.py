@@ -11,14 +11,14 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from memscore.arrays import Labels
-from memscore.scores.building import build_tables
+from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, evidence, job_logs, jobs, leases, open_database, studies, tables
 from memscore.store.jobs import JobRecord
+from memscore.store.rebuilding import count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.schema import job_events
 from memscore.store.schema import job_logs as job_logs_table
 from memscore.store.schema import jobs as jobs_table
-from memscore.store.scoring import count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, pack_trial
 from memscore.study.spec import BLOCK, Design, Target, Wanted

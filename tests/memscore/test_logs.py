@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
 from memscore import keys, logs
-from memscore.farm.journal import Journal
+from memscore.farm.job_reporter import JobReporter
 from memscore.farm.launchers import LocalLauncher
 from memscore.farm.worker_log import WorkerLog
 from memscore.settings import Settings
@@ -275,7 +275,7 @@ def test_a_log_that_cannot_be_written_does_not_go_round_in_circles(configured, m
 
 def test_what_goes_into_a_jobs_log_is_without_secrets():
     hide = logs.Discretion(Settings(ray_auth_token=SecretStr(TOKEN)))
-    journal = Journal(open_database("postgresql://nowhere/x"), job(), 1, hide)
+    journal = JobReporter(open_database("postgresql://nowhere/x"), job(), 1, hide)
     journal.note(f"the token {TOKEN}")
     assert list(journal.lines) == ["the token ***"]
 

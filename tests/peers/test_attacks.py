@@ -12,7 +12,7 @@ from memscore.learning.networks import ResNet9
 from trainer.attacks import Attack
 from trainer.attacks.autoattack import parts, survives_part
 from trainer.verification.material import Material, patterns
-from trainer.verification.peers import COMPARISONS, Comparison, imported
+from trainer.verification.peers import COMPARISONS, PeerAttack, imported
 
 pytestmark = [
     pytest.mark.peers,
@@ -51,7 +51,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("comparison", "name"), CASES)
-def test_adversarial_images_are_identical(comparison: Comparison, name: str):
+def test_adversarial_images_are_identical(comparison: PeerAttack, name: str):
     try:
         imported(comparison.peer)
     except MissingPackage as error:

@@ -6,10 +6,10 @@ from torch.nn import functional
 
 from memscore.learning.networks import SmallCNN
 from trainer.config import TrainConfig
-from trainer.draws import Draws
 from trainer.learner import Learner
 from trainer.methods import Batch, Step
 from trainer.methods.bat import discrimination_loss, poisoning_scores, poisoning_weights, reweighted_loss
+from trainer.step_draws import Draws
 
 LOGITS = torch.tensor([[0, 2, -1], [3, 0, 0], [1, 0, 2]], dtype=torch.float64)
 LABELS = torch.tensor([0, 0, 1])

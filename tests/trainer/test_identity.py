@@ -20,9 +20,9 @@ from tests.conftest import make_dataset
 from tests.trainer.test_resume import After
 from trainer.config import TrainConfig
 from trainer.evaluation import EvaluationConfig, evaluate
-from trainer.evaluation.candidates import find
+from trainer.evaluation.checkpoint_groups import evaluate_together
+from trainer.evaluation.checkpoint_paths import find
 from trainer.evaluation.identity import behaviour, digest
-from trainer.evaluation.together import evaluate_together
 from trainer.folder import ENVIRONMENT, REQUEST, RunFolder
 from trainer.run import Watch, train
 from trainer.stopping import Stop

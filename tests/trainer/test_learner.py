@@ -11,7 +11,7 @@ from memscore.learning.networks import SmallCNN, Wrapped
 from tests.conftest import make_dataset
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
-from trainer.draws import Draws
+from trainer.distributed import ALONE
 from trainer.folder import RunFolder
 from trainer.learner import Learner
 from trainer.ledger import estimate
@@ -23,8 +23,8 @@ from trainer.network import initial_network
 from trainer.perturbation import perturbed
 from trainer.presets import PRESETS, configured
 from trainer.schedule import learning_rate
+from trainer.step_draws import Draws
 from trainer.stopping import Stop
-from trainer.world import ALONE
 
 CPU = torch.device("cpu")
 

@@ -13,13 +13,13 @@ from torch.nn import functional
 
 from trainer.attacks import Attack, cross_entropy, divergence, margin
 from trainer.attacks.likelihood import cross_entropies, log_probabilities
-from trainer.draws import Draws
 from trainer.methods import BAT, ERM, GAIRAT, MART, PGD, TRADES, Batch, Crafted, Method, Step
 from trainer.methods.bat import BATOptions, discrimination_loss, poisoning_scores, poisoning_weights, reweighted_loss
 from trainer.methods.gairat import GAIRATOptions
 from trainer.methods.mart import MARTOptions, boosted_cross_entropy, weighted_divergence
 from trainer.methods.trades import TRADESOptions, divergences
 from trainer.model import Model
+from trainer.step_draws import Draws
 from trainer.verification.golden import Verbatim
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]

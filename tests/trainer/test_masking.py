@@ -15,7 +15,7 @@ from memscore.learning.data import DeviceData
 from trainer.config import TrainConfig
 from trainer.evaluation import Evaluation, EvaluationConfig, evaluate
 from trainer.evaluation.masking import Probes, alarms
-from trainer.evaluation.samples import Samples, known, scattered
+from trainer.evaluation.sample_records import SampleRecords, known, scattered
 from trainer.run import train_network
 
 CPU = torch.device("cpu")
@@ -123,15 +123,15 @@ def test_an_attack_that_cannot_reach_the_edge_is_told(honest: nn.Module, digits:
     assert [found[f"reach of {name}"] for name in ("pgd-3", "pgd-5@eps/10", "pgd-4")] == ["red", "red", "green"]
 
 
-def made(**correct: list[int]) -> Samples:
+def made(**correct: list[int]) -> SampleRecords:
     """100 samples, of which the given counts are right under each attack, the first ones."""
     columns = {"label": known(np.zeros(100, np.int64))}
     for name, right in correct.items():
         columns[f"correct_{name}"] = known(np.isin(np.arange(100), right))
-    return Samples("test", columns)
+    return SampleRecords("test", columns)
 
 
-def level(samples: Samples, check: str, **probes: Any) -> str:
+def level(samples: SampleRecords, check: str, **probes: Any) -> str:
     return next(one.level for one in alarms(samples, Probes(**probes)) if one.check == check)
 
 
@@ -149,9 +149,9 @@ def test_cw_far_below_pgd_is_graded(cw: int, expected: str):
 def test_autoattack_is_compared_on_its_own_samples():
     samples = made(pgd=list(range(60)))
     columns = {**samples.columns, "correct_autoattack": scattered(np.ones(10, np.bool_), np.arange(50, 60), 100)}
-    assert level(Samples("test", columns), "autoattack against PGD") == "green"
+    assert level(SampleRecords("test", columns), "autoattack against PGD") == "green"
     columns["correct_autoattack"] = scattered(np.arange(10) < 7, np.arange(50, 60), 100)
-    assert level(Samples("test", columns), "autoattack against PGD") == "red"
+    assert level(SampleRecords("test", columns), "autoattack against PGD") == "red"
 
 
 @pytest.mark.parametrize(("left", "expected"), [(500, "green"), (495, "amber"), (450, "red")])

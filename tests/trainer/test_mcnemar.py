@@ -12,20 +12,20 @@ from scipy.stats import binom
 
 from memscore.errors import FingerprintMismatch, InvalidInput
 from trainer.evaluation.mcnemar import compare, exact_mcnemar, paired_interval
-from trainer.evaluation.samples import Samples, known, unknown
+from trainer.evaluation.sample_records import SampleRecords, known, unknown
 from trainer.evaluation.table import rows_of
 
 META = {"fingerprint": "f" * 64, "epsilon": 0.1, "seed": 0}
 
 
-def samples(split: str = "test", typical: Any = None, **correct: Any) -> Samples:
+def samples(split: str = "test", typical: Any = None, **correct: Any) -> SampleRecords:
     count = len(next(iter(correct.values())))
     groups = {
         "typical": unknown(count, np.bool_) if typical is None else known(np.array(typical, np.bool_)),
         "atypical": unknown(count, np.bool_),
     }
     columns = {"label": known(np.zeros(count, np.int64)), **groups}
-    return Samples(split, {**columns, **{f"correct_{name}": value for name, value in correct.items()}})
+    return SampleRecords(split, {**columns, **{f"correct_{name}": value for name, value in correct.items()}})
 
 
 def flags(text: str) -> Any:
@@ -102,5 +102,5 @@ def test_nothing_is_left_of_all_attacks_where_one_leaves_nothing():
     """AutoAttack ran on a part, in which no survivor of the others can be."""
     tried = samples(clean=flags("++--"), pgd=flags("----"), autoattack=flags("??--"), worst=flags("??--"))
     unknowns = {"poisoned": unknown(4, np.bool_), "poisoning_score": unknown(4, np.float32)}
-    row = rows_of(Samples("test", tried.columns | unknowns), {})[0]
+    row = rows_of(SampleRecords("test", tried.columns | unknowns), {})[0]
     assert (row.accuracy["worst"].share, row.accuracy["worst"].count) == (0.0, 4)

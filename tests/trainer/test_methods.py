@@ -10,13 +10,13 @@ from torch.nn import functional
 from memscore.learning.networks import SmallCNN
 from trainer.attacks import Attack
 from trainer.config import TrainConfig
-from trainer.draws import Draws
 from trainer.learner import Learner
 from trainer.methods import METHODS, Batch, Step
 from trainer.methods.gairat import geometry_weights
 from trainer.methods.mart import boosted_cross_entropy, weighted_divergence
 from trainer.methods.trades import divergences
 from trainer.model import Model
+from trainer.step_draws import Draws
 
 CLEAN = torch.tensor([[2, 0, 0], [0, 1, 0]], dtype=torch.float64)
 ADVERSARIAL = torch.tensor([[1, 0.5, 0], [1, 0, 0]], dtype=torch.float64)

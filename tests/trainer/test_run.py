@@ -29,7 +29,7 @@ from trainer.outcome import read_outcome
 from trainer.printing import told
 from trainer.run import Run, Watch, train_network
 from trainer.run import train as run
-from trainer.scores import Scores, read
+from trainer.scores import TrainingScores, read
 from trainer.stopping import SAYING, STOPPING, Stop, stopping_on_signals
 
 Data = tuple[torch.Tensor, torch.Tensor]
@@ -42,10 +42,10 @@ ERM = TrainConfig(method="erm", epochs=2, evaluation_steps=4, epsilon=0.1, netwo
 
 
 @pytest.fixture(scope="module")
-def scores(dataset: Dataset) -> Scores:
+def scores(dataset: Dataset) -> TrainingScores:
     design = Design()
     table, pairs = build(dataset, make_trials(dataset, design, blocks=4), design, "0123456789abcdef")
-    return Scores(table, split(table, pairs))
+    return TrainingScores(table, split(table, pairs))
 
 
 def both(dataset: Dataset) -> tuple[Data, Data]:
@@ -53,7 +53,7 @@ def both(dataset: Dataset) -> tuple[Data, Data]:
     return (pixels(data.x_train), data.y_train), (pixels(data.x_test), data.y_test)
 
 
-def test_a_run_is_repeatable_and_depends_on_its_seed(dataset: Dataset, scores: Scores):
+def test_a_run_is_repeatable_and_depends_on_its_seed(dataset: Dataset, scores: TrainingScores):
     mem = scores.table["mem"]
 
     def weights(config: TrainConfig) -> list[torch.Tensor]:
@@ -66,7 +66,7 @@ def test_a_run_is_repeatable_and_depends_on_its_seed(dataset: Dataset, scores: S
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-def test_groups_are_counted_by_hand(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_groups_are_counted_by_hand(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     finished = run(dataset, "made-up", BAT, scores, tmp_path)
     network, _ = checkpoints.load(tmp_path / "checkpoints" / "last", dataset)
     rows = {(row.split, row.group): row for row in finished.last.rows}
@@ -89,7 +89,9 @@ def test_what_needs_scores_is_refused_without(dataset: Dataset):
         train_network(dataset, TrainConfig(method="pgd", keep_atypical=0.2))
 
 
-def test_scores_of_another_dataset_are_refused_before_any_work(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_scores_of_another_dataset_are_refused_before_any_work(
+    dataset: Dataset, scores: TrainingScores, tmp_path: Path
+):
     noisy = flip_labels(dataset, 0.1, 0)
     with pytest.raises(FingerprintMismatch, match="another dataset than 'noisy'"):
         run(noisy, "noisy", BAT, scores, tmp_path / "run")
@@ -97,7 +99,7 @@ def test_scores_of_another_dataset_are_refused_before_any_work(dataset: Dataset,
 
 
 def test_a_run_keeps_its_last_and_its_best_networks_and_says_how_they_were_selected(
-    dataset: Dataset, scores: Scores, tmp_path: Path
+    dataset: Dataset, scores: TrainingScores, tmp_path: Path
 ):
     folder = tmp_path / "run"
     config = BAT.model_copy(update={"select_on": "both", "averaging": 0.9})
@@ -126,7 +128,7 @@ def test_a_run_keeps_its_last_and_its_best_networks_and_says_how_they_were_selec
     assert not list(folder.glob("*.safetensors"))
 
 
-def test_a_finished_run_is_not_trained_again(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_a_finished_run_is_not_trained_again(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     first = run(dataset, "made-up", BAT, scores, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert run(dataset, "made-up", BAT, scores, tmp_path) == first
@@ -134,7 +136,9 @@ def test_a_finished_run_is_not_trained_again(dataset: Dataset, scores: Scores, t
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "{", '{"checkpoints": 3}'])
-def test_damaged_notes_of_a_finished_run_are_named(dataset: Dataset, scores: Scores, tmp_path: Path, content: str):
+def test_damaged_notes_of_a_finished_run_are_named(
+    dataset: Dataset, scores: TrainingScores, tmp_path: Path, content: str
+):
     run(dataset, "made-up", BAT, scores, tmp_path)
     (tmp_path / "finished.json").write_text(content)
     with pytest.raises(Damaged, match=r"finished\.json .*; remove the run's folder to begin anew"):
@@ -149,7 +153,7 @@ def test_a_folder_in_which_another_command_trains_is_refused(dataset: Dataset, t
     assert run(dataset, "made-up", config, None, tmp_path).finished
 
 
-def test_a_folder_of_another_run_is_refused(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_a_folder_of_another_run_is_refused(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     run(dataset, "made-up", BAT, scores, tmp_path)
     with pytest.raises(Conflict, match=r"holds another run, which differs in epochs, options; name another folder"):
         run(
@@ -161,7 +165,7 @@ def test_a_folder_of_another_run_is_refused(dataset: Dataset, scores: Scores, tm
         )
 
 
-def test_a_run_from_before_a_field_was_added_is_the_same_run(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_a_run_from_before_a_field_was_added_is_the_same_run(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     run(dataset, "made-up", BAT, scores, tmp_path)
     request = json.loads((tmp_path / "config.json").read_text())
     del request["config"]["keep_every"]
@@ -271,7 +275,7 @@ def test_a_batch_that_memory_does_not_suffice_to_train_on_is_the_user_s_to_chang
         run(dataset, "made-up", large, None, tmp_path)
 
 
-def test_a_damaged_checkpoint_is_refused(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_a_damaged_checkpoint_is_refused(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     run(dataset, "made-up", BAT, scores, tmp_path)
     folder = tmp_path / "checkpoints" / "last"
     (folder / checkpoints.WEIGHTS).write_bytes(b"no weights")
@@ -282,14 +286,14 @@ def test_a_damaged_checkpoint_is_refused(dataset: Dataset, scores: Scores, tmp_p
         checkpoints.load(folder, make_dataset())
 
 
-def test_scores_are_read_from_a_file(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_scores_are_read_from_a_file(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     (tmp_path / "scores.npz").write_bytes(scores.table.encode())
     read_scores = read(str(tmp_path / "scores.npz"))
     read_scores.require(dataset, "made-up")
     assert read_scores.sets is None
 
 
-def test_a_run_that_is_stopped_while_it_is_evaluated_goes_on(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_a_run_that_is_stopped_while_it_is_evaluated_goes_on(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     whole = run(dataset, "made-up", BAT, scores, tmp_path / "whole")
     stop = Stop()
     seen: list[str] = []
@@ -306,7 +310,7 @@ def test_a_run_that_is_stopped_while_it_is_evaluated_goes_on(dataset: Dataset, s
 
 
 def test_a_request_to_stop_is_said_and_obeyed_before_the_first_step(
-    dataset: Dataset, scores: Scores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dataset: Dataset, scores: TrainingScores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     def begin(stop: Stop) -> Run:
         steps: list[str] = []
@@ -329,7 +333,7 @@ def test_a_request_to_stop_is_said_and_obeyed_before_the_first_step(
 
 @pytest.mark.parametrize("fields", [{}, {"keep_atypical": 0.5, "atypical": 0.3, "typical": 0.2}])
 def test_the_record_of_samples_says_which_were_trained_on(
-    dataset: Dataset, scores: Scores, tmp_path: Path, fields: dict[str, float]
+    dataset: Dataset, scores: TrainingScores, tmp_path: Path, fields: dict[str, float]
 ):
     config = BAT.model_copy(update={"epochs": 1, **fields})
     run(dataset, "made-up", config, scores, tmp_path)
@@ -342,7 +346,7 @@ def test_the_record_of_samples_says_which_were_trained_on(
     assert f"the network was not trained on {60 - len(samples.train)} of the 60 training samples" in notes
 
 
-def test_networks_along_the_way_are_kept_and_evaluated(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_networks_along_the_way_are_kept_and_evaluated(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     config = BAT.model_copy(update={"epochs": 6, "keep_every": 2})
     finished = run(dataset, "digits", config, scores, tmp_path)
     assert {one.name for one in finished.checkpoints} == {"last", "best-adversarial", "best-clean"}
@@ -353,7 +357,7 @@ def test_networks_along_the_way_are_kept_and_evaluated(dataset: Dataset, scores:
     assert not first[0]["poisoning_score"].count(), "curves need no ends of attacks"
 
 
-def test_keeping_networks_along_the_way_changes_no_weights(dataset: Dataset, scores: Scores, tmp_path: Path):
+def test_keeping_networks_along_the_way_changes_no_weights(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     networks = [train_network(dataset, BAT.model_copy(update={"keep_every": n}), scores.table["mem"]) for n in (0, 1)]
     weights = [one.state_dict() for one in networks]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

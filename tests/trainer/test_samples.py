@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from memscore.errors import InvalidInput
 from trainer.config import TrainConfig
-from trainer.samples import Samples, batch_slices, choose_samples, epoch_order
+from trainer.samples import SampleSplit, batch_slices, choose_samples, epoch_order
 
 LABELS = np.repeat(np.arange(4), 50).astype(np.int32)
 MEM = np.tile(np.array([0.0, 0.01, 0.1, 0.5, np.nan], np.float32), 40)
 
 
-def chosen(**fields: object) -> Samples:
+def chosen(**fields: object) -> SampleSplit:
     return choose_samples(LABELS, MEM, TrainConfig.model_validate({"method": "pgd", **fields}))
 
 

@@ -17,10 +17,10 @@ from memscore.errors import InvalidInput, StoreError
 from tests.conftest import make_dataset
 from trainer import checkpoints
 from trainer.config import TrainConfig
-from trainer.evaluation.candidates import find, load
+from trainer.evaluation.checkpoint_paths import find, load
 from trainer.evaluation.journal import Journal
 from trainer.resume import Snapshot, load_snapshot, save_snapshot
-from trainer.standing import Standing
+from trainer.run_state import RunState
 from trainer.tensor_file import write_tensors
 
 CONFIG = TrainConfig(method="erm")
@@ -69,7 +69,7 @@ def test_weights_under_several_names_are_kept_under_all(network: type[nn.Module]
     kept = load_file(tmp_path / checkpoints.WEIGHTS)
     assert kept.keys() == module.state_dict().keys()
     assert all(torch.equal(value, kept[name]) for name, value in module.state_dict().items())
-    save_snapshot(tmp_path / "snapshot", Snapshot.of(module.state_dict(), Standing()))
+    save_snapshot(tmp_path / "snapshot", Snapshot.of(module.state_dict(), RunState()))
     snapshot = load_snapshot(tmp_path / "snapshot")
     assert snapshot is not None
     assert snapshot.tensors.keys() == kept.keys()
@@ -100,11 +100,11 @@ def test_a_name_that_is_missing_and_not_shared_is_still_refused(tmp_path: Path):
 
 def test_a_full_disk_is_one_sentence_and_what_was_there_stays(tmp_path: Path):
     tensors = {"a": torch.arange(10_000.0)}
-    save_snapshot(tmp_path / "snapshot", Snapshot.of(tensors, Standing(epoch=1)))
+    save_snapshot(tmp_path / "snapshot", Snapshot.of(tensors, RunState(epoch=1)))
     checkpoints.save(tmp_path / "kept", nn.Linear(100, 100), CONFIG, {"epoch": 1})
     with no_room():
         with pytest.raises(InvalidInput, match=r"/snapshot cannot be written \(File too large\)\.$"):
-            save_snapshot(tmp_path / "snapshot", Snapshot.of(tensors, Standing(epoch=2)))
+            save_snapshot(tmp_path / "snapshot", Snapshot.of(tensors, RunState(epoch=2)))
         with pytest.raises(InvalidInput, match=r"/weights\.safetensors cannot be written \(File too large\)\.$"):
             checkpoints.save(tmp_path / "kept", nn.Linear(100, 100), CONFIG, {"epoch": 2})
         journal = Journal(tmp_path / "journal", {})
@@ -120,4 +120,4 @@ def test_a_full_disk_is_one_sentence_and_what_was_there_stays(tmp_path: Path):
     assert snapshot.standing.epoch == 1
     assert checkpoints.describe(tmp_path / "kept")["epoch"] == 1
     assert not list(tmp_path.glob(".*"))
-    save_snapshot(tmp_path / "snapshot", Snapshot.of(tensors, Standing(epoch=2)))
+    save_snapshot(tmp_path / "snapshot", Snapshot.of(tensors, RunState(epoch=2)))

@@ -19,7 +19,7 @@ from trainer.attacks import Attack, ascent
 from trainer.learner import Learner
 from trainer.methods import bat, gairat, mart, trades
 from trainer.verification import certificate, command, golden, identities, peers
-from trainer.verification.check import Check, Finding, examine
+from trainer.verification.check import VerificationCheck, VerificationResult, examine
 from trainer.verification.material import Material, patterns
 
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ def material() -> Material:
     return Material(network.eval(), images, torch.arange(8), attack)
 
 
-def failing(checks: list[Check]) -> set[str]:
+def failing(checks: list[VerificationCheck]) -> set[str]:
     findings = [examine(check) for check in checks]
     assert {finding.verdict for finding in findings} <= {"holds", "fails"}
     return {finding.check.partition(":")[0] for finding in findings if finding.verdict == "fails"}
@@ -109,11 +109,13 @@ def test_a_check_that_breaks_off_fails_and_says_how():
     def look() -> tuple[str, bool]:
         raise ValueError("no such class")
 
-    assert examine(Check("w", "1", look)) == Finding("w", "1", "ValueError: no such class", "fails")
+    assert examine(VerificationCheck("w", "1", look)) == VerificationResult(
+        "w", "1", "ValueError: no such class", "fails"
+    )
 
 
 def test_a_peer_that_is_missing_is_not_checked_and_says_what_to_install(material: Material):
-    absent = peers.Comparison("absent_peer", "PGD", lambda *_: material.images, lambda _: material.images)
+    absent = peers.PeerAttack("absent_peer", "PGD", lambda *_: material.images, lambda _: material.images)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(peers.INSTALL, "absent_peer", "absent-peer tqdm")
         patch.setattr(peers, "COMPARISONS", (absent,))
@@ -128,7 +130,7 @@ def test_a_peer_that_is_missing_is_not_checked_and_says_what_to_install(material
 def test_a_peer_whose_images_differ_in_the_last_bit_fails(
     monkeypatch: pytest.MonkeyPatch, material: Material, distance: float
 ):
-    other = peers.Comparison("json", "PGD", lambda *_: material.images + distance, lambda _: material.images)
+    other = peers.PeerAttack("json", "PGD", lambda *_: material.images + distance, lambda _: material.images)
     monkeypatch.setattr(peers, "COMPARISONS", (other,))
     (finding,) = [examine(check) for check in peers.checks(material)]
     assert finding.verdict == ("fails" if distance else "holds")

@@ -3,19 +3,19 @@
 from trainer.evaluation.accuracy import correct
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.evaluation import evaluate
-from trainer.evaluation.findings import Finding
+from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.mcnemar import PairedDifference, compare
 from trainer.evaluation.result import Evaluation
-from trainer.evaluation.samples import Samples, read_samples
+from trainer.evaluation.sample_records import SampleRecords, read_samples
 from trainer.evaluation.table import Row
 
 __all__ = [
     "Evaluation",
     "EvaluationConfig",
-    "Finding",
+    "EvaluationFinding",
     "PairedDifference",
     "Row",
-    "Samples",
+    "SampleRecords",
     "compare",
     "correct",
     "evaluate",

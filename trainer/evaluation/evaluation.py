@@ -22,9 +22,8 @@ from memscore.learning.memory import Batches
 from memscore.scores.sets import Sets
 from trainer.attacks import autoattack, crafting
 from trainer.attacks.registry import AUTOATTACK
-from trainer.evaluation.attempts import Attempts
 from trainer.evaluation.config import EvaluationConfig, Split
-from trainer.evaluation.findings import Finding
+from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.identity import behaviour, digest
 from trainer.evaluation.journal import Journal
 from trainer.evaluation.lint import finite_outputs, lint
@@ -32,10 +31,11 @@ from trainer.evaluation.masking import Probes, alarms
 from trainer.evaluation.passes import OnProgress, counter
 from trainer.evaluation.precision import full_precision
 from trainer.evaluation.probing import probed
-from trainer.evaluation.records import attacked, groups_of
 from trainer.evaluation.representation import class_cosines
 from trainer.evaluation.result import Evaluation
-from trainer.evaluation.samples import Samples, known, unknown
+from trainer.evaluation.sample_outcomes import attacked, groups_of
+from trainer.evaluation.sample_records import SampleRecords, known, unknown
+from trainer.evaluation.split_attacks import Attempts
 from trainer.evaluation.subset import stratified
 from trainer.evaluation.table import Row, rows_of
 
@@ -92,7 +92,7 @@ def evaluate(
             memory = Batches(config.batch_size)
             findings = _linted(network, data, config, watched, in_training, memory)
             rows: list[Row] = []
-            every: list[Samples] = []
+            every: list[SampleRecords] = []
             probes = Probes()
             for split in config.splits:
                 images, labels = _of(data, split)
@@ -171,10 +171,10 @@ def _notes(sets: Sets | None, mem: npt.NDArray[Any] | None, trained: Bools | Non
 
 def _linted(
     network: nn.Module, data: DeviceData, config: EvaluationConfig, split: Split, in_training: bool, memory: Batches
-) -> list[Finding]:
+) -> list[EvaluationFinding]:
     images, labels = _of(data, split)
 
-    def some(count: int) -> list[Finding]:
+    def some(count: int) -> list[EvaluationFinding]:
         chosen = torch.from_numpy(stratified(labels.cpu().numpy(), count, "lint", split)).to(data.device)
         return lint(network, pixels(images[chosen]), labels[chosen], data.classes, config, in_training)
 

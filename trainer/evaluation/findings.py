@@ -9,7 +9,7 @@ Level = Literal["green", "amber", "red"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class EvaluationFinding:
     """Green: nothing was found. Amber: look at it. Red: the accuracies are not to be trusted as they are."""
 
     check: str
@@ -18,7 +18,7 @@ class Finding:
     meaning: str
 
 
-def graded(check: str, value: float, amber: float, red: float, found: str, meaning: str) -> Finding:
+def graded(check: str, value: float, amber: float, red: float, found: str, meaning: str) -> EvaluationFinding:
     """A finding whose level is told by a value and the two bounds that it must not exceed; NaN exceeds both."""
     level: Level = "green" if value <= amber else "amber" if value <= red else "red"
-    return Finding(check, level, found, meaning)
+    return EvaluationFinding(check, level, found, meaning)

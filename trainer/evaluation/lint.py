@@ -11,8 +11,8 @@ from trainer.attacks import autoattack
 from trainer.attacks.registry import AUTOATTACK, iterative
 from trainer.attacks.survival import correct
 from trainer.evaluation.config import EvaluationConfig
-from trainer.evaluation.findings import Finding, Level, graded
-from trainer.evaluation.samples import Samples
+from trainer.evaluation.findings import EvaluationFinding, Level, graded
+from trainer.evaluation.sample_records import SampleRecords
 
 COMMON_RADII = (1, 2, 4, 8, 16)
 """Numerators of the radii that papers use: 8/255 and so on."""
@@ -20,7 +20,7 @@ COMMON_RADII = (1, 2, 4, 8, 16)
 
 def lint(
     network: nn.Module, images: Tensor, labels: Tensor, classes: int, config: EvaluationConfig, in_training: bool
-) -> list[Finding]:
+) -> list[EvaluationFinding]:
     """Findings on the threat and the network, from a batch of images [B, C, H, W] in [0, 1] with labels int64 [B].
 
     The network is in eval mode; `in_training` says whether it was handed over in training mode.
@@ -47,9 +47,9 @@ def near_common(epsilon: float) -> str | None:
     return f"{100 * off:.1f} % off {nearest}/255" if 1e-4 < off < 0.05 else None
 
 
-def _radius(epsilon: float) -> Finding:
+def _radius(epsilon: float) -> EvaluationFinding:
     near = near_common(epsilon)
-    return Finding(
+    return EvaluationFinding(
         "epsilon",
         "amber" if near else "green",
         f"epsilon {epsilon:.6g}" + (f" is {near}" if near else ""),
@@ -57,12 +57,12 @@ def _radius(epsilon: float) -> Finding:
     )
 
 
-def _reach(config: EvaluationConfig) -> list[Finding]:
-    findings: list[Finding] = []
+def _reach(config: EvaluationConfig) -> list[EvaluationFinding]:
+    findings: list[EvaluationFinding] = []
     for attack in (iterative(name) for name in config.attacks if name != AUTOATTACK):
         reach = attack.steps / attack.divisor
         findings.append(
-            Finding(
+            EvaluationFinding(
                 f"reach of {attack.name}",
                 "red" if reach < 1 else "green",
                 f"{attack.steps} steps of epsilon / {attack.divisor:g} go {reach:g} epsilon far",
@@ -72,7 +72,7 @@ def _reach(config: EvaluationConfig) -> list[Finding]:
     return findings
 
 
-def _pixel_range(network: nn.Module, images: Tensor, labels: Tensor) -> Finding:
+def _pixel_range(network: nn.Module, images: Tensor, labels: Tensor) -> EvaluationFinding:
     """Whether the network does much better on images that are normalized, or not scaled to [0, 1]."""
     dimensions = (0, 2, 3)
     mean = images.mean(dimensions, keepdim=True)
@@ -96,7 +96,7 @@ def _pixel_range(network: nn.Module, images: Tensor, labels: Tensor) -> Finding:
     )
 
 
-def _logits(logits: Tensor) -> Finding:
+def _logits(logits: Tensor) -> EvaluationFinding:
     probabilities = bool((logits >= 0).all() and ((logits.sum(dim=1) - 1).abs() < 1e-4).all())
     finite = bool(logits.isfinite().all())
     found = f"outputs from {logits.min():.3g} to {logits.max():.3g}"
@@ -105,16 +105,16 @@ def _logits(logits: Tensor) -> Finding:
     meaning = "Cross-entropy of probabilities has vanishing gradients: let the network end before its softmax."
     if not finite:
         meaning = "The network divides by what is 0 for some images, or its weights are spoilt."
-    return Finding("logits", "green" if finite and not probabilities else "red", found, meaning)
+    return EvaluationFinding("logits", "green" if finite and not probabilities else "red", found, meaning)
 
 
-def finite_outputs(samples: Samples) -> Finding:
+def finite_outputs(samples: SampleRecords) -> EvaluationFinding:
     """Whether the outputs for every clean sample of a split are finite; one that is not counts as wrong everywhere."""
     places = (samples["prediction"].data < 0).nonzero()[0]
     broken, found = len(places), "all are"
     if broken:
         found = f"outputs for {broken} of {len(samples)} {samples.split} samples are not finite, first {places[0]}"
-    return Finding(
+    return EvaluationFinding(
         f"finite outputs, {samples.split}",
         "red" if broken else "green",
         found,
@@ -122,12 +122,12 @@ def finite_outputs(samples: Samples) -> Finding:
     )
 
 
-def _targets(classes: int, config: EvaluationConfig) -> list[Finding]:
+def _targets(classes: int, config: EvaluationConfig) -> list[EvaluationFinding]:
     if AUTOATTACK not in config.attacks:
         return []
     used, targets = autoattack.parts(classes), min(autoattack.MOST_TARGETS, classes - 1)
     return [
-        Finding(
+        EvaluationFinding(
             "targets",
             "green" if "apgd-t" in used else "amber",
             f"{classes} classes: {', '.join(used)}; {targets} other classes are targets",
@@ -137,7 +137,7 @@ def _targets(classes: int, config: EvaluationConfig) -> list[Finding]:
     ]
 
 
-def _randomness(network: nn.Module, images: Tensor, logits: Tensor) -> Finding:
+def _randomness(network: nn.Module, images: Tensor, logits: Tensor) -> EvaluationFinding:
     with torch.no_grad():
         change = _change(network(images), logits)
     return graded(
@@ -150,7 +150,7 @@ def _randomness(network: nn.Module, images: Tensor, logits: Tensor) -> Finding:
     )
 
 
-def _independence(network: nn.Module, images: Tensor, logits: Tensor) -> Finding:
+def _independence(network: nn.Module, images: Tensor, logits: Tensor) -> EvaluationFinding:
     alone = images[:4]
     with torch.no_grad():
         single = torch.cat([network(image[None]) for image in alone])
@@ -177,8 +177,8 @@ def _change(one: Tensor, other: Tensor) -> float:
     return ((one - other).abs().max() / other.abs().max().clamp_min(1e-6)).item()
 
 
-def _mode(in_training: bool) -> Finding:
-    return Finding(
+def _mode(in_training: bool) -> EvaluationFinding:
+    return EvaluationFinding(
         "mode",
         "amber" if in_training else "green",
         "handed over in training mode; evaluated in eval mode" if in_training else "eval mode",
@@ -186,10 +186,10 @@ def _mode(in_training: bool) -> Finding:
     )
 
 
-def _precision(network: nn.Module) -> Finding:
+def _precision(network: nn.Module) -> EvaluationFinding:
     kinds = {str(one.dtype).removeprefix("torch.") for one in network.parameters()}
     level: Level = "green" if kinds <= {"float32", "float64"} else "red"
-    return Finding(
+    return EvaluationFinding(
         "precision",
         level,
         f"parameters {', '.join(sorted(kinds)) or 'none'}",

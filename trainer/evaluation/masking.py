@@ -9,9 +9,9 @@ from itertools import pairwise
 
 from memscore.arrays import Bools
 from trainer.attacks.registry import AUTOATTACK
-from trainer.evaluation.findings import Finding, Level, graded
+from trainer.evaluation.findings import EvaluationFinding, Level, graded
 from trainer.evaluation.mcnemar import exact_mcnemar
-from trainer.evaluation.samples import CORRECT, Samples
+from trainer.evaluation.sample_records import CORRECT, SampleRecords
 
 SIGNIFICANT = 0.05
 
@@ -32,9 +32,9 @@ class Probes:
     warnings: tuple[str, ...] = ()
 
 
-def alarms(samples: Samples, probes: Probes) -> list[Finding]:
+def alarms(samples: SampleRecords, probes: Probes) -> list[EvaluationFinding]:
     """Every alarm that the attacks at hand allow."""
-    findings: list[Finding] = []
+    findings: list[EvaluationFinding] = []
     if {"fgsm", "pgd"} <= set(samples.attacks):
         findings.append(_pgd_weaker_than_fgsm(samples))
     for attack, amber, red in (("cw", 0.04, 0.08), (AUTOATTACK, 0.08, 0.15)):
@@ -58,12 +58,12 @@ def alarms(samples: Samples, probes: Probes) -> list[Finding]:
     return findings
 
 
-def _pgd_weaker_than_fgsm(samples: Samples) -> Finding:
+def _pgd_weaker_than_fgsm(samples: SampleRecords) -> EvaluationFinding:
     fgsm, pgd = (samples[f"{CORRECT}{name}"].filled(False) for name in ("fgsm", "pgd"))
     excess = float(pgd.mean() - fgsm.mean())
     certain = exact_mcnemar(int((pgd & ~fgsm).sum()), int((fgsm & ~pgd).sum())) < SIGNIFICANT
     level: Level = "green" if excess <= 0 else "red" if certain else "amber"
-    return Finding(
+    return EvaluationFinding(
         "PGD against FGSM",
         level,
         f"accuracy {100 * pgd.mean():.1f} % under pgd, {100 * fgsm.mean():.1f} % under fgsm",
@@ -71,7 +71,7 @@ def _pgd_weaker_than_fgsm(samples: Samples) -> Finding:
     )
 
 
-def _far_below_pgd(samples: Samples, attack: str, amber: float, red: float) -> Finding:
+def _far_below_pgd(samples: SampleRecords, attack: str, amber: float, red: float) -> EvaluationFinding:
     other, pgd = samples[f"{CORRECT}{attack}"], samples[f"{CORRECT}pgd"]
     tried = ~other.mask
     below, above, count = float(other.data[tried].mean()), float(pgd.data[tried].mean()), int(tried.sum())
@@ -86,7 +86,7 @@ def _far_below_pgd(samples: Samples, attack: str, amber: float, red: float) -> F
     )
 
 
-def _square(parts: dict[str, Bools]) -> Finding:
+def _square(parts: dict[str, Bools]) -> EvaluationFinding:
     before = list(parts.values())[list(parts).index("square") - 1]
     extra = float(before.mean() - parts["square"].mean())
     return graded(
@@ -99,7 +99,7 @@ def _square(parts: dict[str, Bools]) -> Finding:
     )
 
 
-def _reaches_zero(sweep: dict[float, float]) -> Finding:
+def _reaches_zero(sweep: dict[float, float]) -> EvaluationFinding:
     widest = max(sweep)
     curve = ", ".join(f"{100 * share:.0f} % at {epsilon:.3g}" for epsilon, share in sorted(sweep.items()))
     return graded(
@@ -112,7 +112,7 @@ def _reaches_zero(sweep: dict[float, float]) -> Finding:
     )
 
 
-def _falls(sweep: dict[float, float]) -> Finding:
+def _falls(sweep: dict[float, float]) -> EvaluationFinding:
     shares = [sweep[epsilon] for epsilon in sorted(sweep)]
     rise = max(later - earlier for earlier, later in pairwise(shares))
     return graded(
@@ -125,14 +125,14 @@ def _falls(sweep: dict[float, float]) -> Finding:
     )
 
 
-def _own_flags(warnings: Sequence[str]) -> Finding:
+def _own_flags(warnings: Sequence[str]) -> EvaluationFinding:
     """AutoAttack's warnings; of those that count points, the sum."""
     points = [re.match(r"there are (\d+) points with zero gradient", text) for text in warnings]
     zero = sum(int(match[1]) for match in points if match)
     others = list(dict.fromkeys(text for text, match in zip(warnings, points, strict=True) if match is None))
     grave = any("randomized" in text or "probability" in text for text in others)
     texts = others + ([f"{zero} starting points without a gradient of its loss"] if zero else [])
-    return Finding(
+    return EvaluationFinding(
         "AutoAttack's flags",
         "red" if grave else "amber" if texts else "green",
         "; ".join(texts) or "none",

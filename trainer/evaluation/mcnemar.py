@@ -10,7 +10,7 @@ import numpy as np
 
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.statistics.proportions import Z_95
-from trainer.evaluation.samples import CORRECT, WORST, Samples
+from trainer.evaluation.sample_records import CORRECT, WORST, SampleRecords
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class PairedDifference:
 
 
 def compare(
-    first: tuple[list[Samples], dict[str, Any]], second: tuple[list[Samples], dict[str, Any]]
+    first: tuple[list[SampleRecords], dict[str, Any]], second: tuple[list[SampleRecords], dict[str, Any]]
 ) -> list[PairedDifference]:
     """Each group under each attack that both evaluations have; groups are those of the first that knows them.
 

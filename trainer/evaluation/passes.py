@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from trainer.attacks import autoattack
 from trainer.attacks.registry import AUTOATTACK, iterative
-from trainer.evaluation.attempts import Advance
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.probing import SWEEP, sweep_radii
+from trainer.evaluation.split_attacks import Advance
 
 OnProgress = Callable[[int, int, str], None]
 """Told how much is done, of how much, and what: in passes over samples."""

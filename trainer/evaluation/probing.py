@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trainer.attacks.registry import iterative
-from trainer.evaluation.attempts import Attempts
 from trainer.evaluation.masking import Probes
-from trainer.evaluation.records import strata
-from trainer.evaluation.samples import CLEAN, CORRECT, Samples
+from trainer.evaluation.sample_outcomes import strata
+from trainer.evaluation.sample_records import CLEAN, CORRECT, SampleRecords
+from trainer.evaluation.split_attacks import Attempts
 from trainer.evaluation.subset import stratified
 
 SWEEP = iterative("pgd-50")
 
 
-def probed(attempts: Attempts, samples: Samples, probes: Probes) -> Probes:
+def probed(attempts: Attempts, samples: SampleRecords, probes: Probes) -> Probes:
     """`probes` and what a subset of the samples adds to it."""
     config = attempts.config
     if not config.alarm_samples:

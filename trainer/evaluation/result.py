@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write, reason
-from trainer.evaluation.findings import Finding
+from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.masking import Probes
-from trainer.evaluation.samples import Samples, write_samples
+from trainer.evaluation.sample_records import SampleRecords, write_samples
 from trainer.evaluation.table import Row, to_csv
 
 Made = TypeVar("Made")
@@ -28,10 +28,10 @@ class Evaluation:
 
     meta: dict[str, Any]
     rows: list[Row]
-    findings: list[Finding]
+    findings: list[EvaluationFinding]
     notes: list[str]
     probes: Probes
-    samples: list[Samples]
+    samples: list[SampleRecords]
 
     def of_checkpoint(self, name: str, description: dict[str, Any], scores: str | None) -> Evaluation:
         """With what a checkpoint's description says of it, the digest of the scores, and a note if that favours it."""
@@ -62,9 +62,9 @@ class Evaluation:
         return _table(folder, "rows", Row.from_json)
 
     @staticmethod
-    def read_findings(folder: Path) -> list[Finding]:
+    def read_findings(folder: Path) -> list[EvaluationFinding]:
         """The findings that `write` left in a folder. Raises Damaged if they cannot be read."""
-        return _table(folder, "findings", lambda finding: Finding(**finding))
+        return _table(folder, "findings", lambda finding: EvaluationFinding(**finding))
 
     def write(self, folder: Path) -> None:
         """Write table.csv, table.json and samples.parquet, each whole or not at all. Raises InvalidInput."""

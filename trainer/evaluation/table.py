@@ -13,7 +13,7 @@ import numpy as np
 from memscore.arrays import Bools
 from memscore.statistics.proportions import wilson
 from trainer.attacks.registry import AUTOATTACK
-from trainer.evaluation.samples import CORRECT, WORST, Column, Columns, Samples
+from trainer.evaluation.sample_records import CORRECT, WORST, Column, Columns, SampleRecords
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Row:
         return cells | {name: getattr(self, name) for name in rest}
 
 
-def rows_of(samples: Samples, cosines: dict[str, float | None]) -> list[Row]:
+def rows_of(samples: SampleRecords, cosines: dict[str, float | None]) -> list[Row]:
     """The rows of a split: all samples, and the typical and atypical ones where they are known."""
     return [_row(samples, name, mask, cosines.get(name)) for name, mask in samples.groups().items()]
 
@@ -138,7 +138,7 @@ def _worst(tried: Columns) -> Accuracy:
     return Accuracy.product(Accuracy.of(int(others.sum()), len(others)), _accuracy(tried[AUTOATTACK][others]))
 
 
-def _row(samples: Samples, group: str, mask: Bools, cosine: float | None) -> Row:
+def _row(samples: SampleRecords, group: str, mask: Bools, cosine: float | None) -> Row:
     tried = {attack: samples[f"{CORRECT}{attack}"][mask] for attack in samples.attacks}
     accuracy = {attack: _accuracy(column) for attack, column in tried.items()}
     if AUTOATTACK in tried:

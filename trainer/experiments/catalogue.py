@@ -8,8 +8,8 @@ from trainer.experiments.kinds.atypical import Atypical
 from trainer.experiments.kinds.distances import Distances
 from trainer.experiments.kinds.examples import Examples
 from trainer.experiments.kinds.grid import Grid
-from trainer.experiments.kinds.histogram import Histogram
-from trainer.experiments.kinds.pairs import Pairs
+from trainer.experiments.kinds.histogram import MemHistogram
+from trainer.experiments.kinds.pairs import InfluentialPairs
 from trainer.experiments.kinds.poisoning import Poisoning
 from trainer.experiments.kinds.removal import Removal
 from trainer.experiments.kinds.tables import ByAttack, ByGroup
@@ -30,8 +30,8 @@ ITEMS = {
     item.name: item
     for item in (
         Item("fig6", "Figure 6: images with different memorization values", Examples(), EVERY, 3),
-        Item("fig7", "Figure 7: histogram of memorization values", Histogram(), EVERY, 3),
-        Item("fig8", "Figure 8: pairs of high influence", Pairs(), EVERY, 3),
+        Item("fig7", "Figure 7: histogram of memorization values", MemHistogram(), EVERY, 3),
+        Item("fig8", "Figure 8: pairs of high influence", InfluentialPairs(), EVERY, 3),
         Item("fig2", f"Figure 2: {ALONG_PART}, CIFAR-100", Removal("pgd"), MAIN),
         Item("fig15", f"Figure 15: {ALONG_PART}, CIFAR-100, ERM", Removal("erm"), ON_CIFAR100),
         Item("table1", f"Table 1: {APART}, CIFAR-100", Distances(curves=False), ON_CIFAR100),

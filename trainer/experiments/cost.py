@@ -17,7 +17,7 @@ from memscore.learning.networks import Network, build_network
 from memscore.study.spec import Recipe
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
-from trainer.experiments.run import Run
+from trainer.experiments.run import ExperimentRun
 from trainer.learner import Learner
 from trainer.ledger import KEPT, estimate
 from trainer.network import initial_network, training_device
@@ -42,7 +42,7 @@ class Stopwatch:
             self.measured[key] = self._measure(network, options)
         return self.measured[key]
 
-    def of_run(self, run: Run) -> float:
+    def of_run(self, run: ExperimentRun) -> float:
         """Of a whole run: training, selection, and the evaluation of what it keeps."""
         config = run.config()
         a_pass = self.seconds(config.network, dict(config.network_options))

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.material import Panel
-from trainer.experiments.run import Run
+from trainer.experiments.inputs import Panel
+from trainer.experiments.run import ExperimentRun
 from trainer.experiments.setting import Setting
 
 
 class Kind(Protocol):
     """What items of one kind have in common."""
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """The runs that a panel is made from."""
         ...
 
@@ -48,7 +48,7 @@ class Item:
 class FromStudy:
     """A kind that needs no runs."""
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """None."""
         del setting, seeds
         return []

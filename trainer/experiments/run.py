@@ -21,7 +21,7 @@ ATTACKED = "attacks"
 
 
 @dataclass(frozen=True)
-class Run:
+class ExperimentRun:
     """One training run. Two with the same name in the same setting are the same run, by whatever item they are wanted.
 
     stage: its method, after the part of the paper where that matters. point: what tells it from other runs of its stage
@@ -101,7 +101,7 @@ CONTENDERS = (
 """Those of tables 2 to 7 and figure 4."""
 
 
-def preliminary(setting: Setting, method: str, seed: int, **point: float) -> Run:
+def preliminary(setting: Setting, method: str, seed: int, **point: float) -> ExperimentRun:
     """A run of the paper's section 3, with networks kept along its way; `point` has keep_atypical and match_size.
 
     Where a setting makes no difference between the sections, it is the run of section 5 too.
@@ -112,7 +112,7 @@ def preliminary(setting: Setting, method: str, seed: int, **point: float) -> Run
 
 def compared(
     setting: Setting, contender: Contender, seed: int, *, attacked: tuple[str, ...] = (), along: bool = True
-) -> Run:
+) -> ExperimentRun:
     """A run of the paper's section 5. `along` must be the same wherever a contender is wanted."""
     further: Fields = {"keep_every": setting.along} if along else {}
     fields = {**setting.methods.get(contender.method, {}), **further}
@@ -131,9 +131,9 @@ def check_fields(given: Fields) -> None:
             raise InvalidInput(f"{name} is neither a field of the configuration nor an option of any method.")
 
 
-def merged(runs: list[Run]) -> list[Run]:
+def merged(runs: list[ExperimentRun]) -> list[ExperimentRun]:
     """Each run once, with everything that is wanted of it."""
-    found: dict[tuple[str, str, str], Run] = {}
+    found: dict[tuple[str, str, str], ExperimentRun] = {}
     for run in runs:
         key = (run.setting.dataset, run.setting.model, run.name)
         before = found.get(key)
@@ -143,9 +143,11 @@ def merged(runs: list[Run]) -> list[Run]:
     return list(found.values())
 
 
-def _run(setting: Setting, name: tuple[str, ...], seed: int, point: dict[str, float], further: Fields) -> Run:
+def _run(setting: Setting, name: tuple[str, ...], seed: int, point: dict[str, float], further: Fields) -> ExperimentRun:
     method, fields = name[-1], {**setting.fields, **further, **setting.extra, **point}
     own = METHODS[method].Options.model_fields
     usable = {name: value for name, value in fields.items() if name in TrainConfig.model_fields or name in own}
     shown = tuple((name, f"{value:g}") for name, value in point.items())
-    return Run(setting, name, seed, shown, tuple((name, strict_json.dumps(value)) for name, value in usable.items()))
+    return ExperimentRun(
+        setting, name, seed, shown, tuple((name, strict_json.dumps(value)) for name, value in usable.items())
+    )

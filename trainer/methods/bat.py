@@ -14,9 +14,9 @@ from memscore.scores.tables import ATYPICAL
 from memscore.study.spec import Frozen
 from trainer.attacks import crafting
 from trainer.attacks.likelihood import cross_entropies, log_probabilities
+from trainer.distributed import ALONE
 from trainer.methods.method import Batch, Crafted, Loss, Method, Step
 from trainer.model import Model
-from trainer.world import ALONE
 
 LONGEST = 1e15
 """The largest entry of a representation that the discrimination loss tells from larger ones."""

@@ -13,9 +13,9 @@ from memscore.study.spec import Frozen
 from trainer.attacks import Attack, ascend, cross_entropy
 from trainer.attacks.n_fgsm import NOISE, n_fgsm
 from trainer.attacks.objectives import Objective
-from trainer.draws import Draws
+from trainer.distributed import ALONE, World
 from trainer.model import Model
-from trainer.world import ALONE, World
+from trainer.step_draws import Draws
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 import memscore
 from memscore.learning.unit import device_name
 from trainer.verification import golden, identities, peers
-from trainer.verification.check import Finding, Verdict, examine
+from trainer.verification.check import Verdict, VerificationResult, examine
 from trainer.verification.material import patterns
 
 
@@ -23,7 +23,7 @@ from trainer.verification.material import patterns
 class Certificate:
     """Findings, and the versions, device and date they hold for."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[VerificationResult, ...]
     versions: dict[str, str]
     device: str
     date: str
@@ -56,7 +56,7 @@ def certify(on_check: Callable[[int, int, str], object] | None = None) -> Certif
         if device.type != "cpu":
             checks += golden.checks(device)
         checks += [*identities.checks(material), *peers.checks(material)]
-        findings: list[Finding] = []
+        findings: list[VerificationResult] = []
         for check in checks:
             if on_check is not None:
                 on_check(len(findings), len(checks), check.name)

@@ -12,7 +12,7 @@ Verdict = Literal["holds", "fails", "not checked"]
 
 
 @dataclass(frozen=True)
-class Check:
+class VerificationCheck:
     """What must be found; `look` gives what is found, and whether that is it."""
 
     name: str
@@ -21,7 +21,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Finding:
+class VerificationResult:
     """The outcome of a check."""
 
     check: str
@@ -30,12 +30,12 @@ class Finding:
     verdict: Verdict
 
 
-def examine(check: Check) -> Finding:
+def examine(check: VerificationCheck) -> VerificationResult:
     """Carry a check out; one that breaks off fails, one that needs a package which is not there is not made."""
     try:
         found, holds = check.look()
     except MissingPackage as error:
-        return Finding(check.name, check.expected, str(error), "not checked")
+        return VerificationResult(check.name, check.expected, str(error), "not checked")
     except Exception as error:
-        return Finding(check.name, check.expected, f"{type(error).__name__}: {error}", "fails")
-    return Finding(check.name, check.expected, found, "holds" if holds else "fails")
+        return VerificationResult(check.name, check.expected, f"{type(error).__name__}: {error}", "fails")
+    return VerificationResult(check.name, check.expected, found, "holds" if holds else "fails")

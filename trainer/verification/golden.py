@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from trainer.attacks import Attack
-from trainer.draws import Draws
 from trainer.methods import BAT, GAIRAT, MART, TRADES, Batch, Crafted, Method, Step
 from trainer.methods.bat import BATOptions, discrimination_loss, poisoning_scores, poisoning_weights
 from trainer.methods.gairat import GAIRATOptions, geometry_weights
 from trainer.methods.mart import MARTOptions, boosted_cross_entropy
 from trainer.methods.trades import TRADESOptions, divergences
 from trainer.model import Model
-from trainer.verification.check import Check
+from trainer.step_draws import Draws
+from trainer.verification.check import VerificationCheck
 
 Compute = Callable[[torch.device], Tensor]
 
@@ -40,19 +40,19 @@ class Verbatim(nn.Module):
         return images, images
 
 
-def checks(device: torch.device) -> list[Check]:
+def checks(device: torch.device) -> list[VerificationCheck]:
     """All of them, on a device."""
     return [_check(name, expected, compute, device) for name, expected, compute in GOLDEN]
 
 
-def _check(name: str, expected: tuple[float, ...], compute: Compute, device: torch.device) -> Check:
+def _check(name: str, expected: tuple[float, ...], compute: Compute, device: torch.device) -> VerificationCheck:
     def look() -> tuple[str, bool]:
         found = compute(device).detach().flatten()
         assert found.dtype == torch.float64
         wanted = torch.tensor(expected, dtype=torch.float64, device=device)
         return _decimals(found.tolist()), torch.allclose(found, wanted, atol=TOLERANCE, rtol=0)
 
-    return Check(f"{name} ({device.type})", _decimals(expected), look)
+    return VerificationCheck(f"{name} ({device.type})", _decimals(expected), look)
 
 
 def _decimals(values: tuple[float, ...] | list[float]) -> str:

@@ -10,12 +10,12 @@ from torch import Tensor
 from memscore.learning.networks import SmallCNN
 from trainer.attacks import pgd
 from trainer.config import TrainConfig
-from trainer.draws import Draws
 from trainer.learner import Learner
 from trainer.methods import MART, Batch, Crafted, Loss, Step
 from trainer.methods.mart import boosted_cross_entropy
 from trainer.model import Model
-from trainer.verification.check import Check
+from trainer.step_draws import Draws
+from trainer.verification.check import VerificationCheck
 from trainer.verification.material import Material
 
 STEPS = 5
@@ -31,7 +31,7 @@ class BoostedCrossEntropy(MART):
         return Loss(boosted_cross_entropy(model(crafted.adversarial), batch.labels).mean())
 
 
-def checks(material: Material) -> list[Check]:
+def checks(material: Material) -> list[VerificationCheck]:
     """All of them, on the CPU."""
     return [
         _same("BAT(alpha 0, beta 0) = PGD", learner("bat", alpha=0.0, beta=0.0), learner("pgd")),
@@ -56,13 +56,13 @@ def _boosted() -> Learner:
     return taught
 
 
-def _same(name: str, one: Learner, other: Learner) -> Check:
+def _same(name: str, one: Learner, other: Learner) -> VerificationCheck:
     def look() -> tuple[str, bool]:
         ours, theirs = _learned(one), _learned(other)
         distance = max((ours[key].double() - theirs[key].double()).abs().max().item() for key in theirs)
         return ("equal weights", True) if not distance else (f"weights differ, by up to {distance:.2g}", False)
 
-    return Check(name, EXPECTED, look)
+    return VerificationCheck(name, EXPECTED, look)
 
 
 def _learned(learner: Learner) -> dict[str, Tensor]:
@@ -76,11 +76,11 @@ def _learned(learner: Learner) -> dict[str, Tensor]:
     return learner.network.state_dict()
 
 
-def _nothing_allowed(material: Material) -> Check:
+def _nothing_allowed(material: Material) -> VerificationCheck:
     def look() -> tuple[str, bool]:
         attack = material.attack.model_copy(update={"epsilon": 0.0})
         crafted = pgd(material.network, material.images, material.labels, attack)
         changed = int((crafted != material.images).sum())
         return f"{changed} pixels changed", not changed
 
-    return Check("PGD(epsilon 0) = the clean images", "0 pixels changed", look)
+    return VerificationCheck("PGD(epsilon 0) = the clean images", "0 pixels changed", look)

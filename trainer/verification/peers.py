@@ -18,7 +18,7 @@ from memscore.errors import MissingPackage
 from memscore.learning.correctness import is_correct
 from trainer.attacks import Attack, fgsm, pgd
 from trainer.attacks.autoattack import PASSES, craft_part
-from trainer.verification.check import Check
+from trainer.verification.check import VerificationCheck
 from trainer.verification.material import Material
 
 Crafter = Callable[[ModuleType, Material], Tensor]
@@ -37,7 +37,7 @@ MODULES = {"adversarial-robustness-toolbox": "art"}
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PeerAttack:
     """An attack of the package `peer`, and ours that must give the same images."""
 
     peer: str
@@ -56,12 +56,12 @@ class Comparison:
             return ours, self.theirs(module, material)
 
 
-def checks(material: Material) -> list[Check]:
+def checks(material: Material) -> list[VerificationCheck]:
     """A check for each comparison."""
     return [_check(comparison, material) for comparison in COMPARISONS]
 
 
-def _check(comparison: Comparison, material: Material) -> Check:
+def _check(comparison: PeerAttack, material: Material) -> VerificationCheck:
     def look() -> tuple[str, bool]:
         ours, theirs = comparison.images(material)
         if torch.equal(ours, theirs):
@@ -69,7 +69,7 @@ def _check(comparison: Comparison, material: Material) -> Check:
         pixels, distance = int((ours != theirs).sum()), (ours - theirs).abs().max().item()
         return f"{pixels} of {ours.numel()} pixels differ, by up to {distance:.2g}", False
 
-    return Check(f"{comparison.attack} = that of {comparison.peer}", "equal images", look)
+    return VerificationCheck(f"{comparison.attack} = that of {comparison.peer}", "equal images", look)
 
 
 def imported(peer: str) -> ModuleType:
@@ -155,7 +155,7 @@ def _art_pgd(art: ModuleType, material: Material) -> Tensor:
     return torch.from_numpy(crafter.generate(material.images.numpy(), material.labels.numpy()))
 
 
-def _autoattack(part: str) -> Comparison:
+def _autoattack(part: str) -> PeerAttack:
     """A part of AutoAttack, on fewer images; images that it does not mislead stay as they were."""
 
     def ours(material: Material) -> Tensor:
@@ -175,15 +175,15 @@ def _autoattack(part: str) -> Comparison:
         finally:  # it takes the place of a debugger's trace
             sys.settrace(trace)
 
-    return Comparison("pyautoattack", f"AutoAttack's {part}", theirs, ours)
+    return PeerAttack("pyautoattack", f"AutoAttack's {part}", theirs, ours)
 
 
-COMPARISONS: tuple[Comparison, ...] = (
-    Comparison("torchattacks", "PGD from the image", _torchattacks_pgd(random_start=False), _pgd),
-    Comparison("torchattacks", "PGD from a random start", _torchattacks_pgd(random_start=True), _random_pgd),
-    Comparison("torchattacks", "FGSM", _torchattacks_fgsm, _fgsm),
-    Comparison("foolbox", "PGD from the image", _foolbox_pgd, _pgd),
-    Comparison("foolbox", "FGSM", _foolbox_fgsm, _fgsm),
-    Comparison("adversarial-robustness-toolbox", "PGD from the image", _art_pgd, _pgd),
+COMPARISONS: tuple[PeerAttack, ...] = (
+    PeerAttack("torchattacks", "PGD from the image", _torchattacks_pgd(random_start=False), _pgd),
+    PeerAttack("torchattacks", "PGD from a random start", _torchattacks_pgd(random_start=True), _random_pgd),
+    PeerAttack("torchattacks", "FGSM", _torchattacks_fgsm, _fgsm),
+    PeerAttack("foolbox", "PGD from the image", _foolbox_pgd, _pgd),
+    PeerAttack("foolbox", "FGSM", _foolbox_fgsm, _fgsm),
+    PeerAttack("adversarial-robustness-toolbox", "PGD from the image", _art_pgd, _pgd),
     *(_autoattack(part) for part in PASSES),
 )

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.metrics import Metrics
-from api.middleware.instrumentation import Observed
+from api.middleware.instrumentation import Instrumentation
 from api.routes import health
 from api.serving.in_process import in_process
 from memscore.logs import REQUEST_ID
@@ -111,7 +111,7 @@ def test_an_error_after_the_answer_began_ends_the_connection(database: Database)
     metrics = Metrics(database)
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
     with pytest.raises(RuntimeError, match="late"):
-        asyncio.run(Observed(late, metrics)(scope, None, send))  # pyright: ignore[reportArgumentType] -- not called
+        asyncio.run(Instrumentation(late, metrics)(scope, None, send))  # pyright: ignore[reportArgumentType] -- not called
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert REQUEST_ID.get() is None
 

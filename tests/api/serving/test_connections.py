@@ -34,7 +34,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 def connect(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[], socket.socket]]:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(echo, http=connections.Connection, lifespan="off", log_config=None)
+    config = uvicorn.Config(echo, http=connections.LimitedConnection, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # pyright: ignore[reportAttributeAccessIssue]
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

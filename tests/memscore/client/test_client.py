@@ -13,7 +13,7 @@ import pytest
 
 from api.serving.in_process import in_process
 from memscore.client import Client, load_table
-from memscore.client.cache import TableCache
+from memscore.client.cache import DownloadCache
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
 from memscore.errors import (
@@ -201,7 +201,7 @@ def test_a_table_that_is_at_hand_under_another_name_is_not_read_again(
 
 def test_the_tables_used_least_recently_go_first(tmp_path: Path, dataset: Dataset):
     made = [build(dataset, make_trials(dataset, Design(), 1, seed), Design(), "a" * 16)[0] for seed in range(3)]
-    cache = TableCache(tmp_path, max_bytes=2 * len(made[0].encode()) + 100)
+    cache = DownloadCache(tmp_path, max_bytes=2 * len(made[0].encode()) + 100)
     for age, table in zip((300, 200), made, strict=False):
         cache.keep(table, table.encode())
         os.utime(tmp_path / f"{table.digest}.npz", (time.time() - age, time.time() - age))

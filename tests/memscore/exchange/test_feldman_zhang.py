@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memscore.errors import InvalidInput
-from memscore.exchange.feldman_zhang import Published, imported_id, published_of, tables_of
+from memscore.exchange.feldman_zhang import FeldmanZhangScores, imported_id, published_of, tables_of
 from memscore.scores.sets import split
 from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 from memscore.study.evidence import unpack_trials
@@ -51,7 +51,7 @@ def test_a_file_has_the_published_keys_and_our_scores(made):
 
 def test_an_import_gives_the_scores_pairs_and_sets_of_the_study(made):
     dataset, scores, pairs, arrays = made
-    published = Published.decode(encoded(arrays), dataset.y_train, dataset.y_test)
+    published = FeldmanZhangScores.decode(encoded(arrays), dataset.y_train, dataset.y_test)
     imported, imported_pairs = tables_of(published, "b" * 16, dataset.fingerprint)
     for column in ("mem", "label", "test_label", "test_infl_max", "test_infl_index"):
         np.testing.assert_array_equal(imported[column], scores[column])
@@ -83,7 +83,7 @@ def test_classes_may_be_listed_in_any_order(made):
         shuffled[f"infl_matrix_class{label}"] = arrays[f"infl_matrix_class{label}"][np.ix_(rows, columns)].astype(
             np.float64, order="F"
         )
-    _, again = tables_of(Published.decode(encoded(shuffled), dataset.y_train, dataset.y_test), "b" * 16, "f")
+    _, again = tables_of(FeldmanZhangScores.decode(encoded(shuffled), dataset.y_train, dataset.y_test), "b" * 16, "f")
     np.testing.assert_array_equal(again["infl"], pairs["infl"])
     np.testing.assert_array_equal(again["train_index"], pairs["train_index"])
 
@@ -91,7 +91,7 @@ def test_classes_may_be_listed_in_any_order(made):
 def test_a_pair_at_the_floor_is_kept_in_single_precision(made):
     dataset, _, _, arrays = made
     changed = arrays | {"infl_matrix_class0": np.full((20, 7), PAIRS_FLOOR, np.float32)}
-    _, pairs = tables_of(Published.decode(encoded(changed), dataset.y_train, dataset.y_test), "b" * 16, "f")
+    _, pairs = tables_of(FeldmanZhangScores.decode(encoded(changed), dataset.y_train, dataset.y_test), "b" * 16, "f")
     assert (pairs["infl"] == np.float32(PAIRS_FLOOR)).sum() >= 140
 
 
@@ -101,7 +101,9 @@ def test_undefined_scores_stay_undefined_and_are_counted(made):
     mem[:2] = np.nan
     infl[:, 0] = np.nan
     changed = arrays | {"tr_mem": mem, "infl_matrix_class0": infl}
-    scores, pairs = tables_of(Published.decode(encoded(changed), dataset.y_train, dataset.y_test), "b" * 16, "f")
+    scores, pairs = tables_of(
+        FeldmanZhangScores.decode(encoded(changed), dataset.y_train, dataset.y_test), "b" * 16, "f"
+    )
     assert np.isnan(scores["mem"][:2]).all()
     assert scores["test_infl_index"][0] == -1
     assert np.isnan(scores["test_infl_max"][0])
@@ -144,7 +146,7 @@ def test_a_file_that_does_not_fit_is_refused(made, change, sentence: str):
     dataset, _, _, arrays = made
     changed = {name: array for name, array in (arrays | change(arrays)).items() if array is not None}
     with pytest.raises(InvalidInput) as error:
-        Published.decode(encoded(changed), dataset.y_train, dataset.y_test)
+        FeldmanZhangScores.decode(encoded(changed), dataset.y_train, dataset.y_test)
     assert sentence in str(error.value)
 
 
@@ -153,12 +155,12 @@ def test_a_file_cut_off_anywhere_is_refused(made):
     payload = encoded(arrays)
     for length in (0, 3, 100, len(payload) // 2, len(payload) - 30):
         with pytest.raises(InvalidInput, match="not a usable Feldman-Zhang score file"):
-            Published.decode(payload[:length], dataset.y_train, dataset.y_test)
+            FeldmanZhangScores.decode(payload[:length], dataset.y_train, dataset.y_test)
     for position in range(0, len(payload), 97):  # a flipped byte is noticed by the archive, or changes no score
         damaged = bytearray(payload)
         damaged[position] ^= 255
         try:
-            read = Published.decode(bytes(damaged), dataset.y_train, dataset.y_test)
+            read = FeldmanZhangScores.decode(bytes(damaged), dataset.y_train, dataset.y_test)
         except InvalidInput:
             continue
         np.testing.assert_array_equal(read.mem, arrays["tr_mem"])
@@ -172,7 +174,7 @@ def test_a_header_that_promises_more_than_there_is_asks_for_no_memory(made):
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("tr_labels.npy", header.getvalue())
     with pytest.raises(InvalidInput, match="take much more memory than a file of this size"):
-        Published.decode(buffer.getvalue(), dataset.y_train, dataset.y_test)
+        FeldmanZhangScores.decode(buffer.getvalue(), dataset.y_train, dataset.y_test)
 
 
 def test_an_imported_study_is_named_after_file_and_dataset():

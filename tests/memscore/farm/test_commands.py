@@ -12,7 +12,7 @@ import pytest
 
 from memscore.errors import LaunchFailed
 from memscore.farm import commands
-from memscore.farm.commands import Command, Ended, Plan, Started
+from memscore.farm.commands import Command, CommandPlan, Ended, Started
 from memscore.settings import Settings
 from tests.processes import Family, alive, eventually
 
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_commands_fail_or_are_killed_alone(folder: Path, settings_of_sqlite: Settings):
     noted = "import json; json.dump([os.environ[x] for x in ('OMP_NUM_THREADS', 'COLOUR')], open('seen', 'w'))"
-    plan = Plan(
+    plan = CommandPlan(
         commands=(
             python("fails", folder, "print('no such thing'); raise SystemExit(3)", "print('never')"),
             python("killed", folder, "import signal; os.kill(os.getpid(), signal.SIGKILL)"),
@@ -98,7 +98,7 @@ subprocess.Popen(["sleep", "1000"])
 open("NAME", "w").close()
 time.sleep(1000)
 """
-    plan = Plan(
+    plan = CommandPlan(
         commands=tuple(python(name, folder, script.replace("NAME", name)) for name in "abc"), folder=folder, slots=2
     )
     before = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"] if number == signal.SIGKILL else []  # as a shell's "&" does
@@ -124,6 +124,6 @@ def test_a_farm_that_does_not_start_is_said(
     folder: Path, settings_of_sqlite: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(sys, "executable", "false")
-    plan = Plan(commands=(python("a", folder, ""), python("b", folder, "")), folder=folder, slots=1)
+    plan = CommandPlan(commands=(python("a", folder, ""), python("b", folder, "")), folder=folder, slots=1)
     with pytest.raises(LaunchFailed, match="Ray ended before 2 of the commands had"):
         commands.run(plan, settings_of_sqlite, folder / "ray.log", print)

@@ -18,18 +18,18 @@ from PIL import Image
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.label_noise import flip_labels
 from memscore.errors import FingerprintMismatch
-from memscore.exchange.feldman_zhang import Published, tables_of
+from memscore.exchange.feldman_zhang import FeldmanZhangScores, tables_of
 from memscore.messages.studies import StudyMessage, TableSummary
-from memscore.report import Comparison, Making, Report, charts
+from memscore.report import Making, MethodComparison, Report, charts
 from memscore.report.cards import Album, image_uri
 from memscore.report.gallery import gallery
 from memscore.report.influences import influences
 from memscore.report.provenance import commands
 from memscore.report.suspected import suspected
-from memscore.scores.building import Provenance, build_tables
 from memscore.scores.quality import differences, quality
 from memscore.scores.sets import Thresholds
 from memscore.scores.suspects import suspects
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.study.evidence import Evidence
@@ -79,7 +79,7 @@ def imported(dataset: Dataset, mem: np.ndarray) -> Report:
         label: np.full((int((dataset.y_train == label).sum()), int((dataset.y_test == label).sum())), 0.3, np.float32)
         for label in range(dataset.classes)
     }
-    published = Published(mem.astype(np.float32), dataset.y_train, dataset.y_test, infl)
+    published = FeldmanZhangScores(mem.astype(np.float32), dataset.y_train, dataset.y_test, infl)
     return report_of(dataset, *tables_of(published, "a" * 16, dataset.fingerprint), None)
 
 
@@ -109,7 +109,7 @@ def without_pairs() -> Report:
     return replace(report, pairs=PairsTable.of(none, report.pairs.meta))
 
 
-COMPARISON = Comparison(
+COMPARISON = MethodComparison(
     ["test all", "test <atypical>"], [20, 0], {name: [(0.9, 0.5), (None, None)] for name in ("PGD", "BAT")}, "a note"
 )
 

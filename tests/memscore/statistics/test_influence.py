@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from memscore.errors import InvalidInput
 from memscore.learning.matmul import torch_matmul
-from memscore.scores.building import Provenance, build_tables
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PAIRS_FLOOR
 from memscore.statistics.counts import Counts, class_groups
 from memscore.statistics.influence import PackedEvidence, find_pairs, influence_matrix, strongest_first

@@ -14,15 +14,16 @@ import pytest
 from sqlalchemy import Column, Connection, Table, delete, select, text, update
 
 from memscore.datasets.storage import open_dataset
-from memscore.scores.building import build_tables
+from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, checking_studies, evidence, jobs, tables
 from memscore.store import studies as study_queries
 from memscore.store.checking import check, size
 from memscore.store.database import now
 from memscore.store.datasets import by_name
-from memscore.store.findings import Finding
+from memscore.store.findings import DatabaseFinding
 from memscore.store.publishing import publish
+from memscore.store.rebuilding import all_pairs, count_study, keep_tables, provenance
 from memscore.store.schema import (
     datasets,
     full_trials,
@@ -35,7 +36,6 @@ from memscore.store.schema import (
     trials,
 )
 from memscore.store.schema import jobs as jobs_table
-from memscore.store.scoring import all_pairs, count_study, keep_tables, provenance
 from memscore.study.bits import digest, pack, unpack
 from memscore.study.evidence import Trial
 from memscore.study.spec import Design, Target, Wanted
@@ -57,7 +57,7 @@ class Whole:
     home: Path
     study: str
 
-    def check(self, *, repair: bool = False) -> list[Finding]:
+    def check(self, *, repair: bool = False) -> list[DatabaseFinding]:
         return list(check(self.database, self.home, repair=repair, watch=ignore))
 
     def contents(self) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from sqlalchemy import inspect, text, update
 from memscore.errors import InvalidInput, StoreError
 from memscore.store import Database, evidence, job_logs, jobs, leases, open_database
 from memscore.store.migrate import (
-    Loss,
+    DowngradeLoss,
     current_revision,
     downgrade,
     head_revision,
@@ -203,11 +203,11 @@ def full_study(database: Database, stored_study: StoredStudy) -> StoredStudy:
 def test_what_a_downgrade_would_lose_is_told_and_not_lost(database: Database, full_study: StoredStudy):
     contents = _contents(database)
     assert losses(database, "0002") == [
-        Loss("job_logs", 1),
-        Loss("jobs.ran_seconds", 1),
-        Loss("jobs.reported_at", 1),
-        Loss("jobs.trials_per_second", 1),
-        Loss("leases", 1),
+        DowngradeLoss("job_logs", 1),
+        DowngradeLoss("jobs.ran_seconds", 1),
+        DowngradeLoss("jobs.reported_at", 1),
+        DowngradeLoss("jobs.trials_per_second", 1),
+        DowngradeLoss("leases", 1),
     ]
     told = {loss.what: loss.values for loss in losses(database, "0001")}
     assert (told["full_trials"], told["trials.train_probability"], told["jobs.request"]) == (5, 10, 1)

@@ -14,8 +14,8 @@ from memscore.store import Database, evidence, jobs, pruning, studies, tables
 from memscore.store.datasets import by_name
 from memscore.store.pruning import Pruned, prune, vacuum
 from memscore.store.publishing import publish
+from memscore.store.rebuilding import keep_tables
 from memscore.store.schema import pair_tables, score_tables
-from memscore.store.scoring import keep_tables
 from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import QUICK, StoredStudy, build, make_trials
 from tests.memscore.cli.test_cli import memscore, refused

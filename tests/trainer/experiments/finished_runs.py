@@ -14,10 +14,10 @@ import numpy as np
 from memscore.messages.studies import StudyMessage
 from memscore.scores.sets import Sets, Thresholds
 from trainer.evaluation.result import SAMPLES, TABLE_JSON
-from trainer.evaluation.samples import CORRECT, Samples, known, scattered, write_samples
+from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, scattered, write_samples
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.catalogue import ITEMS
-from trainer.experiments.material import Finished, Panel, StudyMaterial
+from trainer.experiments.inputs import Finished, Panel, StudyMaterial
 from trainer.experiments.run import ATTACKED
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 from trainer.experiments.setting import Setting
@@ -110,7 +110,7 @@ def drawn(artifact: Artifact) -> None:
         figure.draw_without_rendering()
 
 
-def _samples(split: str, share: Share, seed: int, epoch: int, attacks: Sequence[str]) -> Samples:
+def _samples(split: str, share: Share, seed: int, epoch: int, attacks: Sequence[str]) -> SampleRecords:
     """Samples have a difficulty of their own, so that runs agree on most of them, as real ones do."""
     count = SIZES[split]
     difficulty = np.random.default_rng(zlib.crc32(split.encode())).random(count)
@@ -128,7 +128,7 @@ def _samples(split: str, share: Share, seed: int, epoch: int, attacks: Sequence[
         else:
             columns[f"{CORRECT}{attack}"] = known(right)
     columns["trained"] = known(np.arange(count) % 10 != seed if split == "train" else np.zeros(count, np.bool_))
-    return Samples(split, columns)
+    return SampleRecords(split, columns)
 
 
 def _row(split: str, distance: float) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _row(split: str, distance: float) -> dict[str, Any]:
     return {"split": split, "group": "typical", "cosine": 1 - distance, "cosine_distance": distance, **empty}
 
 
-def _write_samples(home: Path, samples: list[Samples]) -> None:
+def _write_samples(home: Path, samples: list[SampleRecords]) -> None:
     home.mkdir(parents=True, exist_ok=True)
     write_samples(home / SAMPLES, samples, {})
 

@@ -16,7 +16,7 @@ from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.study.spec import Recipe
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.catalogue import ITEMS
-from trainer.experiments.material import Panel, StudyMaterial
+from trainer.experiments.inputs import Panel, StudyMaterial
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 
 META = {"study": "0" * 16, "trials": 1000, "fingerprint": "f" * 64, "floor": 0.02}

@@ -11,7 +11,7 @@ import pytest
 from memscore.errors import InvalidInput
 from tests.trainer.experiments.finished_runs import Bench, drawn, finish, study, verdicts
 from trainer.experiments.kinds.removal import Removal
-from trainer.experiments.run import Run
+from trainer.experiments.run import ExperimentRun
 
 CLOSER = "Atypical samples bring typical training samples of different classes closer together"
 STEPS = "The more of them, the closer (0, 20 and 100 %; typical training samples)"
@@ -19,12 +19,16 @@ UNDER_ERM = "Under ERM atypical samples do not bring typical training samples of
 FALLS = "With all atypical samples the distance falls after the first decay of the learning rate"
 
 
-def far(run: Run, epoch: int) -> float:
+def far(run: ExperimentRun, epoch: int) -> float:
     """Smaller with each atypical sample and, once the learning rate has fallen, with each epoch."""
     return 0.6 - 0.1 * float(dict(run.point)["keep_atypical"]) - max(0, epoch - 15) / 500
 
 
-def ended(bench: Bench, distance: Callable[[Run, int], float] = far, erm: Callable[[Run, int], float] = far) -> None:
+def ended(
+    bench: Bench,
+    distance: Callable[[ExperimentRun, int], float] = far,
+    erm: Callable[[ExperimentRun, int], float] = far,
+) -> None:
     panel = bench.panel()
     for method, measured in (("pgd", distance), ("erm", erm)):
         for run in Removal(method).runs(panel.setting, bench.seeds):

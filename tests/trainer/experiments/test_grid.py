@@ -10,7 +10,7 @@ import pytest
 from memscore.errors import InvalidInput
 from tests.trainer.experiments.finished_runs import Bench, Share, drawn, finish, study, verdicts
 from trainer.experiments.kinds.grid import Grid
-from trainer.experiments.run import Run
+from trainer.experiments.run import ExperimentRun
 
 TOO_MUCH = "Too much of both hurts: alpha 3, beta 0.3 has lower clean accuracy than the best point"
 
@@ -23,7 +23,7 @@ def gain(alpha: float, beta: float) -> float:
 def ended(bench: Bench, gain: Callable[[float, float], float]) -> None:
     panel = bench.panel()
 
-    def share_of(run: Run) -> Share:
+    def share_of(run: ExperimentRun) -> Share:
         point = {name: float(value) for name, value in run.point}
         more = gain(point.get("alpha", 0), point.get("beta", 0))
         return lambda _split, _group, attack, _epoch: (0.6 if attack == "clean" else 0.4) + more

@@ -6,8 +6,8 @@ import pytest
 from memscore.errors import InvalidInput
 from tests.trainer.experiments.synthetic_study import made, study, words
 from trainer.experiments.catalogue import ITEMS
-from trainer.experiments.kinds.histogram import Histogram
-from trainer.experiments.material import Panel
+from trainer.experiments.inputs import Panel
+from trainer.experiments.kinds.histogram import MemHistogram
 from trainer.experiments.scales import CIFAR10, CIFAR100, RESNET18, setting
 
 NEAR_0, TAILED = np.full(700, 0.01), np.linspace(0.05, 1, 300)
@@ -55,7 +55,7 @@ def test_a_dataset_is_shown_once_whatever_networks_stand_on_it():
         Panel(setting("mini", subject, RESNET18, own_dataset="own"), one, runs=None, seeds=(0,))  # pyright: ignore[reportArgumentType]
         for subject in (CIFAR10, CIFAR100)
     ]
-    assert len(Histogram().make(ITEMS["fig7"], panels).verdicts) == 3
+    assert len(MemHistogram().make(ITEMS["fig7"], panels).verdicts) == 3
 
 
 def test_too_few_trials_are_refused_with_the_number_missing():

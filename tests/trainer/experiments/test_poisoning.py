@@ -9,10 +9,10 @@ from memscore.arrays import Bools
 from memscore.errors import InvalidInput
 from tests.trainer.experiments.synthetic_study import like, made, noise, study, words
 from trainer.evaluation.result import SAMPLES
-from trainer.evaluation.samples import CORRECT, Samples, known, write_samples
+from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, write_samples
 from trainer.experiments.artifact import Artifact
+from trainer.experiments.inputs import StudyMaterial
 from trainer.experiments.kinds.poisoning import CHECKPOINT, Poisoning
-from trainer.experiments.material import StudyMaterial
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 from trainer.folder import EVALUATIONS
 
@@ -40,7 +40,7 @@ def _made(
         "poisoning_class": known(1 - LABELS),
         f"{CORRECT}pgd": known(~poisoning),
     }
-    write_samples(folder / SAMPLES, [Samples("train", columns)], {})
+    write_samples(folder / SAMPLES, [SampleRecords("train", columns)], {})
     return made("fig3", _study(looks, trials), runs)
 
 

@@ -10,8 +10,8 @@ import pytest
 from memscore.errors import InvalidInput
 from tests.trainer.experiments.finished_runs import SUBSET, Bench, Share, drawn, finish, study, verdicts
 from trainer.experiments.catalogue import ITEMS
-from trainer.experiments.contest import BATS, BEST_ADVERSARIAL
-from trainer.experiments.run import Run
+from trainer.experiments.method_comparison import BATS, BEST_ADVERSARIAL
+from trainer.experiments.run import ExperimentRun
 from trainer.experiments.scales import CIFAR100, RESNET18, TINY, WRN, setting
 from trainer.experiments.setting import Setting
 
@@ -27,7 +27,7 @@ def ended(
         finish(panel.finished(run), _share(run, clean, robust or {}))
 
 
-def _share(run: Run, clean: dict[str, float], robust: dict[str, float]) -> Share:
+def _share(run: ExperimentRun, clean: dict[str, float], robust: dict[str, float]) -> Share:
     def share(split: str, group: str, attack: str, epoch: int) -> float:
         level = clean.get(run.method, 0.55) - (0.2 if group == "atypical" else 0)
         return level if attack == "clean" else max(0.0, 0.55 - DROPS[attack] + robust.get(run.method, 0.0))

@@ -10,12 +10,12 @@ import numpy as np
 
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import BLUE, GREY, ORANGE, STYLES, band, legend_below, panels_beside
+from trainer.experiments.inputs import Panel, correct, curves
 from trainer.experiments.interval import apart, difference, estimate
 from trainer.experiments.item import Item
 from trainer.experiments.kinds.removal import ATTACKS, CONDITIONS, EVERY, MATCHED, NONE
-from trainer.experiments.material import Panel, correct, curves
-from trainer.experiments.published import published
-from trainer.experiments.run import Run, preliminary
+from trainer.experiments.paper_numbers import published
+from trainer.experiments.run import ExperimentRun, preliminary
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, no_loss, untestable
 
@@ -46,7 +46,7 @@ class Atypical:
 
     method: str
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """A run for each seed; for ERM also those that tell whether atypical samples are the cause, figure 15's."""
         causal = CAUSAL if self.method == "erm" else ()
         points = [dict[str, float](), *(CONDITIONS[condition] for condition in causal)]

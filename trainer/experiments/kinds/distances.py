@@ -14,12 +14,12 @@ from matplotlib.axes import Axes
 from trainer.evaluation import Evaluation
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import COLOURS, MARKERS, band, legend_below, panels_beside
+from trainer.experiments.inputs import Panel
 from trainer.experiments.interval import Estimate, over_seeds, weakest
 from trainer.experiments.item import Item
 from trainer.experiments.kinds.removal import CONDITIONS, EVERY, MATCHED, NONE
-from trainer.experiments.material import Panel
-from trainer.experiments.published import published
-from trainer.experiments.run import Run, preliminary
+from trainer.experiments.paper_numbers import published
+from trainer.experiments.run import ExperimentRun, preliminary
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, untestable
 
@@ -48,7 +48,7 @@ class Distances:
         """Those whose networks are measured."""
         return tuple(METHODS) if self.curves else ("pgd",)
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """A run for each method, share and seed, and the controls of equal size: those of figures 2 and 15."""
         return [
             preliminary(setting, method, seed, **point)

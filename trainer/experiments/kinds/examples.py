@@ -12,9 +12,9 @@ from memscore.arrays import Indices
 from memscore.datasets.resemblance import closest
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
+from trainer.experiments.inputs import Panel
 from trainer.experiments.interval import share, shares_apart
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
-from trainer.experiments.material import Panel
 from trainer.experiments.verdict import Verdict, above, untestable
 
 LEVELS = (0.0, 0.5, 1.0)

@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.contest import ATTACKS
 from trainer.experiments.figure import panels_beside
+from trainer.experiments.inputs import Panel, correct
 from trainer.experiments.interval import Estimate, best_of, difference, estimate
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel, correct
-from trainer.experiments.run import CONTENDERS, Contender, Run, compared
+from trainer.experiments.method_comparison import ATTACKS
+from trainer.experiments.run import CONTENDERS, Contender, ExperimentRun, compared
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above
 
@@ -35,7 +35,7 @@ Rights = dict[str, dict[Point, Any]]
 class Grid:
     """BAT at every point of the grid; alpha = beta = 0 is PGD training, bit for bit."""
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """A run for each point and seed; those that other items need too are the same."""
         return [_run(setting, alpha, beta, seed) for alpha in ALPHAS for beta in BETAS for seed in seeds]
 
@@ -71,7 +71,7 @@ class Grid:
         return Artifact(caption, {item.name: maps, f"{item.name}-surface": surfaces}, numbers, verdicts)
 
 
-def _run(setting: Setting, alpha: float, beta: float, seed: int) -> Run:
+def _run(setting: Setting, alpha: float, beta: float, seed: int) -> ExperimentRun:
     if not alpha and not beta:
         return compared(setting, CONTENDERS[0], seed)
     contender = Contender("bat", {"alpha": alpha, "beta": beta})

@@ -15,9 +15,9 @@ from memscore.report.figures import BLUE, GREY, ORANGE
 from memscore.scores.tables import is_atypical, is_typical
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import panels_beside
+from trainer.experiments.inputs import Panel
 from trainer.experiments.interval import share
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
-from trainer.experiments.material import Panel
 from trainer.experiments.scales import CIFAR10, CIFAR100, REGISTERED, TINY
 from trainer.experiments.verdict import Verdict, exceeds, untestable
 
@@ -32,7 +32,7 @@ PUBLISHED = {CIFAR10: ("CIFAR-10", 0.1), CIFAR100: ("CIFAR-100", 0.4), TINY: ("T
 Groups = dict[str, Bools]
 
 
-class Histogram(FromStudy):
+class MemHistogram(FromStudy):
     """Of a study alone."""
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:

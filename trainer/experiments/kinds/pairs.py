@@ -13,9 +13,9 @@ from memscore.arrays import Bools, Float64, Indices
 from memscore.datasets.resemblance import correlations
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
+from trainer.experiments.inputs import Panel, StudyMaterial
 from trainer.experiments.interval import share
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
-from trainer.experiments.material import Panel, StudyMaterial
 from trainer.experiments.verdict import Verdict, exceeds, untestable
 
 FALSE_DISCOVERIES = 0.05
@@ -61,7 +61,7 @@ class Chosen:
         return cls(int(strong.sum()), place, correlation, rank, p_without, _once(train, test))
 
 
-class Pairs(FromStudy):
+class InfluentialPairs(FromStudy):
     """Of a study alone."""
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 
 from memscore.arrays import Bools, Indices
 from memscore.datasets.resemblance import closest
-from trainer.evaluation import Samples
+from trainer.evaluation import SampleRecords
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
+from trainer.experiments.inputs import Panel, StudyMaterial
 from trainer.experiments.interval import share, shares_apart
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel, StudyMaterial
-from trainer.experiments.run import CONTENDERS, Run, compared
+from trainer.experiments.run import CONTENDERS, ExperimentRun, compared
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, exceeds, untestable
 
@@ -36,7 +36,7 @@ RATHER = "They do so rather than atypical samples that withstand the attack"
 
 
 @dataclass(frozen=True)
-class Atypical:
+class AtypicalUnderAttack:
     """The atypical samples that a run was trained on, under PGD.
 
     index: of each in the dataset. score: poisoning score. taken_for: the wrong class with the highest probability.
@@ -55,7 +55,7 @@ class Atypical:
     known: Bools
 
     @classmethod
-    def of(cls, study: StudyMaterial, samples: Samples) -> Atypical:
+    def of(cls, study: StudyMaterial, samples: SampleRecords) -> AtypicalUnderAttack:
         """From the samples of the training split."""
         index = np.flatnonzero(study.sets.train_atypical & samples["trained"].filled(False))
         score, taken_for = (samples[name].data[index] for name in ("poisoning_score", "poisoning_class"))
@@ -75,7 +75,7 @@ class Atypical:
 class Poisoning:
     """Of one run of PGD training on all samples."""
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """That of the first seed."""
         return [compared(setting, CONTENDERS[0], seeds[0])]
 
@@ -86,7 +86,7 @@ class Poisoning:
         verdicts: list[Verdict] = []
         for panel in panels:
             (run,) = self.runs(panel.setting, panel.seeds)
-            atypical = Atypical.of(panel.study, panel.finished(run).samples("train", CHECKPOINT))
+            atypical = AtypicalUnderAttack.of(panel.study, panel.finished(run).samples("train", CHECKPOINT))
             if len(atypical.index):
                 figures[f"{item.name}-{panel.setting.dataset}"] = _drawn(panel.study, atypical)
             numbers += _rows(panel, atypical)
@@ -105,7 +105,7 @@ class Poisoning:
         return Artifact(caption, figures, numbers, verdicts, notes=notes)
 
 
-def _drawn(study: StudyMaterial, atypical: Atypical) -> Figure:
+def _drawn(study: StudyMaterial, atypical: AtypicalUnderAttack) -> Figure:
     dataset, mem = study.dataset, study.scores["mem"]
     shown = np.argsort(-atypical.score, kind="stable")[:ROWS]
 
@@ -125,7 +125,7 @@ def _drawn(study: StudyMaterial, atypical: Atypical) -> Figure:
     )
 
 
-def _verdicts(panel: Panel, atypical: Atypical) -> list[Verdict]:
+def _verdicts(panel: Panel, atypical: AtypicalUnderAttack) -> list[Verdict]:
     described = panel.setting.described
     poisoning = atypical.nearer_wrong[atypical.poisoning & atypical.known]
     others = atypical.nearer_wrong[atypical.withstands & atypical.known]
@@ -147,7 +147,7 @@ def _verdicts(panel: Panel, atypical: Atypical) -> list[Verdict]:
     return [wrong, above(RATHER, numbers, gap)]
 
 
-def _rows(panel: Panel, atypical: Atypical) -> list[dict[str, Any]]:
+def _rows(panel: Panel, atypical: AtypicalUnderAttack) -> list[dict[str, Any]]:
     dataset, mem = panel.study.dataset, panel.study.scores["mem"]
     return [
         {

@@ -8,11 +8,11 @@ from typing import Any
 
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import COLOURS, STYLES, band, legend_below, panels_beside
+from trainer.experiments.inputs import Panel, correct, curves
 from trainer.experiments.interval import Estimate, difference, estimate
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel, correct, curves
-from trainer.experiments.published import published
-from trainer.experiments.run import Run, preliminary
+from trainer.experiments.paper_numbers import published
+from trainer.experiments.run import ExperimentRun, preliminary
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, no_loss
 
@@ -34,7 +34,7 @@ class Removal:
 
     method: str
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """A run for each share and seed, and the control of equal size."""
         return [preliminary(setting, self.method, seed, **point) for point in CONDITIONS.values() for seed in seeds]
 

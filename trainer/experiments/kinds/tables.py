@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from trainer.evaluation import Samples
+from trainer.evaluation import SampleRecords
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.contest import (
+from trainer.experiments.figure import COLOURS, MARKERS, legend_below, panels_beside
+from trainer.experiments.inputs import Panel, correct
+from trainer.experiments.interval import Estimate, difference, estimate, weakest
+from trainer.experiments.item import Item
+from trainer.experiments.method_comparison import (
     ATTACKS,
     BATS,
     BEST_ADVERSARIAL,
@@ -25,12 +29,8 @@ from trainer.experiments.contest import (
     shown,
     table,
 )
-from trainer.experiments.figure import COLOURS, MARKERS, legend_below, panels_beside
-from trainer.experiments.interval import Estimate, difference, estimate, weakest
-from trainer.experiments.item import Item
-from trainer.experiments.material import Panel, correct
-from trainer.experiments.published import published
-from trainer.experiments.run import CONTENDERS, Run, compared
+from trainer.experiments.paper_numbers import published
+from trainer.experiments.run import CONTENDERS, ExperimentRun, compared
 from trainer.experiments.scales import WRN
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, no_loss
@@ -49,7 +49,7 @@ Estimates = dict[str, dict[Column, Estimate]]
 class ByGroup:
     """Clean and adversarial accuracy on all, typical and atypical test samples: tables 2 and 3."""
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """A run for each contender and seed."""
         return [compared(setting, contender, seed) for contender in CONTENDERS for seed in seeds]
 
@@ -87,7 +87,7 @@ class ByGroup:
 class ByAttack:
     """Accuracy on all test samples, clean and under every attack: tables 4 to 7."""
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """The same runs, with the checkpoints that are compared attacked by CW and AutoAttack too."""
         return [
             compared(setting, contender, seed, attacked=checkpoints_of(contender))
@@ -149,7 +149,7 @@ def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
     return found
 
 
-def _ranking(panel: Panel, tried: dict[str, list[Samples]]) -> Verdict:
+def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
     """Whether stronger attacks leave no more accuracy, of every method, on the samples that all attacks tried."""
     differences: dict[tuple[str, str, str], Estimate] = {}
     for label, samples in tried.items():

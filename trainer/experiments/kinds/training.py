@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.contest import ATTACKS, MARGIN
 from trainer.experiments.figure import COLOURS, band, legend_below, panels_beside
+from trainer.experiments.inputs import Panel, correct, curves
 from trainer.experiments.interval import best_of, difference, estimate
 from trainer.experiments.item import Item
-from trainer.experiments.material import Panel, correct, curves
-from trainer.experiments.run import CONTENDERS, Contender, Run, compared
+from trainer.experiments.method_comparison import ATTACKS, MARGIN
+from trainer.experiments.run import CONTENDERS, Contender, ExperimentRun, compared
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, no_loss, untestable
 
@@ -26,7 +26,7 @@ Curve = list[tuple[int, Any]]
 class Training:
     """All contenders on all samples."""
 
-    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """A run for each contender and seed."""
         return [compared(setting, contender, seed) for contender in CONTENDERS for seed in seeds]
 

@@ -12,10 +12,10 @@ from memscore.arrays import Indices
 from memscore.scores.sets import Sets
 from memscore.scores.tables import is_atypical, is_typical
 from trainer.attacks.registry import AUTOATTACK, iterative
-from trainer.evaluation.attempts import Attempts
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.masking import Probes
-from trainer.evaluation.samples import CLEAN, CORRECT, WORST, Columns, Samples, known, scattered, unknown
+from trainer.evaluation.sample_records import CLEAN, CORRECT, WORST, Columns, SampleRecords, known, scattered, unknown
+from trainer.evaluation.split_attacks import Attempts
 from trainer.evaluation.subset import stratified
 
 PGD_COLUMNS = {
@@ -29,7 +29,7 @@ PGD_COLUMNS = {
 }
 
 
-def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) -> tuple[Samples, Probes]:
+def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) -> tuple[SampleRecords, Probes]:
     """The columns of a split, and what AutoAttack's parts left."""
     count, config = len(attempts.labels), attempts.config
     clean = attempts.clean()
@@ -61,7 +61,7 @@ def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) 
         mask=np.logical_or.reduce([column.mask for column in tried.values()]),
     )
     columns |= {f"{CORRECT}{name}": column for name, column in tried.items()}
-    return Samples(attempts.split, columns), probes
+    return SampleRecords(attempts.split, columns), probes
 
 
 def groups_of(split: Split, count: int, config: EvaluationConfig, sets: Sets | None, mem: Any) -> Columns:

@@ -21,7 +21,7 @@ from trainer.learner import Learner
 from trainer.loop import Loop
 from trainer.network import initial_network
 from trainer.stopping import Stop
-from trainer.world import joined_world
+from trainer.distributed import joined_world
 
 torch.set_num_threads(1)
 random = np.random.default_rng(0)

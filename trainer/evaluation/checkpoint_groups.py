@@ -10,15 +10,15 @@ from memscore.datasets.dataset import Dataset
 from memscore.learning.data import DeviceData
 from memscore.study import signatures
 from trainer.config import TrainConfig
-from trainer.evaluation.candidates import Candidate, load, trained_of
+from trainer.evaluation.checkpoint_paths import Candidate, load, trained_of
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.evaluation import evaluate
-from trainer.evaluation.findings import Finding
+from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.identity import digest
 from trainer.evaluation.passes import OnProgress
 from trainer.evaluation.result import Evaluation
 from trainer.network import signature
-from trainer.scores import Scores
+from trainer.scores import TrainingScores
 
 Progress = Callable[[str], AbstractContextManager[OnProgress]]
 """From a checkpoint's name to what is told of its evaluation's passes, within the block."""
@@ -38,7 +38,7 @@ def evaluate_together(
     dataset: tuple[str, Dataset],
     data: DeviceData,
     config: EvaluationConfig,
-    scores: Scores | None,
+    scores: TrainingScores | None,
     progress: Progress,
     network: str | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -79,7 +79,7 @@ def evaluate_together(
         yield Evaluated(candidate, evaluation, twin)
 
 
-def _changes(candidate: Candidate, dataset: Dataset, signed: dict[str, str]) -> list[Finding]:
+def _changes(candidate: Candidate, dataset: Dataset, signed: dict[str, str]) -> list[EvaluationFinding]:
     """A finding if the network's code is not what it was when the candidate was trained.
 
     `signed` keeps signatures by network and options: to find one takes seconds where a network is large.
@@ -94,7 +94,7 @@ def _changes(candidate: Candidate, dataset: Dataset, signed: dict[str, str]) -> 
     if signatures.same(trained, signed[network]):
         return []
     return [
-        Finding(
+        EvaluationFinding(
             "network",
             "amber",
             "its code has changed since these weights were trained",

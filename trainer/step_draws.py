@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from memscore.study.randomness import seed_for
-from trainer.world import ALONE, World
+from trainer.distributed import ALONE, World
 
 
 @dataclass(frozen=True)

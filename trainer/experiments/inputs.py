@@ -17,10 +17,10 @@ from memscore.messages.studies import StudyMessage
 from memscore.scores.sets import Sets
 from memscore.scores.tables import PairsTable, ScoreTable
 from trainer import checkpoints
-from trainer.evaluation import Samples, read_samples
+from trainer.evaluation import SampleRecords, read_samples
 from trainer.evaluation.result import SAMPLES
-from trainer.evaluation.samples import CORRECT
-from trainer.experiments.run import ATTACKED, Run
+from trainer.evaluation.sample_records import CORRECT
+from trainer.experiments.run import ATTACKED, ExperimentRun
 from trainer.experiments.setting import Setting
 from trainer.folder import EVALUATIONS, RunFolder
 
@@ -64,14 +64,14 @@ def require_trials(item: str, trials: int, whose: str) -> None:
 class Finished:
     """A finished run in its folder."""
 
-    run: Run
+    run: ExperimentRun
     folder: Path
 
-    def samples(self, split: str, checkpoint: str = "last") -> Samples:
+    def samples(self, split: str, checkpoint: str = "last") -> SampleRecords:
         """Every sample of a split under the attacks that end each run (clean, fgsm, pgd)."""
         return _of_split(self.folder / EVALUATIONS / checkpoint, split)
 
-    def attacked(self, checkpoint: str) -> Samples:
+    def attacked(self, checkpoint: str) -> SampleRecords:
         """Every test sample under the slow attacks too."""
         return _of_split(self.folder / ATTACKED / checkpoint, "test")
 
@@ -85,7 +85,7 @@ class Finished:
         points.setdefault(self.run.config().epochs, self.folder / EVALUATIONS / "last")
         return list(points.items())
 
-    def curve(self, split: str) -> list[tuple[int, Samples]]:
+    def curve(self, split: str) -> list[tuple[int, SampleRecords]]:
         """Every sample of a split at each epoch that was kept, and at the last."""
         return [(epoch, _of_split(folder, split)) for epoch, folder in self.moments]
 
@@ -99,18 +99,18 @@ class Panel:
     runs: Path
     seeds: Sequence[int]
 
-    def finished(self, run: Run) -> Finished:
+    def finished(self, run: ExperimentRun) -> Finished:
         """A run's results."""
         return Finished(run, run.folder(self.runs))
 
 
-def curves(runs: Sequence[Finished], split: str) -> list[tuple[int, list[Samples]]]:
+def curves(runs: Sequence[Finished], split: str) -> list[tuple[int, list[SampleRecords]]]:
     """The epochs that runs of several seeds kept, each with every sample of a split by each of them."""
     moments = zip(*(run.curve(split) for run in runs), strict=True)
     return [(moment[0][0], [samples for _, samples in moment]) for moment in moments]
 
 
-def correct(samples: Sequence[Samples], attack: str, mask: Bools) -> Any:
+def correct(samples: Sequence[SampleRecords], attack: str, mask: Bools) -> Any:
     """Correctness bool [seeds, samples of the mask] under an attack ("clean": none), from the samples of each seed.
 
     Samples that any seed did not try (AutoAttack's subset) are left out.
@@ -120,5 +120,5 @@ def correct(samples: Sequence[Samples], attack: str, mask: Bools) -> Any:
     return np.stack([column.data[tried] for column in columns])
 
 
-def _of_split(folder: Path, split: str) -> Samples:
+def _of_split(folder: Path, split: str) -> SampleRecords:
     return next(one for one in read_samples(folder / SAMPLES)[0] if one.split == split)

@@ -24,7 +24,7 @@ REPORT_SECONDS = 1.0  # progress is written at most so often, unless the phase o
 RATE_OVER = 20  # results
 
 
-class Stopped(Exception):
+class JobStopped(Exception):
     """The job was cancelled."""
 
 
@@ -53,7 +53,7 @@ def patiently(action: Callable[[], Result]) -> Result:
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
 
-class Journal:
+class JobReporter:
     """The row, events and log of one attempt at a job. `hide` takes secrets out of what is written."""
 
     def __init__(
@@ -95,7 +95,7 @@ class Journal:
         if job is None:
             raise SystemExit(f"attempt {self.attempt} of job {self.job.id} is no longer the current one")
         if job.state == "cancelling":
-            raise Stopped(f"cancelled with {done} trials stored")
+            raise JobStopped(f"cancelled with {done} trials stored")
         limit = job.wanted.time_limit_seconds
         if limit is not None and job.ran_seconds > limit:
             raise TimeUp(
@@ -154,7 +154,7 @@ class Journal:
 class JournalHandler(logging.Handler):
     """Writes log records to a job's log."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: JobReporter) -> None:
         super().__init__()
         self.journal = journal
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

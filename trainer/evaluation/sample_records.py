@@ -52,7 +52,7 @@ def scattered(values: npt.NDArray[Any], places: npt.NDArray[np.int64], count: in
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleRecords:
     """The columns of one split, in the order of the dataset."""
 
     split: str
@@ -78,7 +78,7 @@ class Samples:
         return found
 
 
-def write_samples(path: Path, splits: list[Samples], meta: dict[str, Any]) -> None:
+def write_samples(path: Path, splits: list[SampleRecords], meta: dict[str, Any]) -> None:
     """Write the splits one below the other, with `meta` as JSON in the schema under the key memscore."""
     tables = []
     for samples in splits:
@@ -89,7 +89,7 @@ def write_samples(path: Path, splits: list[Samples], meta: dict[str, Any]) -> No
     parquet.write_table(table, path)
 
 
-def read_samples(path: Path) -> tuple[list[Samples], dict[str, Any]]:
+def read_samples(path: Path) -> tuple[list[SampleRecords], dict[str, Any]]:
     """What `write_samples` wrote. Raises InvalidInput if the file is anything else."""
     try:
         table = parquet.read_table(path)
@@ -99,7 +99,9 @@ def read_samples(path: Path) -> tuple[list[Samples], dict[str, Any]]:
     except (OSError, ValueError, KeyError, arrow.ArrowException) as error:
         raise InvalidInput(f"{path} holds no samples of an evaluation: {error}") from error
     names = list(dict.fromkeys(split.tolist()))
-    return [Samples(name, {key: column[split == name] for key, column in columns.items()}) for name in names], meta
+    return [
+        SampleRecords(name, {key: column[split == name] for key, column in columns.items()}) for name in names
+    ], meta
 
 
 def _column(values: Any) -> Column:

@@ -13,7 +13,7 @@ import pytest
 
 from memscore.errors import Damaged
 from memscore.study import signatures
-from trainer.comparison import Cell, Comparison, compare
+from trainer.run_comparison import Cell, RunComparison, compare
 from trainer.sweep import SweepRequest, SweptRun, expand
 
 Shares = dict[str, float | None]
@@ -45,14 +45,14 @@ def finish(folder: Path, run: SweptRun, shares: Shares, scores: str | None = "c"
 
 
 @pytest.fixture
-def comparison(tmp_path: Path) -> Comparison:
+def comparison(tmp_path: Path) -> RunComparison:
     """PGD with seeds 0.5 and 0.7, BAT with alpha 1 with one seed, alpha 2 not finished."""
     for run, share in zip(RUNS, (0.5, 0.7, 0.9), strict=False):
         finish(tmp_path, run, {"clean": share, "pgd": share / 2, "cw": 0.25 if run.seed else None})
     return compare(tmp_path, RUNS)
 
 
-def test_means_and_deviations_over_seeds(comparison: Comparison):
+def test_means_and_deviations_over_seeds(comparison: RunComparison):
     rows = {(row.method, row.point, row.checkpoint): row for row in comparison.rows}
     assert list(rows) == [
         ("pgd", "", "best-adversarial"),
@@ -74,7 +74,7 @@ def test_means_and_deviations_over_seeds(comparison: Comparison):
     assert comparison.warnings == ["The rows are not over the same seeds."]
 
 
-def test_the_tables_say_the_same_in_every_format(comparison: Comparison):
+def test_the_tables_say_the_same_in_every_format(comparison: RunComparison):
     title, columns, lines = next(comparison.tables())
     assert title == "test, all samples (10)"
     assert columns == ("method", "point", "checkpoint", "seeds", "clean", "pgd", "cw")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from memscore.arrays import Labels
 from memscore.errors import Conflict
-from memscore.scores.building import Provenance
+from memscore.scores.table_builder import Provenance
 from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.influence import Matmul, PackedEvidence, find_pairs

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from memscore import strict_json
 from memscore.study import signatures
-from trainer.evaluation.samples import CLEAN
+from trainer.evaluation.sample_records import CLEAN
 from trainer.outcome import is_finished, read_outcome
 from trainer.sweep import SweptRun
 
@@ -54,7 +54,7 @@ class ComparedRow:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """All rows, what is to be kept in mind when they are compared, and the runs without a result.
 
     conditions, counts: those of an Outcome in which all runs agree.
@@ -148,7 +148,7 @@ class Comparison:
         return "\n\n".join(parts) + "\n"
 
 
-def compare(folder: Path, runs: Sequence[SweptRun]) -> Comparison:
+def compare(folder: Path, runs: Sequence[SweptRun]) -> RunComparison:
     """Compare the finished ones of runs below `folder`. Raises Damaged if files of a finished run cannot be read."""
     outcomes = {run: read_outcome(folder / run.name) for run in runs if is_finished(folder / run.name)}
     points: dict[tuple[str, str], list[SweptRun]] = {}
@@ -168,7 +168,7 @@ def compare(folder: Path, runs: Sequence[SweptRun]) -> Comparison:
         warnings.append("The rows are not over the same seeds.")
     warnings += _changed_networks({run.name: outcome.network for run, outcome in outcomes.items()})
     warnings += [f"{run.name}: {event}." for run, outcome in outcomes.items() for event in outcome.events]
-    return Comparison(
+    return RunComparison(
         rows,
         _common([outcome.conditions for outcome in outcomes.values()]),
         _common([outcome.counts for outcome in outcomes.values()]),

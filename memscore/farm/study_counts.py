@@ -9,13 +9,13 @@ from collections.abc import Callable
 import numpy as np
 
 from memscore.datasets.dataset import Dataset
-from memscore.scores.building import build_tables
+from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.influence import Matmul
 from memscore.statistics.precision import forecast_trials, share_precise, share_settled
 from memscore.store import Database, evidence, tables
-from memscore.store.scoring import all_pairs, count_study, count_trials, design_of, keep_tables, provenance
+from memscore.store.rebuilding import all_pairs, count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial
 from memscore.study.spec import Wanted

@@ -7,96 +7,96 @@ from collections.abc import Callable
 import pytest
 
 from memscore.errors import StoreError
-from memscore.farm import journal as journal_module
-from memscore.farm.journal import Journal, JournalHandler, Stopped, TimeUp, patiently
+from memscore.farm import job_reporter as journal_module
+from memscore.farm.job_reporter import JobReporter, JobStopped, JournalHandler, TimeUp, patiently
 from memscore.store import Database, job_logs, jobs
 from memscore.store.jobs import JobRecord
 from memscore.study.spec import Target, Wanted
 from tests.conftest import StoredStudy
 
 
-def start(database: Database, study: str, limit: float | None = None) -> Journal:
+def start(database: Database, study: str, limit: float | None = None) -> JobReporter:
     with database.writing() as connection:
         jobs.submit(connection, study, Wanted(target=Target(trials=100), time_limit_seconds=limit), 40)
         job = jobs.claim(connection, "host/1/0", 60)
     assert job is not None
-    return Journal(database, job, job.attempt)
+    return JobReporter(database, job, job.attempt)
 
 
-def fetch(journal: Journal) -> JobRecord:
-    with journal.database.reading() as connection:
-        return jobs.get(connection, journal.job.id)
+def fetch(job_reporter: JobReporter) -> JobRecord:
+    with job_reporter.database.reading() as connection:
+        return jobs.get(connection, job_reporter.job.id)
 
 
-def log_of(journal: Journal) -> list[str]:
-    with journal.database.reading() as connection:
-        return [line for part in job_logs.read(connection, journal.job.id) for line in part.text.splitlines()]
+def log_of(job_reporter: JobReporter) -> list[str]:
+    with job_reporter.database.reading() as connection:
+        return [line for part in job_logs.read(connection, job_reporter.job.id) for line in part.text.splitlines()]
 
 
 def test_progress_rate_and_log_are_written_with_a_report(database: Database, stored_study: StoredStudy):
-    journal = start(database, stored_study.record.id)
-    journal.training_starts()
+    job_reporter = start(database, stored_study.record.id)
+    job_reporter.training_starts()
     time.sleep(0.05)
-    journal.result(10)
-    journal.note("one")
-    journal.note("two\x00")
-    journal.report("training", 50, 100)
-    job = fetch(journal)
+    job_reporter.result(10)
+    job_reporter.note("one")
+    job_reporter.note("two\x00")
+    job_reporter.report("training", 50, 100)
+    job = fetch(job_reporter)
     assert (job.phase, job.done, job.total) == ("training", 50, 100)
     assert job.trials_per_second is not None
     assert 10 < job.trials_per_second < 250
-    assert log_of(journal) == ["one", "two\N{REPLACEMENT CHARACTER}"]
-    journal.note("three")
-    journal.report("training", 50, 100)  # nothing new: waits until a sign of life is due
-    assert len(log_of(journal)) == 2
-    journal.finish("succeeded", "done")
-    assert log_of(journal)[2:] == ["three"]
-    assert fetch(journal).state == "succeeded"
+    assert log_of(job_reporter) == ["one", "two\N{REPLACEMENT CHARACTER}"]
+    job_reporter.note("three")
+    job_reporter.report("training", 50, 100)  # nothing new: waits until a sign of life is due
+    assert len(log_of(job_reporter)) == 2
+    job_reporter.finish("succeeded", "done")
+    assert log_of(job_reporter)[2:] == ["three"]
+    assert fetch(job_reporter).state == "succeeded"
 
 
 def test_a_report_tells_the_driver_to_stop(database: Database, stored_study: StoredStudy):
-    journal = start(database, stored_study.record.id)
+    job_reporter = start(database, stored_study.record.id)
     with database.writing() as connection:
-        jobs.cancel(connection, journal.job.id)
-    with pytest.raises(Stopped, match="cancelled with 50 trials stored"):
-        journal.report("training", 50, 100)
+        jobs.cancel(connection, job_reporter.job.id)
+    with pytest.raises(JobStopped, match="cancelled with 50 trials stored"):
+        job_reporter.report("training", 50, 100)
     with database.writing() as connection:
-        jobs.lost(connection, journal.job.id, 1, "killed")
+        jobs.lost(connection, job_reporter.job.id, 1, "killed")
     with pytest.raises(SystemExit, match="no longer the current one"):
-        journal.report("training", 60, 100)
+        job_reporter.report("training", 60, 100)
 
 
 def test_a_job_ends_when_its_time_is_over(database: Database, stored_study: StoredStudy):
-    journal = start(database, stored_study.record.id, limit=0.3)
-    journal.report("training", 40, 100)
+    job_reporter = start(database, stored_study.record.id, limit=0.3)
+    job_reporter.report("training", 40, 100)
     time.sleep(0.4)
-    with pytest.raises(TimeUp, match=f"time limit of 0.3 s .* 50 of 100 trials .* resume {journal.job.id}"):
-        journal.report("training", 50, 100)
+    with pytest.raises(TimeUp, match=f"time limit of 0.3 s .* 50 of 100 trials .* resume {job_reporter.job.id}"):
+        job_reporter.report("training", 50, 100)
 
 
 def test_a_log_keeps_its_newest_part(database: Database, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(job_logs, "MOST_BYTES", 1000)
-    journal = start(database, stored_study.record.id)
+    job_reporter = start(database, stored_study.record.id)
     for number in range(100):
-        journal.note(f"line {number:03} {'.' * 40}")
-        journal.flush()
-        journal.lines.clear()
-    lines = log_of(journal)
+        job_reporter.note(f"line {number:03} {'.' * 40}")
+        job_reporter.flush()
+        job_reporter.lines.clear()
+    lines = log_of(job_reporter)
     assert 8 <= len(lines) <= 20
     assert lines[-1].startswith("line 099")
 
 
 def test_records_are_logged_with_time_and_level(database: Database, stored_study: StoredStudy):
-    journal = start(database, stored_study.record.id)
-    handler = JournalHandler(journal)
+    job_reporter = start(database, stored_study.record.id)
+    handler = JournalHandler(job_reporter)
     logger = logging.getLogger("memscore.test")
     logger.addHandler(handler)
     try:
         logger.warning("unit %s is lost", 3)
     finally:
         logger.removeHandler(handler)
-    journal.flush()
-    (line,) = log_of(journal)
+    job_reporter.flush()
+    (line,) = log_of(job_reporter)
     assert line.endswith("WARNING unit 3 is lost")
 
 

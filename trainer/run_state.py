@@ -12,7 +12,7 @@ class Best(BaseModel):
     value: float
 
 
-class Standing(BaseModel):
+class RunState(BaseModel):
     """The next step is `step` of `epoch`, both counted from 0.
 
     rate: factor on the learning rate, lowered when a run goes back. multi_step: N-FGSM was given up for two steps of

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from memscore.arrays import Bools
-from trainer.evaluation import Samples
+from trainer.evaluation import SampleRecords
+from trainer.experiments.inputs import Panel
 from trainer.experiments.interval import Estimate, difference, estimate, weakest
-from trainer.experiments.material import Panel
 from trainer.experiments.run import CONTENDERS, Contender, compared
 from trainer.experiments.verdict import Verdict, above, no_loss
 
@@ -35,9 +35,9 @@ def checkpoints_of(contender: Contender) -> tuple[str, ...]:
     return ("best-adversarial", "best-clean") if contender.method == "pgd" else ("last",)
 
 
-def shown(panel: Panel, *, attacked: bool) -> dict[str, list[Samples]]:
+def shown(panel: Panel, *, attacked: bool) -> dict[str, list[SampleRecords]]:
     """Test samples of each seed by what is shown of each method; `attacked`: under the slow attacks too."""
-    found: dict[str, list[Samples]] = {}
+    found: dict[str, list[SampleRecords]] = {}
     for contender in CONTENDERS:
         runs = [panel.finished(compared(panel.setting, contender, seed)) for seed in panel.seeds]
         for checkpoint in checkpoints_of(contender):
