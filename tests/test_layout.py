@@ -16,4 +16,4 @@ def test_the_layers_name_everything_in_memscore():
 
 
 def _is_python(path: Path) -> bool:
-    return path.suffix == ".py" and path.stem != "__init__" or (path / "__init__.py").is_file()
+    return (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").is_file()
