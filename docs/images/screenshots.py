@@ -1,6 +1,6 @@
 """Make the pictures of the dashboard in README and docs: `make screenshots`.
 
-A service with two studies of the digits (200 and 60 trials, trained here within two minutes) is looked at in Chromium.
+A service with two studies of the digits (200 and 60 trials, trained here within two minutes) is opened in Chromium.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.processes import Service, ending
 
 STUDIES = {"digits": (0, 200), "digits-seed-1": (1, 60)}
 WIDE, TALL, PHONE = {"width": 1180, "height": 860}, {"width": 1180, "height": 1180}, {"width": 375, "height": 780}
-COLOURS = 64  # of a picture: a fifth of the size, and no difference to be seen
+COLOURS = 64  # of a picture: a fifth of the size, and no visible difference
 PICTURES = {
     "overview": "/",
     "study": "/studies/digits",
