@@ -6,22 +6,31 @@ const WHOLE = new Intl.NumberFormat("en-GB");
 export const whole = (value) => (value === null || value === undefined ? "–" : WHOLE.format(value));
 
 /** A value of mem or the like with two digits, or so many. */
-export const fixed = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1"));
+export const fixed = (value, digits = 2) =>
+  value === null || value === undefined ? "–" : value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 
 /** A share as a percentage. */
-export const percent = (value, digits = 1) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`);
+export const percent = (value, digits = 1) =>
+  value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
 
 /** An interval, "0.84 to 0.97". */
-export const interval = ([low, high], digits = 2) => (low === null || high === null ? "no interval" : `${fixed(low, digits)} to ${fixed(high, digits)}`);
+export const interval = ([low, high], digits = 2) =>
+  low === null || high === null ? "no interval" : `${fixed(low, digits)} to ${fixed(high, digits)}`;
 
 /** A q-value: small ones as a bound. */
-export const chance = (value) => (value === null || value === undefined ? "–" : value < 0.001 ? "< 0.001" : fixed(value, 3));
+export const chance = (value) =>
+  value === null || value === undefined ? "–" : value < 0.001 ? "< 0.001" : fixed(value, 3);
 
 /** Seconds in the two largest units: "3 min 20 s". */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 1) return "under 1 s";
-  const units = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
+  const units = [
+    ["d", 86_400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
   let left = Math.round(seconds);
   const parts = [];
   for (const [name, size] of units) {

@@ -70,11 +70,19 @@ async function call(method, path, { query, body, headers = {}, signal, kind = "j
   const shown = path === "/v1/session" ? undefined : body; // a key is never shown
   let response;
   try {
-    response = await fetch(url, { method, headers: asked, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(url, {
+      method,
+      headers: asked,
+      signal,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
   } catch (error) {
     if (signal?.aborted) throw error;
     calls.note({ method, url, body: shown, status: "no answer", milliseconds: performance.now() - started });
-    throw new Problem(0, { title: "No answer", detail: "The service does not answer. It may be starting again: try once more." });
+    throw new Problem(0, {
+      title: "No answer",
+      detail: "The service does not answer. It may be starting again: try once more.",
+    });
   }
   const answer = await read(response, kind);
   calls.note({ method, url, body: shown, status: response.status, milliseconds: performance.now() - started });

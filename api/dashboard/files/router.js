@@ -14,7 +14,7 @@ const ROOT = address("");
 const SLOW_MILLISECONDS = 200; // before a view says that it is loading
 
 let leaving = new AbortController();
-let listeners = [];
+const listeners = [];
 
 /** Be told of every change of view, with the route's place. */
 export const onChange = (listener) => listeners.push(listener);
@@ -34,7 +34,16 @@ export function go(to) {
 
 function follow(event) {
   const link = event.target.closest?.("a[href]");
-  if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    !link ||
+    event.defaultPrevented ||
+    event.button !== 0 ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
   if (link.pathname === location.pathname && link.search === location.search && link.hash) return;
   if (!link.pathname.startsWith(ROOT) || !find(link.pathname.slice(ROOT.length))) return;

@@ -33,7 +33,8 @@ export class Cell {
   /** Show a sample of the list, or that it is on its way; `naming` has the words and addresses. */
   show(position, total, sample, naming) {
     const row = sample?.row ?? null;
-    if (position !== this.position || row !== this.row || total !== this.total) this.#text(position, total, row, naming);
+    if (position !== this.position || row !== this.row || total !== this.total)
+      this.#text(position, total, row, naming);
     const url = sample?.url ?? null;
     if (url !== this.url || (url && (row !== this.drawn || sample.lines !== this.lines))) this.#image(url, sample);
     const gone = row !== null && url === null && !naming.images();
@@ -70,7 +71,10 @@ export class Cell {
     link.href = naming.address(index);
     link.dataset.index = index;
     const error = low === null ? "" : `, interval ${interval(ends)}`;
-    link.setAttribute("aria-label", `${name}, mem ${fixed(mem)}${error}${set ? `, ${set}` : ""}, training sample ${index}, ${whole(position + 1)} of ${whole(total)}`);
+    link.setAttribute(
+      "aria-label",
+      `${name}, mem ${fixed(mem)}${error}${set ? `, ${set}` : ""}, training sample ${index}, ${whole(position + 1)} of ${whole(total)}`,
+    );
     link.title = `${name}, training sample ${index}\nmem ${fixed(mem, 3)}${low === null ? "" : `, 95 % interval ${interval(ends)}`}`;
     this.name.textContent = name;
     this.mem.textContent = fixed(mem);

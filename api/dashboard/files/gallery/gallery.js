@@ -1,8 +1,8 @@
 // The gallery of a list of training samples: however long, a screen of it is loaded at a time.
 
-import { h, fill } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { className } from "../format.js";
-import { Problem, address, get } from "../http.js";
+import { address, get, Problem } from "../http.js";
 import { problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
 import { spriteUrl } from "../parts/tile.js";
@@ -55,7 +55,9 @@ export class Gallery {
       signal,
     });
     this.grid.element.setAttribute("aria-busy", "true");
-    this.grid.element.addEventListener("click", (event) => event.target.closest("a") && this.#keepPlace(true), { signal });
+    this.grid.element.addEventListener("click", (event) => event.target.closest("a") && this.#keepPlace(true), {
+      signal,
+    });
     this.none.append(none);
     if (this.pages.matching !== null) queueMicrotask(() => this.#changed());
     return [this.trouble, this.none, this.grid.element];
@@ -123,7 +125,10 @@ export class Gallery {
       this.pages.retryImages();
       this.grid.draw();
     };
-    let reason = new Problem(0, { title: "No images", detail: "The images did not arrive. Try again; the scores are whole." });
+    let reason = new Problem(0, {
+      title: "No images",
+      detail: "The images did not arrive. Try again; the scores are whole.",
+    });
     try {
       await get(pathname.slice(address("").length), Object.fromEntries(searchParams), { signal: this.page.signal });
     } catch (error) {

@@ -21,8 +21,13 @@ export class Grid {
     this.rows = [];
     this.first = 0; // row of the list in this.rows[0]
     this.height = h("div", { class: "gallery-rows", role: "rowgroup" });
-    this.element = h("div", { class: "gallery waiting", role: "grid", "aria-label": label, "data-part": "gallery", tabindex: "-1" }, this.height);
-    const on = (event, listener) => this.element.addEventListener(event, listener, { signal, passive: event === "scroll" });
+    this.element = h(
+      "div",
+      { class: "gallery waiting", role: "grid", "aria-label": label, "data-part": "gallery", tabindex: "-1" },
+      this.height,
+    );
+    const on = (event, listener) =>
+      this.element.addEventListener(event, listener, { signal, passive: event === "scroll" });
     on("scroll", () => {
       this.moved();
       this.#soon();
@@ -151,7 +156,14 @@ export class Grid {
     this.element.setAttribute("aria-colcount", this.columns);
     this.rows = Array.from({ length: count }, () => {
       const cells = Array.from({ length: this.columns }, () => new Cell());
-      return { cells, element: h("div", { class: "gallery-row", role: "row", style: { height: `${this.rowHeight - GAP}px` } }, cells.map((cell) => cell.element)) };
+      return {
+        cells,
+        element: h(
+          "div",
+          { class: "gallery-row", role: "row", style: { height: `${this.rowHeight - GAP}px` } },
+          cells.map((cell) => cell.element),
+        ),
+      };
     });
     this.first = 0;
     this.height.replaceChildren(...this.rows.map((row) => row.element));
@@ -185,7 +197,16 @@ export class Grid {
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || !this.total) return;
     const screen = Math.max(1, Math.floor(this.element.clientHeight / this.rowHeight)) * this.columns;
-    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns, PageDown: screen, PageUp: -screen, Home: -this.total, End: this.total };
+    const steps = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: this.columns,
+      ArrowUp: -this.columns,
+      PageDown: screen,
+      PageUp: -screen,
+      Home: -this.total,
+      End: this.total,
+    };
     const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();
@@ -196,7 +217,8 @@ export class Grid {
     const above = Math.floor(this.active / this.columns) * this.rowHeight;
     const { scrollTop } = this.element;
     if (above < scrollTop) this.element.scrollTop = above;
-    else if (above + this.rowHeight > scrollTop + this.element.clientHeight) this.element.scrollTop = above + this.rowHeight - this.element.clientHeight;
+    else if (above + this.rowHeight > scrollTop + this.element.clientHeight)
+      this.element.scrollTop = above + this.rowHeight - this.element.clientHeight;
     this.draw();
     const link = this.#cell(this.active)?.link;
     link?.focus({ preventScroll: true });

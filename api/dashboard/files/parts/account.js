@@ -16,7 +16,11 @@ function who() {
     return session.keys_required && h("a", { href: address("/sign-in") }, "Sign in");
   }
   return [
-    h("span", { class: "soft", title: `This key may: ${session.scopes.join(", ")}` }, `${session.name} (${session.scope})`),
+    h(
+      "span",
+      { class: "soft", title: `This key may: ${session.scopes.join(", ")}` },
+      `${session.name} (${session.scope})`,
+    ),
     h("button", { type: "button", class: "plain", on: { click: signOut } }, "Sign out"),
   ];
 }

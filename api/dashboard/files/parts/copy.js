@@ -17,5 +17,10 @@ export function copyable(code, label) {
     setTimeout(() => (button.textContent = "Copy"), 2000);
   });
   const block = h("code", {}, code);
-  return h("div", { class: "copyable" }, h("pre", { tabindex: "0", "aria-label": label, role: "region" }, block), button);
+  return h(
+    "div",
+    { class: "copyable" },
+    h("pre", { tabindex: "0", "aria-label": label, role: "region" }, block),
+    button,
+  );
 }

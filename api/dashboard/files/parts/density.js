@@ -33,9 +33,23 @@ export function densityChart(place, { edges, counts }, { a, b, threshold, signal
         .attr("width", (cell) => x(edges[cell.i + 1]) - x(edges[cell.i]) + 0.3)
         .attr("height", (cell) => y(edges[cell.j]) - y(edges[cell.j + 1]) + 0.3)
         .append("title")
-        .text((cell) => `${cell.count} samples: ${edges[cell.i].toFixed(2)} to ${edges[cell.i + 1].toFixed(2)} in ${a}, ${edges[cell.j].toFixed(2)} to ${edges[cell.j + 1].toFixed(2)} in ${b}`);
-      svg.append("line").attr("class", "reference").attr("x1", x(edges[0])).attr("y1", y(edges[0])).attr("x2", x(1)).attr("y2", y(1));
-      svg.append("line").attr("class", "threshold").attr("x1", x(threshold)).attr("x2", x(threshold)).attr("y2", height);
+        .text(
+          (cell) =>
+            `${cell.count} samples: ${edges[cell.i].toFixed(2)} to ${edges[cell.i + 1].toFixed(2)} in ${a}, ${edges[cell.j].toFixed(2)} to ${edges[cell.j + 1].toFixed(2)} in ${b}`,
+        );
+      svg
+        .append("line")
+        .attr("class", "reference")
+        .attr("x1", x(edges[0]))
+        .attr("y1", y(edges[0]))
+        .attr("x2", x(1))
+        .attr("y2", y(1));
+      svg
+        .append("line")
+        .attr("class", "threshold")
+        .attr("x1", x(threshold))
+        .attr("x2", x(threshold))
+        .attr("y2", height);
       svg.append("line").attr("class", "threshold").attr("y1", y(threshold)).attr("y2", y(threshold)).attr("x2", width);
       axes(svg, { x, y, width, height, xTitle: `mem in ${a}`, yTitle: `mem in ${b}` });
     },
@@ -52,7 +66,12 @@ function legend(place, most, step) {
   const steps = [...lowest];
   const items = steps.map(([name, least], at) => {
     const largest = at + 1 < steps.length ? steps[at + 1][1] - 1 : most;
-    return h("li", {}, h("i", { class: `d${name}` }), largest > least ? `${whole(least)} to ${whole(largest)}` : whole(least));
+    return h(
+      "li",
+      {},
+      h("i", { class: `d${name}` }),
+      largest > least ? `${whole(least)} to ${whole(largest)}` : whole(least),
+    );
   });
   place.append(h("ul", { class: "legend", "aria-label": "Samples in a cell" }, items));
 }

@@ -21,7 +21,14 @@ export class Fields {
     const wrong = h("p", { class: "wrong", id: `${id}-wrong`, role: "status" });
     control.setAttribute("aria-describedby", hint ? `${id}-hint ${id}-wrong` : `${id}-wrong`);
     this.places.set(pointer, { wrong, control });
-    return h("div", { class: "field" }, h("label", { for: id }, label), control, hint && h("span", { class: "hint", id: `${id}-hint` }, hint), wrong);
+    return h(
+      "div",
+      { class: "field" },
+      h("label", { for: id }, label),
+      control,
+      hint && h("span", { class: "hint", id: `${id}-hint` }, hint),
+      wrong,
+    );
   }
 
   /** Fields that belong together, with a place for what is wrong with all of them. */
@@ -62,7 +69,10 @@ export const number = (input) => (input.value === "" ? null : Number(input.value
 /** A select of [value, text] pairs. */
 export function choice(options, value) {
   const select = h("select", {});
-  fill(select, options.map(([one, text]) => h("option", { value: one }, text)));
+  fill(
+    select,
+    options.map(([one, text]) => h("option", { value: one }, text)),
+  );
   if (options.some(([one]) => one === value)) select.value = value;
   return select;
 }

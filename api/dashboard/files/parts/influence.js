@@ -11,6 +11,12 @@ export function influenceText({ infl, se, q_value: q }) {
   const beyond = q !== null && q !== undefined && q <= DISCOVERY_RATE;
   return [
     h("p", { class: "number" }, h("strong", {}, fixed(infl)), h("span", { class: "soft" }, error), " infl"),
-    q !== null && q !== undefined && h("p", { class: beyond ? "beyond" : "soft", title: "q-value: the false-discovery rate of all pairs up to this one" }, `q ${chance(q)}${beyond ? ", beyond chance" : ""}`),
+    q !== null &&
+      q !== undefined &&
+      h(
+        "p",
+        { class: beyond ? "beyond" : "soft", title: "q-value: the false-discovery rate of all pairs up to this one" },
+        `q ${chance(q)}${beyond ? ", beyond chance" : ""}`,
+      ),
   ];
 }

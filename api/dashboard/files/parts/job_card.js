@@ -17,7 +17,9 @@ export function jobList(label, heading = "h3") {
       return one.item;
     });
     for (const item of [...element.children]) if (!items.includes(item)) item.remove();
-    items.forEach((item, place) => element.children[place] !== item && element.insertBefore(item, element.children[place] ?? null));
+    items.forEach(
+      (item, place) => element.children[place] !== item && element.insertBefore(item, element.children[place] ?? null),
+    );
     cards = kept;
   };
   return { element, show };
@@ -70,7 +72,8 @@ export const pace = (job) => {
 /** What is happening, in a line. */
 export function line(job) {
   const { done, total, phase, seconds_left: left } = job.progress;
-  if (ended(job)) return `${job.error ?? job.outcome ?? job.state}${job.finished_at ? ` (${moment(job.finished_at)})` : ""}`;
+  if (ended(job))
+    return `${job.error ?? job.outcome ?? job.state}${job.finished_at ? ` (${moment(job.finished_at)})` : ""}`;
   if (job.waiting_for) return `Waits: ${job.waiting_for}`;
   const parts = [`${whole(done)} of ${whole(total)} trials`];
   if (phase && phase !== job.state) parts.push(phase);

@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { whole } from "../format.js";
-import { Fields, choice, number } from "./fields.js";
+import { choice, Fields, number } from "./fields.js";
 import { RecipeField } from "./recipe_field.js";
 
 const DEFAULTS = { trials: 200, standard_error: 0.05, settled_at: 0.15, share: 0.95, max_trials: 2000, full_trials: 5 };
@@ -13,9 +13,13 @@ export class JobForm {
     Object.assign(this, { datasets, recipes, fields: new Fields() });
     const names = datasets.map(({ name }) => name);
     const dataset = names.includes(given.dataset) ? given.dataset : names[0];
-    this.dataset = choice(names.map((name) => [name, name]), dataset);
+    this.dataset = choice(
+      names.map((name) => [name, name]),
+      dataset,
+    );
     this.about = h("span", {});
-    const known = (given.recipe !== null && typeof given.recipe === "object") || recipes.some(({ name }) => name === given.recipe);
+    const known =
+      (given.recipe !== null && typeof given.recipe === "object") || recipes.some(({ name }) => name === given.recipe);
     this.recipe = new RecipeField(this.fields, recipes, known ? given.recipe : this.fitting(), changed);
     this.chosen = known; // else the recipe follows the dataset
     this.makeDesign(given.design ?? {});
@@ -47,12 +51,23 @@ export class JobForm {
   }
 
   describe() {
-    const { train_samples: train, test_samples: test, image_shape: shape, class_names: classes } = this.datasets.find(({ name }) => name === this.dataset.value);
+    const {
+      train_samples: train,
+      test_samples: test,
+      image_shape: shape,
+      class_names: classes,
+    } = this.datasets.find(({ name }) => name === this.dataset.value);
     this.about.textContent = `${whole(train)} training and ${whole(test)} test images of ${shape.join(" × ")}, ${classes.length} classes`;
   }
 
   makeDesign({ kind = "balanced", subset_ratio: ratio = 0.7, seed = 0 }) {
-    this.kind = choice([["balanced", "balanced"], ["uniform", "uniform"]], kind);
+    this.kind = choice(
+      [
+        ["balanced", "balanced"],
+        ["uniform", "uniform"],
+      ],
+      kind,
+    );
     this.ratio = h("input", { type: "number", step: "any", value: ratio });
     this.seed = h("input", { type: "number", step: "1", value: seed });
     this.designGroup = this.fields.group(
@@ -61,8 +76,18 @@ export class JobForm {
       h(
         "div",
         { class: "trio" },
-        this.fields.field("body/design/subset_ratio", "Subset ratio", this.ratio, "Share of the samples. Balanced: 0.1, 0.2 … 0.9."),
-        this.fields.field("body/design/kind", "Kind", this.kind, "Balanced leaves each sample out equally often; uniform draws at random."),
+        this.fields.field(
+          "body/design/subset_ratio",
+          "Subset ratio",
+          this.ratio,
+          "Share of the samples. Balanced: 0.1, 0.2 … 0.9.",
+        ),
+        this.fields.field(
+          "body/design/kind",
+          "Kind",
+          this.kind,
+          "Balanced leaves each sample out equally often; uniform draws at random.",
+        ),
         this.fields.field("body/design/seed", "Seed", this.seed, "Another seed is another study, with its own trials."),
       ),
     );
@@ -70,21 +95,45 @@ export class JobForm {
 
   /** Fields of the target that are empty, as a problem names them. */
   missing() {
-    const needed = this.precise ? [[this.measure.value, this.limit], ["share", this.share], ["max_trials", this.most]] : [["trials", this.trials]];
-    return needed.filter(([, input]) => input.value === "").map(([name]) => ({ pointer: `body/target/${name}`, message: "give a number" }));
+    const needed = this.precise
+      ? [
+          [this.measure.value, this.limit],
+          ["share", this.share],
+          ["max_trials", this.most],
+        ]
+      : [["trials", this.trials]];
+    return needed
+      .filter(([, input]) => input.value === "")
+      .map(([name]) => ({ pointer: `body/target/${name}`, message: "give a number" }));
   }
 
   makeTarget(trials) {
     this.trials = h("input", { type: "number", step: "10", value: trials ?? DEFAULTS.trials });
-    this.measure = choice([["standard_error", "the standard error of mem is at most"], ["settled_at", "the interval lies on one side of mem"]], "standard_error");
+    this.measure = choice(
+      [
+        ["standard_error", "the standard error of mem is at most"],
+        ["settled_at", "the interval lies on one side of mem"],
+      ],
+      "standard_error",
+    );
     this.limit = h("input", { type: "number", step: "any", value: DEFAULTS.standard_error });
     this.share = h("input", { type: "number", step: "any", value: DEFAULTS.share });
     this.most = h("input", { type: "number", step: "10", value: DEFAULTS.max_trials });
-    const radio = (value, text, checked) => h("label", {}, h("input", { type: "radio", name: "target", value, checked }), text);
+    const radio = (value, text, checked) =>
+      h("label", {}, h("input", { type: "radio", name: "target", value, checked }), text);
     this.byPrecision = radio("precision", "A precision", false);
     const limit = this.fields.field("body/target/standard_error", "Value", this.limit);
     this.fields.also("body/target/settled_at", "body/target/standard_error");
-    const counted = h("div", {}, this.fields.field("body/target/trials", "Trials the study is to have", this.trials, "Models trained on subsets. In whole blocks of 10."));
+    const counted = h(
+      "div",
+      {},
+      this.fields.field(
+        "body/target/trials",
+        "Trials the study is to have",
+        this.trials,
+        "Models trained on subsets. In whole blocks of 10.",
+      ),
+    );
     const precise = h(
       "div",
       {},
@@ -106,22 +155,54 @@ export class JobForm {
   }
 
   makeRest(name) {
-    this.name = h("input", { type: "text", value: name ?? "", autocomplete: "off", spellcheck: "false", placeholder: "found by itself" });
+    this.name = h("input", {
+      type: "text",
+      value: name ?? "",
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "found by itself",
+    });
     this.full = h("input", { type: "number", step: "1", value: DEFAULTS.full_trials });
-    this.pairs = choice([["same_class", "of the same class"], ["all", "of all classes"]], "same_class");
+    this.pairs = choice(
+      [
+        ["same_class", "of the same class"],
+        ["all", "of all classes"],
+      ],
+      "same_class",
+    );
     this.probabilities = h("input", { type: "checkbox" });
     this.time = h("input", { type: "number", step: "any", placeholder: "none" });
     this.rest = h(
       "div",
       {},
-      this.fields.field("body/study_name", "Name of the study", this.name, "A name that it may be found by. It stays once given."),
+      this.fields.field(
+        "body/study_name",
+        "Name of the study",
+        this.name,
+        "A name that it may be found by. It stays once given.",
+      ),
       h(
         "details",
         { class: "further" },
         h("summary", {}, "Further choices"),
-        this.fields.field("body/full_trials", "Full trials", this.full, "Models trained on all samples, for what typical test samples need."),
-        this.fields.field("body/pairs", "Pairs to look for high influence in", this.pairs, "All classes take longer to search."),
-        this.fields.field("body/time_limit_seconds", "Time limit in hours", this.time, "The job then stops, and can be resumed."),
+        this.fields.field(
+          "body/full_trials",
+          "Full trials",
+          this.full,
+          "Models trained on all samples, for what typical test samples need.",
+        ),
+        this.fields.field(
+          "body/pairs",
+          "Pairs to look for high influence in",
+          this.pairs,
+          "All classes take longer to search.",
+        ),
+        this.fields.field(
+          "body/time_limit_seconds",
+          "Time limit in hours",
+          this.time,
+          "The job then stops, and can be resumed.",
+        ),
         h("label", {}, this.probabilities, "Record the probability of the true class too"),
       ),
     );
@@ -133,7 +214,11 @@ export class JobForm {
 
   /** The body of the request. Throws SyntaxError where the recipe is no JSON. */
   body() {
-    const precision = () => ({ [this.measure.value]: number(this.limit), share: number(this.share), max_trials: number(this.most) });
+    const precision = () => ({
+      [this.measure.value]: number(this.limit),
+      share: number(this.share),
+      max_trials: number(this.most),
+    });
     const body = {
       dataset: this.dataset.value,
       recipe: this.recipe.value(),
@@ -150,6 +235,10 @@ export class JobForm {
 
   /** What of it is kept in the address. */
   kept() {
-    return { dataset: this.dataset.value, recipe: this.chosen ? this.recipe.name : null, trials: this.precise ? null : this.trials.value };
+    return {
+      dataset: this.dataset.value,
+      recipe: this.chosen ? this.recipe.name : null,
+      trials: this.precise ? null : this.trials.value,
+    };
   }
 }

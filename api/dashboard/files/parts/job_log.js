@@ -13,7 +13,13 @@ export class JobLog {
     Object.assign(this, { page, id, after: 0, over: false, following: false });
     this.text = h("pre", { class: "log", tabindex: "0", role: "region", "aria-label": "Log of this job" });
     this.note = h("p", { class: "soft small" });
-    this.element = h("details", { class: "job-log", open: page.query.has("log") }, h("summary", {}, h("h2", {}, "Log")), this.note, this.text);
+    this.element = h(
+      "details",
+      { class: "job-log", open: page.query.has("log") },
+      h("summary", {}, h("h2", {}, "Log")),
+      this.note,
+      this.text,
+    );
     this.element.addEventListener("toggle", () => {
       page.keep({ log: this.element.open ? "open" : null });
       this.follow();
@@ -36,11 +42,19 @@ export class JobLog {
     while (this.element.open && !signal.aborted) {
       const { over } = this;
       try {
-        const { lines, next } = await get(path`/v1/jobs/${this.id}/log`, { format: "json", after: this.after }, { signal });
+        const { lines, next } = await get(
+          path`/v1/jobs/${this.id}/log`,
+          { format: "json", after: this.after },
+          { signal },
+        );
         this.after = next;
         this.add(lines);
         failures = 0;
-        this.note.textContent = this.text.childNodes.length ? "" : over ? "It wrote nothing." : "Nothing is written yet.";
+        this.note.textContent = this.text.childNodes.length
+          ? ""
+          : over
+            ? "It wrote nothing."
+            : "Nothing is written yet.";
         if (over && !lines.length) break;
         await pause(FOLLOW_MILLISECONDS, signal);
       } catch (error) {

@@ -15,7 +15,9 @@ export class JobStream {
   constructor(page, id, told) {
     Object.assign(this, { page, id, told, after: 0, failures: 0, source: null, turn: 0 });
     page.signal.addEventListener("abort", () => this.close());
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.again()), { signal: page.signal });
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.again()), {
+      signal: page.signal,
+    });
   }
 
   /** Begin, or go on, with a job that was asked for just now. */
@@ -102,7 +104,11 @@ export class JobStream {
 
   /** The changes that are not known yet, of a job that has ended. */
   async history() {
-    const { events } = await get(path`/v1/jobs/${this.id}/events`, { format: "json", after: this.after }, { signal: this.page.signal });
+    const { events } = await get(
+      path`/v1/jobs/${this.id}/events`,
+      { format: "json", after: this.after },
+      { signal: this.page.signal },
+    );
     for (const event of events) this.take(event);
   }
 }

@@ -13,7 +13,9 @@ const PLACES = [
 export function drawNavigation(place) {
   fill(
     part("navigation"),
-    PLACES.map(([name, text, path]) => h("a", { href: address(path), "aria-current": name === place ? "page" : null }, text)),
+    PLACES.map(([name, text, path]) =>
+      h("a", { href: address(path), "aria-current": name === place ? "page" : null }, text),
+    ),
     h("a", { href: address("/docs"), target: "_self" }, "REST"),
   );
 }

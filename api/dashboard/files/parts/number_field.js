@@ -4,9 +4,20 @@ import { fill, h } from "../dom.js";
 
 /** A labelled number field; `changed` gets the number, or null where the field is empty. Wrong input is said to be so. */
 export function numberField({ label, value, min, max, step, placeholder, changed }) {
-  const field = h("input", { type: "number", inputmode: "decimal", value: value ?? "", min, max: String(max), step, placeholder });
+  const field = h("input", {
+    type: "number",
+    inputmode: "decimal",
+    value: value ?? "",
+    min,
+    max: String(max),
+    step,
+    placeholder,
+  });
   const wrong = h("span", { class: "wrong", role: "alert" });
-  field.addEventListener("input", () => valid(field, wrong) && changed(field.value === "" ? null : Number(field.value)));
+  field.addEventListener(
+    "input",
+    () => valid(field, wrong) && changed(field.value === "" ? null : Number(field.value)),
+  );
   return h("span", { class: "number-field" }, h("label", {}, label, field), wrong);
 }
 
@@ -14,7 +25,15 @@ export function numberField({ label, value, min, max, step, placeholder, changed
 export function slider({ name, label, hint, value, min = 0, max = 1, step = 0.01, changed }) {
   const id = `slider-${name}`;
   const range = h("input", { type: "range", id, min, max: String(max), step, value, "aria-describedby": `${id}-hint` });
-  const field = h("input", { type: "number", required: true, min, max: String(max), step: "any", value, "aria-label": label });
+  const field = h("input", {
+    type: "number",
+    required: true,
+    min,
+    max: String(max),
+    step: "any",
+    value,
+    "aria-label": label,
+  });
   const wrong = h("p", { class: "wrong", role: "alert" });
   const set = (to) => {
     range.value = to;

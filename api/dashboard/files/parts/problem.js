@@ -9,16 +9,20 @@ export function problem(error, { retry, compact = false } = {}) {
   const known = typeof error.status === "number";
   if (!known) console.error(error);
   const title = known ? error.title : "This page has a mistake";
-  const detail = known ? error.message : "It could not be drawn. Load it again; if it stays, report it with the browser's console.";
+  const detail = known
+    ? error.message
+    : "It could not be drawn. Load it again; if it stays, report it with the browser's console.";
   const panel = h(
     "section",
     { class: compact ? "problem compact" : "problem", role: "alert" },
     h(compact ? "p" : "h1", { class: "problem-title" }, title),
     h("p", {}, detail),
-    error.requestId && h("p", { class: "soft small" }, "Request ", h("code", {}, error.requestId), " in the service's log."),
+    error.requestId &&
+      h("p", { class: "soft small" }, "Request ", h("code", {}, error.requestId), " in the service's log."),
     retry && h("button", { type: "button", on: { click: retry } }, "Try again"),
   );
-  if (retry && (error.status === 0 || error.status === 503)) setTimeout(() => panel.isConnected && retry(), AGAIN_MILLISECONDS);
+  if (retry && (error.status === 0 || error.status === 503))
+    setTimeout(() => panel.isConnected && retry(), AGAIN_MILLISECONDS);
   return panel;
 }
 

@@ -11,7 +11,11 @@ export function rates({ p_in: pIn, p_out: pOut, n_in: nIn, n_out: nOut, mem }) {
       "div",
       { class: "rate" },
       h("span", {}, text),
-      h("span", { class: "rate-bar", "aria-hidden": "true" }, h("i", { class: kind, style: { width: `${100 * rate}%` } })),
+      h(
+        "span",
+        { class: "rate-bar", "aria-hidden": "true" },
+        h("i", { class: kind, style: { width: `${100 * rate}%` } }),
+      ),
       h("span", { class: "number" }, `${percent(rate)} of ${trials} trials`),
     );
   return h(

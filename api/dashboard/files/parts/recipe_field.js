@@ -14,7 +14,12 @@ export class RecipeField {
     this.text = h("textarea", { rows: 12, spellcheck: "false", value: named === OWN ? written(value) : "" });
     this.shown = h("div", { class: "recipe" });
     this.edit = h("button", { type: "button", class: "small", on: { click: () => this.own() } }, "Edit it as JSON");
-    this.named = fields.field("body/recipe", "Recipe: how each model is trained", this.select, "Another recipe is another study.");
+    this.named = fields.field(
+      "body/recipe",
+      "Recipe: how each model is trained",
+      this.select,
+      "Another recipe is another study.",
+    );
     this.json = h("div", { class: "field" }, h("label", { for: "recipe-json" }, "Recipe as JSON"), this.text);
     this.text.id = "recipe-json";
     this.text.setAttribute("aria-describedby", "body-recipe-wrong");
@@ -63,14 +68,22 @@ const written = (recipe) => JSON.stringify(recipe, null, 1);
 
 function list(recipe) {
   const entries = Object.entries(recipe).filter(([name, value]) => !empty(name, value));
-  return h("dl", {}, entries.map(([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, told(value)))));
+  return h(
+    "dl",
+    {},
+    entries.map(([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, told(value)))),
+  );
 }
 
 /** Whether a value says nothing: no option, no crop, no warm-up. */
-const empty = (name, value) => value === 0 || value === false || (typeof value === "object" && !Object.keys(value).length);
+const empty = (name, value) =>
+  value === 0 || value === false || (typeof value === "object" && !Object.keys(value).length);
 
 function told(value) {
   if (Array.isArray(value)) return value.join(", ");
-  if (typeof value === "object") return Object.entries(value).map(([name, one]) => `${name} ${one}`).join(", ");
+  if (typeof value === "object")
+    return Object.entries(value)
+      .map(([name, one]) => `${name} ${one}`)
+      .join(", ");
   return value === true ? "yes" : String(value);
 }

@@ -33,7 +33,12 @@ export async function neighbours(page, study, position) {
 /** Links to other samples: [{ to, text, key }], each followed by its key too (see `byKeys`); null and false are left out. */
 export function stepLinks(study, split, steps) {
   const link = ({ to, text, key }) =>
-    h("a", { href: sampleUrl(study, split, to), "data-key": key, "aria-keyshortcuts": key }, text, h("kbd", { "aria-hidden": "true" }, key));
+    h(
+      "a",
+      { href: sampleUrl(study, split, to), "data-key": key, "aria-keyshortcuts": key },
+      text,
+      h("kbd", { "aria-hidden": "true" }, key),
+    );
   return h("nav", { class: "steps", "aria-label": "Neighbours" }, steps.filter(Boolean).map(link));
 }
 
@@ -47,7 +52,14 @@ export function byKeys(page, split) {
   document.addEventListener(
     "keydown",
     (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.closest?.("input, select, textarea")) return;
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        document.querySelector("dialog[open]") ||
+        event.target.closest?.("input, select, textarea")
+      )
+        return;
       const link = page.main.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
       const next = Number(page.params.index) + (BY_INDEX[event.key] ?? Number.NaN);
       if (link) link.click();

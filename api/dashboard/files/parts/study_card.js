@@ -1,15 +1,15 @@
 // A study in the overview: what it is, its most memorized images, how mem is distributed, and what to look at.
 
-import { ATYPICAL, TYPICAL, d3, kind } from "../charts.js";
+import { ATYPICAL, d3, kind, TYPICAL } from "../charts.js";
 import { fill, h, put } from "../dom.js";
 import { fixed, percent, whole } from "../format.js";
 import { address, get, path } from "../http.js";
-import { problem } from "./problem.js";
-import { sampleUrl } from "./sample.js";
-import { tellGone } from "./images_gone.js";
-import { cut, spriteUrl } from "./tile.js";
 import { barsOf, plan } from "../study/bars.js";
 import { heldOut } from "../study/histogram.js";
+import { tellGone } from "./images_gone.js";
+import { problem } from "./problem.js";
+import { sampleUrl } from "./sample.js";
+import { cut, spriteUrl } from "./tile.js";
 
 const IMAGES = 12;
 const HEIGHT = 64;
@@ -27,7 +27,8 @@ export function studyCard(study, signal) {
     quality(study),
   );
   const load = () => (study.table ? draw(pictures, study, signal) : null);
-  if (!study.table) put(pictures, h("p", { class: "soft" }, "No scores yet: they appear when the first block of trials has finished."));
+  if (!study.table)
+    put(pictures, h("p", { class: "soft" }, "No scores yet: they appear when the first block of trials has finished."));
   return { element, load };
 }
 
@@ -72,8 +73,20 @@ function figures({ trials, imported, table }) {
 
 function quality({ table }) {
   if (!table) return null;
-  if (!table.warnings.length) return h("p", { class: "flag small" }, h("span", { class: "sign pass", "aria-hidden": "true" }, "✓"), "No warning");
-  return h("ul", { class: "flags small" }, table.warnings.map((text) => h("li", { class: "flag" }, h("span", { class: "sign look", role: "img", "aria-label": "To look at:" }, "!"), h("span", {}, text))));
+  if (!table.warnings.length)
+    return h("p", { class: "flag small" }, h("span", { class: "sign pass", "aria-hidden": "true" }, "✓"), "No warning");
+  return h(
+    "ul",
+    { class: "flags small" },
+    table.warnings.map((text) =>
+      h(
+        "li",
+        { class: "flag" },
+        h("span", { class: "sign look", role: "img", "aria-label": "To look at:" }, "!"),
+        h("span", {}, text),
+      ),
+    ),
+  );
 }
 
 async function draw(place, study, signal) {
@@ -89,9 +102,19 @@ async function draw(place, study, signal) {
 }
 
 function strip(study, scores) {
-  const url = spriteUrl(study.dataset, "train", scores.map(({ index }) => index), scores.length);
+  const url = spriteUrl(
+    study.dataset,
+    "train",
+    scores.map(({ index }) => index),
+    scores.length,
+  );
   const cells = scores.map(({ index, mem }, cell) => {
-    const link = h("a", { class: "picture", href: sampleUrl(study, "train", index), title: `train ${index}, mem ${fixed(mem)}`, "aria-label": `Training image ${index}, mem ${fixed(mem)}` });
+    const link = h("a", {
+      class: "picture",
+      href: sampleUrl(study, "train", index),
+      title: `train ${index}, mem ${fixed(mem)}`,
+      "aria-label": `Training image ${index}, mem ${fixed(mem)}`,
+    });
     cut(link, url, cell, scores.length, 1);
     return h("li", {}, link);
   });
@@ -110,12 +133,25 @@ function strip(study, scores) {
 function bars(all) {
   if (!all.length) return null;
   const shown = all.map(({ count, from, to, ...kinds }) => ({ count, low: from, high: to, ...kinds }));
-  const x = d3.scaleLinear().domain([Math.min(0, shown[0].low), 1]).range([0, 300]).clamp(true);
-  const y = d3.scaleLog().domain([1, Math.max(...shown.map(({ count }) => count)) + 1]).range([0, HEIGHT]);
+  const x = d3
+    .scaleLinear()
+    .domain([Math.min(0, shown[0].low), 1])
+    .range([0, 300])
+    .clamp(true);
+  const y = d3
+    .scaleLog()
+    .domain([1, Math.max(...shown.map(({ count }) => count)) + 1])
+    .range([0, HEIGHT]);
   const total = (name) => d3.sum(shown, (bar) => bar[name]);
   const label = `Histogram of mem on a logarithmic scale: about ${whole(total("typical"))} samples under ${TYPICAL}, ${whole(total("between"))} between, ${whole(total("atypical"))} over ${ATYPICAL}`;
-  const svg = d3.create("svg").attr("class", "chart study-bars").attr("role", "img").attr("aria-label", label)
-    .attr("viewBox", `0 0 300 ${HEIGHT}`).attr("preserveAspectRatio", "none").attr("height", HEIGHT);
+  const svg = d3
+    .create("svg")
+    .attr("class", "chart study-bars")
+    .attr("role", "img")
+    .attr("aria-label", label)
+    .attr("viewBox", `0 0 300 ${HEIGHT}`)
+    .attr("preserveAspectRatio", "none")
+    .attr("height", HEIGHT);
   svg
     .selectAll("rect")
     .data(shown.filter(({ count }) => count))
@@ -126,6 +162,11 @@ function bars(all) {
     .attr("width", ({ low, high }) => Math.max(1, x(high) - x(low) - 1))
     .attr("y", ({ count }) => HEIGHT - y(count + 1))
     .attr("height", ({ count }) => y(count + 1));
-  const ends = h("div", { class: "study-ends soft", "aria-hidden": "true" }, h("span", {}, "mem 0"), h("span", {}, "1"));
+  const ends = h(
+    "div",
+    { class: "study-ends soft", "aria-hidden": "true" },
+    h("span", {}, "mem 0"),
+    h("span", {}, "1"),
+  );
   return h("div", {}, svg.node(), ends);
 }

@@ -28,11 +28,14 @@ export async function loadDataset(name, signal) {
 
 /** The head of a study's page; `view` is the present one of "scores", "pairs", "sets", "compare" (null: below them). */
 export function head(study, dataset, view, title = study.name) {
-  const links = VIEWS.map(([name, text, to]) => h("a", { href: to(study), "aria-current": name === view ? "page" : null }, text));
+  const links = VIEWS.map(([name, text, to]) =>
+    h("a", { href: to(study), "aria-current": name === view ? "page" : null }, text),
+  );
   return h(
     "header",
     { class: "head" },
-    view !== "scores" && h("p", { class: "crumbs" }, h("a", { href: address(path`/studies/${study.name}`) }, study.name)),
+    view !== "scores" &&
+      h("p", { class: "crumbs" }, h("a", { href: address(path`/studies/${study.name}`) }, study.name)),
     h("h1", {}, title),
     h("p", { class: "soft", "data-part": "described" }, described(study, dataset)),
     h("nav", { class: "tabs", "aria-label": "Views of this study" }, links),
@@ -52,7 +55,18 @@ export function described(study, dataset) {
 export function noScores(study) {
   return empty(
     "No scores yet",
-    h("p", {}, "They appear when the study's first block of trials has finished, and grow more precise while its job runs."),
-    h("p", {}, h("a", { href: address("/jobs", { study: study.name }) }, "See its jobs"), ", or ", h("a", { href: address("/jobs/new", { dataset: study.dataset }) }, "start one"), "."),
+    h(
+      "p",
+      {},
+      "They appear when the study's first block of trials has finished, and grow more precise while its job runs.",
+    ),
+    h(
+      "p",
+      {},
+      h("a", { href: address("/jobs", { study: study.name }) }, "See its jobs"),
+      ", or ",
+      h("a", { href: address("/jobs/new", { dataset: study.dataset }) }, "start one"),
+      ".",
+    ),
   );
 }

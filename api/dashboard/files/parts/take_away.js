@@ -11,7 +11,14 @@ export function takeAway({ files = [], python, shell, title = "Take it away" }) 
     "section",
     { "aria-labelledby": "take-away" },
     h("h2", { id: "take-away" }, title),
-    files.length > 0 && h("p", { class: "actions" }, files.map(({ text, path, query }) => h("a", { class: "button", href: address(path, query), download: true }, text))),
+    files.length > 0 &&
+      h(
+        "p",
+        { class: "actions" },
+        files.map(({ text, path, query }) =>
+          h("a", { class: "button", href: address(path, query), download: true }, text),
+        ),
+      ),
     python && [h("h3", {}, "Python"), copyable(python, "Python lines")],
     shell && [h("h3", {}, "Shell"), copyable(shell, "shell lines")],
   );

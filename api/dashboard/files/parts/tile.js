@@ -15,7 +15,13 @@ export const spriteUrl = (dataset, split, indices, columns) =>
 /** One image; where it cannot be had its place says so, and the view says why. */
 export function image(dataset, split, index, { label = "", scale = 1, size } = {}) {
   const text = `${split === "train" ? "Training" : "Test"} image ${index}${label ? `, ${label}` : ""}`;
-  const picture = h("img", { class: "picture", src: imageUrl(dataset, split, index, scale), alt: text, loading: "lazy", decoding: "async" });
+  const picture = h("img", {
+    class: "picture",
+    src: imageUrl(dataset, split, index, scale),
+    alt: text,
+    loading: "lazy",
+    decoding: "async",
+  });
   if (size) picture.style.width = picture.style.height = size;
   const failed = () => {
     const stand = gone(text);
@@ -29,7 +35,8 @@ export function image(dataset, split, index, { label = "", scale = 1, size } = {
 }
 
 /** Stands where an image cannot be had. */
-export const gone = (text) => h("span", { class: "picture gone", role: "img", "aria-label": `${text}: not available` }, "no image");
+export const gone = (text) =>
+  h("span", { class: "picture gone", role: "img", "aria-label": `${text}: not available` }, "no image");
 
 /** Let an element show cell `place` of a sprite of `columns` x `rows` images, filling it. */
 export function cut(element, url, place, columns, rows) {

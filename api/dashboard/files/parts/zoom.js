@@ -8,7 +8,12 @@ function enlarge(page, dataset, pictures, ...text) {
   const names = pictures.map(({ split, index }) => `${split} ${index}`).join(" and ");
   const close = h("button", { type: "button", autofocus: true, on: { click: () => dialog.close() } }, "Close");
   const one = ({ split, index, label, href }) =>
-    h("figure", {}, image(dataset.name, split, index, { label, scale: 8 }), h("figcaption", {}, href ? h("a", { href }, `${split} ${index}`) : `${split} ${index}`, label && `, ${label}`));
+    h(
+      "figure",
+      {},
+      image(dataset.name, split, index, { label, scale: 8 }),
+      h("figcaption", {}, href ? h("a", { href }, `${split} ${index}`) : `${split} ${index}`, label && `, ${label}`),
+    );
   const dialog = h(
     "dialog",
     { class: "zoom", "aria-label": `Enlarged: ${names}` },
@@ -26,5 +31,14 @@ function enlarge(page, dataset, pictures, ...text) {
 /** A button that enlarges. */
 export function enlarger(page, dataset, pictures, ...text) {
   const names = pictures.map(({ split, index }) => `${split} ${index}`).join(" and ");
-  return h("button", { type: "button", class: "plain", "aria-label": `Enlarge ${names}`, on: { click: () => enlarge(page, dataset, pictures, ...text) } }, "Enlarge");
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "plain",
+      "aria-label": `Enlarge ${names}`,
+      on: { click: () => enlarge(page, dataset, pictures, ...text) },
+    },
+    "Enlarge",
+  );
 }

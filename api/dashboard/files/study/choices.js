@@ -32,7 +32,8 @@ export class Choices {
     else if (this.suspects && (changes.mem_min || changes.mem_max || changes.sort)) changes = { set: null, ...changes };
     const changed = Object.keys(changes).filter((name) => (this[name] ?? "") !== String(changes[name] ?? ""));
     if (!changed.length) return;
-    for (const name of changed) this[name] = changes[name] === null || changes[name] === "" ? null : String(changes[name]);
+    for (const name of changed)
+      this[name] = changes[name] === null || changes[name] === "" ? null : String(changes[name]);
     this.page.keep(Object.fromEntries(changed.map((name) => [name, this[name]])));
     for (const listener of this.listeners) listener(changed);
   }
@@ -56,6 +57,8 @@ export class Choices {
 
   /** The bounds of mem as numbers; null where there is none. */
   get range() {
-    return [this.mem_min, this.mem_max].map((text) => (text === null || Number.isNaN(Number(text)) ? null : Number(text)));
+    return [this.mem_min, this.mem_max].map((text) =>
+      text === null || Number.isNaN(Number(text)) ? null : Number(text),
+    );
   }
 }

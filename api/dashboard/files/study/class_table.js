@@ -37,7 +37,10 @@ export function drawClasses(page, place, study, classes, choices, choose) {
       if (column === name) heads[number].setAttribute("aria-sort", descending ? "descending" : "ascending");
       else heads[number].removeAttribute("aria-sort");
     });
-    fill(body, sorted.map((one) => rows.get(one.label)));
+    fill(
+      body,
+      sorted.map((one) => rows.get(one.label)),
+    );
   };
   const sortBy = (name) => {
     const [now, descending] = order(page);
@@ -46,12 +49,22 @@ export function drawClasses(page, place, study, classes, choices, choose) {
     page.keep({ classes: name === "label" && !down ? null : (down ? "-" : "") + name });
     draw();
   };
-  const mark = () => rows.forEach((element, label) => element.classList.toggle("chosen", String(label) === choices.label));
+  const mark = () =>
+    rows.forEach((element, label) => element.classList.toggle("chosen", String(label) === choices.label));
   draw();
   mark();
   const top = place.firstElementChild?.scrollTop ?? 0;
-  const focused = place.contains(document.activeElement) ? document.activeElement.closest("tr")?.dataset.label : undefined;
-  fill(place, h("div", { class: "wide tall", tabindex: "0", role: "region", "aria-label": "Classes" }, h("table", { "data-part": "classes" }, h("thead", {}, h("tr", {}, heads)), body)));
+  const focused = place.contains(document.activeElement)
+    ? document.activeElement.closest("tr")?.dataset.label
+    : undefined;
+  fill(
+    place,
+    h(
+      "div",
+      { class: "wide tall", tabindex: "0", role: "region", "aria-label": "Classes" },
+      h("table", { "data-part": "classes" }, h("thead", {}, h("tr", {}, heads)), body),
+    ),
+  );
   place.firstElementChild.scrollTop = top;
   if (focused !== undefined) rows.get(Number(focused))?.querySelector("a").focus({ preventScroll: true });
   return mark;
@@ -85,10 +98,25 @@ function row(page, study, one, imported, most, choose) {
     h("td", {}, whole(one.samples)),
     h(
       "td",
-      { title: `${whole(one.atypical)} atypical, ${whole(one.typical)} typical${one.undefined ? `, ${whole(one.undefined)} without a score` : ""}` },
-      h("span", { class: "share" }, h("span", { class: "share-bar", "aria-hidden": "true" }, h("i", { style: { width: `${(100 * (part ?? 0)) / most}%` } })), h("span", {}, percent(part))),
+      {
+        title: `${whole(one.atypical)} atypical, ${whole(one.typical)} typical${one.undefined ? `, ${whole(one.undefined)} without a score` : ""}`,
+      },
+      h(
+        "span",
+        { class: "share" },
+        h(
+          "span",
+          { class: "share-bar", "aria-hidden": "true" },
+          h("i", { style: { width: `${(100 * (part ?? 0)) / most}%` } }),
+        ),
+        h("span", {}, percent(part)),
+      ),
     ),
     h("td", {}, fixed(one.mem_mean, 3)),
-    !imported && [h("td", {}, percent(one.in_accuracy)), h("td", {}, percent(one.held_out_accuracy)), h("td", {}, percent(one.test_accuracy))],
+    !imported && [
+      h("td", {}, percent(one.in_accuracy)),
+      h("td", {}, percent(one.held_out_accuracy)),
+      h("td", {}, percent(one.test_accuracy)),
+    ],
   );
 }

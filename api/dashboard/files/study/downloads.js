@@ -6,7 +6,12 @@ import { curlTo, pythonClient, takeAway } from "../parts/take_away.js";
 /** Files, and the lines that fetch the same. */
 export function downloads(study) {
   const table = path`/v1/studies/${study.name}/table`;
-  const formats = [["npz", ".npz"], ["csv", ".csv"], ["parquet", ".parquet"], ["arrow", ".arrow"]];
+  const formats = [
+    ["npz", ".npz"],
+    ["csv", ".csv"],
+    ["parquet", ".parquet"],
+    ["arrow", ".arrow"],
+  ];
   const { name } = study;
   const service = location.origin + address("");
   return takeAway({

@@ -19,9 +19,17 @@ export function drawFacts(place, study, dataset, classes) {
     heldOut !== null && ["Held-out accuracy", percent(heldOut)],
     test !== null && ["Test accuracy", percent(test)],
   ];
-  fill(place, rows.filter(Boolean).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
+  fill(
+    place,
+    rows.filter(Boolean).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+  );
 }
 
 /** What the service warns of. */
 export const warnings = (study) =>
-  study.table.warnings.length > 0 && h("ul", { class: "notice warnings", "aria-label": "Warnings" }, study.table.warnings.map((text) => h("li", {}, text)));
+  study.table.warnings.length > 0 &&
+  h(
+    "ul",
+    { class: "notice warnings", "aria-label": "Warnings" },
+    study.table.warnings.map((text) => h("li", {}, text)),
+  );

@@ -1,6 +1,6 @@
 // The histogram of mem, whose brush chooses the range that the gallery shows.
 
-import { ATYPICAL, TYPICAL, axes, chart, countScale, d3 } from "../charts.js";
+import { ATYPICAL, axes, chart, countScale, d3, TYPICAL } from "../charts.js";
 import { calm, fill, h } from "../dom.js";
 import { className, fixed, whole } from "../format.js";
 import { get, path } from "../http.js";
@@ -28,7 +28,11 @@ export class Histogram {
   async refresh() {
     const { label } = this.choices;
     try {
-      const found = await get(path`/v1/studies/${this.study.name}/histogram`, { bins: this.bins.bins, label }, { signal: this.page.signal });
+      const found = await get(
+        path`/v1/studies/${this.study.name}/histogram`,
+        { bins: this.bins.bins, label },
+        { signal: this.page.signal },
+      );
       if (label !== this.choices.label) return;
       this.bars = barsOf(found, this.bins);
       this.undefined = found.undefined;
@@ -45,7 +49,13 @@ export class Histogram {
       this.redraw();
     } else {
       fill(this.place);
-      this.redraw = chart(this.place, { height: HEIGHT, margin: { top: 22, left: 66 }, label, draw: (group, size) => this.#draw(group, size), signal: this.page.signal });
+      this.redraw = chart(this.place, {
+        height: HEIGHT,
+        margin: { top: 22, left: 66 },
+        label,
+        draw: (group, size) => this.#draw(group, size),
+        signal: this.page.signal,
+      });
     }
     // the handles of the brush are controls, so the chart is a group with a name rather than one image
     d3.select(this.place).select("svg").attr("role", "group").attr("aria-label", label);
@@ -61,23 +71,51 @@ export class Histogram {
     const { bars } = this;
     const ends = [Math.min(-0.06, bars[0].from), Math.max(1.02, bars[bars.length - 1].to)];
     const x = d3.scaleLinear().domain(ends).range([0, width]);
-    const { scale: y, ticks } = countScale(d3.max(bars, (bar) => bar.count), height);
-    axes(group, { x, y, width, height, xTitle: "memorization value mem", yTitle: "samples (log scale)", yValues: ticks, yFormat: whole, xTicks: 11, yTitleAt: 52 });
+    const { scale: y, ticks } = countScale(
+      d3.max(bars, (bar) => bar.count),
+      height,
+    );
+    axes(group, {
+      x,
+      y,
+      width,
+      height,
+      xTitle: "memorization value mem",
+      yTitle: "samples (log scale)",
+      yValues: ticks,
+      yFormat: whole,
+      xTicks: 11,
+      yTitleAt: 52,
+    });
     const marks = group.append("g");
     for (const bar of bars) {
       let below = 0;
       for (const kind of KINDS) {
         if (!bar[kind]) continue;
-        marks.append("rect").datum(bar).attr("class", kind)
-          .attr("x", x(bar.from) + 0.5).attr("width", Math.max(1, x(bar.to) - x(bar.from) - 1))
-          .attr("y", y(below + bar[kind])).attr("height", y(below) - y(below + bar[kind]));
+        marks
+          .append("rect")
+          .datum(bar)
+          .attr("class", kind)
+          .attr("x", x(bar.from) + 0.5)
+          .attr("width", Math.max(1, x(bar.to) - x(bar.from) - 1))
+          .attr("y", y(below + bar[kind]))
+          .attr("height", y(below) - y(below + bar[kind]));
         below += bar[kind];
       }
     }
-    for (const [value, side, gap] of [[TYPICAL, "end", -5], [ATYPICAL, "start", 5]]) {
+    for (const [value, side, gap] of [
+      [TYPICAL, "end", -5],
+      [ATYPICAL, "start", 5],
+    ]) {
       const at = x(value);
       group.append("line").attr("class", "threshold").attr("x1", at).attr("x2", at).attr("y1", -12).attr("y2", height);
-      group.append("text").attr("class", "threshold-value").attr("x", at + gap).attr("y", -4).attr("text-anchor", side).text(value);
+      group
+        .append("text")
+        .attr("class", "threshold-value")
+        .attr("x", at + gap)
+        .attr("y", -4)
+        .attr("text-anchor", side)
+        .text(value);
     }
     this.x = x;
     this.marks = marks;
@@ -86,14 +124,27 @@ export class Histogram {
   }
 
   #brush(group, width, height) {
-    this.brush = d3.brushX().extent([[0, 0], [width, height]]).on("brush end", () => this.#brushed());
+    this.brush = d3
+      .brushX()
+      .extent([
+        [0, 0],
+        [width, height],
+      ])
+      .on("brush end", () => this.#brushed());
     this.brushed = group.append("g").attr("class", "brush").call(this.brush);
     this.brushed.selectAll(".overlay, .handle, .selection").attr("aria-hidden", "true");
     this.tip = this.brushed.select(".overlay").append("title");
     this.brushed.on("mousemove.tip", () => this.#tell());
     this.grips = ["mem_min", "mem_max"].map((name, side) =>
-      group.append("path").attr("class", "grip").attr("d", `M-4,${height / 2 - 14}h8v28h-8z`).attr("tabindex", 0).attr("role", "slider")
-        .attr("aria-label", side ? "Largest mem" : "Smallest mem").attr("aria-valuemin", -1).attr("aria-valuemax", 1)
+      group
+        .append("path")
+        .attr("class", "grip")
+        .attr("d", `M-4,${height / 2 - 14}h8v28h-8z`)
+        .attr("tabindex", 0)
+        .attr("role", "slider")
+        .attr("aria-label", side ? "Largest mem" : "Smallest mem")
+        .attr("aria-valuemin", -1)
+        .attr("aria-valuemax", 1)
         .on("keydown", () => this.#key(name)),
     );
   }
@@ -102,7 +153,9 @@ export class Histogram {
   #tell() {
     const value = this.x.invert(d3.mouse(this.brushed.node())[0]);
     const bar = this.bars.find((one) => one.from <= value && value < one.to);
-    this.tip.text(bar ? `mem ${fixed(inRange(bar.from), 3)} to ${fixed(inRange(bar.to), 3)}: ${whole(bar.count)} samples` : "");
+    this.tip.text(
+      bar ? `mem ${fixed(inRange(bar.from), 3)} to ${fixed(inRange(bar.to), 3)}: ${whole(bar.count)} samples` : "",
+    );
   }
 
   /** A reader moved the brush: its ends go to those of bars, so that no bar is shown in part. */
@@ -136,7 +189,14 @@ export class Histogram {
     const now = name === "mem_min" ? from : to;
     const ascending = edges.filter((edge) => edge > now + 1e-3);
     const descending = edges.filter((edge) => edge < now - 1e-3);
-    const goal = { ArrowRight: ascending[0], ArrowUp: ascending[0], ArrowLeft: descending[descending.length - 1], ArrowDown: descending[descending.length - 1], Home: first, End: last }[key];
+    const goal = {
+      ArrowRight: ascending[0],
+      ArrowUp: ascending[0],
+      ArrowLeft: descending[descending.length - 1],
+      ArrowDown: descending[descending.length - 1],
+      Home: first,
+      End: last,
+    }[key];
     if (goal === undefined) return;
     d3.event.preventDefault();
     if (name === "mem_min" ? goal >= to : goal <= from) return;
@@ -156,10 +216,14 @@ export class Histogram {
     const { range } = this.choices;
     const some = range[0] !== null || range[1] !== null;
     const [from, to] = this.#shown();
-    this.marks.selectAll("rect").classed("faint", (bar) => some && ((bar.from + bar.to) / 2 < from || (bar.from + bar.to) / 2 > to));
+    this.marks
+      .selectAll("rect")
+      .classed("faint", (bar) => some && ((bar.from + bar.to) / 2 < from || (bar.from + bar.to) / 2 > to));
     [from, to].forEach((value, side) => {
-      this.grips[side].attr("transform", `translate(${this.x(Math.max(this.x.domain()[0], Math.min(this.x.domain()[1], value)))},0)`)
-        .attr("aria-valuenow", fixed(inRange(value), 3)).classed("open", range[side] === null);
+      this.grips[side]
+        .attr("transform", `translate(${this.x(Math.max(this.x.domain()[0], Math.min(this.x.domain()[1], value)))},0)`)
+        .attr("aria-valuenow", fixed(inRange(value), 3))
+        .classed("open", range[side] === null);
     });
     const held = d3.event?.type === "brush"; // while it is dragged it follows the pointer
     if (!held) this.#move(range);

@@ -26,5 +26,7 @@ export function followJobs(page, place, study, changed) {
     }
     return running.length ? RUNNING_MILLISECONDS : IDLE_MILLISECONDS;
   };
-  return upToDate(page, 0, look, (error) => fill(place, h("p", { class: "soft" }, `Its jobs are not known just now: ${error.message}`)));
+  return upToDate(page, 0, look, (error) =>
+    fill(place, h("p", { class: "soft" }, `Its jobs are not known just now: ${error.message}`)),
+  );
 }

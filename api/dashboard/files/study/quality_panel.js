@@ -21,7 +21,11 @@ export function drawQuality(page, place, { checks, calibration }) {
           "figure",
           {},
           figure,
-          h("figcaption", { class: "soft small" }, "How far two halves of the trials differ on mem, against what the standard errors predict. On the dashed line they are right; above it too small."),
+          h(
+            "figcaption",
+            { class: "soft small" },
+            "How far two halves of the trials differ on mem, against what the standard errors predict. On the dashed line they are right; above it too small.",
+          ),
         ),
     ),
   );
@@ -56,10 +60,24 @@ function drawCalibration(page, place, { predicted, observed, low, high }) {
     draw(group, { width, height }) {
       const x = d3.scaleLinear().domain([0, most]).range([0, width]);
       const y = d3.scaleLinear().domain([0, most]).range([height, 0]);
-      axes(group, { x, y, width, height, xTitle: "difference predicted", yTitle: "difference observed", xTicks: 5, yTitleAt: 46 });
+      axes(group, {
+        x,
+        y,
+        width,
+        height,
+        xTitle: "difference predicted",
+        yTitle: "difference observed",
+        xTicks: 5,
+        yTitleAt: 46,
+      });
       group.append("line").attr("class", "reference").attr("x1", 0).attr("y1", height).attr("x2", width).attr("y2", 0);
       predicted.forEach((value, at) => {
-        const bar = group.append("line").attr("x1", x(value)).attr("x2", x(value)).attr("y1", y(low[at])).attr("y2", y(high[at]));
+        const bar = group
+          .append("line")
+          .attr("x1", x(value))
+          .attr("x2", x(value))
+          .attr("y1", y(low[at]))
+          .attr("y2", y(high[at]));
         bar.attr("class", "error-bar");
         group.append("circle").attr("class", "dot").attr("r", 3.5).attr("cx", x(value)).attr("cy", y(observed[at]));
       });

@@ -1,7 +1,7 @@
 // Two studies of one dataset: how well their scores agree, and the samples on which they do not.
 
-import { calm, fill, h, put, say } from "../dom.js";
 import { ATYPICAL } from "../charts.js";
+import { calm, fill, h, put, say } from "../dom.js";
 import { className, fixed, interval, percent, whole } from "../format.js";
 import { address, get, newest, path } from "../http.js";
 import { densityChart } from "../parts/density.js";
@@ -21,8 +21,12 @@ export async function show(page) {
   const scored = studies.filter((one) => one.table);
   const wanted = { a: page.query.get("a"), b: page.query.get("b") };
   const named = (name) => scored.find((one) => one.name === name || one.id === name) ?? null;
-  const a = wanted.a ? named(wanted.a) : wanted.b ? partnersOf(named(wanted.b), scored)[0] ?? named(wanted.b) : firstWithPartner(scored);
-  const b = wanted.b ? named(wanted.b) : partnersOf(a, scored)[0] ?? null;
+  const a = wanted.a
+    ? named(wanted.a)
+    : wanted.b
+      ? (partnersOf(named(wanted.b), scored)[0] ?? named(wanted.b))
+      : firstWithPartner(scored);
+  const b = wanted.b ? named(wanted.b) : (partnersOf(a, scored)[0] ?? null);
   const threshold = Number(page.query.get("threshold") || ATYPICAL);
   const content = h("div", {});
   const view = { page, a, b, content, newest: newest(page.signal) };
@@ -34,12 +38,26 @@ export async function show(page) {
   put(
     page.main,
     h("h1", {}, "Compare two studies"),
-    h("p", { class: "soft" }, "Scores of the same samples from other models, seeds or subsets: what agrees is a property of the data, what does not is chance or the model's."),
+    h(
+      "p",
+      { class: "soft" },
+      "Scores of the same samples from other models, seeds or subsets: what agrees is a property of the data, what does not is chance or the model's.",
+    ),
     h(
       "form",
       { class: "filters", "aria-label": "Studies", on: { submit: (event) => event.preventDefault() } },
       pickers(page, scored, a, b),
-      a && b && numberField({ label: "Atypical above", value: threshold, min: 0, max: 1, step: "any", placeholder: String(ATYPICAL), changed }),
+      a &&
+        b &&
+        numberField({
+          label: "Atypical above",
+          value: threshold,
+          min: 0,
+          max: 1,
+          step: "any",
+          placeholder: String(ATYPICAL),
+          changed,
+        }),
     ),
     content,
   );
@@ -81,7 +99,8 @@ async function whyNot(page, name) {
 }
 
 /** The other studies of the same dataset, images and labels alike. */
-const partnersOf = (study, scored) => scored.filter((one) => study && one.fingerprint === study.fingerprint && one.id !== study.id);
+const partnersOf = (study, scored) =>
+  scored.filter((one) => study && one.fingerprint === study.fingerprint && one.id !== study.id);
 
 /** The newest study with another one of its dataset; the newest of all where there is none. */
 function firstWithPartner(scored) {
@@ -92,15 +111,39 @@ function pickers(page, scored, a, b) {
   const threshold = page.query.get("threshold");
   const pick = (name, label, chosen, offered) => {
     const all = !chosen || offered.includes(chosen) ? offered : [chosen, ...offered]; // what an address says, however odd
-    const option = (one) => h("option", { value: one.name, selected: one === chosen }, `${one.name} (${one.dataset}, ${one.imported ? "imported" : `${one.trials} trials`})`);
-    const change = (event) => page.go(address("/compare", { a: a?.name, b: name === "a" ? null : b?.name, threshold, [name]: event.target.value }));
-    return h("label", {}, label, h("select", { "aria-label": label, on: { change } }, !chosen && h("option", { value: "", selected: true, disabled: true }, "choose one"), all.map(option)));
+    const option = (one) =>
+      h(
+        "option",
+        { value: one.name, selected: one === chosen },
+        `${one.name} (${one.dataset}, ${one.imported ? "imported" : `${one.trials} trials`})`,
+      );
+    const change = (event) =>
+      page.go(
+        address("/compare", { a: a?.name, b: name === "a" ? null : b?.name, threshold, [name]: event.target.value }),
+      );
+    return h(
+      "label",
+      {},
+      label,
+      h(
+        "select",
+        { "aria-label": label, on: { change } },
+        !chosen && h("option", { value: "", selected: true, disabled: true }, "choose one"),
+        all.map(option),
+      ),
+    );
   };
   return [pick("a", "Study a", a, scored), pick("b", "Study b", b, a ? partnersOf(a, scored) : scored)];
 }
 
 function alone(scored, a) {
-  const advice = h("p", {}, "Estimate the dataset once more with another seed or recipe, or import published scores of it: ", h("a", { href: address("/jobs/new", { dataset: a?.dataset }) }, "New job"), ".");
+  const advice = h(
+    "p",
+    {},
+    "Estimate the dataset once more with another seed or recipe, or import published scores of it: ",
+    h("a", { href: address("/jobs/new", { dataset: a?.dataset }) }, "New job"),
+    ".",
+  );
   if (!scored.length) return empty("No study has scores yet", h("p", {}, h("a", { href: address("/") }, "Overview")));
   return empty(`No other study of ${a.dataset} has scores`, advice);
 }
@@ -111,9 +154,29 @@ function draw(page, content, { a, b, dataset, found }) {
   fill(
     content,
     facts(found.agreement),
-    found.agreement.notes.length > 0 && h("ul", { class: "notice" }, found.agreement.notes.map((note) => h("li", {}, note))),
-    h("section", { class: "columns", "aria-label": "Agreement" }, h("div", {}, h("h2", {}, "mem in both"), plot), h("div", {}, h("h2", {}, "In numbers"), numbers(a, b, found.agreement))),
-    h("section", { "aria-labelledby": "disagree" }, h("h2", { id: "disagree" }, "Where they disagree most"), disagreements(a, b, dataset, found.disagreements.filter((one) => one.difference))),
+    found.agreement.notes.length > 0 &&
+      h(
+        "ul",
+        { class: "notice" },
+        found.agreement.notes.map((note) => h("li", {}, note)),
+      ),
+    h(
+      "section",
+      { class: "columns", "aria-label": "Agreement" },
+      h("div", {}, h("h2", {}, "mem in both"), plot),
+      h("div", {}, h("h2", {}, "In numbers"), numbers(a, b, found.agreement)),
+    ),
+    h(
+      "section",
+      { "aria-labelledby": "disagree" },
+      h("h2", { id: "disagree" }, "Where they disagree most"),
+      disagreements(
+        a,
+        b,
+        dataset,
+        found.disagreements.filter((one) => one.difference),
+      ),
+    ),
     taken(a, b, threshold),
   );
   densityChart(plot, found.density, { a: a.name, b: b.name, threshold, signal: page.signal });
@@ -127,7 +190,11 @@ function facts({ samples, pearson, corrected, spearman, jaccard }) {
     ["… without errors of estimation", fixed(corrected)],
     ["Atypical in both, of either", percent(jaccard)],
   ];
-  return h("dl", { class: "facts" }, entries.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "facts" },
+    entries.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+  );
 }
 
 function numbers(a, b, found) {
@@ -143,13 +210,33 @@ function numbers(a, b, found) {
     [`Reliability of ${a.name}`, fixed(found.reliability_a)],
     [`Reliability of ${b.name}`, fixed(found.reliability_b)],
   ];
-  return h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Agreement in numbers" }, h("table", { class: "in-numbers" }, h("tbody", {}, rows.map(([term, value]) => h("tr", {}, h("th", { scope: "row" }, term), h("td", {}, value))))));
+  return h(
+    "div",
+    { class: "wide", tabindex: "0", role: "region", "aria-label": "Agreement in numbers" },
+    h(
+      "table",
+      { class: "in-numbers" },
+      h(
+        "tbody",
+        {},
+        rows.map(([term, value]) => h("tr", {}, h("th", { scope: "row" }, term), h("td", {}, value))),
+      ),
+    ),
+  );
 }
 
 function disagreements(a, b, dataset, found) {
   if (!found.length) return empty("They agree on every sample");
   const side = (study, index, { mem, interval: ends }) =>
-    h("p", {}, h("a", { href: sampleUrl(study, "train", index) }, study.name), " ", h("strong", {}, fixed(mem)), h("span", { class: "soft" }, ` ${interval(ends)}`), track(mem, ends));
+    h(
+      "p",
+      {},
+      h("a", { href: sampleUrl(study, "train", index) }, study.name),
+      " ",
+      h("strong", {}, fixed(mem)),
+      h("span", { class: "soft" }, ` ${interval(ends)}`),
+      track(mem, ends),
+    );
   return h(
     "ul",
     { class: "influences" },
@@ -157,8 +244,18 @@ function disagreements(a, b, dataset, found) {
       h(
         "li",
         { class: "influence", "data-index": one.index },
-        h("a", { href: sampleUrl(a, "train", one.index) }, image(dataset.name, "train", one.index, { label: className(dataset, one.label) })),
-        h("div", {}, h("p", {}, `${className(dataset, one.label)}, train ${one.index}`), side(a, one.index, one.a), side(b, one.index, one.b)),
+        h(
+          "a",
+          { href: sampleUrl(a, "train", one.index) },
+          image(dataset.name, "train", one.index, { label: className(dataset, one.label) }),
+        ),
+        h(
+          "div",
+          {},
+          h("p", {}, `${className(dataset, one.label)}, train ${one.index}`),
+          side(a, one.index, one.a),
+          side(b, one.index, one.b),
+        ),
       ),
     ),
   );
@@ -166,5 +263,7 @@ function disagreements(a, b, dataset, found) {
 
 function taken(a, b, threshold) {
   const compare = path`/v1/studies/${a.name}/compare`;
-  return takeAway({ shell: `memscore scores compare ${a.name} ${b.name}${threshold === ATYPICAL ? "" : ` --threshold ${threshold}`} --url ${serviceUrl()}\n${curlTo("comparison.json", compare, { with: b.name, threshold: threshold === ATYPICAL ? null : threshold })}` });
+  return takeAway({
+    shell: `memscore scores compare ${a.name} ${b.name}${threshold === ATYPICAL ? "" : ` --threshold ${threshold}`} --url ${serviceUrl()}\n${curlTo("comparison.json", compare, { with: b.name, threshold: threshold === ATYPICAL ? null : threshold })}`,
+  });
 }

@@ -27,7 +27,11 @@ class JobView {
   constructor(page, job, study) {
     Object.assign(this, { page, study, job: null });
     this.mark = h("span", {});
-    this.connection = h("p", { class: "notice lost", role: "status", hidden: true }, "The connection to the service is lost, and tried again. Whatever happened there, stored trials are kept and the job goes on from them.");
+    this.connection = h(
+      "p",
+      { class: "notice lost", role: "status", hidden: true },
+      "The connection to the service is lost, and tried again. Whatever happened there, stored trials are kept and the job goes on from them.",
+    );
     this.trouble = h("div", {});
     this.actions = h("div", { class: "actions" });
     this.bar = h("progress", { class: "large", value: 0, max: 1, "aria-label": "Trials of the study" });
@@ -53,7 +57,12 @@ class JobView {
       this.actions,
       this.trouble,
       h("section", { "aria-label": "Progress" }, this.bar, this.facts, this.remarks),
-      h("div", { class: "columns job-columns" }, asked(job, study), h("section", { "aria-labelledby": "history" }, h("h2", { id: "history" }, "History"), this.events)),
+      h(
+        "div",
+        { class: "columns job-columns" },
+        asked(job, study),
+        h("section", { "aria-labelledby": "history" }, h("h2", { id: "history" }, "History"), this.events),
+      ),
       this.log.element,
     );
   }
@@ -63,7 +72,11 @@ class JobView {
     const before = this.job;
     this.job = job;
     const { done, total } = job.progress;
-    this.page.title(ended(job) ? `${job.state}: ${job.study_name}` : `${total ? Math.floor((100 * done) / total) : 0} % of ${job.study_name}`);
+    this.page.title(
+      ended(job)
+        ? `${job.state}: ${job.study_name}`
+        : `${total ? Math.floor((100 * done) / total) : 0} % of ${job.study_name}`,
+    );
     this.bar.max = total || 1;
     this.bar.value = done;
     fill(this.facts, facts(job));
@@ -82,7 +95,15 @@ class JobView {
   }
 
   remember(event) {
-    this.events.prepend(h("li", {}, h("time", { class: "soft number", datetime: event.at }, moment(event.at)), h("strong", {}, event.state), h("span", {}, event.message)));
+    this.events.prepend(
+      h(
+        "li",
+        {},
+        h("time", { class: "soft number", datetime: event.at }, moment(event.at)),
+        h("strong", {}, event.state),
+        h("span", {}, event.message),
+      ),
+    );
   }
 
   /** The buttons that would not be refused now. */
@@ -95,7 +116,14 @@ class JobView {
       h("a", { class: "button", href: address(path`/studies/${job.study_name}`) }, "Scores of the study"),
       may && CAN_BE_CANCELLED.includes(job.state) && button("Cancel", () => this.cancel()),
       may && CAN_BE_RESUMED.includes(job.state) && button("Resume", () => this.change("resume")),
-      may && study && job.state === "succeeded" && h("a", { class: "button", href: address("/jobs/new", { study: study.name, trials: 2 * job.progress.total }) }, "More trials"),
+      may &&
+        study &&
+        job.state === "succeeded" &&
+        h(
+          "a",
+          { class: "button", href: address("/jobs/new", { study: study.name, trials: 2 * job.progress.total }) },
+          "More trials",
+        ),
     );
   }
 
@@ -130,14 +158,17 @@ class JobView {
 
 function facts(job) {
   const { done, total, phase, seconds_left: left } = job.progress;
-  const one = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, ` ${note}`)));
+  const one = (name, value, note) =>
+    h("div", {}, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, ` ${note}`)));
   const runs = job.state === "running";
   return [
     one("Trials", whole(done), `of ${job.wanted.target.trials || ended(job) ? "" : "about "}${whole(total)}`),
     !ended(job) && one("Phase", phase),
     runs && one("Pace", pace(job) ? `${pace(job).replace(" a minute", "")}` : "–", "trials a minute"),
     runs && one("Time left", left === null ? "–" : duration(left), "forecast"),
-    job.finished_at && job.started_at && one("From start to end", duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000)),
+    job.finished_at &&
+      job.started_at &&
+      one("From start to end", duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000)),
     job.attempt > 1 && one("Attempt", whole(job.attempt)),
   ];
 }
@@ -147,7 +178,9 @@ function remarks(job) {
   return [
     job.waiting_for && remark("waits", "Waits:", job.waiting_for),
     job.error && remark("failed", "Failed:", job.error),
-    job.outcome && job.outcome !== job.error && remark(job.state === "succeeded" ? "good" : "", "Outcome:", job.outcome),
+    job.outcome &&
+      job.outcome !== job.error &&
+      remark(job.state === "succeeded" ? "good" : "", "Outcome:", job.outcome),
     notesOn(job.id).map((note) => remark("", "Note:", note)),
   ];
 }
@@ -164,8 +197,16 @@ function asked(job, study) {
       "dl",
       { class: "measure" },
       row("Study", h("a", { href: address(path`/studies/${job.study_name}`) }, job.study_name)),
-      study?.recipe && row("Made of", `${study.dataset}, ${study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe.network}`}`),
-      study?.design && row("Subsets", `${study.design.kind}, ${Math.round(1000 * study.design.subset_ratio) / 10} % of the samples, seed ${study.design.seed}`),
+      study?.recipe &&
+        row(
+          "Made of",
+          `${study.dataset}, ${study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe.network}`}`,
+        ),
+      study?.design &&
+        row(
+          "Subsets",
+          `${study.design.kind}, ${Math.round(1000 * study.design.subset_ratio) / 10} % of the samples, seed ${study.design.seed}`,
+        ),
       row("Target", goal(job), target.trials ? "" : ` (${Math.round(1000 * target.share) / 10} % of the samples)`),
       row("Full trials", whole(wanted.full_trials)),
       row("Pairs", wanted.pairs === "all" ? "of all classes" : "of the same class"),

@@ -20,7 +20,12 @@ export async function show(page) {
   const list = new Listing(page, place);
   put(
     page.main,
-    h("div", { class: "row spread" }, h("h1", {}, "Jobs"), session.may("write") && h("a", { class: "button primary", href: address("/jobs/new") }, "New job")),
+    h(
+      "div",
+      { class: "row spread" },
+      h("h1", {}, "Jobs"),
+      session.may("write") && h("a", { class: "button primary", href: address("/jobs/new") }, "New job"),
+    ),
     filters(page, () => list.start()),
     trouble,
     place,
@@ -44,13 +49,23 @@ function filters(page, changed) {
     changed();
   };
   const names = h("datalist", { id: "studies" });
-  const study = h("input", { type: "search", list: "studies", value: page.query.get("study"), placeholder: "all", autocomplete: "off", on: { change: choose("study") } });
+  const study = h("input", {
+    type: "search",
+    list: "studies",
+    value: page.query.get("study"),
+    placeholder: "all",
+    autocomplete: "off",
+    on: { change: choose("study") },
+  });
   study.addEventListener(
     "focus",
     async () => {
       try {
         const { studies } = await get("/v1/studies", { limit: 500 }, { signal: page.signal });
-        put(names, studies.map(({ name }) => h("option", { value: name })));
+        put(
+          names,
+          studies.map(({ name }) => h("option", { value: name })),
+        );
       } catch {
         // A name can be typed without the list.
       }
@@ -61,7 +76,16 @@ function filters(page, changed) {
   return h(
     "form",
     { class: "filters", "aria-label": "Which jobs", on: { submit: (event) => event.preventDefault() } },
-    h("label", {}, "State", h("select", { on: { change: choose("state") } }, ["", ...STATES].map((value) => h("option", { value, selected: value === chosen }, value || "all")))),
+    h(
+      "label",
+      {},
+      "State",
+      h(
+        "select",
+        { on: { change: choose("state") } },
+        ["", ...STATES].map((value) => h("option", { value, selected: value === chosen }, value || "all")),
+      ),
+    ),
     h("label", {}, "Study", study, names),
   );
 }
@@ -135,8 +159,12 @@ class Listing {
     }
     this.cards.show(jobs);
     this.more.hidden = next === null;
-    this.count.textContent = next === null ? `${whole(jobs.length)} ${jobs.length === 1 ? "job" : "jobs"}` : `The newest ${whole(jobs.length)} jobs`;
-    if (!this.cards.element.isConnected) fill(this.place, this.count, this.cards.element, h("p", { class: "actions" }, this.more));
+    this.count.textContent =
+      next === null
+        ? `${whole(jobs.length)} ${jobs.length === 1 ? "job" : "jobs"}`
+        : `The newest ${whole(jobs.length)} jobs`;
+    if (!this.cards.element.isConnected)
+      fill(this.place, this.count, this.cards.element, h("p", { class: "actions" }, this.more));
   }
 }
 

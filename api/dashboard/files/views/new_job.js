@@ -15,7 +15,13 @@ export async function show(page) {
   page.title("New job");
   put(page.main, h("p", { class: "crumbs" }, h("a", { href: address("/jobs") }, "Jobs")), h("h1", {}, "New job"));
   if (!session.may("write")) {
-    put(page.main, empty("This key may look, and start nothing", h("p", {}, "Starting a job needs a key with the scope write: ask the service's administrator for one.")));
+    put(
+      page.main,
+      empty(
+        "This key may look, and start nothing",
+        h("p", {}, "Starting a job needs a key with the scope write: ask the service's administrator for one."),
+      ),
+    );
     return;
   }
   const [{ datasets }, { recipes }, given] = await Promise.all([
@@ -33,16 +39,29 @@ async function preset({ query, signal }) {
   if (!query.has("study")) return given;
   const study = await get(path`/v1/studies/${query.get("study")}`, {}, { signal });
   if (study.imported) return { ...given, dataset: given.dataset ?? study.dataset };
-  return { dataset: study.dataset, recipe: study.recipe_name ?? study.recipe, design: study.design, name: study.name, trials };
+  return {
+    dataset: study.dataset,
+    recipe: study.recipe_name ?? study.recipe,
+    design: study.design,
+    name: study.name,
+    trials,
+  };
 }
 
 function noDataset() {
   return empty(
     "No dataset yet",
-    h("p", {}, "A job trains on a registered dataset. On the service's machine, this registers the digits, which come with memscore:"),
+    h(
+      "p",
+      {},
+      "A job trains on a registered dataset. On the service's machine, this registers the digits, which come with memscore:",
+    ),
     copyable("memscore datasets add digits", "the command that registers the digits"),
     h("p", {}, "And these images of one's own, in a folder for each class or in a file of arrays:"),
-    copyable("memscore datasets add folder:DIR --name mine\nmemscore datasets add npz:FILE --name mine", "the commands that register images"),
+    copyable(
+      "memscore datasets add folder:DIR --name mine\nmemscore datasets add npz:FILE --name mine",
+      "the commands that register images",
+    ),
     h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "Look again")),
   );
 }
@@ -61,7 +80,14 @@ class NewJob {
       "form",
       { method: "post", class: "new-job", novalidate: true, on: { submit: (event) => this.submit(event) } },
       this.form.element,
-      h("section", { class: "panel plan-panel", "aria-labelledby": "plan" }, h("h2", { id: "plan" }, "What it would cost and give"), this.plan, this.trouble, h("p", { class: "actions" }, this.button)),
+      h(
+        "section",
+        { class: "panel plan-panel", "aria-labelledby": "plan" },
+        h("h2", { id: "plan" }, "What it would cost and give"),
+        this.plan,
+        this.trouble,
+        h("p", { class: "actions" }, this.button),
+      ),
     );
     this.askPlan();
   }
@@ -110,7 +136,11 @@ class NewJob {
     const homeless = this.form.fields.show(error.errors);
     fill(this.plan, h("p", { class: "soft" }, "There is no plan for this."));
     this.plan.removeAttribute("aria-busy");
-    if (homeless.length || !error.errors.length) fill(this.trouble, problem(error, { compact: true, retry: error.status === 422 || error.status === 409 ? undefined : retry }));
+    if (homeless.length || !error.errors.length)
+      fill(
+        this.trouble,
+        problem(error, { compact: true, retry: error.status === 422 || error.status === 409 ? undefined : retry }),
+      );
     else fill(this.trouble, h("p", { class: "wrong" }, "Something is wrong in the form; it is marked there."));
   }
 
@@ -121,7 +151,10 @@ class NewJob {
     this.button.disabled = true;
     const { signal } = this.page;
     try {
-      const job = await send("POST", "/v1/jobs", body, { headers: { "Idempotency-Key": `"${this.keyFor(body)}"` }, signal });
+      const job = await send("POST", "/v1/jobs", body, {
+        headers: { "Idempotency-Key": `"${this.keyFor(body)}"` },
+        signal,
+      });
       keepNotes(job);
       this.page.go(address(path`/jobs/${job.id}`));
     } catch (error) {

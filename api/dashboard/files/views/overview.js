@@ -24,7 +24,12 @@ export async function show(page) {
   const trouble = h("div", {});
   put(
     page.main,
-    h("div", { class: "row spread" }, h("h1", {}, "Overview"), session.may("write") && h("a", { class: "button primary", href: address("/jobs/new") }, "New job")),
+    h(
+      "div",
+      { class: "row spread" },
+      h("h1", {}, "Overview"),
+      session.may("write") && h("a", { class: "button primary", href: address("/jobs/new") }, "New job"),
+    ),
     trouble,
     h("section", { "aria-labelledby": "jobs" }, h("h2", { id: "jobs" }, "Jobs"), jobs.place),
     h("section", { "aria-labelledby": "studies" }, h("h2", { id: "studies" }, "Studies"), studies.place),
@@ -69,7 +74,8 @@ class Jobs {
     this.known = new Map(jobs.map((job) => [job.id, job]));
     this.list.show(jobs);
     if (!jobs.length) fill(this.place, noJob());
-    else if (!this.list.element.isConnected) fill(this.place, this.list.element, h("p", { class: "actions" }, h("a", { href: address("/jobs") }, "All jobs")));
+    else if (!this.list.element.isConnected)
+      fill(this.place, this.list.element, h("p", { class: "actions" }, h("a", { href: address("/jobs") }, "All jobs")));
     if (jobs.length) this.place.lastChild.hidden = next === null && jobs.length < JOBS;
     return new Set(moved.map((job) => job.study_name));
   }
@@ -96,7 +102,8 @@ class Studies {
         else if (!this.grid.isConnected) fill(this.place, this.grid);
       } while (cursor && this.cards.size < MOST);
       if (this.cards.size > MANY && !this.finder) this.grid.before((this.finder = this.find()));
-      if (cursor) this.grid.after(h("p", { class: "soft" }, `The oldest ${whole(MOST)} studies are shown; REST lists all.`));
+      if (cursor)
+        this.grid.after(h("p", { class: "soft" }, `The oldest ${whole(MOST)} studies are shown; REST lists all.`));
     } catch (error) {
       if (!this.page.signal.aborted) fill(this.place, problem(error, { compact: true, retry: () => this.start() }));
     }
@@ -125,13 +132,24 @@ class Studies {
     const choose = () => {
       const wanted = field.value.trim().toLowerCase();
       for (const [name, { element, told }] of this.cards) {
-        element.hidden = !name.toLowerCase().includes(wanted) && !JSON.parse(told).dataset.toLowerCase().includes(wanted);
+        element.hidden =
+          !name.toLowerCase().includes(wanted) && !JSON.parse(told).dataset.toLowerCase().includes(wanted);
       }
       this.page.keep({ find: field.value });
     };
-    const field = h("input", { type: "search", value: this.page.query.get("find"), placeholder: "name or dataset", on: { input: choose } });
+    const field = h("input", {
+      type: "search",
+      value: this.page.query.get("find"),
+      placeholder: "name or dataset",
+      on: { input: choose },
+    });
     if (field.value) choose();
-    return h("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } }, h("label", {}, "Find", field), h("span", { class: "soft" }, `of ${whole(this.cards.size)} studies`));
+    return h(
+      "form",
+      { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
+      h("label", {}, "Find", field),
+      h("span", { class: "soft" }, `of ${whole(this.cards.size)} studies`),
+    );
   }
 }
 
@@ -147,7 +165,14 @@ async function noStudy({ signal }) {
   return empty(
     "No study yet",
     h("p", {}, "A study holds the scores of one dataset, from models trained by one recipe. Its first job makes it."),
-    !datasets.length && [h("p", {}, "There is no dataset either. On the service's machine, this registers the digits, which come with memscore:"), copyable("memscore datasets add digits", "the command that registers a dataset")],
+    !datasets.length && [
+      h(
+        "p",
+        {},
+        "There is no dataset either. On the service's machine, this registers the digits, which come with memscore:",
+      ),
+      copyable("memscore datasets add digits", "the command that registers a dataset"),
+    ],
     h("p", {}, "This runs a first study on the service's machine:"),
     copyable("memscore estimate --dataset digits --trials 200", "the command that estimates a study"),
   );

@@ -34,7 +34,11 @@ export async function show(page) {
   const begin = calm(200, () => draw(view, { ...chosen }), page.signal);
   put(
     page.main,
-    h("p", {}, "A model trained without the training image on the left is right on the test image beside it less often, by infl. Near-duplicates and rare variants come first."),
+    h(
+      "p",
+      {},
+      "A model trained without the training image on the left is right on the test image beside it less often, by infl. Near-duplicates and rare variants come first.",
+    ),
     h(
       "form",
       { class: "filters", "aria-label": "Filter pairs", on: { submit: (event) => event.preventDefault() } },
@@ -76,8 +80,15 @@ async function draw(view, chosen) {
     const cards = h("ul", { class: "pairs" });
     const more = h("p", {});
     const found = await add(view, { chosen, cards, more, signal }, null);
-    const title = h("p", { class: "soft", "data-part": "matching" }, found.pairs.length ? `Strongest first; pairs from ${found.floor} upwards are kept.` : "");
-    const none = empty("No pair passes these filters", h("p", {}, `Lower the bounds. Only pairs from ${found.floor} upwards are kept at all.`));
+    const title = h(
+      "p",
+      { class: "soft", "data-part": "matching" },
+      found.pairs.length ? `Strongest first; pairs from ${found.floor} upwards are kept.` : "",
+    );
+    const none = empty(
+      "No pair passes these filters",
+      h("p", {}, `Lower the bounds. Only pairs from ${found.floor} upwards are kept at all.`),
+    );
     fill(list, title, found.pairs.length ? [cards, more] : none);
     say(found.pairs.length ? "Pairs are shown" : "No pair passes these filters");
   } catch (error) {
@@ -92,7 +103,10 @@ async function add(view, shown, cursor) {
   const { chosen, cards, more, signal } = shown;
   const found = await get(path`/v1/studies/${study.name}/pairs`, { ...chosen, limit: PAGE, cursor }, { signal });
   const labels = await labelsOf(study, found.pairs, signal);
-  put(cards, found.pairs.map((one, place) => h("li", {}, pair(view, one, labels[place]))));
+  put(
+    cards,
+    found.pairs.map((one, place) => h("li", {}, pair(view, one, labels[place]))),
+  );
   const next = async () => {
     const first = cards.childElementCount;
     try {
@@ -124,12 +138,24 @@ function pair({ page, study, dataset }, one, label) {
     { split: "test", index: one.test_index, href: sampleUrl(study, "test", one.test_index) }, // of any class, where a study has all pairs
   ];
   const side = ({ split, index, label: of, href }) =>
-    h("a", { class: "card", href }, image(dataset.name, split, index, { label: of }), h("span", { class: "line" }, `${split} ${index}`), of && h("span", { class: "line soft" }, of));
+    h(
+      "a",
+      { class: "card", href },
+      image(dataset.name, split, index, { label: of }),
+      h("span", { class: "line" }, `${split} ${index}`),
+      of && h("span", { class: "line soft" }, of),
+    );
   return h(
     "article",
     { class: "pair", "data-train": one.train_index, "data-test": one.test_index },
     both.map(side),
-    h("div", {}, influenceText(one), one.mem !== null && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`), enlarger(page, dataset, both, influenceText(one))),
+    h(
+      "div",
+      {},
+      influenceText(one),
+      one.mem !== null && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`),
+      enlarger(page, dataset, both, influenceText(one)),
+    ),
   );
 }
 
@@ -140,7 +166,11 @@ function taken(study, chosen) {
   const options = given.map(([name, value]) => ` --${name.replace("_", "-")} ${value}`).join("");
   return takeAway({
     title: "Take all pairs away",
-    files: ["npz", "csv", "parquet"].map((format) => ({ text: `Pairs table, .${format}`, path: table, query: { format } })),
+    files: ["npz", "csv", "parquet"].map((format) => ({
+      text: `Pairs table, .${format}`,
+      path: table,
+      query: { format },
+    })),
     python: `${pythonClient()}\nfor pair in client.iter_pairs("${study.name}"${keywords}):\n    print(pair.train_index, pair.test_index, pair.infl)\ntable = client.pairs_table("${study.name}")`,
     shell: `memscore pairs list ${study.name}${options} --limit 100 --url ${serviceUrl()}\n${curlTo(`${study.name}.pairs.npz`, table)}`,
   });

@@ -1,7 +1,7 @@
 // Typical and atypical sets: thresholds as sliders, live counts, and the samples at their edges.
 
-import { calm, fill, h, put, say } from "../dom.js";
 import { ATYPICAL, axes, chart, countScale, d3, kind, TYPICAL } from "../charts.js";
+import { calm, fill, h, put, say } from "../dom.js";
 import { fixed, percent, whole } from "../format.js";
 import { get, newest, path } from "../http.js";
 import { slider } from "../parts/number_field.js";
@@ -14,9 +14,21 @@ import { heldOut } from "../study/histogram.js";
 
 const PAPER = { atypical: ATYPICAL, typical: TYPICAL, test_accuracy: 0.8 };
 const SLIDERS = [
-  { name: "atypical", label: "Atypical above", hint: "mem of a training sample; infl of an atypical training sample on a test sample." },
-  { name: "typical", label: "Typical below", hint: "mem of a training sample; infl of every atypical training sample on a test sample." },
-  { name: "test_accuracy", label: "Typical test accuracy from", hint: "Share of models that are right on a typical test sample." },
+  {
+    name: "atypical",
+    label: "Atypical above",
+    hint: "mem of a training sample; infl of an atypical training sample on a test sample.",
+  },
+  {
+    name: "typical",
+    label: "Typical below",
+    hint: "mem of a training sample; infl of every atypical training sample on a test sample.",
+  },
+  {
+    name: "test_accuracy",
+    label: "Typical test accuracy from",
+    hint: "Share of models that are right on a typical test sample.",
+  },
 ];
 const SETS = [
   ["train_atypical", "Atypical training samples"],
@@ -35,7 +47,19 @@ export async function show(page) {
     return;
   }
   const chosen = Object.fromEntries(Object.entries(PAPER).map(([name, start]) => [name, given(page, name, start)]));
-  const view = { page, study, dataset, chosen, counts: h("dl", { class: "facts" }), plot: h("div", {}), examples: h("div", {}), away: h("div", {}), fault: h("div", {}), newest: newest(page.signal), tests: new Map() };
+  const view = {
+    page,
+    study,
+    dataset,
+    chosen,
+    counts: h("dl", { class: "facts" }),
+    plot: h("div", {}),
+    examples: h("div", {}),
+    away: h("div", {}),
+    fault: h("div", {}),
+    newest: newest(page.signal),
+    tests: new Map(),
+  };
   const refresh = calm(120, () => draw(view), page.signal);
   const sliders = SLIDERS.map(({ name, label, hint }) =>
     slider({
@@ -61,7 +85,12 @@ export async function show(page) {
     h(
       "section",
       { "aria-label": "Thresholds", class: "columns" },
-      h("div", {}, sliders.map((one) => one.element), h("button", { type: "button", on: { click: reset } }, "The paper's thresholds")),
+      h(
+        "div",
+        {},
+        sliders.map((one) => one.element),
+        h("button", { type: "button", on: { click: reset } }, "The paper's thresholds"),
+      ),
       view.plot,
     ),
     view.fault,
@@ -69,7 +98,11 @@ export async function show(page) {
     view.examples,
     view.away,
   );
-  const histogram = get(path`/v1/studies/${study.name}/histogram`, { bins: plan(heldOut(study)).bins }, { signal: page.signal });
+  const histogram = get(
+    path`/v1/studies/${study.name}/histogram`,
+    { bins: plan(heldOut(study)).bins },
+    { signal: page.signal },
+  );
   await draw(view);
   try {
     view.histogram = await histogram;
@@ -90,17 +123,34 @@ async function draw(view) {
   const chosen = { ...view.chosen };
   const signal = view.newest();
   try {
-    const found = await get(path`/v1/studies/${study.name}/sets`, { format: "json", limit: EXAMPLES, ...chosen }, { signal });
+    const found = await get(
+      path`/v1/studies/${study.name}/sets`,
+      { format: "json", limit: EXAMPLES, ...chosen },
+      { signal },
+    );
     fault.replaceChildren();
     const { train_samples: train, test_samples: test } = view.dataset;
     fill(
       counts,
       SETS.map(([name, text]) => {
         const of = name.startsWith("train") ? train : test;
-        return h("div", {}, h("dt", {}, text), h("dd", { "data-count": name }, whole(found.counts[name]), " ", h("small", {}, percent(found.counts[name] / of))));
+        return h(
+          "div",
+          {},
+          h("dt", {}, text),
+          h(
+            "dd",
+            { "data-count": name },
+            whole(found.counts[name]),
+            " ",
+            h("small", {}, percent(found.counts[name] / of)),
+          ),
+        );
       }),
     );
-    say(`${whole(found.counts.train_atypical)} atypical and ${whole(found.counts.train_typical)} typical training samples`);
+    say(
+      `${whole(found.counts.train_atypical)} atypical and ${whole(found.counts.train_typical)} typical training samples`,
+    );
     fill(view.away, taken(study, chosen));
     drawPlot(view);
     await drawExamples(view, found, signal);
@@ -123,7 +173,10 @@ function drawPlot({ page, study, plot, histogram, chosen }) {
     signal: page.signal,
     label: `Histogram of mem with the thresholds ${chosen.typical} and ${chosen.atypical}`,
     draw(svg, { width, height }) {
-      const x = d3.scaleLinear().domain([Math.min(0, kept[0].from), Math.max(1, kept[kept.length - 1].to)]).range([0, width]);
+      const x = d3
+        .scaleLinear()
+        .domain([Math.min(0, kept[0].from), Math.max(1, kept[kept.length - 1].to)])
+        .range([0, width]);
       const { scale: y, ticks } = countScale(most, height);
       svg
         .selectAll("rect")
@@ -136,9 +189,24 @@ function drawPlot({ page, study, plot, histogram, chosen }) {
         .attr("y", (bar) => y(bar.count))
         .attr("height", (bar) => height - y(bar.count));
       for (const threshold of [chosen.typical, chosen.atypical]) {
-        svg.append("line").attr("class", "threshold").attr("x1", x(threshold)).attr("x2", x(threshold)).attr("y2", height);
+        svg
+          .append("line")
+          .attr("class", "threshold")
+          .attr("x1", x(threshold))
+          .attr("x2", x(threshold))
+          .attr("y2", height);
       }
-      axes(svg, { x, y, width, height, xTitle: "mem", yTitle: "samples (log)", yValues: ticks, yFormat: d3.format(","), yTitleAt: 54 });
+      axes(svg, {
+        x,
+        y,
+        width,
+        height,
+        xTitle: "mem",
+        yTitle: "samples (log)",
+        yValues: ticks,
+        yFormat: d3.format(","),
+        yTitleAt: 54,
+      });
     },
   });
 }
@@ -149,7 +217,8 @@ async function drawExamples(view, found, signal) {
   const above = beside(found.thresholds.atypical, 1);
   const below = beside(found.thresholds.typical, -1);
   const nobody = { scores: [] };
-  const scores = (query) => (query.mem_min > 1 ? nobody : get(path`/v1/studies/${study.name}/scores`, { limit: EXAMPLES, ...query }, { signal }));
+  const scores = (query) =>
+    query.mem_min > 1 ? nobody : get(path`/v1/studies/${study.name}/scores`, { limit: EXAMPLES, ...query }, { signal });
   const [most, justAbove, justBelow, least, atypical, typical] = await Promise.all([
     scores({ sort: "-mem", mem_min: above }),
     scores({ sort: "mem", mem_min: above }),
@@ -164,7 +233,13 @@ async function drawExamples(view, found, signal) {
       {},
       h("h3", {}, title),
       answer.scores.length
-        ? h("div", { class: "cards strip" }, answer.scores.map((one) => sampleCard(study, dataset, "train", one.index, one.label, { right: fixed(one.mem) })))
+        ? h(
+            "div",
+            { class: "cards strip" },
+            answer.scores.map((one) =>
+              sampleCard(study, dataset, "train", one.index, one.label, { right: fixed(one.mem) }),
+            ),
+          )
         : h("p", { class: "soft" }, "No sample."),
     );
   const tests = (title, shown, right) =>
@@ -173,14 +248,29 @@ async function drawExamples(view, found, signal) {
       {},
       h("h3", {}, title),
       shown.length
-        ? h("div", { class: "cards strip" }, shown.map((one) => sampleCard(study, dataset, "test", one.index, one.label, { right: right(one) })))
+        ? h(
+            "div",
+            { class: "cards strip" },
+            shown.map((one) => sampleCard(study, dataset, "test", one.index, one.label, { right: right(one) })),
+          )
         : h("p", { class: "soft" }, "No sample."),
     );
   fill(
     examples,
     h("h2", {}, "Examples"),
     found.counts.train_atypical + found.counts.train_typical
-      ? h("div", { class: "columns" }, strip("Atypical: the most memorized", most), strip("Atypical: just above the threshold", justAbove), strip("Typical: just below the threshold", justBelow), strip("Typical: the least memorized", least), tests("Atypical test samples, with their largest infl", atypical, (one) => fixed(one.infl_max)), tests("Typical test samples, with the share of models right", typical, (one) => percent(one.p_full ?? one.p, 0)))
+      ? h(
+          "div",
+          { class: "columns" },
+          strip("Atypical: the most memorized", most),
+          strip("Atypical: just above the threshold", justAbove),
+          strip("Typical: just below the threshold", justBelow),
+          strip("Typical: the least memorized", least),
+          tests("Atypical test samples, with their largest infl", atypical, (one) => fixed(one.infl_max)),
+          tests("Typical test samples, with the share of models right", typical, (one) =>
+            percent(one.p_full ?? one.p, 0),
+          ),
+        )
       : empty("Both training sets are empty", h("p", {}, "Move the thresholds.")),
   );
 }
@@ -198,7 +288,8 @@ function beside(threshold, direction) {
 function testScores({ study, tests }, indices, signal) {
   return Promise.all(
     indices.map(async (index) => {
-      if (!tests.has(index)) tests.set(index, await get(path`/v1/studies/${study.name}/test-scores/${index}`, {}, { signal }));
+      if (!tests.has(index))
+        tests.set(index, await get(path`/v1/studies/${study.name}/test-scores/${index}`, {}, { signal }));
       return tests.get(index);
     }),
   );

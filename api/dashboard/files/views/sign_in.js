@@ -28,24 +28,35 @@ export function next(wanted) {
   return find(path) && path !== "/sign-in" ? url.pathname + url.search + url.hash : overview;
 }
 
-const goOn = (onward) => h("p", {}, h("a", { class: "button", href: onward }, onward === address("/") ? "To the overview" : "Go on"));
+const goOn = (onward) =>
+  h("p", {}, h("a", { class: "button", href: onward }, onward === address("/") ? "To the overview" : "Go on"));
 
 function signedIn(onward) {
   return [
     h("p", {}, "You are signed in as ", h("strong", {}, session.name), `; this key may ${session.scopes.join(", ")}.`),
-    session.expires_at && h("p", { class: "soft" }, `The session ends at ${moment(session.expires_at)}, or earlier with its key.`),
+    session.expires_at &&
+      h("p", { class: "soft" }, `The session ends at ${moment(session.expires_at)}, or earlier with its key.`),
     goOn(onward),
   ];
 }
 
 function noKeys(onward) {
-  return [h("p", {}, "This service needs no keys: it answers this machine alone, and whoever works on it may do everything."), goOn(onward)];
+  return [
+    h("p", {}, "This service needs no keys: it answers this machine alone, and whoever works on it may do everything."),
+    goOn(onward),
+  ];
 }
 
 function form(page, onward) {
   const wrong = h("div", { id: "key-wrong" });
   const key = h("input", {
-    id: "key", type: "password", autocomplete: "current-password", autocapitalize: "off", spellcheck: "false", required: true, "aria-describedby": "key-hint key-wrong",
+    id: "key",
+    type: "password",
+    autocomplete: "current-password",
+    autocapitalize: "off",
+    spellcheck: "false",
+    required: true,
+    "aria-describedby": "key-hint key-wrong",
   });
   const button = h("button", { type: "submit", class: "primary" }, "Sign in");
   const submit = async (event) => {
@@ -61,7 +72,10 @@ function form(page, onward) {
     } catch (error) {
       if (page.signal.aborted) return;
       const refused = error.status === 401 || error.status === 422;
-      fill(wrong, refused ? h("p", { class: "wrong", role: "alert" }, error.message) : problem(error, { compact: true }));
+      fill(
+        wrong,
+        refused ? h("p", { class: "wrong", role: "alert" }, error.message) : problem(error, { compact: true }),
+      );
       if (refused) key.setAttribute("aria-invalid", "true");
       key.focus();
       key.select();
@@ -72,7 +86,12 @@ function form(page, onward) {
   const { why } = session;
   session.why = null;
   return [
-    why && h("p", { class: "notice", role: "alert" }, `You were signed out, and what you asked for last was not done: ${why}`),
+    why &&
+      h(
+        "p",
+        { class: "notice", role: "alert" },
+        `You were signed out, and what you asked for last was not done: ${why}`,
+      ),
     h("p", {}, "This service answers those who have a key. It shows what the key lets you do, and no more."),
     h(
       "form",
@@ -82,7 +101,11 @@ function form(page, onward) {
         { class: "field" },
         h("label", { for: "key" }, "Key"),
         key,
-        h("span", { class: "hint", id: "key-hint" }, "Begins with memscore_. It is sent once; then a cookie stands for it, for 12 hours at most."),
+        h(
+          "span",
+          { class: "hint", id: "key-hint" },
+          "Begins with memscore_. It is sent once; then a cookie stands for it, for 12 hours at most.",
+        ),
         wrong,
       ),
       button,
@@ -93,7 +116,11 @@ function form(page, onward) {
       h("h2", {}, "Where a key comes from"),
       h("p", {}, "An administrator of this service makes it, on the service's machine:"),
       h("p", {}, h("code", {}, "memscore keys create NAME --scope read")),
-      h("p", { class: "soft" }, "read: look at everything. write: start, cancel and resume jobs too. admin: make keys too."),
+      h(
+        "p",
+        { class: "soft" },
+        "read: look at everything. write: start, cancel and resume jobs too. admin: make keys too.",
+      ),
     ),
   ];
 }

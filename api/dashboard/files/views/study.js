@@ -1,8 +1,8 @@
 // One study: the distribution of mem, a gallery of its samples, its classes, and how far its scores can be trusted.
 
 import { fill, h, pause, put } from "../dom.js";
-import { get, path } from "../http.js";
 import { Gallery } from "../gallery/gallery.js";
+import { get, path } from "../http.js";
 import { empty, problem } from "../parts/problem.js";
 import { described, head, load, noScores } from "../parts/study_head.js";
 import { Choices } from "../study/choices.js";
@@ -35,7 +35,13 @@ function wait(page, study, dataset) {
   followJobs(page, job, study, (now) => {
     if (newer) return newer(now);
     const choices = new Choices(page);
-    newer = draw(page, { choices, gallery: galleryOf(page, choices, Promise.resolve({ study: now, dataset })), study: now, dataset, job });
+    newer = draw(page, {
+      choices,
+      gallery: galleryOf(page, choices, Promise.resolve({ study: now, dataset })),
+      study: now,
+      dataset,
+      job,
+    });
   });
 }
 
@@ -71,7 +77,18 @@ function draw(page, { choices, gallery, study, dataset, job: followed = null }) 
   const none = empty(
     "No sample matches",
     h("p", {}, "Widen the range of mem, or choose another class. "),
-    h("p", {}, h("button", { type: "button", on: { click: () => choices.change({ label: null, set: null, mem_min: null, mem_max: null }) } }, "Clear all filters")),
+    h(
+      "p",
+      {},
+      h(
+        "button",
+        {
+          type: "button",
+          on: { click: () => choices.change({ label: null, set: null, mem_min: null, mem_max: null }) },
+        },
+        "Clear all filters",
+      ),
+    ),
   );
 
   const { told } = gallery;
@@ -88,10 +105,28 @@ function draw(page, { choices, gallery, study, dataset, job: followed = null }) 
     head(study, dataset, "scores"),
     followed ?? job,
     facts,
-    h("section", { "aria-labelledby": "distribution" }, h("h2", { id: "distribution" }, "Distribution of mem"), legend(), bars, rangeFields(page, choices)),
-    put(samples, h("div", { class: "row spread" }, h("h2", { id: "samples" }, "Training samples"), matching.element), listFields(dataset, choices), note, gallery.attach(study, dataset, none)),
+    h(
+      "section",
+      { "aria-labelledby": "distribution" },
+      h("h2", { id: "distribution" }, "Distribution of mem"),
+      legend(),
+      bars,
+      rangeFields(page, choices),
+    ),
+    put(
+      samples,
+      h("div", { class: "row spread" }, h("h2", { id: "samples" }, "Training samples"), matching.element),
+      listFields(dataset, choices),
+      note,
+      gallery.attach(study, dataset, none),
+    ),
     h("section", { "aria-labelledby": "classes" }, h("h2", { id: "classes" }, "Class by class"), classes),
-    h("section", { "aria-labelledby": "quality" }, h("h2", { id: "quality" }, "How far the scores can be trusted"), quality),
+    h(
+      "section",
+      { "aria-labelledby": "quality" },
+      h("h2", { id: "quality" }, "How far the scores can be trusted"),
+      quality,
+    ),
     downloads(study),
   );
   drawFacts(numbers, study, dataset, null);
@@ -117,7 +152,11 @@ function draw(page, { choices, gallery, study, dataset, job: followed = null }) 
     mark = drawClasses(page, classes, study, found.classes, choices, choose);
   };
   const refresh = () =>
-    Promise.all([histogram.refresh(), part(classes, "classes", table), part(quality, "quality", (found) => drawQuality(page, quality, found))]);
+    Promise.all([
+      histogram.refresh(),
+      part(classes, "classes", table),
+      part(quality, "quality", (found) => drawQuality(page, quality, found)),
+    ]);
 
   /** Newer scores: everything is asked for anew, in place. */
   const newer = async (now) => {
@@ -150,5 +189,9 @@ const legend = () =>
   h(
     "ul",
     { class: "legend" },
-    [["typical", "typical"], ["between", "in between"], ["atypical", "atypical"]].map(([kind, text]) => h("li", {}, h("i", { class: kind, "aria-hidden": "true" }), text)),
+    [
+      ["typical", "typical"],
+      ["between", "in between"],
+      ["atypical", "atypical"],
+    ].map(([kind, text]) => h("li", {}, h("i", { class: kind, "aria-hidden": "true" }), text)),
   );

@@ -17,7 +17,10 @@ export async function show(page) {
   page.title(`Test sample ${index} of ${name}`);
   byKeys(page, "test");
   const asked = { signal: page.signal };
-  const [{ study, dataset }, score] = await Promise.all([load(page), get(path`/v1/studies/${name}/test-scores/${index}`, {}, asked)]);
+  const [{ study, dataset }, score] = await Promise.all([
+    load(page),
+    get(path`/v1/studies/${name}/test-scores/${index}`, {}, asked),
+  ]);
   const found = await pairsOf(page, study, score, null);
   const label = className(dataset, score.label);
   const large = image(dataset.name, "test", score.index, { label, scale: 8 });
@@ -26,19 +29,30 @@ export async function show(page) {
   put(
     page.main,
     head(study, dataset, null, `Test sample ${score.index}: ${label}`),
-    h("section", { class: "sample", "aria-label": "Score" }, h("div", {}, large, steps(study, dataset, score)), h("div", {}, h("p", {}, sentence(score)), measures(study, label, score))),
+    h(
+      "section",
+      { class: "sample", "aria-label": "Score" },
+      h("div", {}, large, steps(study, dataset, score)),
+      h("div", {}, h("p", {}, sentence(score)), measures(study, label, score)),
+    ),
     rests(page, study, dataset, score, found),
   );
 }
 
 /** The pairs of a test sample behind a cursor, strongest first. */
 const pairsOf = (page, study, score, cursor) =>
-  get(path`/v1/studies/${study.name}/pairs`, { test_index: score.index, limit: SHOWN, cursor }, { signal: page.signal });
+  get(
+    path`/v1/studies/${study.name}/pairs`,
+    { test_index: score.index, limit: SHOWN, cursor },
+    { signal: page.signal },
+  );
 
 function sentence(score) {
   if (score.p === null) return "Imported scores do not say how often models are right on it.";
   const right = `Right in ${percent(score.p)} of ${score.trials} trials`;
-  return score.p_full === null ? `${right}.` : `${right}, and in ${percent(score.p_full)} of those that trained on all samples.`;
+  return score.p_full === null
+    ? `${right}.`
+    : `${right}, and in ${percent(score.p_full)} of those that trained on all samples.`;
 }
 
 function measures(study, label, score) {
@@ -47,10 +61,22 @@ function measures(study, label, score) {
     ["Label", label],
     ["Right in trials", fixed(score.p, 3)],
     ["Right in full trials", fixed(score.p_full, 3)],
-    ["Largest influence", strongest === null ? fixed(score.infl_max, 3) : [`${fixed(score.infl_max, 3)}, of `, h("a", { href: sampleUrl(study, "train", strongest) }, `training sample ${strongest}`)]],
+    [
+      "Largest influence",
+      strongest === null
+        ? fixed(score.infl_max, 3)
+        : [
+            `${fixed(score.infl_max, 3)}, of `,
+            h("a", { href: sampleUrl(study, "train", strongest) }, `training sample ${strongest}`),
+          ],
+    ],
     ["Set", setMark(score.set) ?? "in between"],
   ];
-  return h("dl", { class: "measure" }, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
+  return h(
+    "dl",
+    { class: "measure" },
+    rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]),
+  );
 }
 
 function steps(study, dataset, { index }) {
@@ -63,21 +89,21 @@ function steps(study, dataset, { index }) {
 function rests(page, study, dataset, score, { pairs, floor, next }) {
   const title = h("h2", { id: "rests" }, "Training samples it rests on");
   if (!pairs.length) {
-    const none = empty("None", h("p", {}, `No training sample influences it by ${floor} or more: models learn it from many others alike.`));
+    const none = empty(
+      "None",
+      h("p", {}, `No training sample influences it by ${floor} or more: models learn it from many others alike.`),
+    );
     return h("section", { "aria-labelledby": "rests" }, title, none);
   }
   const about = `Without one of these in training, models are right on it less often, by infl. Pairs from ${floor} upwards are kept; a q-value up to 0.05 says that it is more than chance.`;
-  const list = h("ul", { class: "influences" }, pairs.map((one) => row(page, study, dataset, score, one)));
+  const list = h(
+    "ul",
+    { class: "influences" },
+    pairs.map((one) => row(page, study, dataset, score, one)),
+  );
   const more = h("p", {});
   offerMore(page, study, dataset, score, list, more, next);
-  return h(
-    "section",
-    { "aria-labelledby": "rests" },
-    title,
-    h("p", { class: "soft small" }, about),
-    list,
-    more,
-  );
+  return h("section", { "aria-labelledby": "rests" }, title, h("p", { class: "soft small" }, about), list, more);
 }
 
 /** A button that appends the pairs behind a cursor; nothing where there are none. */
@@ -86,7 +112,10 @@ function offerMore(page, study, dataset, score, list, more, cursor) {
     const first = list.childElementCount;
     try {
       const { pairs, next } = await pairsOf(page, study, score, cursor);
-      put(list, pairs.map((one) => row(page, study, dataset, score, one)));
+      put(
+        list,
+        pairs.map((one) => row(page, study, dataset, score, one)),
+      );
       offerMore(page, study, dataset, score, list, more, next);
       list.children[first]?.querySelector("a").focus();
     } catch (error) {
@@ -99,11 +128,21 @@ function offerMore(page, study, dataset, score, list, more, cursor) {
 function row(page, study, dataset, score, one) {
   const to = sampleUrl(study, "train", one.train_index);
   const label = className(dataset, score.label);
-  const both = [{ split: "train", index: one.train_index, href: to }, { split: "test", index: score.index, label }];
+  const both = [
+    { split: "train", index: one.train_index, href: to },
+    { split: "test", index: score.index, label },
+  ];
   return h(
     "li",
     { class: "influence" },
     h("a", { href: to }, image(dataset.name, "train", one.train_index)),
-    h("div", {}, h("p", {}, h("a", { href: to }, `train ${one.train_index}`)), influenceText(one), one.mem !== null && h("p", { class: "soft" }, `its mem ${fixed(one.mem)}`), enlarger(page, dataset, both, influenceText(one))),
+    h(
+      "div",
+      {},
+      h("p", {}, h("a", { href: to }, `train ${one.train_index}`)),
+      influenceText(one),
+      one.mem !== null && h("p", { class: "soft" }, `its mem ${fixed(one.mem)}`),
+      enlarger(page, dataset, both, influenceText(one)),
+    ),
   );
 }

@@ -6,9 +6,9 @@ import { get, path } from "../http.js";
 import { influenceText } from "../parts/influence.js";
 import { drawPlace, placeFor } from "../parts/place.js";
 import { empty } from "../parts/problem.js";
-import { head, load } from "../parts/study_head.js";
-import { byKeys, neighbours, sampleCard, sampleUrl, stepLinks } from "../parts/sample.js";
 import { rates } from "../parts/rates.js";
+import { byKeys, neighbours, sampleCard, sampleUrl, stepLinks } from "../parts/sample.js";
+import { head, load } from "../parts/study_head.js";
 import { image, setMark, track } from "../parts/tile.js";
 import { enlarger } from "../parts/zoom.js";
 
@@ -50,12 +50,29 @@ function picture(dataset, score) {
 function measures(dataset, { score, rank, rank_in_class: inClass, samples, samples_in_class: ofClass }) {
   const flipped = dataset.flipped_indices.includes(score.index);
   const rows = [
-    ["mem", [h("strong", {}, fixed(score.mem, 3)), score.se !== null && h("span", { class: "soft" }, ` ± ${fixed(score.se, 3)}`), " ", setMark(score.set)]],
+    [
+      "mem",
+      [
+        h("strong", {}, fixed(score.mem, 3)),
+        score.se !== null && h("span", { class: "soft" }, ` ± ${fixed(score.se, 3)}`),
+        " ",
+        setMark(score.set),
+      ],
+    ],
     ["95 % interval", [interval(score.interval, 3), track(score.mem, score.interval)]],
     ["Label", [className(dataset, score.label), flipped && h("strong", {}, " (flipped on purpose)")]],
-    ["Rank", rank === null ? "none: mem is undefined" : `${whole(rank)} of ${whole(samples)}, ${whole(inClass)} of ${whole(ofClass)} in its class`],
+    [
+      "Rank",
+      rank === null
+        ? "none: mem is undefined"
+        : `${whole(rank)} of ${whole(samples)}, ${whole(inClass)} of ${whole(ofClass)} in its class`,
+    ],
   ];
-  return h("dl", { class: "measure" }, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
+  return h(
+    "dl",
+    { class: "measure" },
+    rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]),
+  );
 }
 
 async function steps(page, study, { score, position, samples }) {
@@ -70,17 +87,34 @@ async function steps(page, study, { score, position, samples }) {
 
 function influences(page, study, dataset, { score, influences: found, floor }) {
   const title = h("h2", { id: "influences" }, "Test samples it influences");
-  const about = h("p", { class: "soft small" }, `infl is the chance that a model is right on the test sample when it was trained on this one, less that chance when it was not. Pairs from ${floor} upwards are kept. The small images also influence the same test sample.`);
+  const about = h(
+    "p",
+    { class: "soft small" },
+    `infl is the chance that a model is right on the test sample when it was trained on this one, less that chance when it was not. Pairs from ${floor} upwards are kept. The small images also influence the same test sample.`,
+  );
   if (!found.length) {
     const none = empty("None", h("p", {}, `It influences no test sample by ${floor} or more.`));
     return h("section", { "aria-labelledby": "influences" }, title, none);
   }
-  return h("section", { "aria-labelledby": "influences" }, title, about, h("ul", { class: "influences" }, found.map((one) => influence(page, study, dataset, score, one))));
+  return h(
+    "section",
+    { "aria-labelledby": "influences" },
+    title,
+    about,
+    h(
+      "ul",
+      { class: "influences" },
+      found.map((one) => influence(page, study, dataset, score, one)),
+    ),
+  );
 }
 
 function influence(page, study, dataset, score, one) {
   const label = className(dataset, score.label);
-  const both = [{ split: "train", index: score.index, label }, { split: "test", index: one.test_index, href: sampleUrl(study, "test", one.test_index) }]; // of any class, where a study has all pairs
+  const both = [
+    { split: "train", index: score.index, label },
+    { split: "test", index: one.test_index, href: sampleUrl(study, "test", one.test_index) },
+  ]; // of any class, where a study has all pairs
   return h(
     "li",
     { class: "influence" },
@@ -96,7 +130,15 @@ function influence(page, study, dataset, score, one) {
           "div",
           { class: "rests" },
           one.others.map((other) =>
-            h("a", { class: "rest", href: sampleUrl(study, "train", other.train_index), title: `training sample ${other.train_index}: infl ${fixed(other.infl)}` }, image(dataset.name, "train", other.train_index)),
+            h(
+              "a",
+              {
+                class: "rest",
+                href: sampleUrl(study, "train", other.train_index),
+                title: `training sample ${other.train_index}: infl ${fixed(other.infl)}`,
+              },
+              image(dataset.name, "train", other.train_index),
+            ),
           ),
         ),
     ),
@@ -109,6 +151,15 @@ function alike(study, dataset, { rivals }) {
     "section",
     { "aria-labelledby": "rivals" },
     h("h2", { id: "rivals" }, "Training samples that influence the same test samples"),
-    h("div", { class: "cards" }, rivals.map((one) => sampleCard(study, dataset, "train", one.index, one.label, { right: fixed(one.mem), below: `${one.shared} shared, ${fixed(one.overlap)}` }))),
+    h(
+      "div",
+      { class: "cards" },
+      rivals.map((one) =>
+        sampleCard(study, dataset, "train", one.index, one.label, {
+          right: fixed(one.mem),
+          below: `${one.shared} shared, ${fixed(one.overlap)}`,
+        }),
+      ),
+    ),
   );
 }
