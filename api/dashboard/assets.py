@@ -1,4 +1,4 @@
-"""The files of the pages: ours, from this package, and D3, from the installed package mpld3."""
+"""The files of the pages, D3 (vendor/d3.js) among them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 
 FILES = Path(__file__).parent / "files"
@@ -16,7 +15,6 @@ TYPES = {
     ".html": "text/html; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-D3 = "d3.js"
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,7 @@ class Assets:
     def all(self) -> dict[str, Asset]:
         """By path below the folder of files."""
         paths = sorted(path for path in FILES.rglob("*") if path.suffix in TYPES)
-        found = {path.relative_to(FILES).as_posix(): path for path in paths} | {D3: d3_file()}
-        return {name: Asset.read(path) for name, path in found.items()}
+        return {path.relative_to(FILES).as_posix(): Asset.read(path) for path in paths}
 
     @cached_property
     def version(self) -> str:
@@ -55,12 +52,4 @@ class Assets:
     @cached_property
     def modules(self) -> dict[str, str]:
         """Sources of the modules, by path."""
-        return {name: one.content.decode() for name, one in self.all.items() if name.endswith(".js") and name != D3}
-
-
-def d3_file() -> Path:
-    """D3 in mpld3, which is found without being imported: it would import matplotlib."""
-    spec = find_spec("mpld3")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / "js" / "d3.v5.min.js"
+        return {name: one.content.decode() for name, one in self.all.items() if name.endswith(".js")}

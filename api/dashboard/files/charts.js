@@ -1,84 +1,150 @@
 // What the charts share: D3, a frame that follows the width of its place, axes, and colours by meaning.
 
-export const d3 = globalThis.d3;
+import "./vendor/d3.js"; // a script, which leaves `d3` in the global scope
+
+/** @import { AxisScale, Selection } from "d3" */
+
+export const d3 = /** @type {typeof import("d3")} */ (Reflect.get(globalThis, "d3"));
 
 export const TYPICAL = 0.02; // mem below it: typical, as Xu et al. (2021) set it
 export const ATYPICAL = 0.15; // mem above it: atypical
 
-/** "typical", "between" or "atypical" for a value of mem: the classes that colour marks (style/charts.css). */
+/** @typedef {"typical" | "between" | "atypical"} Kind */
+/** @typedef {Selection<SVGGElement, any, null, undefined>} Group */
+/** @typedef {{ width: number, height: number }} Size */
+/** @typedef {(group: Group, size: Size) => void} Draw */
+
+/** @type {Kind[]} */
+export const KINDS = ["typical", "between", "atypical"];
+
+/**
+ * The kind of a value of mem, which is also the class that colours its marks (style/charts.css).
+ * @param {number} mem
+ */
 export const kind = (mem, low = TYPICAL, high = ATYPICAL) =>
   mem < low ? "typical" : mem > high ? "atypical" : "between";
 
 /**
- * A chart in `place` (emptied), drawn anew whenever its width changes. `draw(svg, { width, height })` gets a D3 selection
- * of a group inside the margins. `label` is what screen readers hear instead. Returns a function that draws again.
+ * A chart in a place, drawn again whenever the width of the place changes. Make one chart for each place, and call
+ * `show` again for other data: a chart observes its place until the view is left.
  */
-export function chart(place, { height, margin = {}, label, draw, signal }) {
-  const edge = { top: 8, right: 12, bottom: 36, left: 48, ...margin };
-  d3.select(place).selectAll("svg").remove();
-  const svg = d3.select(place).append("svg").attr("class", "chart").attr("role", "img").attr("aria-label", label);
-  let shown = 0;
-  const redraw = () => {
-    const width = place.clientWidth;
-    if (!width) return;
-    shown = width;
-    svg.attr("width", width).attr("height", height).attr("viewBox", `0 0 ${width} ${height}`);
-    svg.selectAll("*").remove();
-    const inner = svg.append("g").attr("transform", `translate(${edge.left},${edge.top})`);
-    draw(inner, { width: Math.max(40, width - edge.left - edge.right), height: height - edge.top - edge.bottom });
-  };
-  const observer = new ResizeObserver(() => place.clientWidth !== shown && redraw());
-  observer.observe(place);
-  signal?.addEventListener("abort", () => observer.disconnect());
-  redraw();
-  return redraw;
-}
+export class Chart {
+  /** In pixels, margins included. @type {number} */
+  height;
+  #place;
+  #edge;
+  #svg;
+  #width = 0;
+  /** @type {Draw} */
+  #draw = () => {};
 
-/** Axes at the foot and on the left of a chart, with their titles. */
-export function axes(
-  group,
-  { x, y, width, height, xTitle, yTitle, xTicks = 8, yTicks = 5, xFormat, yFormat, yValues, yTitleAt = 36 },
-) {
-  const bottom = d3
-    .axisBottom(x)
-    .ticks(Math.max(2, Math.min(xTicks, Math.floor(width / 50))))
-    .tickSizeOuter(0);
-  const left = d3.axisLeft(y).ticks(yTicks).tickSizeOuter(0);
-  if (xFormat) bottom.tickFormat(xFormat);
-  if (yFormat) left.tickFormat(yFormat);
-  if (yValues) left.tickValues(yValues);
-  group.append("g").attr("class", "axis").attr("transform", `translate(0,${height})`).call(bottom);
-  group.append("g").attr("class", "axis").call(left);
-  if (xTitle)
-    group
-      .append("text")
-      .attr("class", "axis-title")
-      .attr("x", width / 2)
-      .attr("y", height + 32)
-      .attr("text-anchor", "middle")
-      .text(xTitle);
-  if (yTitle) {
-    group
-      .append("text")
-      .attr("class", "axis-title")
-      .attr("transform", "rotate(-90)")
-      .attr("x", -height / 2)
-      .attr("y", -yTitleAt)
-      .attr("text-anchor", "middle")
-      .text(yTitle);
+  /**
+   * `role` is "group" where marks in the chart are controls.
+   * @param {HTMLElement} place
+   * @param {{
+   *   height: number,
+   *   margin?: { top?: number, right?: number, bottom?: number, left?: number },
+   *   role?: "img" | "group",
+   *   signal: AbortSignal,
+   * }} options
+   */
+  constructor(place, { height, margin = {}, role = "img", signal }) {
+    this.height = height;
+    this.#place = place;
+    this.#edge = { top: 8, right: 12, bottom: 36, left: 48, ...margin };
+    this.#svg = d3.create("svg").attr("class", "chart").attr("role", role);
+    const observer = new ResizeObserver(() => {
+      if (place.clientWidth !== this.#width) this.#redraw();
+    });
+    observer.observe(place);
+    signal.addEventListener("abort", () => observer.disconnect());
+  }
+
+  /**
+   * Draw it, now and at each later width. `draw` gets a group inside the margins; screen readers hear `label` instead.
+   * @param {string} label
+   * @param {Draw} draw
+   */
+  show(label, draw) {
+    const svg = this.#svg.attr("aria-label", label).node();
+    if (svg && svg.parentNode !== this.#place) this.#place.replaceChildren(svg);
+    this.#draw = draw;
+    this.#redraw();
+  }
+
+  #redraw() {
+    const width = this.#place.clientWidth;
+    if (!width) return;
+    this.#width = width;
+    const { height } = this;
+    const { top, right, bottom, left } = this.#edge;
+    this.#svg.attr("width", width).attr("height", height).attr("viewBox", `0 0 ${width} ${height}`);
+    this.#svg.selectAll("*").remove();
+    const group = this.#svg.append("g").attr("transform", `translate(${left},${top})`);
+    this.#draw(group, { width: Math.max(40, width - left - right), height: height - top - bottom });
   }
 }
 
-/** Counts from 0 on a scale that is logarithmic in count + 1, so that rare values can be seen, and its ticks. */
+/**
+ * Axes at the foot and on the left of a chart, with their titles.
+ * @param {Group} group
+ * @param {Size & {
+ *   x: AxisScale<number>,
+ *   y: AxisScale<number>,
+ *   xTitle: string,
+ *   yTitle: string,
+ *   xTicks?: number,
+ *   yTicks?: number,
+ *   yFormat?: (value: number) => string,
+ *   yValues?: number[],
+ *   yTitleAt?: number,
+ * }} options
+ */
+export function axes(
+  group,
+  { x, y, width, height, xTitle, yTitle, xTicks = 8, yTicks = 5, yFormat, yValues, yTitleAt = 36 },
+) {
+  const room = Math.max(2, Math.min(xTicks, Math.floor(width / 50)));
+  const bottom = d3.axisBottom(x).ticks(room).tickSizeOuter(0);
+  const left = d3.axisLeft(y).ticks(yTicks).tickSizeOuter(0);
+  if (yFormat) left.tickFormat((value) => yFormat(value));
+  if (yValues) left.tickValues(yValues);
+  group.append("g").attr("class", "axis").attr("transform", `translate(0,${height})`).call(bottom);
+  group.append("g").attr("class", "axis").call(left);
+  const title = () => group.append("text").attr("class", "axis-title").attr("text-anchor", "middle");
+  title()
+    .attr("x", width / 2)
+    .attr("y", height + 32)
+    .text(xTitle);
+  title()
+    .attr("transform", "rotate(-90)")
+    .attr("x", -height / 2)
+    .attr("y", -yTitleAt)
+    .text(yTitle);
+}
+
+/**
+ * A dashed line across a chart at each threshold of mem.
+ * @param {Group} group
+ * @param {(mem: number) => number} x
+ * @param {number} height
+ * @param {number[]} thresholds
+ */
+export function drawThresholds(group, x, height, thresholds, top = 0) {
+  for (const threshold of thresholds) {
+    const line = group.append("line").attr("class", "threshold").attr("x1", x(threshold)).attr("x2", x(threshold));
+    line.attr("y1", top).attr("y2", height);
+  }
+}
+
+/**
+ * Counts from 0 on a scale that is logarithmic in count + 1, so that rare values can be seen, and its ticks.
+ * @param {number} most
+ * @param {number} height
+ */
 export function countScale(most, height) {
-  const log = d3
-    .scaleLog()
-    .domain([1, 1.15 * (Math.max(10, most) + 1)])
-    .range([height, 0]);
-  const scale = (count) => log(count + 1);
-  scale.copy = () => scale; // what an axis asks of a scale
-  scale.domain = () => [0, most];
-  scale.range = () => [height, 0];
+  const end = 1.15 * (Math.max(10, most) + 1) - 1;
+  const scale = d3.scaleSymlog().domain([0, end]).range([height, 0]);
   const ticks = [0, 10, 100, 1000, 10_000, 100_000, 1_000_000].filter((tick) => tick <= most * 1.05);
   return { scale, ticks: ticks.length > 2 ? ticks : [0, Math.round(most / 2), most] };
 }

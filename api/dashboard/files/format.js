@@ -1,30 +1,52 @@
 // Numbers and times as the pages write them.
 
+/** @import { Interval } from "./api.js" */
+/** @import { WithClasses } from "./types.js" */
+
 const WHOLE = new Intl.NumberFormat("en-GB");
 
-/** 12,345; a dash for what is undefined. */
+/**
+ * 12,345; a dash for what is undefined.
+ * @param {number | null | undefined} value
+ */
 export const whole = (value) => (value === null || value === undefined ? "–" : WHOLE.format(value));
 
-/** A value of mem or the like with two digits, or so many. */
+/**
+ * A value of mem or the like with two digits, or so many.
+ * @param {number | null | undefined} value
+ */
 export const fixed = (value, digits = 2) =>
   value === null || value === undefined ? "–" : value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 
-/** A share as a percentage. */
+/**
+ * A share as a percentage.
+ * @param {number | null | undefined} value
+ */
 export const percent = (value, digits = 1) =>
   value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
 
-/** An interval, "0.84 to 0.97". */
+/**
+ * An interval, "0.84 to 0.97".
+ * @param {Interval} ends
+ */
 export const interval = ([low, high], digits = 2) =>
   low === null || high === null ? "no interval" : `${fixed(low, digits)} to ${fixed(high, digits)}`;
 
-/** A q-value: small ones as a bound. */
+/**
+ * A q-value: small ones as a bound.
+ * @param {number | null | undefined} value
+ */
 export const chance = (value) =>
   value === null || value === undefined ? "–" : value < 0.001 ? "< 0.001" : fixed(value, 3);
 
-/** Seconds in the two largest units: "3 min 20 s". */
+/**
+ * Seconds in the two largest units: "3 min 20 s".
+ * @param {number | null | undefined} seconds
+ */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 1) return "under 1 s";
+  /** @type {[string, number][]} */
   const units = [
     ["d", 86_400],
     ["h", 3600],
@@ -42,7 +64,10 @@ export function duration(seconds) {
   return parts.join(" ");
 }
 
-/** Bytes in the unit that fits. */
+/**
+ * Bytes in the unit that fits.
+ * @param {number} count
+ */
 export function bytes(count) {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
   let place = 0;
@@ -53,14 +78,23 @@ export function bytes(count) {
   return `${place ? count.toPrecision(3) : count} ${units[place]}`;
 }
 
-/** A moment of the service's, in the reader's own time zone, to the second. */
+/**
+ * A moment of the service's, in the reader's own time zone, to the second.
+ * @param {string | null | undefined} text
+ */
 export function moment(text) {
   if (!text) return "–";
   const time = new Date(text);
+  /** @param {number} number */
   const two = (number) => String(number).padStart(2, "0");
   const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 }
 
-/** The name of a class; nothing where the label is not known. */
-export const className = (dataset, label) => dataset.class_names[label] ?? (label === null ? "" : String(label));
+/**
+ * The name of a class; nothing where the label is not known.
+ * @param {WithClasses} dataset
+ * @param {number | string | null} label
+ */
+export const className = (dataset, label) =>
+  label === null ? "" : (dataset.class_names[Number(label)] ?? String(label));

@@ -7,6 +7,7 @@ import { drawNavigation } from "./parts/navigation.js";
 import { onChange, show, start } from "./router.js";
 import { session } from "./session.js";
 
+/** @type {boolean | null} */
 let signedIn = null; // not known yet
 
 session.changed = () => {

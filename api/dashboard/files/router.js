@@ -1,22 +1,26 @@
-// From addresses to views, without loading the frame anew.
-//
-// A page is what a view gets: `main` to draw in, `params` of the path, `query` (URLSearchParams), `signal` (aborted when
-// the view is left: give it to every call and listener), `title(text)`, `keep(changes)` to keep a choice in the address
-// (null takes it out), `go(address)`. What a view throws is shown as a problem.
+// From addresses to views, without loading the frame again. A view gets a page (types.d.ts); what it throws is shown as
+// a problem.
 
-import { fill, h, say } from "./dom.js";
-import { address, calls } from "./http.js";
+import { fill, h, required, say } from "./dom.js";
+import { address, calls, Problem } from "./http.js";
 import { problem } from "./parts/problem.js";
 import { find } from "./routes.js";
 import { session } from "./session.js";
+
+/** @import { Page } from "./types.js" */
+/** @import { Place } from "./routes.js" */
 
 const ROOT = address("");
 const SLOW_MILLISECONDS = 200; // before a view says that it is loading
 
 let leaving = new AbortController();
+/** @type {((place: Place) => void)[]} */
 const listeners = [];
 
-/** Be told of every change of view, with the route's place. */
+/**
+ * Call `listener` at every change of view, with the route's place.
+ * @param {(place: Place) => void} listener
+ */
 export const onChange = (listener) => listeners.push(listener);
 
 /** Show the view of the present address, and from now on of every link that is followed. */
@@ -26,24 +30,20 @@ export function start() {
   return show();
 }
 
-/** Go to an address of this service. */
+/**
+ * Go to an address of this service.
+ * @param {string} to
+ */
 export function go(to) {
   history.pushState(null, "", to);
   return show({ fresh: true });
 }
 
+/** @param {MouseEvent} event */
 function follow(event) {
-  const link = event.target.closest?.("a[href]");
-  if (
-    !link ||
-    event.defaultPrevented ||
-    event.button !== 0 ||
-    event.metaKey ||
-    event.ctrlKey ||
-    event.shiftKey ||
-    event.altKey
-  )
-    return;
+  const link = event.target instanceof Element ? event.target.closest("a") : null;
+  if (!link?.href || event.defaultPrevented || event.button !== 0) return;
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
   if (link.pathname === location.pathname && link.search === location.search && link.hash) return;
   if (!link.pathname.startsWith(ROOT) || !find(link.pathname.slice(ROOT.length))) return;
@@ -64,7 +64,7 @@ export async function show({ fresh = false } = {}) {
   leaving = new AbortController();
   const { signal } = leaving;
   signInFirst();
-  const main = document.getElementById("main");
+  const main = required("#main");
   const found = find(location.pathname.slice(ROOT.length) || "/");
   calls.clear();
   for (const listener of listeners) listener(found?.route.place ?? null);
@@ -74,6 +74,7 @@ export async function show({ fresh = false } = {}) {
   main.setAttribute("aria-busy", "true");
   fill(main, content);
   if (fresh) window.scrollTo(0, 0);
+  /** @type {Page} */
   const page = {
     main: content,
     params: found?.params ?? {},
@@ -87,7 +88,7 @@ export async function show({ fresh = false } = {}) {
       if (signal.aborted) return;
       for (const [name, value] of Object.entries(changes)) {
         if (value === null || value === undefined || value === "") this.query.delete(name);
-        else this.query.set(name, value);
+        else this.query.set(name, String(value));
       }
       const text = this.query.toString();
       history.replaceState(history.state, "", location.pathname + (text ? `?${text}` : "") + location.hash);
@@ -99,7 +100,7 @@ export async function show({ fresh = false } = {}) {
     await module.show(page);
   } catch (error) {
     if (signal.aborted) return;
-    page.title(error.title ?? "Something went wrong");
+    page.title(error instanceof Problem ? error.title : "Something went wrong");
     fill(content, problem(error, { retry: () => show() }));
   } finally {
     clearTimeout(loading);

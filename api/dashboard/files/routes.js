@@ -1,5 +1,13 @@
-// Which view an address shows. A view module exports `show(page)`; router.js has what a page is.
+// Which view an address shows. A view module exports `show(page)`; types.d.ts has what a page is.
 
+/** @import { View } from "./types.js" */
+
+/**
+ * Where a view stands in the navigation; null: nowhere.
+ * @typedef {"overview" | "jobs" | "studies" | "compare" | null} Place
+ */
+
+/** @type {{ path: string, load: () => Promise<View>, place: Place }[]} */
 const ROUTES = [
   { path: "/", load: () => import("./views/overview.js"), place: "overview" },
   { path: "/studies", load: () => import("./views/overview.js"), place: "overview" },
@@ -15,12 +23,16 @@ const ROUTES = [
   { path: "/sign-in", load: () => import("./views/sign_in.js"), place: null },
 ];
 
-/** The route of a path and its parameters; null if it is none of ours. */
+/**
+ * The route of a path and its parameters; null if it is none of ours.
+ * @param {string} path
+ */
 export function find(path) {
   const parts = path.replace(/(.)\/$/, "$1").split("/");
   for (const route of ROUTES) {
     const wanted = route.path.split("/");
     if (wanted.length !== parts.length) continue;
+    /** @type {Record<string, string>} */
     const params = {};
     const fits = wanted.every((part, place) => {
       if (!part.startsWith(":")) return part === parts[place];

@@ -5,40 +5,68 @@ import { fixed, interval, whole } from "../format.js";
 import { cut } from "../parts/tile.js";
 import { COLUMNS } from "./pages.js";
 
+/** @import { SampleScore } from "../api.js" */
+/** @import { Shown } from "../types.js" */
+
+/**
+ * Words and addresses for cells; `images` says whether there are any, `shape` is that of an image.
+ * @typedef {{
+ *   name: (label: number) => string,
+ *   address: (index: number) => string,
+ *   images: () => boolean,
+ *   shape: number[],
+ * }} Naming
+ */
+
+/** @param {number} value */
 const inside = (value) => Math.min(1, Math.max(0, value));
 
 export class Cell {
+  position = -1;
+  #dot = h("b", {});
+  #index = h("span", { class: "soft" });
+  #mark = h("span", {});
+  #mem = h("strong", {});
+  #name = h("span", {});
+  #picture = h("span", { class: "picture" });
+  #range = h("i", {});
+  // what is shown
+  #gone = false;
+  /** @type {SampleScore | null | undefined} */
+  #row;
+  #total = -1;
+  /** @type {Shown | null} */
+  #pictured = null; // with its image
+
   constructor() {
-    this.picture = h("span", { class: "picture" });
-    this.name = h("span", {});
-    this.mem = h("strong", {});
-    this.range = h("i", {});
-    this.dot = h("b", {});
-    this.index = h("span", { class: "soft" });
-    this.mark = h("span", {});
     this.link = h(
       "a",
       { class: "card", tabindex: "-1" },
-      this.picture,
-      h("span", { class: "line" }, this.name, this.mem),
-      h("span", { class: "track" }, this.range, this.dot),
-      h("span", { class: "line" }, this.index, this.mark),
+      this.#picture,
+      h("span", { class: "line" }, this.#name, this.#mem),
+      h("span", { class: "track" }, this.#range, this.#dot),
+      h("span", { class: "line" }, this.#index, this.#mark),
     );
     this.element = h("div", { role: "gridcell" }, this.link);
-    this.position = -1;
-    this.row = undefined;
-    this.url = undefined;
   }
 
-  /** Show a sample of the list, or that it is on its way; `naming` has the words and addresses. */
+  /**
+   * Show a sample of the list, or that it is on its way.
+   * @param {number} position
+   * @param {number} total
+   * @param {Shown | null} sample
+   * @param {Naming} naming
+   */
   show(position, total, sample, naming) {
     const row = sample?.row ?? null;
-    if (position !== this.position || row !== this.row || total !== this.total)
+    if (position !== this.position || row !== this.#row || total !== this.#total) {
       this.#text(position, total, row, naming);
-    const url = sample?.url ?? null;
-    if (url !== this.url || (url && (row !== this.drawn || sample.lines !== this.lines))) this.#image(url, sample);
-    const gone = row !== null && url === null && !naming.images();
-    if (gone !== this.gone) this.picture.classList.toggle("gone", (this.gone = gone));
+    }
+    const pictured = sample?.url ? sample : null;
+    if (!same(pictured, this.#pictured)) this.#image(pictured);
+    const gone = row !== null && !pictured && !naming.images();
+    if (gone !== this.#gone) this.#picture.classList.toggle("gone", gone);
+    this.#gone = gone;
   }
 
   /** Take the place out of the list. */
@@ -47,55 +75,83 @@ export class Cell {
     this.element.hidden = true;
     this.position = -1;
     delete this.link.dataset.index;
-    this.#image(null, null);
+    this.#image(null);
   }
 
+  /**
+   * @param {number} position
+   * @param {number} total
+   * @param {SampleScore | null} row
+   * @param {Naming} naming
+   */
   #text(position, total, row, naming) {
-    Object.assign(this, { position, total, row });
-    const { link } = this;
+    this.position = position;
+    this.#total = total;
+    this.#row = row;
     this.element.hidden = position >= total;
-    link.classList.toggle("pending", row === null);
-    if (row === null) {
-      link.removeAttribute("href");
-      link.removeAttribute("data-index");
-      link.setAttribute("aria-label", `Sample ${whole(position + 1)} of ${whole(total)} is loading`);
-      for (const text of [this.name, this.mem, this.index, this.mark]) text.textContent = "";
-      this.mark.className = "";
-      this.range.style.width = "0";
-      this.dot.style.left = "-1rem";
-      return;
-    }
-    const { index, label, mem, interval: ends, set } = row;
+    this.link.classList.toggle("pending", row === null);
+    if (row) this.#score(position, total, row, naming);
+    else this.#pending(position, total);
+  }
+
+  /**
+   * @param {number} position
+   * @param {number} total
+   */
+  #pending(position, total) {
+    this.link.removeAttribute("href");
+    this.link.removeAttribute("data-index");
+    this.link.setAttribute("aria-label", `Sample ${whole(position + 1)} of ${whole(total)} is loading`);
+    for (const text of [this.#name, this.#mem, this.#index, this.#mark]) text.textContent = "";
+    this.#mark.className = "";
+    this.#range.style.width = "0";
+    this.#dot.style.left = "-1rem";
+  }
+
+  /**
+   * @param {number} position
+   * @param {number} total
+   * @param {SampleScore} row
+   * @param {Naming} naming
+   */
+  #score(position, total, { index, label, mem, interval: ends, set }, naming) {
+    const { link } = this;
     const [low, high] = ends;
     const name = naming.name(label);
     link.href = naming.address(index);
-    link.dataset.index = index;
+    link.dataset.index = String(index);
     const error = low === null ? "" : `, interval ${interval(ends)}`;
-    link.setAttribute(
-      "aria-label",
-      `${name}, mem ${fixed(mem)}${error}${set ? `, ${set}` : ""}, training sample ${index}, ${whole(position + 1)} of ${whole(total)}`,
-    );
-    link.title = `${name}, training sample ${index}\nmem ${fixed(mem, 3)}${low === null ? "" : `, 95 % interval ${interval(ends)}`}`;
-    this.name.textContent = name;
-    this.mem.textContent = fixed(mem);
-    this.index.textContent = index;
-    this.mark.textContent = set ?? "";
-    this.mark.className = set ? `mark ${set}` : "";
-    this.dot.style.left = mem === null ? "-1rem" : `${100 * inside(mem)}%`;
-    this.range.style.left = `${100 * inside(low ?? 0)}%`;
-    this.range.style.width = low === null ? "0" : `${100 * (inside(high) - inside(low))}%`;
+    const value = `mem ${fixed(mem)}${error}${set ? `, ${set}` : ""}`;
+    const place = `${whole(position + 1)} of ${whole(total)}`;
+    link.setAttribute("aria-label", `${name}, ${value}, training sample ${index}, ${place}`);
+    const range = low === null ? "" : `, 95 % interval ${interval(ends)}`;
+    link.title = `${name}, training sample ${index}\nmem ${fixed(mem, 3)}${range}`;
+    this.#name.textContent = name;
+    this.#mem.textContent = fixed(mem);
+    this.#index.textContent = String(index);
+    this.#mark.textContent = set ?? "";
+    this.#mark.className = set ? `mark ${set}` : "";
+    this.#dot.style.left = mem === null ? "-1rem" : `${100 * inside(mem)}%`;
+    this.#range.style.left = `${100 * inside(low ?? 0)}%`;
+    this.#range.style.width = low === null || high === null ? "0" : `${100 * (inside(high) - inside(low))}%`;
   }
 
-  #image(url, sample) {
-    this.url = url;
-    this.drawn = sample?.row;
-    this.lines = sample?.lines;
-    if (url) {
-      cut(this.picture, url, sample.place, COLUMNS, sample.lines);
+  /** @param {Shown | null} sample */
+  #image(sample) {
+    this.#pictured = sample;
+    if (sample?.url) {
+      cut(this.#picture, sample.url, sample.place, COLUMNS, sample.lines);
       this.link.dataset.drawn = "";
     } else {
-      this.picture.style.backgroundImage = "none";
+      this.#picture.style.backgroundImage = "none";
       delete this.link.dataset.drawn;
     }
   }
 }
+
+/**
+ * Whether two samples show the same image.
+ * @param {Shown | null} a
+ * @param {Shown | null} b
+ */
+const same = (a, b) => a === b || (a?.url === b?.url && a?.row === b?.row && a?.lines === b?.lines);

@@ -9,22 +9,55 @@ import { spriteUrl } from "../parts/tile.js";
 import { Grid } from "./grid.js";
 import { COLUMNS, Pages } from "./pages.js";
 
+/** @import { DatasetDetail, Scores, StudyMessage } from "../api.js" */
+/** @import { Loaded, Page } from "../types.js" */
+/** @import { Place } from "./grid.js" */
+
 const CALM_MILLISECONDS = 60; // between two looks at which pages are in view
 const REMEMBER_MILLISECONDS = 200;
 
 /**
- * Begins to load at once; `attach(study, dataset, none)` draws it, `none` where the list is empty. `ask(offset, limit,
- * signal)` answers a part of the list, `study` is a promise of {study, dataset}, `counted(size)` is told how long the
- * list is, `renewed()` that the service has newer scores.
+ * `ask` answers a part of the list, `counted` is called with the length of the list (null: not known), `renewed` when
+ * the service has newer scores.
+ * @typedef {{
+ *   ask: (offset: number, limit: number, signal: AbortSignal) => Promise<Scores>,
+ *   study: Promise<Loaded>,
+ *   counted: (size: number | null) => void,
+ *   renewed: () => void,
+ * }} Options
  */
+
+/** Begins to load at once; `attach` draws it. */
 export class Gallery {
+  /** Resolves with the first images, or without any. @type {Promise<void>} */
+  first;
+  #counted;
+  /** @type {Grid | null} */
+  #grid = null;
+  /** Where it stood when its page was left. @type {Place & { window?: number } | null} */
+  #left = history.state?.gallery ?? null;
+  /** @type {number | undefined} */
+  #looking;
+  #none = h("div", { hidden: true });
+  #page;
+  #pages;
+  /** @type {number | undefined} */
+  #remembering;
+  #shown = () => {};
+  #trouble = h("div", { class: "gallery-trouble" });
+  #view = [0, 0];
+
+  /**
+   * @param {Page} page
+   * @param {Options} options
+   */
   constructor(page, { ask, study, counted, renewed }) {
-    this.page = page;
-    this.counted = counted;
-    this.trouble = h("div", { class: "gallery-trouble" });
-    this.none = h("div", { hidden: true });
-    this.first = new Promise((resolve) => (this.shown = resolve)); // resolves with the first images, or without any
-    this.pages = new Pages({
+    this.#page = page;
+    this.#counted = counted;
+    this.first = new Promise((resolve) => {
+      this.#shown = resolve;
+    });
+    this.#pages = new Pages({
       ask,
       sprite: async (indices) => spriteUrl((await study).study.dataset, "train", indices, COLUMNS),
       changed: (number) => this.#changed(number),
@@ -33,130 +66,155 @@ export class Gallery {
       renewed,
       signal: page.signal,
     });
-    this.left = history.state?.gallery ?? null; // where it stood when its page was left
-    this.pages.begin(this.left?.active ?? 0);
+    this.#pages.begin(this.#left?.active ?? 0);
   }
 
-  /** The gallery's elements, once the study is known. */
+  /**
+   * The gallery's elements, once the study is known; `none` is shown where the list is empty.
+   * @param {StudyMessage} study
+   * @param {DatasetDetail} dataset
+   * @param {HTMLElement} none
+   */
   attach(study, dataset, none) {
-    const { signal } = this.page;
-    const names = dataset.class_names;
-    this.grid = new Grid({
-      at: (position) => this.pages.at(position),
+    const { signal } = this.#page;
+    const grid = new Grid({
+      at: (position) => this.#pages.at(position),
       wanted: (first, last) => this.#look(first, last),
       naming: {
         name: (label) => className(dataset, label),
         address: (index) => sampleUrl(study, "train", index),
-        images: () => this.pages.images,
+        images: () => this.#pages.images,
         shape: dataset.image_shape,
       },
       moved: () => this.#remember(),
-      label: `Training samples of ${study.name}, ${names.length} classes`,
+      label: `Training samples of ${study.name}, ${dataset.class_names.length} classes`,
       signal,
     });
-    this.grid.element.setAttribute("aria-busy", "true");
-    this.grid.element.addEventListener("click", (event) => event.target.closest("a") && this.#keepPlace(true), {
-      signal,
-    });
-    this.none.append(none);
-    if (this.pages.matching !== null) queueMicrotask(() => this.#changed());
-    return [this.trouble, this.none, this.grid.element];
+    this.#grid = grid;
+    grid.element.setAttribute("aria-busy", "true");
+    /** @param {MouseEvent} event */
+    const follow = ({ target }) => {
+      if (target instanceof Element && target.closest("a")) this.#keepPlace(true);
+    };
+    grid.element.addEventListener("click", follow, { signal });
+    this.#none.append(none);
+    if (this.#pages.matching !== null) queueMicrotask(() => this.#changed());
+    return [this.#trouble, this.#none, grid.element];
   }
 
   /** Show another list, from its top. */
   restart() {
-    fill(this.trouble);
-    this.left = null;
-    this.grid.element.setAttribute("aria-busy", "true");
-    this.grid.reset();
-    this.pages.begin();
+    fill(this.#trouble);
+    this.#left = null;
+    this.#grid?.element.setAttribute("aria-busy", "true");
+    this.#grid?.reset();
+    this.#pages.begin();
   }
 
-  /** Ask anew for what is shown, since there are newer scores. */
+  /**
+   * Ask again for what is shown, since there are newer scores.
+   * @param {string | undefined} digest
+   */
   renew(digest) {
-    if (this.pages.digest === digest) return;
-    this.pages.renew(digest);
-    this.grid.draw();
+    if (digest === undefined || this.#pages.digest === digest) return;
+    this.#pages.renew(digest);
+    this.#grid?.draw();
+  }
+
+  focus() {
+    this.#grid?.element.focus({ preventScroll: true });
   }
 
   /** Scroll the page to where it was left; from now on that is kept in its place of the history. */
   settle() {
-    if (this.left?.window) window.scrollTo(0, this.left.window);
-    window.addEventListener("scroll", () => this.#remember(), { passive: true, signal: this.page.signal });
+    if (this.#left?.window) window.scrollTo(0, this.#left.window);
+    window.addEventListener("scroll", () => this.#remember(), { passive: true, signal: this.#page.signal });
   }
 
+  /** @param {number} [number] */
   #changed(number) {
-    if (!this.grid || this.pages.matching === null) return;
-    const { matching } = this.pages;
-    this.grid.element.removeAttribute("aria-busy");
-    this.grid.element.hidden = matching === 0;
-    this.none.hidden = matching !== 0;
-    this.grid.size(matching);
-    this.counted(matching);
-    if (this.left) {
-      const place = this.left;
-      this.left = null;
-      this.grid.place = place;
+    const grid = this.#grid;
+    const { matching } = this.#pages;
+    if (!grid || matching === null) return;
+    grid.element.removeAttribute("aria-busy");
+    grid.element.hidden = matching === 0;
+    this.#none.hidden = matching !== 0;
+    grid.size(matching);
+    this.#counted(matching);
+    if (this.#left) {
+      const place = this.#left;
+      this.#left = null;
+      grid.place = place;
       if (place.window) window.scrollTo(0, place.window);
     }
-    if (matching === 0 || this.pages.pages.get(number)?.url) this.shown();
+    if (matching === 0 || (number !== undefined && this.#pages.pictured(number))) this.#shown();
   }
 
+  /** @param {unknown} error */
   #failed(error) {
-    this.shown();
-    this.counted(null);
-    this.grid?.element.removeAttribute("aria-busy");
+    this.#shown();
+    this.#counted(null);
+    this.#grid?.element.removeAttribute("aria-busy");
     const retry = () => {
-      fill(this.trouble);
-      this.pages.stopped = false;
-      if (this.pages.matching === null) this.pages.begin();
-      else this.grid.draw();
+      fill(this.#trouble);
+      this.#pages.stopped = false;
+      if (this.#pages.matching === null) this.#pages.begin();
+      else this.#grid?.draw();
     };
-    fill(this.trouble, problem(error, { retry, compact: true }));
+    fill(this.#trouble, problem(error, { retry, compact: true }));
   }
 
-  /** Say once why there are no images, in the service's own words. */
+  /**
+   * Say once why there are no images, in the service's own words.
+   * @param {string} url
+   */
   async #gone(url) {
-    this.shown();
-    this.grid?.draw();
+    this.#shown();
+    this.#grid?.draw();
+    const { signal } = this.#page;
     const { pathname, searchParams } = new URL(url, location.origin);
     const retry = () => {
-      fill(this.trouble);
-      this.pages.retryImages();
-      this.grid.draw();
+      fill(this.#trouble);
+      this.#pages.retryImages();
+      this.#grid?.draw();
     };
-    let reason = new Problem(0, {
-      title: "No images",
-      detail: "The images did not arrive. Try again; the scores are whole.",
-    });
+    const detail = "The images did not arrive. Try again; the scores are whole.";
+    /** @type {unknown} */
+    let reason = new Problem(0, { title: "No images", detail });
     try {
-      await get(pathname.slice(address("").length), Object.fromEntries(searchParams), { signal: this.page.signal });
+      await get(pathname.slice(address("").length), Object.fromEntries(searchParams), { signal });
     } catch (error) {
       reason = error;
     }
-    if (!this.page.signal.aborted) fill(this.trouble, problem(reason, { retry, compact: true }));
+    if (!signal.aborted) fill(this.#trouble, problem(reason, { retry, compact: true }));
   }
 
-  /** Load what is in view, at most so often. */
+  /**
+   * Load what is in view, at most so often.
+   * @param {number} first
+   * @param {number} last
+   */
   #look(first, last) {
-    this.view = [first, last];
-    if (this.looking) return;
-    this.pages.want(first, last);
-    this.looking = setTimeout(() => {
-      this.looking = null;
-      if (!this.page.signal.aborted && (this.view[0] !== first || this.view[1] !== last)) this.#look(...this.view);
+    this.#view = [first, last];
+    if (this.#looking) return;
+    this.#pages.want(first, last);
+    this.#looking = setTimeout(() => {
+      this.#looking = undefined;
+      const [from, to] = this.#view;
+      if (!this.#page.signal.aborted && (from !== first || to !== last)) this.#look(from, to);
     }, CALM_MILLISECONDS);
   }
 
   #remember() {
-    clearTimeout(this.remembering);
-    this.remembering = setTimeout(() => this.#keepPlace(), REMEMBER_MILLISECONDS);
+    clearTimeout(this.#remembering);
+    this.#remembering = setTimeout(() => this.#keepPlace(), REMEMBER_MILLISECONDS);
   }
 
   /** Keep the place in the history, for the way back. */
-  #keepPlace(focused = this.grid.place.focused) {
-    clearTimeout(this.remembering);
-    if (this.page.signal.aborted || this.left) return;
-    history.replaceState({ ...history.state, gallery: { ...this.grid.place, focused, window: window.scrollY } }, "");
+  #keepPlace(focused = this.#grid?.place.focused) {
+    clearTimeout(this.#remembering);
+    if (this.#page.signal.aborted || this.#left) return;
+    const gallery = { ...this.#grid?.place, focused, window: window.scrollY };
+    history.replaceState({ ...history.state, gallery }, "");
   }
 }

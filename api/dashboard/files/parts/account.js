@@ -37,11 +37,12 @@ function themes() {
   const chosen = document.documentElement.dataset.theme ?? "system";
   return h(
     "select",
-    { "aria-label": "Theme", on: { change: (event) => choose(event.target.value) } },
+    { "aria-label": "Theme", on: { change: (event) => choose(event.currentTarget.value) } },
     Object.entries(THEMES).map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
   );
 }
 
+/** @param {string} theme */
 function choose(theme) {
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;

@@ -5,6 +5,8 @@ import { calls } from "../http.js";
 import { session } from "../session.js";
 import { copyable } from "./copy.js";
 
+/** @import { Call } from "../http.js" */
+
 /** Draw the list at the foot of the page, and keep it up to date. */
 export function drawCalls() {
   const count = h("span", {});
@@ -20,6 +22,7 @@ export function drawCalls() {
   draw();
 }
 
+/** @param {Call & { times: number }} call */
 function one(call) {
   const times = call.times > 1 ? `, ${call.times} times` : "";
   return h(
@@ -30,8 +33,12 @@ function one(call) {
   );
 }
 
-/** The call as a line of shell. */
+/**
+ * The call as a line of shell.
+ * @param {Pick<Call, "method" | "url" | "body">} call
+ */
 export function curl({ method, url, body }) {
+  /** @param {string} text */
   const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const parts = ["curl"];
   if (method !== "GET") parts.push("-X", method);

@@ -1,8 +1,14 @@
 // A question in the page, before something is done that ends work.
 
-import { h } from "../dom.js";
+import { h, required } from "../dom.js";
 
-/** Whether the reader says yes. `text`: what it means, a sentence or nodes. */
+/** @import { Child } from "../types.js" */
+
+/**
+ * Whether the reader says yes. `text`: what it means, a sentence or nodes.
+ * @param {{ title: string, text: Child, yes: string, no: string, signal: AbortSignal }} options
+ * @returns {Promise<boolean>}
+ */
 export function confirmed({ title, text, yes, no, signal }) {
   return new Promise((resolve) => {
     const dialog = h(
@@ -22,7 +28,7 @@ export function confirmed({ title, text, yes, no, signal }) {
       resolve(dialog.returnValue === "yes");
     });
     signal.addEventListener("abort", () => dialog.close());
-    document.getElementById("main").append(dialog);
+    required("#main").append(dialog);
     dialog.showModal();
   });
 }

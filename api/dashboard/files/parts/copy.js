@@ -2,7 +2,11 @@
 
 import { h, say } from "../dom.js";
 
-/** Code with a button; `label` says what it is. */
+/**
+ * Code with a button; `label` says what it is.
+ * @param {string} code
+ * @param {string} label
+ */
 export function copyable(code, label) {
   const button = h("button", { type: "button", class: "small", "aria-label": `Copy ${label}` }, "Copy");
   button.addEventListener("click", async () => {
@@ -11,7 +15,7 @@ export function copyable(code, label) {
       button.textContent = "Copied";
       say(`${label} copied`);
     } catch {
-      getSelection().selectAllChildren(block);
+      getSelection()?.selectAllChildren(block);
       button.textContent = "Press Ctrl-C";
     }
     setTimeout(() => (button.textContent = "Copy"), 2000);

@@ -2,19 +2,25 @@
 
 import { h } from "../dom.js";
 import { address, get } from "../http.js";
+import { sentence } from "./problem.js";
 
+/** @type {WeakMap<Element, Set<string>>} */
 const told = new WeakMap(); // of each view, the datasets whose images it misses
 
-/** The image or sprite at this address, which begins as those of `address` do, could not be had. */
+/**
+ * The image or sprite at this address, which begins as those of `address` do, could not be had.
+ * @param {string} url
+ */
 export async function tellGone(url) {
   const view = document.querySelector("#main > .view");
   const path = url.slice(address("").length);
   const dataset = path.split("/")[3]; // of /v1/datasets/NAME/...
-  if (!view || told.get(view)?.has(dataset)) return;
-  told.set(view, (told.get(view) ?? new Set()).add(dataset));
+  const known = view && (told.get(view) ?? new Set());
+  if (!known || known.has(dataset)) return;
+  told.set(view, known.add(dataset));
   try {
     await get(path, {}, { kind: "image" });
-    told.get(view).delete(dataset); // it can be had after all
+    known.delete(dataset); // it can be had after all
   } catch (error) {
     if (!view.isConnected) return;
     const place = [...view.children].findLast((one) => one.matches(".head, h1"));
@@ -23,12 +29,13 @@ export async function tellGone(url) {
   }
 }
 
+/** @param {unknown} error */
 function notice(error) {
   return h(
     "section",
     { class: "notice images-gone", role: "alert" },
     h("p", { class: "problem-title" }, "Images cannot be shown"),
-    h("p", {}, error.message),
+    h("p", {}, sentence(error)),
     h("button", { type: "button", on: { click: () => location.reload() } }, "Try again"),
   );
 }

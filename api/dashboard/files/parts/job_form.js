@@ -5,240 +5,302 @@ import { whole } from "../format.js";
 import { choice, Fields, number } from "./fields.js";
 import { RecipeField } from "./recipe_field.js";
 
+/** @import { DatasetMessage, Design, NamedRecipe, Recipe } from "../api.js" */
+
 const DEFAULTS = { trials: 200, standard_error: 0.05, settled_at: 0.15, share: 0.95, max_trials: 2000, full_trials: 5 };
 
-/** `given`: dataset, recipe, trials, name and design to begin with, each if there is one. `changed` is told of changes. */
+/**
+ * What the form begins with, each if there is one.
+ * @typedef {{
+ *   dataset?: string | null,
+ *   recipe?: string | Recipe | null,
+ *   trials?: string,
+ *   name?: string,
+ *   design?: Design | null,
+ * }} Given
+ */
+
+/** @param {Record<string, unknown>} properties */
+const numeric = (properties) => h("input", { type: "number", ...properties });
+
 export class JobForm {
+  fields = new Fields();
+  #about = h("span", {});
+  #chosen; // else the recipe follows the dataset
+  #dataset;
+  #datasets;
+  #design;
+  #further;
+  #recipe;
+  #recipes;
+  #target;
+
+  /**
+   * `changed` is called after each change.
+   * @param {{ datasets: DatasetMessage[], recipes: NamedRecipe[], given: Given, changed: () => void }} options
+   */
   constructor({ datasets, recipes, given, changed }) {
-    Object.assign(this, { datasets, recipes, fields: new Fields() });
+    this.#datasets = datasets;
+    this.#recipes = recipes;
     const names = datasets.map(({ name }) => name);
-    const dataset = names.includes(given.dataset) ? given.dataset : names[0];
-    this.dataset = choice(
+    this.#dataset = choice(
       names.map((name) => [name, name]),
-      dataset,
+      given.dataset && names.includes(given.dataset) ? given.dataset : names[0],
     );
-    this.about = h("span", {});
-    const known =
-      (given.recipe !== null && typeof given.recipe === "object") || recipes.some(({ name }) => name === given.recipe);
-    this.recipe = new RecipeField(this.fields, recipes, known ? given.recipe : this.fitting(), changed);
-    this.chosen = known; // else the recipe follows the dataset
-    this.makeDesign(given.design ?? {});
-    this.makeTarget(given.trials);
-    this.makeRest(given.name);
-    this.dataset.addEventListener("change", () => {
-      if (!this.chosen) this.recipe.choose(this.fitting());
-      this.describe();
+    const { recipe } = given;
+    const known = recipe && (typeof recipe === "object" || recipes.some(({ name }) => name === recipe)) ? recipe : null;
+    this.#chosen = known !== null;
+    this.#recipe = new RecipeField(this.fields, recipes, known ?? this.#fitting(), changed);
+    this.#design = new DesignFields(this.fields, given.design ?? {});
+    this.#target = new TargetFields(this.fields, given.trials);
+    this.#further = new FurtherFields(this.fields, given.name);
+    this.#dataset.addEventListener("change", () => {
+      if (!this.#chosen) this.#recipe.choose(this.#fitting());
+      this.#describe();
     });
-    this.recipe.select.addEventListener("change", () => (this.chosen = true));
+    this.#recipe.select.addEventListener("change", () => {
+      this.#chosen = true;
+    });
     this.element = h(
       "div",
       {},
-      this.fields.field("body/dataset", "Dataset", this.dataset, this.about),
-      this.recipe.element,
-      this.targetGroup,
-      this.designGroup,
-      this.rest,
+      this.fields.field("body/dataset", "Dataset", this.#dataset, this.#about),
+      this.#recipe.element,
+      this.#target.element,
+      this.#design.element,
+      this.#further.element,
     );
     this.element.addEventListener("input", changed);
     this.element.addEventListener("change", changed);
-    this.describe();
+    this.#describe();
   }
 
   /** The recipe whose name begins as a dataset's does; the first for a dataset of which none does. */
-  fitting() {
-    const found = this.recipes.find(({ name }) => this.dataset.value.startsWith(name.split("-")[0]));
-    return (found ?? this.recipes[0]).name;
+  #fitting() {
+    const found = this.#recipes.find(({ name }) => this.#dataset.value.startsWith(name.split("-")[0]));
+    return (found ?? this.#recipes[0]).name;
   }
 
-  describe() {
-    const {
-      train_samples: train,
-      test_samples: test,
-      image_shape: shape,
-      class_names: classes,
-    } = this.datasets.find(({ name }) => name === this.dataset.value);
-    this.about.textContent = `${whole(train)} training and ${whole(test)} test images of ${shape.join(" × ")}, ${classes.length} classes`;
+  #describe() {
+    const dataset = this.#datasets.find(({ name }) => name === this.#dataset.value);
+    if (!dataset) return;
+    const { train_samples: train, test_samples: test, image_shape: shape, class_names: classes } = dataset;
+    const images = `${whole(train)} training and ${whole(test)} test images of ${shape.join(" × ")}`;
+    this.#about.textContent = `${images}, ${classes.length} classes`;
   }
 
-  makeDesign({ kind = "balanced", subset_ratio: ratio = 0.7, seed = 0 }) {
-    this.kind = choice(
-      [
-        ["balanced", "balanced"],
-        ["uniform", "uniform"],
-      ],
-      kind,
-    );
-    this.ratio = h("input", { type: "number", step: "any", value: ratio });
-    this.seed = h("input", { type: "number", step: "1", value: seed });
-    this.designGroup = this.fields.group(
+  /** Fields of the target that are empty, as a problem names them. */
+  missing() {
+    return this.#target.missing();
+  }
+
+  /** The body of the request. Throws SyntaxError where the recipe is no JSON. */
+  body() {
+    return {
+      dataset: this.#dataset.value,
+      recipe: this.#recipe.value(),
+      design: this.#design.value(),
+      target: this.#target.value(),
+      ...this.#further.values(),
+    };
+  }
+
+  /** What of it is kept in the address. */
+  kept() {
+    return {
+      dataset: this.#dataset.value,
+      recipe: this.#chosen ? this.#recipe.name : null,
+      trials: this.#target.precise ? null : this.#target.trials,
+    };
+  }
+}
+
+/** What each model trains on. */
+class DesignFields {
+  #kind;
+  #ratio;
+  #seed;
+
+  /**
+   * @param {Fields} fields
+   * @param {Partial<Design>} design
+   */
+  constructor(fields, { kind = "balanced", subset_ratio: ratio = 0.7, seed = 0 }) {
+    /** @type {[string, string][]} */
+    const kinds = [
+      ["balanced", "balanced"],
+      ["uniform", "uniform"],
+    ];
+    this.#kind = choice(kinds, kind);
+    this.#ratio = numeric({ step: "any", value: ratio });
+    this.#seed = numeric({ step: "1", value: seed });
+    const hints = {
+      ratio: "Share of the samples. Balanced: 0.1, 0.2 … 0.9.",
+      kind: "Balanced leaves each sample out equally often; uniform draws at random.",
+      seed: "Another seed is another study, with its own trials.",
+    };
+    this.element = fields.group(
       "body/design",
       "Design: what each model trains on",
       h(
         "div",
         { class: "trio" },
-        this.fields.field(
-          "body/design/subset_ratio",
-          "Subset ratio",
-          this.ratio,
-          "Share of the samples. Balanced: 0.1, 0.2 … 0.9.",
-        ),
-        this.fields.field(
-          "body/design/kind",
-          "Kind",
-          this.kind,
-          "Balanced leaves each sample out equally often; uniform draws at random.",
-        ),
-        this.fields.field("body/design/seed", "Seed", this.seed, "Another seed is another study, with its own trials."),
+        fields.field("body/design/subset_ratio", "Subset ratio", this.#ratio, hints.ratio),
+        fields.field("body/design/kind", "Kind", this.#kind, hints.kind),
+        fields.field("body/design/seed", "Seed", this.#seed, hints.seed),
       ),
     );
   }
 
-  /** Fields of the target that are empty, as a problem names them. */
-  missing() {
-    const needed = this.precise
-      ? [
-          [this.measure.value, this.limit],
-          ["share", this.share],
-          ["max_trials", this.most],
-        ]
-      : [["trials", this.trials]];
-    return needed
-      .filter(([, input]) => input.value === "")
-      .map(([name]) => ({ pointer: `body/target/${name}`, message: "give a number" }));
+  value() {
+    return { kind: this.#kind.value, subset_ratio: number(this.#ratio), seed: number(this.#seed) };
   }
+}
 
-  makeTarget(trials) {
-    this.trials = h("input", { type: "number", step: "10", value: trials ?? DEFAULTS.trials });
-    this.measure = choice(
-      [
-        ["standard_error", "the standard error of mem is at most"],
-        ["settled_at", "the interval lies on one side of mem"],
-      ],
-      "standard_error",
-    );
-    this.limit = h("input", { type: "number", step: "any", value: DEFAULTS.standard_error });
-    this.share = h("input", { type: "number", step: "any", value: DEFAULTS.share });
-    this.most = h("input", { type: "number", step: "10", value: DEFAULTS.max_trials });
-    const radio = (value, text, checked) =>
-      h("label", {}, h("input", { type: "radio", name: "target", value, checked }), text);
-    this.byPrecision = radio("precision", "A precision", false);
-    const limit = this.fields.field("body/target/standard_error", "Value", this.limit);
-    this.fields.also("body/target/settled_at", "body/target/standard_error");
-    const counted = h(
-      "div",
-      {},
-      this.fields.field(
-        "body/target/trials",
-        "Trials the study is to have",
-        this.trials,
-        "Models trained on subsets. In whole blocks of 10.",
-      ),
-    );
+/** How far the job goes: a number of trials, or a precision. */
+class TargetFields {
+  #precision = h("input", { type: "radio", name: "target", value: "precision" });
+  #limit = numeric({ step: "any", value: DEFAULTS.standard_error });
+  #measure = choice(
+    [
+      ["standard_error", "the standard error of mem is at most"],
+      ["settled_at", "the interval lies on one side of mem"],
+    ],
+    "standard_error",
+  );
+  #most = numeric({ step: "10", value: DEFAULTS.max_trials });
+  #share = numeric({ step: "any", value: DEFAULTS.share });
+  #trials;
+
+  /**
+   * @param {Fields} fields
+   * @param {string | undefined} trials
+   */
+  constructor(fields, trials) {
+    this.#trials = numeric({ step: "10", value: trials ?? DEFAULTS.trials });
+    const byTrials = h("input", { type: "radio", name: "target", value: "trials", checked: true });
+    const limit = fields.field("body/target/standard_error", "Value", this.#limit);
+    fields.also("body/target/settled_at", "body/target/standard_error");
+    const hint = "Models trained on subsets. In whole blocks of 10.";
+    const title = "Trials the study is to have";
+    const counted = h("div", {}, fields.field("body/target/trials", title, this.#trials, hint));
     const precise = h(
       "div",
       {},
-      h("div", { class: "field" }, h("label", { for: "measure" }, "Until"), this.measure),
+      h("div", { class: "field" }, h("label", { for: "measure" }, "Until"), this.#measure),
       limit,
-      this.fields.field("body/target/share", "For this share of the samples", this.share),
-      this.fields.field("body/target/max_trials", "In at most so many trials", this.most),
+      fields.field("body/target/share", "For this share of the samples", this.#share),
+      fields.field("body/target/max_trials", "In at most so many trials", this.#most),
     );
-    this.measure.id = "measure";
+    this.#measure.id = "measure";
     const draw = () => {
       counted.hidden = this.precise;
       precise.hidden = !this.precise;
     };
-    this.measure.addEventListener("change", () => (this.limit.value = DEFAULTS[this.measure.value]));
-    const radios = h("div", { class: "row radios" }, radio("trials", "A number of trials", true), this.byPrecision);
+    this.#measure.addEventListener("change", () => {
+      const { standard_error: error, settled_at: settled } = DEFAULTS;
+      this.#limit.value = String(this.#measure.value === "settled_at" ? settled : error);
+    });
+    const radios = h(
+      "div",
+      { class: "row radios" },
+      h("label", {}, byTrials, "A number of trials"),
+      h("label", {}, this.#precision, "A precision"),
+    );
     radios.addEventListener("change", draw);
     draw();
-    this.targetGroup = this.fields.group("body/target", "Target: how far the job goes", radios, counted, precise);
+    this.element = fields.group("body/target", "Target: how far the job goes", radios, counted, precise);
   }
 
-  makeRest(name) {
-    this.name = h("input", {
+  get precise() {
+    return this.#precision.checked;
+  }
+
+  get trials() {
+    return this.#trials.value;
+  }
+
+  /** Fields that are empty, as a problem names them. */
+  missing() {
+    /** @type {[string, HTMLInputElement][]} */
+    const precision = [
+      [this.#measure.value, this.#limit],
+      ["share", this.#share],
+      ["max_trials", this.#most],
+    ];
+    /** @type {[string, HTMLInputElement][]} */
+    const needed = this.precise ? precision : [["trials", this.#trials]];
+    const empty = needed.filter(([, input]) => input.value === "");
+    return empty.map(([name]) => ({ pointer: `body/target/${name}`, message: "give a number" }));
+  }
+
+  value() {
+    if (!this.precise) return { trials: number(this.#trials) };
+    return {
+      [this.#measure.value]: number(this.#limit),
+      share: number(this.#share),
+      max_trials: number(this.#most),
+    };
+  }
+}
+
+/** The study's name, and what most jobs leave as it is. */
+class FurtherFields {
+  #full = numeric({ step: "1", value: DEFAULTS.full_trials });
+  #name;
+  #pairs = choice(
+    [
+      ["same_class", "of the same class"],
+      ["all", "of all classes"],
+    ],
+    "same_class",
+  );
+  #probabilities = h("input", { type: "checkbox" });
+  #time = numeric({ step: "any", placeholder: "none" });
+
+  /**
+   * @param {Fields} fields
+   * @param {string | undefined} name
+   */
+  constructor(fields, name) {
+    this.#name = h("input", {
       type: "text",
       value: name ?? "",
       autocomplete: "off",
       spellcheck: "false",
       placeholder: "found by itself",
     });
-    this.full = h("input", { type: "number", step: "1", value: DEFAULTS.full_trials });
-    this.pairs = choice(
-      [
-        ["same_class", "of the same class"],
-        ["all", "of all classes"],
-      ],
-      "same_class",
-    );
-    this.probabilities = h("input", { type: "checkbox" });
-    this.time = h("input", { type: "number", step: "any", placeholder: "none" });
-    this.rest = h(
+    const hints = {
+      name: "A name that it may be found by. It stays once given.",
+      full: "Models trained on all samples, for what typical test samples need.",
+      time: "The job then stops, and can be resumed.",
+    };
+    const pairs = "Pairs to look for high influence in";
+    this.element = h(
       "div",
       {},
-      this.fields.field(
-        "body/study_name",
-        "Name of the study",
-        this.name,
-        "A name that it may be found by. It stays once given.",
-      ),
+      fields.field("body/study_name", "Name of the study", this.#name, hints.name),
       h(
         "details",
         { class: "further" },
         h("summary", {}, "Further choices"),
-        this.fields.field(
-          "body/full_trials",
-          "Full trials",
-          this.full,
-          "Models trained on all samples, for what typical test samples need.",
-        ),
-        this.fields.field(
-          "body/pairs",
-          "Pairs to look for high influence in",
-          this.pairs,
-          "All classes take longer to search.",
-        ),
-        this.fields.field(
-          "body/time_limit_seconds",
-          "Time limit in hours",
-          this.time,
-          "The job then stops, and can be resumed.",
-        ),
-        h("label", {}, this.probabilities, "Record the probability of the true class too"),
+        fields.field("body/full_trials", "Full trials", this.#full, hints.full),
+        fields.field("body/pairs", pairs, this.#pairs, "All classes take longer to search."),
+        fields.field("body/time_limit_seconds", "Time limit in hours", this.#time, hints.time),
+        h("label", {}, this.#probabilities, "Record the probability of the true class too"),
       ),
     );
   }
 
-  get precise() {
-    return this.byPrecision.firstChild.checked;
-  }
-
-  /** The body of the request. Throws SyntaxError where the recipe is no JSON. */
-  body() {
-    const precision = () => ({
-      [this.measure.value]: number(this.limit),
-      share: number(this.share),
-      max_trials: number(this.most),
-    });
-    const body = {
-      dataset: this.dataset.value,
-      recipe: this.recipe.value(),
-      design: { kind: this.kind.value, subset_ratio: number(this.ratio), seed: number(this.seed) },
-      target: this.precise ? precision() : { trials: number(this.trials) },
-      full_trials: number(this.full),
-      pairs: this.pairs.value,
-      probabilities: this.probabilities.checked,
-    };
-    if (this.name.value.trim()) body.study_name = this.name.value.trim();
-    if (this.time.value !== "") body.time_limit_seconds = 3600 * number(this.time);
-    return body;
-  }
-
-  /** What of it is kept in the address. */
-  kept() {
+  values() {
+    const name = this.#name.value.trim();
+    const hours = number(this.#time);
     return {
-      dataset: this.dataset.value,
-      recipe: this.chosen ? this.recipe.name : null,
-      trials: this.precise ? null : this.trials.value,
+      full_trials: number(this.#full),
+      pairs: this.#pairs.value,
+      probabilities: this.#probabilities.checked,
+      ...(name && { study_name: name }),
+      ...(hours !== null && { time_limit_seconds: 3600 * hours }),
     };
   }
 }

@@ -9,7 +9,10 @@ const PLACES = [
   ["compare", "Compare", "/compare"],
 ];
 
-/** Draw the links; `place` is that of the present view. */
+/**
+ * Draw the links; `place` is that of the present view.
+ * @param {string | null} place
+ */
 export function drawNavigation(place) {
   fill(
     part("navigation"),

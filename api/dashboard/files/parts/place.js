@@ -1,90 +1,67 @@
 // Where one sample stands among all: a small histogram of mem in which its place is marked.
 
-import { ATYPICAL, axes, chart, countScale, d3, TYPICAL } from "../charts.js";
+import { ATYPICAL, axes, Chart, countScale, d3, drawThresholds, TYPICAL } from "../charts.js";
 import { fill, h } from "../dom.js";
 import { fixed, whole } from "../format.js";
 import { get, path } from "../http.js";
-import { barsOf, plan } from "../study/bars.js";
-import { heldOut } from "../study/histogram.js";
+import { barsOf, drawBars, plan } from "../study/bars.js";
 import { problem } from "./problem.js";
 
-const KINDS = ["typical", "between", "atypical"];
+/** @import { Histogram, Interval, StudyMessage } from "../api.js" */
+/** @import { Group, Size } from "../charts.js" */
+/** @import { Bar } from "../study/bars.js" */
+/** @import { Page } from "../types.js" */
 
-/** Ask how mem is distributed, and draw it into `place` with a mark at `mem` and its interval. */
-export async function drawPlace(page, place, study, { mem, interval: [low, high] }) {
-  const bins = plan(heldOut(study));
+/**
+ * A value of mem and its interval.
+ * @typedef {{ mem: number, interval: Interval }} Here
+ */
+
+/**
+ * Ask how mem is distributed, and draw it into `place` with a mark at `mem` and its interval.
+ * @param {Page} page
+ * @param {HTMLElement} place
+ * @param {StudyMessage} study
+ * @param {Here} here
+ */
+export async function drawPlace(page, place, study, here) {
+  const bins = plan(study);
   try {
+    /** @type {Histogram} */
     const found = await get(path`/v1/studies/${study.name}/histogram`, { bins: bins.bins }, { signal: page.signal });
     const bars = barsOf(found, bins);
-    fill(place);
-    chart(place, {
-      height: 150,
-      margin: { top: 20, left: 66 },
-      signal: page.signal,
-      label: `Histogram of mem of all training samples, in which this one stands at ${fixed(mem, 3)}`,
-      draw(svg, { width, height }) {
-        const x = d3
-          .scaleLinear()
-          .domain([Math.min(-0.06, bars[0].from), Math.max(1.02, bars[bars.length - 1].to)])
-          .range([0, width]);
-        const { scale: y, ticks } = countScale(
-          d3.max(bars, (bar) => bar.count),
-          height,
-        );
-        for (const bar of bars) {
-          let below = 0;
-          for (const kind of KINDS.filter((one) => bar[one])) {
-            svg
-              .append("rect")
-              .attr("class", kind)
-              .attr("x", x(bar.from) + 0.5)
-              .attr("width", Math.max(1, x(bar.to) - x(bar.from) - 1))
-              .attr("y", y(below + bar[kind]))
-              .attr("height", y(below) - y(below + bar[kind]));
-            below += bar[kind];
-          }
-        }
-        for (const threshold of [TYPICAL, ATYPICAL]) {
-          svg
-            .append("line")
-            .attr("class", "threshold")
-            .attr("x1", x(threshold))
-            .attr("x2", x(threshold))
-            .attr("y2", height);
-        }
-        if (low !== null && high !== null) {
-          svg
-            .append("rect")
-            .attr("class", "here-interval")
-            .attr("x", x(low))
-            .attr("width", x(high) - x(low))
-            .attr("height", height);
-        }
-        svg
-          .append("path")
-          .attr("class", "here")
-          .attr("d", `M${x(mem)},-1l-6,-11h12z`);
-        svg.append("line").attr("class", "here").attr("x1", x(mem)).attr("x2", x(mem)).attr("y2", height);
-        axes(svg, {
-          x,
-          y,
-          width,
-          height,
-          xTitle: "mem of all training samples",
-          yTitle: "samples (log)",
-          yValues: ticks,
-          yFormat: whole,
-          yTitleAt: 54,
-        });
-      },
-    });
+    const chart = new Chart(place, { height: 150, margin: { top: 20, left: 66 }, signal: page.signal });
+    const label = `Histogram of mem of all training samples, in which this one stands at ${fixed(here.mem, 3)}`;
+    chart.show(label, (group, size) => draw(group, size, bars, here));
   } catch (error) {
-    if (!page.signal.aborted)
-      fill(
-        place,
-        problem(error, { compact: true, retry: () => drawPlace(page, place, study, { mem, interval: [low, high] }) }),
-      );
+    const retry = () => drawPlace(page, place, study, here);
+    if (!page.signal.aborted) fill(place, problem(error, { compact: true, retry }));
   }
+}
+
+/**
+ * @param {Group} group
+ * @param {Size} size
+ * @param {Bar[]} bars
+ * @param {Here} here
+ */
+function draw(group, { width, height }, bars, { mem, interval: [low, high] }) {
+  const ends = [Math.min(-0.06, bars[0].from), Math.max(1.02, bars[bars.length - 1].to)];
+  const x = d3.scaleLinear().domain(ends).range([0, width]);
+  const { scale: y, ticks } = countScale(d3.max(bars, (bar) => bar.count) ?? 0, height);
+  drawBars(group, bars, x, y);
+  drawThresholds(group, x, height, [TYPICAL, ATYPICAL]);
+  if (low !== null && high !== null) {
+    const interval = group.append("rect").attr("class", "here-interval").attr("height", height);
+    interval.attr("x", x(low)).attr("width", x(high) - x(low));
+  }
+  group
+    .append("path")
+    .attr("class", "here")
+    .attr("d", `M${x(mem)},-1l-6,-11h12z`);
+  group.append("line").attr("class", "here").attr("x1", x(mem)).attr("x2", x(mem)).attr("y2", height);
+  const titles = { xTitle: "mem of all training samples", yTitle: "samples (log)", yTitleAt: 54 };
+  axes(group, { x, y, width, height, ...titles, yValues: ticks, yFormat: whole });
 }
 
 /** The place for it, of the height that it will have. */

@@ -3,46 +3,71 @@
 import { h } from "../dom.js";
 import { bytes, duration, fixed, whole } from "../format.js";
 
-const brief = (seconds) => (seconds < 10 ? `${Number(seconds.toPrecision(2))} s` : duration(seconds));
+/** @import { Plan } from "../api.js" */
+/** @import { Child } from "../types.js" */
 
-/** A plan as rows of a list, with a sentence before it where there is one to say. */
+/**
+ * A row: a name, a value, and a note beside it.
+ * @typedef {[string, string, string]} Row
+ */
+
+/**
+ * A plan as rows of a list, with a sentence before it where there is one to say.
+ * @param {Plan} plan
+ * @returns {Child[]}
+ */
 export function planned(plan) {
-  const row = (name, value, note) => [
-    h("dt", {}, name),
-    h("dd", {}, value, note && h("small", { class: "soft" }, note)),
-  ];
-  const time = plan.device_seconds;
+  const rows = [trials(plan), ...(plan.at_most ? [forecast(plan)] : []), time(plan), disk(plan), precision(plan)];
   return [
     plan.new_trials === 0 && h("p", {}, "The study has all of this already: the job would end at once."),
     h(
       "dl",
       { class: "measure plan" },
-      row(
-        "New trials",
-        whole(plan.new_trials),
-        `${plan.at_most ? "at most; " : ""}the study then has ${plan.at_most ? "up to " : ""}${whole(plan.trials)}, full trials apart`,
-      ),
-      plan.at_most &&
-        row(
-          "Probably",
-          plan.expected_trials === null ? "not known" : `about ${whole(plan.expected_trials)} trials`,
-          plan.expected_trials === null
-            ? "a forecast needs scores, and a target within reach"
-            : "forecast from the study's scores",
-        ),
-      row(
-        "Time",
-        time === null ? "not known" : duration(time),
-        time === null
-          ? "no trial of this study was timed yet; the first block will tell"
-          : `on one worker, ${brief(plan.seconds_a_trial)} a trial, from ${plan.timed_on}`,
-      ),
-      row("Disk", bytes(plan.disk_bytes), "evidence"),
-      row(
-        "Precision",
-        `± ${fixed(plan.typical_standard_error, 3)}`,
-        `standard error of mem, typically; ${fixed(plan.worst_standard_error, 3)} at worst`,
-      ),
+      rows.map(([name, value, note]) => [h("dt", {}, name), h("dd", {}, value, h("small", { class: "soft" }, note))]),
     ),
   ];
+}
+
+/**
+ * @param {Plan} plan
+ * @returns {Row}
+ */
+function trials({ new_trials: more, trials: all, at_most: bound }) {
+  const then = `the study then has ${bound ? "up to " : ""}${whole(all)}, full trials apart`;
+  return ["New trials", whole(more), `${bound ? "at most; " : ""}${then}`];
+}
+
+/**
+ * @param {Plan} plan
+ * @returns {Row}
+ */
+function forecast({ expected_trials: expected }) {
+  if (expected === null) return ["Probably", "not known", "a forecast needs scores, and a target within reach"];
+  return ["Probably", `about ${whole(expected)} trials`, "forecast from the study's scores"];
+}
+
+/**
+ * @param {Plan} plan
+ * @returns {Row}
+ */
+function time({ device_seconds: seconds, seconds_a_trial: each, timed_on: place }) {
+  if (seconds === null || each === null) {
+    return ["Time", "not known", "no trial of this study was timed yet; the first block will tell"];
+  }
+  const brief = each < 10 ? `${Number(each.toPrecision(2))} s` : duration(each);
+  return ["Time", duration(seconds), `on one worker, ${brief} a trial, from ${place}`];
+}
+
+/**
+ * @param {Plan} plan
+ * @returns {Row}
+ */
+const disk = (plan) => ["Disk", bytes(plan.disk_bytes), "evidence"];
+
+/**
+ * @param {Plan} plan
+ * @returns {Row}
+ */
+function precision({ typical_standard_error: typical, worst_standard_error: worst }) {
+  return ["Precision", `± ${fixed(typical, 3)}`, `standard error of mem, typically; ${fixed(worst, 3)} at worst`];
 }

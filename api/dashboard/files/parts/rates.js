@@ -3,9 +3,20 @@
 import { h } from "../dom.js";
 import { fixed, percent } from "../format.js";
 
-/** The bars of a score; nothing for imported scores, which do not say. */
+/** @import { SampleScore } from "../api.js" */
+
+/**
+ * The bars of a score; nothing for imported scores, which do not say.
+ * @param {SampleScore} score
+ */
 export function rates({ p_in: pIn, p_out: pOut, n_in: nIn, n_out: nOut, mem }) {
   if (pIn === null || pOut === null) return null;
+  /**
+   * @param {string} text
+   * @param {number} rate
+   * @param {number} trials
+   * @param {string} kind
+   */
   const bar = (text, rate, trials, kind) =>
     h(
       "div",

@@ -5,16 +5,28 @@ import { fill, h, put } from "../dom.js";
 import { fixed, percent, whole } from "../format.js";
 import { address, get, path } from "../http.js";
 import { barsOf, plan } from "../study/bars.js";
-import { heldOut } from "../study/histogram.js";
 import { tellGone } from "./images_gone.js";
 import { problem } from "./problem.js";
 import { sampleUrl } from "./sample.js";
 import { cut, spriteUrl } from "./tile.js";
 
+/** @import { Histogram, SampleScore, Scores, StudyMessage } from "../api.js" */
+/** @import { Bar } from "../study/bars.js" */
+
 const IMAGES = 12;
 const HEIGHT = 64;
 
-/** The card of a study; its pictures are asked for once it comes near the screen (see `nearScreen`). */
+/**
+ * A card, and what asks for its pictures.
+ * @typedef {{ element: HTMLElement, load: () => unknown }} Card
+ */
+
+/**
+ * The card of a study; its pictures are asked for once it comes near the screen (see `nearScreen`).
+ * @param {StudyMessage} study
+ * @param {AbortSignal} signal
+ * @returns {Card}
+ */
 export function studyCard(study, signal) {
   const pictures = h("div", { class: "study-pictures" });
   const element = h(
@@ -23,17 +35,22 @@ export function studyCard(study, signal) {
     h("h3", { id: `study-${study.id}` }, h("a", { href: address(path`/studies/${study.name}`) }, study.name)),
     h("p", { class: "soft small" }, madeOf(study)),
     pictures,
-    study.table && figures(study),
+    figures(study),
     quality(study),
   );
   const load = () => (study.table ? draw(pictures, study, signal) : null);
-  if (!study.table)
-    put(pictures, h("p", { class: "soft" }, "No scores yet: they appear when the first block of trials has finished."));
+  const none = "No scores yet: they appear when the first block of trials has finished.";
+  if (!study.table) put(pictures, h("p", { class: "soft" }, none));
   return { element, load };
 }
 
-/** Calls `load` of a card when it comes near the screen, once. Returns the function that is given cards. */
+/**
+ * Calls `load` of a card when it comes near the screen, once. Returns the function that takes cards.
+ * @param {AbortSignal} signal
+ * @returns {(card: Card) => void}
+ */
 export function nearScreen(signal) {
+  /** @type {Map<Element, () => unknown>} */
   const loads = new Map();
   const observer = new IntersectionObserver(
     (entries) => {
@@ -53,14 +70,22 @@ export function nearScreen(signal) {
   };
 }
 
+/** @param {StudyMessage} study */
 function madeOf(study) {
   if (study.imported) return `Imported scores of ${study.dataset}`;
+  const recipe = study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe?.network}`;
   const ratio = study.design ? `, subsets of ${Math.round(100 * study.design.subset_ratio)} %` : "";
   const seed = study.design?.seed ? `, seed ${study.design.seed}` : "";
-  return `${study.dataset}, ${study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe.network}`}${ratio}${seed}`;
+  return `${study.dataset}, ${recipe}${ratio}${seed}`;
 }
 
+/** @param {StudyMessage} study */
 function figures({ trials, imported, table }) {
+  if (!table) return null;
+  /**
+   * @param {string} name
+   * @param {string} value
+   */
   const one = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
   return h(
     "dl",
@@ -71,43 +96,44 @@ function figures({ trials, imported, table }) {
   );
 }
 
+/** @param {StudyMessage} study */
 function quality({ table }) {
   if (!table) return null;
-  if (!table.warnings.length)
-    return h("p", { class: "flag small" }, h("span", { class: "sign pass", "aria-hidden": "true" }, "✓"), "No warning");
-  return h(
-    "ul",
-    { class: "flags small" },
-    table.warnings.map((text) =>
-      h(
-        "li",
-        { class: "flag" },
-        h("span", { class: "sign look", role: "img", "aria-label": "To look at:" }, "!"),
-        h("span", {}, text),
-      ),
-    ),
-  );
+  if (!table.warnings.length) {
+    const sign = h("span", { class: "sign pass", "aria-hidden": "true" }, "✓");
+    return h("p", { class: "flag small" }, sign, "No warning");
+  }
+  const sign = () => h("span", { class: "sign look", role: "img", "aria-label": "To look at:" }, "!");
+  const items = table.warnings.map((text) => h("li", { class: "flag" }, sign(), h("span", {}, text)));
+  return h("ul", { class: "flags small" }, items);
 }
 
+/**
+ * @param {HTMLElement} place
+ * @param {StudyMessage} study
+ * @param {AbortSignal} signal
+ */
 async function draw(place, study, signal) {
+  const bins = plan(study);
   try {
+    /** @type {[Scores, Histogram]} */
     const [{ scores }, histogram] = await Promise.all([
       get(path`/v1/studies/${study.name}/scores`, { sort: "-mem", limit: IMAGES }, { signal }),
-      get(path`/v1/studies/${study.name}/histogram`, { bins: plan(heldOut(study)).bins }, { signal }),
+      get(path`/v1/studies/${study.name}/histogram`, { bins: bins.bins }, { signal }),
     ]);
-    fill(place, strip(study, scores), bars(barsOf(histogram, plan(heldOut(study)))));
+    fill(place, strip(study, scores), bars(barsOf(histogram, bins)));
   } catch (error) {
     if (!signal.aborted) fill(place, problem(error, { compact: true, retry: () => draw(place, study, signal) }));
   }
 }
 
+/**
+ * @param {StudyMessage} study
+ * @param {SampleScore[]} scores
+ */
 function strip(study, scores) {
-  const url = spriteUrl(
-    study.dataset,
-    "train",
-    scores.map(({ index }) => index),
-    scores.length,
-  );
+  const indices = scores.map(({ index }) => index);
+  const url = spriteUrl(study.dataset, "train", indices, scores.length);
   const cells = scores.map(({ index, mem }, cell) => {
     const link = h("a", {
       class: "picture",
@@ -129,39 +155,28 @@ function strip(study, scores) {
   return images;
 }
 
-/** A small histogram of mem, on a logarithmic scale; the pages of studies have the whole one. */
+/**
+ * A small histogram of mem, on a logarithmic scale; the pages of studies have the whole one.
+ * @param {Bar[]} all
+ */
 function bars(all) {
   if (!all.length) return null;
-  const shown = all.map(({ count, from, to, ...kinds }) => ({ count, low: from, high: to, ...kinds }));
-  const x = d3
-    .scaleLinear()
-    .domain([Math.min(0, shown[0].low), 1])
-    .range([0, 300])
-    .clamp(true);
-  const y = d3
-    .scaleLog()
-    .domain([1, Math.max(...shown.map(({ count }) => count)) + 1])
-    .range([0, HEIGHT]);
-  const total = (name) => d3.sum(shown, (bar) => bar[name]);
-  const label = `Histogram of mem on a logarithmic scale: about ${whole(total("typical"))} samples under ${TYPICAL}, ${whole(total("between"))} between, ${whole(total("atypical"))} over ${ATYPICAL}`;
-  const svg = d3
-    .create("svg")
-    .attr("class", "chart study-bars")
-    .attr("role", "img")
-    .attr("aria-label", label)
-    .attr("viewBox", `0 0 300 ${HEIGHT}`)
-    .attr("preserveAspectRatio", "none")
-    .attr("height", HEIGHT);
+  const least = Math.min(0, all[0].from);
+  const x = d3.scaleLinear().domain([least, 1]).range([0, 300]).clamp(true);
+  const most = Math.max(...all.map(({ count }) => count));
+  const y = d3.scaleSymlog().domain([0, most]).range([0, HEIGHT]);
+  const svg = d3.create("svg").attr("class", "chart study-bars").attr("role", "img").attr("aria-label", words(all));
+  svg.attr("viewBox", `0 0 300 ${HEIGHT}`).attr("preserveAspectRatio", "none").attr("height", HEIGHT);
   svg
     .selectAll("rect")
-    .data(shown.filter(({ count }) => count))
+    .data(all.filter(({ count }) => count))
     .enter()
     .append("rect")
-    .attr("class", ({ low, high }) => kind((low + high) / 2))
-    .attr("x", ({ low }) => x(low))
-    .attr("width", ({ low, high }) => Math.max(1, x(high) - x(low) - 1))
-    .attr("y", ({ count }) => HEIGHT - y(count + 1))
-    .attr("height", ({ count }) => y(count + 1));
+    .attr("class", ({ from, to }) => kind((from + to) / 2))
+    .attr("x", ({ from }) => x(from))
+    .attr("width", ({ from, to }) => Math.max(1, x(to) - x(from) - 1))
+    .attr("y", ({ count }) => HEIGHT - y(count))
+    .attr("height", ({ count }) => y(count));
   const ends = h(
     "div",
     { class: "study-ends soft", "aria-hidden": "true" },
@@ -169,4 +184,13 @@ function bars(all) {
     h("span", {}, "1"),
   );
   return h("div", {}, svg.node(), ends);
+}
+
+/** @param {Bar[]} all */
+function words(all) {
+  /** @param {"typical" | "between" | "atypical"} name */
+  const total = (name) => whole(d3.sum(all, (bar) => bar[name]));
+  const outer = `${total("atypical")} over ${ATYPICAL}`;
+  const counts = `${total("typical")} samples under ${TYPICAL}, ${total("between")} between, ${outer}`;
+  return `Histogram of mem on a logarithmic scale: about ${counts}`;
 }

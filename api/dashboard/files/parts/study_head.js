@@ -5,68 +5,88 @@ import { whole } from "../format.js";
 import { address, get, path } from "../http.js";
 import { empty } from "./problem.js";
 
+/** @import { DatasetDetail, StudyMessage } from "../api.js" */
+/** @import { Loaded, Named, Page } from "../types.js" */
+
+/** @typedef {"scores" | "pairs" | "sets" | "compare"} ViewName */
+
+/** @type {{ view: ViewName, text: string, to: (study: Named) => string }[]} */
 const VIEWS = [
-  ["scores", "Scores", (study) => address(path`/studies/${study.name}`)],
-  ["pairs", "Pairs", (study) => address(path`/studies/${study.name}/pairs`)],
-  ["sets", "Sets", (study) => address(path`/studies/${study.name}/sets`)],
-  ["compare", "Compare", (study) => address("/compare", { a: study.name })],
+  { view: "scores", text: "Scores", to: (study) => address(path`/studies/${study.name}`) },
+  { view: "pairs", text: "Pairs", to: (study) => address(path`/studies/${study.name}/pairs`) },
+  { view: "sets", text: "Sets", to: (study) => address(path`/studies/${study.name}/sets`) },
+  { view: "compare", text: "Compare", to: (study) => address("/compare", { a: study.name }) },
 ];
 
-const datasets = new Map(); // a name stands for one dataset for good
+/** @type {Map<string, DatasetDetail>} */
+const datasets = new Map(); // a name stays with one dataset
 
-/** The study of a page and its dataset. Throws Problem. */
+/**
+ * The study of a page and its dataset. Throws Problem.
+ * @param {Page} page
+ * @returns {Promise<Loaded>}
+ */
 export async function load(page) {
+  /** @type {StudyMessage} */
   const study = await get(path`/v1/studies/${page.params.study}`, {}, { signal: page.signal });
   return { study, dataset: await loadDataset(study.dataset, page.signal) };
 }
 
-/** A dataset, asked for once. */
+/**
+ * A dataset, asked for once.
+ * @param {string} name
+ * @param {AbortSignal} signal
+ * @returns {Promise<DatasetDetail>}
+ */
 export async function loadDataset(name, signal) {
-  if (!datasets.has(name)) datasets.set(name, await get(path`/v1/datasets/${name}`, {}, { signal }));
-  return datasets.get(name);
+  const dataset = datasets.get(name) ?? (await get(path`/v1/datasets/${name}`, {}, { signal }));
+  datasets.set(name, dataset);
+  return dataset;
 }
 
-/** The head of a study's page; `view` is the present one of "scores", "pairs", "sets", "compare" (null: below them). */
+/**
+ * The head of a study's page; `view` is the present one, null below them.
+ * @param {StudyMessage} study
+ * @param {DatasetDetail} dataset
+ * @param {ViewName | null} view
+ */
 export function head(study, dataset, view, title = study.name) {
-  const links = VIEWS.map(([name, text, to]) =>
-    h("a", { href: to(study), "aria-current": name === view ? "page" : null }, text),
+  const links = VIEWS.map((one) =>
+    h("a", { href: one.to(study), "aria-current": one.view === view ? "page" : null }, one.text),
   );
+  const home = h("a", { href: address(path`/studies/${study.name}`) }, study.name);
   return h(
     "header",
     { class: "head" },
-    view !== "scores" &&
-      h("p", { class: "crumbs" }, h("a", { href: address(path`/studies/${study.name}`) }, study.name)),
+    view !== "scores" && h("p", { class: "crumbs" }, home),
     h("h1", {}, title),
     h("p", { class: "soft", "data-part": "described" }, described(study, dataset)),
     h("nav", { class: "tabs", "aria-label": "Views of this study" }, links),
   );
 }
 
-/** What a study is, in a sentence. */
+/**
+ * What a study is, in a sentence.
+ * @param {StudyMessage} study
+ * @param {DatasetDetail} dataset
+ */
 export function described(study, dataset) {
-  const samples = `${whole(dataset.train_samples)} training and ${whole(dataset.test_samples)} test images of ${dataset.name}`;
+  const { name, train_samples: train, test_samples: test } = dataset;
+  const samples = `${whole(train)} training and ${whole(test)} test images of ${name}`;
   if (study.imported) return `Imported scores of ${samples}.`;
-  const trials = `${whole(study.trials)} trials of ${study.recipe_name ?? study.recipe.network}`;
+  const trials = `${whole(study.trials)} trials of ${study.recipe_name ?? study.recipe?.network}`;
   const ratio = study.design ? `, each trained on ${Math.round(100 * study.design.subset_ratio)} %` : "";
   return `${trials} on ${samples}${ratio}.`;
 }
 
-/** What stands in place of the scores of a study that has none yet. */
+/**
+ * What stands in place of the scores of a study that has none yet.
+ * @param {StudyMessage} study
+ */
 export function noScores(study) {
-  return empty(
-    "No scores yet",
-    h(
-      "p",
-      {},
-      "They appear when the study's first block of trials has finished, and grow more precise while its job runs.",
-    ),
-    h(
-      "p",
-      {},
-      h("a", { href: address("/jobs", { study: study.name }) }, "See its jobs"),
-      ", or ",
-      h("a", { href: address("/jobs/new", { dataset: study.dataset }) }, "start one"),
-      ".",
-    ),
-  );
+  const text =
+    "They appear when the study's first block of trials has finished, and grow more precise while its job runs.";
+  const jobs = h("a", { href: address("/jobs", { study: study.name }) }, "See its jobs");
+  const start = h("a", { href: address("/jobs/new", { dataset: study.dataset }) }, "start one");
+  return empty("No scores yet", h("p", {}, text), h("p", {}, jobs, ", or ", start, "."));
 }

@@ -4,15 +4,35 @@ import { h } from "../dom.js";
 import { address, path } from "../http.js";
 import { tellGone } from "./images_gone.js";
 
-/** The address of one image; `scale` enlarges each pixel. */
+/** @import { Interval, SetName } from "../api.js" */
+/** @import { Split } from "../types.js" */
+
+/**
+ * The address of one image; `scale` enlarges each pixel.
+ * @param {string} dataset
+ * @param {Split} split
+ * @param {number} index
+ */
 const imageUrl = (dataset, split, index, scale = 1) =>
   address(path`/v1/datasets/${dataset}/${split}/${index}/image.png`, scale === 1 ? {} : { scale });
 
-/** The address of many images in one file, `columns` side by side. */
+/**
+ * The address of many images in one file, `columns` side by side.
+ * @param {string} dataset
+ * @param {Split} split
+ * @param {number[]} indices
+ * @param {number} columns
+ */
 export const spriteUrl = (dataset, split, indices, columns) =>
   address(path`/v1/datasets/${dataset}/${split}/sprite.png`, { indices: indices.join(","), columns });
 
-/** One image; where it cannot be had its place says so, and the view says why. */
+/**
+ * One image; where it cannot be had its place says so, and the view says why.
+ * @param {string} dataset
+ * @param {Split} split
+ * @param {number} index
+ * @param {{ label?: string, scale?: number, size?: string }} options
+ */
 export function image(dataset, split, index, { label = "", scale = 1, size } = {}) {
   const text = `${split === "train" ? "Training" : "Test"} image ${index}${label ? `, ${label}` : ""}`;
   const picture = h("img", {
@@ -28,27 +48,44 @@ export function image(dataset, split, index, { label = "", scale = 1, size } = {
     stand.classList.add(...picture.classList);
     if (size) stand.style.width = stand.style.height = size;
     picture.replaceWith(stand);
-    tellGone(picture.getAttribute("src"));
+    tellGone(picture.getAttribute("src") ?? "");
   };
   picture.addEventListener("error", failed, { once: true });
   return picture;
 }
 
-/** Stands where an image cannot be had. */
+/**
+ * Stands where an image cannot be had.
+ * @param {string} text
+ */
 export const gone = (text) =>
   h("span", { class: "picture gone", role: "img", "aria-label": `${text}: not available` }, "no image");
 
-/** Let an element show cell `place` of a sprite of `columns` x `rows` images, filling it. */
+/**
+ * Let an element show cell `place` of a sprite of `columns` x `rows` images, filling it.
+ * @param {HTMLElement} element
+ * @param {string} url
+ * @param {number} place
+ * @param {number} columns
+ * @param {number} rows
+ */
 export function cut(element, url, place, columns, rows) {
   const column = place % columns;
   const row = Math.floor(place / columns);
   element.style.backgroundImage = `url("${url}")`;
   element.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
-  element.style.backgroundPosition = `${columns > 1 ? (100 * column) / (columns - 1) : 0}% ${rows > 1 ? (100 * row) / (rows - 1) : 0}%`;
+  const left = columns > 1 ? (100 * column) / (columns - 1) : 0;
+  const top = rows > 1 ? (100 * row) / (rows - 1) : 0;
+  element.style.backgroundPosition = `${left}% ${top}%`;
 }
 
-/** mem with its interval as a track from 0 to 1. */
+/**
+ * mem with its interval as a track from 0 to 1.
+ * @param {number | null} mem
+ * @param {Interval} ends
+ */
 export function track(mem, [low, high]) {
+  /** @param {number} value */
   const clamp = (value) => Math.min(1, Math.max(0, value));
   const shown = h("span", { class: "track", "aria-hidden": "true" });
   if (mem === null) return shown;
@@ -59,5 +96,8 @@ export function track(mem, [low, high]) {
   return shown;
 }
 
-/** "typical" or "atypical" as a mark with its own shape and colour; null in between. */
+/**
+ * "typical" or "atypical" as a mark with its own shape and colour; null in between.
+ * @param {SetName | null} name
+ */
 export const setMark = (name) => name && h("span", { class: `mark ${name}` }, name);

@@ -2,11 +2,17 @@
 
 import { pause } from "../dom.js";
 
+/** @import { Page } from "../types.js" */
+
 const MOST_MILLISECONDS = 5000;
 
 /**
- * Call `act` until the view is left; it gives the milliseconds to the next time. What it throws goes to `failed`, and it
- * is called again after 1, 2, 4 and then each 5 s. A tab that nobody sees is left alone until it is seen again.
+ * Call `act` until the view is left; it gives the milliseconds to the next time. What it throws goes to `failed`, and
+ * it is called again after 1, 2, 4 and then each 5 s. A tab that nobody sees is left alone until it is seen again.
+ * @param {Page} page
+ * @param {number} milliseconds
+ * @param {() => number | Promise<number>} act
+ * @param {(error: unknown) => void} failed
  */
 export async function upToDate(page, milliseconds, act, failed) {
   let wait = milliseconds;
@@ -26,9 +32,16 @@ export async function upToDate(page, milliseconds, act, failed) {
   }
 }
 
-/** Milliseconds to wait after so many failures in a row: 1, 2, 4, and then 5 s. */
+/**
+ * Milliseconds to wait after so many failures in a row: 1, 2, 4, and then 5 s.
+ * @param {number} failures
+ */
 export const backOff = (failures) => Math.min(MOST_MILLISECONDS, 1000 * 2 ** failures);
 
+/**
+ * @param {AbortSignal} signal
+ * @returns {Promise<void> | null}
+ */
 function seen(signal) {
   if (!document.hidden) return null;
   return new Promise((resolve, reject) => {

@@ -2,23 +2,55 @@
 //
 // Most values of mem lie on steps of 1 / held_out. A bar covers a whole number of steps, and its ends lie between two.
 
-import { kind } from "../charts.js";
+import { KINDS, kind } from "../charts.js";
+
+/** @import { Histogram, StudyMessage } from "../api.js" */
+/** @import { Group } from "../charts.js" */
 
 const BAR = 0.025; // least width of a bar, in units of mem
 const MOST_BINS = 1000; // of one answer of the service
 
-/** How bars are made of the service's bins; `heldOut`: trials that held a sample out, 0 where nobody knows. */
-export function plan(heldOut) {
-  const bins = 4 * heldOut; // half a step each
-  if (!heldOut || bins > MOST_BINS) {
-    const odd = heldOut % 79 ? 79 : 83; // an odd number of bins has one around 0, and hardly an edge on a step
-    return { bins: odd, join: 1 };
-  }
-  return { bins, join: 2 * Math.ceil(BAR * heldOut - 1e-9) };
+/**
+ * Samples with mem between `from` and `to`, of which so many are typical, between and atypical.
+ * @typedef {{ from: number, to: number, count: number, typical: number, between: number, atypical: number }} Bar
+ */
+
+/**
+ * How many bins to ask for, and how many of them make a bar.
+ * @typedef {{ bins: number, join: number }} Bins
+ */
+
+/**
+ * Trials that held a sample out, about; 0 for imported scores.
+ * @param {StudyMessage} study
+ */
+export function heldOut({ imported, design, table }) {
+  if (imported || !design || !table) return 0;
+  return Math.round(table.trials * (1 - design.subset_ratio));
 }
 
-/** Bars {from, to, count, typical, between, atypical} of a histogram, from the first with samples to the last. */
+/**
+ * How the bars of a study's histogram are made of the service's bins.
+ * @param {StudyMessage} study
+ * @returns {Bins}
+ */
+export function plan(study) {
+  const held = heldOut(study);
+  const bins = 4 * held; // half a step each
+  if (!held || bins > MOST_BINS) {
+    const odd = held % 79 ? 79 : 83; // an odd number of bins has one around 0, and hardly an edge on a step
+    return { bins: odd, join: 1 };
+  }
+  return { bins, join: 2 * Math.ceil(BAR * held - 1e-9) };
+}
+
+/**
+ * The bars of a histogram, from the first with samples to the last.
+ * @param {Histogram} histogram
+ * @param {Bins} bins
+ */
 export function barsOf({ edges, counts }, { join }) {
+  /** @type {Bar[]} */
   const bars = [];
   const half = join === 1 ? 0 : 1; // bins by which the ends of bars lie below a step
   const zero = counts.length / 2;
@@ -35,8 +67,38 @@ export function barsOf({ edges, counts }, { join }) {
   return bars.slice(Math.max(0, filled.indexOf(true)), filled.lastIndexOf(true) + 1);
 }
 
-/** The step that a bin of half a step belongs to: the value of mem that most of its samples have. */
+/**
+ * Draw bars, each stacked of its kinds; returns the group of the marks, whose data are the bars.
+ * @param {Group} group
+ * @param {Bar[]} bars
+ * @param {(mem: number) => number} x
+ * @param {(count: number) => number} y
+ */
+export function drawBars(group, bars, x, y) {
+  const marks = group.append("g");
+  for (const bar of bars) {
+    let below = 0;
+    for (const one of KINDS) {
+      if (!bar[one]) continue;
+      const mark = marks.append("rect").datum(bar).attr("class", one);
+      mark.attr("x", x(bar.from) + 0.5).attr("width", Math.max(1, x(bar.to) - x(bar.from) - 1));
+      mark.attr("y", y(below + bar[one])).attr("height", y(below) - y(below + bar[one]));
+      below += bar[one];
+    }
+  }
+  return marks;
+}
+
+/**
+ * The step that a bin of half a step belongs to: the value of mem that most of its samples have.
+ * @param {number[]} edges
+ * @param {number} bin
+ */
 const step = (edges, bin) => (bin % 2 ? edges[bin + 1] : edges[bin]);
 
-/** The edge at a place, which may lie beyond the service's range. */
+/**
+ * The edge at a place, which may lie beyond the service's range.
+ * @param {number[]} edges
+ * @param {number} place
+ */
 const edge = (edges, place) => edges[0] + place * (edges[1] - edges[0]);

@@ -1,5 +1,8 @@
 // What of a study's samples is shown: filters and order, kept in the address.
 
+/** @import { Page, Query } from "../types.js" */
+
+/** @type {[string, string][]} */
 export const SORTS = [
   ["-mem", "most memorized"],
   ["mem", "least memorized"],
@@ -7,35 +10,79 @@ export const SORTS = [
   ["index", "index"],
   ["label", "class"],
 ];
+/** @type {[string, string][]} */
 export const SHOWN = [
   ["", "all samples"],
   ["atypical", "atypical"],
   ["typical", "typical"],
   ["suspects", "suspected label errors"],
 ];
+
+/** @typedef {"label" | "set" | "mem_min" | "mem_max" | "sort"} Name */
+/** @typedef {[number | null, number | null]} Range */
+
+/** @type {Name[]} */
 const NAMES = ["label", "set", "mem_min", "mem_max", "sort"];
 
 export class Choices {
+  /** Called with the names of what has changed. @type {((changed: Name[]) => void)[]} */
+  listeners = [];
+  /** @type {string | null} */
+  label;
+  /** @type {string | null} */
+  set;
+  /** @type {string | null} */
+  mem_min;
+  /** @type {string | null} */
+  mem_max;
+  /** @type {string | null} */
+  sort;
+  #page;
+
+  /** @param {Page} page */
   constructor(page) {
-    this.page = page;
-    this.listeners = [];
-    for (const name of NAMES) this[name] = page.query.get(name) || null;
-    if (this.suspects) this.mem_min = this.mem_max = this.sort = null;
+    this.#page = page;
+    /** @param {Name} name */
+    const kept = (name) => page.query.get(name) || null;
+    this.label = kept("label");
+    this.set = kept("set");
+    this.mem_min = this.suspects ? null : kept("mem_min");
+    this.mem_max = this.suspects ? null : kept("mem_max");
+    this.sort = this.suspects ? null : kept("sort");
   }
 
   /**
    * Change some, and tell everybody who depends on them which. Null takes one back. Suspected label errors come in an
    * order of their own from all values of mem: to choose these is to leave that list.
+   * @param {Partial<Record<Name, string | number | null>>} changes
    */
   change(changes) {
-    if (changes.set === "suspects") changes = { ...changes, mem_min: null, mem_max: null, sort: null };
-    else if (this.suspects && (changes.mem_min || changes.mem_max || changes.sort)) changes = { set: null, ...changes };
-    const changed = Object.keys(changes).filter((name) => (this[name] ?? "") !== String(changes[name] ?? ""));
+    const wanted = this.#whole(changes);
+    const changed = NAMES.filter((name) => name in wanted && (this[name] ?? "") !== String(wanted[name] ?? ""));
     if (!changed.length) return;
-    for (const name of changed)
-      this[name] = changes[name] === null || changes[name] === "" ? null : String(changes[name]);
-    this.page.keep(Object.fromEntries(changed.map((name) => [name, this[name]])));
+    for (const name of changed) {
+      const value = wanted[name] ?? "";
+      this[name] = value === "" ? null : String(value);
+    }
+    /** @type {Query} */
+    const kept = Object.fromEntries(changed.map((name) => [name, this[name]]));
+    this.#page.keep(kept);
     for (const listener of this.listeners) listener(changed);
+  }
+
+  /**
+   * Changes with those that they bring along.
+   * @param {Partial<Record<Name, string | number | null>>} changes
+   */
+  #whole(changes) {
+    if (changes.set === "suspects") return { ...changes, mem_min: null, mem_max: null, sort: null };
+    if (this.suspects && (changes.mem_min || changes.mem_max || changes.sort)) return { set: null, ...changes };
+    return changes;
+  }
+
+  /** Show all samples of all classes. */
+  clear() {
+    this.change({ label: null, set: null, mem_min: null, mem_max: null });
   }
 
   /** Whether the list is that of suspected label errors, which has an order of its own. */
@@ -50,15 +97,16 @@ export class Choices {
 
   /** The call that answers the list: its path below the study, and its query. */
   get call() {
-    if (this.suspects) return ["suspects", { label: this.label }];
     const { label, set, mem_min, mem_max } = this;
-    return ["scores", { label, set, mem_min, mem_max, sort: this.sort ?? "-mem" }];
+    if (this.suspects) return { list: "suspects", query: { label } };
+    return { list: "scores", query: { label, set, mem_min, mem_max, sort: this.sort ?? "-mem" } };
   }
 
-  /** The bounds of mem as numbers; null where there is none. */
+  /** The bounds of mem as numbers; null where there is none. @returns {Range} */
   get range() {
-    return [this.mem_min, this.mem_max].map((text) =>
-      text === null || Number.isNaN(Number(text)) ? null : Number(text),
-    );
+    return [bound(this.mem_min), bound(this.mem_max)];
   }
 }
+
+/** @param {string | null} text */
+const bound = (text) => (text === null || Number.isNaN(Number(text)) ? null : Number(text));

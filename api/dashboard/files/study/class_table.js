@@ -1,40 +1,54 @@
 // Each class of a study: how much of it is memorized, and how accurate models are on it.
 
-import { fill, h } from "../dom.js";
+import { fill, focusIn, h } from "../dom.js";
 import { fixed, percent, whole } from "../format.js";
 import { address, path } from "../http.js";
 
+/** @import { ClassScores, StudyMessage } from "../api.js" */
+/** @import { Named, Page } from "../types.js" */
+/** @import { Choices } from "./choices.js" */
+
+/** @param {ClassScores} one */
 const share = (one) => (one.samples ? one.atypical / one.samples : null);
+
+/** @typedef {{ name: string, text: string, value: (one: ClassScores) => number | null, trained?: boolean }} Column */
+
+/** `trained`: a column that imported scores do not have. @type {Column[]} */
 const COLUMNS = [
-  ["label", "Class", (one) => one.label],
-  ["samples", "Samples", (one) => one.samples],
-  ["atypical", "Atypical", share],
-  ["mem", "Mean mem", (one) => one.mem_mean],
-  ["in", "In-sample accuracy", (one) => one.in_accuracy],
-  ["held_out", "Held-out accuracy", (one) => one.held_out_accuracy],
-  ["test", "Test accuracy", (one) => one.test_accuracy],
+  { name: "label", text: "Class", value: (one) => one.label },
+  { name: "samples", text: "Samples", value: (one) => one.samples },
+  { name: "atypical", text: "Atypical", value: share },
+  { name: "mem", text: "Mean mem", value: (one) => one.mem_mean },
+  { name: "in", text: "In-sample accuracy", value: (one) => one.in_accuracy, trained: true },
+  { name: "held_out", text: "Held-out accuracy", value: (one) => one.held_out_accuracy, trained: true },
+  { name: "test", text: "Test accuracy", value: (one) => one.test_accuracy, trained: true },
 ];
 
 /**
- * The table in `place`; a class's link lets the gallery show it by `choose(label)`. Returns what marks the chosen class.
- * Drawn over an earlier table it keeps place and focus.
+ * The table in `place`; a class's link lets the gallery show it by `choose(label)`. Returns what marks the chosen
+ * class. Drawn over an earlier table it keeps place and focus.
+ * @param {Page} page
+ * @param {HTMLElement} place
+ * @param {StudyMessage} study
+ * @param {ClassScores[]} classes
+ * @param {Choices} choices
+ * @param {(label: number) => void} choose
  */
 export function drawClasses(page, place, study, classes, choices, choose) {
-  const imported = study.imported;
-  const columns = COLUMNS.filter(([name]) => !imported || !["in", "held_out", "test"].includes(name));
+  const columns = COLUMNS.filter(({ trained }) => !trained || !study.imported);
   const body = h("tbody", {});
-  const heads = columns.map(([name, text]) => {
+  const heads = columns.map(({ name, text }) => {
     const button = h("button", { type: "button", class: "plain", on: { click: () => sortBy(name) } }, text);
     return h("th", { scope: "col" }, button);
   });
   const most = Math.max(...classes.map((one) => share(one) ?? 0), 0.01);
-  const rows = new Map(classes.map((one) => [one.label, row(page, study, one, imported, most, choose)]));
+  const rows = new Map(classes.map((one) => [one.label, row(study, one, most, choose)]));
   const draw = () => {
-    const [name, descending] = order(page);
-    const value = (columns.find(([column]) => column === name) ?? columns[0])[2];
+    const { name, descending } = order(page);
+    const { value } = columns.find((column) => column.name === name) ?? columns[0];
     const sorted = [...classes].sort((a, b) => compare(value(a), value(b), descending) || a.label - b.label);
-    columns.forEach(([column], number) => {
-      if (column === name) heads[number].setAttribute("aria-sort", descending ? "descending" : "ascending");
+    columns.forEach((column, number) => {
+      if (column.name === name) heads[number].setAttribute("aria-sort", descending ? "descending" : "ascending");
       else heads[number].removeAttribute("aria-sort");
     });
     fill(
@@ -42,81 +56,98 @@ export function drawClasses(page, place, study, classes, choices, choose) {
       sorted.map((one) => rows.get(one.label)),
     );
   };
+  /** @param {string} name */
   const sortBy = (name) => {
-    const [now, descending] = order(page);
+    const now = order(page);
     const first = name !== "label"; // numbers begin with the largest
-    const down = now === name ? !descending : first;
+    const down = now.name === name ? !now.descending : first;
     page.keep({ classes: name === "label" && !down ? null : (down ? "-" : "") + name });
     draw();
   };
-  const mark = () =>
-    rows.forEach((element, label) => element.classList.toggle("chosen", String(label) === choices.label));
+  const mark = () => {
+    for (const [label, element] of rows) element.classList.toggle("chosen", String(label) === choices.label);
+  };
   draw();
   mark();
   const top = place.firstElementChild?.scrollTop ?? 0;
-  const focused = place.contains(document.activeElement)
-    ? document.activeElement.closest("tr")?.dataset.label
-    : undefined;
-  fill(
-    place,
-    h(
-      "div",
-      { class: "wide tall", tabindex: "0", role: "region", "aria-label": "Classes" },
-      h("table", { "data-part": "classes" }, h("thead", {}, h("tr", {}, heads)), body),
-    ),
-  );
-  place.firstElementChild.scrollTop = top;
-  if (focused !== undefined) rows.get(Number(focused))?.querySelector("a").focus({ preventScroll: true });
+  const focused = place.contains(document.activeElement) ? document.activeElement?.closest("tr") : null;
+  const table = h("table", { "data-part": "classes" }, h("thead", {}, h("tr", {}, heads)), body);
+  const wide = h("div", { class: "wide tall", tabindex: "0", role: "region", "aria-label": "Classes" }, table);
+  fill(place, wide);
+  wide.scrollTop = top;
+  if (focused?.dataset.label) focusIn(rows.get(Number(focused.dataset.label)), "a", { preventScroll: true });
   return mark;
 }
 
-/** The column and direction that the address keeps. */
+/**
+ * The column and direction that the address keeps.
+ * @param {Page} page
+ */
 function order(page) {
   const kept = page.query.get("classes") ?? "label";
   const name = kept.replace(/^-/, "");
-  return COLUMNS.some(([column]) => column === name) ? [name, kept.startsWith("-")] : ["label", false];
+  const known = COLUMNS.some((column) => column.name === name);
+  return known ? { name, descending: kept.startsWith("-") } : { name: "label", descending: false };
 }
 
-/** Undefined values last, whichever way. */
+/**
+ * Undefined values last, whichever way.
+ * @param {number | null} a
+ * @param {number | null} b
+ * @param {boolean} descending
+ */
 function compare(a, b, descending) {
-  if (a === null || b === null) return (a === null) - (b === null);
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
   return descending ? b - a : a - b;
 }
 
-function row(page, study, one, imported, most, choose) {
-  const part = share(one);
-  const link = h("a", { href: address(path`/studies/${study.name}`, { label: one.label }) }, one.name);
-  link.addEventListener("click", (event) => {
+/**
+ * @param {StudyMessage} study
+ * @param {ClassScores} one
+ * @param {number} most
+ * @param {(label: number) => void} choose
+ */
+function row(study, one, most, choose) {
+  const accuracies = [one.in_accuracy, one.held_out_accuracy, one.test_accuracy];
+  return h(
+    "tr",
+    { "data-label": one.label },
+    h("th", { scope: "row" }, link(study, one, choose)),
+    h("td", {}, whole(one.samples)),
+    h("td", { title: counts(one) }, shareBar(share(one), most)),
+    h("td", {}, fixed(one.mem_mean, 3)),
+    !study.imported && accuracies.map((accuracy) => h("td", {}, percent(accuracy))),
+  );
+}
+
+/**
+ * @param {Named} study
+ * @param {ClassScores} one
+ * @param {(label: number) => void} choose
+ */
+function link(study, one, choose) {
+  const element = h("a", { href: address(path`/studies/${study.name}`, { label: one.label }) }, one.name);
+  element.addEventListener("click", (event) => {
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     choose(one.label);
   });
-  return h(
-    "tr",
-    { "data-label": one.label },
-    h("th", { scope: "row" }, link),
-    h("td", {}, whole(one.samples)),
-    h(
-      "td",
-      {
-        title: `${whole(one.atypical)} atypical, ${whole(one.typical)} typical${one.undefined ? `, ${whole(one.undefined)} without a score` : ""}`,
-      },
-      h(
-        "span",
-        { class: "share" },
-        h(
-          "span",
-          { class: "share-bar", "aria-hidden": "true" },
-          h("i", { style: { width: `${(100 * (part ?? 0)) / most}%` } }),
-        ),
-        h("span", {}, percent(part)),
-      ),
-    ),
-    h("td", {}, fixed(one.mem_mean, 3)),
-    !imported && [
-      h("td", {}, percent(one.in_accuracy)),
-      h("td", {}, percent(one.held_out_accuracy)),
-      h("td", {}, percent(one.test_accuracy)),
-    ],
-  );
+  return element;
+}
+
+/** @param {ClassScores} one */
+function counts({ atypical, typical, undefined: missing }) {
+  const without = missing ? `, ${whole(missing)} without a score` : "";
+  return `${whole(atypical)} atypical, ${whole(typical)} typical${without}`;
+}
+
+/**
+ * A share as a bar, of which the longest is `most`, and in numbers.
+ * @param {number | null} part
+ * @param {number} most
+ */
+function shareBar(part, most) {
+  const width = `${(100 * (part ?? 0)) / most}%`;
+  const bar = h("span", { class: "share-bar", "aria-hidden": "true" }, h("i", { style: { width } }));
+  return h("span", { class: "share" }, bar, h("span", {}, percent(part)));
 }

@@ -4,12 +4,25 @@ import { fill, h, say } from "../dom.js";
 import { whole } from "../format.js";
 import { SHOWN, SORTS } from "./choices.js";
 
+/** @import { Page, WithClasses } from "../types.js" */
+/** @import { Choices } from "./choices.js" */
+
 const TYPING_MILLISECONDS = 150;
 
-/** Fields for the range of mem, which do the same as the brush. */
+/**
+ * Fields for the range of mem, which do the same as the brush.
+ * @param {Page} page
+ * @param {Choices} choices
+ */
 export function rangeFields(page, choices) {
-  let timer = null;
+  /** @type {number | undefined} */
+  let timer;
   page.signal.addEventListener("abort", () => clearTimeout(timer));
+  const wrong = h("span", { class: "wrong", role: "status" });
+  /**
+   * @param {"mem_min" | "mem_max"} name
+   * @param {string} label
+   */
   const field = (name, label) => {
     const input = h("input", {
       type: "number",
@@ -30,21 +43,13 @@ export function rangeFields(page, choices) {
     });
     return input;
   };
-  const wrong = h("span", { class: "wrong", role: "status" });
   const least = field("mem_min", "mem from");
   const most = field("mem_max", "mem to");
-  const clear = h(
-    "button",
-    { type: "button", class: "small", on: { click: () => choices.change({ mem_min: null, mem_max: null }) } },
-    "Clear range",
-  );
+  const clearRange = () => choices.change({ mem_min: null, mem_max: null });
+  const clear = h("button", { type: "button", class: "small", on: { click: clearRange } }, "Clear range");
   const show = () => {
-    for (const [name, input] of [
-      ["mem_min", least],
-      ["mem_max", most],
-    ]) {
-      if (document.activeElement !== input) input.value = choices[name] ?? "";
-    }
+    if (document.activeElement !== least) least.value = choices.mem_min ?? "";
+    if (document.activeElement !== most) most.value = choices.mem_max ?? "";
     const [from, to] = choices.range;
     if (from !== null && to !== null && from > to) wrong.textContent = "The range is empty: it ends before it begins.";
     else if (![least, most].some((input) => input.hasAttribute("aria-invalid"))) wrong.textContent = "";
@@ -65,68 +70,70 @@ export function rangeFields(page, choices) {
   );
 }
 
-/** Fields for class, set and order. */
+/**
+ * Fields for class, set and order.
+ * @param {WithClasses} dataset
+ * @param {Choices} choices
+ */
 export function listFields(dataset, choices) {
-  const select = (name, label, options) => {
-    const element = h(
-      "select",
-      { on: { change: () => choices.change({ [name]: element.value === options[0][0] ? null : element.value }) } },
-      options.map(([value, text]) => h("option", { value }, text)),
-    );
-    const show = () => (element.value = choices[name] ?? options[0][0]);
-    choices.listeners.push(show);
-    show();
-    return { element, field: h("label", {}, label, element) };
-  };
-  const classes = [["", "all classes"], ...dataset.class_names.map((name, label) => [String(label), name])];
-  const label = select("label", "Class", classes);
-  const set = select("set", "Show", SHOWN);
-  const sort = select("sort", "Sort by", SORTS);
-  const clear = h(
-    "button",
-    {
-      type: "button",
-      class: "small",
-      on: { click: () => choices.change({ label: null, set: null, mem_min: null, mem_max: null }) },
-    },
-    "Clear all filters",
-  );
+  /** @type {[string, string][]} */
+  const names = dataset.class_names.map((name, label) => [String(label), name]);
+  const label = choiceField(choices, "label", "Class", [["", "all classes"], ...names]);
+  const set = choiceField(choices, "set", "Show", SHOWN);
+  const sort = choiceField(choices, "sort", "Sort by", SORTS);
+  const click = () => choices.clear();
+  const clear = h("button", { type: "button", class: "small", on: { click } }, "Clear all filters");
   const show = () => {
-    sort.element.disabled = choices.suspects;
-    sort.element.title = choices.suspects
-      ? "Suspected label errors have an order of their own: the likeliest first"
-      : "";
+    const { suspects } = choices;
+    sort.select.disabled = suspects;
+    sort.select.title = suspects ? "Suspected label errors have an order of their own: the likeliest first" : "";
     clear.hidden = !choices.filtered;
   };
   choices.listeners.push(show);
   show();
-  return h(
-    "div",
-    { class: "filters", role: "group", "aria-label": "Filters and order" },
-    label.field,
-    set.field,
-    sort.field,
-    clear,
-  );
+  const properties = { class: "filters", role: "group", "aria-label": "Filters and order" };
+  return h("div", properties, label.field, set.field, sort.field, clear);
 }
 
-/** How many samples match; null while nobody knows. */
+/**
+ * A select for one choice, whose first option is the same as no choice.
+ * @param {Choices} choices
+ * @param {"label" | "set" | "sort"} name
+ * @param {string} label
+ * @param {[string, string][]} options
+ */
+function choiceField(choices, name, label, options) {
+  const none = options[0][0];
+  const select = h(
+    "select",
+    {},
+    options.map(([value, text]) => h("option", { value }, text)),
+  );
+  select.addEventListener("change", () => choices.change({ [name]: select.value === none ? null : select.value }));
+  const show = () => {
+    select.value = choices[name] ?? none;
+  };
+  choices.listeners.push(show);
+  show();
+  return { select, field: h("label", {}, label, select) };
+}
+
+/**
+ * How many samples match; null while nobody knows.
+ * @param {number} samples
+ */
 export function matchingText(samples) {
   const element = h("p", { class: "soft number", "data-part": "matching" }, "…");
+  /** @type {number | null} */
   let known = null;
-  return {
-    element,
-    show(matching) {
-      if (matching === known) return;
-      const text =
-        matching === null
-          ? ""
-          : matching === samples
-            ? `all ${whole(samples)} samples`
-            : `${whole(matching)} of ${whole(samples)} samples`;
-      fill(element, text);
-      if (known !== null && text) say(text);
-      known = matching;
-    },
+  /** @param {number | null} matching */
+  const show = (matching) => {
+    if (matching === known) return;
+    const some = matching === samples ? "all" : `${whole(matching)} of`;
+    const text = matching === null ? "" : `${some} ${whole(samples)} samples`;
+    fill(element, text);
+    if (known !== null && text) say(text);
+    known = matching;
   };
+  return { element, show };
 }

@@ -1,23 +1,67 @@
 // The histogram of mem, whose brush chooses the range that the gallery shows.
 
-import { ATYPICAL, axes, chart, countScale, d3, TYPICAL } from "../charts.js";
-import { calm, fill, h } from "../dom.js";
+import { ATYPICAL, axes, Chart, countScale, d3, drawThresholds, TYPICAL } from "../charts.js";
+import { debounce, fill, h } from "../dom.js";
 import { className, fixed, whole } from "../format.js";
 import { get, path } from "../http.js";
 import { problem } from "../parts/problem.js";
-import { barsOf, plan } from "./bars.js";
+import { barsOf, drawBars, plan } from "./bars.js";
+
+/** @import { BrushBehavior, D3BrushEvent, ScaleLinear, Selection } from "d3" */
+/** @import { Histogram as HistogramMessage, StudyMessage } from "../api.js" */
+/** @import { Group, Size } from "../charts.js" */
+/** @import { Page, WithClasses } from "../types.js" */
+/** @import { Bar } from "./bars.js" */
+/** @import { Choices, Range } from "./choices.js" */
 
 const HEIGHT = 230;
 const CALM_MILLISECONDS = 120; // of a brush on the move
-const KINDS = ["typical", "between", "atypical"];
+
+/** @typedef {"mem_min" | "mem_max"} Bound */
+
+/** @param {number} value */
 const inRange = (value) => Math.max(-1, Math.min(1, value));
 
-/** Draws into `place` (height kept from the start); `refresh()` asks anew. */
+/** @param {number} value */
+const text = (value) => String(Number(inRange(value).toFixed(3)));
+
+/** Draws into `place` (height kept from the start); `refresh()` asks the service again. */
 export class Histogram {
+  /** @type {Bar[]} */
+  #bars = [];
+  #bins;
+  #chart;
+  #choices;
+  #choose;
+  #dataset;
+  #page;
+  #place;
+  #study;
+  /** @type {Drawn | null} */
+  #drawn = null;
+  #dragged = false;
+  #moving = false;
+
+  /**
+   * @param {Page} page
+   * @param {HTMLElement} place
+   * @param {StudyMessage} study
+   * @param {WithClasses} dataset
+   * @param {Choices} choices
+   */
   constructor(page, place, study, dataset, choices) {
-    Object.assign(this, { page, place, study, dataset, choices });
-    this.bins = plan(heldOut(study));
-    this.choose = calm(CALM_MILLISECONDS, (changes) => choices.change(changes), page.signal);
+    this.#page = page;
+    this.#place = place;
+    this.#study = study;
+    this.#dataset = dataset;
+    this.#choices = choices;
+    this.#bins = plan(study);
+    const margin = { top: 22, left: 66 };
+    // the handles of the brush are controls, so the chart is a group with a name rather than one image
+    this.#chart = new Chart(place, { height: HEIGHT, margin, role: "group", signal: page.signal });
+    /** @param {Partial<Record<Bound, string | null>>} changes */
+    const change = (changes) => choices.change(changes);
+    this.#choose = debounce(CALM_MILLISECONDS, change, page.signal);
     choices.listeners.push((changed) => {
       if (changed.includes("label")) this.refresh();
       else this.#showRange();
@@ -26,223 +70,204 @@ export class Histogram {
 
   /** Ask for the counts, and draw them. */
   async refresh() {
-    const { label } = this.choices;
+    const { label } = this.#choices;
+    const { signal } = this.#page;
     try {
-      const found = await get(
-        path`/v1/studies/${this.study.name}/histogram`,
-        { bins: this.bins.bins, label },
-        { signal: this.page.signal },
-      );
-      if (label !== this.choices.label) return;
-      this.bars = barsOf(found, this.bins);
-      this.undefined = found.undefined;
-      if (!this.bars.length) fill(this.place, h("p", { class: "soft" }, "No sample of it has a value of mem."));
-      else this.#begin();
+      const query = { bins: this.#bins.bins, label };
+      /** @type {HistogramMessage} */
+      const found = await get(path`/v1/studies/${this.#study.name}/histogram`, query, { signal });
+      if (label !== this.#choices.label) return;
+      this.#bars = barsOf(found, this.#bins);
+      if (!this.#bars.length) fill(this.#place, h("p", { class: "soft" }, "No sample of it has a value of mem."));
+      else this.#chart.show(this.#words(), (group, size) => this.#draw(group, size));
     } catch (error) {
-      if (!this.page.signal.aborted) fill(this.place, problem(error, { retry: () => this.refresh(), compact: true }));
+      if (!signal.aborted) fill(this.#place, problem(error, { retry: () => this.refresh(), compact: true }));
     }
-  }
-
-  #begin() {
-    const label = this.#words();
-    if (this.redraw && this.place.querySelector("svg")) {
-      this.redraw();
-    } else {
-      fill(this.place);
-      this.redraw = chart(this.place, {
-        height: HEIGHT,
-        margin: { top: 22, left: 66 },
-        label,
-        draw: (group, size) => this.#draw(group, size),
-        signal: this.page.signal,
-      });
-    }
-    // the handles of the brush are controls, so the chart is a group with a name rather than one image
-    d3.select(this.place).select("svg").attr("role", "group").attr("aria-label", label);
   }
 
   #words() {
-    const of = this.choices.label === null ? "" : ` of class ${className(this.dataset, this.choices.label)}`;
-    const sum = (name) => whole(d3.sum(this.bars, (bar) => bar[name]));
-    return `Histogram of mem${of}: ${sum("count")} training samples from ${fixed(this.bars[0].from)} to ${fixed(inRange(this.bars[this.bars.length - 1].to))}, about ${sum("typical")} below ${TYPICAL} and ${sum("atypical")} above ${ATYPICAL}`;
+    const { label } = this.#choices;
+    const of = label === null ? "" : ` of class ${className(this.#dataset, label)}`;
+    /** @param {"count" | "typical" | "atypical"} name */
+    const sum = (name) => whole(d3.sum(this.#bars, (bar) => bar[name]));
+    const edges = this.#edges();
+    const range = `${fixed(edges[0])} to ${fixed(inRange(edges[edges.length - 1]))}`;
+    const sets = `about ${sum("typical")} below ${TYPICAL} and ${sum("atypical")} above ${ATYPICAL}`;
+    return `Histogram of mem${of}: ${sum("count")} training samples from ${range}, ${sets}`;
   }
 
+  /**
+   * @param {Group} group
+   * @param {Size} size
+   */
   #draw(group, { width, height }) {
-    const { bars } = this;
-    const ends = [Math.min(-0.06, bars[0].from), Math.max(1.02, bars[bars.length - 1].to)];
+    const edges = this.#edges();
+    const ends = [Math.min(-0.06, edges[0]), Math.max(1.02, edges[edges.length - 1])];
     const x = d3.scaleLinear().domain(ends).range([0, width]);
-    const { scale: y, ticks } = countScale(
-      d3.max(bars, (bar) => bar.count),
-      height,
-    );
-    axes(group, {
-      x,
-      y,
-      width,
-      height,
-      xTitle: "memorization value mem",
-      yTitle: "samples (log scale)",
-      yValues: ticks,
-      yFormat: whole,
-      xTicks: 11,
-      yTitleAt: 52,
-    });
-    const marks = group.append("g");
-    for (const bar of bars) {
-      let below = 0;
-      for (const kind of KINDS) {
-        if (!bar[kind]) continue;
-        marks
-          .append("rect")
-          .datum(bar)
-          .attr("class", kind)
-          .attr("x", x(bar.from) + 0.5)
-          .attr("width", Math.max(1, x(bar.to) - x(bar.from) - 1))
-          .attr("y", y(below + bar[kind]))
-          .attr("height", y(below) - y(below + bar[kind]));
-        below += bar[kind];
-      }
-    }
-    for (const [value, side, gap] of [
-      [TYPICAL, "end", -5],
-      [ATYPICAL, "start", 5],
-    ]) {
-      const at = x(value);
-      group.append("line").attr("class", "threshold").attr("x1", at).attr("x2", at).attr("y1", -12).attr("y2", height);
-      group
-        .append("text")
-        .attr("class", "threshold-value")
-        .attr("x", at + gap)
-        .attr("y", -4)
-        .attr("text-anchor", side)
-        .text(value);
-    }
-    this.x = x;
-    this.marks = marks;
-    this.#brush(group, width, height);
+    const { scale: y, ticks } = countScale(d3.max(this.#bars, (bar) => bar.count) ?? 0, height);
+    const titles = { xTitle: "memorization value mem", yTitle: "samples (log scale)", yTitleAt: 52 };
+    axes(group, { x, y, width, height, ...titles, yValues: ticks, yFormat: whole, xTicks: 11 });
+    const marks = drawBars(group, this.#bars, x, y);
+    drawThresholds(group, x, height, [TYPICAL, ATYPICAL], -12);
+    const value = () => group.append("text").attr("class", "threshold-value").attr("y", -4);
+    value()
+      .attr("x", x(TYPICAL) - 5)
+      .attr("text-anchor", "end")
+      .text(TYPICAL);
+    value()
+      .attr("x", x(ATYPICAL) + 5)
+      .attr("text-anchor", "start")
+      .text(ATYPICAL);
+    this.#drawn = { x, marks, ...this.#brush(group, x, width, height) };
     this.#showRange();
   }
 
-  #brush(group, width, height) {
-    this.brush = d3
-      .brushX()
+  /**
+   * @param {Group} group
+   * @param {ScaleLinear<number, number>} x
+   * @param {number} width
+   * @param {number} height
+   */
+  #brush(group, x, width, height) {
+    /** @type {BrushBehavior<unknown>} */
+    const brush = d3.brushX();
+    brush
       .extent([
         [0, 0],
         [width, height],
       ])
-      .on("brush end", () => this.#brushed());
-    this.brushed = group.append("g").attr("class", "brush").call(this.brush);
-    this.brushed.selectAll(".overlay, .handle, .selection").attr("aria-hidden", "true");
-    this.tip = this.brushed.select(".overlay").append("title");
-    this.brushed.on("mousemove.tip", () => this.#tell());
-    this.grips = ["mem_min", "mem_max"].map((name, side) =>
+      .on("start brush end", (event) => this.#brushed(event, x));
+    const brushed = group.append("g").attr("class", "brush").call(brush);
+    brushed.selectAll(".overlay, .handle, .selection").attr("aria-hidden", "true");
+    const tip = brushed.select(".overlay").append("title");
+    brushed.on("mousemove.tip", (event) => tip.text(this.#tip(x.invert(d3.pointer(event, brushed.node())[0]))));
+    /**
+     * @param {Bound} name
+     * @param {string} label
+     */
+    const grip = (name, label) =>
       group
         .append("path")
         .attr("class", "grip")
         .attr("d", `M-4,${height / 2 - 14}h8v28h-8z`)
         .attr("tabindex", 0)
         .attr("role", "slider")
-        .attr("aria-label", side ? "Largest mem" : "Smallest mem")
+        .attr("aria-label", label)
         .attr("aria-valuemin", -1)
         .attr("aria-valuemax", 1)
-        .on("keydown", () => this.#key(name)),
-    );
+        .on("keydown", (event) => this.#key(event, name));
+    return { brush, brushed, grips: [grip("mem_min", "Smallest mem"), grip("mem_max", "Largest mem")] };
   }
 
-  /** What the pointer is over, as a tip of the browser. */
-  #tell() {
-    const value = this.x.invert(d3.mouse(this.brushed.node())[0]);
-    const bar = this.bars.find((one) => one.from <= value && value < one.to);
-    this.tip.text(
-      bar ? `mem ${fixed(inRange(bar.from), 3)} to ${fixed(inRange(bar.to), 3)}: ${whole(bar.count)} samples` : "",
-    );
+  /**
+   * What lies at a value of mem, as a tip of the browser.
+   * @param {number} value
+   */
+  #tip(value) {
+    const bar = this.#bars.find((one) => one.from <= value && value < one.to);
+    if (!bar) return "";
+    return `mem ${fixed(inRange(bar.from), 3)} to ${fixed(inRange(bar.to), 3)}: ${whole(bar.count)} samples`;
   }
 
-  /** A reader moved the brush: its ends go to those of bars, so that no bar is shown in part. */
-  #brushed() {
-    const { selection, sourceEvent, type } = d3.event;
-    if (!sourceEvent || this.moving) return;
+  /**
+   * A reader moved the brush: its ends go to those of bars, so that no bar is shown in part.
+   * @param {D3BrushEvent<unknown>} event
+   * @param {ScaleLinear<number, number>} x
+   */
+  #brushed({ selection, sourceEvent, type }, x) {
+    if (!sourceEvent || this.#moving) return;
+    this.#dragged = type !== "end";
+    if (type === "start") return;
     if (!selection) {
-      this.choose({ mem_min: null, mem_max: null });
+      this.#choose({ mem_min: null, mem_max: null });
       return;
     }
-    const [from, to] = selection.map((place) => this.#nearest(this.x.invert(place)));
-    if (from < to) this.choose({ mem_min: text(from), mem_max: text(to) });
-    if (type === "end") this.#move(from < to ? [from, to] : this.choices.range);
+    const [from, to] = selection.map((place) => this.#nearest(x.invert(Number(place))));
+    if (from < to) this.#choose({ mem_min: text(from), mem_max: text(to) });
+    if (type === "end") this.#move(from < to ? [from, to] : this.#choices.range);
   }
 
   #edges() {
-    return [...this.bars.map((bar) => bar.from), this.bars[this.bars.length - 1].to];
+    return [...this.#bars.map((bar) => bar.from), this.#bars[this.#bars.length - 1].to];
   }
 
+  /** @param {number} value */
   #nearest(value) {
     const edges = this.#edges();
     return edges.reduce((best, edge) => (Math.abs(edge - value) < Math.abs(best - value) ? edge : best), edges[0]);
   }
 
-  /** Arrow keys on a handle go from bar to bar. */
-  #key(name) {
-    const { key } = d3.event;
+  /**
+   * Arrow keys on a handle go from bar to bar.
+   * @param {KeyboardEvent} event
+   * @param {Bound} name
+   */
+  #key(event, name) {
     const edges = this.#edges();
-    const [first, last] = [edges[0], edges[edges.length - 1]];
     const [from, to] = this.#shown();
     const now = name === "mem_min" ? from : to;
-    const ascending = edges.filter((edge) => edge > now + 1e-3);
-    const descending = edges.filter((edge) => edge < now - 1e-3);
-    const goal = {
-      ArrowRight: ascending[0],
-      ArrowUp: ascending[0],
-      ArrowLeft: descending[descending.length - 1],
-      ArrowDown: descending[descending.length - 1],
-      Home: first,
-      End: last,
-    }[key];
+    const up = edges.find((edge) => edge > now + 1e-3);
+    const down = edges.findLast((edge) => edge < now - 1e-3);
+    /** @type {Record<string, number | undefined>} */
+    const goals = { ArrowRight: up, ArrowUp: up, ArrowLeft: down, ArrowDown: down, Home: edges[0], End: edges.at(-1) };
+    const goal = goals[event.key];
     if (goal === undefined) return;
-    d3.event.preventDefault();
+    event.preventDefault();
     if (name === "mem_min" ? goal >= to : goal <= from) return;
-    this.choices.change({ [name]: text(goal) });
+    this.#choices.change({ [name]: text(goal) });
   }
 
   /** The range that is shown, with the chart's ends where there is no bound. */
   #shown() {
-    const [from, to] = this.choices.range;
-    const [low, high] = this.x.domain();
+    const [from, to] = this.#choices.range;
+    const [low, high] = this.#drawn?.x.domain() ?? [-1, 1];
     return [from ?? low, to ?? high];
   }
 
   /** Let the brush, its handles and the bars show the choice. */
   #showRange() {
-    if (!this.x || !this.place.contains(this.brushed?.node())) return;
-    const { range } = this.choices;
+    const drawn = this.#drawn;
+    if (!drawn || !this.#place.contains(drawn.brushed.node())) return;
+    const { range } = this.#choices;
     const some = range[0] !== null || range[1] !== null;
     const [from, to] = this.#shown();
-    this.marks
-      .selectAll("rect")
-      .classed("faint", (bar) => some && ((bar.from + bar.to) / 2 < from || (bar.from + bar.to) / 2 > to));
+    /** @type {Selection<SVGRectElement, Bar, SVGGElement, unknown>} */
+    const marks = drawn.marks.selectAll("rect");
+    marks.classed("faint", (bar) => some && ((bar.from + bar.to) / 2 < from || (bar.from + bar.to) / 2 > to));
+    const { x } = drawn;
+    const [low, high] = x.domain();
     [from, to].forEach((value, side) => {
-      this.grips[side]
-        .attr("transform", `translate(${this.x(Math.max(this.x.domain()[0], Math.min(this.x.domain()[1], value)))},0)`)
+      drawn.grips[side]
+        .attr("transform", `translate(${x(Math.max(low, Math.min(high, value)))},0)`)
         .attr("aria-valuenow", fixed(inRange(value), 3))
         .classed("open", range[side] === null);
     });
-    const held = d3.event?.type === "brush"; // while it is dragged it follows the pointer
-    if (!held) this.#move(range);
+    if (!this.#dragged) this.#move(range); // while it is dragged it follows the pointer
   }
 
+  /**
+   * Move the brush without telling anybody.
+   * @param {Range} range
+   */
   #move(range) {
-    this.moving = true;
+    if (!this.#drawn) return;
+    const { brush, brushed, x } = this.#drawn;
     const some = range[0] !== null || range[1] !== null;
-    const [low, high] = this.x.domain();
-    const ends = [range[0] ?? low, range[1] ?? high].map((value) => this.x(Math.max(low, Math.min(high, value))));
-    this.brush.move(this.brushed, some && ends[0] < ends[1] ? ends : null);
-    this.moving = false;
+    const [low, high] = x.domain();
+    const [from, to] = [range[0] ?? low, range[1] ?? high].map((value) => x(Math.max(low, Math.min(high, value))));
+    this.#moving = true;
+    brush.move(brushed, some && from < to ? [from, to] : null);
+    this.#moving = false;
   }
 }
 
-/** Trials that held a sample out, about; 0 for imported scores. */
-export function heldOut(study) {
-  if (study.imported || !study.design) return 0;
-  return Math.round(study.table.trials * (1 - study.design.subset_ratio));
-}
-
-const text = (value) => String(Number(inRange(value).toFixed(3)));
+/**
+ * What the last drawing left for the choice to move.
+ * @typedef {{
+ *   x: ScaleLinear<number, number>,
+ *   marks: Group,
+ *   brush: BrushBehavior<unknown>,
+ *   brushed: Group,
+ *   grips: Selection<SVGPathElement, unknown, null, undefined>[],
+ * }} Drawn
+ */

@@ -1,10 +1,10 @@
 // Two studies of one dataset: how well their scores agree, and the samples on which they do not.
 
 import { ATYPICAL } from "../charts.js";
-import { calm, fill, h, put, say } from "../dom.js";
+import { debounce, fill, h, put, say } from "../dom.js";
 import { className, fixed, interval, percent, whole } from "../format.js";
 import { address, get, newest, path } from "../http.js";
-import { densityChart } from "../parts/density.js";
+import { DensityChart } from "../parts/density.js";
 import { numberField } from "../parts/number_field.js";
 import { empty, problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
@@ -12,82 +12,169 @@ import { loadDataset } from "../parts/study_head.js";
 import { curlTo, serviceUrl, takeAway } from "../parts/take_away.js";
 import { image, track } from "../parts/tile.js";
 
+/** @import { Agreement, ComparisonMessage, DatasetDetail, Disagreement, Side } from "../api.js" */
+/** @import { Studies, StudyMessage } from "../api.js" */
+/** @import { Page } from "../types.js" */
+
 const BINS = 50;
 const SHOWN = 24;
 
+/** @param {Page} page */
 export async function show(page) {
   page.title("Compare studies");
+  /** @type {Studies} */
   const { studies } = await get("/v1/studies", { limit: 1000 }, { signal: page.signal });
   const scored = studies.filter((one) => one.table);
   const wanted = { a: page.query.get("a"), b: page.query.get("b") };
-  const named = (name) => scored.find((one) => one.name === name || one.id === name) ?? null;
-  const a = wanted.a
-    ? named(wanted.a)
-    : wanted.b
-      ? (partnersOf(named(wanted.b), scored)[0] ?? named(wanted.b))
-      : firstWithPartner(scored);
-  const b = wanted.b ? named(wanted.b) : (partnersOf(a, scored)[0] ?? null);
+  const { a, b } = chosen(wanted, scored);
   const threshold = Number(page.query.get("threshold") || ATYPICAL);
   const content = h("div", {});
-  const view = { page, a, b, content, newest: newest(page.signal) };
-  const refresh = calm(200, (value) => compare(view, value), page.signal);
-  const changed = (value) => {
-    page.keep({ threshold: value === ATYPICAL ? null : value });
-    refresh(value ?? ATYPICAL);
-  };
+  const comparison = a && b && new Comparison(page, content, a, b);
   put(
     page.main,
     h("h1", {}, "Compare two studies"),
     h(
       "p",
       { class: "soft" },
-      "Scores of the same samples from other models, seeds or subsets: what agrees is a property of the data, what does not is chance or the model's.",
+      "Scores of the same samples from other models, seeds or subsets: " +
+        "what agrees is a property of the data, what does not is chance or the model's.",
     ),
     h(
       "form",
       { class: "filters", "aria-label": "Studies", on: { submit: (event) => event.preventDefault() } },
       pickers(page, scored, a, b),
-      a &&
-        b &&
-        numberField({
-          label: "Atypical above",
-          value: threshold,
-          min: 0,
-          max: 1,
-          step: "any",
-          placeholder: String(ATYPICAL),
-          changed,
-        }),
+      comparison && thresholdField(page, comparison, threshold),
     ),
     content,
   );
-  const missing = [wanted.a && !a && wanted.a, wanted.b && !b && wanted.b].filter(Boolean);
+  const missing = [];
+  if (wanted.a && !a) missing.push(wanted.a);
+  if (wanted.b && !b) missing.push(wanted.b);
   if (missing.length) {
     fill(content, await Promise.all(missing.map((name) => whyNot(page, name))));
-  } else if (!a || !b) {
+  } else if (!comparison) {
     fill(content, alone(scored, a));
   } else {
-    page.title(`${a.name} and ${b.name}`);
-    await compare(view, threshold);
+    page.title(`${comparison.a.name} and ${comparison.b.name}`);
+    await comparison.show(threshold);
   }
 }
 
-/** Ask how the two studies agree, and show it. */
-async function compare(view, threshold) {
-  const { page, a, b, content } = view;
-  const signal = view.newest();
-  try {
-    const dataset = await loadDataset(a.dataset, page.signal);
-    const query = { with: b.name, threshold: threshold === ATYPICAL ? null : threshold, bins: BINS, limit: SHOWN };
-    const found = await get(path`/v1/studies/${a.name}/compare`, query, { signal });
-    draw(page, content, { a, b, dataset, found });
-    say(`${whole(found.agreement.both)} samples are atypical in both`);
-  } catch (error) {
-    if (!signal.aborted) fill(content, problem(error, { compact: true, retry: () => compare(view, threshold) }));
+/**
+ * The studies that an address names by name or id, and partners for what it leaves open.
+ * @param {{ a: string | null, b: string | null }} wanted
+ * @param {StudyMessage[]} scored
+ */
+function chosen(wanted, scored) {
+  /** @param {string} name */
+  const named = (name) => scored.find((one) => one.name === name || one.id === name) ?? null;
+  const b = wanted.b ? named(wanted.b) : null;
+  let a = firstWithPartner(scored);
+  if (wanted.a) a = named(wanted.a);
+  else if (wanted.b) a = partnersOf(b, scored)[0] ?? b;
+  return { a, b: wanted.b ? b : (partnersOf(a, scored)[0] ?? null) };
+}
+
+/**
+ * @param {Page} page
+ * @param {Comparison} comparison
+ * @param {number} value
+ */
+function thresholdField(page, comparison, value) {
+  /** @param {number} threshold */
+  const show = (threshold) => comparison.show(threshold);
+  const refresh = debounce(200, show, page.signal);
+  /** @param {number | null} threshold */
+  const changed = (threshold) => {
+    page.keep({ threshold: threshold === ATYPICAL ? null : threshold });
+    refresh(threshold ?? ATYPICAL);
+  };
+  const placeholder = String(ATYPICAL);
+  return numberField({ label: "Atypical above", value, min: 0, max: 1, step: "any", placeholder, changed });
+}
+
+/** How two studies agree, drawn in a place. */
+class Comparison {
+  #chart;
+  #content;
+  #newest;
+  #page;
+
+  /**
+   * @param {Page} page
+   * @param {HTMLElement} content
+   * @param {StudyMessage} a
+   * @param {StudyMessage} b
+   */
+  constructor(page, content, a, b) {
+    this.a = a;
+    this.b = b;
+    this.#page = page;
+    this.#content = content;
+    this.#newest = newest(page.signal);
+    this.#chart = new DensityChart(page.signal);
+  }
+
+  /**
+   * Ask how the two studies agree, and show it.
+   * @param {number} threshold
+   */
+  async show(threshold) {
+    const { a, b } = this;
+    const signal = this.#newest();
+    try {
+      const dataset = await loadDataset(a.dataset, this.#page.signal);
+      const query = { with: b.name, threshold: threshold === ATYPICAL ? null : threshold, bins: BINS, limit: SHOWN };
+      /** @type {ComparisonMessage} */
+      const found = await get(path`/v1/studies/${a.name}/compare`, query, { signal });
+      this.#draw(dataset, found);
+      say(`${whole(found.agreement.both)} samples are atypical in both`);
+    } catch (error) {
+      const retry = () => this.show(threshold);
+      if (!signal.aborted) fill(this.#content, problem(error, { compact: true, retry }));
+    }
+  }
+
+  /**
+   * @param {DatasetDetail} dataset
+   * @param {ComparisonMessage} found
+   */
+  #draw(dataset, { agreement, density, disagreements: all }) {
+    const { a, b } = this;
+    const { notes, threshold } = agreement;
+    const some = all.filter((one) => one.difference);
+    fill(
+      this.#content,
+      facts(agreement),
+      notes.length > 0 &&
+        h(
+          "ul",
+          { class: "notice" },
+          notes.map((note) => h("li", {}, note)),
+        ),
+      h(
+        "section",
+        { class: "columns", "aria-label": "Agreement" },
+        h("div", {}, h("h2", {}, "mem in both"), this.#chart.element),
+        h("div", {}, h("h2", {}, "In numbers"), numbers(a, b, agreement)),
+      ),
+      h(
+        "section",
+        { "aria-labelledby": "disagree" },
+        h("h2", { id: "disagree" }, "Where they disagree most"),
+        disagreements(a, b, dataset, some),
+      ),
+      taken(a, b, threshold),
+    );
+    this.#chart.show({ density, a: a.name, b: b.name, threshold });
   }
 }
 
-/** Why a study that the address names cannot be compared: it has no scores, or there is none of this name. */
+/**
+ * Why a study that the address names cannot be compared: it has no scores, or there is none of this name.
+ * @param {Page} page
+ * @param {string} name
+ */
 async function whyNot(page, name) {
   try {
     await get(path`/v1/studies/${name}/scores`, { limit: 1 }, { signal: page.signal });
@@ -98,90 +185,70 @@ async function whyNot(page, name) {
   }
 }
 
-/** The other studies of the same dataset, images and labels alike. */
+/**
+ * The other studies of the same dataset, images and labels alike.
+ * @param {StudyMessage | null} study
+ * @param {StudyMessage[]} scored
+ */
 const partnersOf = (study, scored) =>
   scored.filter((one) => study && one.fingerprint === study.fingerprint && one.id !== study.id);
 
-/** The newest study with another one of its dataset; the newest of all where there is none. */
+/**
+ * The newest study with another one of its dataset; the newest of all where there is none.
+ * @param {StudyMessage[]} scored
+ */
 function firstWithPartner(scored) {
   return scored.findLast((one) => partnersOf(one, scored).length) ?? scored.at(-1) ?? null;
 }
 
+/**
+ * @param {Page} page
+ * @param {StudyMessage[]} scored
+ * @param {StudyMessage | null} a
+ * @param {StudyMessage | null} b
+ */
 function pickers(page, scored, a, b) {
   const threshold = page.query.get("threshold");
-  const pick = (name, label, chosen, offered) => {
-    const all = !chosen || offered.includes(chosen) ? offered : [chosen, ...offered]; // what an address says, however odd
-    const option = (one) =>
-      h(
-        "option",
-        { value: one.name, selected: one === chosen },
-        `${one.name} (${one.dataset}, ${one.imported ? "imported" : `${one.trials} trials`})`,
-      );
-    const change = (event) =>
-      page.go(
-        address("/compare", { a: a?.name, b: name === "a" ? null : b?.name, threshold, [name]: event.target.value }),
-      );
-    return h(
-      "label",
-      {},
-      label,
-      h(
-        "select",
-        { "aria-label": label, on: { change } },
-        !chosen && h("option", { value: "", selected: true, disabled: true }, "choose one"),
-        all.map(option),
-      ),
-    );
+  const offered = a ? partnersOf(a, scored) : scored;
+  return [
+    picker("Study a", a, scored, (name) => page.go(address("/compare", { a: name, threshold }))),
+    picker("Study b", b, offered, (name) => page.go(address("/compare", { a: a?.name, b: name, threshold }))),
+  ];
+}
+
+/**
+ * @param {string} label
+ * @param {StudyMessage | null} chosen
+ * @param {StudyMessage[]} offered
+ * @param {(name: string) => void} choose
+ */
+function picker(label, chosen, offered, choose) {
+  const all = !chosen || offered.includes(chosen) ? offered : [chosen, ...offered]; // what an address says, however odd
+  /** @param {StudyMessage} one */
+  const option = (one) => {
+    const origin = one.imported ? "imported" : `${one.trials} trials`;
+    return h("option", { value: one.name, selected: one === chosen }, `${one.name} (${one.dataset}, ${origin})`);
   };
-  return [pick("a", "Study a", a, scored), pick("b", "Study b", b, a ? partnersOf(a, scored) : scored)];
+  const none = h("option", { value: "", selected: true, disabled: true }, "choose one");
+  const select = h("select", { "aria-label": label }, !chosen && none, all.map(option));
+  select.addEventListener("change", () => choose(select.value));
+  return h("label", {}, label, select);
 }
 
+/**
+ * @param {StudyMessage[]} scored
+ * @param {StudyMessage | null} a
+ */
 function alone(scored, a) {
-  const advice = h(
-    "p",
-    {},
-    "Estimate the dataset once more with another seed or recipe, or import published scores of it: ",
-    h("a", { href: address("/jobs/new", { dataset: a?.dataset }) }, "New job"),
-    ".",
-  );
-  if (!scored.length) return empty("No study has scores yet", h("p", {}, h("a", { href: address("/") }, "Overview")));
-  return empty(`No other study of ${a.dataset} has scores`, advice);
+  if (!scored.length || !a) {
+    return empty("No study has scores yet", h("p", {}, h("a", { href: address("/") }, "Overview")));
+  }
+  const advice = "Estimate the dataset once more with another seed or recipe, or import published scores of it: ";
+  const link = h("a", { href: address("/jobs/new", { dataset: a.dataset }) }, "New job");
+  return empty(`No other study of ${a.dataset} has scores`, h("p", {}, advice, link, "."));
 }
 
-function draw(page, content, { a, b, dataset, found }) {
-  const { threshold } = found.agreement;
-  const plot = h("div", { class: "density" });
-  fill(
-    content,
-    facts(found.agreement),
-    found.agreement.notes.length > 0 &&
-      h(
-        "ul",
-        { class: "notice" },
-        found.agreement.notes.map((note) => h("li", {}, note)),
-      ),
-    h(
-      "section",
-      { class: "columns", "aria-label": "Agreement" },
-      h("div", {}, h("h2", {}, "mem in both"), plot),
-      h("div", {}, h("h2", {}, "In numbers"), numbers(a, b, found.agreement)),
-    ),
-    h(
-      "section",
-      { "aria-labelledby": "disagree" },
-      h("h2", { id: "disagree" }, "Where they disagree most"),
-      disagreements(
-        a,
-        b,
-        dataset,
-        found.disagreements.filter((one) => one.difference),
-      ),
-    ),
-    taken(a, b, threshold),
-  );
-  densityChart(plot, found.density, { a: a.name, b: b.name, threshold, signal: page.signal });
-}
-
+/** @param {Agreement} agreement */
 function facts({ samples, pearson, corrected, spearman, jaccard }) {
   const entries = [
     ["Samples with both scores", whole(samples)],
@@ -197,6 +264,11 @@ function facts({ samples, pearson, corrected, spearman, jaccard }) {
   );
 }
 
+/**
+ * @param {StudyMessage} a
+ * @param {StudyMessage} b
+ * @param {Agreement} found
+ */
 function numbers(a, b, found) {
   const rows = [
     [`Atypical in both (mem above ${found.threshold})`, whole(found.both)],
@@ -210,23 +282,28 @@ function numbers(a, b, found) {
     [`Reliability of ${a.name}`, fixed(found.reliability_a)],
     [`Reliability of ${b.name}`, fixed(found.reliability_b)],
   ];
-  return h(
-    "div",
-    { class: "wide", tabindex: "0", role: "region", "aria-label": "Agreement in numbers" },
-    h(
-      "table",
-      { class: "in-numbers" },
-      h(
-        "tbody",
-        {},
-        rows.map(([term, value]) => h("tr", {}, h("th", { scope: "row" }, term), h("td", {}, value))),
-      ),
-    ),
+  const body = h(
+    "tbody",
+    {},
+    rows.map(([term, value]) => h("tr", {}, h("th", { scope: "row" }, term), h("td", {}, value))),
   );
+  const region = { class: "wide", tabindex: "0", role: "region", "aria-label": "Agreement in numbers" };
+  return h("div", region, h("table", { class: "in-numbers" }, body));
 }
 
+/**
+ * @param {StudyMessage} a
+ * @param {StudyMessage} b
+ * @param {DatasetDetail} dataset
+ * @param {Disagreement[]} found
+ */
 function disagreements(a, b, dataset, found) {
   if (!found.length) return empty("They agree on every sample");
+  /**
+   * @param {StudyMessage} study
+   * @param {number} index
+   * @param {Side} side
+   */
   const side = (study, index, { mem, interval: ends }) =>
     h(
       "p",
@@ -237,33 +314,32 @@ function disagreements(a, b, dataset, found) {
       h("span", { class: "soft" }, ` ${interval(ends)}`),
       track(mem, ends),
     );
-  return h(
-    "ul",
-    { class: "influences" },
-    found.map((one) =>
-      h(
-        "li",
-        { class: "influence", "data-index": one.index },
-        h(
-          "a",
-          { href: sampleUrl(a, "train", one.index) },
-          image(dataset.name, "train", one.index, { label: className(dataset, one.label) }),
-        ),
-        h(
-          "div",
-          {},
-          h("p", {}, `${className(dataset, one.label)}, train ${one.index}`),
-          side(a, one.index, one.a),
-          side(b, one.index, one.b),
-        ),
-      ),
-    ),
-  );
+  /** @param {Disagreement} one */
+  const item = (one) => {
+    const label = className(dataset, one.label);
+    const picture = image(dataset.name, "train", one.index, { label });
+    return h(
+      "li",
+      { class: "influence", "data-index": one.index },
+      h("a", { href: sampleUrl(a, "train", one.index) }, picture),
+      h("div", {}, h("p", {}, `${label}, train ${one.index}`), side(a, one.index, one.a), side(b, one.index, one.b)),
+    );
+  };
+  return h("ul", { class: "influences" }, found.map(item));
 }
 
+/**
+ * @param {StudyMessage} a
+ * @param {StudyMessage} b
+ * @param {number} threshold
+ */
 function taken(a, b, threshold) {
-  const compare = path`/v1/studies/${a.name}/compare`;
+  const own = threshold === ATYPICAL ? null : threshold;
+  const option = own === null ? "" : ` --threshold ${own}`;
   return takeAway({
-    shell: `memscore scores compare ${a.name} ${b.name}${threshold === ATYPICAL ? "" : ` --threshold ${threshold}`} --url ${serviceUrl()}\n${curlTo("comparison.json", compare, { with: b.name, threshold: threshold === ATYPICAL ? null : threshold })}`,
+    shell: [
+      `memscore scores compare ${a.name} ${b.name}${option} --url ${serviceUrl()}`,
+      curlTo("comparison.json", path`/v1/studies/${a.name}/compare`, { with: b.name, threshold: own }),
+    ].join("\n"),
   });
 }

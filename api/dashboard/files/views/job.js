@@ -1,6 +1,6 @@
 // One job, live: how far it is and how long it will take, its history, its log, and stopping it and going on.
 
-import { fill, h, put, say } from "../dom.js";
+import { fill, focusIn, h, put, say } from "../dom.js";
 import { duration, moment, whole } from "../format.js";
 import { address, get, path, send } from "../http.js";
 import { confirmed } from "../parts/confirm.js";
@@ -11,39 +11,58 @@ import { problem } from "../parts/problem.js";
 import { notesOn } from "../parts/said_of_jobs.js";
 import { session } from "../session.js";
 
+/** @import { Design, JobEvent, JobMessage, StudyMessage } from "../api.js" */
+/** @import { Child, Page } from "../types.js" */
+
 const CAN_BE_CANCELLED = ["queued", "running", "recovering"];
 const CAN_BE_RESUMED = ["failed", "cancelled"];
 
+const LOST =
+  "The connection to the service is lost, and tried again. Whatever happened there, stored trials are kept and the " +
+  "job goes on from them.";
+
+/** @param {Page} page */
 export async function show(page) {
-  const job = await get(path`/v1/jobs/${page.params.job}`, {}, { signal: page.signal });
-  const study = await get(path`/v1/studies/${job.study}`, {}, { signal: page.signal }).catch(() => null);
-  if (page.signal.aborted) return;
+  const { signal } = page;
+  /** @type {JobMessage} */
+  const job = await get(path`/v1/jobs/${page.params.job}`, {}, { signal });
+  /** @type {StudyMessage | null} */
+  const study = await get(path`/v1/studies/${job.study}`, {}, { signal }).catch(() => null);
+  if (signal.aborted) return;
   const view = new JobView(page, job, study);
-  view.take(job);
-  await view.stream.begin(job);
+  await view.start();
 }
 
 class JobView {
+  #actions = h("div", { class: "actions" });
+  #bar = h("progress", { class: "large", value: 0, max: 1, "aria-label": "Trials of the study" });
+  #connection = h("p", { class: "notice lost", role: "status", hidden: true }, LOST);
+  #events = h("ol", { class: "history", reversed: true });
+  #facts = h("dl", { class: "facts" });
+  #job;
+  #log;
+  #mark = h("span", {});
+  #page;
+  #remarks = h("div", { class: "remarks" });
+  #stream;
+  #study;
+  #trouble = h("div", {});
+
+  /**
+   * @param {Page} page
+   * @param {JobMessage} job
+   * @param {StudyMessage | null} study
+   */
   constructor(page, job, study) {
-    Object.assign(this, { page, study, job: null });
-    this.mark = h("span", {});
-    this.connection = h(
-      "p",
-      { class: "notice lost", role: "status", hidden: true },
-      "The connection to the service is lost, and tried again. Whatever happened there, stored trials are kept and the job goes on from them.",
-    );
-    this.trouble = h("div", {});
-    this.actions = h("div", { class: "actions" });
-    this.bar = h("progress", { class: "large", value: 0, max: 1, "aria-label": "Trials of the study" });
-    this.facts = h("dl", { class: "facts" });
-    this.remarks = h("div", { class: "remarks" });
-    this.events = h("ol", { class: "history", reversed: true });
-    this.log = new JobLog(page, job.id);
-    this.stream = new JobStream(page, job.id, {
-      job: (now) => this.take(now),
-      event: (event) => this.remember(event),
-      connected: (yes) => this.connected(yes),
-      failed: (error) => fill(this.trouble, problem(error, { compact: true })),
+    this.#page = page;
+    this.#job = job;
+    this.#study = study;
+    this.#log = new JobLog(page, job.id);
+    this.#stream = new JobStream(page, job.id, {
+      job: (now) => this.#take(now),
+      event: (event) => this.#remember(event),
+      connected: (yes) => this.#connected(yes),
+      failed: (error) => fill(this.#trouble, problem(error, { compact: true })),
     });
     put(
       page.main,
@@ -51,51 +70,73 @@ class JobView {
         "header",
         {},
         h("p", { class: "crumbs" }, h("a", { href: address("/jobs") }, "Jobs")),
-        h("div", { class: "row" }, h("h1", {}, `${job.study_name}: ${goal(job)}`), this.mark),
+        h("div", { class: "row" }, h("h1", {}, `${job.study_name}: ${goal(job)}`), this.#mark),
       ),
-      this.connection,
-      this.actions,
-      this.trouble,
-      h("section", { "aria-label": "Progress" }, this.bar, this.facts, this.remarks),
+      this.#connection,
+      this.#actions,
+      this.#trouble,
+      h("section", { "aria-label": "Progress" }, this.#bar, this.#facts, this.#remarks),
       h(
         "div",
         { class: "columns job-columns" },
         asked(job, study),
-        h("section", { "aria-labelledby": "history" }, h("h2", { id: "history" }, "History"), this.events),
+        h("section", { "aria-labelledby": "history" }, h("h2", { id: "history" }, "History"), this.#events),
       ),
-      this.log.element,
+      this.#log.element,
     );
   }
 
-  /** Show the job as it is now. */
-  take(job) {
-    const before = this.job;
-    this.job = job;
+  /** Show the job, and follow it. */
+  async start() {
+    const job = this.#job;
+    this.#drawState(job);
+    this.#drawProgress(job);
+    await this.#stream.begin(job);
+  }
+
+  /**
+   * Show the job as it is now.
+   * @param {JobMessage} job
+   */
+  #take(job) {
+    const before = this.#job;
+    this.#job = job;
+    this.#drawProgress(job);
+    if (before.state === job.state) return;
+    this.#drawState(job);
+    say(`The job is ${job.state} now.`);
+  }
+
+  /** @param {JobMessage} job */
+  #drawProgress(job) {
     const { done, total } = job.progress;
-    this.page.title(
-      ended(job)
-        ? `${job.state}: ${job.study_name}`
-        : `${total ? Math.floor((100 * done) / total) : 0} % of ${job.study_name}`,
-    );
-    this.bar.max = total || 1;
-    this.bar.value = done;
-    fill(this.facts, facts(job));
-    fill(this.remarks, remarks(job));
-    this.log.ended(ended(job));
-    if (before?.state === job.state) return;
-    fill(this.mark, state(job));
-    this.drawActions();
-    if (before) say(`The job is ${job.state} now.`);
+    const share = `${total ? Math.floor((100 * done) / total) : 0} % of ${job.study_name}`;
+    this.#page.title(ended(job) ? `${job.state}: ${job.study_name}` : share);
+    this.#bar.max = total || 1;
+    this.#bar.value = done;
+    fill(this.#facts, facts(job));
+    fill(this.#remarks, remarks(job));
+    this.#log.ended(ended(job));
   }
 
-  /** What failed for want of a connection is no longer said once there is one. */
-  connected(yes) {
-    if (yes && !this.connection.hidden) fill(this.trouble);
-    this.connection.hidden = yes;
+  /** @param {JobMessage} job */
+  #drawState(job) {
+    fill(this.#mark, state(job));
+    this.#drawActions();
   }
 
-  remember(event) {
-    this.events.prepend(
+  /**
+   * What failed for want of a connection is no longer said once there is one.
+   * @param {boolean} yes
+   */
+  #connected(yes) {
+    if (yes && !this.#connection.hidden) fill(this.#trouble);
+    this.#connection.hidden = yes;
+  }
+
+  /** @param {JobEvent} event */
+  #remember(event) {
+    this.#events.prepend(
       h(
         "li",
         {},
@@ -107,87 +148,129 @@ class JobView {
   }
 
   /** The buttons that would not be refused now. */
-  drawActions() {
-    const { job, study } = this;
+  #drawActions() {
+    const [job, study] = [this.#job, this.#study];
     const may = session.may("write");
-    const button = (text, act) => h("button", { type: "button", on: { click: act } }, text);
+    /**
+     * @param {string} text
+     * @param {() => void} click
+     */
+    const button = (text, click) => h("button", { type: "button", on: { click } }, text);
+    /**
+     * @param {string} text
+     * @param {string} href
+     */
+    const link = (text, href) => h("a", { class: "button", href }, text);
+    const trials = 2 * job.progress.total;
     fill(
-      this.actions,
-      h("a", { class: "button", href: address(path`/studies/${job.study_name}`) }, "Scores of the study"),
-      may && CAN_BE_CANCELLED.includes(job.state) && button("Cancel", () => this.cancel()),
-      may && CAN_BE_RESUMED.includes(job.state) && button("Resume", () => this.change("resume")),
+      this.#actions,
+      link("Scores of the study", address(path`/studies/${job.study_name}`)),
+      may && CAN_BE_CANCELLED.includes(job.state) && button("Cancel", () => this.#cancel()),
+      may && CAN_BE_RESUMED.includes(job.state) && button("Resume", () => this.#change("resume")),
       may &&
         study &&
         job.state === "succeeded" &&
-        h(
-          "a",
-          { class: "button", href: address("/jobs/new", { study: study.name, trials: 2 * job.progress.total }) },
-          "More trials",
-        ),
+        link("More trials", address("/jobs/new", { study: study.name, trials })),
     );
   }
 
-  async cancel() {
-    const { done } = this.job.progress;
+  async #cancel() {
+    const { done } = this.#job.progress;
     const yes = await confirmed({
       title: "Cancel this job?",
-      text: `Its evidence stays: the study keeps its ${whole(done)} trials and their scores, and this job resumed, or a later one, goes on from there. Blocks that are being trained now are lost.`,
+      text:
+        `Its evidence stays: the study keeps its ${whole(done)} trials and their scores, and this job resumed, or a ` +
+        "later one, goes on from there. Blocks that are being trained now are lost.",
       yes: "Cancel the job",
       no: "Let it run",
-      signal: this.page.signal,
+      signal: this.#page.signal,
     });
-    if (yes) await this.change("cancel");
+    if (yes) await this.#change("cancel");
   }
 
-  async change(what) {
-    for (const button of this.actions.querySelectorAll("button")) button.disabled = true;
-    fill(this.trouble);
+  /** @param {"cancel" | "resume"} what */
+  async #change(what) {
+    const { signal } = this.#page;
+    for (const button of this.#actions.querySelectorAll("button")) button.disabled = true;
+    fill(this.#trouble);
     try {
-      const job = await send("POST", path`/v1/jobs/${this.job.id}/${what}`, undefined, { signal: this.page.signal });
-      this.take(job);
-      this.drawActions();
-      this.actions.querySelector("button, a").focus();
-      await this.stream.begin(job);
+      /** @type {JobMessage} */
+      const job = await send("POST", path`/v1/jobs/${this.#job.id}/${what}`, undefined, { signal });
+      this.#take(job);
+      this.#drawActions();
+      focusIn(this.#actions, "button, a");
+      await this.#stream.begin(job);
     } catch (error) {
-      if (this.page.signal.aborted) return;
-      this.drawActions();
-      fill(this.trouble, problem(error, { compact: true }));
+      if (signal.aborted) return;
+      this.#drawActions();
+      fill(this.#trouble, problem(error, { compact: true }));
     }
   }
 }
 
+/**
+ * @param {JobMessage} job
+ * @returns {Child[]}
+ */
 function facts(job) {
   const { done, total, phase, seconds_left: left } = job.progress;
+  /**
+   * @param {string} name
+   * @param {string} value
+   * @param {string} [note]
+   */
   const one = (name, value, note) =>
     h("div", {}, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, ` ${note}`)));
-  const runs = job.state === "running";
+  const running = job.state === "running";
+  const rate = pace(job)?.replace(" a minute", "") ?? "–";
   return [
     one("Trials", whole(done), `of ${job.wanted.target.trials || ended(job) ? "" : "about "}${whole(total)}`),
     !ended(job) && one("Phase", phase),
-    runs && one("Pace", pace(job) ? `${pace(job).replace(" a minute", "")}` : "–", "trials a minute"),
-    runs && one("Time left", left === null ? "–" : duration(left), "forecast"),
-    job.finished_at &&
-      job.started_at &&
-      one("From start to end", duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000)),
+    running && one("Pace", rate, "trials a minute"),
+    running && one("Time left", duration(left), "forecast"),
+    job.finished_at && job.started_at && one("From start to end", between(job.started_at, job.finished_at)),
     job.attempt > 1 && one("Attempt", whole(job.attempt)),
   ];
 }
 
+/**
+ * @param {string} start
+ * @param {string} end
+ */
+const between = (start, end) => duration((Date.parse(end) - Date.parse(start)) / 1000);
+
+/**
+ * @param {JobMessage} job
+ * @returns {Child[]}
+ */
 function remarks(job) {
+  /**
+   * @param {string} kind
+   * @param {string} title
+   * @param {string} text
+   */
   const remark = (kind, title, text) => h("p", { class: `notice ${kind}` }, h("strong", {}, title), " ", text);
+  const outcome = job.outcome === job.error ? null : job.outcome;
   return [
     job.waiting_for && remark("waits", "Waits:", job.waiting_for),
     job.error && remark("failed", "Failed:", job.error),
-    job.outcome &&
-      job.outcome !== job.error &&
-      remark(job.state === "succeeded" ? "good" : "", "Outcome:", job.outcome),
+    outcome && remark(job.state === "succeeded" ? "good" : "", "Outcome:", outcome),
     notesOn(job.id).map((note) => remark("", "Note:", note)),
   ];
 }
 
+/**
+ * What was asked for, as rows of a list.
+ * @param {JobMessage} job
+ * @param {StudyMessage | null} study
+ */
 function asked(job, study) {
   const { wanted } = job;
   const { target } = wanted;
+  /**
+   * @param {string} name
+   * @param {...Child} value
+   */
   const row = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
   return h(
     "section",
@@ -197,17 +280,9 @@ function asked(job, study) {
       "dl",
       { class: "measure" },
       row("Study", h("a", { href: address(path`/studies/${job.study_name}`) }, job.study_name)),
-      study?.recipe &&
-        row(
-          "Made of",
-          `${study.dataset}, ${study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe.network}`}`,
-        ),
-      study?.design &&
-        row(
-          "Subsets",
-          `${study.design.kind}, ${Math.round(1000 * study.design.subset_ratio) / 10} % of the samples, seed ${study.design.seed}`,
-        ),
-      row("Target", goal(job), target.trials ? "" : ` (${Math.round(1000 * target.share) / 10} % of the samples)`),
+      study?.recipe && row("Made of", `${study.dataset}, ${recipeOf(study)}`),
+      study?.design && row("Subsets", subsets(study.design)),
+      row("Target", goal(job), target.trials ? "" : ` (${thousandths(target.share)} % of the samples)`),
       row("Full trials", whole(wanted.full_trials)),
       row("Pairs", wanted.pairs === "all" ? "of all classes" : "of the same class"),
       wanted.probabilities && row("Probabilities", "of the true class are recorded"),
@@ -217,3 +292,16 @@ function asked(job, study) {
     ),
   );
 }
+
+/** @param {StudyMessage} study */
+const recipeOf = ({ recipe, recipe_name: name }) => (name ? `recipe ${name}` : `a recipe of ${recipe?.network}`);
+
+/** @param {Design} design */
+const subsets = ({ kind, subset_ratio: ratio, seed }) =>
+  `${kind}, ${thousandths(ratio)} % of the samples, seed ${seed}`;
+
+/**
+ * A share in per cent, with at most one digit behind the point.
+ * @param {number} share
+ */
+const thousandths = (share) => Math.round(1000 * share) / 10;

@@ -3,20 +3,16 @@
 import { h, put } from "../dom.js";
 import { address } from "../http.js";
 
+/** @import { Page } from "../types.js" */
+
+/** @param {Page} page */
 export function show(page) {
   page.title("Not found");
+  const [study, job] = [h("code", {}, "/studies/NAME"), h("code", {}, "/jobs/ID")];
   put(
     page.main,
     h("h1", {}, "There is no page at this address"),
-    h(
-      "p",
-      {},
-      "Look it up again: a study's page is at ",
-      h("code", {}, "/studies/NAME"),
-      ", a job's at ",
-      h("code", {}, "/jobs/ID"),
-      ".",
-    ),
+    h("p", {}, "Look it up again: a study's page is at ", study, ", a job's at ", job, "."),
     h("p", {}, h("a", { href: address("/") }, "Overview: all studies and jobs")),
   );
 }

@@ -1,29 +1,32 @@
 // A new job: what it is to bring a study to, and what that would cost, before it is sent.
 
-import { calm, fill, h, put } from "../dom.js";
-import { address, get, path, send } from "../http.js";
+import { debounce, fill, focusIn, h, put } from "../dom.js";
+import { address, get, Problem, path, send } from "../http.js";
 import { copyable } from "../parts/copy.js";
 import { JobForm } from "../parts/job_form.js";
 import { planned } from "../parts/plan.js";
-import { empty, problem } from "../parts/problem.js";
+import { empty, problem, sentence } from "../parts/problem.js";
 import { keepNotes } from "../parts/said_of_jobs.js";
 import { session } from "../session.js";
 
+/** @import { DatasetMessage, Datasets, FieldError, JobMessage, NamedRecipe } from "../api.js" */
+/** @import { Plan, Recipes, StudyMessage } from "../api.js" */
+/** @import { Given } from "../parts/job_form.js" */
+/** @import { Page } from "../types.js" */
+
+const INVALID = '[aria-invalid="true"]';
 const CALM_MILLISECONDS = 300; // after the last change, before a plan is asked for
 
+/** @param {Page} page */
 export async function show(page) {
   page.title("New job");
   put(page.main, h("p", { class: "crumbs" }, h("a", { href: address("/jobs") }, "Jobs")), h("h1", {}, "New job"));
   if (!session.may("write")) {
-    put(
-      page.main,
-      empty(
-        "This key may look, and start nothing",
-        h("p", {}, "Starting a job needs a key with the scope write: ask the service's administrator for one."),
-      ),
-    );
+    const advice = "Starting a job needs a key with the scope write: ask the service's administrator for one.";
+    put(page.main, empty("This key may look, and start nothing", h("p", {}, advice)));
     return;
   }
+  /** @type {[Datasets, Recipes, Given]} */
   const [{ datasets }, { recipes }, given] = await Promise.all([
     get("/v1/datasets", { limit: 1000 }, { signal: page.signal }),
     get("/v1/recipes", {}, { signal: page.signal }),
@@ -32,12 +35,19 @@ export async function show(page) {
   put(page.main, datasets.length ? new NewJob(page, datasets, recipes, given).element : noDataset());
 }
 
-/** What the address asks for: the parts of a study that is to grow, or single ones. */
+/**
+ * What the address asks for: the parts of a study that is to grow, or single ones.
+ * @param {Page} page
+ * @returns {Promise<Given>}
+ */
 async function preset({ query, signal }) {
-  const trials = /^\d{1,7}$/.test(query.get("trials") ?? "") ? query.get("trials") : undefined;
+  const wanted = query.get("trials") ?? "";
+  const trials = /^\d{1,7}$/.test(wanted) ? wanted : undefined;
   const given = { dataset: query.get("dataset"), recipe: query.get("recipe"), trials };
-  if (!query.has("study")) return given;
-  const study = await get(path`/v1/studies/${query.get("study")}`, {}, { signal });
+  const name = query.get("study");
+  if (name === null) return given;
+  /** @type {StudyMessage} */
+  const study = await get(path`/v1/studies/${name}`, {}, { signal });
   if (study.imported) return { ...given, dataset: given.dataset ?? study.dataset };
   return {
     dataset: study.dataset,
@@ -49,130 +59,158 @@ async function preset({ query, signal }) {
 }
 
 function noDataset() {
+  const digits = "On the service's machine, this registers the digits, which come with memscore:";
+  const images = ["memscore datasets add folder:DIR --name mine", "memscore datasets add npz:FILE --name mine"];
   return empty(
     "No dataset yet",
-    h(
-      "p",
-      {},
-      "A job trains on a registered dataset. On the service's machine, this registers the digits, which come with memscore:",
-    ),
+    h("p", {}, `A job trains on a registered dataset. ${digits}`),
     copyable("memscore datasets add digits", "the command that registers the digits"),
     h("p", {}, "And these images of one's own, in a folder for each class or in a file of arrays:"),
-    copyable(
-      "memscore datasets add folder:DIR --name mine\nmemscore datasets add npz:FILE --name mine",
-      "the commands that register images",
-    ),
+    copyable(images.join("\n"), "the commands that register images"),
     h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "Look again")),
   );
 }
 
 class NewJob {
+  /** Ends the plan that is being asked for. @type {AbortController | null} */
+  #asked = null;
+  #button = h("button", { type: "submit", class: "primary" }, "Start the job");
+  #form;
+  #later;
+  #page;
+  #plan = h("div", { role: "status", "aria-live": "polite" }, h("p", { class: "soft" }, "Asking …"));
+  /** The last request that was sent, and its idempotency key. */
+  #sent = { text: "", key: "" };
+  #trouble = h("div", {});
+
+  /**
+   * @param {Page} page
+   * @param {DatasetMessage[]} datasets
+   * @param {NamedRecipe[]} recipes
+   * @param {Given} given
+   */
   constructor(page, datasets, recipes, given) {
-    this.page = page;
-    this.asked = null; // ends the plan that is being asked for
-    this.sent = { text: null, key: null };
-    this.form = new JobForm({ datasets, recipes, given, changed: () => this.changed() });
-    this.plan = h("div", { role: "status", "aria-live": "polite" }, h("p", { class: "soft" }, "Asking …"));
-    this.trouble = h("div", {});
-    this.button = h("button", { type: "submit", class: "primary" }, "Start the job");
-    this.later = calm(CALM_MILLISECONDS, () => this.askPlan(), page.signal);
+    this.#page = page;
+    this.#form = new JobForm({ datasets, recipes, given, changed: () => this.#changed() });
+    this.#later = debounce(CALM_MILLISECONDS, () => this.#askPlan(), page.signal);
+    /** @param {SubmitEvent} event */
+    const submit = (event) => {
+      event.preventDefault();
+      this.#submit();
+    };
     this.element = h(
       "form",
-      { method: "post", class: "new-job", novalidate: true, on: { submit: (event) => this.submit(event) } },
-      this.form.element,
+      { method: "post", class: "new-job", novalidate: true, on: { submit } },
+      this.#form.element,
       h(
         "section",
         { class: "panel plan-panel", "aria-labelledby": "plan" },
         h("h2", { id: "plan" }, "What it would cost and give"),
-        this.plan,
-        this.trouble,
-        h("p", { class: "actions" }, this.button),
+        this.#plan,
+        this.#trouble,
+        h("p", { class: "actions" }, this.#button),
       ),
     );
-    this.askPlan();
+    this.#askPlan();
   }
 
-  changed() {
-    this.page.keep(this.form.kept());
-    this.plan.setAttribute("aria-busy", "true");
-    this.later();
+  #changed() {
+    this.#page.keep(this.#form.kept());
+    this.#plan.setAttribute("aria-busy", "true");
+    this.#later();
   }
 
   /** The body of the request; null, with the field marked, where the target is empty or the recipe is no JSON. */
-  body() {
-    const errors = this.form.missing();
+  #body() {
+    const errors = this.#form.missing();
     if (errors.length) {
-      this.refused({ errors });
+      this.#wrong(errors);
       return null;
     }
     try {
-      return this.form.body();
+      return this.#form.body();
     } catch (error) {
-      this.refused({ errors: [{ pointer: "body/recipe", message: `this is not JSON: ${error.message}` }] });
+      this.#wrong([{ pointer: "body/recipe", message: `this is not JSON: ${sentence(error)}` }]);
       return null;
     }
   }
 
-  async askPlan() {
-    this.asked?.abort();
-    this.asked = new AbortController();
-    const signal = AbortSignal.any([this.asked.signal, this.page.signal]);
-    const body = this.body();
+  async #askPlan() {
+    this.#asked?.abort();
+    this.#asked = new AbortController();
+    const signal = AbortSignal.any([this.#asked.signal, this.#page.signal]);
+    const body = this.#body();
     if (body === null) return;
     try {
+      /** @type {Plan} */
       const plan = await send("POST", "/v1/jobs", body, { query: { dry_run: true }, signal });
-      this.form.fields.show([]);
-      fill(this.trouble);
-      fill(this.plan, planned(plan));
+      this.#form.fields.show([]);
+      fill(this.#trouble);
+      fill(this.#plan, planned(plan));
     } catch (error) {
-      if (!signal.aborted) this.refused(error, () => this.askPlan());
+      if (!signal.aborted) this.#refused(error, () => this.#askPlan());
     } finally {
-      if (!signal.aborted) this.plan.removeAttribute("aria-busy");
+      if (!signal.aborted) this.#plan.removeAttribute("aria-busy");
     }
   }
 
-  /** Show what the service refused: at its fields, and what belongs to none beside the button. */
-  refused(error, retry) {
-    const homeless = this.form.fields.show(error.errors);
-    fill(this.plan, h("p", { class: "soft" }, "There is no plan for this."));
-    this.plan.removeAttribute("aria-busy");
-    if (homeless.length || !error.errors.length)
-      fill(
-        this.trouble,
-        problem(error, { compact: true, retry: error.status === 422 || error.status === 409 ? undefined : retry }),
-      );
-    else fill(this.trouble, h("p", { class: "wrong" }, "Something is wrong in the form; it is marked there."));
+  /**
+   * Show what the service refused: at its fields, and what belongs to none beside the button.
+   * @param {unknown} error
+   * @param {() => void} [retry]
+   */
+  #refused(error, retry) {
+    const { errors, status } = error instanceof Problem ? error : { errors: [], status: null };
+    const final = status === 422 || status === 409; // the same request would be refused again
+    const homeless = this.#wrong(errors);
+    if (homeless.length || !errors.length) {
+      fill(this.#trouble, problem(error, { compact: true, retry: final ? undefined : retry }));
+    }
   }
 
-  async submit(event) {
-    event.preventDefault();
-    const body = this.body();
+  /**
+   * Mark what is wrong in the form; there is no plan for it. Returns what belongs to no field.
+   * @param {FieldError[]} errors
+   */
+  #wrong(errors) {
+    const homeless = this.#form.fields.show(errors);
+    fill(this.#plan, h("p", { class: "soft" }, "There is no plan for this."));
+    this.#plan.removeAttribute("aria-busy");
+    fill(this.#trouble, h("p", { class: "wrong" }, "Something is wrong in the form; it is marked there."));
+    return homeless;
+  }
+
+  async #submit() {
+    const body = this.#body();
     if (body === null) return;
-    this.button.disabled = true;
-    const { signal } = this.page;
+    this.#button.disabled = true;
+    const { signal } = this.#page;
     try {
-      const job = await send("POST", "/v1/jobs", body, {
-        headers: { "Idempotency-Key": `"${this.keyFor(body)}"` },
-        signal,
-      });
+      const headers = { "Idempotency-Key": `"${this.#keyFor(body)}"` };
+      /** @type {JobMessage} */
+      const job = await send("POST", "/v1/jobs", body, { headers, signal });
       keepNotes(job);
-      this.page.go(address(path`/jobs/${job.id}`));
+      this.#page.go(address(path`/jobs/${job.id}`));
     } catch (error) {
       if (signal.aborted) return;
-      this.refused(error);
-      (this.element.querySelector('[aria-invalid="true"]') ?? this.button).focus();
+      this.#refused(error);
+      if (this.element.querySelector(INVALID)) focusIn(this.element, INVALID);
+      else this.#button.focus();
     } finally {
-      this.button.disabled = false;
+      this.#button.disabled = false;
     }
   }
 
-  /** The same for the same request, so that one sent again after a lost answer is not done twice. */
-  keyFor(body) {
+  /**
+   * The same for the same request, so that one sent again after a lost answer is not done twice.
+   * @param {unknown} body
+   */
+  #keyFor(body) {
     const text = JSON.stringify(body);
-    if (text !== this.sent.text) {
+    if (text !== this.#sent.text) {
       const bits = crypto.getRandomValues(new Uint8Array(16));
-      this.sent = { text, key: Array.from(bits, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+      this.#sent = { text, key: Array.from(bits, (byte) => byte.toString(16).padStart(2, "0")).join("") };
     }
-    return this.sent.key;
+    return this.#sent.key;
   }
 }

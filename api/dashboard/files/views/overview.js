@@ -10,6 +10,9 @@ import { nearScreen, studyCard } from "../parts/study_card.js";
 import { upToDate } from "../parts/up_to_date.js";
 import { session } from "../session.js";
 
+/** @import { Datasets, JobMessage, Jobs, Studies, StudyMessage } from "../api.js" */
+/** @import { Page } from "../types.js" */
+
 const BUSY_MILLISECONDS = 2000; // between two looks, while jobs run
 const IDLE_MILLISECONDS = 15_000;
 const JOBS = 6;
@@ -17,10 +20,11 @@ const PAGE = 200; // studies of one call
 const MOST = 1000; // studies that are shown
 const MANY = 12; // studies, from which on a field finds one
 
+/** @param {Page} page */
 export async function show(page) {
   page.title("Overview");
-  const jobs = new Jobs(page);
-  const studies = new Studies(page);
+  const jobs = new JobsPanel(page);
+  const studies = new StudiesPanel(page);
   const trouble = h("div", {});
   put(
     page.main,
@@ -44,102 +48,126 @@ export async function show(page) {
 }
 
 /** The newest jobs. */
-class Jobs {
+class JobsPanel {
+  #all = h("p", { class: "actions" }, h("a", { href: address("/jobs") }, "All jobs"));
+  #list = jobList("Newest jobs");
+  /** By id. @type {Map<string, JobMessage>} */
+  #known = new Map();
+  #page;
+  place = h("div", {});
+
+  /** @param {Page} page */
   constructor(page) {
-    this.page = page;
-    this.place = h("div", {});
-    this.list = jobList("Newest jobs");
-    this.known = new Map();
+    this.#page = page;
   }
 
   get running() {
-    return [...this.known.values()].some((job) => !ended(job));
+    return [...this.#known.values()].some((job) => !ended(job));
   }
 
   async start() {
     try {
       await this.look();
     } catch (error) {
-      if (!this.page.signal.aborted) fill(this.place, problem(error, { compact: true, retry: () => this.start() }));
+      if (!this.#page.signal.aborted) fill(this.place, problem(error, { compact: true, retry: () => this.start() }));
     }
   }
 
   /** Ask again; the names of studies whose jobs have moved since. */
   async look() {
-    const { jobs, next } = await get("/v1/jobs", { limit: JOBS }, { signal: this.page.signal });
+    /** @type {Jobs} */
+    const { jobs, next } = await get("/v1/jobs", { limit: JOBS }, { signal: this.#page.signal });
     const moved = jobs.filter((job) => {
-      const before = this.known.get(job.id);
-      return before ? before.progress.done !== job.progress.done || before.state !== job.state : this.known.size > 0;
+      const before = this.#known.get(job.id);
+      if (!before) return this.#known.size > 0;
+      return before.progress.done !== job.progress.done || before.state !== job.state;
     });
-    this.known = new Map(jobs.map((job) => [job.id, job]));
-    this.list.show(jobs);
+    this.#known = new Map(jobs.map((job) => [job.id, job]));
+    this.#list.show(jobs);
     if (!jobs.length) fill(this.place, noJob());
-    else if (!this.list.element.isConnected)
-      fill(this.place, this.list.element, h("p", { class: "actions" }, h("a", { href: address("/jobs") }, "All jobs")));
-    if (jobs.length) this.place.lastChild.hidden = next === null && jobs.length < JOBS;
+    else if (!this.#list.element.isConnected) fill(this.place, this.#list.element, this.#all);
+    this.#all.hidden = next === null && jobs.length < JOBS;
     return new Set(moved.map((job) => job.study_name));
   }
 }
 
 /** All studies, newest first; pictures come as the reader gets near. */
-class Studies {
+class StudiesPanel {
+  /**
+   * By name; `text` is what was drawn.
+   * @type {Map<string, { element: HTMLElement, study: StudyMessage, text: string }>}
+   */
+  #cards = new Map();
+  /** @type {HTMLElement | null} */
+  #finder = null;
+  #grid = h("div", { class: "study-cards" });
+  #page;
+  #whenNear;
+  place = h("div", {});
+
+  /** @param {Page} page */
   constructor(page) {
-    this.page = page;
-    this.place = h("div", {});
-    this.grid = h("div", { class: "study-cards" });
-    this.whenNear = nearScreen(page.signal);
-    this.cards = new Map(); // by name
+    this.#page = page;
+    this.#whenNear = nearScreen(page.signal);
   }
 
   async start() {
     try {
-      let cursor;
+      /** @type {string | null} */
+      let cursor = null;
       do {
-        const { studies, next } = await get("/v1/studies", { limit: PAGE, cursor }, { signal: this.page.signal });
-        for (const study of studies) this.take(study);
+        /** @type {Studies} */
+        const { studies, next } = await get("/v1/studies", { limit: PAGE, cursor }, { signal: this.#page.signal });
+        for (const study of studies) this.#take(study);
         cursor = next;
-        if (!this.cards.size) fill(this.place, await noStudy(this.page));
-        else if (!this.grid.isConnected) fill(this.place, this.grid);
-      } while (cursor && this.cards.size < MOST);
-      if (this.cards.size > MANY && !this.finder) this.grid.before((this.finder = this.find()));
-      if (cursor)
-        this.grid.after(h("p", { class: "soft" }, `The oldest ${whole(MOST)} studies are shown; REST lists all.`));
+        if (!this.#cards.size) fill(this.place, await noStudy(this.#page));
+        else if (!this.#grid.isConnected) fill(this.place, this.#grid);
+      } while (cursor && this.#cards.size < MOST);
+      if (this.#cards.size > MANY && !this.#finder) {
+        this.#finder = this.#find();
+        this.#grid.before(this.#finder);
+      }
+      const more = `The oldest ${whole(MOST)} studies are shown; REST lists all.`;
+      if (cursor) this.#grid.after(h("p", { class: "soft" }, more));
     } catch (error) {
-      if (!this.page.signal.aborted) fill(this.place, problem(error, { compact: true, retry: () => this.start() }));
+      if (!this.#page.signal.aborted) fill(this.place, problem(error, { compact: true, retry: () => this.start() }));
     }
   }
 
-  /** Draw the studies of these names anew. */
+  /**
+   * Draw the studies of these names again.
+   * @param {Iterable<string>} names
+   */
   async renew(names) {
     for (const name of names) {
-      this.take(await get(path`/v1/studies/${name}`, {}, { signal: this.page.signal }));
-      if (!this.grid.isConnected) fill(this.place, this.grid);
+      this.#take(await get(path`/v1/studies/${name}`, {}, { signal: this.#page.signal }));
+      if (!this.#grid.isConnected) fill(this.place, this.#grid);
     }
   }
 
-  take(study) {
-    const before = this.cards.get(study.name);
-    const told = JSON.stringify(study);
-    if (before?.told === told) return;
-    const card = { ...studyCard(study, this.page.signal), told };
+  /** @param {StudyMessage} study */
+  #take(study) {
+    const before = this.#cards.get(study.name);
+    const text = JSON.stringify(study);
+    if (before?.text === text) return;
+    const card = studyCard(study, this.#page.signal);
     if (before) before.element.replaceWith(card.element);
-    else this.grid.prepend(card.element);
-    this.cards.set(study.name, card);
-    this.whenNear(card);
+    else this.#grid.prepend(card.element);
+    this.#cards.set(study.name, { element: card.element, study, text });
+    this.#whenNear(card);
   }
 
-  find() {
+  #find() {
     const choose = () => {
       const wanted = field.value.trim().toLowerCase();
-      for (const [name, { element, told }] of this.cards) {
-        element.hidden =
-          !name.toLowerCase().includes(wanted) && !JSON.parse(told).dataset.toLowerCase().includes(wanted);
+      for (const { element, study } of this.#cards.values()) {
+        element.hidden = ![study.name, study.dataset].some((text) => text.toLowerCase().includes(wanted));
       }
-      this.page.keep({ find: field.value });
+      this.#page.keep({ find: field.value });
     };
     const field = h("input", {
       type: "search",
-      value: this.page.query.get("find"),
+      value: this.#page.query.get("find"),
       placeholder: "name or dataset",
       on: { input: choose },
     });
@@ -148,10 +176,12 @@ class Studies {
       "form",
       { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
       h("label", {}, "Find", field),
-      h("span", { class: "soft" }, `of ${whole(this.cards.size)} studies`),
+      h("span", { class: "soft" }, `of ${whole(this.#cards.size)} studies`),
     );
   }
 }
+
+const DIGITS = "On the service's machine, this registers the digits, which come with memscore:";
 
 const startOne = () =>
   session.may("write")
@@ -160,17 +190,15 @@ const startOne = () =>
 
 const noJob = () => empty("No job yet", h("p", {}, "A job trains the models of a study."), startOne());
 
+/** @param {Page} page */
 async function noStudy({ signal }) {
+  /** @type {Datasets} */
   const { datasets } = await get("/v1/datasets", { limit: 1 }, { signal });
   return empty(
     "No study yet",
     h("p", {}, "A study holds the scores of one dataset, from models trained by one recipe. Its first job makes it."),
     !datasets.length && [
-      h(
-        "p",
-        {},
-        "There is no dataset either. On the service's machine, this registers the digits, which come with memscore:",
-      ),
+      h("p", {}, `There is no dataset either. ${DIGITS}`),
       copyable("memscore datasets add digits", "the command that registers a dataset"),
     ],
     h("p", {}, "This runs a first study on the service's machine:"),

@@ -1,6 +1,6 @@
 // Pairs of a training and a test sample with high influence, side by side.
 
-import { calm, fill, h, put, say } from "../dom.js";
+import { debounce, fill, focusIn, h, put, say } from "../dom.js";
 import { className, fixed } from "../format.js";
 import { get, newest, path, send } from "../http.js";
 import { influenceText } from "../parts/influence.js";
@@ -12,59 +12,193 @@ import { curlTo, pythonClient, serviceUrl, takeAway } from "../parts/take_away.j
 import { image } from "../parts/tile.js";
 import { enlarger } from "../parts/zoom.js";
 
+/** @import { Pair, Pairs, ScoreColumns, StudyMessage } from "../api.js" */
+/** @import { Loaded, Page, Picture } from "../types.js" */
+
 const PAGE = 48;
 const FILTERS = [
   { name: "infl_min", label: "infl from", start: 0.15 },
   { name: "mem_min", label: "mem of the training sample from", start: null },
   { name: "q_max", label: "q-value up to", start: null },
 ];
+const ABOUT =
+  "A model trained without the training image on the left is right on the test image beside it less often, by infl. " +
+  "Near-duplicates and rare variants come first.";
 
+/**
+ * Bounds by name; null lets everything pass.
+ * @typedef {Record<string, number | null>} Chosen
+ */
+
+/**
+ * A list of pairs as it grows.
+ * @typedef {{ chosen: Chosen, cards: HTMLElement, more: HTMLElement, signal: AbortSignal }} List
+ */
+
+/** @param {Page} page */
 export async function show(page) {
   page.title(`Pairs of ${page.params.study}`);
   const { study, dataset } = await load(page);
   put(page.main, head(study, dataset, "pairs", "Pairs of high influence"));
-  if (!study.table) {
-    put(page.main, noScores(study));
-    return;
-  }
-  const chosen = Object.fromEntries(FILTERS.map(({ name, start }) => [name, given(page, name, start)]));
-  const list = h("div", {});
-  const away = h("div", {});
-  const view = { page, study, dataset, list, away, newest: newest(page.signal) };
-  const begin = calm(200, () => draw(view, { ...chosen }), page.signal);
-  put(
-    page.main,
-    h(
-      "p",
-      {},
-      "A model trained without the training image on the left is right on the test image beside it less often, by infl. Near-duplicates and rare variants come first.",
-    ),
-    h(
-      "form",
-      { class: "filters", "aria-label": "Filter pairs", on: { submit: (event) => event.preventDefault() } },
-      FILTERS.map(({ name, label, start }) =>
-        numberField({
-          label,
-          value: chosen[name],
-          min: 0,
-          max: 1,
-          step: "any",
-          placeholder: "any",
-          changed: (value) => {
-            chosen[name] = value;
-            page.keep({ [name]: value === start ? null : (value ?? "any") });
-            begin();
-          },
-        }),
-      ),
-    ),
-    list,
-    away,
-  );
-  await draw(view, { ...chosen });
+  if (study.table) await new PairsView(page, { study, dataset }).show();
+  else put(page.main, noScores(study));
 }
 
-/** A filter as the address has it: a number, null for "any", or the value to start with. */
+class PairsView {
+  #away = h("div", {});
+  #chosen;
+  #dataset;
+  #list = h("div", {});
+  #newest;
+  #page;
+  #study;
+
+  /**
+   * @param {Page} page
+   * @param {Loaded} loaded
+   */
+  constructor(page, { study, dataset }) {
+    this.#page = page;
+    this.#study = study;
+    this.#dataset = dataset;
+    this.#newest = newest(page.signal);
+    /** @type {Chosen} */
+    this.#chosen = Object.fromEntries(FILTERS.map(({ name, start }) => [name, given(page, name, start)]));
+    put(page.main, h("p", {}, ABOUT), this.#filters(), this.#list, this.#away);
+  }
+
+  #filters() {
+    const begin = debounce(200, () => this.show(), this.#page.signal);
+    /**
+     * @param {(typeof FILTERS)[number]} filter
+     * @param {number | null} value
+     */
+    const change = ({ name, start }, value) => {
+      this.#chosen[name] = value;
+      this.#page.keep({ [name]: value === start ? null : (value ?? "any") });
+      begin();
+    };
+    const bounds = /** @type {const} */ ({ min: 0, max: 1, step: "any", placeholder: "any" });
+    const fields = FILTERS.map((filter) => {
+      const { name, label } = filter;
+      return numberField({ label, value: this.#chosen[name], ...bounds, changed: (value) => change(filter, value) });
+    });
+    const submit = (/** @type {Event} */ event) => event.preventDefault();
+    return h("form", { class: "filters", "aria-label": "Filter pairs", on: { submit } }, fields);
+  }
+
+  /** Ask for the pairs that pass the filters, and show them. */
+  async show(chosen = { ...this.#chosen }) {
+    const signal = this.#newest();
+    fill(this.#away, taken(this.#study, chosen));
+    try {
+      const cards = h("ul", { class: "pairs" });
+      const more = h("p", {});
+      const { pairs, floor } = await this.#add({ chosen, cards, more, signal }, null);
+      const kept = pairs.length ? `Strongest first; pairs from ${floor} upwards are kept.` : "";
+      const none = `Lower the bounds. Only pairs from ${floor} upwards are kept at all.`;
+      fill(
+        this.#list,
+        h("p", { class: "soft", "data-part": "matching" }, kept),
+        pairs.length ? [cards, more] : empty("No pair passes these filters", h("p", {}, none)),
+      );
+      say(pairs.length ? "Pairs are shown" : "No pair passes these filters");
+    } catch (error) {
+      if (signal.aborted) return;
+      fill(this.#list, problem(error, { compact: true, retry: () => this.show(chosen) }));
+    }
+  }
+
+  /**
+   * Append the pairs behind a cursor to a list, and a button for those that follow.
+   * @param {List} list
+   * @param {string | null} cursor
+   */
+  async #add(list, cursor) {
+    const { chosen, cards, more, signal } = list;
+    const query = { ...chosen, limit: PAGE, cursor };
+    /** @type {Pairs} */
+    const found = await get(path`/v1/studies/${this.#study.name}/pairs`, query, { signal });
+    const labels = await this.#labels(found.pairs, signal);
+    put(
+      cards,
+      found.pairs.map((one, place) => h("li", {}, this.#pair(one, labels[place]))),
+    );
+    const next = async () => {
+      const first = cards.childElementCount;
+      try {
+        await this.#add(list, found.next);
+        focusIn(cards.children[first], "a");
+      } catch (error) {
+        if (!signal.aborted) fill(more, problem(error, { compact: true, retry: next }));
+      }
+    };
+    const button = h("button", { type: "button" }, "More pairs");
+    button.addEventListener("click", () => {
+      button.disabled = true;
+      next();
+    });
+    fill(more, found.next && button);
+    return found;
+  }
+
+  /**
+   * The class of each pair's training sample.
+   * @param {Pair[]} pairs
+   * @param {AbortSignal} signal
+   */
+  async #labels(pairs, signal) {
+    if (!pairs.length) return [];
+    const body = { indices: pairs.map((one) => one.train_index) };
+    /** @type {ScoreColumns} */
+    const found = await send("POST", path`/v1/studies/${this.#study.name}/scores/lookup`, body, { signal });
+    return found.label;
+  }
+
+  /**
+   * @param {Pair} one
+   * @param {number} label
+   */
+  #pair(one, label) {
+    const [study, dataset] = [this.#study, this.#dataset];
+    const { train_index: train, test_index: test } = one;
+    /** @type {Picture[]} */
+    const both = [
+      { split: "train", index: train, label: className(dataset, label), href: sampleUrl(study, "train", train) },
+      { split: "test", index: test, href: sampleUrl(study, "test", test) }, // of any class, where a study has all pairs
+    ];
+    return h(
+      "article",
+      { class: "pair", "data-train": train, "data-test": test },
+      both.map((picture) => this.#side(picture)),
+      h(
+        "div",
+        {},
+        influenceText(one),
+        one.mem !== null && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`),
+        enlarger(this.#page, dataset, both, influenceText(one)),
+      ),
+    );
+  }
+
+  /** @param {Picture} picture */
+  #side({ split, index, label, href }) {
+    return h(
+      "a",
+      { class: "card", href },
+      image(this.#dataset.name, split, index, { label }),
+      h("span", { class: "line" }, `${split} ${index}`),
+      label && h("span", { class: "line soft" }, label),
+    );
+  }
+}
+
+/**
+ * A filter as the address has it: a number, null for "any", or the value to start with.
+ * @param {Page} page
+ * @param {string} name
+ * @param {number | null} start
+ */
 function given(page, name, start) {
   const text = page.query.get(name);
   if (text === null) return start;
@@ -72,98 +206,15 @@ function given(page, name, start) {
   return text !== "any" && Number.isFinite(value) ? value : null;
 }
 
-async function draw(view, chosen) {
-  const { study, list, away } = view;
-  const signal = view.newest();
-  fill(away, taken(study, chosen));
-  try {
-    const cards = h("ul", { class: "pairs" });
-    const more = h("p", {});
-    const found = await add(view, { chosen, cards, more, signal }, null);
-    const title = h(
-      "p",
-      { class: "soft", "data-part": "matching" },
-      found.pairs.length ? `Strongest first; pairs from ${found.floor} upwards are kept.` : "",
-    );
-    const none = empty(
-      "No pair passes these filters",
-      h("p", {}, `Lower the bounds. Only pairs from ${found.floor} upwards are kept at all.`),
-    );
-    fill(list, title, found.pairs.length ? [cards, more] : none);
-    say(found.pairs.length ? "Pairs are shown" : "No pair passes these filters");
-  } catch (error) {
-    if (signal.aborted) return;
-    fill(list, problem(error, { compact: true, retry: () => draw(view, chosen) }));
-  }
-}
-
-/** Append the pairs behind a cursor to a list, and a button for those that follow. */
-async function add(view, shown, cursor) {
-  const { study } = view;
-  const { chosen, cards, more, signal } = shown;
-  const found = await get(path`/v1/studies/${study.name}/pairs`, { ...chosen, limit: PAGE, cursor }, { signal });
-  const labels = await labelsOf(study, found.pairs, signal);
-  put(
-    cards,
-    found.pairs.map((one, place) => h("li", {}, pair(view, one, labels[place]))),
-  );
-  const next = async () => {
-    const first = cards.childElementCount;
-    try {
-      await add(view, shown, found.next);
-      cards.children[first]?.querySelector("a").focus();
-    } catch (error) {
-      if (!signal.aborted) fill(more, problem(error, { compact: true, retry: next }));
-    }
-  };
-  const press = (event) => {
-    event.target.disabled = true;
-    next();
-  };
-  fill(more, found.next && h("button", { type: "button", on: { click: press } }, "More pairs"));
-  return found;
-}
-
-/** The class of each pair's training sample. */
-async function labelsOf(study, pairs, signal) {
-  if (!pairs.length) return [];
-  const body = { indices: pairs.map((one) => one.train_index) };
-  return (await send("POST", path`/v1/studies/${study.name}/scores/lookup`, body, { signal })).label;
-}
-
-function pair({ page, study, dataset }, one, label) {
-  const name = className(dataset, label);
-  const both = [
-    { split: "train", index: one.train_index, label: name, href: sampleUrl(study, "train", one.train_index) },
-    { split: "test", index: one.test_index, href: sampleUrl(study, "test", one.test_index) }, // of any class, where a study has all pairs
-  ];
-  const side = ({ split, index, label: of, href }) =>
-    h(
-      "a",
-      { class: "card", href },
-      image(dataset.name, split, index, { label: of }),
-      h("span", { class: "line" }, `${split} ${index}`),
-      of && h("span", { class: "line soft" }, of),
-    );
-  return h(
-    "article",
-    { class: "pair", "data-train": one.train_index, "data-test": one.test_index },
-    both.map(side),
-    h(
-      "div",
-      {},
-      influenceText(one),
-      one.mem !== null && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`),
-      enlarger(page, dataset, both, influenceText(one)),
-    ),
-  );
-}
-
-function taken(study, chosen) {
-  const table = path`/v1/studies/${study.name}/pairs/table`;
-  const given = Object.entries(chosen).filter(([, value]) => value !== null);
-  const keywords = given.map(([name, value]) => `, ${name}=${value}`).join("");
-  const options = given.map(([name, value]) => ` --${name.replace("_", "-")} ${value}`).join("");
+/**
+ * @param {StudyMessage} study
+ * @param {Chosen} chosen
+ */
+function taken({ name }, chosen) {
+  const table = path`/v1/studies/${name}/pairs/table`;
+  const bounds = Object.entries(chosen).filter(([, value]) => value !== null);
+  const keywords = bounds.map(([bound, value]) => `, ${bound}=${value}`).join("");
+  const options = bounds.map(([bound, value]) => ` --${bound.replace("_", "-")} ${value}`).join("");
   return takeAway({
     title: "Take all pairs away",
     files: ["npz", "csv", "parquet"].map((format) => ({
@@ -171,7 +222,15 @@ function taken(study, chosen) {
       path: table,
       query: { format },
     })),
-    python: `${pythonClient()}\nfor pair in client.iter_pairs("${study.name}"${keywords}):\n    print(pair.train_index, pair.test_index, pair.infl)\ntable = client.pairs_table("${study.name}")`,
-    shell: `memscore pairs list ${study.name}${options} --limit 100 --url ${serviceUrl()}\n${curlTo(`${study.name}.pairs.npz`, table)}`,
+    python: [
+      pythonClient(),
+      `for pair in client.iter_pairs("${name}"${keywords}):`,
+      "    print(pair.train_index, pair.test_index, pair.infl)",
+      `table = client.pairs_table("${name}")`,
+    ].join("\n"),
+    shell: [
+      `memscore pairs list ${name}${options} --limit 100 --url ${serviceUrl()}`,
+      curlTo(`${name}.pairs.npz`, table),
+    ].join("\n"),
   });
 }

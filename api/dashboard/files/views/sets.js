@@ -1,7 +1,7 @@
 // Typical and atypical sets: thresholds as sliders, live counts, and the samples at their edges.
 
-import { ATYPICAL, axes, chart, countScale, d3, kind, TYPICAL } from "../charts.js";
-import { calm, fill, h, put, say } from "../dom.js";
+import { ATYPICAL, axes, Chart, countScale, d3, drawThresholds, kind, TYPICAL } from "../charts.js";
+import { debounce, fill, h, put, say } from "../dom.js";
 import { fixed, percent, whole } from "../format.js";
 import { get, newest, path } from "../http.js";
 import { slider } from "../parts/number_field.js";
@@ -10,9 +10,17 @@ import { sampleCard } from "../parts/sample.js";
 import { head, load, noScores } from "../parts/study_head.js";
 import { curlTo, pythonClient, serviceUrl, takeAway } from "../parts/take_away.js";
 import { barsOf, plan } from "../study/bars.js";
-import { heldOut } from "../study/histogram.js";
 
+/** @import { Histogram, SampleScore, Scores, SetsMessage, StudyMessage, TestScore } from "../api.js" */
+/** @import { Group, Size } from "../charts.js" */
+/** @import { Bar } from "../study/bars.js" */
+/** @import { Loaded, Page, Query } from "../types.js" */
+
+/** @typedef {{ atypical: number, typical: number, test_accuracy: number }} Thresholds */
+
+/** @type {Thresholds} */
 const PAPER = { atypical: ATYPICAL, typical: TYPICAL, test_accuracy: 0.8 };
+/** @type {{ name: keyof Thresholds, label: string, hint: string }[]} */
 const SLIDERS = [
   {
     name: "atypical",
@@ -38,244 +46,270 @@ const SETS = [
 ];
 const EXAMPLES = 8;
 
+/** @param {Page} page */
 export async function show(page) {
   page.title(`Sets of ${page.params.study}`);
   const { study, dataset } = await load(page);
   put(page.main, head(study, dataset, "sets", "Typical and atypical sets"));
-  if (!study.table) {
-    put(page.main, noScores(study));
-    return;
-  }
-  const chosen = Object.fromEntries(Object.entries(PAPER).map(([name, start]) => [name, given(page, name, start)]));
-  const view = {
-    page,
-    study,
-    dataset,
-    chosen,
-    counts: h("dl", { class: "facts" }),
-    plot: h("div", {}),
-    examples: h("div", {}),
-    away: h("div", {}),
-    fault: h("div", {}),
-    newest: newest(page.signal),
-    tests: new Map(),
-  };
-  const refresh = calm(120, () => draw(view), page.signal);
-  const sliders = SLIDERS.map(({ name, label, hint }) =>
-    slider({
-      name,
-      label,
-      hint,
-      value: chosen[name],
-      changed: (value) => {
-        chosen[name] = value;
-        page.keep({ [name]: value === PAPER[name] ? null : value });
-        refresh();
-      },
-    }),
-  );
-  const reset = () => {
-    Object.assign(chosen, PAPER);
-    SLIDERS.forEach(({ name }, place) => sliders[place].set(PAPER[name]));
-    page.keep({ atypical: null, typical: null, test_accuracy: null });
-    refresh();
-  };
-  put(
-    page.main,
-    h(
-      "section",
-      { "aria-label": "Thresholds", class: "columns" },
-      h(
-        "div",
-        {},
-        sliders.map((one) => one.element),
-        h("button", { type: "button", on: { click: reset } }, "The paper's thresholds"),
-      ),
-      view.plot,
-    ),
-    view.fault,
-    view.counts,
-    view.examples,
-    view.away,
-  );
-  const histogram = get(
-    path`/v1/studies/${study.name}/histogram`,
-    { bins: plan(heldOut(study)).bins },
-    { signal: page.signal },
-  );
-  await draw(view);
-  try {
-    view.histogram = await histogram;
-    drawPlot(view);
-  } catch (error) {
-    if (!page.signal.aborted) fill(view.plot, problem(error, { compact: true }));
-  }
+  if (study.table) await new SetsView(page, { study, dataset }).start();
+  else put(page.main, noScores(study));
 }
 
-/** A threshold as the address has it. */
-function given(page, name, start) {
-  const value = Number(page.query.get(name) || Number.NaN);
-  return value >= 0 && value <= 1 ? value : start;
-}
+class SetsView {
+  #away = h("div", {});
+  #chart;
+  #chosen;
+  #counts = h("dl", { class: "facts" });
+  #dataset;
+  #examples = h("div", {});
+  #fault = h("div", {});
+  /** @type {Bar[] | null} */
+  #bars = null; // once they have arrived
+  #newest;
+  #page;
+  #plot = h("div", {});
+  #study;
+  /** By index, each asked for once. @type {Map<number, TestScore>} */
+  #tests = new Map();
 
-async function draw(view) {
-  const { study, counts, fault } = view;
-  const chosen = { ...view.chosen };
-  const signal = view.newest();
-  try {
-    const found = await get(
-      path`/v1/studies/${study.name}/sets`,
-      { format: "json", limit: EXAMPLES, ...chosen },
-      { signal },
+  /**
+   * @param {Page} page
+   * @param {Loaded} loaded
+   */
+  constructor(page, { study, dataset }) {
+    this.#page = page;
+    this.#study = study;
+    this.#dataset = dataset;
+    this.#newest = newest(page.signal);
+    this.#chart = new Chart(this.#plot, { height: 190, margin: { left: 66 }, signal: page.signal });
+    this.#chosen = given(page);
+    put(
+      page.main,
+      h("section", { "aria-label": "Thresholds", class: "columns" }, this.#controls(), this.#plot),
+      this.#fault,
+      this.#counts,
+      this.#examples,
+      this.#away,
     );
-    fault.replaceChildren();
-    const { train_samples: train, test_samples: test } = view.dataset;
-    fill(
-      counts,
-      SETS.map(([name, text]) => {
-        const of = name.startsWith("train") ? train : test;
-        return h(
-          "div",
-          {},
-          h("dt", {}, text),
-          h(
-            "dd",
-            { "data-count": name },
-            whole(found.counts[name]),
-            " ",
-            h("small", {}, percent(found.counts[name] / of)),
-          ),
-        );
-      }),
-    );
-    say(
-      `${whole(found.counts.train_atypical)} atypical and ${whole(found.counts.train_typical)} typical training samples`,
-    );
-    fill(view.away, taken(study, chosen));
-    drawPlot(view);
-    await drawExamples(view, found, signal);
-  } catch (error) {
-    if (signal.aborted) return;
-    for (const one of [counts, view.examples, view.away]) fill(one); // they would be of other thresholds
-    drawPlot(view);
-    fill(fault, problem(error, { compact: true, retry: () => draw(view) }));
   }
-}
 
-/** mem of all training samples with the thresholds in it. */
-function drawPlot({ page, study, plot, histogram, chosen }) {
-  if (!histogram) return;
-  const kept = barsOf(histogram, plan(heldOut(study)));
-  const most = d3.max(kept, (bar) => bar.count);
-  chart(plot, {
-    height: 190,
-    margin: { left: 66 },
-    signal: page.signal,
-    label: `Histogram of mem with the thresholds ${chosen.typical} and ${chosen.atypical}`,
-    draw(svg, { width, height }) {
-      const x = d3
-        .scaleLinear()
-        .domain([Math.min(0, kept[0].from), Math.max(1, kept[kept.length - 1].to)])
-        .range([0, width]);
-      const { scale: y, ticks } = countScale(most, height);
-      svg
-        .selectAll("rect")
-        .data(kept)
-        .enter()
-        .append("rect")
-        .attr("class", (bar) => kind((bar.from + bar.to) / 2, chosen.typical, chosen.atypical))
-        .attr("x", (bar) => x(bar.from))
-        .attr("width", (bar) => Math.max(1, x(bar.to) - x(bar.from) - 0.5))
-        .attr("y", (bar) => y(bar.count))
-        .attr("height", (bar) => height - y(bar.count));
-      for (const threshold of [chosen.typical, chosen.atypical]) {
-        svg
-          .append("line")
-          .attr("class", "threshold")
-          .attr("x1", x(threshold))
-          .attr("x2", x(threshold))
-          .attr("y2", height);
-      }
-      axes(svg, {
-        x,
-        y,
-        width,
-        height,
-        xTitle: "mem",
-        yTitle: "samples (log)",
-        yValues: ticks,
-        yFormat: d3.format(","),
-        yTitleAt: 54,
+  /** Ask for the sets and for the histogram at once, and draw both. */
+  async start() {
+    const { signal } = this.#page;
+    const bins = plan(this.#study);
+    const histogram = get(path`/v1/studies/${this.#study.name}/histogram`, { bins: bins.bins }, { signal });
+    await this.#draw();
+    try {
+      /** @type {Histogram} */
+      const found = await histogram;
+      this.#bars = barsOf(found, bins);
+      this.#drawPlot();
+    } catch (error) {
+      if (!signal.aborted) fill(this.#plot, problem(error, { compact: true }));
+    }
+  }
+
+  #controls() {
+    const refresh = debounce(120, () => this.#draw(), this.#page.signal);
+    /**
+     * @param {keyof Thresholds} name
+     * @param {number} value
+     */
+    const change = (name, value) => {
+      this.#chosen[name] = value;
+      this.#page.keep({ [name]: value === PAPER[name] ? null : value });
+      refresh();
+    };
+    const sliders = SLIDERS.map(({ name, label, hint }) =>
+      slider({ name, label, hint, value: this.#chosen[name], changed: (value) => change(name, value) }),
+    );
+    const reset = () => {
+      this.#chosen = { ...PAPER };
+      SLIDERS.forEach(({ name }, place) => {
+        sliders[place].set(PAPER[name]);
       });
-    },
-  });
+      this.#page.keep({ atypical: null, typical: null, test_accuracy: null });
+      refresh();
+    };
+    const elements = sliders.map((one) => one.element);
+    return h("div", {}, elements, h("button", { type: "button", on: { click: reset } }, "The paper's thresholds"));
+  }
+
+  async #draw() {
+    const chosen = { ...this.#chosen };
+    const signal = this.#newest();
+    try {
+      const query = { format: "json", limit: EXAMPLES, ...chosen };
+      /** @type {SetsMessage} */
+      const found = await get(path`/v1/studies/${this.#study.name}/sets`, query, { signal });
+      fill(this.#fault);
+      const { counts } = found;
+      fill(this.#counts, this.#sizes(counts));
+      say(`${whole(counts.train_atypical)} atypical and ${whole(counts.train_typical)} typical training samples`);
+      fill(this.#away, taken(this.#study, chosen));
+      this.#drawPlot();
+      await this.#drawExamples(found, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      for (const one of [this.#counts, this.#examples, this.#away]) fill(one); // they would be of other thresholds
+      this.#drawPlot();
+      fill(this.#fault, problem(error, { compact: true, retry: () => this.#draw() }));
+    }
+  }
+
+  /** @param {Record<string, number>} counts */
+  #sizes(counts) {
+    const { train_samples: train, test_samples: test } = this.#dataset;
+    return SETS.map(([name, text]) => {
+      const share = h("small", {}, percent(counts[name] / (name.startsWith("train") ? train : test)));
+      return h("div", {}, h("dt", {}, text), h("dd", { "data-count": name }, whole(counts[name]), " ", share));
+    });
+  }
+
+  /** mem of all training samples with the thresholds in it. */
+  #drawPlot() {
+    const bars = this.#bars;
+    if (!bars) return;
+    const chosen = { ...this.#chosen };
+    const label = `Histogram of mem with the thresholds ${chosen.typical} and ${chosen.atypical}`;
+    this.#chart.show(label, (group, size) => drawHistogram(group, size, bars, chosen));
+  }
+
+  /**
+   * The samples at the edges of the training sets, the most extreme ones, and some of the test sets.
+   * @param {SetsMessage} found
+   * @param {AbortSignal} signal
+   */
+  async #drawExamples({ thresholds, indices, counts }, signal) {
+    const above = beside(thresholds.atypical, 1);
+    const below = beside(thresholds.typical, -1);
+    const [most, justAbove, justBelow, least, atypical, typical] = await Promise.all([
+      this.#scores({ sort: "-mem", mem_min: above }, signal),
+      this.#scores({ sort: "mem", mem_min: above }, signal),
+      this.#scores({ sort: "-mem", mem_max: below }, signal),
+      this.#scores({ sort: "mem", mem_max: below }, signal),
+      this.#testScores(indices.test_atypical, signal),
+      this.#testScores(indices.test_typical, signal),
+    ]);
+    const none = empty("Both training sets are empty", h("p", {}, "Move the thresholds."));
+    const strips = h(
+      "div",
+      { class: "columns" },
+      this.#trainStrip("Atypical: the most memorized", most),
+      this.#trainStrip("Atypical: just above the threshold", justAbove),
+      this.#trainStrip("Typical: just below the threshold", justBelow),
+      this.#trainStrip("Typical: the least memorized", least),
+      this.#testStrip("Atypical test samples, with their largest infl", atypical, (one) => fixed(one.infl_max)),
+      this.#testStrip("Typical test samples, with the share of models right", typical, (one) =>
+        percent(one.p_full ?? one.p, 0),
+      ),
+    );
+    fill(this.#examples, h("h2", {}, "Examples"), counts.train_atypical + counts.train_typical ? strips : none);
+  }
+
+  /**
+   * @param {string} title
+   * @param {SampleScore[]} scores
+   */
+  #trainStrip(title, scores) {
+    const cards = scores.map((one) => sampleCard(this.#study, this.#dataset, "train", one, { right: fixed(one.mem) }));
+    return strip(title, cards);
+  }
+
+  /**
+   * @param {string} title
+   * @param {TestScore[]} scores
+   * @param {(score: TestScore) => string} right
+   */
+  #testStrip(title, scores, right) {
+    const cards = scores.map((one) => sampleCard(this.#study, this.#dataset, "test", one, { right: right(one) }));
+    return strip(title, cards);
+  }
+
+  /**
+   * @param {{ sort: string, mem_min?: number, mem_max?: number }} query
+   * @param {AbortSignal} signal
+   * @returns {Promise<SampleScore[]>}
+   */
+  async #scores(query, signal) {
+    if (query.mem_min !== undefined && query.mem_min > 1) return [];
+    /** @type {Scores} */
+    const found = await get(path`/v1/studies/${this.#study.name}/scores`, { limit: EXAMPLES, ...query }, { signal });
+    return found.scores;
+  }
+
+  /**
+   * @param {number[]} indices
+   * @param {AbortSignal} signal
+   */
+  #testScores(indices, signal) {
+    /** @param {number} index */
+    const ask = async (index) => {
+      /** @type {TestScore} */
+      const score =
+        this.#tests.get(index) ??
+        (await get(path`/v1/studies/${this.#study.name}/test-scores/${index}`, {}, { signal }));
+      this.#tests.set(index, score);
+      return score;
+    };
+    return Promise.all(indices.map(ask));
+  }
 }
 
-/** The samples at the edges of the training sets, the most extreme ones, and some of the test sets. */
-async function drawExamples(view, found, signal) {
-  const { study, dataset, examples } = view;
-  const above = beside(found.thresholds.atypical, 1);
-  const below = beside(found.thresholds.typical, -1);
-  const nobody = { scores: [] };
-  const scores = (query) =>
-    query.mem_min > 1 ? nobody : get(path`/v1/studies/${study.name}/scores`, { limit: EXAMPLES, ...query }, { signal });
-  const [most, justAbove, justBelow, least, atypical, typical] = await Promise.all([
-    scores({ sort: "-mem", mem_min: above }),
-    scores({ sort: "mem", mem_min: above }),
-    scores({ sort: "-mem", mem_max: below }),
-    scores({ sort: "mem", mem_max: below }),
-    testScores(view, found.indices.test_atypical, signal),
-    testScores(view, found.indices.test_typical, signal),
-  ]);
-  const strip = (title, answer) =>
-    h(
-      "div",
-      {},
-      h("h3", {}, title),
-      answer.scores.length
-        ? h(
-            "div",
-            { class: "cards strip" },
-            answer.scores.map((one) =>
-              sampleCard(study, dataset, "train", one.index, one.label, { right: fixed(one.mem) }),
-            ),
-          )
-        : h("p", { class: "soft" }, "No sample."),
-    );
-  const tests = (title, shown, right) =>
-    h(
-      "div",
-      {},
-      h("h3", {}, title),
-      shown.length
-        ? h(
-            "div",
-            { class: "cards strip" },
-            shown.map((one) => sampleCard(study, dataset, "test", one.index, one.label, { right: right(one) })),
-          )
-        : h("p", { class: "soft" }, "No sample."),
-    );
-  fill(
-    examples,
-    h("h2", {}, "Examples"),
-    found.counts.train_atypical + found.counts.train_typical
-      ? h(
-          "div",
-          { class: "columns" },
-          strip("Atypical: the most memorized", most),
-          strip("Atypical: just above the threshold", justAbove),
-          strip("Typical: just below the threshold", justBelow),
-          strip("Typical: the least memorized", least),
-          tests("Atypical test samples, with their largest infl", atypical, (one) => fixed(one.infl_max)),
-          tests("Typical test samples, with the share of models right", typical, (one) =>
-            percent(one.p_full ?? one.p, 0),
-          ),
-        )
-      : empty("Both training sets are empty", h("p", {}, "Move the thresholds.")),
-  );
+/**
+ * The thresholds as the address has them.
+ * @param {Page} page
+ * @returns {Thresholds}
+ */
+function given(page) {
+  /** @param {keyof Thresholds} name */
+  const one = (name) => {
+    const value = Number(page.query.get(name) || Number.NaN);
+    return value >= 0 && value <= 1 ? value : PAPER[name];
+  };
+  return { atypical: one("atypical"), typical: one("typical"), test_accuracy: one("test_accuracy") };
 }
 
-/** The single-precision number next to a threshold (0 to 1): sets leave out samples at it, while bounds of lists let them in. */
+/**
+ * @param {Group} group
+ * @param {Size} size
+ * @param {Bar[]} bars
+ * @param {Thresholds} thresholds
+ */
+function drawHistogram(group, { width, height }, bars, { typical, atypical }) {
+  const ends = [Math.min(0, bars[0].from), Math.max(1, bars[bars.length - 1].to)];
+  const x = d3.scaleLinear().domain(ends).range([0, width]);
+  const { scale: y, ticks } = countScale(d3.max(bars, (bar) => bar.count) ?? 0, height);
+  group
+    .selectAll("rect")
+    .data(bars)
+    .enter()
+    .append("rect")
+    .attr("class", (bar) => kind((bar.from + bar.to) / 2, typical, atypical))
+    .attr("x", (bar) => x(bar.from))
+    .attr("width", (bar) => Math.max(1, x(bar.to) - x(bar.from) - 0.5))
+    .attr("y", (bar) => y(bar.count))
+    .attr("height", (bar) => height - y(bar.count));
+  drawThresholds(group, x, height, [typical, atypical]);
+  const titles = { xTitle: "mem", yTitle: "samples (log)", yTitleAt: 54 };
+  axes(group, { x, y, width, height, ...titles, yValues: ticks, yFormat: d3.format(",") });
+}
+
+/**
+ * @param {string} title
+ * @param {HTMLElement[]} cards
+ */
+function strip(title, cards) {
+  const none = h("p", { class: "soft" }, "No sample.");
+  return h("div", {}, h("h3", {}, title), cards.length ? h("div", { class: "cards strip" }, cards) : none);
+}
+
+/**
+ * The single-precision number next to a threshold (0 to 1): sets leave out samples at it, while bounds of lists let
+ * them in.
+ * @param {number} threshold
+ * @param {1 | -1} direction
+ */
 function beside(threshold, direction) {
   const number = new Float32Array([threshold]);
   const bits = new Int32Array(number.buffer);
@@ -284,27 +318,34 @@ function beside(threshold, direction) {
   return number[0];
 }
 
-/** The scores of test samples, each asked for once. */
-function testScores({ study, tests }, indices, signal) {
-  return Promise.all(
-    indices.map(async (index) => {
-      if (!tests.has(index))
-        tests.set(index, await get(path`/v1/studies/${study.name}/test-scores/${index}`, {}, { signal }));
-      return tests.get(index);
-    }),
-  );
-}
-
-function taken(study, chosen) {
-  const sets = path`/v1/studies/${study.name}/sets`;
-  const numbers = `atypical=${chosen.atypical}, typical=${chosen.typical}, test_accuracy=${chosen.test_accuracy}`;
+/**
+ * @param {StudyMessage} study
+ * @param {Thresholds} chosen
+ */
+function taken({ name }, chosen) {
+  const { atypical, typical, test_accuracy: accuracy } = chosen;
+  const sets = path`/v1/studies/${name}/sets`;
+  const table = path`/v1/studies/${name}/table`;
+  /** @type {Query} */
+  const query = { ...chosen };
   return takeAway({
     files: [
-      { text: "Masks, .npz", path: sets, query: chosen },
-      { text: "Score table, .npz", path: path`/v1/studies/${study.name}/table`, query: {} },
-      { text: "Score table, .csv", path: path`/v1/studies/${study.name}/table`, query: { format: "csv" } },
+      { text: "Masks, .npz", path: sets, query },
+      { text: "Score table, .npz", path: table, query: {} },
+      { text: "Score table, .csv", path: table, query: { format: "csv" } },
     ],
-    python: `${pythonClient("from memscore.sets import Thresholds")}\nthresholds = Thresholds(${numbers})\nsets = client.sets("${study.name}", thresholds)\nprint(sets.counts())\natypical = sets.train_atypical  # a boolean mask in the dataset's order\ntable = client.table("${study.name}")`,
-    shell: `memscore sets ${study.name} --atypical ${chosen.atypical} --typical ${chosen.typical} --test-accuracy ${chosen.test_accuracy} -o masks.npz --url ${serviceUrl()}\n${curlTo("masks.npz", sets, chosen)}`,
+    python: [
+      pythonClient("from memscore.sets import Thresholds"),
+      `thresholds = Thresholds(atypical=${atypical}, typical=${typical}, test_accuracy=${accuracy})`,
+      `sets = client.sets("${name}", thresholds)`,
+      "print(sets.counts())",
+      "atypical = sets.train_atypical  # a boolean mask in the dataset's order",
+      `table = client.table("${name}")`,
+    ].join("\n"),
+    shell: [
+      `memscore sets ${name} --atypical ${atypical} --typical ${typical}` +
+        ` --test-accuracy ${accuracy} -o masks.npz --url ${serviceUrl()}`,
+      curlTo("masks.npz", sets, query),
+    ].join("\n"),
   });
 }

@@ -2,13 +2,17 @@
 
 import { fill, h, put } from "../dom.js";
 import { moment } from "../format.js";
-import { address, send } from "../http.js";
+import { address, Problem, send } from "../http.js";
 import { problem } from "../parts/problem.js";
 import { find } from "../routes.js";
 import { session } from "../session.js";
 
+/** @import { SessionMessage } from "../api.js" */
+/** @import { Page } from "../types.js" */
+
 const ROOT = address("");
 
+/** @param {Page} page */
 export function show(page) {
   page.title("Sign in");
   const onward = next(page.query.get("next"));
@@ -18,7 +22,10 @@ export function show(page) {
   else put(page.main, form(page, onward));
 }
 
-/** Where to go afterwards: a page of this service; for anything else, the overview. */
+/**
+ * Where to go afterwards: a page of this service; for anything else, the overview.
+ * @param {string | null} wanted
+ */
 export function next(wanted) {
   const overview = address("/");
   if (!wanted?.startsWith("/")) return overview;
@@ -28,9 +35,11 @@ export function next(wanted) {
   return find(path) && path !== "/sign-in" ? url.pathname + url.search + url.hash : overview;
 }
 
+/** @param {string} onward */
 const goOn = (onward) =>
   h("p", {}, h("a", { class: "button", href: onward }, onward === address("/") ? "To the overview" : "Go on"));
 
+/** @param {string} onward */
 function signedIn(onward) {
   return [
     h("p", {}, "You are signed in as ", h("strong", {}, session.name), `; this key may ${session.scopes.join(", ")}.`),
@@ -40,6 +49,7 @@ function signedIn(onward) {
   ];
 }
 
+/** @param {string} onward */
 function noKeys(onward) {
   return [
     h("p", {}, "This service needs no keys: it answers this machine alone, and whoever works on it may do everything."),
@@ -47,6 +57,10 @@ function noKeys(onward) {
   ];
 }
 
+/**
+ * @param {Page} page
+ * @param {string} onward
+ */
 function form(page, onward) {
   const wrong = h("div", { id: "key-wrong" });
   const key = h("input", {
@@ -59,19 +73,21 @@ function form(page, onward) {
     "aria-describedby": "key-hint key-wrong",
   });
   const button = h("button", { type: "submit", class: "primary" }, "Sign in");
+  /** @param {SubmitEvent} event */
   const submit = async (event) => {
     event.preventDefault();
     button.disabled = true;
     key.removeAttribute("aria-invalid");
     fill(wrong);
     try {
+      /** @type {SessionMessage} */
       const answer = await send("POST", "/v1/session", { key: key.value.trim() }, { signal: page.signal });
       key.value = "";
       session.take(answer);
       page.go(onward);
     } catch (error) {
       if (page.signal.aborted) return;
-      const refused = error.status === 401 || error.status === 422;
+      const refused = error instanceof Problem && (error.status === 401 || error.status === 422);
       fill(
         wrong,
         refused ? h("p", { class: "wrong", role: "alert" }, error.message) : problem(error, { compact: true }),

@@ -1,6 +1,6 @@
 // One study: the distribution of mem, a gallery of its samples, its classes, and how far its scores can be trusted.
 
-import { fill, h, pause, put } from "../dom.js";
+import { fill, h, pause } from "../dom.js";
 import { Gallery } from "../gallery/gallery.js";
 import { get, path } from "../http.js";
 import { empty, problem } from "../parts/problem.js";
@@ -12,186 +12,259 @@ import { drawFacts, warnings } from "../study/facts.js";
 import { listFields, matchingText, rangeFields } from "../study/filters.js";
 import { Histogram } from "../study/histogram.js";
 import { followJobs } from "../study/progress.js";
-import { drawQuality } from "../study/quality_panel.js";
+import { QualityPanel } from "../study/quality_panel.js";
+
+/** @import { Classes, DatasetDetail, Quality, Scores, StudyMessage, Suspects } from "../api.js" */
+/** @import { Loaded, Page } from "../types.js" */
 
 const PATIENCE_MILLISECONDS = 1500; // that the rest waits for the first images
 
+/** @param {Page} page */
 export async function show(page) {
   page.title(page.params.study);
   const choices = new Choices(page);
   const known = load(page);
   known.catch(() => {}); // awaited below
-  const gallery = galleryOf(page, choices, known); // asks at once
+  const list = new StudyList(page, choices, known); // asks at once
   const { study, dataset } = await known;
-  if (study.table) draw(page, { choices, gallery, study, dataset });
+  if (study.table) new StudyView(page, { choices, list, study, dataset }).start();
   else wait(page, study, dataset);
 }
 
-/** A study without scores, until it has some. */
+/**
+ * A study without scores, until it has some.
+ * @param {Page} page
+ * @param {StudyMessage} study
+ * @param {DatasetDetail} dataset
+ */
 function wait(page, study, dataset) {
   const job = h("div", { "data-part": "job" });
   fill(page.main, head(study, dataset, "scores"), job, h("section", {}, noScores(study)));
-  let newer = null;
+  /** @type {StudyView | null} */
+  let view = null;
   followJobs(page, job, study, (now) => {
-    if (newer) return newer(now);
+    if (view) return view.renew(now);
     const choices = new Choices(page);
-    newer = draw(page, {
-      choices,
-      gallery: galleryOf(page, choices, Promise.resolve({ study: now, dataset })),
-      study: now,
-      dataset,
-      job,
+    const list = new StudyList(page, choices, Promise.resolve({ study: now, dataset }));
+    view = new StudyView(page, { choices, list, study: now, dataset, job });
+    view.start();
+    return undefined;
+  });
+}
+
+/** The gallery of a page; what it says goes to the listeners once there are any. */
+class StudyList {
+  gallery;
+  /** What the service notes on the list. @type {string | null} */
+  note = null;
+  noted = () => {};
+  renewed = () => {};
+  /** @type {(matching: number | null) => void} */
+  counted = () => {};
+
+  /**
+   * @param {Page} page
+   * @param {Choices} choices
+   * @param {Promise<Loaded>} study
+   */
+  constructor(page, choices, study) {
+    const root = path`/v1/studies/${page.params.study}`;
+    this.gallery = new Gallery(page, {
+      study,
+      ask: async (offset, limit, signal) => {
+        const { list, query } = choices.call;
+        /** @type {Scores | Suspects} */
+        const answer = await get(`${root}/${list}`, { ...query, offset, limit }, { signal });
+        this.note = "note" in answer ? answer.note : null;
+        this.noted();
+        return answer;
+      },
+      counted: (matching) => this.counted(matching),
+      renewed: () => this.renewed(),
     });
-  });
+  }
 }
 
-/** The gallery of a page; what it tells is kept in `told`, and goes to the listeners there once there are any. */
-function galleryOf(page, choices, study) {
-  const { study: name } = page.params;
-  const told = { note: null, renewed: () => {}, noted: () => {}, counted: () => {} };
-  const gallery = new Gallery(page, {
-    study,
-    async ask(offset, limit, signal) {
-      const [list, query] = choices.call;
-      const answer = await get(`${path`/v1/studies/${name}`}/${list}`, { ...query, offset, limit }, { signal });
-      told.note = answer.note ?? null;
-      told.noted();
-      return answer;
-    },
-    counted: (matching) => told.counted(matching),
-    renewed: () => told.renewed(),
-  });
-  return Object.assign(gallery, { told });
-}
+/** @param {string} name */
+const placeFor = (name) => h("div", { "data-part": name });
 
-/** Draw the whole page. Returns what takes over newer scores of the study. */
-function draw(page, { choices, gallery, study, dataset, job: followed = null }) {
-  const place = (name) => h("div", { "data-part": name });
-  const [facts, job, bars, classes, quality] = ["facts", "job", "histogram", "class-table", "quality"].map(place);
-  const numbers = h("dl", { class: "facts" });
-  const warned = h("div", {}, warnings(study));
-  const matching = matchingText(dataset.train_samples);
-  const note = h("p", { class: "notice", hidden: true });
-  const samples = h("section", { "aria-labelledby": "samples", class: "samples" });
-  facts.append(numbers, warned);
-  const none = empty(
-    "No sample matches",
-    h("p", {}, "Widen the range of mem, or choose another class. "),
-    h(
-      "p",
-      {},
-      h(
-        "button",
-        {
-          type: "button",
-          on: { click: () => choices.change({ label: null, set: null, mem_min: null, mem_max: null }) },
-        },
-        "Clear all filters",
+/**
+ * A section with a heading of its own.
+ * @param {string} id
+ * @param {string} title
+ * @param {...HTMLElement} children
+ */
+const section = (id, title, ...children) =>
+  h("section", { "aria-labelledby": id }, h("h2", { id }, title), ...children);
+
+/** The whole page. */
+class StudyView {
+  #choices;
+  #classes = placeFor("class-table");
+  #dataset;
+  #followed; // its job is followed already
+  #gallery;
+  #histogram;
+  #job;
+  /** Marks the chosen class in the table. */
+  #mark = () => {};
+  #numbers = h("dl", { class: "facts" });
+  #page;
+  #panel;
+  #quality = placeFor("quality");
+  #samples = h("section", { "aria-labelledby": "samples", class: "samples" });
+  #study;
+  #warned;
+
+  /**
+   * `job`: where the study's job is shown already.
+   * @param {Page} page
+   * @param {Loaded & { choices: Choices, list: StudyList, job?: HTMLElement }} options
+   */
+  constructor(page, { choices, list, study, dataset, job }) {
+    this.#page = page;
+    this.#choices = choices;
+    this.#study = study;
+    this.#dataset = dataset;
+    this.#gallery = list.gallery;
+    this.#followed = job !== undefined;
+    this.#job = job ?? placeFor("job");
+    this.#warned = h("div", {}, warnings(study));
+    this.#panel = new QualityPanel(this.#quality, page.signal);
+    const matching = matchingText(dataset.train_samples);
+    const note = this.#note(list);
+    list.counted = (count) => matching.show(count);
+    list.renewed = () => this.#askAgain();
+    choices.listeners.push(() => this.#gallery.restart());
+    const bars = placeFor("histogram");
+    const facts = placeFor("facts");
+    facts.append(this.#numbers, this.#warned);
+    fill(
+      page.main,
+      head(study, dataset, "scores"),
+      this.#job,
+      facts,
+      section("distribution", "Distribution of mem", legend(), bars, rangeFields(page, choices)),
+      fill(
+        this.#samples,
+        h("div", { class: "row spread" }, h("h2", { id: "samples" }, "Training samples"), matching.element),
+        listFields(dataset, choices),
+        note,
+        this.#gallery.attach(study, dataset, noMatch(choices)),
       ),
-    ),
-  );
+      section("classes", "Class by class", this.#classes),
+      section("quality", "How far the scores can be trusted", this.#quality),
+      downloads(study),
+    );
+    drawFacts(this.#numbers, study, dataset, null);
+    this.#gallery.settle();
+    this.#histogram = new Histogram(page, bars, study, dataset, choices);
+    choices.listeners.push(() => this.#mark());
+  }
 
-  const { told } = gallery;
-  told.counted = (count) => matching.show(count);
-  told.noted = () => {
-    note.hidden = !told.note;
-    note.textContent = told.note ?? "";
-  };
-  told.noted();
-  choices.listeners.push(() => gallery.restart());
+  /** Ask for everything beside the gallery: what is in view first. */
+  start() {
+    this.#histogram.refresh();
+    this.#askClasses();
+    const patience = pause(PATIENCE_MILLISECONDS, this.#page.signal);
+    Promise.race([this.#gallery.first, patience])
+      .then(() => {
+        this.#askQuality();
+        if (!this.#followed) followJobs(this.#page, this.#job, this.#study, (study) => this.renew(study));
+      })
+      .catch(() => {}); // the view was left
+  }
 
-  fill(
-    page.main,
-    head(study, dataset, "scores"),
-    followed ?? job,
-    facts,
-    h(
-      "section",
-      { "aria-labelledby": "distribution" },
-      h("h2", { id: "distribution" }, "Distribution of mem"),
-      legend(),
-      bars,
-      rangeFields(page, choices),
-    ),
-    put(
-      samples,
-      h("div", { class: "row spread" }, h("h2", { id: "samples" }, "Training samples"), matching.element),
-      listFields(dataset, choices),
-      note,
-      gallery.attach(study, dataset, none),
-    ),
-    h("section", { "aria-labelledby": "classes" }, h("h2", { id: "classes" }, "Class by class"), classes),
-    h(
-      "section",
-      { "aria-labelledby": "quality" },
-      h("h2", { id: "quality" }, "How far the scores can be trusted"),
-      quality,
-    ),
-    downloads(study),
-  );
-  drawFacts(numbers, study, dataset, null);
-  gallery.settle();
+  /**
+   * Newer scores: everything is asked for again, in place.
+   * @param {StudyMessage} study
+   */
+  async renew(study) {
+    this.#study = study;
+    const about = this.#page.main.querySelector('[data-part="described"]');
+    if (about) about.textContent = described(study, this.#dataset);
+    fill(this.#warned, warnings(study));
+    this.#gallery.renew(study.table?.digest);
+    await Promise.all([this.#histogram.refresh(), this.#askClasses(), this.#askQuality()]);
+  }
 
-  const histogram = new Histogram(page, bars, study, dataset, choices);
-  let mark = () => {}; // the chosen class in the table
-  choices.listeners.push(() => mark());
-  const choose = (label) => {
-    choices.change({ label });
-    samples.scrollIntoView({ block: "start" });
-    gallery.grid.element.focus({ preventScroll: true });
-  };
-  const part = async (where, name, shown) => {
+  /** The gallery has seen newer scores. */
+  async #askAgain() {
+    const { signal } = this.#page;
     try {
-      shown(await get(`${path`/v1/studies/${study.name}`}/${name}`, {}, { signal: page.signal }));
+      await this.renew(await get(path`/v1/studies/${this.#study.name}`, {}, { signal }));
     } catch (error) {
-      if (!page.signal.aborted) fill(where, problem(error, { retry: () => part(where, name, shown), compact: true }));
+      if (!signal.aborted) throw error;
     }
-  };
-  const table = (found) => {
-    drawFacts(numbers, study, dataset, found.classes);
-    mark = drawClasses(page, classes, study, found.classes, choices, choose);
-  };
-  const refresh = () =>
-    Promise.all([
-      histogram.refresh(),
-      part(classes, "classes", table),
-      part(quality, "quality", (found) => drawQuality(page, quality, found)),
-    ]);
+  }
 
-  /** Newer scores: everything is asked for anew, in place. */
-  const newer = async (now) => {
-    study = now;
-    page.main.querySelector('[data-part="described"]').textContent = described(study, dataset);
-    fill(warned, warnings(study));
-    gallery.renew(now.table.digest);
-    await refresh();
-  };
-  told.renewed = async () => {
+  /** @param {StudyList} list */
+  #note(list) {
+    const note = h("p", { class: "notice", hidden: true });
+    list.noted = () => {
+      note.hidden = !list.note;
+      note.textContent = list.note ?? "";
+    };
+    list.noted();
+    return note;
+  }
+
+  /** @returns {Promise<void>} */
+  async #askClasses() {
+    const [study, choices] = [this.#study, this.#choices];
+    const { signal } = this.#page;
     try {
-      await newer(await get(path`/v1/studies/${study.name}`, {}, { signal: page.signal }));
+      /** @type {Classes} */
+      const { classes } = await get(path`/v1/studies/${study.name}/classes`, {}, { signal });
+      drawFacts(this.#numbers, this.#study, this.#dataset, classes);
+      const choose = (/** @type {number} */ label) => this.#choose(label);
+      this.#mark = drawClasses(this.#page, this.#classes, study, classes, choices, choose);
     } catch (error) {
-      if (!page.signal.aborted) throw error;
+      const retry = () => this.#askClasses();
+      if (!signal.aborted) fill(this.#classes, problem(error, { retry, compact: true }));
     }
-  };
+  }
 
-  histogram.refresh();
-  part(classes, "classes", table);
-  Promise.race([gallery.first, pause(PATIENCE_MILLISECONDS, page.signal)])
-    .then(() => {
-      part(quality, "quality", (found) => drawQuality(page, quality, found));
-      if (!followed) followJobs(page, job, study, newer);
-    })
-    .catch(() => {}); // the view was left
-  return newer;
+  /** @returns {Promise<void>} */
+  async #askQuality() {
+    const { signal } = this.#page;
+    try {
+      /** @type {Quality} */
+      const quality = await get(path`/v1/studies/${this.#study.name}/quality`, {}, { signal });
+      this.#panel.show(quality);
+    } catch (error) {
+      const retry = () => this.#askQuality();
+      if (!signal.aborted) fill(this.#quality, problem(error, { retry, compact: true }));
+    }
+  }
+
+  /**
+   * Show the samples of a class.
+   * @param {number} label
+   */
+  #choose(label) {
+    this.#choices.change({ label });
+    this.#samples.scrollIntoView({ block: "start" });
+    this.#gallery.focus();
+  }
 }
 
-const legend = () =>
-  h(
+/** @param {Choices} choices */
+function noMatch(choices) {
+  const clear = h("button", { type: "button", on: { click: () => choices.clear() } }, "Clear all filters");
+  const advice = h("p", {}, "Widen the range of mem, or choose another class. ");
+  return empty("No sample matches", advice, h("p", {}, clear));
+}
+
+function legend() {
+  const kinds = [
+    ["typical", "typical"],
+    ["between", "in between"],
+    ["atypical", "atypical"],
+  ];
+  return h(
     "ul",
     { class: "legend" },
-    [
-      ["typical", "typical"],
-      ["between", "in between"],
-      ["atypical", "atypical"],
-    ].map(([kind, text]) => h("li", {}, h("i", { class: kind, "aria-hidden": "true" }), text)),
+    kinds.map(([kind, text]) => h("li", {}, h("i", { class: kind, "aria-hidden": "true" }), text)),
   );
+}

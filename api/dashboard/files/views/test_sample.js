@@ -1,6 +1,6 @@
 // One test sample: its image, how often models are right on it, and which training samples it rests on.
 
-import { fill, h, put } from "../dom.js";
+import { fill, focusIn, h, put } from "../dom.js";
 import { className, fixed, percent } from "../format.js";
 import { get, path } from "../http.js";
 import { influenceText } from "../parts/influence.js";
@@ -10,19 +10,29 @@ import { head, load } from "../parts/study_head.js";
 import { image, setMark } from "../parts/tile.js";
 import { enlarger } from "../parts/zoom.js";
 
+/** @import { DatasetDetail, Pair, Pairs, StudyMessage, TestScore } from "../api.js" */
+/** @import { Child, Loaded, Page, Picture } from "../types.js" */
+
 const SHOWN = 24; // at first, and again each time the reader wants more
 
+/**
+ * What the parts of the page draw from.
+ * @typedef {Loaded & { page: Page, score: TestScore, label: string }} View
+ */
+
+/** @param {Page} page */
 export async function show(page) {
   const { study: name, index } = page.params;
   page.title(`Test sample ${index} of ${name}`);
   byKeys(page, "test");
-  const asked = { signal: page.signal };
+  /** @type {[Loaded, TestScore]} */
   const [{ study, dataset }, score] = await Promise.all([
     load(page),
-    get(path`/v1/studies/${name}/test-scores/${index}`, {}, asked),
+    get(path`/v1/studies/${name}/test-scores/${index}`, {}, { signal: page.signal }),
   ]);
-  const found = await pairsOf(page, study, score, null);
   const label = className(dataset, score.label);
+  const view = { page, study, dataset, score, label };
+  const found = await pairsOf(view, null);
   const large = image(dataset.name, "test", score.index, { label, scale: 8 });
   large.classList.add("large");
   large.loading = "eager";
@@ -33,43 +43,43 @@ export async function show(page) {
       "section",
       { class: "sample", "aria-label": "Score" },
       h("div", {}, large, steps(study, dataset, score)),
-      h("div", {}, h("p", {}, sentence(score)), measures(study, label, score)),
+      h("div", {}, h("p", {}, sentence(score)), measures(view)),
     ),
-    rests(page, study, dataset, score, found),
+    rests(view, found),
   );
 }
 
-/** The pairs of a test sample behind a cursor, strongest first. */
-const pairsOf = (page, study, score, cursor) =>
-  get(
-    path`/v1/studies/${study.name}/pairs`,
-    { test_index: score.index, limit: SHOWN, cursor },
-    { signal: page.signal },
-  );
+/**
+ * The pairs of a test sample behind a cursor, strongest first.
+ * @param {View} view
+ * @param {string | null} cursor
+ * @returns {Promise<Pairs>}
+ */
+function pairsOf({ page, study, score }, cursor) {
+  const query = { test_index: score.index, limit: SHOWN, cursor };
+  return get(path`/v1/studies/${study.name}/pairs`, query, { signal: page.signal });
+}
 
+/** @param {TestScore} score */
 function sentence(score) {
   if (score.p === null) return "Imported scores do not say how often models are right on it.";
   const right = `Right in ${percent(score.p)} of ${score.trials} trials`;
-  return score.p_full === null
-    ? `${right}.`
-    : `${right}, and in ${percent(score.p_full)} of those that trained on all samples.`;
+  if (score.p_full === null) return `${right}.`;
+  return `${right}, and in ${percent(score.p_full)} of those that trained on all samples.`;
 }
 
-function measures(study, label, score) {
-  const strongest = score.infl_index;
+/** @param {View} view */
+function measures({ study, score, label }) {
+  const { infl_index: strongest } = score;
+  const largest = fixed(score.infl_max, 3);
+  /** @param {number} index */
+  const link = (index) => h("a", { href: sampleUrl(study, "train", index) }, `training sample ${index}`);
+  /** @type {[string, Child][]} */
   const rows = [
     ["Label", label],
     ["Right in trials", fixed(score.p, 3)],
     ["Right in full trials", fixed(score.p_full, 3)],
-    [
-      "Largest influence",
-      strongest === null
-        ? fixed(score.infl_max, 3)
-        : [
-            `${fixed(score.infl_max, 3)}, of `,
-            h("a", { href: sampleUrl(study, "train", strongest) }, `training sample ${strongest}`),
-          ],
-    ],
+    ["Largest influence", strongest === null ? largest : [`${largest}, of `, link(strongest)]],
     ["Set", setMark(score.set) ?? "in between"],
   ];
   return h(
@@ -79,6 +89,11 @@ function measures(study, label, score) {
   );
 }
 
+/**
+ * @param {StudyMessage} study
+ * @param {DatasetDetail} dataset
+ * @param {TestScore} score
+ */
 function steps(study, dataset, { index }) {
   return stepLinks(study, "test", [
     index > 0 && { to: index - 1, text: `← sample ${index - 1}`, key: "k" },
@@ -86,62 +101,76 @@ function steps(study, dataset, { index }) {
   ]);
 }
 
-function rests(page, study, dataset, score, { pairs, floor, next }) {
+/**
+ * @param {View} view
+ * @param {Pairs} found
+ */
+function rests(view, { pairs, floor, next }) {
   const title = h("h2", { id: "rests" }, "Training samples it rests on");
   if (!pairs.length) {
-    const none = empty(
-      "None",
-      h("p", {}, `No training sample influences it by ${floor} or more: models learn it from many others alike.`),
-    );
-    return h("section", { "aria-labelledby": "rests" }, title, none);
+    const text = `No training sample influences it by ${floor} or more: models learn it from many others alike.`;
+    return h("section", { "aria-labelledby": "rests" }, title, empty("None", h("p", {}, text)));
   }
-  const about = `Without one of these in training, models are right on it less often, by infl. Pairs from ${floor} upwards are kept; a q-value up to 0.05 says that it is more than chance.`;
+  const about =
+    `Without one of these in training, models are right on it less often, by infl. Pairs from ${floor} upwards ` +
+    "are kept; a q-value up to 0.05 says that it is more than chance.";
   const list = h(
     "ul",
     { class: "influences" },
-    pairs.map((one) => row(page, study, dataset, score, one)),
+    pairs.map((one) => row(view, one)),
   );
   const more = h("p", {});
-  offerMore(page, study, dataset, score, list, more, next);
+  offerMore(view, list, more, next);
   return h("section", { "aria-labelledby": "rests" }, title, h("p", { class: "soft small" }, about), list, more);
 }
 
-/** A button that appends the pairs behind a cursor; nothing where there are none. */
-function offerMore(page, study, dataset, score, list, more, cursor) {
+/**
+ * A button that appends the pairs behind a cursor; nothing where there are none.
+ * @param {View} view
+ * @param {HTMLElement} list
+ * @param {HTMLElement} more
+ * @param {string | null} cursor
+ */
+function offerMore(view, list, more, cursor) {
   const append = async () => {
     const first = list.childElementCount;
     try {
-      const { pairs, next } = await pairsOf(page, study, score, cursor);
+      const { pairs, next } = await pairsOf(view, cursor);
       put(
         list,
-        pairs.map((one) => row(page, study, dataset, score, one)),
+        pairs.map((one) => row(view, one)),
       );
-      offerMore(page, study, dataset, score, list, more, next);
-      list.children[first]?.querySelector("a").focus();
+      offerMore(view, list, more, next);
+      focusIn(list.children[first], "a");
     } catch (error) {
-      if (!page.signal.aborted) fill(more, problem(error, { compact: true, retry: append }));
+      if (!view.page.signal.aborted) fill(more, problem(error, { compact: true, retry: append }));
     }
   };
   fill(more, cursor && h("button", { type: "button", on: { click: append } }, "More training samples"));
 }
 
-function row(page, study, dataset, score, one) {
-  const to = sampleUrl(study, "train", one.train_index);
-  const label = className(dataset, score.label);
+/**
+ * @param {View} view
+ * @param {Pair} one
+ */
+function row({ page, study, dataset, score, label }, one) {
+  const { train_index: train, mem } = one;
+  const href = sampleUrl(study, "train", train);
+  /** @type {Picture[]} */
   const both = [
-    { split: "train", index: one.train_index, href: to },
+    { split: "train", index: train, href },
     { split: "test", index: score.index, label },
   ];
   return h(
     "li",
     { class: "influence" },
-    h("a", { href: to }, image(dataset.name, "train", one.train_index)),
+    h("a", { href }, image(dataset.name, "train", train)),
     h(
       "div",
       {},
-      h("p", {}, h("a", { href: to }, `train ${one.train_index}`)),
+      h("p", {}, h("a", { href }, `train ${train}`)),
       influenceText(one),
-      one.mem !== null && h("p", { class: "soft" }, `its mem ${fixed(one.mem)}`),
+      mem !== null && h("p", { class: "soft" }, `its mem ${fixed(mem)}`),
       enlarger(page, dataset, both, influenceText(one)),
     ),
   );

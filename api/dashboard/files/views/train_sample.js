@@ -12,17 +12,23 @@ import { head, load } from "../parts/study_head.js";
 import { image, setMark, track } from "../parts/tile.js";
 import { enlarger } from "../parts/zoom.js";
 
+/** @import { DatasetDetail, Explanation, Influence, InfluencedTest, Score, StudyMessage } from "../api.js" */
+/** @import { Child, Loaded, Page, Picture } from "../types.js" */
+
 const SHOWN = 24;
 
+/** @param {Page} page */
 export async function show(page) {
   const { study: name, index } = page.params;
   page.title(`Training sample ${index} of ${name}`);
   byKeys(page, "train");
+  /** @type {[Loaded, Explanation]} */
   const [{ study, dataset }, found] = await Promise.all([
     load(page),
     get(path`/v1/studies/${name}/explain/${index}`, { limit: SHOWN }, { signal: page.signal }),
   ]);
-  const score = found.score;
+  const { score } = found;
+  const { mem } = score;
   const links = await steps(page, study, found);
   const place = placeFor();
   put(
@@ -32,14 +38,18 @@ export async function show(page) {
       "section",
       { class: "sample", "aria-label": "Score" },
       h("div", {}, picture(dataset, score), links),
-      h("div", {}, h("p", {}, found.sentence), measures(dataset, found), score.mem !== null && place, rates(score)),
+      h("div", {}, h("p", {}, found.sentence), measures(dataset, found), mem !== null && place, rates(score)),
     ),
     influences(page, study, dataset, found),
     alike(study, dataset, found),
   );
-  if (score.mem !== null) await drawPlace(page, place, study, score);
+  if (mem !== null) await drawPlace(page, place, study, { mem, interval: score.interval });
 }
 
+/**
+ * @param {DatasetDetail} dataset
+ * @param {Score} score
+ */
 function picture(dataset, score) {
   const large = image(dataset.name, "train", score.index, { label: className(dataset, score.label), scale: 8 });
   large.classList.add("large");
@@ -47,26 +57,20 @@ function picture(dataset, score) {
   return large;
 }
 
+/**
+ * @param {DatasetDetail} dataset
+ * @param {Explanation} explanation
+ */
 function measures(dataset, { score, rank, rank_in_class: inClass, samples, samples_in_class: ofClass }) {
   const flipped = dataset.flipped_indices.includes(score.index);
+  const error = score.se !== null && h("span", { class: "soft" }, ` ± ${fixed(score.se, 3)}`);
+  const ranks = `${whole(rank)} of ${whole(samples)}, ${whole(inClass)} of ${whole(ofClass)} in its class`;
+  /** @type {[string, Child][]} */
   const rows = [
-    [
-      "mem",
-      [
-        h("strong", {}, fixed(score.mem, 3)),
-        score.se !== null && h("span", { class: "soft" }, ` ± ${fixed(score.se, 3)}`),
-        " ",
-        setMark(score.set),
-      ],
-    ],
+    ["mem", [h("strong", {}, fixed(score.mem, 3)), error, " ", setMark(score.set)]],
     ["95 % interval", [interval(score.interval, 3), track(score.mem, score.interval)]],
     ["Label", [className(dataset, score.label), flipped && h("strong", {}, " (flipped on purpose)")]],
-    [
-      "Rank",
-      rank === null
-        ? "none: mem is undefined"
-        : `${whole(rank)} of ${whole(samples)}, ${whole(inClass)} of ${whole(ofClass)} in its class`,
-    ],
+    ["Rank", rank === null ? "none: mem is undefined" : ranks],
   ];
   return h(
     "dl",
@@ -75,91 +79,105 @@ function measures(dataset, { score, rank, rank_in_class: inClass, samples, sampl
   );
 }
 
-async function steps(page, study, { score, position, samples }) {
+/**
+ * @param {Page} page
+ * @param {StudyMessage} study
+ * @param {Explanation} explanation
+ */
+async function steps(page, study, { score: { index }, position, samples }) {
   const { more, less } = await neighbours(page, study, position);
   return stepLinks(study, "train", [
-    score.index > 0 && { to: score.index - 1, text: `← sample ${score.index - 1}`, key: "k" },
-    score.index < samples - 1 && { to: score.index + 1, text: `sample ${score.index + 1} →`, key: "j" },
+    index > 0 && { to: index - 1, text: `← sample ${index - 1}`, key: "k" },
+    index < samples - 1 && { to: index + 1, text: `sample ${index + 1} →`, key: "j" },
     more !== null && { to: more, text: "more memorized", key: "p" },
     less !== null && { to: less, text: "less memorized", key: "n" },
   ]);
 }
 
+/**
+ * @param {Page} page
+ * @param {StudyMessage} study
+ * @param {DatasetDetail} dataset
+ * @param {Explanation} explanation
+ */
 function influences(page, study, dataset, { score, influences: found, floor }) {
   const title = h("h2", { id: "influences" }, "Test samples it influences");
-  const about = h(
-    "p",
-    { class: "soft small" },
-    `infl is the chance that a model is right on the test sample when it was trained on this one, less that chance when it was not. Pairs from ${floor} upwards are kept. The small images also influence the same test sample.`,
-  );
   if (!found.length) {
     const none = empty("None", h("p", {}, `It influences no test sample by ${floor} or more.`));
     return h("section", { "aria-labelledby": "influences" }, title, none);
   }
-  return h(
-    "section",
-    { "aria-labelledby": "influences" },
-    title,
-    about,
-    h(
-      "ul",
-      { class: "influences" },
-      found.map((one) => influence(page, study, dataset, score, one)),
-    ),
+  const about =
+    "infl is the chance that a model is right on the test sample when it was trained on this one, less that chance " +
+    `when it was not. Pairs from ${floor} upwards are kept. The small images also influence the same test sample.`;
+  const list = h(
+    "ul",
+    { class: "influences" },
+    found.map((one) => influence(page, study, dataset, score, one)),
   );
+  return h("section", { "aria-labelledby": "influences" }, title, h("p", { class: "soft small" }, about), list);
 }
 
+/**
+ * @param {Page} page
+ * @param {StudyMessage} study
+ * @param {DatasetDetail} dataset
+ * @param {Score} score
+ * @param {InfluencedTest} one
+ */
 function influence(page, study, dataset, score, one) {
-  const label = className(dataset, score.label);
+  const { test_index: test, others } = one;
+  const href = sampleUrl(study, "test", test);
+  /** @type {Picture[]} */
   const both = [
-    { split: "train", index: score.index, label },
-    { split: "test", index: one.test_index, href: sampleUrl(study, "test", one.test_index) },
-  ]; // of any class, where a study has all pairs
+    { split: "train", index: score.index, label: className(dataset, score.label) },
+    { split: "test", index: test, href }, // of any class, where a study has all pairs
+  ];
   return h(
     "li",
     { class: "influence" },
-    h("a", { href: sampleUrl(study, "test", one.test_index) }, image(dataset.name, "test", one.test_index)),
+    h("a", { href }, image(dataset.name, "test", test)),
     h(
       "div",
       {},
-      h("p", {}, h("a", { href: sampleUrl(study, "test", one.test_index) }, `test ${one.test_index}`)),
+      h("p", {}, h("a", { href }, `test ${test}`)),
       influenceText(one),
       enlarger(page, dataset, both, influenceText(one)),
-      one.others.length > 0 &&
+      others.length > 0 &&
         h(
           "div",
           { class: "rests" },
-          one.others.map((other) =>
-            h(
-              "a",
-              {
-                class: "rest",
-                href: sampleUrl(study, "train", other.train_index),
-                title: `training sample ${other.train_index}: infl ${fixed(other.infl)}`,
-              },
-              image(dataset.name, "train", other.train_index),
-            ),
-          ),
+          others.map((other) => rest(study, dataset, other)),
         ),
     ),
   );
 }
 
+/**
+ * Another training sample that influences the same test sample.
+ * @param {StudyMessage} study
+ * @param {DatasetDetail} dataset
+ * @param {Influence} other
+ */
+function rest(study, dataset, { train_index: train, infl }) {
+  const title = `training sample ${train}: infl ${fixed(infl)}`;
+  return h("a", { class: "rest", href: sampleUrl(study, "train", train), title }, image(dataset.name, "train", train));
+}
+
+/**
+ * @param {StudyMessage} study
+ * @param {DatasetDetail} dataset
+ * @param {Explanation} explanation
+ */
 function alike(study, dataset, { rivals }) {
   if (!rivals.length) return null;
+  const cards = rivals.map((one) => {
+    const below = `${one.shared} shared, ${fixed(one.overlap)}`;
+    return sampleCard(study, dataset, "train", one, { right: fixed(one.mem), below });
+  });
   return h(
     "section",
     { "aria-labelledby": "rivals" },
     h("h2", { id: "rivals" }, "Training samples that influence the same test samples"),
-    h(
-      "div",
-      { class: "cards" },
-      rivals.map((one) =>
-        sampleCard(study, dataset, "train", one.index, one.label, {
-          right: fixed(one.mem),
-          below: `${one.shared} shared, ${fixed(one.overlap)}`,
-        }),
-      ),
-    ),
+    h("div", { class: "cards" }, cards),
   );
 }

@@ -1,0 +1,407 @@
+// The JSON bodies of the service's answers, under their names in memscore/messages.py; tests/api compares both.
+
+export type State = "queued" | "running" | "recovering" | "cancelling" | "succeeded" | "failed" | "cancelled";
+export type SetName = "typical" | "atypical";
+export type Scope = "read" | "write" | "admin";
+export type Interval = [number | null, number | null];
+
+/** An error as RFC 9457 problem details. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  errors: FieldError[];
+  request_id: string | null;
+}
+
+/** What is wrong with one field of a request: a JSON pointer without its first slash, and a sentence. */
+export interface FieldError {
+  pointer: string;
+  message: string;
+}
+
+export interface DatasetMessage {
+  name: string;
+  fingerprint: string;
+  source: string;
+  train_samples: number;
+  test_samples: number;
+  image_shape: number[];
+  class_names: string[];
+  flipped: number;
+}
+
+export interface DatasetDetail extends DatasetMessage {
+  flipped_indices: number[];
+}
+
+export interface Datasets {
+  datasets: DatasetMessage[];
+  next: string | null;
+}
+
+/** How each model of a study is trained; memscore/spec.py has all fields. */
+export interface Recipe {
+  network: string;
+  [field: string]: unknown;
+}
+
+export interface NamedRecipe {
+  name: string;
+  recipe: Recipe;
+}
+
+export interface Recipes {
+  recipes: NamedRecipe[];
+}
+
+export interface Design {
+  kind: "balanced" | "uniform";
+  subset_ratio: number;
+  seed: number;
+}
+
+export interface Target {
+  trials: number | null;
+  standard_error: number | null;
+  settled_at: number | null;
+  share: number;
+  max_trials: number;
+}
+
+export interface Wanted {
+  target: Target;
+  full_trials: number;
+  probabilities: boolean;
+  pairs: "same_class" | "all";
+  time_limit_seconds: number | null;
+  allow_changed_network: boolean;
+}
+
+export interface Progress {
+  phase: string;
+  done: number;
+  total: number;
+  unit: "trials";
+  trials_per_second: number | null;
+  seconds_left: number | null;
+}
+
+export interface JobMessage {
+  id: string;
+  study: string;
+  study_name: string;
+  state: State;
+  target_trials: number;
+  wanted: Wanted;
+  progress: Progress;
+  attempt: number;
+  error: string | null;
+  outcome: string | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  waiting_for: string | null;
+  notes: string[];
+}
+
+export interface Jobs {
+  jobs: JobMessage[];
+  next: string | null;
+}
+
+export interface JobEvent {
+  id: number;
+  job: string;
+  at: string;
+  state: State;
+  message: string;
+}
+
+export interface JobEvents {
+  job: string;
+  events: JobEvent[];
+}
+
+export interface LogMessage {
+  job: string;
+  lines: string[];
+  next: number;
+}
+
+export interface Plan {
+  trials: number;
+  at_most: boolean;
+  expected_trials: number | null;
+  new_trials: number;
+  seconds_a_trial: number | null;
+  device_seconds: number | null;
+  disk_bytes: number;
+  worst_standard_error: number;
+  typical_standard_error: number;
+  timed_on: string | null;
+}
+
+export interface TableSummary {
+  digest: string;
+  trials: number;
+  in_sample_accuracy: number | null;
+  held_out_accuracy: number | null;
+  test_accuracy: number | null;
+  warnings: string[];
+}
+
+export interface StudyMessage {
+  id: string;
+  name: string;
+  dataset: string;
+  fingerprint: string;
+  recipe: Recipe | null;
+  recipe_name: string | null;
+  design: Design | null;
+  trials: number;
+  table: TableSummary | null;
+  imported: boolean;
+}
+
+/** A study that has scores. */
+export interface ScoredStudy extends StudyMessage {
+  table: TableSummary;
+}
+
+export interface Studies {
+  studies: StudyMessage[];
+  next: string | null;
+}
+
+export interface SampleScore {
+  index: number;
+  label: number;
+  mem: number | null;
+  se: number | null;
+  interval: Interval;
+  p_in: number | null;
+  p_out: number | null;
+  n_in: number;
+  n_out: number;
+  set: SetName | null;
+}
+
+export interface Score extends SampleScore {
+  study: string;
+  trials: number;
+  digest: string;
+}
+
+export interface Scores {
+  study: string;
+  trials: number;
+  digest: string;
+  matching: number;
+  scores: SampleScore[];
+  next: string | null;
+}
+
+export interface Suspects extends Scores {
+  note: string;
+}
+
+export interface ScoreColumns {
+  study: string;
+  trials: number;
+  digest: string;
+  index: number[];
+  label: number[];
+  mem: (number | null)[];
+  se: (number | null)[];
+  mem_low: (number | null)[];
+  mem_high: (number | null)[];
+  p_in: (number | null)[];
+  p_out: (number | null)[];
+  n_in: number[];
+  n_out: number[];
+}
+
+export interface TestScore {
+  study: string;
+  index: number;
+  label: number;
+  p: number | null;
+  p_full: number | null;
+  infl_max: number | null;
+  infl_index: number | null;
+  set: SetName | null;
+  trials: number;
+  digest: string;
+}
+
+export interface Histogram {
+  study: string;
+  trials: number;
+  digest: string;
+  column: string;
+  edges: number[];
+  counts: number[];
+  undefined: number;
+}
+
+export interface Influence {
+  train_index: number;
+  test_index: number;
+  infl: number;
+  se: number | null;
+  q_value: number | null;
+}
+
+export interface InfluencedTest extends Influence {
+  others: Influence[];
+}
+
+export interface Rival {
+  index: number;
+  label: number;
+  shared: number;
+  overlap: number;
+  mem: number | null;
+}
+
+export interface Explanation {
+  score: Score;
+  class_name: string;
+  rank: number | null;
+  rank_in_class: number | null;
+  samples: number;
+  samples_in_class: number;
+  position: number;
+  sentence: string;
+  influences: InfluencedTest[];
+  rivals: Rival[];
+  floor: number;
+}
+
+export interface Pair extends Influence {
+  mem: number | null;
+}
+
+export interface Pairs {
+  study: string;
+  digest: string;
+  floor: number;
+  pairs: Pair[];
+  next: string | null;
+}
+
+export interface ClassScores {
+  label: number;
+  name: string;
+  samples: number;
+  mem_mean: number | null;
+  atypical: number;
+  typical: number;
+  undefined: number;
+  in_accuracy: number | null;
+  held_out_accuracy: number | null;
+  test_samples: number;
+  test_accuracy: number | null;
+}
+
+export interface Classes {
+  study: string;
+  trials: number;
+  digest: string;
+  classes: ClassScores[];
+}
+
+export interface QualityCheck {
+  key: string;
+  name: string;
+  verdict: "pass" | "look at it" | "cannot be told";
+  value: string;
+  meaning: string;
+  advice: string;
+}
+
+export interface Calibration {
+  predicted: number[];
+  observed: number[];
+  low: number[];
+  high: number[];
+  counts: number[];
+}
+
+export interface Quality {
+  study: string;
+  trials: number;
+  digest: string;
+  checks: QualityCheck[];
+  calibration: Calibration;
+}
+
+export interface Side {
+  mem: number;
+  interval: Interval;
+}
+
+export interface Disagreement {
+  index: number;
+  label: number;
+  a: Side;
+  b: Side;
+  difference: number;
+}
+
+export interface Density {
+  edges: number[];
+  counts: number[][];
+}
+
+export interface Agreement {
+  samples: number;
+  pearson: number | null;
+  spearman: number | null;
+  reliability_a: number | null;
+  reliability_b: number | null;
+  corrected: number | null;
+  mean_difference: number;
+  a_outside_b: number | null;
+  b_outside_a: number | null;
+  threshold: number;
+  both: number;
+  only_a: number;
+  only_b: number;
+  neither: number;
+  jaccard: number | null;
+  kappa: number | null;
+  notes: string[];
+}
+
+export interface ComparisonMessage {
+  a: string;
+  b: string;
+  digest_a: string;
+  digest_b: string;
+  agreement: Agreement;
+  density: Density;
+  disagreements: Disagreement[];
+}
+
+export interface SetsMessage {
+  study: string;
+  digest: string;
+  thresholds: Record<string, number>;
+  counts: Record<string, number>;
+  indices: Record<string, number[]>;
+  warnings: string[];
+}
+
+export interface SessionMessage {
+  signed_in: boolean;
+  keys_required: boolean;
+  name: string | null;
+  scope: Scope | null;
+  scopes: Scope[];
+  csrf: string | null;
+  expires_at: string | null;
+}
