@@ -110,7 +110,7 @@ export function debounce(milliseconds, act, signal) {
 }
 
 /**
- * Resolves after so many milliseconds, or rejects once `signal` is aborted.
+ * Resolves after `milliseconds`, or rejects once `signal` is aborted.
  * @param {number} milliseconds
  * @param {AbortSignal} signal
  * @returns {Promise<void>}

@@ -12,7 +12,7 @@ const WHOLE = new Intl.NumberFormat("en-GB");
 export const whole = (value) => (value === null || value === undefined ? "–" : WHOLE.format(value));
 
 /**
- * A value of mem or the like with two digits, or so many.
+ * A value of mem or the like, with two digits behind the point unless `digits` says otherwise.
  * @param {number | null | undefined} value
  */
 export const fixed = (value, digits = 2) =>

@@ -58,7 +58,7 @@ function signInFirst() {
   history.replaceState(null, "", address("/sign-in", { next: location.pathname + location.search }));
 }
 
-/** Draw the present view anew. */
+/** Draw the present view again. */
 export async function show({ fresh = false } = {}) {
   leaving.abort(new DOMException("the view was left", "AbortError"));
   leaving = new AbortController();

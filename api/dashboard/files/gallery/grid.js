@@ -79,7 +79,7 @@ export class Grid {
   }
 
   /**
-   * Show a list of so many samples.
+   * Show a list of `total` samples.
    * @param {number} total
    */
   size(total) {

@@ -53,7 +53,7 @@ export class Pages {
     options.signal.addEventListener("abort", () => this.#drop());
   }
 
-  /** Begin anew, with another question or at another place; what was shown is forgotten. */
+  /** Start over, with another question or at another place; what was shown is forgotten. */
   begin(position = 0) {
     this.#drop();
     this.#pages.clear();

@@ -5,7 +5,7 @@ import { address, get } from "../http.js";
 import { sentence } from "./problem.js";
 
 /** @type {WeakMap<Element, Set<string>>} */
-const told = new WeakMap(); // of each view, the datasets whose images it misses
+const missed = new WeakMap(); // of each view, the datasets whose images it misses
 
 /**
  * The image or sprite at this address, which begins as those of `address` do, could not be had.
@@ -15,9 +15,9 @@ export async function tellGone(url) {
   const view = document.querySelector("#main > .view");
   const path = url.slice(address("").length);
   const dataset = path.split("/")[3]; // of /v1/datasets/NAME/...
-  const known = view && (told.get(view) ?? new Set());
+  const known = view && (missed.get(view) ?? new Set());
   if (!known || known.has(dataset)) return;
-  told.set(view, known.add(dataset));
+  missed.set(view, known.add(dataset));
   try {
     await get(path, {}, { kind: "image" });
     known.delete(dataset); // it can be had after all

@@ -8,7 +8,7 @@ import { backOff } from "./up_to_date.js";
 /** @import { JobEvent, JobEvents, JobMessage } from "../api.js" */
 /** @import { Page } from "../types.js" */
 
-const SILENT_MILLISECONDS = 45_000; // the service sends a comment every 15 s, which browsers do not tell of
+const SILENT_MILLISECONDS = 45_000; // the service sends a comment every 15 s, which browsers do not report
 
 /**
  * What a stream calls: `event` for each change once, `failed` for what trying again will not mend.

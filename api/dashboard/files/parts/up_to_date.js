@@ -33,7 +33,7 @@ export async function upToDate(page, milliseconds, act, failed) {
 }
 
 /**
- * Milliseconds to wait after so many failures in a row: 1, 2, 4, and then 5 s.
+ * Milliseconds to wait after `failures` failures in a row: 1, 2, 4, and then 5 s.
  * @param {number} failures
  */
 export const backOff = (failures) => Math.min(MOST_MILLISECONDS, 1000 * 2 ** failures);

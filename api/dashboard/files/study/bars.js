@@ -11,7 +11,7 @@ const BAR = 0.025; // least width of a bar, in units of mem
 const MOST_BINS = 1000; // of one answer of the service
 
 /**
- * Samples with mem between `from` and `to`, of which so many are typical, between and atypical.
+ * The number of samples with mem between `from` and `to`, and of their kinds.
  * @typedef {{ from: number, to: number, count: number, typical: number, between: number, atypical: number }} Bar
  */
 

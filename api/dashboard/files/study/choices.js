@@ -52,7 +52,7 @@ export class Choices {
   }
 
   /**
-   * Change some, and tell everybody who depends on them which. Null takes one back. Suspected label errors come in an
+   * Change some, and call the listeners with the names of those. Null takes one back. Suspected label errors come in an
    * order of their own from all values of mem: to choose these is to leave that list.
    * @param {Partial<Record<Name, string | number | null>>} changes
    */

@@ -246,7 +246,7 @@ export class Histogram {
   }
 
   /**
-   * Move the brush without telling anybody.
+   * Move the brush without calling listeners.
    * @param {Range} range
    */
   #move(range) {

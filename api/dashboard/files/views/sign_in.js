@@ -1,4 +1,4 @@
-// Signing in with a key: from then on a cookie that no script can read stands for it.
+// Signing in with a key: from then on a cookie that no script can read takes its place.
 
 import { fill, h, put } from "../dom.js";
 import { moment } from "../format.js";
