@@ -1,4 +1,4 @@
-// The JSON bodies of the service's answers, under their names in memscore/messages.py; tests/api compares both.
+// The JSON bodies of the service's answers, under their names in memscore/messages/; tests/api compares both.
 
 export type State = "queued" | "running" | "recovering" | "cancelling" | "succeeded" | "failed" | "cancelled";
 export type SetName = "typical" | "atypical";
