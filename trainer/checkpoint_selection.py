@@ -20,7 +20,7 @@ CRITERIA = {"best-adversarial": "adversarial", "best-clean": "clean"}
 
 @dataclass(frozen=True)
 class Kept:
-    """A checkpoint's name and how it was selected: by what, on which split, with what value."""
+    """A checkpoint's name and how it was selected: by which criterion, on which split, with what value."""
 
     name: str
     by: str
@@ -29,7 +29,7 @@ class Kept:
 
 
 def measure(network: nn.Module, splits: dict[str, Data], attack: Attack, memory: Batches | None = None) -> Accuracies:
-    """Clean and adversarial accuracy on each split of (images, labels); in fp32. `memory` as in `correct`."""
+    """Clean and adversarial accuracy on each split of (images, labels), in float32. `memory` as in `correct`."""
     found: Accuracies = {}
     for split, data in splits.items():
         clean = correct(network, *data, memory=memory)
@@ -44,7 +44,7 @@ def split_names(config: TrainConfig) -> tuple[str, ...]:
 
 
 def candidates(prefix: str, accuracies: Accuracies) -> list[Kept]:
-    """The checkpoints that this epoch's network could become; on test, beside validation, they are named so."""
+    """The checkpoints that this epoch's network could become; with two splits, those of test have a suffix."""
     found: list[Kept] = []
     for split, values in accuracies.items():
         suffix = "-on-test" if split == "test" and len(accuracies) > 1 else ""

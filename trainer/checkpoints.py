@@ -1,4 +1,4 @@
-"""Checkpoints: weights as safetensors, the rest as JSON; nothing that is loaded is unpickled."""
+"""Checkpoints: weights as safetensors, the rest as JSON; loading never unpickles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from trainer.network import initial_network
 from trainer.tensor_file import copied, write_tensors
 
 WEIGHTS, DESCRIPTION = "weights.safetensors", "run.json"
-ADVICE = "name another one, or train it again in another folder"
+ADVICE = "use another checkpoint, or retrain in another folder"
 
 
 def save(folder: Path, network: nn.Module, config: TrainConfig, extra: dict[str, Any]) -> None:
@@ -35,7 +35,7 @@ def save(folder: Path, network: nn.Module, config: TrainConfig, extra: dict[str,
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What run.json says. Raises Damaged if it cannot be read."""
+    """The content of run.json. Raises Damaged if it cannot be read."""
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
     except (OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Train without a service: `python -m trainer --help`. Needs torch, and neither Ray nor a database.
 
-The dataset is a source such as npz:FILE, the scores are a table file or a service's address. A folder with the same run
-in it is gone on with.
+The dataset is a source such as npz:FILE; the scores are a table file or a service's address. A run that the output
+folder already holds is resumed.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from trainer.stopping import Stop, stopping_on_signals
 def run(
     method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat or bat.")],
     dataset: Annotated[str, typer.Option(help="A source, such as digits or npz:FILE.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the run; it goes on there.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the run; rerun to resume.")],
     scores: Annotated[str | None, typer.Option(help="A table file, or URL#STUDY.")] = None,
     preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE. May be repeated.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long, with a resume point.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a resume point.")] = None,
 ) -> None:
     """Train one model here and evaluate its checkpoints."""
     torch.set_num_threads(1)
@@ -51,9 +51,9 @@ def run(
     if finished.finished:
         print_run(finished)
     else:
-        err.print(f"note: stopped before the end; the same command goes on from {output}.")
+        err.print(f"note: stopped before the end; run the same command again to resume from {output}.")
 
 
 def main() -> None:
-    """Run the command. Raises what is meant for the user."""
+    """Run the command. Raises the errors that are meant for the user."""
     typer.run(run)

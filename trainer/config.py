@@ -1,4 +1,4 @@
-"""How one model is trained: everything that decides its weights, but for the data, the scores and the device."""
+"""How one model is trained: everything that determines its weights except the data, the scores and the device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def meant_step_size(epsilon: float, given: float | None) -> float:
-    """A quarter of epsilon, which is 2/255 at the paper's 8/255, unless another one is given."""
+    """The given step size, or a quarter of epsilon if there is none: 2/255 at the paper's 8/255."""
     return epsilon / 4 if given is None else given
 
 
@@ -25,12 +25,12 @@ class TrainConfig(Frozen):
     """A training run. The defaults suit small images such as digits; trainer/presets.py has the papers' settings."""
 
     method: str = Field(description=", ".join(METHODS))
-    options: dict[str, Any] = Field(default={}, description="the method's own, such as alpha of bat")
+    options: dict[str, Any] = Field(default={}, description="options of the method, such as alpha of bat")
     network: str = Field(default="cnn", max_length=200, description="a network's name, or package.module:function")
     network_options: dict[Name, int | float | bool | str | list[int]] = Field(default={}, max_length=32)
     epochs: int = Field(default=20, ge=1, le=100_000)
     batch_size: int = Field(default=64, ge=2, le=65536)
-    classes_per_batch: int = Field(default=0, ge=0, description="class-balanced batches of so many; 0: as drawn")
+    classes_per_batch: int = Field(default=0, ge=0, description="classes in each class-balanced batch; 0: not balanced")
     learning_rate: float = Field(default=0.1, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
@@ -39,18 +39,18 @@ class TrainConfig(Frozen):
         default=(0.5, 0.75), strict=False, description="steps: shares of the epochs after which the learning rate falls"
     )
     factors: tuple[float, ...] = Field(
-        default=(0.1, 0.01), strict=False, description="steps: its factor after each milestone"
+        default=(0.1, 0.01), strict=False, description="steps: factor on the learning rate after each milestone"
     )
-    peak: float = Field(default=0.4, gt=0, lt=1, description="cyclic: share of training at which the rate turns")
-    crop: int = Field(default=0, ge=0, le=64, description="augmentation: shift by up to so many pixels, edges black")
+    peak: float = Field(default=0.4, gt=0, lt=1, description="cyclic: share of training at which the rate peaks")
+    crop: int = Field(default=0, ge=0, le=64, description="augmentation: largest shift in pixels, with black edges")
     flip: bool = Field(default=False, description="augmentation: mirror at random")
-    epsilon: Radius = Field(default=0.1, description="largest change of a pixel in [0, 1]")
-    step_size: Radius | None = Field(default=None, description="a quarter of epsilon if not given")
+    epsilon: Radius = Field(default=0.1, description="largest change of a pixel, whose values are in [0, 1]")
+    step_size: Radius | None = Field(default=None, description="default: a quarter of epsilon")
     attack_steps: int = Field(default=10, ge=1)
-    inner: Literal["pgd", "n-fgsm"] = Field(default="pgd", description="the attack of training")
+    inner: Literal["pgd", "n-fgsm"] = Field(default="pgd", description="the training attack")
     attack_mode: Literal["eval", "train"] = Field(default="eval", description="the network's mode while crafting")
     averaging: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged weights, such as 0.995; 0: none")
-    weight_perturbation: float = Field(default=0.0, ge=0, lt=1, description="gamma of AWP, such as 0.005; 0: none")
+    weight_perturbation: float = Field(default=0.0, ge=0, lt=1, description="gamma of AWP, such as 0.005; 0: no AWP")
     perturbation_warmup: Share = Field(default=0.0, description="share of the epochs before AWP begins")
     precision: Literal["float32", "bfloat16"] = Field(default="float32", description="bfloat16: autocast")
     compile: bool = Field(default=False, description="compile the network with torch.compile")
@@ -58,25 +58,25 @@ class TrainConfig(Frozen):
         default=None, description="train on the typical samples and this share of the atypical ones"
     )
     match_size: Share | None = Field(
-        default=None, description="with keep_atypical: draw as many of what is kept as this share would give"
+        default=None, description="with keep_atypical: draw from the kept samples as many as this share would keep"
     )
-    atypical: float = Field(default=ATYPICAL, ge=-1, le=1, description="mem above it: in sets that are kept or shown")
-    typical: float = Field(default=TYPICAL, ge=-1, le=1, description="mem below it: in sets that are kept or shown")
+    atypical: float = Field(default=ATYPICAL, ge=-1, le=1, description="samples with mem above it are atypical")
+    typical: float = Field(default=TYPICAL, ge=-1, le=1, description="samples with mem below it are typical")
     validation: float = Field(default=0.1, ge=0, lt=1, description="share of the training samples held out")
     select_on: Literal["validation", "test", "both"] = "validation"
-    evaluation_steps: int = Field(default=20, ge=1, description="of the PGD that selects checkpoints")
+    evaluation_steps: int = Field(default=20, ge=1, description="steps of the PGD that selects checkpoints")
     evaluation_batch: int = Field(
-        default=500, ge=1, description="images at once in selection and evaluation; halved where memory is too small"
+        default=500, ge=1, description="images per batch in selection and evaluation; halved if memory runs out"
     )
     collapse: float = Field(
         default=0.2,
         gt=0,
         le=1,
-        description="n-fgsm: a fall of adversarial accuracy that ends it",
+        description="n-fgsm: drop in adversarial accuracy that ends its use",
     )
-    rollbacks: int = Field(default=2, ge=0, description="how often a run that fails goes back to its last good epoch")
+    rollbacks: int = Field(default=2, ge=0, description="how often a failing run may go back to its last good epoch")
     keep_every: int = Field(
-        default=0, ge=0, description="before the last epoch, also keep and evaluate every so many; 0: none"
+        default=0, ge=0, description="also keep and evaluate the network every so many epochs; 0: never"
     )
     seed: int = Field(default=0, ge=0, lt=2**63)
 
@@ -94,15 +94,15 @@ class TrainConfig(Frozen):
         if unknown:
             known = ", ".join(kind.Options.model_fields) or "none"
             raise ValueError(
-                f"{', '.join(map(repr, unknown))} is no field of the configuration and no option of {self.method}, "
-                f"whose options are: {known}"
+                f"{', '.join(map(repr, unknown))} is neither a field of the configuration nor an option of "
+                f"{self.method}, whose options are: {known}"
             )
         try:
             kind.Options.model_validate(self.options)
         except ValidationError as error:
             raise ValueError(f"option {sentence(error)}") from error
         if len(self.milestones) != len(self.factors) or list(self.milestones) != sorted(self.milestones):
-            raise ValueError("milestones must rise, and factors must be as many")
+            raise ValueError("milestones must be in ascending order, with one factor for each")
         if self.classes_per_batch and (self.classes_per_batch == 1 or self.batch_size % self.classes_per_batch):
             raise ValueError("batch_size must be a multiple of classes_per_batch, which must be 2 or more")
         if self.inner == "n-fgsm" and kind.many_steps:
@@ -110,9 +110,9 @@ class TrainConfig(Frozen):
         if kind.many_steps and self.attack_steps < 2:
             raise ValueError(f"{self.method} counts the steps of its attack and needs attack_steps of at least 2")
         if self.select_on != "test" and not self.validation:
-            raise ValueError("selection on validation needs a validation share above 0; or use select_on test")
+            raise ValueError("selecting on validation needs a share above 0; raise validation or set select_on=test")
         if self.match_size is not None and self.keep_atypical is None:
-            raise ValueError("match_size belongs to keep_atypical")
+            raise ValueError("match_size needs keep_atypical")
         if self.typical > self.atypical:
             raise ValueError("typical must not exceed atypical")
         return self
@@ -123,22 +123,22 @@ class TrainConfig(Frozen):
         return kind(kind.Options.model_validate(self.options))
 
     def keeps_along(self, epoch: int) -> bool:
-        """Whether the network of an epoch, counted from 1, is kept along the way; the last one is kept in any case."""
+        """Whether the network of an epoch, counted from 1, is kept along the way; the last one always is."""
         return self.keep_every > 0 and epoch < self.epochs and epoch % self.keep_every == 0
 
     @property
     def needs_scores(self) -> bool:
-        """Whether training looks at memorization values."""
+        """Whether training uses memorization values."""
         return METHODS[self.method].needs_scores or self.keep_atypical is not None
 
     @property
     def training_attack(self) -> Attack:
-        """With a random start."""
+        """The attack of training, with a random start."""
         step_size = meant_step_size(self.epsilon, self.step_size)
         return Attack(epsilon=self.epsilon, step_size=step_size, steps=self.attack_steps, mode=self.attack_mode)
 
     @property
     def evaluation_attack(self) -> Attack:
-        """From the image itself, with the same step size."""
+        """The attack that selects checkpoints, from the image itself, with the same step size."""
         step_size = meant_step_size(self.epsilon, self.step_size)
         return Attack(epsilon=self.epsilon, step_size=step_size, steps=self.evaluation_steps, random_start=False)

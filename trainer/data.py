@@ -1,4 +1,4 @@
-"""A dataset as training uses it: on the device, augmented there, with the memorization value of each sample."""
+"""A dataset prepared for training: on the device, augmented there, with a memorization value for each sample."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Epoch:
 
 
 class TrainingData:
-    """The samples of a run and their batches, a function of (dataset, mem, configuration) alone."""
+    """The samples of a run and their batches, determined by (dataset, mem, configuration)."""
 
     def __init__(
         self, dataset: Dataset, mem: Float32 | None, config: TrainConfig, device: torch.device, world: World = ALONE
@@ -38,7 +38,7 @@ class TrainingData:
             what = (
                 "Training with keep_atypical" if config.keep_atypical is not None else f"The method {config.method!r}"
             )
-            raise InvalidInput(f"{what} needs memorization scores; name them with --scores.")
+            raise InvalidInput(f"{what} needs memorization scores; pass them with --scores.")
         self.config = config
         self.world = world
         self.device_data = DeviceData.of(dataset, device)
@@ -59,7 +59,7 @@ class TrainingData:
 
     @property
     def left_out(self) -> int:
-        """Samples that an epoch leaves out, others in each: those of a last batch that is too small to learn from."""
+        """Samples that an epoch leaves out, different ones each time: those of a last batch too small to learn from."""
         count = len(self._order(0))
         return count - sum(one.stop - one.start for one in batch_slices(count, self.config.batch_size, self.world.size))
 

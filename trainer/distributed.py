@@ -1,7 +1,7 @@
 """The processes that train one network together (torchrun), and the sums they share.
 
-Each holds an equal part of every batch. A loss is a local sum over a global normalizer, so that gradients add up to
-those of one process with the whole batch.
+Each process holds an equal part of every batch. A loss is a local sum over a global normalizer, so that the gradients
+of all processes add up to those of one process with the whole batch.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class World:
         _reduce([buffer for buffer in network.buffers() if buffer.is_floating_point()], self.size)
 
     def agree(self, value: float) -> float:
-        """The first process's value, on all of them."""
+        """The first process's value, broadcast to all."""
         if self.size == 1:
             return value
         box = [value]
@@ -74,7 +74,7 @@ ALONE = World()
 
 
 class _Total(torch.autograd.Function):
-    """A sum over processes, each of which has a part in everything that is made of it."""
+    """A sum over processes; backward sums the gradients too, since every process's loss depends on it."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004 -- autograd passes it
@@ -90,7 +90,7 @@ class _Total(torch.autograd.Function):
 
 
 class _Gathered(torch.autograd.Function):
-    """Equal parts joined in the order of their processes."""
+    """Equal parts joined in the order of the processes."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, world: World) -> Tensor:
@@ -118,14 +118,14 @@ def _reduce(tensors: list[Tensor], divisor: int) -> None:
 
 @contextmanager
 def joined_world() -> Generator[World]:
-    """The processes torchrun started, or this one alone. Raises InvalidInput if they cannot find each other."""
+    """The processes that torchrun started, or only this one. Raises InvalidInput if they cannot connect."""
     if not distributed.is_torchelastic_launched():
         yield World()
         return
     try:
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     except (RuntimeError, ValueError) as error:
-        raise InvalidInput(f"The processes that torchrun started cannot find each other ({error}).") from error
+        raise InvalidInput(f"The processes that torchrun started cannot connect to each other ({error}).") from error
     try:
         yield World(distributed.get_rank(), distributed.get_world_size())
     finally:

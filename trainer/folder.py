@@ -1,4 +1,4 @@
-"""A run's folder: what was asked, what it ran on, its resume point, its metrics and its checkpoints."""
+"""A run's folder: its request, its environment, its resume point, its metrics and its checkpoints."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from trainer.threat import warnings_of
 
 LOCK = "run.lock"
 DEFAULTS = TrainConfig.model_construct().model_dump(mode="json")
-"""What a request means by a field that it does not have, because it was written before there was one."""
+"""Values of fields that a request lacks because it was written before they existed."""
 CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluation"
 CURVE = "epochs"
-"""Where the networks along the way are, that `keep_every` asks for."""
+"""The subfolder of the networks that `keep_every` keeps along the way."""
 REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
     "config.json",
     "environment.json",
@@ -40,16 +40,16 @@ REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
     "finished.json",
 )
 LATEST, CHANGES = "latest", "changes"
-"""In environment.json: what the latest attempt ran on, if that is not what the first did, and what changed between."""
+"""Keys of environment.json: the latest attempt's environment, if it differs from the first's, and the changes."""
 
 LAST, ALONG = ({"by": by, "on": None, "value": None} for by in ("last", "epoch"))
-"""How networks were selected that none was better than: as the last one, or as that of an epoch along the way."""
+"""How networks were kept that no criterion selected: as the last one, or along the way."""
 
 
 class RunFolder:
-    """One run. `identity` is what it was trained on: dataset, fingerprint and digest of the scores.
+    """The folder of one run. `identity` is the dataset it trains on, its fingerprint, and the digest of the scores.
 
-    `network` is the signature of its network, by which a change of its code is seen; None is not looked at.
+    `network` is the signature of its network, which reveals a change in its code; None skips that check.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any], network: str | None = None) -> None:
@@ -58,11 +58,11 @@ class RunFolder:
         self.network = network
 
     def begin(self, config: TrainConfig, *, allow_changed_network: bool = False, left_out: int = 0) -> None:
-        """Take the folder, which this process must have alone, for this run, or go on in it.
+        """Claim the folder for this run, or resume the run in it. The caller must hold it (`alone`).
 
-        What has changed since an earlier attempt (versions, device and, if that is allowed, the network) is noted as an
-        event, and so are samples that each epoch leaves out. Raises Conflict if it holds another run, InvalidInput if
-        it cannot be written.
+        Changes since an earlier attempt (versions, device and, if allowed, the network) are recorded as events, and so
+        are the samples that each epoch leaves out. Raises Conflict if the folder holds another run, InvalidInput if it
+        cannot be written.
         """
         with self._writing():
             if (self.path / REQUEST).exists():
@@ -76,9 +76,9 @@ class RunFolder:
                 _write(self.path / REQUEST, self._request(config))
 
     def require_same(self, config: TrainConfig, *, allow_changed_network: bool = False) -> bool:
-        """Raise Conflict if the folder holds another run, or one of a network whose code was another; writes nothing.
+        """Raise Conflict if the folder holds another run, or this run with other code of its network. Writes nothing.
 
-        With `allow_changed_network`, whether that is so.
+        With `allow_changed_network`, changed code is no conflict, and the result says whether it changed.
         """
         kept = _read(self.path / REQUEST)
         self._require_same_request(kept, self._request(config))
@@ -94,7 +94,7 @@ class RunFolder:
         self._require_same_request({"config": kept}, {"config": config.model_dump(mode="json")})
 
     def events(self) -> list[str]:
-        """What happened on the way that a reader of the results has to know, in the order of its kinds."""
+        """Events that a reader of the results should know: warnings on the threat, then changes, then rollbacks."""
         asked, ran_on = self.path / REQUEST, self.path / ENVIRONMENT
         threat: list[str] = []
         if asked.exists():
@@ -106,19 +106,19 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run is trained and evaluated."""
+        """Whether training and evaluation are complete."""
         return (self.path / FINISHED).exists()
 
     @contextmanager
     def alone(self) -> Generator[None]:
-        """Have the folder alone within the block. Raises Conflict if another command works in it."""
+        """Hold the folder exclusively within the block. Raises Conflict if another command is using it."""
         with ExitStack() as stack:
             try:
                 with self._writing():
                     self.path.mkdir(parents=True, exist_ok=True)
                     stack.enter_context(held(self.path / LOCK))
             except BlockingIOError as error:
-                raise Conflict(f"Another command works in {self.path}; wait for it, or name another folder.") from error
+                raise Conflict(f"Another command is using {self.path}; wait for it or use another folder.") from error
             yield
 
     def last_step(self) -> Snapshot | None:
@@ -147,7 +147,7 @@ class RunFolder:
         return self.path / EVALUATIONS / name
 
     def keep(self, name: str, network: nn.Module, config: TrainConfig, epoch: int, selected: Kept | None) -> None:
-        """Write a checkpoint, in the place of an older one of its name; without a selection it is the last one."""
+        """Write a checkpoint, replacing an older one with its name; without a selection it is the last one."""
         how = LAST if selected is None else {"by": selected.by, "on": selected.on, "value": selected.value}
         self._save(self.checkpoint(name), network, config, epoch, how)
 
@@ -160,9 +160,9 @@ class RunFolder:
         self.keep(f"{prefix}last", network, config, epoch, None)
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Note that the run is whole, with its result; the resume point goes, since nothing is left to do.
+        """Mark the run as finished, with its result, and remove the resume points.
 
-        Raises InvalidInput if it cannot be noted.
+        Raises InvalidInput if the result cannot be written.
         """
         try:
             _write(self.path / FINISHED, result)
@@ -172,19 +172,19 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
 
     def result(self) -> dict[str, Any]:
-        """What `finish` noted. Raises Damaged if it cannot be read."""
+        """The result that `finish` wrote. Raises Damaged if it cannot be read."""
         result = _read(self.path / FINISHED)
         if not isinstance(result.get("checkpoints"), list):
-            raise Damaged(f"{self.path / FINISHED} names no checkpoints; remove the run's folder to begin anew.")
+            raise Damaged(f"{self.path / FINISHED} names no checkpoints; remove the run's folder to start over.")
         return result
 
     def checkpoint_names(self) -> list[str]:
-        """The checkpoints there are, the last one first."""
+        """The names of the checkpoints, the last one first."""
         found = [one.parent.name for one in (self.path / CHECKPOINTS).glob(f"*/{checkpoints.DESCRIPTION}")]
         return sorted(found, key=lambda name: (name.startswith("averaged"), not name.endswith("last"), name))
 
     def epochs(self) -> list[Path]:
-        """The folders of the networks along the way, in the order of their epochs."""
+        """The folders of the networks kept along the way, by epoch."""
         return sorted(one.parent for one in (self.path / CURVE).glob(f"*/{checkpoints.DESCRIPTION}"))
 
     def _save(
@@ -198,35 +198,35 @@ class RunFolder:
         return {"config": config.model_dump(mode="json"), **self.identity, "network": self.network}
 
     def _note_changes(self, network_changed: bool) -> None:
-        """Keep as events what is otherwise now than it was for the attempt before."""
+        """Record as events what changed since the previous attempt."""
         path = self.path / ENVIRONMENT
         kept = _read(path) if path.exists() else {}
         before = kept.get(LATEST, kept)
         now = {"versions": versions(), "device": device()}
         changes = [
-            f"went on with {name} {version}, after {before['versions'].get(name)}"
+            f"resumed with {name} {version}, previously {before['versions'].get(name)}"
             for name, version in now["versions"].items()
             if before.get("versions", {}).get(name, version) != version
         ]
         if before.get("device", now["device"]) != now["device"]:
-            changes.append(f"went on on {now['device']}, after {before['device']}")
+            changes.append(f"resumed on {now['device']}, previously on {before['device']}")
         if network_changed:
-            changes.append("went on after the network's code had changed: earlier steps used the old code")
+            changes.append("resumed after the network's code had changed: earlier steps used the old code")
         if changes:
             _write(path, {**kept, LATEST: now, CHANGES: [*kept.get(CHANGES, []), *changes]})
-        if network_changed:  # last, so that a kill between leaves a change that is told twice, and none untold
+        if network_changed:  # last: a kill in between may report a change twice, but never loses one
             _write(self.path / REQUEST, _read(self.path / REQUEST) | {"network": self.network})
 
     @contextmanager
     def _writing(self) -> Generator[None]:
-        """Errors of the file system as a sentence."""
+        """Turn errors of the file system into InvalidInput."""
         try:
             yield
         except BlockingIOError:
             raise
         except OSError as error:
             raise InvalidInput(
-                f"The folder {self.path} cannot be written ({reason(error)}); name another one."
+                f"The folder {self.path} cannot be written ({reason(error)}); choose another one."
             ) from error
 
     def _require_same_request(self, kept: dict[str, Any], request: dict[str, Any]) -> None:
@@ -237,29 +237,29 @@ class RunFolder:
         if differing:
             raise Conflict(
                 f"{self.path} holds another run, which differs in {', '.join(differing)}; "
-                "name another folder with --output, or remove this one."
+                "choose another folder with --output, or remove this one."
             )
 
 
 def _meant(fields: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with the step size it stands for: one that is given may be the one that is taken otherwise."""
+    """A configuration with its effective step size: giving the default explicitly is no difference."""
     return {**fields, "step_size": meant_step_size(fields["epsilon"], fields["step_size"])}
 
 
 def versions() -> dict[str, str]:
-    """Of what the numbers depend on."""
+    """Versions of the packages that the numbers depend on."""
     return {"memscore": memscore.__version__, "torch": torch.__version__}
 
 
 def device() -> str:
-    """What this machine computes on."""
+    """The name of the GPU, or of the CPU with its number of cores."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{os.cpu_count()} cores, {_processor() or platform.machine()}"
 
 
 def _processor() -> str:
-    """The name of a CPU, which Python's platform does not know on Linux."""
+    """The name of the CPU, which Python's platform module does not know on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -268,7 +268,7 @@ def _processor() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """What a run ran on."""
+    """The versions, the device and the platform that a run uses."""
     return {
         "versions": {**versions(), "python": platform.python_version(), "cuda": torch.version.cuda},
         "device": device(),
@@ -287,7 +287,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise Damaged(f"{path} cannot be read ({error}); remove the run's folder to begin anew.") from error
+        raise Damaged(f"{path} cannot be read ({error}); remove the run's folder to start over.") from error
     if not isinstance(content, dict):
-        raise Damaged(f"{path} holds no description of a run; remove the run's folder to begin anew.")
+        raise Damaged(f"{path} holds no description of a run; remove the run's folder to start over.")
     return content

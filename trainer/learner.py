@@ -1,4 +1,4 @@
-"""One network that learns: a batch goes in, and its weights change."""
+"""One network in training: takes a batch and updates the weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Tensors = dict[str, Tensor]
 
 
 class Learner:
-    """A network on its device with its method, optimizer and, if wanted, averaged weights."""
+    """A network on its device with its method, its optimizer and, if configured, averaged weights."""
 
     def __init__(self, network: Network, config: TrainConfig, world: World = ALONE) -> None:
         self.config = config
@@ -32,7 +32,7 @@ class Learner:
         network.train()
 
     def learn(self, batch: Batch, step: Step, learning_rate: float) -> Loss:
-        """Craft, take the loss, step. In several processes each has its part of the batch, and all end alike."""
+        """Craft, compute the loss, step. Several processes each hold a part of the batch and end with equal weights."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         crafted = self._craft(batch, step)
@@ -52,12 +52,12 @@ class Learner:
         return loss
 
     def finite(self) -> bool:
-        """Whether all weights and statistics are numbers; an epoch's last step can spoil them under a finite loss."""
+        """Whether all weights and statistics are finite; an epoch's last step can break them after a finite loss."""
         every = (*self.network.parameters(), *self.network.buffers())
         return all(bool(torch.isfinite(one).all()) for one in every)
 
     def networks(self) -> dict[str, Network]:
-        """The network, and the one with averaged weights if there is one, by a prefix for names of checkpoints."""
+        """The network and, if there is one, that of averaged weights, by the prefix of their checkpoints' names."""
         if self.averaged is None:
             return {"": self.network}
         averaged = self.averaged.module
@@ -65,7 +65,7 @@ class Learner:
         return {"": self.network, "averaged-": averaged}
 
     def tensors(self) -> Tensors:
-        """Everything that decides what comes next, by name; not copied."""
+        """The state that determines all later steps, by name; not copied."""
         state = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         for number, parameter in enumerate(self.network.parameters()):
             momentum = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
@@ -76,7 +76,7 @@ class Learner:
         return state
 
     def restore(self, state: Tensors) -> None:
-        """Go back to what `tensors` gave. Raises RuntimeError or KeyError if it is another network's."""
+        """Restore a state from `tensors`. Raises RuntimeError or KeyError if it belongs to another network."""
 
         def part(prefix: str) -> Tensors:
             return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
@@ -86,7 +86,7 @@ class Learner:
         self.optimizer.state.clear()
         for number, parameter in enumerate(self.network.parameters()):
             if str(number) in momenta:
-                # In the parameter's memory layout: the fused step walks through both as they lie.
+                # In the parameter's memory layout: the fused step reads both in memory order.
                 momentum = torch.empty_like(parameter, requires_grad=False).copy_(momenta[str(number)])
                 self.optimizer.state[parameter]["momentum_buffer"] = momentum
         if self.averaged is not None:

@@ -1,4 +1,4 @@
-"""What training costs: an estimate before it starts, and what was used."""
+"""The cost of training: an estimate before it starts, and the peak memory used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEPT = 3  # checkpoints of a network: last, best by clean and by adversarial acc
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """Seconds of the whole run, steps, and passes an image takes through the network in one step."""
+    """Seconds of the whole run, its steps, and the passes of one image through the network in a step."""
 
     seconds: float
     steps: int
@@ -39,9 +39,9 @@ class CostEstimate:
 
 
 def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> CostEstimate:
-    """Times a few steps of a copy of the learner's network, and a part of one selection, and multiplies.
+    """Estimate the cost of a run from a few timed steps of a copy of the network and a part of one selection.
 
-    At the end, every checkpoint is taken to be another epoch's. Raises Stopped if somebody asks to stop meanwhile.
+    Assumes that every checkpoint kept at the end comes from a different epoch. Raises Stopped if `stop` is asked for.
     """
     config, device = learner.config, data.mem.device
     trial = Learner(copy.deepcopy(learner.network), config)
@@ -81,7 +81,7 @@ def _heed(stop: Stop | None) -> None:
 
 
 def _seconds_tried(trial: Learner, data: TrainingData) -> float:
-    """Of an image, clean and under the attack that selects."""
+    """Seconds to select with one image: clean, and under the attack that selects."""
     images, labels = next(iter(data.splits(split_names(trial.config)).values()))
     started = time.perf_counter()
     measure(trial.network, {"part": (images[:TRIED], labels[:TRIED])}, trial.config.evaluation_attack)
@@ -89,7 +89,7 @@ def _seconds_tried(trial: Learner, data: TrainingData) -> float:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most memory used so far, in bytes: of the device's, or of this process on a CPU."""
+    """Peak memory so far, in bytes: of the device, or of this process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,7 +1,7 @@
-"""The training loop: epochs of steps, a selection after each, and a way back from everything that goes wrong.
+"""The training loop: epochs of steps with a selection after each, resume points, and rollbacks after failures.
 
-What decides a run's weights is (dataset, mem, configuration, kind of device) alone: every random number has a name, so
-that a run that was interrupted anywhere goes on from its last snapshot to the same end.
+A run's weights depend only on (dataset, mem, configuration, kind of device): every random number is derived from a
+name, so a run that is interrupted anywhere resumes from its last snapshot and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ OnStep = Callable[[int, int, str], None]
 
 SAVE_SECONDS = 60.0
 CHECK_STEPS = 25
-"""So often the loss is looked at, and several processes agree on whether to stop: both make the device wait."""
+"""Steps between checks of the loss and, across processes, of the stop flag; each check synchronizes the device."""
 
 
 class Loop:
-    """A learner on its way through its epochs, with everything it did so far."""
+    """A learner's progress through its epochs."""
 
     def __init__(self, learner: Learner, data: TrainingData, folder: RunFolder, world: World = ALONE) -> None:
         self.learner, self.data, self.folder, self.world = learner, data, folder, world
@@ -53,9 +53,9 @@ class Loop:
         self.memory = Batches(self.config.evaluation_batch)
 
     def run(self, stop: Stop, on_step: OnStep | None = None) -> bool:
-        """Train to the end, or until `stop`; whether the end was reached. Raises Diverged if going back is no help.
+        """Train to the end or until `stop`, and return whether the end was reached.
 
-        The global random generators are left as they were.
+        Leaves the global random generators unchanged. Raises Diverged if rollbacks do not help.
         """
         with kept_generators():
             return self._run(stop, on_step)
@@ -85,13 +85,13 @@ class Loop:
                 metrics.close()
 
     def _epoch(self, stop: Stop, on_step: OnStep | None) -> bool:
-        """The rest of an epoch's steps; whether all were taken."""
+        """Take the rest of an epoch's steps; False if stopped before the end."""
         standing, started = self.standing, time.monotonic()
         epoch = self.data.epoch(standing.epoch)
         saved = time.monotonic()
         while standing.step < len(epoch.slices):
             looks = standing.step % CHECK_STEPS == 0
-            # The first step is always taken, so that a run that is stopped again and again comes to its end.
+            # The first step is always taken, so that a run that is stopped again and again still finishes.
             if self.taken and (self.world.size == 1 or looks) and self.world.agree(stop.due()):
                 standing.seconds += time.monotonic() - started
                 return False
@@ -104,28 +104,28 @@ class Loop:
                 self._save()
                 saved = time.monotonic()
             if on_step is not None:
-                on_step(standing.epoch * self.steps + standing.step, self.config.epochs * self.steps, self._told())
+                on_step(standing.epoch * self.steps + standing.step, self.config.epochs * self.steps, self._caption())
         standing.seconds += time.monotonic() - started
         return True
 
     def _taken(self, epoch: Epoch) -> Loss:
-        """A step. Raises InvalidInput if memory does not suffice for its batch, which is the run's own choice."""
+        """Take a step. Raises InvalidInput if memory runs out: only the user may change the batch size."""
         try:
             return self._step(epoch)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
             raise InvalidInput(
-                f"Memory does not suffice to train on batches of {self.config.batch_size}; lower them, such as with "
+                f"Out of memory with batches of {self.config.batch_size}; use smaller ones, such as with "
                 f"--set batch_size={max(2, self.config.batch_size // 2)}, or use --set precision=bfloat16."
             ) from error
 
     def _step(self, epoch: Epoch) -> Loss:
         standing, config = self.standing, self.config
-        # For networks that draw random numbers themselves, as dropout does.
+        # For networks that draw random numbers, such as those with dropout.
         seed("step", config.seed, epoch.number, standing.step, self.world.rank)
         attack, single_step = config.training_attack, config.inner == "n-fgsm"
-        if standing.multi_step:  # two steps that reach the edge of the ball
+        if standing.multi_step:  # two steps, which together reach the edge of the ball
             attack, single_step = attack.model_copy(update={"steps": 2, "step_size": config.epsilon / 2}), False
         step = Step(
             attack,
@@ -138,7 +138,7 @@ class Loop:
         return self.learner.learn(self.data.batch(epoch, standing.step), step, rate)
 
     def _end_epoch(self, selected: dict[str, Accuracies], metrics: MetricsLog | None) -> None:
-        """Keep the checkpoints that the epoch is best in, record it, and note it as the last good one."""
+        """Keep the epoch's checkpoints, write its record, and make it the last good epoch."""
         standing, means = self.standing, self._means()
         standing.epoch, standing.step, self.totals = standing.epoch + 1, 0, {}
         standing.highest = max(standing.highest, _adversarial(selected[""]))
@@ -151,7 +151,7 @@ class Loop:
             self.folder.save_epoch(self.good)
 
     def _keep(self, selected: dict[str, Accuracies]) -> None:
-        """Write the last checkpoint, what this epoch is the best of so far, and what is kept along the way."""
+        """Write the last checkpoint, those that this epoch is the best for so far, and those kept along the way."""
         epoch, best = self.standing.epoch, self.standing.best
         for prefix, network in self.learner.networks().items():
             for kept in candidates(prefix, selected[prefix]):
@@ -180,20 +180,20 @@ class Loop:
         }
 
     def _collapsed(self, accuracies: Accuracies) -> bool:
-        """Whether single-step attacks taught the network to deceive them: catastrophic overfitting."""
+        """Whether the network has learned to fool single-step attacks only: catastrophic overfitting."""
         if self.config.inner != "n-fgsm" or self.standing.multi_step or not self.learner.method.crafts:
             return False
         return self.world.agree(self.standing.highest - _adversarial(accuracies)) > self.config.collapse
 
     def _go_back(self, reason: str, metrics: MetricsLog | None, *, single_step: bool) -> None:
-        """To the last good epoch, and on from there without single-step attacks, or with half the learning rate."""
+        """Return to the last good epoch and continue with two-step attacks or half the learning rate."""
         config, rollbacks = self.config, self.standing.rollbacks
         if rollbacks >= config.rollbacks:
-            tried = f", also after going back {rollbacks} times" if rollbacks else ""
+            tried = f", even after {rollbacks} rollback{'s' * (rollbacks > 1)}" if rollbacks else ""
             advice = "use --set inner=pgd"
             if not single_step:
                 advice = f"lower the learning rate ({config.learning_rate:g})"
-                advice += ", or mend the network if it divides by what is 0 for some images"
+                advice += ", or fix the network if it can divide by 0"
             raise Diverged(f"{reason}{tried}; {advice}.")
         self._go_to(self.good)
         self.standing.rollbacks = rollbacks + 1
@@ -203,7 +203,7 @@ class Loop:
             self.standing.rate /= 2
         if metrics is not None:
             change = "two-step attacks" if single_step else f"{self.standing.rate:g} of the learning rate"
-            event = f"{reason}; going on from the end of epoch {self.standing.epoch} with {change}"
+            event = f"{reason}; continued from the end of epoch {self.standing.epoch} with {change}"
             self.standing.metrics_bytes = metrics.write({"event": event})
             self.good = Snapshot.of(self.learner.tensors(), self.standing)
             self.folder.save_epoch(self.good)
@@ -248,10 +248,10 @@ class Loop:
         self.standing.selection_backwards += passes.backwards
         return found
 
-    def _told(self) -> str:
+    def _caption(self) -> str:
         return f"{self.config.method}, epoch {self.standing.epoch + 1} of {self.config.epochs}"
 
 
 def _adversarial(accuracies: Accuracies) -> float:
-    """Adversarial accuracy on the split that selects first."""
+    """Adversarial accuracy on the first selection split."""
     return next(iter(accuracies.values()))["adversarial"]

@@ -1,4 +1,4 @@
-"""metrics.jsonl: one record an epoch, and what happened between; and the same numbers for TensorBoard."""
+"""metrics.jsonl: a record for each epoch and each event; the same numbers go to TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FILE = "metrics.jsonl"
 
 
 class MetricsLog:
-    """Appends records to a run's metrics; `kept` bytes of an earlier part of the run stand, what follows is cut off.
+    """Appends records to a run's metrics, after truncating the file to the `kept` bytes of an earlier attempt.
 
-    TensorBoard's files are written if the package tensorboard is installed. Raises InvalidInput if the metrics cannot
+    Writes TensorBoard's files too if the package tensorboard is installed. Raises InvalidInput if the metrics cannot
     be written.
     """
 
@@ -33,7 +33,7 @@ class MetricsLog:
             self._board = _board(folder / "tensorboard", epoch)
 
     def write(self, record: dict[str, Any]) -> int:
-        """Append a record; the file's length afterwards. Raises InvalidInput."""
+        """Append a record and return the file's length in bytes. Raises InvalidInput."""
         with self._writing():
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(strict_json.dumps(record) + "\n")
@@ -45,7 +45,7 @@ class MetricsLog:
         return length
 
     def close(self) -> None:
-        """End TensorBoard's file; that a disk is full has been said before."""
+        """Close TensorBoard's file; `write` has already reported a full disk."""
         if self._board is not None:
             with contextlib.suppress(OSError):
                 self._board.close()
@@ -59,7 +59,7 @@ class MetricsLog:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The records of a run's folder, in order; a last one that was cut short is left out."""
+    """The records of a run's folder, in order, without a last one that was cut short."""
     text = (folder / FILE).read_text(encoding="utf-8") if (folder / FILE).exists() else ""
     return [json.loads(line) for line in text.split("\n")[:-1]]
 

@@ -1,4 +1,4 @@
-"""A network as training sees it: in its precision, compiled if wanted, and with its passes counted."""
+"""A network wrapped for training: with its precision, compiled if configured, and counting its passes."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from memscore.learning.networks import Network
 
 @dataclass
 class Passes:
-    """How many images went forwards through the network, and how many gradients came back."""
+    """Number of images that went forward through the network, and of gradients that came back."""
 
     forwards: int = 0
     backwards: int = 0
 
     def count(self, images: Tensor, logits: Tensor) -> None:
-        """A pass that made these logits [B, K], and the one back if there is one."""
+        """Count the forward pass behind these logits [B, K], and the backward pass if one follows."""
         self.forwards += len(images)
         if logits.requires_grad:
             logits.register_hook(self.count_backward)
 
     def count_backward(self, gradient: Tensor) -> None:
-        """A hook on logits [B, K]."""
+        """Count a backward pass: a hook on logits [B, K]."""
         self.backwards += len(gradient)
 
     @contextmanager
     def counting(self, network: nn.Module) -> Generator[None]:
-        """Count what goes through a network within the block."""
+        """Count a network's passes within the block."""
 
         def count(_: nn.Module, given: tuple[Tensor, ...], logits: Tensor) -> None:
             self.count(given[0], logits)
@@ -44,7 +44,7 @@ class Passes:
 
 
 class Model(nn.Module):
-    """From images [B, C, H, W] in [0, 1] to logits [B, K], always float32; inside, autocast to bfloat16 if wanted."""
+    """Maps images [B, C, H, W] in [0, 1] to float32 logits [B, K], with autocast to bfloat16 inside if asked."""
 
     def __init__(self, network: Network, *, autocast: bool = False, compiled: bool = False) -> None:
         super().__init__()

@@ -18,10 +18,10 @@ from trainer.distributed import ALONE, World
 
 
 def initial_network(dataset: Dataset, config: TrainConfig, device: torch.device, world: World = ALONE) -> Network:
-    """Built from the run's seed, without touching the global generators; channels last in memory if it can be.
+    """Build the network from the run's seed, channels last if possible, leaving the global generators unchanged.
 
-    On several GPUs BatchNorm's statistics are those of the whole batch; on CPUs each process has its own.
-    Raises InvalidInput if the network cannot be built, or cannot be used by this run.
+    Across GPUs, BatchNorm's statistics cover the whole batch; on CPUs each process has its own.
+    Raises InvalidInput if the network cannot be built, or this run cannot use it.
     """
     shape = image_shape(dataset)
     with seeded("init", config.seed):
@@ -33,42 +33,42 @@ def initial_network(dataset: Dataset, config: TrainConfig, device: torch.device,
         with untouched(network), kept_generators(), torch.no_grad():
             network.eval().represent(fixed_images(2, shape, device))
     if world.size > 1 and device.type == "cuda":
-        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place, but for a network that is one BatchNorm
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place, unless the network itself is a BatchNorm
     return network
 
 
 def image_shape(dataset: Dataset) -> tuple[int, int, int]:
-    """Channels, height and width of its images."""
+    """Channels, height and width of the dataset's images."""
     height, width, channels = dataset.x_train.shape[1:]
     return channels, height, width
 
 
 def signature(dataset: Dataset, config: TrainConfig) -> str:
-    """That of the run's network (`memscore.study.signatures`)."""
+    """The signature of the run's network (`memscore.study.signatures`)."""
     return signature_of(config.network, image_shape(dataset), dataset.classes, dict(config.network_options))
 
 
 def _require_copies(network: nn.Module) -> None:
-    """Raise InvalidInput unless all that the network is can be copied, and be kept in a checkpoint as tensors."""
+    """Raise InvalidInput unless the network can be copied and its whole state saved as tensors."""
     for name, value in network.state_dict().items():
         if not isinstance(value, Tensor):
             raise InvalidInput(
-                f"the network keeps a {type(value).__name__} as extra state ({name}), and checkpoints hold tensors "
-                "alone; let get_extra_state return a tensor, or keep it with register_buffer"
+                f"the network keeps a {type(value).__name__} as extra state ({name}), but checkpoints hold only "
+                "tensors; return a tensor from get_extra_state, or use register_buffer"
             )
     try:
         if not all(parameter.is_leaf for parameter in copy.deepcopy(network).parameters()):
             raise TypeError("the copy's weights cannot be trained")
     except Exception as error:
-        said = " ".join(str(error).split())
+        why = " ".join(str(error).split())
         raise InvalidInput(
-            f"the network cannot be copied ({type(error).__name__}: {said}), which training needs; let copy.deepcopy "
-            "work on it, as by torch.nn.utils.parametrizations in the place of older wrappers of weights"
+            f"the network cannot be copied ({type(error).__name__}: {why}), and training needs a copy; make it work "
+            "with copy.deepcopy, such as by using torch.nn.utils.parametrizations instead of older weight wrappers"
         ) from error
 
 
 def training_device(world: World = ALONE) -> torch.device:
-    """A GPU if there is one: with several processes, each its own. Its kernels are repeatable ones."""
+    """A GPU if there is one, a different one for each process, with deterministic kernels; otherwise the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     torch.backends.cudnn.benchmark = False

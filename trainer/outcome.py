@@ -1,4 +1,4 @@
-"""What a finished run has come to: its accuracies by checkpoint, and what they were reached under."""
+"""The outcome of a finished run: its accuracies by checkpoint, and the conditions behind them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from trainer.folder import EVALUATIONS, FINISHED, REQUEST, RunFolder
 from trainer.metrics import read_metrics
 
 Accuracies = dict[tuple[str, str, str], float]
-"""Shares by split, group and attack; "clean" is no attack, and "worst" all of them."""
+"""Shares by split, group and attack; "clean" means no attack, "worst" all of them."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """accuracies: by checkpoint. counts: samples by split and group. conditions: what should be alike in all runs.
+    """Accuracies by checkpoint. counts: samples by split and group. conditions: settings that should not vary by run.
 
-    events: what happened on the way that a reader has to know, such as a lower learning rate. network: its name with
-    options, and its signature (`memscore.study.signatures`) as far as it is known.
+    events: what a reader of the results should know, such as a lowered learning rate. network: its name with options,
+    and its signature (`memscore.study.signatures`) if known.
     """
 
     accuracies: dict[str, Accuracies]
@@ -33,31 +33,31 @@ class Outcome:
 
     @property
     def attacks(self) -> tuple[str, ...]:
-        """Those by which every checkpoint was tried."""
+        """The attacks that every checkpoint was evaluated with."""
         every = [dict.fromkeys(attack for _, _, attack in one) for one in self.accuracies.values()]
         first = every[0] if every else {}
         return tuple(name for name in first if name not in (CLEAN, WORST) and all(name in one for one in every))
 
 
 def is_finished(run: Path) -> bool:
-    """Whether its training and evaluation have ended."""
+    """Whether the run's training and evaluation are complete."""
     return (run / FINISHED).is_file()
 
 
 def progress(run: Path) -> tuple[int, float]:
-    """Epochs that a run has done, finished or not, and the seconds that they took."""
+    """Epochs completed by a run, finished or not, and the seconds that they took."""
     records = [record for record in read_metrics(run) if "epoch" in record]
     return (records[-1]["epoch"], records[-1]["cost"]["seconds"]) if records else (0, 0.0)
 
 
 def made_with(run: Path, fingerprint: str, scores: str | None) -> str:
-    """What else a finished run was trained with than this dataset and these scores, in words; nothing if with these."""
+    """How a finished run's dataset and scores differ from these, in words; empty if they do not."""
     request = _read(run / REQUEST)
     differing = [
-        f"{what} {(kept or 'none')[:8]}, which is now {(now or 'none')[:8]}"
+        f"{what} {(kept or 'none')[:8]}, now {(now or 'none')[:8]}"
         for what, kept, now in (
-            ("a dataset of fingerprint", request["fingerprint"], fingerprint),
-            ("scores of digest", request["scores"], scores),
+            ("a dataset with fingerprint", request["fingerprint"], fingerprint),
+            ("scores with digest", request["scores"], scores),
         )
         if kept != now
     ]
@@ -65,11 +65,11 @@ def made_with(run: Path, fingerprint: str, scores: str | None) -> str:
 
 
 def read_outcome(run: Path) -> Outcome:
-    """A finished run's. Raises Damaged if its files cannot be read."""
+    """The outcome of a finished run. Raises Damaged if its files cannot be read."""
     try:
         return _outcome(run)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Damaged(f"The run in {run} cannot be read ({error!r}); remove its folder to train it anew.") from error
+        raise Damaged(f"The run in {run} cannot be read ({error!r}); remove its folder to train it again.") from error
 
 
 def _outcome(run: Path) -> Outcome:

@@ -1,4 +1,4 @@
-"""Adversarial weight perturbation (Wu, Xia and Wang 2020): the loss is taken where nearby weights make it large."""
+"""Adversarial weight perturbation (Wu, Xia and Wang 2020): the loss is computed where nearby weights make it large."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TINY = 1e-20
 def perturbed(network: nn.Module, loss: Callable[[], Tensor], gamma: float, world: World) -> Generator[None]:
     """Within the block, each weight matrix or kernel w is w + gamma |w| g / |g|, g the gradient of `loss` there.
 
-    Biases and BatchNorm's scales stay; so do, on leaving, the weights themselves, and BatchNorm's statistics are those
-    from within the block alone. A weight that the loss does not depend on stays as well.
+    Biases, BatchNorm's scales and weights that the loss does not depend on are not perturbed. Leaving the block
+    restores the weights. BatchNorm's statistics keep the updates from within the block, but not those of `loss`.
     """
     weights = [weight for weight in network.parameters() if weight.requires_grad and weight.ndim > 1]
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
     found = torch.autograd.grad(loss(), weights, allow_unused=True)
-    # Which weights have a gradient is the same in all processes, so that they add up the same ones.
+    # The same weights have gradients in all processes, so the sums match.
     used = [(weight, gradient) for weight, gradient in zip(weights, found, strict=True) if gradient is not None]
     weights, gradients = [weight for weight, _ in used], [world.total(gradient) for _, gradient in used]
     with torch.no_grad():

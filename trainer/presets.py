@@ -1,4 +1,4 @@
-"""Settings by name: `small` for digits and CPUs, the paper's comparison, each method's own authors', and a fast one.
+"""Settings by name: `small` for digits and CPUs, the paper's comparison, each method's original ones, and a fast one.
 
 The numbers are those of the papers and of the authors' published settings for ResNet-18 and WRN on CIFAR.
 """
@@ -22,10 +22,10 @@ CIFAR: dict[str, Any] = {
     "precision": "bfloat16",
     "validation": 0.02,
 }
-"""What all of them share: random shifts and mirroring, 10 steps of a quarter of epsilon, which is 8/255."""
+"""Shared by all of them: random shifts and mirroring, 10 steps of a quarter of epsilon, which is 8/255."""
 
 PAPER: dict[str, Any] = {**CIFAR, "epochs": 160, "milestones": (0.5, 0.75), "factors": (0.1, 0.01), "select_on": "both"}
-"""The comparison of the paper's section 5: 160 epochs, a tenth after 80 and 120, for every method."""
+"""The comparison in section 5 of the paper: 160 epochs, the rate divided by 10 after 80 and 120, for every method."""
 
 PAPER_METHODS: dict[str, dict[str, Any]] = {
     "erm": {},
@@ -38,7 +38,7 @@ PAPER_METHODS: dict[str, dict[str, Any]] = {
 
 ORIGINAL: dict[str, dict[str, Any]] = {
     "erm": {**CIFAR, "epochs": 200, "milestones": (0.5, 0.75), "factors": (0.1, 0.01)},
-    # Rice, Wong and Kolter 2020, whose code is the usual PGD baseline: crafted in train mode.
+    # Rice, Wong and Kolter 2020, whose code is the usual PGD baseline; it crafts in train mode.
     "pgd": {**CIFAR, "epochs": 200, "milestones": (0.5, 0.75), "factors": (0.1, 0.01), "attack_mode": "train"},
     "trades": {
         **CIFAR,
@@ -68,12 +68,12 @@ ORIGINAL: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "weight_decay": 2e-4,
         # As in their code: the rate falls at their epochs 30 and 60, counted from 1, and weights are used from 60 on.
-        # The text of the paper has the weights begin at 30.
+        # The paper's text starts the weights at 30.
         "milestones": (0.29, 0.59),
         "factors": (0.1, 0.01),
         "options": {"shift": -1.0, "burn_in": 0.59},
     },
-    # The paper's preliminary study has 200 epochs; its milestones of 150 and 200 are taken as the usual 100 and 150.
+    # The paper's preliminary study has 200 epochs; for its milestones of 150 and 200 we use the usual 100 and 150.
     "bat": {**CIFAR, "epochs": 200, "milestones": (0.5, 0.75), "factors": (0.1, 0.01), "options": {"alpha": 1.0}},
 }
 
@@ -96,7 +96,7 @@ PRESETS = ("small", "paper", "original", "fast")
 
 
 def preset(name: str, method: str) -> dict[str, Any]:
-    """The fields that the preset sets for a method. Raises InvalidInput if there is no such preset or method."""
+    """The fields that the preset sets for a method. Raises InvalidInput for an unknown preset."""
     if name not in PRESETS:
         raise InvalidInput(f"There is no preset {name!r}; the presets are: {', '.join(PRESETS)}.")
     if name == "small":
@@ -112,10 +112,10 @@ def preset(name: str, method: str) -> dict[str, Any]:
 
 
 def configured(method: str, name: str = "small", **given: Any) -> TrainConfig:
-    """A preset's configuration with the fields in `given` put in their place; options are merged.
+    """A preset's configuration, overridden by the fields in `given`; options are merged.
 
-    Where another epsilon is given and no step size, the preset's step size keeps its ratio to epsilon.
-    Raises InvalidInput for an unknown preset, pydantic's ValidationError for values that cannot be.
+    If `given` has another epsilon but no step size, the preset's step size keeps its ratio to epsilon.
+    Raises InvalidInput for an unknown preset and pydantic's ValidationError for invalid values.
     """
     fields = {**preset(name, method), "method": method}
     if "step_size" in fields and isinstance(given.get("epsilon"), int | float):

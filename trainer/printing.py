@@ -1,4 +1,4 @@
-"""A run for people: the tables of its checkpoints, together, each with how it was selected."""
+"""Print a run: a table for each checkpoint, titled with how it was selected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def print_run(run: Run) -> None:
-    """A table for each network that a finished run kept, which may be the last one and the best by several criteria."""
+    """Print a table for each network that a finished run kept; one network may be the last and the best at once."""
     from trainer.evaluation.table import cells, header
 
     networks: dict[tuple[bool, int], list[Checkpoint]] = {}
@@ -24,7 +24,7 @@ def print_run(run: Run) -> None:
 
 
 def told(run: Run) -> Iterator[str]:
-    """What has to be known beside the tables: what went wrong on the way, and grave findings of the evaluations."""
+    """Notes to go with the tables: events of the run, and serious findings of its evaluations."""
     for event in run.events:
         yield f"{event}."
     red: dict[tuple[str, str, str], list[str]] = {}

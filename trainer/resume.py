@@ -1,4 +1,4 @@
-"""The resume point of a run: tensors and standing in one safetensors file, written whole or not at all."""
+"""The resume point of a run: its tensors and its state in one safetensors file, written atomically."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from trainer.tensor_file import copied, write_tensors
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Copies of the tensors on the CPU, and the standing that belongs to them."""
+    """Copies of the tensors on the CPU, and the run's state at that step."""
 
     tensors: Tensors
     standing: RunState
 
     @classmethod
     def of(cls, tensors: Tensors, standing: RunState) -> Snapshot:
-        """Copy both."""
+        """Copy the tensors and the state."""
         return cls(copied(tensors), standing.model_copy(deep=True))
 
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Write a snapshot in the place of an older one. Raises InvalidInput if that cannot be."""
+    """Write a snapshot, replacing an older one. Raises InvalidInput if it cannot be written."""
     standing = snapshot.standing.model_dump_json()
     meta = {"standing": standing, "digest": _digest(snapshot.tensors, standing)}
     write_tensors(path, snapshot.tensors, meta)
@@ -50,7 +50,7 @@ def load_snapshot(path: Path) -> Snapshot | None:
                 raise ValueError("it does not match its digest")
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise Damaged(
-            f"{path} is no resume point ({error}); remove that file to go on from an earlier point of the run."
+            f"{path} is not a valid resume point ({error}); remove it to resume from an earlier point of the run."
         ) from error
     return snapshot
 

@@ -1,4 +1,4 @@
-"""One training run from beginning to end: train, keep, evaluate; or go on where an earlier attempt stopped."""
+"""One training run from start to finish: train, keep checkpoints and evaluate them, or resume an earlier attempt."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from trainer.scores import TrainingScores
 from trainer.stopping import Stop, Stopped
 
 ATTACKS = ("fgsm", "pgd")
-"""What a run is tried with when it ends; `memscore evaluate` adds the others."""
+"""The attacks that a run's checkpoints are evaluated with at its end; `memscore evaluate` adds the others."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A kept network's name, the epoch it is of, how it was selected, and what its evaluation found."""
+    """A kept network: its name, its epoch, how it was selected, and the results of its evaluation."""
 
     name: str
     epoch: int
@@ -48,9 +48,9 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Run:
-    """What there is of a run: its checkpoints once it is finished, none before.
+    """The result of a run: its checkpoints, none before it is finished.
 
-    events: what happened on the way that a reader of the results has to know, such as a lower learning rate.
+    events: what a reader of the results should know, such as a lowered learning rate.
     """
 
     config: TrainConfig
@@ -62,19 +62,19 @@ class Run:
     def last(self) -> Checkpoint:
         """The network of the last epoch. Raises InvalidInput if the run is not finished."""
         if not self.finished:
-            raise InvalidInput("The run is not finished; train on first.")
+            raise InvalidInput("The run is not finished; run the training again to resume it.")
         return next(one for one in self.checkpoints if one.name == "last")
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What is told of a run while it goes: its cost before it starts, and each step."""
+    """Callbacks that follow a run: its estimated cost before it starts, and each step."""
 
     on_estimate: Callable[[CostEstimate], None] | None = None
     on_step: OnStep | None = None
 
     def evaluating(self, name: str, stop: Stop) -> OnStep:
-        """What is told of the passes of an evaluation, each of which is an occasion to stop."""
+        """A callback for the passes of an evaluation; raises Stopped when `stop` is due."""
 
         def show(done: int, total: int, _: str) -> None:
             if self.on_step is not None:
@@ -97,15 +97,15 @@ def train(
     *,
     allow_changed_network: bool = False,
 ) -> Run:
-    """Train on a dataset and evaluate what is kept; in `folder`, if one is given, everything stays and can go on.
+    """Train on a dataset and evaluate the kept checkpoints; `folder` keeps everything and allows resuming.
 
-    A folder with the same run in it is gone on with; one whose run is finished gives its result at once. Ends early,
-    with a resume point in the folder, when `stop` is due. Of several processes the first one evaluates, and it alone is
-    given the result.
+    If the folder already holds this run, training resumes; if the run is finished, its result is returned at once.
+    Ends early, with a resume point in the folder, when `stop` is due. With several processes, only the first one
+    evaluates and returns the result.
 
-    Raises FingerprintMismatch, before any work, if the scores belong to another dataset, Conflict if the folder holds
-    another run, or this one with a network whose code was another (unless that is allowed), or another command works
-    there; Diverged if the loss does not stay finite, InvalidInput for what cannot be trained or written.
+    Raises FingerprintMismatch, before any work, if the scores belong to another dataset; Conflict if the folder holds
+    another run, or this run with other code of its network (unless allowed), or another command is using it; Diverged
+    if the loss does not stay finite; InvalidInput for anything that cannot be trained or written.
     """
     if scores is not None:
         scores.require(dataset, name)
@@ -127,7 +127,7 @@ def train(
     with kept.alone() if world.first else nullcontext():
         if world.first:
             kept.begin(config, allow_changed_network=allow_changed_network, left_out=data.left_out)
-        if not kept.finished:  # by the command that had the folder until now
+        if not kept.finished:  # another command may have finished it before we got the folder
             if not _fit(learner, data, kept, watch, stop or Stop()) or not world.first:
                 return Run(config, False, [])
             try:
@@ -139,7 +139,7 @@ def train(
 
 
 def train_network(dataset: Dataset, config: TrainConfig, mem: Float32 | None = None) -> Network:
-    """Train one network and give it back, in eval mode; nothing is kept. Raises as `train`."""
+    """Train one network and return it in eval mode; nothing is kept. Raises the errors of `train`."""
     data = TrainingData(dataset, mem, config, training_device())
     learner = Learner(initial_network(dataset, config, data.mem.device), config)
     with tempfile.TemporaryDirectory(prefix="memscore-run-") as scratch:
@@ -148,7 +148,7 @@ def train_network(dataset: Dataset, config: TrainConfig, mem: Float32 | None = N
 
 
 def finished_run(folder: RunFolder, config: TrainConfig) -> Run:
-    """The run that `folder` holds, from its notes. Raises Damaged if they cannot be read."""
+    """The finished run in `folder`. Raises Damaged if its files cannot be read."""
     found: list[Checkpoint] = []
     for name in folder.result()["checkpoints"]:
         description = checkpoints.describe(folder.checkpoint(name))
@@ -173,7 +173,7 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
 def _evaluate(
     dataset: Dataset, data: TrainingData, folder: RunFolder, scores: TrainingScores | None, watch: Watch, stop: Stop
 ) -> list[str]:
-    """Evaluate every network that was kept, and keep what is found beside it; the names of the checkpoints.
+    """Evaluate every kept network, write the results to its folder, and return the checkpoints' names.
 
     Raises Stopped when `stop` is due.
     """
@@ -199,7 +199,7 @@ def _evaluate(
 
 
 def _evaluation_config(config: TrainConfig) -> EvaluationConfig:
-    """The threat of training, with its thresholds and the weights of BAT."""
+    """The threat model of training, with its thresholds and BAT's weights."""
     found = EvaluationConfig(
         epsilon=config.epsilon,
         attacks=ATTACKS,

@@ -1,4 +1,4 @@
-"""The comparison of many runs: mean and standard deviation over seeds of every accuracy, for every checkpoint."""
+"""Compare many runs: mean and standard deviation over seeds of every accuracy, for every checkpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPLITS, GROUPS = ("test", "train"), ("all", "typical", "atypical")
 
 @dataclass(frozen=True)
 class Cell:
-    """An accuracy over seeds: mean, standard deviation (n - 1; None of a single one), and the number n of seeds."""
+    """An accuracy over n seeds: mean, standard deviation (n - 1; None for a single seed), and n."""
 
     mean: float
     deviation: float | None
@@ -33,7 +33,7 @@ class Cell:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Cell:
-        """Of at least one value."""
+        """Summarize at least one value."""
         return cls(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ComparedRow:
-    """A method at a point of the grid, by one selection of its checkpoints; `seeds` are those of its finished runs."""
+    """A method at a grid point, by one selection of its checkpoints; `seeds` is the number of its finished runs."""
 
     method: str
     point: str
@@ -55,9 +55,9 @@ class ComparedRow:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """All rows, what is to be kept in mind when they are compared, and the runs without a result.
+    """All rows, warnings for whoever compares them, and the runs without a result.
 
-    conditions, counts: those of an Outcome in which all runs agree.
+    conditions, counts: the entries of Outcome's that all runs share.
     """
 
     rows: list[ComparedRow]
@@ -72,7 +72,7 @@ class RunComparison:
         return sorted(found, key=lambda attack: attack != CLEAN)
 
     def tables(self, splits: Iterable[str] = SPLITS) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
-        """For people, a table for each group of samples: its title, its columns and its rows, in per cent."""
+        """Tables to print, one for each group of samples: title, columns and rows, in per cent."""
         attacks = self.attacks()
         columns = ("method", "point", "checkpoint", "seeds", *attacks)
         for split in splits:
@@ -87,7 +87,7 @@ class RunComparison:
                     yield f"{split}, {group} samples ({self.counts.get((split, group), '?')})", columns, lines
 
     def files(self) -> dict[str, str]:
-        """The comparison in every format, by the name of its file."""
+        """The comparison in every format, by file name."""
         return {
             "comparison.csv": self.to_csv(),
             "comparison.json": strict_json.dumps(self.as_json(), indent=2) + "\n",
@@ -95,7 +95,7 @@ class RunComparison:
         }
 
     def to_csv(self) -> str:
-        """A line a row; three columns for each accuracy: mean, deviation and number of seeds."""
+        """CSV with three columns for each accuracy: mean, deviation and number of seeds."""
         keys = [(split, group, attack) for split in SPLITS for group in GROUPS for attack in self.attacks()]
         keys = [key for key in keys if any(key in row.cells for row in self.rows)]
         names = ["_".join(key) for key in keys]
@@ -135,7 +135,7 @@ class RunComparison:
         }
 
     def to_markdown(self) -> str:
-        """The tables, with what is to be kept in mind."""
+        """The tables and the warnings, as Markdown."""
         parts = ["# Comparison", "Accuracy in per cent: mean ± standard deviation over seeds (n - 1)."]
         parts += ["\n".join(f"- {name}: {value}" for name, value in self.conditions.items())]
         parts += [f"**Note:** {warning}" for warning in self.warnings]
@@ -149,7 +149,7 @@ class RunComparison:
 
 
 def compare(folder: Path, runs: Sequence[SweptRun]) -> RunComparison:
-    """Compare the finished ones of runs below `folder`. Raises Damaged if files of a finished run cannot be read."""
+    """Compare the finished runs below `folder`. Raises Damaged if files of a finished run cannot be read."""
     outcomes = {run: read_outcome(folder / run.name) for run in runs if is_finished(folder / run.name)}
     points: dict[tuple[str, str], list[SweptRun]] = {}
     for run in outcomes:
@@ -165,7 +165,7 @@ def compare(folder: Path, runs: Sequence[SweptRun]) -> RunComparison:
                 rows.append(ComparedRow(method, point, checkpoint, len(found), cells))
     warnings = _differences({run.name: outcome.conditions for run, outcome in outcomes.items()})
     if len({frozenset(run.seed for run in members) for members in points.values()}) > 1:
-        warnings.append("The rows are not over the same seeds.")
+        warnings.append("The rows do not cover the same seeds.")
     warnings += _changed_networks({run.name: outcome.network for run, outcome in outcomes.items()})
     warnings += [f"{run.name}: {event}." for run, outcome in outcomes.items() for event in outcome.events]
     return RunComparison(
@@ -178,7 +178,7 @@ def compare(folder: Path, runs: Sequence[SweptRun]) -> RunComparison:
 
 
 def _common(records: Sequence[dict[Key, Value]]) -> dict[Key, Value]:
-    """The entries that all records have."""
+    """The entries that all records share."""
     first = records[0] if records else {}
     return {key: value for key, value in first.items() if all(one.get(key) == value for one in records)}
 
@@ -191,8 +191,8 @@ def _differences(conditions: dict[str, dict[str, str]]) -> list[str]:
         for run, one in conditions.items():
             values.setdefault(one[what], []).append(run)
         if len(values) > 1:
-            told = "; ".join(f"{value} in {_few(names)}" for value, names in values.items())
-            found.append(f"The runs differ in {what}: {told}.")
+            listed = "; ".join(f"{value} in {_few(names)}" for value, names in values.items())
+            found.append(f"The runs differ in {what}: {listed}.")
     return found
 
 
@@ -215,5 +215,5 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _noted(cell: Cell, seeds: int) -> str:
-    """A cell, with its number of seeds if that is not its row's."""
+    """A cell, with its number of seeds if that differs from the row's."""
     return f"{cell}" if cell.seeds == seeds else f"{cell} ({cell.seeds})"

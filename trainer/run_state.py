@@ -1,4 +1,4 @@
-"""Where a run stands: what, with the tensors, decides everything that comes next."""
+"""The state of a run: with the tensors, it determines all later steps."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Best(BaseModel):
 
 
 class RunState(BaseModel):
-    """The next step is `step` of `epoch`, both counted from 0.
+    """The state of a run; the next step is `step` of `epoch`, both counted from 0.
 
-    rate: factor on the learning rate, lowered when a run goes back. multi_step: N-FGSM was given up for two steps of
-    PGD. best: by name of checkpoint. metrics_bytes: length of metrics.jsonl. The rest is the cost so far: passes of
-    images in training, and in selection apart from these.
+    rate: factor on the learning rate, halved by rollbacks. multi_step: two steps of PGD have replaced N-FGSM. highest:
+    best adversarial accuracy so far. best: by name of checkpoint. metrics_bytes: length of metrics.jsonl. The rest is
+    the cost so far: seconds, and passes of images in training and, counted separately, in selection.
     """
 
     model_config = ConfigDict(extra="forbid")

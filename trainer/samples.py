@@ -1,4 +1,4 @@
-"""Which samples are trained on, which are held out for selection, and in what order they come."""
+"""Split samples into training and held-out ones, and order them into batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trainer.config import TrainConfig
 
 @dataclass(frozen=True)
 class SampleSplit:
-    """Indices in dataset order, int64: of training and of validation."""
+    """Indices of the training and the validation samples, int64, in dataset order."""
 
     train: Indices
     validation: Indices
@@ -28,8 +28,8 @@ def choose_samples(
     """Keep the samples that the configuration asks for, and hold out a share of each class.
 
     With `keep_atypical`: all typical samples (mem < typical) and a random share of the atypical ones (mem > atypical),
-    as in the paper's section 3; those between, and those whose mem is unknown, are left out. `match_size` then draws
-    that many samples from the ones kept, so that sets of different shares can be compared at one size.
+    as in section 3 of the paper; samples in between, or with unknown mem, are left out. `match_size` then draws from
+    the kept samples as many as that share would keep, so that sets of different shares have the same size.
     Raises InvalidInput if nothing is left to train on.
     """
     chosen = np.arange(len(labels), dtype=np.int64)
@@ -48,8 +48,8 @@ def choose_samples(
         )
     if not len(held) and config.select_on != "test":
         raise InvalidInput(
-            "No class has two samples, so that none can be held out for selection; train on more samples, or select on "
-            "the test samples with --set select_on=test."
+            "No class has two samples, so none can be held out for selection; train on more samples, or select on the "
+            "test samples with --set select_on=test."
         )
     return SampleSplit(train, np.sort(held))
 
@@ -66,17 +66,17 @@ def trained_mask(
 
 
 def epoch_order(samples: SampleSplit, labels: npt.NDArray[np.int32], config: TrainConfig, epoch: int) -> Indices:
-    """The training samples of an epoch, int64 [m], in a random order of its own.
+    """The training samples of an epoch, int64 [m], in a random order that differs by epoch.
 
-    With `classes_per_batch`, each batch holds so many classes with equally many samples each, and a class whose samples
-    are used up begins again.
+    With `classes_per_batch`, each batch holds that many classes with the same number of samples each; a class whose
+    samples are used up starts over.
     """
     shuffled = samples.train[random_order(len(samples.train), "order", config.seed, epoch)]
     if not config.classes_per_batch:
         return shuffled
     queues = {int(one): shuffled[labels[shuffled] == one] for one in np.unique(labels[shuffled])}
     if len(queues) < config.classes_per_batch:
-        raise InvalidInput(f"classes_per_batch is {config.classes_per_batch}, and there are {len(queues)} classes.")
+        raise InvalidInput(f"classes_per_batch is {config.classes_per_batch}, but there are {len(queues)} classes.")
     each, used, batches = config.batch_size // config.classes_per_batch, dict.fromkeys(queues, 0), list[Indices]()
     for number in range(max(1, len(shuffled) // config.batch_size)):
         drawn = random_order(len(queues), "classes", config.seed, epoch, number)[: config.classes_per_batch]
@@ -90,7 +90,7 @@ def epoch_order(samples: SampleSplit, labels: npt.NDArray[np.int32], config: Tra
 def batch_slices(count: int, batch_size: int, processes: int = 1) -> list[slice]:
     """The batches of an epoch of `count` samples, each a multiple of the number of processes.
 
-    A last batch of one sample per process is left out: BatchNorm has nothing to normalize in it.
+    A last batch of one sample per process is left out: BatchNorm cannot normalize it.
     """
     slices: list[slice] = []
     for start in range(0, count, batch_size):
@@ -107,6 +107,6 @@ def _kept(mem: npt.NDArray[np.float32], share: float, config: TrainConfig) -> In
 
 
 def _held(of_class: Indices, share: float) -> Indices:
-    """The first samples of a class: at least one if any are wanted, and at least one stays to train on."""
+    """The first samples of a class, at least one if the share is above 0; at least one is left to train on."""
     most = len(of_class) - 1
     return of_class[: min(max(round(share * len(of_class)), 1), most) if share else 0]

@@ -1,6 +1,6 @@
-"""Scores in a training loop of one's own: weights, a sampler, subsets, and batches that say which samples they hold.
+"""Scores for your own training loop: weights, a sampler, subsets, and batches with the indices of their samples.
 
-Everything goes by the order of the dataset that the scores were made from, so a dataset is checked against its table.
+All of it relies on the order of the dataset that the scores were made from, so datasets are checked against the table.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from memscore.arrays import Bools, Float64
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.scores.tables import ScoreTable
 
-MOST_ALPHA = 100.0  # beyond it weights come near the smallest numbers there are
+MOST_ALPHA = 100.0  # larger values push weights towards the smallest floats
 
 
 def sample_weights(table: ScoreTable, alpha: float = 1.0, threshold: float | None = None) -> Float64:
     """A weight for each training sample, float64 [n]: exp(-alpha mem), so that memorized samples count less.
 
-    With a `threshold`, exp(-alpha) for samples whose mem lies above it and 1 for all others, as BAT weighs poisoning
-    samples. A negative mem, which is noise, counts as 0, and so does an undefined one: nothing speaks against it.
-    Raises InvalidInput unless 0 <= alpha <= 100 and the threshold, if there is one, is a number.
+    With a `threshold`, exp(-alpha) for samples with mem above it and 1 for all others, as BAT weights poisoning
+    samples. Negative mem, which is noise, counts as 0; so does undefined mem, for lack of evidence.
+    Raises InvalidInput unless 0 <= alpha <= 100 and the threshold, if given, is a number.
     """
     if not 0 <= alpha <= MOST_ALPHA:
         raise InvalidInput(f"alpha must be from 0 to {MOST_ALPHA:g}, not {alpha:g}.")
@@ -45,9 +45,9 @@ def weighted_sampler(
     replacement: bool = True,
     seed: int = 0,
 ) -> WeightedRandomSampler:
-    """Draws samples of the dataset by `sample_weights`, as many as it has unless `samples` says otherwise.
+    """A sampler that draws by `sample_weights`: `samples` of them, or as many as the dataset has.
 
-    The order depends on `seed` alone. Raises as `require_same`.
+    The order depends only on `seed`. Raises the errors of `require_same`.
     """
     require_same(table, dataset)
     weights = torch.from_numpy(sample_weights(table, alpha, threshold))
@@ -56,18 +56,18 @@ def weighted_sampler(
 
 
 def subset(dataset: Dataset[Any], mask: Bools) -> Subset[Any]:
-    """The samples of the dataset that a mask, bool [n], lets through, in their order. Raises InvalidInput."""
+    """The samples of the dataset that a mask, bool [n], selects, in order. Raises InvalidInput for another mask."""
     samples = len(cast("Sized", dataset))
     mask = np.asarray(mask)
     if mask.dtype != np.bool_ or mask.shape != (samples,):
         raise InvalidInput(
-            f"The mask must be bool [{samples}], as the dataset is long; it is {mask.dtype} {mask.shape}."
+            f"The mask must be bool [{samples}], one value for each sample; it is {mask.dtype} {mask.shape}."
         )
     return Subset(dataset, np.flatnonzero(mask).tolist())
 
 
 class IndexedDataset(Dataset[Any]):
-    """A dataset whose samples end with their index, so that a batch's scores are `table["mem"][indices]`."""
+    """A dataset that appends each sample's index, so that a batch's scores are `table["mem"][indices]`."""
 
     def __init__(self, dataset: Dataset[Any], table: ScoreTable | None = None) -> None:
         if table is not None:
@@ -78,15 +78,15 @@ class IndexedDataset(Dataset[Any]):
         return len(cast("Sized", self.dataset))
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        """What the dataset gives for a sample, and its index."""
+        """The dataset's sample, with its index appended."""
         sample = self.dataset[index]
         return (*sample, index) if isinstance(sample, tuple) else (sample, index)
 
 
 def require_same(table: ScoreTable, dataset: Dataset[Any]) -> None:
-    """Raises FingerprintMismatch if the table's samples cannot be those of the dataset, in its order.
+    """Raise FingerprintMismatch unless the table's samples can be those of the dataset, in the same order.
 
-    A dataset with a `fingerprint` is compared by it; any other by its number of samples and, if it has them, `targets`.
+    Compares the dataset's `fingerprint` if it has one, otherwise its number of samples and, if it has them, `targets`.
     """
     fingerprint = getattr(dataset, "fingerprint", None)
     if fingerprint is not None:
@@ -94,11 +94,11 @@ def require_same(table: ScoreTable, dataset: Dataset[Any]) -> None:
     samples = len(cast("Sized", dataset))
     if samples != len(table):
         raise FingerprintMismatch(
-            f"The scores are of {len(table)} training samples and the dataset has {samples}; use the training set that "
-            "they were made from, whole and in its order."
+            f"The scores cover {len(table)} training samples, but the dataset has {samples}; use the whole training "
+            "set that they were made from, in its original order."
         )
     targets = getattr(dataset, "targets", None)
     if targets is not None and not np.array_equal(np.asarray(targets), table["label"]):
         raise FingerprintMismatch(
-            "The dataset has other labels than the scores, or another order; use the training set they were made from."
+            "The dataset's labels or their order differ from the scores'; use the training set they were made from."
         )

@@ -9,10 +9,10 @@ from trainer.config import TrainConfig
 
 
 def learning_rate(config: TrainConfig, epoch: int, passed: float) -> float:
-    """The rate in an epoch, counted from 0, of whose steps the share `passed` is done.
+    """The rate in an epoch, counted from 0, after the share `passed` of its steps.
 
-    steps: falls after whole epochs. cosine: to 0 along half a wave. cyclic: rises linearly from 0 until the share
-    `peak` of training is done, and falls linearly to 0.
+    steps: falls after whole epochs. cosine: falls to 0 along half a cosine wave. cyclic: rises linearly from 0 until
+    the share `peak` of training, then falls linearly to 0.
     """
     done = (epoch + passed) / config.epochs
     if config.schedule == "cosine":

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingScores:
-    """A study's score table and, unless only a table file is at hand, its sets."""
+    """A study's score table and its sets, which a table file lacks."""
 
     table: ScoreTable
     sets: Sets | None
 
     def require(self, dataset: Dataset, name: str) -> None:
-        """Raises FingerprintMismatch unless the scores were made from this dataset."""
+        """Raise FingerprintMismatch unless the scores were made from this dataset."""
         self.table.require_dataset(dataset.fingerprint, name)
 
 

@@ -1,4 +1,4 @@
-"""The random numbers of one training step, a function of (seed, epoch, step) alone: a step comes out the same again."""
+"""The random numbers of one training step, determined by (seed, epoch, step): every step is repeatable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainer.distributed import ALONE, World
 
 @dataclass(frozen=True)
 class Draws:
-    """Noise for images [B, C, H, W]; with several processes, each one's part of what a single one would draw."""
+    """Noise for images [B, C, H, W]; each of several processes gets its part of what a single one would draw."""
 
     seed: int
     epoch: int

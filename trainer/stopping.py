@@ -1,4 +1,4 @@
-"""When a run that is not finished stops: its minutes are over, or somebody asks it to."""
+"""Stop an unfinished run: after a number of minutes, or on request."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from types import FrameType
 
 from memscore.console import complain
 
-SAYING = "says that a run stops"
-STOPPING = "stopping after this step; Ctrl-C, once more, ends it at once."
+SAYING = "announces the stop of a run"
+STOPPING = "stopping after this step; press Ctrl-C again to end at once."
 
 
 class Stopped(Exception):
-    """Work that keeps what it has done was stopped, since a `Stop` was due."""
+    """Raised when a `Stop` is due in the middle of work that keeps its results so far."""
 
 
 class Stop:
-    """`due()` turns true once `minutes` have passed since its construction, or `ask` was called."""
+    """A request to stop: `due()` is true once `minutes` have passed since construction or `ask` was called."""
 
     def __init__(self, minutes: float | None = None) -> None:
         self._deadline = None if minutes is None else time.monotonic() + 60 * minutes
@@ -37,7 +37,7 @@ class Stop:
 
 @contextmanager
 def stopping_on_signals(stop: Stop) -> Generator[None]:
-    """Ctrl-C and SIGTERM ask to stop, which is said; a second Ctrl-C interrupts at once."""
+    """Within the block, Ctrl-C and SIGTERM ask to stop, with a note; a second Ctrl-C interrupts at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -46,7 +46,7 @@ def stopping_on_signals(stop: Stop) -> Generator[None]:
     def ask(number: int, _: FrameType | None) -> None:
         if stop.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        if not stop.asked:  # a thread says it: the signal may have come in the midst of printing
+        if not stop.asked:  # in a thread: the signal may have interrupted a print
             threading.Thread(target=complain, args=("note", STOPPING, "bold"), name=SAYING).start()
         stop.ask()
 

@@ -1,4 +1,4 @@
-"""Sweeps: the runs that methods, seeds and a grid of options make, their names, and what a folder was asked for."""
+"""Sweeps: expand methods, seeds and a grid of options into named runs, and record a folder's requests."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from trainer.config import TrainConfig
 from trainer.methods import METHODS
 
 RECORD = "sweep.json"
-SMALL = "small"  # the preset of whoever names none
-LONGEST = 100  # characters of a run's name, less its seed
+SMALL = "small"  # the default preset
+LONGEST = 100  # characters of a run's name, without its seed
 OWN_FLAGS = {"method": "--methods", "seed": "--seeds", "options": "--set NAME=VALUE for each option"}
 
 Assignments = tuple[tuple[str, str], ...]
-"""Names and values, as text, of fields of the configuration and of options of methods."""
+"""Names and values, as text, of configuration fields and method options."""
 
 
 class SweepRequest(Frozen):
-    """What was asked: every method with seeds 0 to seeds - 1 at every point of the grid, on one dataset and scores."""
+    """A request for every method with seeds 0 to seeds - 1 at every grid point, on one dataset and scores."""
 
     methods: tuple[str, ...] = Field(min_length=1)
     seeds: int = Field(ge=1, le=10_000)
     dataset: str
     scores: str | None = None
     preset: str = SMALL
-    settings: dict[str, str] = Field(default={}, description="by name, or by method.name for one method alone")
-    grid: dict[str, tuple[str, ...]] = Field(default={}, description="the values that each of these takes in turn")
-    attacks: tuple[str, ...] = Field(default=(), description="of the evaluation, beside those that end every run")
+    settings: dict[str, str] = Field(default={}, description="by name, or by method.name for a single method")
+    grid: dict[str, tuple[str, ...]] = Field(default={}, description="values to try for each name")
+    attacks: tuple[str, ...] = Field(default=(), description="evaluation attacks beyond those of every run")
 
     @field_validator("attacks")
     @classmethod
@@ -62,9 +62,9 @@ class _Record(Frozen):
 
 @dataclass(frozen=True)
 class SweptRun:
-    """One run: its method, what was set for it, its seed, and on what it trains.
+    """One run: its method, its settings, its seed, and the data it trains on.
 
-    point: all that tells it from runs of the same method and seed in the folder, for its name and for tables.
+    point: what distinguishes it from runs of the same method and seed in the folder, for its name and for tables.
     """
 
     method: str
@@ -77,7 +77,7 @@ class SweptRun:
 
     @property
     def name(self) -> str:
-        """Its folder: a name that stays the same, and that every file system takes."""
+        """The name of its folder: stable, and valid on every file system."""
         text = "-".join((self.method, *(f"{name}={value}" for name, value in self.point)))
         safe = re.sub(r"[^\w.,=+-]", "_", text, flags=re.ASCII)[:LONGEST]
         if safe != text:
@@ -86,15 +86,15 @@ class SweptRun:
 
     @property
     def label(self) -> str:
-        """Its point of the grid, for people."""
+        """Its grid point, for display."""
         return " ".join(f"{name}={value}" for name, value in self.point)
 
 
 def expand(request: SweepRequest, first: SweepRequest) -> list[SweptRun]:
-    """The runs of a request, in a folder whose first request is `first`; runs on other data or scores say so.
+    """The runs of a request, in a folder whose first request is `first`; other data or scores become part of the name.
 
-    An option that a method does not have does not multiply its runs. Raises InvalidInput for a name that is neither a
-    field of the configuration nor an option of any of the methods.
+    Options that a method lacks do not multiply its runs. Raises InvalidInput for a name that is neither a field of the
+    configuration nor an option of any of the methods.
     """
     _check_names(request)
     differing = [(what, getattr(request, what)) for what in ("dataset", "scores") if _differ(what, request, first)]
@@ -120,12 +120,12 @@ def expand_all(requests: Sequence[SweepRequest]) -> list[SweptRun]:
 
 
 def assignments(texts: Iterable[str], flag: str) -> dict[str, str]:
-    """NAME=VALUE texts, values in one spelling. Raises InvalidInput for what is none, or sets a name twice."""
+    """Parse NAME=VALUE texts, normalizing numbers. Raises InvalidInput for a malformed text or a repeated name."""
     return {name: _spelled(value) for name, value in pairs(texts, flag).items()}
 
 
 def grid(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """NAME=VALUE,VALUE texts as names with their values; commas within brackets part no values. Raises InvalidInput."""
+    """Parse NAME=VALUE,VALUE texts; commas within brackets do not separate values. Raises InvalidInput."""
     return {
         name: tuple(dict.fromkeys(_spelled(value.strip()) for value in re.split(r",(?![^\[]*\])", values)))
         for name, values in assignments(texts, "--grid").items()
@@ -133,29 +133,29 @@ def grid(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def read_requests(folder: Path) -> tuple[SweepRequest, ...]:
-    """What the folder was asked for until now, in order. Raises Damaged if its record cannot be read."""
+    """The folder's requests so far, in order. Raises Damaged if its record cannot be read."""
     path = folder / RECORD
     try:
         return _Record.model_validate_json(path.read_bytes()).requests if path.exists() else ()
     except (OSError, ValidationError) as error:
         why = sentence(error) if isinstance(error, ValidationError) else reason(error)
-        raise Damaged(f"{path} cannot be read ({why}); mend it, or move it away to begin a new record.") from error
+        raise Damaged(f"{path} cannot be read ({why}); repair it, or move it away to start a new record.") from error
 
 
 def record_requests(folder: Path, requests: tuple[SweepRequest, ...]) -> None:
-    """Write what the folder was asked for. Raises InvalidInput if it cannot be written."""
+    """Write the folder's requests. Raises InvalidInput if they cannot be written."""
     try:
         with atomic_write(folder / RECORD) as scratch:
             scratch.write_text(_Record(requests=requests).model_dump_json(indent=2) + "\n")
     except OSError as error:
-        raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}); name another one.") from error
+        raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}); choose another one.") from error
 
 
 def _check_names(request: SweepRequest) -> None:
     names = [*request.settings, *request.grid]
     for name in names:
         if name in OWN_FLAGS:
-            raise InvalidInput(f"{name} is not for --set or --grid; use {OWN_FLAGS[name]}.")
+            raise InvalidInput(f"{name} cannot be set with --set or --grid; use {OWN_FLAGS[name]}.")
         if not any(_concerns(name, method) for method in request.methods):
             raise InvalidInput(
                 f"{name} is neither a field of the configuration nor an option of {' or '.join(request.methods)}."
@@ -164,11 +164,11 @@ def _check_names(request: SweepRequest) -> None:
         taken = [_bare(name) for name in names if _concerns(name, method)]
         for name in taken:
             if taken.count(name) > 1:
-                raise InvalidInput(f"{name} of {method} is given twice, by --set or --grid; leave one out.")
+                raise InvalidInput(f"{name} of {method} is given twice with --set or --grid; leave one out.")
 
 
 def _concerns(name: str, method: str) -> bool:
-    """Whether an assignment is for a method: a field of every configuration, or an option that the method has."""
+    """Whether an assignment applies to a method: a configuration field, or one of the method's options."""
     owner, dot, option = name.rpartition(".")
     if dot and owner != method:
         return False
@@ -184,7 +184,7 @@ def _differ(what: str, request: SweepRequest, first: SweepRequest) -> bool:
 
 
 def _spelled(value: str) -> str:
-    """A value as text that is the same for the same number."""
+    """A value as text, with one spelling for each number."""
     try:
         number = float(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tensors in a safetensors file, written whole or not at all."""
+"""Write tensors to a safetensors file atomically."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
 def write_tensors(path: Path, tensors: Tensors, meta: dict[str, str] | None = None) -> None:
-    """Write tensors of the CPU, contiguous ones that share no memory. Raises InvalidInput if that cannot be."""
+    """Write contiguous CPU tensors that share no memory. Raises InvalidInput if they cannot be written."""
     try:
         try:
             with atomic_write(path) as scratch:
                 save_file(tensors, scratch, meta)
-        except SafetensorError as error:  # also for a full disk, of which its text alone tells
+        except SafetensorError as error:  # a full disk shows only in its text
             if (number := _NUMBER.search(str(error))) is None:
                 raise
             raise OSError(int(number[1]), str(error)) from error
@@ -30,5 +30,5 @@ def write_tensors(path: Path, tensors: Tensors, meta: dict[str, str] | None = No
 
 
 def copied(tensors: Tensors) -> Tensors:
-    """Contiguous copies on the CPU; of what has several names, such as tied weights, one for each name."""
+    """Contiguous copies on the CPU; tied weights get a copy for each name."""
     return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}

@@ -56,7 +56,7 @@ def test_training_and_evaluation_need_torch_and_little_else(source: str, tmp_pat
         (["--method", "pgd", "--set", "epochs=0"], "epochs: Input should be greater than or equal to 1"),
         (
             ["--method", "pgd", "--set", "alpha=1"],
-            "'alpha' is no field of the configuration and no option of pgd, whose options are: none",
+            "'alpha' is neither a field of the configuration nor an option of pgd, whose options are: none",
         ),
         (["--method", "pgd", "--preset", "big"], "There is no preset 'big'; the presets are: small, paper"),
         (["--method", "pgd", "--set", "network=resnet"], "unknown network 'resnet'; use one of mlp, cnn"),
@@ -77,7 +77,7 @@ def test_numbers_and_assignments_are_read_as_people_write_them():
     assert number("8/255") == 8 / 255
     assert number("0.1") == 0.1
     for wrong in ("8/0", "a", "", "1/2/3"):
-        with pytest.raises(InvalidInput, match="is no number"):
+        with pytest.raises(InvalidInput, match="is not a number"):
             number(wrong)
     pairs = [
         "epochs=3",

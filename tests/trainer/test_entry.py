@@ -90,9 +90,9 @@ def test_images_that_are_no_pixels_in_0_to_1_are_refused(name: str):
     spoiled = images.clone()
     spoiled[3, 0, 2, 2] = torch.nan
     for bad, said in (
-        (2 * images - 1, "go from -0.99.* to 0.99.*: put the normalization inside the network"),
-        (255 * images, "put the normalization inside the network"),
-        (images - 0.5, "put the normalization inside the network"),
+        (2 * images - 1, "range from -0.99.* to 0.99.*: move the normalization into the network"),
+        (255 * images, "move the normalization into the network"),
+        (images - 0.5, "move the normalization into the network"),
         (spoiled, "go from nan to nan"),
         ((255 * images).to(torch.uint8), "these images are uint8: make them float32"),
     ):

@@ -260,7 +260,9 @@ def test_a_journal_has_one_writer(tmp_path: Path):
     path = tmp_path / "journal.jsonl"
     with Journal(path, {"weights": "a"}):
         other = Journal(path, {"weights": "b"})
-        with pytest.raises(Conflict, match=r"Another command evaluates in .*; wait for it, or name another folder"):
+        with pytest.raises(
+            Conflict, match=r"Another command is evaluating in .*; wait for it, or choose another folder"
+        ):
             other.__enter__()
     with Journal(path, {"weights": "b"}):
         pass
@@ -331,7 +333,7 @@ def test_a_table_alone_tells_training_samples_apart(network: nn.Module, digits: 
     assert found.rows[2].count == (values > np.float32(0.6)).sum()
     train = found.samples[0]
     assert train["mem"][:5].count() == train["weight"][:5].count() == 0
-    assert any("only training samples are told apart" in note for note in found.notes)
+    assert any("only training samples are separated" in note for note in found.notes)
 
 
 def test_cosines_are_those_of_all_pairs(network: nn.Module, digits: DeviceData):
@@ -396,5 +398,5 @@ def test_scores_of_other_samples_are_refused(network: nn.Module, digits: DeviceD
     for sets in (None, random_sets()):
         with pytest.raises(InvalidInput, match="of other samples than the 150 training and 100 test samples"):
             evaluate(network, digits, config(), sets=sets, mem=mem[:-1])
-    with pytest.raises(InvalidInput, match="of other samples"):
+    with pytest.raises(InvalidInput, match="do not match"):
         evaluate(network, cut(digits, 150, 99), config(), sets=random_sets())

@@ -89,7 +89,7 @@ def test_scores_of_a_study_tell_samples_apart(memscore, run: Path, stored_study:
     file = tmp_path / "scores.npz"
     file.write_bytes(stored_study.scores.encode())
     outcome = memscore("evaluate", checkpoint, *QUICK, "--scores", str(file))
-    assert "only training samples are told apart" in outcome.err
+    assert "only training samples are separated" in outcome.err
 
 
 def test_selection_on_the_test_samples_is_told(memscore, run: Path):
@@ -144,8 +144,8 @@ def test_any_network_with_its_weights_is_evaluated(memscore, stored_study: Store
     ("arguments", "sentence"),
     [
         (("--attacks", "foo"), "There is no attack 'foo'"),
-        (("--epsilon", "8/0"), "is no number"),
-        (("--epsilon", "2"), "2 is more than pixels have, which lie in [0, 1]; write 2/255"),
+        (("--epsilon", "8/0"), "is not a number"),
+        (("--epsilon", "2"), "2 is out of range: pixels lie in [0, 1]; write 2/255"),
         (("--splits", "both"), "'train' or 'test'"),
         (("--scores", "nothing"), "no study"),
         (("--output", "/proc/nowhere"), "cannot be"),
@@ -164,7 +164,7 @@ def test_what_is_no_checkpoint_is_told_in_one_sentence(memscore, run: Path, stor
     refused(memscore("evaluate", weights, "--network", "cnn"), "--epsilon")
     refused(memscore("evaluate", weights, "--network", "cnn", "--epsilon", "0.1"), "name it with --dataset")
     given = ("--epsilon", "0.1", "--dataset", "made-up")
-    refused(memscore("evaluate", weights, *given, "--network", "resnet9"), "names are in one of them alone")
+    refused(memscore("evaluate", weights, *given, "--network", "resnet9"), "names are in only one of them")
     (tmp_path / "bad.safetensors").write_bytes(b"no weights")
     refused(memscore("evaluate", str(tmp_path / "bad.safetensors"), *given, "--network", "cnn"), "are not those of cnn")
 

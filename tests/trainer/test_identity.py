@@ -92,7 +92,7 @@ def test_another_network_with_the_same_weights_is_evaluated_anew(
     assert not said
     assert found(other, tmp_path) == found(other, None)
     assert said == [
-        f"the results in {tmp_path} come from a network with the same weights but other code; evaluating anew"
+        f"the results in {tmp_path} come from a network with the same weights but other code; evaluating from the start"
     ]
     assert found(one, tmp_path) == first
     with torch.no_grad():
@@ -154,7 +154,7 @@ def test_a_run_that_is_told_to_goes_on_with_another_network_and_says_so_ever_aft
     evolving.write(SOURCE.replace("nn.ReLU", "nn.Tanh"))
     assert not evolving.train(After(2), allow=True).finished
     finished = evolving.train()  # the changed network is the run's by now
-    said = ("went on after the network's code had changed: earlier steps used the old code",)
+    said = ("resumed after the network's code had changed: earlier steps used the old code",)
     assert finished.events == said
     assert json.loads((evolving.folder / "finished.json").read_text())["events"] == list(said)
     assert json.loads((evolving.folder / "checkpoints/last/run.json").read_text())["events"] == list(said)
@@ -178,7 +178,7 @@ def test_a_run_that_goes_on_elsewhere_says_so(evolving: Evolving):
     evolving.train(After(2))
     events = evolving.train().events
     assert len(events) == 2, "the third attempt ran on what the second did"
-    assert events[0] == f"went on with torch {torch.__version__}, after 1.0"
+    assert events[0] == f"resumed with torch {torch.__version__}, previously 1.0"
     assert events[1].endswith("after an abacus")
 
 
@@ -203,7 +203,7 @@ def test_a_checkpoint_of_a_network_that_has_changed_since_is_told(evolving: Evol
 
 def test_one_command_has_a_folder_at_a_time(tmp_path: Path, dataset: Dataset):
     config = TrainConfig(method="erm", epochs=1, evaluation_steps=4, epsilon=0.1)
-    with RunFolder(tmp_path / "run", {}).alone(), pytest.raises(Conflict, match=r"Another command works in .*; wait"):
+    with RunFolder(tmp_path / "run", {}).alone(), pytest.raises(Conflict, match=r"Another command is using .*; wait"):
         train(dataset, "made-up", config, None, tmp_path / "run")
     assert not (tmp_path / "run" / REQUEST).exists(), "not even its request is written"
     assert train(dataset, "made-up", config, None, tmp_path / "run").finished

@@ -214,7 +214,8 @@ def test_an_unknown_method_or_option_is_named():
     with pytest.raises(ValueError, match="no method 'fat'; the methods are: erm, pgd, trades, mart, gairat, bat"):
         TrainConfig(method="fat")
     with pytest.raises(
-        ValueError, match="'gamma' is no field of the configuration and no option of bat, whose options are: alpha"
+        ValueError,
+        match="'gamma' is neither a field of the configuration nor an option of bat, whose options are: alpha",
     ):
         TrainConfig(method="bat", options={"gamma": 1})
 

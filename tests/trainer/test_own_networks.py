@@ -133,7 +133,7 @@ def test_trials_come_out_the_same_again_and_record_their_network(name: str, imag
         ("complex_numbers", "logits as floating-point numbers, but gives complex64"),
         ("reporting", "a dict in which no logits are found; let forward return the logits"),
         ("fails_in_training", r"fails on images of shape \[2, 3, 32, 32\] in training mode \(ValueError: no training"),
-        ("stateful", r"keeps a dict as extra state \(module._extra_state\), .* keep it with register_buffer"),
+        ("stateful", r"keeps a dict as extra state \(module._extra_state\), .* or use register_buffer"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_the_first_step(

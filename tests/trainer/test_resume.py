@@ -169,7 +169,7 @@ def test_a_damaged_resume_point_is_named(tmp_path: Path):
     flipped = whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:]
     for content in (b"nothing", whole[: len(whole) // 2], flipped):
         path.write_bytes(content)
-        with pytest.raises(Damaged, match=r"step\.safetensors is no resume point .* remove that file to go on from"):
+        with pytest.raises(Damaged, match=r"step\.safetensors is not a valid resume point .* remove it to resume from"):
             attempt(dataset, BASE, tmp_path, Stop())
     path.unlink()
     assert attempt(dataset, BASE, tmp_path, Stop())

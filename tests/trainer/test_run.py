@@ -141,14 +141,14 @@ def test_damaged_notes_of_a_finished_run_are_named(
 ):
     run(dataset, "made-up", BAT, scores, tmp_path)
     (tmp_path / "finished.json").write_text(content)
-    with pytest.raises(Damaged, match=r"finished\.json .*; remove the run's folder to begin anew"):
+    with pytest.raises(Damaged, match=r"finished\.json .*; remove the run's folder to start over"):
         run(dataset, "made-up", BAT, scores, tmp_path)
 
 
 def test_a_folder_in_which_another_command_trains_is_refused(dataset: Dataset, tmp_path: Path):
     folder, config = RunFolder(tmp_path, {}), TrainConfig(method="erm", epochs=1)
     tmp_path.mkdir(exist_ok=True)
-    with folder.alone(), pytest.raises(Conflict, match=r"Another command works in .* wait for it, or name another"):
+    with folder.alone(), pytest.raises(Conflict, match=r"Another command is using .* wait for it or use another"):
         run(dataset, "made-up", config, None, tmp_path)
     assert run(dataset, "made-up", config, None, tmp_path).finished
 
@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(dataset: Dat
 
 def test_a_diverging_run_goes_back_and_then_says_what_to_change(dataset: Dataset, tmp_path: Path):
     wild = TrainConfig(method="pgd", epochs=3, learning_rate=1e30, attack_steps=1, network_options={"width": 4})
-    with pytest.raises(Diverged, match=r"not finite in epoch \d, also after going back 2 times; lower the learning"):
+    with pytest.raises(Diverged, match=r"not finite in epoch \d, even after 2 rollbacks; lower the learning"):
         run(dataset, "made-up", wild, None, tmp_path)
     events = [record["event"] for record in read_metrics(tmp_path) if "event" in record]
     assert [event.split("with ")[1] for event in events] == ["0.5 of the learning rate", "0.25 of the learning rate"]
@@ -216,7 +216,7 @@ def test_a_run_that_went_back_says_so_at_its_end_and_wherever_it_is_shown(
 def test_an_attack_that_cannot_reach_the_edge_is_told_wherever_the_run_is_shown(dataset: Dataset, tmp_path: Path):
     weak = ERM.model_copy(update={"method": "pgd", "epochs": 1, "attack_steps": 1})
     (event,) = run(dataset, "made-up", weak, None, tmp_path).events
-    assert event.startswith("The training attack takes 1 step of 0.025, which go only 0.25 of epsilon (0.1) far")
+    assert event.startswith("The training attack takes 1 step of 0.025, which cover only 0.25 of epsilon (0.1)")
 
 
 def test_samples_that_each_epoch_leaves_out_are_told(dataset: Dataset, tmp_path: Path):
@@ -252,7 +252,7 @@ def test_where_memory_does_not_suffice_batches_are_halved_and_nothing_else_chang
     fitting = run(dataset, "made-up", smaller, None, tmp_path / "fitting")
     assert [row.accuracy for row in halved.last.rows] == [row.accuracy for row in fitting.last.rows]
     said = [note for note in notes_of(tmp_path / "halved") if "memory" in note]
-    assert said == ["memory did not suffice for batches of 500: they were of 6"]
+    assert said == ["batches of 500 did not fit in memory; used batches of 6"]
     assert not any("memory" in note for note in notes_of(tmp_path / "fitting"))
 
 
@@ -271,7 +271,9 @@ def greedy(shape: tuple[int, int, int], classes: int) -> SmallCNN:
 
 def test_a_batch_that_memory_does_not_suffice_to_train_on_is_the_user_s_to_change(dataset: Dataset, tmp_path: Path):
     large = ERM.model_copy(update={"network": f"{__name__}:greedy", "network_options": {}, "batch_size": 16})
-    with pytest.raises(InvalidInput, match=r"train on batches of 16; lower them, such as with --set batch_size=8"):
+    with pytest.raises(
+        InvalidInput, match=r"Out of memory with batches of 16; use smaller ones, such as with --set batch_size=8"
+    ):
         run(dataset, "made-up", large, None, tmp_path)
 
 

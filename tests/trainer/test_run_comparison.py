@@ -71,7 +71,7 @@ def test_means_and_deviations_over_seeds(comparison: RunComparison):
     single = rows["bat", "alpha=1", "last"].cells["test", "all", "clean"]
     assert single == Cell(0.9, None, 1)
     assert comparison.unfinished == ["bat-alpha=1-seed=1", "bat-alpha=2-seed=0", "bat-alpha=2-seed=1"]
-    assert comparison.warnings == ["The rows are not over the same seeds."]
+    assert comparison.warnings == ["The rows do not cover the same seeds."]
 
 
 def test_the_tables_say_the_same_in_every_format(comparison: RunComparison):
@@ -83,7 +83,7 @@ def test_the_tables_say_the_same_in_every_format(comparison: RunComparison):
     files = comparison.files()
     assert "| pgd | - | last | 2 | 60.0 ± 14.1 | 30.0 ± 7.1 | 25.0 (1) |" in files["comparison.md"]
     assert "- dataset: digits (ffffffff)" in files["comparison.md"]
-    assert "**Note:** The rows are not over the same seeds." in files["comparison.md"]
+    assert "**Note:** The rows do not cover the same seeds." in files["comparison.md"]
     line = list(csv.DictReader(io.StringIO(files["comparison.csv"])))[1]
     assert (line["method"], line["checkpoint"], line["seeds"]) == ("pgd", "last", "2")
     assert float(line["test_all_clean"]) == pytest.approx(0.6)
@@ -121,7 +121,7 @@ def test_what_makes_a_comparison_unfair_is_said(tmp_path: Path, config: dict[str
 def test_what_happened_to_a_run_on_its_way_is_said(tmp_path: Path):
     finish(tmp_path, RUNS[0], {"clean": 0.5})
     finish(tmp_path, RUNS[1], {"clean": 0.5})
-    event = "The loss is not finite in epoch 2; going on from the end of epoch 1 with 0.5 of the learning rate"
+    event = "The loss is not finite in epoch 2; continued from the end of epoch 1 with 0.5 of the learning rate"
     (tmp_path / RUNS[1].name / "metrics.jsonl").write_text(json.dumps({"event": event}) + "\n")
     comparison = compare(tmp_path, RUNS[:2])
     assert comparison.warnings == [f"pgd-seed=1: {event}."]

@@ -96,5 +96,5 @@ def test_balanced_batches_hold_equally_many_of_each_of_their_classes():
 
 def test_more_classes_a_batch_than_there_are_is_refused():
     config = TrainConfig(method="pgd", batch_size=10, classes_per_batch=5)
-    with pytest.raises(InvalidInput, match="classes_per_batch is 5, and there are 4 classes"):
+    with pytest.raises(InvalidInput, match="classes_per_batch is 5, but there are 4 classes"):
         epoch_order(chosen(), LABELS, config, 0)

@@ -71,9 +71,9 @@ def test_another_dataset_is_refused(table: ScoreTable, images: TensorDataset):
     class Named(TensorDataset):
         fingerprint = "f" * 64
 
-    with pytest.raises(FingerprintMismatch, match="60 training samples and the dataset has 20"):
+    with pytest.raises(FingerprintMismatch, match="60 training samples, but the dataset has 20"):
         weighted_sampler(table, TensorDataset(torch.zeros(20)))
-    with pytest.raises(FingerprintMismatch, match="other labels"):
+    with pytest.raises(FingerprintMismatch, match="labels or their order differ"):
         require_same(table, Labelled(*images.tensors))
     with pytest.raises(FingerprintMismatch, match="another dataset"):
         IndexedDataset(Named(*images.tensors), table)

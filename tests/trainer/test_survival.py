@@ -125,7 +125,7 @@ def test_other_names_are_refused(name: str):
 
 
 def test_an_attack_named_twice_is_refused():
-    with pytest.raises(InvalidInput, match="named twice"):
+    with pytest.raises(InvalidInput, match="listed twice"):
         check_names(("pgd", "autoattack", "pgd"))
 
 

@@ -94,7 +94,7 @@ def test_a_name_that_is_missing_and_not_shared_is_still_refused(tmp_path: Path):
     state = {name: value for name, value in Tied(shape, dataset.classes).state_dict().items() if name != "head.bias"}
     write_tensors(tmp_path / "part.safetensors", {name: value.clone() for name, value in state.items()})
     [candidate] = find(tmp_path / "part.safetensors")
-    with pytest.raises(InvalidInput, match=r"1 names are in one of them alone, such as head\.bias"):
+    with pytest.raises(InvalidInput, match=r"1 names are in only one of them, such as head\.bias"):
         load(candidate, dataset, f"{__name__}:Tied")
 
 

@@ -30,10 +30,12 @@ def test_no_preset_is_warned_of(preset: str, method: str):
 def test_attacks_that_do_not_reach_the_edge_are_told_with_their_numbers():
     training, selection = of("pgd", epsilon=8 / 255, step_size=0.0005)
     assert training == (
-        "The training attack takes 10 steps of 0.0005, which go only 0.16 of epsilon (0.0313725) far: "
+        "The training attack takes 10 steps of 0.0005, which cover only 0.16 of epsilon (0.0313725): "
         "raise attack_steps or step_size."
     )
-    assert selection.startswith("The attack that selects checkpoints takes 20 steps of 0.0005, which go only 0.32 of")
+    assert selection.startswith(
+        "The attack that selects checkpoints takes 20 steps of 0.0005, which cover only 0.32 of"
+    )
     assert "raise evaluation_steps" in selection
 
 
@@ -58,7 +60,7 @@ def test_what_does_not_train_on_steps_has_no_training_attack_to_fall_short(field
 )
 def test_a_radius_that_is_nearly_a_common_one_is_told(epsilon: float, nearest: str):
     (found,) = of("pgd", epsilon=epsilon)
-    assert found.endswith(f"give --epsilon {nearest}.")
+    assert found.endswith(f"use --epsilon {nearest}.")
     assert f"epsilon {epsilon:g} is" in found
 
 
@@ -91,7 +93,7 @@ def test_a_radius_in_units_of_pixel_values_is_refused_with_the_fraction_to_write
         with pytest.raises(ValidationError) as raised:
             build()
         assert sentence(raised.value) in {
-            f"{name}: {value:g} is more than pixels have, which lie in [0, 1]; write {value:g}/255"
+            f"{name}: {value:g} is out of range: pixels lie in [0, 1]; write {value:g}/255"
             for name in ("epsilon", "step_size")
         }
 

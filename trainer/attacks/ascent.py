@@ -1,4 +1,4 @@
-"""Signed gradient ascent in an l_inf ball: what PGD, CW, TRADES' and GAIRAT's attacks have in common."""
+"""Signed gradient ascent in an l_inf ball, shared by PGD, CW and the attacks of TRADES and GAIRAT."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def ascend(
     attack: Attack,
     observe: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
-    """Images [B, C, H, W] within `attack.epsilon` of `images`, from `start` onwards towards a larger objective.
+    """Images [B, C, H, W] within `attack.epsilon` of `images` that raise the objective, starting from `start`.
 
-    Crafted in `attack.mode`; gradients are taken with respect to the images alone. `observe` is given the
-    logits [B, K] of each step before it is taken.
+    Crafted in `attack.mode`; gradients are taken only with respect to the images. `observe` receives the logits [B, K]
+    before each step.
     """
-    # Noise may lie otherwise in memory than the images, and steps on two layouts are slow.
+    # The noise may have another memory layout than the images, and mixing layouts is slow.
     adversarial = torch.empty_like(images).copy_(start.detach())
     with crafting(network, attack.mode), torch.enable_grad():
         for _ in range(attack.steps):
@@ -33,7 +33,7 @@ def ascend(
             logits = network(adversarial)
             if observe is not None:
                 observe(logits.detach())
-            # The sum and the mean give the same sign, but the mean may underflow.
+            # The sum has the same sign as the mean, but the mean may underflow.
             (gradient,) = torch.autograd.grad(objective(logits).sum(), adversarial)
             stepped = adversarial.detach().add(gradient.sign(), alpha=attack.step_size)
             adversarial = project(stepped, images, attack.epsilon)
@@ -46,6 +46,6 @@ def project(adversarial: Tensor, images: Tensor, epsilon: float) -> Tensor:
 
 
 def uniform_start(images: Tensor, epsilon: float, generator: torch.Generator | None = None) -> Tensor:
-    """A point drawn uniformly from the ball, cut to [0, 1]; from torch's global generator unless one is given."""
+    """A uniform random point of the ball, clipped to [0, 1]; uses torch's global generator unless one is given."""
     noise = torch.empty_like(images, memory_format=torch.contiguous_format)
     return noise.uniform_(-epsilon, epsilon, generator=generator).add_(images).clamp_(0, 1)

@@ -1,4 +1,4 @@
-"""What an attack may change, and how it goes about it."""
+"""The settings of an attack: radius, steps, start and the network's mode."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memscore.study.spec import Frozen
 def _in_pixels(value: Any) -> Any:
     """Refuse 8 where 8/255 is meant."""
     if isinstance(value, int | float) and 1 < value <= 255:
-        raise ValueError(f"{value:g} is more than pixels have, which lie in [0, 1]; write {value:g}/255")
+        raise ValueError(f"{value:g} is out of range: pixels lie in [0, 1]; write {value:g}/255")
     return value
 
 

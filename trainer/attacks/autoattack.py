@@ -1,7 +1,7 @@
-"""AutoAttack (Croce and Hein 2020), standard version, by the package pyautoattack: its parts, one by one.
+"""AutoAttack (Croce and Hein 2020), standard version, from the package pyautoattack, run part by part.
 
-A part attacks what the parts before it left. On one batch the outcome is that of the package's own evaluation with the
-same seed, bit for bit.
+A part attacks the samples that survived the earlier ones. On one batch the result equals that of the package's own
+evaluation with the same seed, bit for bit.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from trainer.attacks.entry import anywhere, require_pixels
 from trainer.attacks.survival import correct
 
 PASSES = {"apgd-ce": 100, "apgd-dlr": 100, "apgd-t": 900, "fab-t": 1800, "square": 2500}
-"""About how many forward and backward passes a part takes of a sample that it does not mislead."""
+"""Approximate forward and backward passes of a part on a sample that survives it."""
 
 MOST_TARGETS = 9
 
 
 def parts(classes: int) -> tuple[str, ...]:
-    """The parts of the standard version, as far as so many classes allow.
+    """The parts of the standard version that work with this number of classes.
 
-    The targeted loss of apgd-t needs four classes, the untargeted one that then takes its place three.
+    The targeted loss of apgd-t needs four classes; the untargeted one that replaces it needs three.
     """
     if classes < 2:
         raise InvalidInput("AutoAttack needs at least two classes.")
@@ -41,10 +41,10 @@ def parts(classes: int) -> tuple[str, ...]:
 def survives_part(
     part: str, network: nn.Module, images: Tensor, labels: Tensor, epsilon: float, classes: int, seed: int
 ) -> tuple[Tensor, list[str]]:
-    """Which of the images [B, C, H, W] survive a part, bool [B], and what the part warned of.
+    """Which of the images [B, C, H, W] survive a part, bool [B], and the part's warnings.
 
-    torch's global generators are left as they were. Raises MissingPackage if pyautoattack is not installed,
-    InvalidInput unless the images lie in [0, 1].
+    Leaves torch's global generators unchanged. Raises MissingPackage if pyautoattack is not installed, InvalidInput
+    unless the images lie in [0, 1].
     """
     require_pixels(images)
     survived = correct(network, images, labels)
@@ -61,7 +61,7 @@ def survives_part(
 def craft_part(
     part: str, network: nn.Module, images: Tensor, labels: Tensor, epsilon: float, classes: int, seed: int
 ) -> tuple[Tensor, list[str]]:
-    """A part's adversarial images of images that are classified correctly, and what it warned of.
+    """A part's adversarial versions of correctly classified images, and its warnings.
 
     Raises InvalidInput unless the images lie in [0, 1].
     """
@@ -70,12 +70,12 @@ def craft_part(
     devices = [images.device] if images.is_cuda else []
     with torch.random.fork_rng(devices=devices), torch.no_grad(), crafting(network):
         attack = _attack(part, network, epsilon, classes, seed, images.device, warned)
-        # It takes views, which only an ordinary memory layout allows.
+        # It calls view(), which needs contiguous images.
         return attack.perturb(images.contiguous(), labels), warned.texts
 
 
 def check(network: nn.Module, images: Tensor, labels: Tensor) -> list[str]:
-    """What AutoAttack's own checks say: randomized, probabilities for logits, optimizing while it predicts."""
+    """Warnings of AutoAttack's own checks: randomness, probabilities as logits, optimization at test time."""
     checks = _package("checks")
     warned = _Warnings()
     images, trace = images.contiguous(), sys.gettrace()
@@ -84,7 +84,7 @@ def check(network: nn.Module, images: Tensor, labels: Tensor) -> list[str]:
         checks.check_range_output(network, images, logger=warned.logger)
         try:
             checks.check_dynamic(network, images, False, logger=warned.logger)
-        finally:  # it takes the place of a debugger's trace, and goes on counting
+        finally:  # the check replaces a debugger's trace and keeps its counts
             sys.settrace(trace)
             checks.funcs.update(dict.fromkeys(checks.funcs, 0))
     return warned.texts
@@ -125,7 +125,7 @@ def _package(module: str) -> Any:
 
 
 class _Warnings(logging.Handler):
-    """A logger of its own, and the warnings that it got."""
+    """A private logger that collects warnings."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -134,5 +134,5 @@ class _Warnings(logging.Handler):
         self.logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep what a warning says, without the file that it names for more."""
+        """Keep a warning's text, without its reference to a file."""
         self.texts.append(record.getMessage().replace(" See flags_doc.md for details.", ""))

@@ -1,4 +1,4 @@
-"""Crafting leaves no trace: modes, buffers and gradients of the network are what they were."""
+"""Craft without side effects: restores the network's modes and which parameters require gradients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 @contextmanager
 def crafting(network: nn.Module, mode: Literal["eval", "train"] = "eval") -> Generator[None]:
-    """A mode and no gradients of parameters within the block; every submodule gets its own mode back."""
+    """Set the mode and disable gradients of parameters within the block; then restore every submodule's own mode."""
     modes = [(module, module.training) for module in network.modules()]
     needed = [parameter for parameter in network.parameters() if parameter.requires_grad]
     network.train(mode == "train")

@@ -1,4 +1,4 @@
-"""What every public attack does first. Training calls `ascend` itself: a check makes the device wait for the host."""
+"""The checks at the entry of every public attack. Training calls `ascend` directly: a check synchronizes the device."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 def anywhere(attack: Callable[P, T]) -> Callable[P, T]:
-    """An attack that can be called under no_grad() and inference_mode(), also with tensors that were made there."""
+    """Let an attack be called under no_grad() and inference_mode(), even with tensors made there."""
 
     @wraps(attack)
     def called(*given: P.args, **named: P.kwargs) -> T:
-        # To leave inference_mode() is to switch gradients on; attacks switch them on where they need them.
+        # Leaving inference_mode() enables gradients; attacks enable them where they need them.
         with torch.inference_mode(False), torch.no_grad():
             ordinary = (_ordinary(value) for value in given)
             return attack(*ordinary, **{name: _ordinary(value) for name, value in named.items()})  # pyright: ignore[reportCallIssue] -- the same types
@@ -33,21 +33,21 @@ def require_pixels(images: Tensor) -> None:
     if not images.is_floating_point():
         kind = str(images.dtype).removeprefix("torch.")
         raise InvalidInput(
-            f"Attacks work on pixels in [0, 1] and these images are {kind}: make them float32, divided by 255 if "
-            "they go up to 255."
+            f"Attacks work on pixels in [0, 1], but these images are {kind}: convert them to float32, and divide by "
+            "255 if they go up to 255."
         )
     if not images.numel():
         return
     lowest, highest = torch.stack(torch.aminmax(images)).tolist()
-    if not (lowest >= 0 and highest <= 1):  # not so either where they are NaN
+    if not (lowest >= 0 and highest <= 1):  # also true for NaN
         raise InvalidInput(
-            f"Attacks work on pixels in [0, 1] and these images go from {lowest:.4g} to {highest:.4g}: put the "
-            "normalization inside the network."
+            f"Attacks work on pixels in [0, 1], but these images range from {lowest:.4g} to {highest:.4g}: move the "
+            "normalization into the network."
         )
 
 
 def _ordinary(value: Any) -> Any:
-    """A tensor without a graph that autograd may keep."""
+    """The value, as a tensor without a graph that autograd can record."""
     if not isinstance(value, Tensor):
         return value
     return value.clone() if value.is_inference() else value.detach()

@@ -12,7 +12,7 @@ from trainer.attacks.objectives import cross_entropy
 
 @anywhere
 def fgsm(network: nn.Module, images: Tensor, labels: Tensor, epsilon: float) -> Tensor:
-    """Adversarial images [B, C, H, W]: one step of `epsilon` from the images themselves, without a random start.
+    """Adversarial images [B, C, H, W]: one step of `epsilon` from the images, without a random start.
 
     Raises InvalidInput unless the images lie in [0, 1].
     """

@@ -1,4 +1,4 @@
-"""Log-probabilities of any finite logits: in single precision at least, with finite values and gradients."""
+"""Log-probabilities of any finite logits, in at least single precision, with finite values and gradients."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.nn import functional
 
 LEAST = -1e20
-"""The lowest log-probability: it can still be multiplied and added up in single precision, and 0 times it is 0."""
+"""The lowest log-probability: products and sums with it stay finite in single precision, and 0 times it is 0."""
 
 
 def log_probabilities(logits: Tensor) -> Tensor:
     """log softmax [B, K] of logits [B, K]; half precision is widened to float32, double precision stays."""
     found = functional.log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=1)
-    # By way of .data, autograd does not see the floor: an outlier keeps its gradient, which clamp() would take away.
+    # Through .data, autograd does not see the floor, so an outlier keeps the gradient that clamp() would zero.
     found.data.clamp_(min=LEAST)
     return found
 

@@ -1,4 +1,4 @@
-"""N-FGSM (de Jorge et al. 2022): one gradient step from a noisy image, not cut to the ball."""
+"""N-FGSM (de Jorge et al. 2022): one gradient step from a noisy image, not projected onto the ball."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NOISE = 2.0
 
 
 def n_fgsm(network: nn.Module, noisy: Tensor, objective: Objective, attack: Attack) -> Tensor:
-    """`noisy` images cut to [0, 1], moved by `attack.epsilon` along the gradient's sign there, and cut once more.
+    """`noisy` images clipped to [0, 1], moved by `attack.epsilon` along the sign of the gradient, and clipped again.
 
-    For training only: nothing keeps them in the ball.
+    For training only: the result may lie outside the ball.
     """
     noisy = noisy.detach().clamp(0, 1).requires_grad_()
     with crafting(network, attack.mode), torch.enable_grad():

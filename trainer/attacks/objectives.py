@@ -1,4 +1,4 @@
-"""What attacks maximize: a value for each sample, from logits [B, K]."""
+"""The objectives that attacks maximize: a value for each sample, from logits [B, K]."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def cross_entropy(labels: Tensor) -> Objective:
 
 
 def margin(labels: Tensor) -> Objective:
-    """The largest wrong logit less the true one, positive where misclassified (Carlini and Wagner 2017)."""
+    """The largest wrong logit minus the true one, positive where misclassified (Carlini and Wagner 2017)."""
     return lambda logits: margins(logits, labels)
 
 
 def margins(logits: Tensor, labels: Tensor) -> Tensor:
-    """max over k != y of z_k, less z_y, [B]; half precision is widened to float32."""
+    """max over k != y of z_k, minus z_y, [B]; half precision is widened to float32."""
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     true = logits.gather(1, labels[:, None]).squeeze(1)
     wrong = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1)

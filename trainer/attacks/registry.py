@@ -2,8 +2,8 @@
 
 fgsm            one step of epsilon from the image
 pgd, cw         20 steps of epsilon / 4 (2/255 at 8/255) from the image, on cross-entropy or the margin
-pgd-100         another number of steps
-pgd-20x5        5 starts: the image itself, then 4 points of the ball drawn at random
+pgd-100         100 steps instead of 20
+pgd-20x5        5 starts: the image itself, then 4 random points of the ball
 pgd-20@eps/10   steps of epsilon / 10
 autoattack      the standard version of Croce and Hein (2020)
 """
@@ -42,7 +42,7 @@ class IterativeAttack:
 
     @property
     def passes(self) -> int:
-        """Forward and backward passes of a sample that survives to the end."""
+        """Forward and backward passes on a sample that survives to the end."""
         return self.steps * self.starts
 
 
@@ -54,16 +54,16 @@ def iterative(name: str) -> IterativeAttack:
     steps, starts, divisor = (found[2] or 20, found[3] or 1, found[4] or 4) if found else (0, 0, 0)
     if found is None or not int(steps) or not int(starts) or float(divisor) < 1:
         raise InvalidInput(
-            f"There is no attack {name!r}; use fgsm, pgd, cw or autoattack, where pgd and cw take steps, starts and a "
-            "step size, as in pgd-100, pgd-20x5 or pgd-20@eps/10."
+            f"There is no attack {name!r}; use fgsm, pgd, cw or autoattack; pgd and cw take steps, starts and a step "
+            "size, as in pgd-100, pgd-20x5 or pgd-20@eps/10."
         )
     return IterativeAttack(name, OBJECTIVES[found[1]], int(steps), float(divisor), int(starts))
 
 
 def check_names(names: tuple[str, ...]) -> None:
-    """Raise InvalidInput unless every name is that of an attack, and none comes twice."""
+    """Raise InvalidInput unless every name is an attack and none is repeated."""
     for name in names:
         if name != AUTOATTACK:
             iterative(name)
         if names.count(name) > 1:
-            raise InvalidInput(f"The attack {name} is named twice.")
+            raise InvalidInput(f"The attack {name} is listed twice.")

@@ -1,8 +1,8 @@
-"""Which samples survive an attack: one is given up as soon as any iterate is misclassified.
+"""Which samples survive an attack: a sample is lost as soon as any iterate is misclassified.
 
-The image itself is the first iterate, so that a sample which is misclassified anyway survives no attack, and no attack
-can come out above clean accuracy. A sample whose logits are not finite is misclassified. Samples that are given up
-leave the batch, and the others go on without them.
+The image itself is the first iterate, so a sample that is misclassified without an attack survives none, and accuracy
+under attack never exceeds clean accuracy. A sample with logits that are not finite counts as misclassified. Lost
+samples leave the batch.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def survives(
     starts: int = 1,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Which of the images [B, C, H, W] no iterate of any of the `starts` misleads, bool [B].
+    """Which of the images [B, C, H, W] are classified correctly at every iterate from all `starts`, bool [B].
 
-    `objective` is made from labels, such as `cross_entropy`. The first start is the image itself unless the attack
-    begins at random; all others are drawn from the ball by `generator`. Raises InvalidInput
-    unless the images lie in [0, 1].
+    `objective` builds the objective from labels, as `cross_entropy` does. The first start is the image itself unless
+    the attack has a random start; `generator` draws all others from the ball. Raises InvalidInput unless the images
+    lie in [0, 1].
     """
     require_pixels(images)
     survived = correct(network, images, labels)

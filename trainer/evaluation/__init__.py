@@ -1,4 +1,4 @@
-"""Honest evaluation: every attack on every group of samples, with intervals, alarms and a lint of the threat."""
+"""Robustness evaluation: every attack on every group of samples, with intervals, alarms and threat-model checks."""
 
 from trainer.evaluation.accuracy import correct
 from trainer.evaluation.config import EvaluationConfig

@@ -1,4 +1,4 @@
-"""Which samples are classified correctly, clean and under PGD, as selection asks for it."""
+"""Which samples are classified correctly, clean and under PGD, for the selection of checkpoints."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from trainer.evaluation.precision import full_precision
 def correct(
     network: nn.Module, images: Tensor, labels: Tensor, attack: Attack | None = None, memory: Batches | None = None
 ) -> Bools:
-    """Which images are classified correctly, at every iterate of PGD if there is an attack: bool [n]. In fp32.
+    """Which images are classified correctly, at every iterate of PGD if there is an attack: bool [n], in float32.
 
-    Images are uint8 [n, H, W, C] or, in [0, 1], float32 [n, C, H, W]; `memory` says how many are looked at together.
+    Images are uint8 [n, H, W, C], or float32 [n, C, H, W] in [0, 1]; `memory` sets the batch size.
     """
 
     def one(part: slice) -> Tensor:

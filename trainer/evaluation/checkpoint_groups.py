@@ -1,4 +1,4 @@
-"""Checkpoints evaluated together: every network once, by however many names it was kept."""
+"""Evaluate checkpoints together: every distinct network once, even if it was kept under several names."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from trainer.network import signature
 from trainer.scores import TrainingScores
 
 Progress = Callable[[str], AbstractContextManager[OnProgress]]
-"""From a checkpoint's name to what is told of its evaluation's passes, within the block."""
+"""From a checkpoint's name to a context that provides the callback for its evaluation's passes."""
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A candidate with its evaluation; `twin` is the name of the one before that is the same network."""
+    """A candidate with its evaluation; `twin` is the name of an earlier candidate with the same weights, if any."""
 
     candidate: Candidate
     evaluation: Evaluation
@@ -43,9 +43,9 @@ def evaluate_together(
     network: str | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Iterator[Evaluated]:
-    """Evaluate candidates on a dataset, given with its name, and write what is found to the folder of each.
+    """Evaluate candidates on a dataset, given with its name, and write the results to the folder of each.
 
-    `network` is `load`'s, `on_note` that of `evaluate`. Raises what `load` and `evaluate` raise.
+    `network` is passed to `load`, `on_note` to `evaluate`. Raises the errors of both.
     """
     name, images = dataset
     fingerprint = images.fingerprint
@@ -80,9 +80,9 @@ def evaluate_together(
 
 
 def _changes(candidate: Candidate, dataset: Dataset, signed: dict[str, str]) -> list[EvaluationFinding]:
-    """A finding if the network's code is not what it was when the candidate was trained.
+    """A finding if the network's code has changed since the candidate was trained.
 
-    `signed` keeps signatures by network and options: to find one takes seconds where a network is large.
+    `signed` caches signatures by network and options: computing one takes seconds for a large network.
     """
     trained = candidate.description.get("network")
     if trained is None:
@@ -98,6 +98,6 @@ def _changes(candidate: Candidate, dataset: Dataset, signed: dict[str, str]) -> 
             "network",
             "amber",
             "its code has changed since these weights were trained",
-            "The accuracies are those of the weights in the network as it is now, which nobody trained.",
+            "The accuracies are those of the trained weights in the changed network, which was never trained.",
         )
     ]

@@ -1,4 +1,4 @@
-"""Which networks a path names: a checkpoint folder, a run folder with several, or a file of weights alone."""
+"""Find the networks at a path: a checkpoint folder, a run folder with several, or a file with only weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from trainer.samples import trained_mask
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network to evaluate. `description` is its run.json, empty for weights alone; `folder` takes its evaluation."""
+    """A network to evaluate: `description` is its run.json, empty for bare weights; `folder` is for its evaluation."""
 
     name: str
     weights: Path
@@ -34,7 +34,7 @@ class Candidate:
 
 
 def find(path: Path) -> list[Candidate]:
-    """The candidates of a path. Raises InvalidInput if it names none, Damaged if a description cannot be read."""
+    """The candidates at a path. Raises InvalidInput if there are none, Damaged if a description cannot be read."""
     if path.is_file() and path.suffix == ".safetensors":
         return [Candidate(path.stem, path, path.parent / f"{path.stem}-evaluation", {})]
     run = RunFolder(path, {})
@@ -44,13 +44,13 @@ def find(path: Path) -> list[Candidate]:
     if (path / checkpoints.DESCRIPTION).is_file():
         return [_of_folder(path)]
     raise InvalidInput(
-        f"{path} holds no checkpoint: name a folder with {checkpoints.WEIGHTS} and {checkpoints.DESCRIPTION}, a run "
+        f"{path} holds no checkpoint: pass a folder with {checkpoints.WEIGHTS} and {checkpoints.DESCRIPTION}, a run "
         "folder, or a .safetensors file together with --network and --dataset."
     )
 
 
 def run_of(path: Path) -> Path | None:
-    """The run's folder that evaluations of this path are written to; None if they go elsewhere."""
+    """The run folder that evaluations of this path are written to; None if they go elsewhere."""
     if (path / CHECKPOINTS).is_dir():
         return path
     inside = path.is_dir() and path.parent.name == CHECKPOINTS
@@ -58,14 +58,14 @@ def run_of(path: Path) -> Path | None:
 
 
 def along(path: Path) -> list[Candidate]:
-    """The networks that a run kept along its way, of which none is selected. Raises Damaged as `find`."""
+    """The networks that a run kept along the way, none of them selected. Raises Damaged as `find` does."""
     return [_of_folder(folder) for folder in RunFolder(path, {}).epochs()]
 
 
 def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Module:
-    """The network of a candidate, in eval mode; `network` names the one that weights alone belong to.
+    """The network of a candidate, in eval mode; `network` names the architecture of bare weights.
 
-    A name is built in or `package.module:function`. Raises InvalidInput if weights and network do not fit.
+    A name is a built-in one or `package.module:function`. Raises InvalidInput if weights and network do not match.
     """
     if network is None:
         return checkpoints.load(candidate.weights.parent, dataset)[0]
@@ -77,7 +77,7 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
         weights = _with_shared(_unwrapped(load_file(candidate.weights), module), module)
         differing = sorted(set(weights) ^ set(module.state_dict()))
         if differing:
-            raise RuntimeError(f"{len(differing)} names are in one of them alone, such as {differing[0]}")
+            raise RuntimeError(f"{len(differing)} names are in only one of them, such as {differing[0]}")
         module.load_state_dict(weights)
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
@@ -88,16 +88,16 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
 
 
 def trained_of(candidate: Candidate, dataset: Dataset, mem: Float32 | None) -> Bools | None:
-    """Which training samples a candidate was trained on, bool [n]; None if its description and mem do not tell."""
+    """Which training samples a candidate was trained on, bool [n]; None if its description and mem leave it open."""
     if not candidate.description:
         return None
     return trained_mask(dataset.y_train, mem, TrainConfig.model_validate(candidate.description["config"]))
 
 
 def evaluated(path: Path) -> Path:
-    """The samples that an evaluation wrote: that file, or the one of an evaluation's, a checkpoint's or a run's folder.
+    """The samples file of an evaluation: the path itself, or the file in an evaluation, checkpoint or run folder.
 
-    Of a run it is the last checkpoint's. Raises InvalidInput if there is none.
+    For a run it is the last checkpoint's. Raises InvalidInput if there is none.
     """
     places = [path, path / SAMPLES, RunFolder(path, {}).evaluation("last") / SAMPLES]
     if (path / checkpoints.DESCRIPTION).is_file():
@@ -109,7 +109,7 @@ def evaluated(path: Path) -> Path:
 
 
 def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """Weights without the prefix that DataParallel gives to names, unless the module has it too."""
+    """Weights without DataParallel's prefix on their names, unless the module has it too."""
     prefix = "module."
     if any(name.startswith(prefix) for name in module.state_dict()):
         return weights
@@ -117,14 +117,14 @@ def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tenso
 
 
 def _with_shared(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """Weights with every name that one of them has in the module: `safetensors.torch.save_model` writes one alone."""
+    """Weights under every name they share in the module: `safetensors.torch.save_model` writes only one of them."""
     state = module.state_dict()
     there = {_place(value): weights[name] for name, value in state.items() if name in weights and value.numel()}
     return {**{name: there[_place(value)] for name, value in state.items() if _place(value) in there}, **weights}
 
 
 def _place(tensor: Tensor) -> tuple[object, ...]:
-    """Equal for tensors that are the same memory, read in the same way."""
+    """A key that is equal for tensors with the same memory and layout."""
     return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation does."""
+"""The configuration of an evaluation."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Split = Literal["train", "test"]
 
 
 class EvaluationConfig(Frozen):
-    """The threat, an l_inf ball of radius epsilon in [0, 1] pixel space, and how a network is tried in it.
+    """The threat model, an l_inf ball of radius epsilon in [0, 1] pixel space, and how to evaluate a network in it.
 
-    atypical and typical: mem above and below which training samples are so called, where there are no sets.
-    alpha and sigma: those of BAT's weights (paper, equation 5).
+    atypical and typical: the bounds on mem that classify training samples if there are no sets.
+    alpha and sigma: the parameters of BAT's weights (paper, equation 5).
     """
 
     epsilon: Radius
     attacks: tuple[str, ...] = Field(default=("fgsm", "pgd", "cw", "autoattack"), strict=False)
     splits: tuple[Split, ...] = Field(default=("train", "test"), min_length=1, strict=False)
-    autoattack_samples: int = Field(default=1000, ge=1, description="at most so many of each split")
-    alarm_samples: int = Field(default=200, ge=0, description="samples of the masking alarms; 0 leaves them out")
+    autoattack_samples: int = Field(default=1000, ge=1, description="at most this many samples of each split")
+    alarm_samples: int = Field(default=200, ge=0, description="samples for the masking alarms; 0: no alarms")
     poisoning: bool = Field(
         default=True,
-        description="also keep the end of PGD: margins, poisoning scores, weights; lost samples go on to it",
+        description="attack lost samples to the end of PGD too, and keep margins, poisoning scores and weights there",
     )
     atypical: float = Field(default=ATYPICAL, ge=-1, le=1)
     typical: float = Field(default=TYPICAL, ge=-1, le=1)
@@ -45,6 +45,6 @@ class EvaluationConfig(Frozen):
 
 
 def bat_weights(trained: dict[str, Any]) -> dict[str, float]:
-    """alpha and sigma of the weights as a training configuration had them; of other methods than BAT, none."""
+    """alpha and sigma of a training configuration's weights; empty for methods other than BAT."""
     options = trained.get("options", {}) if trained.get("method") == "bat" else {}
     return {name: float(options[name]) for name in ("alpha", "sigma") if name in options}

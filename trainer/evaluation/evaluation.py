@@ -1,4 +1,4 @@
-"""An evaluation from beginning to end: a network and a dataset go in, a table, findings and every sample come out."""
+"""A whole evaluation: from a network and a dataset to a table, findings and the results of every sample."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from trainer.evaluation.table import Row, rows_of
 
 JOURNAL = "journal.jsonl"
 LINTED = 200
-"""Samples that the lint of the threat model looks at."""
+"""Number of samples for the threat-model checks."""
 
 
 def evaluate(
@@ -57,16 +57,16 @@ def evaluate(
     on_progress: OnProgress | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Evaluation:
-    """Try a network on a dataset, in eval mode and single precision, leaving its modes, buffers and gradients alone.
+    """Evaluate a network on a dataset, in eval mode and single precision, leaving modes, buffers and gradients intact.
 
     The network maps images [B, C, H, W] in [0, 1] to logits and is on the data's device. `sets` are the typical and
-    atypical samples; without them training samples are told apart by `mem` float32 [n], and test samples are not.
-    `trained` bool [n] says which training samples the network was trained on, as far as that is known. With a
-    `folder`, what is found is kept in its journal, from which a killed evaluation goes on; nothing else is written.
-    A journal of another network, with other weights or with the same, is begun anew, which `on_note` is told.
-    `fingerprint` is the dataset's, and is computed unless given. Raises InvalidInput, before any work, if sets or mem
-    are of other samples than the data's, MissingPackage where AutoAttack is asked for and not installed, and Conflict
-    if another command evaluates in the folder.
+    atypical samples; without them, `mem` float32 [n] separates the training samples, and test samples stay together.
+    `trained` bool [n] marks the training samples that the network was trained on, if known. With a `folder`, results
+    are kept in its journal, from which a killed evaluation resumes; nothing else is written. A journal of another
+    network, even one with the same weights, is started over, and `on_note` receives the reason. `fingerprint` is the
+    dataset's, computed unless given. Raises InvalidInput, before any work, if sets or mem do not match the data's
+    samples, MissingPackage if AutoAttack is requested but not installed, and Conflict if another command is evaluating
+    in the folder.
     """
     if AUTOATTACK in config.attacks:
         autoattack.require()
@@ -84,7 +84,7 @@ def evaluate(
         identity = {name: meta[name] for name in ("fingerprint", "weights", "behaviour", "device", "versions")}
         with Journal(None if folder is None else folder / JOURNAL, identity) as journal:
             if journal.differing and on_note is not None:
-                on_note(_begun_anew(journal.differing, folder))
+                on_note(_started_over(journal.differing, folder))
             watched: Split = "test" if "test" in config.splits else config.splits[0]
             counts: dict[Split, int] = {split: len(_of(data, split)[1]) for split in config.splits}
             advance = counter(counts, watched, data.classes, config, on_progress)
@@ -114,23 +114,23 @@ def evaluate(
                     findings += alarms(samples, probes)
             findings += [finite_outputs(samples) for samples in every]
     if memory.halved:
-        notes.append(f"memory did not suffice for batches of {memory.asked}: they were of {memory.size}")
+        notes.append(f"batches of {memory.asked} did not fit in memory; used batches of {memory.size}")
     return Evaluation(meta, rows, findings, list(dict.fromkeys(notes)), probes, every)
 
 
-def _begun_anew(differing: list[str], folder: Path | None) -> str:
-    """Why what was found before is of no use, in a sentence."""
+def _started_over(differing: list[str], folder: Path | None) -> str:
+    """A sentence on why earlier results cannot be used."""
     if "weights" in differing:
         of = "other weights"
     elif "behaviour" in differing:
         of = "a network with the same weights but other code"
     else:
         of = f"another {' and another '.join(differing)}"
-    return f"the results in {folder} come from {of}; evaluating anew"
+    return f"the results in {folder} come from {of}; evaluating from the start"
 
 
 def _versions() -> dict[str, str]:
-    """Of the packages whose code decides what an attack finds."""
+    """Versions of the packages whose code determines the results of attacks."""
     found = {"memscore": memscore.__version__, "torch": torch.__version__}
     with suppress(metadata.PackageNotFoundError):
         found["pyautoattack"] = metadata.version("pyautoattack")
@@ -138,7 +138,7 @@ def _versions() -> dict[str, str]:
 
 
 def _fingerprint(data: DeviceData) -> str:
-    """That of the dataset that was copied to the device."""
+    """The fingerprint of the dataset that was copied to the device."""
     (x_train, y_train), (x_test, y_test) = (
         (images.cpu().numpy(), labels.cpu().numpy().astype(np.int32))
         for images, labels in (_of(data, "train"), _of(data, "test"))
@@ -153,8 +153,8 @@ def _require_same_samples(data: DeviceData, sets: Sets | None, mem: npt.NDArray[
         fits = fits and len(sets.train_atypical) == train and len(sets.test_atypical) == test
     if not fits:
         raise InvalidInput(
-            f"The scores are of other samples than the {train} training and {test} test samples of the data; use those "
-            "that were made from it."
+            f"The scores do not match the {train} training and {test} test samples of the data; use scores that were "
+            "made from it."
         )
 
 
@@ -163,9 +163,9 @@ def _notes(sets: Sets | None, mem: npt.NDArray[Any] | None, trained: Bools | Non
     if trained is not None and not trained.all():
         notes.append(f"the network was not trained on {(~trained).sum()} of the {len(trained)} training samples")
     if sets is None and mem is None:
-        notes.append("no scores: typical and atypical samples are not told apart")
+        notes.append("no scores: typical and atypical samples are not separated")
     elif sets is None:
-        notes.append("no sets of test samples, which need pairs: only training samples are told apart, by mem")
+        notes.append("no sets of test samples, which need pairs: only training samples are separated, by mem")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""What a check of an evaluation says, and what that means."""
+"""The findings of an evaluation's checks, and their meaning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Level = Literal["green", "amber", "red"]
 
 @dataclass(frozen=True)
 class EvaluationFinding:
-    """Green: nothing was found. Amber: look at it. Red: the accuracies are not to be trusted as they are."""
+    """Green: no problem found. Amber: worth a look. Red: do not trust the accuracies."""
 
     check: str
     level: Level
@@ -19,6 +19,6 @@ class EvaluationFinding:
 
 
 def graded(check: str, value: float, amber: float, red: float, found: str, meaning: str) -> EvaluationFinding:
-    """A finding whose level is told by a value and the two bounds that it must not exceed; NaN exceeds both."""
+    """A finding graded by a value and the bounds above which it is amber or red; NaN is red."""
     level: Level = "green" if value <= amber else "amber" if value <= red else "red"
     return EvaluationFinding(check, level, found, meaning)

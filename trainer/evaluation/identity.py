@@ -1,4 +1,4 @@
-"""What tells one network from another, for results that are kept: its weights, and what it makes of images."""
+"""The identity of a network, for stored results: its weights, and its outputs on fixed images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memscore.learning.seeding import seeded
 from memscore.study.randomness import random_words
 
 OWN = 4
-"""So many images are of the data; as many are noise, one is black and one white."""
+"""Number of images from the data, and again of noise images; one black and one white image are added."""
 
 
 def digest(network: nn.Module) -> str:
@@ -29,10 +29,10 @@ def digest(network: nn.Module) -> str:
 
 
 def behaviour(network: nn.Module, images: Tensor) -> str:
-    """SHA-256 over logits, and gradients that attacks would see, on a few fixed images uint8 [n, H, W, C] and noise.
+    """SHA-256 over logits and image gradients, on a few of the images uint8 [n, H, W, C] and on noise.
 
-    Two networks with the same weights differ in it if their code, its options or buffers outside the state dict do.
-    `network` is in the mode and precision in which it is to be looked at.
+    It differs for two networks with the same weights but other code, options, or buffers outside the state dict.
+    The caller sets the network's mode and precision.
     """
     chosen = torch.linspace(0, len(images) - 1, min(OWN, len(images)), device=images.device).round().long()
     own = images[chosen]

@@ -1,7 +1,7 @@
-"""What an evaluation has found so far, in a file: one line for each batch under each attack.
+"""The results of an evaluation so far, in a file: one line for each batch under each attack.
 
-A killed evaluation goes on from it. A line that was not written whole counts as not written, and so does one of another
-evaluation. One command has a journal at a time.
+A killed evaluation resumes from it. Incomplete lines and lines of other evaluations are ignored. Only one command at a
+time can hold a journal.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ LOCK = "journal.lock"
 
 
 class Journal:
-    """Results by the name of their unit of work; kept in memory alone where there is no path.
+    """Results by the name of their unit of work; kept only in memory if there is no path.
 
-    A context manager, which opens the file, and has it alone. A file of another `identity` (other weights, say) is
-    begun anew; `differing` then names what differs. Raises InvalidInput if the file cannot be written, Conflict if
-    another command writes it.
+    A context manager that opens and locks the file. A file with another `identity` (other weights, say) is started
+    over; `differing` then lists the differences. Raises InvalidInput if the file cannot be written, Conflict if
+    another command holds it.
     """
 
     def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
@@ -55,19 +55,19 @@ class Journal:
             self._read(path)
         except BlockingIOError as error:
             raise Conflict(
-                f"Another command evaluates in {path.parent}; wait for it, or name another folder with --output."
+                f"Another command is evaluating in {path.parent}; wait for it, or choose another folder with --output."
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             self._lock.close()
             why = reason(error) if isinstance(error, OSError) else error
-            raise InvalidInput(f"{path} cannot be used ({why}); name another folder.") from error
+            raise InvalidInput(f"{path} cannot be used ({why}); choose another folder.") from error
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._lock.close()
 
     def _read(self, path: Path) -> None:
-        """Take over what is there of the same identity, and leave a file of nothing else."""
+        """Load the lines with the same identity, and rewrite the file if it holds any others."""
         old = path.read_text().splitlines() if path.exists() else []
         lines = [self._head]
         if old[:1] == [self._head]:
@@ -85,11 +85,11 @@ class Journal:
                 scratch.write_text("".join(f"{line}\n" for line in lines))
 
     def get(self, unit: str) -> Columns | None:
-        """What was found, or None if the unit is still to be done."""
+        """The results of a unit, or None if it is not done yet."""
         return self._found.get(unit)
 
     def add(self, unit: str, arrays: Columns) -> None:
-        """Keep what was found, in one write."""
+        """Keep the results of a unit, in one write."""
         self._found[unit] = arrays
         if self._path is None:
             return
@@ -99,7 +99,7 @@ class Journal:
         try:
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
-                if os.write(handle, content) < len(content):  # so a disk fills up
+                if os.write(handle, content) < len(content):  # the disk is full
                     raise OSError(ENOSPC, os.strerror(ENOSPC))
             finally:
                 os.close(handle)
@@ -108,7 +108,7 @@ class Journal:
 
 
 def _identity(head: str) -> dict[str, Any]:
-    """The identity of a file by its first line; empty if that says none."""
+    """The identity in a file's first line; empty if there is none."""
     try:
         return dict(json.loads(head)["identity"])
     except (ValueError, KeyError, TypeError):

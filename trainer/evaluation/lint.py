@@ -1,4 +1,4 @@
-"""Is the threat model what one thinks it is? Checks that need no attack."""
+"""Check the threat model and the network for likely mistakes, without an attack."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from trainer.evaluation.findings import EvaluationFinding, Level, graded
 from trainer.evaluation.sample_records import SampleRecords
 
 COMMON_RADII = (1, 2, 4, 8, 16)
-"""Numerators of the radii that papers use: 8/255 and so on."""
+"""Numerators of the radii common in papers, such as 8/255."""
 
 
 def lint(
     network: nn.Module, images: Tensor, labels: Tensor, classes: int, config: EvaluationConfig, in_training: bool
 ) -> list[EvaluationFinding]:
-    """Findings on the threat and the network, from a batch of images [B, C, H, W] in [0, 1] with labels int64 [B].
+    """Findings on the threat model and the network, from images [B, C, H, W] in [0, 1] with labels int64 [B].
 
-    The network is in eval mode; `in_training` says whether it was handed over in training mode.
+    The network is in eval mode; `in_training` is whether the caller passed it in training mode.
     """
     with torch.no_grad():
         logits = network(images)
@@ -41,7 +41,7 @@ def lint(
 
 
 def near_common(epsilon: float) -> str | None:
-    """How far a radius is off a common one that it nearly is, as in "1.2 % off 8/255"."""
+    """How far a radius is from a common one that it nearly equals, as in "1.2 % off 8/255"; None if it is not close."""
     nearest = min(COMMON_RADII, key=lambda k: abs(epsilon - k / 255))
     off = abs(epsilon * 255 / nearest - 1)
     return f"{100 * off:.1f} % off {nearest}/255" if 1e-4 < off < 0.05 else None
@@ -53,7 +53,7 @@ def _radius(epsilon: float) -> EvaluationFinding:
         "epsilon",
         "amber" if near else "green",
         f"epsilon {epsilon:.6g}" + (f" is {near}" if near else ""),
-        "0.031 and 8/255 are different threats: accuracies at one are no accuracies at the other.",
+        "0.031 and 8/255 are different threat models: accuracies at one do not apply to the other.",
     )
 
 
@@ -65,15 +65,15 @@ def _reach(config: EvaluationConfig) -> list[EvaluationFinding]:
             EvaluationFinding(
                 f"reach of {attack.name}",
                 "red" if reach < 1 else "green",
-                f"{attack.steps} steps of epsilon / {attack.divisor:g} go {reach:g} epsilon far",
-                "An attack whose steps together are shorter than epsilon cannot reach the edge of the ball.",
+                f"{attack.steps} steps of epsilon / {attack.divisor:g} cover {reach:g} epsilon",
+                "If all steps together are shorter than epsilon, the attack cannot reach the edge of the ball.",
             )
         )
     return findings
 
 
 def _pixel_range(network: nn.Module, images: Tensor, labels: Tensor) -> EvaluationFinding:
-    """Whether the network does much better on images that are normalized, or not scaled to [0, 1]."""
+    """Whether the network is more accurate on images in another range, such as normalized ones."""
     dimensions = (0, 2, 3)
     mean = images.mean(dimensions, keepdim=True)
     spread = images.std(dimensions, keepdim=True).clamp_min(1e-6)
@@ -91,8 +91,8 @@ def _pixel_range(network: nn.Module, images: Tensor, labels: Tensor) -> Evaluati
         0.05,
         0.15,
         f"accuracy {100 * plain:.1f} % on images in [0, 1], {100 * other[best]:.1f} % on {best}",
-        "Attacks work in [0, 1]. A network that does better on other pixels was trained on them: put that "
-        "normalization inside the network, once.",
+        "Attacks work in [0, 1]. A network that is more accurate in another range was trained on it: move that "
+        "normalization into the network, once.",
     )
 
 
@@ -102,23 +102,23 @@ def _logits(logits: Tensor) -> EvaluationFinding:
     found = f"outputs from {logits.min():.3g} to {logits.max():.3g}"
     if probabilities or not finite:
         found = "the outputs are probabilities" if probabilities else "some outputs are not finite"
-    meaning = "Cross-entropy of probabilities has vanishing gradients: let the network end before its softmax."
+    meaning = "Cross-entropy of probabilities has vanishing gradients: remove the network's final softmax."
     if not finite:
-        meaning = "The network divides by what is 0 for some images, or its weights are spoilt."
+        meaning = "The network divides by 0 for some images, or its weights are corrupt."
     return EvaluationFinding("logits", "green" if finite and not probabilities else "red", found, meaning)
 
 
 def finite_outputs(samples: SampleRecords) -> EvaluationFinding:
-    """Whether the outputs for every clean sample of a split are finite; one that is not counts as wrong everywhere."""
+    """Whether the outputs for all clean samples of a split are finite; a sample without counts as wrong everywhere."""
     places = (samples["prediction"].data < 0).nonzero()[0]
-    broken, found = len(places), "all are"
+    broken, found = len(places), "all are finite"
     if broken:
         found = f"outputs for {broken} of {len(samples)} {samples.split} samples are not finite, first {places[0]}"
     return EvaluationFinding(
         f"finite outputs, {samples.split}",
         "red" if broken else "green",
         found,
-        "A sample whose outputs are not numbers counts as wrong, clean and under every attack.",
+        "A sample whose outputs are not finite counts as wrong, clean and under every attack.",
     )
 
 
@@ -130,8 +130,8 @@ def _targets(classes: int, config: EvaluationConfig) -> list[EvaluationFinding]:
         EvaluationFinding(
             "targets",
             "green" if "apgd-t" in used else "amber",
-            f"{classes} classes: {', '.join(used)}; {targets} other classes are targets",
-            "With fewer than 4 classes the targeted loss of AutoAttack is not defined; with fewer than 10 all other "
+            f"{classes} classes: {', '.join(used)}; {targets} target classes",
+            "With fewer than 4 classes, AutoAttack's targeted loss is not defined; with fewer than 10, all other "
             "classes are targets.",
         )
     ]
@@ -146,7 +146,7 @@ def _randomness(network: nn.Module, images: Tensor, logits: Tensor) -> Evaluatio
         1e-5,
         1e-3,
         _differing("of two passes over the same images", change),
-        "A network that answers at random in eval mode hides from attacks that look at it once.",
+        "A network that is random in eval mode evades attacks that sample it only once.",
     )
 
 
@@ -160,15 +160,15 @@ def _independence(network: nn.Module, images: Tensor, logits: Tensor) -> Evaluat
         change,
         1e-3,
         1e-2,
-        _differing("of an image alone and in a batch", change),
-        "If they differ, layers use statistics of the batch, as in training: an image's result depends on its "
-        "neighbours.",
+        _differing("of an image by itself and in a batch", change),
+        "If they differ, layers use batch statistics, as in training: an image's result depends on the rest of the "
+        "batch.",
     )
 
 
 def _differing(which: str, change: float) -> str:
     if change != change:
-        return f"logits {which} cannot be compared, since some are not finite"
+        return f"logits {which} cannot be compared: some are not finite"
     return f"logits {which} differ by {change:.3g} of their range"
 
 
@@ -181,8 +181,8 @@ def _mode(in_training: bool) -> EvaluationFinding:
     return EvaluationFinding(
         "mode",
         "amber" if in_training else "green",
-        "handed over in training mode; evaluated in eval mode" if in_training else "eval mode",
-        "In training mode BatchNorm and dropout make another network than the one that is deployed.",
+        "passed in training mode; evaluated in eval mode" if in_training else "eval mode",
+        "In training mode, BatchNorm and dropout behave differently from the deployed network.",
     )
 
 

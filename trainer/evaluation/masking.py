@@ -1,4 +1,4 @@
-"""Alarms of gradient masking: signs that a network is not robust but hard to attack (Athalye et al. 2018)."""
+"""Gradient-masking alarms: signs that a network is merely hard to attack, not robust (Athalye et al. 2018)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Probes:
-    """What the alarms look at beside the samples, all of them on a subset.
+    """Further inputs of the alarms, all measured on subsets of the samples.
 
     sweep: accuracy under PGD by epsilon. zero_gradients: share of the correctly classified samples without a gradient.
-    broken_gradients: share of all samples whose gradient is not finite.
-    parts: which samples were left after each part of AutoAttack; warnings: AutoAttack's own.
+    broken_gradients: share of samples whose gradient is not finite.
+    parts: which samples survived up to each part of AutoAttack; warnings: AutoAttack's own.
     """
 
     sweep: dict[float, float] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Probes:
 
 
 def alarms(samples: SampleRecords, probes: Probes) -> list[EvaluationFinding]:
-    """Every alarm that the attacks at hand allow."""
+    """Every alarm that the evaluated attacks allow."""
     findings: list[EvaluationFinding] = []
     if {"fgsm", "pgd"} <= set(samples.attacks):
         findings.append(_pgd_weaker_than_fgsm(samples))
@@ -47,11 +47,11 @@ def alarms(samples: SampleRecords, probes: Probes) -> list[EvaluationFinding]:
     if probes.zero_gradients is not None:
         share = probes.zero_gradients
         found = f"{100 * share:.1f} % of the correctly classified samples have no gradient"
-        meaning = "Where cross-entropy is flat, FGSM and PGD do not know where to go; CW and Square may."
+        meaning = "Where cross-entropy is flat, FGSM and PGD have no direction to follow; CW and Square may."
         findings.append(graded("zero gradients", share, 0.01, 0.1, found, meaning))
     if probes.broken_gradients is not None:
         found = f"{100 * probes.broken_gradients:.1f} % of the samples have a gradient that is not finite"
-        meaning = "An attack stands still where the gradient is not a number: what is right there only seems robust."
+        meaning = "An attack cannot move where the gradient is not finite: such samples only seem robust."
         findings.append(graded("finite gradients", probes.broken_gradients, 0, 0, found, meaning))
     if AUTOATTACK in samples.attacks:
         findings.append(_own_flags(probes.warnings))
@@ -67,7 +67,7 @@ def _pgd_weaker_than_fgsm(samples: SampleRecords) -> EvaluationFinding:
         "PGD against FGSM",
         level,
         f"accuracy {100 * pgd.mean():.1f} % under pgd, {100 * fgsm.mean():.1f} % under fgsm",
-        "Twenty small steps must find what one large step finds: if not, gradients lead astray.",
+        "Twenty small steps must find what one large step finds; if they do not, gradients are misleading.",
     )
 
 
@@ -81,8 +81,8 @@ def _far_below_pgd(samples: SampleRecords, attack: str, amber: float, red: float
         amber,
         red,
         f"accuracy {100 * below:.1f} % under {attack}, {100 * above:.1f} % under pgd on the same {count} samples",
-        "A few points are usual. More means that cross-entropy misleads PGD, so that its accuracy is too high: report "
-        "the lowest.",
+        "A gap of a few points is normal. More means that cross-entropy misleads PGD, whose accuracy is then too high: "
+        "report the lowest.",
     )
 
 
@@ -94,8 +94,8 @@ def _square(parts: dict[str, Bools]) -> EvaluationFinding:
         extra,
         0.002,
         0.02,
-        f"Square alone misleads {100 * extra:.1f} % of the samples",
-        "An attack that sees no gradient should find nothing that those with gradients miss.",
+        f"only Square misleads {100 * extra:.1f} % of the samples",
+        "An attack without gradients should find nothing that gradient-based attacks miss.",
     )
 
 
@@ -108,7 +108,7 @@ def _reaches_zero(sweep: dict[float, float]) -> EvaluationFinding:
         0.02,
         0.1,
         curve,
-        "At epsilon 1 any image may become any other, so that accuracy must be 0 there, or the attack is too weak.",
+        "At epsilon 1 any image can become any other, so accuracy must be 0 there, or the attack is too weak.",
     )
 
 
@@ -121,12 +121,12 @@ def _falls(sweep: dict[float, float]) -> EvaluationFinding:
         0.02,
         0.1,
         f"accuracy rises by at most {100 * max(rise, 0):.1f} points from one epsilon to the next",
-        "A larger ball holds the smaller one: accuracy that rises means that the attack gets lost.",
+        "A larger ball contains the smaller one: rising accuracy means that the attack fails there.",
     )
 
 
 def _own_flags(warnings: Sequence[str]) -> EvaluationFinding:
-    """AutoAttack's warnings; of those that count points, the sum."""
+    """AutoAttack's warnings, with those that count points added up."""
     points = [re.match(r"there are (\d+) points with zero gradient", text) for text in warnings]
     zero = sum(int(match[1]) for match in points if match)
     others = list(dict.fromkeys(text for text, match in zip(warnings, points, strict=True) if match is None))
@@ -136,5 +136,5 @@ def _own_flags(warnings: Sequence[str]) -> EvaluationFinding:
         "AutoAttack's flags",
         "red" if grave else "amber" if texts else "green",
         "; ".join(texts) or "none",
-        "What AutoAttack itself takes as a sign that its standard version may not be enough.",
+        "AutoAttack's own signs that its standard version may not be enough.",
     )

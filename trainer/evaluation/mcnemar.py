@@ -1,4 +1,4 @@
-"""Two runs on the same samples: McNemar's test for each group and attack."""
+"""Compare two runs on the same samples: McNemar's test for each group and attack."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from trainer.evaluation.sample_records import CORRECT, WORST, SampleRecords
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Accuracy of a second run less that of a first, on the `count` samples that both were tried on.
+    """Accuracy of a second run minus that of a first, on the `count` samples that both were evaluated on.
 
-    only_first, only_second: samples that one run alone has right. p_value: McNemar's exact test. low, high: 95 %
-    interval of Bonett and Price (2012).
+    only_first, only_second: samples that only one run classifies correctly. p_value: McNemar's exact test. low, high:
+    95 % interval of Bonett and Price (2012).
     """
 
     split: str
@@ -42,19 +42,19 @@ class PairedDifference:
 def compare(
     first: tuple[list[SampleRecords], dict[str, Any]], second: tuple[list[SampleRecords], dict[str, Any]]
 ) -> list[PairedDifference]:
-    """Each group under each attack that both evaluations have; groups are those of the first that knows them.
+    """Compare each group under each attack that both evaluations have; `first`'s groups take precedence.
 
-    The worst over attacks is compared only if both were attacked alike.
+    The worst over attacks is compared only if both used the same attacks.
 
-    Raises FingerprintMismatch if they are of different datasets, InvalidInput if of different threats or if they have
-    nothing in common.
+    Raises FingerprintMismatch if their datasets differ, InvalidInput if their threat models or seeds differ or they
+    have nothing in common.
     """
     for name, mismatch in (("fingerprint", "datasets"), ("epsilon", "epsilons"), ("seed", "seeds")):
         if first[1].get(name) != second[1].get(name):
             kind = FingerprintMismatch if name == "fingerprint" else InvalidInput
             raise kind(
-                f"The evaluations are of different {mismatch} ({first[1].get(name)} and {second[1].get(name)}); "
-                "evaluate both alike."
+                f"The evaluations have different {mismatch} ({first[1].get(name)} and {second[1].get(name)}); "
+                "evaluate both in the same way."
             )
     others = {samples.split: samples for samples in second[0]}
     found: list[PairedDifference] = []
@@ -72,12 +72,12 @@ def compare(
                     pair = samples[name].data[tried], other[name].data[tried]
                     found.append(_difference(samples.split, group, attack, *pair))
     if not found:
-        raise InvalidInput("The evaluations have no split and attack in common; evaluate both alike.")
+        raise InvalidInput("The evaluations have no split and attack in common; evaluate both in the same way.")
     return found
 
 
 def exact_mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided p-value of McNemar's exact test: the discordant pairs are a fair coin's throws under the null."""
+    """Two-sided p-value of McNemar's exact test: under the null, discordant pairs are fair coin flips."""
     from scipy.stats import binomtest
 
     discordant = only_first + only_second
@@ -85,7 +85,7 @@ def exact_mcnemar(only_first: int, only_second: int) -> float:
 
 
 def paired_interval(only_first: int, only_second: int, count: int) -> tuple[float, float]:
-    """95 % interval of second less first: Bonett and Price (2012), Wald's after adding one pair to each side."""
+    """95 % interval of second minus first: Bonett and Price (2012), Wald's after adding one pair to each side."""
     up, down = (only_second + 1) / (count + 2), (only_first + 1) / (count + 2)
     half = Z_95 * sqrt((up + down - (up - down) ** 2) / (count + 2))
     return max(-1.0, up - down - half), min(1.0, up - down + half)

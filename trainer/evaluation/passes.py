@@ -1,4 +1,4 @@
-"""How far an evaluation is: in passes over samples, forwards and back."""
+"""The progress of an evaluation, in passes over samples, forward and backward."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from trainer.evaluation.probing import SWEEP, sweep_radii
 from trainer.evaluation.split_attacks import Advance
 
 OnProgress = Callable[[int, int, str], None]
-"""Told how much is done, of how much, and what: in passes over samples."""
+"""Called with the passes over samples that are done, their total, and a label."""
 
 
 def counter(
     counts: dict[Split, int], watched: Split, classes: int, config: EvaluationConfig, on_progress: OnProgress | None
 ) -> Advance:
-    """What counts the passes that are due for `counts` samples of each split; an attack that ends early needs fewer.
+    """A counter of the passes planned for `counts` samples of each split; an attack that ends early needs fewer.
 
-    The alarms look at the split `watched`.
+    The alarms use the split `watched`.
     """
     total = done = 0
     for split, count in counts.items():

@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def full_precision() -> Generator[None]:
-    """Single precision within the block, on a GPU too; the settings are put back."""
+    """Use single precision within the block, on a GPU too, then restore the settings."""
     backends: tuple[Any, Any] = (torch.backends.cudnn, torch.backends.cuda.matmul)
     allowed = [backend.allow_tf32 for backend in backends]
     for backend in backends:

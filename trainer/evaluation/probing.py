@@ -1,4 +1,4 @@
-"""What the masking alarms need to know beside the attacks: a sweep over epsilon, and where there is no gradient."""
+"""Measurements for the masking alarms beyond the attacks: a sweep over epsilon, and missing gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SWEEP = iterative("pgd-50")
 
 
 def probed(attempts: Attempts, samples: SampleRecords, probes: Probes) -> Probes:
-    """`probes` and what a subset of the samples adds to it."""
+    """`probes` with the measurements on a subset of the samples added."""
     config = attempts.config
     if not config.alarm_samples:
         return probes
@@ -30,7 +30,7 @@ def probed(attempts: Attempts, samples: SampleRecords, probes: Probes) -> Probes
 
 
 def sweep_radii(epsilon: float) -> list[float]:
-    """Epsilons of the sweep: half the radius, the radius, its doublings, and 1."""
+    """Epsilons of the sweep: half the radius, the radius, its doublings below 1, and 1."""
     radii = [epsilon / 2 or 1 / 255]
     while 2 * radii[-1] < 1:
         radii.append(2 * radii[-1])

@@ -1,4 +1,4 @@
-"""How far apart the representations of different classes lie (paper, table 1)."""
+"""Cosine similarity between the representations of different classes (paper, table 1)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def class_cosines(
 ) -> dict[str, float | None]:
     """Mean cosine of the penultimate representations of two samples of different classes, for each group of samples.
 
-    Images uint8 [n, H, W, C], labels int64 [n], groups bool [n]. None for a group that has no such pair. Samples whose
-    representation is not finite are left out. Raises InvalidInput if the network shows no penultimate representation.
+    Images uint8 [n, H, W, C], labels int64 [n], groups bool [n]. None for a group without such a pair. Samples whose
+    representation is not finite are left out. Raises InvalidInput if the network has no penultimate representation.
     """
     with_features = network if isinstance(network, Network) else Wrapped(network, classes)
     masks = {name: torch.from_numpy(mask).to(labels.device) for name, mask in groups.items()}

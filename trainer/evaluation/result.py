@@ -1,4 +1,4 @@
-"""What an evaluation found, and the files it is kept in."""
+"""The result of an evaluation, and its files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHECKPOINTS_CSV = "checkpoints.csv"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found. meta: what it was found with (configuration, fingerprint, digest of the weights, versions)."""
+    """The result. meta: its conditions (configuration, fingerprint, digest of the weights, versions)."""
 
     meta: dict[str, Any]
     rows: list[Row]
@@ -34,7 +34,7 @@ class Evaluation:
     samples: list[SampleRecords]
 
     def of_checkpoint(self, name: str, description: dict[str, Any], scores: str | None) -> Evaluation:
-        """With what a checkpoint's description says of it, the digest of the scores, and a note if that favours it."""
+        """Add a checkpoint's description and the digest of the scores, and a note if selection favours it."""
         known = {key: description.get(key) for key in ("dataset", "epoch", "selected")}
         known["events"] = description.get("events") or []
         notes = [*self.notes, *(f"in training: {event}" for event in known["events"])]
@@ -43,7 +43,7 @@ class Evaluation:
         return replace(self, meta={**self.meta, "checkpoint": name, **known, "scores": scores}, notes=notes)
 
     def as_json(self) -> dict[str, Any]:
-        """All but the samples, as plain data."""
+        """Everything except the samples, as plain data."""
         parts = {part: int(left.sum()) for part, left in self.probes.parts.items()}
         return {
             "meta": self.meta,
@@ -58,16 +58,16 @@ class Evaluation:
 
     @staticmethod
     def read_rows(folder: Path) -> list[Row]:
-        """The rows that `write` left in a folder. Raises Damaged if they cannot be read."""
+        """The rows that `write` saved in a folder. Raises Damaged if they cannot be read."""
         return _table(folder, "rows", Row.from_json)
 
     @staticmethod
     def read_findings(folder: Path) -> list[EvaluationFinding]:
-        """The findings that `write` left in a folder. Raises Damaged if they cannot be read."""
+        """The findings that `write` saved in a folder. Raises Damaged if they cannot be read."""
         return _table(folder, "findings", lambda finding: EvaluationFinding(**finding))
 
     def write(self, folder: Path) -> None:
-        """Write table.csv, table.json and samples.parquet, each whole or not at all. Raises InvalidInput."""
+        """Write table.csv, table.json and samples.parquet, each atomically. Raises InvalidInput."""
         try:
             with atomic_write(folder / SAMPLES) as scratch:
                 write_samples(scratch, self.samples, self.meta)
@@ -80,7 +80,7 @@ class Evaluation:
 
 
 def write_together(folder: Path, evaluations: list[Evaluation]) -> None:
-    """Write checkpoints.csv: the tables of several checkpoints as one, with how each was selected."""
+    """Write checkpoints.csv: the tables of several checkpoints in one, with how each was selected."""
     rows: list[dict[str, Any]] = []
     for evaluation in evaluations:
         selected = evaluation.meta["selected"] or {}
@@ -95,7 +95,7 @@ def write_together(folder: Path, evaluations: list[Evaluation]) -> None:
 
 
 def _table(folder: Path, part: str, made: Callable[[dict[str, Any]], Made]) -> list[Made]:
-    """A part of the table as JSON, each of its records as it was before."""
+    """The records of a part of table.json."""
     try:
         return [made(one) for one in json.loads((folder / TABLE_JSON).read_text())[part]]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""What every sample of a split has to show: under each attack, under all of them, and as a poisoning sample."""
+"""The outcome of every sample of a split: under each attack, under all of them, and as a poisoning sample."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PGD_COLUMNS = {
 
 
 def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) -> tuple[SampleRecords, Probes]:
-    """The columns of a split, and what AutoAttack's parts left."""
+    """The columns of a split, and which samples survived AutoAttack's parts."""
     count, config = len(attempts.labels), attempts.config
     clean = attempts.clean()
     columns: Columns = {
@@ -65,7 +65,7 @@ def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) 
 
 
 def groups_of(split: Split, count: int, config: EvaluationConfig, sets: Sets | None, mem: Any) -> Columns:
-    """The columns typical and atypical of a split."""
+    """The `typical` and `atypical` columns of a split."""
     if sets is not None:
         return {name: known(getattr(sets, f"{split}_{name}")) for name in ("typical", "atypical")}
     if split == "train" and mem is not None:
@@ -77,7 +77,7 @@ def groups_of(split: Split, count: int, config: EvaluationConfig, sets: Sets | N
 
 
 def strata(columns: Columns) -> Indices:
-    """A number for each class and each of typical, atypical and neither."""
+    """A number for each combination of class and typical, atypical or neither."""
     kind = columns["typical"].filled(False) + 2 * columns["atypical"].filled(False)
     return columns["label"].data * 3 + kind
 
@@ -85,7 +85,7 @@ def strata(columns: Columns) -> Indices:
 def _of_pgd(watched: Mapping[str, npt.NDArray[Any]], columns: Columns, config: EvaluationConfig) -> Columns:
     """Columns of the last iterate of PGD; weights as BAT would give them (paper, equation 5).
 
-    What cannot be told, since the network's outputs there are not finite, is masked.
+    Values are masked where the network's outputs are not finite.
     """
     mem = columns["mem"]
     wrong = watched["prediction"] != columns["label"].data

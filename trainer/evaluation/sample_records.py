@@ -1,6 +1,6 @@
-"""What an evaluation keeps of every sample, as columns, and as a Parquet file.
+"""An evaluation's records of every sample, as columns and as a Parquet file.
 
-A value that is not known (a sample outside AutoAttack's subset, mem of a test sample) is masked, and null in the file.
+An unknown value (a sample outside AutoAttack's subset, mem of a test sample) is masked, and null in the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Column = np.ma.MaskedArray[Any, Any]
 Columns = dict[str, Column]
 
 CORRECT = "correct_"
-"""What the names of columns begin with that say whether a sample is classified correctly under an attack."""
+"""Prefix of the columns that record whether a sample is classified correctly under an attack."""
 
 CLEAN = "clean"
 """No attack at all."""
@@ -40,12 +40,12 @@ def known(values: npt.NDArray[Any]) -> Column:
 
 
 def unknown(count: int, dtype: Any) -> Column:
-    """A column of nothing but gaps."""
+    """A column with only gaps."""
     return np.ma.masked_all(count, dtype=dtype)
 
 
 def scattered(values: npt.NDArray[Any], places: npt.NDArray[np.int64], count: int) -> Column:
-    """A column of `count` samples that is known at some places."""
+    """A column of `count` samples, known only at some places."""
     column = unknown(count, values.dtype)
     column[places] = values
     return column
@@ -66,7 +66,7 @@ class SampleRecords:
 
     @property
     def attacks(self) -> tuple[str, ...]:
-        """What samples were tried under: clean, the attacks, and worst."""
+        """The conditions samples were evaluated under: clean, the attacks, and worst."""
         return tuple(name.removeprefix(CORRECT) for name in self.columns if name.startswith(CORRECT))
 
     def groups(self) -> dict[str, Bools]:
@@ -79,7 +79,7 @@ class SampleRecords:
 
 
 def write_samples(path: Path, splits: list[SampleRecords], meta: dict[str, Any]) -> None:
-    """Write the splits one below the other, with `meta` as JSON in the schema under the key memscore."""
+    """Write the splits one after the other, with `meta` as JSON in the schema under the key memscore."""
     tables = []
     for samples in splits:
         columns = {name: arrow.array(column.data, mask=column.mask) for name, column in samples.columns.items()}
@@ -90,7 +90,7 @@ def write_samples(path: Path, splits: list[SampleRecords], meta: dict[str, Any])
 
 
 def read_samples(path: Path) -> tuple[list[SampleRecords], dict[str, Any]]:
-    """What `write_samples` wrote. Raises InvalidInput if the file is anything else."""
+    """Read a file from `write_samples`. Raises InvalidInput for any other file."""
     try:
         table = parquet.read_table(path)
         meta = json.loads((table.schema.metadata or {})[b"memscore"])

@@ -1,8 +1,8 @@
-"""Attacks on the samples of one split, batch by batch; what a batch gave is kept in the journal.
+"""Attacks on the samples of one split, batch by batch; the journal keeps the results of each batch.
 
-A random start depends on the seed, the attack and the batch alone, and so do the global random generators that a
-network may draw from: an evaluation that was interrupted ends as one that was not. Where memory does not suffice for a
-batch, its parts are attacked one after the other.
+Random starts, and the global random generators that a network may draw from, depend only on the seed, the attack and
+the batch, so an interrupted evaluation gives the same results as an uninterrupted one. A batch that does not fit in
+memory is attacked in parts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from trainer.evaluation.journal import Journal
 from trainer.methods.bat import poisoning_scores
 
 Advance = Callable[[int, str], None]
-"""Told, after each batch, the passes that were due for it and what was done."""
+"""Called after each batch with the passes planned for it and a label."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Attempts:
         return self._batches("clean", 1, self._everyone, outputs)
 
     def watched(self, attack: IterativeAttack) -> Columns:
-        """An attack from the image itself that goes on to its last step, which poisoning scores are defined for.
+        """Run an attack from the image itself to its last step, for which poisoning scores are defined.
 
-        survived bool (correct at every iterate), and of the last iterate: prediction int64, margin, loss and
+        survived bool (correct at every iterate), and for the last iterate: prediction int64, margin, loss and
         poisoning_score float32, poisoning_class int64 (the likeliest wrong class), each [n].
         """
         within = attack.within(self.config.epsilon)
@@ -74,19 +74,19 @@ class Attempts:
             with torch.no_grad():
                 logits = self.network(adversarial)
             observe(logits)
-            told = logits.isfinite().all(dim=1)
+            finite = logits.isfinite().all(dim=1)
             rivals = logits.scatter(1, labels[:, None], -torch.inf).argmax(dim=1)
             return {
                 "survived": survived.cpu().numpy(),
-                "poisoning_score": torch.where(told, poisoning_scores(logits, labels), torch.nan).cpu().numpy(),
-                "poisoning_class": torch.where(told, rivals, -1).cpu().numpy(),
+                "poisoning_score": torch.where(finite, poisoning_scores(logits, labels), torch.nan).cpu().numpy(),
+                "poisoning_class": torch.where(finite, rivals, -1).cpu().numpy(),
                 **_described(logits, labels),
             }
 
         return self._batches(f"{attack.name} watched", attack.passes, self._everyone, last_iterate)
 
     def survived(self, attack: IterativeAttack, chosen: Indices | None = None, epsilon: float | None = None) -> Bools:
-        """Which of the samples survive an attack, bool, in the order of `chosen` (all of them unless given)."""
+        """Which samples survive an attack, bool, in the order of `chosen` (default: all)."""
         within = attack.within(self.config.epsilon if epsilon is None else epsilon)
 
         def attempt(images: Tensor, labels: Tensor, seed: int) -> Columns:
@@ -98,7 +98,7 @@ class Attempts:
         return self._batches(attack.name, attack.passes, everyone, attempt, within.epsilon)["survived"]
 
     def autoattack(self, chosen: Indices) -> tuple[dict[str, Bools], list[str]]:
-        """Which of the chosen samples are left after each part of AutoAttack, and what it warned of."""
+        """Which of the chosen samples survive up to each part of AutoAttack, and its warnings."""
         left: dict[str, Bools] = {}
         warned = self._first_batch_checks(chosen)
         before = np.ones(len(chosen), np.bool_)
@@ -120,7 +120,7 @@ class Attempts:
         return left, warned
 
     def gradients(self, chosen: Indices) -> Columns:
-        """Of the gradients of cross-entropy at the chosen samples: which are `zero`, which `finite` in all pixels."""
+        """Whether the gradient of cross-entropy at each chosen sample is `zero`, or `finite`, in all pixels."""
 
         def gradients(images: Tensor, labels: Tensor, seed: int) -> Columns:
             images.requires_grad_()
@@ -156,10 +156,10 @@ class Attempts:
         among: Bools | None = None,
         nothing: Columns | None = None,
     ) -> Columns:
-        """What `work` makes of images, labels and a seed, over all batches of the chosen samples.
+        """Apply `work` to images, labels and a seed, over all batches of the chosen samples, and join the results.
 
-        `among` leaves samples out of their batches, and the batches as they were; `nothing` is what there is if that
-        leaves no sample at all.
+        `among` drops samples from their batches without moving others between batches; `nothing` is the result if no
+        sample is left.
         """
         epsilon = self.config.epsilon if epsilon is None else epsilon
         size = self.config.batch_size
@@ -183,7 +183,7 @@ class Attempts:
         return _joined(parts) if parts else nothing or {}
 
     def _worked(self, batch: Indices, unit: str, work: Callable[[Tensor, Tensor, int], Columns]) -> Columns:
-        """What `work` makes of a batch, at once or, if memory does not suffice for it, in parts."""
+        """Apply `work` to a batch, at once or, if it does not fit in memory, in parts."""
 
         def one(part: slice) -> Columns:
             places = torch.from_numpy(batch[part]).to(self.labels.device)
@@ -199,7 +199,7 @@ def _joined(parts: Sequence[Columns]) -> Columns:
 
 
 def _described(logits: Tensor, labels: Tensor) -> Columns:
-    """What is kept of logits [B, K]; a margin is positive where the sample is misclassified."""
+    """The columns recorded from logits [B, K]; a margin is positive where the sample is misclassified."""
     return {
         "prediction": predictions(logits).cpu().numpy(),
         "margin": margins(logits, labels).cpu().numpy(),

@@ -1,4 +1,4 @@
-"""A subset that stands for the whole: the same share of every class and of typical and atypical samples."""
+"""Draw a stratified subset: the same share of every class and of typical and atypical samples."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from memscore.study.randomness import random_order
 
 
 def stratified(strata: npt.NDArray[np.int64], wanted: int, *name: str | int) -> Indices:
-    """Indices of `wanted` of the samples, ascending; all of them if there are no more. A function of strata and `name`.
+    """Ascending indices of `wanted` samples, or of all if there are fewer; determined by strata and `name`.
 
-    strata int64 [n] numbers the group of each sample. Each gives its share, to within one sample or so, and a larger
-    subset holds the smaller ones.
+    strata int64 [n] numbers the group of each sample. Each group gets its share, to within about one sample, and a
+    larger subset contains the smaller ones.
     """
     order = random_order(len(strata), "stratified", *name)
     priority = np.empty(len(strata))

@@ -18,7 +18,7 @@ from trainer.evaluation.sample_records import CORRECT, WORST, Column, Columns, S
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A share of correct samples among the `count` that were tried, with its 95 % interval; None where none was."""
+    """The share of correct samples among `count` evaluated ones, with its 95 % interval; None if count is 0."""
 
     count: int
     share: float | None
@@ -27,7 +27,7 @@ class Accuracy:
 
     @classmethod
     def of(cls, correct: int, count: int) -> Accuracy:
-        """From counts, with Wilson's interval."""
+        """Compute the share from counts, with Wilson's interval."""
         if not count:
             return cls(0, None, None, None)
         low, high = wilson(np.array([correct]), np.array([count]))
@@ -35,7 +35,7 @@ class Accuracy:
 
     @classmethod
     def product(cls, whole: Accuracy, part: Accuracy) -> Accuracy:
-        """The share of `whole` times the share of `part` of it, with the interval that theirs give by squares."""
+        """The product of the shares of `whole` and of a `part` of it; their intervals combine in quadrature."""
         if whole.share is None or part.share is None:
             return cls(whole.count, None, None, None)
         (a, a_low, a_high), (b, b_low, b_high) = whole.known(), part.known()
@@ -43,7 +43,7 @@ class Accuracy:
         return cls(whole.count, a * b, max(0.0, a * b - below), min(1.0, a * b + above))
 
     def known(self) -> tuple[float, float, float]:
-        """Share, low and high, where there are some."""
+        """Share, low and high, which must not be None."""
         assert self.share is not None
         assert self.low is not None
         assert self.high is not None
@@ -60,8 +60,8 @@ class Accuracy:
 class Row:
     """One group of one split.
 
-    accuracy: by what the samples were tried under. cosine: mean cosine of the representations of different classes,
-    cosine_distance is 1 less it. poisoned: misclassified under PGD and atypical; poisoning_score: the mean over them.
+    accuracy: by attack, with "clean" and "worst". cosine: mean cosine of the representations of different classes;
+    cosine_distance: 1 minus that. poisoned: misclassified under PGD and atypical; poisoning_score: mean over those.
     """
 
     split: str
@@ -79,11 +79,11 @@ class Row:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Row:
-        """Back from `as_json`."""
+        """Restore a row from `as_json`."""
         return cls(**{**row, "accuracy": {name: Accuracy(**one) for name, one in row["accuracy"].items()}})
 
     def flat(self) -> dict[str, Any]:
-        """One value a column, for CSV."""
+        """One value for each column, for CSV."""
         cells: dict[str, Any] = {"split": self.split, "group": self.group, "count": self.count}
         for name, accuracy in self.accuracy.items():
             cells |= {name: accuracy.share, f"{name}_low": accuracy.low, f"{name}_high": accuracy.high}
@@ -98,7 +98,7 @@ def rows_of(samples: SampleRecords, cosines: dict[str, float | None]) -> list[Ro
 
 
 def to_csv(rows: list[dict[str, Any]]) -> str:
-    """Rows of the same columns, with a header; nothing stands for what is not known."""
+    """Rows with the same columns as CSV with a header; unknown values are empty."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -112,7 +112,7 @@ def header(rows: list[Row]) -> tuple[str, ...]:
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row for people: per cent over their 95 % interval, and of how many samples where it is not all of them."""
+    """A row to print: per cent above the 95 % interval, with the number of samples if not all were evaluated."""
     shares = [
         f"{accuracy}" if accuracy.count == row.count else f"{accuracy}\nof {accuracy.count}"
         for accuracy in row.accuracy.values()
@@ -126,9 +126,9 @@ def _accuracy(column: Column) -> Accuracy:
 
 
 def _worst(tried: Columns) -> Accuracy:
-    """All attacks together; where AutoAttack ran on a part, by what it leaves there of the survivors of all others.
+    """All attacks together; if AutoAttack ran on a part, estimated from the survivors of all others there.
 
-    Their share is known on all samples, so that the estimate lies above no attack that ran on all.
+    The other attacks' share is known on all samples, so the estimate never exceeds that of an attack that ran on all.
     """
     if tried[WORST].count() == len(tried[WORST]):
         return _accuracy(tried[WORST])

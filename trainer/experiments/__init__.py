@@ -1,1 +1,1 @@
-"""The paper's figures and tables, each from runs of this package: what it needs, and what it shows."""
+"""Reproduce the paper's figures and tables: the runs that each needs, and what it shows."""

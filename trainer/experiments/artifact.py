@@ -1,4 +1,4 @@
-"""What an item leaves: figures, numbers, verdicts, and a page that says how they were made."""
+"""The output of an item: figures, numbers, verdicts, and a page that describes how they were made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from memscore.files import atomic_write, reason
 from trainer.experiments.verdict import Verdict
 
 NUMBERS, VERDICTS, MADE, PAGE = "numbers.csv", "verdicts.json", "made.json", "README.md"
-PIXELS = 150  # an inch
+PIXELS = 150  # per inch
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "memscore",
     "svg.fonttype": "none",
@@ -30,10 +30,10 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """An item as it was made.
+    """The output of an item.
 
-    caption: what is seen, in Markdown. figures: by name of file, without its ending. numbers: rows of the same columns.
-    tables: further Markdown, such as a table beside the paper's. notes: what has to be kept in mind.
+    caption: what the figure shows, in Markdown. figures: by file name without extension. numbers: rows with the same
+    columns. tables: further Markdown, such as a comparison with the paper's table. notes: caveats for the reader.
     """
 
     caption: str
@@ -44,7 +44,7 @@ class Artifact:
     notes: Sequence[str] = field(default_factory=tuple)
 
     def write(self, folder: Path, title: str, made: dict[str, Any]) -> None:
-        """Write everything to `folder`, each file whole or not at all. Raises InvalidInput if that cannot be."""
+        """Write everything to `folder`, each file atomically. Raises InvalidInput if it cannot be written."""
         files: dict[str, bytes] = {NUMBERS: _csv(self.numbers).encode()}
         for name, figure in self.figures.items():
             files |= {f"{name}.{kind}": _drawn(figure, kind) for kind in ("png", "svg")}
@@ -60,7 +60,7 @@ class Artifact:
             raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}).") from error
 
     def page(self, title: str, made: dict[str, Any]) -> str:
-        """The page of the item, in Markdown."""
+        """The item's page, in Markdown."""
         parts = [
             f"# {title}",
             made["shown"],
@@ -83,7 +83,7 @@ class Artifact:
 
 
 def verdict_table(rows: Sequence[tuple[str, Verdict]]) -> str:
-    """Verdicts as a Markdown table, each after the name of its item where there is any."""
+    """Verdicts as a Markdown table, with a column for their items if any are named."""
     named = any(name for name, _ in rows)
     columns = [*(["item"] if named else []), "the paper's finding", "here", "numbers"]
     lines = [columns, ["---"] * len(columns)]
@@ -92,7 +92,7 @@ def verdict_table(rows: Sequence[tuple[str, Verdict]]) -> str:
 
 
 def read_verdicts(folder: Path) -> list[Verdict]:
-    """What an item's folder says."""
+    """The verdicts in an item's folder."""
     return [Verdict(**one) for one in json.loads((folder / VERDICTS).read_text())]
 
 

@@ -22,7 +22,7 @@ ON_CIFAR10 = ((CIFAR10, RESNET18), (CIFAR10, WRN))
 ON_TINY = ((TINY, RESNET32), (TINY, WRN))
 EVERY = ((CIFAR10, RESNET18), (CIFAR100, RESNET18), (TINY, RESNET32))
 
-ALONG_ALL = "atypical samples along the training on all samples"
+ALONG_ALL = "atypical samples during training on all samples"
 ALONG_PART = "typical test samples with 0, 20 and 100 % of the atypical samples"
 APART = "cosine distance of classes with 0, 20 and 100 % of the atypical samples"
 
@@ -39,7 +39,7 @@ ITEMS = {
         Item("fig1", f"Figure 1: {ALONG_ALL}, CIFAR-100", Atypical("pgd"), MAIN),
         Item("fig9", f"Figure 9: {ALONG_ALL}, CIFAR-100, ERM", Atypical("erm"), ON_CIFAR100),
         Item("fig3", "Figure 3: poisoning atypical samples", Poisoning(), MAIN),
-        Item("fig4", "Figure 4: clean and adversarial accuracy along the training, every method", Training(), MAIN),
+        Item("fig4", "Figure 4: clean and adversarial accuracy during training, every method", Training(), MAIN),
         Item("table2", "Table 2: methods by groups of samples, CIFAR-100, ResNet-18", ByGroup(), MAIN),
         Item("table4", "Table 4: methods by attacks, CIFAR-100, ResNet-18", ByAttack(), MAIN),
         Item("fig13", f"Figure 13: {ALONG_ALL}, CIFAR-10", Atypical("pgd"), ON_CIFAR10, seeds=1),
@@ -63,12 +63,12 @@ ITEMS = {
         Item("table7", "Table 7: methods by attacks, Tiny ImageNet, WRN-28-10", ByAttack(), ON_TINY[1:], seeds=1),
     )
 }
-"""In the order in which they are made: what shows most for its time comes first. At mini scale a finding has three
-seeds where it is shown first, and one where it is shown again, on other data or by another network."""
+"""In the order of production: the most informative for their time come first. At mini scale a finding has three seeds
+where it first appears, and one where it is repeated on other data or with another network."""
 
 
 def chosen(what: list[str]) -> list[Item]:
-    """The items of these names, in the order of the catalogue; "all" is every one. Raises InvalidInput."""
+    """The items with these names, in the catalogue's order; "all" selects every item. Raises InvalidInput."""
     unknown = [name for name in what if name not in ITEMS and name != "all"]
     if unknown:
         raise InvalidInput(f"There is no item {unknown[0]!r}; the items are: {', '.join(ITEMS)}, or all.")

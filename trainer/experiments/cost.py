@@ -1,4 +1,4 @@
-"""What runs and studies would take on this machine, before any of them starts."""
+"""Estimate the time of runs and studies on this machine before any of them starts."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from trainer.ledger import KEPT, estimate
 from trainer.network import initial_network, training_device
 
 SURVIVORS = 0.6
-"""Share of the steps of an attack that is taken on the average where samples that are lost leave it."""
-TRIED, MANY = 8, 128  # images: a few that any CPU can do, and a batch
-SLOW = 0.01  # seconds an image, from which a batch is not tried
+"""Average share of an attack's steps that are taken, since lost samples leave it."""
+TRIED, MANY = 8, 128  # images: a few, for any CPU, and a batch
+SLOW = 0.01  # seconds per image, above which a whole batch is not timed
 
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Seconds that one image takes forwards and backwards through a network, for images of a dataset."""
+    """Times one image's forward and backward pass through networks, for images of a dataset."""
 
     dataset: Dataset
     measured: dict[str, float] = field(default_factory=dict[str, float])
 
     def seconds(self, network: str, options: dict[str, Any]) -> float:
-        """Measured once on this machine's device, in one thread."""
+        """Seconds for one image, measured once on this machine's device, in one thread."""
         key = f"{network} {sorted(options.items())}"
         if key not in self.measured:
             self.measured[key] = self._measure(network, options)
         return self.measured[key]
 
     def of_run(self, run: ExperimentRun) -> float:
-        """Of a whole run: training, selection, and the evaluation of what it keeps."""
+        """Seconds for a whole run: training, selection, and the evaluation of the kept networks."""
         config = run.config()
         a_pass = self.seconds(config.network, dict(config.network_options))
         train, test = len(self.dataset.y_train), len(self.dataset.y_test)
@@ -54,7 +54,7 @@ class Stopwatch:
         return a_pass * (config.epochs * trained * passes(config) + selected + networks * (train + test) * tried)
 
     def of_trials(self, recipe: Recipe, trials: int, ratio: float = 0.7) -> float:
-        """Of so many models of a study."""
+        """Seconds for a number of a study's models."""
         options = {**recipe.options, "hidden": list(recipe.hidden)} if recipe.hidden else dict(recipe.options)
         return trials * recipe.epochs * ratio * len(self.dataset.y_train) * self.seconds(recipe.network, options)
 
@@ -71,7 +71,7 @@ class Stopwatch:
         images = pixels(torch.from_numpy(np.array(self.dataset.x_train[:count])).to(device)).requires_grad_()
         labels = torch.from_numpy(np.array(self.dataset.y_train[:count], np.int64)).to(device)
         started = 0.0
-        for _ in range(3):  # the first warm up
+        for _ in range(3):  # the first two warm up
             started = time.perf_counter()
             functional.cross_entropy(module(images), labels).backward()
             if device.type == "cuda":
@@ -80,7 +80,7 @@ class Stopwatch:
 
 
 def passes(config: TrainConfig) -> float:
-    """Passes forwards and backwards that an image takes in a step; one forwards alone is a third of such a pass."""
+    """Forward-and-backward passes of an image in a step; a forward pass without a backward one counts as a third."""
     return _counted(
         config.model_copy(
             update={
@@ -96,7 +96,7 @@ def passes(config: TrainConfig) -> float:
 
 @cache
 def _counted(text: str) -> float:
-    """Counted in a few steps on noise, since networks of all kinds take as many."""
+    """Count passes in a few steps on noise: their number does not depend on the network."""
     config = TrainConfig.model_validate_json(text).model_copy(update={"crop": 0, "batch_size": 8, "epochs": 1})
     noise = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8)
     labels = np.arange(40) % 4

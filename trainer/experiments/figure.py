@@ -1,4 +1,4 @@
-"""How figures of the paper's items look: panels side by side, colours that the colour-blind can tell apart, bands."""
+"""The look of the figures: panels side by side, colours safe for the colour-blind, bands for intervals."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from memscore.report.figures import BLUE, GREEN, GREY, ORANGE
 from trainer.experiments.interval import Estimate
 
 COLOURS = (BLUE, GREEN, ORANGE, "#CC79A7", "#E69F00", "#56B4E9", GREY)
-"""Okabe and Ito's, in the order in which they are used."""
+"""The palette of Okabe and Ito, in order of use."""
 
 STYLES = {"clean": "-", "pgd": "--"}
-"""Lines of clean and of adversarial accuracy: colour alone must not tell anything apart."""
+"""Line styles of clean and adversarial accuracy, so that no distinction relies on colour alone."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 LEAST_WIDTH = 6.4
-"""Inches of a figure, so that a legend of two columns fits below one area."""
+"""Least width of a figure in inches: a legend of two columns fits below one panel."""
 
 
 def panels_beside(
     columns: int, rows: int = 1, width: float = 4.6, height: float = 3.4, *, shared: bool = True
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with `columns` x `rows` areas, given as a list of columns, without the lines above and to the right."""
+    """A figure with `columns` x `rows` panels, as a list of columns, without top and right spines."""
     figure = Figure(figsize=(max(LEAST_WIDTH, width * columns), height * rows + 0.7), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=shared)
     for axes in grid.flat:
@@ -41,7 +41,7 @@ def panels_beside(
 def band(
     axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: str, label: str, *, unit: float = 100
 ) -> None:
-    """A curve over epochs, in per cent or in another `unit`, with its interval, where there is one, as a band."""
+    """Draw a curve over epochs, scaled by `unit` (per cent by default), with its interval, if any, as a band."""
     epochs = [epoch for epoch, _ in line]
     value, low, high = (np.array([unit * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
     marker = MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
@@ -51,20 +51,20 @@ def band(
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:
-    """What the lines of one of the areas stand for, below all of them."""
+    """Place the legend of one panel below all of them."""
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image uint8 [H, W, C] with what is written below it."""
+    """An image uint8 [H, W, C] with the text below it."""
 
     image: npt.NDArray[np.uint8]
     text: str
 
 
 def gallery(columns: Sequence[tuple[str, Sequence[Sequence[Picture | None]]]]) -> Figure:
-    """Pictures in columns with a heading each, every one of as many rows, a row of as many pictures; None is a gap."""
+    """Pictures in columns with headings; columns have the same number of rows, and None is a gap."""
     widths = [len(rows[0]) for _, rows in columns]
     height = len(columns[0][1])
     figure = Figure(figsize=(1.1 * sum(widths) + 0.3 * len(widths), 1.4 * height + 0.4), layout="constrained")
@@ -80,7 +80,7 @@ def gallery(columns: Sequence[tuple[str, Sequence[Sequence[Picture | None]]]]) -
 
 
 def _show(axes: Axes, picture: Picture) -> None:
-    """Pixel by pixel, without axes."""
+    """Draw a picture pixel by pixel, with its text and without axes."""
     image = picture.image
     grey = image.shape[2] == 1
     axes.imshow(image[:, :, 0] if grey else image[:, :, :3], cmap="gray" if grey else None, vmin=0, vmax=255)

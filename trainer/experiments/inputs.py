@@ -1,4 +1,4 @@
-"""What figures and tables are made from: a study with its images, and finished runs, sample by sample."""
+"""The inputs of figures and tables: a study with its images, and finished runs, sample by sample."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from trainer.experiments.setting import Setting
 from trainer.folder import EVALUATIONS, RunFolder
 
 LEAST_TRIALS = 210
-"""From which mem and infl of 0.15 are twice their largest standard error: 1.96 sqrt(.25 / .3 T + .25 / .7 T) = .15."""
+"""Trials T for which 0.15 is 1.96 times the largest standard error: 1.96 sqrt(.25 / .3 T + .25 / .7 T) = .15."""
 
 
 @dataclass(frozen=True)
 class StudyMaterial:
-    """A study as it is served, with the images it is of."""
+    """A study from the service, with its images."""
 
     message: StudyMessage
     dataset: Dataset
@@ -40,23 +40,23 @@ class StudyMaterial:
 
     @property
     def described(self) -> str:
-        """Its dataset and what its scores rest on, for captions."""
+        """Its dataset and the basis of its scores, for captions."""
         recipe = self.message.recipe
         source = f"{self.message.trials:,} trials of {recipe.network}" if recipe else "imported scores"
         return f"{self.message.dataset}, {source}"
 
     def require_trials(self, item: str) -> None:
-        """Raises InvalidInput, with how many trials are missing, unless mem of 0.15 can be told from chance."""
+        """Raise InvalidInput, with the number of missing trials, unless mem of 0.15 is distinguishable from chance."""
         if not self.message.imported:
             require_trials(item, self.message.trials, f"of {self.message.name}")
 
 
 def require_trials(item: str, trials: int, whose: str) -> None:
-    """Raises InvalidInput, with how many are missing, unless a study of so many trials is enough for an item."""
+    """Raise InvalidInput, with the number of missing trials, unless a study has enough trials for an item."""
     if trials < LEAST_TRIALS:
         raise InvalidInput(
-            f"For {item} there must be a study of at least {LEAST_TRIALS} trials, so that values of 0.15 can be told "
-            f"from chance: {LEAST_TRIALS - trials} more than the {trials} {whose}."
+            f"{item} needs a study of at least {LEAST_TRIALS} trials, so that values of 0.15 are distinguishable from "
+            f"chance: {LEAST_TRIALS - trials} more than the {trials} {whose}."
         )
 
 
@@ -68,16 +68,16 @@ class Finished:
     folder: Path
 
     def samples(self, split: str, checkpoint: str = "last") -> SampleRecords:
-        """Every sample of a split under the attacks that end each run (clean, fgsm, pgd)."""
+        """Every sample of a split under the attacks of each run's own evaluation (clean, fgsm, pgd)."""
         return _of_split(self.folder / EVALUATIONS / checkpoint, split)
 
     def attacked(self, checkpoint: str) -> SampleRecords:
-        """Every test sample under the slow attacks too."""
+        """Every test sample, under the slow attacks too."""
         return _of_split(self.folder / ATTACKED / checkpoint, "test")
 
     @cached_property
     def moments(self) -> list[tuple[int, Path]]:
-        """The epochs that were kept along the way, and the last, each with the folder of its evaluation."""
+        """The epochs kept along the way, and the last, each with the folder of its evaluation."""
         points = {
             checkpoints.describe(folder)["epoch"]: folder / EVALUATIONS
             for folder in RunFolder(self.folder, {}).epochs()
@@ -86,13 +86,13 @@ class Finished:
         return list(points.items())
 
     def curve(self, split: str) -> list[tuple[int, SampleRecords]]:
-        """Every sample of a split at each epoch that was kept, and at the last."""
+        """Every sample of a split at each kept epoch and at the last."""
         return [(epoch, _of_split(folder, split)) for epoch, folder in self.moments]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One setting of an item with all that was measured in it."""
+    """One setting of an item, with all of its results."""
 
     setting: Setting
     study: StudyMaterial
@@ -105,7 +105,7 @@ class Panel:
 
 
 def curves(runs: Sequence[Finished], split: str) -> list[tuple[int, list[SampleRecords]]]:
-    """The epochs that runs of several seeds kept, each with every sample of a split by each of them."""
+    """The epochs kept by runs with several seeds, each with every sample of a split for each run."""
     moments = zip(*(run.curve(split) for run in runs), strict=True)
     return [(moment[0][0], [samples for _, samples in moment]) for moment in moments]
 
@@ -113,7 +113,7 @@ def curves(runs: Sequence[Finished], split: str) -> list[tuple[int, list[SampleR
 def correct(samples: Sequence[SampleRecords], attack: str, mask: Bools) -> Any:
     """Correctness bool [seeds, samples of the mask] under an attack ("clean": none), from the samples of each seed.
 
-    Samples that any seed did not try (AutoAttack's subset) are left out.
+    Samples that some seed was not evaluated on (outside AutoAttack's subset) are left out.
     """
     columns = [one[f"{CORRECT}{attack}"] for one in samples]
     tried = mask & ~np.logical_or.reduce([np.ma.getmaskarray(column) for column in columns])

@@ -1,4 +1,4 @@
-"""Intervals of accuracies, of shares, and of their differences, over seeds and samples at once."""
+"""Intervals of accuracies, shares and their differences, over both seeds and samples."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % interval; deviation: standard deviation over seeds (n - 1), NaN of a single one.
+    """A mean with its 95 % interval; deviation: standard deviation over seeds (n - 1), NaN for a single one.
 
-    seeds: 0 where no run takes part in it.
+    seeds: 0 if no run is involved.
     """
 
     value: float
@@ -30,12 +30,12 @@ class Estimate:
     seeds: int
 
     def points(self, sign: str = "") -> str:
-        """In per cent, with the interval; `sign` "+" shows that of a difference."""
+        """In per cent, with the interval; `sign` "+" is for differences."""
         value, low, high = (format(100 * one, f"{sign}.1f") for one in (self.value, self.low, self.high))
         return f"{value} [{low}, {high}]"
 
     def columns(self, name: str = "accuracy") -> dict[str, Any]:
-        """As columns of a row of numbers, the value under `name`."""
+        """The columns of a row of numbers, with the value under `name`."""
         return {
             name: self.value,
             "low": self.low,
@@ -46,12 +46,12 @@ class Estimate:
 
 
 def estimate(values: npt.NDArray[Any]) -> Estimate:
-    """Of values [seeds, samples]: correctness, or differences of correctness that are paired by seed and sample.
+    """Mean and interval of values [seeds, samples]: correctness, or its differences paired by seed and sample.
 
-    Seeds and samples are both drawn: the variance of the mean is taken as var(means of seeds) / seeds + var(means of
-    samples) / samples, which counts what belongs to a seed and a sample together twice and so is a little too large.
-    The quantile is Student's with Satterthwaite's degrees of freedom. With one seed the interval is that of
-    the samples alone; without samples nothing is known (NaN). An interval of correctness ends at 0 and 1.
+    Seeds and samples are both random: the variance of the mean is estimated as var(means of seeds) / seeds + var(means
+    of samples) / samples, which counts the interaction of seed and sample twice and so is slightly too large. The
+    quantile is Student's with Satterthwaite's degrees of freedom. With one seed the interval covers only the samples;
+    without samples the result is NaN. An interval of correctness is clipped to [0, 1].
     """
     shares = np.asarray(values).dtype == np.bool_
     values = np.asarray(values, np.float64)
@@ -70,12 +70,12 @@ def estimate(values: npt.NDArray[Any]) -> Estimate:
 
 
 def difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
-    """Accuracy of `second` less that of `first`, both bool [seeds, samples] on the same samples."""
+    """Accuracy of `second` minus that of `first`, both bool [seeds, samples] on the same samples."""
     return estimate(np.asarray(second, np.float64) - np.asarray(first, np.float64))
 
 
 def apart(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
-    """Accuracy of `second` less that of `first` on other samples, bool [seeds, n] and [seeds, m], paired by seed."""
+    """Accuracy of `second` minus that of `first` on other samples, bool [seeds, m] and [seeds, n], paired by seed."""
     one, two = (np.asarray(values, np.float64) for values in (first, second))
     if not (one.size and two.size):
         return unknown(len(one))
@@ -91,19 +91,19 @@ def apart(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
 
 
 def share(holds: Bools, seeds: int = 0) -> Estimate:
-    """Of samples bool [n], n > 0, with Wilson's interval: as if they were drawn at random."""
+    """The share of True in bool [n], n > 0, with Wilson's interval for a random sample."""
     low, high = wilson(*_counted(holds))
     return Estimate(float(holds.mean()), float(low[0]), float(high[0]), float("nan"), seeds)
 
 
 def shares_apart(first: Bools, second: Bools, seeds: int = 0) -> Estimate:
-    """The share of `second` bool [m] less that of `first` bool [n], of other samples, with Newcombe's interval."""
+    """The share of `second` bool [m] minus that of `first` bool [n], on other samples, with Newcombe's interval."""
     low, high = newcombe(*_counted(second), *_counted(first))
     return Estimate(float(second.mean() - first.mean()), float(low[0]), float(high[0]), float("nan"), seeds)
 
 
 def over_seeds(values: npt.NDArray[Any]) -> Estimate:
-    """Of one number for each seed [seeds], with Student's interval; infinite of a single seed."""
+    """Mean of one number for each seed [seeds], with Student's interval, infinite for a single seed."""
     values = np.asarray(values, np.float64)
     mean = float(values.mean())
     if len(values) < 2:
@@ -117,13 +117,13 @@ def _counted(holds: Bools) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
 
 
 def unknown(seeds: int) -> Estimate:
-    """Of nothing: NaN."""
+    """The estimate from no data: NaN."""
     nan = float("nan")
     return Estimate(nan, nan, nan, nan, seeds)
 
 
 def weakest(found: Mapping[Key, Estimate], bound: float = 0.0) -> Key:
-    """Which of several decides whether all lie above `bound`: the smallest of those that do not surely."""
+    """The key that decides whether all exceed `bound`: the lowest not clearly above it, or the lowest of all."""
     unsure = [key for key, one in found.items() if not one.low > bound]
     return min(unsure or found, key=lambda key: found[key].value)
 
@@ -131,8 +131,8 @@ def weakest(found: Mapping[Key, Estimate], bound: float = 0.0) -> Key:
 def best_of(candidates: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Correctness of the best of several candidates, each bool [seeds, samples], on the same samples.
 
-    Each half of the samples (of even and odd places) shows the candidate that is best on the other half: one that was
-    chosen on what it is shown on would look too good.
+    Each half of the samples (even and odd positions) uses the candidate that is best on the other half: choosing and
+    measuring on the same samples would be biased upwards.
     """
     stacked = np.stack([np.asarray(one, np.float64) for one in candidates])
     best = np.empty_like(stacked[0])

@@ -1,4 +1,4 @@
-"""A figure or a table of the paper: what it shows, and what it needs."""
+"""A figure or table of the paper: what it shows, and the runs it needs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from trainer.experiments.setting import Setting
 
 
 class Kind(Protocol):
-    """What items of one kind have in common."""
+    """The interface of a kind of items."""
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """The runs that a panel is made from."""
         ...
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """The item from finished runs; its studies are large enough."""
+        """Build the item from finished runs; its studies must be large enough."""
         ...
 
 
 @dataclass(frozen=True)
 class Item:
-    """name: as the command takes it, such as fig1. subjects: the paper's datasets and models, one for each panel.
+    """A figure or table. name: as in the command, such as fig1. subjects: the paper's dataset and model of each panel.
 
-    mini, seeds: how many of them there are at mini scale, and of how many seeds, unless told otherwise.
+    mini, seeds: the default number of panels at mini scale, and of seeds.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Item:
     seeds: int = 3
 
     def make(self, panels: Sequence[Panel]) -> Artifact:
-        """The item from finished runs. Raises InvalidInput if a study is too small."""
+        """Build the item from finished runs. Raises InvalidInput if a study is too small."""
         for panel in panels:
             panel.study.require_trials(self.name)
         return self.kind.make(self, panels)
@@ -55,5 +55,5 @@ class FromStudy:
 
 
 def for_each_dataset(panels: Sequence[Panel]) -> list[Panel]:
-    """One panel for each dataset, for what does not depend on a network that is trained."""
+    """One panel for each dataset, for items that do not depend on the trained network."""
     return list({panel.setting.dataset: panel for panel in reversed(panels)}.values())[::-1]

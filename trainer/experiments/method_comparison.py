@@ -1,4 +1,4 @@
-"""The methods of a comparison: what is shown of each, a table beside the paper's, and one method against the others."""
+"""Compare methods: the networks shown of each, a table with the paper's numbers, and verdicts on one against others."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ GROUPS = ("all", "typical", "atypical")
 BEST_ADVERSARIAL, BEST_CLEAN = "PGD, best adv.", "PGD, best clean"
 BATS = tuple(one.label for one in CONTENDERS if one.method == "bat")
 MARGIN = 0.01
-"""A loss of accuracy that still counts as comparable."""
+"""Largest loss of accuracy that counts as comparable."""
 
 Column = tuple[str, str]
 """A group of test samples, and an attack."""
 
 Rights = dict[str, dict[Column, Any]]
-"""Of each method: correctness bool [seeds, samples] by column."""
+"""By method and column: correctness bool [seeds, samples]."""
 
 
 def checkpoints_of(contender: Contender) -> tuple[str, ...]:
-    """PGD training is shown by its best networks, as in the paper; every other method by its last."""
+    """The checkpoints shown: for PGD training the best ones, as in the paper; for all other methods the last."""
     return ("best-adversarial", "best-clean") if contender.method == "pgd" else ("last",)
 
 
 def shown(panel: Panel, *, attacked: bool) -> dict[str, list[SampleRecords]]:
-    """Test samples of each seed by what is shown of each method; `attacked`: under the slow attacks too."""
+    """Test samples of each seed, by the label of method and checkpoint; `attacked`: under the slow attacks too."""
     found: dict[str, list[SampleRecords]] = {}
     for contender in CONTENDERS:
         runs = [panel.finished(compared(panel.setting, contender, seed)) for seed in panel.seeds]
@@ -53,7 +53,7 @@ def groups(panel: Panel) -> dict[str, Bools]:
 
 
 def table(title: str, found: dict[str, dict[Column, Estimate]], paper: dict[tuple[str, str], float]) -> str:
-    """Markdown: mean ± standard deviation over seeds, in per cent, with the paper's number in brackets."""
+    """A Markdown table: mean ± standard deviation over seeds, in per cent, with the paper's number in brackets."""
     columns = list(next(iter(found.values())))
     heads = [f"{group}, {ATTACKS[attack]}" for group, attack in columns]
     lines = [[title, *heads], ["---"] * (1 + len(columns))]
@@ -65,7 +65,7 @@ def table(title: str, found: dict[str, dict[Column, Estimate]], paper: dict[tupl
 
 @dataclass(frozen=True)
 class Contest:
-    """One method against others on the same samples. described: where."""
+    """Compares one method with others on the same samples. described: the setting, in words."""
 
     described: str
     rights: Rights
@@ -75,17 +75,17 @@ class Contest:
         return above(f"{one} has higher {_words(column)} than {other}", *self._pair(one, [other], column))
 
     def comparable(self, one: str, other: str, column: Column) -> Verdict:
-        """Whether it is at most MARGIN below another's."""
+        """Whether a method's accuracy is at most MARGIN below another's."""
         finding = f"{one} has {_words(column)} comparable to that of {other}"
         return no_loss(finding, *self._pair(one, [other], column), MARGIN)
 
     def highest(self, one: str, column: Column) -> Verdict:
-        """Whether it is above that of every baseline; the weakest difference decides."""
+        """Whether a method's accuracy is above every baseline's; the weakest difference decides."""
         finding = f"{one} has higher {_words(column)} than every baseline"
         return above(finding, *self._pair(one, self._others(), column))
 
     def comparable_to_all(self, one: str, column: Column) -> Verdict:
-        """Whether it is at most MARGIN below that of each of them."""
+        """Whether a method's accuracy is at most MARGIN below every baseline's."""
         finding = f"{one} has {_words(column)} comparable to that of every baseline"
         return no_loss(finding, *self._pair(one, self._others(), column, -MARGIN), MARGIN)
 
@@ -93,12 +93,12 @@ class Contest:
         return [label for label in self.rights if label not in BATS]
 
     def _pair(self, one: str, others: Sequence[str], column: Column, bound: float = 0.0) -> tuple[str, Estimate]:
-        """What was compared, in words, and the difference that decides whether all of them lie above `bound`."""
+        """A description of the comparison, and the difference that decides whether all exceed `bound`."""
         own = self.rights[one][column]
         differences = {other: difference(self.rights[other][column], own) for other in others}
         other = weakest(differences, bound)
         found, against = differences[other], estimate(self.rights[other][column])
-        which = "the difference" if len(others) == 1 else "the difference that decides"
+        which = "the difference" if len(others) == 1 else "the deciding difference"
         return (
             f"{self.described}: {estimate(own).points()} % against {against.points()} % of {other}; "
             f"{which} is {found.points('+')} points"

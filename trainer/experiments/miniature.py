@@ -1,4 +1,4 @@
-"""Small datasets for the mini scale: parts of Fashion-MNIST at a quarter of its pixels."""
+"""Small datasets for the mini scale: parts of Fashion-MNIST with a quarter of the pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memscore.datasets.dataset import Dataset, build_dataset
 
 @dataclass(frozen=True)
 class Miniature:
-    """The first so many training and test images of each of some classes, every 2x2 pixels averaged to one."""
+    """The first `train` training and `test` test images of some classes, with every 2x2 pixels averaged to one."""
 
     name: str
     classes: tuple[int, ...]
@@ -41,10 +41,10 @@ def halved(images: Images) -> Images:
 MINIATURES = {
     one.name: one
     for one in (
-        # T-shirt, pullover, dress, coat, shirt: about as many atypical images as CIFAR-100 has.
+        # T-shirt, pullover, dress, coat, shirt: about CIFAR-100's share of atypical images.
         Miniature("fashion-5", (0, 2, 3, 4, 6), train=300, test=800),
         Miniature("fashion-10", tuple(range(10)), train=150, test=400),
-        # Pullover, coat, shirt: those that are hardest to tell apart.
+        # Pullover, coat, shirt: the hardest to distinguish.
         Miniature("fashion-3", (2, 4, 6), train=300, test=1000),
     )
 }

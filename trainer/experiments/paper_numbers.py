@@ -1,4 +1,4 @@
-"""The paper's own numbers, as it prints them: accuracies in per cent, and distances."""
+"""The paper's own numbers, as printed: accuracies in per cent, and distances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NUMBERS = "published.csv"
 
 
 def published(item: str, setting: Setting) -> dict[tuple[str, str], float]:
-    """What the paper gives for an item and what a setting stands for, by row and column; empty if nothing."""
+    """The paper's numbers for an item and the subject of a setting, by row and column; empty if it gives none."""
     with files("trainer.experiments").joinpath(NUMBERS).open() as file:
         rows = list(csv.DictReader(file))
     return {

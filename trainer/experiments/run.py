@@ -1,4 +1,4 @@
-"""A run that figures and tables are made from: its name, its configuration and the commands that make it."""
+"""A run behind figures and tables: its name, its configuration and the commands that produce it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from trainer.methods import METHODS
 from trainer.outcome import is_finished
 
 ATTACKED = "attacks"
-"""Where in a run's folder the evaluations by the slow attacks are."""
+"""Subfolder of a run's folder for the evaluations with the slow attacks."""
 
 
 @dataclass(frozen=True)
 class ExperimentRun:
-    """One training run. Two with the same name in the same setting are the same run, by whatever item they are wanted.
+    """One training run. Runs with the same name in the same setting are the same run, whichever item needs them.
 
-    stage: its method, after the part of the paper where that matters. point: what tells it from other runs of its stage
-    and seed. fields: all that is set for it, `point` included.
-    attacked: checkpoints that are also tried by CW and AutoAttack.
+    stage: its method, after the part of the paper if that matters. point: what distinguishes it from other runs of its
+    stage and seed. fields: all fields that are set for it, including `point`.
+    attacked: checkpoints to evaluate with CW and AutoAttack too.
     """
 
     setting: Setting
@@ -38,7 +38,7 @@ class ExperimentRun:
 
     @property
     def method(self) -> str:
-        """The method of training."""
+        """The training method."""
         return self.stage[-1]
 
     @property
@@ -47,20 +47,20 @@ class ExperimentRun:
         return "-".join((*self.stage, *(f"{name}={value}" for name, value in self.point), f"seed={self.seed}"))
 
     def config(self) -> TrainConfig:
-        """Its configuration. Raises pydantic's ValidationError if it cannot be."""
+        """Its configuration. Raises pydantic's ValidationError if it is invalid."""
         given = {name: json.loads(value) for name, value in self.fields}
         known = {name: value for name, value in given.items() if name in TrainConfig.model_fields}
         options = {name: value for name, value in given.items() if name not in known}
         return TrainConfig.model_validate({**known, "method": self.method, "seed": self.seed, "options": options})
 
     def folder(self, runs: Path) -> Path:
-        """Its folder below that of all runs of its setting."""
+        """Its folder within that of all runs of its setting."""
         return runs / self.name
 
     def steps(self, runs: Path, dataset: str, study: str) -> list[tuple[str, ...]]:
-        """The commands that are still to be run for it, in order.
+        """The commands that remain to be run for it, in order.
 
-        Raises Conflict if its folder holds a finished run with other settings, as another version had them.
+        Raises Conflict if its folder holds a finished run with other settings, such as those of another version.
         """
         memscore, folder = (sys.executable, "-m", "memscore.cli"), self.folder(runs)
         steps: list[tuple[str, ...]] = []
@@ -83,7 +83,7 @@ class ExperimentRun:
 
 @dataclass(frozen=True)
 class Contender:
-    """A method of the comparison, with the options that it is told apart by."""
+    """A method of the comparison, with the options that distinguish it."""
 
     method: str
     point: dict[str, float] = field(default_factory=dict[str, float])
@@ -98,13 +98,13 @@ CONTENDERS = (
     Contender("bat", {"alpha": 1, "beta": 0.2}, "BAT, alpha 1, beta 0.2"),
     Contender("bat", {"alpha": 2, "beta": 0.2}, "BAT, alpha 2, beta 0.2"),
 )
-"""Those of tables 2 to 7 and figure 4."""
+"""The contenders of tables 2 to 7 and figure 4."""
 
 
 def preliminary(setting: Setting, method: str, seed: int, **point: float) -> ExperimentRun:
-    """A run of the paper's section 3, with networks kept along its way; `point` has keep_atypical and match_size.
+    """A run for section 3 of the paper, with networks kept along the way; `point` has keep_atypical and match_size.
 
-    Where a setting makes no difference between the sections, it is the run of section 5 too.
+    In a setting that treats both sections alike, it is also the run for section 5.
     """
     stage = ("preliminary",) if setting.preliminary else ()
     return _run(setting, (*stage, method), seed, point, {**setting.preliminary, "keep_every": setting.along})
@@ -113,7 +113,7 @@ def preliminary(setting: Setting, method: str, seed: int, **point: float) -> Exp
 def compared(
     setting: Setting, contender: Contender, seed: int, *, attacked: tuple[str, ...] = (), along: bool = True
 ) -> ExperimentRun:
-    """A run of the paper's section 5. `along` must be the same wherever a contender is wanted."""
+    """A run for section 5 of the paper. `along` must be the same in all items that use a contender."""
     further: Fields = {"keep_every": setting.along} if along else {}
     fields = {**setting.methods.get(contender.method, {}), **further}
     run = _run(setting, (contender.method,), seed, contender.point, fields)
@@ -121,18 +121,18 @@ def compared(
 
 
 def check_fields(given: Fields) -> None:
-    """Raises InvalidInput for a name that no run could have, or that is not to be set."""
+    """Raise InvalidInput for a name that no run has, or that users cannot set."""
     own = {"method", "seed", "options", "keep_atypical", "match_size", "network", "atypical", "typical"}
     options = {name for method in METHODS.values() for name in method.Options.model_fields}
     for name in given:
         if name in own:
-            raise InvalidInput(f"{name} is decided by each item and cannot be set for all of them.")
+            raise InvalidInput(f"{name} is set by each item and cannot be set for all of them.")
         if name not in TrainConfig.model_fields and name not in options:
             raise InvalidInput(f"{name} is neither a field of the configuration nor an option of any method.")
 
 
 def merged(runs: list[ExperimentRun]) -> list[ExperimentRun]:
-    """Each run once, with everything that is wanted of it."""
+    """Each run once, with the attacks that all its users need."""
     found: dict[tuple[str, str, str], ExperimentRun] = {}
     for run in runs:
         key = (run.setting.dataset, run.setting.model, run.name)

@@ -1,4 +1,4 @@
-"""The two scales: the paper's own datasets and networks, and small ones that stand for them."""
+"""The two scales: the paper's own datasets and networks, and small stand-ins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CIFAR100, CIFAR10, TINY = "cifar100", "cifar10", "tiny_imagenet"
 RESNET18, WRN, RESNET32 = "resnet18", "wrn28_10", "resnet32"
 
 TINY_50 = "tiny_imagenet-50-classes"
-"""The registered name of Tiny ImageNet's first 50 classes, of which the paper uses no more."""
+"""The registered name of Tiny ImageNet's first 50 classes, the only ones that the paper uses."""
 
 REGISTERED = {CIFAR100: CIFAR100, CIFAR10: CIFAR10, TINY: TINY_50}
 """The registered names of the paper's datasets."""
@@ -26,7 +26,7 @@ REGISTERED = {CIFAR100: CIFAR100, CIFAR10: CIFAR10, TINY: TINY_50}
 DIGITS = "digits"
 
 STAND_INS = {CIFAR100: "fashion-5", CIFAR10: "fashion-10", TINY: "fashion-3"}
-"""At mini scale, where Fashion-MNIST is at hand; digits stand for all of them where it is not."""
+"""The datasets at mini scale if Fashion-MNIST is available; otherwise digits replace all of them."""
 
 MINI_MODELS: dict[str, Fields] = {
     "cnn-16": {"network": "cnn", "network_options": {"width": 16}},
@@ -35,11 +35,11 @@ MINI_MODELS: dict[str, Fields] = {
 MINI_STAND_INS = {RESNET18: "cnn-16", RESNET32: "cnn-16", WRN: "cnn-24"}
 
 MINI_RECIPE = Recipe(network="mlp", hidden=(128, 128), epochs=60, batch_size=32, learning_rate=0.1)
-"""An MLP, of which ten train as one stack: a thousand trials in some minutes. So scores are of another network than the
-ones that are trained with them; the paper does not say of which its own are."""
+"""An MLP, ten of which train as one stack: a thousand trials take minutes. So scores come from another network than the
+ones trained with them; the paper does not say which network it used."""
 MINI_TRIALS = 1000
 MINI: Fields = {"epochs": 30, "learning_rate": 0.02, "epsilon": 0.05, "validation": 0.1}
-"""At the paper's learning rate of 0.1 such small networks give up whole classes under attack, others with each seed."""
+"""At the paper's learning rate of 0.1 such small networks lose whole classes under attack, different ones by seed."""
 
 PAPER_RECIPE = "cifar-resnet18"
 PAPER_TRIALS = 2000
@@ -48,13 +48,13 @@ METHODS = {
     name: {key: value for key, value in (one | one.get("options", {})).items() if key != "options"}
     for name, one in PAPER_METHODS.items()
 }
-"""What each method needs for itself at either scale: its learning rate, weight decay and options."""
+"""Settings of each method at both scales: its learning rate, weight decay and options."""
 PRELIMINARY: Fields = {"epochs": 200}
-"""The paper's section 3; its milestones are those of the usual 200 epochs, 100 and 150."""
+"""Section 3 of the paper; the milestones are the usual ones for 200 epochs, 100 and 150."""
 
 
 def settings_of(subjects: tuple[tuple[str, str], ...], mini: int, scale: Scale, **given: Any) -> tuple[Setting, ...]:
-    """The settings of an item's panels, `mini` of them at mini scale; each once, whatever takes their place."""
+    """The settings of an item's panels, the first `mini` at mini scale, without duplicates after substitution."""
     shown = subjects[:mini] if scale == "mini" else subjects
     found = [setting(scale, dataset, model, **given) for dataset, model in shown]
     return tuple({(one.dataset, one.model): one for one in found}.values())
@@ -72,11 +72,11 @@ def setting(
     trials: int | None = None,
     extra: Fields | None = None,
 ) -> Setting:
-    """What stands, at a scale, for a dataset and a model of the paper.
+    """The setting that represents, at a scale, a dataset and a model of the paper.
 
-    fashion: whether Fashion-MNIST is at hand. own_dataset, own_model: a registered dataset and a network's name in the
-    place of the stand-ins. study: an existing study in the place of a new one; trials: of a new one. extra: further
-    fields of every run. Raises InvalidInput for a network that there is not.
+    fashion: whether Fashion-MNIST is available. own_dataset, own_model: a registered dataset and a network's name that
+    replace the stand-ins. study: an existing study instead of a new one; trials: of a new one. extra: further fields
+    for every run. Raises InvalidInput for an unknown network.
     """
     chosen_dataset = own_dataset or _dataset(scale, dataset, fashion)
     chosen_model = own_model or (model if scale == "paper" else MINI_STAND_INS[model])
@@ -119,6 +119,6 @@ def _dataset(scale: Scale, dataset: str, fashion: bool) -> str:
 
 
 def _safe(model: str, extra: Fields | None) -> str:
-    """A name for a folder, of which another one is needed for everything that changes the runs."""
+    """A folder name that is different for everything that changes the runs."""
     text = "-".join((model, *(f"{name}={value}" for name, value in sorted((extra or {}).items()))))
     return re.sub(r"[^\w.,=+-]", "-", text, flags=re.ASCII)

@@ -1,4 +1,4 @@
-"""What an item of the paper is measured on: a dataset with its study, a network, and how it is trained."""
+"""The setting of an item: a dataset with its study, a network, and how it is trained."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True)
 class StudySpec:
-    """The study that scores come from: `trials` models of `recipe`, and some on all samples; or one there is already.
+    """The study behind the scores: `trials` models of `recipe` and `full_trials` on all samples, or an existing one.
 
-    existing: name or id of that study, in the place of everything else.
+    existing: name or id of an existing study; overrides everything else.
     """
 
     recipe: Recipe
@@ -26,13 +26,12 @@ class StudySpec:
 
 @dataclass(frozen=True)
 class Setting:
-    """A dataset and a network in the place of two of the paper's, and how networks are trained there.
+    """A dataset and a network that represent two of the paper's, and how networks are trained there.
 
     dataset: its registered name. model: a short name of the network, for folders. described: both, for captions.
-    stands_for: the paper's dataset and model. fields: of every run; `preliminary`: of the runs of the paper's section 3
-    beside them; `methods`: of a method's runs in the comparison of section 5. along: every so many epochs a network is
-    kept where curves are drawn. extra: what the user sets for every run. autoattack_samples: test samples that
-    AutoAttack tries.
+    stands_for: the paper's dataset and model. fields: of every run; `preliminary`: additional ones for section 3 of the
+    paper; `methods`: additional ones by method for the comparison in section 5. along: epochs between networks kept for
+    curves. extra: the user's fields for every run. autoattack_samples: number of test samples for AutoAttack.
     """
 
     dataset: str

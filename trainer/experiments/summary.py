@@ -14,7 +14,7 @@ from trainer.experiments.verdict import Verdict, Word
 
 
 def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
-    """Write README.md of the items in `folder`/`below`, in the catalogue's order, and give their verdicts.
+    """Write a README.md for the items in `folder`/`below`, in the catalogue's order, and return their verdicts.
 
     Raises InvalidInput if the page cannot be written.
     """
@@ -28,7 +28,7 @@ def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
         f"{len(there)} of {len(ITEMS)} items; findings: "
         + ", ".join(f"{count} {word}" for word, count in counts.items())
         + ".",
-        "A finding is confirmed if its 95 % interval, over seeds and test samples, lies wholly on the paper's side.",
+        "A finding is confirmed if its whole 95 % interval, over seeds and test samples, agrees with the paper.",
         verdict_table(linked),
     ]
     for item, one in zip(there, made, strict=True):

@@ -1,4 +1,4 @@
-"""Whether a finding of the paper shows: decided by an interval, never by an eye."""
+"""Verdicts on the paper's findings, decided by intervals and never by eye."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Word = Literal["confirmed", "not confirmed", "not testable here"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the paper finds, whether it shows here, and the numbers that decide it, in words.
+    """A finding of the paper, whether it is confirmed here, and the deciding numbers, in words.
 
-    value, low, high: what is decided on, as a share, with its 95 % interval; None where nothing could be measured.
+    value, low, high: the deciding quantity, as a share, with its 95 % interval; None if nothing could be measured.
     """
 
     finding: str
@@ -31,42 +31,42 @@ class Verdict:
 
 
 def above(finding: str, numbers: str, found: Estimate, bound: float = 0.0) -> Verdict:
-    """Confirmed if the whole interval lies above `bound`. `numbers` says what was compared; the interval is added."""
+    """Confirmed if the whole interval lies above `bound`. `numbers` describes the comparison."""
     if not isfinite(found.low):
         return _undecided(finding, numbers, found)
     word: Word = "confirmed" if found.low > bound else "not confirmed"
-    opposite = "; the opposite shows" if found.high < -abs(bound) else ""
+    opposite = "; the opposite is significant" if found.high < -abs(bound) else ""
     return Verdict(finding, word, f"{numbers}{opposite}{_one_seed(found)}", found.value, found.low, found.high)
 
 
 def no_loss(finding: str, numbers: str, found: Estimate, margin: float) -> Verdict:
-    """Confirmed if the whole interval lies above -margin: a loss of more than that can be excluded."""
+    """Confirmed if the whole interval lies above -margin, which excludes any larger loss."""
     if not isfinite(found.low):
         return _undecided(finding, numbers, found)
     word: Word = "confirmed" if found.low > -margin else "not confirmed"
-    opposite = "; the opposite shows" if found.high < -margin else ""
-    text = f"{numbers}; a loss of {100 * margin:g} counts as none{opposite}{_one_seed(found)}"
+    opposite = "; the opposite is significant" if found.high < -margin else ""
+    text = f"{numbers}; a loss of up to {100 * margin:g} counts as none{opposite}{_one_seed(found)}"
     return Verdict(finding, word, text, found.value, found.low, found.high)
 
 
 def exceeds(finding: str, numbers: str, found: Estimate, bound: float) -> Verdict:
-    """Confirmed if the whole interval of a share lies above `bound`; the opposite shows if it lies below."""
+    """Confirmed if the whole interval of a share lies above `bound`; the opposite is significant if it lies below."""
     word: Word = "confirmed" if found.low > bound else "not confirmed"
-    opposite = "; the opposite shows" if found.high < bound else ""
+    opposite = "; the opposite is significant" if found.high < bound else ""
     return Verdict(finding, word, f"{numbers}{opposite}{_one_seed(found)}", found.value, found.low, found.high)
 
 
 def untestable(finding: str, reason: str) -> Verdict:
-    """What cannot be decided, and why."""
+    """A finding that cannot be decided, and why."""
     return Verdict(finding, "not testable here", reason)
 
 
 def _undecided(finding: str, numbers: str, found: Estimate) -> Verdict:
-    """Of an estimate without an interval."""
+    """The verdict for an estimate without an interval."""
     if isnan(found.value):
-        return untestable(finding, "there are no samples that it could show on")
+        return untestable(finding, "there are no samples to measure it on")
     return untestable(finding, f"{numbers}; one seed gives no interval, use --seeds 3")
 
 
 def _one_seed(found: Estimate) -> str:
-    return " (one seed: the interval is that of the samples alone)" if found.seeds == 1 else ""
+    return " (one seed: the interval covers only the samples)" if found.seeds == 1 else ""

@@ -1,4 +1,4 @@
-"""Benign Adversarial Training (the paper's section 4, equations 4 to 8)."""
+"""Benign Adversarial Training (section 4 of the paper, equations 4 to 8)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from trainer.methods.method import Batch, Crafted, Loss, Method, Step
 from trainer.model import Model
 
 LONGEST = 1e15
-"""The largest entry of a representation that the discrimination loss tells from larger ones."""
+"""Bound on the entries of a representation in the discrimination loss; larger ones are clipped."""
 
 
 class BATOptions(Frozen):
-    """What the paper names, and what it leaves open.
+    """The parameters that the paper names, and those that it leaves open.
 
     alpha, beta, tau: strength of the reweighting, weight and temperature of the discrimination loss.
-    sigma: mem above it is atypical, mem up to it typical; sigma_typical sets the second bound apart.
-    normalize: representations of unit length, which bounds the discrimination loss; raw products do not.
-    denominator: of equation 7, the negatives alone, or the positive with them (InfoNCE).
-    detach: weights carry no gradient. hard_drop: poisoning samples get weight 0, as alpha towards infinity would.
-    score_forward: weights from the pass that the loss is taken from, or from one more in eval mode.
+    sigma: mem above it is atypical, mem up to it typical; sigma_typical sets a separate bound for typical samples.
+    normalize: scale representations to unit length, which bounds the discrimination loss; raw products do not.
+    denominator: of equation 7, only the negatives, or the positive as well (InfoNCE).
+    detach: weights carry no gradient. hard_drop: poisoning samples get weight 0, the limit of large alpha.
+    score_forward: weights from the loss's own forward pass, or from another one in eval mode.
     weight_warmup: share of the epochs before weights are used.
     """
 
@@ -51,12 +51,12 @@ class BATOptions(Frozen):
         if self.hard_drop and not self.detach:
             raise ValueError("hard_drop needs detach: a weight of 0 has no gradient")
         if self.sigma_typical is not None and self.sigma_typical > self.sigma:
-            raise ValueError("sigma_typical must not exceed sigma: no sample is typical and atypical")
+            raise ValueError("sigma_typical must not exceed sigma: no sample can be both typical and atypical")
         return self
 
 
 class BAT(Method):
-    """Poisoning atypical samples lose weight, and typical samples of different classes are kept apart.
+    """Reduces the weight of poisoning atypical samples, and separates typical samples of different classes.
 
     alpha = beta = 0 is PGD adversarial training, bit for bit.
     """
@@ -67,7 +67,7 @@ class BAT(Method):
 
     @property
     def represents(self) -> bool:
-        """For the discrimination loss, unless it has no weight."""
+        """True unless the discrimination loss, which uses representations, has weight 0."""
         return self.options.beta > 0
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
@@ -134,16 +134,16 @@ def discrimination_loss(
 ) -> tuple[Tensor, Tensor]:
     """Equation 7 on the typical samples of a batch with representations [B, D], and the share of them that are anchors.
 
-    An anchor has a positive (same class, not itself) and a negative (another class). Each anchor's mean over its
-    positives, then the mean over anchors. 0, with a graph, where there is none.
+    An anchor has at least one positive (same class, not itself) and one negative (another class). The loss is each
+    anchor's mean over its positives, averaged over anchors; 0, with a graph, if there are none.
     """
     count = len(labels)
-    # Products of longer vectors would overflow.
+    # Products of larger entries would overflow.
     representation = representation.to(torch.promote_types(representation.dtype, torch.float32)).clamp(
         -LONGEST, LONGEST
     )
-    # Masks instead of a selection: shapes that depend on the data would make the device wait for the host.
-    # A representation of zeros has no direction; normalize() would give it a gradient of 1e12.
+    # Masks instead of indexing: data-dependent shapes would synchronize the device.
+    # A zero representation has no direction; normalize() would give it a gradient of 1e12.
     alive = representation.any(dim=1, keepdim=True)
     unit = functional.normalize(representation, dim=1).where(alive, 0) if normalize else representation
     similarity = unit @ unit.T / tau

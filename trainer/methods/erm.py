@@ -12,9 +12,9 @@ class ERM(Method):
 
     @property
     def crafts(self) -> bool:
-        """Never."""
+        """Always False: training uses clean images."""
         return False
 
-    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002 -- clean images alone
-        """Scalar loss."""
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002 -- clean images only
+        """Mean cross-entropy."""
         return Loss(step.world.mean(cross_entropies(model(batch.images), batch.labels)))

@@ -1,4 +1,4 @@
-"""GAIRAT (Zhang et al. 2021): images that are attacked in few steps weigh more."""
+"""GAIRAT (Zhang et al. 2021): images that fall to few attack steps get larger weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainer.model import Model
 
 
 class GAIRATOptions(Frozen):
-    """shift: lambda of the paper; "infinite" gives every image weight 1, which is PGD training.
+    """shift: lambda in the paper; "infinite" gives every image weight 1, which is PGD training.
 
     burn_in: share of the epochs before weights are used.
     """
@@ -34,7 +34,7 @@ class GAIRAT(Method):
     many_steps = True
 
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
-        """PGD's images, and kappa: the number of steps [B] before which the image was still classified correctly."""
+        """PGD's images, and kappa [B]: the number of steps before which the image was still classified correctly."""
         kappa = torch.zeros_like(batch.labels)
 
         def count(logits: Tensor) -> None:
@@ -44,7 +44,7 @@ class GAIRAT(Method):
         return Crafted(attacked(model, batch.images, objective, step, observe=count), kappa)
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
-        """The weighted mean; before the burn-in is over, the plain one."""
+        """The weighted mean; during the burn-in, the unweighted one."""
         each = cross_entropies(model(crafted.adversarial), batch.labels)
         if self.options.shift == "infinite" or step.progress < self.options.burn_in:
             return Loss(step.world.mean(each))
@@ -56,6 +56,6 @@ class GAIRAT(Method):
 def geometry_weights(kappa: Tensor, steps: int, shift: float) -> Tensor:
     """(1 + tanh(shift + 5 (1 - 2 kappa / steps))) / 2, [B], not normalized (equation 6 of the paper).
 
-    Half of an odd number of steps is rounded down, as in the authors' code; there must be two at least.
+    Half of an odd number of steps is rounded down, as in the authors' code; at least two steps are required.
     """
     return (1 + torch.tanh(shift + 5 * (1 - kappa.double() / (steps // 2)))) / 2

@@ -17,11 +17,11 @@ from trainer.model import Model
 ABOVE_ONE = 1 + 1e-4
 ABOVE_ONE_CLEAN = 1 + 1e-7
 NOTHING = 1e-12
-"""The authors' margins against the logarithm of 0."""
+"""The authors' guards against the logarithm of 0."""
 
 
 class MARTOptions(Frozen):
-    """strength: lambda of the paper, the weight of the divergence."""
+    """strength: lambda in the paper, the weight of the divergence."""
 
     strength: float = Field(default=5.0, ge=0)
 

@@ -1,4 +1,4 @@
-"""What a training method is: it crafts images from a batch, and has a loss on them."""
+"""The interface of training methods: craft images from a batch, and compute a loss on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Step:
-    """Where training stands: `progress` is the share of its epochs that is done; `single_step`: attack by N-FGSM."""
+    """The context of a step: `progress` is the share of epochs that are done; `single_step`: attack with N-FGSM."""
 
     attack: Attack
     draws: Draws
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Crafted:
-    """Adversarial images [B, C, H, W], and what else a method learned while crafting them."""
+    """Adversarial images [B, C, H, W], and GAIRAT's kappa [B] from crafting them."""
 
     adversarial: Tensor
     geometry: Tensor | None = None
@@ -55,32 +55,32 @@ class Loss:
 
 
 class NoOptions(Frozen):
-    """A method without options of its own."""
+    """The options of a method that has none."""
 
 
 class Method(ABC):
-    """A way to train; `Options` are its own settings, `needs_scores` says if it can do without memorization values."""
+    """A training method: `Options` are its settings; `needs_scores`: it requires memorization values."""
 
     Options: ClassVar[type[Frozen]] = NoOptions
     needs_scores: ClassVar[bool] = False
     many_steps: ClassVar[bool] = False
-    """Whether the method needs an attack of several steps, and so cannot be attacked by N-FGSM."""
+    """Whether the method needs an attack of several steps, which excludes N-FGSM."""
 
     def __init__(self, options: Any = None) -> None:
         self.options = self.Options() if options is None else options
 
     @property
     def crafts(self) -> bool:
-        """Whether the loss looks at adversarial images at all."""
+        """Whether the loss uses adversarial images."""
         return True
 
     @property
     def represents(self) -> bool:
-        """Whether the loss looks at representations, which not every network shows."""
+        """Whether the loss uses representations, which not every network provides."""
         return False
 
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
-        """Adversarial images that raise cross-entropy, from a start uniform in the ball (Madry et al. 2018)."""
+        """Adversarial images that raise cross-entropy, from a uniform start in the ball (Madry et al. 2018)."""
         return Crafted(attacked(model, batch.images, cross_entropy(batch.labels), step))
 
     @abstractmethod
@@ -96,9 +96,9 @@ def attacked(
     deviation: float | None = None,
     observe: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
-    """Adversarial images by the step's attack, from a start uniform in the ball.
+    """Adversarial images from the step's attack, with a uniform start in the ball.
 
-    Several steps may start from normal noise of a `deviation` instead; `observe` is `ascend`'s.
+    With a `deviation`, iterative attacks start from normal noise instead; `observe` is passed to `ascend`.
     """
     draws, epsilon = step.draws, step.attack.epsilon
     if step.single_step:

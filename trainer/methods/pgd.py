@@ -11,5 +11,5 @@ class PGD(Method):
     """Mean cross-entropy on adversarial images."""
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
-        """Scalar loss."""
+        """Mean cross-entropy."""
         return Loss(step.world.mean(cross_entropies(model(crafted.adversarial), batch.labels)))

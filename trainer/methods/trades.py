@@ -16,13 +16,13 @@ from trainer.methods.method import Batch, Crafted, Loss, Method, Step, attacked
 from trainer.model import Model
 
 START = 0.001
-"""Standard deviation of the normal noise the attack starts from (TRADES and MART)."""
+"""Standard deviation of the normal noise that the attack starts from (TRADES and MART)."""
 
 
 class TRADESOptions(Frozen):
-    """beta: 1/lambda of the paper, the weight of the divergence.
+    """beta: 1/lambda in the paper, the weight of the divergence.
 
-    forwards: 3 repeats the clean pass for the divergence, as the authors' code does; the loss differs by nothing and
+    forwards: 3 repeats the clean pass for the divergence, as the authors' code does; the loss is the same, but
     BatchNorm's statistics are updated once more.
     """
 
@@ -38,7 +38,7 @@ class TRADES(Method):
 
     @property
     def crafts(self) -> bool:
-        """Not with beta 0."""
+        """True unless beta is 0."""
         return self.options.beta > 0
 
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
@@ -61,6 +61,6 @@ class TRADES(Method):
 
 def divergences(clean: Tensor, adversarial: Tensor) -> Tensor:
     """KL(softmax(clean) || softmax(adversarial)), [B], from logits [B, K]; gradients flow through both."""
-    # By the logarithm of p: the gradient of p log p is 0 times infinity where a probability p underflows.
+    # From log p: the gradient of p log p is 0 times infinity where a probability p underflows.
     reference, logarithm = log_probabilities(clean), log_probabilities(adversarial)
     return functional.kl_div(logarithm, reference, reduction="none", log_target=True).sum(dim=1)

@@ -1,1 +1,1 @@
-"""Proof that the trainer computes what its sources define: golden values, identities, released packages."""
+"""Verify the trainer against its sources: golden values, identities, and released packages."""

@@ -1,4 +1,4 @@
-"""The certificate as JSON where Ray and a database are not installed: `python -m trainer.verification`."""
+"""Print the certificate as JSON without Ray or a database: `python -m trainer.verification`."""
 
 from memscore.launch import launch
 

@@ -1,4 +1,4 @@
-"""The certificate: every check with what was expected, what was found, and on what."""
+"""The certificate: every check with its expected and actual result, and the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from trainer.verification.material import patterns
 
 @dataclass(frozen=True)
 class Certificate:
-    """Findings, and the versions, device and date they hold for."""
+    """The results of all checks, with the versions, the device and the date."""
 
     findings: tuple[VerificationResult, ...]
     versions: dict[str, str]
@@ -29,12 +29,12 @@ class Certificate:
     date: str
 
     def count(self, verdict: Verdict) -> int:
-        """How many checks came out so."""
+        """The number of checks with a verdict."""
         return sum(finding.verdict == verdict for finding in self.findings)
 
     @property
     def valid(self) -> bool:
-        """Whether nothing fails."""
+        """Whether no check fails."""
         return not self.count("fails")
 
     def as_json(self) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class Certificate:
 
 
 def certify(on_check: Callable[[int, int, str], object] | None = None) -> Certificate:
-    """Make every check: golden values on the CPU and on a GPU if there is one, the others on one thread of the CPU.
+    """Run every check: golden values on the CPU and on a GPU if there is one, the others on one CPU thread.
 
     `on_check(done, total, name)` is called before each.
     """
@@ -68,7 +68,7 @@ def certify(on_check: Callable[[int, int, str], object] | None = None) -> Certif
 
 
 def versions() -> dict[str, str]:
-    """Of this package, of what it computes with, and of the peers that are installed."""
+    """Versions of this package, of its numerical libraries, and of the installed peers."""
     known = {
         "memscore": memscore.__version__,
         "python": platform.python_version(),

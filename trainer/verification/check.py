@@ -1,4 +1,4 @@
-"""One check of the trainer against its definition, and what was found."""
+"""One check of the trainer against its definition, and its result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["holds", "fails", "not checked"]
 
 @dataclass(frozen=True)
 class VerificationCheck:
-    """What must be found; `look` gives what is found, and whether that is it."""
+    """The expected result; `look` returns the actual one, and whether it matches."""
 
     name: str
     expected: str
@@ -31,7 +31,7 @@ class VerificationResult:
 
 
 def examine(check: VerificationCheck) -> VerificationResult:
-    """Carry a check out; one that breaks off fails, one that needs a package which is not there is not made."""
+    """Run a check; it fails if it raises, and is not checked if it needs a package that is not installed."""
     try:
         found, holds = check.look()
     except MissingPackage as error:

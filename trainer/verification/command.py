@@ -1,4 +1,4 @@
-"""The certificate as JSON where Ray and a database are not installed: `python -m trainer.verification`."""
+"""Print the certificate as JSON without Ray or a database: `python -m trainer.verification`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trainer.verification.certificate import certify
 
 
 def main() -> None:
-    """Print it; exit status 1 if a check fails."""
+    """Print the certificate; exit with status 1 if a check fails."""
     certificate = certify(lambda done, total, name: err.print(f"{name} ({done + 1} of {total})"))
     print_json(certificate.as_json())
     sys.exit(not certificate.valid)

@@ -1,6 +1,6 @@
-"""Golden values: losses and weights of small examples, in double precision, as the sources' formulas give them.
+"""Golden values: losses and weights of small examples, in double precision, from the formulas of the sources.
 
-They were computed apart from this code, from the formulas alone, and are given to six decimals.
+They were computed independently of this code, from the formulas only, and are given to six decimals.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STEP = Step(Attack(epsilon=0.1, step_size=0.01, steps=10), Draws(seed=0, epoch=0
 
 
 class Verbatim(nn.Module):
-    """Its logits, and its representation, are the images themselves: a loss can be given any logits."""
+    """Returns the images as its logits and its representation, so that a loss can be given any logits."""
 
     def forward(self, images: Tensor) -> Tensor:
         """The images."""
@@ -41,7 +41,7 @@ class Verbatim(nn.Module):
 
 
 def checks(device: torch.device) -> list[VerificationCheck]:
-    """All of them, on a device."""
+    """All golden checks, on a device."""
     return [_check(name, expected, compute, device) for name, expected, compute in GOLDEN]
 
 
@@ -80,7 +80,7 @@ def _pair(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _loss(method: Method, clean: Tensor, adversarial: Tensor, labels: Tensor, geometry: Tensor | None = None) -> Tensor:
-    """The loss that training would take a step on, were these the logits."""
+    """The loss of a training step with these logits."""
     batch = Batch(clean, labels, _mem(labels.device)[: len(labels)])
     return method.loss(cast("Model", Verbatim()), batch, Crafted(adversarial, geometry), STEP).value
 
@@ -99,7 +99,7 @@ def _bat(alpha: float) -> Compute:
 
 
 def _bat_gradient(device: torch.device) -> Tensor:
-    """On the logits of the poisoning sample."""
+    """The gradient with respect to the logits of the poisoning sample."""
     logits = _logits(device).requires_grad_()
     _loss(BAT(BATOptions(alpha=2, beta=0, sigma=SIGMA)), logits, logits, _labels(device)).backward()
     assert logits.grad is not None

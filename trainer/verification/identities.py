@@ -1,4 +1,4 @@
-"""Identities: settings in which one method must be another, bit for bit, after some steps of training."""
+"""Identities: settings in which one method must equal another, bit for bit, after some training steps."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ EXPECTED = f"equal weights after {STEPS} steps"
 
 
 class BoostedCrossEntropy(MART):
-    """MART's first term alone."""
+    """MART with only its first term."""
 
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:  # noqa: ARG002 -- one process
-        """Its mean."""
+        """The mean boosted cross-entropy."""
         return Loss(boosted_cross_entropy(model(crafted.adversarial), batch.labels).mean())
 
 
 def checks(material: Material) -> list[VerificationCheck]:
-    """All of them, on the CPU."""
+    """All identity checks, on the CPU."""
     return [
         _same("BAT(alpha 0, beta 0) = PGD", learner("bat", alpha=0.0, beta=0.0), learner("pgd")),
         _same("GAIRAT(lambda infinite) = PGD", learner("gairat", shift="infinite", burn_in=0.0), learner("pgd")),
@@ -43,7 +43,7 @@ def checks(material: Material) -> list[VerificationCheck]:
 
 
 def learner(method: str, **options: Any) -> Learner:
-    """A small network, the same each time, that is to learn by this method."""
+    """A learner for this method, with the same small network each time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = SmallCNN(1, 10, 8)

@@ -1,4 +1,4 @@
-"""What attacks are compared on: a network that has learned ten patterns, and images that it gets right."""
+"""The material for comparing attacks: a network trained on ten patterns, and images that it classifies correctly."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Material:
     attack: Attack = ATTACK
 
     def first(self, count: int) -> Material:
-        """With the first images alone."""
+        """The material with only the first `count` images."""
         return replace(self, images=self.images[:count], labels=self.labels[:count])
 
 
 def patterns(count: int = 64) -> Material:
-    """Colour images of ten patterns under noise, on the CPU; made here, always alike, so that no dataset is needed."""
+    """Colour images of ten noisy patterns, on the CPU; generated deterministically, so no dataset is needed."""
     random = np.random.default_rng(0)
     labels = np.arange(SAMPLES) % CLASSES
     pattern = random.integers(0, 256, (CLASSES, 16, 16, 3))[labels]

@@ -1,4 +1,4 @@
-"""Our attacks beside the same attacks of released packages: adversarial images must be equal in every bit."""
+"""Compare our attacks with those of released packages: adversarial images must be equal, bit for bit."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ INSTALL = {
     "adversarial-robustness-toolbox": "adversarial-robustness-toolbox tqdm",
     "pyautoattack": "pyautoattack",
 }
-"""What has to be installed for each, --no-deps: torchattacks 3.5.1 asks for a requests of 2021."""
+"""The packages to install for each, with --no-deps: torchattacks 3.5.1 requires a requests release of 2021."""
 
 MODULES = {"adversarial-robustness-toolbox": "art"}
-"""Modules that are not called as their package is."""
+"""Modules whose name differs from their package's."""
 
 
 @dataclass(frozen=True)
 class PeerAttack:
-    """An attack of the package `peer`, and ours that must give the same images."""
+    """An attack of the package `peer`, and ours, which must give the same images."""
 
     peer: str
     attack: str
@@ -73,7 +73,7 @@ def _check(comparison: PeerAttack, material: Material) -> VerificationCheck:
 
 
 def imported(peer: str) -> ModuleType:
-    """The peer's module. Raises MissingPackage, with what to install."""
+    """The peer's module. Raises MissingPackage, with the packages to install."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -156,7 +156,7 @@ def _art_pgd(art: ModuleType, material: Material) -> Tensor:
 
 
 def _autoattack(part: str) -> PeerAttack:
-    """A part of AutoAttack, on fewer images; images that it does not mislead stay as they were."""
+    """A part of AutoAttack, on fewer images; images that survive it are unchanged."""
 
     def ours(material: Material) -> Tensor:
         few = material.first(FEW)
@@ -172,7 +172,7 @@ def _autoattack(part: str) -> PeerAttack:
         attack.attacks_to_run = [part]
         try:
             return attack.run_standard_evaluation(few.images, few.labels, batch_size=FEW)[0]
-        finally:  # it takes the place of a debugger's trace
+        finally:  # the attack replaces a debugger's trace
             sys.settrace(trace)
 
     return PeerAttack("pyautoattack", f"AutoAttack's {part}", theirs, ours)

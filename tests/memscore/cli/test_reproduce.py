@@ -55,7 +55,7 @@ def test_the_items_are_listed():
         (
             ("fig1", *TINY, "--trials", "50"),
             InvalidInput,
-            "For fig1 there must be a study of at least 210 trials.*160 more than the 50 asked for",
+            "fig1 needs a study of at least 210 trials.*160 more than the 50 asked for",
         ),
         (("fig1", *TINY, "--study", "nothing"), NotFound, "no study 'nothing'"),
         (

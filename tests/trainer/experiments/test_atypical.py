@@ -15,10 +15,10 @@ from trainer.experiments.kinds.removal import Removal
 from trainer.experiments.scales import CIFAR100, RESNET18, WRN, setting
 from trainer.experiments.setting import Setting
 
-CLEAN_TRAIN = "Atypical training samples are fitted along the training (clean)"
+CLEAN_TRAIN = "Atypical training samples are fitted during training (clean)"
 WHOLLY = "Nearly all atypical training samples are memorized (clean accuracy above 95 %)"
-CLEAN_TEST = "Accuracy on atypical test samples rises along the training (clean)"
-UNMOVED = "Adversarial accuracy on atypical test samples does not rise along the training (PGD-20)"
+CLEAN_TEST = "Accuracy on atypical test samples rises during training (clean)"
+UNMOVED = "Adversarial accuracy on atypical test samples does not rise during training (PGD-20)"
 FAR = "Adversarial accuracy on atypical test samples ends far below that on typical ones (PGD-20)"
 CAUSES = tuple(
     f"Training on atypical samples helps atypical test samples (ERM, clean{size})" for size in ("", ", at equal size")
@@ -66,7 +66,7 @@ def test_the_opposite_course_confirms_none_of_them(tmp_path: Path):
     assert found.pop(UNMOVED) == "not testable here", "where nothing is fitted nothing can carry over"
     assert set(found.values()) == {"not confirmed"}
     fell = next(one for one in artifact.verdicts if one.finding == CLEAN_TEST)
-    assert "the opposite shows" in fell.numbers
+    assert "the opposite is significant" in fell.numbers
 
 
 def test_robustness_that_carries_over_is_not_what_the_paper_finds(tmp_path: Path):
@@ -79,7 +79,7 @@ def test_robustness_that_carries_over_is_not_what_the_paper_finds(tmp_path: Path
     artifact = bench.make("fig1")
     unmoved = next(one for one in artifact.verdicts if one.finding == UNMOVED)
     assert unmoved.verdict == "not confirmed"
-    assert "the opposite shows" in unmoved.numbers
+    assert "the opposite is significant" in unmoved.numbers
 
 
 def test_held_out_samples_are_not_taken_for_memorized_ones(tmp_path: Path):

@@ -70,7 +70,7 @@ def test_a_finding_is_confirmed_by_a_whole_interval_alone():
     assert above(claim, "x", Estimate(0.02, -0.01, 0.05, 0.0, 3)).verdict == "not confirmed"
     opposite = above(claim, "x", Estimate(-0.02, -0.03, -0.01, 0.0, 3))
     assert opposite.verdict == "not confirmed"
-    assert "the opposite shows" in opposite.numbers
+    assert "the opposite is significant" in opposite.numbers
     assert above(claim, "x", over_seeds(np.array([1.0]))).verdict == "not testable here"
     assert "one seed" in above(claim, "x", Estimate(0.02, 0.01, 0.03, float("nan"), 1)).numbers
 
@@ -78,7 +78,7 @@ def test_a_finding_is_confirmed_by_a_whole_interval_alone():
 def test_no_loss_needs_a_loss_beyond_the_margin_to_be_excluded():
     assert no_loss("same", "x", Estimate(0.0, -0.005, 0.005, 0.0, 3), 0.01).verdict == "confirmed"
     assert no_loss("same", "x", Estimate(0.0, -0.02, 0.02, 0.0, 3), 0.01).verdict == "not confirmed"
-    assert "the opposite shows" in no_loss("same", "x", Estimate(-0.03, -0.04, -0.02, 0.0, 3), 0.01).numbers
+    assert "the opposite is significant" in no_loss("same", "x", Estimate(-0.03, -0.04, -0.02, 0.0, 3), 0.01).numbers
     assert untestable("same", "too few").verdict == "not testable here"
 
 

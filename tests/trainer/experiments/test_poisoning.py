@@ -59,7 +59,7 @@ def test_poisoning_samples_that_look_like_the_other_class_are_found(tmp_path: Pa
 def test_poisoning_samples_that_look_like_their_own_class_do_not_confirm(tmp_path: Path):
     verdicts = _made(tmp_path, LABELS).verdicts
     assert [one.verdict for one in verdicts] == ["not confirmed"] * 2
-    assert "the opposite shows" in verdicts[0].numbers
+    assert "the opposite is significant" in verdicts[0].numbers
 
 
 def test_what_holds_for_every_atypical_sample_is_no_finding_on_poisoning_ones(tmp_path: Path):

@@ -52,7 +52,7 @@ def test_one_better_baseline_decides_over_the_highest_accuracy(tmp_path: Path):
     for bat in BATS:
         highest = found[f"{bat} has higher clean accuracy on all test samples than every baseline"]
         assert highest.verdict == "not confirmed"
-        assert "of MART; the difference that decides is -" in highest.numbers
+        assert "of MART; the deciding difference is -" in highest.numbers
         higher = found[f"{bat} has higher clean accuracy on all test samples than {BEST_ADVERSARIAL}"]
         assert higher.verdict == "confirmed"
 
@@ -97,7 +97,7 @@ def test_autoattack_is_compared_on_the_samples_that_it_tried(tmp_path: Path):
     bench = Bench(tmp_path)
     ended(bench, {})
     artifact = bench.make("table4")
-    assert f"AutoAttack tried {SUBSET} of the 1,200" in artifact.notes[0]
+    assert f"AutoAttack ran on {SUBSET} of the 1,200" in artifact.notes[0]
     ranking = artifact.verdicts[0]
     assert ranking.finding.startswith("AutoAttack leaves no more")
     assert ranking.verdict == "confirmed"

@@ -1,1 +1,1 @@
-"""What the paper's figures and tables show, a file for each kind."""
+"""The kinds of figures and tables in the paper, one file each."""

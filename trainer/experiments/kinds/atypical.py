@@ -1,4 +1,4 @@
-"""Figures 1 and 9 to 14: atypical samples of both splits along the training on all samples."""
+"""Figures 1 and 9 to 14: atypical samples of both splits during training on all samples."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ SHOWN = {
 COLOURS = {TRAIN: BLUE, TEST: ORANGE, TYPICAL: GREY}
 CAUSAL = (NONE, EVERY, MATCHED)
 FAR = 0.10
-"""A difference of adversarial accuracies that counts as a large one."""
+"""Difference of adversarial accuracies above which one is far below the other."""
 RISE = 0.02
-"""A rise of adversarial accuracy that still counts as none."""
+"""Largest rise of adversarial accuracy that counts as none."""
 WHOLLY = 0.95
-"""Clean accuracy from which training samples count as memorized, nearly all of them."""
+"""Clean accuracy above which nearly all training samples count as memorized."""
 
 Curve = list[tuple[int, Any]]
 """Epochs, each with correctness bool [seeds, samples]."""
 
 Curves = dict[tuple[str, str], Curve]
-"""By samples and attack."""
+"""Curves by samples and attack."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Atypical:
     method: str
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
-        """A run for each seed; for ERM also those that tell whether atypical samples are the cause, figure 15's."""
+        """A run for each seed; for ERM also figure 15's, which test whether atypical samples are the cause."""
         causal = CAUSAL if self.method == "erm" else ()
         points = [dict[str, float](), *(CONDITIONS[condition] for condition in causal)]
         return [preliminary(setting, self.method, seed, **point) for point in points for seed in seeds]
@@ -74,9 +74,8 @@ class Atypical:
         legend_below(figure, axes[0][0])
         caption = (
             f"{'ERM' if self.method == 'erm' else 'PGD adversarial training'} on all samples: accuracy on the atypical "
-            "samples of both splits (training: mem > 0.15; test: infl > 0.15 of one of them), mean and 95 % interval "
-            "over seeds and samples. Of the training samples those are shown that every seed trained on, and not held "
-            "out."
+            "samples of both splits (training: mem > 0.15; test: infl > 0.15 from one of them), mean and 95 % interval "
+            "over seeds and samples. Training samples that any seed held out are not included."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
@@ -99,10 +98,8 @@ class Atypical:
     def _verdicts(self, panel: Panel, found: Curves) -> list[Verdict]:
         described = panel.setting.described
         fitted, helped = (
-            _rises("Atypical training samples are fitted along the training (clean)", described, found[TRAIN, "clean"]),
-            _rises(
-                "Accuracy on atypical test samples rises along the training (clean)", described, found[TEST, "clean"]
-            ),
+            _rises("Atypical training samples are fitted during training (clean)", described, found[TRAIN, "clean"]),
+            _rises("Accuracy on atypical test samples rises during training (clean)", described, found[TEST, "clean"]),
         )
         memorized = _memorized(described, found[TRAIN, "clean"])
         if self.method == "erm":
@@ -111,27 +108,27 @@ class Atypical:
             "Atypical training samples are fitted under attack too (PGD-20)", described, found[TRAIN, "pgd"]
         )
         unmoved = _rises_not(
-            "Adversarial accuracy on atypical test samples does not rise along the training (PGD-20)",
+            "Adversarial accuracy on atypical test samples does not rise during training (PGD-20)",
             described,
             found[TEST, "pgd"],
         )
         if robust.verdict == "not confirmed":
-            reason = "atypical training samples are not fitted under attack here, so that nothing could carry over"
+            reason = "atypical training samples are not fitted under attack here, so nothing could carry over"
             unmoved = untestable(unmoved.finding, f"{_course(described, found[TEST, 'pgd'])}; {reason}")
         return [fitted, memorized, robust, helped, unmoved, _far(described, found[TEST, "pgd"], found[TYPICAL, "pgd"])]
 
 
 def _rises(finding: str, described: str, curve: Curve) -> Verdict:
-    """Whether accuracy rises from the first epoch that was kept to the last."""
+    """Whether accuracy rises from the first kept epoch to the last."""
     if len(curve) == 1:
-        return untestable(finding, f"{described}: no network but the last was kept")
+        return untestable(finding, f"{described}: only the last network was kept")
     return above(finding, _course(described, curve), difference(curve[0][1], curve[-1][1]))
 
 
 def _rises_not(finding: str, described: str, curve: Curve) -> Verdict:
     """Whether a rise by more than RISE can be excluded."""
     if len(curve) == 1:
-        return untestable(finding, f"{described}: no network but the last was kept")
+        return untestable(finding, f"{described}: only the last network was kept")
     return no_loss(finding, _course(described, curve), difference(curve[-1][1], curve[0][1]), RISE)
 
 
@@ -152,19 +149,19 @@ def _memorized(described: str, curve: Curve) -> Verdict:
 
 
 def _far(described: str, atypical: Curve, typical: Curve) -> Verdict:
-    """Whether one ends more than FAR below the other."""
+    """Whether accuracy on atypical samples ends more than FAR below that on typical ones."""
     finding = "Adversarial accuracy on atypical test samples ends far below that on typical ones (PGD-20)"
     (epoch, low), (_, high) = atypical[-1], typical[-1]
     gap = apart(low, high)
     numbers = (
         f"{described}, after epoch {epoch}: {estimate(low).points()} % of the atypical, {estimate(high).points()} % "
-        f"of the typical ones; the difference is {gap.points('+')} points, far is more than {100 * FAR:g}"
+        f"of the typical ones; the difference is {gap.points('+')} points, where far means more than {100 * FAR:g}"
     )
     return above(finding, numbers, gap, FAR)
 
 
 def _causes(panel: Panel) -> list[Verdict]:
-    """Whether networks that were trained with atypical samples do better on them than those without."""
+    """Whether networks trained with atypical samples do better on atypical test samples than those without."""
     rights: dict[str, Any] = {}
     for condition in CAUSAL:
         runs = [
@@ -185,7 +182,7 @@ def _causes(panel: Panel) -> list[Verdict]:
 
 
 def _ends(setting: Setting, found: Curves, paper: dict[tuple[str, str], float]) -> str:
-    """The last epoch beside the paper's, in Markdown."""
+    """The last epoch next to the paper's numbers, in Markdown."""
     lines = [f"| last epoch, accuracy in % | {setting.described} | the paper, about |", "| --- | --- | --- |"]
     for (samples, attack), moments in found.items():
         number = paper.get((samples, attack))

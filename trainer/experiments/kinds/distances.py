@@ -1,4 +1,4 @@
-"""Table 1 and figures 21 to 23: how far apart the representations of typical samples of different classes lie."""
+"""Table 1 and figures 21 to 23: distances between the representations of typical samples of different classes."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ SOME = "20 %"
 PUBLISHED = {NONE: "0 %", SOME: "20 %", EVERY: "100 %"}
 METHODS = {"pgd": "adversarial training", "erm": "ERM"}
 APART = 0.02
-"""A loss of distance under ERM that still counts as none."""
+"""Largest loss of distance under ERM that counts as none."""
 SPLITS = {"train": "typical training samples", "test": "typical test samples"}
 
 Moments = list[tuple[int, Any]]
 """Epochs, each with a distance for each seed, float64 [seeds]."""
 
 Measured = dict[tuple[str, str], Moments]
-"""By condition and split."""
+"""Distances by condition and split."""
 
 
 @dataclass(frozen=True)
 class Distances:
-    """Training on the typical samples and a share of the atypical ones: PGD's end, or curves of PGD and of ERM."""
+    """Training on the typical samples and a share of the atypical ones: PGD at its end, or curves of PGD and ERM."""
 
     curves: bool
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Those whose networks are measured."""
+        """The methods whose networks are measured."""
         return tuple(METHODS) if self.curves else ("pgd",)
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
@@ -77,16 +77,16 @@ class Distances:
         legend_below(figure, columns[0][0])
         shown = "in the table" if self.curves else "shown"
         caption = (
-            "Training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): 1 less the "
+            "Training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): 1 minus the "
             "mean cosine of the representations (before the last layer) of typical samples of different classes, mean "
-            "and 95 % interval over seeds. The paper measures training samples; test samples, of which none was "
-            f"fitted, are {shown} too."
+            "and 95 % interval over seeds. The paper measures training samples; test samples, which were not fitted, "
+            f"are {shown} too."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
 
 def _measured(panel: Panel, method: str) -> Measured:
-    """Of every condition."""
+    """The distances under every condition."""
     found: Measured = {}
     for condition, point in CONDITIONS.items():
         runs = [panel.finished(preliminary(panel.setting, method, seed, **point)) for seed in panel.seeds]
@@ -99,7 +99,7 @@ def _measured(panel: Panel, method: str) -> Measured:
 
 
 def _distance(folder: Path, split: str) -> float:
-    """Of the typical samples of a split in an evaluation; NaN if they are of fewer than two classes."""
+    """The distance of a split's typical samples in an evaluation; NaN if they cover fewer than two classes."""
     for row in Evaluation.read_rows(folder):
         if (row.split, row.group) == (split, "typical") and row.cosine_distance is not None:
             return row.cosine_distance
@@ -130,14 +130,14 @@ def _no_closer(described: str, found: Measured) -> Verdict:
     change = over_seeds(every - none)
     numbers = (
         f"{described}: {_words(none)} without, {_words(every)} with them; the change is {change.value:+.3f} "
-        f"[{change.low:+.3f}, {change.high:+.3f}], a loss of {APART:g} counts as none"
+        f"[{change.low:+.3f}, {change.high:+.3f}], where a loss of up to {APART:g} counts as none"
     )
     finding = f"Under ERM atypical samples do not bring {SPLITS['train']} of different classes closer together"
     return above(finding, numbers, change, -APART)
 
 
 def _falls(panel: Panel, moments: Moments) -> Verdict:
-    """Whether the distance falls once the learning rate has, with all atypical samples."""
+    """Whether the distance falls after the learning rate does, with all atypical samples."""
     finding = "With all atypical samples the distance falls after the first decay of the learning rate"
     config = preliminary(panel.setting, "pgd", panel.seeds[0], keep_atypical=1).config()
     decay = config.milestones[0] * config.epochs if config.milestones else 0
@@ -174,7 +174,7 @@ def _rows(described: str, found: Measured) -> list[dict[str, Any]]:
 
 
 def _table(described: str, found: Measured, paper: dict[tuple[str, str], float]) -> str:
-    """The last epoch, beside the paper's numbers where it gives any, in Markdown."""
+    """The last epoch, next to the paper's numbers if it gives any, in Markdown."""
     conditions = list(CONDITIONS)
     lines = [[f"{described}, last epoch", *conditions], ["---"] * (1 + len(conditions))]
     for split in SPLITS:

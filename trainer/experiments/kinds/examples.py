@@ -1,4 +1,4 @@
-"""Figure 6: samples whose memorization values are near 0, a half and 1."""
+"""Figure 6: samples with memorization values near 0, 0.5 and 1."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from trainer.experiments.verdict import Verdict, above, untestable
 
 LEVELS = (0.0, 0.5, 1.0)
 AROUND = 0.1
-"""How far from its level a sample's mem may be."""
+"""Largest distance of a sample's mem from its level."""
 EACH, CLASSES = 2, 5
-"""Pictures of each class and level, and classes, that are shown."""
+"""Number of pictures for each class and level, and number of classes."""
 
-FINDING = "Images that are memorized are unlike the main distribution of their class"
+FINDING = "Memorized images are unlike the main distribution of their class"
 
 
 class Examples(FromStudy):
-    """Of a study alone."""
+    """Examples from a study, without training runs."""
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """Pictures of each, from several classes."""
+        """Pictures at each level, from several classes."""
         panels = for_each_dataset(panels)
         figures: dict[str, Figure] = {}
         numbers: list[dict[str, Any]] = []
@@ -46,18 +46,18 @@ class Examples(FromStudy):
             verdicts.append(_verdict(panel))
         datasets = "; ".join(panel.study.described for panel in panels)
         caption = (
-            f"Training images of several classes ({datasets}) whose mem is nearest to 0, a half and 1, and within "
-            f"{AROUND:g} of it; of equal ones, the first of the dataset. Below each: its class and mem."
+            f"Training images of several classes ({datasets}) whose mem is nearest to 0, 0.5 and 1, and within "
+            f"{AROUND:g} of it; ties go to the first in the dataset. Below each: its class and mem."
         )
         notes = [
-            "How unusual an image is in meaning is for the eye. The verdict asks what can be measured: of which class "
-            "the typical image is whose pixels correlate most with it."
+            "How unusual an image looks is a matter of judgement. The verdict uses what can be measured: the class of "
+            "the typical image whose pixels correlate most with it."
         ]
         return Artifact(caption, figures, numbers, verdicts, notes=notes)
 
 
 def _near(panel: Panel, level: float, label: int) -> Indices:
-    """The training samples of a class whose mem is nearest to a level, and near enough."""
+    """The training samples of a class whose mem is nearest to a level, within AROUND."""
     scores = panel.study.scores
     distance = np.abs(scores["mem"] - level)
     usable = np.flatnonzero((scores["label"] == label) & (distance <= AROUND))
@@ -65,7 +65,7 @@ def _near(panel: Panel, level: float, label: int) -> Indices:
 
 
 def _classes(panel: Panel) -> list[int]:
-    """Classes that have samples at most levels come first, else in their order."""
+    """The classes to show: those with samples at the most levels, ties in class order."""
     lacking = [sum(not len(_near(panel, level, one)) for level in LEVELS) for one in range(panel.study.dataset.classes)]
     return sorted(np.argsort(lacking, kind="stable")[:CLASSES].tolist())
 
@@ -80,7 +80,7 @@ def _pictures(panel: Panel, chosen: Indices) -> list[Picture | None]:
 
 
 def _verdict(panel: Panel) -> Verdict:
-    """Whether the most alike typical image is of another class more often at mem near 1 than at mem near 0."""
+    """Whether the most similar typical image has another class more often at mem near 1 than near 0."""
     dataset, mem = panel.study.dataset, panel.study.scores["mem"]
     low, high = (np.flatnonzero(np.abs(mem - level) <= AROUND) for level in (LEVELS[0], LEVELS[-1]))
     typical = panel.study.sets.train_typical
@@ -90,7 +90,7 @@ def _verdict(panel: Panel) -> Verdict:
     few, many = (share(one).points() for one in elsewhere)
     gap = shares_apart(*elsewhere)
     numbers = (
-        f"{panel.study.described}: the most alike typical image is of another class for {few} % of the {len(low):,} "
+        f"{panel.study.described}: the most similar typical image has another class for {few} % of the {len(low):,} "
         f"samples with mem within {AROUND:g} of 0, and for {many} % of the {len(high):,} within {AROUND:g} of 1; "
         f"the difference is {gap.points('+')} points"
     )
@@ -98,7 +98,7 @@ def _verdict(panel: Panel) -> Verdict:
 
 
 def _nearest_class(panel: Panel, chosen: Indices) -> Indices:
-    """The class of the most alike typical training image, of all classes."""
+    """The class of the most similar typical training image."""
     dataset, typical = panel.study.dataset, panel.study.sets.train_typical
     alike = [closest(dataset, chosen, np.full(len(chosen), one), typical)[1][:, 0] for one in range(dataset.classes)]
     return np.argmax(alike, axis=0)

@@ -24,19 +24,19 @@ from trainer.experiments.verdict import Verdict, above
 ALPHAS, BETAS = (0, 1, 2, 3), (0, 0.1, 0.2, 0.3)
 PLAIN, LARGEST = (0, 0), (3, 0.3)
 OPTIMA = ((1, 0.2), (2, 0.2))
-"""The paper's."""
+"""The paper's best points."""
 SHOWN = {"clean": "clean accuracy", "pgd": f"adversarial accuracy ({ATTACKS['pgd']})"}
 
 Point = tuple[float, float]
 Rights = dict[str, dict[Point, Any]]
-"""By attack and point: correctness bool [seeds, samples]."""
+"""Correctness bool [seeds, samples] by attack and point."""
 
 
 class Grid:
     """BAT at every point of the grid; alpha = beta = 0 is PGD training, bit for bit."""
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
-        """A run for each point and seed; those that other items need too are the same."""
+        """A run for each point and seed, shared with other items where possible."""
         return [_run(setting, alpha, beta, seed) for alpha in ALPHAS for beta in BETAS for seed in seeds]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
@@ -80,7 +80,7 @@ def _run(setting: Setting, alpha: float, beta: float, seed: int) -> ExperimentRu
 
 
 def _rights(panel: Panel) -> Rights:
-    """Of all test samples by the last networks."""
+    """Correctness of the last networks on all test samples."""
     every = np.ones_like(panel.study.sets.test_typical)
     found: Rights = {attack: {} for attack in SHOWN}
     for alpha, beta in product(ALPHAS, BETAS):
@@ -91,7 +91,7 @@ def _rights(panel: Panel) -> Rights:
 
 
 def _verdicts(described: str, rights: Rights) -> list[Verdict]:
-    """Whether both parts help, at the paper's best points, and whether too much of them hurts."""
+    """Whether both parts help at the paper's best points, and whether too much of them hurts."""
     found: list[Verdict] = []
     for (alpha, beta), (attack, what) in product(OPTIMA, SHOWN.items()):
         claims = {
@@ -106,7 +106,7 @@ def _verdicts(described: str, rights: Rights) -> list[Verdict]:
     best = best_of([right for point, right in clean.items() if point != LARGEST])
     finding = f"Too much of both hurts: {_named(*LARGEST)} has lower clean accuracy than the best point"
     text, loss = _compared(described, clean[LARGEST], best)
-    return [*found, above(finding, f"{text}; the best is chosen on other samples than it is shown on", loss)]
+    return [*found, above(finding, f"{text}; the best point is chosen and measured on different samples", loss)]
 
 
 def _named(alpha: float, beta: float) -> str:
@@ -114,14 +114,14 @@ def _named(alpha: float, beta: float) -> str:
 
 
 def _compared(described: str, less: Any, more: Any) -> tuple[str, Estimate]:
-    """What was compared, in words, and the difference."""
+    """A description of the comparison, and the difference."""
     found = difference(less, more)
     ends = f"{estimate(more).points()} % against {estimate(less).points()} %"
     return f"{described}: {ends}; the difference is {found.points('+')} points", found
 
 
 def _map(area: Axes, shown: npt.NDArray[Any], title: str) -> None:
-    """A heat map with its numbers, alpha to the right."""
+    """A heat map with numbers, with alpha on the horizontal axis."""
     area.imshow(shown.T, origin="lower", cmap="cividis", aspect="auto")
     middle = (shown.min() + shown.max()) / 2
     for (x, alpha), (y, beta) in product(enumerate(ALPHAS), enumerate(BETAS)):
@@ -135,7 +135,7 @@ def _map(area: Axes, shown: npt.NDArray[Any], title: str) -> None:
 
 
 def _surface(figure: Figure, rows: int, place: int, shown: npt.NDArray[Any], title: str) -> None:
-    """The same as a surface over alpha and beta."""
+    """The same numbers as a surface over alpha and beta."""
     area: Any = figure.add_subplot(rows, len(SHOWN), place, projection="3d")
     alphas, betas = np.meshgrid(ALPHAS, BETAS, indexing="ij")
     area.plot_surface(alphas, betas, shown, cmap="cividis", edgecolor="#444444", linewidth=0.5, alpha=0.9)

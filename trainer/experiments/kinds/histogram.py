@@ -1,4 +1,4 @@
-"""Figure 7: how memorization values are distributed."""
+"""Figure 7: the distribution of memorization values."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from trainer.experiments.verdict import Verdict, exceeds, untestable
 BINS = 20
 EDGES = np.arange(BINS + 1) / BINS
 NEAR_1, TAIL = 0.9, 0.01
-"""From which mem on a sample counts as near 1, and what share of them makes a tail that gets there."""
+"""The mem above which a sample counts as near 1, and the share of such samples that makes a tail."""
 
 PUBLISHED = {CIFAR10: ("CIFAR-10", 0.1), CIFAR100: ("CIFAR-100", 0.4), TINY: ("Tiny ImageNet", 0.5)}
-"""What the paper's datasets are called, and above which share their atypical samples are."""
+"""The names of the paper's datasets, and the share that their atypical samples exceed."""
 
 Groups = dict[str, Bools]
 
 
 class MemHistogram(FromStudy):
-    """Of a study alone."""
+    """The histogram of a study, without training runs."""
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """The histogram of mem, with the shares of typical and atypical samples."""
@@ -42,7 +42,7 @@ class MemHistogram(FromStudy):
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         table = [
-            "| dataset | stands for | atypical | typical | atypical in the paper |",
+            "| dataset | the paper's | atypical | typical | atypical in the paper |",
             "| --- | --- | --- | --- | --- |",
         ]
         for panel, (area,) in zip(panels, axes, strict=True):
@@ -68,15 +68,15 @@ class MemHistogram(FromStudy):
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         caption = (
             f"mem of every training sample in bins of {1 / BINS:g}; estimates below 0 are in the first. Dotted: the "
-            "bounds of typical and of atypical samples. Intervals (95 %) take samples as drawn at random."
+            "bounds of typical and atypical samples. Intervals (95 %) treat the samples as a random sample."
         )
         errors = ", ".join(f"{np.nanmedian(one.study.scores['se']):.3f} on {one.setting.dataset}" for one in panels)
-        notes = [f"Every value has an error of its own, by which the histogram is wider than mem is: median {errors}."]
+        notes = [f"Errors of estimation widen the histogram: their median is {errors}."]
         return Artifact(caption, {item.name: figure}, numbers, verdicts, ["\n".join(table)], notes)
 
 
 def _groups(panel: Panel) -> tuple[Float32, Groups]:
-    """mem where it is defined, and which of these samples are typical, atypical or between."""
+    """mem where it is defined, and masks of typical, atypical and other samples."""
     mem = panel.study.scores["mem"]
     mem = mem[np.isfinite(mem)]
     typical = is_typical(mem, panel.study.sets.thresholds.typical)
@@ -110,7 +110,7 @@ def _verdicts(panel: Panel, mem: Float32, atypical: Bools) -> list[Verdict]:
     span = f"{EDGES[rival]:.2f} to {EDGES[rival + 1]:.2f}"
     numbers = (
         f"{described}: {counts[0]:,} of {len(mem):,} samples are below {EDGES[1]:g} and {counts[rival]:,} in the "
-        f"largest other bin, {span}; of these together {lowest.points()} % are below {EDGES[1]:g}"
+        f"largest other bin, {span}; of both together, {lowest.points()} % are below {EDGES[1]:g}"
     )
     mass = exceeds(
         "More memorization values lie near 0 than anywhere else: the lowest bin is the largest",
@@ -128,4 +128,4 @@ def _verdicts(panel: Panel, mem: Float32, atypical: Bools) -> list[Verdict]:
     numbers = f"{described}: {found.points()} % have mem above {panel.study.sets.thresholds.atypical:g}"
     if panel.setting.dataset == REGISTERED[subject]:
         return [exceeds(claim, numbers, found, least), mass, tail]
-    return [untestable(claim, f"{numbers}, but it is not that dataset"), mass, tail]
+    return [untestable(claim, f"{numbers}, but this is another dataset"), mass, tail]

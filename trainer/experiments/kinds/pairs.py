@@ -1,4 +1,4 @@
-"""Figure 8: training and test samples with a high influence on one another."""
+"""Figure 8: pairs of training and test samples with high influence."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from trainer.experiments.verdict import Verdict, exceeds, untestable
 
 FALSE_DISCOVERIES = 0.05
 NEAREST = 0.05
-"""Which share of a class's atypical images counts as the nearest."""
+"""Share of a class's atypical images that count as the nearest."""
 ACROSS, DOWN = 3, 4
-"""Pairs that are shown."""
+"""Columns and rows of pairs shown."""
 
-ALIKE = "Pairs of high influence are more alike than other pairs of their class"
+ALIKE = "Pairs of high influence are more similar than other pairs of their class"
 VERY = f"They are very similar: the training image is mostly among the nearest {100 * NEAREST:.0f} % of its class"
 FAIL = "Without the training image the model mostly fails on the test image"
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Pairs of one class with infl and mem above the atypical threshold that are no chance findings, strongest first.
+    """Significant pairs within a class, with infl and mem above the atypical threshold, strongest first.
 
-    candidates: how many there are before the test of chance. place: of each in the pairs table. correlation of the
-    pixels of both images; rank: share of the other atypical training images of the class that correlate less with the
-    test image, NaN where there are none; p_without: share of the trials without the training image that classify the
-    test image correctly. counted: pairs whose images are in no stronger pair that is counted.
+    candidates: number before the significance test. place: position in the pairs table. correlation: of the pixels of
+    both images. rank: share of the class's other atypical training images that correlate less with the test image, NaN
+    if there are none. p_without: share of the trials without the training image that classify the test image correctly.
+    counted: pairs that share no image with a stronger counted pair.
     """
 
     candidates: int
@@ -48,7 +48,7 @@ class Chosen:
 
     @classmethod
     def of(cls, study: StudyMaterial) -> Chosen:
-        """Those of a study."""
+        """The pairs of a study."""
         pairs, threshold = study.pairs, np.float32(study.sets.thresholds.atypical)
         of_class = study.dataset.y_train[pairs["train_index"]] == study.dataset.y_test[pairs["test_index"]]
         strong = of_class & (pairs["infl"] > threshold) & (pairs["mem"] > threshold)
@@ -56,16 +56,16 @@ class Chosen:
         train, test = pairs["train_index"][place], pairs["test_index"][place]
         correlation, rank = _alike(study, train, test)
         n_in, n_out = study.scores["n_in"][train], study.scores["n_out"][train]
-        with np.errstate(invalid="ignore"):  # imported scores rest on no trials that are known
+        with np.errstate(invalid="ignore"):  # the trials behind imported scores are unknown
             p_without = study.scores["test_p"][test] - n_in / (n_in + n_out) * pairs["infl"][place]
         return cls(int(strong.sum()), place, correlation, rank, p_without, _once(train, test))
 
 
 class InfluentialPairs(FromStudy):
-    """Of a study alone."""
+    """Pairs from a study, without training runs."""
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """Pairs side by side, and how alike they are."""
+        """Pairs side by side, and how similar they are."""
         panels = for_each_dataset(panels)
         figures: dict[str, Figure] = {}
         numbers: list[dict[str, Any]] = []
@@ -84,12 +84,12 @@ class InfluentialPairs(FromStudy):
             verdicts += _verdicts(panel.study, chosen)
         caption = (
             "Pairs of a training image (left, with its mem) and a test image (right, with infl and the q-value of the "
-            f"pair) of one class, mem and infl above {panels[0].study.sets.thresholds.atypical:g}, the strongest that "
-            f"are significant at a false-discovery rate of {100 * FALSE_DISCOVERIES:.0f} %; each image is in one pair."
+            f"pair) of one class: the strongest with mem and infl above {panels[0].study.sets.thresholds.atypical:g} "
+            f"at a false-discovery rate of {100 * FALSE_DISCOVERIES:.0f} %; each image is in one pair."
         )
         notes = [
-            "How alike two images are is measured by the correlation of their pixels, which a shift lowers though the "
-            "eye may see the same. Each image counts once, in its strongest pair, so that pairs are independent."
+            "Similarity is the correlation of pixels, which a shift lowers even if two images look the same. Each "
+            "image counts once, in its strongest pair, so that pairs are independent."
         ]
         return Artifact(caption, figures, numbers, verdicts, ["\n".join(table)], notes)
 
@@ -112,7 +112,7 @@ def _alike(study: StudyMaterial, train: Indices, test: Indices) -> tuple[Float64
 
 
 def _once(train: Indices, test: Indices) -> Bools:
-    """Which pairs, in their order, share no image with one before that is taken: bool [n]."""
+    """Which pairs, in order, share no image with an earlier pair that is taken: bool [n]."""
     seen_train, seen_test = set[int](), set[int]()
     taken = np.zeros(len(train), np.bool_)
     for place, (i, j) in enumerate(zip(train.tolist(), test.tolist(), strict=True)):
@@ -145,17 +145,17 @@ def _verdicts(study: StudyMaterial, chosen: Chosen) -> list[Verdict]:
     rank, p_without = rank[np.isfinite(rank)], p_without[np.isfinite(p_without)]
     verdicts: list[Verdict] = []
     near, peers = f"{100 * NEAREST:.0f} %", "the atypical ones of its class"
-    for finding, holds, said in (
-        (ALIKE, rank > 0.5, f"the training image is more alike than the median of {peers} (by chance: 50 %)"),
+    for finding, holds, claim in (
+        (ALIKE, rank > 0.5, f"the training image is more similar than the median of {peers} (by chance: 50 %)"),
         (VERY, rank >= 1 - NEAREST, f"the training image is among the nearest {near} of {peers} (by chance: {near})"),
         (FAIL, p_without < 0.5, "most models that were not trained on the training image get the test image wrong"),
     ):
         if len(holds):
             part = share(holds)
-            numbers = f"{study.described}: in {part.points()} % of {len(holds):,} pairs without common images {said}"
+            numbers = f"{study.described}: in {part.points()} % of {len(holds):,} pairs without common images {claim}"
             verdicts.append(exceeds(finding, numbers, part, 0.5))
         else:
-            verdicts.append(untestable(finding, f"{study.described}: there is no pair that can be judged"))
+            verdicts.append(untestable(finding, f"{study.described}: there is no pair to measure"))
     return verdicts
 
 

@@ -1,4 +1,4 @@
-"""Figure 3: atypical training samples that are taken for another class under attack, with that class."""
+"""Figure 3: atypical training samples that are mistaken for another class under attack, next to that class."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, exceeds, untestable
 
 CHECKPOINT = "best-adversarial"
-"""As in the paper, a network that has fitted few atypical samples as yet: right after the learning rate first fell."""
+"""As in the paper, a network that has fitted few atypical samples yet: just after the first drop of the rate."""
 
 POISONING = 0.8
-"""The paper's score above which an atypical sample is called poisoning."""
+"""The paper's bound: an atypical sample with a higher score is poisoning."""
 
 ROWS, BESIDE = 6, 3
-"""Samples that are shown, and typical ones of each class beside them."""
+"""Number of samples shown, and of typical samples of each class next to them."""
 
 WRONG = "Poisoning atypical samples look like the class they are taken for"
-RATHER = "They do so rather than atypical samples that withstand the attack"
+RATHER = "They do so more than atypical samples that withstand the attack"
 
 
 @dataclass(frozen=True)
 class AtypicalUnderAttack:
     """The atypical samples that a run was trained on, under PGD.
 
-    index: of each in the dataset. score: poisoning score. taken_for: the wrong class with the highest probability.
-    own, wrong: the most alike typical training images of its own class and of that one, [n, BESIDE], -1 where there are
-    fewer; nearer_wrong: whether the most alike of both is of the wrong class. withstands: whether it is classified
-    correctly. known: whether there are typical images of both classes.
+    index: position in the dataset. score: poisoning score. taken_for: the wrong class with the highest probability.
+    own, wrong: the most similar typical training images of the sample's own class and of that one, [n, BESIDE], -1
+    where there are fewer; nearer_wrong: whether the most similar of all has the wrong class. withstands: whether the
+    sample is classified correctly. known: whether there are typical images of both classes.
     """
 
     index: Indices
@@ -56,7 +56,7 @@ class AtypicalUnderAttack:
 
     @classmethod
     def of(cls, study: StudyMaterial, samples: SampleRecords) -> AtypicalUnderAttack:
-        """From the samples of the training split."""
+        """Extract them from the samples of the training split."""
         index = np.flatnonzero(study.sets.train_atypical & samples["trained"].filled(False))
         score, taken_for = (samples[name].data[index] for name in ("poisoning_score", "poisoning_class"))
         labels, typical = study.dataset.y_train[index].astype(np.int64), study.sets.train_typical
@@ -68,19 +68,19 @@ class AtypicalUnderAttack:
 
     @property
     def poisoning(self) -> Bools:
-        """Which of them poison, by the paper's bound."""
+        """Which samples are poisoning, by the paper's bound."""
         return self.score > POISONING
 
 
 class Poisoning:
-    """Of one run of PGD training on all samples."""
+    """Poisoning samples from one run of PGD training on all samples."""
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
-        """That of the first seed."""
+        """The run with the first seed."""
         return [compared(setting, CONTENDERS[0], seeds[0])]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """The samples with the highest poisoning scores, beside typical ones of the class they are taken for."""
+        """The samples with the highest poisoning scores, next to typical ones of the class they are taken for."""
         figures: dict[str, Figure] = {}
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
@@ -92,15 +92,15 @@ class Poisoning:
             numbers += _rows(panel, atypical)
             verdicts += _verdicts(panel, atypical)
         caption = (
-            f"PGD adversarial training, one network, that of the epoch of highest adversarial accuracy: the {ROWS} "
-            "atypical training samples with the highest poisoning scores q, which is the probability of a wrong class "
-            f"under PGD-20 (poisoning above {POISONING:g}). Beside each, the typical training images whose pixels "
-            "correlate most with it: of its own class, and of the class that it is taken for."
+            f"PGD adversarial training, one network, from the epoch with the highest adversarial accuracy: the {ROWS} "
+            "atypical training samples with the highest poisoning scores q, the probability of a wrong class under "
+            f"PGD-20 (poisoning above {POISONING:g}). Next to each, the typical training images whose pixels "
+            "correlate most with it: from its own class, and from the class that it is taken for."
         )
         notes = [
-            "Images are compared as they are, without the attack, by the correlation of their pixels, in which no "
-            "network takes part; the eye may see more.",
-            "Samples held out for the choice of checkpoints are left out: the network was not trained on them.",
+            "Images are compared without the attack, by the correlation of their pixels, without any network; people "
+            "may see more.",
+            "Samples held out for selecting checkpoints are left out: the network was not trained on them.",
         ]
         return Artifact(caption, figures, numbers, verdicts, notes=notes)
 
@@ -134,14 +134,14 @@ def _verdicts(panel: Panel, atypical: AtypicalUnderAttack) -> list[Verdict]:
     if not len(poisoning):
         return [untestable(finding, about) for finding in (WRONG, RATHER)]
     of_poisoning = share(poisoning, seeds=1)
-    measure = "the most alike typical image is of the class they are taken for, not of their own,"
+    measure = "the most similar typical image has the class they are taken for, not their own,"
     wrong = exceeds(WRONG, f"{about}; {measure} for {of_poisoning.points()} % of them", of_poisoning, 0.5)
     if not len(others):
         return [wrong, untestable(RATHER, f"{described}: no atypical sample withstands the attack")]
     gap = shares_apart(others, poisoning, seeds=1)
     numbers = (
         f"{described}: {measure} for {of_poisoning.points()} % of the {len(poisoning):,} poisoning samples, and for "
-        f"{share(others).points()} % of the {len(others):,} that withstand PGD-20 (with their likeliest wrong class); "
+        f"{share(others).points()} % of the {len(others):,} that withstand PGD-20 (for their likeliest wrong class); "
         f"the difference is {gap.points('+')} points"
     )
     return [wrong, above(RATHER, numbers, gap)]

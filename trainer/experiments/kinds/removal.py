@@ -1,4 +1,4 @@
-"""Figures 2 and 15 to 20: typical test samples while ever more atypical samples are trained on."""
+"""Figures 2 and 15 to 20: typical test samples as training includes more atypical samples."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONDITIONS: dict[str, dict[str, float]] = {
 NONE, _, EVERY, MATCHED = CONDITIONS
 ATTACKS = {"clean": "clean", "pgd": "PGD-20"}
 MARGIN = 0.01
-"""A loss of clean accuracy under ERM that still counts as none."""
+"""Largest loss of clean accuracy under ERM that counts as none."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Removal:
         return [preliminary(setting, self.method, seed, **point) for point in CONDITIONS.values() for seed in seeds]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """Curves of accuracy on the typical test samples, and what atypical samples cost them at the end."""
+        """Curves of accuracy on the typical test samples, and the cost of atypical samples at the end."""
         attacks = {name: shown for name, shown in ATTACKS.items() if name == "clean" or self.method != "erm"}
         figure, axes = panels_beside(len(panels) * len(attacks))
         numbers: list[dict[str, Any]] = []
@@ -69,8 +69,8 @@ class Removal:
         caption = (
             f"{trained} on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): accuracy on "
             "the typical test samples, mean and 95 % interval over seeds and samples. Removing atypical samples also "
-            "leaves fewer to train on; the fourth curve draws, from the set with all atypical samples, as many as are "
-            "left without them."
+            "leaves fewer samples to train on; the fourth curve trains on that smaller number, drawn from the set with "
+            "all atypical samples."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
@@ -96,7 +96,7 @@ class Removal:
 
 
 def _ends(setting: Setting, ends: dict[tuple[str, str], Any], paper: dict[tuple[str, str], float]) -> str:
-    """The last epoch, beside the paper's where it gives numbers, in Markdown."""
+    """The last epoch, next to the paper's numbers if it gives any, in Markdown."""
     heads = [f"last epoch, accuracy in %, {setting.described}", "here", *(["the paper, about"] if paper else [])]
     lines = [heads, ["---"] * len(heads)]
     for (condition, attack), right in ends.items():

@@ -1,4 +1,4 @@
-"""Tables 2 to 7: all methods by groups of samples, or by attacks."""
+"""Tables 2 to 7: all methods by groups of samples or by attacks."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, no_loss
 
 SELECTED = (
-    "PGD is shown by its networks of highest adversarial and of highest clean accuracy on training samples that were "
-    "held out; every other method by its last network. In the table: mean ± standard deviation over seeds, in per "
-    "cent, and in brackets the paper's number, on its dataset and network."
+    "PGD is represented by its networks with the highest adversarial and the highest clean accuracy on held-out "
+    "training samples; every other method by its last network. In the table: mean ± standard deviation over seeds, in "
+    "per cent, with the paper's number, on its dataset and network, in brackets."
 )
 WEAKER = (("autoattack", "cw"), ("autoattack", "pgd"), ("cw", "fgsm"), ("pgd", "fgsm"), ("fgsm", "clean"))
-"""Attacks, each with one that leaves no less accuracy."""
+"""Attacks, each with a weaker one, which must leave at least as much accuracy."""
 
 Estimates = dict[str, dict[Column, Estimate]]
 
@@ -54,7 +54,7 @@ class ByGroup:
         return [compared(setting, contender, seed) for contender in CONTENDERS for seed in seeds]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """A row for each contender, beside the paper's."""
+        """A row for each contender, next to the paper's numbers."""
         figure, areas = panels_beside(len(GROUPS), len(panels), width=3.8, shared=False)
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
@@ -78,8 +78,8 @@ class ByGroup:
         legend_below(figure, areas[0][0], 4)
         caption = (
             "Clean accuracy against adversarial accuracy on all, typical and atypical test samples, mean and 95 % "
-            f"interval over seeds and samples. {SELECTED} Verdicts compare methods on the same samples, and so tell "
-            "more apart than the intervals of the figure do."
+            f"interval over seeds and samples. {SELECTED} Verdicts compare methods on the same samples, and so detect "
+            "smaller differences than the figure's intervals suggest."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
@@ -88,7 +88,7 @@ class ByAttack:
     """Accuracy on all test samples, clean and under every attack: tables 4 to 7."""
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
-        """The same runs, with the checkpoints that are compared attacked by CW and AutoAttack too."""
+        """The same runs, with their compared checkpoints also attacked by CW and AutoAttack."""
         return [
             compared(setting, contender, seed, attacked=checkpoints_of(contender))
             for contender in CONTENDERS
@@ -96,7 +96,7 @@ class ByAttack:
         ]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """A row for each contender, beside the paper's."""
+        """A row for each contender, next to the paper's numbers."""
         figure, areas = panels_beside(len(panels), width=6.4, height=3.8)
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
@@ -121,7 +121,7 @@ class ByAttack:
 
 
 def _by_group(contest: Contest) -> list[Verdict]:
-    """What the paper says of tables 2 and 3."""
+    """The paper's claims on tables 2 and 3."""
     found: list[Verdict] = []
     for bat in BATS:
         found += [
@@ -137,7 +137,7 @@ def _by_group(contest: Contest) -> list[Verdict]:
 
 
 def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
-    """What it says of tables 4 to 7: comparable robustness, and on a wide network a higher one."""
+    """The paper's claims on tables 4 to 7: comparable robustness, and higher on a wide network."""
     wide = panel.setting.stands_for[1] == WRN
     found: list[Verdict] = []
     for bat in BATS:
@@ -150,7 +150,7 @@ def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
 
 
 def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
-    """Whether stronger attacks leave no more accuracy, of every method, on the samples that all attacks tried."""
+    """Whether stronger attacks leave no more accuracy for any method, on the samples that all attacks tried."""
     differences: dict[tuple[str, str, str], Estimate] = {}
     for label, samples in tried.items():
         masked = [np.ma.getmaskarray(one["correct_autoattack"]) for one in samples]
@@ -161,15 +161,15 @@ def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
     decisive = weakest(differences, -MARGIN)
     label, strong, weak = decisive
     numbers = (
-        f"{panel.setting.described}: the difference that decides is that from {ATTACKS[strong]} to "
-        f"{ATTACKS[weak]}, of {label}: {differences[decisive].points('+')} points"
+        f"{panel.setting.described}: the deciding difference is that from {ATTACKS[strong]} to {ATTACKS[weak]} "
+        f"for {label}: {differences[decisive].points('+')} points"
     )
     finding = "AutoAttack leaves no more accuracy than CW and PGD, these no more than FGSM, and FGSM no more than clean"
     return no_loss(finding, numbers, differences[decisive], MARGIN)
 
 
 def _subset(panel: Panel, rights: Rights) -> list[str]:
-    """That AutoAttack tried a part of the samples, if so, and how well methods are told apart there."""
+    """A note if AutoAttack ran on a part of the samples, with the precision of differences there."""
     column = ("all", "autoattack")
     plain, best = rights[BEST_ADVERSARIAL][column], rights[BATS[0]][column]
     tried, whole = plain.shape[1], len(panel.study.sets.test_typical)
@@ -177,8 +177,8 @@ def _subset(panel: Panel, rights: Rights) -> list[str]:
         return []
     found = difference(plain, best)
     return [
-        f"{panel.setting.described}: AutoAttack tried {tried:,} of the {whole:,} test samples, chosen with the same "
-        f"share of every class and group; differences of methods are known to about ± "
+        f"{panel.setting.described}: AutoAttack ran on {tried:,} of the {whole:,} test samples, chosen with the same "
+        f"share of every class and group; differences between methods are known to about ± "
         f"{50 * (found.high - found.low):.1f} points there."
     ]
 
@@ -196,7 +196,7 @@ def _rows(panel: Panel, found: Estimates) -> list[dict[str, Any]]:
 
 
 def _plane(area: Axes, found: Estimates, group: str) -> None:
-    """Each method as a point of the plane of both accuracies."""
+    """Each method as a point in the plane of both accuracies."""
     for number, (label, columns) in enumerate(found.items()):
         clean, robust = columns[group, "clean"], columns[group, "pgd"]
         point, bars = ([100 * clean.value], [100 * robust.value]), (_bars([robust]), _bars([clean]))

@@ -1,4 +1,4 @@
-"""Figure 4: clean and adversarial accuracy of every method along its training."""
+"""Figure 4: clean and adversarial accuracy of every method during training."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class Training:
                 areas[place].set(xlabel="epoch", ylabel=f"{what}, %", title=panel.setting.described)
         legend_below(figure, columns[0][0], 3)
         caption = (
-            "Accuracy on all test samples along the training, mean and 95 % interval over seeds and samples. The best "
-            "of the epochs that were kept is chosen on one half of the test samples and shown on the other, so that "
-            "choosing it flatters nothing."
+            "Accuracy on all test samples during training, mean and 95 % interval over seeds and samples. The best of "
+            "the kept epochs is chosen on one half of the test samples and measured on the other, so that the choice "
+            "adds no bias."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts)
 
 
 def _curves(panel: Panel, contender: Contender) -> dict[str, Curve]:
-    """Of all test samples, by attack."""
+    """Curves on all test samples, by attack."""
     runs = [panel.finished(compared(panel.setting, contender, seed)) for seed in panel.seeds]
     every = np.ones_like(panel.study.sets.test_typical)
     moments = curves(runs, "test")
@@ -64,7 +64,7 @@ def _curves(panel: Panel, contender: Contender) -> dict[str, Curve]:
 
 
 def _verdict(described: str, contender: Contender, attack: str, curve: Curve) -> Verdict:
-    """The paper's: every method has its best clean accuracy at the end, and BAT alone its adversarial one."""
+    """The paper's claim: every method has its best clean accuracy at the end, and only BAT its best adversarial one."""
     falls = attack == "pgd" and contender.method != "bat"
     finding = (
         f"{contender.label} loses {SHOWN[attack]} from its best epoch to its last"
@@ -72,12 +72,12 @@ def _verdict(described: str, contender: Contender, attack: str, curve: Curve) ->
         else f"{contender.label} keeps its best {SHOWN[attack]} to the last epoch"
     )
     if len(curve) == 1:
-        return untestable(finding, f"{described}: no network but the last was kept")
+        return untestable(finding, f"{described}: only the last network was kept")
     best, last = best_of([right for _, right in curve]), curve[-1][1]
     highest = max(curve, key=lambda moment: float(moment[1].mean()))[0]
     change = difference(best, last)
     numbers = (
-        f"{described}: {estimate(best).points()} % at its best, about epoch {highest}, {estimate(last).points()} % "
+        f"{described}: {estimate(best).points()} % at its best, near epoch {highest}, {estimate(last).points()} % "
         f"after epoch {curve[-1][0]}; the change is {change.points('+')} points"
     )
     return above(finding, numbers, difference(last, best)) if falls else no_loss(finding, numbers, change, MARGIN)
