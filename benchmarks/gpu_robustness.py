@@ -1,9 +1,9 @@
-"""Adversarial training with scores, a short run on one GPU: `python benchmarks/gpu_robustness.py --help`.
+"""A short run of adversarial training with scores on one GPU: `python benchmarks/gpu_robustness.py --help`.
 
-Trains a ResNet-18 with PGD-10 (preset paper, but for the number of epochs and a cyclic learning rate) by one method,
-then tries it on all test images with FGSM and PGD-20 in single precision, told apart by the sets of the two tables.
-Writes the rows, the epochs and whether each test image survived. One seed and a short schedule: it shows that it runs,
-and how fast, rather than how good a method is.
+Trains a ResNet-18 with PGD-10 by one method (preset paper, except for the number of epochs and a cyclic learning rate),
+then evaluates it on all test images with FGSM and PGD-20 in single precision, by the sets of the two tables. Writes
+the rows, the epochs and whether each test image survived. With one seed and a short schedule, it shows that training
+runs and how fast, not how good a method is.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ def main() -> None:
     every = [json.loads(line) for line in metrics.splitlines()]
     seconds = [one["cost"]["seconds"] for one in every if "cost" in one]
     print(
-        f"{given.method}: {given.epochs} epochs in {trained:.0f} s; of each {np.round(seconds, 1).tolist()} s in steps"
+        f"{given.method}: {given.epochs} epochs in {trained:.0f} s; seconds in steps: {np.round(seconds, 1).tolist()}"
     )
     if torch.cuda.is_available():
-        print(f"{given.method}: at most {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB of the GPU")
+        print(f"{given.method}: peak GPU memory {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB")
     how = EvaluationConfig(epsilon=config.epsilon, attacks=("fgsm", "pgd"), splits=("test",), alarm_samples=0)
     started = time.perf_counter()
     found = evaluate(learner.network, data.device_data, how, sets=sets, mem=scores["mem"])

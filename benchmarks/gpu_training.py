@@ -1,10 +1,10 @@
-"""Subset training on a GPU: `python benchmarks/gpu_training.py [--output FILE]`.
+"""Time subset training on a GPU: `python benchmarks/gpu_training.py [--output FILE]`.
 
-Models and images a second of Feldman and Zhang's MLP in stacks of ten, of ResNet-9 (recipe cifar-fast) and of ResNet-18
-(recipe cifar-resnet18), by one process and by several that share the GPU; the share of the card's bfloat16 matrix rate;
-steps launched one by one instead of replayed; and a plain loop: DataLoader, float32 with PyTorch's own settings, a
-model at a time. Images are random and of the real sizes: only the time counts. Processes are started once, take turns
-and begin together; the time is from the first one's start to the last one's end.
+Models and images per second of Feldman and Zhang's MLP in stacks of ten, of ResNet-9 (recipe cifar-fast) and of
+ResNet-18 (recipe cifar-resnet18), with one process and with several that share the GPU; the share of the card's
+bfloat16 matrix rate; kernels launched one by one instead of replayed; and a plain loop: DataLoader, float32 with
+PyTorch's default settings, one model at a time. Images are random, with the real sizes: only the time counts.
+Processes are started once and start each round together; the time is from the first start to the last end.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RATIO = 0.7
 
 @dataclass(frozen=True)
 class Task:
-    """A recipe on images of a size; epochs of one timing by one of `processes`."""
+    """A recipe on images of a given size; `epochs` are trained for one timing by each process."""
 
     name: str
     recipe: Recipe
@@ -54,11 +54,11 @@ class Task:
 
     @property
     def members(self) -> int:
-        """Training samples of a model."""
+        """Number of training samples of a model."""
         return round(RATIO * self.samples)
 
     def train(self, data: DeviceData, epochs: int) -> int:
-        """Train for so many epochs; how many images the models saw."""
+        """Train for a number of epochs and return how many images the models saw."""
         recipe = self.recipe.model_copy(update={"epochs": epochs, "plain_epochs": 0})
         member = np.zeros(self.samples, np.bool_)
         member[: self.members] = True
@@ -69,7 +69,7 @@ class Task:
         return epochs * self.members
 
     def operations(self) -> int:
-        """FLOP of training on one image: forwards, and twice that backwards, less the gradient of the image."""
+        """FLOP of training on one image: forward, and twice that backward, minus the gradient of the image."""
         if self.recipe.stacked:
             products = [a * b for a, b in pairwise((self.side**2 * self.channels, *self.recipe.hidden, 10))]
             return 6 * sum(products) - 2 * products[0]
@@ -89,7 +89,7 @@ TASKS = (
 
 
 def worker(tasks: tuple[Task, ...], connection: Connection) -> None:
-    """Train what is asked for and answer with the number of images, until None is asked for."""
+    """Train each requested task and reply with the number of images, until the request is None."""
     prepare(GPU)
     kept: dict[tuple[int, int], DeviceData] = {}
     while (asked := connection.recv()) is not None:
@@ -105,7 +105,7 @@ def worker(tasks: tuple[Task, ...], connection: Connection) -> None:
 
 
 def rate_of(connections: list[Connection], number: int, epochs: int) -> float:
-    """Images a second of these processes together."""
+    """Images per second of these processes together."""
     started = time.perf_counter()
     for one in connections:
         one.send((number, epochs))
@@ -114,7 +114,7 @@ def rate_of(connections: list[Connection], number: int, epochs: int) -> float:
 
 
 def launched(task: Task, data: DeviceData) -> float:
-    """Images a second where each kernel is launched by itself."""
+    """Images per second if each kernel is launched separately."""
 
     def plainly(step: Callable[[], None], device: torch.device) -> Callable[[], None]:
         return step
@@ -133,7 +133,7 @@ def launched(task: Task, data: DeviceData) -> float:
 
 
 def plain(task: Task, data: DeviceData, seconds: float = 6) -> float:
-    """Images a second of a loop as tutorials have it, stopped after some seconds."""
+    """Images per second of a loop as in tutorials, stopped after some seconds."""
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.deterministic = False
     images = pixels(data.x_train[: task.members]).contiguous().cpu()
@@ -177,8 +177,8 @@ def matrix_rate(dtype: torch.dtype, size: int = 8192) -> float:
 def main() -> None:
     """Time all and print the rates."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--output", type=Path, help="the figures as JSON, written as they come")
-    arguments.add_argument("--small", action="store_true", help="few samples: only to see that it runs")
+    arguments.add_argument("--output", type=Path, help="file for the numbers as JSON, updated after each measurement")
+    arguments.add_argument("--small", action="store_true", help="few samples, to check that it runs")
     given = arguments.parse_args()
     tasks = TASKS
     if given.small:
@@ -202,7 +202,7 @@ def main() -> None:
         one.start()
     connections = [here for here, _ in pairs]
     for number, task in enumerate(tasks):
-        rate_of(connections, number, 1)  # each has run before
+        rate_of(connections, number, 1)  # warm up
         flop = task.operations()
         trial = task.members * task.recipe.epochs
         print(f"{task.name}: {1e-9 * flop:.4f} GFLOP an image")
@@ -232,7 +232,7 @@ def main() -> None:
             prepare(GPU)
             print(
                 f"  plain loop {loop:,.0f} images a second: one process {alone / loop:.1f} times, "
-                f"as many as is best {best / loop:.1f} times",
+                f"best number of processes {best / loop:.1f} times",
                 flush=True,
             )
         keep()

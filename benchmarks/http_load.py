@@ -1,4 +1,4 @@
-"""Load on a server from one core of the same machine: wrk where it is installed, or else a client on asyncio."""
+"""Put load on a server from one core of the same machine, with wrk if installed, or else an asyncio client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ function init() for _, path in ipairs(%(paths)s) do calls[#calls + 1] = wrk.form
 function request() turn = turn %% #calls + 1; return calls[turn] end
 function done(summary, latency)
   local e = summary.errors
-  io.write(string.format("\\ntold %%d %%d %%f %%f %%d\\n", summary.requests, summary.duration,
+  io.write(string.format("\\nload %%d %%d %%f %%f %%d\\n", summary.requests, summary.duration,
     latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
@@ -33,7 +33,7 @@ end
 
 @dataclass(frozen=True)
 class Call:
-    """Requests that are sent in turn, alike but for their paths."""
+    """Requests to send in turn, which differ only in their paths."""
 
     paths: list[str]
     method: str = "GET"
@@ -43,7 +43,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Load:
-    """How many requests were answered in how many seconds, and how long the median and the 99th of 100 took."""
+    """The number of answered requests, the seconds they took in total, and the 50th and 99th percentile of one."""
 
     requests: int
     seconds: float
@@ -57,7 +57,7 @@ class Load:
 
 
 def drive(url: str, call: Call, seconds: float, connections: int) -> Load:
-    """Send the requests over so many connections, each waiting for its answer. Fails if one is an error."""
+    """Send the requests over several connections, one at a time on each. Fails if an answer is an error."""
     if WRK is None:
         return asyncio.run(_drive(url, call, seconds, connections))
     with tempfile.TemporaryDirectory() as folder:
@@ -78,8 +78,8 @@ def drive(url: str, call: Call, seconds: float, connections: int) -> Load:
             url,
         ]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    told = next(line.split()[1:] for line in output.splitlines() if line.startswith("told "))
-    requests, microseconds, p50, p99, errors = (float(word) for word in told)
+    words = next(line.split()[1:] for line in output.splitlines() if line.startswith("load "))
+    requests, microseconds, p50, p99, errors = (float(word) for word in words)
     assert errors == 0, output
     return Load(int(requests), microseconds / 1e6, p50 / 1e6, p99 / 1e6)
 

@@ -1,8 +1,8 @@
-"""Influence of all pairs against a bare matrix product: `python benchmarks/influence_matrix.py`.
+"""Compare the influence of all pairs with a bare matrix product: `python benchmarks/influence_matrix.py`.
 
-50,000 training and 10,000 test samples, 2,000 trials. The bare product multiplies float32 matrices that lie ready in
-memory; influence starts from packed bits, and turns counts into estimates. Both fill a float32 [50000, 10000]. Best of
-two, in turns. On a busy machine the CPU seconds are the fairer ratio. With CUDA, also with the products there.
+50,000 training and 10,000 test samples, 2,000 trials. The bare product multiplies float32 matrices that are already in
+memory; influence starts from packed bits and turns counts into estimates. Both fill a float32 [50000, 10000]. Best of
+two, alternating. On a busy machine the CPU seconds are the fairer ratio. With CUDA, also with the products on the GPU.
 `--large` adds the largest rows to the table of sizes (some minutes, 4 GB).
 """
 
@@ -27,7 +27,7 @@ MIB = 1 << 20
 
 
 class Watched:
-    """Wall and CPU seconds of a call, and how far its peak memory lay above that before, sampled every 5 ms."""
+    """Wall and CPU seconds of a call, and its peak memory above that before, sampled every 5 ms."""
 
     def __init__(self, call: Callable[[], object]) -> None:
         process = psutil.Process()
@@ -55,7 +55,7 @@ def unpacked(packed: np.ndarray, samples: int) -> np.ndarray:
 
 
 def matrix(evidence: PackedEvidence) -> None:
-    """The full matrix against a bare product."""
+    """Print the full matrix against a bare product."""
     out = np.zeros((evidence.samples, evidence.test_samples), np.float32)
     membership, correct = (
         unpacked(evidence.membership, evidence.samples),
@@ -69,7 +69,7 @@ def matrix(evidence: PackedEvidence) -> None:
         ours.append(Watched(lambda: influence_matrix(evidence, out)))
     product, infl = min(bare, key=lambda run: run.wall), min(ours, key=lambda run: run.wall)
     operations = 2 * evidence.trials * evidence.samples * evidence.test_samples
-    print(f"  {'':36}{'wall s':>8}{'CPU s':>8}{'MiB beside the result':>24}")
+    print(f"  {'':36}{'wall s':>8}{'CPU s':>8}{'MiB without the result':>24}")
     print(f"  bare matrix product                 {product.wall:8.1f}{product.cpu:8.1f}{'':>24}", end="")
     print(f"   {operations / product.wall / 1e9:.0f} GFLOP/s")
     print(f"  influence of all pairs              {infl.wall:8.1f}{infl.cpu:8.1f}{max(r.memory for r in ours):24.0f}")
@@ -83,7 +83,7 @@ def matrix(evidence: PackedEvidence) -> None:
 
 
 def classes(samples: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and test samples of each class, if these come in turns."""
+    """Training and test samples of each class, with classes in rotation."""
     test = SAMPLES_OF_TEST[samples]
     return [(np.arange(label, samples, count), np.arange(label, test, count)) for label in range(count)]
 
@@ -92,14 +92,14 @@ SAMPLES_OF_TEST = {50_000: 10_000, 60_000: 10_000, 1_280_000: 50_000}
 
 
 def same_class(evidence: PackedEvidence, count: int) -> Watched:
-    """The pairs table of all classes: blocks, p-values, q-values, and those found sorted."""
+    """Compute the pairs table of all classes: blocks, p-values, q-values, and sorted pairs."""
     mem = np.zeros(evidence.samples)
     groups = classes(evidence.samples, count)
     return Watched(lambda: find_pairs(evidence, mem, at_least=0.15, groups=groups))
 
 
 def sizes(large: bool) -> None:
-    """Memory and time of same-class pairs against n, q, T and classes."""
+    """Print memory and time of same-class pairs for several n, q, T and numbers of classes."""
     print(header("\nSame-class pairs of infl 0.15 or more with q-values, from packed bits"))
     print(f"  {'n':>9}{'q':>8}{'T':>6}{'classes':>9}{'wall s':>9}{'CPU s':>8}{'peak MiB':>10}{'evidence MiB':>14}")
     rows = [(50_000, 500, 100), (50_000, 2000, 100), (50_000, 4000, 100), (50_000, 2000, 10), (60_000, 2000, 10)]

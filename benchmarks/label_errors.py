@@ -1,8 +1,8 @@
-"""What mem finds of planted label errors, and whether its standard errors hold: `python benchmarks/label_errors.py`.
+"""How well mem finds planted label errors, and whether its standard errors hold: `python benchmarks/label_errors.py`.
 
-Real images with 10 % of the training labels flipped: scikit-learn's digits, and 5,000 images of Fashion-MNIST where its
-files are (`--fashion DIR`). Prints the AUROC of mem after more and more trials, the split-half ratio (1 if standard
-errors are right), the correlation of two halves, and the reliability. One thread.
+Real images with 10 % of the training labels flipped: scikit-learn's digits, and 5,000 images of Fashion-MNIST if its
+files are given (`--fashion DIR`). For increasing numbers of trials, prints the AUROC of mem, the split-half ratio (1 if
+standard errors are right), the correlation of two halves, and the reliability. One thread.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def table_of(trials: list[Trial], dataset: Dataset, design: Design) -> ScoreTabl
 
 
 def show(name: str, dataset: Dataset, recipe: Recipe, trials: int) -> None:
-    """Train the trials and print what they show, at a few sizes of the study."""
+    """Train the trials and print the results, at a few sizes of the study."""
     design, noisy = Design(), flip_labels(dataset, 0.1, seed=0)
     data = DeviceData.of(noisy, torch.device("cpu"))
     found: list[Trial] = []
@@ -78,7 +78,7 @@ def show(name: str, dataset: Dataset, recipe: Recipe, trials: int) -> None:
 
 
 def main() -> None:
-    """Digits, and Fashion-MNIST where it is."""
+    """Run on digits, and on Fashion-MNIST if given."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--fashion", type=Path, help="folder of Fashion-MNIST's official files")

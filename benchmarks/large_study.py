@@ -1,8 +1,9 @@
-"""A study of 50,000 training samples without training, for benchmarks and tests of what shows it.
+"""Make a study of 50,000 training samples without training, for benchmarks and tests of the dashboard.
 
-Images are CIFAR-100's where a folder with the script that unpacks them is named by MEMSCORE_REAL_IMAGES, or lies beside
-the project; else coloured noise of the same size, with a class's own colours. Scores are made: each sample has a chance
-to be right when held out, most near 1, as those of real images do; some test samples rest on one training sample each.
+Images are CIFAR-100's if MEMSCORE_REAL_IMAGES names a folder with the script that unpacks them, or such a folder lies
+next to the project; otherwise coloured noise of the same size, with colours by class. Scores are synthetic: each sample
+has a chance to be right when held out, mostly near 1, as in real images; some test samples depend on one training
+sample each.
 
     python benchmarks/large_study.py HOME && MEMSCORE_HOME=HOME memscore serve
 """
@@ -33,7 +34,7 @@ from memscore.study.subsets import block_membership
 NAME = "large"
 TRAIN, TEST, CLASSES = 50_000, 10_000, 100
 TRIALS = 100
-PAIRS = 500  # test samples that rest on a training sample
+PAIRS = 500  # test samples that depend on a training sample
 RECIPE = Recipe(network="resnet9", epochs=30, batch_size=128, learning_rate=0.1)
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 
@@ -57,7 +58,7 @@ def images() -> Dataset:
 
 
 def made_images() -> Dataset:
-    """Images of noise around colours of their class."""
+    """Images of noise around the colours of their class."""
     random = np.random.default_rng(0)
     centres = random.integers(40, 216, (CLASSES, 4, 4, 3))
 
@@ -70,7 +71,7 @@ def made_images() -> Dataset:
 
 
 def made_pairs(y_train: Labels, y_test: Labels) -> tuple[Indices, Indices]:
-    """Training samples, and the test samples of the same class that rest on them, one each."""
+    """Training samples, and the test samples of the same class that depend on them, one each."""
     random = np.random.default_rng(2)
     rests = random.choice(len(y_test), PAIRS, replace=False)
     on = [random.choice(np.flatnonzero(y_train == label)) for label in y_test[rests]]
@@ -78,13 +79,13 @@ def made_pairs(y_train: Labels, y_test: Labels) -> tuple[Indices, Indices]:
 
 
 def made_trials(made: Dataset, design: Design, trials: int = TRIALS) -> list[Trial]:
-    """Trials that are right on what they trained on, and elsewhere with a chance of each sample's own."""
+    """Trials that are right on their training samples, and otherwise with a probability for each sample."""
     random = np.random.default_rng(1)
     samples, test_samples = len(made.y_train), len(made.y_test)
     chance = random.beta(1.6, 0.5, samples).astype(np.float32)
     test_chance = random.beta(1.6, 0.5, test_samples).astype(np.float32)
     on, rests = made_pairs(made.y_train, made.y_test)
-    chance[on] *= 0.2  # who is alone with its kind is memorized
+    chance[on] *= 0.2  # samples without similar ones are memorized
     found: list[Trial] = []
     for block in range(trials // BLOCK):
         for subset in block_membership(design, samples, block):
@@ -98,7 +99,7 @@ def made_trials(made: Dataset, design: Design, trials: int = TRIALS) -> list[Tri
 
 
 def fill(home: Path) -> str:
-    """Put the study into the embedded database of a home folder; its name."""
+    """Put the study into the embedded database of a home folder, and return its name."""
     made = images()
     save(made, home)
     design = Design()
@@ -120,7 +121,7 @@ def fill(home: Path) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("Name a new home folder for the study: python benchmarks/large_study.py HOME")
+        sys.exit("Pass a new home folder for the study: python benchmarks/large_study.py HOME")
     settings = Settings(home=Path(sys.argv[1]))
     settings.prepare_home()
     print(fill(settings.home))

@@ -1,4 +1,4 @@
-"""Packed evidence of any size for benchmarks: balanced memberships, and chances like those of real images."""
+"""Synthetic packed evidence of any size for benchmarks: balanced memberships, realistic chances of being right."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def packed_membership(random: np.random.Generator, trials: int, samples: int) ->
 
 
 def packed_correct(random: np.random.Generator, trials: int, samples: int) -> UInt8:
-    """Right with a chance of each sample's own, mostly near 1: uint8 [trials, ceil(samples / 8)]."""
+    """Correctness with a probability for each sample, mostly near 1: uint8 [trials, ceil(samples / 8)]."""
     chance = random.beta(3, 0.6, samples).astype(np.float32)
     rows = [np.packbits(random.random(samples, np.float32) < chance) for _ in range(trials)]
     return np.stack(rows)

@@ -1,8 +1,8 @@
-"""Larger networks against the arithmetic limit: `python benchmarks/matmul_share.py`.
+"""Compare larger networks with the arithmetic limit: `python benchmarks/matmul_share.py`.
 
 Feldman and Zhang's MLP (784-512-256-10, batch 128) as a stack of ten, in float32 and bfloat16, against the rate of bare
 matrix products of its largest layer on the same core in the same run; and the small ResNet-9 against a plain loop.
-Images are random: only the time counts. One thread; rates alternate so that a busy machine slows both.
+Images are random: only the time counts. One thread; measurements alternate, so that a busy machine slows both.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def matmul_rate(dtype: torch.dtype, rows: int = 128, inputs: int = 784, outputs:
 
 
 def mlp_rate(data: DeviceData, recipe: Recipe) -> float:
-    """GFLOP/s of training: six operations a weight and sample, less the gradient of the first layer's input."""
+    """GFLOP/s of training: six operations per weight and sample, minus the gradient of the first layer's input."""
     widths = [784, *recipe.hidden, 10]
     products = [a * b for a, b in pairwise(widths)]
     work = BLOCK * recipe.epochs * len(data.y_train) * (6 * sum(products) - 2 * products[0])
@@ -59,14 +59,14 @@ def mlp_rate(data: DeviceData, recipe: Recipe) -> float:
 
 
 def image_rate(data: DeviceData, recipe: Recipe) -> float:
-    """Images a second of training one network."""
+    """Images per second of training one network."""
     started = time.perf_counter()
     train_single(data, recipe, np.ones(len(data.y_train), np.bool_), ("benchmark",))
     return len(data.y_train) * recipe.epochs / (time.perf_counter() - started)
 
 
 def plain_image_rate(data: DeviceData, recipe: Recipe) -> float:
-    """Images a second of a loop with DataLoader, float32 tensors and no care for the layout of memory."""
+    """Images per second of a loop with DataLoader, float32 tensors and the default memory layout."""
     images = pixels(data.x_train).contiguous()
     loader = DataLoader(TensorDataset(images, data.y_train), recipe.batch_size, shuffle=True)
     network = build_network(recipe.network, data.shape, data.classes, recipe.options)

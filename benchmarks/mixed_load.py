@@ -1,13 +1,13 @@
-"""A service under mixed load: `python benchmarks/mixed_load.py`, 10 minutes; `--minutes 1` for a look.
+"""Run a service under mixed load: `python benchmarks/mixed_load.py`, 10 minutes; `--minutes 1` for a quick run.
 
 Clients look up scores, explain them, pull tables (whole, in parts, with an entity tag), list, post, cancel and resume
-jobs of the digits, and follow their events, all at once, while real drivers train and the dispatcher is killed twice.
-Each answer is compared with the table that is stored. Printed are the requests of each kind with those that were wrong,
-and what the service's process held: memory, threads, open files, open databases, connections.
+jobs on the digits, and follow their events, all at once, while real drivers train and the dispatcher is killed twice.
+Each answer is compared with the stored table. Prints the requests of each kind, the wrong answers, and the resources
+of the service's process: memory, threads, open files, open databases, connections.
 
-A wrong answer is one of another content or status than expected; 503 with Retry-After is counted apart. Nothing leaks
-if the straight line of least squares through the last two thirds rises by less than 3 % of the mean, or by less than
-what LEAST says of each; the process ends with status 1 otherwise.
+An answer is wrong if its content or status is not as expected; 503 with Retry-After is counted separately. A resource
+leaks if a least-squares line through the last two thirds rises by more than 3 % of the mean and by more than its entry
+in LEAST; the script exits with status 1 after a wrong answer or a leak.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LEAST = {"resident MiB": 6.0, "threads": 2.0, "open files": 3.0, "open databases
 
 @dataclass
 class Load:
-    """What clients know, and what came of their requests."""
+    """What the clients compare with, and the results of their requests."""
 
     url: str
     scores: ScoreTable
@@ -61,7 +61,7 @@ class Load:
         self.deadline = time.monotonic() + self.seconds
 
     def check(self, kind: str, response: httpx.Response, status: int, right: Callable[[], bool] = lambda: True) -> None:
-        """Count an answer, which must have this status and content."""
+        """Count an answer, and record it as wrong unless it has this status and content."""
         self.requests[kind] += 1
         if response.status_code == 503 and "retry-after" in response.headers:
             self.busy[kind] += 1
@@ -73,7 +73,7 @@ Client = Callable[[Load, httpx.AsyncClient], Awaitable[None]]
 
 
 async def look_up(load: Load, http: httpx.AsyncClient) -> None:
-    """One score, and a hundred."""
+    """Look up one score, and a hundred."""
     index = random.randrange(len(load.scores))
     response = await http.get(f"/v1/studies/known/scores/{index}")
     load.check("score", response, 200, lambda: _same(response.json()["mem"], load.scores["mem"][index]))
@@ -84,7 +84,7 @@ async def look_up(load: Load, http: httpx.AsyncClient) -> None:
 
 
 async def explain(load: Load, http: httpx.AsyncClient) -> None:
-    """Why a score is what it is, and the most memorized samples."""
+    """Fetch the explanation of a score, and the most memorized samples."""
     index = random.randrange(len(load.scores))
     response = await http.get(f"/v1/studies/known/explain/{index}")
     load.check("explanation", response, 200, lambda: _same(response.json()["score"]["mem"], load.scores["mem"][index]))
@@ -97,7 +97,7 @@ async def explain(load: Load, http: httpx.AsyncClient) -> None:
 
 
 async def pull(load: Load, http: httpx.AsyncClient) -> None:
-    """The table: whole, a part, and whether there is another."""
+    """Pull the table: whole, a part, and only if changed."""
     address = "/v1/studies/known/table"
     whole = await http.get(address)
     load.check("table", whole, 200, lambda: whole.content == load.payload)
@@ -109,7 +109,7 @@ async def pull(load: Load, http: httpx.AsyncClient) -> None:
 
 
 async def post(load: Load, http: httpx.AsyncClient) -> None:
-    """A new job, sent twice under one key; every other one is cancelled, and resumed."""
+    """Post a new job, sent twice under one key; every other job is cancelled and resumed."""
     seed = random.randrange(2**40)
     body = {
         "dataset": "digits",
@@ -135,7 +135,7 @@ async def post(load: Load, http: httpx.AsyncClient) -> None:
 
 
 async def follow(load: Load, http: httpx.AsyncClient) -> None:
-    """The events of a job for some seconds; they are those of its history."""
+    """Follow the events of a job for some seconds, and compare them with its history."""
     if not load.jobs:
         await asyncio.sleep(0.5)
         return
@@ -146,7 +146,7 @@ async def follow(load: Load, http: httpx.AsyncClient) -> None:
             async with http.stream("GET", f"/v1/jobs/{job}/events") as stream:
                 async for line in stream.aiter_lines():
                     if line.startswith("id: "):
-                        seen.append(int(line[4:]))  # noqa: PERF401 - those before the end of the time count
+                        seen.append(int(line[4:]))  # noqa: PERF401 - events before the timeout count
     except TimeoutError:
         pass
     history = await http.get(f"/v1/jobs/{job}/events", params={"format": "json"})
@@ -154,7 +154,7 @@ async def follow(load: Load, http: httpx.AsyncClient) -> None:
 
 
 async def survey(load: Load, http: httpx.AsyncClient) -> None:
-    """Lists, page by page, and metrics."""
+    """Fetch lists, page by page, and metrics."""
     found: list[str] = []
     cursor: dict[str, str] = {}
     while True:
@@ -167,7 +167,7 @@ async def survey(load: Load, http: httpx.AsyncClient) -> None:
             break
         cursor = {"cursor": page.json()["next"]}
     if len(found) != len(set(found)):
-        load.wrong.append("page of jobs: a job twice")
+        load.wrong.append("page of jobs: a job appears twice")
     load.check("studies", await http.get("/v1/studies"), 200)
     load.check("metrics", await http.get("/metrics"), 200)
     await asyncio.sleep(0.5)
@@ -177,7 +177,7 @@ CLIENTS: tuple[Client, ...] = (look_up, look_up, explain, pull, post, follow, fo
 
 
 async def repeat(client: Client, load: Load) -> None:
-    """One client until the end; a connection that fails is a wrong answer."""
+    """Run one client until the deadline; a failed connection counts as a wrong answer."""
     async with httpx.AsyncClient(base_url=load.url, timeout=30) as http:
         while time.monotonic() < load.deadline:
             try:
@@ -187,7 +187,7 @@ async def repeat(client: Client, load: Load) -> None:
 
 
 async def sample(process: psutil.Process, load: Load, held: dict[str, list[float]]) -> None:
-    """What the process holds, every two seconds."""
+    """Sample the process's resources every two seconds."""
     while time.monotonic() < load.deadline:
         with process.oneshot():
             files = process.open_files()
@@ -212,14 +212,14 @@ async def disturb(service: Service, load: Load) -> None:
 
 
 def rise(values: list[float]) -> tuple[float, float]:
-    """By how much the last two thirds rise along a line of least squares, and their mean."""
+    """The rise of a least-squares line over the last two thirds of the values, and their mean."""
     last = np.array(values[len(values) // 3 :])
     slope = np.polyfit(np.arange(len(last)), last, 1)[0]
     return float(slope * len(last)), float(last.mean())
 
 
 def prepare(settings: Settings) -> tuple[ScoreTable, bytes]:
-    """The study `known` of the digits, with 40 trials that were not trained."""
+    """Store the study `known` of the digits, with 40 synthetic trials."""
     settings.prepare_home()
     database = open_database(settings.database)
     upgrade(database)
@@ -241,7 +241,7 @@ def _same(answered: float | None, stored: Any) -> bool:
 
 
 async def run(service: Service, load: Load) -> dict[str, list[float]]:
-    """All clients at once."""
+    """Run all clients at once."""
     held: dict[str, list[float]] = {name: [] for name in LEAST}
     await asyncio.gather(
         *(repeat(client, load) for client in CLIENTS), sample(service.top, load, held), disturb(service, load)
@@ -250,7 +250,7 @@ async def run(service: Service, load: Load) -> dict[str, list[float]]:
 
 
 def main() -> int:
-    """Run the load and print the tables; 1 if anything was wrong or leaks."""
+    """Run the load and print the tables; returns 1 if an answer was wrong or a resource leaks."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=10)
     minutes = options.parse_args().minutes
@@ -265,7 +265,7 @@ def main() -> int:
             last = httpx.get(f"{service.url}/v1/jobs", params={"limit": 1000}).json()["jobs"]
             began = time.monotonic()
             service.stop(120)
-            print(f"stopped by SIGTERM, with all that came of it, in {time.monotonic() - began:.0f} s")
+            print(f"stopped by SIGTERM, including all child processes, in {time.monotonic() - began:.0f} s")
         finally:
             service.cut()
     print("\n| request | answers | of them 503 |\n|---|---|---|")

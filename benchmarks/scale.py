@@ -1,9 +1,9 @@
-"""What one driver, the database and the service take at ImageNet's size: `python benchmarks/scale.py`.
+"""Measure one driver, the database and the service at ImageNet's size: `python benchmarks/scale.py`.
 
-1,281,167 training and 50,000 test samples of 1,000 classes; a few rows as large as real ones, and counts of any number
-of trials, made up by drawing S from its distribution without influence. CPU seconds are this process's, with one thread
-for matrix products; memory is the peak above what was there before, sampled every 5 ms. Takes some minutes, 8 GB of
-memory and 5 GB of disk. docs/scale.md builds on these numbers.
+1,281,167 training and 50,000 test samples of 1,000 classes; a few rows as large as real ones, and synthetic counts of
+any number of trials, with S drawn from its distribution without influence. CPU seconds are this process's, with one
+thread for matrix products; memory is the peak above that before, sampled every 5 ms. Takes some minutes, 8 GB of memory
+and 5 GB of disk. docs/scale.md builds on these numbers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ STORED = 20  # trials: two blocks
 MADE = (10, 100, 1000, 4000)
 RECIPE = Recipe(network="resnet50", epochs=90, batch_size=256, learning_rate=0.1)
 WAITING = 1_000  # workers
-DATASET = 2**30  # bytes that are shared through the object store
+DATASET = 2**30  # bytes shared through the object store
 NAMED = 62
 
 
@@ -62,24 +62,24 @@ def row(name: str, value: str) -> None:
 
 
 def load() -> str:
-    """How busy the machine is."""
+    """The machine's load."""
     return f"load {os.getloadavg()[0]:.1f}"
 
 
 def taken(run: Watched, times: int = 1) -> str:
-    """Seconds of processor and clock, of each of so many, and the peak of memory."""
+    """CPU and wall seconds for each of `times` calls, and the peak memory."""
     return f"{run.cpu / times:9.3f} s CPU {run.wall / times:8.3f} s {run.memory:6.0f} MiB"
 
 
 def labels() -> tuple[Labels, Labels]:
-    """Classes in turns."""
+    """Labels with classes in rotation."""
     return np.arange(SAMPLES, dtype=np.int32) % CLASSES, np.arange(TEST_SAMPLES, dtype=np.int32) % CLASSES
 
 
 def made_trials(
     design: Design, *, probabilities: bool, samples: int = SAMPLES, test_samples: int = TEST_SAMPLES
 ) -> list[Trial]:
-    """Trials with real subsets, right on those, and elsewhere with a chance of each sample's own, mostly near 1."""
+    """Trials with real subsets, right on those, and otherwise with a probability for each sample, mostly near 1."""
     random = np.random.default_rng(0)
     chance, test_chance = (random.beta(3, 0.6, size).astype(np.float32) for size in (samples, test_samples))
 
@@ -104,7 +104,7 @@ def made_trials(
 
 
 def made_counts(trials: int) -> Counts:
-    """Counts after so many trials of a balanced design in which no sample has an influence."""
+    """Counts after a number of trials of a balanced design without any influence."""
     random = np.random.default_rng(trials)
     counts = Counts.empty(*labels())
     chance, test_chance = random.beta(3, 0.6, SAMPLES), random.beta(3, 0.6, TEST_SAMPLES)
@@ -128,7 +128,7 @@ def made_counts(trials: int) -> Counts:
 
 
 def study_in(database: Database, seed: int) -> StudyRecord:
-    """A study whose dataset is named only: nothing here reads images."""
+    """A study with a placeholder dataset: nothing here reads images."""
     images, few = np.zeros((10, 1, 1), np.uint8), np.arange(10) % 2
     with database.writing() as connection:
         record = datasets.register(connection, "made", build_dataset(images, few, images, few, source="made"))
@@ -136,7 +136,7 @@ def study_in(database: Database, seed: int) -> StudyRecord:
 
 
 def counting() -> None:
-    """What a driver does with each finished trial, beside the database."""
+    """Print the cost of a driver's work on each finished trial, without the database."""
     design, (train_labels, test_labels) = Design(), labels()
     some = made_trials(design, probabilities=False)
     with_probabilities = made_trials(design, probabilities=True)
@@ -148,25 +148,25 @@ def counting() -> None:
     count_trials(counts[0], some[:1], design)
     held = [*counts[0].joint, *vars(counts[0].even).values(), *vars(counts[0].odd).values()]
     held += [*vars(counts[0].probability).values(), counts[0].weighted_correct, counts[0].full_correct]
-    row("which hold, once counted", f"{sum(getattr(part, 'nbytes', 0) for part in held) / MIB:6.0f} MiB")
+    row("memory of the counts, once filled", f"{sum(getattr(part, 'nbytes', 0) for part in held) / MIB:6.0f} MiB")
     run = Watched(lambda: [count_trials(counts[0], [trial], design) for trial in some[:5]])
-    row("counting a finished trial, as it comes", taken(run, 5))
+    row("counting a finished trial on arrival", taken(run, 5))
     run = Watched(lambda: [count_trials(counts[0], [trial], design) for trial in with_probabilities[:5]])
     row("the same with probabilities", taken(run, 5))
     run = Watched(lambda: count_trials(counts[0], some[:BLOCK], design))
-    row("a trial, where a block is counted at once", taken(run, BLOCK))
+    row("counting a trial as part of a block", taken(run, BLOCK))
     few = made_trials(design, probabilities=False, samples=FEW, test_samples=FEW_TEST)
     small = Counts.empty(
         np.arange(FEW, dtype=np.int32) % FEW_CLASSES, np.arange(FEW_TEST, dtype=np.int32) % FEW_CLASSES
     )
     run = Watched(lambda: [count_trials(small, [trial], design) for trial in few])
-    row(f"a finished trial of {FEW:,} x {FEW_TEST:,} samples, as it comes", taken(run, STORED))
+    row(f"a finished trial of {FEW:,} x {FEW_TEST:,} samples, on arrival", taken(run, STORED))
     run = Watched(lambda: memorization(counts[0].statistics))
-    row("whether a target of precision is reached, at each block", taken(run))
+    row("checking a precision target, for each block", taken(run))
 
 
 def volume(database: Database, study: StudyRecord, some: list[Trial]) -> None:
-    """Bytes that trials take in the database, and in its log."""
+    """Print the bytes of trials in the database and in its log."""
     before, at = size_of(database), time.perf_counter()
     for trial in some:
         with database.writing() as connection:
@@ -184,7 +184,7 @@ def volume(database: Database, study: StudyRecord, some: list[Trial]) -> None:
 
 
 def size_of(database: Database) -> tuple[int, int]:
-    """Bytes of the database, and how far its log has come; SQLite's log is used again, so that is its own length."""
+    """Bytes of the database, and the position of its write-ahead log; 0 for SQLite, which reuses its log."""
     with database.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             log = int(connection.execute(text("SELECT pg_current_wal_insert_lsn() - '0/0'")).scalar_one())
@@ -194,16 +194,16 @@ def size_of(database: Database) -> tuple[int, int]:
 
 
 def rows_of_trials(database: Database, seed: int, *, probabilities: bool) -> None:
-    """Store trials, and count them afresh as a driver does that takes over."""
+    """Store trials, and recount them as a driver does when it takes over."""
     study = study_in(database, seed)
     volume(database, study, made_trials(design_of(study), probabilities=probabilities))
     with database.reading() as connection:
         run = Watched(lambda: count_study(connection, study, *labels()))
-    row("counting it afresh when a driver takes over", taken(run, STORED))
+    row("recounting it when a driver takes over", taken(run, STORED))
 
 
 def rebuilding(databases: list[Database], trials: int) -> None:
-    """Both tables after so many trials: made, stored, and read by the service."""
+    """Build both tables after a number of trials, store them, and read them with the service."""
     counts, made = made_counts(trials), list[ScoreTable | PairsTable]()
     provenance = Provenance("a" * 16, "f" * 64, {}, {})
     run = Watched(lambda: made.extend(build_tables(counts, provenance)))
@@ -213,7 +213,7 @@ def rebuilding(databases: list[Database], trials: int) -> None:
 
 
 def kept_and_read(database: Database, trials: int, made: list[ScoreTable | PairsTable]) -> None:
-    """Store two tables under a study of their own, and read them into the service's cache."""
+    """Store two tables in a new study, and read them into the service's cache."""
     study = study_in(database, trials)
     scores, pairs = (type(table).of(table.columns, {**table.meta, "study": study.id}) for table in made)
     sizes = [sum(column.nbytes for column in table.columns.values()) / 1e6 for table in (scores, pairs)]
@@ -246,16 +246,16 @@ def kept_and_read(database: Database, trials: int, made: list[ScoreTable | Pairs
 
 @ray.remote
 class Busy:
-    """Stands for workers that train."""
+    """A worker in training."""
 
     def train(self, seconds: float) -> bytes:
-        """Sleep, and give the bits of a trial."""
+        """Sleep, then return the bits of a trial."""
         time.sleep(seconds)
         return os.urandom((SAMPLES + 7) // 8 + (TEST_SAMPLES + 7) // 8)
 
 
 def ray_calls(folder: Path) -> None:
-    """What Ray costs the driver: waiting for many workers, fetching a trial, sharing a dataset."""
+    """Print Ray's cost to the driver: waiting for many workers, fetching a trial, sharing a dataset."""
     ray.init(
         address="local",
         num_cpus=1,

@@ -1,9 +1,9 @@
-"""CPU seconds to build the tables of a study: `python benchmarks/score_table.py`.
+"""Measure the CPU seconds to build a study's tables: `python benchmarks/score_table.py`.
 
-2,000 trials, 50,000 training and 10,000 test samples of 100 classes. Each step is timed by itself with
-time.process_time, best of five: the rebuild from counts (both tables, digests included), the score table's part
-of it, the counting of a new block, and, once, the counting of all evidence from its packed bits, which a process
-does when it starts. One thread for matrix products.
+2,000 trials, 50,000 training and 10,000 test samples of 100 classes. Each step is timed separately with
+time.process_time, best of five: the rebuild from counts (both tables, including digests), the score table's part of
+it, the counting of a new block, and, once, the counting of all evidence from its packed bits, which a process does
+when it starts. One thread for matrix products.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REPEATS = 5
 
 
 def seconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Least CPU seconds of some calls."""
+    """The least CPU seconds of several calls."""
     taken: list[float] = []
     for _ in range(repeats):
         started = time.process_time()
@@ -60,7 +60,7 @@ def count_all(membership: np.ndarray, train: np.ndarray, test: np.ndarray, count
 
 
 def main() -> None:
-    """Print the seconds of each step, and their ratio to reading the evidence anew."""
+    """Print the seconds of each step, and the ratio to rereading the evidence."""
     random = np.random.default_rng(0)
     membership = packed_membership(random, TRIALS, SAMPLES)
     train = packed_correct(random, TRIALS, SAMPLES) | membership  # always right on the subset
@@ -80,9 +80,9 @@ def main() -> None:
     same_class = sum(joint.size for joint in counts.joint)
     print(f"  {'step':58}{'CPU s':>8}")
     print(f"  {'rebuild of both tables from counts (target: below 0.2)':58}{rebuild:8.3f}")
-    print(f"  {'of which mem with errors and intervals, all samples':58}{scores:8.3f}")
+    print(f"  {'of that, mem with errors and intervals, all samples':58}{scores:8.3f}")
     print(f"  {'counting one more block of 10 trials':58}{add:8.3f}")
-    print(f"  {'counting all trials anew from packed bits':58}{whole:8.3f}")
+    print(f"  {'counting all trials from packed bits':58}{whole:8.3f}")
     print(f"  a rebuild from counts takes {rebuild / (rebuild + whole):.2f} of one that reads all trials again")
     print(f"  {same_class / 1e6:.1f} million same-class pairs, {pairs:,} of them with infl of {PAIRS_FLOOR} or more")
 

@@ -1,10 +1,10 @@
-"""What the service takes to answer, against limits: `python benchmarks/service.py [--short]`.
+"""Measure the service's cost per answer against limits: `python benchmarks/service.py [--short]`.
 
-The server has one core for itself, the load comes from the other. CPU is the server process's, user and system, over
-the requests that were answered; it depends less on what else the machine does than time by the clock. A single look-up
-is compared with servers of the same settings whose answers are bare Responses of the same size, in turns with it: of a
-Starlette application's only route, which is what the limit is about, and of no application at all. The
-first start, which compiles what was never imported before, does not count.
+The server has one core to itself; the load comes from another. CPU is the server process's user and system time over
+the answered requests; it depends less on other load than wall time does. A single look-up is compared, in turns, with
+servers of the same settings that answer with bare Responses of the same size: from a Starlette application's only
+route, which the limit refers to, and without an application. The first start, which compiles modules never imported
+before, does not count.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SMALL, LARGE = (50_000, 10_000), (1_281_167, 50_000)  # training and test sample
 PAIRS = 20_000
 RECIPE = Recipe(network="cnn", epochs=1, batch_size=32, learning_rate=0.1)
 CONNECTIONS = 32
-LOOKED_UP = 1_000  # indices of one request
+LOOKED_UP = 1_000  # indices per request
 ROUNDS, STARTS = 3, 3
 NAMED = 58
 ABOUT_ALL = ("scores?sort=-se&offset=30000&limit=60", "suspects?limit=60", "classes", "quality", "compare?with={study}")
@@ -72,13 +72,13 @@ class Server:
         self.start_seconds = time.perf_counter() - started
 
     def measure(self, call: Call, seconds: float, connections: int = CONNECTIONS) -> Measured:
-        """The answers to a call."""
+        """Load the server with a call, and return the results."""
         before = self._cpu()
         load = drive(self.url, call, seconds, connections)
         return Measured(load, (self._cpu() - before) / load.requests)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the server."""
         self.popen.terminate()
         self.popen.wait(60)
 
@@ -93,7 +93,7 @@ def row(name: str, *values: str) -> None:
 
 
 def against(value: float, limit: float, unit: str, *, at_least: bool = False) -> tuple[str, str, str]:
-    """A value, its limit, and whether it is kept."""
+    """A value, its limit, and whether the limit is kept."""
     kept = value >= limit if at_least else value <= limit
     return f"{value:.2f} {unit}", f"limit {limit:g} {unit}", "kept" if kept else "MISSED"
 
@@ -118,7 +118,7 @@ def store(database: Database, name: str, seed: int, samples: int, test_samples: 
 
 @contextmanager
 def bare_server(size: int, core: int, *options: str) -> Generator[Server]:
-    """A server that answers with so many bytes and does nothing else."""
+    """A server that only answers with `size` bytes."""
     server = Server([sys.executable, "-m", "benchmarks.bare_server", str(size), *options], core)
     try:
         yield server
@@ -127,11 +127,11 @@ def bare_server(size: int, core: int, *options: str) -> Generator[Server]:
 
 
 def look_ups(server: Server, core: int, key: str, seconds: float) -> Call:
-    """One sample a request, against bare Responses; the call, for what is measured beside a job."""
+    """Print one sample per request against bare Responses, and return the call for later measurements."""
     paths = [f"/v1/studies/small/scores/{index}" for index in np.random.default_rng(0).integers(0, SMALL[0], 1000)]
     call, with_key = Call(paths), Call(paths, headers={"Authorization": f"Bearer {key}"})
     size = len(httpx.get(server.url + paths[0]).content)
-    least, routed = f"a bare Response of {size} bytes", "that of a Starlette application's route"
+    least, routed = f"a bare Response of {size} bytes", "the same from a Starlette route"
     measured: dict[str, list[Measured]] = {least: [], routed: [], "one look-up": [], "with a key": []}
     with bare_server(size, core) as bare, bare_server(size, core, "routed") as starlette:
         servers = ((bare, call), (starlette, call), (server, call), (server, with_key))
@@ -143,28 +143,28 @@ def look_ups(server: Server, core: int, key: str, seconds: float) -> Call:
                 rounds.append(one.measure(what, seconds))
     cpu = {name: statistics.median(one.cpu for one in rounds) for name, rounds in measured.items()}
     for name, rounds in measured.items():
-        row(name, f"{1e6 * cpu[name]:.0f} µs", *told(rounds[-1].load))
+        row(name, f"{1e6 * cpu[name]:.0f} µs", *latencies(rounds[-1].load))
         if name not in (least, routed):
             row("  CPU over that of the Starlette route", *against(cpu[name] / cpu[routed], 1.8, "times"))
             row("  CPU over that of the bare Response", f"{cpu[name] / cpu[least]:.2f} times")
     return call
 
 
-def told(load: Load) -> tuple[str, str, str]:
-    """Latencies and rate."""
+def latencies(load: Load) -> tuple[str, str, str]:
+    """Latencies and rate, as text."""
     return f"p50 {1e3 * load.p50:.2f} ms", f"p99 {1e3 * load.p99:.2f} ms", f"{load.rate:,.0f} /s"
 
 
 def many_look_ups(server: Server, seconds: float) -> None:
-    """A thousand samples a request."""
+    """Print a thousand samples per request."""
     indices = np.random.default_rng(0).integers(0, SMALL[0], LOOKED_UP).tolist()
     call = Call(["/v1/studies/small/scores/lookup"], "POST", body=f'{{"indices": {indices}}}')
     taken = server.measure(call, seconds)
-    row(f"{LOOKED_UP} samples in one request", *against(1e3 * taken.cpu, 0.6, "ms"), *told(taken.load))
+    row(f"{LOOKED_UP} samples in one request", *against(1e3 * taken.cpu, 0.6, "ms"), *latencies(taken.load))
 
 
 def whole_tables(server: Server, core: int, seconds: float) -> None:
-    """Tables from memory, and a client's copy that is current."""
+    """Print whole tables from memory, and requests from clients whose copy is current."""
     for study, (samples, _) in (("small", SMALL), ("large", LARGE)):
         path = f"/v1/studies/{study}/table"
         answer = httpx.get(server.url + path, timeout=60)
@@ -177,13 +177,13 @@ def whole_tables(server: Server, core: int, seconds: float) -> None:
                 least = bare.measure(Call([path]), seconds, 2)
             row(name, *against(1e3 * taken.cpu, 1, "ms"), client, f"bare {1e3 * least.cpu:.2f} ms")
             current = server.measure(Call([path], headers={"If-None-Match": answer.headers["etag"]}), seconds)
-            row("  304, if the client has it", *against(1e3 * current.cpu, 0.5, "ms"), *told(current.load))
+            row("  304, if the client has it", *against(1e3 * current.cpu, 0.5, "ms"), *latencies(current.load))
         else:
             row(name, *against(size / taken.cpu / 1e9, 2, "GB/s", at_least=True), client)
 
 
 def about_all_samples(server: Server, seconds: float) -> None:
-    """Answers that go over a whole table: the first one, for which it is gone through, and those after it."""
+    """Print answers computed over a whole table: the first, which computes them, and those after it."""
     with httpx.Client(base_url=server.url, timeout=60) as http:
         for study, (samples, _) in (("small", SMALL), ("large", LARGE)):
             http.get(f"/v1/studies/{study}/scores/0").raise_for_status()
@@ -197,7 +197,7 @@ def about_all_samples(server: Server, seconds: float) -> None:
 
 
 def client_seconds(url: str, study: str) -> float:
-    """What memscore.Client takes for a table, decoded and checked."""
+    """Seconds that memscore.Client takes for a table, including decoding and checks."""
     with Client(url) as client:
         client.datasets()  # connect
         started = time.perf_counter()
@@ -206,7 +206,7 @@ def client_seconds(url: str, study: str) -> float:
 
 
 def made_key(database: Database, settings: Settings) -> str:
-    """A new API key that may read."""
+    """A new API key with scope read."""
     key, identifier = keys.generate()
     with database.writing() as connection:
         api_keys.add(connection, identifier, key, pepper_of(settings), "benchmark", "read", None)
@@ -214,7 +214,7 @@ def made_key(database: Database, settings: Settings) -> str:
 
 
 def start(settings: Settings, core: int, times: int) -> Server:
-    """Start the service some times; the last one goes on running."""
+    """Start the service several times, and return the last server, still running."""
     command = [sys.executable, "-m", "memscore.cli", "serve", "--port", "0", "--no-dispatch"]
     server, seconds = Server(command, core, settings.environment()), list[float]()
     for _ in range(times):
@@ -222,18 +222,18 @@ def start(settings: Settings, core: int, times: int) -> Server:
         server = Server(command, core, settings.environment())
         seconds.append(server.start_seconds)
     memory = server.process.memory_full_info()
-    row("from the start of the process to its first answer", *against(statistics.median(seconds), 2, "s"))
+    row("from process start to first answer", *against(statistics.median(seconds), 2, "s"))
     shares = (f"USS {memory.uss / 1e6:.0f} MB", f"PSS {memory.pss / 1e6:.0f} MB")
     row("memory before the first table (RSS)", *against(memory.rss / 1e6, 150, "MB"), *shares)
     files = {Path(place.path).parts for place in server.process.memory_maps()}
     heavy = sorted({part for parts in files for part in parts} & {"torch", "ray", "pyarrow", "pandas", "sklearn"})
-    row("heavy libraries in it", ", ".join(heavy) or "none")
+    row("heavy libraries loaded", ", ".join(heavy) or "none")
     return server
 
 
 @contextmanager
 def job_beside(settings: Settings) -> Generator[None]:
-    """A job that trains models of the digits on the core of the load, on the service's own database."""
+    """Train a job on the digits within the block, on the load's core and with the service's database."""
     command = [sys.executable, "-m", "memscore.cli", "estimate", "--dataset", "digits", "--trials", "100000"]
     quiet = subprocess.DEVNULL
     job = subprocess.Popen(command, env=settings.environment(), stdout=quiet, stderr=quiet, start_new_session=True)
@@ -252,7 +252,7 @@ def job_beside(settings: Settings) -> Generator[None]:
 
 
 def trains(database: Database) -> bool:
-    """Whether a job has scores already."""
+    """Whether the job has its first scores."""
     with database.reading() as connection:
         return any(
             study.name == "digits" and tables.current_digest(connection, study.id)
@@ -263,14 +263,14 @@ def trains(database: Database) -> bool:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true", help="fewer seconds, and no job beside")
+    parser.add_argument("--short", action="store_true", help="shorter measurements, and none with a job in training")
     short = parser.parse_args().short
     seconds = 2 if short else 5
     cores = sorted(os.sched_getaffinity(0))
     mine, others = cores[0], cores[-1]
     print(header("The service, on one core"))
     os.sched_setaffinity(0, {others})
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with which each start would compile everything anew
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would make each start compile everything again
     print(f"  load from another core: {CLIENT}, {CONNECTIONS} connections; CPU of the server per request")
     with tempfile.TemporaryDirectory(prefix="ms-") as name:
         settings = Settings(home=Path(name), slots=1, rate_limit=0)
@@ -290,7 +290,7 @@ def main() -> None:
             if not short:
                 with job_beside(settings):
                     taken = server.measure(call, seconds)
-                    row("one look-up while a job trains beside it", f"{1e6 * taken.cpu:.0f} µs", *told(taken.load))
+                    row("one look-up while a job trains beside it", f"{1e6 * taken.cpu:.0f} µs", *latencies(taken.load))
         finally:
             server.stop()
 

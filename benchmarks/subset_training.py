@@ -1,8 +1,8 @@
-"""Trials a minute of small networks, against plain PyTorch and dattri: `python benchmarks/subset_training.py`.
+"""Trials per minute of small networks, against plain PyTorch and dattri: `python benchmarks/subset_training.py`.
 
-Recipe digits, one thread, one after the other in this process, each having run before. The plain loop trains the same
+Recipe digits, one thread, one after the other in this process, each after a warm-up. The plain loop trains the same
 recipe with nn.Linear layers, a DataLoader and SGD, one model at a time. dattri's `retrain_lds` trains with that loop
-and writes each model to disk; it takes part where it is installed (`uv pip install --no-deps dattri`).
+and writes each model to disk; it is included if installed (`uv pip install --no-deps dattri`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PLAIN_MODELS = 2
 
 
 def plain_loop(loader: DataLoader, inputs: int, recipe: Recipe) -> MLP:
-    """One model as a tutorial would train it."""
+    """Train one model as a tutorial would."""
     model = MLP((inputs,), recipe.hidden, 10)
     optimizer = torch.optim.SGD(model.parameters(), recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, recipe.epochs * len(loader))
@@ -92,7 +92,7 @@ def main() -> None:
         run(0, quick)
     times = {name: np.array([run(repeat) for repeat in range(REPEATS)]) for name, run in contenders.items()}
     ours = times[f"stack of {BLOCK}"]
-    print(f"recipe digits, one thread, {REPEATS} runs each: median (ratio to the stack, from least to most)")
+    print(f"recipe digits, one thread, {REPEATS} runs each: median (ratio to the stack, least to most)")
     for name, seconds in times.items():
         ratio = seconds / ours
         print(

@@ -1,11 +1,11 @@
-"""Steps of adversarial training against their floor and against public code: `python benchmarks/training.py`.
+"""Compare adversarial training steps with their floor and with public code: `python benchmarks/training.py`.
 
-Floor: what a PGD-10 step cannot do without, ten forward passes with the gradient of the images and one forward and
-backward pass of training, of the same network in the same precision. Plain loops: torchattacks' PGD, and TRADES as its
-authors wrote it, which computes the clean output in every step of the attack and a third time for the loss; float32, no
-care for the layout of memory. Images are random: only the time counts. Contenders take turns. On a CPU a narrow
-ResNet-9, one thread and its CPU time; with CUDA a ResNet-18, an epoch of CIFAR's size with its augmentation, and the
-share of the card's matrix rate. torchattacks takes part where it is installed (`make peers`).
+Floor: the minimum of a PGD-10 step, ten forward passes with gradients of the images and one forward and backward pass
+of training, with the same network and precision. Plain loops: torchattacks' PGD, and TRADES as its authors wrote it,
+which computes the clean output in every step of the attack and a third time for the loss; float32, default memory
+layout. Images are random: only the time counts. Contenders take turns. On a CPU: a narrow ResNet-9, CPU time of one
+thread; with CUDA: a ResNet-18, an epoch of CIFAR's size with its augmentation, and the share of the card's matrix rate.
+torchattacks is included if installed (`make peers`).
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ Stored = TypeVar("Stored", Network, Tensor)
 
 
 def channels_last(stored: Stored) -> Stored:
-    """The layout of memory that training uses."""
+    """Convert to the memory layout that training uses."""
     return stored.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def new_network() -> Network:
-    """The same initial weights each time."""
+    """A network with the same initial weights each time."""
     torch.manual_seed(0)
     network = ResNet18(3, CLASSES) if DEVICE.type == "cuda" else ResNet9(3, CLASSES, 24, stem=2)
     return network.to(DEVICE)
@@ -66,7 +66,7 @@ def product(method: str, images: Tensor, labels: Tensor, **settings: Any) -> Wor
 
 
 def floor(images: Tensor, labels: Tensor, precision: str) -> Work:
-    """The passes of a PGD-10 step and SGD, alone."""
+    """Only the passes of a PGD-10 step and SGD."""
     network = channels_last(new_network())
     attacked = deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.SGD(network.parameters(), RATE, 0.9, weight_decay=5e-4, fused=True)
@@ -107,7 +107,7 @@ def plain_pgd(images: Tensor, labels: Tensor) -> Work:
 
 
 def plain_trades(images: Tensor, labels: Tensor) -> Work:
-    """TRADES with the clean output computed wherever its formula names it."""
+    """TRADES with the clean output recomputed wherever its formula uses it."""
     network = new_network()
     optimizer = torch.optim.SGD(network.parameters(), RATE, 0.9, weight_decay=5e-4)
 
@@ -136,7 +136,7 @@ def plain_trades(images: Tensor, labels: Tensor) -> Work:
 
 
 def seconds(work: Work) -> float:
-    """CPU time on a CPU, which others on the same machine change least; time of day with CUDA."""
+    """CPU time on a CPU, which other load affects least; wall time with CUDA."""
     if DEVICE.type == "cpu":
         started = time.process_time()
         work()
@@ -149,7 +149,7 @@ def seconds(work: Work) -> float:
 
 
 def unrepeatable(work: Work) -> Work:
-    """With PyTorch's own choice of kernels; the product's are repeatable ones."""
+    """Run with PyTorch's default choice of kernels; the product's are deterministic."""
 
     def run() -> None:
         with torch.backends.cudnn.flags(enabled=True, deterministic=False):
@@ -159,7 +159,7 @@ def unrepeatable(work: Work) -> Work:
 
 
 def whole_epoch(compiled: bool) -> tuple[float, float]:
-    """Seconds of an epoch of CIFAR's size after a first step, and the FLOP/s of its products and convolutions."""
+    """Seconds of an epoch of CIFAR's size after a warm-up step, and the FLOP/s of its products and convolutions."""
     config = configured("pgd", "paper", compile=compiled)
     data = TrainingData(random_images(EPOCH, 32, 3), None, config, DEVICE)
     learner = Learner(channels_last(new_network()), config)
@@ -175,7 +175,7 @@ def whole_epoch(compiled: bool) -> tuple[float, float]:
 
 
 def operations() -> int:
-    """FLOP of a PGD step: back to the images costs as much as forwards, back to images and weights twice as much."""
+    """FLOP of a PGD step: backward to the images costs as much as forward; to images and weights, twice as much."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         new_network()(random_batch()[0])
     return (2 * STEPS + 3) * counter.get_total_flops()
@@ -234,7 +234,7 @@ def main() -> None:
         for compiled in (False, True):
             taken, achieved = whole_epoch(compiled)
             print(
-                f"an epoch of PGD on {EPOCH:,} images, {'compiled' if compiled else 'as it is'}: {taken:.1f} s, "
+                f"an epoch of PGD on {EPOCH:,} images, {'compiled' if compiled else 'not compiled'}: {taken:.1f} s, "
                 f"{1e-12 * achieved:.0f} TFLOP/s, {achieved / rate:.2f} of a matrix product's {1e-12 * rate:.0f}"
             )
 

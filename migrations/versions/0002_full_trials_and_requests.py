@@ -1,4 +1,4 @@
-"""full trials, probabilities, and what a job asks for"""
+"""full trials, probabilities, and the requests of jobs"""
 
 from hashlib import sha256
 
@@ -46,7 +46,7 @@ def downgrade() -> None:
 
 
 def leave_probabilities_out_of_digests(connection: sa.Connection) -> None:
-    """A trial's digest covers its probabilities: without them a sound trial needs another; a damaged one stays so."""
+    """Recompute digests without probabilities, but only for intact trials: damaged ones must stay detectable."""
     names = ('number', 'subset_digest', 'train_bits', 'test_bits', 'train_probability', 'test_probability')
     trials = sa.table('trials', sa.column('study_id'), sa.column('digest'), *(sa.column(name) for name in names))
     recorded = sa.select(trials.c.study_id, trials.c.number).where(trials.c.train_probability.is_not(None))

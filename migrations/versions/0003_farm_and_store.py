@@ -1,4 +1,4 @@
-"""leases, logs and signs of life of jobs; published scores"""
+"""leases; logs and heartbeats of jobs; published scores"""
 
 from alembic import op
 import sqlalchemy as sa

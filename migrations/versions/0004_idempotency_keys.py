@@ -1,4 +1,4 @@
-"""answers to requests that were sent under an Idempotency-Key"""
+"""answers to requests sent with an Idempotency-Key"""
 
 from alembic import op
 import sqlalchemy as sa

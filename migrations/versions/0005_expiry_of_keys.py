@@ -1,4 +1,4 @@
-"""keys expire, and say with which pepper they are hashed"""
+"""keys expire, and record the pepper of their hash"""
 
 from alembic import op
 import sqlalchemy as sa

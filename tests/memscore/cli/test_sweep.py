@@ -72,9 +72,7 @@ def test_a_finished_run_on_what_the_dataset_s_name_meant_before_is_told(tmp_path
     (run / "finished.json").write_text(json.dumps({"checkpoints": []}))
     found = json.loads(sweep(tmp_path, "--methods", "erm", "--seeds", "1", "--json", dataset="made-up"))
     (warning,) = found["warnings"]
-    assert warning.startswith(
-        "erm-seed=0 is older: it was trained with a dataset with fingerprint ffffffff, now"
-    )
+    assert warning.startswith("erm-seed=0 is older: it was trained with a dataset with fingerprint ffffffff, now")
     assert "Remove its folder" in warning
 
 
