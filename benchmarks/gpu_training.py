@@ -205,14 +205,14 @@ def main() -> None:
         rate_of(connections, number, 1)  # warm up
         flop = task.operations()
         trial = task.members * task.recipe.epochs
-        print(f"{task.name}: {1e-9 * flop:.4f} GFLOP an image")
+        print(f"{task.name}: {1e-9 * flop:.4f} GFLOP per image")
         found[task.name] = kept = {"flop_an_image": flop, "images_a_trial": trial, "by_processes": {}}
         for count in PROCESSES:
             rate = rate_of(connections[:count], number, task.epochs)
             kept["by_processes"][count] = rate
             print(
-                f"  {count} process{'es' if count > 1 else '  '} {rate:12,.0f} images a second {rate / trial:8.2f} "
-                f"trials a second {60 * rate / trial:8.1f} a minute   {rate * flop / peak:.3f} of the matrix rate",
+                f"  {count} process{'es' if count > 1 else '  '} {rate:12,.0f} images per second {rate / trial:8.2f} "
+                f"trials per second {60 * rate / trial:8.1f} per minute   {rate * flop / peak:.3f} of the matrix rate",
                 flush=True,
             )
             keep()
@@ -226,12 +226,14 @@ def main() -> None:
         best = max(found[task.name]["by_processes"].values())
         alone = found[task.name]["by_processes"][1]
         found[task.name]["launched"] = unreplayed = launched(task, data)
-        print(f"{task.name}: launched one by one {unreplayed:,.0f} images a second, replayed {alone / unreplayed:.2f}x")
+        print(
+            f"{task.name}: launched one by one {unreplayed:,.0f} images per second, replayed {alone / unreplayed:.2f}x"
+        )
         if "float32" not in task.name:
             found[task.name]["plain"] = loop = plain(task, data)
             prepare(GPU)
             print(
-                f"  plain loop {loop:,.0f} images a second: one process {alone / loop:.1f} times, "
+                f"  plain loop {loop:,.0f} images per second: one process {alone / loop:.1f} times, "
                 f"best number of processes {best / loop:.1f} times",
                 flush=True,
             )

@@ -114,7 +114,7 @@ def main() -> None:
     ours = [image_rate(photos, small) for _ in range(REPEATS)]
     exact = [image_rate(photos, small.model_copy(update={"precision": "float32"})) for _ in range(REPEATS)]
     plain = [plain_image_rate(photos, small) for _ in range(REPEATS)]
-    print(f"ResNet-9 of recipe cifar-small, one thread, images a second (median of {REPEATS})")
+    print(f"ResNet-9 of recipe cifar-small, one thread, images per second (median of {REPEATS})")
     for name, rates in (("bfloat16, channels last", ours), ("float32, channels last", exact), ("plain loop", plain)):
         print(f"  {name:24} {np.median(rates):6.0f}   {np.median(rates) / np.median(plain):.2f} times the plain loop")
 

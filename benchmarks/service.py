@@ -290,7 +290,7 @@ def main() -> None:
             if not short:
                 with job_beside(settings):
                     taken = server.measure(call, seconds)
-                    row("one look-up while a job trains beside it", f"{1e6 * taken.cpu:.0f} µs", *latencies(taken.load))
+                    row("one look-up while a job trains", f"{1e6 * taken.cpu:.0f} µs", *latencies(taken.load))
         finally:
             server.stop()
 

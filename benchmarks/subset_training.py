@@ -96,7 +96,7 @@ def main() -> None:
     for name, seconds in times.items():
         ratio = seconds / ours
         print(
-            f"  {name:22} {np.median(seconds):6.3f} s a trial {60 / np.median(seconds):5.0f} trials a minute"
+            f"  {name:22} {np.median(seconds):6.3f} s per trial {60 / np.median(seconds):5.0f} trials per minute"
             f"   ratio {np.median(ratio):5.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
         )
 

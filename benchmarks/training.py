@@ -215,7 +215,9 @@ def main() -> None:
     rounds = [{name: seconds(work) for name, work in contenders.items()} for _ in range(ROUNDS)]
     times = {name: np.array([one[name] for one in rounds]) for name in contenders}
     for name, taken in times.items():
-        print(f"  {name:24} {1000 * np.median(taken):7.1f} ms a step {BATCH / np.median(taken):8.0f} images a second")
+        print(
+            f"  {name:24} {1000 * np.median(taken):7.1f} ms per step {BATCH / np.median(taken):8.0f} images per second"
+        )
 
     print(f"ratios of times: median of {ROUNDS} rounds (first to last decile)")
     for precision in ("bfloat16", "float32"):

@@ -34,7 +34,7 @@ class CostEstimate:
 
     def sentence(self) -> str:
         """For people."""
-        passes = f"{self.forwards:.0f} forward and {self.backwards:.0f} backward passes an image"
+        passes = f"{self.forwards:.0f} forward and {self.backwards:.0f} backward passes per image"
         return f"{self.steps} steps with {passes}, about {duration(self.seconds)}"
 
 
