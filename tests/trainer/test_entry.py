@@ -93,8 +93,8 @@ def test_images_that_are_no_pixels_in_0_to_1_are_refused(name: str):
         (2 * images - 1, "range from -0.99.* to 0.99.*: move the normalization into the network"),
         (255 * images, "move the normalization into the network"),
         (images - 0.5, "move the normalization into the network"),
-        (spoiled, "go from nan to nan"),
-        ((255 * images).to(torch.uint8), "these images are uint8: make them float32"),
+        (spoiled, "range from nan to nan"),
+        ((255 * images).to(torch.uint8), "these images are uint8: convert them to float32"),
     ):
         with pytest.raises(InvalidInput, match=said):
             PUBLIC[name](network, bad, labels)

@@ -396,7 +396,7 @@ def test_what_is_kept_is_kept_for_the_same_images_alone(network: nn.Module, digi
 
 def test_scores_of_other_samples_are_refused(network: nn.Module, digits: DeviceData, mem: np.ndarray):
     for sets in (None, random_sets()):
-        with pytest.raises(InvalidInput, match="of other samples than the 150 training and 100 test samples"):
+        with pytest.raises(InvalidInput, match="do not match the 150 training and 100 test samples"):
             evaluate(network, digits, config(), sets=sets, mem=mem[:-1])
     with pytest.raises(InvalidInput, match="do not match"):
         evaluate(network, cut(digits, 150, 99), config(), sets=random_sets())

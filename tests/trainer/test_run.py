@@ -83,7 +83,7 @@ def test_groups_are_counted_by_hand(dataset: Dataset, scores: TrainingScores, tm
 
 
 def test_what_needs_scores_is_refused_without(dataset: Dataset):
-    with pytest.raises(InvalidInput, match="'bat' needs memorization scores; name them with --scores"):
+    with pytest.raises(InvalidInput, match="'bat' needs memorization scores; pass them with --scores"):
         train_network(dataset, BAT)
     with pytest.raises(InvalidInput, match="Training with keep_atypical needs memorization scores"):
         train_network(dataset, TrainConfig(method="pgd", keep_atypical=0.2))
@@ -155,7 +155,7 @@ def test_a_folder_in_which_another_command_trains_is_refused(dataset: Dataset, t
 
 def test_a_folder_of_another_run_is_refused(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     run(dataset, "made-up", BAT, scores, tmp_path)
-    with pytest.raises(Conflict, match=r"holds another run, which differs in epochs, options; name another folder"):
+    with pytest.raises(Conflict, match=r"holds another run, which differs in epochs, options; choose another folder"):
         run(
             dataset,
             "made-up",

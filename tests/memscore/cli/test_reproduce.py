@@ -63,9 +63,9 @@ def test_the_items_are_listed():
             InvalidInput,
             "epoch is neither a field of the configuration nor an option",
         ),
-        (("fig1", *TINY, "--set", "seed=1"), InvalidInput, "seed is decided by each item"),
+        (("fig1", *TINY, "--set", "seed=1"), InvalidInput, "seed is set by each item"),
         (("fig1", *TINY, "--set", "epochs=0"), ValueError, "epochs"),
-        (("fig1", *TINY, "--set", "nonsense"), InvalidInput, "'nonsense' is no assignment"),
+        (("fig1", *TINY, "--set", "nonsense"), InvalidInput, "'nonsense' is not an assignment"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_any_work(
