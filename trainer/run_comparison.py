@@ -55,9 +55,9 @@ class ComparedRow:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """All rows, warnings for whoever compares them, and the runs without a result.
+    """All rows, warnings on their comparability, and the runs without a result.
 
-    conditions, counts: the entries of Outcome's that all runs share.
+    conditions, counts: the entries of these Outcome fields that all runs share.
     """
 
     rows: list[ComparedRow]
