@@ -1,4 +1,7 @@
-"""The official files of CIFAR-10 and CIFAR-100, which are pickles: read only if their MD5 is the published one."""
+"""CIFAR-10 and CIFAR-100: 50,000 training and 10,000 test images of ten or a hundred classes, in colour, 32x32.
+
+The official files are pickles: they are read only if their MD5 is the published one.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,21 @@ if TYPE_CHECKING:
     from torchvision.datasets import CIFAR10
 
 
-def load_cifar(name: str, official: type[CIFAR10], options: SourceOptions) -> Dataset:
+def load_cifar10(options: SourceOptions) -> Dataset:
+    """x uint8 [n, 32, 32, 3] in the official order. Raises InvalidDataset if files are missing or not the published."""
+    from torchvision.datasets import CIFAR10
+
+    return _load("cifar10", CIFAR10, options)
+
+
+def load_cifar100(options: SourceOptions) -> Dataset:
+    """As `load_cifar10`, with the hundred fine classes."""
+    from torchvision.datasets import CIFAR100
+
+    return _load("cifar100", CIFAR100, options)
+
+
+def _load(name: str, official: type[CIFAR10], options: SourceOptions) -> Dataset:
     """Read, or download, the files of one of torchvision's classes.
 
     Unpickling runs whatever a file says, so a file that is not the published one, by its MD5, is refused unread.

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from memscore.datasets.cifar10 import load_cifar10
-from memscore.datasets.cifar100 import load_cifar100
+from memscore.datasets.cifar import load_cifar10, load_cifar100
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.digits import load_digits
-from memscore.datasets.fashion_mnist import load_fashion_mnist
 from memscore.datasets.folder import load_folder
-from memscore.datasets.mnist import load_mnist
+from memscore.datasets.mnist import load_fashion_mnist, load_mnist
 from memscore.datasets.npz import load_npz
 from memscore.datasets.options import SourceOptions
 from memscore.datasets.tiny_imagenet import load_tiny_imagenet
