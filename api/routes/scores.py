@@ -132,7 +132,7 @@ async def explain_score(
     """Why a training sample's score is what it is: its counts in words, whom it influences, and who rivals it there."""
     table, pairs, index = current.scores, current.pairs, _train_index(current, index)
     class_name = current.class_names[int(table["label"][index])]
-    overall, in_class = explanation.ranks(table, index)
+    overall, in_class = explanation.places(table, index)
     own = explanation.influenced(pairs, index)[:limit]
     beside = explanation.others(pairs, index, pairs["test_index"][own])
     rivals = explanation.rivals(pairs, index, limit)

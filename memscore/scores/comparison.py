@@ -71,7 +71,7 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
     return TableComparison(
         samples=len(x),
         pearson=pearson,
-        spearman=_correlation(ranks(x), ranks(y)),
+        spearman=_correlation(average_ranks(x), average_ranks(y)),
         reliability_a=reliability_a,
         reliability_b=reliability_b,
         corrected=corrected,
@@ -88,7 +88,7 @@ def at_threshold(found: TableComparison, a: ScoreTable, b: ScoreTable, threshold
     return replace(found, **_judgements(a, b, shared_samples(a, b), threshold))
 
 
-def ranks(values: Float64) -> Float64:
+def average_ranks(values: Float64) -> Float64:
     """Ranks from 1 of values [k]; equal values share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

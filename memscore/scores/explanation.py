@@ -36,7 +36,7 @@ class Rival:
     overlap: float
 
 
-def ranks(table: ScoreTable, index: int) -> tuple[Rank, Rank]:
+def places(table: ScoreTable, index: int) -> tuple[Rank, Rank]:
     """The rank of a training sample among all, and among those of its class."""
     mem, same = table["mem"], table["label"] == table["label"][index]
     value = mem[index]
@@ -54,7 +54,7 @@ def in_words(table: ScoreTable, index: int, class_name: str) -> str:
     mem, low, high = (float(table[name][index]) for name in ("mem", "mem_low", "mem_high"))
     if math.isnan(mem):
         return "Its mem is undefined: it was never held out, or never trained on; run more trials."
-    overall, in_class = ranks(table, index)
+    overall, in_class = places(table, index)
     found = f"mem {mem:.3f}" + ("" if math.isnan(low) else f" (95 % interval {low:.3f} to {high:.3f})")
     place = f"rank {overall} in memorization, {in_class} in class {class_name}."
     n_in, n_out = int(table["n_in"][index]), int(table["n_out"][index])

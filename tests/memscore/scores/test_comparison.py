@@ -9,7 +9,7 @@ from sklearn.metrics import cohen_kappa_score, jaccard_score
 
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.report.scatter import scatter
-from memscore.scores.comparison import at_threshold, compare, density, disagreements, kappa, ranks
+from memscore.scores.comparison import at_threshold, average_ranks, compare, density, disagreements, kappa
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.proportions import difference
 
@@ -174,8 +174,8 @@ def test_noise_alone_has_no_reliability():
     assert "explain all of its variance" in found.notes[0]
 
 
-def test_ranks_and_kappa():
-    np.testing.assert_array_equal(ranks(np.array([3.0, 1.0, 3.0, 2.0])), [3.5, 1, 3.5, 2])
+def test_average_ranks_and_kappa():
+    np.testing.assert_array_equal(average_ranks(np.array([3.0, 1.0, 3.0, 2.0])), [3.5, 1, 3.5, 2])
     assert kappa(20, 5, 10, 15) == pytest.approx(0.4)  # the example of Cohen's kappa with 50 judgements
 
 

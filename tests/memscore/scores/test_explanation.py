@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from memscore.scores.explanation import Rival, in_words, influenced, others, ranks, rivals
+from memscore.scores.explanation import Rival, in_words, influenced, others, places, rivals
 from memscore.scores.tables import PairsTable, ScoreTable
 
 
@@ -33,9 +33,9 @@ def pairs() -> PairsTable:
 
 
 def test_ranks_count_who_is_memorized_more_and_an_undefined_mem_has_none():
-    assert [str(rank) for rank in ranks(table(), 1)] == ["1 of 5", "1 of 2"]
-    assert [str(rank) for rank in ranks(table(), 0)] == ["2 of 5 (tied with 1 other)", "1 of 3"]
-    assert [(rank.rank, rank.among) for rank in ranks(table(), 2)] == [(None, 5), (None, 3)]
+    assert [str(rank) for rank in places(table(), 1)] == ["1 of 5", "1 of 2"]
+    assert [str(rank) for rank in places(table(), 0)] == ["2 of 5 (tied with 1 other)", "1 of 3"]
+    assert [(rank.rank, rank.among) for rank in places(table(), 2)] == [(None, 5), (None, 3)]
 
 
 def test_a_score_in_words_tells_the_counts_behind_it():
