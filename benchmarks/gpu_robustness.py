@@ -63,7 +63,7 @@ def main() -> None:
     learner = Learner(initial_network(dataset, config, data.mem.device), config)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = RunFolder(Path(scratch), {})
+        folder = RunFolder(Path(scratch))
         Loop(learner, data, folder).run(Stop())
         metrics = (folder.path / "metrics.jsonl").read_text()
     (given.output / f"{given.method}-metrics.jsonl").write_text(metrics)

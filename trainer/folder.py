@@ -47,14 +47,15 @@ LAST, ALONG = ({"by": by, "on": None, "value": None} for by in ("last", "epoch")
 
 
 class RunFolder:
-    """The folder of one run. `identity` is the dataset it trains on, its fingerprint, and the digest of the scores.
+    """The folder of one run; its path is enough to read it.
 
-    `network` is the signature of its network, which reveals a change in its code; None skips that check.
+    Training in it also takes `identity` (the dataset, its fingerprint and the digest of the scores) and `network`, the
+    signature of its network, which reveals a change in its code; None skips that check.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any], network: str | None = None) -> None:
+    def __init__(self, path: Path, identity: dict[str, Any] | None = None, network: str | None = None) -> None:
         self.path = path
-        self.identity = identity
+        self.identity = identity or {}
         self.network = network
 
     def begin(self, config: TrainConfig, *, allow_changed_network: bool = False, left_out: int = 0) -> None:

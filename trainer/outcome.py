@@ -97,7 +97,7 @@ def _outcome(run: Path) -> Outcome:
         "selection split": f"{config['select_on']}, {config['validation']:g} of the training samples held out",
     }
     network = f"{config.get('network')} {config.get('network_options')}", request.get("network")
-    return Outcome(accuracies, counts, conditions, tuple(RunFolder(run, {}).events()), network)
+    return Outcome(accuracies, counts, conditions, tuple(RunFolder(run).events()), network)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def train_network(dataset: Dataset, config: TrainConfig, mem: Float32 | None = N
     data = TrainingData(dataset, mem, config, training_device())
     learner = Learner(initial_network(dataset, config, data.mem.device), config)
     with tempfile.TemporaryDirectory(prefix="memscore-run-") as scratch:
-        Loop(learner, data, RunFolder(Path(scratch), {})).run(Stop())
+        Loop(learner, data, RunFolder(Path(scratch))).run(Stop())
     return learner.network.eval()
 
 

@@ -13,12 +13,15 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from memscore import logs
 from memscore import settings as settings_module
+from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, StoreError
 from memscore.farm.job_reporter import JobReporter, JobStopped, JournalHandler, patiently
@@ -34,6 +37,9 @@ from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial
 from memscore.study.spec import BLOCK
 from memscore.study.subsets import Unit, units
+
+if TYPE_CHECKING:
+    from memscore.farm.farm import Farm
 
 log = logging.getLogger("memscore.farm.driver")  # also where this module is __main__
 
@@ -93,12 +99,21 @@ class Driver:
         self.cluster = cluster
         self.phase = "starting"
         self.ending = False
+        self.farm: Farm | None = None  # while it trains
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The study's. Raises MemscoreError if it is not here or damaged."""
+        return open_dataset(self.settings.home, self.study.fingerprint)
+
+    @cached_property
+    def scoring(self) -> Scoring:
+        """The study's counts and tables. Raises as `dataset`."""
+        return Scoring(self.database, self.study, self.dataset, self.wanted, self.tick)
 
     def run(self) -> None:
         """Bring the study to the job's target and store the outcome."""
         try:
-            self.dataset = open_dataset(self.settings.home, self.study.fingerprint)
-            self.scoring = Scoring(self.database, self.study, self.dataset, self.wanted, self.tick)
             patiently(self.scoring.recount)
         except StoreError:  # the database may come back: the dispatcher tries again
             raise
@@ -155,10 +170,12 @@ class Driver:
             probabilities=probabilities,
             last_lines=self.lines.of,
             networks=None if self.wanted.allow_changed_network else self.networks(),
-        ) as self.farm:
+        ) as farm:
+            self.farm = farm
             self.journal.training_starts()
-            for finished in self.farm.train(chain([first], missing), self.tick):
+            for finished in farm.train(chain([first], missing), self.tick):
                 self.store(finished)
+        self.farm = None
 
     def networks(self) -> list[str]:
         """The signatures of the networks of the trials that are stored."""
@@ -226,9 +243,9 @@ class Driver:
         """Show that the driver lives, and learn whether it should stop."""
         if self.ending:
             return
-        farm = getattr(self, "farm", None)
+        waits_for = None if self.farm is None else self.farm.phase
         done = self.scoring.counts.trials if self.scoring.counted else self.job.done
-        self.journal.report((farm and farm.phase) or self.phase, done, self.scoring.expected)
+        self.journal.report(waits_for or self.phase, done, self.scoring.expected)
 
 
 def _log_into(journal: JobReporter, settings: Settings) -> WorkerLines:

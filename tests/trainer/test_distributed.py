@@ -37,7 +37,7 @@ with joined_world() as world:
         data = TrainingData(dataset, mem, config, torch.device("cpu"), world)
         learner = Learner(initial_network(dataset, config, torch.device("cpu"), world), config, world)
         folder = Path(sys.argv[1]) / f"{{name}}-{{len(fields)}}-{{len(options)}}"
-        kept = RunFolder(folder, {{}})
+        kept = RunFolder(folder)
         if world.first:
             kept.begin(config)
         assert Loop(learner, data, kept, world).run(Stop())

@@ -203,7 +203,7 @@ def test_a_checkpoint_of_a_network_that_has_changed_since_is_told(evolving: Evol
 
 def test_one_command_has_a_folder_at_a_time(tmp_path: Path, dataset: Dataset):
     config = TrainConfig(method="erm", epochs=1, evaluation_steps=4, epsilon=0.1)
-    with RunFolder(tmp_path / "run", {}).alone(), pytest.raises(Conflict, match=r"Another command is using .*; wait"):
+    with RunFolder(tmp_path / "run").alone(), pytest.raises(Conflict, match=r"Another command is using .*; wait"):
         train(dataset, "made-up", config, None, tmp_path / "run")
     assert not (tmp_path / "run" / REQUEST).exists(), "not even its request is written"
     assert train(dataset, "made-up", config, None, tmp_path / "run").finished

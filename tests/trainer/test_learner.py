@@ -217,7 +217,7 @@ def test_a_collapse_under_single_step_attacks_goes_back_and_ends_them(tmp_path: 
         method="pgd", inner="n-fgsm", epochs=3, batch_size=16, evaluation_steps=1, network_options={"width": 4}
     )
     data = TrainingData(dataset, None, config, CPU)
-    folder = RunFolder(tmp_path, {})
+    folder = RunFolder(tmp_path)
     folder.begin(config)
     course = Loop(Learner(initial_network(dataset, config, CPU), config), data, folder)
     accuracies = iter([0.5, 0.1, 0.5, 0.5])
@@ -257,7 +257,7 @@ def test_weights_that_the_last_step_of_an_epoch_spoils_are_not_kept(tmp_path: Pa
     dataset = make_dataset()
     config = TrainConfig(method="erm", epochs=2, batch_size=16, evaluation_steps=1, network_options={"width": 4})
     data = TrainingData(dataset, None, config, CPU)
-    folder = RunFolder(tmp_path, {})
+    folder = RunFolder(tmp_path)
     folder.begin(config)
     course = Loop(Learner(initial_network(dataset, config, CPU), config), data, folder)
     real, taken = course.learner.learn, []
@@ -303,7 +303,7 @@ def test_ordinary_training_has_no_single_step_attacks_to_give_up(tmp_path: Path,
     course = Loop(
         Learner(initial_network(dataset, config, CPU), config),
         TrainingData(dataset, None, config, CPU),
-        RunFolder(tmp_path, {}),
+        RunFolder(tmp_path),
     )
     accuracies = iter([0.5, 0.1])
     measured = {"clean": 0.6}

@@ -35,7 +35,7 @@ def test_the_papers_steps_are_2_of_255_and_the_authors_0_007():
 
 
 def test_a_run_begun_with_its_step_size_written_out_is_the_same_run(tmp_path: Path):
-    folder = RunFolder(tmp_path, {})
+    folder = RunFolder(tmp_path)
     folder.begin(TrainConfig(method="pgd", epsilon=8 / 255, step_size=2 / 255))
     folder.begin(TrainConfig(method="pgd", epsilon=8 / 255))
     with pytest.raises(Conflict, match="differs in step_size;"):

@@ -65,7 +65,7 @@ def attempt(dataset: Dataset, config: TrainConfig, folder: Path, stop: Stop) -> 
     """One process's worth of training: everything is built anew, as after a kill."""
     mem = np.linspace(0, 1, len(dataset.y_train), dtype=np.float32)
     data = TrainingData(dataset, mem, config, CPU)
-    kept = RunFolder(folder, {})
+    kept = RunFolder(folder)
     kept.begin(config)
     return Loop(Learner(initial_network(dataset, config, CPU), config), data, kept).run(stop)
 
@@ -154,7 +154,7 @@ def test_a_run_resumed_in_its_first_epoch_still_knows_the_way_back_to_its_beginn
     fresh = Learner(initial_network(dataset, BASE, CPU), BASE)
     initial = {name: value.clone() for name, value in fresh.tensors().items()}
     data = TrainingData(dataset, None, BASE, CPU)
-    resumed = Loop(fresh, data, RunFolder(tmp_path, {}))
+    resumed = Loop(fresh, data, RunFolder(tmp_path))
     assert resumed.standing.step == 2
     assert resumed.good.standing.step == 0
     assert resumed.good.tensors.keys() == initial.keys()

@@ -146,7 +146,7 @@ def test_damaged_notes_of_a_finished_run_are_named(
 
 
 def test_a_folder_in_which_another_command_trains_is_refused(dataset: Dataset, tmp_path: Path):
-    folder, config = RunFolder(tmp_path, {}), TrainConfig(method="erm", epochs=1)
+    folder, config = RunFolder(tmp_path), TrainConfig(method="erm", epochs=1)
     tmp_path.mkdir(exist_ok=True)
     with folder.alone(), pytest.raises(Conflict, match=r"Another command is using .* wait for it or use another"):
         run(dataset, "made-up", config, None, tmp_path)
@@ -203,7 +203,7 @@ def test_a_run_that_went_back_says_so_at_its_end_and_wherever_it_is_shown(
     (event,) = finished.events
     assert event.startswith("The loss is not finite in epoch ")
     assert event.endswith("with 0.5 of the learning rate")
-    assert RunFolder(tmp_path, {}).result()["events"] == [event]
+    assert RunFolder(tmp_path).result()["events"] == [event]
     assert checkpoints.describe(tmp_path / "checkpoints" / "last")["events"] == [event]
     table = json.loads((tmp_path / "evaluation" / "last" / "table.json").read_text())
     assert table["meta"]["events"] == [event]
@@ -352,7 +352,7 @@ def test_networks_along_the_way_are_kept_and_evaluated(dataset: Dataset, scores:
     config = BAT.model_copy(update={"epochs": 6, "keep_every": 2})
     finished = run(dataset, "digits", config, scores, tmp_path)
     assert {one.name for one in finished.checkpoints} == {"last", "best-adversarial", "best-clean"}
-    along = RunFolder(tmp_path, {}).epochs()
+    along = RunFolder(tmp_path).epochs()
     assert [checkpoints.describe(folder)["epoch"] for folder in along] == [2, 4]
     first, second = ([*read_samples(folder / "evaluation" / "samples.parquet")[0]] for folder in along)
     assert not np.array_equal(first[0]["loss"].data, second[0]["loss"].data)

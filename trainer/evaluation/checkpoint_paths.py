@@ -37,7 +37,7 @@ def find(path: Path) -> list[Candidate]:
     """The candidates at a path. Raises InvalidInput if there are none, Damaged if a description cannot be read."""
     if path.is_file() and path.suffix == ".safetensors":
         return [Candidate(path.stem, path, path.parent / f"{path.stem}-evaluation", {})]
-    run = RunFolder(path, {})
+    run = RunFolder(path)
     names = run.checkpoint_names()
     if names:
         return [_of_folder(run.checkpoint(name)) for name in names]
@@ -59,7 +59,7 @@ def run_of(path: Path) -> Path | None:
 
 def along(path: Path) -> list[Candidate]:
     """The networks that a run kept along the way, none of them selected. Raises Damaged as `find` does."""
-    return [_of_folder(folder) for folder in RunFolder(path, {}).epochs()]
+    return [_of_folder(folder) for folder in RunFolder(path).epochs()]
 
 
 def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Module:
@@ -99,7 +99,7 @@ def evaluated(path: Path) -> Path:
 
     For a run it is the last checkpoint's. Raises InvalidInput if there is none.
     """
-    places = [path, path / SAMPLES, RunFolder(path, {}).evaluation("last") / SAMPLES]
+    places = [path, path / SAMPLES, RunFolder(path).evaluation("last") / SAMPLES]
     if (path / checkpoints.DESCRIPTION).is_file():
         places.append(_of_folder(path).folder / SAMPLES)
     for place in places:
@@ -130,5 +130,5 @@ def _place(tensor: Tensor) -> tuple[object, ...]:
 
 def _of_folder(folder: Path) -> Candidate:
     in_run = folder.parent.name == CHECKPOINTS
-    evaluation = RunFolder(folder.parent.parent, {}).evaluation(folder.name) if in_run else folder / EVALUATIONS
+    evaluation = RunFolder(folder.parent.parent).evaluation(folder.name) if in_run else folder / EVALUATIONS
     return Candidate(folder.name, folder / checkpoints.WEIGHTS, evaluation, checkpoints.describe(folder))

@@ -79,8 +79,7 @@ class Finished:
     def moments(self) -> list[tuple[int, Path]]:
         """The epochs kept along the way, and the last, each with the folder of its evaluation."""
         points = {
-            checkpoints.describe(folder)["epoch"]: folder / EVALUATIONS
-            for folder in RunFolder(self.folder, {}).epochs()
+            checkpoints.describe(folder)["epoch"]: folder / EVALUATIONS for folder in RunFolder(self.folder).epochs()
         }
         points.setdefault(self.run.config().epochs, self.folder / EVALUATIONS / "last")
         return list(points.items())

@@ -65,7 +65,7 @@ class ExperimentRun:
         memscore, folder = (sys.executable, "-m", "memscore.cli"), self.folder(runs)
         steps: list[tuple[str, ...]] = []
         if is_finished(folder):
-            RunFolder(folder, {}).require_settings(self.config())
+            RunFolder(folder).require_settings(self.config())
         else:
             assignments = [word for name, value in self.fields for word in ("--set", f"{name}={value}")]
             about = ("--method", self.method, "--dataset", dataset, "--scores", study, "--seed", str(self.seed))

@@ -87,9 +87,9 @@ class BAT(Method):
             measures = {"weight": weights.detach().mean(), "poisoning": (weights.detach() < 1).float().mean()}
         if representation is not None:
             bound = options.sigma if options.sigma_typical is None else options.sigma_typical
-            every = [step.world.gather(one) for one in (representation, batch.labels, batch.mem)]
+            representations, labels, mem = map(step.world.gather, (representation, batch.labels, batch.mem))
             discrimination, anchors = discrimination_loss(
-                every[0], every[1], every[2] <= bound, options.tau, options.normalize, options.denominator
+                representations, labels, mem <= bound, options.tau, options.normalize, options.denominator
             )
             loss = loss + options.beta * step.world.share(discrimination)
             measures |= {"discrimination": discrimination.detach(), "anchors": anchors}
