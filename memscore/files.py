@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
+import secrets
+import stat
 from collections.abc import Generator
-from contextlib import contextmanager
-from errno import ENOSPC
+from contextlib import contextmanager, suppress
+from errno import ENOSPC, EWOULDBLOCK
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,24 +19,36 @@ _CUT_SHORT = re.compile(r"\d+ requested and \d+ written")  # NumPy's words for a
 
 @contextmanager
 def atomic_write(path: Path) -> Generator[Path]:
-    """A scratch path beside `path` that takes its place when the block ends without an error.
+    """A scratch path beside `path` that takes its place, on the disk too, when the block ends without an error.
 
     Raises InvalidInput if `path` exists and is not a plain file, OSError if it cannot be written.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise InvalidInput(f"{path} is not a plain file; name another one.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    mask = os.umask(0)
-    os.umask(mask)
-    scratch = Path(name)
+    scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    # The kernel subtracts the umask; to ask for it would be to change it, for the files of other threads as well.
+    handle = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
+        os.close(handle)
         yield scratch
-        scratch.chmod(0o666 & ~mask)  # what an ordinary file would have; the block may have put another in its place
+        scratch.chmod(mode)  # the block may have put another file in its place
+        _sync(scratch)  # or a crash of the machine could leave the new name with no content
         scratch.replace(path)
+        with suppress(OSError):  # not every file system syncs folders; the file is whole either way
+            _sync(path.parent)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder."""
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def reason(error: OSError) -> str:
@@ -46,10 +59,22 @@ def reason(error: OSError) -> str:
 
 
 @contextmanager
-def held(path: Path) -> Generator[BinaryIO]:
-    """Hold a lock file, which stays, within the block. Raises BlockingIOError if another process does, or OSError."""
-    from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows does not have
+def held(path: Path, *, passing: bool = False) -> Generator[BinaryIO]:
+    """Hold a lock file within the block, and beyond it as long as a process that was given the open file runs.
+
+    The file stays, unless it is `passing`. Raises BlockingIOError if another process holds it, or OSError.
+    """
+    from filelock import lock_descriptor  # which takes a while, and most commands hold nothing
 
     with path.open("ab") as file:
-        flock(file, LOCK_EX | LOCK_NB)
-        yield file
+        # Not FileLock, which unlocks at the end, also for processes that still have the file open.
+        locked = lock_descriptor(file.fileno(), blocking=False)
+        removed = passing and os.fstat(file.fileno()).st_nlink == 0  # by its holder, since it was opened here
+        if not locked or removed:
+            raise BlockingIOError(EWOULDBLOCK, os.strerror(EWOULDBLOCK), str(path))
+        try:
+            yield file
+        finally:
+            if passing:
+                with suppress(OSError):  # Windows removes no open file
+                    path.unlink()

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import quote, unquote
 
 from memscore.errors import StoreError
-from memscore.files import reason
-
-try:
-    import fcntl
-except ImportError:  # Windows: every process has its parts to itself, in memory
-    fcntl = None
+from memscore.files import held, reason
 
 LONGEST_NAME = 200
 
@@ -78,29 +73,22 @@ class FilePart(Part):
         self._folder, self._name = folder, name
         self._path: Path | None = None
         self._file: BinaryIO | None = None
-        self._lock: BinaryIO | None = None
+        self._lock = ExitStack()
 
     def __enter__(self) -> Self:
-        if fcntl is None:
-            raise BlockingIOError
-        lock = (self._folder / f".{self._name}.lock").open("ab")  # stays: to remove it would race with who opens it
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise
-        self._lock = lock
-        for path in self._folder.glob(f"{self._name}.*.part"):
-            if self._file is None:
-                self._take(path)
-            else:
-                path.unlink(missing_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(held(self._folder / f".{self._name}.lock", passing=True))
+            for path in self._folder.glob(f"{self._name}.*.part"):
+                if self._file is None:
+                    self._take(path)
+                else:
+                    path.unlink(missing_ok=True)
+            self._lock = stack.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._close()
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
 
     def restart(self, etag: str | None) -> None:
         """Begin anew in a file of this ETag's."""

@@ -1,16 +1,21 @@
-"""Files that are written whole: their mode, and why they cannot be written."""
+"""Files that are written whole: their mode, their way to the disk, why they cannot be written; and files that lock."""
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Generator
+from contextlib import ExitStack
+from errno import EIO
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from memscore.files import atomic_write, reason
+from memscore.files import atomic_write, held, reason
 
 
 @pytest.fixture
@@ -34,6 +39,74 @@ def test_a_file_has_the_mode_that_the_umask_gives_whoever_writes_it(tmp_path: Pa
         (tmp_path / "other").touch(0o600)
         (tmp_path / "other").replace(scratch)
     assert [mode(tmp_path / name) for name in ("text", "tensors", "replaced")] == [0o640] * 3
+
+
+def test_the_umask_of_the_process_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It belongs to all threads: one that creates a file in that moment would get a file for everybody."""
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the umask was changed"))
+    with atomic_write(tmp_path / "file") as scratch:
+        scratch.write_text("a")
+
+
+def test_the_content_is_on_the_disk_before_the_name_and_then_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path, synced, fsync = tmp_path / "file", [], os.fsync
+
+    def noting(handle: int) -> None:
+        synced.append((os.fstat(handle).st_ino, path.exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    with atomic_write(path) as scratch:
+        scratch.write_text("a")
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
+def test_what_does_not_reach_the_disk_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(handle: int) -> None:
+        raise OSError(EIO, os.strerror(EIO))
+
+    (tmp_path / "file").write_text("old")
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match=os.strerror(EIO)), atomic_write(tmp_path / "file") as scratch:
+        scratch.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_a_lock_is_held_until_all_who_have_its_file_are_gone(tmp_path: Path):
+    path = tmp_path / "lock"
+    waiting = [sys.executable, "-c", "input()"]
+    with held(path) as file:
+        child = subprocess.Popen(waiting, stdin=subprocess.PIPE, pass_fds=[file.fileno()])
+        with pytest.raises(BlockingIOError), held(path):
+            pass
+    with pytest.raises(BlockingIOError), held(path):
+        pass
+    child.kill()
+    child.communicate()
+    with held(path):
+        pass
+    assert path.exists()
+
+
+def test_a_passing_lock_file_is_removed_and_then_locks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path, lock = tmp_path / "lock", filelock.lock_descriptor
+    first = ExitStack()
+    first.enter_context(held(path, passing=True))
+    assert path.exists()
+
+    def locked_late(handle: int, *, blocking: bool) -> bool:
+        """Of a file that was opened just before its holder removed it."""
+        first.close()
+        return lock(handle, blocking=blocking)
+
+    monkeypatch.setattr(filelock, "lock_descriptor", locked_late)
+    with pytest.raises(BlockingIOError), held(path, passing=True):
+        pass
+    monkeypatch.undo()
+    with held(path, passing=True):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_reason_is_told_also_where_an_error_has_no_number():

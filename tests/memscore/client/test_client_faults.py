@@ -127,7 +127,7 @@ def test_what_never_matches_its_digest_is_refused_and_not_kept(
             with pytest.raises(Damaged, match=r"digest|not a usable memscore score table"):
                 client.table("made-up")
             assert len(server.requests) == 2
-    assert cache is None or {path.suffix for path in cache.iterdir()} == {".lock"}
+    assert cache is None or not list(cache.iterdir())
 
 
 def test_another_process_goes_on_with_what_is_on_disk(
