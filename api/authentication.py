@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from anyio import to_thread
+from cachetools import TTLCache
 
-from api.remembered import Remembered
 from memscore.errors import MemscoreError, NotFound, Unauthorized
 from memscore.keys import SCOPES, Pepper, Scope, id_of
 from memscore.store import Database, api_keys
@@ -20,6 +23,11 @@ from memscore.store.api_keys import KeyRecord
 log = logging.getLogger(__name__)
 
 NO_HASH = "0" * 64
+
+VERIFIED_SECONDS = 1.0
+"""How long what was right is not looked up again, and so how long another process may take a revoked key."""
+
+REMEMBERED = 10_000
 
 SESSION = "/v1/session"
 """Where browsers sign in and out, and ask who is signed in."""
@@ -40,7 +48,7 @@ class Keyring:
     def __init__(self, database: Database, pepper: Callable[[], Pepper]) -> None:
         self.database = database
         self._load_pepper = pepper
-        self._known = Remembered[Caller]()
+        self._known: TTLCache[bytes, Caller] = short_memory()
 
     @cached_property
     def pepper(self) -> Pepper:
@@ -49,7 +57,7 @@ class Keyring:
 
     def recall(self, header: bytes) -> Caller | None:
         """Who brings an Authorization header that was verified a moment ago."""
-        return self._known.recall(header)
+        return self._known.get(digest(header))
 
     async def verify(self, header: bytes) -> Caller:
         """Who brings an Authorization header. Raises Unauthorized, or StoreError without the database."""
@@ -58,7 +66,7 @@ class Keyring:
             raise Unauthorized("Send the key as: Authorization: Bearer KEY", presented=True)
         record = await self.identify(key)
         caller = Caller(record.id, frozenset(record.scopes), record.name)
-        self._known.keep(header, caller)
+        self._known[digest(header)] = caller
         return caller
 
     async def identify(self, key: str) -> KeyRecord:
@@ -76,7 +84,7 @@ class Keyring:
 
     def forget(self) -> None:
         """Look every key up again."""
-        self._known.forget()
+        self._known = short_memory()  # not clear(): a request's thread calls this, and look-ups go on meanwhile
 
     def stored(self, identifier: str) -> KeyRecord | None:
         """The record of a key, if there is one."""
@@ -107,6 +115,16 @@ class Keyring:
                 api_keys.note_use(connection, identifier)
         except MemscoreError as error:
             log.warning("the use of key %s could not be noted: %s", identifier, error)
+
+
+def short_memory() -> TTLCache[bytes, Any]:
+    """What was verified a moment ago, by the digest of what was shown: it need not be looked up for each request."""
+    return TTLCache(REMEMBERED, VERIFIED_SECONDS, timer=lambda: time.monotonic())
+
+
+def digest(shown: bytes) -> bytes:
+    """By which bytes are remembered: no key stays in memory, and all take the same room."""
+    return hashlib.sha256(shown).digest()
 
 
 def require_live(record: KeyRecord) -> None:

@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anyio import to_thread
+from cachetools import TTLCache
 from starlette.requests import cookie_parser
 
-from api.authentication import NO_HASH, Caller, Keyring, require_live
-from api.remembered import Remembered
+from api.authentication import NO_HASH, Caller, Keyring, digest, require_live, short_memory
 from memscore.errors import NoCsrfToken, Unauthorized
 from memscore.store.api_keys import KeyRecord
 
@@ -46,7 +46,7 @@ class Sessions:
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
-        self._known = Remembered[Session]()
+        self._known: TTLCache[bytes, Session] = short_memory()
 
     def begin(self, record: KeyRecord) -> tuple[str, Session]:
         """A new token for a key that is right and live, and its session."""
@@ -58,7 +58,7 @@ class Sessions:
 
     def recall(self, token: bytes) -> Session | None:
         """The session of a token that was verified a moment ago."""
-        return self._known.recall(token)
+        return self._known.get(digest(token))
 
     async def verify(self, token: bytes) -> Session:
         """The session of a token. Raises Unauthorized, or StoreError without the database."""
@@ -69,12 +69,12 @@ class Sessions:
         record = await to_thread.run_sync(self._look_up, identifier, signed, signature)
         self.keyring.note_use(record)
         session = self._session(signed, int(expires_at), record)
-        self._known.keep(token, session)
+        self._known[digest(token)] = session
         return session
 
     def forget(self) -> None:
         """Look the key of every session up again."""
-        self._known.forget()
+        self._known = short_memory()
 
     def _look_up(self, identifier: str, signed: str, signature: str) -> KeyRecord:
         """The record of the key of a session, if it is live and the signature right. Raises Unauthorized."""

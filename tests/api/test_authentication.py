@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import select, text, update
 
-from api import authentication, remembered
+from api import authentication
 from api.app import create_app
 from api.protection import Protection, protection_of, require_a_key
 from api.serving.in_process import InProcessTransport, in_process
@@ -138,13 +138,13 @@ def test_a_revoked_key_is_refused_at_once(protected: httpx.Client, database: Dat
 def test_a_key_revoked_by_another_process_is_refused_once_it_is_looked_up_again(
     protected: httpx.Client, database: Database, with_key: Callable, monkeypatch: pytest.MonkeyPatch
 ):
-    assert remembered.VERIFIED_SECONDS <= 1
+    assert authentication.VERIFIED_SECONDS <= 1
     reader = with_key("read")
     assert protected.get("/v1/studies", headers=reader).status_code == 200
     with database.writing() as connection:
         connection.execute(update(api_keys.api_keys).values(revoked_at=now()))
-    moment = remembered.time.monotonic() + remembered.VERIFIED_SECONDS
-    monkeypatch.setattr(remembered.time, "monotonic", lambda: moment)
+    moment = authentication.time.monotonic() + authentication.VERIFIED_SECONDS
+    monkeypatch.setattr(authentication.time, "monotonic", lambda: moment)
     problem(protected.get("/v1/studies", headers=reader), 401, "was revoked")
 
 
@@ -158,8 +158,8 @@ def test_an_expired_key_is_refused(protected: httpx.Client, database: Database):
 def test_a_key_that_was_right_a_moment_ago_needs_no_database(
     protected: httpx.Client, with_key: Callable, monkeypatch: pytest.MonkeyPatch
 ):
-    moment = remembered.time.monotonic()
-    monkeypatch.setattr(remembered.time, "monotonic", lambda: moment)
+    moment = authentication.time.monotonic()
+    monkeypatch.setattr(authentication.time, "monotonic", lambda: moment)
     looked_up, reader = count_lookups(monkeypatch), with_key("read")
     looked_up.clear()
     for _ in range(5):

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from sqlalchemy import select, text, update
 
-from api import authentication, remembered, sessions
+from api import authentication, sessions
 from api.app import create_app
 from api.middleware.access import is_open
 from api.protection import Protection
@@ -180,7 +180,7 @@ def test_a_session_ends_after_12_hours_whatever_the_browser_does(
     assert browser.get("/v1/studies").status_code == 200
     later = sessions.time.time() + sessions.LIFETIME_SECONDS
     monkeypatch.setattr(sessions.time, "time", lambda: later)
-    monkeypatch.setattr(remembered.time, "monotonic", lambda: later)
+    monkeypatch.setattr(authentication.time, "monotonic", lambda: later)
     problem(browser.get("/v1/studies"), 401, "The session has ended")
 
 
@@ -221,12 +221,12 @@ def test_a_revoked_keys_sessions_end_at_once(browser: httpx.Client, database: Da
 def test_a_key_revoked_by_another_process_ends_its_sessions_within_a_second(
     browser: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    assert remembered.VERIFIED_SECONDS <= 1
+    assert authentication.VERIFIED_SECONDS <= 1
     header = signed_in(browser, database, "write")
     assert browser.get("/v1/studies").status_code == 200
     revoke_all(database)
-    moment = remembered.time.monotonic() + remembered.VERIFIED_SECONDS
-    monkeypatch.setattr(remembered.time, "monotonic", lambda: moment)
+    moment = authentication.time.monotonic() + authentication.VERIFIED_SECONDS
+    monkeypatch.setattr(authentication.time, "monotonic", lambda: moment)
     problem(browser.get("/v1/studies"), 401, "was revoked; ask for a new one")
     problem(browser.post("/v1/jobs", json=BODY, headers=header), 401, "was revoked; ask for a new one")
 
@@ -235,8 +235,8 @@ def test_a_session_that_was_right_a_moment_ago_needs_no_database(
     browser: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     signed_in(browser, database, "read")
-    moment = remembered.time.monotonic()
-    monkeypatch.setattr(remembered.time, "monotonic", lambda: moment)
+    moment = authentication.time.monotonic()
+    monkeypatch.setattr(authentication.time, "monotonic", lambda: moment)
     looked_up = count_lookups(monkeypatch)
     for _ in range(5):
         assert browser.get(PATH).json()["signed_in"]
@@ -436,8 +436,8 @@ def test_guesses_at_the_sign_in_have_the_limit_of_their_address(
     start: Start, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     """A session, which has a limit of its own, does not help."""
-    moment = remembered.time.monotonic()
-    monkeypatch.setattr(remembered.time, "monotonic", lambda: moment)
+    moment = authentication.time.monotonic()
+    monkeypatch.setattr(authentication.time, "monotonic", lambda: moment)
     browser = start(replace(KEYS_REQUIRED, rate_limit=4))
     signed_in(browser, database, "read")
     assert browser.get("/v1/studies").status_code == 200
