@@ -53,6 +53,8 @@ def train_stack(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: 
             if not on_gpu or part.stop > order.shape[1]:
                 learn(order[:, part], weight[:, part])
                 continue
+            # A recorded step reads its batch from fixed memory, into which each batch is copied; the last, shorter one
+            # of an epoch has another shape, and is not replayed.
             if place is None or replay is None:
                 place = order[:, part].clone(), weight[:, part].clone()
                 replay = Replay(partial(learn, *place), data.device)

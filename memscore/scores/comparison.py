@@ -12,7 +12,7 @@ from memscore.arrays import Float64
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import ScoreTable, is_atypical
-from memscore.statistics.proportions import Difference, reliability
+from memscore.statistics.proportions import Difference, average_ranks, reliability
 
 FEWEST = 3
 
@@ -86,12 +86,6 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
 def at_threshold(found: TableComparison, a: ScoreTable, b: ScoreTable, threshold: float) -> TableComparison:
     """What `compare` finds at another threshold, without the correlations anew, which take it longest."""
     return replace(found, **_judgements(a, b, shared_samples(a, b), threshold))
-
-
-def average_ranks(values: Float64) -> Float64:
-    """Ranks from 1 of values [k]; equal values share the mean of their ranks."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def kappa(both: int, only_a: int, only_b: int, neither: int) -> float | None:

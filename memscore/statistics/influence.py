@@ -267,7 +267,7 @@ def _select(chosen: npt.NDArray[np.bool_], train: Int64, test: Int64, joint: Flo
 def _ascending(infl: Float32s) -> Int64:
     """Integers int64 below 2**31 in size and in the order of infl; the bits of non-negative ones."""
     bits = (infl + np.float32(0)).view(np.int32).astype(np.int64)  # -0 becomes 0
-    return np.where(bits < 0, -(1 << 31) - bits, bits)
+    return np.where(bits < 0, -(1 << 31) - bits, bits)  # a float is sign and size: negative ones run backwards
 
 
 def _merge(strongest: Int64, infl: Float32s, train: Int64) -> Int64:
@@ -275,6 +275,7 @@ def _merge(strongest: Int64, infl: Float32s, train: Int64) -> Int64:
 
     A key orders by infl, then by falling training index; no two are equal.
     """
+    # Both in one integer, so that a partition finds the largest; two columns would have to be sorted.
     keys = (_ascending(infl.T) << 32) + (LOW - train)
     count = strongest.shape[1]
     return np.partition(np.concatenate([strongest, keys], axis=1), -count, axis=1)[:, -count:]
@@ -284,9 +285,10 @@ def _unmerge(strongest: Int64, tested: Int64, n_in: Int64, correct: Int64, trial
     """Training index, test index and S of the pairs behind the keys [q, k] of the test samples `tested` [q]."""
     rows, columns = np.nonzero(strongest != NO_KEY)
     keys = strongest[rows, columns]
-    order = keys >> 32
+    order = keys >> 32  # rounds down, so that the index added to a negative infl drops out too
     infl = np.where(order < 0, -(1 << 31) - order, order).astype(np.int32).view(np.float32).astype(np.float64)
     i, j = LOW - (keys & LOW), tested[rows]
     inside = n_in[i]
+    # S is not in the key. Single precision puts infl off by 2**-24 and S by t / 4 times that, so rounding finds it.
     joint = np.rint((infl * inside * (trials - inside) + inside * correct[j]) / trials)
     return i, j, joint.astype(np.int64)

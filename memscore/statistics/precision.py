@@ -138,9 +138,10 @@ def _shrunk(successes: Int64, n: Int64) -> tuple[Float64, Float64]:
     """
     seen = n > 1
     if not seen.any():
-        return np.full(len(n), 0.5), np.full(len(n), 0.125)
+        return np.full(len(n), 0.5), np.full(len(n), 0.125)  # those of Beta(1/2, 1/2)
     p = successes[seen] / n[seen]
     mean = float(p.mean())
+    # What scatters more than trials of one proportion would; chance can make it negative, and the prior then strongest.
     variance = float(p.var() - np.mean(p * (1 - p) / (n[seen] - 1)))
     prior = float(np.clip(mean * (1 - mean) / max(variance, 1e-9) - 1, 0.1, 20))
     mean = float(np.clip(mean, 0.001, 0.999))

@@ -220,6 +220,7 @@ def halves(first: Difference, second: Difference) -> Halves:
     ratio = ratio_error = correlation = reliability = None
     if variance.any():
         ratio = float(np.sqrt(np.mean((x - y) ** 2) / variance.mean()))
+        # Delta method: the square of a normal difference of variance v has variance 2 v^2, and a root halves errors.
         ratio_error = float(np.sqrt(np.sum(variance**2) / 2) / variance.sum())
     if x.std() > 0 and y.std() > 0:
         correlation = float(np.corrcoef(x, y)[0, 1])
@@ -245,11 +246,17 @@ def auroc(scores: Float64, positive: npt.NDArray[np.bool_]) -> float:
     """
     defined = np.isfinite(scores)
     values, is_positive = scores[defined], positive[defined]
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positives = int(is_positive.sum())
     negatives = len(values) - positives
-    return float((rank[is_positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    # Mann and Whitney: the ranks of the positives, less those they have among themselves, count the pairs they win.
+    won = average_ranks(values)[is_positive].sum() - positives * (positives + 1) / 2
+    return float(won / (positives * negatives))
+
+
+def average_ranks(values: Float64) -> Float64:
+    """Ranks from 1 of values [k]; equal values share the mean of their ranks."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def _proportion(successes: Numbers, n: Numbers) -> Float64:

@@ -107,9 +107,11 @@ def benjamini_hochberg(p: Float64, count: Int64 | None = None) -> Float64:
     the bits of sorting them all.
     """
     order = np.argsort(p, kind="stable")
+    # Equal p-values share the rank of the last of them, as the smallest q-value of equals counts for all.
     rank = np.arange(1, len(p) + 1) if count is None else np.cumsum(count[order])
     scaled = p[order] * (rank[-1] if len(rank) else 0) / rank
     q = np.empty_like(p)
+    # From the largest p-value down: where a larger one may be reported, so may a smaller one.
     q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
     return q
 
@@ -120,6 +122,7 @@ def mid_p_tails(trials: int, inside: int, correct: Int64, width: int) -> Float64
     S is the number of right ones among `inside` of `trials` trials of which `correct` [k] are right, and its
     lowest possible value max(0, inside + correct - trials); 0 beyond the highest.
     """
+    # Factorials beyond 170 overflow float64; their logarithms do not.
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, trials + 1)))])
     held_out = trials - inside
     within = log_factorial[: inside + 1] + log_factorial[inside::-1]  # by s
@@ -127,9 +130,11 @@ def mid_p_tails(trials: int, inside: int, correct: Int64, width: int) -> Float64
     constant = within[0] + without[0] - log_factorial[trials] + log_factorial[correct] + log_factorial[trials - correct]
     lowest = np.maximum(0, correct - held_out)
     steps = np.arange(width)
+    # Rows have different highest values: beyond its own a row repeats it, to index nothing outside, with mass 0.
     s = np.minimum(lowest[:, None] + steps, np.minimum(inside, correct)[:, None])
     mass = np.exp(constant[:, None] - within[s] - without[correct[:, None] - s])
     mass[steps > (np.minimum(inside, correct) - lowest)[:, None]] = 0
+    # Summed from the far end, not as 1 less the lower tail, in which small p-values would lose all their digits.
     above = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1] - mass
     return np.clip(above + mass / 2, 0, 1)
 
@@ -152,14 +157,14 @@ def normal_score(joint: Int64, n_in: Int64, correct: Int64, trials: int) -> Floa
     ratio = entropy[right] + entropy[left] + entropy[right_out] + entropy[left_out] + entropy[trials]
     ratio -= entropy[n_in] + entropy[outside] + entropy[correct] + entropy[wrong]
     mean = n_in * correct / trials
-    r = np.copysign(np.sqrt(2 * np.maximum(ratio, 0)), joint - mean)
+    r = np.copysign(np.sqrt(2 * np.maximum(ratio, 0)), joint - mean)  # rounding can leave the ratio just below 0
     inner, outer = logarithm[right] + logarithm[left_out], logarithm[left] + logarithm[right_out]
     margins = logarithm[n_in] + logarithm[outside] + logarithm[correct] + logarithm[wrong] - logarithm[trials]
     u = 2 * np.tanh((inner - outer) / 2) * np.exp((inner + outer - margins) / 2)
     deviation = np.exp((margins - 2 * logarithm[trials]) / 2) * sqrt(trials / (trials - 1))
     z = (joint - mean) / deviation
     skewness = (trials - 2.0 * correct) * (trials - 2.0 * n_in) / (deviation * trials * (trials - 2))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # r is 0 at the mean, where the other term is taken
         adjusted: Float64 = r + np.log(u / r) / r
     near_mean: Float64 = z - skewness * (z * z - 1) / 6
     return np.where(np.abs(z) < 0.3, near_mean, adjusted)

@@ -81,12 +81,14 @@ def _balanced_held_out(samples: int, times: int, seed: int, block: int) -> Bools
     a to trial b needs a sample held out of a and not of b; since a holds out more than b, there are at
     least as many such samples as the difference, so the repair always ends.
     """
+    # Sorting random words, stably, gives the same choice in every version of NumPy, unlike Generator.choice.
     keys = random_words((samples, BLOCK), "balanced", seed, block)
     held_out = np.zeros((BLOCK, samples), np.bool_)
     np.put_along_axis(held_out, np.argsort(keys, axis=1, kind="stable")[:, :times].T, True, axis=0)
 
     trial_order = np.argsort(random_words((BLOCK,), "balanced-rest", seed, block), kind="stable")
     wanted = np.full(BLOCK, samples * times // BLOCK)
+    # Where sizes cannot be equal, chance says which trials hold out one more: not always those with low numbers.
     wanted[trial_order[: samples * times % BLOCK]] += 1
 
     sample_order = random_words((samples,), "balanced-repair", seed, block)
@@ -95,6 +97,7 @@ def _balanced_held_out(samples: int, times: int, seed: int, block: int) -> Bools
         giver, taker = int(np.argmax(excess)), int(np.argmin(excess))
         movable = np.flatnonzero(held_out[giver] & ~held_out[taker])
         movable = movable[np.argsort(sample_order[movable], kind="stable")]
+        # No more than either trial is off by, so that no move has to be taken back.
         moved = movable[: min(excess[giver], -excess[taker])]
         held_out[giver, moved] = False
         held_out[taker, moved] = True

@@ -67,6 +67,7 @@ def _withstands(
     one_step = attack.model_copy(update={"steps": 1})
     adversarial = start
     for _ in range(attack.steps):
+        # The pass that a step takes its gradient from also says whether the iterate before it was still right.
         logits: list[Tensor] = []
         truth = labels[active]
         stepped = ascend(network, images[active], adversarial, objective(truth), one_step, logits.append)

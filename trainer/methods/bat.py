@@ -153,8 +153,11 @@ def discrimination_loss(
     negative = both & ~same
     anchor = positive.any(dim=1) & negative.any(dim=1)
     pairs = positive & anchor[:, None]
+    # The logsumexp of a row without a negative is -inf, and -inf times 0 would be NaN: rows that are no anchors get
+    # zeros, and `pairs` takes them out again.
     spread = torch.logsumexp(similarity.masked_fill(~negative, -torch.inf).masked_fill(~anchor[:, None], 0), dim=1)
     terms = spread[:, None] if denominator == "negatives" else torch.logaddexp(spread[:, None], similarity)
+    # At least 1 pair: 0 / 0 in rows without one would be NaN too.
     each = ((terms - similarity) * pairs).sum(dim=1) / pairs.sum(dim=1).clamp(min=1)
     anchors = anchor.sum()
     return each.sum() / anchors.clamp(min=1), anchors / typical.sum().clamp(min=1)

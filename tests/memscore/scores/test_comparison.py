@@ -9,9 +9,9 @@ from sklearn.metrics import cohen_kappa_score, jaccard_score
 
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.report.scatter import scatter
-from memscore.scores.comparison import at_threshold, average_ranks, compare, density, disagreements, kappa
+from memscore.scores.comparison import at_threshold, compare, density, disagreements, kappa
 from memscore.scores.tables import ScoreTable
-from memscore.statistics.proportions import difference
+from memscore.statistics.proportions import average_ranks, difference
 
 N_IN, N_OUT = 70, 30
 
