@@ -21,7 +21,6 @@ from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScore
 from memscore.exchange.evidence_file import EvidenceMeta, StudyEvidence, gather, read_evidence
 from memscore.exchange.feldman_zhang import FeldmanZhangScores, imported_id, tables_of
 from memscore.messages.studies import EvidenceMerged, StudyMessage
-from memscore.scores.table_builder import build_tables
 from memscore.store import Database, datasets, evidence, rebuilding, studies, tables
 from memscore.store.datasets import DatasetRecord
 from memscore.store.merging import merge, require_same_network
@@ -192,13 +191,9 @@ def _stored(connection: Connection, study: StudyRecord) -> StudyEvidence:
 def _rebuild(database: Database, home: Path, study: StudyRecord) -> None:
     """Bring the tables of a study to its evidence, unless they hold it already."""
     with database.reading() as connection:
-        stored = evidence.count(connection, study.id), evidence.count(connection, study.id, full=True)
-        meta = tables.current_meta(connection, study.id) or {}
-        if not stored[0] or stored == (meta.get("trials"), meta.get("full_trials", 0)):
+        stored = rebuilding.stored_trials(connection, study.id)
+        if not stored[0] or stored == rebuilding.trials_of(tables.current_meta(connection, study.id)):
             return
         dataset = open_dataset(home, study.fingerprint)
-        origin = rebuilding.provenance(connection, study)
         counts = rebuilding.count_study(connection, study, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
-    scores, pairs = build_tables(counts, origin)
-    with database.writing() as connection:
-        rebuilding.keep_tables(connection, study, scores, pairs)
+    rebuilding.rebuild_tables(database, study, counts)

@@ -23,13 +23,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
-from memscore.errors import Damaged, InvalidInput
+from memscore.errors import InvalidInput
 from memscore.files import atomic_write
 from memscore.npz import NpzReader, Source
 from memscore.study import signatures
-from memscore.study.bits import digest, pack, unpack
-from memscore.study.evidence import Evidence, Trial, unpack_trials
+from memscore.study.evidence import Evidence, Trial, trial_fault, unpack_trials
 from memscore.study.spec import BLOCK, Design, Frozen, Recipe, study_id
+from memscore.study.subsets import block_membership
 from memscore.validation import sentence
 
 KIND = "memscore evidence"
@@ -140,20 +140,7 @@ def read_evidence(source: Source, admit: Callable[[EvidenceMeta], object] | None
         meta = _meta(file)
         if admit is not None:
             admit(meta)
-        evidence = StudyEvidence(meta, _trials(file, "", meta), _trials(file, FULL, meta))
-    try:
-        waiting = iter(evidence.trials)
-        for unpacked in evidence.unpacked():
-            _verify(unpacked, list(itertools.islice(waiting, unpacked.trials)))
-        everything = np.ones(meta.train_samples, np.bool_)
-        for trial in evidence.full:
-            if trial.subset_digest != digest(pack(everything)):
-                raise InvalidInput(f"The subset of full trial {trial.number} is not every sample.")
-            correct = unpack(trial.train_bits, meta.train_samples), unpack(trial.test_bits, meta.test_samples)
-            _require(trial, correct[0], None, correct[1])
-    except Damaged as error:
-        raise InvalidInput(f"This {KIND} file is damaged: {error}") from error
-    return evidence
+        return StudyEvidence(meta, _trials(file, "", meta), _trials(file, FULL, meta))
 
 
 def _columns(trials: Sequence[Trial], meta: EvidenceMeta) -> dict[str, npt.NDArray[Any]]:
@@ -232,6 +219,8 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
     in_accuracies, out_accuracies, test_accuracies = map(floats, ("in_accuracies", "out_accuracies", "test_accuracies"))
     seconds, device, code_version = floats("seconds"), texts("device"), texts("code_version")
     network = texts("network") if prefix + "network" in file else [""] * count
+    everything = np.ones(meta.train_samples, np.bool_)
+    block, subsets = -1, np.empty((0, 0), np.bool_)
     found: list[Trial] = []
     for row in range(count):
         trial = Trial(
@@ -249,29 +238,16 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
             test_probability=test_probability[row],
             network=network[row][: signatures.LONGEST] or None,
         )
-        if trial.digest != digests[row]:
-            raise InvalidInput(f"This {KIND} file is damaged: trial {trial.number} does not match its digest.")
+        if not trial.full and trial.number // BLOCK != block:
+            block = trial.number // BLOCK
+            subsets = block_membership(meta.design, meta.train_samples, block)
+        subset = everything if trial.full else subsets[trial.number % BLOCK]
+        fault = trial_fault(trial, digests[row], subset, meta.test_samples)
+        if fault is not None:
+            full = "full " if trial.full else ""
+            raise InvalidInput(f"This {KIND} file is damaged: {full}trial {trial.number} {fault}.")
         found.append(trial)
     return tuple(found)
-
-
-def _verify(unpacked: Evidence, trials: list[Trial]) -> None:
-    for row, trial in enumerate(trials):
-        member, correct = unpacked.membership[row], unpacked.train_correct[row]
-        _require(trial, correct[member], correct[~member], unpacked.test_correct[row])
-
-
-def _require(
-    trial: Trial,
-    inside: npt.NDArray[np.bool_],
-    outside: npt.NDArray[np.bool_] | None,
-    test: npt.NDArray[np.bool_],
-) -> None:
-    """Raises InvalidInput unless a trial's accuracies are those of its bits, and its time is one."""
-    observed = [inside.mean(), test.mean()] + ([] if outside is None else [outside.mean()])
-    stated = [trial.in_accuracy, trial.test_accuracy] + ([] if trial.out_accuracy is None else [trial.out_accuracy])
-    if not np.allclose(observed, stated, rtol=0, atol=1e-9) or not 0 <= trial.seconds < np.inf:
-        raise InvalidInput(f"This {KIND} file is damaged: trial {trial.number} states what its bits do not give.")
 
 
 def _bytes(samples: int) -> int:

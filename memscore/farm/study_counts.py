@@ -9,13 +9,12 @@ from collections.abc import Callable
 import numpy as np
 
 from memscore.datasets.dataset import Dataset
-from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.influence import Matmul
 from memscore.statistics.precision import forecast_trials, share_precise, share_settled
-from memscore.store import Database, evidence, tables
-from memscore.store.rebuilding import all_pairs, count_study, count_trials, design_of, keep_tables, provenance
+from memscore.store import Database, tables
+from memscore.store.rebuilding import all_pairs, count_study, count_trials, design_of, rebuild_tables, stored_trials
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial
 from memscore.study.spec import Wanted
@@ -77,20 +76,13 @@ class Scoring:
         """Rebuild both tables from the counts, unless the stored ones rest on the same evidence."""
         started = time.monotonic()
         with self.database.reading() as connection:
-            stored = (
-                evidence.count(connection, self.study.id),
-                evidence.count(connection, self.study.id, full=True),
-            )
-            meta = tables.current_meta(connection, self.study.id) or {}
-            origin = provenance(connection, self.study)
+            stored = stored_trials(connection, self.study.id)
         if stored != (self.counts.trials, self.counts.full_trials):
             self.recount()  # evidence of this study was stored by others meanwhile
-        counted = (self.counts.trials, self.counts.full_trials)
-        if not self.counts.trials or (meta.get("trials"), meta.get("full_trials")) == counted:
+        built = rebuild_tables(self.database, self.study, self.counts, self.made)
+        if built is None:
             return
-        scores, pairs = build_tables(self.counts, origin)
-        with self.database.writing() as connection:
-            keep_tables(connection, self.study, scores, pairs, self.made)
+        scores, pairs = built
         self.made = (scores.digest, pairs.digest)
         self.expected = self._forecast()
         self.rebuilt_at = time.monotonic()

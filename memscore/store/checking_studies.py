@@ -17,20 +17,27 @@ from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.store import datasets, evidence, jobs, tables
 from memscore.store.database import Database
-from memscore.store.faults import KINDS, ROTTEN, UNREAD, different_columns, trial_fault, version_fault
+from memscore.store.faults import KINDS, ROTTEN, UNREAD, different_columns, version_fault
 from memscore.store.findings import UNREADABLE, DatabaseFinding, Watch
-from memscore.store.rebuilding import all_pairs, count_trials, keep_tables, provenance
+from memscore.store.rebuilding import (
+    Trials,
+    all_pairs,
+    count_trials,
+    keep_tables,
+    provenance,
+    stored_trials,
+    trials_of,
+)
 from memscore.store.schema import TERMINAL, full_trials, pair_tables, trials
 from memscore.store.schema import jobs as jobs_table
 from memscore.store.studies import StudyRecord
-from memscore.study.evidence import Trial
+from memscore.study.evidence import Trial, trial_fault
 from memscore.study.spec import BLOCK, Design, study_id
 from memscore.study.subsets import block_membership
 
 DOUBTFUL = "not repaired: so many trials are hardly wrong as they were stored, but perhaps this version of memscore is"
 
 Tables = tuple[ScoreTable, PairsTable]
-Trials = tuple[int, int]  # how many trials, and how many full ones
 
 
 @dataclass
@@ -178,7 +185,7 @@ class StudyCheck:
     def _check_current(self) -> Iterator[DatabaseFinding]:
         """The current tables against ones built anew; all trials and tables are sound by themselves."""
         with self.database.reading() as connection:
-            there = _stored(connection, self.study.id)
+            there = stored_trials(connection, self.study.id)
             rest_on = _rest_on(connection, self.study.id)
             unfinished = _unfinished(connection, self.study.id)
         if self.counts is not None and there != (self.counts.trials, self.counts.full_trials):
@@ -229,7 +236,7 @@ class StudyCheck:
             return None
         with self.database.writing() as connection:
             counted = self.counts.trials, self.counts.full_trials
-            if self._held(connection) or _stored(connection, self.study.id) != counted:
+            if self._held(connection) or stored_trials(connection, self.study.id) != counted:
                 return None
             if wrong_from is not None:
                 for stored in KINDS:
@@ -244,19 +251,15 @@ class StudyCheck:
         return any(job.study_id == self.study.id for job in jobs.working(connection))
 
 
-def _stored(connection: Connection, study: str) -> Trials:
-    return evidence.count(connection, study), evidence.count(connection, study, full=True)
-
-
 def _rest_on(connection: Connection, study: str) -> list[Trials]:
     """What the current score table and the current pairs table rest on, if they are there."""
     metas = tables.current_meta(connection, study), tables.current_pairs_meta(connection, study)
-    return [(meta["trials"], meta.get("full_trials", 0)) for meta in metas if meta is not None]
+    return [trials_of(meta) for meta in metas if meta is not None]
 
 
 def _same_trials(scores: ScoreTable, there: Trials) -> bool:
     """Whether a table, read later, still is the one that rests on these trials."""
-    return (scores.trials, scores.meta.get("full_trials", 0)) == there
+    return trials_of(scores.meta) == there
 
 
 def _scope(connection: Connection, study: str) -> str:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
 
 from memscore.arrays import Labels
 from memscore.errors import Conflict
-from memscore.scores.table_builder import Provenance
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.influence import Matmul, PackedEvidence, find_pairs
 from memscore.store import evidence, jobs, tables
+from memscore.store.database import Database
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, unpack_full, unpack_trials
 from memscore.study.spec import Design, identity
+
+Trials = tuple[int, int]
+"""How many trials, and how many full ones."""
+
+
+def stored_trials(connection: Connection, study: str) -> Trials:
+    """The trials that a study has."""
+    return evidence.count(connection, study), evidence.count(connection, study, full=True)
+
+
+def trials_of(meta: Mapping[str, Any] | None) -> Trials:
+    """The trials that the table with this meta data rests on; none if there is no table."""
+    return (0, 0) if meta is None else (meta["trials"], meta.get("full_trials", 0))
 
 
 def count_study(
@@ -77,6 +92,21 @@ def provenance(connection: Connection, study: StudyRecord) -> Provenance:
     plain = identity(study.recipe, design_of(study))
     networks = max(1, len(evidence.networks(connection, study.id)))
     return Provenance(study.id, study.fingerprint, plain["recipe"], plain["design"], networks)
+
+
+def rebuild_tables(
+    database: Database, study: StudyRecord, counts: Counts, replaces: tuple[str | None, str | None] = (None, None)
+) -> tuple[ScoreTable, PairsTable] | None:
+    """Build both tables from counts and store them as `keep_tables` does; None if the current ones rest on as much."""
+    with database.reading() as connection:
+        meta = tables.current_meta(connection, study.id)
+        origin = provenance(connection, study)
+    if not counts.trials or trials_of(meta) == (counts.trials, counts.full_trials):
+        return None
+    scores, pairs = build_tables(counts, origin)
+    with database.writing() as connection:
+        keep_tables(connection, study, scores, pairs, replaces)
+    return scores, pairs
 
 
 def keep_tables(

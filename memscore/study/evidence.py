@@ -13,6 +13,8 @@ from memscore.study.bits import digest, pack, unpack
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership
 
+MISMATCH = "does not match its digest"
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -114,6 +116,29 @@ def pack_trial(
         test_probability=None if test_probability is None else test_probability.tobytes(),
         network=network,
     )
+
+
+def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_samples: int) -> str | None:
+    """What is wrong with a trial that trained on `membership` [n], as a predicate; None if all it states is so."""
+    samples = len(membership)
+    if trial.digest != stored_digest:
+        return MISMATCH
+    if trial.subset_digest != digest(pack(membership)):
+        return "has another subset than its design gives"
+    try:
+        correct, test_correct = unpack(trial.train_bits, samples), unpack(trial.test_bits, test_samples)
+    except Damaged:
+        return f"does not have the bits of {samples} training and {test_samples} test samples"
+    recorded = trial.train_probability, trial.test_probability
+    if recorded != (None, None) and [len(one or b"") for one in recorded] != [samples, test_samples]:
+        return f"does not have the probabilities of {samples} training and {test_samples} test samples"
+    stated = [trial.in_accuracy, trial.test_accuracy]
+    observed = [correct[membership].mean(), test_correct.mean()]
+    if trial.out_accuracy is not None:
+        stated, observed = [*stated, trial.out_accuracy], [*observed, correct[~membership].mean()]
+    if not np.allclose(stated, observed, rtol=0, atol=1e-9):
+        return "states other accuracies than its bits give"
+    return None if 0 <= trial.seconds < np.inf else "states an impossible time"
 
 
 def unpack_trials(trials: list[Trial], design: Design, train_samples: int, test_samples: int) -> Evidence:

@@ -131,12 +131,12 @@ def signed(arrays: dict[str, Any], row: int, **change: Any) -> dict[str, Any]:
         (lambda a: {"test_bits": flipped(a["test_bits"], 119)}, "trial 119 does not match its digest"),
         (lambda a: {"train_probability": flipped(a["train_probability"], 1)}, "trial 7 does not match its digest"),
         (lambda a: {"full_test_bits": flipped(a["full_test_bits"], 2)}, "trial 2 does not match its digest"),
-        (lambda a: signed(a, 5, subset_digest="0" * 64), "subset of trial 5 is not the one its design gives"),
-        (lambda a: signed(a, 6, train_bits=bytes(8)), "trial 6 states what its bits do not give"),
+        (lambda a: signed(a, 5, subset_digest="0" * 64), "trial 5 has another subset than its design gives"),
+        (lambda a: signed(a, 6, train_bits=bytes(8)), "trial 6 states other accuracies than its bits give"),
         (lambda a: {"numbers": a["numbers"] + 10}, "trial 10 does not match its digest"),
         (lambda a: {"numbers": a["numbers"][::-1]}, "numbers must ascend"),
         (lambda a: {"numbers": a["numbers"] - 1}, "numbers must ascend from 0"),
-        (lambda a: {"seconds": a["seconds"] * np.nan}, "trial 0 states what its bits do not give"),
+        (lambda a: {"seconds": a["seconds"] * np.nan}, "trial 0 states an impossible time"),
         (lambda a: {"in_accuracies": a["in_accuracies"] * 0.5}, "trial 0 states"),
         (lambda a: {"full_test_accuracies": a["full_test_accuracies"] + 1}, "trial 0 states"),
         (lambda a: {"train_bits": a["train_bits"][:, :-1]}, "train_bits has the shape [120, 7], not [120, 8]"),
@@ -167,7 +167,7 @@ def test_full_trials_must_have_trained_on_everything(evidence: StudyEvidence):
     for name, value in (("full_subset_digests", trial.subset_digest), ("full_digests", trial.digest)):
         arrays[name] = arrays[name].copy()
         arrays[name][0] = value
-    with pytest.raises(InvalidInput, match="full trial 0 is not every sample"):
+    with pytest.raises(InvalidInput, match="full trial 0 has another subset than its design gives"):
         read_evidence(encoded(arrays))
 
 
