@@ -23,6 +23,9 @@ AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 30.0
+MOST_PULLED = 16
+"""Tables that a client keeps in memory."""
+
 TRANSFER_SECONDS = 600.0  # for whole evidence, and for what a service does with a file before it answers
 
 OnDownload = Callable[[str, int, int | None], None]
@@ -68,6 +71,13 @@ class Session:
             remote,
             on_download,
         )
+
+    def keep(self, study: str, table: Table) -> None:
+        """Have a study's table at hand for the next call; of more than MOST_PULLED the oldest goes."""
+        self.pulled.pop((table.kind, study), None)
+        self.pulled[table.kind, study] = table
+        while len(self.pulled) > MOST_PULLED:
+            del self.pulled[next(iter(self.pulled))]
 
     def options(self, request: Request) -> dict[str, Any]:
         """A request as httpx takes it."""

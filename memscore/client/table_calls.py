@@ -111,7 +111,7 @@ def _pulled(session: Session, kind: type[AnyTable], study: str, path: str, diges
     found = (yield from download(session, get(path, digest=digest).with_headers(headers), decode, at_hand)) or before
     assert found is not None  # without an ETag sent along nothing is unchanged
     if digest is None:
-        session.pulled[kind.kind, study] = found
+        session.keep(study, found)
         if cache is not None and found is not before:
             cache.refer(found, session.url, study)
     return found
