@@ -40,7 +40,8 @@ from memscore.store import Database, job_logs, jobs
 from memscore.store.migrate import upgrade
 from memscore.store.schema import trials
 from memscore.study.spec import BLOCK, Design, Recipe
-from memscore.workflows.embedded import dispatching, register
+from memscore.workflows.datasets import register
+from memscore.workflows.jobs import dispatching
 from tests.ray_cluster import RayCluster
 
 WORKERS, UNITS, LIMIT = 2, 12, 0.03

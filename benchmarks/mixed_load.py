@@ -35,7 +35,7 @@ from memscore.settings import Settings
 from memscore.store import evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.study.spec import Design, Recipe
-from memscore.workflows.embedded import register
+from memscore.workflows.datasets import register
 from tests.conftest import build, make_trials
 from tests.processes import Service, kill
 

@@ -19,8 +19,23 @@ out = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() e
 err = Console(markup=False, highlight=False, stderr=True)
 
 
-def complain(kind: str, text: str, style: str) -> None:
-    """A sentence on standard error, headed by what kind it is."""
+def note(text: str) -> None:
+    """Something the user should know, on standard error."""
+    _complain("note", text, "bold")
+
+
+def warn(*texts: str) -> None:
+    """Warnings on standard error, a line for each."""
+    for text in texts:
+        _complain("warning", text, "bold yellow")
+
+
+def fail(text: str) -> None:
+    """What went wrong, on standard error."""
+    _complain("error", text, "bold red")
+
+
+def _complain(kind: str, text: str, style: str) -> None:
     err.print(Text.assemble((f"{kind}:", style), f" {text}"), soft_wrap=True)
 
 
@@ -71,12 +86,6 @@ def print_table(columns: tuple[str, ...], rows: Iterable[Iterable[Any]], title: 
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     out.print(table)
-
-
-def warn(warnings: list[str]) -> None:
-    """Each warning on a line of its own."""
-    for warning in warnings:
-        complain("warning", warning, "bold yellow")
 
 
 def decimal(value: float | None) -> str:

@@ -58,6 +58,23 @@ def reason(error: OSError) -> str:
     return os.strerror(ENOSPC) if _CUT_SHORT.search(str(error)) else str(error)
 
 
+def read_file(file: Path) -> bytes:
+    """The bytes of a file that the user names. Raises InvalidInput if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read ({reason(error)}).") from error
+
+
+def write_file(path: Path, payload: bytes) -> None:
+    """Write a file that the user names, whole or not at all. Raises InvalidInput if it cannot be written."""
+    try:
+        with atomic_write(path) as scratch:
+            scratch.write_bytes(payload)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written ({reason(error)}).") from error
+
+
 @contextmanager
 def held(path: Path, *, passing: bool = False) -> Generator[BinaryIO]:
     """Hold a lock file within the block, and beyond it as long as a process that was given the open file runs.

@@ -15,6 +15,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Literal
 
+from memscore import durations
 from memscore.errors import InvalidInput
 
 Scope = Literal["read", "write", "admin"]
@@ -25,7 +26,6 @@ SCOPES: tuple[Scope, ...] = ("read", "write", "admin")
 PREFIX = "memscore_"
 ID_LENGTH, SECRET_LENGTH, CHECK_LENGTH = 10, 27, 6
 SHORTEST_PEPPER = 16
-SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _DIGITS = string.digits + string.ascii_letters
 _FORM = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}}", re.ASCII)
@@ -74,11 +74,11 @@ def included(scope: Scope) -> tuple[Scope, ...]:
 
 
 def seconds_of(duration: str) -> int:
-    """The seconds of 90d, 12h, 30m or 2w. Raises InvalidInput for another form."""
-    number, unit = duration[:-1], duration[-1:]
-    if unit not in SECONDS or not number.isdecimal() or not 0 < len(number) <= 5 or int(number) == 0:
+    """The seconds of a time to live, such as 90d or 12h. Raises InvalidInput for another form."""
+    seconds = durations.seconds_of(duration, most_digits=5)
+    if not seconds:
         raise InvalidInput(f"{duration[:50]!r} is not a time to live; write 90d, 12h, 30m or 2w, at most 99999 of one.")
-    return int(number) * SECONDS[unit]
+    return seconds
 
 
 def _random(length: int) -> str:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from importlib import import_module
-from types import FrameType
+from types import FrameType, ModuleType
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -23,13 +23,7 @@ def launch(module: str) -> None:
     Ctrl-C is a line and exit status 130, also while modules are imported; an error meant for the user is one sentence
     and exit status 1.
     """
-    before = signal.getsignal(signal.SIGINT)
-    alone = before is signal.default_int_handler and threading.current_thread() is threading.main_thread()
-    if alone:  # an exception would come as another one out of modules written in C
-        signal.signal(signal.SIGINT, _leave)
-    main = import_module(module).main
-    if alone:
-        signal.signal(signal.SIGINT, before)
+    main = imported(module).main
     threading.excepthook = _of_thread
     try:
         main()
@@ -43,10 +37,23 @@ def launch(module: str) -> None:
     except Exception as error:
         if (text := _sentence(error)) is None:
             raise
-        from memscore.console import complain
+        from memscore.console import fail
 
-        complain("error", text, "bold red")
+        fail(text)
         sys.exit(1)
+
+
+def imported(module: str) -> ModuleType:
+    """Import a module of a program in which nothing has begun yet: Ctrl-C ends the process at once."""
+    before = signal.getsignal(signal.SIGINT)
+    alone = before is signal.default_int_handler and threading.current_thread() is threading.main_thread()
+    if not alone:
+        return import_module(module)
+    signal.signal(signal.SIGINT, _leave)  # an exception would come as another one out of modules written in C
+    try:
+        return import_module(module)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _sentence(error: Exception) -> str | None:

@@ -12,7 +12,8 @@ from memscore.store import evidence, open_database
 from memscore.store.migrate import require_current
 from memscore.study.evidence import unpack_trials
 from memscore.study.spec import Design
-from memscore.workflows.embedded import dispatching, register
+from memscore.workflows.datasets import register
+from memscore.workflows.jobs import dispatching
 
 
 def test_mem_finds_flipped_digits_and_halves_differ_as_predicted(settings_of_sqlite: Settings):

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
-from memscore.console import complain
+from memscore.console import note
 
 SAYING = "announces the stop of a run"
 STOPPING = "stopping after this step; press Ctrl-C again to end at once."
@@ -47,7 +47,7 @@ def stopping_on_signals(stop: Stop) -> Generator[None]:
         if stop.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not stop.asked:  # in a thread: the signal may have interrupted a print
-            threading.Thread(target=complain, args=("note", STOPPING, "bold"), name=SAYING).start()
+            threading.Thread(target=note, args=(STOPPING,), name=SAYING).start()
         stop.ask()
 
     for number in before:

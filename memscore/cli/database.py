@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,33 +10,33 @@ from rich.filesize import decimal
 from sqlalchemy import inspect
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, database_app
-from memscore.cli.context import existing_database
+from memscore.cli.options import Json
 from memscore.console import err, out, print_json, print_table
 from memscore.errors import Conflict, InvalidInput
 from memscore.progress import progress_bar, told
-from memscore.store import Database, leases, open_database
+from memscore.store import Database, leases
+from memscore.store.checking import check, size
+from memscore.store.findings import DatabaseFinding
 from memscore.store.migrate import current_revision, downgrade, losses, migrations_folder, upgrade
+from memscore.workflows.embedded import existing_database, opened_at_any_revision
 
 
-@database_app.command("upgrade")
 def upgrade_database(as_json: Json = False) -> None:
     """Bring the database to the schema of this version."""
-    with _database_at_any_revision() as database:
+    with opened_at_any_revision(settings_module.load()) as database:
         before = current_revision(database)
         with told("upgrading the database", lines=not as_json):
             upgrade(database)
         _print_revisions(database, before, as_json)
 
 
-@database_app.command("downgrade")
 def downgrade_database(
     revision: Annotated[str, typer.Argument(help="The revision to go down to; base undoes everything.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the database to the schema of an earlier version. Stop the service first."""
-    with _database_at_any_revision() as database:
+    with opened_at_any_revision(settings_module.load()) as database:
         before = current_revision(database)
         lost = losses(database, revision)
         _require_no_dispatcher(database)
@@ -55,7 +53,6 @@ def downgrade_database(
         _print_revisions(database, before, as_json, lost={loss.what: loss.values for loss in lost})
 
 
-@database_app.command("check")
 def check_database(
     repair: Annotated[
         bool, typer.Option("--repair", help="Delete what is damaged and can be trained or built anew; nothing else.")
@@ -63,8 +60,6 @@ def check_database(
     as_json: Json = False,
 ) -> None:
     """Verify all that is stored, and name what is damaged; exit status 1 if anything is, after repairs."""
-    from memscore.store.checking import check, size
-
     settings = settings_module.load()
     with existing_database(settings) as database:
         shown, sizes = database.shown, size(database)
@@ -80,23 +75,14 @@ def check_database(
         found = [{**asdict(finding), "damage": finding.damage} for finding in findings]
         print_json({"database": shown, "checked": sizes, "damaged": damaged, "findings": found})
     else:
-        for finding in findings:
-            kind = "note" if finding.harmless else "repaired" if finding.repaired else "damaged"
-            then = finding.repaired or finding.remedy
-            out.print(f"{kind}: {finding.place} {finding.problem}" + (f" ({then})" if then else ""), soft_wrap=True)
+        _print_findings(findings)
         looked_at = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sizes.items())
         out.print(f"Checked {shown}: {looked_at}", soft_wrap=True)
-        if not damaged:
-            out.print("Nothing is damaged." if not any(one.repaired for one in findings) else "All is repaired.")
-        else:
-            out.print(
-                f"Damaged: {damaged}" + ("" if repair else "; what can be made again is: memscore db check --repair")
-            )
+        _print_damage(damaged, findings, repair)
     if damaged:
         raise typer.Exit(1)
 
 
-@database_app.command("prune")
 def prune_database(
     study: Annotated[str | None, typer.Option(help="Only of this study.")] = None,
     keep: Annotated[int, typer.Option(min=1, help="Versions of each table that stay, newest first.")] = 1,
@@ -127,6 +113,20 @@ def prune_database(
         out.print(f"The database file is {decimal(freed)} smaller.")
 
 
+def _print_findings(findings: list[DatabaseFinding]) -> None:
+    for finding in findings:
+        kind = "note" if finding.harmless else "repaired" if finding.repaired else "damaged"
+        then = finding.repaired or finding.remedy
+        out.print(f"{kind}: {finding.place} {finding.problem}" + (f" ({then})" if then else ""), soft_wrap=True)
+
+
+def _print_damage(damaged: int, findings: list[DatabaseFinding], repair: bool) -> None:
+    if damaged:
+        out.print(f"Damaged: {damaged}" + ("" if repair else "; what can be made again is: memscore db check --repair"))
+    else:
+        out.print("Nothing is damaged." if not any(one.repaired for one in findings) else "All is repaired.")
+
+
 def _require_no_dispatcher(database: Database) -> None:
     """Raises Conflict while a dispatcher leads, whose tables would be taken from under it."""
     if not inspect(database.engine).has_table(leases.TABLE):
@@ -138,17 +138,6 @@ def _require_no_dispatcher(database: Database) -> None:
             f"The dispatcher {leader.owner} works on this database; stop the service first, "
             "or wait 20 seconds if it has died."
         )
-
-
-@contextmanager
-def _database_at_any_revision() -> Generator[Database]:
-    settings = settings_module.load()
-    settings.prepare_home()
-    database = open_database(settings.database)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _print_revisions(database: Database, before: str | None, as_json: bool, **more: object) -> None:

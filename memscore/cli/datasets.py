@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, Url, datasets_app
-from memscore.cli.context import opened_client, opened_database
-from memscore.cli.files import Output, write_file
+from memscore.cli.context import opened_client
+from memscore.cli.options import Json, Output, Url
 from memscore.console import out, print_json, print_record, print_table
-from memscore.datasets import SourceOptions, load_source
-from memscore.datasets.label_noise import flip_labels
-from memscore.datasets.sources import KNOWN, SOURCES
-from memscore.errors import InvalidInput
+from memscore.datasets import SourceOptions
+from memscore.datasets.sources import KNOWN
+from memscore.files import write_file
 from memscore.progress import told, tracked
-from memscore.study.spec import NAME_PATTERN
-from memscore.workflows.embedded import register
+from memscore.store.datasets import DatasetRecord
+from memscore.workflows.datasets import load_named, register
+from memscore.workflows.embedded import opened_database
 
 
-@datasets_app.command("add")
 def add_dataset(
     source: Annotated[str, typer.Argument(metavar="NAME", help=f"{KNOWN}; or any name with --from.")],
     origin: Annotated[str | None, typer.Option("--from", help="Where a dataset of another name comes from.")] = None,
@@ -39,32 +35,21 @@ def add_dataset(
     as_json: Json = False,
 ) -> None:
     """Add a dataset: its arrays go to the home folder, its name to the database."""
-    if origin is not None and name is None:
-        name = source
     settings = settings_module.load()
     options = SourceOptions(root, classes, resize, test_share, settings.home / "downloads", tracked)
-    dataset = load_source(origin or source, options)
-    if name is None:
-        name = Path(os.path.abspath(source.partition(":")[2])).stem if ":" in source else source
-        if classes is not None:
-            name = f"{name}-{classes}-classes"
-        if resize is not None:
-            name = f"{name}-{resize}x{resize}"
-        if flip is not None:
-            name = f"{name}-flipped-{flip:g}-seed-{seed}"
-    if not re.match(NAME_PATTERN, name):
-        raise InvalidInput(f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 63; see --name.")
-    if flip is not None:
-        dataset = flip_labels(dataset, flip, seed)
-    if name in SOURCES and dataset.source != name:
-        raise InvalidInput(
-            f"{name!r} is the name of a published dataset and this is another ({dataset.source}); give another --name."
-        )
+    if origin is not None and name is None:
+        name = source
+    name, dataset = load_named(origin or source, name, options, flipped_share=flip, seed=seed)
     with told(f"adding {name}", lines=not as_json), opened_database(settings) as database:
         record = register(database, settings, name, dataset)
     if as_json:
         print_json({**record.__dict__, "flipped": list(record.flipped)})
-        return
+    else:
+        print_added(record)
+
+
+def print_added(record: DatasetRecord) -> None:
+    """Say what was registered."""
     out.print(
         f"Dataset {record.name}: {record.train_samples} training and {record.test_samples} test images "
         f"{'x'.join(map(str, record.image_shape))}, {len(record.class_names)} classes"
@@ -74,7 +59,6 @@ def add_dataset(
     )
 
 
-@datasets_app.command("list")
 def list_datasets(url: Url = None, as_json: Json = False) -> None:
     """List the registered datasets."""
     with opened_client(url) as client:
@@ -100,14 +84,12 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
     )
 
 
-@datasets_app.command("show")
 def show_dataset(name: str, url: Url = None, as_json: Json = False) -> None:
     """Show one dataset, with the indices of labels flipped on purpose."""
     with opened_client(url) as client:
         print_record(client.dataset(name), as_json)
 
 
-@datasets_app.command("image")
 def dataset_image(
     name: str,
     split: Annotated[Literal["train", "test"], typer.Argument()],

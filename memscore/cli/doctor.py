@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from memscore.cli.apps import Json, app
+from memscore.cli.options import Json
 from memscore.console import err, out, print_json
 from memscore.doctor.diagnosis import Diagnosis
 from memscore.doctor.examination import CHECKS, OF_SERVICE, examine
@@ -19,7 +19,6 @@ from memscore.doctor.examination import CHECKS, OF_SERVICE, examine
 STYLES = {"ok": "green", "warning": "bold yellow", "problem": "bold red"}
 
 
-@app.command()
 def doctor(
     url: Annotated[
         str | None, typer.Option("--url", envvar="MEMSCORE_URL", help="A service to look at as well.")

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, Url, app
-from memscore.cli.context import opened_client, opened_database
-from memscore.cli.jobs import follow, run_here
-from memscore.client import Client, Extras
-from memscore.console import complain, decimal, out, print_json, print_table
-from memscore.errors import Conflict, InvalidInput
-from memscore.messages.jobs import JobMessage, Plan
+from memscore.cli.context import opened_client
+from memscore.cli.job_progress import follow as follow_job
+from memscore.cli.options import Json, Url
+from memscore.client import Extras
+from memscore.console import decimal, note, out, print_json, print_table, warn
+from memscore.durations import seconds_of
+from memscore.errors import InvalidInput
+from memscore.messages.jobs import Plan
 from memscore.progress import told
-from memscore.settings import Settings
-from memscore.store import Database, evidence
-from memscore.study import signatures
-from memscore.study.recipes import RECIPES, read_recipe, recipe_of
-from memscore.study.spec import NETWORKS, Design, Recipe, Target, study_id
+from memscore.study.recipes import RECIPES, read_recipe
+from memscore.study.spec import Design, Target
 from memscore.validation import sentence
-from memscore.workflows.embedded import ensure_registered
+from memscore.workflows import estimation
+from memscore.workflows.estimation import Estimation, EstimationRequest
 
 Made = TypeVar("Made")
 
 
-@app.command()
 def estimate(
     dataset: Annotated[str, typer.Option(help="A registered dataset; a built-in one is added by itself.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; or a JSON file.")] = "digits",
@@ -64,74 +63,30 @@ def estimate(
     as_json: Json = False,
 ) -> None:
     """Estimate the scores of a dataset: submit a job, and run it here unless --url names a service."""
-    design = _validated(
-        lambda: Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed}),
-    )
-    given = {
-        "trials": 200 if trials is None and until_se is None and until_settled is None else trials,
-        "standard_error": until_se,
-        "settled_at": until_settled,
-        "share": share,
-        "max_trials": max_trials,
-    }
-    target = _validated(
-        lambda: Target.model_validate({name: value for name, value in given.items() if value is not None}),
-    )
-    chosen = read_recipe(recipe) if recipe.endswith(".json") else recipe
-    wanted: Extras = {
+    design = _validated(lambda: Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed}))
+    target = _validated(lambda: _target(trials, until_se, until_settled, share=share, max_trials=max_trials))
+    extras: Extras = {
         "full_trials": full_trials,
         "probabilities": probabilities,
         "pairs": "all" if all_pairs else "same_class",
         "time_limit_seconds": None if time_limit is None else _seconds(time_limit),
     }
     if allow_changed_network:  # which an older service does not know
-        wanted["allow_changed_network"] = True
-
-    def submit(client: Client) -> JobMessage:
-        job = client.submit(dataset, chosen, target=target, design=design, study_name=study_name, **wanted)
-        for note in job.notes:
-            complain("note", note, "bold")
-        return job
-
-    if url is not None:
-        with opened_client(url) as client:
-            if dry_run:
-                _print_plan(client.plan(dataset, chosen, target=target, design=design, **wanted), None, as_json)
-                return
-            job = follow(client, submit(client), lines=not as_json)
-            study = client.study(job.study)
-    else:
-        from api.serving.in_process import in_process
-
-        settings = settings_module.load()
-        with opened_database(settings) as database, Client(http=in_process(database)) as client:
-            record = ensure_registered(database, settings, dataset)
-            if dry_run:
-                plan = client.plan(record.name, chosen, target=target, design=design, **wanted)
-                with told("measuring a trial", lines=not as_json):
-                    plan = _calibrated(plan, settings, record.fingerprint, chosen, design)
-                _print_plan(plan, settings.slots, as_json)
-                return
-            _try_network(database, settings, record.fingerprint, recipe_of(chosen), design, allow_changed_network)
-            job = run_here(client, database, settings, submit(client), lines=not as_json)
-            study = client.study(job.study)
-    if as_json:
-        print_json({"job": job.model_dump(mode="json"), "study": study.model_dump(mode="json")})
+        extras["allow_changed_network"] = True
+    chosen = read_recipe(recipe) if recipe.endswith(".json") else recipe
+    request = EstimationRequest(dataset, chosen, target, design, study_name, extras)
+    if dry_run:
+        _print_plan(*_planned(request, url, lines=not as_json), as_json)
         return
-    assert study.table is not None
-    out.print(
-        f"Study {study.name} ({study.id}): {study.table.trials} trials, accuracy in-sample "
-        f"{decimal(study.table.in_sample_accuracy)}, held-out {decimal(study.table.held_out_accuracy)}",
-        highlight=False,
-    )
-    if target.precise and job.outcome is not None:
-        out.print(job.outcome)
-    for warning in study.table.warnings:
-        complain("warning", warning, "bold yellow")
-    out.print(f"Next: memscore scores top {study.name}")
+    follow = partial(follow_job, lines=not as_json)
+    if url is None:
+        found = estimation.estimate(request, settings_module.load(), follow=follow, on_note=note)
+    else:
+        with opened_client(url) as client:
+            found = estimation.estimate_with(client, request, follow=follow, on_note=note)
+    _print_estimation(found, as_json)
 
 
-@app.command()
 def recipes(as_json: Json = False) -> None:
     """List the named recipes; with --json as recipe files to start one's own from."""
     if as_json:
@@ -178,58 +133,52 @@ def _validated(make: Callable[[], Made]) -> Made:
         raise InvalidInput(f"{named}.") from error
 
 
-def _seconds(duration: str) -> float:
-    """Seconds of a duration such as 45s, 90m, 2h30m or 1d12h. Raises InvalidInput."""
-    found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", duration)
-    if not found or not any(found.groups()):
-        raise InvalidInput(f"--time-limit: {duration!r} is no duration; write it like 45s, 90m, 2h30m or 1d12h.")
-    parts = (int(part or 0) for part in found.groups())
-    seconds = sum(count * unit for count, unit in zip(parts, (86400, 3600, 60, 1), strict=True))
+def _target(trials: int | None, until_se: float | None, until_settled: float | None, **further: float | None) -> Target:
+    """The target of the options that are given; 200 trials without any."""
+    given = {
+        "trials": 200 if trials is None and until_se is None and until_settled is None else trials,
+        "standard_error": until_se,
+        "settled_at": until_settled,
+        **further,
+    }
+    return Target.model_validate({name: value for name, value in given.items() if value is not None})
+
+
+def _seconds(time_limit: str) -> float:
+    """Seconds of a time limit. Raises InvalidInput."""
+    seconds = seconds_of(time_limit)
+    if seconds is None:
+        raise InvalidInput(f"--time-limit: {time_limit!r} is no duration; write it like 45s, 90m, 2h30m or 1d12h.")
     if not seconds:
         raise InvalidInput("--time-limit: it must be longer than 0.")
     return float(seconds)
 
 
-def _try_network(
-    database: Database, settings: Settings, fingerprint: str, recipe: Recipe, design: Design, allow_changed: bool
-) -> None:
-    """Look at a network of the user's before anything is started.
+def _planned(request: EstimationRequest, url: str | None, *, lines: bool) -> tuple[Plan, int | None]:
+    """The plan of a service, or of this machine together with how many trials it trains at the same time."""
+    if url is not None:
+        with opened_client(url) as client:
+            return estimation.plan_with(client, request), None
+    settings = settings_module.load()
+    with told("measuring a trial", lines=lines):
+        return estimation.plan(request, settings), settings.slots
 
-    Raises InvalidInput if it cannot be used, Conflict if it is not what it was for the trials stored.
-    """
-    if recipe.network in NETWORKS:
+
+def _print_estimation(found: Estimation, as_json: bool) -> None:
+    job, study = found.job, found.study
+    if as_json:
+        print_json({"job": job.model_dump(mode="json"), "study": study.model_dump(mode="json")})
         return
-    from memscore.datasets.storage import open_dataset
-    from memscore.learning.networks.behaviour import signature_of_recipe
-
-    images = open_dataset(settings.home, fingerprint)
-    height, width, channels = images.x_train.shape[1:]
-    signature = signature_of_recipe(recipe, (channels, height, width), images.classes)
-    with database.reading() as connection:
-        known = evidence.networks(connection, study_id(fingerprint, recipe, design))
-    if not allow_changed and not signatures.is_known(signature, known):
-        raise Conflict(signatures.has_changed(recipe.network, "the trials stored", "--allow-changed-network"))
-
-
-def _calibrated(plan: Plan, settings: Settings, fingerprint: str, recipe: str | Recipe, design: Design) -> Plan:
-    """The plan with a trial's duration measured here, on one thread."""
-    import torch
-
-    from memscore.datasets.storage import open_dataset
-    from memscore.learning.calibration import seconds_a_trial
-    from memscore.learning.data import DeviceData
-    from memscore.learning.unit import device_name, prepare
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    prepare(device)
-    data = DeviceData.of(open_dataset(settings.home, fingerprint), device)
-    seconds = seconds_a_trial(data, recipe_of(recipe), design)
-    measured = {
-        "seconds_a_trial": seconds,
-        "device_seconds": plan.new_trials * seconds,
-        "timed_on": f"a few steps on {device_name(device)} here",
-    }
-    return plan.model_copy(update=measured)
+    assert study.table is not None
+    out.print(
+        f"Study {study.name} ({study.id}): {study.table.trials} trials, accuracy in-sample "
+        f"{decimal(study.table.in_sample_accuracy)}, held-out {decimal(study.table.held_out_accuracy)}",
+        highlight=False,
+    )
+    if job.wanted.target.precise and job.outcome is not None:
+        out.print(job.outcome)
+    warn(*study.table.warnings)
+    out.print(f"Next: memscore scores top {study.name}")
 
 
 def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
@@ -255,8 +204,4 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
     ]
     print_table(("what", "how much"), rows)
     if plan.seconds_a_trial is None:
-        complain(
-            "note",
-            "no trial of this study was timed yet; memscore estimate --dry-run measures on this machine.",
-            "bold",
-        )
+        note("no trial of this study was timed yet; memscore estimate --dry-run measures on this machine.")

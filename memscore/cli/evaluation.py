@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, app
-from memscore.cli.context import opened_database
-from memscore.cli.training import pulled_scores
-from memscore.console import complain, err, for_json, out, print_json, print_table
-from memscore.errors import FingerprintMismatch, InvalidInput
+from memscore.cli.options import Json, Scores
+from memscore.console import err, for_json, note, out, print_json, print_table, warn
 from memscore.progress import Show, stage_progress
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import ATYPICAL, TYPICAL
-from memscore.settings import Settings
-from memscore.workflows.embedded import ensure_registered
 from trainer.assignments import number
 from trainer.printing import selection
 
 if TYPE_CHECKING:
-    from trainer.evaluation import Evaluation
     from trainer.evaluation.checkpoint_groups import Evaluated
 
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 
 
-@app.command()
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, a run folder, or a .safetensors file.")],
     attacks: Annotated[
         str, typer.Option(help="fgsm, pgd, cw, autoattack; also pgd-100, pgd-20x5 (starts), pgd-20@eps/10 (step).")
     ] = "fgsm,pgd,cw,autoattack",
-    scores: Annotated[
-        str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")
-    ] = None,
+    scores: Scores = None,
     epsilon: Annotated[
         str | None, typer.Option(help="Largest change of a pixel in [0, 1], such as 8/255. Default: as in training.")
     ] = None,
@@ -61,68 +52,35 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Attack a network and say how far the result can be trusted, on all, typical and atypical samples."""
-    import torch
+    from memscore.workflows.evaluation import EvaluationRequest
+    from memscore.workflows.evaluation import evaluate as evaluate_networks
 
-    from memscore.datasets.storage import open_dataset
-    from memscore.learning.data import DeviceData
-    from trainer.evaluation import EvaluationConfig
-    from trainer.evaluation.checkpoint_groups import evaluate_together
-    from trainer.evaluation.checkpoint_paths import find, run_of
-    from trainer.evaluation.config import bat_weights
-    from trainer.evaluation.result import write_together
-    from trainer.folder import RunFolder
-    from trainer.network import training_device
-
-    torch.set_num_threads(1)
-    candidates = find(checkpoint)
-    description = candidates[0].description
-    if network is None and not description:
-        raise InvalidInput("Weights alone do not say what network they are of; name it with --network.")
-    config = EvaluationConfig(
-        epsilon=_radius(epsilon, description),
+    request = EvaluationRequest(
+        checkpoint=checkpoint,
         attacks=settings_module.listed(attacks),
-        splits=settings_module.listed(splits),  # pyright: ignore[reportArgumentType]
+        scores=scores,
+        epsilon=None if epsilon is None else number(epsilon),
+        network=network,
+        dataset=dataset,
+        splits=settings_module.listed(splits),
         autoattack_samples=autoattack_samples,
         alarm_samples=alarm_samples,
-        atypical=atypical,
-        typical=typical,
+        thresholds=Thresholds(atypical, typical, test_accuracy),
         batch_size=batch_size,
         seed=seed,
-    ).model_copy(update=bat_weights(description.get("config", {})))
-    settings = settings_module.load()
-    name, fingerprint = _dataset(settings, description, dataset)
-    images = open_dataset(settings.home, fingerprint)
-    pulled = None
-    if scores is not None:
-        pulled = pulled_scores(scores, settings, Thresholds(atypical, typical, test_accuracy))
-        pulled.require(images, name)
-    device = training_device()
-    data = DeviceData.of(images, device)
-    if output is not None:
-        apart = len(candidates) > 1
-        candidates = [replace(one, folder=output / one.name if apart else output) for one in candidates]
-    found: list[Evaluation] = []
-
-    def watched(name: str) -> AbstractContextManager[Show]:
-        return _progress(name, lines=not as_json)
-
-    run = run_of(checkpoint) if output is None else None
-
-    def tell(note: str) -> None:
-        complain("note", f"{note}.", "bold")
-
-    with nullcontext() if run is None else RunFolder(run, {}).alone(), for_json(as_json):
-        for one in evaluate_together(candidates, (name, images), data, config, pulled, watched, network, tell):
-            found.append(one.evaluation)
+        output=output,
+    )
+    found: list[dict[str, Any]] = []
+    show = partial(_progress, lines=not as_json)
+    with for_json(as_json):
+        for one in evaluate_networks(request, settings_module.load(), progress=show, on_note=_note):
+            found.append(one.evaluation.as_json())
             if not as_json:
                 _print(one)
-        if len(found) > 1:
-            write_together(output or candidates[0].folder.parent, found)
     if as_json:
-        print_json([evaluation.as_json() for evaluation in found])
+        print_json(found)
 
 
-@app.command("compare-runs")
 def compare_runs(
     first: Annotated[Path, typer.Argument(help="A run, a checkpoint or an evaluation: a folder, or samples.parquet.")],
     second: Annotated[Path, typer.Argument(help="The same of another network on the same dataset.")],
@@ -136,10 +94,10 @@ def compare_runs(
     found = compare(one, other)
     ways = [_way(meta.get("selected")) for _, meta in (one, other)]
     if ways[0] != ways[1]:
-        complain("note", f"the networks were selected differently: {ways[0]}, and {ways[1]}.", "bold")
+        note(f"the networks were selected differently: {ways[0]}, and {ways[1]}.")
     for which, (_, meta) in (("first", one), ("second", other)):
         for event in meta.get("events") or []:
-            complain("warning", f"the {which} network, in training: {event}.", "bold yellow")
+            warn(f"the {which} network, in training: {event}.")
     if as_json:
         print_json([row.as_row() for row in found])
         return
@@ -162,33 +120,8 @@ def compare_runs(
     )
 
 
-def _dataset(settings: Settings, description: dict[str, Any], given: str | None) -> tuple[str, str]:
-    """Name and fingerprint of the dataset: the one that was trained on, or the one given.
-
-    Raises InvalidInput if neither is there, FingerprintMismatch if the given one is not that of the training.
-    """
-    name = given or description.get("dataset")
-    if name is None:
-        raise InvalidInput("Weights alone do not say what dataset they are of; name it with --dataset.")
-    with opened_database(settings) as database:
-        fingerprint = ensure_registered(database, settings, name).fingerprint
-    trained = description.get("fingerprint", fingerprint)
-    if trained != fingerprint:
-        raise FingerprintMismatch(
-            f"The network was trained on another dataset ({trained[:12]}) than {name!r} ({fingerprint[:12]}); "
-            "name the dataset of its training with --dataset."
-        )
-    return name, fingerprint
-
-
-def _radius(text: str | None, description: dict[str, Any]) -> float:
-    """Epsilon of a number or a fraction, or of the training. Raises InvalidInput."""
-    if text is None:
-        trained = description.get("config", {}).get("epsilon")
-        if trained is None:
-            raise InvalidInput("Name the radius of the attacks with --epsilon, such as --epsilon 8/255.")
-        return float(trained)
-    return number(text)
+def _note(text: str) -> None:
+    note(f"{text}.")
 
 
 def _way(selected: dict[str, Any] | None) -> str:
@@ -219,8 +152,8 @@ def _print(one: Evaluated) -> None:
             out.print(Text.assemble((finding.level, style), text), soft_wrap=True)
     green = sum(finding.level == "green" for finding in evaluation.findings)
     out.print(Text.assemble(("green", STYLES["green"]), f" {green} of {len(evaluation.findings)} checks"))
-    for note in evaluation.notes:
-        complain("note", f"{note}.", "bold")
+    for text in evaluation.notes:
+        _note(text)
     out.print(f"Written to {one.candidate.folder}: table.csv, table.json, samples.parquet")
 
 
@@ -231,5 +164,5 @@ def _progress(name: str, *, lines: bool) -> Generator[Show]:
         with stage_progress(err, "passes", name, lines=lines) as stage:
             yield lambda done, total, what: stage(done, total, f"{name}: {what}")
     except KeyboardInterrupt:
-        complain("note", "what was found is kept; the same command goes on from there.", "bold")
+        note("what was found is kept; the same command goes on from there.")
         raise

@@ -6,25 +6,24 @@ from typing import Annotated
 
 import typer
 
-from memscore.cli.apps import Json, Url, evidence_app
 from memscore.cli.context import opened_client
-from memscore.cli.files import File, Output, read_file, report_written, write_file
-from memscore.console import complain, out, print_json
+from memscore.cli.options import File, Json, Output, Url
+from memscore.cli.written import print_written
+from memscore.console import out, print_json, warn
 from memscore.exchange.evidence_file import read_evidence
+from memscore.files import read_file, write_file
 from memscore.progress import told
 
 
-@evidence_app.command("export")
 def export_evidence(study: str, output: Output, url: Url = None, as_json: Json = False) -> None:
     """Write the evidence of a study: which samples each trial trained on and classified correctly."""
     with told(f"exporting {study}", lines=not as_json):
         with opened_client(url) as client:
             evidence = client.evidence(study)
         write_file(output, evidence.encode())
-    report_written(output, len(evidence.trials) + len(evidence.full), "trials", "npz", as_json)
+    print_written(output, len(evidence.trials) + len(evidence.full), "trials", "npz", as_json)
 
 
-@evidence_app.command("import")
 def import_evidence(
     file: File,
     dataset: Annotated[str | None, typer.Option(help="The registered dataset that the evidence is about.")] = None,
@@ -44,11 +43,9 @@ def import_evidence(
                 evidence.meta.study, payload, dataset, name, allow_changed_network=allow_changed_network
             )
     if merged.differing:
-        complain(
-            "warning",
+        warn(
             f"{merged.differing} trials are stored here with another result, as another kind of device gives it: the "
-            "stored ones stay.",
-            "bold yellow",
+            "stored ones stay."
         )
     if as_json:
         print_json(merged)

@@ -9,21 +9,15 @@ from typing import Annotated
 
 import typer
 
-from memscore.cli.apps import Json, Url, jobs_app
 from memscore.cli.context import opened_client
-from memscore.client import Client
-from memscore.console import complain, err, out, print_json, print_record, print_table
-from memscore.messages.jobs import JobEvent, JobMessage, State
-from memscore.progress import progress_bar
-from memscore.settings import Settings
-from memscore.store import Database
-from memscore.workflows.embedded import dispatching, interrupted
+from memscore.cli.job_progress import follow as follow_job
+from memscore.cli.options import Json, Url
+from memscore.console import err, out, print_json, print_record, print_table
+from memscore.messages.jobs import JobEvent, State
 
-SILENT_WAIT_SECONDS = 3.0  # before the user is told why a job does not start
 MOST_A_PAGE = 1000
 
 
-@jobs_app.command("list")
 def list_jobs(
     state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
     study: Annotated[str | None, typer.Option(help="Only jobs of this study.")] = None,
@@ -53,36 +47,31 @@ def list_jobs(
     )
 
 
-@jobs_app.command("show")
 def show_job(job: str, url: Url = None, as_json: Json = False) -> None:
     """Show one job."""
     with opened_client(url) as client:
         print_record(client.job(job), as_json)
 
 
-@jobs_app.command("watch")
 def watch_job(job: str, url: Url = None, as_json: Json = False) -> None:
     """Follow a job to its end; it must be run by a service or by `memscore dispatch`."""
     with opened_client(url) as client:
-        finished = follow(client, client.job(job), lines=not as_json)
+        finished = follow_job(client, client.job(job), lines=not as_json)
     print_record(finished, as_json)
 
 
-@jobs_app.command("cancel")
 def cancel_job(job: str, url: Url = None, as_json: Json = False) -> None:
     """Cancel a job. Its evidence stays; resume, or a later job, goes on from there."""
     with opened_client(url) as client:
         print_record(client.cancel(job), as_json)
 
 
-@jobs_app.command("resume")
 def resume_job(job: str, url: Url = None, as_json: Json = False) -> None:
     """Queue a cancelled or failed job again; it goes on from its evidence."""
     with opened_client(url) as client:
         print_record(client.resume(job), as_json)
 
 
-@jobs_app.command("log")
 def job_log(
     job: str,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
@@ -105,7 +94,6 @@ def job_log(
             time.sleep(1)
 
 
-@jobs_app.command("events")
 def job_events(
     job: str,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
@@ -122,55 +110,3 @@ def job_events(
                 print(event.model_dump_json(), flush=True)
             else:
                 out.print(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.state:10}  {event.message}", soft_wrap=True)
-
-
-def run_here(client: Client, database: Database, settings: Settings, job: JobMessage, *, lines: bool) -> JobMessage:
-    """Run a job in this process before all others, and show its progress until it has succeeded.
-
-    Says which jobs wait meanwhile that another command was interrupted in. Raises JobFailed.
-    """
-    waiting = interrupted(database, job.id)
-    if waiting:
-        others = f", and {len(waiting) - 1} others (memscore jobs list)" if len(waiting) > 1 else ""
-        one = client.job(waiting[0].id)
-        done = f"{one.progress.done:,} of {one.progress.total:,} trials"
-        text = (
-            f"job {one.id} of study {one.study_name} ({done}){others} was interrupted and is not going on; to go on "
-            f"with it: memscore dispatch; to end it: memscore jobs cancel {one.id}"
-        )
-        complain("note", text, "bold")
-    with dispatching(database, settings, job.id):
-        return follow(client, job, lines=lines)
-
-
-def follow(client: Client, job: JobMessage, *, lines: bool = True) -> JobMessage:
-    """Show a job's progress until it has succeeded, without a terminal in `lines`. Raises JobFailed otherwise."""
-    with progress_bar("trials", err, lines=lines) as progress:
-        task = progress.add_task(job.progress.phase, total=job.progress.total, completed=job.progress.done)
-        waiting: list[float] = []  # since when, until it is said
-
-        def show(message: JobMessage) -> None:
-            if message.waiting_for is None:
-                waiting.clear()
-            elif not waiting:
-                waiting.append(time.monotonic())
-            elif 0 < waiting[0] < time.monotonic() - SILENT_WAIT_SECONDS:
-                waiting[0] = 0.0
-                complain("note", f"job {message.id} waits: {message.waiting_for}", "bold")
-            progress.update(
-                task,
-                description=message.progress.phase,
-                completed=message.progress.done,
-                total=message.progress.total,
-            )
-
-        try:
-            return client.wait(job.id, show)
-        except KeyboardInterrupt:
-            progress.stop()
-            kept = (
-                f"job {job.id} is not cancelled: its service goes on with it, or the next one that is started, or this "
-                f"command when it is run again; memscore jobs cancel {job.id} ends it."
-            )
-            complain("note", kept, "bold")
-            raise

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from memscore.cli.apps import Json, Url, keys_app
 from memscore.cli.context import opened_client
-from memscore.console import complain, out, print_json, print_record, print_table
+from memscore.cli.options import Json, Url
+from memscore.console import note, out, print_json, print_record, print_table
 from memscore.keys import Scope, id_of, seconds_of
 
 
-@keys_app.command("create")
 def create_key(
     name: Annotated[str, typer.Argument(help="Whose key it is, or what for.")],
     scope: Annotated[Scope, typer.Option(help="What it may do; write includes read, and admin both.")],
@@ -29,10 +28,9 @@ def create_key(
         return
     out.print(made.key, soft_wrap=True)
     until = "" if made.expires_at is None else f" until {_minute(made.expires_at)} UTC"
-    complain("note", f"keep this key: it is not shown again. Its id is {made.id}; it may {made.scope}{until}.", "bold")
+    note(f"keep this key: it is not shown again. Its id is {made.id}; it may {made.scope}{until}.")
 
 
-@keys_app.command("list")
 def list_keys(url: Url = None, as_json: Json = False) -> None:
     """List all keys, without what they are."""
     with opened_client(url) as client:
@@ -50,7 +48,6 @@ def list_keys(url: Url = None, as_json: Json = False) -> None:
     )
 
 
-@keys_app.command("revoke")
 def revoke_key(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="Of a key, or the key itself.")],
     url: Url = None,

@@ -1,28 +1,29 @@
-"""Commands that look scores up: scores list, lookup, test, histogram, explain."""
+"""Commands that look scores up: scores list, top, lookup, show, test, histogram, explain."""
 
 from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.text import Text
 
-from memscore.cli.apps import Json, Url, scores_app
 from memscore.cli.context import opened_client, plain
-from memscore.cli.files import read_file
-from memscore.console import decimal, out, print_json, print_record, print_table
+from memscore.cli.options import Json, Url
+from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
+from memscore.console import decimal, out, print_json, print_record, print_table, warn
 from memscore.errors import InvalidInput
+from memscore.files import read_file
 from memscore.messages.pairs import Explanation
 from memscore.messages.scores import Histogram, SampleScore, SetName
+from memscore.scores.selection import Order
 
 MOST_A_PAGE = 1000
 BAR = 50  # characters of the longest bar of a histogram
 PARTS = " ▏▎▍▌▋▊▉█"
 
 
-@scores_app.command("list")
 def list_scores(
     study: str,
     label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
@@ -49,10 +50,27 @@ def list_scores(
     if as_json:
         print_json([sample.model_dump(mode="json") for sample in samples])
         return
-    _print_samples(samples)
+    print_rows(map(_row, samples), ("index", "label", "mem", "se", INTERVAL, "p_in", "p_out", "set"))
 
 
-@scores_app.command("lookup")
+def top_scores(
+    study: str,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the most memorized training samples."""
+    with opened_client(url) as client:
+        table = client.table(study)
+    order = Order("mem", descending=True).of(table)[:count]
+    rows = rows_of(table, order, ("label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out"))
+    if as_json:
+        print_json(rows)
+        return
+    warn(*table.warnings)
+    print_rows(rows, ("index", "label", "mem", "se", INTERVAL, "p_in", "p_out"))
+
+
 def look_up_scores(
     study: str,
     indices: Annotated[list[int] | None, typer.Argument(metavar="INDEX...", show_default=False)] = None,
@@ -71,25 +89,22 @@ def look_up_scores(
     if as_json:
         print_json({name: [plain(value) for value in column] for name, column in columns.items()})
         return
-    numbers = ("index", "label", "n_in", "n_out")
     shown = ("index", "label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out")
-    print_table(
-        shown,
-        (
-            [columns[name][row] if name in numbers else decimal(plain(columns[name][row])) for name in shown]
-            for row in range(len(wanted))
-        ),
-    )
+    print_rows(({name: plain(columns[name][row]) for name in shown} for row in range(len(wanted))), shown)
 
 
-@scores_app.command("test")
+def show_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
+    """Show the scores of one training sample."""
+    with opened_client(url) as client:
+        print_record(client.score(study, index), as_json)
+
+
 def show_test_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
     """Show the scores of one test sample."""
     with opened_client(url) as client:
         print_record(client.test_score(study, index), as_json)
 
 
-@scores_app.command("histogram")
 def show_histogram(
     study: str,
     bins: Annotated[int, typer.Option(min=1, max=1000, help="How many bars.")] = 20,
@@ -107,7 +122,6 @@ def show_histogram(
     _print_histogram(histogram)
 
 
-@scores_app.command("explain")
 def explain_score(
     study: str,
     index: int,
@@ -132,23 +146,9 @@ def _indices(file: Path) -> list[int]:
     return [int(word) for word in words]
 
 
-def _print_samples(samples: list[SampleScore]) -> None:
-    print_table(
-        ("index", "label", "mem", "se", "95 % interval", "p_in", "p_out", "set"),
-        (
-            (
-                one.index,
-                one.label,
-                decimal(one.mem),
-                decimal(one.se),
-                f"[{decimal(one.interval[0])}, {decimal(one.interval[1])}]",
-                decimal(one.p_in),
-                decimal(one.p_out),
-                one.set or "-",
-            )
-            for one in samples
-        ),
-    )
+def _row(sample: SampleScore) -> dict[str, Any]:
+    low, high = sample.interval
+    return {**sample.model_dump(), "mem_low": low, "mem_high": high}
 
 
 def _print_histogram(histogram: Histogram) -> None:

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from memscore.cli.apps import Json, Url, pairs_app
 from memscore.cli.context import opened_client, plain
-from memscore.cli.files import Output, report_written, write_file
+from memscore.cli.options import Json, Output, Url
+from memscore.cli.written import print_written
 from memscore.console import decimal, print_json, print_table
+from memscore.files import write_file
 from memscore.scores.frames import Format, encode, format_of
 from memscore.scores.suspects import duplicates
 
 PAGE = 1000
 
 
-@pairs_app.command("list")
 def list_pairs(
     study: str,
     train_index: Annotated[int | None, typer.Option(help="Only pairs of this training sample.")] = None,
@@ -47,7 +47,6 @@ def list_pairs(
     _print_pairs([pair.model_dump() for pair in found])
 
 
-@pairs_app.command("duplicates")
 def list_duplicates(
     study: str,
     infl_min: Annotated[float, typer.Option(help="Least influence on the test sample.")] = 0.8,
@@ -65,7 +64,6 @@ def list_duplicates(
     _print_pairs(rows)
 
 
-@pairs_app.command("export")
 def export_pairs(
     study: str,
     output: Output,
@@ -78,7 +76,7 @@ def export_pairs(
     with opened_client(url) as client:
         pairs = client.pairs_table(study)
     write_file(output, encode(pairs, chosen))
-    report_written(output, len(pairs), "pairs", chosen, as_json)
+    print_written(output, len(pairs), "pairs", chosen, as_json)
 
 
 def _print_pairs(rows: list[dict[str, Any]]) -> None:

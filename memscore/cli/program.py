@@ -1,40 +1,33 @@
-"""All commands of `memscore`, and how they are run."""
+"""The command `memscore`: its table of commands as a Typer application, and how it is run."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import memscore
-from memscore.cli import (  # noqa: F401 -- to be imported is to register their commands
-    database,
-    datasets,
-    doctor,
-    estimate,
-    evaluation,
-    evidence,
-    exchange,
-    jobs,
-    keys,
-    look_ups,
-    pairs,
-    reproduce,
-    scores,
-    service,
-    sweep,
-    training,
-    verification,
-)
-from memscore.cli.apps import app
-from memscore.console import out
+from memscore.cli.commands import COMMANDS
+from memscore.cli.deferred import deferred
 
 __all__ = ["app", "main"]
 
 
+class _Commands(TyperGroup):
+    """The group of the table's commands, which Typer makes with the options below."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = deferred(COMMANDS)
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False, help=memscore.__doc__)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
-        out.print(f"memscore {memscore.__version__}")
+        print(f"memscore {memscore.__version__}")
         raise typer.Exit
 
 

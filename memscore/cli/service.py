@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -15,16 +16,14 @@ import typer
 from memscore import logs
 from memscore import settings as settings_module
 from memscore.cli.announcement import Options, announce
-from memscore.cli.apps import app
-from memscore.cli.context import opened_database
 from memscore.errors import MemscoreError
 from memscore.farm.lifeline import wait_for_closed_input
 from memscore.settings import Settings
+from memscore.workflows.embedded import opened_database
 
 log = logging.getLogger(__name__)
 
 
-@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
@@ -60,7 +59,6 @@ def serve(
         )
 
 
-@app.command(hidden=True)
 def serve_worker(
     listener: Annotated[int, typer.Argument(help="File descriptor of the service's socket.")],
     follow_stdin: Annotated[bool, typer.Option("--follow-stdin")] = False,
@@ -77,7 +75,6 @@ def serve_worker(
         serve_here(database, settings, shared, stopping, lambda: print("ready", flush=True))
 
 
-@app.command()
 def dispatch(
     follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
 ) -> None:
@@ -87,8 +84,12 @@ def dispatch(
     settings = settings_module.load()
     logs.configure(settings)
     stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, ask)
     if follow_stdin:
         _at_end_of_input(stop.set)
     with _errors_as_lines(settings), opened_database(settings) as database:

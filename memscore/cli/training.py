@@ -1,34 +1,31 @@
-"""Commands that train with scores: train, demo."""
+"""The command that trains with scores: train."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memscore import settings as settings_module
-from memscore.cli.apps import Json, app
-from memscore.cli.context import opened_client, opened_database
-from memscore.client import is_url
-from memscore.console import complain, err, for_json, print_json
+from memscore.cli.options import Json, Scores
+from memscore.console import err, for_json, note, print_json, warn
 from memscore.errors import InvalidInput
 from memscore.progress import stage_progress
-from memscore.scores.sets import Thresholds
-from memscore.settings import Settings
-from memscore.workflows.embedded import ensure_registered
 from trainer.assignments import assigned, number
 from trainer.printing import print_run, told
 
+if TYPE_CHECKING:
+    from trainer.config import TrainConfig
+    from trainer.run import Run
+    from trainer.stopping import Stop
 
-@app.command()
+
 def train(
     method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat or bat.")],
     dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
-    scores: Annotated[
-        str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")
-    ] = None,
+    scores: Scores = None,
     preset: Annotated[
         str, typer.Option(help="small, paper (its comparison), original (the method's authors') or fast.")
     ] = "small",
@@ -60,92 +57,58 @@ def train(
 
     With --output the run can be interrupted at any time: the same command goes on where it stopped, to the same end.
     """
-    import torch
-
-    from memscore.datasets.storage import open_dataset
-    from trainer.config import TrainConfig
-    from trainer.distributed import joined_world
-    from trainer.presets import configured
+    from memscore.workflows import training
     from trainer.run import Watch
-    from trainer.run import train as run
     from trainer.stopping import Stop, stopping_on_signals
-    from trainer.threat import warnings_of
 
-    torch.set_num_threads(1)
     if max_minutes is not None and output is None:
         raise InvalidInput("--max-minutes needs --output, the folder in which the run goes on later.")
     given = {"network": network, "epochs": epochs, "epsilon": epsilon and number(epsilon), "seed": seed}
     given |= {"alpha": alpha, "beta": beta, "keep_atypical": keep_atypical}
-    fields, options = assigned(settings_given or [], TrainConfig.model_fields)
+    config = _config(method, preset, given, settings_given or [])
+    stop = Stop(max_minutes)
+    with (
+        for_json(as_json),
+        stage_progress(err, "done", method, lines=not as_json) as stage,
+        stopping_on_signals(stop),
+    ):
+        run = training.train(
+            dataset,
+            config,
+            settings_module.load(),
+            scores=scores,
+            output=output,
+            watch=Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage),
+            stop=stop,
+            on_warning=warn,
+            allow_changed_network=allow_changed_network,
+        )
+    if run is not None:
+        _print(run, output, stop, as_json)
+
+
+def _config(method: str, preset: str, given: dict[str, Any], assignments: list[str]) -> TrainConfig:
+    """The configuration that options and --set ask for. Raises InvalidInput if both set the same."""
+    from trainer.config import TrainConfig
+    from trainer.presets import configured
+
+    fields, options = assigned(assignments, TrainConfig.model_fields)
     for name, value in given.items():
         if value is not None and name in {**fields, **options}:
             raise InvalidInput(f"{name} is given twice; leave out one of --{name.replace('_', '-')} and --set {name}.")
         if value is not None:
             (options if name in ("alpha", "beta") else fields)[name] = value
-    config = configured(method, preset, **fields, options=options)
-    for warning in warnings_of(config):
-        complain("warning", warning, "bold yellow")
-    settings = settings_module.load()
-    with opened_database(settings) as database:
-        record = ensure_registered(database, settings, dataset)
-    thresholds = Thresholds(config.atypical, config.typical)
-    pulled = None if scores is None else pulled_scores(scores, settings, thresholds)
-    if pulled is not None:
-        for warning in pulled.table.warnings:
-            complain("warning", f"of the scores: {warning}", "bold yellow")
-    images, stop = open_dataset(settings.home, record.fingerprint), Stop(max_minutes)
-    with (
-        joined_world() as world,
-        for_json(as_json),
-        stage_progress(err, "done", method, lines=not as_json) as stage,
-        stopping_on_signals(stop),
-    ):
-        watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
-        finished = run(
-            images,
-            record.name,
-            config,
-            pulled,
-            output,
-            watch,
-            stop,
-            world,
-            allow_changed_network=allow_changed_network,
-        )
-    if not world.first:
-        return
-    if not finished.finished:
+    return configured(method, preset, **fields, options=options)
+
+
+def _print(run: Run, output: Path | None, stop: Stop, as_json: bool) -> None:
+    """Print what a run found. Raises typer.Exit if it was stopped before its end."""
+    if not run.finished:
         where = "" if output is None else f"; the same command goes on from {output}"
-        complain("note", f"stopped before the end{where}.", "bold")
+        note(f"stopped before the end{where}.")
         raise typer.Exit(130 if stop.asked else 0)
     if as_json:
-        print_json([asdict(one) for one in finished.checkpoints])
+        print_json([asdict(one) for one in run.checkpoints])
     else:
-        print_run(finished)
-    for text in told(finished):
-        complain("warning", text, "bold yellow")
-
-
-@app.command()
-def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("demo"),
-    trials: Annotated[int, typer.Option(min=10)] = 200,
-) -> None:
-    """Everything once, on scikit-learn's digits: scores, look-ups, adversarial training, a report."""
-    from trainer.demo import run
-
-    try:
-        run(settings_module.load(), output, trials)
-    except KeyboardInterrupt:
-        complain("note", "what was finished is stored; the same command goes on from there.", "bold")
-        raise
-
-
-def pulled_scores(source: str, settings: Settings, thresholds: Thresholds = Thresholds()) -> Any:
-    """Scores from URL#STUDY, a table file, or a study of the embedded database."""
-    from trainer.scores import pull, read
-
-    if is_url(source) or source.endswith(".npz") or Path(source).expanduser().is_file():
-        return read(source, key=settings.client_key, cache=settings.home / "cache", thresholds=thresholds)
-    with opened_client(None) as client:
-        return pull(client, source, thresholds)
+        print_run(run)
+    warn(*told(run))

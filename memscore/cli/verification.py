@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from memscore.cli.apps import Json, app
+from memscore.cli.options import Json
 from memscore.console import err, out, print_json
 from memscore.progress import told
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 STYLES = {"holds": "green", "fails": "bold red", "not checked": "yellow"}
 
 
-@app.command()
 def verify(as_json: Json = False) -> None:
     """Replay golden values and identities of training, and other packages' attacks; exit status 1 if one fails."""
     from trainer.verification.certificate import certify

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from memscore.errors import InvalidInput
 from memscore.scores.tables import ScoreTable
@@ -28,6 +29,13 @@ def load_table(source: str, *, key: str | None = None, cache: Path | None = None
 def is_url(source: str) -> bool:
     """Whether a source of scores is a service rather than a file."""
     return source.startswith(("http://", "https://"))
+
+
+def source_kind(source: str) -> Literal["url", "file", "study"]:
+    """What a source of scores names: a study of a service as URL#STUDY, a table file, or a study by its name or id."""
+    if is_url(source):
+        return "url"
+    return "file" if source.endswith(".npz") or Path(source).expanduser().is_file() else "study"
 
 
 def parse_source(source: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from memscore.settings import Settings
 from memscore.store import Database, open_database
 from memscore.store.migrate import upgrade
-from memscore.workflows.embedded import register
+from memscore.workflows.datasets import register
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery, as_markdown
 from tests.faults.reference import PACED, STACKED, Reference

@@ -18,7 +18,7 @@ from memscore.errors import MemscoreError
 from memscore.settings import Settings
 from memscore.store import Database, open_database
 from memscore.store.migrate import upgrade
-from memscore.workflows.embedded import register
+from memscore.workflows.datasets import register
 from tests.faults.campaign import IN_FLIGHT, Campaign
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery

@@ -14,7 +14,7 @@ from memscore.settings import Settings
 from memscore.store import Database, evidence, jobs
 from memscore.study.spec import Design, Recipe
 from memscore.study.subsets import units
-from memscore.workflows.embedded import register
+from memscore.workflows.datasets import register
 from tests.conftest import build
 from tests.processes import alive, driver_logs, eventually, kill, service
 

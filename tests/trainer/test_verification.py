@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
-from memscore.cli.apps import app
+from memscore.cli import app
 from memscore.errors import MissingPackage
 from memscore.learning.networks import SmallCNN
 from trainer.attacks import Attack, ascent

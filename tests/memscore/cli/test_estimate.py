@@ -9,7 +9,7 @@ from memscore.settings import load
 from memscore.store import Database
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import Recipe
-from memscore.workflows.embedded import register
+from memscore.workflows.datasets import register
 from tests.conftest import QUICK, StoredStudy
 from tests.memscore.cli.test_cli import embedded, memscore, refused
 

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from memscore import settings as settings_module
 from memscore.cli import app
-from memscore.cli.context import opened_database
 from memscore.errors import Conflict, InvalidInput, NotFound
-from memscore.workflows.embedded import register
+from memscore.workflows.datasets import register
+from memscore.workflows.embedded import opened_database
 from tests.conftest import make_dataset
 
 TINY = ("--dataset", "made-up", "--seeds", "1", "--trials", "210")

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from memscore import settings as settings_module
 from memscore.cli import app
-from memscore.cli.context import opened_database
 from memscore.errors import Conflict, InvalidInput
-from memscore.workflows.embedded import register
+from memscore.workflows.datasets import register
+from memscore.workflows.embedded import opened_database
 from tests.conftest import make_dataset
 
 QUICK = ("--set", "epochs=1", "--set", "attack_steps=1", "--set", 'network_options={"width": 4}')

@@ -25,7 +25,7 @@ from memscore.errors import InvalidDataset
 from memscore.settings import Settings
 from memscore.store import open_database
 from memscore.store.migrate import upgrade
-from memscore.workflows.embedded import ensure_registered
+from memscore.workflows.datasets import ensure_registered
 
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 IDX_SOURCES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}

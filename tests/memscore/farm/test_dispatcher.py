@@ -18,7 +18,7 @@ from memscore.store.database import now
 from memscore.store.jobs import JobRecord
 from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Target, Wanted
-from memscore.workflows.embedded import interrupted
+from memscore.workflows.jobs import interrupted
 from tests.conftest import StoredStudy
 
 ELSEWHERE = "elsewhere/1/0"

@@ -19,7 +19,8 @@ from memscore.store import Database, datasets, evidence, jobs, studies
 from memscore.study.evidence import evidence_digest
 from memscore.study.spec import Design, Recipe, Target
 from memscore.study.subsets import Unit, units
-from memscore.workflows.embedded import dispatching, register
+from memscore.workflows.datasets import register
+from memscore.workflows.jobs import dispatching
 from tests.conftest import QUICK, build, make_dataset
 from tests.processes import driver_logs
 

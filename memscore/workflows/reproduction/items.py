@@ -10,11 +10,11 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from memscore.cli.reproduction_studies import Studies
-from memscore.cli.sweep_progress import SweepProgress
 from memscore.errors import MemscoreError
-from memscore.farm import commands
-from memscore.farm.commands import Command, CommandPlan, Ended, Started
+from memscore.farm.commands import Command
+from memscore.workflows.reproduction.studies import ReproductionStudies
+from memscore.workflows.side_by_side import FailedRun, Room, run_side_by_side
+from memscore.workflows.watching import RunsWatch
 from trainer.experiments.artifact import STYLE
 from trainer.experiments.inputs import Panel, StudyMaterial, require_trials
 from trainer.experiments.item import Item
@@ -30,7 +30,7 @@ LOCK, RUNS, ITEMS, LOGS, RAY_LOG = "reproduce.lock", "runs", "items", "logs", "r
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedItem:
     """An item with the settings of its panels, and the seeds of its runs."""
 
     item: Item
@@ -52,8 +52,8 @@ class Reproduction:
     """Items that are wanted in a folder."""
 
     folder: Path
-    studies: Studies
-    wanted: Sequence[Wanted]
+    studies: ReproductionStudies
+    wanted: Sequence[WantedItem]
 
     def require_trials(self) -> None:
         """Raises InvalidInput, before any work, if a study has, or is to have, too few trials for the items."""
@@ -94,18 +94,16 @@ class Reproduction:
         study = self.studies.of(setting)
         return (self.folder / RUNS).resolve() / f"{setting.dataset}-{study.scores.digest[:8]}" / setting.model
 
-    def run(self, plan: CommandPlan, lock: int, options: str, refused: dict[str, str], *, lines: bool) -> list[Ended]:
-        """Run what is left of all runs, side by side as in `plan`, and make each item once its runs are there.
+    def run(self, room: Room, lock: int, options: str, watch: RunsWatch) -> tuple[list[FailedRun], dict[str, str]]:
+        """Run what is left of all runs, side by side, and make each item once its runs are there.
 
-        Gives the runs that failed; items that could not be made are added to `refused` with the reason. Without a
-        terminal, progress is told in `lines`.
+        Gives the runs that failed, and the items that could not be made with the reason. All studies must be there.
         """
-        left = self.left()
-        epochs = {self.name_of(run): run.config().epochs for run in self.runs()}
+        left, refused = self.left(), dict[str, str]()
         waiting = {one.item.name: {self.name_of(run) for run in one.runs()} & set(left) for one in self.wanted}
         items = {one.item.name: one for one in self.wanted}
 
-        def tell() -> None:
+        def make_ready() -> None:
             for name in [name for name, runs in waiting.items() if not runs]:
                 del waiting[name]
                 try:
@@ -113,30 +111,34 @@ class Reproduction:
                 except MemscoreError as error:
                     refused[name] = str(error)
 
-        tell()
+        def count(finished: str) -> None:
+            for runs in waiting.values():
+                runs.discard(finished)
+            make_ready()
+
+        make_ready()
         if not left:
-            return []
-        with SweepProgress(self.folder / RUNS, epochs, set(epochs) - set(left), lines=lines) as progress:
-
-            def report(event: Started | Ended | None) -> None:
-                progress.report(event)
-                if isinstance(event, Ended) and event.trouble is None:
-                    for runs in waiting.values():
-                        runs.discard(event.ended)
-                    tell()
-
-            todo = plan.model_copy(update={"commands": tuple(left.values())})
-            commands.run(todo, self.studies.settings, self.folder / RAY_LOG, report, held=(lock,))
+            return [], refused
+        ended = run_side_by_side(
+            room.plan(left.values(), self.studies.settings),
+            self.studies.settings,
+            self.folder / RUNS,
+            {self.name_of(run): run.config().epochs for run in self.runs()},
+            log=self.folder / RAY_LOG,
+            lock=lock,
+            watch=watch,
+            on_success=count,
+        )
         refused |= {name: f"runs that it needs failed: {', '.join(sorted(runs))}" for name, runs in waiting.items()}
-        return progress.troubled
+        return [FailedRun(one.ended, one.trouble, self.log_of(one.ended)) for one in ended], refused
 
-    def make(self, wanted: Wanted, options: str) -> None:
+    def make(self, wanted: WantedItem, options: str) -> None:
         """Make an item from its runs, and write its folder; `options` are those of the command.
 
         Raises InvalidInput if a study is too small for it.
         """
         item = wanted.item
-        with mpl.rc_context(STYLE):
+        with mpl.rc_context(STYLE):  # pyright: ignore[reportUnknownMemberType] -- matplotlib's own
             artifact = item.make(self.panels(wanted))
         studies = [(setting, self.studies.of(setting)) for setting in wanted.settings]
         made = {
@@ -151,7 +153,7 @@ class Reproduction:
         }
         artifact.write(self.folder / ITEMS / item.name, item.title, made)
 
-    def events(self, wanted: Wanted) -> list[str]:
+    def events(self, wanted: WantedItem) -> list[str]:
         """What happened in the runs of an item on their way that a reader has to know."""
         return [
             f"{self.name_of(run)}: {event}."
@@ -173,7 +175,7 @@ class Reproduction:
         """Where the output of a run is."""
         return self.folder / LOGS / f"{name.replace('/', '-')}.log"
 
-    def panels(self, wanted: Wanted) -> list[Panel]:
+    def panels(self, wanted: WantedItem) -> list[Panel]:
         """What an item is made from."""
         return [
             Panel(setting, self.studies.of(setting), self.runs_folder(setting), wanted.seeds)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memscore.cli.jobs import run_here
 from memscore.client import Client
 from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.dataset import Dataset
@@ -17,7 +16,9 @@ from memscore.progress import tracked
 from memscore.settings import Settings
 from memscore.store import Database
 from memscore.study.spec import Design, study_id
-from memscore.workflows.embedded import ensure_registered, register
+from memscore.workflows.datasets import ensure_registered, register
+from memscore.workflows.jobs import run_job
+from memscore.workflows.watching import Follow, OnNote
 from trainer.experiments.inputs import StudyMaterial
 from trainer.experiments.miniature import MINIATURES
 from trainer.experiments.scales import TINY_50
@@ -28,8 +29,8 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 
 @dataclass(frozen=True)
-class Studies:
-    """Of the embedded database; `client` asks the application on it. What was found is remembered."""
+class ReproductionStudies:
+    """Those of the embedded database; `client` asks the application on it. What was found is remembered."""
 
     settings: Settings
     database: Database
@@ -62,7 +63,7 @@ class Studies:
         plan = self.client.plan(setting.dataset, spec.recipe, trials=spec.trials, full_trials=spec.full_trials)
         return plan.new_trials
 
-    def make(self, setting: Setting, *, lines: bool) -> None:
+    def make(self, setting: Setting, *, follow: Follow, on_note: OnNote) -> None:
         """Bring the study of a setting to its trials, here, unless it has them. Raises JobFailed."""
         if self.find(setting) is not None:
             return
@@ -71,7 +72,7 @@ class Studies:
         job = self.client.submit(
             setting.dataset, spec.recipe, trials=spec.trials, full_trials=spec.full_trials, study_name=name
         )
-        run_here(self.client, self.database, self.settings, job, lines=lines)
+        run_job(self.database, self.client, self.settings, job, follow=follow, on_note=on_note)
         if self.find(setting) is None:
             raise InvalidInput(f"The study of {setting.dataset} has too few trials still; run the command again.")
 

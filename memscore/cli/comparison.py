@@ -1,0 +1,81 @@
+"""The command that compares two studies: scores compare."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memscore import settings as settings_module
+from memscore.cli.context import opened_client
+from memscore.cli.options import Json, Url
+from memscore.client.sources import is_url, load_table, source_kind
+from memscore.console import decimal, note, out, percent, print_json, print_table
+from memscore.errors import InvalidInput
+from memscore.files import write_file
+from memscore.scores.comparison import TableComparison, compare
+from memscore.scores.sets import Thresholds
+from memscore.scores.tables import ScoreTable
+
+
+def compare_scores(
+    a: Annotated[str, typer.Argument(help="A study, URL#STUDY or a table file.")],
+    b: Annotated[str, typer.Argument(help="The same.")],
+    threshold: Annotated[float, typer.Option(help="mem of atypical samples.")] = Thresholds.atypical,
+    plot: Annotated[Path | None, typer.Option(help="Write a scatter plot: .svg, .png or .pdf.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the scores of two studies of one dataset."""
+    if plot is not None and plot.suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise InvalidInput(f"The suffix of {plot.name!r} must be .svg, .png or .pdf.")
+    first, second = _table(a, url), _table(b, url)
+    comparison = compare(first, second, threshold)
+    if plot is not None:
+        from memscore.report.scatter import scatter
+
+        names = _short(a), _short(b)
+        write_file(plot, scatter(first, second, comparison, names, plot.suffix.lower().removeprefix(".")))
+    if as_json:
+        print_json(asdict(comparison))
+        return
+    print_table(("figure", "value"), _figures(comparison))
+    for text in comparison.notes:
+        note(text)
+    if plot is not None:
+        out.print(f"Plot written to {plot}")
+
+
+def _table(source: str, url: str | None) -> ScoreTable:
+    """A score table of a study, of URL#STUDY, or from a file."""
+    if source_kind(source) != "study":
+        settings = settings_module.load()
+        return load_table(source, key=settings.client_key, cache=settings.home / "cache")
+    with opened_client(url) as client:
+        return client.table(source)
+
+
+def _short(source: str) -> str:
+    return source.rpartition("#")[2] if is_url(source) else Path(source).name
+
+
+def _figures(comparison: TableComparison) -> list[tuple[str, str]]:
+    return [
+        ("samples compared", str(comparison.samples)),
+        ("Pearson correlation", decimal(comparison.pearson)),
+        ("Spearman correlation", decimal(comparison.spearman)),
+        (
+            "reliability of the first, the second",
+            f"{decimal(comparison.reliability_a)}, {decimal(comparison.reliability_b)}",
+        ),
+        ("Pearson, corrected for errors of estimation", decimal(comparison.corrected)),
+        ("mean difference, first less second", f"{comparison.mean_difference:+.4f}"),
+        ("first outside the second's 95 % interval", percent(comparison.a_outside_b)),
+        ("second outside the first's 95 % interval", percent(comparison.b_outside_a)),
+        (f"atypical (mem > {comparison.threshold:g}) in both", str(comparison.both)),
+        ("atypical in the first only, the second only", f"{comparison.only_a}, {comparison.only_b}"),
+        ("Jaccard index of the atypical sets", decimal(comparison.jaccard)),
+        ("Cohen's kappa", decimal(comparison.kappa)),
+    ]

@@ -1,0 +1,61 @@
+"""Commands whose modules are imported when they are called: until then their names and help lines are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from memscore.launch import imported
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: its function as module:function in this package, and the first line of its help."""
+
+    function: str
+    help: str
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Commands under one word, and the help on that word."""
+
+    help: str
+    commands: Mapping[str, Entry]
+
+
+Entries = Mapping[str, Entry | Group]
+
+
+class DeferredCommand(TyperCommand):
+    """A command that is imported when it is called, or asked for its own help."""
+
+    def __init__(self, name: str, entry: Entry) -> None:
+        super().__init__(name, help=entry.help, hidden=entry.hidden)
+        self.entry = entry
+
+    def load(self) -> Any:
+        """The command itself. Ctrl-C while it is imported ends the process at once."""
+        module, _, function = self.entry.function.partition(":")
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name, hidden=self.hidden)(getattr(imported(f"{__package__}.{module}"), function))
+        return typer.main.get_command(alone)
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command itself, which has its options and runs it."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+
+def deferred(entries: Entries) -> dict[str, Any]:
+    """The commands of a table by their names, as a group of Typer's takes them."""
+    return {
+        name: DeferredCommand(name, entry)
+        if isinstance(entry, Entry)
+        else TyperGroup(name=name, help=entry.help, commands=deferred(entry.commands), no_args_is_help=True)
+        for name, entry in entries.items()
+    }

@@ -1,0 +1,44 @@
+"""A job's progress while a command waits for it."""
+
+from __future__ import annotations
+
+import time
+
+from memscore.client import Client
+from memscore.console import err, note
+from memscore.messages.jobs import JobMessage
+from memscore.progress import progress_bar
+
+SILENT_WAIT_SECONDS = 3.0  # before the user is told why a job does not start
+
+
+def follow(client: Client, job: JobMessage, *, lines: bool = True) -> JobMessage:
+    """Show a job's progress until it has succeeded, without a terminal in `lines`. Raises JobFailed otherwise."""
+    with progress_bar("trials", err, lines=lines) as progress:
+        task = progress.add_task(job.progress.phase, total=job.progress.total, completed=job.progress.done)
+        waiting: list[float] = []  # since when, until it is said
+
+        def show(message: JobMessage) -> None:
+            if message.waiting_for is None:
+                waiting.clear()
+            elif not waiting:
+                waiting.append(time.monotonic())
+            elif 0 < waiting[0] < time.monotonic() - SILENT_WAIT_SECONDS:
+                waiting[0] = 0.0
+                note(f"job {message.id} waits: {message.waiting_for}")
+            progress.update(
+                task,
+                description=message.progress.phase,
+                completed=message.progress.done,
+                total=message.progress.total,
+            )
+
+        try:
+            return client.wait(job.id, show)
+        except KeyboardInterrupt:
+            progress.stop()
+            note(
+                f"job {job.id} is not cancelled: its service goes on with it, or the next one that is started, or this "
+                f"command when it is run again; memscore jobs cancel {job.id} ends it."
+            )
+            raise

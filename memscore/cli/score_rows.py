@@ -1,0 +1,32 @@
+"""Training samples with their scores as rows: for scripts as numbers, for people as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from memscore.cli.context import plain
+from memscore.console import decimal, print_table
+from memscore.scores.tables import ScoreTable
+
+INTERVAL = "95 % interval"
+DECIMALS = frozenset(("mem", "se", "mem_low", "mem_high", "p_in", "p_out"))
+
+Row = Mapping[str, Any]
+
+
+def rows_of(table: ScoreTable, indices: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Samples of a table by their indices, with these columns after the index; None for what is undefined."""
+    return [{"index": int(index), **{name: plain(table[name][index]) for name in columns}} for index in indices]
+
+
+def print_rows(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    """A table of rows, where INTERVAL is a column made of mem_low and mem_high."""
+    print_table(tuple(columns), ([_cell(row, column) for column in columns] for row in rows))
+
+
+def _cell(row: Row, column: str) -> object:
+    if column == INTERVAL:
+        return f"[{decimal(row['mem_low'])}, {decimal(row['mem_high'])}]"
+    value = row[column]
+    return decimal(value) if column in DECIMALS else "-" if value is None else value

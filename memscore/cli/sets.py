@@ -1,0 +1,45 @@
+"""The command on the sets of a study: sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memscore.cli.context import opened_client
+from memscore.cli.options import Json, Url
+from memscore.console import out, print_json, print_table, warn
+from memscore.files import write_file
+from memscore.scores.sets import Thresholds
+
+
+def sets(
+    study: str,
+    atypical: Annotated[
+        float, typer.Option(help="Lower bound of mem and infl of atypical samples.")
+    ] = Thresholds.atypical,
+    typical: Annotated[
+        float, typer.Option(help="Upper bound of mem and infl of typical samples.")
+    ] = Thresholds.typical,
+    test_accuracy: Annotated[
+        float, typer.Option(help="Least accuracy of typical test samples.")
+    ] = Thresholds.test_accuracy,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the masks to this .npz file.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Count the typical and atypical samples, or write their masks."""
+    thresholds = Thresholds(atypical, typical, test_accuracy)
+    with opened_client(url) as client:
+        message = client.set_indices(study, thresholds)
+        if output is not None:
+            masks = client.sets(study, thresholds)
+            write_file(output, masks.encode(digest=message.digest))
+    if as_json:
+        print_json(message)
+        return
+    warn(*message.warnings)
+    print_table(("set", "samples"), message.counts.items())
+    if output is not None:
+        out.print(f"Masks written to {output}")

@@ -1,0 +1,107 @@
+"""Commands that read more from a study than its scores: scores suspects, groups."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memscore.cli.context import opened_client, plain
+from memscore.cli.options import Json, Url
+from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
+from memscore.console import decimal, note, print_json, print_table, warn
+from memscore.progress import told
+from memscore.scores.suspects import NOT_WRONG, GroupMemorization, group_memorization, read_groups, suspects
+
+
+def list_suspects(
+    study: str,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 20,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the samples whose labels are most likely wrong, by the lower end of mem's interval."""
+    with opened_client(url) as client:
+        table = client.table(study)
+    names = ("label", "mem", "mem_low", "mem_high", "p_in", "p_out")
+    rows = rows_of(table, suspects(table, count), names)
+    if as_json:
+        print_json(rows)
+        return
+    note(NOT_WRONG)
+    warn(*table.warnings)
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("index", *names))
+        writer.writerows(row.values() for row in rows)
+    else:
+        print_rows(rows, ("index", "label", "mem", INTERVAL, "p_in", "p_out"))
+
+
+def score_groups(
+    study: str,
+    groups: Annotated[Path, typer.Option(help="CSV file with the columns index and group.")],
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Estimate how much groups of training samples, such as duplicates, are memorized together."""
+    with told(f"reading {study}", lines=not as_json):
+        with opened_client(url) as client:
+            members = read_groups(groups, len(client.table(study)))
+            evidence = client.evidence(study)
+        found = group_memorization(evidence.unpacked(), members, evidence.meta.design.subset_ratio)
+    warnings = [group.warning for group in found if group.warning is not None]
+    groups_found = [_group(group) for group in found]
+    if as_json:
+        print_json({"groups": groups_found, "warnings": warnings})
+        return
+    _print_groups(groups_found)
+    warn(*warnings)
+
+
+def _print_groups(groups: list[dict[str, Any]]) -> None:
+    print_table(
+        ("group", "index", "group mem", "95 % interval", "p all", "p none", "trials with all", "with none"),
+        (
+            (
+                group["name"],
+                member["index"],
+                decimal(member["mem"]),
+                f"[{decimal(member['low'])}, {decimal(member['high'])}]",
+                decimal(member["p_all"]),
+                decimal(member["p_none"]),
+                group["n_all"],
+                group["n_none"],
+            )
+            for group in groups
+            for member in group["members"]
+        ),
+    )
+
+
+def _group(group: GroupMemorization) -> dict[str, Any]:
+    """A group as plain data."""
+    scores = group.scores
+    fields = {
+        "mem": scores.estimate,
+        "se": scores.standard_error,
+        "low": scores.low,
+        "high": scores.high,
+        "p_all": scores.first,
+        "p_none": scores.second,
+    }
+    return {
+        "name": group.name,
+        "n_all": group.n_all,
+        "n_none": group.n_none,
+        "expected_all": group.expected_all,
+        "expected_none": group.expected_none,
+        "members": [
+            {"index": int(index), **{name: plain(values[row]) for name, values in fields.items()}}
+            for row, index in enumerate(group.members)
+        ],
+    }

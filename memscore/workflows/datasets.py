@@ -1,0 +1,96 @@
+"""Datasets get names: added from a source, or, for built-in ones, on first use."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from memscore.datasets import SOURCES, SourceOptions, load_source
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.label_noise import flip_labels
+from memscore.datasets.storage import save
+from memscore.errors import InvalidInput, NotFound
+from memscore.progress import tracked
+from memscore.settings import Settings
+from memscore.store import Database, datasets
+from memscore.store.datasets import DatasetRecord
+from memscore.study.spec import NAME_PATTERN
+from memscore.workflows.embedded import opened_database
+
+
+def add_dataset(
+    settings: Settings,
+    source: str,
+    name: str | None = None,
+    options: SourceOptions | None = None,
+    *,
+    flipped_share: float | None = None,
+    seed: int = 0,
+) -> DatasetRecord:
+    """Load a dataset as `load_named` does, and register it. Raises Conflict if another dataset has the name."""
+    options = options or SourceOptions(downloads=settings.home / "downloads")
+    name, dataset = load_named(source, name, options, flipped_share=flipped_share, seed=seed)
+    with opened_database(settings) as database:
+        return register(database, settings, name, dataset)
+
+
+def load_named(
+    source: str, name: str | None, options: SourceOptions, *, flipped_share: float | None = None, seed: int = 0
+) -> tuple[str, Dataset]:
+    """A dataset and the name to register it under, by default one made of its source and options.
+
+    flipped_share: the share of training labels to make wrong, drawn with `seed`.
+    Raises InvalidInput for an impossible name or option, and what `load_source` raises.
+    """
+    dataset = load_source(source, options)
+    if name is None:
+        name = _default_name(source, options, flipped_share, seed)
+    if not re.match(NAME_PATTERN, name):
+        raise InvalidInput(f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 63; see --name.")
+    if flipped_share is not None:
+        dataset = flip_labels(dataset, flipped_share, seed)
+    if name in SOURCES and dataset.source != name:
+        raise InvalidInput(
+            f"{name!r} is the name of a published dataset and this is another ({dataset.source}); give another --name."
+        )
+    return name, dataset
+
+
+def register(database: Database, settings: Settings, name: str, dataset: Dataset) -> DatasetRecord:
+    """Keep a dataset's arrays under the home folder and give them a name. Raises Conflict if another one has it."""
+    settings.prepare_home()
+    with database.reading() as connection:
+        taken = {record.name: record for record in datasets.listing(connection)}.get(name)
+    if taken is None or taken.fingerprint == dataset.fingerprint:
+        save(dataset, settings.home)
+    with database.writing() as connection:
+        return datasets.register(connection, name, dataset)
+
+
+def ensure_registered(database: Database, settings: Settings, name: str) -> DatasetRecord:
+    """The dataset of that name; a built-in one is registered on first use, from files in home/downloads.
+
+    Raises NotFound, or InvalidDataset if files of a built-in one are neither there nor can be downloaded.
+    """
+    with database.reading() as connection:
+        try:
+            return datasets.by_name(connection, name)
+        except NotFound:
+            if name not in SOURCES:
+                raise
+    options = SourceOptions(downloads=settings.home / "downloads", track=tracked)
+    return register(database, settings, name, load_source(name, options))
+
+
+def _default_name(source: str, options: SourceOptions, flipped_share: float | None, seed: int) -> str:
+    """The source, or the file's or folder's own name, with what changes its images or labels."""
+    _, colon, path = source.partition(":")
+    parts = [Path(os.path.abspath(path)).stem if colon else source]
+    if options.classes is not None:
+        parts.append(f"{options.classes}-classes")
+    if options.resize is not None:
+        parts.append(f"{options.resize}x{options.resize}")
+    if flipped_share is not None:
+        parts.append(f"flipped-{flipped_share:g}-seed-{seed}")
+    return "-".join(parts)

@@ -1,0 +1,132 @@
+"""Estimation of a dataset's scores: in this process, or by a service; and what it would cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from memscore.client import Client, Extras
+from memscore.errors import Conflict
+from memscore.messages.jobs import JobMessage, Plan
+from memscore.messages.studies import StudyMessage
+from memscore.settings import Settings
+from memscore.store import Database, evidence
+from memscore.study import signatures
+from memscore.study.recipes import recipe_of
+from memscore.study.spec import NETWORKS, Design, Recipe, Target, study_id
+from memscore.workflows.datasets import ensure_registered
+from memscore.workflows.embedded import opened_application
+from memscore.workflows.jobs import run_job
+from memscore.workflows.watching import Follow, OnNote, follow_silently, ignore
+
+
+@dataclass(frozen=True)
+class EstimationRequest:
+    """The scores that are asked for: of what dataset, by which study, and how precise."""
+
+    dataset: str
+    recipe: str | Recipe = "digits"
+    target: Target = field(default_factory=lambda: Target(trials=200))
+    design: Design = field(default_factory=Design)
+    study_name: str | None = None
+    extras: Extras = field(default_factory=Extras)
+
+
+@dataclass(frozen=True)
+class Estimation:
+    """A job that has succeeded, and its study with the scores that it brought."""
+
+    job: JobMessage
+    study: StudyMessage
+
+
+def estimate(
+    request: EstimationRequest, settings: Settings, *, follow: Follow = follow_silently, on_note: OnNote = ignore
+) -> Estimation:
+    """Estimate scores in this process; a built-in dataset is registered by itself.
+
+    Raises NotFound for an unknown dataset or recipe, InvalidInput for a network that cannot be used, Conflict if its
+    code has changed since the stored trials, and JobFailed.
+    """
+    with opened_application(settings) as (database, client):
+        record = ensure_registered(database, settings, request.dataset)
+        _require_network(database, settings, record.fingerprint, request)
+        job = _submit(client, request, on_note)
+        job = run_job(database, client, settings, job, follow=follow, on_note=on_note)
+        return Estimation(job, client.study(job.study))
+
+
+def estimate_with(
+    client: Client, request: EstimationRequest, *, follow: Follow = follow_silently, on_note: OnNote = ignore
+) -> Estimation:
+    """Have a service estimate scores. Raises what its client raises, and JobFailed."""
+    job = follow(client, _submit(client, request, on_note))
+    return Estimation(job, client.study(job.study))
+
+
+def plan(request: EstimationRequest, settings: Settings) -> Plan:
+    """What `estimate` would cost and give, with a trial's duration measured on this machine. Queues nothing."""
+    with opened_application(settings) as (database, client):
+        record = ensure_registered(database, settings, request.dataset)
+        planned = plan_with(client, request)
+        return _calibrated(planned, settings, record.fingerprint, recipe_of(request.recipe), request.design)
+
+
+def plan_with(client: Client, request: EstimationRequest) -> Plan:
+    """What a service says that `estimate_with` would cost and give."""
+    return client.plan(request.dataset, request.recipe, target=request.target, design=request.design, **request.extras)
+
+
+def _submit(client: Client, request: EstimationRequest, on_note: OnNote) -> JobMessage:
+    job = client.submit(
+        request.dataset,
+        request.recipe,
+        target=request.target,
+        design=request.design,
+        study_name=request.study_name,
+        **request.extras,
+    )
+    for text in job.notes:
+        on_note(text)
+    return job
+
+
+def _require_network(database: Database, settings: Settings, fingerprint: str, request: EstimationRequest) -> None:
+    """Look at a network of the user's before anything is started.
+
+    Raises InvalidInput if it cannot be used, Conflict if it is not what it was for the trials stored.
+    """
+    recipe = recipe_of(request.recipe)
+    if recipe.network in NETWORKS:
+        return
+    from memscore.datasets.storage import open_dataset
+    from memscore.learning.networks.behaviour import signature_of_recipe
+
+    images = open_dataset(settings.home, fingerprint)
+    height, width, channels = images.x_train.shape[1:]
+    signature = signature_of_recipe(recipe, (channels, height, width), images.classes)
+    with database.reading() as connection:
+        known = evidence.networks(connection, study_id(fingerprint, recipe, request.design))
+    allowed = request.extras.get("allow_changed_network", False)
+    if not allowed and not signatures.is_known(signature, known):
+        raise Conflict(signatures.has_changed(recipe.network, "the trials stored", "--allow-changed-network"))
+
+
+def _calibrated(plan: Plan, settings: Settings, fingerprint: str, recipe: Recipe, design: Design) -> Plan:
+    """The plan with a trial's duration measured here, on one thread."""
+    import torch
+
+    from memscore.datasets.storage import open_dataset
+    from memscore.learning.calibration import seconds_a_trial
+    from memscore.learning.data import DeviceData
+    from memscore.learning.unit import device_name, prepare
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    prepare(device)
+    data = DeviceData.of(open_dataset(settings.home, fingerprint), device)
+    seconds = seconds_a_trial(data, recipe, design)
+    measured = {
+        "seconds_a_trial": seconds,
+        "device_seconds": plan.new_trials * seconds,
+        "timed_on": f"a few steps on {device_name(device)} here",
+    }
+    return plan.model_copy(update=measured)

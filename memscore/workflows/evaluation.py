@@ -1,0 +1,138 @@
+"""Evaluation of trained networks under attack, on a registered dataset and with scores from wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from memscore.datasets.storage import open_dataset
+from memscore.errors import FingerprintMismatch, InvalidInput
+from memscore.learning.data import DeviceData
+from memscore.scores.sets import Thresholds
+from memscore.settings import Settings
+from memscore.workflows.datasets import ensure_registered
+from memscore.workflows.embedded import opened_database
+from memscore.workflows.scores import training_scores
+from memscore.workflows.training import one_thread
+from memscore.workflows.watching import OnNote, ignore
+from trainer.evaluation import EvaluationConfig
+from trainer.evaluation.checkpoint_groups import Evaluated, Progress, evaluate_together
+from trainer.evaluation.checkpoint_paths import Candidate, find, run_of
+from trainer.evaluation.config import bat_weights
+from trainer.evaluation.passes import OnProgress
+from trainer.evaluation.result import write_together
+from trainer.folder import RunFolder
+from trainer.network import training_device
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """Networks, and how they are to be attacked.
+
+    checkpoint: a checkpoint's folder, a run's folder, or a file of weights, which needs `network` and `dataset`.
+    epsilon: None as in training. scores: a source as `training_scores` takes it. output: a folder for the tables;
+    None: beside the checkpoint. The other fields are those of EvaluationConfig.
+    """
+
+    checkpoint: Path
+    attacks: tuple[str, ...] = ("fgsm", "pgd", "cw", "autoattack")
+    scores: str | None = None
+    epsilon: float | None = None
+    network: str | None = None
+    dataset: str | None = None
+    splits: tuple[str, ...] = ("train", "test")
+    autoattack_samples: int = 1000
+    alarm_samples: int = 200
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    batch_size: int = 500
+    seed: int = 0
+    output: Path | None = None
+
+
+def nothing_shown(name: str) -> AbstractContextManager[OnProgress]:
+    """Show nothing of an evaluation's progress."""
+    return nullcontext(ignore)
+
+
+def evaluate(
+    request: EvaluationRequest, settings: Settings, *, progress: Progress = nothing_shown, on_note: OnNote = ignore
+) -> Generator[Evaluated]:
+    """Attack each network of the request, and write and give what is found.
+
+    Raises InvalidInput for what cannot be evaluated, FingerprintMismatch for another dataset than that of the training
+    or the scores, Conflict while another command works in the run's folder.
+    """
+    candidates = find(request.checkpoint)
+    description = candidates[0].description
+    if request.network is None and not description:
+        raise InvalidInput("Weights alone do not say what network they are of; name it with --network.")
+    config = _config(request, description)
+    name, fingerprint = _dataset(settings, description, request.dataset)
+    images = open_dataset(settings.home, fingerprint)
+    pulled = None if request.scores is None else training_scores(request.scores, settings, request.thresholds)
+    if pulled is not None:
+        pulled.require(images, name)
+    data = DeviceData.of(images, training_device())
+    candidates = _placed(candidates, request.output)
+    run = run_of(request.checkpoint) if request.output is None else None
+    found: list[Evaluated] = []
+    with one_thread(), nullcontext() if run is None else RunFolder(run, {}).alone():
+        for one in evaluate_together(
+            candidates, (name, images), data, config, pulled, progress, request.network, on_note
+        ):
+            found.append(one)
+            yield one
+        if len(found) > 1:
+            folder = request.output or candidates[0].folder.parent
+            write_together(folder, [one.evaluation for one in found])
+
+
+def _config(request: EvaluationRequest, description: dict[str, Any]) -> EvaluationConfig:
+    """How to attack; epsilon and the weights of BAT come from the training where the request does not say."""
+    trained = description.get("config", {})
+    epsilon = request.epsilon if request.epsilon is not None else trained.get("epsilon")
+    if epsilon is None:
+        raise InvalidInput("Name the radius of the attacks with --epsilon, such as --epsilon 8/255.")
+    config = EvaluationConfig.model_validate(
+        {
+            "epsilon": float(epsilon),
+            "attacks": request.attacks,
+            "splits": request.splits,
+            "autoattack_samples": request.autoattack_samples,
+            "alarm_samples": request.alarm_samples,
+            "atypical": request.thresholds.atypical,
+            "typical": request.thresholds.typical,
+            "batch_size": request.batch_size,
+            "seed": request.seed,
+        }
+    )
+    return config.model_copy(update=bat_weights(trained))
+
+
+def _dataset(settings: Settings, description: dict[str, Any], given: str | None) -> tuple[str, str]:
+    """Name and fingerprint of the dataset: the one that was trained on, or the one given.
+
+    Raises InvalidInput if neither is there, FingerprintMismatch if the given one is not that of the training.
+    """
+    name = given or description.get("dataset")
+    if name is None:
+        raise InvalidInput("Weights alone do not say what dataset they are of; name it with --dataset.")
+    with opened_database(settings) as database:
+        fingerprint = ensure_registered(database, settings, name).fingerprint
+    trained = description.get("fingerprint", fingerprint)
+    if trained != fingerprint:
+        raise FingerprintMismatch(
+            f"The network was trained on another dataset ({trained[:12]}) than {name!r} ({fingerprint[:12]}); "
+            "name the dataset of its training with --dataset."
+        )
+    return name, fingerprint
+
+
+def _placed(candidates: list[Candidate], output: Path | None) -> list[Candidate]:
+    """The candidates with their evaluations in `output`, if one is given; several in a folder each."""
+    if output is None:
+        return candidates
+    return [replace(one, folder=output / one.name if len(candidates) > 1 else output) for one in candidates]

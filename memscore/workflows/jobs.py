@@ -1,0 +1,64 @@
+"""Jobs in this process: a dispatcher beside the caller, and what the caller is to know of other jobs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from memscore.client import Client
+from memscore.farm.dispatcher import Dispatcher, owner_may_live
+from memscore.messages.jobs import JobMessage
+from memscore.settings import Settings
+from memscore.store import Database, jobs, leases
+from memscore.store.jobs import JobRecord
+from memscore.workflows.watching import Follow, OnNote, follow_silently, ignore
+
+
+def run_job(
+    database: Database,
+    client: Client,
+    settings: Settings,
+    job: JobMessage,
+    *,
+    follow: Follow = follow_silently,
+    on_note: OnNote = ignore,
+) -> JobMessage:
+    """Run a job in this process before all others until it has succeeded. Raises JobFailed.
+
+    The note names a job that another command left unfinished, and that waits meanwhile.
+    """
+    waiting = interrupted(database, job.id)
+    if waiting:
+        others = f", and {len(waiting) - 1} others (memscore jobs list)" if len(waiting) > 1 else ""
+        one = client.job(waiting[0].id)
+        done = f"{one.progress.done:,} of {one.progress.total:,} trials"
+        on_note(
+            f"job {one.id} of study {one.study_name} ({done}){others} was interrupted and is not going on; to go on "
+            f"with it: memscore dispatch; to end it: memscore jobs cancel {one.id}"
+        )
+    with dispatching(database, settings, job.id):
+        return follow(client, job)
+
+
+def interrupted(database: Database, but: str) -> list[JobRecord]:
+    """The unfinished jobs, oldest first and without one, that no process works on, nor is to begin by itself."""
+    with database.reading() as connection:
+        leader = leases.current(connection, leases.LEADER)
+        if leader is not None and leader.seconds_left >= 0 and owner_may_live(leader.owner):
+            return []
+        others = sorted(jobs.unfinished(connection), key=lambda job: (job.created_at, job.id))
+    return [job for job in others if job.id != but and (job.lease_owner is None or not owner_may_live(job.lease_owner))]
+
+
+@contextmanager
+def dispatching(database: Database, settings: Settings, first: str | None = None) -> Generator[None]:
+    """A dispatcher in a thread of this process, for as long as the block lasts; the job `first` goes before others."""
+    stop = threading.Event()
+    thread = threading.Thread(target=Dispatcher(database, settings, first=first).run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,176 @@
+"""Sweeps: methods x seeds x grid, trained side by side in a folder and compared."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from memscore.client.sources import source_kind
+from memscore.errors import InvalidInput
+from memscore.farm.commands import Command
+from memscore.files import write_file
+from memscore.progress import duration
+from memscore.settings import Settings
+from memscore.workflows.datasets import ensure_registered
+from memscore.workflows.embedded import opened_database
+from memscore.workflows.scores import training_scores
+from memscore.workflows.side_by_side import FailedRun, Room, alone, run_side_by_side
+from memscore.workflows.watching import RunsWatch
+from trainer.assignments import assigned
+from trainer.config import TrainConfig
+from trainer.outcome import is_finished, made_with, progress, read_outcome
+from trainer.presets import configured
+from trainer.run import ATTACKS
+from trainer.run_comparison import RunComparison, compare
+from trainer.sweep import SweepRequest, SweptRun, expand, expand_all, read_requests, record_requests
+
+LOCK, LOGS, RAY_LOG = "sweep.lock", "logs", "ray.log"
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """The runs of a request in a folder, with their configurations, and what is left to do for each.
+
+    requests: all that the folder was asked for, this one included.
+    """
+
+    folder: Path
+    requests: tuple[SweepRequest, ...]
+    configurations: dict[SweptRun, TrainConfig]
+    left: dict[SweptRun, Command]
+
+    def sentence(self) -> str:
+        """How much there is to do; with the time of training if every method due was trained in the folder before."""
+        runs, left = self.configurations, self.left
+        counted = f"{len(runs)} runs: {len(runs) - len(left)} finished, {len(left)} to do"
+        done = {run: progress(self.folder / run.name) for run in runs}
+        total = 0.0
+        for run in left:
+            alike = [done[other] for other in runs if other.method == run.method]
+            epochs, seconds = (sum(part) for part in zip(*alike, strict=True))
+            due = runs[run].epochs - done[run][0]
+            if due and not epochs:
+                return counted
+            total += due and due * seconds / epochs
+        return f"{counted}, about {duration(total)} of training one after the other" if total else counted
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """The comparison of all runs in the folder, and the runs that failed."""
+
+    comparison: RunComparison
+    failed: list[FailedRun]
+
+
+def plan_sweep(request: SweepRequest, folder: Path) -> SweepPlan:
+    """What a request comes to in a folder; nothing is written.
+
+    Raises InvalidInput or pydantic's ValidationError for configurations that cannot be, Damaged if the folder's record
+    cannot be read.
+    """
+    request = request.model_copy(update={"scores": _stable(request.scores)})
+    earlier = read_requests(folder)
+    requests = earlier if request in earlier else (*earlier, request)
+    runs = expand(request, requests[0])
+    configurations = {run: _configuration(run) for run in runs}
+    left = {run: command for run in runs if (command := _command(run, folder.resolve(), request.attacks))}
+    return SweepPlan(folder, requests, configurations, left)
+
+
+def sweep(
+    request: SweepRequest,
+    folder: Path,
+    settings: Settings,
+    *,
+    room: Room = Room(),
+    watch: RunsWatch = RunsWatch(),
+) -> SweepResult:
+    """Train what is missing of a request, and compare all runs in the folder; the comparison is written there too.
+
+    Interrupted, the same call goes on where it was. Raises what `plan_sweep` raises, NotFound, InvalidInput or
+    FingerprintMismatch for a dataset or scores that no run could use, Conflict while another sweep works in the folder.
+    """
+    plan = plan_sweep(request, folder)
+    fingerprint, digest = _check_data(request, plan.configurations.values(), settings)
+    failed: list[FailedRun] = []
+    with alone(folder, LOCK, LOGS, "sweep") as lock:
+        record_requests(folder, plan.requests)
+        if plan.left:
+            watch.on_start(plan.sentence())
+            epochs = {run.name: configuration.epochs for run, configuration in plan.configurations.items()}
+            todo = room.plan(plan.left.values(), settings)
+            ended = run_side_by_side(todo, settings, folder, epochs, log=folder / RAY_LOG, lock=lock, watch=watch)
+            failed = [FailedRun(one.ended, one.trouble, folder / LOGS / f"{one.ended}.log") for one in ended]
+        comparison = compare(folder, expand_all(plan.requests))
+        outdated = _outdated(plan, fingerprint, digest)
+        comparison = replace(comparison, warnings=[*comparison.warnings, *outdated])
+        for name, text in comparison.files().items():
+            write_file(folder / name, text.encode())
+    return SweepResult(comparison, failed)
+
+
+def _stable(scores: str | None) -> str | None:
+    """The scores by a name that does not depend on the current folder."""
+    if scores is None or source_kind(scores) != "file":
+        return scores
+    file = Path(scores).expanduser()
+    return str(file.resolve()) if file.is_file() else scores
+
+
+def _configuration(run: SweptRun) -> TrainConfig:
+    """The configuration that a run will have. Raises InvalidInput or pydantic's ValidationError if it cannot be."""
+    fields, options = assigned([f"{name}={value}" for name, value in run.settings], TrainConfig.model_fields)
+    return configured(run.method, run.preset, **fields, seed=run.seed, options=options)
+
+
+def _check_data(
+    request: SweepRequest, configurations: Iterable[TrainConfig], settings: Settings
+) -> tuple[str, str | None]:
+    """Refuse once, instead of in every run, what dataset and scores do not allow; a built-in dataset is added.
+
+    The dataset's fingerprint and the digest of the scores, if there are some.
+    """
+    with opened_database(settings) as database:
+        record = ensure_registered(database, settings, request.dataset)
+    if request.scores is not None:
+        table = training_scores(request.scores, settings).table
+        table.require_dataset(record.fingerprint, record.name)
+        return record.fingerprint, table.digest
+    needing = dict.fromkeys(one.method for one in configurations if one.needs_scores)
+    if needing:
+        raise InvalidInput(f"{', '.join(needing)} need memorization scores; name them with --scores.")
+    return record.fingerprint, None
+
+
+def _command(run: SweptRun, folder: Path, attacks: tuple[str, ...]) -> Command | None:
+    """What is left to do for a run: to train, or go on with it, and to evaluate it by further attacks; None if nothing.
+
+    An evaluation takes the place of the one before, and so has the attacks of both; what it finds again costs nothing.
+    """
+    output = folder / run.name
+    tried = read_outcome(output).attacks if is_finished(output) else None
+    if tried is not None and {*attacks} <= {*tried}:
+        return None
+    memscore = (sys.executable, "-m", "memscore.cli")
+    scores = () if run.scores is None else ("--scores", run.scores)
+    about = ("--method", run.method, "--dataset", run.dataset, "--preset", run.preset, "--seed", str(run.seed))
+    settings = tuple(word for name, value in run.settings for word in ("--set", f"{name}={value}"))
+    steps = [(*memscore, "train", *about, *scores, *settings, "--output", str(output))]
+    if attacks:
+        every = ",".join(dict.fromkeys((*(tried or ATTACKS), *attacks)))
+        steps += [(*memscore, "evaluate", str(output), "--attacks", every, *scores)]
+    return Command(name=run.name, steps=tuple(steps), log=folder / LOGS / f"{run.name}.log")
+
+
+def _outdated(plan: SweepPlan, fingerprint: str, digest: str | None) -> list[str]:
+    """A warning for each finished run that was trained with another dataset or other scores than now."""
+    finished = [run.name for run in plan.configurations if run not in plan.left]
+    found = {name: made_with(plan.folder / name, fingerprint, digest) for name in finished}
+    return [
+        f"{name} is older: it was trained with {what}. Remove its folder to train it anew."
+        for name, what in found.items()
+        if what
+    ]

@@ -1,0 +1,75 @@
+"""One training run on a registered dataset, with scores from wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from memscore.datasets.storage import open_dataset
+from memscore.scores.sets import Thresholds
+from memscore.settings import Settings
+from memscore.workflows.datasets import ensure_registered
+from memscore.workflows.embedded import opened_database
+from memscore.workflows.scores import training_scores
+from memscore.workflows.watching import ignore
+from trainer import run
+from trainer.config import TrainConfig
+from trainer.distributed import joined_world
+from trainer.run import Run, Watch
+from trainer.stopping import Stop
+from trainer.threat import warnings_of
+
+
+def train(
+    dataset: str,
+    config: TrainConfig,
+    settings: Settings,
+    *,
+    scores: str | None = None,
+    output: Path | None = None,
+    watch: Watch = Watch(),
+    stop: Stop | None = None,
+    on_warning: Callable[[str], None] = ignore,
+    allow_changed_network: bool = False,
+) -> Run | None:
+    """Train one model and evaluate its checkpoints; in `output`, if one is given, the run can go on later.
+
+    scores: a source as `training_scores` takes it. Of several processes that torchrun has started the first one alone
+    is given the run, the others None. Raises what looking up the dataset and the scores, and `trainer.run.train` raise.
+    """
+    for text in warnings_of(config):
+        on_warning(text)
+    with opened_database(settings) as database:
+        record = ensure_registered(database, settings, dataset)
+    thresholds = Thresholds(config.atypical, config.typical)
+    pulled = None if scores is None else training_scores(scores, settings, thresholds)
+    for text in () if pulled is None else pulled.table.warnings:
+        on_warning(f"of the scores: {text}")
+    images = open_dataset(settings.home, record.fingerprint)
+    with one_thread(), joined_world() as world:
+        trained = run.train(
+            images,
+            record.name,
+            config,
+            pulled,
+            output,
+            watch,
+            stop,
+            world,
+            allow_changed_network=allow_changed_network,
+        )
+    return trained if world.first else None
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Within the block torch computes in one thread, so that sums are the same to the bit on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
