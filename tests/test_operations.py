@@ -76,5 +76,6 @@ def test_commands_and_options_exist():
             assert words, line
             assert words[0] in below, line
             command = below[words.pop(0)]
+        command = command.load()
         options = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options, line

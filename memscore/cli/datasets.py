@@ -10,12 +10,12 @@ import typer
 from memscore import settings as settings_module
 from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Output, Url
+from memscore.cli.written import print_added
 from memscore.console import out, print_json, print_record, print_table
 from memscore.datasets import SourceOptions
 from memscore.datasets.sources import KNOWN
 from memscore.files import write_file
 from memscore.progress import told, tracked
-from memscore.store.datasets import DatasetRecord
 from memscore.workflows.datasets import load_named, register
 from memscore.workflows.embedded import opened_database
 
@@ -46,17 +46,6 @@ def add_dataset(
         print_json({**record.__dict__, "flipped": list(record.flipped)})
     else:
         print_added(record)
-
-
-def print_added(record: DatasetRecord) -> None:
-    """Say what was registered."""
-    out.print(
-        f"Dataset {record.name}: {record.train_samples} training and {record.test_samples} test images "
-        f"{'x'.join(map(str, record.image_shape))}, {len(record.class_names)} classes"
-        + (f", {len(record.flipped)} labels flipped" if record.flipped else "")
-        + f", fingerprint {record.fingerprint[:12]}",
-        highlight=False,
-    )
 
 
 def list_datasets(url: Url = None, as_json: Json = False) -> None:

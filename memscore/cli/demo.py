@@ -14,7 +14,7 @@ from rich.table import Table
 
 from memscore import settings as settings_module
 from memscore import strict_json
-from memscore.cli.datasets import print_added
+from memscore.cli.written import print_added
 from memscore.client import Client
 from memscore.console import note, percent
 from memscore.messages.jobs import JobMessage

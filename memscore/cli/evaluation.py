@@ -96,7 +96,8 @@ def compare_runs(
     if ways[0] != ways[1]:
         note(f"the networks were selected differently: {ways[0]}, and {ways[1]}.")
     for which, (_, meta) in (("first", one), ("second", other)):
-        for event in meta.get("events") or []:
+        events: list[str] = meta.get("events") or []
+        for event in events:
             warn(f"the {which} network, in training: {event}.")
     if as_json:
         print_json([row.as_row() for row in found])

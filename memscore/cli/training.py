@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +20,7 @@ from trainer.printing import print_run, told
 
 if TYPE_CHECKING:
     from trainer.config import TrainConfig
-    from trainer.run import Run
+    from trainer.run import Run, Watch
     from trainer.stopping import Stop
 
 
@@ -58,8 +60,7 @@ def train(
     With --output the run can be interrupted at any time: the same command goes on where it stopped, to the same end.
     """
     from memscore.workflows import training
-    from trainer.run import Watch
-    from trainer.stopping import Stop, stopping_on_signals
+    from trainer.stopping import Stop
 
     if max_minutes is not None and output is None:
         raise InvalidInput("--max-minutes needs --output, the folder in which the run goes on later.")
@@ -67,24 +68,30 @@ def train(
     given |= {"alpha": alpha, "beta": beta, "keep_atypical": keep_atypical}
     config = _config(method, preset, given, settings_given or [])
     stop = Stop(max_minutes)
-    with (
-        for_json(as_json),
-        stage_progress(err, "done", method, lines=not as_json) as stage,
-        stopping_on_signals(stop),
-    ):
+    with for_json(as_json):
         run = training.train(
             dataset,
             config,
             settings_module.load(),
             scores=scores,
             output=output,
-            watch=Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage),
+            watching=_watching(method, stop, lines=not as_json),
             stop=stop,
             on_warning=warn,
             allow_changed_network=allow_changed_network,
         )
     if run is not None:
         _print(run, output, stop, as_json)
+
+
+@contextmanager
+def _watching(method: str, stop: Stop, *, lines: bool) -> Generator[Watch]:
+    """A bar, or lines, of a run that Ctrl-C and SIGTERM ask to stop."""
+    from trainer.run import Watch
+    from trainer.stopping import stopping_on_signals
+
+    with stage_progress(err, "done", method, lines=lines) as stage, stopping_on_signals(stop):
+        yield Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
 
 
 def _config(method: str, preset: str, given: dict[str, Any], assignments: list[str]) -> TrainConfig:

@@ -1,10 +1,11 @@
-"""What commands say that have written a file of many rows."""
+"""What commands say once they have written or registered something."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from memscore.console import out, print_json
+from memscore.store.datasets import DatasetRecord
 
 
 def print_written(output: Path, count: int, what: str, format: str, as_json: bool) -> None:
@@ -13,3 +14,14 @@ def print_written(output: Path, count: int, what: str, format: str, as_json: boo
         print_json({"file": str(output), "format": format, "rows": count})
     else:
         out.print(f"{count} {what} written to {output}")
+
+
+def print_added(record: DatasetRecord) -> None:
+    """Say what was registered."""
+    out.print(
+        f"Dataset {record.name}: {record.train_samples} training and {record.test_samples} test images "
+        f"{'x'.join(map(str, record.image_shape))}, {len(record.class_names)} classes"
+        + (f", {len(record.flipped)} labels flipped" if record.flipped else "")
+        + f", fingerprint {record.fingerprint[:12]}",
+        highlight=False,
+    )

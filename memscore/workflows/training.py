@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -30,15 +30,16 @@ def train(
     *,
     scores: str | None = None,
     output: Path | None = None,
-    watch: Watch = Watch(),
+    watching: AbstractContextManager[Watch] = nullcontext(Watch()),
     stop: Stop | None = None,
     on_warning: Callable[[str], None] = ignore,
     allow_changed_network: bool = False,
 ) -> Run | None:
     """Train one model and evaluate its checkpoints; in `output`, if one is given, the run can go on later.
 
-    scores: a source as `training_scores` takes it. Of several processes that torchrun has started the first one alone
-    is given the run, the others None. Raises what looking up the dataset and the scores, and `trainer.run.train` raise.
+    scores: a source as `training_scores` takes it. watching: is entered just before the training. Of several processes
+    that torchrun has started the first one alone is given the run, the others None. Raises what `training_scores` and
+    `trainer.run.train` raise, and NotFound for an unknown dataset.
     """
     for text in warnings_of(config):
         on_warning(text)
@@ -49,7 +50,7 @@ def train(
     for text in () if pulled is None else pulled.table.warnings:
         on_warning(f"of the scores: {text}")
     images = open_dataset(settings.home, record.fingerprint)
-    with one_thread(), joined_world() as world:
+    with one_thread(), joined_world() as world, watching as watch:
         trained = run.train(
             images,
             record.name,
