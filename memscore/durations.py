@@ -11,7 +11,7 @@ _FORM = re.compile("".join(rf"(?:(\d+){unit})?" for unit in UNITS))
 
 
 def seconds_of(text: str, most_digits: int = MOST_DIGITS) -> int | None:
-    """The seconds of a duration, its largest unit first; None for any other form, and for numbers of more digits."""
+    """The seconds of a duration with its largest unit first; None for any other form, or for too many digits."""
     found = _FORM.fullmatch(text)
     counts = [count or "" for count in found.groups()] if found else []
     if not any(counts) or any(len(count) > most_digits for count in counts):

@@ -44,7 +44,7 @@ def launch(module: str) -> None:
 
 
 def imported(module: str) -> ModuleType:
-    """Import a module of a program in which nothing has begun yet: Ctrl-C ends the process at once."""
+    """Import a module of a program that has not started its work: Ctrl-C ends the process at once."""
     before = signal.getsignal(signal.SIGINT)
     alone = before is signal.default_int_handler and threading.current_thread() is threading.main_thread()
     if not alone:

@@ -1,4 +1,4 @@
-"""The table of all commands: where each is, and what it does in one line."""
+"""The table of commands: where each is defined, and what it does in one line."""
 
 from __future__ import annotations
 

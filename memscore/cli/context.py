@@ -1,4 +1,4 @@
-"""What commands on stored things work with: a client, and values as JSON takes them."""
+"""The client that commands use, and their values for JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands whose modules are imported when they are called: until then their names and help lines are known."""
+"""Commands whose modules are imported on the first call; a table holds their names and help lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memscore.launch import imported
 
 @dataclass(frozen=True)
 class Entry:
-    """A command: its function as module:function in this package, and the first line of its help."""
+    """A command: its function, as module:function of this package, and the first line of its help."""
 
     function: str
     help: str
@@ -23,7 +23,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Group:
-    """Commands under one word, and the help on that word."""
+    """Commands below one word, and the help on that word."""
 
     help: str
     commands: Mapping[str, Entry]
@@ -33,26 +33,26 @@ Entries = Mapping[str, Entry | Group]
 
 
 class DeferredCommand(TyperCommand):
-    """A command that is imported when it is called, or asked for its own help."""
+    """A command that is imported when it is called or its own help is shown."""
 
     def __init__(self, name: str, entry: Entry) -> None:
         super().__init__(name, help=entry.help, hidden=entry.hidden)
         self.entry = entry
 
     def load(self) -> Any:
-        """The command itself. Ctrl-C while it is imported ends the process at once."""
+        """Import the command. Ctrl-C during the import ends the process at once."""
         module, _, function = self.entry.function.partition(":")
         alone = typer.Typer(add_completion=False)
         alone.command(self.name, hidden=self.hidden)(getattr(imported(f"{__package__}.{module}"), function))
         return typer.main.get_command(alone)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """The context of the command itself, which has its options and runs it."""
+        """The context of the imported command, which parses the options and runs it."""
         return self.load().make_context(info_name, args, parent, **extra)
 
 
 def deferred(entries: Entries) -> dict[str, Any]:
-    """The commands of a table by their names, as a group of Typer's takes them."""
+    """The commands of a table by their names, for a group of Typer's."""
     return {
         name: DeferredCommand(name, entry)
         if isinstance(entry, Entry)

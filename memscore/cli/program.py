@@ -1,4 +1,4 @@
-"""The command `memscore`: its table of commands as a Typer application, and how it is run."""
+"""The command `memscore`: a Typer application made of the table of commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["app", "main"]
 
 
 class _Commands(TyperGroup):
-    """The group of the table's commands, which Typer makes with the options below."""
+    """A group with the commands of the table; Typer creates it with the options below."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

@@ -16,7 +16,7 @@ SPEED_SECONDS = 1800.0  # over which the time left is reckoned: an epoch may tak
 
 
 def runs_watch(on_start: Callable[[str], None] = ignore, *, lines: bool) -> RunsWatch:
-    """A watch that shows runs in a bar, without a terminal in `lines`, and tells of each that fails."""
+    """Callbacks that show runs in a bar, or without a terminal in `lines`, and print each failure."""
     return RunsWatch(on_start, partial(_bar, lines), _say)
 
 
@@ -39,7 +39,7 @@ def _say(failure: Ended) -> None:
 
 
 def _described(runs: RunsProgress) -> tuple[str, str]:
-    """What is going on, in short, and with the names of the first runs."""
+    """The state of the runs, in short, and with the names of the first running ones."""
     failed = f", {runs.failed} failed" if runs.failed else ""
     going = f"{len(runs.running)} running"
     names = ", ".join(runs.running[:NAMED]) + (", ..." if len(runs.running) > NAMED else "")

@@ -86,7 +86,7 @@ def train(
 
 @contextmanager
 def _watching(method: str, stop: Stop, *, lines: bool) -> Generator[Watch]:
-    """A bar, or lines, of a run that Ctrl-C and SIGTERM ask to stop."""
+    """Show a run in a bar, or in lines; Ctrl-C and SIGTERM ask it to stop."""
     from trainer.run import Watch
     from trainer.stopping import stopping_on_signals
 

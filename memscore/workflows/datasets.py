@@ -1,4 +1,4 @@
-"""Datasets get names: added from a source, or, for built-in ones, on first use."""
+"""Registering datasets: from a source, or, for built-in ones, on first use."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A service with SQLite and local Ray is started on a free port, brings the study "digits" to its trials and
 answers look-ups; PGD and BAT are then trained with the scores it serves, and a report is written. Run again,
-it goes on from what is stored.
+it resumes from what is stored.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NOTE = (
 
 
 def run(settings: Settings, output: Path, trials: int, watch: DemoWatch = DemoWatch()) -> Path:
-    """Run the demo, and give the report; that and the two networks go to the folder `output`.
+    """Run the demo and return the path of its report; that and the two networks go to the folder `output`.
 
     Raises InvalidInput if the folder cannot be written, StoreError if the service does not start, JobFailed.
     """
@@ -60,7 +60,7 @@ def run(settings: Settings, output: Path, trials: int, watch: DemoWatch = DemoWa
 
 
 def _pages(settings: Settings, client: Client, address: str, output: Path, trials: int, watch: DemoWatch) -> Report:
-    """Estimate, look up, train and compare; what the report is made of."""
+    """Estimate, look up, train and compare; returns the report."""
     watch.chapter("2. Memorization scores from subset models")
     job = client.submit("digits", "digits", trials=trials, study_name=STUDY)
     watch.submitted(job)

@@ -1,4 +1,4 @@
-"""Estimation of a dataset's scores: in this process, or by a service; and what it would cost."""
+"""Estimating the scores of a dataset, in this process or by a service, and planning what that costs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from memscore.workflows.watching import Follow, OnNote, follow_silently, ignore
 
 @dataclass(frozen=True)
 class EstimationRequest:
-    """The scores that are asked for: of what dataset, by which study, and how precise."""
+    """Which scores to estimate: the dataset, the study, and the precision."""
 
     dataset: str
     recipe: str | Recipe = "digits"
@@ -33,7 +33,7 @@ class EstimationRequest:
 
 @dataclass(frozen=True)
 class Estimation:
-    """A job that has succeeded, and its study with the scores that it brought."""
+    """A finished job, and its study with the new scores."""
 
     job: JobMessage
     study: StudyMessage
@@ -42,10 +42,10 @@ class Estimation:
 def estimate(
     request: EstimationRequest, settings: Settings, *, follow: Follow = follow_silently, on_note: OnNote = ignore
 ) -> Estimation:
-    """Estimate scores in this process; a built-in dataset is registered by itself.
+    """Estimate scores in this process. A built-in dataset is registered on first use.
 
-    Raises NotFound for an unknown dataset or recipe, InvalidInput for a network that cannot be used, Conflict if its
-    code has changed since the stored trials, and JobFailed.
+    Raises NotFound for an unknown dataset or recipe, InvalidInput if the network cannot be used, Conflict if its code
+    has changed since the stored trials, and JobFailed.
     """
     with opened_application(settings) as (database, client):
         record = ensure_registered(database, settings, request.dataset)
@@ -58,13 +58,13 @@ def estimate(
 def estimate_with(
     client: Client, request: EstimationRequest, *, follow: Follow = follow_silently, on_note: OnNote = ignore
 ) -> Estimation:
-    """Have a service estimate scores. Raises what its client raises, and JobFailed."""
+    """Estimate scores with the service of `client`. Raises what the client raises, and JobFailed."""
     job = follow(client, _submit(client, request, on_note))
     return Estimation(job, client.study(job.study))
 
 
 def plan(request: EstimationRequest, settings: Settings) -> Plan:
-    """What `estimate` would cost and give, with a trial's duration measured on this machine. Queues nothing."""
+    """What `estimate` would cost and give. Times a trial on this machine, and queues nothing."""
     with opened_application(settings) as (database, client):
         record = ensure_registered(database, settings, request.dataset)
         planned = plan_with(client, request)
@@ -72,7 +72,7 @@ def plan(request: EstimationRequest, settings: Settings) -> Plan:
 
 
 def plan_with(client: Client, request: EstimationRequest) -> Plan:
-    """What a service says that `estimate_with` would cost and give."""
+    """What `estimate_with` would cost and give, as the service says."""
     return client.plan(request.dataset, request.recipe, target=request.target, design=request.design, **request.extras)
 
 
@@ -91,9 +91,9 @@ def _submit(client: Client, request: EstimationRequest, on_note: OnNote) -> JobM
 
 
 def _require_network(database: Database, settings: Settings, fingerprint: str, request: EstimationRequest) -> None:
-    """Look at a network of the user's before anything is started.
+    """Check a network of the user's before anything starts.
 
-    Raises InvalidInput if it cannot be used, Conflict if it is not what it was for the trials stored.
+    Raises InvalidInput if it cannot be used, Conflict if its code differs from that of the stored trials.
     """
     recipe = recipe_of(request.recipe)
     if recipe.network in NETWORKS:

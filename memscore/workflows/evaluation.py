@@ -1,4 +1,4 @@
-"""Evaluation of trained networks under attack, on a registered dataset and with scores from wherever they are."""
+"""Evaluating trained networks under attack, with scores from a study, a service or a file."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ from trainer.network import training_device
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """Networks, and how they are to be attacked.
+    """Which networks to evaluate, and how to attack them.
 
-    checkpoint: a checkpoint's folder, a run's folder, or a file of weights, which needs `network` and `dataset`.
-    epsilon: None as in training. scores: a source as `training_scores` takes it. output: a folder for the tables;
-    None: beside the checkpoint. The other fields are those of EvaluationConfig.
+    checkpoint: a checkpoint folder, a run folder, or a file of weights, which also needs `network` and `dataset`.
+    epsilon: None for the epsilon of the training. scores: a source of scores; see `training_scores`.
+    output: the folder for the tables; None for a place beside the checkpoint.
+    The other fields are those of EvaluationConfig.
     """
 
     checkpoint: Path
@@ -53,17 +54,17 @@ class EvaluationRequest:
 
 
 def nothing_shown(name: str) -> AbstractContextManager[OnProgress]:
-    """Show nothing of an evaluation's progress."""
+    """Show no progress."""
     return nullcontext(ignore)
 
 
 def evaluate(
     request: EvaluationRequest, settings: Settings, *, progress: Progress = nothing_shown, on_note: OnNote = ignore
 ) -> Generator[Evaluated]:
-    """Attack each network of the request, and write and give what is found.
+    """Attack each network, write its tables, and yield its evaluation.
 
-    Raises InvalidInput for what cannot be evaluated, FingerprintMismatch for another dataset than that of the training
-    or the scores, Conflict while another command works in the run's folder.
+    Raises InvalidInput if something cannot be evaluated, FingerprintMismatch if the dataset is not the one of the
+    training or of the scores, Conflict while another command uses the run's folder.
     """
     candidates = find(request.checkpoint)
     description = candidates[0].description
@@ -91,7 +92,7 @@ def evaluate(
 
 
 def _config(request: EvaluationRequest, description: dict[str, Any]) -> EvaluationConfig:
-    """How to attack; epsilon and the weights of BAT come from the training where the request does not say."""
+    """The configuration. Epsilon, unless the request sets it, and the weights of BAT come from the training."""
     trained = description.get("config", {})
     epsilon = request.epsilon if request.epsilon is not None else trained.get("epsilon")
     if epsilon is None:
@@ -113,9 +114,9 @@ def _config(request: EvaluationRequest, description: dict[str, Any]) -> Evaluati
 
 
 def _dataset(settings: Settings, description: dict[str, Any], given: str | None) -> tuple[str, str]:
-    """Name and fingerprint of the dataset: the one that was trained on, or the one given.
+    """Name and fingerprint of the dataset: the one given, or else the one of the training.
 
-    Raises InvalidInput if neither is there, FingerprintMismatch if the given one is not that of the training.
+    Raises InvalidInput if neither is known, FingerprintMismatch if the given one is not the one of the training.
     """
     name = given or description.get("dataset")
     if name is None:
@@ -132,7 +133,7 @@ def _dataset(settings: Settings, description: dict[str, Any], given: str | None)
 
 
 def _placed(candidates: list[Candidate], output: Path | None) -> list[Candidate]:
-    """The candidates with their evaluations in `output`, if one is given; several in a folder each."""
+    """The candidates, with their evaluations in `output` if it is given: in a subfolder each if there are several."""
     if output is None:
         return candidates
     return [replace(one, folder=output / one.name if len(candidates) > 1 else output) for one in candidates]

@@ -1,4 +1,4 @@
-"""Jobs in this process: a dispatcher beside the caller, and what the caller is to know of other jobs."""
+"""Running jobs in this process, with a dispatcher in a thread."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def run_job(
     follow: Follow = follow_silently,
     on_note: OnNote = ignore,
 ) -> JobMessage:
-    """Run a job in this process before all others until it has succeeded. Raises JobFailed.
+    """Run a job in this process, before all others, until it has succeeded. Raises JobFailed.
 
-    The note names a job that another command left unfinished, and that waits meanwhile.
+    `on_note` is called if another command left a job unfinished, which waits in the meantime.
     """
     waiting = interrupted(database, job.id)
     if waiting:

@@ -1,4 +1,4 @@
-"""Scores to train and evaluate with, from URL#STUDY, a table file, or a study of the embedded database."""
+"""Scores for training and evaluation, from URL#STUDY, a table file, or a study of the embedded database."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from trainer.scores import TrainingScores, pull, read
 
 
 def training_scores(source: str, settings: Settings, thresholds: Thresholds = Thresholds()) -> TrainingScores:
-    """The table of a source and, unless it is a file, the sets at these thresholds.
+    """The score table of a source and, unless it is a file, the sets at these thresholds.
 
-    Raises NotFound, InvalidInput or ServiceError if they cannot be had.
+    source: URL#STUDY, a table file, or a study of the embedded database.
+    Raises NotFound, InvalidInput or ServiceError if the source cannot be read.
     """
     if source_kind(source) != "study":
         return read(source, key=settings.client_key, cache=settings.home / "cache", thresholds=thresholds)

@@ -1,4 +1,4 @@
-"""Runs side by side in a folder: handed out by Ray, followed by the epochs that each has done."""
+"""Runs side by side in a folder: Ray hands them out, and their files say how far they are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TAIL = 1_500  # bytes of a failed run's log that are shown
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that failed: its name, how, as a clause, and its log."""
+    """A run that failed. `trouble` is a clause such as: ended with status 1."""
 
     name: str
     trouble: str | None
@@ -35,13 +35,13 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class Room:
-    """How many runs share this machine: a run takes `gpus_per_run` of a GPU, at most `slots` run at the same time."""
+    """How many runs share this machine: each takes `gpus_per_run` of a GPU, and at most `slots` run at a time."""
 
     gpus_per_run: float = 1.0
     slots: int | None = None
 
     def plan(self, todo: Iterable[Command], settings: Settings) -> CommandPlan:
-        """The commands with what they may take; without `slots`, one on each core that the settings give."""
+        """A plan of these commands; without `slots`, one on each core that the settings allow."""
         return CommandPlan(
             commands=tuple(todo),
             folder=Path.cwd(),
@@ -62,10 +62,11 @@ def run_side_by_side(
     watch: RunsWatch,
     on_success: Callable[[str], None] = ignore,
 ) -> list[Ended]:
-    """Run the commands of a plan, and give those that failed.
+    """Run the commands of a plan, and return those that failed.
 
-    folder: where the folders of all runs are, those that need no command included. epochs: of each run, by its name.
-    lock: an open lock file, which what is started holds too. log: for Ray. Raises LaunchFailed.
+    folder: holds a folder for each run. epochs: how many each run has in all, by its name; includes the finished runs.
+    log: for Ray's output. lock: an open lock file that the started processes hold too. on_success: called with the name
+    of each run that succeeds. Raises LaunchFailed if Ray cannot be started, or dies.
     """
     follower = _Follower(folder, epochs, {command.name for command in plan.commands})
     with watch.progress(follower.progress()) as on_progress:
@@ -84,9 +85,10 @@ def run_side_by_side(
 
 @contextmanager
 def alone(folder: Path, lock: str, logs: str, who: str) -> Generator[int]:
-    """Have a folder alone, with its folder of logs, until all that was started in the block has ended.
+    """Lock a folder, created with its folder of logs if need be, until all processes started in the block have ended.
 
-    Gives the open lock file, for what is started to hold too. Raises Conflict, which says who is there, InvalidInput.
+    Yields the open lock file, for the started processes to hold too. Raises Conflict while another `who` holds it,
+    InvalidInput if the folder cannot be written.
     """
     with ExitStack() as stack:
         try:
@@ -101,7 +103,7 @@ def alone(folder: Path, lock: str, logs: str, who: str) -> Generator[int]:
 
 @dataclass
 class _Follower:
-    """Counts what the runs below `folder` have done; those not in `todo` are finished."""
+    """Counts what the runs in `folder` have done; those not in `todo` are finished."""
 
     folder: Path
     epochs: Mapping[str, int]
@@ -114,7 +116,7 @@ class _Follower:
         self.shares = {name: self._share(name) if name in self.todo else 1.0 for name in self.epochs}
 
     def note(self, event: Started | Ended | None) -> None:
-        """Take notice of an event of the farm's, and of the epochs that running runs have done by now."""
+        """Record an event, and read how many epochs each running run has done."""
         if isinstance(event, Started):
             self.running.add(event.started)
         elif event is not None:
@@ -126,7 +128,7 @@ class _Follower:
             self.shares[name] = self._share(name)
 
     def progress(self) -> RunsProgress:
-        """How far all of them are."""
+        """How far the runs are."""
         running = tuple(sorted(self.running))
         return RunsProgress(len(self.shares), sum(self.shares.values()), running, len(self.failed))
 

@@ -1,4 +1,4 @@
-"""Sweeps: methods x seeds x grid, trained side by side in a folder and compared."""
+"""Sweeps: methods x seeds x grid, trained side by side in one folder and compared."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ LOCK, LOGS, RAY_LOG = "sweep.lock", "logs", "ray.log"
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The runs of a request in a folder, with their configurations, and what is left to do for each.
+    """The runs of a request in a folder: their configurations, and the commands of those that are not finished.
 
-    requests: all that the folder was asked for, this one included.
+    requests: all requests made in the folder, this one included.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class SweepPlan:
     left: dict[SweptRun, Command]
 
     def sentence(self) -> str:
-        """How much there is to do; with the time of training if every method due was trained in the folder before."""
+        """How much is left; with the training time if every method left was trained in the folder before."""
         runs, left = self.configurations, self.left
         counted = f"{len(runs)} runs: {len(runs) - len(left)} finished, {len(left)} to do"
         done = {run: progress(self.folder / run.name) for run in runs}
@@ -59,16 +59,16 @@ class SweepPlan:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """The comparison of all runs in the folder, and the runs that failed."""
+    """The comparison of all runs in the folder, and the runs that failed this time."""
 
     comparison: RunComparison
     failed: list[FailedRun]
 
 
 def plan_sweep(request: SweepRequest, folder: Path) -> SweepPlan:
-    """What a request comes to in a folder; nothing is written.
+    """The runs of a request in a folder. Writes nothing.
 
-    Raises InvalidInput or pydantic's ValidationError for configurations that cannot be, Damaged if the folder's record
+    Raises InvalidInput or pydantic's ValidationError for an impossible configuration, Damaged if the folder's record
     cannot be read.
     """
     request = request.model_copy(update={"scores": _stable(request.scores)})
@@ -88,10 +88,10 @@ def sweep(
     room: Room = Room(),
     watch: RunsWatch = RunsWatch(),
 ) -> SweepResult:
-    """Train what is missing of a request, and compare all runs in the folder; the comparison is written there too.
+    """Train the runs that are missing, compare all runs in the folder, and write the comparison there.
 
-    Interrupted, the same call goes on where it was. Raises what `plan_sweep` raises, NotFound, InvalidInput or
-    FingerprintMismatch for a dataset or scores that no run could use, Conflict while another sweep works in the folder.
+    The same call resumes an interrupted sweep. Raises what `plan_sweep` raises; NotFound, InvalidInput or
+    FingerprintMismatch for a dataset or scores that no run can use; Conflict while another sweep uses the folder.
     """
     plan = plan_sweep(request, folder)
     fingerprint, digest = _check_data(request, plan.configurations.values(), settings)

@@ -1,4 +1,4 @@
-"""One training run on a registered dataset, with scores from wherever they are."""
+"""Training one model on a registered dataset, with scores from a study, a service or a file."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def train(
     on_warning: Callable[[str], None] = ignore,
     allow_changed_network: bool = False,
 ) -> Run | None:
-    """Train one model and evaluate its checkpoints; in `output`, if one is given, the run can go on later.
+    """Train one model and evaluate its checkpoints. With `output`, an interrupted run can be resumed.
 
-    scores: a source as `training_scores` takes it. watching: is entered just before the training. Of several processes
-    that torchrun has started the first one alone is given the run, the others None. Raises what `training_scores` and
-    `trainer.run.train` raise, and NotFound for an unknown dataset.
+    scores: a source of scores; see `training_scores`. watching: entered just before training starts.
+    Under torchrun, only the first process returns the run; the others return None.
+    Raises NotFound for an unknown dataset, and what `training_scores` and `trainer.run.train` raise.
     """
     for text in warnings_of(config):
         on_warning(text)
@@ -67,7 +67,7 @@ def train(
 
 @contextmanager
 def one_thread() -> Generator[None]:
-    """Within the block torch computes in one thread, so that sums are the same to the bit on every machine."""
+    """Restrict torch to one thread within the block, so that sums are bitwise repeatable."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""What is told of work while it goes, and the silence that is the default; nothing here needs torch."""
+"""Callbacks for work in progress. The defaults do nothing, and nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from memscore.scores.tables import ScoreTable
 from memscore.store.datasets import DatasetRecord
 
 OnNote = Callable[[str], None]
-"""Gets a sentence that the user should know."""
+"""Called with a sentence that the user should know."""
 
 Follow = Callable[[Client, JobMessage], JobMessage]
-"""Waits for a job until it has succeeded, and may show its progress. Raises JobFailed otherwise."""
+"""Waits until a job has succeeded, and may show its progress. Raises JobFailed if it does not succeed."""
 
 
-def ignore(*told: object) -> None:
-    """Say nothing."""
+def ignore(*ignored: object) -> None:
+    """Do nothing: the default of every callback."""
 
 
 def follow_silently(client: Client, job: JobMessage) -> JobMessage:
-    """Wait for a job until it has succeeded. Raises JobFailed otherwise."""
+    """Wait until a job has succeeded. Raises JobFailed if it does not succeed."""
     return client.wait(job.id)
 
 
 @dataclass(frozen=True)
 class RunsProgress:
-    """How far runs are. `done` counts a run that goes by its share of epochs."""
+    """How far a group of runs is. `done` counts each unfinished run by the share of its epochs."""
 
     total: int
     done: float
@@ -45,16 +45,16 @@ OnProgress = Callable[[RunsProgress], None]
 
 
 def show_nothing(runs: RunsProgress) -> AbstractContextManager[OnProgress]:
-    """Tell nobody how far runs are."""
+    """Show no progress."""
     return nullcontext(ignore)
 
 
 @dataclass(frozen=True)
 class RunsWatch:
-    """What is told of runs while they go.
+    """Callbacks for runs in progress.
 
-    on_start: gets a sentence before the first one. progress: from where they are at first to what is told how far they
-    are, within the block. on_failure: gets each that fails.
+    on_start: called with a sentence before the first run starts. progress: called once with the initial state; gives a
+    context manager whose value is called with each later state. on_failure: called with each run that fails.
     """
 
     on_start: Callable[[str], None] = ignore
@@ -63,10 +63,10 @@ class RunsWatch:
 
 
 class DemoWatch:
-    """What is told of the demo while it goes; here, nothing."""
+    """Callbacks for the demo, in the order in which they are called. Override those to show."""
 
     def chapter(self, title: str) -> None:
-        """Something new begins."""
+        """A new part begins."""
 
     def dataset(self, record: DatasetRecord) -> None:
         """The digits are registered."""
@@ -75,7 +75,7 @@ class DemoWatch:
         """The service is being started."""
 
     def service(self, announcement: str) -> None:
-        """The service answers, and has said so in this line."""
+        """The service is up; `announcement` is the line it printed."""
 
     def submitted(self, job: JobMessage) -> None:
         """The job is queued."""
@@ -85,7 +85,7 @@ class DemoWatch:
         return follow_silently(client, job)
 
     def look_up(self, url: str, score: Score, table: ScoreTable) -> None:
-        """One score was asked for at a URL, and the whole table."""
+        """One score was fetched from `url`, then the whole table."""
 
     @contextmanager
     def training(self, method: str) -> Generator[Show]:  # noqa: ARG002 -- for those who show it

@@ -95,9 +95,9 @@ class Reproduction:
         return (self.folder / RUNS).resolve() / f"{setting.dataset}-{study.scores.digest[:8]}" / setting.model
 
     def run(self, room: Room, lock: int, options: str, watch: RunsWatch) -> tuple[list[FailedRun], dict[str, str]]:
-        """Run what is left of all runs, side by side, and make each item once its runs are there.
+        """Do the runs that are left, side by side, and make each item as soon as its runs are finished.
 
-        Gives the runs that failed, and the items that could not be made with the reason. All studies must be there.
+        Returns the runs that failed, and the items that could not be made with the reason. All studies must exist.
         """
         left, refused = self.left(), dict[str, str]()
         waiting = {one.item.name: {self.name_of(run) for run in one.runs()} & set(left) for one in self.wanted}

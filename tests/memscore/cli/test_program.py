@@ -1,4 +1,4 @@
-"""The table of commands: what it says is true, and nothing else is imported until a command is called."""
+"""The table of commands matches the modules, which are imported only when a command is called."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def entries() -> Iterator[tuple[str, Entry]]:
 
 
 @pytest.mark.parametrize(("words", "entry"), list(entries()), ids=[words for words, _ in entries()])
-def test_a_command_is_where_the_table_says_and_says_of_itself_the_same(words: str, entry: Entry):
+def test_the_table_matches_the_function_and_its_help(words: str, entry: Entry):
     module, _, function = entry.function.partition(":")
     documented = inspect.getdoc(getattr(import_module(f"memscore.cli.{module}"), function))
     assert documented is not None
@@ -53,7 +53,7 @@ def test_every_function_that_takes_options_is_in_the_table():
     assert listed == found
 
 
-def test_help_and_a_slip_of_the_pen_name_the_commands_without_importing_them():
+def test_help_and_typing_errors_name_the_commands_of_the_table():
     group = get_command(cli.app)
     assert isinstance(group, TyperGroup)
     assert list(group.commands) == list(COMMANDS)
@@ -113,5 +113,5 @@ def test_an_interrupt_while_a_command_is_imported_is_one_line(tmp_path: Path):
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (130, "interrupted\n")
+        _, printed = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "interrupted\n")

