@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import Query
 
@@ -26,11 +26,12 @@ def values_of(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any]:
     """The values of a cursor, which must be of these types. Raises InvalidInput."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        values = json.loads(text)
+        found: object = json.loads(text)
     except (binascii.Error, ValueError, RecursionError):
-        values = None
+        found = None
+    values = cast("list[Any]", found) if isinstance(found, list) else []
     if (
-        not isinstance(values, list)
+        not isinstance(found, list)
         or len(values) != len(kinds)
         or not all(_is(one, kind) for one, kind in zip(values, kinds, strict=True))
     ):

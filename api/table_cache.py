@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -41,6 +41,10 @@ MEDIA_TYPES: dict[Format, str] = {
     "arrow": "application/vnd.apache.arrow.file",
 }
 
+ExportKey: TypeAlias = tuple[str, Format, Rows]
+OrderKey: TypeAlias = Order | Literal["suspects"]
+AnswerKey: TypeAlias = tuple[object, ...]
+
 _LOOKED_UP = [name for name in ScoreColumns.model_fields if name in ScoreTable.dtypes]
 _ATYPICAL, _TYPICAL = np.float32(ATYPICAL), np.float32(TYPICAL)
 
@@ -56,10 +60,10 @@ class StudyTables:
     scores_file: Representation
     pairs_file: Representation
     checked_at: float
-    exports: OrderedDict[tuple[str, Format, Rows], Representation] = field(default_factory=OrderedDict)
-    orders: dict[Order | Literal["suspects"], Indices] = field(default_factory=dict)
-    answers: OrderedDict[tuple[object, ...], bytes] = field(default_factory=OrderedDict)
-    comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict)
+    exports: OrderedDict[ExportKey, Representation] = field(default_factory=OrderedDict[ExportKey, Representation])
+    orders: dict[OrderKey, Indices] = field(default_factory=dict[OrderKey, Indices])
+    answers: OrderedDict[AnswerKey, bytes] = field(default_factory=OrderedDict[AnswerKey, bytes])
+    comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict[str, TableComparison])
 
     @classmethod
     def of(

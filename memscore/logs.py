@@ -14,10 +14,11 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -143,7 +144,7 @@ class _JsonLines(JsonFormatter):
     """One object a line: time, level, logger, message, what it is about, and the exception, if there is one."""
 
     def __init__(self, hide: Discretion) -> None:
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] -- annotated with a bare Callable
             ["levelname", "name", "message"],
             rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"},
             timestamp="time",
@@ -159,9 +160,9 @@ class _JsonLines(JsonFormatter):
         if isinstance(value, str):
             return self.hide(value)
         if isinstance(value, dict):
-            return {name: self._hidden(inner) for name, inner in value.items()}
+            return {name: self._hidden(inner) for name, inner in cast("dict[str, Any]", value).items()}
         if isinstance(value, (list, tuple)):
-            return [self._hidden(inner) for inner in value]
+            return [self._hidden(inner) for inner in cast("Sequence[Any]", value)]
         return value
 
 

@@ -17,6 +17,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -113,7 +114,7 @@ def downloads(console: Console) -> Generator[Callable[[str, int, int | None], No
         progress = Progress(*columns, TimeRemainingColumn(), console=console)
     else:
         progress = Lines(BYTES, SPEED_SECONDS, last=False)
-    tasks = {}
+    tasks: dict[str, TaskID] = {}
 
     def show(path: str, done: int, total: int | None) -> None:
         if (total or done) < SHOWN_BYTES:

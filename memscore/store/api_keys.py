@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, case, func, insert, or_, select, update
 
@@ -88,5 +88,6 @@ def peppers(connection: Connection) -> dict[str, int]:
 
 
 def _record(row: RowMapping) -> KeyRecord:
-    given = {name: row[name] for name in KeyRecord.__annotations__}
-    return KeyRecord(**{**given, "scopes": tuple(row["scopes"]), "use_is_old": bool(row["use_is_old"])})
+    given: dict[str, Any] = {name: row[name] for name in KeyRecord.__annotations__}
+    given["scopes"], given["use_is_old"] = tuple(row["scopes"]), bool(row["use_is_old"])
+    return KeyRecord(**given)

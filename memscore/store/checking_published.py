@@ -72,7 +72,7 @@ def _fault(connection: Connection, study: str) -> str | None:
 def _again(database: Database, study: str) -> str | None:
     """Publish a study anew; what was done."""
     try:
-        publish(database, study, lambda *_: None, again=True)
+        publish(database, study, lambda _done, _total: None, again=True)
     except NoScoresYet:
         unpublish(database, study)
         return "removed: the study has no tables"

@@ -35,7 +35,7 @@ CONNECT_SECONDS = 10
 class now(FunctionElement[float]):  # noqa: N801 -- it reads as the SQL function it is
     """Seconds since 1970 by the database's clock: the only clock that leases and events use."""
 
-    type = Double()
+    type = Double[float]()
     inherit_cache = True
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Integer, column, func, inspect, select, table, text
+from sqlalchemy import Connection, Integer, String, column, func, inspect, select, table, text
 
 from memscore.errors import InvalidInput, StoreError
 from memscore.store.database import Database
@@ -114,7 +114,7 @@ class _Undone(Exception):
 def _current_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    return connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
+    return connection.execute(select(column("version_num", String)).select_from(table(VERSION_TABLE))).scalar()
 
 
 def _examine(connection: Connection, shown: str) -> str | None:
