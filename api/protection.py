@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import partial
 
 from memscore import settings as settings_module
+from memscore.addresses import is_loopback
 from memscore.errors import InvalidInput
 from memscore.keys import Pepper
 from memscore.settings import Settings, listed
@@ -70,13 +70,3 @@ def require_pepper(live: Container[str], pepper: Pepper) -> None:
             "the home folder where they were made, or set MEMSCORE_KEY_PEPPER to what it is there. If it is lost, "
             "revoke them first."
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's alone."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

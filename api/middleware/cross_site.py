@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from api.protection import is_loopback
+from memscore.addresses import is_loopback
 from memscore.errors import CrossSite, Misdirected
 
 REMEMBERED = 100

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 
+from memscore.addresses import is_loopback
 from memscore.errors import StoreError
 from memscore.settings import Settings
 from memscore.store import leases
@@ -42,7 +42,7 @@ def require_one_host(database: Database, settings: Settings) -> None:
             f"The SQLite database {file} lies on a network file system ({kind}), where its locks do not hold; "
             f"{USE_POSTGRESQL}, or set MEMSCORE_HOME to a folder on a disk of this host."
         )
-    if settings.launcher == "ray-jobs" and not is_loopback(settings.ray_url):
+    if settings.launcher == "ray-jobs" and not is_loopback(urlsplit(settings.ray_url).hostname or ""):
         raise StoreError(
             f"Jobs on the Ray cluster {settings.ray_url} would write into an SQLite database of this host; "
             f"{USE_POSTGRESQL}."
@@ -79,14 +79,3 @@ def is_remote(kind: str) -> bool:
     if kind.startswith("fuse."):
         return kind.removeprefix("fuse.") not in LOCAL_FUSE
     return kind in REMOTE
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL names this host as such."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
