@@ -16,13 +16,11 @@ from memscore.client.retries import Patience, Retries
 from memscore.client.session import Session, ask, get, part, pause_or_raise, rest_of
 from memscore.client.steps import Emit, Flow, Items, Open, Pause, Read, Reply, Request
 from memscore.errors import JobFailed, NotFound, ServiceError, TooMany, Unavailable
-from memscore.messages.jobs import JobEvent, JobMessage, State
+from memscore.messages.jobs import TERMINAL, JobEvent, JobMessage, State
 
 OUTAGE = Retries(attempts=1000, first_seconds=0.5, longest_seconds=2.0, total_seconds=60.0)
 POLL_SECONDS = 0.5
 SILENCE_SECONDS = 45.0  # of a stream that says something every 15 s
-
-TERMINAL = ("succeeded", "failed", "cancelled")
 
 Happening = JobEvent | JobMessage
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from memscore.messages.message import Message
 from memscore.study.spec import Wanted
 
 State = Literal["queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
+TERMINAL: tuple[State, ...] = ("succeeded", "failed", "cancelled")  # a job leaves these only when it is resumed
 
 
 class Progress(Message):
@@ -46,7 +48,7 @@ class JobMessage(Message):
     @property
     def finished(self) -> bool:
         """Whether the job has reached a terminal state."""
-        return self.state in ("succeeded", "failed", "cancelled")
+        return self.state in TERMINAL
 
 
 class LogMessage(Message):

@@ -10,21 +10,21 @@ from sqlalchemy import Connection, func, select, text
 
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Damaged, NotFound
+from memscore.messages.jobs import STATES
 from memscore.store import jobs, studies
 from memscore.store.checking_published import check_published
 from memscore.store.checking_studies import StudyCheck
 from memscore.store.database import Database, now
 from memscore.store.datasets import DatasetRecord, by_name
 from memscore.store.findings import UNREADABLE, DatabaseFinding, Watch, guarded
+from memscore.store.schema import datasets as datasets_table
 from memscore.store.schema import (
-    STATES,
     full_trials,
     pair_tables,
     published_scores,
     score_tables,
     trials,
 )
-from memscore.store.schema import datasets as datasets_table
 from memscore.store.schema import jobs as jobs_table
 from memscore.store.schema import studies as studies_table
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, delete, select
 
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError
+from memscore.messages.jobs import TERMINAL
 from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
@@ -28,7 +29,7 @@ from memscore.store.rebuilding import (
     stored_trials,
     trials_of,
 )
-from memscore.store.schema import TERMINAL, full_trials, pair_tables, trials
+from memscore.store.schema import full_trials, pair_tables, trials
 from memscore.store.schema import jobs as jobs_table
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, trial_fault

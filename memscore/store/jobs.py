@@ -21,8 +21,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from memscore.errors import Conflict, NotFound
+from memscore.messages.jobs import STATES, TERMINAL
 from memscore.store.database import now
-from memscore.store.schema import STATES, TERMINAL, job_events, jobs
+from memscore.store.schema import job_events, jobs
 from memscore.study.spec import Wanted
 
 MAX_FAILURES = 5  # attempts lost in a row without a new block

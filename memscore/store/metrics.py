@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, case, func, select, text
 
+from memscore.messages.jobs import STATES
 from memscore.store import leases
 from memscore.store.database import now
 from memscore.store.jobs import HELD, WAITING
 from memscore.store.leases import LeaseRecord
-from memscore.store.schema import STATES, full_trials, job_events, jobs, trials
+from memscore.store.schema import full_trials, job_events, jobs, trials
 from memscore.study.spec import BLOCK
 
 LOST = ("recovering", "failed")  # states that an attempt leaves behind which did not end as it should

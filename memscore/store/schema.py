@@ -21,6 +21,8 @@ from sqlalchemy import (
     text,
 )
 
+from memscore.messages.jobs import STATES
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -32,9 +34,6 @@ metadata = MetaData(
 )
 
 _HELD = text("state IN ('running', 'cancelling')")
-
-STATES = ("queued", "running", "recovering", "cancelling", "succeeded", "failed", "cancelled")
-TERMINAL = ("succeeded", "failed", "cancelled")
 
 datasets = Table(
     "datasets",

@@ -25,8 +25,8 @@ from hypothesis.stateful import (
 
 from api.routes import job_events
 from api.serving.in_process import in_process
+from memscore.messages.jobs import TERMINAL
 from memscore.store import Database, jobs, open_database
-from memscore.store.schema import TERMINAL
 from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Design
 from tests.conftest import QUICK, StoredStudy

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from memscore.messages.jobs import TERMINAL
 from memscore.store import Database, datasets, jobs, studies
-from memscore.store.schema import TERMINAL
 from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import QUICK, StoredStudy
 from tests.processes import eventually

@@ -16,6 +16,7 @@ from sqlalchemy import update
 
 import memscore
 from api.serving.in_process import in_process
+from memscore.messages.jobs import STATES
 from memscore.store import Database, datasets, evidence, jobs, leases, metrics, open_database, studies
 from memscore.store.database import now
 from memscore.store.migrate import downgrade, upgrade
@@ -154,7 +155,7 @@ def test_no_label_takes_values_without_number(http: httpx.Client, database: Data
     allowed = {
         "route": {"none", "/openapi.json", *http.get("/openapi.json").json()["paths"]},
         "method": {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"},
-        "state": set(jobs.STATES),
+        "state": set(STATES),
         "kind": {"subset", "full"},
     }
     seen: set[str] = set()
