@@ -12,9 +12,10 @@ from fastapi import Query
 
 from memscore import strict_json
 from memscore.errors import InvalidInput
+from memscore.messages.message import MOST_A_PAGE
 
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="length of the page")]
+Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE, description="length of the page")]
 
 
 def cursor_of(*values: float | str | None) -> str:

@@ -13,6 +13,7 @@ from memscore.client.pages import gathered, one_by_one
 from memscore.client.session import Session, ask, exchange, get, part, post, post_file
 from memscore.client.steps import Flow, Items
 from memscore.errors import Conflict, InvalidInput
+from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Explanation, Pair, Pairs
 from memscore.messages.scores import (
     MOST_INDICES,
@@ -29,7 +30,6 @@ from memscore.messages.studies import Studies, StudyMessage
 from memscore.scores.sets import Sets, Thresholds
 from memscore.scores.tables import Columns, ScoreTable
 
-PAGE = 1000
 REBUILDS = 3  # of the scores while they are looked up in several requests
 
 
@@ -95,7 +95,7 @@ def scores_page(
 
 
 def iter_scores(
-    session: Session, study: str, *, page: int = PAGE, **wanted: Unpack[ScoreFilters]
+    session: Session, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[ScoreFilters]
 ) -> Items[SampleScore]:
     """All training samples that the filters let through, in the order of `sort`."""
     request = get(f"/v1/studies/{part(study)}/scores", **wanted, limit=page)
@@ -128,7 +128,7 @@ def pairs(
     return (yield from ask(session, Pairs, request))
 
 
-def iter_pairs(session: Session, study: str, *, page: int = PAGE, **wanted: Unpack[PairFilters]) -> Items[Pair]:
+def iter_pairs(session: Session, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[PairFilters]) -> Items[Pair]:
     """All pairs that the filters let through, strongest first."""
     request = get(f"/v1/studies/{part(study)}/pairs", **wanted, limit=page)
     return (yield from one_by_one(session, Pairs, request, lambda found: found.pairs))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+MOST_A_PAGE = 1000  # items that a list gives at once
+
 
 class Message(BaseModel):
     """Base of all responses; unknown fields are ignored, so that a newer service can add some."""
