@@ -14,8 +14,7 @@ from memscore.cli.job_progress import follow as follow_job
 from memscore.cli.options import Json, Url
 from memscore.console import err, out, print_json, print_record, print_table
 from memscore.messages.jobs import JobEvent, State
-
-MOST_A_PAGE = 1000
+from memscore.messages.message import MOST_A_PAGE
 
 
 def list_jobs(

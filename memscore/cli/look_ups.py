@@ -15,11 +15,11 @@ from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
 from memscore.console import decimal, out, print_json, print_record, print_table, warn
 from memscore.errors import InvalidInput
 from memscore.files import read_file
+from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Explanation
 from memscore.messages.scores import Histogram, SampleScore, SetName
 from memscore.scores.selection import Order
 
-MOST_A_PAGE = 1000
 BAR = 50  # characters of the longest bar of a histogram
 PARTS = " ▏▎▍▌▋▊▉█"
 

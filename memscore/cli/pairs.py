@@ -12,10 +12,9 @@ from memscore.cli.options import Json, Output, Url
 from memscore.cli.written import print_written
 from memscore.console import decimal, print_json, print_table
 from memscore.files import write_file
+from memscore.messages.message import MOST_A_PAGE
 from memscore.scores.frames import Format, encode, format_of
 from memscore.scores.suspects import duplicates
-
-PAGE = 1000
 
 
 def list_pairs(
@@ -38,7 +37,7 @@ def list_pairs(
             infl_min=infl_min,
             mem_min=mem_min,
             q_max=q_max,
-            page=min(limit, PAGE),
+            page=min(limit, MOST_A_PAGE),
         )
         found = list(islice(listed, limit))
     if as_json:
