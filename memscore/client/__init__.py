@@ -6,22 +6,37 @@ table = client.table("digits")          # ScoreTable with NumPy columns
 sets = client.sets("digits")            # boolean masks
 
 AsyncClient has the same calls, to be awaited. Each call is written once, in *_calls.py and following.py, as steps that
-either client takes (steps.py).
+either client takes (steps.py); scripts/client_calls.py writes the methods of both clients from them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from memscore.client.following import Happening
 from memscore.client.job_calls import Extras
 from memscore.client.retries import Retries
 from memscore.client.sources import is_url, load_table, parse_source
+from memscore.client.study_calls import PairFilters, ScoreFilters
+from memscore.client.table_calls import Fingerprinted
 
 if TYPE_CHECKING:
     from memscore.client.asynchronous import AsyncClient
     from memscore.client.blocking import Client
 
-__all__ = ["AsyncClient", "Client", "Extras", "Retries", "is_url", "load_table", "parse_source"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Extras",
+    "Fingerprinted",
+    "Happening",
+    "PairFilters",
+    "Retries",
+    "ScoreFilters",
+    "is_url",
+    "load_table",
+    "parse_source",
+]
 
 
 def __getattr__(name: str) -> Any:

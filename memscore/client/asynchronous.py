@@ -2,95 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing, closing
-from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, Unpack
 
 import anyio
 import anyio.to_thread
 import httpx
+import numpy as np
+import numpy.typing as npt
 
 from memscore.client import dataset_calls, following, job_calls, service_calls, study_calls, table_calls
 from memscore.client.cache import MAX_BYTES
+from memscore.client.following import POLL_SECONDS, Happening
+from memscore.client.job_calls import Extras
 from memscore.client.retries import Retries
-from memscore.client.session import DEFAULT_URL, TIMEOUT_SECONDS, OnDownload, Session
+from memscore.client.service_access import DEFAULT_URL, TIMEOUT_SECONDS, OnDownload, ServiceAccess
 from memscore.client.steps import Emit, Flow, Items, Open, Pause, Read, Reply, Work, emitted
+from memscore.client.study_calls import PairFilters, ScoreFilters
+from memscore.client.table_calls import Fingerprinted
+from memscore.exchange.evidence_file import StudyEvidence
+from memscore.keys import Scope
+from memscore.messages.datasets import DatasetDetail, Datasets
+from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
+from memscore.messages.keys import KeyCreated, KeyMessage, Keys
+from memscore.messages.message import MOST_A_PAGE
+from memscore.messages.pairs import Explanation, Pair, Pairs
+from memscore.messages.scores import Histogram, SampleScore, Score, Scores, SetsMessage, TestScore
+from memscore.messages.service import Health, Readiness
+from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
+from memscore.scores.sets import Sets, Thresholds
+from memscore.scores.tables import Columns, PairsTable, ScoreTable
+from memscore.study.spec import Design, Recipe, Target
 
 P = ParamSpec("P")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-class Connection:
-    """Takes the steps of calls, one after the other."""
-
-    def __init__(self, session: Session, http: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self.session, self.http, self.sleep = session, http, sleep
-
-    async def run(self, flow: Flow[Result]) -> Result:
-        """The result of a call."""
-        async with aclosing(self.iterate(emitted(flow))) as results:
-            return await anext(results)
-
-    async def iterate(self, items: Items[Item]) -> AsyncGenerator[Item]:
-        """The results of a call, one by one."""
-        with closing(items):
-            async with AsyncExitStack() as answer:
-                chunks: AsyncIterator[bytes] | None = None
-                try:
-                    step = next(items)
-                    while True:
-                        outcome: Any = None
-                        try:
-                            match step:
-                                case Emit(item):
-                                    yield item
-                                case Open(request):
-                                    await answer.aclose()
-                                    opened = self.http.stream(**self.session.options(request))
-                                    response = await answer.enter_async_context(opened)
-                                    chunks = response.aiter_bytes()
-                                    outcome = Reply(response.status_code, response.reason_phrase, response.headers)
-                                case Read():
-                                    assert chunks is not None
-                                    outcome = await anext(chunks, b"")
-                                case Pause(seconds):
-                                    await answer.aclose()
-                                    await self.sleep(seconds)
-                                case Work(function):
-                                    outcome = await anyio.to_thread.run_sync(function)
-                        except Exception as error:
-                            step = items.throw(self.session.put(error, httpx.HTTPError))
-                        else:
-                            step = items.send(outcome)
-                except StopIteration:
-                    return
-
-
-def call(
-    function: Callable[Concatenate[Session, P], Flow[Result]],
-) -> Callable[Concatenate[AsyncClient, P], Awaitable[Result]]:
-    """A call as a method whose result is awaited."""
-
-    @wraps(function)
-    async def method(self: AsyncClient, *args: P.args, **kwargs: P.kwargs) -> Result:
-        return await self.connection.run(function(self.connection.session, *args, **kwargs))
-
-    return method
-
-
-def calls(
-    function: Callable[Concatenate[Session, P], Items[Item]],
-) -> Callable[Concatenate[AsyncClient, P], AsyncGenerator[Item]]:
-    """A call as a method that returns an asynchronous iterator."""
-
-    @wraps(function)
-    def method(self: AsyncClient, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Item]:
-        return self.connection.iterate(function(self.connection.session, *args, **kwargs))
-
-    return method
 
 
 class AsyncClient:
@@ -112,9 +60,14 @@ class AsyncClient:
         http: httpx.AsyncClient | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        session = Session.to(url, key, cache, cache_bytes, retries, on_download, remote=http is None)
-        self.url = session.url
-        self.connection = Connection(session, http or httpx.AsyncClient(base_url=session.url, timeout=timeout), sleep)
+        self._service = ServiceAccess.to(url, key, cache, cache_bytes, retries, on_download, remote=http is None)
+        self._http = http or httpx.AsyncClient(base_url=self.url, timeout=timeout)
+        self._sleep = sleep
+
+    @property
+    def url(self) -> str:
+        """The service's address."""
+        return self._service.url
 
     async def __aenter__(self) -> Self:
         return self
@@ -124,48 +77,369 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self.connection.http.aclose()
+        await self._http.aclose()
 
-    datasets = call(dataset_calls.datasets)
-    dataset = call(dataset_calls.dataset)
-    image = call(dataset_calls.image)
+    async def _run(
+        self, call: Callable[Concatenate[ServiceAccess, P], Flow[Result]], *args: P.args, **kwargs: P.kwargs
+    ) -> Result:
+        """The result of a call."""
+        async with aclosing(self._take_steps(emitted(call(self._service, *args, **kwargs)))) as results:
+            return await anext(results)
 
-    studies = call(study_calls.studies)
-    study = call(study_calls.study)
-    score = call(study_calls.score)
-    scores = call(study_calls.scores)
-    scores_page = call(study_calls.scores_page)
-    iter_scores = calls(study_calls.iter_scores)
-    test_score = call(study_calls.test_score)
-    histogram = call(study_calls.histogram)
-    explain = call(study_calls.explain)
-    pairs = call(study_calls.pairs)
-    iter_pairs = calls(study_calls.iter_pairs)
-    sets = call(study_calls.sets)
-    set_indices = call(study_calls.set_indices)
-    import_scores = call(study_calls.import_scores)
+    def _iterate(
+        self, call: Callable[Concatenate[ServiceAccess, P], Items[Item]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[Item]:
+        """The results of a call, one by one."""
+        return self._take_steps(call(self._service, *args, **kwargs))
 
-    table = call(table_calls.table)
-    pairs_table = call(table_calls.pairs_table)
-    evidence = call(table_calls.evidence)
-    merge_evidence = call(table_calls.merge_evidence)
+    async def _take_steps(self, items: Items[Item]) -> AsyncGenerator[Item]:
+        """What the steps of a call emit, taken one after the other."""
+        with closing(items):
+            async with AsyncExitStack() as answer:
+                chunks: AsyncIterator[bytes] | None = None
+                try:
+                    step = next(items)
+                    while True:
+                        outcome: Any = None
+                        try:
+                            match step:
+                                case Emit(item):
+                                    yield item
+                                case Open(request):
+                                    await answer.aclose()
+                                    opened = self._http.stream(**self._service.options(request))
+                                    response = await answer.enter_async_context(opened)
+                                    chunks = response.aiter_bytes()
+                                    outcome = Reply(response.status_code, response.reason_phrase, response.headers)
+                                case Read():
+                                    assert chunks is not None
+                                    outcome = await anext(chunks, b"")
+                                case Pause(seconds):
+                                    await answer.aclose()
+                                    await self._sleep(seconds)
+                                case Work(function):
+                                    outcome = await anyio.to_thread.run_sync(function)
+                        except Exception as error:
+                            step = items.throw(self._service.put(error, httpx.HTTPError))
+                        else:
+                            step = items.send(outcome)
+                except StopIteration:
+                    return
 
-    submit = call(job_calls.submit)
-    plan = call(job_calls.plan)
-    jobs = call(job_calls.jobs)
-    iter_jobs = calls(job_calls.iter_jobs)
-    job = call(job_calls.job)
-    cancel = call(job_calls.cancel)
-    resume = call(job_calls.resume)
-    log = call(job_calls.log)
-    history = call(job_calls.history)
-    events = calls(following.events)
-    watch = calls(following.watch)
-    wait = call(following.wait)
+    # The calls, written by scripts/client_calls.py: change them in *_calls.py and following.py.
 
-    health = call(service_calls.health)
-    ready = call(service_calls.ready)
-    metrics = call(service_calls.metrics)
-    create_key = call(service_calls.create_key)
-    keys = call(service_calls.keys)
-    revoke_key = call(service_calls.revoke_key)
+    async def datasets(self) -> Datasets:
+        """All registered datasets, by name."""
+        return await self._run(dataset_calls.datasets)
+
+    async def dataset(self, name: str) -> DatasetDetail:
+        """One dataset, with the indices of the training labels that were flipped on purpose.
+
+        Raises NotFound.
+        """
+        return await self._run(dataset_calls.dataset, name)
+
+    async def image(self, dataset: str, split: Literal["train", "test"], index: int, scale: int = 1) -> bytes:
+        """The image of one sample as a PNG file.
+
+        Each pixel is drawn `scale` times as wide and as high, from 1 to 16. Raises NotFound.
+        """
+        return await self._run(dataset_calls.image, dataset, split, index, scale)
+
+    async def studies(self, dataset: str | None = None) -> Studies:
+        """All studies, or those of one dataset, oldest first."""
+        return await self._run(study_calls.studies, dataset)
+
+    async def study(self, study: str) -> StudyMessage:
+        """One study by id or name, with a summary of its scores.
+
+        Raises NotFound.
+        """
+        return await self._run(study_calls.study, study)
+
+    async def score(self, study: str, index: int) -> Score:
+        """The scores of one training sample by its index in the dataset.
+
+        A value that is undefined, because the sample was in every subset or in none, is None. Raises NotFound, or
+        NoScoresYet before the study's first block has finished.
+        """
+        return await self._run(study_calls.score, study, index)
+
+    async def scores(self, study: str, indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> Columns:
+        """The scores of any number of training samples as columns, in the order of `indices`.
+
+        `index`, `n_in` and `n_out` are int32 [k], `label` too; `mem`, `se`, `mem_low`, `mem_high`, `p_in` and `p_out`
+        are float32 [k], NaN where undefined. All are of one version of the scores. Raises InvalidInput for indices that
+        are no whole numbers, NotFound for one outside the dataset, and NoScoresYet.
+        """
+        return await self._run(study_calls.scores, study, indices)
+
+    async def scores_page(
+        self, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[ScoreFilters]
+    ) -> Scores:
+        """A page of at most 1000 training samples; `cursor` is the `next` of the page before.
+
+        Raises InvalidInput for a filter, column or cursor that the service does not know, NotFound, or NoScoresYet.
+        """
+        return await self._run(study_calls.scores_page, study, limit=limit, cursor=cursor, **wanted)
+
+    def iter_scores(
+        self, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[ScoreFilters]
+    ) -> AsyncGenerator[SampleScore]:
+        """All training samples that the filters let through, in the order of `sort`.
+
+        Pages of `page` samples, at most 1000, are requested as they are needed.
+        """
+        return self._iterate(study_calls.iter_scores, study, page=page, **wanted)
+
+    async def test_score(self, study: str, index: int) -> TestScore:
+        """The scores of one test sample: how often models classify it correctly, and who influences it most.
+
+        Raises NotFound, or NoScoresYet.
+        """
+        return await self._run(study_calls.test_score, study, index)
+
+    async def histogram(
+        self, study: str, *, bins: int = 20, column: str = "mem", label: int | None = None
+    ) -> Histogram:
+        """How the values of a column are distributed, over all training samples or those of one class.
+
+        `column` is mem, se, p_in or p_out. `bins`, from 1 to 1000, have one width; they cover [-1, 1] for mem and [0,
+        1] otherwise.
+        """
+        return await self._run(study_calls.histogram, study, bins=bins, column=column, label=label)
+
+    async def explain(self, study: str, index: int, *, limit: int = 10) -> Explanation:
+        """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.
+
+        Raises NotFound, or NoScoresYet.
+        """
+        return await self._run(study_calls.explain, study, index, limit=limit)
+
+    async def pairs(
+        self, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]
+    ) -> Pairs:
+        """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the page before.
+
+        Raises NotFound, or NoScoresYet.
+        """
+        return await self._run(study_calls.pairs, study, limit=limit, cursor=cursor, **wanted)
+
+    def iter_pairs(self, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[PairFilters]) -> AsyncGenerator[Pair]:
+        """All pairs that the filters let through, strongest first.
+
+        Pages of `page` pairs, at most 1000, are requested as they are needed.
+        """
+        return self._iterate(study_calls.iter_pairs, study, page=page, **wanted)
+
+    async def sets(self, study: str, thresholds: Thresholds = Thresholds()) -> Sets:
+        """The typical and atypical sets as boolean masks in the order of the dataset.
+
+        Training masks are bool [n], test masks bool [q]. Raises InvalidInput for thresholds that contradict each other
+        or lie below the smallest infl that the study keeps.
+        """
+        return await self._run(study_calls.sets, study, thresholds)
+
+    async def set_indices(self, study: str, thresholds: Thresholds = Thresholds()) -> SetsMessage:
+        """The typical and atypical sets as sizes and ascending indices.
+
+        Raises InvalidInput as `sets` does.
+        """
+        return await self._run(study_calls.set_indices, study, thresholds)
+
+    async def import_scores(self, payload: bytes, dataset: str, name: str | None = None) -> StudyMessage:
+        """Import a score file in Feldman and Zhang's layout, given as its bytes, as a read-only study of `dataset`.
+
+        Needs the scope write. Raises InvalidInput for a file that cannot be used, Conflict if the name is taken.
+        """
+        return await self._run(study_calls.import_scores, payload, dataset, name)
+
+    async def table(
+        self, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
+    ) -> ScoreTable:
+        """The whole score table; transferred only if it changed since the last call.
+
+        `dataset` is the dataset that the scores are meant for, or its fingerprint; FingerprintMismatch is raised if
+        they were made from another. `digest` asks for a stored version in place of the current one. Raises NotFound,
+        NoScoresYet, or Damaged if what arrives fails its digest twice.
+        """
+        return await self._run(table_calls.table, study, dataset=dataset, digest=digest)
+
+    async def pairs_table(
+        self, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
+    ) -> PairsTable:
+        """The whole pairs table, with `dataset`, `digest` and errors as for the score table."""
+        return await self._run(table_calls.pairs_table, study, dataset=dataset, digest=digest)
+
+    async def evidence(self, study: str) -> StudyEvidence:
+        """The evidence of all trials, verified; every score can be computed from it.
+
+        Raises NotFound, or Damaged if what arrives fails its digest twice.
+        """
+        return await self._run(table_calls.evidence, study)
+
+    async def merge_evidence(
+        self,
+        study: str,
+        payload: bytes,
+        dataset: str | None = None,
+        name: str | None = None,
+        *,
+        allow_changed_network: bool = False,
+    ) -> EvidenceMerged:
+        """Add the trials of an evidence file, given as its bytes, to its study.
+
+        `dataset` and `name` are needed only if the service does not have the study yet. Needs the scope write. Raises
+        Conflict while a job works on the study, or if the trials were trained with another network than those stored,
+        unless `allow_changed_network`.
+        """
+        return await self._run(
+            table_calls.merge_evidence, study, payload, dataset, name, allow_changed_network=allow_changed_network
+        )
+
+    async def submit(
+        self,
+        dataset: str,
+        recipe: str | Recipe,
+        *,
+        trials: int | None = None,
+        target: Target | None = None,
+        design: Design | None = None,
+        study_name: str | None = None,
+        idempotency_key: str | None = None,
+        **wanted: Unpack[Extras],
+    ) -> JobMessage:
+        """Post a job that brings a study to `trials` trials, or to another `target`.
+
+        Dataset, recipe and design identify the study. One call posts one job, however often the request has to be sent;
+        an `idempotency_key` of 1 to 255 printable characters extends that to other calls with the same key, for a day.
+        Needs the scope write. Raises InvalidInput for a request that cannot be met, NotFound for an unknown dataset or
+        recipe.
+        """
+        return await self._run(
+            job_calls.submit,
+            dataset,
+            recipe,
+            trials=trials,
+            target=target,
+            design=design,
+            study_name=study_name,
+            idempotency_key=idempotency_key,
+            **wanted,
+        )
+
+    async def plan(
+        self,
+        dataset: str,
+        recipe: str | Recipe,
+        *,
+        trials: int | None = None,
+        target: Target | None = None,
+        design: Design | None = None,
+        **wanted: Unpack[Extras],
+    ) -> Plan:
+        """What such a job would cost in seconds and bytes, and how precise its scores would be. Posts nothing."""
+        return await self._run(job_calls.plan, dataset, recipe, trials=trials, target=target, design=design, **wanted)
+
+    async def jobs(
+        self, state: State | None = None, study: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Jobs:
+        """A page of at most 1000 jobs, newest first; `cursor` is the `next` of the page before."""
+        return await self._run(job_calls.jobs, state, study, limit=limit, cursor=cursor)
+
+    def iter_jobs(
+        self, state: State | None = None, study: str | None = None, *, page: int = 100
+    ) -> AsyncGenerator[JobMessage]:
+        """All jobs, newest first.
+
+        Pages of `page` jobs, at most 1000, are requested as they are needed.
+        """
+        return self._iterate(job_calls.iter_jobs, state, study, page=page)
+
+    async def job(self, job: str) -> JobMessage:
+        """One job with its state and progress.
+
+        Raises NotFound.
+        """
+        return await self._run(job_calls.job, job)
+
+    async def cancel(self, job: str) -> JobMessage:
+        """Cancel a job. The evidence that it has stored stays.
+
+        Needs the scope write. Raises NotFound.
+        """
+        return await self._run(job_calls.cancel, job)
+
+    async def resume(self, job: str) -> JobMessage:
+        """Queue a cancelled or failed job again.
+
+        Needs the scope write. Raises NotFound, or Conflict if the job succeeded.
+        """
+        return await self._run(job_calls.resume, job)
+
+    async def log(self, job: str, after: int = 0) -> LogMessage:
+        """What a job's driver and workers wrote; `after` is the `next` of the part before."""
+        return await self._run(job_calls.log, job, after)
+
+    async def history(self, job: str, after: int = 0) -> JobEvents:
+        """How a job's state has changed so far, oldest first; `after` leaves out changes up to the one with this id."""
+        return await self._run(job_calls.history, job, after)
+
+    def events(self, job: str, after: int = 0) -> AsyncGenerator[Happening]:
+        """Changes of a job's state, from the first on, and its progress between them, until it ends.
+
+        `after` leaves out changes up to the one with this id. A service that restarts is waited for, up to a minute.
+        Raises NotFound.
+        """
+        return self._iterate(following.events, job, after)
+
+    def watch(self, job: str, poll_seconds: float = POLL_SECONDS) -> AsyncGenerator[JobMessage]:
+        """A job each time it has changed, until it has ended.
+
+        A service that streams no events is asked every `poll_seconds`. Raises NotFound.
+        """
+        return self._iterate(following.watch, job, poll_seconds)
+
+    async def wait(
+        self, job: str, on_progress: Callable[[JobMessage], None] | None = None, poll_seconds: float = POLL_SECONDS
+    ) -> JobMessage:
+        """Wait until a job has succeeded; `on_progress` is called each time it has changed.
+
+        Raises JobFailed if it failed or was cancelled.
+        """
+        return await self._run(following.wait, job, on_progress, poll_seconds)
+
+    async def health(self) -> Health:
+        """The version of the service. Any answer means that its process runs."""
+        return await self._run(service_calls.health)
+
+    async def ready(self, require: Literal["dispatcher"] | None = None) -> Readiness:
+        """Whether the service can work, asked once.
+
+        Its database must be reachable and up to date; with `require` a dispatcher must lead too. Raises Unavailable
+        with the reason if not.
+        """
+        return await self._run(service_calls.ready, require)
+
+    async def metrics(self) -> str:
+        """The service's metrics in Prometheus's text format."""
+        return await self._run(service_calls.metrics)
+
+    async def create_key(self, name: str, scope: Scope, expires_in: int | None = None) -> KeyCreated:
+        """Make a key. The answer is the only place where its secret is shown.
+
+        It expires in `expires_in` seconds, or never. Needs the scope admin. Never sent twice, so a lost answer may
+        leave a key behind, which `keys` lists.
+        """
+        return await self._run(service_calls.create_key, name, scope, expires_in)
+
+    async def keys(self) -> Keys:
+        """All keys, revoked and expired ones too, without their secrets. Needs the scope admin."""
+        return await self._run(service_calls.keys)
+
+    async def revoke_key(self, identifier: str) -> KeyMessage:
+        """Refuse a key from now on. Needs the scope admin.
+
+        Raises NotFound.
+        """
+        return await self._run(service_calls.revoke_key, identifier)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from memscore.client.parts import MemoryPart, Part
 from memscore.client.retries import Patience
-from memscore.client.session import Session, pause_or_raise, rest_of
+from memscore.client.service_access import ServiceAccess, pause_or_raise, rest_of
 from memscore.client.steps import Flow, Open, Read, Reply, Request, done
 from memscore.errors import Damaged, TooMany, Unavailable
 
@@ -23,7 +23,7 @@ _SHA_256 = re.compile(r"(?:^|[\s,])sha-256=:([A-Za-z0-9+/=]+):")
 
 
 def download(
-    session: Session,
+    service: ServiceAccess,
     request: Request,
     decode: Callable[[bytes], Result],
     known: Callable[[str], Result | None] = lambda _: None,
@@ -34,9 +34,9 @@ def download(
     service's digest, or that `decode` refuses, is fetched anew once. Raises Damaged then, ServiceError.
     """
     request = request.with_headers(IDENTITY)
-    with _part(session, request) as part:
+    with _part(service, request) as part:
         for attempt in (1, 2):
-            received = yield from _receive(session, request, part, known)
+            received = yield from _receive(service, request, part, known)
             if not isinstance(received, Reply):
                 return received
             if received.status == 304:
@@ -54,18 +54,18 @@ def download(
     raise AssertionError("the second attempt returns or raises")
 
 
-def _part(session: Session, request: Request) -> AbstractContextManager[Part]:
-    if session.cache is None:
+def _part(service: ServiceAccess, request: Request) -> AbstractContextManager[Part]:
+    if service.cache is None:
         return nullcontext(MemoryPart())
     query = "&".join(f"{name}={value}" for name, value in sorted(request.params.items()))
-    return session.cache.part(session.url, f"{request.path}?{query}")
+    return service.cache.part(service.url, f"{request.path}?{query}")
 
 
 def _receive(
-    session: Session, request: Request, part: Part, known: Callable[[str], Result | None]
+    service: ServiceAccess, request: Request, part: Part, known: Callable[[str], Result | None]
 ) -> Flow[Reply | Result]:
     """Fill `part` to its end, over any number of connections: the last answer's head, or what is known already."""
-    patience = Patience(session.retries)
+    patience = Patience(service.retries)
     while True:
         try:
             reply = yield from _open(request, part)
@@ -80,8 +80,8 @@ def _receive(
                 part.append(chunk)
                 if reply.status == 206:
                     patience.renew()
-                if session.on_download is not None:
-                    session.on_download(request.path, part.size, total)
+                if service.on_download is not None:
+                    service.on_download(request.path, part.size, total)
             return reply
         except (Unavailable, TooMany) as error:
             yield from pause_or_raise(patience, error, request)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from memscore.client import job_calls
 from memscore.client.event_stream import EventParser
 from memscore.client.retries import Patience, Retries
-from memscore.client.session import Session, ask, get, part, pause_or_raise, rest_of
+from memscore.client.service_access import ServiceAccess, ask, get, part, pause_or_raise, rest_of
 from memscore.client.steps import Emit, Flow, Items, Open, Pause, Read, Reply, Request
 from memscore.errors import JobFailed, NotFound, ServiceError, TooMany, Unavailable
 from memscore.messages.jobs import TERMINAL, JobEvent, JobMessage, State
@@ -25,31 +25,38 @@ SILENCE_SECONDS = 45.0  # of a stream that says something every 15 s
 Happening = JobEvent | JobMessage
 
 
-def events(session: Session, job: str, after: int = 0) -> Items[Happening]:
-    """What happens to a job until it ends: changes of its state from the first on, and its progress in between.
+def events(service: ServiceAccess, job: str, after: int = 0) -> Items[Happening]:
+    """Changes of a job's state, from the first on, and its progress between them, until it ends.
 
-    `after`: only changes after the one with this id.
+    `after` leaves out changes up to the one with this id. A service that restarts is waited for, up to a minute. Raises
+    NotFound.
     """
-    source = _Happenings(session, job, after)
+    source = _Happenings(service, job, after)
     while (happening := (yield from source.following())) is not None:
         yield Emit(happening)
 
 
-def watch(session: Session, job: str, poll_seconds: float = POLL_SECONDS) -> Items[JobMessage]:
-    """The job again and again until it has ended."""
-    source = _States(session, job, poll_seconds)
+def watch(service: ServiceAccess, job: str, poll_seconds: float = POLL_SECONDS) -> Items[JobMessage]:
+    """A job each time it has changed, until it has ended.
+
+    A service that streams no events is asked every `poll_seconds`. Raises NotFound.
+    """
+    source = _States(service, job, poll_seconds)
     while (message := (yield from source.following())) is not None:
         yield Emit(message)
 
 
 def wait(
-    session: Session,
+    service: ServiceAccess,
     job: str,
     on_progress: Callable[[JobMessage], None] | None = None,
     poll_seconds: float = POLL_SECONDS,
 ) -> Flow[JobMessage]:
-    """Wait until the job has succeeded. Raises JobFailed if it failed or was cancelled."""
-    source = _States(session, job, poll_seconds)
+    """Wait until a job has succeeded; `on_progress` is called each time it has changed.
+
+    Raises JobFailed if it failed or was cancelled.
+    """
+    source = _States(service, job, poll_seconds)
     last: JobMessage | None = None
     while (message := (yield from source.following())) is not None:
         last = message
@@ -64,16 +71,16 @@ def wait(
 class _Happenings:
     """Events and progress of a job, one after the other."""
 
-    def __init__(self, session: Session, job: str, after: int) -> None:
-        self._session = _patient(session)
+    def __init__(self, service: ServiceAccess, job: str, after: int) -> None:
+        self._service = _patient(service)
         self._job = part(job)
         self._last = after
         self._waiting: deque[Happening] = deque()
         self._ended = False
-        self._streamed = session.remote
+        self._streamed = service.remote
         self._parser: EventParser | None = None  # of the stream that is open
         self._state: State | None = None  # the last that arrived
-        self._patience = Patience(self._session.retries)
+        self._patience = Patience(self._service.retries)
 
     def following(self) -> Flow[Happening | None]:
         """What comes next; None at the end."""
@@ -124,8 +131,8 @@ class _Happenings:
 
     def _poll(self) -> Flow[None]:
         """Ask for what is new; the state is asked for first, so that no event before the end is missed."""
-        message = yield from job_calls.job(self._session, self._job)
-        found = yield from job_calls.history(self._session, self._job, self._last)
+        message = yield from job_calls.job(self._service, self._job)
+        found = yield from job_calls.history(self._service, self._job, self._last)
         for event in found.events:
             self._add(event)
         self._waiting.append(message)
@@ -141,10 +148,10 @@ class _Happenings:
 class _States:
     """A job again and again, from its events where there are some."""
 
-    def __init__(self, session: Session, job: str, poll_seconds: float) -> None:
-        self._session = _patient(session)
+    def __init__(self, service: ServiceAccess, job: str, poll_seconds: float) -> None:
+        self._service = _patient(service)
         self._request = get(f"/v1/jobs/{part(job)}")
-        self._happenings = _Happenings(session, job, 0) if session.remote else None
+        self._happenings = _Happenings(service, job, 0) if service.remote else None
         self._poll_seconds = poll_seconds
         self._last: JobMessage | None = None
 
@@ -155,7 +162,7 @@ class _States:
         progress = (yield from self._streamed()) if self._last is not None else None
         if progress is None and self._last is not None and self._happenings is None:
             yield Pause(self._poll_seconds)
-        self._last = progress or (yield from ask(self._session, JobMessage, self._request))
+        self._last = progress or (yield from ask(self._service, JobMessage, self._request))
         return self._last
 
     def _streamed(self) -> Flow[JobMessage | None]:
@@ -173,6 +180,6 @@ class _States:
         return None
 
 
-def _patient(session: Session) -> Session:
+def _patient(service: ServiceAccess) -> ServiceAccess:
     """The same service, waited for as long as a restart of it may take."""
-    return replace(session, retries=OUTAGE) if session.remote else session
+    return replace(service, retries=OUTAGE) if service.remote else service

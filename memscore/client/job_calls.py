@@ -8,14 +8,12 @@ from typing import Any, TypedDict, Unpack
 from pydantic import ValidationError
 
 from memscore.client.pages import one_by_one
-from memscore.client.session import Session, ask, get, part, post
+from memscore.client.service_access import ServiceAccess, ask, get, part, post
 from memscore.client.steps import Flow, Items
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.study.spec import Design, JobRequest, PairScope, Recipe, Target
 from memscore.validation import sentence
-
-PAGE = 100
 
 
 class Extras(TypedDict, total=False):
@@ -29,7 +27,7 @@ class Extras(TypedDict, total=False):
 
 
 def submit(
-    session: Session,
+    service: ServiceAccess,
     dataset: str,
     recipe: str | Recipe,
     *,
@@ -40,18 +38,19 @@ def submit(
     idempotency_key: str | None = None,
     **wanted: Unpack[Extras],
 ) -> Flow[JobMessage]:
-    """Post a job that brings the study of these parts to `trials` trials, or to another target.
+    """Post a job that brings a study to `trials` trials, or to another `target`.
 
-    A call posts one job, however often it has to be sent. With an `idempotency_key` of 1 to 255 printable characters
-    of the caller's own that also holds for calls of other processes, for a day.
+    Dataset, recipe and design identify the study. One call posts one job, however often the request has to be sent; an
+    `idempotency_key` of 1 to 255 printable characters extends that to other calls with the same key, for a day. Needs
+    the scope write. Raises InvalidInput for a request that cannot be met, NotFound for an unknown dataset or recipe.
     """
     body = _body(dataset, recipe, trials, target, design, study_name, wanted)
     once = {"Idempotency-Key": f'"{idempotency_key or uuid.uuid4()}"'}
-    return (yield from ask(session, JobMessage, post("/v1/jobs", body).with_headers(once)))
+    return (yield from ask(service, JobMessage, post("/v1/jobs", body).with_headers(once)))
 
 
 def plan(
-    session: Session,
+    service: ServiceAccess,
     dataset: str,
     recipe: str | Recipe,
     *,
@@ -60,54 +59,66 @@ def plan(
     design: Design | None = None,
     **wanted: Unpack[Extras],
 ) -> Flow[Plan]:
-    """What such a job would cost and give; nothing is posted."""
+    """What such a job would cost in seconds and bytes, and how precise its scores would be. Posts nothing."""
     body = _body(dataset, recipe, trials, target, design, None, wanted)
-    return (yield from ask(session, Plan, post("/v1/jobs", body, dry_run=True)))
+    return (yield from ask(service, Plan, post("/v1/jobs", body, dry_run=True)))
 
 
 def jobs(
-    session: Session,
+    service: ServiceAccess,
     state: State | None = None,
     study: str | None = None,
     *,
-    limit: int = PAGE,
+    limit: int = 100,
     cursor: str | None = None,
 ) -> Flow[Jobs]:
-    """A page of jobs, newest first; `cursor` is the `next` of the page before."""
-    return (yield from ask(session, Jobs, get("/v1/jobs", state=state, study=study, limit=limit, cursor=cursor)))
+    """A page of at most 1000 jobs, newest first; `cursor` is the `next` of the page before."""
+    return (yield from ask(service, Jobs, get("/v1/jobs", state=state, study=study, limit=limit, cursor=cursor)))
 
 
 def iter_jobs(
-    session: Session, state: State | None = None, study: str | None = None, *, page: int = PAGE
+    service: ServiceAccess, state: State | None = None, study: str | None = None, *, page: int = 100
 ) -> Items[JobMessage]:
-    """All jobs, newest first."""
+    """All jobs, newest first.
+
+    Pages of `page` jobs, at most 1000, are requested as they are needed.
+    """
     request = get("/v1/jobs", state=state, study=study, limit=page)
-    return (yield from one_by_one(session, Jobs, request, lambda found: found.jobs))
+    return (yield from one_by_one(service, Jobs, request, lambda found: found.jobs))
 
 
-def job(session: Session, job: str) -> Flow[JobMessage]:
-    """One job."""
-    return (yield from ask(session, JobMessage, get(f"/v1/jobs/{part(job)}")))
+def job(service: ServiceAccess, job: str) -> Flow[JobMessage]:
+    """One job with its state and progress.
+
+    Raises NotFound.
+    """
+    return (yield from ask(service, JobMessage, get(f"/v1/jobs/{part(job)}")))
 
 
-def cancel(session: Session, job: str) -> Flow[JobMessage]:
-    """Cancel a job; its evidence stays."""
-    return (yield from ask(session, JobMessage, post(f"/v1/jobs/{part(job)}/cancel")))
+def cancel(service: ServiceAccess, job: str) -> Flow[JobMessage]:
+    """Cancel a job. The evidence that it has stored stays.
+
+    Needs the scope write. Raises NotFound.
+    """
+    return (yield from ask(service, JobMessage, post(f"/v1/jobs/{part(job)}/cancel")))
 
 
-def resume(session: Session, job: str) -> Flow[JobMessage]:
-    """Queue a cancelled or failed job again."""
-    return (yield from ask(session, JobMessage, post(f"/v1/jobs/{part(job)}/resume")))
+def resume(service: ServiceAccess, job: str) -> Flow[JobMessage]:
+    """Queue a cancelled or failed job again.
+
+    Needs the scope write. Raises NotFound, or Conflict if the job succeeded.
+    """
+    return (yield from ask(service, JobMessage, post(f"/v1/jobs/{part(job)}/resume")))
 
 
-def log(session: Session, job: str, after: int = 0) -> Flow[LogMessage]:
-    """What driver and workers of a job wrote; `after` is the `next` of the part before."""
-    return (yield from ask(session, LogMessage, get(f"/v1/jobs/{part(job)}/log", format="json", after=after)))
+def log(service: ServiceAccess, job: str, after: int = 0) -> Flow[LogMessage]:
+    """What a job's driver and workers wrote; `after` is the `next` of the part before."""
+    return (yield from ask(service, LogMessage, get(f"/v1/jobs/{part(job)}/log", format="json", after=after)))
 
 
-def history(session: Session, job: str, after: int = 0) -> Flow[JobEvents]:
-    """How a job's state has changed so far, oldest first; `after`: only after the change with this id."""
-    return (yield from ask(session, JobEvents, get(f"/v1/jobs/{part(job)}/events", format="json", after=after)))
+def history(service: ServiceAccess, job: str, after: int = 0) -> Flow[JobEvents]:
+    """How a job's state has changed so far, oldest first; `after` leaves out changes up to the one with this id."""
+    return (yield from ask(service, JobEvents, get(f"/v1/jobs/{part(job)}/events", format="json", after=after)))
 
 
 def _body(

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from memscore.client.session import Session, ask
+from memscore.client.service_access import ServiceAccess, ask
 from memscore.client.steps import Emit, Flow, Items, Request
 
 Item = TypeVar("Item")
@@ -16,25 +16,25 @@ AnyPage = TypeVar("AnyPage", bound=BaseModel)
 
 
 def one_by_one(
-    session: Session, message: type[AnyPage], request: Request, items: Callable[[AnyPage], Sequence[Item]]
+    service: ServiceAccess, message: type[AnyPage], request: Request, items: Callable[[AnyPage], Sequence[Item]]
 ) -> Items[Item]:
     """The items of all pages; a page is asked for when those before it are used up."""
     following: Request | None = request
     while following is not None:
-        page = yield from ask(session, message, following)
+        page = yield from ask(service, message, following)
         for item in items(page):
             yield Emit(item)
         following = _after(page, request)
 
 
 def gathered(
-    session: Session, message: type[AnyPage], request: Request, items: Callable[[AnyPage], Sequence[Item]]
+    service: ServiceAccess, message: type[AnyPage], request: Request, items: Callable[[AnyPage], Sequence[Item]]
 ) -> Flow[list[Item]]:
     """The items of all pages at once."""
     found: list[Item] = []
     following: Request | None = request
     while following is not None:
-        page = yield from ask(session, message, following)
+        page = yield from ask(service, message, following)
         found += items(page)
         following = _after(page, request)
     return found

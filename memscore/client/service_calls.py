@@ -5,40 +5,51 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from memscore.client.session import Session, ask, exchange, get, part, post
+from memscore.client.service_access import ServiceAccess, ask, exchange, get, part, post
 from memscore.client.steps import Flow, Request
 from memscore.keys import Scope
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.service import Health, Readiness
 
 
-def health(session: Session) -> Flow[Health]:
-    """That the service answers, and its version."""
-    return (yield from ask(session, Health, get("/healthz")))
+def health(service: ServiceAccess) -> Flow[Health]:
+    """The version of the service. Any answer means that its process runs."""
+    return (yield from ask(service, Health, get("/healthz")))
 
 
-def ready(session: Session, require: Literal["dispatcher"] | None = None) -> Flow[Readiness]:
-    """Whether the service can work, asked once. Raises Unavailable with the reason if it cannot."""
-    return (yield from ask(session, Readiness, replace(get("/readyz", require=require), repeatable=False)))
+def ready(service: ServiceAccess, require: Literal["dispatcher"] | None = None) -> Flow[Readiness]:
+    """Whether the service can work, asked once.
+
+    Its database must be reachable and up to date; with `require` a dispatcher must lead too. Raises Unavailable with
+    the reason if not.
+    """
+    return (yield from ask(service, Readiness, replace(get("/readyz", require=require), repeatable=False)))
 
 
-def metrics(session: Session) -> Flow[str]:
-    """The service's metrics in the text format of Prometheus."""
-    reply = yield from exchange(session, get("/metrics"))
+def metrics(service: ServiceAccess) -> Flow[str]:
+    """The service's metrics in Prometheus's text format."""
+    reply = yield from exchange(service, get("/metrics"))
     return reply.content.decode()
 
 
-def create_key(session: Session, name: str, scope: Scope, expires_in: int | None = None) -> Flow[KeyCreated]:
-    """A new key, shown this once, and never asked for twice; `expires_in` are seconds. Needs the scope admin."""
+def create_key(service: ServiceAccess, name: str, scope: Scope, expires_in: int | None = None) -> Flow[KeyCreated]:
+    """Make a key. The answer is the only place where its secret is shown.
+
+    It expires in `expires_in` seconds, or never. Needs the scope admin. Never sent twice, so a lost answer may leave a
+    key behind, which `keys` lists.
+    """
     body = {"name": name, "scope": scope, "expires_in": expires_in}
-    return (yield from ask(session, KeyCreated, replace(post("/v1/keys", body), repeatable=False)))
+    return (yield from ask(service, KeyCreated, replace(post("/v1/keys", body), repeatable=False)))
 
 
-def keys(session: Session) -> Flow[Keys]:
-    """All keys, without what they are."""
-    return (yield from ask(session, Keys, get("/v1/keys")))
+def keys(service: ServiceAccess) -> Flow[Keys]:
+    """All keys, revoked and expired ones too, without their secrets. Needs the scope admin."""
+    return (yield from ask(service, Keys, get("/v1/keys")))
 
 
-def revoke_key(session: Session, identifier: str) -> Flow[KeyMessage]:
-    """Refuse a key from now on."""
-    return (yield from ask(session, KeyMessage, Request("DELETE", f"/v1/keys/{part(identifier)}")))
+def revoke_key(service: ServiceAccess, identifier: str) -> Flow[KeyMessage]:
+    """Refuse a key from now on. Needs the scope admin.
+
+    Raises NotFound.
+    """
+    return (yield from ask(service, KeyMessage, Request("DELETE", f"/v1/keys/{part(identifier)}")))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.client.pages import gathered, one_by_one
-from memscore.client.session import Session, ask, exchange, get, part, post, post_file
+from memscore.client.service_access import ServiceAccess, ask, exchange, get, part, post, post_file
 from memscore.client.steps import Flow, Items
 from memscore.errors import Conflict, InvalidInput
 from memscore.messages.message import MOST_A_PAGE
@@ -53,26 +53,35 @@ class PairFilters(TypedDict, total=False):
     q_max: float | None
 
 
-def studies(session: Session, dataset: str | None = None) -> Flow[Studies]:
+def studies(service: ServiceAccess, dataset: str | None = None) -> Flow[Studies]:
     """All studies, or those of one dataset, oldest first."""
-    found = yield from gathered(session, Studies, get("/v1/studies", dataset=dataset), lambda page: page.studies)
+    found = yield from gathered(service, Studies, get("/v1/studies", dataset=dataset), lambda page: page.studies)
     return Studies(studies=found)
 
 
-def study(session: Session, study: str) -> Flow[StudyMessage]:
-    """One study by id or name, with a summary of its scores."""
-    return (yield from ask(session, StudyMessage, get(f"/v1/studies/{part(study)}")))
+def study(service: ServiceAccess, study: str) -> Flow[StudyMessage]:
+    """One study by id or name, with a summary of its scores.
+
+    Raises NotFound.
+    """
+    return (yield from ask(service, StudyMessage, get(f"/v1/studies/{part(study)}")))
 
 
-def score(session: Session, study: str, index: int) -> Flow[Score]:
-    """One training sample."""
-    return (yield from ask(session, Score, get(f"/v1/studies/{part(study)}/scores/{index}")))
+def score(service: ServiceAccess, study: str, index: int) -> Flow[Score]:
+    """The scores of one training sample by its index in the dataset.
+
+    A value that is undefined, because the sample was in every subset or in none, is None. Raises NotFound, or
+    NoScoresYet before the study's first block has finished.
+    """
+    return (yield from ask(service, Score, get(f"/v1/studies/{part(study)}/scores/{index}")))
 
 
-def scores(session: Session, study: str, indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> Flow[Columns]:
-    """Training samples as columns in the order of `indices`, all from one version of the scores.
+def scores(service: ServiceAccess, study: str, indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> Flow[Columns]:
+    """The scores of any number of training samples as columns, in the order of `indices`.
 
-    index, label, mem, se, mem_low, mem_high, p_in, p_out, n_in, n_out; an undefined value is NaN.
+    `index`, `n_in` and `n_out` are int32 [k], `label` too; `mem`, `se`, `mem_low`, `mem_high`, `p_in` and `p_out` are
+    float32 [k], NaN where undefined. All are of one version of the scores. Raises InvalidInput for indices that are no
+    whole numbers, NotFound for one outside the dataset, and NoScoresYet.
     """
     wanted = _whole_numbers(indices)
     request = f"/v1/studies/{part(study)}/scores/lookup"
@@ -80,76 +89,110 @@ def scores(session: Session, study: str, indices: Iterable[int] | npt.NDArray[np
         found: list[ScoreColumns] = []
         for start in range(0, max(1, len(wanted)), MOST_INDICES):
             body = {"indices": wanted[start : start + MOST_INDICES]}
-            found.append((yield from ask(session, ScoreColumns, post(request, body))))
+            found.append((yield from ask(service, ScoreColumns, post(request, body))))
         if len({columns.digest for columns in found}) == 1:
             return _columns(found)
     raise Conflict("The scores were rebuilt each time while they were looked up; pull the table instead.")
 
 
 def scores_page(
-    session: Session, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[ScoreFilters]
+    service: ServiceAccess, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[ScoreFilters]
 ) -> Flow[Scores]:
-    """A page of at most 1000 training samples; `cursor` is the `next` of the page before."""
+    """A page of at most 1000 training samples; `cursor` is the `next` of the page before.
+
+    Raises InvalidInput for a filter, column or cursor that the service does not know, NotFound, or NoScoresYet.
+    """
     request = get(f"/v1/studies/{part(study)}/scores", **wanted, limit=limit, cursor=cursor)
-    return (yield from ask(session, Scores, request))
+    return (yield from ask(service, Scores, request))
 
 
 def iter_scores(
-    session: Session, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[ScoreFilters]
+    service: ServiceAccess, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[ScoreFilters]
 ) -> Items[SampleScore]:
-    """All training samples that the filters let through, in the order of `sort`."""
+    """All training samples that the filters let through, in the order of `sort`.
+
+    Pages of `page` samples, at most 1000, are requested as they are needed.
+    """
     request = get(f"/v1/studies/{part(study)}/scores", **wanted, limit=page)
-    return (yield from one_by_one(session, Scores, request, lambda found: found.scores))
+    return (yield from one_by_one(service, Scores, request, lambda found: found.scores))
 
 
-def test_score(session: Session, study: str, index: int) -> Flow[TestScore]:
-    """One test sample."""
-    return (yield from ask(session, TestScore, get(f"/v1/studies/{part(study)}/test-scores/{index}")))
+def test_score(service: ServiceAccess, study: str, index: int) -> Flow[TestScore]:
+    """The scores of one test sample: how often models classify it correctly, and who influences it most.
+
+    Raises NotFound, or NoScoresYet.
+    """
+    return (yield from ask(service, TestScore, get(f"/v1/studies/{part(study)}/test-scores/{index}")))
 
 
 def histogram(
-    session: Session, study: str, *, bins: int = 20, column: str = "mem", label: int | None = None
+    service: ServiceAccess, study: str, *, bins: int = 20, column: str = "mem", label: int | None = None
 ) -> Flow[Histogram]:
-    """How the values of a column are distributed, over all training samples or those of one class."""
+    """How the values of a column are distributed, over all training samples or those of one class.
+
+    `column` is mem, se, p_in or p_out. `bins`, from 1 to 1000, have one width; they cover [-1, 1] for mem and [0, 1]
+    otherwise.
+    """
     request = get(f"/v1/studies/{part(study)}/histogram", bins=bins, column=column, label=label)
-    return (yield from ask(session, Histogram, request))
+    return (yield from ask(service, Histogram, request))
 
 
-def explain(session: Session, study: str, index: int, *, limit: int = 10) -> Flow[Explanation]:
-    """Why a training sample's score is what it is, with at most `limit` influences and rivals."""
-    return (yield from ask(session, Explanation, get(f"/v1/studies/{part(study)}/explain/{index}", limit=limit)))
+def explain(service: ServiceAccess, study: str, index: int, *, limit: int = 10) -> Flow[Explanation]:
+    """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.
+
+    Raises NotFound, or NoScoresYet.
+    """
+    return (yield from ask(service, Explanation, get(f"/v1/studies/{part(study)}/explain/{index}", limit=limit)))
 
 
 def pairs(
-    session: Session, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]
+    service: ServiceAccess, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]
 ) -> Flow[Pairs]:
-    """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the page before."""
+    """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the page before.
+
+    Raises NotFound, or NoScoresYet.
+    """
     request = get(f"/v1/studies/{part(study)}/pairs", **wanted, limit=limit, cursor=cursor)
-    return (yield from ask(session, Pairs, request))
+    return (yield from ask(service, Pairs, request))
 
 
-def iter_pairs(session: Session, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[PairFilters]) -> Items[Pair]:
-    """All pairs that the filters let through, strongest first."""
+def iter_pairs(
+    service: ServiceAccess, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[PairFilters]
+) -> Items[Pair]:
+    """All pairs that the filters let through, strongest first.
+
+    Pages of `page` pairs, at most 1000, are requested as they are needed.
+    """
     request = get(f"/v1/studies/{part(study)}/pairs", **wanted, limit=page)
-    return (yield from one_by_one(session, Pairs, request, lambda found: found.pairs))
+    return (yield from one_by_one(service, Pairs, request, lambda found: found.pairs))
 
 
-def sets(session: Session, study: str, thresholds: Thresholds = Thresholds()) -> Flow[Sets]:
-    """Masks of the typical and atypical samples."""
-    reply = yield from exchange(session, get(f"/v1/studies/{part(study)}/sets", **asdict(thresholds), format="npz"))
+def sets(service: ServiceAccess, study: str, thresholds: Thresholds = Thresholds()) -> Flow[Sets]:
+    """The typical and atypical sets as boolean masks in the order of the dataset.
+
+    Training masks are bool [n], test masks bool [q]. Raises InvalidInput for thresholds that contradict each other or
+    lie below the smallest infl that the study keeps.
+    """
+    reply = yield from exchange(service, get(f"/v1/studies/{part(study)}/sets", **asdict(thresholds), format="npz"))
     return Sets.decode(reply.content)
 
 
-def set_indices(session: Session, study: str, thresholds: Thresholds = Thresholds()) -> Flow[SetsMessage]:
-    """Sizes and indices of the typical and atypical sets."""
+def set_indices(service: ServiceAccess, study: str, thresholds: Thresholds = Thresholds()) -> Flow[SetsMessage]:
+    """The typical and atypical sets as sizes and ascending indices.
+
+    Raises InvalidInput as `sets` does.
+    """
     request = get(f"/v1/studies/{part(study)}/sets", **asdict(thresholds), format="json")
-    return (yield from ask(session, SetsMessage, request))
+    return (yield from ask(service, SetsMessage, request))
 
 
-def import_scores(session: Session, payload: bytes, dataset: str, name: str | None = None) -> Flow[StudyMessage]:
-    """Import a score file in Feldman and Zhang's layout as a study."""
+def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: str | None = None) -> Flow[StudyMessage]:
+    """Import a score file in Feldman and Zhang's layout, given as its bytes, as a read-only study of `dataset`.
+
+    Needs the scope write. Raises InvalidInput for a file that cannot be used, Conflict if the name is taken.
+    """
     request = post_file("/v1/studies/import", payload, dataset=dataset, name=name)
-    return (yield from ask(session, StudyMessage, request))
+    return (yield from ask(service, StudyMessage, request))
 
 
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from memscore.client.download import download
-from memscore.client.session import Session, ask, get, part, post_file
+from memscore.client.service_access import ServiceAccess, ask, get, part, post_file
 from memscore.client.steps import Flow, done
 from memscore.errors import Damaged, InvalidInput
 from memscore.exchange.evidence_file import StudyEvidence, read_evidence
@@ -25,33 +25,37 @@ class Fingerprinted(Protocol):
 
 
 def table(
-    session: Session, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
+    service: ServiceAccess, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
 ) -> Flow[ScoreTable]:
-    """The whole score table; only transferred if it changed since the last pull.
+    """The whole score table; transferred only if it changed since the last call.
 
-    `dataset`: the one that the scores are to be used with, or its fingerprint; raises FingerprintMismatch if they were
-    made from another. `digest` asks for a stored version in place of the current one.
+    `dataset` is the dataset that the scores are meant for, or its fingerprint; FingerprintMismatch is raised if they
+    were made from another. `digest` asks for a stored version in place of the current one. Raises NotFound,
+    NoScoresYet, or Damaged if what arrives fails its digest twice.
     """
-    return (yield from _table(session, ScoreTable, study, f"/v1/studies/{part(study)}/table", dataset, digest))
+    return (yield from _table(service, ScoreTable, study, f"/v1/studies/{part(study)}/table", dataset, digest))
 
 
 def pairs_table(
-    session: Session, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
+    service: ServiceAccess, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
 ) -> Flow[PairsTable]:
-    """The whole pairs table; `dataset` and `digest` as for the score table."""
-    return (yield from _table(session, PairsTable, study, f"/v1/studies/{part(study)}/pairs/table", dataset, digest))
+    """The whole pairs table, with `dataset`, `digest` and errors as for the score table."""
+    return (yield from _table(service, PairsTable, study, f"/v1/studies/{part(study)}/pairs/table", dataset, digest))
 
 
-def evidence(session: Session, study: str) -> Flow[StudyEvidence]:
-    """The evidence of all trials, verified; enough to compute every score."""
+def evidence(service: ServiceAccess, study: str) -> Flow[StudyEvidence]:
+    """The evidence of all trials, verified; every score can be computed from it.
+
+    Raises NotFound, or Damaged if what arrives fails its digest twice.
+    """
     request = get(f"/v1/studies/{part(study)}/evidence")
-    found = yield from download(session, request, _read_evidence)
+    found = yield from download(service, request, _read_evidence)
     assert found is not None  # no ETag was sent along
     return found
 
 
 def merge_evidence(
-    session: Session,
+    service: ServiceAccess,
     study: str,
     payload: bytes,
     dataset: str | None = None,
@@ -59,19 +63,21 @@ def merge_evidence(
     *,
     allow_changed_network: bool = False,
 ) -> Flow[EvidenceMerged]:
-    """Add the trials of an evidence file to its study; `dataset` and `name` are for one that is new there.
+    """Add the trials of an evidence file, given as its bytes, to its study.
 
-    Raises Conflict if they were trained with another network than those there, unless that is allowed.
+    `dataset` and `name` are needed only if the service does not have the study yet. Needs the scope write. Raises
+    Conflict while a job works on the study, or if the trials were trained with another network than those stored,
+    unless `allow_changed_network`.
     """
     allowed = allow_changed_network or None  # an older service does not know it
     request = post_file(
         f"/v1/studies/{part(study)}/evidence", payload, dataset=dataset, name=name, allow_changed_network=allowed
     )
-    return (yield from ask(session, EvidenceMerged, request))
+    return (yield from ask(service, EvidenceMerged, request))
 
 
 def _table(
-    session: Session,
+    service: ServiceAccess,
     kind: type[AnyTable],
     study: str,
     path: str,
@@ -79,18 +85,18 @@ def _table(
     digest: str | None,
 ) -> Flow[AnyTable]:
     expected = None if dataset is None else _fingerprint(dataset)
-    found = yield from _pulled(session, kind, study, path, digest)
+    found = yield from _pulled(service, kind, study, path, digest)
     if expected is not None:
         found.require_dataset(*expected)
     return found
 
 
-def _pulled(session: Session, kind: type[AnyTable], study: str, path: str, digest: str | None) -> Flow[AnyTable]:
+def _pulled(service: ServiceAccess, kind: type[AnyTable], study: str, path: str, digest: str | None) -> Flow[AnyTable]:
     """The current table, or the version of a digest, from the nearest place that has it."""
-    cache = session.cache
-    before = session.pulled.get((kind.kind, study))
+    cache = service.cache
+    before = service.pulled.get((kind.kind, study))
     if not isinstance(before, kind):
-        before = None if cache is None else (yield from done(lambda: cache.last(kind, session.url, study)))
+        before = None if cache is None else (yield from done(lambda: cache.last(kind, service.url, study)))
 
     def at_hand(digest: str) -> AnyTable | None:
         if before is not None and before.digest == digest:
@@ -108,12 +114,12 @@ def _pulled(session: Session, kind: type[AnyTable], study: str, path: str, diges
     if digest is not None and (stored := (yield from done(lambda: at_hand(digest)))) is not None:
         return stored
     headers = {} if before is None or digest is not None else {"If-None-Match": f'"{before.digest}"'}
-    found = (yield from download(session, get(path, digest=digest).with_headers(headers), decode, at_hand)) or before
+    found = (yield from download(service, get(path, digest=digest).with_headers(headers), decode, at_hand)) or before
     assert found is not None  # without an ETag sent along nothing is unchanged
     if digest is None:
-        session.keep(study, found)
+        service.keep(study, found)
         if cache is not None and found is not before:
-            cache.refer(found, session.url, study)
+            cache.refer(found, service.url, study)
     return found
 
 

@@ -192,8 +192,8 @@ def test_a_table_that_is_at_hand_under_another_name_is_not_read_again(
     stored_study: StoredStudy, database: Database, tmp_path: Path
 ):
     sizes: list[int] = []
-    with Client(http=in_process(database), cache=tmp_path) as client:
-        client.connection.session.on_download = lambda _, done, __: sizes.append(done)
+    noted = Client(http=in_process(database), cache=tmp_path, on_download=lambda _, done, __: sizes.append(done))
+    with noted as client:
         assert client.table("made-up").digest == client.table(stored_study.record.id).digest
     assert sizes == [len(stored_study.scores.encode())]
     assert len(list(tmp_path.glob("*.npz"))) == 1

@@ -33,7 +33,7 @@ OnDownload = Callable[[str, int, int | None], None]
 
 
 @dataclass
-class Session:
+class ServiceAccess:
     """One service as a client sees it; `remote` unless it is an application in this process."""
 
     url: str
@@ -56,7 +56,7 @@ class Session:
         *,
         remote: bool,
     ) -> Self:
-        """A session with the service at `url`. Raises InvalidInput if that is no address of one."""
+        """Access to the service at `url`. Raises InvalidInput if that is no address of one."""
         if not re.match(r"https?://[^/\s]", url):
             raise InvalidInput(f"The service URL must begin with http:// or https:// and name a host, not {url!r}.")
         if "@" in url.split("/")[2]:
@@ -116,9 +116,9 @@ def post_file(path: str, payload: bytes, **params: Any) -> Request:
     return Request("POST", path, _given(params), headers, content=payload, timeout=TRANSFER_SECONDS)
 
 
-def exchange(session: Session, request: Request) -> Flow[Reply]:
+def exchange(service: ServiceAccess, request: Request) -> Flow[Reply]:
     """The whole answer to a request, which is sent again while the service is unavailable. Raises ServiceError."""
-    patience = Patience(session.retries)
+    patience = Patience(service.retries)
     while True:
         try:
             return (yield from once(request))
@@ -152,14 +152,14 @@ def pause_or_raise(patience: Patience, error: Exception, request: Request) -> Fl
     yield Pause(seconds)
 
 
-def ask(session: Session, message: type[AnyMessage], request: Request) -> Flow[AnyMessage]:
+def ask(service: ServiceAccess, message: type[AnyMessage], request: Request) -> Flow[AnyMessage]:
     """The answer to a request as a message. Raises ServiceError."""
-    reply = yield from exchange(session, request)
+    reply = yield from exchange(service, request)
     try:
         return message.model_validate_json(reply.content)
     except ValidationError as error:
         raise ServiceError(
-            f"What answers at {session.url} is not a memscore service of this version: {request.path} gave no "
+            f"What answers at {service.url} is not a memscore service of this version: {request.path} gave no "
             f"{message.__name__}."
         ) from error
 
