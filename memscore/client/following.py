@@ -13,7 +13,7 @@ from dataclasses import replace
 from memscore.client import job_calls
 from memscore.client.event_stream import EventParser
 from memscore.client.retries import Patience, Retries
-from memscore.client.service_access import ServiceAccess, ask, get, part, pause_or_raise, rest_of
+from memscore.client.service_access import ServiceAccess, ask, decoded, get, part, pause_or_raise, rest_of
 from memscore.client.steps import Emit, Flow, Items, Open, Pause, Read, Reply, Request
 from memscore.errors import JobFailed, NotFound, ServiceError, TooMany, Unavailable
 from memscore.messages.jobs import TERMINAL, JobEvent, JobMessage, State
@@ -123,9 +123,9 @@ class _Happenings:
         self._patience.renew()
         for event in self._parser.feed(chunk):
             if event.kind == "state":
-                self._add(JobEvent.model_validate_json(event.data))
+                self._add(decoded(self._service, JobEvent, request, event.data))
             elif event.kind == "progress":
-                self._waiting.append(JobMessage.model_validate_json(event.data))
+                self._waiting.append(decoded(self._service, JobMessage, request, event.data))
         if self._waiting:
             self._state = self._waiting[-1].state
 

@@ -155,8 +155,13 @@ def pause_or_raise(patience: Patience, error: Exception, request: Request) -> Fl
 def ask(service: ServiceAccess, message: type[AnyMessage], request: Request) -> Flow[AnyMessage]:
     """The answer to a request as a message. Raises ServiceError."""
     reply = yield from exchange(service, request)
+    return decoded(service, message, request, reply.content)
+
+
+def decoded(service: ServiceAccess, message: type[AnyMessage], request: Request, content: bytes | str) -> AnyMessage:
+    """What a request gave as a message. Raises ServiceError if it is none of that kind."""
     try:
-        return message.model_validate_json(reply.content)
+        return message.model_validate_json(content)
     except ValidationError as error:
         raise ServiceError(
             f"What answers at {service.url} is not a memscore service of this version: {request.path} gave no "

@@ -330,6 +330,14 @@ def test_a_stream_that_ends_before_its_job_is_opened_again(connect: Connect):
         assert (len(server.requests), client.slept) == (3, [0.5, 0.5])
 
 
+@pytest.mark.parametrize("stream", ['event: state\ndata: {"id": 1}\n\n', "event: progress\ndata: hello\n\n"])
+def test_an_event_of_another_kind_of_service_is_said_so(connect: Connect, stream: str):
+    with fault_server(events(stream)) as server:
+        client = connect(server.url)
+        with pytest.raises(ServiceError, match="is not a memscore service of this version: /v1/jobs/j1/events gave"):
+            client.events("j1")
+
+
 def test_a_job_of_a_service_without_events_is_asked_for_again_and_again(connect: Connect):
     answers = json(JOB % ("queued", 0)), problem(404), json(JOB % ("running", 5)), json(JOB % ("succeeded", 10))
     with fault_server(*answers) as server:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memscore.client.event_stream import EventParser, ServerEvent
+from memscore.client.event_stream import MOST_CHARACTERS, EventParser, ServerEvent
+from memscore.errors import ServiceError
 
 STREAM = (
     '\ufeff: ping\r\n\r\nid: 3\r\nevent: state\ndata: {"a": 1}\n\ndata: ä\rdata:  b\r\rid\ndata\n\nevent: lost\ndata: x'
@@ -39,3 +40,26 @@ def test_events_do_not_depend_on_where_their_bytes_are_cut(cuts: list[int]):
 )
 def test_the_examples_of_the_standard(text: str, data: list[str]):
     assert [event.data for event in EventParser().feed(text.encode())] == data
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"data: " + b"x" * MOST_CHARACTERS,  # a line that does not end
+        b"data: " + b"x" * MOST_CHARACTERS + b"\n\n",
+        b"data: xxxx\n" * (MOST_CHARACTERS // 10 + 1),  # an event that does not end
+        b"".join(b"%d\n" % name for name in range(MOST_CHARACTERS // 4)),  # names of fields alone
+    ],
+)
+def test_an_event_cannot_grow_without_bound(payload: bytes):
+    chunks = (payload[start : start + 2**16] for start in range(0, len(payload), 2**16))
+    with pytest.raises(ServiceError, match="an event of more than 1048576 characters"):
+        list(map(EventParser().feed, chunks))
+
+
+def test_a_stream_of_small_events_may_be_longer_than_one_event():
+    parser, stream = EventParser(), b": a comment\n" * 10 + b"data: " + b"x" * 10_000 + b"\n\n"
+    found = [event for _ in range(2 * MOST_CHARACTERS // len(stream)) for event in parser.feed(stream)]
+    assert len(found) * 10_000 > 1.9 * MOST_CHARACTERS
+    comment = b": only comments\n" * 4096
+    assert all(parser.feed(comment) == [] for _ in range(2 * MOST_CHARACTERS // len(comment)))
