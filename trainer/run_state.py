@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -20,7 +22,7 @@ class RunState(BaseModel):
     the cost so far: seconds, and passes of images in training and, counted separately, in selection.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     epoch: int = 0
     step: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
@@ -15,7 +15,7 @@ from memscore.study.spec import NAME_PATTERN
 class KeyRequest(BaseModel):
     """A key that is to be made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=NAME_PATTERN, description="whose it is, or what for")
     scope: Scope = Field(description="what it may do; write includes read, and admin both")
@@ -51,7 +51,7 @@ class Keys(Message):
 class SignIn(BaseModel):
     """A key that a browser signs in with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     key: str = Field(description="a key of any scope, from memscore_ to its end")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 MOST_A_PAGE = 1000  # items that a list gives at once
@@ -10,4 +12,4 @@ MOST_A_PAGE = 1000  # items that a list gives at once
 class Message(BaseModel):
     """Base of all responses; unknown fields are ignored, so that a newer service can add some."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore")

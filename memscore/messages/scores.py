@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, StrictInt
 
@@ -49,7 +49,7 @@ class Scores(Message):
 class LookupRequest(Message):
     """Training samples to look up together, by their indices in the dataset, in any order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     indices: list[StrictInt] = Field(max_length=MOST_INDICES, examples=[[17, 4, 123]])
 
