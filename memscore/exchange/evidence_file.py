@@ -1,6 +1,6 @@
 """Evidence as a file: what a study's trials observed, to be carried to another machine or recomputed by anyone.
 
-write_evidence("mine.npz", trials, fingerprint=..., recipe=recipe, design=design, train_samples=n, test_samples=q)
+    write_evidence("mine.npz", trials, fingerprint=..., recipe=recipe, design=design, train_samples=n, test_samples=q)
 
 One .npz with a row per trial: `numbers`, `train_bits` and `test_bits` (packed, first sample in the highest bit),
 `subset_digests`, `digests`, accuracies, `seconds`, `device`, `code_version`, `network` (signatures, empty where there
