@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from memscore.client.session import MOST_PULLED, Session
 
 from api.serving.in_process import in_process
 from memscore.client import Client, load_table
 from memscore.client.cache import DownloadCache
-from memscore.client.session import MOST_PULLED, Session
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
 from memscore.errors import (
