@@ -179,7 +179,7 @@ def test_a_run_that_goes_on_elsewhere_says_so(evolving: Evolving):
     events = evolving.train().events
     assert len(events) == 2, "the third attempt ran on what the second did"
     assert events[0] == f"resumed with torch {torch.__version__}, previously 1.0"
-    assert events[1].endswith("after an abacus")
+    assert events[1].endswith("previously on an abacus")
 
 
 def test_a_checkpoint_of_a_network_that_has_changed_since_is_told(evolving: Evolving):
