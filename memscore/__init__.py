@@ -1,4 +1,4 @@
-"""memscore: how much a classifier memorizes each training sample, and whom that influences."""
+"""memscore: how much a classifier memorizes each training sample, and which test samples that influences."""
 
 from __future__ import annotations
 

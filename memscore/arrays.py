@@ -1,4 +1,4 @@
-"""Names for arrays in annotations: by their kind of number, and by what they hold."""
+"""Array types for annotations, named by their number type or by their content."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Float64 = npt.NDArray[np.float64]
 Images = UInt8
 """Of shape [n, height, width, channels]."""
 Labels = Int32
-"""The class of each sample, from 0."""
+"""The class of each sample, starting at 0."""
 Indices = Int64
-"""Positions of samples in their dataset, from 0."""
+"""Positions of samples in their dataset, starting at 0."""
 Columns = dict[str, npt.NDArray[Any]]
-"""Columns of a table by name, of one length."""
+"""Columns of a table by name, all of the same length."""

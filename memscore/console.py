@@ -1,4 +1,4 @@
-"""Printing for people and for scripts."""
+"""Output for people and for scripts."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from rich.text import Text
 
 from memscore import strict_json
 
-# What is printed may hold square brackets; only styles given as such are styles. A pipe is no narrow terminal.
+# Printed text may contain square brackets, so markup is off. A pipe must not wrap like a narrow terminal.
 out = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
 err = Console(markup=False, highlight=False, stderr=True)
 
 
 def note(text: str) -> None:
-    """Something the user should know, on standard error."""
-    _complain("note", text, "bold")
+    """Print a note on standard error."""
+    _print_kind("note", text, "bold")
 
 
 def warn(*texts: str) -> None:
-    """Warnings on standard error, a line for each."""
+    """Print each warning on its own line on standard error."""
     for text in texts:
-        _complain("warning", text, "bold yellow")
+        _print_kind("warning", text, "bold yellow")
 
 
 def fail(text: str) -> None:
-    """What went wrong, on standard error."""
-    _complain("error", text, "bold red")
+    """Print an error on standard error."""
+    _print_kind("error", text, "bold red")
 
 
-def _complain(kind: str, text: str, style: str) -> None:
+def _print_kind(kind: str, text: str, style: str) -> None:
     err.print(Text.assemble((f"{kind}:", style), f" {text}"), soft_wrap=True)
 
 
 def _shown(value: Any) -> str:
-    """A field of a record for people: four decimals, and a dash for nothing."""
+    """Format a field for people: four decimals, and a dash for a missing value."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -54,19 +54,19 @@ def _shown(value: Any) -> str:
 
 @contextmanager
 def for_json(as_json: bool) -> Generator[None]:
-    """Within the block what a user's code prints goes to standard error, where standard output is for JSON alone."""
+    """Within the block, send what user code prints to standard error if standard output is reserved for JSON."""
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
         yield
 
 
 def print_json(value: Any) -> None:
-    """A message or plain data as JSON on standard output."""
+    """Print a message or plain data as JSON on standard output."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     print(strict_json.dumps(plain, indent=2, default=str))
 
 
 def print_record(message: BaseModel, as_json: bool) -> None:
-    """A message as JSON, or field by field."""
+    """Print a message as JSON, or as one line per field."""
     if as_json:
         print_json(message)
         return
@@ -79,7 +79,7 @@ def print_record(message: BaseModel, as_json: bool) -> None:
 
 
 def print_table(columns: tuple[str, ...], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:
-    """A table whose first column, which holds names and ids, is never broken."""
+    """Print a table whose first column never wraps: it holds names and ids."""
     table = Table(title=title)
     for position, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=position == 0)
@@ -89,10 +89,10 @@ def print_table(columns: tuple[str, ...], rows: Iterable[Iterable[Any]], title: 
 
 
 def decimal(value: float | None) -> str:
-    """Three decimals."""
+    """Format with three decimals."""
     return "-" if value is None else f"{value:.3f}"
 
 
 def percent(share: float | None) -> str:
-    """A share as per cent."""
+    """Format a share in [0, 1] as a percentage."""
     return "-" if share is None else f"{100 * share:.1f} %"

@@ -1,24 +1,24 @@
-"""Every error a user can meet, as one tree.
+"""All errors meant for users, as one class tree.
 
     MemscoreError                       status  meaning
-    ├── InvalidInput                    422     a value is wrong; the message says which and what is allowed
+    ├── InvalidInput                    422     a value is invalid; the message names it and what is allowed
     │   └── InvalidDataset              422     a data file or array cannot be used
-    ├── Unauthorized                    401     a key is missing, or is not one of this service
-    ├── Forbidden                       403     this is not allowed
-    │   ├── InsufficientScope           403     the key may not do this
-    │   ├── CrossSite                   403     a page of another site asks for a change
-    │   └── NoCsrfToken                 403     a change is asked for by a browser's session, without its token
-    ├── NotFound                        404     no dataset, recipe, study, job, or sample of that name
-    ├── Conflict                        409     the request contradicts what is stored
-    │   ├── FingerprintMismatch         409     scores of one dataset, images of another
+    ├── Unauthorized                    401     the key is missing or unknown to this service
+    ├── Forbidden                       403     the request is not allowed
+    │   ├── InsufficientScope           403     the key's scope does not allow this
+    │   ├── CrossSite                   403     a page on another site requested a change
+    │   └── NoCsrfToken                 403     a browser session requested a change without its CSRF token
+    ├── NotFound                        404     there is no dataset, recipe, study, job, or sample with that name
+    ├── Conflict                        409     the request contradicts stored data
+    │   ├── FingerprintMismatch         409     the scores belong to a different dataset
     │   └── NoScoresYet                 409     the study has no finished block
-    ├── TooSlow                         408     a body came too slowly
-    ├── TooLarge                        413     a body is larger than the service takes
-    ├── Misdirected                     421     the service does not answer to that name
-    ├── TooMany                         429     too many requests at once; `retry_after` seconds later is better
-    ├── Unavailable                     503     the service, or what it needs, does not answer now
+    ├── TooSlow                         408     a request body arrived too slowly
+    ├── TooLarge                        413     a request body exceeds the service's limit
+    ├── Misdirected                     421     the service does not serve that host name
+    ├── TooMany                         429     too many requests; try again after `retry_after` seconds
+    ├── Unavailable                     503     the service, or something it depends on, does not respond
     │   └── StoreError                  503     the database or the home folder cannot be used
-    ├── Damaged                         500     stored or received bytes fail their digest
+    ├── Damaged                         500     stored or received bytes do not match their digest
     ├── MissingPackage                  500     an optional package is not installed
     ├── JobFailed                       500     a job ended without its result
     │   ├── BlockFailed                 500     a block or trial cannot be trained
@@ -26,10 +26,10 @@
     │   └── LaunchFailed                500     a job's driver cannot be started
     └── ServiceError                    any     the service answered with a problem, or did not answer
 
-What a client raises is a ServiceError and, at the same time, the error that the problem names: `except NotFound`
-holds whether a study is missing here or at a service, and `except ServiceError` holds for all of a service's.
+The client's errors are a ServiceError and also the error that the problem names: `except NotFound` catches a missing
+study, local or remote, and `except ServiceError` catches every error from a service.
 
-The message of each is one sentence that says what to do. `status` and `slug` become the HTTP status
+Each message is one sentence that tells the user what to do. `status` and `slug` become the HTTP status
 and the `type` of the problem+json body.
 """
 
@@ -47,7 +47,7 @@ class MemscoreError(Exception):
 
 
 class InvalidInput(MemscoreError):
-    """A value is wrong; the message names it and says what is allowed."""
+    """A value is invalid; the message names it and what is allowed."""
 
     status = 422
     slug = "invalid-input"
@@ -60,7 +60,7 @@ class InvalidDataset(InvalidInput):
 
 
 class Unauthorized(MemscoreError):
-    """A key is missing, or is not one of this service; `presented`: there was one."""
+    """The key is missing or unknown to this service; `presented` is whether the request had one."""
 
     status = 401
     slug = "unauthorized"
@@ -71,14 +71,14 @@ class Unauthorized(MemscoreError):
 
 
 class Forbidden(MemscoreError):
-    """This is not allowed."""
+    """The request is not allowed."""
 
     status = 403
     slug = "forbidden"
 
 
 class InsufficientScope(Forbidden):
-    """The key may not do this; `scope` is what it would need."""
+    """The key's scope does not allow this; `scope` is the one required."""
 
     slug = "insufficient-scope"
 
@@ -88,13 +88,13 @@ class InsufficientScope(Forbidden):
 
 
 class CrossSite(Forbidden):
-    """A page of another site asks for a change."""
+    """A page on another site requested a change."""
 
     slug = "cross-site-request"
 
 
 class NoCsrfToken(Forbidden):
-    """A change is asked for by a browser's session, without the token that only pages of the service can read."""
+    """A browser session requested a change without the token that only the service's own pages can read."""
 
     slug = "csrf-token-needed"
 
@@ -107,14 +107,14 @@ class NotFound(MemscoreError):
 
 
 class Conflict(MemscoreError):
-    """The request contradicts what is stored."""
+    """The request contradicts stored data."""
 
     status = 409
     slug = "conflict"
 
 
 class FingerprintMismatch(Conflict):
-    """A score table belongs to another dataset than the caller's."""
+    """A score table belongs to a different dataset from the caller's."""
 
     slug = "fingerprint-mismatch"
 
@@ -126,30 +126,30 @@ class NoScoresYet(Conflict):
 
 
 class TooSlow(MemscoreError):
-    """A body came too slowly."""
+    """A request body arrived too slowly."""
 
     status = 408
     slug = "too-slow"
 
 
 class TooLarge(MemscoreError):
-    """A body is larger than the service takes."""
+    """A request body exceeds the service's limit."""
 
     status = 413
     slug = "too-large"
 
 
 class Misdirected(MemscoreError):
-    """The service does not answer to the name that it was asked for under."""
+    """The service does not serve the host name in the request."""
 
     status = 421
     slug = "misdirected-request"
 
 
 class TooMany(MemscoreError):
-    """More requests at once than the service takes.
+    """More requests than the service accepts.
 
-    `retry_after` says in how many seconds to try again, `quota` how many requests a second are possible, if it is that.
+    `retry_after`: seconds to wait before trying again; `quota`: requests a second allowed, if that limit was exceeded.
     """
 
     status = 429
@@ -163,7 +163,7 @@ class TooMany(MemscoreError):
 
 
 class Unavailable(MemscoreError):
-    """The service, or what it needs, does not answer now; `retry_after` seconds from now it may."""
+    """The service, or something it depends on, does not respond; try again after `retry_after` seconds."""
 
     retry_after: float | None = None
     status = 503
@@ -183,7 +183,7 @@ class Damaged(MemscoreError):
 
 
 class MissingPackage(MemscoreError, ImportError):
-    """A package that this part needs is not installed."""
+    """An optional package is not installed."""
 
     slug = "missing-package"
 
@@ -195,7 +195,7 @@ class JobFailed(MemscoreError):
 
 
 class BlockFailed(JobFailed):
-    """A block or trial cannot be trained; the message says what to change."""
+    """A block or trial cannot be trained; the message explains what to change."""
 
     slug = "block-failed"
 
@@ -207,7 +207,7 @@ class Diverged(JobFailed):
 
 
 class LaunchFailed(JobFailed):
-    """A driver could not be started; the message is a clause that says why."""
+    """A driver could not be started; the message is a clause that gives the reason."""
 
     slug = "launch-failed"
 
@@ -215,8 +215,8 @@ class LaunchFailed(JobFailed):
 class ServiceError(MemscoreError):
     """The service answered with a problem document, or could not be reached.
 
-    `problem` is the decoded RFC 9457 body, or empty when there was none; `status` that of the answer, 503 without one;
-    `retry_after` the seconds after which the service asks to try again.
+    `problem` is the decoded RFC 9457 body, empty if there was none; `status` is the response's, or 503 if there was no
+    response; `retry_after` is the number of seconds the service asks clients to wait.
     """
 
     slug = "service-error"
@@ -230,14 +230,14 @@ class ServiceError(MemscoreError):
         request_id: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        Exception.__init__(self, message)  # and not another base's, which may take more
+        Exception.__init__(self, message)  # other bases may require more arguments
         self.problem: dict[str, Any] = problem or {}
         self.status = status or self.status
         self.request_id = request_id
         self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For a process that hands the error to another: a class made by `service_error` cannot be imported."""
+        """Pickle by slug: classes made by `service_error` cannot be imported."""
         return _unpickled, (self.slug, str(self), self.__dict__)
 
 
@@ -252,11 +252,11 @@ BY_STATUS: dict[int, type[MemscoreError]] = {
     503: Unavailable,
     504: Unavailable,
 }
-"""What an answer is whose problem type says nothing, such as a proxy's."""
+"""Errors for responses without a known problem type, such as those of a proxy."""
 
 
 def service_error(message: str, slug: str, status: int, **details: Any) -> ServiceError:
-    """A ServiceError that is also the error of the tree which a problem's `type`, or else its status, names."""
+    """Make a ServiceError that is also the error class named by a problem's `type`, or otherwise by its status."""
     kind = _by_slug().get(slug) or BY_STATUS.get(status, ServiceError)
     return _served(kind)(message, status=status, **details)
 
@@ -274,7 +274,7 @@ def _by_slug() -> dict[str, type[MemscoreError]]:
 
 @cache
 def _served(kind: type[MemscoreError]) -> type[ServiceError]:
-    """The class of errors that are a ServiceError and of this kind."""
+    """The class of errors that are both a ServiceError and of this kind."""
     if issubclass(ServiceError, kind):
         return ServiceError
     return type(f"Service{kind.__name__}", (ServiceError, kind), {"slug": kind.slug, "status": kind.status})

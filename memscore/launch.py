@@ -1,6 +1,6 @@
-"""How the product's programs begin and end: Ctrl-C and what is meant for the user are one line each, never a traceback.
+"""Start and end of the command-line programs: Ctrl-C and errors meant for users print one line, never a traceback.
 
-Imports next to nothing, so that it is in charge before what takes seconds to import.
+Imports almost nothing, so that it is in control before the slow imports begin.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 def launch(module: str) -> None:
     """Import a program's module and run its `main`.
 
-    Ctrl-C is a line and exit status 130, also while modules are imported; an error meant for the user is one sentence
-    and exit status 1.
+    Ctrl-C prints one line and exits with status 130, even during imports; an error meant for the user prints one
+    sentence and exits with status 1.
     """
     main = imported(module).main
     threading.excepthook = _of_thread
@@ -49,7 +49,7 @@ def imported(module: str) -> ModuleType:
     alone = before is signal.default_int_handler and threading.current_thread() is threading.main_thread()
     if not alone:
         return import_module(module)
-    signal.signal(signal.SIGINT, _leave)  # an exception would come as another one out of modules written in C
+    signal.signal(signal.SIGINT, _leave)  # modules written in C would turn KeyboardInterrupt into another exception
     try:
         return import_module(module)
     finally:
@@ -57,7 +57,7 @@ def imported(module: str) -> ModuleType:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What the user is to be told, if the error is meant for one."""
+    """The sentence to print, or None if the error is not meant for users."""
     from pydantic import ValidationError
 
     from memscore.errors import MemscoreError
@@ -74,7 +74,7 @@ def _sentence(error: Exception) -> str | None:
 
 
 def _of_thread(raised: threading.ExceptHookArgs) -> None:
-    """Of a full disk, the main thread tells, for which TensorBoard's has written."""
+    """Ignore a full disk in TensorBoard's writer thread: the main thread reports it."""
     if not (isinstance(raised.exc_value, OSError) and raised.exc_value.errno in FULL):
         threading.__excepthook__(raised)
 

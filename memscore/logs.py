@@ -1,8 +1,7 @@
-"""How the processes of the service log to standard error: lines for people, or one JSON object a line.
+"""Logging of the service's processes to standard error: text for people, or one JSON object per line.
 
-Code logs through the standard library, and says what a line is about with `extra={"job": ..., "study": ...,
-"attempt": ...}`. Lines that are written while a request is answered carry its `request_id`. Warnings of Python and
-exceptions that nothing catches are logged in the same way.
+Code logs through the standard library and adds context with `extra={"job": ..., "study": ..., "attempt": ...}`.
+Lines logged during a request carry its `request_id`. Python warnings and uncaught exceptions are logged the same way.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 ABOUT = ("job", "study", "attempt", "request_id")
 OWN = ("memscore", "api", "trainer")
-OUTPUT = "output"  # the logger of what others print in a driver: Ray, and the workers
+OUTPUT = "output"  # the logger for what Ray and the workers print in a driver
 HIDDEN = "***"
-SHORTEST_WORD, SHORTEST_SECRET = 12, 8  # of letters alone, or others; shorter ones may be part of any line
+SHORTEST_WORD, SHORTEST_SECRET = 12, 8  # letters only, or any other; anything shorter may occur in ordinary text
 
 _IN_URL = re.compile(r"(\w://[^\s/:@\"']*:)[^\s@\"']+(?=@)")
 _KEY = re.compile(r"(\bmemscore_\w{10}_)\w+")
@@ -47,13 +46,13 @@ log = logging.getLogger(__name__)
 
 
 class Discretion:
-    """Takes secrets out of texts: keys, passwords in URLs, what is named a password, tokens, those of the settings."""
+    """Hides secrets in text: keys, passwords in URLs, named passwords, tokens, and the secrets of the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self.secrets = _secrets(settings)
 
     def __call__(self, text: str) -> str:
-        """The text with HIDDEN in place of each secret."""
+        """Replace each secret in the text with HIDDEN."""
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
         for pattern in (_KEY, _IN_URL, _BEARER, _AUTHORIZATION, _NAMED, _ASSIGNED):
@@ -62,9 +61,9 @@ class Discretion:
 
 
 def configure(settings: Settings, **about: str | int) -> None:
-    """Have this process log to standard error, in `settings.log_format` from `settings.log_level` on.
+    """Configure logging to standard error, in `settings.log_format` from `settings.log_level` upwards.
 
-    `about` is said on every line, as the job of a driver. What was configured before is replaced.
+    `about` is added to every line, such as the job of a driver. Replaces any earlier configuration.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_About(about))
@@ -76,7 +75,7 @@ def configure(settings: Settings, **about: str | int) -> None:
     root.setLevel(max(level, logging.INFO))
     for name in OWN:
         logging.getLogger(name).setLevel(level)
-    for name in ("alembic", "httpx"):  # a line for each migration looked at, and for each request to Ray
+    for name in ("alembic", "httpx"):  # they log each migration examined, and each request to Ray
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.getLogger(OUTPUT).setLevel(logging.INFO)
     logging.captureWarnings(True)
@@ -85,7 +84,7 @@ def configure(settings: Settings, **about: str | int) -> None:
 
 
 def end_of(path: Path, size: int) -> str:
-    """The last bytes of a log file as lines for people; empty if it cannot be read."""
+    """The last `size` bytes of a log file as readable lines; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - size))
@@ -95,7 +94,7 @@ def end_of(path: Path, size: int) -> str:
 
 
 def readable(text: str) -> str:
-    """What a process has logged, in either format, as lines for people."""
+    """Convert the log of a process, in either format, to readable lines."""
     return "\n".join(_line_of(line) for line in text.splitlines())
 
 
@@ -103,15 +102,15 @@ def _line_of(line: str) -> str:
     if not line.startswith("{"):
         return line
     try:
-        told = json.loads(line)
-        parts = [f"{told['time'][:19].replace('T', ' ')} {told['level']} {told['message']}", told.get("exception")]
+        entry = json.loads(line)
+        parts = [f"{entry['time'][:19].replace('T', ' ')} {entry['level']} {entry['message']}", entry.get("exception")]
     except (ValueError, KeyError, TypeError):
         return line
     return "\n".join(part for part in parts if part)
 
 
 class _About(logging.Filter):
-    """Adds to a record what its lines are about, unless it says so itself."""
+    """Adds context fields to records that do not set them."""
 
     def __init__(self, about: dict[str, str | int]) -> None:
         super().__init__()
@@ -141,19 +140,19 @@ class _TextLines(logging.Formatter):
 
 
 class _JsonLines(JsonFormatter):
-    """One object a line: time, level, logger, message, what it is about, and the exception, if there is one."""
+    """One object per line: time, level, logger, message, context fields, and the exception, if any."""
 
     def __init__(self, hide: Discretion) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType] -- annotated with a bare Callable
             ["levelname", "name", "message"],
             rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"},
             timestamp="time",
-            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, with escape sequences
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's copy with escape sequences
         )
         self.hide = hide
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        """Hide before it is encoded, so that what is hidden cannot be part of an escape sequence."""
+        """Hide secrets before encoding, so that no part of one can end up in an escape sequence."""
         return {name: self._hidden(value) for name, value in super().process_log_record(log_data).items()}
 
     def _hidden(self, value: Any) -> Any:
@@ -181,7 +180,7 @@ def _uncaught_in_thread(raised: threading.ExceptHookArgs) -> None:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    """The secrets that are to be hidden, in every spelling in which a line could hold them, longest first."""
+    """The secrets to hide, in every spelling that could appear in a line, longest first."""
     given = (settings.ray_auth_token, settings.key, settings.key_pepper)
     secrets = [one.get_secret_value().strip() for one in given if one is not None]
     with contextlib.suppress(OSError, UnicodeError):

@@ -1,7 +1,7 @@
-"""Arrays out of an .npz file that somebody else made.
+"""Safe reading of arrays from untrusted .npz files.
 
-Nothing is unpickled. What the file says of itself, its directory, and each array's type, shape and size, is compared
-with what it may be before data are read, so that a small file cannot ask for a large amount of memory.
+Nothing is unpickled. The file's directory and each array's type, shape and size are checked before any data are read,
+so that a small file cannot claim a large amount of memory.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from memscore.errors import InvalidInput
 Source = bytes | Path | BinaryIO
 
 ALWAYS_BYTES, EXPANSION = 256 * 2**20, 8
-"""What the arrays of a file may take: so much, and this many times the file's own size. Packed bits hardly shrink."""
+"""Memory limit for a file's arrays: a fixed amount plus a multiple of its size. Packed bits hardly compress."""
 
 DIRECTORY_BYTES = 2**22
-"""Of the list of a file's arrays: 3,000 arrays take 220 kB."""
+"""Limit of the file's directory: 3,000 arrays take 220 kB."""
 
 HEADER_BYTES = 512
-"""Of an array: NumPy writes 128."""
+"""Limit of an array's header: NumPy writes 128."""
 
 _END, _LOCATOR, _END_64 = struct.Struct("<4s8xL4xH"), struct.Struct("<4s16x"), struct.Struct("<4s36xQ8x")
-_COMPRESSIONS = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))  # others can ask for much memory themselves
+_COMPRESSIONS = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))  # others can claim much memory themselves
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
 _KINDS = {"i": "whole numbers", "f": "floating-point numbers", "b": "booleans", "U": "text", "O": "Python objects"}
 
 
 class NpzReader:
-    """An opened .npz file; a context manager. `kind` names what the file should be, for messages.
+    """An open .npz file, as a context manager. `kind` names the expected file in error messages.
 
-    Everything raises InvalidInput with one sentence where the file is not what it should be.
+    All methods raise InvalidInput with a one-sentence message if the file is not valid.
     """
 
     def __init__(self, source: Source, kind: str) -> None:
@@ -53,16 +53,16 @@ class NpzReader:
                 file = io.BytesIO(source) if isinstance(source, bytes) else source
                 self._left = ALWAYS_BYTES + EXPANSION * file.seek(0, io.SEEK_END)
                 if _directory_bytes(file) > DIRECTORY_BYTES:
-                    raise self._refusal("it lists more arrays than any such file has")
+                    raise self._refusal("it lists more arrays than such a file can have")
                 self._zip = opened.enter_context(zipfile.ZipFile(file))
             except FileNotFoundError as error:
                 raise InvalidInput(f"There is no file {source}.") from error
             except _UNREADABLE as error:
-                raise self._refusal("it is not an .npz file, or is cut off") from error
+                raise self._refusal("it is not an .npz file, or is truncated") from error
             members = [member for member in self._zip.infolist() if member.filename.endswith(".npy")]
             self._members = {member.filename.removesuffix(".npy"): member for member in members}
             if len(self._members) < len(members):
-                raise self._refusal("it holds two arrays of one name")
+                raise self._refusal("it has two arrays of the same name")
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -75,11 +75,11 @@ class NpzReader:
         return name in self._members
 
     def read(self, name: str, kinds: str, *shape: int | None) -> npt.NDArray[Any]:
-        """The array `name`, of one of the NumPy dtype `kinds` and of this shape; None fits any length."""
+        """Read the array `name`, of one of the NumPy dtype `kinds` and of this shape; None fits any length."""
         if name not in self._members:
             raise self._refusal(f"the array {name} is missing")
         if self._members[name].compress_type not in _COMPRESSIONS:
-            raise self._refusal(f"the array {name} is compressed in a way that NumPy does not use")
+            raise self._refusal(f"the array {name} uses a compression method that NumPy does not write")
         try:
             with self._zip.open(self._members[name]) as file:
                 assert isinstance(file, zipfile.ZipExtFile)
@@ -100,21 +100,21 @@ class NpzReader:
         count = math.prod(found)
         self._left -= count * dtype.itemsize
         if self._left < 0:
-            raise self._refusal("its arrays take much more memory than a file of this size would hold")
+            raise self._refusal("its arrays take much more memory than a file of this size should")
         data = file.read(count * dtype.itemsize)
-        array = np.frombuffer(bytearray(data), dtype, count)  # writable for torch; fails where data are missing
+        array = np.frombuffer(bytearray(data), dtype, count)  # writable for torch; fails if data are missing
         if dtype.kind == "U":
-            data.decode("utf-32-be" if dtype.str.startswith(">") else "utf-32-le")  # fails where it is no text
-        if file.read(1):  # and at the end of the file its checksum is compared
-            raise self._refusal(f"the array {name} has more data than its shape says")
+            data.decode("utf-32-be" if dtype.str.startswith(">") else "utf-32-le")  # fails if it is not text
+        if file.read(1):  # reading to the end also verifies the checksum
+            raise self._refusal(f"the array {name} has more data than its shape allows")
         return array.reshape(found, order="F" if fortran else "C")
 
     def _header(self, file: zipfile.ZipExtFile, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-        """Shape, whether in Fortran's order, and type; the file is then at the data."""
+        """The shape, whether it is in Fortran order, and the dtype; leaves the file at the start of the data."""
         start = io.BytesIO(file.peek(HEADER_BYTES)[:HEADER_BYTES])
         try:
             header = _HEADERS[np.lib.format.read_magic(start)](start)
-        except Exception as error:  # of many kinds: it is a Python literal, and its type may be anything
+        except Exception as error:  # the header is a Python literal, and parsing it can raise anything
             raise self._refusal(f"the array {name} is damaged") from error
         file.read(start.tell())
         return header
@@ -124,9 +124,10 @@ class NpzReader:
 
 
 def _directory_bytes(file: BinaryIO) -> int:
-    """How long a zip file says its directory is, which zipfile reads whole. Raises ValueError if it is none of NumPy's.
+    """The declared length of a zip file's directory, which zipfile reads whole.
 
-    It is said at the very end, and in a file of more than 4 GiB in a record before that.
+    The length is in the last record; above 4 GiB in the ZIP64 record before it. Raises ValueError if the file does not
+    end as NumPy's files do.
     """
     size = file.seek(0, io.SEEK_END)
     tail_bytes = min(size, _END.size + _LOCATOR.size + _END_64.size)

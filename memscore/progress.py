@@ -1,4 +1,4 @@
-"""What is shown of everything that takes long: a bar on a terminal, and lines from time to time without one."""
+"""Progress of long operations: a bar on a terminal, and a line from time to time without one."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from rich.progress import (
 from memscore.console import err
 from memscore.settings import load_possible
 
-MANY = 2_000  # files that take long enough to show a bar
-SHOWN_BYTES = 4 * 2**20  # what is smaller is here before one could read a bar
+MANY = 2_000  # with fewer files, a bar would hardly appear
+SHOWN_BYTES = 4 * 2**20  # smaller files arrive before a bar could be read
 BYTES = "bytes"
-SPEED_SECONDS = 30.0  # over which the time left is reckoned
-FIRST_SECONDS = 5.0  # before the first line: what is done by then is told by the last one alone
+SPEED_SECONDS = 30.0  # window for estimating the time left
+FIRST_SECONDS = 5.0  # before the first line: anything faster gets only its last line
 LOOK_SECONDS = 1.0
-LEAST_CHANGES = 5  # which count however long ago they were: a trial may take minutes
-DAYS = 3 * 86_400.0  # seconds from which time is told in days
+LEAST_CHANGES = 5  # kept however old they are: a trial may take minutes
+DAYS = 3 * 86_400.0  # longer durations are given in days
 
 Show = Callable[[int, int, str], None]
-"""Called with how much is done, of how much, and what is going on."""
+"""Called with the amount done, the total, and a description of the current step."""
 
 
 def progress_bar(unit: str, console: Console, speed_seconds: float = SPEED_SECONDS, *, lines: bool = True) -> Progress:
-    """What is going on, how much of it is done, the time it took, and the time left at the latest seconds' speed.
+    """A progress display: current step, amount done, time elapsed, and time left at the recent speed.
 
-    Without a terminal these are lines on standard error, unless there are to be no `lines`.
+    Without a terminal it prints lines on standard error, unless `lines` is False.
     """
     if lines and not console.is_interactive:
         return Lines(unit, speed_seconds)
@@ -62,9 +62,9 @@ def progress_bar(unit: str, console: Console, speed_seconds: float = SPEED_SECON
 
 @contextmanager
 def stage_progress(console: Console, unit: str, text: str, *, lines: bool = True) -> Generator[Show]:
-    """A bar that appears when it is first told how much is done, of how much, and what; a refusal stands alone.
+    """A bar that appears at the first update, so that an early error is printed without one.
 
-    Lines come from the beginning on, since what comes first may take long too.
+    Lines are printed from the beginning, since the work before the first update may take long too.
     """
     progress = progress_bar(unit, console, lines=lines)
     task = progress.add_task(text, total=None)
@@ -91,7 +91,7 @@ def stage_progress(console: Console, unit: str, text: str, *, lines: bool = True
 
 @contextmanager
 def told(text: str, unit: str = "", *, lines: bool = True) -> Generator[Show]:
-    """Lines alone, where there is no terminal, of what takes long and has no bar; none of what is done at once."""
+    """Print lines without a terminal for long work that has no bar; print nothing if it finishes quickly."""
     progress = Lines(unit, SPEED_SECONDS, last=False)
     task = progress.add_task(text, total=None)
     if lines and not err.is_interactive:
@@ -108,7 +108,7 @@ def told(text: str, unit: str = "", *, lines: bool = True) -> Generator[Show]:
 
 @contextmanager
 def downloads(console: Console) -> Generator[Callable[[str, int, int | None], None]]:
-    """A bar, or lines, for each large file that arrives within the block, as a client's `on_download`."""
+    """A bar, or lines, for each large file downloaded within the block; yields a client's `on_download` callback."""
     if console.is_interactive:
         columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn()
         progress = Progress(*columns, TimeRemainingColumn(), console=console)
@@ -134,7 +134,7 @@ def downloads(console: Console) -> Generator[Callable[[str, int, int | None], No
 
 
 def tracked(files: Sequence[Path], doing: str) -> Generator[Path]:
-    """The files one by one, with a bar on standard error if there are many; without a terminal, lines also for few."""
+    """Iterate over the files, with a bar on standard error if there are many, or lines without a terminal."""
     if len(files) < MANY:
         with told(doing, "images") as show:
             for done, file in enumerate(files):
@@ -146,10 +146,10 @@ def tracked(files: Sequence[Path], doing: str) -> Generator[Path]:
 
 
 class Lines(Progress):
-    """Progress where no terminal shows it: lines on standard error, also while nothing advances.
+    """Progress without a terminal: lines on standard error, even while nothing advances.
 
-    The first comes after seconds, then one every MEMSCORE_PROGRESS_SECONDS, and a last one at the end; without `last`,
-    only of what took long enough for others.
+    The first line comes after a few seconds, then one every MEMSCORE_PROGRESS_SECONDS, and a last one at the end.
+    Without `last`, the final line is printed only if there were others before it.
     """
 
     def __init__(self, unit: str, speed_seconds: float, *, last: bool = True) -> None:
@@ -163,14 +163,14 @@ class Lines(Progress):
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to write lines."""
+        """Start printing lines."""
         if self._thread is None:
             self._ended = threading.Event()
             self._thread = threading.Thread(target=self._write_on, daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """End with a last line."""
+        """Stop, and print the last line."""
         if self._thread is None:
             return
         self._ended.set()
@@ -197,7 +197,7 @@ class Lines(Progress):
                 err.print(self._line(task, last=last or task.finished), soft_wrap=True)
 
     def _line(self, task: Task, *, last: bool) -> str:
-        """What is going on: how much of it is done, since when, and for how long still, as far as that is known."""
+        """One line: current step, amount done, time elapsed, and time left, as far as they are known."""
         counted = str if self.unit != BYTES else decimal
         parts: list[str] = []
         if task.total is not None:
@@ -218,16 +218,16 @@ class Lines(Progress):
 
 
 class _Pace:
-    """How fast something advances: over its latest changes, those of the last `seconds` but at least a few."""
+    """The recent speed of a task: over the changes of the last `seconds`, but at least the last few."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._total: float | None = None
-        self._least = float("inf")  # done when the count began
+        self._least = float("inf")  # amount done when counting began
         self._changes: deque[tuple[float, float]] = deque()
 
     def note(self, completed: float, total: float | None) -> None:
-        """Take notice of how much is done by now; where the count begins anew, so does the pace."""
+        """Record the amount done so far; if the count restarts, so does the pace."""
         now = time.monotonic()
         if total != self._total or (self._changes and completed < self._changes[-1][1]):
             self._changes.clear()
@@ -239,7 +239,7 @@ class _Pace:
             self._changes.popleft()
 
     def seconds(self, left: float) -> float | None:
-        """How long the rest takes at this pace; None before there is one. What stands still becomes slower."""
+        """Time for the rest at this pace; None before it is known. The estimate grows while nothing advances."""
         if len(self._changes) < 2:
             return None
         (begun, before), (_, done) = self._changes[0], self._changes[-1]
@@ -247,7 +247,7 @@ class _Pace:
 
 
 def duration(seconds: float) -> str:
-    """In the unit people would use."""
+    """Format a duration in a readable unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

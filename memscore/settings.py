@@ -14,7 +14,7 @@ from memscore.errors import InvalidInput, StoreError
 from memscore.files import reason
 
 PREFIX = "MEMSCORE_"
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own: it has the processes of a service count in files
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's variable: processes count in files there
 
 
 def _usable_cores() -> int:
@@ -22,7 +22,7 @@ def _usable_cores() -> int:
 
 
 class Settings(BaseSettings):
-    """Where things are kept and how much of the machine is used."""
+    """Settings of the command line, the service, and the trainer."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, populate_by_name=True, frozen=True, extra="ignore"
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in the home folder")
     slots: int = Field(default_factory=_usable_cores, ge=1, description="trials trained at the same time")
-    lease_seconds: float = Field(default=60, gt=0, description="a job not renewed for so long is taken over")
+    lease_seconds: float = Field(default=60, gt=0, description="a job is taken over if its lease is this old")
 
     launcher: Literal["local", "ray-jobs"] = Field(
         default="local", description="local: jobs run on the dispatcher's machine; ray-jobs: on a Ray cluster"
@@ -46,39 +46,35 @@ class Settings(BaseSettings):
     ray_auth_token_path: Path | None = Field(
         default=None, validation_alias="RAY_AUTH_TOKEN_PATH", exclude=True, description="a file with that token"
     )
-    progress_seconds: float = Field(
-        default=30, gt=0, description="without a terminal, long commands say how far they are at least so often"
-    )
+    progress_seconds: float = Field(default=30, gt=0, description="without a terminal, seconds between progress lines")
     parallel_jobs: int = Field(default=1, ge=1, description="jobs that run at the same time on a cluster")
     trials_per_gpu: int | None = Field(
         default=None, ge=1, description="workers that share a GPU; default: as many as its memory holds"
     )
     stall_seconds: float = Field(
-        default=900, gt=0, description="a driver that gives no sign of life for so long is replaced"
+        default=900, gt=0, description="a driver that reports nothing for this many seconds is replaced"
     )
-    stop_seconds: int = Field(default=30, ge=0, description="what open downloads have to finish when the service stops")
+    stop_seconds: int = Field(default=30, ge=0, description="time for open downloads to finish when the service stops")
     log_format: Literal["text", "json"] = Field(default="text", description="how processes log to standard error")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="the least that is logged; with debug, a line for each request too"
+        default="info", description="lowest level that is logged; debug also logs each request"
     )
 
     network_modules: str = Field(
-        default="", description="packages, separated by commas, whose functions recipes sent to the service may name"
+        default="", description="comma-separated packages from which recipes sent to the service may take networks"
     )
 
     key: SecretStr | None = Field(default=None, exclude=True, description="the key that the command line uses")
     key_pepper: SecretStr | None = Field(
-        default=None, exclude=True, description="with what keys are hashed; default: the file key-pepper in the home"
+        default=None, exclude=True, description="secret for hashing keys; default: the file key-pepper in the home"
     )
-    require_keys: bool = Field(default=False, description="ask for a key on loopback addresses too")
-    allowed_hosts: str = Field(
-        default="", description="names, separated by commas, under which the service may be asked for"
-    )
+    require_keys: bool = Field(default=False, description="require a key on loopback addresses too")
+    allowed_hosts: str = Field(default="", description="comma-separated host names that the service answers to")
     cors_origins: str = Field(
-        default="", description="origins, separated by commas, whose pages may use the service from a browser"
+        default="", description="comma-separated origins whose pages may use the service from a browser"
     )
-    rate_limit: float = Field(default=1000, ge=0, description="requests a second of one key or address; 0: no limit")
-    max_upload_bytes: int = Field(default=2**30, ge=1, description="the largest file of scores or evidence taken")
+    rate_limit: float = Field(default=1000, ge=0, description="requests a second for each key or address; 0: no limit")
+    max_upload_bytes: int = Field(default=2**30, ge=1, description="largest accepted file of scores or evidence")
 
     @property
     def client_key(self) -> str | None:
@@ -87,25 +83,25 @@ class Settings(BaseSettings):
 
     @property
     def own_networks(self) -> tuple[str, ...]:
-        """The packages of `network_modules`."""
+        """The packages in `network_modules`."""
         return listed(self.network_modules)
 
     @property
     def database(self) -> str:
-        """The database URL in force."""
+        """The database URL in use."""
         return self.database_url or sqlite_url(self.home / "memscore.db")
 
     @property
     def ray_token_file(self) -> Path:
-        """The file that holds the Ray cluster's token, unless `ray_auth_token` gives it: where Ray looks for it too."""
+        """The file with the Ray cluster's token, where Ray looks too; not used if `ray_auth_token` is set."""
         return self.ray_auth_token_path or Path.home() / ".ray/auth_token"
 
     def source(self, field: str) -> str | None:
-        """The variable that a field has its value from; None for a default."""
+        """The environment variable that set a field; None if it has its default."""
         return _variable(field) if field in self.model_fields_set else None
 
     def environment(self) -> dict[str, str]:
-        """This process's environment with these settings in it, for a process that is to have them too."""
+        """This process's environment plus these settings, for a child process."""
         values = {**self.model_dump(exclude_none=True), "database_url": self.database}
         ray = {"RAY_AUTH_TOKEN_PATH": str(self.ray_auth_token_path)} if self.ray_auth_token_path else {}
         if self.ray_auth_token:
@@ -125,23 +121,23 @@ class Settings(BaseSettings):
         except OSError as error:
             raise StoreError(
                 f"The home folder {self.home} cannot be written ({reason(error)}); "
-                "set MEMSCORE_HOME to a folder of yours."
+                "set MEMSCORE_HOME to a folder that you can write to."
             ) from error
         return self.home
 
 
 def sqlite_url(file: Path) -> str:
-    """The URL of an SQLite file. A path may hold what means something else in a URL."""
+    """The URL of an SQLite file, with characters escaped that have a meaning in a URL."""
     return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The parts of a setting that holds several, separated by commas."""
+    """Split a comma-separated setting."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def load() -> Settings:
-    """The settings of this process. Raises InvalidInput if a variable has an impossible value."""
+    """The settings of this process. Raises InvalidInput if a variable has an invalid value."""
     try:
         return Settings()
     except ValidationError as error:
@@ -149,7 +145,7 @@ def load() -> Settings:
 
 
 def load_possible() -> tuple[Settings, list[str]]:
-    """The settings with defaults in place of impossible values, and what is wrong with these, a clause for each."""
+    """The settings with defaults in place of invalid values, and one clause per invalid value that describes it."""
     try:
         return Settings(), []
     except ValidationError as error:
@@ -161,18 +157,18 @@ def load_possible() -> tuple[Settings, list[str]]:
 
 
 def metrics_folder() -> Path | None:
-    """Where the workers of a service count their requests together; None for a process that counts for itself."""
+    """The folder in which a service's workers add up their metrics; None if each process keeps its own."""
     folder = os.environ.get(METRICS_FOLDER)
     return Path(folder) if folder else None
 
 
 def given() -> dict[str, str]:
-    """The variables of this process that are memscore's by their name, or that are Ray's and used here, as they are."""
+    """The environment variables named MEMSCORE_*, and those of Ray that are used here, with their values."""
     return {name: value for name, value in os.environ.items() if value and (name.startswith(PREFIX) or name in _RAY)}
 
 
 def known() -> set[str]:
-    """The names of all variables that have a meaning; MEMSCORE_URL is read by the command line alone."""
+    """The names of all variables with a meaning; only the command line reads MEMSCORE_URL."""
     return {_variable(name) for name in Settings.model_fields} | {f"{PREFIX}URL"}
 
 
@@ -182,7 +178,7 @@ def _variable(field: str) -> str:
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """The field that an error is about, which names it by its alias if it has one."""
+    """The field of a validation error, whose location holds the alias if there is one."""
     return next(name for name in Settings.model_fields if location[0] in (name, _variable(name)))
 
 

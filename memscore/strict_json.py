@@ -1,4 +1,4 @@
-"""JSON as its standard has it: what is not finite is null, where Python would write NaN, which other readers refuse."""
+"""Standard JSON: numbers that are not finite become null, since other parsers reject the NaN that Python writes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, cast
 
 
 def dumps(value: Any, **options: Any) -> str:
-    """`json.dumps` of the value, with null for NaN and infinity."""
+    """`json.dumps` with null for NaN and infinity."""
     return json.dumps(finite(value), allow_nan=False, **options)  # noqa: TID251 -- the one place
 
 
 def finite(value: Any) -> Any:
-    """Plain data with None in the place of every float that is not finite; tuples become lists."""
+    """Replace every float that is not finite with None; tuples become lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as one sentence for a user."""
+"""Pydantic's validation errors as one sentence for users."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TECHNICAL = {
 
 
 def sentence(error: ValidationError) -> str:
-    """Where, and what is wrong there, without a full stop."""
+    """The location and the error there, without a full stop."""
     return told(error.errors())
 
 
 def told(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The same for a list of errors: an unknown field goes first, since a missing one may be its other side."""
+    """The same for a list of errors: an unknown field comes first, since it may be a misspelled required one."""
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     where = ".".join(str(part) for part in first["loc"])
     message = plain(str(first["msg"]))
@@ -29,6 +29,6 @@ def told(errors: Sequence[Mapping[str, Any]]) -> str:
 
 
 def plain(message: str) -> str:
-    """A message of pydantic's in words of ours."""
+    """Reword a pydantic message for users."""
     message = message.removeprefix("Value error, ")
     return TECHNICAL.get(message, message)

@@ -1,1 +1,1 @@
-"""What a study is, and what its trials left: recipe, design, subsets, packed bits."""
+"""The definition of a study and the results of its trials: recipe, design, subsets, packed bits."""

@@ -1,4 +1,4 @@
-"""Packed bits and digests: how evidence is kept, one bit per sample."""
+"""Packed bits and digests, the storage format of evidence: one bit per sample."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from memscore.errors import Damaged
 
 
 def pack(bits: Bools) -> bytes:
-    """Bits bool [n] as ceil(n / 8) bytes, first sample in the highest bit of the first byte."""
+    """Pack bits bool [n] into ceil(n / 8) bytes, the first sample in the highest bit of the first byte."""
     return np.packbits(bits).tobytes()
 
 
 def unpack(packed: bytes, count: int) -> Bools:
-    """The inverse of `pack` for `count` bits: bool [count]. Raises Damaged on another length."""
+    """The inverse of `pack` for `count` bits: bool [count]. Raises Damaged if the length does not match."""
     if len(packed) != (count + 7) // 8:
         raise Damaged(f"{len(packed)} bytes of packed bits cannot hold exactly {count} samples")
     return np.unpackbits(np.frombuffer(packed, np.uint8), count=count).astype(np.bool_)
 
 
 def digest_of_file(file: BinaryIO) -> str:
-    """The `digest` of all that a file holds, without having it in memory; it is then at its start again."""
+    """The `digest` of a file's content, computed without loading it whole; leaves the file at its start."""
     state = hashlib.sha256(file.seek(0, io.SEEK_END).to_bytes(8, "little"))
     file.seek(0)
     while part := file.read(2**20):
@@ -35,7 +35,7 @@ def digest_of_file(file: BinaryIO) -> str:
 
 
 def digest(*parts: bytes) -> str:
-    """SHA-256 in hexadecimal over the parts, each preceded by its length, so that no two lists collide."""
+    """SHA-256 in hexadecimal over the parts, each preceded by its length, so that different lists hash differently."""
     state = hashlib.sha256()
     for part in parts:
         state.update(len(part).to_bytes(8, "little"))

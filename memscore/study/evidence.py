@@ -1,4 +1,4 @@
-"""The evidence of a study: for each finished trial its subset and which samples it classified correctly."""
+"""The evidence of a study: each finished trial's subset, and which samples it classified correctly."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MISMATCH = "does not match its digest"
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished trial, packed as it is stored.
+    """One finished trial, in its packed storage form.
 
-    `subset_digest` is that of the packed membership bits; the membership itself is recomputed from the
-    design and compared. Accuracies are shares in [0, 1]; `seconds` is the trial's share of its block.
-    The probabilities are there if they were asked for: that of the true class, a byte per sample, 255 for 1.
-    `network` is the signature of the network that was trained (`memscore.study.signatures`), None in older evidence.
-    A full trial trained on every sample: `out_accuracy` is None, and it is numbered apart from the others.
+    `subset_digest` is the digest of the packed membership bits; the membership itself is recomputed from the
+    design and compared. Accuracies are shares in [0, 1]; `seconds` is the trial's share of its block's time.
+    Probabilities of the true class are present if requested: a byte per sample, 255 for 1.
+    `network` is the signature of the trained network (`memscore.study.signatures`), None in older evidence.
+    A full trial trains on every sample: its `out_accuracy` is None, and full trials are numbered separately.
     """
 
     number: int
@@ -48,7 +48,7 @@ class Trial:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over what was observed (not over when, where or how fast)."""
+        """SHA-256 over the trial's results, without time, device or speed."""
         parts = [str(self.number).encode(), self.subset_digest.encode(), self.train_bits, self.test_bits]
         if self.train_probability is not None and self.test_probability is not None:
             parts += [self.train_probability, self.test_probability]
@@ -60,7 +60,7 @@ class Evidence:
     """Unpacked evidence of t trials on n training and q test samples.
 
     numbers int64 [t] ascending; membership and train_correct bool [t, n]; test_correct bool [t, q].
-    train_probability uint8 [t, n] and test_probability uint8 [t, q] where every one of the trials has them.
+    train_probability uint8 [t, n] and test_probability uint8 [t, q], or None unless every trial has them.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -72,11 +72,11 @@ class Evidence:
 
     @property
     def trials(self) -> int:
-        """How many trials the evidence holds."""
+        """The number of trials."""
         return len(self.numbers)
 
     def select(self, chosen: npt.NDArray[np.int64] | slice) -> Evidence:
-        """The evidence of some of the trials, by position."""
+        """The evidence of the chosen trials, by position."""
         return Evidence(
             self.numbers[chosen],
             self.membership[chosen],
@@ -100,7 +100,7 @@ def pack_trial(
     seconds: float,
     network: str | None = None,
 ) -> Trial:
-    """Pack one trial's membership [n], train_correct [n], test_correct [q], and probabilities uint8 if recorded."""
+    """Pack one trial: membership [n], train_correct [n], test_correct [q], and probabilities uint8 if recorded."""
     return Trial(
         number=number,
         subset_digest=digest(pack(membership)),
@@ -142,10 +142,10 @@ def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_sample
 
 
 def unpack_trials(trials: list[Trial], design: Design, train_samples: int, test_samples: int) -> Evidence:
-    """Recompute the subsets, check each against its digest, and unpack; the trials must not be full ones.
+    """Recompute the subsets, check each against its digest, and unpack; full trials are not allowed.
 
-    Probabilities are unpacked if every trial has them. Raises Damaged if a stored subset is not the one the
-    design gives, or bits have another length.
+    Probabilities are unpacked if every trial has them. Raises Damaged if a stored subset does not match the
+    design, or bits have the wrong length.
     """
     trials = sorted(trials, key=lambda trial: trial.number)
     membership = np.empty((len(trials), train_samples), np.bool_)
@@ -158,7 +158,7 @@ def unpack_trials(trials: list[Trial], design: Design, train_samples: int, test_
             subsets = block_membership(design, train_samples, block)
         membership[row] = subsets[trial.number % BLOCK]
         if digest(pack(membership[row])) != trial.subset_digest:
-            raise Damaged(f"The stored subset of trial {trial.number} is not the one its design gives.")
+            raise Damaged(f"The stored subset of trial {trial.number} does not match its design.")
         train_correct[row] = unpack(trial.train_bits, train_samples)
         test_correct[row] = unpack(trial.test_bits, test_samples)
     return Evidence(
@@ -183,10 +183,10 @@ def _probabilities(packed: list[bytes | None], samples: int) -> npt.NDArray[np.u
     if len(present) < len(packed) or not packed:
         return None
     if any(len(one) != samples for one in present):
-        raise Damaged(f"Stored probabilities do not have one byte for each of {samples} samples.")
+        raise Damaged(f"Stored probabilities do not have one byte for each of the {samples} samples.")
     return np.stack([np.frombuffer(one, np.uint8) for one in present])
 
 
 def evidence_digest(trials: list[Trial]) -> str:
-    """One digest for the evidence of a study, independent of the order in which trials finished."""
+    """One digest for a study's evidence, independent of the order in which the trials finished."""
     return digest(*(trial.digest.encode() for trial in sorted(trials, key=lambda trial: trial.number)))

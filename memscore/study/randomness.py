@@ -1,7 +1,7 @@
-"""Random numbers that depend on a name alone, and stay the same in every NumPy version.
+"""Random numbers that depend only on a name, and are the same in every NumPy version.
 
-Everything random in a study is drawn from a key such as ("subset", seed, block), so that a trial comes
-out the same in any order of execution and after any restart. Only raw 64-bit words of the Philox bit
+All randomness in a study comes from a key such as ("subset", seed, block), so a trial gives the same
+result in any order of execution and after any restart. Only raw 64-bit words of the Philox bit
 generator are used: NumPy guarantees that stream, unlike the methods of `Generator`.
 """
 
@@ -21,7 +21,7 @@ def seed_for(*name: str | int) -> int:
 
 
 def random_words(shape: tuple[int, ...], *name: str | int) -> UInt64:
-    """Uniform random 64-bit words of the given shape, a function of `name` alone."""
+    """Uniform random 64-bit words of the given shape, determined by `name`."""
     generator = np.random.Philox(key=int.from_bytes(_hash(name)[:16], "little"))
     count = int(np.prod(shape, dtype=np.int64))
     return np.asarray(generator.random_raw(count), dtype=np.uint64).reshape(shape)

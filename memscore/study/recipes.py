@@ -12,7 +12,7 @@ from memscore.study.spec import Recipe
 from memscore.validation import sentence
 
 RECIPES: dict[str, Recipe] = {
-    # Interpolates the digits, also with 10 % of the labels flipped (docs/recipes.md has the figures).
+    # Interpolates the digits, even with 10 % of the labels flipped (figures in docs/recipes.md).
     "digits": Recipe(
         network="mlp",
         hidden=(128, 128),
@@ -31,7 +31,8 @@ RECIPES: dict[str, Recipe] = {
         warmup=0.1,
         precision="bfloat16",
     ),
-    # ResNet-9 a quarter as expensive by its stem and a seventh by its width: for CPUs and some thousand images.
+    # ResNet-9 at a quarter of the cost through its stem and a seventh through its width: for CPUs and a few
+    # thousand images.
     "cifar-small": Recipe(
         network="resnet9",
         options={"width": 24, "stem": 2},
@@ -57,7 +58,7 @@ RECIPES: dict[str, Recipe] = {
         plain_epochs=6,
         precision="bfloat16",
     ),
-    # The same network, as short as memorizes CIFAR-100: twelve epochs in batches of 256, five of them plain.
+    # The same network with the shortest training that memorizes CIFAR-100: twelve epochs in batches of 256, five plain.
     "cifar-quick": Recipe(
         network="resnet9",
         epochs=12,
@@ -96,7 +97,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 def recipe_of(recipe: str | Recipe) -> Recipe:
-    """The recipe of that name, or the recipe itself. Raises NotFound for an unknown name."""
+    """The recipe with this name, or the recipe itself. Raises NotFound for an unknown name."""
     if isinstance(recipe, Recipe):
         return recipe
     if recipe not in RECIPES:
@@ -105,9 +106,9 @@ def recipe_of(recipe: str | Recipe) -> Recipe:
 
 
 def read_recipe(source: str) -> Recipe:
-    """The recipe of that name, or the one in a file whose name ends in .json.
+    """The recipe with this name, or the one in a file whose name ends in .json.
 
-    Raises NotFound for an unknown name, InvalidInput for a file that holds no recipe.
+    Raises NotFound for an unknown name, InvalidInput for a file without a valid recipe.
     """
     if not source.endswith(".json"):
         return recipe_of(source)

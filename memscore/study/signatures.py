@@ -1,7 +1,7 @@
-"""What a network does, in a line of text: trials and runs record it, so that those of two networks are not mixed.
+"""Signatures of networks: a line of text recorded with trials and runs, so that different networks are not mixed.
 
-A signature is a digest of the names and shapes of the network's tensors, and its outputs on fixed images with weights
-from a fixed seed. Outputs differ in the last digits from one CPU to another, so they are compared, not hashed.
+A signature is a digest of the names and shapes of the network's tensors, plus its outputs on fixed images with weights
+from a fixed seed. Outputs differ in the last digits between CPUs, so they are compared, not hashed.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 LONGEST = 255
-"""Characters of a signature at most."""
+"""Maximum number of characters in a signature."""
 
 MOST_OUTPUTS = 64
 ALIKE = 5e-3
-"""Outputs are the same up to this share of the largest: float16 rounds by a tenth of it, other CPUs by much less."""
+"""Tolerance as a share of the largest output: float16 rounding takes a tenth of it, another CPU much less."""
 
 
 def write(structure: str, *outputs: npt.NDArray[np.floating]) -> str:
-    """The signature of a structure (16 hexadecimal digits) and of outputs of one kind each; none: not repeatable."""
+    """Build a signature from a structure (16 hexadecimal digits) and outputs by kind; none if not repeatable."""
     assert sum(part.size for part in outputs) <= MOST_OUTPUTS
     return ":".join([structure, *map(_packed, outputs)])
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two signatures are of networks that do the same."""
+    """Whether two signatures belong to networks that compute the same."""
     parts, parts_of_other = one.split(":"), other.split(":")
     return (
         parts[0] == parts_of_other[0]
@@ -38,7 +38,7 @@ def same(one: str, other: str) -> bool:
 
 
 def distinct(signatures: Iterable[str]) -> list[str]:
-    """One signature of each network among them, in the order in which they come."""
+    """One signature per distinct network, in order of appearance."""
     found: list[str] = []
     for one in signatures:
         if not any(same(one, other) for other in found):
@@ -47,15 +47,15 @@ def distinct(signatures: Iterable[str]) -> list[str]:
 
 
 def is_known(signature: str, known: Sequence[str]) -> bool:
-    """Whether the network is among those known; where none is known, any is."""
+    """Whether the network is among the known ones; True if none is known."""
     return not known or any(same(signature, one) for one in known)
 
 
 def has_changed(network: str, since: str, permission: str) -> str:
-    """The sentence that refuses a network which does other things than it did for what was done since."""
+    """The error message for a network that no longer computes what it did for the earlier results `since`."""
     return (
-        f"The network {network} is not what it was for {since}: its outputs differ, because its code or what it rests "
-        f"on has changed. Restore it, give the changed one another name, or mix both with {permission}."
+        f"The network {network} is not what it was for {since}: its outputs differ, because its code or a dependency "
+        f"has changed. Restore it, give the changed network another name, or mix both with {permission}."
     )
 
 
@@ -68,7 +68,7 @@ def _alike(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool
 
 
 def _packed(outputs: npt.NDArray[np.floating]) -> str:
-    """A scale in single precision, and the outputs as shares of it in half precision."""
+    """Encode a scale in single precision and the outputs as shares of it in half precision."""
     values = np.asarray(outputs, np.float32).ravel()
     scale = np.abs(values[np.isfinite(values)]).max(initial=0) or np.float32(1)
     return base64.b64encode(
@@ -77,7 +77,7 @@ def _packed(outputs: npt.NDArray[np.floating]) -> str:
 
 
 def _unpacked(text: str) -> npt.NDArray[np.float32]:
-    """The outputs; none where the text is no such part."""
+    """Decode outputs; empty if the text is not valid."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

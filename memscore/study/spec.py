@@ -1,4 +1,4 @@
-"""What a study is: recipe, design, and the identifier that follows from them; and what a job asks for."""
+"""Specifications: recipe, design and the study identifier they determine, and the request for a job."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 from memscore import strict_json
 
 BLOCK = 10
-"""Trials in a block: the smallest number in which a ratio of one decimal balances exactly."""
+"""Trials in a block: the smallest number at which a ratio with one decimal balances exactly."""
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class Frozen(BaseModel):
-    """Base of all specifications: immutable; unknown fields are errors, and so are numbers as text or booleans."""
+    """Base of all specifications: immutable; unknown fields, and text or booleans for numbers, are errors."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 NETWORKS = ("mlp", "cnn", "resnet9", "resnet18", "resnet50", "resnet32", "wrn28_10")
-"""The built-in networks; any other is named `package.module:function`."""
+"""The built-in networks; all others are named `package.module:function`."""
 
 OWN_NETWORK = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 
@@ -33,8 +33,8 @@ OWN_NETWORK = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 class Recipe(Frozen):
     """How one model of a study is trained.
 
-    The fields without a default are always part of a study's identity; one with a default only where
-    it differs. A default must therefore never change, and a field added later needs one.
+    Fields without a default are always part of a study's identity; fields with a default only if they
+    differ from it. So a default must never change, and a field added later needs one.
     """
 
     network: str = Field(max_length=200, description=f"{', '.join(NETWORKS)}, or package.module:function")
@@ -53,10 +53,12 @@ class Recipe(Frozen):
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="how the learning rate falls to 0 after the warm-up"
     )
-    warmup: float = Field(default=0.0, ge=0, lt=1, description="share of the steps in which it rises linearly")
-    crop: int = Field(default=0, ge=0, le=64, description="augmentation: shift by up to so many pixels, edges black")
+    warmup: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the steps during which the learning rate rises linearly"
+    )
+    crop: int = Field(default=0, ge=0, le=64, description="augmentation: shift by up to this many pixels, edges black")
     flip: bool = Field(default=False, description="augmentation: mirror at random")
-    plain_epochs: int = Field(default=0, ge=0, description="how many epochs at the end go without augmentation")
+    plain_epochs: int = Field(default=0, ge=0, description="epochs without augmentation at the end")
     precision: Literal["float32", "bfloat16"] = Field(default="float32", description="bfloat16: autocast")
     compile: bool = Field(default=False, description="compile the network with torch.compile")
 
@@ -65,7 +67,7 @@ class Recipe(Frozen):
         if self.network not in NETWORKS and not re.match(OWN_NETWORK, self.network):
             raise ValueError(
                 f"there is no network {self.network!r}; the networks are: {', '.join(NETWORKS)}, "
-                "or package.module:function for one of your own"
+                "or package.module:function for your own"
             )
         if (self.network == "mlp") != bool(self.hidden):
             raise ValueError("`hidden` belongs to the network mlp, which needs it: give its layers, such as [128, 128]")
@@ -77,7 +79,7 @@ class Recipe(Frozen):
 
     @property
     def stacked(self) -> bool:
-        """Whether the ten models of a block are trained as one stack and stored together."""
+        """Whether a block's ten models are trained as one stack and stored together."""
         return self.network == "mlp"
 
 
@@ -105,15 +107,15 @@ class Design(Frozen):
 
     @property
     def held_out_per_block(self) -> int:
-        """How often a balanced design holds each sample out of a block's trials."""
+        """In how many of a block's trials a balanced design holds each sample out."""
         return round(BLOCK * (1 - self.subset_ratio))
 
 
 class Target(Frozen):
-    """What a job brings its study to: a number of trials, or a precision in at most so many trials.
+    """The goal of a job: a number of trials, or a precision within at most `max_trials` trials.
 
-    standard_error: until the error of a share of the samples is at most this.
-    settled_at: until the 95 % interval of a share of the samples lies wholly on one side of this value of mem.
+    standard_error: train until the error is at most this for the given share of the samples.
+    settled_at: train until the 95 % interval lies wholly on one side of this mem for the given share of the samples.
     """
 
     trials: int | None = Field(default=None, ge=1, le=1_000_000)
@@ -146,19 +148,19 @@ PairScope = Literal["same_class", "all"]
 
 
 class Wanted(Frozen):
-    """What a job is to bring about; DESIGN's job body less what names the study."""
+    """What a job should produce: the job request without the fields that name the study."""
 
     target: Target = Target(trials=200)
     full_trials: int = Field(
         default=5, ge=0, le=1000, description="trials on all samples, for Pr[F(x')=y'] of typical test samples"
     )
     probabilities: bool = Field(default=False, description="record the true class's probability in new trials")
-    pairs: PairScope = Field(default="same_class", description="the pairs to look for high influence in")
+    pairs: PairScope = Field(default="same_class", description="the pairs to search for high influence")
     time_limit_seconds: float | None = Field(
-        default=None, gt=0, le=10**9, description="the job stops, and can be resumed, after running for so long"
+        default=None, gt=0, le=10**9, description="the job stops after running for this long, and can be resumed"
     )
     allow_changed_network: bool = Field(
-        default=False, description="go on if the network of that name is not what it was for the trials stored"
+        default=False, description="continue even if the network differs from the one that trained the stored trials"
     )
 
 
@@ -175,12 +177,12 @@ class JobRequest(Wanted):
 
     @property
     def wanted(self) -> Wanted:
-        """The request without what names the study."""
+        """The request without the fields that name the study."""
         return Wanted.model_validate({name: getattr(self, name) for name in Wanted.model_fields})
 
 
 def identity(recipe: Recipe, design: Design) -> dict[str, Any]:
-    """The parts of recipe and design that make a study what it is, as plain data."""
+    """The parts of recipe and design that identify a study, as plain data."""
     required = {name for name, field in Recipe.model_fields.items() if field.is_required()}
     recipe_data = recipe.model_dump(mode="json")
     defaults = {name: field.default for name, field in Recipe.model_fields.items()}
@@ -189,7 +191,7 @@ def identity(recipe: Recipe, design: Design) -> dict[str, Any]:
 
 
 def study_id(fingerprint: str, recipe: Recipe, design: Design) -> str:
-    """The 16 hexadecimal digits that name the study of this dataset, recipe and design."""
+    """The 16 hexadecimal digits that identify the study of this dataset, recipe and design."""
     canonical = strict_json.dumps(
         {"dataset": fingerprint, **identity(recipe, design)}, sort_keys=True, separators=(",", ":")
     )

@@ -1,6 +1,6 @@
 """Which samples each trial trains on: balanced blocks, or independent uniform subsets.
 
-Block b covers the trials 10 b to 10 b + 9 and is drawn from (seed, b) alone.
+Block b covers the trials 10 b to 10 b + 9 and depends only on (seed, b).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FULL_STACK = 5
 
 @dataclass(frozen=True)
 class Unit:
-    """What one worker trains and stores at once: a block or five full trials as one stack, or a single trial."""
+    """The trials that one worker trains and stores together: a block or five full trials as a stack, or one trial."""
 
     numbers: tuple[int, ...]
     full: bool = False
@@ -33,9 +33,9 @@ class Unit:
 
 
 def units(recipe: Recipe, trials: int, *, full: bool = False, present: Iterable[int] = ()) -> list[Unit]:
-    """The units that bring a study from the trials `present` to the first `trials`, in order.
+    """The units to train, in order, so that a study with the trials `present` has the first `trials`.
 
-    A stacked network trains a stack anew if one of its trials is missing; the last stack is always whole.
+    For a stacked network, a stack with a missing trial is trained again as a whole; the last stack is always complete.
     """
     size = (FULL_STACK if full else BLOCK) if recipe.stacked else 1
     there = set(present)
@@ -44,7 +44,7 @@ def units(recipe: Recipe, trials: int, *, full: bool = False, present: Iterable[
 
 
 def unit_membership(design: Design, samples: int, unit: Unit) -> Bools:
-    """Membership bool [k, samples] of a unit's k trials; all True in full trials. Raises as `block_membership`."""
+    """Membership bool [k, samples] of a unit's k trials; all True for full trials. Raises like `block_membership`."""
     if unit.full:
         return np.ones((len(unit.numbers), samples), np.bool_)
     block = block_membership(design, samples, unit.numbers[0] // BLOCK)
@@ -54,11 +54,11 @@ def unit_membership(design: Design, samples: int, unit: Unit) -> Bools:
 def block_membership(design: Design, samples: int, block: int) -> Bools:
     """Membership bool [10, samples] of one block: True where the trial trains on the sample.
 
-    balanced: each sample is held out exactly `design.held_out_per_block` times, subset sizes are equal
-    or one apart, and memberships are random otherwise.
-    uniform: each trial draws round(ratio * samples) samples without regard to the others.
+    balanced: each sample is held out exactly `design.held_out_per_block` times, subset sizes differ by at most
+    one, and memberships are otherwise random.
+    uniform: each trial draws round(ratio * samples) samples independently.
 
-    Raises InvalidInput if there are too few samples for subsets that are neither empty nor everything.
+    Raises InvalidInput if there are too few samples for subsets that are neither empty nor complete.
     """
     if design.kind == "balanced":
         if samples < BLOCK:
@@ -76,10 +76,10 @@ def block_membership(design: Design, samples: int, block: int) -> Bools:
 def _balanced_held_out(samples: int, times: int, seed: int, block: int) -> Bools:
     """Held-out bool [10, samples]: columns sum to `times`, rows to floor or ceil of samples * times / 10.
 
-    Each sample first gets a uniform random choice of `times` trials. Then single memberships move from
-    trials that hold out too many to trials that hold out too few, at random samples. A move from trial
-    a to trial b needs a sample held out of a and not of b; since a holds out more than b, there are at
-    least as many such samples as the difference, so the repair always ends.
+    Each sample is first assigned `times` uniformly random trials. Then, at random samples, single memberships
+    move from trials that hold out too many to trials that hold out too few. A move from trial a to trial b
+    needs a sample held out of a but not of b; since a holds out more than b, there are at least as many such
+    samples as the difference, so the repair always ends.
     """
     # Sorting random words, stably, gives the same choice in every version of NumPy, unlike Generator.choice.
     keys = random_words((samples, BLOCK), "balanced", seed, block)

@@ -74,7 +74,7 @@ def test_a_pepper_that_is_given_counts_and_short_ones_are_refused(settings_of_sq
     assert pepper_of(given).value == b"the same on every host"
     assert not (given.home / FILE).exists()
     (given.home / FILE).write_text("short\n")
-    with pytest.raises(InvalidInput, match="16 characters or more"):
+    with pytest.raises(InvalidInput, match="at least 16 characters"):
         pepper_of(settings_of_sqlite)
 
 

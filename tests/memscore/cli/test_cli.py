@@ -140,7 +140,7 @@ def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, da
         (("train", "--method", "bat", "--dataset", "made-up", "--scores", "http://x"), "http://x#STUDY"),
         (("estimate", "--dataset", "[red]x"), "There is no dataset '[red]x'"),
         (("datasets", "add", "npz:[bold]x.npz"), "There is no file [bold]x.npz"),
-        (("sets", "made-up", "-o", "/dev/full"), "not a plain file"),
+        (("sets", "made-up", "-o", "/dev/full"), "not a regular file"),
         (("report", "nothing"), "There is no study"),
         (("jobs", "list", "--url", "http://127.0.0.1:1"), "does not answer"),
         (("jobs", "list", "--url", "somewhere"), "must begin with http"),

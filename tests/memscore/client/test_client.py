@@ -277,7 +277,7 @@ def test_only_plain_files_are_replaced(tmp_path: Path):
     link = tmp_path / "link"
     link.symlink_to("/dev/null")
     for path in (Path("/dev/null"), tmp_path, link):
-        with pytest.raises(InvalidInput, match="not a plain file"), atomic_write(path):
+        with pytest.raises(InvalidInput, match="not a regular file"), atomic_write(path):
             pass
     with atomic_write(tmp_path / "file") as scratch:
         scratch.write_text("x")
