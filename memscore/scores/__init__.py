@@ -1,1 +1,1 @@
-"""Score tables and everything read from them: sets, pages, explanations, suspects, comparisons."""
+"""Score tables and everything derived from them: sets, pages, explanations, suspects, comparisons."""

@@ -1,4 +1,4 @@
-"""A score table class by class."""
+"""Summary of a score table by class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memscore.scores.tables import ScoreTable
 
 
 def by_class(scores: ScoreTable, names: Sequence[str]) -> list[ClassScores]:
-    """What the scores say about each class, by label; counts of sets are at the paper's thresholds."""
+    """Summarise the scores of each class, by label; set sizes are at the paper's thresholds."""
     labels, test_labels = scores["label"], scores["test_label"]
     classes = len(names)
 
@@ -45,7 +45,7 @@ def by_class(scores: ScoreTable, names: Sequence[str]) -> list[ClassScores]:
 
 
 def _means(values: npt.NDArray[Any], labels: npt.NDArray[Any], classes: int) -> Float64:
-    """The mean of the defined values of each class, NaN where there is none: float64 [classes]."""
+    """The mean of the defined values in each class, NaN if there are none: float64 [classes]."""
     defined = np.isfinite(values)
     sums = np.bincount(labels[defined], values[defined].astype(np.float64), minlength=classes)
     counts = np.bincount(labels[defined], minlength=classes)

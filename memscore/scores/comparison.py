@@ -1,4 +1,4 @@
-"""Two score tables of one dataset side by side: how well they agree, and how well they could."""
+"""Comparison of two score tables of the same dataset: how well they agree, and how well they could."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class TableComparison:
     """Agreement of two tables, a and b, over the samples that have a score in both.
 
     pearson, spearman: correlations of mem. reliability_a, reliability_b: the share of the variance of mem that is not
-    error of estimation, 1 - mean(se^2) / Var(mem). corrected: the Pearson correlation over the root of their product,
-    what it would be without these errors; it can exceed 1 by chance. Each is None where it is undefined; notes say why.
+    estimation error, 1 - mean(se^2) / Var(mem). corrected: the Pearson correlation divided by the root of their
+    product, an estimate of the correlation without these errors; it can exceed 1 by chance. Each is None if undefined;
+    notes give the reason.
     mean_difference: mean of a - b. a_outside_b: share of samples whose mem in a lies outside the 95 % interval of b.
-    both, only_a, only_b, neither: how many samples are atypical, with mem above the threshold, in which table;
-    jaccard: both over those atypical in either; kappa: Cohen's, agreement beyond what chance gives.
+    both, only_a, only_b, neither: how many samples are atypical (mem above the threshold) in both tables, one, or none;
+    jaccard: both divided by those atypical in either; kappa: Cohen's kappa, agreement beyond chance.
     """
 
     samples: int
@@ -51,7 +52,7 @@ class TableComparison:
 def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical) -> TableComparison:
     """Compare two tables of the same dataset.
 
-    Raises FingerprintMismatch if they are of different ones, InvalidInput if fewer than three samples have both scores.
+    Raises FingerprintMismatch if their datasets differ, InvalidInput if fewer than three samples have both scores.
     """
     if a.meta["fingerprint"] != b.meta["fingerprint"]:
         raise FingerprintMismatch(
@@ -60,7 +61,7 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
         )
     shared = shared_samples(a, b)
     if shared.sum() < FEWEST:
-        raise InvalidInput(f"Only {int(shared.sum())} samples have a score in both tables; at least {FEWEST} must.")
+        raise InvalidInput(f"Only {int(shared.sum())} samples have a score in both tables; {FEWEST} are needed.")
     x, y = (one["mem"][shared].astype(np.float64) for one in (a, b))
     reliability_a, reliability_b = _reliability(a, shared), _reliability(b, shared)
     pearson = _correlation(x, y)
@@ -84,12 +85,12 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
 
 
 def at_threshold(found: TableComparison, a: ScoreTable, b: ScoreTable, threshold: float) -> TableComparison:
-    """What `compare` finds at another threshold, without the correlations anew, which take it longest."""
+    """The result of `compare` at another threshold, without recomputing the correlations, its slowest part."""
     return replace(found, **_judgements(a, b, shared_samples(a, b), threshold))
 
 
 def kappa(both: int, only_a: int, only_b: int, neither: int) -> float | None:
-    """Cohen's kappa of two yes-or-no judgements; None where chance alone gives full agreement."""
+    """Cohen's kappa of two binary judgements; None if chance alone gives full agreement."""
     total = both + only_a + only_b + neither
     yes_a, yes_b = (both + only_a) / total, (both + only_b) / total
     expected = yes_a * yes_b + (1 - yes_a) * (1 - yes_b)
@@ -102,10 +103,10 @@ def shared_samples(a: ScoreTable, b: ScoreTable) -> npt.NDArray[np.bool_]:
 
 
 def density(a: ScoreTable, b: ScoreTable, bins: int) -> tuple[Float64, npt.NDArray[np.int64]]:
-    """How many samples have which mem in both tables: edges [bins + 1] for both, counts int64 [bins of a, bins of b].
+    """Two-dimensional histogram of mem: edges [bins + 1] for both tables, counts int64 [bins of a, bins of b].
 
-    The edges reach from 0, or the smallest value if that is below, to 1, in equal steps. Imported values that rounding
-    put above 1 count as 1.
+    The edges run in equal steps from 0, or the smallest value if it is negative, to 1. Imported values that exceed 1
+    through rounding count as 1.
     """
     shared = shared_samples(a, b)
     mem_a, mem_b = (np.minimum(one["mem"][shared].astype(np.float64), 1.0) for one in (a, b))
@@ -115,27 +116,27 @@ def density(a: ScoreTable, b: ScoreTable, bins: int) -> tuple[Float64, npt.NDArr
 
 
 def _places(values: Float64, edges: Float64) -> npt.NDArray[np.int64]:
-    """Which bin each value is in, those of np.histogram: equal steps need no search for it."""
+    """The bin of each value, as in np.histogram but without a search, since the steps are equal."""
     last = len(edges) - 2
     found = ((values - edges[0]) * ((last + 1) / (edges[-1] - edges[0]))).astype(np.int64).clip(0, last)
-    found -= values < edges[found]  # what rounding put beside an edge
+    found -= values < edges[found]  # rounding moved it across an edge
     found += (values >= edges[found + 1]) & (found < last)
     return found
 
 
 def disagreements(a: ScoreTable, b: ScoreTable, count: int) -> npt.NDArray[np.int64]:
-    """Indices of at most `count` samples that have a score in both tables, those first whose mem differs most."""
+    """Indices of at most `count` samples with a score in both tables, the largest differences in mem first."""
     shared = np.flatnonzero(shared_samples(a, b))
     closeness = -np.abs(a["mem"][shared].astype(np.float64) - b["mem"][shared])
     if 0 < count < len(shared):
         last = np.partition(closeness, count - 1)[count - 1]
-        near = np.flatnonzero(closeness <= last)  # with all that tie with the last, so that their indices decide
+        near = np.flatnonzero(closeness <= last)  # includes all ties with the last, so that indices decide
         shared, closeness = shared[near], closeness[near]
     return shared[np.argsort(closeness, kind="stable")][:count]
 
 
 def _judgements(a: ScoreTable, b: ScoreTable, shared: npt.NDArray[np.bool_], threshold: float) -> dict[str, Any]:
-    """The fields of a Comparison that depend on its threshold."""
+    """The fields of a TableComparison that depend on its threshold."""
     high_a, high_b = (is_atypical(one["mem"], threshold) & shared for one in (a, b))
     both, high = int((high_a & high_b).sum()), int((high_a | high_b).sum())
     only_a, only_b = int(high_a.sum()) - both, int(high_b.sum()) - both
@@ -163,7 +164,7 @@ def _correlation(x: Float64, y: Float64) -> float | None:
 
 
 def _outside(estimate: ScoreTable, interval: ScoreTable, shared: npt.NDArray[np.bool_]) -> float | None:
-    """Share of the samples whose estimate in one table lies outside the interval of the other."""
+    """Share of the samples whose estimate in one table lies outside the other's interval."""
     known = shared & np.isfinite(interval["mem_low"]) & np.isfinite(interval["mem_high"])
     if not known.any():
         return None
@@ -184,13 +185,13 @@ def _notes(
     if missing:
         notes.append(f"{missing} samples have no score in one of the tables and are left out.")
     if pearson is None:
-        notes.append("The correlations are undefined: mem is the same for all samples of a table.")
+        notes.append("The correlations are undefined: in one table, mem is the same for all samples.")
         return notes
     for name, table, value in (("first", a, reliability_a), ("second", b, reliability_b)):
         if not np.isfinite(table["se"][shared]).any():
             notes.append(
-                f"The {name} table has no standard errors, so the correlation cannot be corrected for errors of "
-                "estimation."
+                f"The {name} table has no standard errors, so the correlation cannot be corrected for estimation "
+                "errors."
             )
         elif not value:
             notes.append(
@@ -199,7 +200,7 @@ def _notes(
             )
     if a.meta["study"] == b.meta["study"]:
         notes.append(
-            "Both tables are of the same study and share trials: their errors are not independent, so the correlation "
-            "cannot be corrected for them."
+            "Both tables are from the same study and share trials: their errors are not independent, so the "
+            "correlation cannot be corrected for them."
         )
     return notes

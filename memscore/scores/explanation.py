@@ -1,4 +1,4 @@
-"""Why a training sample's score is what it is: in words, and by the influences from it and beside it."""
+"""Explanation of a training sample's score: in words, and by its influences and its rivals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memscore.scores.tables import PairsTable, ScoreTable
 
 @dataclass(frozen=True)
 class Rank:
-    """Where a sample stands when all are sorted by mem: 1 is the most memorized. None where mem is undefined."""
+    """A sample's rank by mem: 1 is the most memorized, None if mem is undefined. `tied` counts other equal samples."""
 
     rank: int | None
     among: int
@@ -26,7 +26,7 @@ class Rank:
 
 @dataclass(frozen=True)
 class Rival:
-    """A training sample that influences the same test samples as another one.
+    """A training sample that influences some of the same test samples as another.
 
     `shared` counts these test samples; `overlap` sums over them the smaller of the two influences.
     """
@@ -37,7 +37,7 @@ class Rival:
 
 
 def places(table: ScoreTable, index: int) -> tuple[Rank, Rank]:
-    """The rank of a training sample among all, and among those of its class."""
+    """The rank of a training sample among all samples, and within its class."""
     mem, same = table["mem"], table["label"] == table["label"][index]
     value = mem[index]
 
@@ -50,7 +50,7 @@ def places(table: ScoreTable, index: int) -> tuple[Rank, Rank]:
 
 
 def in_words(table: ScoreTable, index: int, class_name: str) -> str:
-    """A sample's score as one sentence."""
+    """Describe a sample's score in one sentence."""
     mem, low, high = (float(table[name][index]) for name in ("mem", "mem_low", "mem_high"))
     if math.isnan(mem):
         return "Its mem is undefined: it was never held out, or never trained on; run more trials."
@@ -73,12 +73,12 @@ def influenced(pairs: PairsTable, index: int) -> Indices:
 
 
 def others(pairs: PairsTable, index: int, tests: Indices) -> Indices:
-    """Rows in which other training samples influence one of these test samples, strongest first."""
+    """Rows in which other training samples influence any of these test samples, strongest first."""
     return np.flatnonzero(np.isin(pairs["test_index"], tests) & (pairs["train_index"] != index))
 
 
 def rivals(pairs: PairsTable, index: int, limit: int) -> list[Rival]:
-    """The nearest rivals of a training sample, over all test samples that it influences: greatest overlap first."""
+    """The nearest rivals of a training sample over all test samples it influences, greatest overlap first."""
     own = influenced(pairs, index)
     beside = others(pairs, index, pairs["test_index"][own])
     by_test = own[np.argsort(pairs["test_index"][own])]
@@ -86,6 +86,6 @@ def rivals(pairs: PairsTable, index: int, limit: int) -> list[Rival]:
     smaller = np.minimum(pairs["infl"][by_test[place]], pairs["infl"][beside])
     found, rival = np.unique(pairs["train_index"][beside], return_inverse=True)
     shared = np.bincount(rival, minlength=len(found))
-    overlap = np.bincount(rival, smaller, len(found)).round(6)  # so that equal ones tie
+    overlap = np.bincount(rival, smaller, len(found)).round(6)  # so that equal values tie
     nearest = np.lexsort((found, -overlap))[:limit]
     return [Rival(int(found[one]), int(shared[one]), float(overlap[one])) for one in nearest]

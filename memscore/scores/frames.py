@@ -1,8 +1,8 @@
-"""Tables for other tools: CSV, Parquet and Arrow, with an undefined value as null.
+"""Export of tables to CSV, Parquet, Arrow and pandas, with undefined values as null.
 
-The columns of training samples and those of test samples differ in length, so a score table is exported as one or the
-other; pairs tables have one kind of row. Arrow and Parquet files carry the table's meta data as JSON in the schema,
-under the key `memscore`; CSV has a header line and nothing else.
+Training and test columns differ in length, so a score table is exported as one or the other; pairs tables have one
+kind of row. Arrow and Parquet files carry the table's metadata as JSON in the schema, under the key `memscore`; CSV
+has only a header line.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ TEST = "test_"
 
 
 def format_of(path: Path) -> Format:
-    """The format that a file's suffix asks for. Raises InvalidInput if it asks for none."""
+    """The format for a file's suffix. Raises InvalidInput for an unknown suffix."""
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
         raise InvalidInput(
-            f"The suffix of {path.name!r} names no format: use one of {', '.join(SUFFIXES)}, or give --format."
+            f"The suffix of {path.name!r} is not a known format: use one of {', '.join(SUFFIXES)}, or give --format."
         )
     return found
 
 
 def rows_of(table: Table, rows: Rows = "train") -> Columns:
-    """The columns of one kind of row; those of a score table begin with `index`, the place in the dataset."""
+    """The columns of one kind of row; for a score table, the first is `index`, the position in the dataset."""
     if not isinstance(table, ScoreTable):
         return {name: table[name] for name in table.dtypes}
     chosen = {name: table[name] for name in table.dtypes if name.startswith(TEST) == (rows == "test")}
@@ -50,13 +50,13 @@ def rows_of(table: Table, rows: Rows = "train") -> Columns:
 
 
 def encode(table: Table, format: Format, rows: Rows = "train") -> bytes:
-    """A table as a file in one of the formats; npz is the table file itself, with both kinds of rows."""
+    """Encode a table in a file format; npz is the table file itself, with both kinds of rows."""
     if format == "npz":
         return table.encode()
     content = to_arrow(table, rows)
     buffer = io.BytesIO()
     if format == "csv":
-        buffer.write((",".join(content.column_names) + "\n").encode())  # pyarrow would put the names in quotes
+        buffer.write((",".join(content.column_names) + "\n").encode())  # pyarrow would quote the names
         csv: Any = import_module("pyarrow.csv")
         csv.write_csv(content, buffer, csv.WriteOptions(include_header=False))
     elif format == "parquet":
@@ -68,21 +68,21 @@ def encode(table: Table, format: Format, rows: Rows = "train") -> bytes:
 
 
 def to_arrow(table: Table, rows: Rows = "train") -> Any:
-    """One kind of row as a pyarrow.Table with the table's meta data in its schema. Raises MissingPackage."""
+    """One kind of row as a pyarrow.Table with the table's metadata in its schema. Raises MissingPackage."""
     arrow = _optional("pyarrow")
     columns = {name: arrow.array(column, from_pandas=True) for name, column in rows_of(table, rows).items()}
     return arrow.table(columns, metadata={"memscore": strict_json.dumps(table.meta, sort_keys=True)})
 
 
 def to_pandas(table: Table, rows: Rows = "train") -> Any:
-    """One kind of row as a pandas.DataFrame with the table's meta data in `attrs`. Raises MissingPackage."""
+    """One kind of row as a pandas.DataFrame with the table's metadata in `attrs`. Raises MissingPackage."""
     frame: Any = _optional("pandas").DataFrame(rows_of(table, rows))
     frame.attrs = dict(table.meta)
     return frame.set_index("index") if "index" in frame else frame
 
 
 def _optional(package: str) -> Any:
-    """A package that few need, and that has no types. Raises MissingPackage."""
+    """Import an optional, untyped package. Raises MissingPackage."""
     try:
         return import_module(package)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""What a job would cost and give, before it runs."""
+"""Plan of a job: its cost and expected precision, before it runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from memscore.study.spec import Design, Recipe, Wanted
 from memscore.study.subsets import units
 
 ROW_BYTES = 400
-"""Digests, accuracies and the rest of a stored trial, with its share of the index; measured on SQLite."""
+"""Size of a stored trial apart from its packed bits, with its share of the index; measured on SQLite."""
 
 
 def plan(
@@ -31,7 +31,7 @@ def plan(
     seconds_a_trial: float | None,
     timed_on: str | None,
 ) -> Plan:
-    """The plan of a job on a dataset of this size, for a study that has the trials `present`, and maybe scores."""
+    """Plan a job on a dataset of this size, for a study with the trials `present` and possibly scores."""
     trials = wanted.target.whole_blocks
     missing = units(recipe, trials, present=present)
     missing += units(recipe, wanted.full_trials, full=True, present=full_present)
@@ -53,13 +53,13 @@ def plan(
 
 
 def trial_bytes(train_samples: int, test_samples: int, *, probabilities: bool) -> int:
-    """How much a stored trial takes."""
+    """The size of a stored trial in bytes."""
     bits = math.ceil(train_samples / 8) + math.ceil(test_samples / 8)
     return bits + (train_samples + test_samples if probabilities else 0) + ROW_BYTES
 
 
 def _expected(scores: ScoreTable, design: Design, wanted: Wanted) -> int | None:
-    """How many trials a target of precision will probably take; None if it is none, or out of reach."""
+    """Forecast the trials for a precision target; None for other targets, or if it is out of reach."""
     target = wanted.target
     if not target.precise:
         return None

@@ -1,4 +1,4 @@
-"""Quality checks: how far the scores of a study can be trusted, and what to do where they cannot."""
+"""Quality checks: how far a study's scores can be trusted, and what to do if they cannot."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from memscore.study.spec import BLOCK, Design
 Verdict = Literal["pass", "look at it", "cannot be told"]
 
 RELIABLE = 0.9
-"""Reliability from which single samples may be judged, not only groups of them."""
+"""Reliability above which single samples can be judged, not only groups."""
 
 BINS = 12
-"""Of the calibration chart."""
+"""Bins of the calibration chart."""
 
-NO_EVIDENCE = "Imported scores do not say. Ask for the evidence they were made from, or estimate the study anew."
+NO_EVIDENCE = "Unknown for imported scores. Ask for the evidence behind them, or estimate the study yourself."
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its value in a few words, what it means, and what to do."""
+    """One check: its value in a few words, its meaning, and advice."""
 
     key: str
     name: str
@@ -37,9 +37,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Differences:
-    """How far the halves differ on mem, and the standard error predicted of that, float64 [k] each.
+    """Differences in mem between the halves, and their predicted standard errors, float64 [k] each.
 
-    Samples whose mem has a standard error above 0 and is defined in both halves.
+    Covers samples whose mem has a standard error above 0 and is defined in both halves.
     """
 
     predicted: Float64
@@ -53,7 +53,7 @@ class Differences:
 
 
 def differences(scores: ScoreTable) -> Differences:
-    """Compare the even with the odd blocks. Each half has fewer trials than all, so its standard error is larger."""
+    """Compare the even with the odd blocks. Each half has only part of the trials, so its standard error is larger."""
     blocks = -(-scores.trials // BLOCK)
     even, odd = (blocks + 1) // 2, blocks // 2
     factor = np.sqrt(blocks / even + blocks / odd) if odd else np.nan
@@ -65,9 +65,9 @@ def differences(scores: ScoreTable) -> Differences:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Root mean squares over bins of samples: of the differences predicted and observed, with a 95 % interval.
+    """Root mean squares of predicted and observed differences over bins of samples, with 95 % intervals.
 
-    Bins hold about equally many samples, by the difference predicted; intervals take samples as independent.
+    Samples are binned by predicted difference into bins of about equal size; intervals assume independent samples.
     """
 
     predicted: list[float]
@@ -78,7 +78,7 @@ class Calibration:
 
 
 def calibration(found: Differences) -> Calibration:
-    """The points of a calibration chart; none where nothing can be compared."""
+    """The points of a calibration chart; empty if nothing can be compared."""
     points: list[tuple[float, float, float, float, int]] = []
     order = np.argsort(found.predicted, kind="stable")
     for part in np.array_split(order, min(BINS, max(1, len(order) // 10))) if len(order) else []:
@@ -95,7 +95,7 @@ def calibration(found: Differences) -> Calibration:
 
 
 def quality(scores: ScoreTable, design: Design | None) -> list[Check]:
-    """The checks in the order in which to read them."""
+    """All checks, in reading order."""
     found: dict[str, Any] = scores.meta.get("checks", {})
     return [
         _fit(scores),
@@ -109,8 +109,8 @@ def quality(scores: ScoreTable, design: Design | None) -> list[Check]:
 def _fit(scores: ScoreTable) -> Check:
     accuracy = scores.meta.get("in_sample_accuracy")
     meaning = (
-        "The mean accuracy of models on what they trained on. Memorization is what a model does to fit its training "
-        f"samples; under {INTERPOLATES} mem measures under-fitting as well."
+        "The mean accuracy of the models on their own training samples. Memorization requires a model that fits them; "
+        f"below {INTERPOLATES}, mem measures under-fitting as well."
     )
     name = "In-sample accuracy"
     if accuracy is None:
@@ -122,7 +122,7 @@ def _fit(scores: ScoreTable) -> Check:
 
 def _defined(scores: ScoreTable) -> Check:
     missing = int((~np.isfinite(scores["mem"])).sum())
-    meaning = "mem needs trials with and without the sample. One that lacks either has no score, and is in no set."
+    meaning = "mem needs trials with and without the sample. A sample that lacks either has no score and is in no set."
     name = "Samples with a score"
     if not missing:
         return Check("defined", name, "pass", f"all {len(scores):,}", meaning, "Nothing to do.")
@@ -133,8 +133,8 @@ def _defined(scores: ScoreTable) -> Check:
 def _reliability(scores: ScoreTable, found: dict[str, Any]) -> Check:
     halves, errors = found.get("split_half_reliability"), found.get("reliability")
     meaning = (
-        "The share of the differences between samples that is not chance. Nothing can correlate with these scores "
-        "by more than its root."
+        "The share of the differences between samples that is not due to chance. Its square root is the highest "
+        "correlation that anything can have with these scores."
     )
     name = "Reliability"
     value = errors if halves is None else halves
@@ -157,8 +157,8 @@ def _calibration(scores: ScoreTable, found: dict[str, Any]) -> Check:
     ratio = found.get("split_half_ratio")
     low, high = CALIBRATED
     meaning = (
-        "How far two halves of the trials differ, over what their standard errors predict. 1 says that standard errors "
-        f"and intervals are right; {low} to {high} passes, or four of its own standard errors."
+        "The difference between two halves of the trials, divided by the one their standard errors predict. At 1, "
+        f"standard errors and intervals are right; {low} to {high} passes, and so does 1 ± 4 standard errors."
     )
     name = "Calibration"
     if ratio is None:
@@ -167,15 +167,15 @@ def _calibration(scores: ScoreTable, found: dict[str, Any]) -> Check:
     value = f"{ratio:.2f}"
     compared = differences(scores)
     if scores.trials < CALIBRATION_TRIALS or not len(compared.predicted):
-        advice = f"Too few trials to judge it: run {CALIBRATION_TRIALS} or more."
+        advice = f"Too few trials to judge: run {CALIBRATION_TRIALS} or more."
         return Check("calibration", name, "cannot be told", value, meaning, advice)
     value = f"{value} ± {compared.ratio_error:.2f}"
     if is_calibrated(ratio, compared.ratio_error):
         return Check("calibration", name, "pass", value, meaning, "Nothing to do.")
     meant = "too small" if ratio > 1 else "too large"
     advice = (
-        f"Standard errors and intervals are {meant}. Look for what the trials share, such as merged evidence of "
-        "another code version or device."
+        f"Standard errors and intervals are {meant}. Look for dependence between the trials, such as merged evidence "
+        "from another code version or device."
     )
     return Check("calibration", name, "look at it", value, meaning, advice)
 
@@ -183,8 +183,8 @@ def _calibration(scores: ScoreTable, found: dict[str, Any]) -> Check:
 def _zero_sum(scores: ScoreTable, found: dict[str, Any], design: Design | None) -> Check:
     residual = found.get("zero_sum")
     meaning = (
-        "All influences on a test sample sum to 0 where each sample is held out equally often: models cannot be right "
-        "more often on average than they are. It checks the bookkeeping, not the models."
+        "If each sample is held out equally often, all influences on a test sample sum to 0, since the mean accuracy "
+        "over the trials is fixed. This checks the bookkeeping, not the models."
     )
     name = "Zero sum of influences"
     if residual is None or design is None:
@@ -202,5 +202,5 @@ def _zero_sum(scores: ScoreTable, found: dict[str, Any], design: Design | None) 
 
 
 def _fixed(share: float) -> str:
-    """Three digits, rounded down, so that what fails a limit does not look as if it met it."""
+    """Format with three decimals, rounded down so that a failing value never looks as if it passed."""
     return f"{np.floor(1000 * share + 1e-6) / 1000:.3f}"

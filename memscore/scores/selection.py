@@ -1,4 +1,4 @@
-"""Training samples of a score table in an order, filtered, page by page."""
+"""Sorting, filtering and paging of a score table's training samples."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ COLUMNS: tuple[Column, ...] = get_args(Column)
 
 @dataclass(frozen=True)
 class Order:
-    """An order of training samples: by a column, ties by index. Samples whose value is undefined come last."""
+    """A sort order of training samples: by a column, ties by index. Samples with an undefined value come last."""
 
     column: Column
     descending: bool
 
     @classmethod
     def parse(cls, sort: str) -> Order:
-        """The order that `mem` (ascending) or `-mem` (descending) names. Raises InvalidInput."""
+        """Parse `mem` (ascending) or `-mem` (descending). Raises InvalidInput."""
         column = sort.removeprefix("-")
         if column not in COLUMNS:
-            raise InvalidInput(f"sort: {sort[:50]!r} is no column; use one of {', '.join(COLUMNS)}, with - to descend.")
+            raise InvalidInput(
+                f"sort: {sort[:50]!r} is not a column; use one of {', '.join(COLUMNS)}, with - to descend."
+            )
         return cls(column, sort.startswith("-"))
 
     def of(self, table: ScoreTable) -> Indices:
@@ -36,13 +38,13 @@ class Order:
         return np.argsort(self._keys(values_of(table, self.column)), kind="stable")
 
     def after(self, table: ScoreTable, value: float | None, index: int) -> Bools:
-        """Which samples come after one with this value (None: undefined) and index: bool [n]."""
+        """Mask of the samples that come after one with this value (None: undefined) and index: bool [n]."""
         keys = self._keys(values_of(table, self.column))
         (key,) = self._keys(np.array([np.nan if value is None else value], values_of(table, self.column).dtype))
         return (keys > key) | ((keys == key) & (np.arange(len(keys)) > index))
 
     def place(self, table: ScoreTable, index: int) -> int:
-        """How many samples come before this one."""
+        """The number of samples before this one."""
         value = float(values_of(table, self.column)[index])
         return len(table) - 1 - int(self.after(table, None if np.isnan(value) else value, index).sum())
 
@@ -54,7 +56,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which training samples are wanted; None asks for nothing. Bounds of mem are inclusive, in single precision."""
+    """A filter of training samples; None means no condition. Bounds of mem are inclusive, in single precision."""
 
     label: int | None = None
     set: Literal["typical", "atypical"] | None = None
@@ -62,7 +64,7 @@ class Filters:
     mem_max: float | None = None
 
     def mask(self, table: ScoreTable) -> Bools:
-        """The samples that are wanted: bool [n]. A sample whose mem is undefined is within no bounds."""
+        """Mask of the matching samples: bool [n]. A sample with undefined mem is outside any bounds."""
         wanted = table.mask(label=self.label, mem_min=self.mem_min, mem_max=self.mem_max)
         if self.set is not None:
             wanted &= table.atypical() if self.set == "atypical" else table.typical()
@@ -70,5 +72,5 @@ class Filters:
 
 
 def values_of(table: ScoreTable, column: Column) -> npt.NDArray[Any]:
-    """A column of the training samples: [n]; `index` is the place in the dataset."""
+    """A column of the training samples: [n]; `index` is the position in the dataset."""
     return np.arange(len(table)) if column == "index" else table[column]

@@ -21,8 +21,8 @@ class Thresholds:
 
     atypical: mem above it (training), or infl of an atypical sample above it (test).
     typical: mem below it (training), or no infl of an atypical sample above it (test).
-    test_accuracy: smallest share of correct models of a typical test sample: of the full trials, which are the
-    paper's Pr[F(x') = y'], where the study has some, else of its trials on subsets.
+    test_accuracy: smallest share of models that classify a typical test sample correctly: of the full trials, the
+    paper's Pr[F(x') = y'], if the study has any, otherwise of the trials on subsets.
     """
 
     atypical: float = ATYPICAL
@@ -32,7 +32,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Sets:
-    """Boolean masks in the order of the dataset: training bool [n], test bool [q]."""
+    """Boolean masks in dataset order: training bool [n], test bool [q]."""
 
     train_atypical: Bools
     train_typical: Bools
@@ -45,11 +45,11 @@ class Sets:
         return {name: getattr(self, name) for name in MASKS}
 
     def counts(self) -> dict[str, int]:
-        """How many samples each set holds."""
+        """The number of samples in each set."""
         return {name: int(mask.sum()) for name, mask in self.masks().items()}
 
     def encode(self, *, digest: str) -> bytes:
-        """The masks as .npz with a JSON `meta` of thresholds and the digest of the score table."""
+        """Encode the masks as .npz with the thresholds and the score table's digest as JSON in `meta`."""
         buffer = io.BytesIO()
         meta = strict_json.dumps({"thresholds": asdict(self.thresholds), "digest": digest}, sort_keys=True)
         np.savez(buffer, allow_pickle=False, meta=np.array(meta), **self.masks())
@@ -57,24 +57,24 @@ class Sets:
 
     @classmethod
     def decode(cls, payload: bytes) -> Sets:
-        """Read what `encode` wrote. Raises Damaged if it is anything else."""
+        """Decode the output of `encode`. Raises Damaged for anything else."""
         try:
             with NpzReader(payload, "memscore sets") as arrays:
                 meta = json.loads(str(arrays.read("meta", "U")))
                 masks = {name: arrays.read(name, "b", None) for name in MASKS}
             return cls(**masks, thresholds=Thresholds(**meta["thresholds"]))
         except (InvalidInput, ValueError, TypeError, KeyError) as error:
-            raise Damaged(f"These are no sets that a service sent whole: {error}") from error
+            raise Damaged(f"The service's response is not a complete file of sets: {error}") from error
 
 
 MASKS = tuple(field.name for field in fields(Sets) if field.name != "thresholds")
 
 
 def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresholds()) -> Sets:
-    """The four sets at the given thresholds. A sample whose mem is undefined is in neither training set.
+    """The four sets at the given thresholds. A sample with undefined mem is in neither training set.
 
-    Raises InvalidInput if a threshold lies below the smallest infl that the pairs table keeps, or if the
-    typical threshold lies above the atypical one.
+    Raises InvalidInput if a threshold is below the smallest infl in the pairs table, or if the
+    typical threshold is above the atypical one.
     """
     if not thresholds.typical <= thresholds.atypical:
         raise InvalidInput(
@@ -83,7 +83,7 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
         )
     floor = float(pairs.meta["floor"])
     if thresholds.typical < floor:
-        raise InvalidInput(f"Pairs are kept from infl {floor:g} upwards: the typical threshold cannot be lower.")
+        raise InvalidInput(f"The pairs table starts at infl {floor:g}: the typical threshold cannot be lower.")
     atypical = scores.atypical(thresholds.atypical)
     influential = atypical[pairs["train_index"]]
 

@@ -1,4 +1,4 @@
-"""What else the scores and the evidence say: suspected label errors, near-duplicates, memorization of groups."""
+"""Further findings from scores and evidence: suspected label errors, near-duplicates, memorization of groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memscore.statistics.proportions import Difference, difference
 from memscore.study.evidence import Evidence
 
 NOT_WRONG = (
-    "A sample is listed because models get it right only when they train on it: a wrong label is one reason, a rare or "
+    "Models classify the listed samples correctly only if they train on them. A wrong label is one reason, a rare or "
     "hard image another. Look at each before you change its label."
 )
 
@@ -24,8 +24,8 @@ NOT_WRONG = (
 def suspects(scores: ScoreTable, count: int) -> Indices:
     """Indices of at most `count` training samples, the likeliest label errors first.
 
-    Ranked by the lower end of the interval of mem, so that a large value from few trials does not come first; by mem
-    itself where the scores have no intervals. Samples without a score are left out.
+    Ranked by the lower limit of the interval of mem, so that a large value from few trials does not come first; by mem
+    itself if the scores have no intervals. Samples without a score are left out.
     """
     key = scores["mem_low"] if np.isfinite(scores["mem_low"]).any() else scores["mem"]
     defined = np.flatnonzero(np.isfinite(key))
@@ -34,10 +34,10 @@ def suspects(scores: ScoreTable, count: int) -> Indices:
 
 
 def duplicates(pairs: PairsTable, infl_min: float = 0.8, mem_min: float = 0.8) -> Indices:
-    """Rows of the pairs table in which the test sample is likely a near-duplicate of the training sample.
+    """Rows of the pairs table whose test sample is likely a near-duplicate of the training sample, strongest first.
 
-    Models get the training sample right only with it (mem near 1), and the test sample only with that same training
-    sample (infl near 1). Strongest first.
+    Models classify the training sample correctly only if they train on it (mem near 1), and the test sample only if
+    they train on that training sample (infl near 1).
     """
     return np.flatnonzero((pairs["infl"] >= np.float32(infl_min)) & (pairs["mem"] >= np.float32(mem_min)))
 
@@ -46,10 +46,10 @@ def duplicates(pairs: PairsTable, infl_min: float = 0.8, mem_min: float = 0.8) -
 class GroupMemorization:
     """How much models memorize the g members of a group together.
 
-    members int64 [g]. n_all and n_none: trials that trained on all members, and on none. `scores` has arrays [g]:
-    for each member the share of correct trials among the former, less that among the latter (NaN if there is no such
-    trial), with standard error and 95 % interval. expected_all and expected_none: the shares of such trials that
-    independent subsets give, r^g and (1 - r)^g.
+    members int64 [g]. n_all and n_none: trials that trained on all members, and on none. `scores` has arrays [g]: for
+    each member, the share of correct trials among the former minus that among the latter (NaN if there are no such
+    trials), with standard error and 95 % interval. expected_all and expected_none: the expected shares of such trials
+    with independent subsets, r^g and (1 - r)^g.
     """
 
     name: str
@@ -62,13 +62,13 @@ class GroupMemorization:
 
     @property
     def warning(self) -> str | None:
-        """A sentence if the group's scores are undefined."""
+        """A sentence if the group's scores are undefined, otherwise None."""
         if self.n_all and self.n_none:
             return None
         kind, expected = ("all", self.expected_all) if not self.n_all else ("none", self.expected_none)
         return (
-            f"Group {self.name!r}: no trial trained on {kind} of its {len(self.members)} members, where about one in "
-            f"{1 / expected:,.0f} does: run more trials, or make the group smaller."
+            f"Group {self.name!r}: no trial trained on {kind} of its {len(self.members)} members; about one in "
+            f"{1 / expected:,.0f} does. Run more trials, or make the group smaller."
         )
 
 
@@ -77,8 +77,8 @@ def group_memorization(
 ) -> list[GroupMemorization]:
     """The memorization of groups of training samples, from evidence in one or more parts.
 
-    Two copies of an image hide each other: where one is held out, models still learn it from the other, unless that is
-    held out too, so the mem of each is about 1 - r instead of 1. Taken as a group they are memorized.
+    Two copies of an image hide each other: if one is held out, models still learn it from the other unless that is
+    held out too, so the mem of each is about 1 - r instead of 1. As a group, they show up as memorized.
     """
     trials = {name: np.zeros(2, np.int64) for name in groups}
     correct = {name: np.zeros((2, len(members)), np.int64) for name, members in groups.items()}
@@ -106,16 +106,16 @@ def group_memorization(
 
 
 def read_groups(path: Path, samples: int) -> dict[str, Indices]:
-    """Groups from a CSV file with the columns `index` and `group`: name to ascending indices of training samples.
+    """Read groups from a CSV file with the columns `index` and `group`: name to ascending training indices.
 
-    A sample may be in several groups. Raises InvalidInput with the line that is wrong, or if the file cannot be read.
+    A sample may be in several groups. Raises InvalidInput that names the invalid line, or if the file cannot be read.
     """
     groups: dict[str, set[int]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if not {"index", "group"} <= set(reader.fieldnames or ()):
-                raise InvalidInput(f"{path} must begin with a line that names the columns index and group.")
+                raise InvalidInput(f"{path} must begin with a header line that names the columns index and group.")
             for row in reader:
                 where = f"{path}, line {reader.line_num}"
                 try:
@@ -130,10 +130,10 @@ def read_groups(path: Path, samples: int) -> dict[str, Indices]:
                     raise InvalidInput(f"{where}: the group has no name.")
                 members = groups.setdefault(row["group"], set())
                 if index in members:
-                    raise InvalidInput(f"{where}: sample {index} is in group {row['group']!r} already.")
+                    raise InvalidInput(f"{where}: sample {index} is already in group {row['group']!r}.")
                 members.add(index)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path} cannot be read as a CSV file ({error}).") from error
     if not groups:
-        raise InvalidInput(f"{path} has no line below its header.")
+        raise InvalidInput(f"{path} has no rows below its header.")
     return {name: np.array(sorted(members), np.int64) for name, members in groups.items()}

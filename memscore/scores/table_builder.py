@@ -1,4 +1,4 @@
-"""From counts to tables: the columns of both, their warnings and self-checks."""
+"""Builder of score and pairs tables from counts: columns, warnings and self-checks."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ INTERPOLATES = 0.98
 """Mean in-sample accuracy below which mem measures under-fitting rather than memorization."""
 
 LEARNS = 1.5
-"""Times the accuracy of guessing below which models have learned nothing."""
+"""Multiple of chance accuracy below which models have learned nothing."""
 
 CALIBRATED = (0.9, 1.1)
-"""Split-half ratios outside mean that the standard errors are wrong."""
+"""Range of the split-half ratio; outside it, the standard errors are wrong."""
 
 CALIBRATION_TRIALS = 100
-"""Trials from which the split-half ratio is judged."""
+"""Minimum number of trials to judge the split-half ratio."""
 
 BLOCK_OF_PAIRS = 1 << 22
-"""Pairs that are looked at together: 32 MB of cells."""
+"""Pairs processed together: 32 MB of cells."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a table's meta data says about where it comes from."""
+    """The origin of a table, for its metadata."""
 
     study: str
     fingerprint: str
     recipe: dict[str, Any]
     design: dict[str, Any]
     networks: int = 1
-    """How many networks of the recipe's name trained the models: more than one where its code has changed meanwhile."""
+    """The number of different networks that trained the models: more than one if the network's code has changed."""
 
 
 def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, PairsTable]:
-    """Both tables of a study; the cost grows with samples and same-class pairs, not with trials."""
+    """Build both tables of a study; the cost grows with samples and same-class pairs, not with trials."""
     statistics = counts.statistics
     mem = memorization(statistics)
     even, odd = memorization(counts.even), memorization(counts.odd)
@@ -91,7 +91,7 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
 
 
 def _checks(counts: Counts, statistics: SufficientStatistics, mem: Difference, agreement: Halves) -> dict[str, Any]:
-    """What the counts say about themselves; null where it cannot be told. docs/scores.md explains each."""
+    """Self-checks of the counts; null where undefined. docs/scores.md explains each."""
     values = {
         "zero_sum": zero_sum_residual(counts.weighted_correct, statistics),
         "split_half_ratio": agreement.ratio,
@@ -105,8 +105,8 @@ def _checks(counts: Counts, statistics: SufficientStatistics, mem: Difference, a
 def zero_sum_residual(weighted_correct: Int64, statistics: SufficientStatistics) -> float | None:
     """The largest |sum over all training samples of infl| on one test sample; None if samples differ in n_in.
 
-    weighted_correct int64 [q] is S summed over the training samples. 0 where all subsets have one size as well;
-    below 1 / (4 r (1 - r)) where sizes differ by at most one, with r the subset ratio.
+    weighted_correct int64 [q] is S summed over the training samples. The result is 0 if all subsets have the same
+    size, and below 1 / (4 r (1 - r)) if sizes differ by at most one, with r the subset ratio.
     """
     inside, trials = int(statistics.n_in[0]), statistics.trials
     if not 0 < inside < trials or (statistics.n_in != inside).any():
@@ -119,8 +119,8 @@ def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int,
     found: list[str] = []
     if networks > 1:
         found.append(
-            f"{networks} versions of the recipe's network trained these models: its code has changed between trials. "
-            "The scores mix them; give each network a name, and a study, of its own."
+            f"{networks} versions of the recipe's network trained these models: its code changed between trials. "
+            "The scores mix them; give each version its own name and study."
         )
     if statistics.in_sample_accuracy < LEARNS / classes:
         found.append(
@@ -129,8 +129,8 @@ def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int,
         )
     elif statistics.in_sample_accuracy < INTERPOLATES:
         found.append(
-            f"The recipe does not interpolate: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f}, under "
-            f"{INTERPOLATES}. mem then measures under-fitting; train longer or use a larger network."
+            f"The recipe does not interpolate: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f}, below "
+            f"{INTERPOLATES}, so mem measures under-fitting. Train longer or use a larger network."
         )
     undefined = int(((statistics.n_in == 0) | (statistics.n_out == 0)).sum())
     if undefined:
@@ -146,14 +146,14 @@ def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int,
     ):
         meaning = "too small" if agreement.ratio > 1 else "too large"
         found.append(
-            f"Two halves of the trials differ {agreement.ratio:.2f} times as much as their standard errors say: "
+            f"Two halves of the trials differ {agreement.ratio:.2f} times as much as their standard errors predict: "
             f"standard errors and intervals are {meaning}. The trials are not independent draws of one recipe."
         )
     return found
 
 
 def is_calibrated(ratio: float, ratio_error: float) -> bool:
-    """Whether a split-half ratio is 1 within 10 %, or within four of its own standard errors."""
+    """Whether a split-half ratio is within 10 %, or four standard errors, of 1."""
     low, high = CALIBRATED
     return min(low, 1 - 4 * ratio_error) <= ratio <= max(high, 1 + 4 * ratio_error)
 
@@ -163,10 +163,10 @@ def _share(correct: Int64, trials: int) -> Float64:
 
 
 def _probability_columns(counts: ProbabilityCounts) -> Columns:
-    """The columns of true-class probability; the standard error is that of a difference of two means."""
+    """The columns of the true-class probability; the standard error is that of a difference of two means."""
 
     def side(total: Int64, squares: Int64, n: Int64) -> tuple[Float64, Float64]:
-        """Mean, and its variance: NaN with fewer than one, or two, trials."""
+        """The mean and its variance: NaN below one and two trials, respectively."""
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(n > 0, total / (CERTAIN * n), np.nan)
             return mean, np.where(n > 1, (n * squares - total**2) / (CERTAIN**2 * n**2 * (n - 1.0)), np.nan)
@@ -183,7 +183,7 @@ def _probability_columns(counts: ProbabilityCounts) -> Columns:
 
 
 def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64) -> tuple[Columns, Float32s, Int64]:
-    """Columns of the pairs table, and the strongest influence on each test sample with its index."""
+    """The columns of the pairs table, and the strongest influence on each test sample with its training index."""
     trials, correct = statistics.trials, statistics.test_correct
     strongest = np.full(len(correct), np.nan, np.float32)
     strongest_index = np.full(len(correct), -1, np.int64)

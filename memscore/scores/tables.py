@@ -1,6 +1,6 @@
-"""Score tables and pairs tables: columns of numbers with their provenance, as one .npz.
+"""Score tables and pairs tables: columns of numbers with their provenance, stored as one .npz.
 
-A table's digest is taken over study, trials and columns, so equal evidence gives an equal digest
+A table's digest covers study, trials and columns, so equal evidence gives an equal digest
 on any machine and in any order of execution.
 """
 
@@ -23,10 +23,10 @@ from memscore.npz import NpzReader
 from memscore.study.bits import digest
 
 PAIRS_FLOOR = 0.02
-"""Smallest infl that a pairs table keeps: the paper's lower threshold for the test typical set."""
+"""Smallest infl in a pairs table: the paper's lower threshold for the typical test set."""
 
 ATYPICAL, TYPICAL = 0.15, 0.02
-"""The paper's bounds of mem (section 3): atypical above the one, typical below the other."""
+"""The paper's bounds of mem (section 3): samples are atypical above the first, typical below the second."""
 
 Rows = Literal["train", "test"]
 
@@ -34,25 +34,25 @@ REQUIRED_META = {"study", "trials", "digest", "fingerprint"}
 
 
 def is_atypical(mem: npt.NDArray[np.float32], threshold: float) -> Bools:
-    """Which of mem float32 [n] lie above it. Single precision makes 1 - 51/60 what it is: not above 0.15."""
+    """Mask of mem float32 [n] above the threshold. In single precision, 1 - 51/60 is correctly not above 0.15."""
     return mem > np.float32(threshold)
 
 
 def is_typical(mem: npt.NDArray[np.float32], threshold: float) -> Bools:
-    """Which of mem float32 [n] lie below it."""
+    """Mask of mem float32 [n] below the threshold."""
     return mem < np.float32(threshold)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Named columns and the meta data that says where they come from."""
+    """Named columns, and metadata about their origin."""
 
     columns: Columns
     meta: dict[str, Any] = field(default_factory=dict[str, Any])
     kind: ClassVar[str]
     dtypes: ClassVar[dict[str, str]]
     added: ClassVar[dict[str, str]] = {}
-    """Columns that tables of an older version lack, each with one that has as many rows; they read as NaN."""
+    """Columns that older tables lack, which read as NaN, each mapped to a column with the same number of rows."""
 
     def __getitem__(self, column: str) -> npt.NDArray[Any]:
         if column in self.added and column not in self.columns:
@@ -61,21 +61,21 @@ class Table:
 
     @property
     def digest(self) -> str:
-        """The version digest the table was stored under."""
+        """The digest stored with the table, which identifies its version."""
         return str(self.meta["digest"])
 
     @property
     def trials(self) -> int:
-        """How many trials the table rests on."""
+        """The number of trials behind the table."""
         return int(self.meta["trials"])
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences a reader of the scores has to know."""
+        """Warnings for readers of the scores, one sentence each."""
         return list(self.meta.get("warnings", []))
 
     def content_digest(self) -> str:
-        """The digest computed afresh from the columns that the table was stored with."""
+        """The digest recomputed from the stored columns."""
         parts = [self.kind.encode(), str(self.meta["study"]).encode(), str(self.meta["trials"]).encode()]
         for name, column in self.columns.items():
             dtype = self.dtypes[name]
@@ -83,7 +83,7 @@ class Table:
         return digest(*parts)
 
     def encode(self) -> bytes:
-        """The table as an uncompressed .npz with `meta` as JSON text; equal tables give equal bytes."""
+        """Encode the table as an uncompressed .npz with `meta` as JSON text; equal tables give equal bytes."""
         buffer = io.BytesIO()
         meta = np.array(strict_json.dumps(self.meta, sort_keys=True))
         np.savez(buffer, allow_pickle=False, meta=meta, **self.columns)
@@ -91,7 +91,7 @@ class Table:
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
-        """Read what `encode` wrote and check its digest. Raises Damaged if it is anything else."""
+        """Decode the output of `encode` and check its digest. Raises Damaged for anything else."""
         try:
             with NpzReader(payload, f"memscore {cls.kind}") as file:
                 meta: Any = json.loads(str(file.read("meta", "U")[()]))
@@ -103,9 +103,9 @@ class Table:
         except InvalidInput as error:
             raise Damaged(str(error)) from error
         except (ValueError, RecursionError) as error:
-            raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is damaged.") from error
+            raise Damaged(f"This is not a memscore {cls.kind} file: its metadata is damaged.") from error
         if not isinstance(meta, dict) or not set(cast("dict[str, Any]", meta)) >= REQUIRED_META:
-            raise Damaged(f"This is not a memscore {cls.kind} file: its meta data is incomplete.")
+            raise Damaged(f"This is not a memscore {cls.kind} file: its metadata is incomplete.")
         table = cls(columns, cast("dict[str, Any]", meta))
         if any(column.dtype.str != cls.dtypes[name] for name, column in columns.items()) or (
             table.content_digest() != table.digest
@@ -115,19 +115,19 @@ class Table:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a table file. Raises Damaged, or OSError if it cannot be read."""
+        """Read a table file. Raises Damaged if it is not valid, OSError if it cannot be read."""
         return cls.decode(path.read_bytes())
 
     def require_dataset(self, fingerprint: str, name: str) -> None:
-        """Raises FingerprintMismatch unless the table was made from the dataset with this fingerprint."""
+        """Raise FingerprintMismatch unless the table belongs to the dataset with this fingerprint."""
         if self.meta["fingerprint"] != fingerprint:
             raise FingerprintMismatch(
-                f"The scores were made from another dataset than {name!r} (fingerprint "
+                f"The scores belong to a different dataset from {name!r} (fingerprint "
                 f"{str(self.meta['fingerprint'])[:12]}, not {fingerprint[:12]}); use the dataset they were made from."
             )
 
     def to_pandas(self, rows: Rows = "train") -> Any:
-        """The rows of training or of test samples as a pandas.DataFrame, its index the samples' indices in the dataset.
+        """The training or test rows as a pandas.DataFrame, indexed by position in the dataset.
 
         The rows of a pairs table are its pairs. Raises MissingPackage if pandas is not installed.
         """
@@ -136,7 +136,7 @@ class Table:
         return to_pandas(self, rows)
 
     def to_arrow(self, rows: Rows = "train") -> Any:
-        """The rows of training or of test samples, or the pairs, as a pyarrow.Table; what is undefined is null.
+        """The training or test rows, or the pairs, as a pyarrow.Table; undefined values are null.
 
         Raises MissingPackage if pyarrow is not installed.
         """
@@ -146,7 +146,7 @@ class Table:
 
     @classmethod
     def of(cls, columns: Columns, meta: dict[str, Any]) -> Self:
-        """A table of these columns, cast to their stored types, with its digest in `meta`."""
+        """Make a table of these columns, cast to their storage types, with its digest in `meta`."""
         typed = {name: np.ascontiguousarray(columns[name], dtype=dtype) for name, dtype in cls.dtypes.items()}
         table = cls(typed, meta)
         return cls(typed, {**meta, "digest": table.content_digest()})
@@ -154,7 +154,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Sample:
-    """One training sample as plain numbers; NaN is undefined. `ScoreTable` has the meaning of each."""
+    """One training sample as plain numbers, NaN if undefined; `ScoreTable` explains each."""
 
     index: int
     label: int
@@ -182,11 +182,11 @@ class ScoreTable(Table):
 
     mem, its standard error `se` and 95 % interval [mem_low, mem_high]; p_in, p_out; n_in, n_out; label.
     test_p: share of trials that classify the test sample correctly; test_infl_max, test_infl_index: the
-    largest same-class influence on it and whose it is (NaN and -1 without one); test_p_full: share of the full
-    trials (on all samples) that classify it correctly, NaN where there are none.
+    largest same-class influence on it and the index of its training sample (NaN and -1 without one); test_p_full:
+    share of the full trials (on all samples) that classify it correctly, NaN if there are none.
     mem_prob = prob_in - prob_out with its standard error se_prob, and test_prob: the same as mem, p_in, p_out, se
-    and test_p with the probability of the true class in place of correctness; NaN where it was not recorded.
-    mem_even, mem_odd: mem from the blocks with even and with odd numbers alone, to see how it repeats itself.
+    and test_p, with the true-class probability instead of correctness; NaN if it was not recorded.
+    mem_even, mem_odd: mem from only the even-numbered and only the odd-numbered blocks, to check repeatability.
     """
 
     kind = "score table"
@@ -236,9 +236,9 @@ class ScoreTable(Table):
     def __getitem__(
         self, wanted: str | int | np.integer[Any] | slice | Sequence[int] | npt.NDArray[Any]
     ) -> npt.NDArray[Any] | Sample | Columns:
-        """As of a NumPy record array: a name gives a column, an index a sample, a slice, indices or a mask several.
+        """Index like a NumPy record array: by name for a column, by index for a sample, by slice, indices or mask.
 
-        Several are columns by name, `index` first. Raises KeyError or IndexError for what is not there.
+        The latter give a dict of columns by name, `index` first. Raises KeyError or IndexError if not found.
         """
         if isinstance(wanted, str):
             return super().__getitem__(wanted)
@@ -248,22 +248,22 @@ class ScoreTable(Table):
         return {"index": chosen, **{name: self[name][chosen] for name in SAMPLE_COLUMNS}}
 
     def row(self, index: int) -> Sample:
-        """The training sample with this index in the dataset; a negative one counts from the end."""
+        """The training sample with this index in the dataset; negative indices count from the end."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"There is no training sample {index}; indices go from 0 to {len(self) - 1}.")
         index %= len(self)
         return Sample(index, *(self[name][index].item() for name in SAMPLE_COLUMNS))
 
     def atypical(self, threshold: float = ATYPICAL) -> Bools:
-        """Which training samples have a mem above it (paper, section 3): bool [n]. Not those where it is undefined."""
+        """Mask of training samples with mem above the threshold (paper, section 3): bool [n]; False if undefined."""
         return is_atypical(self["mem"], threshold)
 
     def typical(self, threshold: float = TYPICAL) -> Bools:
-        """Which training samples have a mem below it: bool [n]. Not those where it is undefined."""
+        """Mask of training samples with mem below the threshold: bool [n]; False if undefined."""
         return is_typical(self["mem"], threshold)
 
     def mask(self, *, label: int | None = None, mem_min: float | None = None, mem_max: float | None = None) -> Bools:
-        """Which training samples are of this class and have a mem within these bounds, inclusive: bool [n]."""
+        """Mask of training samples of this class with mem within these inclusive bounds: bool [n]."""
         wanted = np.ones(len(self), np.bool_)
         if label is not None:
             wanted &= self["label"] == label
@@ -275,15 +275,15 @@ class ScoreTable(Table):
 
     @property
     def test_samples(self) -> int:
-        """How many test samples the table covers."""
+        """The number of test samples."""
         return len(self.columns["test_p"])
 
 
 class PairsTable(Table):
-    """Pairs with infl of at least `meta["floor"]`, strongest first; `meta["scope"]` says among which.
+    """Pairs with infl of at least `meta["floor"]`, strongest first, within `meta["scope"]`: "same_class" or "all".
 
-    "same_class", or "all". train_index, test_index, infl, its standard error `se`, q_value (Benjamini-Hochberg
-    over all pairs of the scope, exact one-sided test), and mem of the training sample.
+    train_index, test_index, infl, its standard error `se`, q_value (Benjamini-Hochberg over all pairs in scope,
+    exact one-sided test), and mem of the training sample.
     """
 
     kind = "pairs table"
@@ -301,6 +301,6 @@ class PairsTable(Table):
 
 
 def _selector(wanted: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Indices, or a mask, as NumPy takes them; an empty list is one of indices."""
+    """Convert indices or a mask to an array; an empty list counts as indices."""
     array = np.asarray(wanted)
     return array if array.size else array.astype(np.int64)

@@ -1,1 +1,1 @@
-"""From counts to mem and infl: estimates, standard errors, intervals, q-values, precision."""
+"""Statistics of mem and infl from counts: estimates, standard errors, intervals, q-values, precision."""

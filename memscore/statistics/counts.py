@@ -1,6 +1,6 @@
-"""Everything from which the tables of a study follow, as integers that add: a rebuild never reads a trial again.
+"""Additive integer counts that determine a study's tables, so that a rebuild never re-reads a trial.
 
-M [t, n] is membership, Y [t, q] correctness on the test samples; S = M^T Y is kept for pairs of one class.
+M [t, n] is membership, Y [t, q] correctness on the test samples; S = M^T Y is kept for same-class pairs.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from memscore.study.evidence import Evidence
 from memscore.study.spec import BLOCK
 
 BUFFER = 1 << 24
-"""Numbers in the largest array that counting makes beside the counts: 64 MB in single precision."""
+"""Elements of the largest temporary array used in counting: 64 MB in single precision."""
 
 CERTAIN = 255
-"""The byte that stands for a probability of 1."""
+"""The byte that encodes a probability of 1."""
 
 
 @dataclass(frozen=True)
 class ClassGroup:
-    """The samples of one class: train int64 [n_c] and test int64 [q_c], ascending."""
+    """The indices of one class's samples: train int64 [n_c] and test int64 [q_c], ascending."""
 
     label: int
     train: Int64
@@ -33,7 +33,7 @@ class ClassGroup:
 
 
 def class_groups(train_labels: Labels, test_labels: Labels) -> list[ClassGroup]:
-    """The classes that have both training and test samples, by label, from labels [n] and [q]."""
+    """The classes with both training and test samples, by label, from labels [n] and [q]."""
     train, test = _by_label(train_labels), _by_label(test_labels)
     return [ClassGroup(label, train[label], test[label]) for label in train if label in test]
 
@@ -56,7 +56,7 @@ class ProbabilityCounts:
 
     @classmethod
     def empty(cls, samples: int, test_samples: int) -> ProbabilityCounts:
-        """The sums over no trial."""
+        """The sums over zero trials."""
         none, test_none = np.zeros(samples, np.int64), np.zeros(test_samples, np.int64)
         return cls(0, none, none, none, none, none, test_none, test_none)
 
@@ -87,18 +87,18 @@ class ProbabilityCounts:
 
     @property
     def n_out(self) -> Int64:
-        """Recorded trials that held the sample out, int64 [n]."""
+        """Trials with recorded probabilities that held the sample out, int64 [n]."""
         return self.trials - self.n_in
 
 
 @dataclass
 class Counts:
-    """The counts of a study; they are the same in whatever order and portions its trials are added.
+    """The counts of a study, independent of the order and portions in which its trials are added.
 
-    train_labels int32 [n], test_labels int32 [q]; groups: the classes, and joint: S int32 [n_c, q_c] of each.
-    even, odd: the per-sample counts of the blocks with even and odd numbers, two halves for checks.
+    train_labels int32 [n], test_labels int32 [q]; groups: the classes; joint: S int32 [n_c, q_c] of each class.
+    even, odd: the per-sample counts of even-numbered and odd-numbered blocks, two halves for checks.
     weighted_correct int64 [q]: the sum over trials of subset size times Y, which is S summed over all n samples.
-    full_trials: trials on all samples, which count in nothing else; full_correct int64 [q]: how many are right.
+    full_trials: trials on all samples, not counted elsewhere; full_correct int64 [q]: how many of them are correct.
     """
 
     train_labels: Labels
@@ -114,7 +114,7 @@ class Counts:
 
     @classmethod
     def empty(cls, train_labels: Labels, test_labels: Labels) -> Counts:
-        """The counts of no trial of a dataset with the labels [n] and [q]."""
+        """The counts of zero trials on a dataset with the labels [n] and [q]."""
         n, q = len(train_labels), len(test_labels)
         groups = class_groups(train_labels, test_labels)
         return cls(
@@ -132,7 +132,7 @@ class Counts:
 
     @classmethod
     def of(cls, evidence: Evidence, train_labels: Labels, test_labels: Labels) -> Counts:
-        """The counts of some evidence."""
+        """Count the evidence."""
         counts = cls.empty(train_labels, test_labels)
         counts.add(evidence)
         return counts
@@ -144,11 +144,11 @@ class Counts:
 
     @property
     def trials(self) -> int:
-        """How many trials are counted, full ones apart."""
+        """The number of trials counted, without full trials."""
         return self.even.trials + self.odd.trials
 
     def add(self, evidence: Evidence) -> None:
-        """Count more trials, in place. The caller takes care that none is counted twice."""
+        """Count more trials, in place. The caller ensures that no trial is counted twice."""
         if not evidence.trials:
             return
         odd = evidence.numbers // BLOCK % 2 == 1
@@ -170,12 +170,12 @@ class Counts:
                 )
 
     def add_full(self, test_correct: Bools) -> None:
-        """Count full trials, in place, from which test samples each classifies correctly: bool [f, q]."""
+        """Count full trials, in place, from their correctness on the test samples, bool [f, q]."""
         self.full_trials += len(test_correct)
         self.full_correct += test_correct.sum(axis=0, dtype=np.int64)
 
     def __add__(self, other: Counts) -> Counts:
-        """The counts of both. Raises InvalidInput if they are of other labels."""
+        """The sum of both counts. Raises InvalidInput if their labels differ."""
         if not (
             np.array_equal(self.train_labels, other.train_labels)
             and np.array_equal(self.test_labels, other.test_labels)
@@ -196,7 +196,7 @@ class Counts:
 
 
 def _add_joint(joint: npt.NDArray[np.int32], evidence: Evidence, group: ClassGroup) -> None:
-    """joint += M^T Y for a class, some rows at a time; a product of single precision is exact below 2**24 trials."""
+    """joint += M^T Y for a class, a few rows at a time; single precision is exact below 2**24 trials."""
     correct = evidence.test_correct[:, group.test].astype(np.float32)
     step = max(1, BUFFER // max(evidence.trials, len(group.test)))
     for first in range(0, len(group.train), step):

@@ -1,8 +1,8 @@
-"""Influence at size: the estimates of blocks of pairs, from counts or from packed bits in bounded memory.
+"""Influence at scale: estimates for blocks of pairs, from counts or from packed bits in bounded memory.
 
 M [t, n] is membership and Y [t, q] correctness on the test samples, packed to a bit per sample. S = M^T Y is
-formed block by block in single precision, in which it is exact below 2**24 trials, so no result depends on
-the size of the blocks.
+computed block by block in single precision, which is exact below 2**24 trials, so results do not depend on
+the block size.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ Matmul = Callable[[Float32s, Float32s], Float32s]
 """float32 [a, t] times float32 [t, b]: float32 [a, b], exact for factors of 0 and 1."""
 
 CACHED = 1 << 17
-"""Pairs that are estimated at once: their float64 intermediates stay in a processor's cache."""
+"""Pairs estimated at once: their float64 intermediates fit in a processor's cache."""
 
 
 @dataclass(frozen=True)
 class BlockSize:
-    """Most pairs in a block, and the bytes that each takes: larger blocks are no faster."""
+    """Maximum pairs in a block, and the bytes each takes; larger blocks are no faster."""
 
     pairs: int
     bytes_a_pair: int
 
 
 MATRIX_BLOCK = BlockSize(1 << 25, 4)
-"""S alone, as the rest is done in a cache; a large product needs its threads to meet less often."""
+"""Holds only S, since the rest is computed in cache; threads synchronise less often in a large product."""
 
 PAIRS_BLOCK = BlockSize(1 << 22, 64)
-"""S, infl, the pair's cell, and keys to sort by."""
+"""Holds S, infl, the pair's cell, and sort keys."""
 
 UNPACKED = 1 << 22
-"""Bits that are reordered or added up at once."""
+"""Bits reordered or summed at once."""
 
 GIB = 1 << 30
 
@@ -54,8 +54,8 @@ NO_KEY = np.iinfo(np.int64).min
 def infl_of(joint: npt.NDArray[np.number], n_in: Int64, test_correct: Int64, trials: int, out: Float32s) -> None:
     """Fill `out` float32 [a, b] with infl from S [a, b], n_in [a] and the column sums y of Y [b].
 
-    (t S - n_in y) / (n_in (t - n_in)): numerator and denominator are integers, so the result has the bits of
-    `statistics.influence` in single precision. NaN where a side has no trial.
+    (t S - n_in y) / (n_in (t - n_in)): numerator and denominator are integers, so the float64 quotient is `gap`'s to
+    the bit before it is rounded to single precision. NaN where a side has no trial.
     """
     step = max(1, CACHED // max(1, joint.shape[1]))
     inside, correct = n_in.astype(np.float64)[:, None], test_correct.astype(np.float64)
@@ -85,7 +85,7 @@ def pair_columns(train: Int64, test: Int64, joint: Int64, n_in: Int64, test_corr
 
 
 def strongest_first(columns: Columns) -> Columns:
-    """The rows by falling infl, ties by training and test index."""
+    """Sort the rows by descending infl, then by training and test index."""
     train, test = columns["train_index"].astype(np.int64), columns["test_index"].astype(np.int64)
     by_index = np.argsort(train * (test.max(initial=0) + 1) + test)
     key = np.sort((-_ascending(columns["infl"][by_index]) << 32) + np.arange(len(by_index)))
@@ -97,7 +97,7 @@ def strongest_first(columns: Columns) -> Columns:
 class PackedEvidence:
     """The evidence that influence needs: membership uint8 [t, ceil(n / 8)] and test_correct uint8 [t, ceil(q / 8)].
 
-    Rows as of np.packbits; n is `samples` and q `test_samples`.
+    Rows are packed by np.packbits; n is `samples` and q is `test_samples`.
     """
 
     membership: UInt8
@@ -117,23 +117,23 @@ class PackedEvidence:
 
     @property
     def trials(self) -> int:
-        """How many trials the evidence holds."""
+        """The number of trials."""
         return len(self.membership)
 
     def n_in(self) -> Int64:
-        """Trials that trained on each sample, int64 [n]."""
+        """The number of trials that trained on each sample, int64 [n]."""
         return _column_sums(self.membership, self.samples)
 
     def correct(self) -> Int64:
-        """Trials that classify each test sample correctly, int64 [q]."""
+        """The number of trials that classify each test sample correctly, int64 [q]."""
         return _column_sums(self.test_correct, self.test_samples)
 
 
 def influence_matrix(evidence: PackedEvidence, out: Float32s, *, matmul: Matmul = np.matmul, memory: int = GIB) -> None:
     """Fill `out` float32 [n, q], an array or memory map, with infl of all pairs (paper, equation 2).
 
-    NaN in rows of samples without a side. Takes at most about `memory` bytes beside `out`; `matmul` may compute
-    elsewhere (`memscore.learning.matmul`).
+    Rows of samples that were never held out, or never trained on, are NaN. Uses at most about `memory` bytes in
+    addition to `out`; `matmul` may run on another device (`memscore.learning.matmul`).
     """
     n_in, correct = evidence.n_in(), evidence.correct()
     everything = slice(0, evidence.samples), slice(0, evidence.test_samples)
@@ -152,18 +152,18 @@ def find_pairs(
     matmul: Matmul = np.matmul,
     memory: int = GIB,
 ) -> Columns:
-    """The columns of a pairs table, strongest first: the pairs that meet every condition given.
+    """Find the pairs that meet all given conditions; returns the columns of a pairs table, strongest first.
 
-    at_least: infl, in single precision; q_at_most: false-discovery rate; top: among so many of the strongest on
-    their test sample, ties to the lower training index. q-values are exact (`PairTest`) over all pairs in
-    question: all n x q (scope "all"), or those within `groups` of training and test indices, such as classes.
+    at_least: minimum infl, in single precision; q_at_most: maximum false-discovery rate; top: only this many of the
+    strongest pairs per test sample, ties to the lower training index. q-values are exact (`PairTest`) over all pairs
+    considered: all n x q (scope "all"), or those within `groups` of training and test indices, such as classes.
     mem float64 [n] fills the column `mem`.
 
-    Takes at most about `memory` bytes, the tables of `PairTest`, 8 `top` a test sample and 64 a pair found. Goes
-    through the pairs twice for q_at_most alone. Raises InvalidInput without any condition.
+    Uses at most about `memory` bytes, plus the tables of `PairTest`, 8 `top` bytes per test sample and 64 bytes per
+    pair found. If q_at_most is the only condition, it makes two passes. Raises InvalidInput without any condition.
     """
     if at_least is None and q_at_most is None and top is None:
-        raise InvalidInput("Say which pairs to find: `at_least`, `q_at_most` or `top`.")
+        raise InvalidInput("Give a condition for the pairs to find: `at_least`, `q_at_most` or `top`.")
     if groups is None:
         groups = [(np.arange(evidence.samples), np.arange(evidence.test_samples))]
     n_in, correct, trials = evidence.n_in(), evidence.correct(), evidence.trials
@@ -205,11 +205,11 @@ def find_pairs(
 def _blocks(
     evidence: PackedEvidence, ranges: list[tuple[slice, slice]], matmul: Matmul, memory: int, block: BlockSize
 ) -> Iterator[tuple[slice, slice, Float32s]]:
-    """S float32 [a, b] of training samples `rows` and test samples `columns`, over the pairs of all ranges.
+    """Iterate over S float32 [a, b] of training samples `rows` and test samples `columns`, for all ranges.
 
-    A quarter of the memory holds Y of a block of columns, a quarter a block, a quarter what is left of the one before.
+    A quarter of the memory holds Y of a block of columns, a quarter a block, a quarter the remains of the last one.
     """
-    unpacked = 5 * evidence.trials  # bytes of a sample: a byte and a float for each trial
+    unpacked = 5 * evidence.trials  # bytes per sample: a byte and a float for each trial
     for all_rows, all_columns in ranges:
         wide = max(1, min(all_columns.stop - all_columns.start, memory // 4 // unpacked))
         high = max(1, min(block.pairs // wide, memory // 4 // (unpacked + block.bytes_a_pair * wide)))
@@ -222,14 +222,14 @@ def _blocks(
 
 
 def _unpack(packed: UInt8, columns: slice) -> Float32s:
-    """Bits of some samples, float32 [t, b]."""
+    """The bits of the samples `columns`, float32 [t, b]."""
     first = columns.start // 8
     bits = np.unpackbits(packed[:, first : (columns.stop + 7) // 8], axis=1)
     return bits[:, columns.start - 8 * first : columns.stop - 8 * first].astype(np.float32)
 
 
 def _take(packed: UInt8, order: Int64) -> UInt8:
-    """The bits of the samples `order` [k], packed again: uint8 [t, ceil(k / 8)]."""
+    """The bits of the samples `order` [k], repacked: uint8 [t, ceil(k / 8)]."""
     step = max(1, UNPACKED // max(1, 8 * packed.shape[1]))
     parts = [
         np.packbits(np.unpackbits(packed[first : first + step], axis=1)[:, order], axis=1)
@@ -239,7 +239,7 @@ def _take(packed: UInt8, order: Int64) -> UInt8:
 
 
 def _column_sums(packed: UInt8, samples: int) -> Int64:
-    """How many rows have the bit of each sample, int64 [samples]."""
+    """The number of rows with each sample's bit set, int64 [samples]."""
     step = max(1, UNPACKED // max(1, samples))
     total = np.zeros(samples, np.int64)
     for first in range(0, len(packed), step):
@@ -248,7 +248,7 @@ def _column_sums(packed: UInt8, samples: int) -> Int64:
 
 
 def _line_up(groups: list[tuple[Int64, Int64]]) -> tuple[Int64, Int64, list[tuple[slice, slice]]]:
-    """All training and all test indices in the order of the groups, and where each group lies among them."""
+    """All training and test indices in group order, and the range of each group."""
     ranges: list[tuple[slice, slice]] = []
     i = j = 0
     for train, test in groups:
@@ -265,15 +265,15 @@ def _select(chosen: npt.NDArray[np.bool_], train: Int64, test: Int64, joint: Flo
 
 
 def _ascending(infl: Float32s) -> Int64:
-    """Integers int64 below 2**31 in size and in the order of infl; the bits of non-negative ones."""
+    """Order-preserving integers int64 for infl, of magnitude below 2**31; the float's bits if non-negative."""
     bits = (infl + np.float32(0)).view(np.int32).astype(np.int64)  # -0 becomes 0
     return np.where(bits < 0, -(1 << 31) - bits, bits)  # a float is sign and size: negative ones run backwards
 
 
 def _merge(strongest: Int64, infl: Float32s, train: Int64) -> Int64:
-    """The largest of the keys [b, k] and those of infl [a, b] of training samples [a], for each test sample.
+    """Keep the k largest keys of each test sample, from [b, k] and those of infl [a, b] of training samples [a].
 
-    A key orders by infl, then by falling training index; no two are equal.
+    Keys order by infl, then by descending training index; no two are equal.
     """
     # Both in one integer, so that a partition finds the largest; two columns would have to be sorted.
     keys = (_ascending(infl.T) << 32) + (LOW - train)

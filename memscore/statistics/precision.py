@@ -1,8 +1,8 @@
-"""How precise the scores of a study are, and how many trials would make them so.
+"""Precision of a study's scores, and forecasts of the trials needed to reach one.
 
-The measure is the half-width of the 95 % interval over 1.96. Where estimates are far from 0 and 1 it is the
-standard error; unlike that, it does not fall to 0 where all trials agree, as they do for most samples after a
-few trials.
+The measure is the half-width of the 95 % interval divided by 1.96. For estimates far from 0 and 1 it equals the
+standard error; unlike the standard error, it does not fall to 0 where all trials agree, as they do for most
+samples after a few trials.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from memscore.study.spec import BLOCK
 MOST_TRIALS = 1_000_000
 
 TYPICAL_P_OUT = 0.9
-"""A typical training sample: always right where trained on, right in 9 of 10 trials that held it out."""
+"""A typical training sample is always classified correctly if trained on, and in 9 of 10 trials that held it out."""
 
 
 class ExpectedError(NamedTuple):
-    """What `precise_error` is expected to be: for the least favourable sample, and for a typical one."""
+    """The expected `precise_error` of the least favourable sample and of a typical one."""
 
     worst: float
     typical: float
 
 
 def precise_error(statistics: SufficientStatistics) -> Float64:
-    """The half-width of each sample's 95 % interval of mem over 1.96, float64 [n]; NaN where mem is undefined."""
+    """The half-width of each sample's 95 % interval of mem, divided by 1.96: float64 [n]; NaN if mem is undefined."""
     mem = memorization(statistics)
     return (mem.high - mem.low) / (2 * Z_95)
 
 
 def share_precise(statistics: SufficientStatistics, standard_error: float) -> float:
-    """The share of samples whose `precise_error` is at most `standard_error`; an undefined one's is not."""
+    """The share of samples whose `precise_error` is at most `standard_error`; undefined ones do not count."""
     return float(np.mean(precise_error(statistics).astype(np.float32) <= np.float32(standard_error)))
 
 
 def share_settled(statistics: SufficientStatistics, threshold: float) -> float:
-    """The share of samples whose 95 % interval of mem lies above or below `threshold`; an undefined one's does not."""
+    """The share of samples whose 95 % interval of mem excludes `threshold`; undefined ones do not count."""
     mem, limit = memorization(statistics), np.float32(threshold)
     return float(np.mean((mem.low.astype(np.float32) > limit) | (mem.high.astype(np.float32) < limit)))
 
 
 def expected_error(trials: int, ratio: float) -> ExpectedError:
-    """`precise_error` after so many trials with subsets of `ratio` of the samples.
+    """The expected `precise_error` after `trials` trials with subsets of `ratio` of the samples.
 
     worst: p_in = p_out = 0.5, close to sqrt(1 / (4 t r (1 - r))); typical: p_in = 1 and p_out = 0.9.
     """
@@ -71,11 +71,11 @@ def forecast_trials(
     block: int = BLOCK,
     most: int = MOST_TRIALS,
 ) -> int | None:
-    """How many trials the study needs in all until `share` of its samples is precise, or settled.
+    """Forecast the total number of trials until `share` of the samples is precise, or settled.
 
-    Give `standard_error` (`share_precise`) or `threshold` (`share_settled`). A multiple of `block`, at least the
-    trials there are; None if more than `most` are needed. A forecast: it takes the trials so far for typical, so
-    it is rough after a block or two and should be made again as trials come in. Raises InvalidInput unless
+    Give `standard_error` (`share_precise`) or `threshold` (`share_settled`). Returns a multiple of `block`, at least
+    the present number of trials; None if more than `most` are needed. The forecast assumes that the trials so far are
+    typical: it is rough after a block or two and should be repeated as trials come in. Raises InvalidInput unless
     exactly one goal is given.
     """
     future = _Future(statistics, ratio)
@@ -92,14 +92,14 @@ def forecast_trials(
         return low * block
     if high <= low or predicted(high * block) < share:
         return None
-    while high - low > 1:  # `low` blocks are too few, `high` are enough
+    while high - low > 1:  # `low` blocks are not enough, `high` are
         middle = (low + high) // 2
         low, high = (low, middle) if predicted(middle * block) >= share else (middle, high)
     return high * block
 
 
 class _Future:
-    """Expected counts after more trials: those so far and, for the new ones, proportions shrunk to all samples'."""
+    """Expected counts after more trials, from the counts so far and proportions shrunk towards the overall mean."""
 
     def __init__(self, statistics: SufficientStatistics, ratio: float) -> None:
         self.statistics, self.ratio = statistics, ratio
@@ -108,14 +108,15 @@ class _Future:
         self.error = np.sqrt(variance_in + variance_out)
 
     def share_precise(self, trials: int, standard_error: float) -> float:
-        """The share of samples with a predicted error of at most this."""
+        """The share of samples with a predicted error of at most `standard_error`."""
         low, high = self._interval(trials)
         return float(np.mean((high - low) / (2 * Z_95) <= standard_error))
 
     def share_settled(self, trials: int, threshold: float) -> float:
         """The expected share of samples whose interval will exclude the threshold.
 
-        The estimate after t' trials is uncertain now by the error of now times sqrt(1 - t / t').
+        The standard deviation of the estimate after t' trials, as seen now, is the current error times
+        sqrt(1 - t / t').
         """
         low, high = self._interval(trials)
         spread = self.error * np.sqrt(1 - self.statistics.trials / trials)
@@ -133,8 +134,8 @@ class _Future:
 def _shrunk(successes: Int64, n: Int64) -> tuple[Float64, Float64]:
     """Mean and variance of each proportion given its trials and a beta prior with the moments of all samples.
 
-    The variance of the true proportions is that of the observed ones less the binomial part; the prior counts
-    for mean (1 - mean) / variance - 1 trials, between 0.1 and 20.
+    The variance of the true proportions is that of the observed ones minus the binomial part; the prior has the
+    weight of mean (1 - mean) / variance - 1 trials, clipped to 0.1 to 20.
     """
     seen = n > 1
     if not seen.any():
@@ -150,5 +151,5 @@ def _shrunk(successes: Int64, n: Int64) -> tuple[Float64, Float64]:
 
 
 def _normal(score: Float64) -> Float64:
-    """The normal distribution function within 0.0002 (Page 1977)."""
+    """The normal distribution function, accurate to 0.0002 (Page 1977)."""
     return 1 / (1 + np.exp(-np.clip(1.5976 * score + 0.070565992 * score**3, -500, 500)))

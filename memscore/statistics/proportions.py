@@ -1,4 +1,4 @@
-"""From evidence to estimates: sufficient statistics, mem and infl, errors, intervals, checks.
+"""Estimates from evidence: sufficient statistics, mem and infl, standard errors, intervals, checks.
 
 Definitions: Feldman and Zhang (2020), section 3. M [t, n] is membership, C [t, n] correctness on the
 training samples, Y [t, q] correctness on the test samples, all 0 or 1.
@@ -28,10 +28,10 @@ Z_95 = NormalDist().inv_cdf(0.975)
 
 @dataclass(frozen=True)
 class SufficientStatistics:
-    """Integer counts from which every per-sample score follows; they add when evidence is merged.
+    """Integer counts that determine every per-sample score; merging evidence adds them.
 
-    trials t; n_in, correct_in, correct int64 [n]: trials that trained on the sample, those of them that
-    classify it correctly, and all trials that do; test_correct int64 [q].
+    trials t; n_in, correct_in, correct int64 [n]: trials that trained on the sample, those among them that
+    classify it correctly, and all trials that classify it correctly; test_correct int64 [q].
     """
 
     trials: int
@@ -42,7 +42,7 @@ class SufficientStatistics:
 
     @classmethod
     def empty(cls, samples: int, test_samples: int) -> SufficientStatistics:
-        """The counts of no trial."""
+        """The counts of zero trials."""
         none = np.zeros(samples, np.int64)
         return cls(0, none, none, none, np.zeros(test_samples, np.int64))
 
@@ -78,7 +78,7 @@ class SufficientStatistics:
 
     @property
     def in_sample_accuracy(self) -> float:
-        """Mean accuracy of the trials on the samples they trained on."""
+        """Mean accuracy of the trials on their own training samples."""
         return float(self.correct_in.sum() / max(1, self.n_in.sum()))
 
     @property
@@ -117,13 +117,13 @@ def difference(successes_1: Int64, n_1: Int64, successes_2: Int64, n_2: Int64) -
 
 
 def gap(successes_1: Int64, n_1: Int64, successes_2: Int64, n_2: Int64) -> Float64:
-    """p1 - p2, elementwise, NaN where a side has no trial: one division of integers, so the nearest float64."""
+    """p1 - p2, elementwise, NaN where a side has no trial; a single integer division, so correctly rounded."""
     with np.errstate(invalid="ignore"):
         return (successes_1 * n_2 - successes_2 * n_1) / (n_1 * n_2)
 
 
 def standard_error(successes_1: Int64, n_1: Int64, successes_2: Int64, n_2: Int64) -> Float64:
-    """The standard error of p1 - p2 as in `difference`."""
+    """The standard error of p1 - p2, as in `difference`."""
     p_1, p_2 = _proportion(successes_1, n_1), _proportion(successes_2, n_2)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = p_1 * (1 - p_1) / (n_1 - 1) + p_2 * (1 - p_2) / (n_2 - 1)
@@ -144,8 +144,8 @@ def modified_wilson(successes: Numbers, n: Numbers, confidence: float = 0.95) ->
     """Wilson's interval with Poisson limits at the ends: (low, high), NaN where n is 0.
 
     Brown, Cai and DasGupta (2001), section 4.1.1: with 1 or 2 successes (or 3, where n is above 50) the lower
-    limit is lambda / n, P[Poisson(lambda) >= successes] = 1 - confidence; with as few failures the upper
-    limit mirrors it. Wilson's own limits there miss a p close to 0 or 1 too often.
+    limit is lambda / n, where P[Poisson(lambda) >= successes] = 1 - confidence; with as few failures the upper
+    limit mirrors it. Wilson's original limits there miss a p close to 0 or 1 too often.
     """
     low, high = wilson(successes, n, confidence)
     for few in (1, 2, 3):
@@ -178,16 +178,16 @@ def newcombe(
 ) -> tuple[Float64, Float64]:
     """Newcombe's hybrid interval of p1 - p2: (low, high), NaN where a side has no trial.
 
-    Newcombe (1998), method 10: the limits of each side, combined by squares. Over Wilson's own limits it covers
-    an extreme pair such as 0.999 and 0.001 in 0.905 of cases only (70 and 30 trials); over the modified ones
-    in 0.95 or more. The Wald interval has 0.09 there.
+    Newcombe (1998), method 10: the limits of each side, combined by squares. With Wilson's original limits it covers
+    an extreme pair such as 0.999 and 0.001 in only 0.905 of cases (70 and 30 trials); with the modified ones in
+    at least 0.95. The Wald interval covers it in 0.09.
     """
     p_1, p_2 = _proportion(successes_1, n_1), _proportion(successes_2, n_2)
     low_1, high_1 = limits(successes_1, n_1, confidence)
     low_2, high_2 = limits(successes_2, n_2, confidence)
     low = p_1 - p_2 - np.hypot(p_1 - low_1, high_2 - p_2)
     high = p_1 - p_2 + np.hypot(high_1 - p_1, p_2 - low_2)
-    return np.clip(low, -1, 1), np.clip(high, -1, 1)  # rounding can lead out by a bit
+    return np.clip(low, -1, 1), np.clip(high, -1, 1)  # rounding can exceed the range slightly
 
 
 def memorization(statistics: SufficientStatistics) -> Difference:
@@ -197,11 +197,11 @@ def memorization(statistics: SufficientStatistics) -> Difference:
 
 @dataclass(frozen=True)
 class Halves:
-    """How two halves of the trials agree on mem; None where it cannot be told.
+    """Agreement of two halves of the trials on mem; None where it is undefined.
 
-    ratio: RMS difference over what the standard errors predict, 1 if they are right; ratio_error: its own
-    standard error. correlation r of the halves, and the reliability 2 r / (1 + r) of all trials that follows
-    from it (Spearman and Brown).
+    ratio: RMS difference divided by the one that the standard errors predict, 1 if they are right; ratio_error: the
+    standard error of the ratio. correlation: r of the halves; reliability: 2 r / (1 + r), that of all trials
+    (Spearman and Brown).
     """
 
     ratio: float | None
@@ -229,9 +229,9 @@ def halves(first: Difference, second: Difference) -> Halves:
 
 
 def reliability(scores: Difference) -> float | None:
-    """Share of the variance of the estimates that is not sampling error: (Var - mean se^2) / Var; None if undefined.
+    """Share of the estimates' variance that is not sampling error: (Var - mean se^2) / Var; None if undefined.
 
-    It bounds the squared correlation of the estimates with anything.
+    It is an upper bound for the squared correlation of the estimates with any other variable.
     """
     defined = np.isfinite(scores.estimate) & np.isfinite(scores.standard_error)
     if defined.sum() < 2 or (spread := scores.estimate[defined].var(ddof=1)) == 0:

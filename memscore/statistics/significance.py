@@ -1,7 +1,7 @@
 """p-values and q-values of pairs: Fisher's exact test with mid-p, and Benjamini-Hochberg over a histogram.
 
-Given its margins, S of a pair is hypergeometric if the subset does not matter, so its p-value depends on
-(n_in, y, S) alone. Pairs that share these are one *cell*; counting the pairs of each cell is enough for exact
+Given its margins, S of a pair is hypergeometric under the null hypothesis, so its p-value depends only on
+(n_in, y, S). Pairs that share these form a *cell*; counting the pairs in each cell is enough for exact
 q-values, in memory that does not grow with the number of pairs.
 """
 
@@ -15,17 +15,17 @@ import numpy.typing as npt
 from memscore.arrays import Float64, Int64
 
 CELLS = 1 << 24
-"""Most cells of exact p-values: beyond, most columns take the normal approximation (uniform designs only)."""
+"""Maximum cells of exact p-values; above it, most columns use the normal approximation (uniform designs only)."""
 
 EXACT_TRIALS = 500
-"""Below so many trials p-values are exact in any case."""
+"""With fewer trials, p-values are always exact."""
 
 EXACT_MARGIN = 100
-"""A test sample that fewer trials classify correctly, or wrongly, has exact p-values in any case."""
+"""A test sample that fewer trials classify correctly, or wrongly, always has exact p-values."""
 
 STEPS = 1024
 REACH = 37
-"""The normal approximation counts normal scores from -37 to 37 in steps of 1 / 1024."""
+"""The normal approximation bins normal scores from -37 to 37 in steps of 1 / 1024."""
 
 
 class PairTest:
@@ -33,10 +33,10 @@ class PairTest:
 
     n_in int64 [n] and test_correct y int64 [q] count trials, out of `trials` t. `p` float64 [cells] is the
     p-value of each cell, P[S' > S] + P[S' = S] / 2 for hypergeometric S'; `count` int64 [cells] is the histogram
-    that `add` fills. Pairs of a sample that was always or never trained on have no cell: `defined` [n] is False.
+    that `add` fills. Pairs of a sample that was trained on always or never have no cell: `defined` [n] is False.
 
-    Where n_in takes many values and trials are many, p-values of most columns come from `normal_score`, rounded
-    down to a grid: off by a factor of 0.98 to 1.10 at most (docs/scores.md).
+    With many values of n_in and many trials, the p-values of most columns come from `normal_score`, rounded
+    down to a grid: they are off by a factor of 0.98 to 1.10 at most (docs/scores.md).
     """
 
     def __init__(self, n_in: Int64, test_correct: Int64, trials: int) -> None:
@@ -62,7 +62,7 @@ class PairTest:
         self.count = np.zeros(len(self.p), np.int64)
 
     def _width(self, correct: Int64) -> int:
-        """Most values that S can take, over all pairs with y among `correct`."""
+        """The largest number of values that S can take, over all pairs with y among `correct`."""
         inside = self.inside[:, None]
         possible = np.minimum(inside, correct) - np.maximum(0, inside + correct - self.trials) + 1
         return int(possible.max(initial=0))
@@ -72,7 +72,7 @@ class PairTest:
         return self.cells_of(joint, train[:, None], test[None, :])
 
     def cells_of(self, joint: npt.NDArray[np.number], train: Int64, test: Int64) -> npt.NDArray[np.int64]:
-        """The cells of single pairs: S, training and test sample of each, arrays of shapes that broadcast."""
+        """The cells of single pairs, from S, training and test sample of each: arrays that broadcast."""
         if not self.base.size:
             return self._score_cells(joint, train, test)
         rows = self.row[train] if len(self.inside) > 1 else 0
@@ -93,7 +93,7 @@ class PairTest:
         np.add.at(self.count, cells.ravel(), 1)
 
     def q_values(self) -> Float64:
-        """q-values [cells] over all pairs counted; NaN in cells without a pair."""
+        """q-values [cells] over all counted pairs; NaN in empty cells."""
         present = np.flatnonzero(self.count)
         q = np.full(len(self.p), np.nan)
         q[present] = benjamini_hochberg(self.p[present], self.count[present])
@@ -103,8 +103,8 @@ class PairTest:
 def benjamini_hochberg(p: Float64, count: Int64 | None = None) -> Float64:
     """q-values of p-values [k]: the smallest false-discovery rate at which each would be reported.
 
-    Benjamini and Hochberg (1995). With `count` [k], p[i] stands for count[i] > 0 equal p-values; the result has
-    the bits of sorting them all.
+    Benjamini and Hochberg (1995). With `count` [k], p[i] represents count[i] > 0 equal p-values; the result is
+    bit-identical to sorting them all.
     """
     order = np.argsort(p, kind="stable")
     # Equal p-values share the rank of the last of them, as the smallest q-value of equals counts for all.
@@ -119,8 +119,8 @@ def benjamini_hochberg(p: Float64, count: Int64 | None = None) -> Float64:
 def mid_p_tails(trials: int, inside: int, correct: Int64, width: int) -> Float64:
     """P[S > s] + P[S = s] / 2 for s = lowest, lowest + 1, ...: float64 [len(correct), width].
 
-    S is the number of right ones among `inside` of `trials` trials of which `correct` [k] are right, and its
-    lowest possible value max(0, inside + correct - trials); 0 beyond the highest.
+    S is the number of correct trials among `inside` of `trials` trials, of which `correct` [k] are correct; its
+    lowest possible value is max(0, inside + correct - trials). The result is 0 beyond the highest value.
     """
     # Factorials beyond 170 overflow float64; their logarithms do not.
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, trials + 1)))])
@@ -140,16 +140,16 @@ def mid_p_tails(trials: int, inside: int, correct: Int64, width: int) -> Float64
 
 
 def normal_score(joint: Int64, n_in: Int64, correct: Int64, trials: int) -> Float64:
-    """The z with 1 - Phi(z) close to the mid-p value of pairs, elementwise; margins must be neither 0 nor t.
+    """The z for which 1 - Phi(z) approximates the mid-p value of pairs, elementwise; margins must not be 0 or t.
 
     Barndorff-Nielsen's r* = r + log(u / r) / r: r is the signed root of the likelihood ratio of the 2 x 2 table
-    and u Skovgaard's (1987) for the conditional test, with 2 tanh(psi / 2) in place of the log odds ratio psi,
+    and u is Skovgaard's (1987) for the conditional test, with 2 tanh(psi / 2) instead of the log odds ratio psi,
     which turns a sum over integers with mid-p into the integral. Near the mean, where r is 0, the first
-    Cornish-Fisher term takes its place.
+    Cornish-Fisher term replaces it.
     """
     k = np.arange(trials + 1.0)
     entropy = k * np.log(np.maximum(k, 1))
-    logarithm = np.log(np.maximum(k, 1 / (2 * pi)))  # sqrt(2 pi k) stands for k! / (k / e)**k: 1 at 0
+    logarithm = np.log(np.maximum(k, 1 / (2 * pi)))  # sqrt(2 pi k) approximates k! / (k / e)**k: 1 at 0
     right, left = joint, n_in - joint
     outside = trials - n_in
     right_out, left_out = correct - joint, outside - correct + joint

@@ -53,9 +53,7 @@ class Recipe(Frozen):
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="how the learning rate falls to 0 after the warm-up"
     )
-    warmup: float = Field(
-        default=0.0, ge=0, lt=1, description="share of the steps during which the learning rate rises linearly"
-    )
+    warmup: float = Field(default=0.0, ge=0, lt=1, description="share of the steps with a linear rise of the rate")
     crop: int = Field(default=0, ge=0, le=64, description="augmentation: shift by up to this many pixels, edges black")
     flip: bool = Field(default=False, description="augmentation: mirror at random")
     plain_epochs: int = Field(default=0, ge=0, description="epochs without augmentation at the end")

@@ -114,7 +114,7 @@ def test_the_threshold_is_chosen_and_kept_in_the_address(page: Page, service: Se
 def test_a_study_is_compared_with_itself_if_the_address_says_so(page: Page, service: Service):
     visit(page, service, "?a=digits&b=digits")
     assert (chosen(page, "Study a"), chosen(page, "Study b")) == ("digits", "digits")
-    expect(page.get_by_text("Both tables are of the same study")).to_be_visible()
+    expect(page.get_by_text("Both tables are from the same study")).to_be_visible()
     expect(page.get_by_text("They agree on every sample")).to_be_visible()
 
 

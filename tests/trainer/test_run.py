@@ -93,7 +93,7 @@ def test_scores_of_another_dataset_are_refused_before_any_work(
     dataset: Dataset, scores: TrainingScores, tmp_path: Path
 ):
     noisy = flip_labels(dataset, 0.1, 0)
-    with pytest.raises(FingerprintMismatch, match="another dataset than 'noisy'"):
+    with pytest.raises(FingerprintMismatch, match="different dataset from 'noisy'"):
         run(noisy, "noisy", BAT, scores, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -75,7 +75,7 @@ def test_another_dataset_is_refused(table: ScoreTable, images: TensorDataset):
         weighted_sampler(table, TensorDataset(torch.zeros(20)))
     with pytest.raises(FingerprintMismatch, match="labels or their order differ"):
         require_same(table, Labelled(*images.tensors))
-    with pytest.raises(FingerprintMismatch, match="another dataset"):
+    with pytest.raises(FingerprintMismatch, match="a different dataset"):
         IndexedDataset(Named(*images.tensors), table)
 
 

@@ -150,7 +150,7 @@ def test_a_cursor_of_another_order_or_none_is_refused(http: httpx.Client):
     refused(http.get(f"{STUDY}/scores", params={"sort": "mem", "cursor": further}), 422, "pages in another order")
     refused(http.get(f"{STUDY}/pairs", params={"cursor": further}), 422, "cursor is not one")
     refused(http.get(f"{STUDY}/scores", params={"cursor": "!"}), 422, "cursor is not one")
-    refused(http.get(f"{STUDY}/scores", params={"sort": "size"}), 422, "'size' is no column")
+    refused(http.get(f"{STUDY}/scores", params={"sort": "size"}), 422, "'size' is not a column")
 
 
 def test_one_test_sample(http: httpx.Client, stored_study: StoredStudy):

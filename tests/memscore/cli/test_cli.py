@@ -133,7 +133,7 @@ def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, da
         (("datasets", "add", "digits", "--name", "made-up"), "stands for another dataset"),
         (("train", "--method", "sgd", "--dataset", "made-up"), "there is no method 'sgd'; the methods are"),
         (("train", "--method", "bat", "--dataset", "made-up"), "needs memorization scores"),
-        (("train", "--method", "bat", "--dataset", "digits", "--scores", "made-up"), "another dataset than 'digits'"),
+        (("train", "--method", "bat", "--dataset", "digits", "--scores", "made-up"), "different dataset from 'digits'"),
         (("train", "--method", "bat", "--dataset", "made-up", "--epsilon", "9"), "epsilon"),
         (("train", "--method", "pgd", "--dataset", "made-up", "--output", "/proc/x"), "cannot be written"),
         (("train", "--method", "bat", "--dataset", "made-up", "--scores", "no.npz"), "There is no table file no.npz"),

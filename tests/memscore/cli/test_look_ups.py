@@ -77,7 +77,7 @@ def test_events_of_a_job_are_printed_from_here_and_from_a_service(memscore, embe
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("scores", "list", "made-up", "--sort", "size"), "is no column"),
+        (("scores", "list", "made-up", "--sort", "size"), "is not a column"),
         (("scores", "lookup", "made-up"), "Name the samples"),
         (("scores", "lookup", "made-up", "60"), "no training sample 60"),
         (("scores", "lookup", "made-up", "--indices-file", "no.txt"), "no.txt cannot be read"),

@@ -145,7 +145,7 @@ def test_scores_of_another_dataset_are_refused(client: Caller, stored_study: Sto
         assert client.table("made-up", dataset=given).digest == stored_study.scores.digest
         assert client.pairs_table("made-up", dataset=given).digest == stored_study.pairs.digest
     for given in (flip_labels(dataset, 0.1, 0), "f" * 64):
-        with pytest.raises(FingerprintMismatch, match="made from another dataset"):
+        with pytest.raises(FingerprintMismatch, match="belong to a different dataset"):
             client.table("made-up", dataset=given)
     with pytest.raises(InvalidInput, match="'made-up' is no fingerprint"):
         client.table("made-up", dataset="made-up")

@@ -47,9 +47,9 @@ def test_what_comes_after_a_sample_is_the_rest_of_the_order(mem: list[float], do
 def test_every_column_sorts_and_another_is_refused():
     for column in COLUMNS:
         assert Order.parse(f"-{column}") == Order(column, descending=True)
-    with pytest.raises(InvalidInput, match="'mem_prob' is no column; use one of index, label, mem"):
+    with pytest.raises(InvalidInput, match="'mem_prob' is not a column; use one of index, label, mem"):
         Order.parse("mem_prob")
-    with pytest.raises(InvalidInput, match="is no column"):
+    with pytest.raises(InvalidInput, match="is not a column"):
         Order.parse("--mem")
 
 

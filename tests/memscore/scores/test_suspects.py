@@ -126,7 +126,7 @@ def test_a_group_too_large_is_undefined_and_said_to_be(made):
     assert "no trial trained on" in group.warning
     (nothing,) = group_memorization([], {"two": np.array([0, 1])}, 0.7)
     assert nothing.warning is not None
-    assert "trained on all of its 2 members, where about one in 2 does" in nothing.warning
+    assert "trained on all of its 2 members; about one in 2 does" in nothing.warning
 
 
 def test_groups_are_read(tmp_path: Path):
@@ -141,13 +141,13 @@ def test_groups_are_read(tmp_path: Path):
     [
         ("", "names the columns index and group"),
         ("index,name\n1,a\n", "names the columns index and group"),
-        ("index,group\n", "no line below its header"),
+        ("index,group\n", "no rows below its header"),
         ("index,group\n1,a\nx,a\n", "line 3: the index 'x' is not a whole number"),
         ("index,group\n1.5,a\n", "line 2: the index '1.5' is not"),
         ("index,group\n60,a\n", "line 2: there is no training sample 60; indices go from 0 to 59"),
         ("index,group\n-1,a\n", "there is no training sample -1"),
         ("index,group\n1\n", "line 2: the group has no name"),
-        ("index,group\n1,a\n1,b\n1,a\n", "line 4: sample 1 is in group 'a' already"),
+        ("index,group\n1,a\n1,b\n1,a\n", "line 4: sample 1 is already in group 'a'"),
         ("index,group\n1,\xff\n", "cannot be read"),
     ],
 )

@@ -111,7 +111,7 @@ def test_pickled_arrays_are_refused(made):
 
 
 def test_a_table_of_another_dataset_is_refused(made):
-    with pytest.raises(FingerprintMismatch, match="another dataset than 'mine'"):
+    with pytest.raises(FingerprintMismatch, match="different dataset from 'mine'"):
         made[2].require_dataset("0" * 64, "mine")
 
 
