@@ -1,4 +1,4 @@
-"""Datasets: where images and labels come from, how they are checked, named and kept."""
+"""Datasets: sources of images and labels, validation, fingerprints and storage."""
 
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.options import SourceOptions

@@ -1,6 +1,6 @@
-"""CIFAR-10 and CIFAR-100: 50,000 training and 10,000 test images of ten or a hundred classes, in colour, 32x32.
+"""CIFAR-10 and CIFAR-100: 50,000 training and 10,000 test images in 10 or 100 classes, in colour, 32x32.
 
-The official files are pickles: they are read only if their MD5 is the published one.
+The official files are pickles, so they are read only if their MD5 is the published one.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def load_cifar100(options: SourceOptions) -> Dataset:
 
 
 def _load(name: str, official: type[CIFAR10], options: SourceOptions) -> Dataset:
-    """Read, or download, the files of one of torchvision's classes.
+    """Read or download the files of one of torchvision's dataset classes.
 
-    Unpickling runs whatever a file says, so a file that is not the published one, by its MD5, is refused unread.
+    Unpickling can execute any code, so a file whose MD5 is not the published one is refused without reading it.
     """
     published = _published(official)
     files = OfficialFiles(
@@ -51,12 +51,12 @@ def _load(name: str, official: type[CIFAR10], options: SourceOptions) -> Dataset
     )
     folder = locate(files, options)
     refuse_unpublished(folder, published)
-    # The same class, for files that lie in the folder itself; it checks every MD5 again before it unpickles.
+    # The same class for files directly in the folder; it checks every MD5 again before unpickling.
     here = type(official.__name__, (official,), {"base_folder": ""})
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", np.exceptions.VisibleDeprecationWarning
-        )  # NumPy 2.4.0 to 2.4.4, of Python 2's pickles
+        )  # NumPy 2.4.0 to 2.4.4, for pickles from Python 2
         train, test = here(folder, train=True), here(folder, train=False)
     dataset = build_dataset(
         train.data,
@@ -70,7 +70,7 @@ def _load(name: str, official: type[CIFAR10], options: SourceOptions) -> Dataset
 
 
 def refuse_unpublished(folder: Path, published: dict[str, str]) -> None:
-    """Raise InvalidDataset if a file has not the MD5 it was published with."""
+    """Raise InvalidDataset if a file does not have its published MD5."""
     from torchvision.datasets.utils import check_integrity
 
     for file, md5 in published.items():
@@ -81,12 +81,12 @@ def refuse_unpublished(folder: Path, published: dict[str, str]) -> None:
         if not genuine:
             raise InvalidDataset(
                 f"{folder / file} is not the published file (its MD5 is not {md5}), so it is not unpickled; "
-                "fetch it again."
+                "download it again."
             )
 
 
 def _published(official: type[CIFAR10]) -> dict[str, str]:
-    """File names and their MD5."""
+    """File names with their MD5."""
     batches = [*official.train_list, *official.test_list]
     return {**dict(batches), official.meta["filename"]: official.meta["md5"]}
 

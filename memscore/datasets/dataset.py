@@ -1,4 +1,4 @@
-"""A dataset: train and test images with labels in a fixed order, and the fingerprint that names it."""
+"""A dataset: training and test images with labels in a fixed order, identified by a fingerprint."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MIN_TRAIN_SAMPLES = 10  # a block of ten trials holds each out in turn
 
 @dataclass(frozen=True)
 class Dataset:
-    """Checked arrays in their fixed order.
+    """Validated arrays in a fixed order.
 
     x_train uint8 [n, H, W, C], y_train int32 [n], x_test uint8 [q, H, W, C], y_test int32 [q]; one class
-    name per label. `source` says where it came from; `clean_labels` int32 [n] is there if labels were
-    flipped on purpose.
+    name per label. `source` describes the origin; `clean_labels` int32 [n] is set if labels were flipped on
+    purpose.
     """
 
     x_train: Images
@@ -35,12 +35,12 @@ class Dataset:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.class_names)
 
     @property
     def flipped(self) -> npt.NDArray[np.bool_]:
-        """Which training labels were flipped on purpose, bool [n]."""
+        """Mask of the training labels that were flipped on purpose, bool [n]."""
         if self.clean_labels is None:
             return np.zeros(len(self.y_train), np.bool_)
         return self.y_train != self.clean_labels
@@ -64,15 +64,15 @@ def build_dataset(
     source: str,
     class_names: tuple[str, ...] | None = None,
 ) -> Dataset:
-    """Check arrays as a user gives them and bring them to the types of `Dataset`.
+    """Validate a user's arrays and convert them to the types of `Dataset`.
 
-    Images are uint8 [n, H, W, C] or [n, H, W]; labels any integer type, from 0 to the number of classes
-    less one, each class present in the training set. Raises InvalidDataset with what is wrong.
+    Images are uint8 [n, H, W, C] or [n, H, W]; labels have any integer type, from 0 to the number of classes
+    minus one, and each class occurs in the training set. Raises InvalidDataset with the reason.
     """
     train, test = _images("x_train", x_train), _images("x_test", x_test)
     if train.shape[1:] != test.shape[1:]:
         raise InvalidDataset(
-            f"x_train holds images of shape {train.shape[1:]} and x_test of {test.shape[1:]}; give both one shape."
+            f"x_train has images of shape {train.shape[1:]} and x_test of {test.shape[1:]}; give both the same shape."
         )
     train_labels = _labels("y_train", y_train, "x_train", len(train))
     test_labels = _labels("y_test", y_test, "x_test", len(test))
@@ -112,7 +112,7 @@ def _labels(name: str, labels: npt.NDArray[Any], images_name: str, count: int) -
         raise InvalidDataset(f"{name} has dtype {labels.dtype}; labels must be integers.")
     if labels.shape != (count,):
         raise InvalidDataset(
-            f"{name} has shape {labels.shape} beside {count} images in {images_name}; give one label per image."
+            f"{name} has shape {labels.shape}, but {images_name} has {count} images; give one label per image."
         )
     if labels.max() > np.iinfo(np.int32).max or labels.min() < np.iinfo(np.int32).min:
         raise InvalidDataset(f"{name} has labels that do not fit 32 bits; number the classes 0..C-1.")

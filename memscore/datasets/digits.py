@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: 1,797 real 8x8 images, of which 360 are the test set."""
+"""scikit-learn's handwritten digits: 1,797 real 8x8 images, 360 of them the test set."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ TEST_SAMPLES = 360
 
 
 def load_digits() -> Dataset:
-    """The digits in a fixed order: grey levels 0..16 as 0..255, and a fixed random split of 1,437 and 360."""
+    """The digits in a fixed order: grey levels 0..16 scaled to 0..255, with a fixed random split of 1,437 and 360."""
     from sklearn.datasets import load_digits as read
 
     pixels, labels = read(return_X_y=True)
     images = np.rint(np.asarray(pixels).reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     labels = np.asarray(labels)
-    # RandomState's streams are frozen for good, so this split never changes.
+    # RandomState's streams are frozen, so this split never changes.
     order = np.random.RandomState(0).permutation(len(labels))
     test, train = order[:TEST_SAMPLES], order[TEST_SAMPLES:]
     return build_dataset(images[train], labels[train], images[test], labels[test], source="digits")

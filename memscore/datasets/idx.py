@@ -21,7 +21,7 @@ UNSIGNED_BYTES = 8  # the code of the element type in the header
 
 
 def load_idx_dataset(name: str, official: str, class_names: tuple[str, ...], options: SourceOptions) -> Dataset:
-    """Read the four IDX files, or download those of torchvision's class `official`; .gz files are read as they are.
+    """Read the four IDX files, plain or .gz, or download those of torchvision's class `official`.
 
     Only the download needs torchvision.
     """
@@ -48,13 +48,13 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
             if zeros != 0 or kind != UNSIGNED_BYTES:
                 raise InvalidDataset(f"{path} is not an IDX file of unsigned bytes.")
             shape = struct.unpack(f">{dimensions}I", file.read(4 * dimensions))
-            content = file.read(math.prod(shape) + 1)  # one more, to notice what should not be there
+            content = file.read(math.prod(shape) + 1)  # one more, to detect trailing bytes
     except (OSError, EOFError, zlib.error, struct.error, OverflowError, MemoryError) as error:
-        raise InvalidDataset(f"{path} is damaged or cut short ({error}); fetch it again.") from error
+        raise InvalidDataset(f"{path} is damaged or truncated ({error}); download it again.") from error
     if len(content) != math.prod(shape):
         raise InvalidDataset(
-            f"{path} is damaged or cut short: its header announces {math.prod(shape)} bytes, and there are "
-            f"{'more' if len(content) > math.prod(shape) else len(content)}; fetch it again."
+            f"{path} is damaged or truncated: its header announces {math.prod(shape)} bytes, but there are "
+            f"{'more' if len(content) > math.prod(shape) else len(content)}; download it again."
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 

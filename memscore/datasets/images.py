@@ -1,4 +1,4 @@
-"""Image files as one array: their common shape first, then every pixel."""
+"""Image files read into one array: first their common shape, then the pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # only these decoders are tried, whatever a file holds
+FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # the only decoders that are tried
 GREY = ("1", "L", "LA")
 COLOUR = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
 
@@ -28,10 +28,10 @@ Shape = tuple[int, int, int]
 def common_shape(
     paths: Sequence[Path], resize: int | None, *, always_colour: bool = False, track: Track = unseen
 ) -> Shape:
-    """Height, width and channels of the images, from the headers of their files.
+    """Height, width and channels of the images, from their file headers.
 
     One channel if all images are grey, unless `always_colour`; otherwise three. Raises InvalidDataset for a file that
-    is no image, has pixels of another kind than 8 bits a channel, or, without `resize`, another size than the first.
+    is not an image, does not have 8 bits a channel, or, without `resize`, differs in size from the first.
     """
     first, size, grey = paths[0], (0, 0), not always_colour
     for path in track(paths, "reading headers"):
@@ -40,8 +40,8 @@ def common_shape(
                 size = image.size
             elif image.size != size and resize is None:
                 raise InvalidDataset(
-                    f"The images are not of one size: {first} has {size[0]}x{size[1]} pixels and {path} "
-                    f"{image.size[0]}x{image.size[1]}; give --resize N to bring them all to NxN."
+                    f"The images differ in size: {first} has {size[0]}x{size[1]} pixels and {path} "
+                    f"{image.size[0]}x{image.size[1]}; give --resize N to make them all NxN."
                 )
             if image.mode not in GREY + COLOUR:
                 raise InvalidDataset(
@@ -55,8 +55,8 @@ def common_shape(
 def read_images(paths: Sequence[Path], shape: Shape, resize: int | None, track: Track = unseen) -> Images:
     """The images, uint8 [n, H, W, C], in the order of the paths.
 
-    With `resize` the short side is brought to it (bilinear, antialiased) and the middle square is kept. Transparency
-    is dropped, EXIF rotation is not applied. Raises InvalidDataset and names the file that cannot be decoded.
+    With `resize`, the short side is scaled to it (bilinear, antialiased) and the centre square is kept. Transparency
+    is dropped, and EXIF rotation is not applied. Raises InvalidDataset that names the file that cannot be decoded.
     """
     try:
         images = np.empty((len(paths), *shape), np.uint8)
@@ -88,7 +88,7 @@ def _opened(path: Path) -> Generator[Image]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata; the pixels are what counts
+            warnings.simplefilter("ignore")  # about metadata; only pixels matter
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 yield image
@@ -96,10 +96,10 @@ def _opened(path: Path) -> Generator[Image]:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise InvalidDataset(
-            f"{path} has more than {Image.MAX_IMAGE_PIXELS} pixels; make it smaller before it is added."
+            f"{path} has more than {Image.MAX_IMAGE_PIXELS} pixels; make it smaller before you add it."
         ) from error
     except FileNotFoundError as error:
         raise InvalidDataset(f"There is no file {path}.") from error
-    except Exception as error:  # each of Pillow's decoders has exceptions of its own for a damaged file
-        reason = "no image of a known format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-        raise InvalidDataset(f"{path} cannot be decoded ({reason}); mend or remove it.") from error
+    except Exception as error:  # each of Pillow's decoders raises its own exceptions for a damaged file
+        reason = "not a known image format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        raise InvalidDataset(f"{path} cannot be decoded ({reason}); repair or remove it.") from error

@@ -12,17 +12,17 @@ from memscore.study.randomness import random_order, random_words
 
 
 def flip_labels(dataset: Dataset, share: float, seed: int) -> Dataset:
-    """The dataset with round(share * n) training labels moved to another class, chosen uniformly.
+    """Change round(share * n) training labels to another class, chosen uniformly.
 
-    The samples, and the new labels, are a function of (n, classes, seed); `clean_labels` keeps the old ones.
+    The samples and the new labels are a function of (n, classes, seed); `clean_labels` keeps the original ones.
     Raises InvalidInput unless 0 < share < 1.
     """
     if not 0 < share < 1:
-        raise InvalidInput(f"The share of flipped labels must lie between 0 and 1, not {share:g}.")
+        raise InvalidInput(f"The share of flipped labels must be between 0 and 1, not {share:g}.")
     if dataset.classes < 2:
-        raise InvalidInput("Labels can only be flipped where there are at least two classes.")
+        raise InvalidInput("Labels can only be flipped if there are at least two classes.")
     if dataset.clean_labels is not None:
-        raise InvalidInput("This dataset has flipped labels already.")
+        raise InvalidInput("This dataset already has flipped labels.")
     samples = len(dataset.y_train)
     chosen = random_order(samples, "flip", seed)[: round(share * samples)]
     step = 1 + (random_words((samples,), "flip-to", seed)[chosen] % np.uint64(dataset.classes - 1)).astype(np.int32)

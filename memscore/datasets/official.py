@@ -1,4 +1,4 @@
-"""The files of a published dataset: found in a folder of the user's, or downloaded there by torchvision."""
+"""Files of published datasets, from a user's folder or downloaded by torchvision."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NETWORK_TIMEOUT = 10  # seconds without a byte
 
 @dataclass(frozen=True)
 class OfficialFiles:
-    """Which files a dataset consists of and how they are downloaded.
+    """The files of a dataset and how to download them.
 
-    `subfolder` is where torchvision keeps them below its root. `missing` says which of the `count` files a folder
-    lacks; `download` fetches them into an empty folder, checks them, and returns the folder in which they then lie.
-    `wanted` tells a person what to put where no download is possible.
+    `subfolder` is torchvision's location below its root. `missing` lists which of the `count` files a folder
+    lacks; `download` fetches them into an empty folder, verifies them, and returns the folder that holds them.
+    `wanted` describes the files to the user if a download is not possible.
     """
 
     name: str
@@ -35,10 +35,10 @@ class OfficialFiles:
 
 
 def locate(files: OfficialFiles, options: SourceOptions) -> Path:
-    """The folder that holds the files: `root`, or `subfolder` in it; without root, the same in `downloads`.
+    """The folder that holds the files: `root` or its `subfolder`; without root, `downloads` or its `subfolder`.
 
-    What is missing is downloaded. Files appear under their names only when they are whole. Raises InvalidDataset
-    with what to put where.
+    Missing files are downloaded and get their final names only when complete. Raises InvalidDataset that explains
+    which files to put where.
     """
     root = named_folder(files.name, files.wanted, options)
     target = root / files.subfolder
@@ -58,26 +58,26 @@ def locate(files: OfficialFiles, options: SourceOptions) -> Path:
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         reason = " ".join(str(getattr(error, "reason", None) or error).split()).rstrip(".")
         raise InvalidDataset(
-            f"{files.name} is not in {root} and cannot be downloaded ({reason}): put {files.wanted} into a folder "
-            "and name it with --root."
+            f"{files.name} is not in {root} and cannot be downloaded ({reason}): put {files.wanted} in a folder "
+            "and give it with --root."
         ) from error
     return target
 
 
 def named_folder(name: str, wanted: str, options: SourceOptions) -> Path:
-    """Where a published dataset is looked for. Raises InvalidDataset if `root` is no folder, or none is given."""
+    """The folder to search for a published dataset. Raises InvalidDataset if `root` is missing or not a folder."""
     if options.root is not None:
         root = options.root.expanduser()
         if not root.is_dir():
-            raise InvalidDataset(f"There is no folder {root}; --root names the folder that holds {wanted}.")
+            raise InvalidDataset(f"There is no folder {root}; --root must be the folder with {wanted}.")
         return root
     if options.downloads is None:
-        raise InvalidDataset(f"{name} needs a folder: put {wanted} into one and name it with --root.")
+        raise InvalidDataset(f"{name} needs a folder: put {wanted} in one and give it with --root.")
     return options.downloads
 
 
 def keep_classes(dataset: Dataset, classes: int | None) -> Dataset:
-    """The samples of the first so many classes, in their order. Raises InvalidDataset if there are fewer."""
+    """Keep the samples of the first `classes` classes, in order. Raises InvalidDataset if there are fewer."""
     if classes is None:
         return dataset
     refuse_more_classes(classes, dataset.classes)
@@ -93,14 +93,14 @@ def keep_classes(dataset: Dataset, classes: int | None) -> Dataset:
 
 
 def refuse_more_classes(wanted: int | None, there: int) -> None:
-    """Raise InvalidDataset if --classes asks for more classes than there are."""
+    """Raise InvalidDataset if --classes exceeds the number of classes."""
     if wanted is not None and wanted > there:
-        raise InvalidDataset(f"--classes {wanted} is more than there are: the data has {there} classes.")
+        raise InvalidDataset(f"--classes {wanted} is too many: the data has {there} classes.")
 
 
 @contextmanager
 def _impatient_network() -> Generator[None]:
-    """torchvision sets no timeout; without one, a network that swallows packets would hang the command."""
+    """Set a socket timeout: torchvision sets none, so a network that drops packets would hang the command."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(NETWORK_TIMEOUT)
     try:

@@ -1,4 +1,4 @@
-"""What a user may say about how a source is read."""
+"""Options for reading dataset sources."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from memscore.errors import InvalidInput
 
 Track = Callable[[Sequence[Path], str], Iterable[Path]]
-"""Passes files on one by one, and shows how many are done of what the text says."""
+"""Yields files one by one and shows progress with the given description."""
 
 
 def unseen(files: Sequence[Path], doing: str) -> Iterable[Path]:
-    """The files as they are: nothing is shown."""
+    """The files, without showing progress."""
     return files
 
 
@@ -22,12 +22,11 @@ FLAGS = {"root": "--root", "classes": "--classes", "resize": "--resize", "test_s
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """Options of a source; None stands for not given.
+    """Options of a source; None means not given.
 
-    `root` is the folder of a published dataset's files, `classes` keeps the first so many classes, `resize` is the side
-    in pixels of the images, `test_share` the share of samples that become the test set. `downloads` is where files
-    are looked for, and downloaded to, without `root`; `track` shows progress. Raises InvalidInput for an impossible
-    value.
+    `root` is the folder of a published dataset's files, `classes` the number of classes to keep, `resize` the side of
+    the images in pixels, `test_share` the share of samples for the test set. `downloads` is the folder for files
+    without `root`, also for downloading; `track` shows progress. Raises InvalidInput for an invalid value.
     """
 
     root: Path | None = None
@@ -43,7 +42,7 @@ class SourceOptions:
         if self.resize is not None and not 1 <= self.resize <= 4096:
             raise InvalidInput(f"--resize must be between 1 and 4096 pixels, not {self.resize}.")
         if self.test_share is not None and not 0 < self.test_share < 1:
-            raise InvalidInput(f"--test-share must lie between 0 and 1, not {self.test_share:g}.")
+            raise InvalidInput(f"--test-share must be between 0 and 1, not {self.test_share:g}.")
 
     def described(self, source: str) -> str:
         """The source's name with the options that change its images."""
@@ -57,8 +56,8 @@ class SourceOptions:
         return ", ".join(words)
 
     def refuse_all_but(self, source: str, allowed: tuple[str, ...]) -> None:
-        """Raise InvalidInput if an option is given that the source does not take."""
+        """Raise InvalidInput if an option is given that the source does not support."""
         for name, flag in FLAGS.items():
             if getattr(self, name) is not None and name not in allowed:
                 takes = ", ".join(FLAGS[one] for one in allowed) or "none"
-                raise InvalidInput(f"{flag} does not apply to the source {source}; the options it takes: {takes}.")
+                raise InvalidInput(f"{flag} does not apply to the source {source}; its options: {takes}.")

@@ -1,4 +1,4 @@
-"""How alike images are, by the correlation of their pixels."""
+"""Similarity of images, by the correlation of their pixels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy.typing as npt
 from memscore.arrays import Bools, Float32, Images, Indices
 from memscore.datasets.dataset import Dataset
 
-ROWS = 1_000  # images that are compared with all others at once
+ROWS = 1_000  # images compared with all others at once
 
 
 def correlations(first: Images, second: Images) -> Float32:
-    """Of each image [a, H, W, C] with each [b, H, W, C]: float32 [a, b], from -1 to 1; 0 for an image of one shade.
+    """Correlate each image [a, H, W, C] with each [b, H, W, C]: float32 [a, b], from -1 to 1; 0 for a uniform image.
 
-    Neither brightness nor contrast changes it; a shift of the content does.
+    Invariant to brightness and contrast, but not to a shift of the content.
     """
     return standardized(first) @ standardized(second).T
 
@@ -24,9 +24,10 @@ def correlations(first: Images, second: Images) -> Float32:
 def closest(
     dataset: Dataset, chosen: Indices, of_class: Indices, among: Bools, count: int = 1
 ) -> tuple[Indices, Float32]:
-    """For each training image `chosen` [n], the most alike ones of the class `of_class` [n] among those of a mask.
+    """For each training image `chosen` [n], the most similar images of class `of_class` [n] within the mask `among`.
 
-    Indices and correlations [n, count], most alike first; -1 and -inf where there are fewer. No image is its own.
+    Returns indices and correlations [n, count], most similar first; -1 and -inf if there are fewer. An image is never
+    matched with itself.
     """
     found = np.full((len(chosen), count), -1, np.int64)
     alike = np.full((len(chosen), count), -np.inf, np.float32)
@@ -45,7 +46,7 @@ def closest(
 
 
 def standardized(images: npt.NDArray[Any]) -> Float32:
-    """Images [n, ...] as rows of mean 0 and length 1, float32 [n, d], whose products are correlations."""
+    """Flatten images [n, ...] to rows of mean 0 and length 1, float32 [n, d], whose products are correlations."""
     flat = images.reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)

@@ -19,7 +19,7 @@ from memscore.errors import NotFound
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset with a name of its own: how it is loaded, and the options it takes."""
+    """A named dataset: its loader and the options it supports."""
 
     load: Callable[[SourceOptions], Dataset]
     takes: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Source:
 
 @dataclass(frozen=True)
 class PathSource:
-    """A kind of file or folder: how it is loaded, what its path names, and the options it takes."""
+    """A kind of file or folder: its loader, the placeholder for its path, and the options it supports."""
 
     load: Callable[[Path, SourceOptions], Dataset]
     names: str
@@ -52,8 +52,8 @@ KNOWN = ", ".join([*SOURCES, *(f"{kind}:{source.names}" for kind, source in PATH
 def load_source(source: str, options: SourceOptions | None = None) -> Dataset:
     """Load `NAME` or `KIND:PATH`.
 
-    Without options nothing is downloaded. Raises NotFound for an unknown source, InvalidInput for an option that does
-    not apply, InvalidDataset for unusable or missing data.
+    Without options, nothing is downloaded. Raises NotFound for an unknown source, InvalidInput for an option that
+    does not apply, InvalidDataset for unusable or missing data.
     """
     options = options or SourceOptions()
     kind, colon, path = source.partition(":")

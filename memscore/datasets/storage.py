@@ -1,4 +1,4 @@
-"""Dataset arrays on disk: one folder per fingerprint, written whole or not at all, memory-mapped on reading."""
+"""Dataset arrays on disk: one folder per fingerprint, written atomically and memory-mapped for reading."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def folder_of(home: Path, fingerprint: str) -> Path:
-    """Where a dataset's arrays are."""
+    """The folder of a dataset's arrays."""
     return home / "datasets" / fingerprint
 
 
 def save(dataset: Dataset, home: Path) -> str:
-    """Write the arrays under home/datasets/FINGERPRINT and return the fingerprint; a no-op if they are there."""
+    """Write the arrays to home/datasets/FINGERPRINT unless they exist; returns the fingerprint."""
     fingerprint = dataset.fingerprint
     folder = folder_of(home, fingerprint)
     if folder.is_dir():
@@ -44,7 +44,7 @@ def save(dataset: Dataset, home: Path) -> str:
         try:
             scratch.rename(folder)
         except OSError:
-            if not folder.is_dir():  # anything but another process having written the same dataset
+            if not folder.is_dir():  # otherwise another process wrote the same dataset
                 raise
     except OSError as error:
         raise StoreError(f"The dataset could not be written to {folder} ({reason(error)}).") from error
@@ -54,7 +54,7 @@ def save(dataset: Dataset, home: Path) -> str:
 
 
 def open_dataset(home: Path, fingerprint: str) -> Dataset:
-    """The stored dataset, arrays memory-mapped read-only. Raises NotFound, or Damaged if files are unusable."""
+    """Open a stored dataset with memory-mapped, read-only arrays. Raises NotFound, or Damaged for unusable files."""
     folder = folder_of(home, fingerprint)
     if not folder.is_dir():
         raise NotFound(

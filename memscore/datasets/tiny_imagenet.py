@@ -19,13 +19,13 @@ WANTED = f"the folder {SUBFOLDER} (the content of tiny-imagenet-200.zip from htt
 def load_tiny_imagenet(options: SourceOptions) -> Dataset:
     """x uint8 [n, 64, 64, 3]; the validation images are the test set, since the official test set has no labels.
 
-    Classes are sorted by WordNet id, samples by class, then by file name. Grey images become colour images. Raises
-    InvalidDataset if files are missing or contradict each other.
+    Classes are sorted by WordNet id, samples by class, then by file name. Grey images are converted to colour. Raises
+    InvalidDataset if files are missing or inconsistent.
     """
     root = named_folder("tiny_imagenet", WANTED, options)
     folder = root if (root / "train").is_dir() else root / SUBFOLDER
     if not folder.is_dir():
-        raise InvalidDataset(f"tiny_imagenet is not in {root}: put {WANTED} there, or name its place with --root.")
+        raise InvalidDataset(f"tiny_imagenet is not in {root}: put {WANTED} there, or give its folder with --root.")
     every = sorted({words[0] for _, words in _lines(folder / "wnids.txt", fields=1)})
     refuse_more_classes(options.classes, len(every))
     wnids = every[: options.classes]
@@ -58,28 +58,28 @@ def _validation_samples(folder: Path, wnids: list[str], every: set[str]) -> list
         if name not in there:
             raise InvalidDataset(f"{annotations}, line {number}: there is no file {folder / 'images' / name}.")
         if name in labels:
-            raise InvalidDataset(f"{annotations}, line {number}: {name} is named a second time.")
+            raise InvalidDataset(f"{annotations}, line {number}: {name} is listed twice.")
         if wnid in label_of:
             labels[name] = label_of[wnid]
     samples = [(folder / "images" / name, label) for name, label in sorted(labels.items(), key=lambda one: one[::-1])]
     without = set(range(len(wnids))) - set(labels.values())
     if without:
-        raise InvalidDataset(f"{annotations} names no image of class {wnids[min(without)]}.")
+        raise InvalidDataset(f"{annotations} lists no image of class {wnids[min(without)]}.")
     return samples
 
 
 def _lines(path: Path, fields: int) -> list[tuple[int, list[str]]]:
-    """Line numbers and the tab-separated fields of every line that is not empty. Raises InvalidDataset."""
+    """The number and tab-separated fields of every line that is not empty. Raises InvalidDataset."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise InvalidDataset(f"There is no file {path}; it belongs to Tiny ImageNet's official layout.") from error
+        raise InvalidDataset(f"There is no file {path}; Tiny ImageNet's official layout includes it.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidDataset(f"{path} cannot be read ({error}).") from error
     lines = [(number, line.split("\t")) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     for number, words in lines:
         if len(words) < fields:
-            raise InvalidDataset(f"{path}, line {number}: there are fewer than {fields} fields, separated by tabs.")
+            raise InvalidDataset(f"{path}, line {number}: there are fewer than {fields} tab-separated fields.")
     if not lines:
         raise InvalidDataset(f"{path} is empty.")
     return lines

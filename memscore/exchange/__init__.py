@@ -1,1 +1,1 @@
-"""Files from and for elsewhere: evidence files, and the layout Feldman and Zhang published."""
+"""Exchange files: evidence, and scores in Feldman and Zhang's published layout."""

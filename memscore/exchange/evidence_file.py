@@ -1,12 +1,11 @@
-"""Evidence as a file: what a study's trials observed, to be carried to another machine or recomputed by anyone.
+"""Evidence files: the results of a study's trials, to move to another machine or to recompute from.
 
     write_evidence("mine.npz", trials, fingerprint=..., recipe=recipe, design=design, train_samples=n, test_samples=q)
 
 One .npz with a row per trial: `numbers`, `train_bits` and `test_bits` (packed, first sample in the highest bit),
-`subset_digests`, `digests`, accuracies, `seconds`, `device`, `code_version`, `network` (signatures, empty where there
-is none); where trials recorded probabilities, `with_probability` says which, and `train_probability` and
-`test_probability` have a row for each of these. The same under the prefix `full_` for trials that trained on every
-sample. `meta` is JSON: EvidenceMeta.
+`subset_digests`, `digests`, accuracies, `seconds`, `device`, `code_version`, `network` (signatures, or empty). If
+trials recorded probabilities, `with_probability` marks them, and `train_probability` and `test_probability` have one
+row for each. Trials on every sample have the same arrays with the prefix `full_`. `meta` is JSON: EvidenceMeta.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ from memscore.validation import sentence
 KIND = "memscore evidence"
 FULL = "full_"
 CHUNK_BLOCKS = 10
-"""Blocks that are unpacked together: 100 trials of 50,000 samples take 15 MB."""
+"""Blocks unpacked together: 100 trials of 50,000 samples take 15 MB."""
 
 MOST_TRIALS = 1_000_000
-"""As many as a job may ask for."""
+"""Maximum trials in a file, the same as for a job."""
 
 
 class EvidenceMeta(Frozen):
-    """What the trials of a file belong to."""
+    """The study that a file's trials belong to."""
 
     format: Literal["memscore evidence 1"] = "memscore evidence 1"
     study: str
@@ -56,19 +55,19 @@ class EvidenceMeta(Frozen):
 
 @dataclass(frozen=True)
 class StudyEvidence:
-    """The trials of one study, packed, ascending by number, full ones apart; read from a file they are verified."""
+    """The packed trials of a study, ascending by number, with full trials separate; verified if read from a file."""
 
     meta: EvidenceMeta
     trials: tuple[Trial, ...]
     full: tuple[Trial, ...]
 
     def unpacked(self) -> Iterator[Evidence]:
-        """The evidence of the trials on subsets, some blocks at a time."""
+        """Iterate over the evidence of the trials on subsets, a few blocks at a time."""
         for _, some in itertools.groupby(self.trials, lambda trial: trial.number // (BLOCK * CHUNK_BLOCKS)):
             yield unpack_trials(list(some), self.meta.design, self.meta.train_samples, self.meta.test_samples)
 
     def encode(self) -> bytes:
-        """The .npz file; equal evidence gives equal bytes."""
+        """Encode as .npz; equal evidence gives equal bytes."""
         arrays: dict[str, npt.NDArray[Any]] = {"meta": np.array(self.meta.model_dump_json())}
         for prefix, trials in (("", self.trials), (FULL, self.full)):
             arrays.update({prefix + name: column for name, column in _columns(trials, self.meta).items()})
@@ -86,7 +85,7 @@ def gather(
     train_samples: int,
     test_samples: int,
 ) -> StudyEvidence:
-    """The evidence of a study from its trials in any order, full ones among them."""
+    """Collect a study's evidence from its trials, which may include full ones and come in any order."""
     meta = EvidenceMeta(
         study=study_id(fingerprint, recipe, design),
         fingerprint=fingerprint,
@@ -114,9 +113,9 @@ def write_evidence(
     train_samples: int,
     test_samples: int,
 ) -> None:
-    """Write an evidence file, whole or not at all. Needs no database: a machine that only trains can write one.
+    """Write an evidence file atomically. Needs no database, so a machine that only trains can write one.
 
-    Raises InvalidInput if `path` is not a plain file, OSError if it cannot be written.
+    Raises InvalidInput if `path` is not a regular file, OSError if it cannot be written.
     """
     evidence = gather(
         trials,
@@ -131,10 +130,10 @@ def write_evidence(
 
 
 def read_evidence(source: Source, admit: Callable[[EvidenceMeta], object] | None = None) -> StudyEvidence:
-    """Read an evidence file and verify every trial. `admit` may raise before the trials of such a file are read.
+    """Read an evidence file and verify every trial. `admit` may raise to reject the file before its trials are read.
 
-    Raises InvalidInput if it is no such file, or if the study's id, a subset, the length of a row, an accuracy or a
-    digest is not what follows from the rest.
+    Raises InvalidInput if it is not an evidence file, or if the study's id, a subset, the length of a row, an accuracy
+    or a digest contradicts the rest.
     """
     with NpzReader(source, KIND) as file:
         meta = _meta(file)
@@ -185,7 +184,7 @@ def _meta(file: NpzReader) -> EvidenceMeta:
         ) from error
     if meta.study != study_id(meta.fingerprint, meta.recipe, meta.design):
         raise InvalidInput(
-            f"This is not a usable {KIND} file: its study {meta.study!r} is not that of its dataset, recipe and design."
+            f"This is not a usable {KIND} file: its study {meta.study!r} does not match its dataset, recipe and design."
         )
     return meta
 
@@ -197,7 +196,7 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
         raise InvalidInput(f"This is not a usable {KIND} file: it has more than {MOST_TRIALS:,} trials.")
     numbers = found_numbers.astype(np.int64)
     if count and (numbers[0] < 0 or numbers[-1] >= 10**9 or (np.diff(numbers) <= 0).any()):
-        raise InvalidInput(f"This is not a usable {KIND} file: {prefix}numbers must ascend from 0 on.")
+        raise InvalidInput(f"This is not a usable {KIND} file: {prefix}numbers must ascend and not be negative.")
 
     def texts(name: str) -> list[str]:
         return file.read(prefix + name, "U", count).tolist()

@@ -1,7 +1,8 @@
-"""Scores in the layout that Feldman and Zhang (2020) publish theirs in: one .npz, read and written.
+"""Reading and writing of scores in the layout published by Feldman and Zhang (2020), one .npz.
 
 `tr_mem` [n], `tr_labels` [n], `tt_labels` [q], and for each class K the indices of its samples, `tr_classidx_K` and
-`tt_classidx_K`, and `infl_matrix_classK`, the influence of each of these training samples on each of these test ones.
+`tt_classidx_K`, and `infl_matrix_classK`, the influence of each of these training samples on each of these test
+samples.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ from memscore.study.evidence import Evidence
 SOURCE = "feldman-zhang npz"
 KIND = "Feldman-Zhang score"
 ROUNDING = 1e-5
-"""How far beyond [-1, 1] a score may lie."""
+"""How far a score may exceed [-1, 1]."""
 
 
 @dataclass(frozen=True)
 class FeldmanZhangScores:
-    """What such a file holds, in the dataset's order.
+    """The content of a file, in dataset order.
 
     mem float32 [n]; train_labels int32 [n] and test_labels int32 [q]; infl: for each class float32 [its training
-    samples, its test samples]. NaN is an undefined score.
+    samples, its test samples]. NaN means undefined.
     """
 
     mem: Float32
@@ -44,11 +45,11 @@ class FeldmanZhangScores:
     infl: dict[int, Float32]
 
     def members(self, label: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Indices of the training and of the test samples of a class, ascending."""
+        """Indices of a class's training and test samples, ascending."""
         return np.flatnonzero(self.train_labels == label), np.flatnonzero(self.test_labels == label)
 
     def encode(self) -> bytes:
-        """The .npz file."""
+        """Encode as .npz."""
         arrays: dict[str, npt.NDArray[Any]] = {
             "tr_mem": self.mem,
             "tr_labels": self.train_labels,
@@ -63,9 +64,9 @@ class FeldmanZhangScores:
 
     @classmethod
     def decode(cls, source: Source, train_labels: Labels, test_labels: Labels) -> FeldmanZhangScores:
-        """Read a file that must be about the dataset with these labels int32 [n] and [q], in the same order.
+        """Read a file for the dataset with these labels int32 [n] and [q], in the same order.
 
-        Raises InvalidInput with what differs, or with what is wrong with the file.
+        Raises InvalidInput if the file is not valid or its labels differ.
         """
         with NpzReader(source, KIND) as file:
             for name, of, labels in (("tr_labels", "training", train_labels), ("tt_labels", "test", test_labels)):
@@ -83,9 +84,9 @@ class FeldmanZhangScores:
 
 
 def published_of(chunks: Iterable[Evidence], train_labels: Labels, test_labels: Labels) -> FeldmanZhangScores:
-    """The scores of evidence, given in one or more parts: mem, and infl of all same-class pairs (paper, equation 2).
+    """Scores from evidence in one or more parts: mem, and infl of all same-class pairs (paper, equation 2).
 
-    NaN where a sample was always trained on, or never. Raises InvalidInput if there is no evidence.
+    NaN if a sample was trained on always or never. Raises InvalidInput if there is no evidence.
     """
     counts = Counts.empty(train_labels, test_labels)
     for part in chunks:
@@ -106,16 +107,16 @@ def published_of(chunks: Iterable[Evidence], train_labels: Labels, test_labels: 
 
 
 def imported_id(fingerprint: str, digest: str) -> str:
-    """The 16 hexadecimal digits that name the study of scores imported from a file of this digest for this dataset."""
+    """The 16 hexadecimal digits that identify the study of scores imported from this file for this dataset."""
     canonical = strict_json.dumps({"imported": digest, "dataset": fingerprint}, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def tables_of(published: FeldmanZhangScores, study: str, fingerprint: str) -> tuple[ScoreTable, PairsTable]:
-    """Score table and pairs table of imported scores: what the file does not say is NaN, or 0 trials."""
+    """Build both tables of imported scores; values missing from the file are NaN, and trials are 0."""
     warnings = [
-        "These scores were imported: they come without standard errors, intervals, q-values and test accuracy, so no "
-        "test sample counts as typical."
+        "These scores were imported without standard errors, intervals, q-values and test accuracy, so no test sample "
+        "counts as typical."
     ]
     undefined = int(np.isnan(published.mem).sum())
     if undefined:
@@ -148,7 +149,7 @@ def tables_of(published: FeldmanZhangScores, study: str, fingerprint: str) -> tu
 
 
 def _pairs(published: FeldmanZhangScores) -> tuple[Columns, Float32, npt.NDArray[np.int64]]:
-    """The pairs from the floor upwards, and the strongest influence on each test sample with its index."""
+    """The pairs at or above the floor, and the strongest influence on each test sample with its training index."""
     strongest = np.full(len(published.test_labels), np.nan, np.float32)
     strongest_index = np.full(len(published.test_labels), -1, np.int64)
     found: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Float32]] = []
@@ -172,8 +173,8 @@ def _pairs(published: FeldmanZhangScores) -> tuple[Columns, Float32, npt.NDArray
 def _require_labels(found: npt.NDArray[Any], labels: Labels, of: str) -> None:
     if len(found) != len(labels):
         raise InvalidInput(
-            f"The file has {len(found)} {of} samples and the dataset {len(labels)}; import it for the dataset that it "
-            "was made from."
+            f"The file has {len(found)} {of} samples and the dataset {len(labels)}; import it for the dataset it was "
+            "made from."
         )
     differing = np.flatnonzero(found != labels)
     if len(differing):
@@ -182,12 +183,12 @@ def _require_labels(found: npt.NDArray[Any], labels: Labels, of: str) -> None:
         raise InvalidInput(
             f"The labels of {len(differing)} {of} samples differ from the dataset's, first at index {first}: "
             f"{found[first]} in the file, {labels[first]} in the dataset"
-            + ("; the samples seem to be in another order." if same else ".")
+            + ("; the samples seem to be in a different order." if same else ".")
         )
 
 
 def _class_order(file: NpzReader, name: str, members: npt.NDArray[np.intp], label: int) -> npt.NDArray[np.intp]:
-    """Where in the class's rows of the file each of its members is, in ascending order of the members."""
+    """The row of each class member in the file's matrix, in ascending order of the members."""
     given = file.read(name, "iu", len(members))
     order = np.argsort(given, kind="stable")
     wrong = np.flatnonzero(given[order] != members)
@@ -197,7 +198,7 @@ def _class_order(file: NpzReader, name: str, members: npt.NDArray[np.intp], labe
 
 
 def _scores(values: npt.NDArray[Any], name: str) -> Float32:
-    """Values as float32. Raises InvalidInput if one is infinite or outside [-1, 1]."""
+    """Convert to float32. Raises InvalidInput if a value is infinite or outside [-1, 1]."""
     wrong = int((np.abs(values) > 1 + ROUNDING).sum())
     if wrong:
         raise InvalidInput(f"This is not a usable {KIND} file: {wrong} values of {name} are outside [-1, 1].")

@@ -1,1 +1,1 @@
-"""What the service and its client say to each other: the JSON bodies of the REST API, one module a resource."""
+"""The JSON bodies of the REST API, shared by the service and its client, with one module per resource."""

@@ -1,4 +1,4 @@
-"""Two studies of one dataset, side by side."""
+"""Comparisons of two studies of the same dataset."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ class Disagreement(Message):
     label: int
     a: Side
     b: Side
-    difference: float = Field(description="mem in a less mem in b")
+    difference: float = Field(description="mem in a minus mem in b")
 
 
 class Density(Message):
-    """How many samples have which mem in two studies: `counts[i][j]` within edges i of a and j of b."""
+    """Two-dimensional histogram of mem in two studies: `counts[i][j]` is the number in bin i of a and bin j of b."""
 
     edges: list[float]
     counts: list[list[int]]
 
 
 class Agreement(Message):
-    """How well two score tables agree; docs/exchange.md says what each number means."""
+    """How well two score tables agree; docs/exchange.md explains each number."""
 
     samples: int
     pearson: float | None
     spearman: float | None
     reliability_a: float | None
     reliability_b: float | None
-    corrected: float | None = Field(description="pearson without the errors of estimation")
+    corrected: float | None = Field(description="pearson, corrected for estimation errors")
     mean_difference: float
     a_outside_b: float | None
     b_outside_a: float | None
@@ -56,7 +56,7 @@ class Agreement(Message):
 
 
 class ComparisonMessage(Message):
-    """Two studies of one dataset side by side."""
+    """A comparison of two studies of the same dataset."""
 
     a: str
     b: str
@@ -64,4 +64,4 @@ class ComparisonMessage(Message):
     digest_b: str
     agreement: Agreement
     density: Density
-    disagreements: list[Disagreement] = Field(description="the largest differences first")
+    disagreements: list[Disagreement] = Field(description="largest differences first")

@@ -27,7 +27,7 @@ class DatasetDetail(DatasetMessage):
 
 
 class Datasets(Message):
-    """A page of registered datasets by name; `next` is the cursor of the next page, null on the last."""
+    """A page of registered datasets, by name; `next` is the cursor of the next page, null on the last."""
 
     datasets: list[DatasetMessage]
     next: str | None = None

@@ -1,4 +1,4 @@
-"""Jobs: their states, progress, logs and events, and what one would cost."""
+"""Jobs: states, progress, logs, events, and plans."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TERMINAL: tuple[State, ...] = ("succeeded", "failed", "cancelled")  # a job leav
 
 
 class Progress(Message):
-    """How far a job is."""
+    """The progress of a job."""
 
     phase: str
     done: int
     total: int
     unit: Literal["trials"] = "trials"
-    trials_per_second: float | None = Field(default=None, description="while the job runs, of its current attempt")
+    trials_per_second: float | None = Field(default=None, description="in the current attempt, while the job runs")
     seconds_left: float | None = Field(default=None, description="forecast from that rate")
 
 
@@ -33,17 +33,17 @@ class JobMessage(Message):
     study: str
     study_name: str
     state: State
-    target_trials: int = Field(description="with a target of precision: at most so many")
+    target_trials: int = Field(description="with a precision target: the maximum")
     wanted: Wanted
     progress: Progress
     attempt: int
     error: str | None
-    outcome: str | None = Field(default=None, description="how the job ended, in a sentence")
+    outcome: str | None = Field(default=None, description="how the job ended, in one sentence")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    waiting_for: str | None = Field(default=None, description="why a queued job does not start yet")
-    notes: list[str] = Field(default=[], description="what the service changed in the request, and why")
+    waiting_for: str | None = Field(default=None, description="why a queued job has not started yet")
+    notes: list[str] = Field(default=[], description="changes the service made to the request, with reasons")
 
     @property
     def finished(self) -> bool:
@@ -52,11 +52,11 @@ class JobMessage(Message):
 
 
 class LogMessage(Message):
-    """A part of a job's log; `next` asks for what comes after it."""
+    """Part of a job's log."""
 
     job: str
     lines: list[str]
-    next: int = Field(description="value of `after` for the lines that follow")
+    next: int = Field(description="value of `after` that requests the lines that follow")
 
 
 class Jobs(Message):
@@ -67,9 +67,9 @@ class Jobs(Message):
 
 
 class JobEvent(Message):
-    """One change of a job's state."""
+    """One state change of a job."""
 
-    id: int = Field(description="grows over all jobs; the event id in a stream")
+    id: int = Field(description="ascending across all jobs; the event id in a stream")
     job: str
     at: datetime
     state: State
@@ -84,15 +84,15 @@ class JobEvents(Message):
 
 
 class Plan(Message):
-    """What a job would cost and give."""
+    """The expected cost and precision of a job."""
 
-    trials: int = Field(description="trials the study would have, full ones apart")
-    at_most: bool = Field(description="whether the target is a precision, so that fewer may do")
+    trials: int = Field(description="trials the study would have, without full trials")
+    at_most: bool = Field(description="whether the target is a precision, so that fewer may be enough")
     expected_trials: int | None = Field(description="forecast from the study's scores; null without any")
-    new_trials: int = Field(description="trials to train, full ones included; with a target of precision: at most")
-    seconds_a_trial: float | None = Field(description="on one worker; null where no such trial was timed")
+    new_trials: int = Field(description="trials to train, with full trials; with a precision target: the maximum")
+    seconds_a_trial: float | None = Field(description="on one worker; null if no such trial was timed")
     device_seconds: float | None = Field(description="of all new trials on one worker")
-    disk_bytes: int = Field(description="evidence of the new trials")
-    worst_standard_error: float = Field(description="of mem, for a sample with p_in and p_out of one half")
-    typical_standard_error: float = Field(description="of mem, for a sample always right in-sample, with p_out of 0.9")
-    timed_on: str | None = Field(description="where seconds_a_trial comes from")
+    disk_bytes: int = Field(description="size of the new trials' evidence")
+    worst_standard_error: float = Field(description="of mem, for a sample with p_in and p_out of 0.5")
+    typical_standard_error: float = Field(description="of mem, for a sample with p_in of 1 and p_out of 0.9")
+    timed_on: str | None = Field(description="source of seconds_a_trial")

@@ -1,4 +1,4 @@
-"""API keys, and sessions of browsers."""
+"""API keys and browser sessions."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from memscore.study.spec import NAME_PATTERN
 
 
 class KeyRequest(BaseModel):
-    """A key that is to be made."""
+    """A request for a new key."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=NAME_PATTERN, description="whose it is, or what for")
-    scope: Scope = Field(description="what it may do; write includes read, and admin both")
+    name: str = Field(pattern=NAME_PATTERN, description="its owner or purpose")
+    scope: Scope = Field(description="what the key allows; write includes read, and admin includes both")
     expires_in: StrictInt | None = Field(
-        default=None, ge=1, le=10 * 366 * 86_400, description="seconds after which it is refused; null: never"
+        default=None, ge=1, le=10 * 366 * 86_400, description="lifetime in seconds; null: unlimited"
     )
 
 
 class KeyMessage(Message):
-    """A key as it is listed: without what it is."""
+    """A listed key, without its secret."""
 
     id: str
     name: str
@@ -33,17 +33,17 @@ class KeyMessage(Message):
     state: Literal["live", "expired", "revoked"]
     created_at: datetime
     expires_at: datetime | None
-    last_used_at: datetime | None = Field(description="to the minute")
+    last_used_at: datetime | None = Field(description="accurate to the minute")
 
 
 class KeyCreated(KeyMessage):
-    """A new key. `key` is shown here and never again."""
+    """A new key. `key` is shown only here."""
 
     key: str
 
 
 class Keys(Message):
-    """All keys, oldest first; revoked and expired ones too."""
+    """All keys, oldest first, including revoked and expired ones."""
 
     keys: list[KeyMessage]
 
@@ -53,16 +53,16 @@ class SignIn(BaseModel):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
-    key: str = Field(description="a key of any scope, from memscore_ to its end")
+    key: str = Field(description="a complete key of any scope, with the prefix memscore_")
 
 
 class SessionMessage(Message):
-    """Who asks, and what they may do."""
+    """The caller's identity and permissions."""
 
-    signed_in: bool = Field(description="whether a session, which a cookie names, says who asks")
+    signed_in: bool = Field(description="whether a session cookie identifies the caller")
     keys_required: bool = Field(description="whether requests without a key or a session are refused")
-    name: str | None = Field(description="of the key")
-    scope: Scope | None = Field(description="the largest one; null: none, sign in first")
-    scopes: list[Scope] = Field(description="all that may be done")
-    csrf: str | None = Field(description="what every change by this session takes as X-CSRF-Token")
+    name: str | None = Field(description="name of the key")
+    scope: Scope | None = Field(description="the widest scope; null: none, sign in first")
+    scopes: list[Scope] = Field(description="all scopes of the caller")
+    csrf: str | None = Field(description="value of the X-CSRF-Token header for every change in this session")
     expires_at: datetime | None = Field(description="when the session ends")

@@ -1,4 +1,4 @@
-"""The base of all messages."""
+"""The base class of all messages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ MOST_A_PAGE = 1000  # items that a list gives at once
 
 
 class Message(BaseModel):
-    """Base of all responses; unknown fields are ignored, so that a newer service can add some."""
+    """Base of all responses; unknown fields are ignored, so a newer service can add fields."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore")

@@ -34,15 +34,15 @@ class Pairs(Message):
 
     study: str
     digest: str
-    floor: float = Field(description="smallest infl that is kept")
+    floor: float = Field(description="smallest infl in the table")
     pairs: list[Pair]
     next: str | None
 
 
 class InfluencedTest(Influence):
-    """A test sample that the explained one influences, and which other training samples do."""
+    """A test sample that the explained sample influences, with its other influences."""
 
-    others: list[Influence] = Field(description="the strongest influences of other training samples on it")
+    others: list[Influence] = Field(description="strongest influences of other training samples on it")
 
 
 class Rival(Message):
@@ -51,21 +51,21 @@ class Rival(Message):
     index: int
     label: int
     shared: int = Field(description="test samples that both influence")
-    overlap: float = Field(description="the smaller of the two influences, summed over these test samples")
+    overlap: float = Field(description="the smaller of the two influences, summed over the shared test samples")
     mem: float | None
 
 
 class Explanation(Message):
-    """Why a training sample's score is what it is: its evidence in numbers, and the influences from and beside it."""
+    """An explanation of a training sample's score: its evidence in numbers, its influences, and its rivals."""
 
     score: Score
     class_name: str
-    rank: int | None = Field(description="1 is the most memorized of all; null where mem is undefined")
+    rank: int | None = Field(description="1 is the most memorized sample; null if mem is undefined")
     rank_in_class: int | None
     samples: int
     samples_in_class: int
-    position: int = Field(description="place in the list of scores sorted by -mem, from 0: the offset to find it at")
-    sentence: str = Field(description="the same in words")
+    position: int = Field(description="offset in the list of scores sorted by -mem, starting at 0")
+    sentence: str = Field(description="the explanation in words")
     influences: list[InfluencedTest] = Field(description="on test samples, strongest first")
-    rivals: list[Rival] = Field(description="nearest first; empty where it influences no test sample with others")
+    rivals: list[Rival] = Field(description="nearest first; empty if it shares no influenced test sample")
     floor: float = Field(description="smallest infl that is kept")

@@ -8,12 +8,12 @@ from pydantic import ConfigDict, Field, StrictInt
 
 from memscore.messages.message import Message
 
-MOST_INDICES = 100_000  # of one look-up
+MOST_INDICES = 100_000  # per look-up
 SetName = Literal["typical", "atypical"]
 
 
 class SampleScore(Message):
-    """The scores of one training sample. A value that is undefined (a side without trials) is null."""
+    """The scores of one training sample. Undefined values (a side without trials) are null."""
 
     index: int
     label: int
@@ -28,7 +28,7 @@ class SampleScore(Message):
 
 
 class Score(SampleScore):
-    """One training sample, and the table that its scores are from."""
+    """One training sample, with the table its scores come from."""
 
     study: str
     trials: int
@@ -36,12 +36,12 @@ class Score(SampleScore):
 
 
 class Scores(Message):
-    """A page of training samples in the order asked for; `next` is the cursor of the next page, null on the last."""
+    """A page of training samples in the requested order; `next` is the cursor of the next page, null on the last."""
 
     study: str
     trials: int
     digest: str
-    matching: int = Field(description="samples that the filters let through, on all pages")
+    matching: int = Field(description="samples that match the filters, on all pages")
     scores: list[SampleScore]
     next: str | None
 
@@ -55,7 +55,7 @@ class LookupRequest(Message):
 
 
 class ScoreColumns(Message):
-    """Training samples as columns, in the order of the indices asked for. An undefined value is null."""
+    """Training samples as columns, in the order of the requested indices. Undefined values are null."""
 
     study: str
     trials: int
@@ -73,22 +73,22 @@ class ScoreColumns(Message):
 
 
 class TestScore(Message):
-    """One test sample. A value that is undefined is null."""
+    """One test sample. Undefined values are null."""
 
     study: str
     index: int
     label: int
     p: float | None = Field(description="share of trials that classify it correctly; null for imported scores")
-    p_full: float | None = Field(description="the same of the full trials; null where there are none")
-    infl_max: float | None = Field(description="the largest same-class influence on it")
-    infl_index: int | None = Field(description="the training sample that has this influence")
+    p_full: float | None = Field(description="the same for the full trials; null if there are none")
+    infl_max: float | None = Field(description="largest same-class influence on it")
+    infl_index: int | None = Field(description="index of the training sample with this influence")
     set: SetName | None = Field(description="at the paper's thresholds; null in between")
     trials: int
     digest: str
 
 
 class Histogram(Message):
-    """How the values of one column are distributed: `edges` has one value more than `counts`."""
+    """The distribution of one column: `edges` has one value more than `counts`."""
 
     study: str
     trials: int
@@ -96,13 +96,13 @@ class Histogram(Message):
     column: str
     edges: list[float]
     counts: list[int]
-    undefined: int = Field(description="samples whose value is undefined, which no bin counts")
+    undefined: int = Field(description="samples with an undefined value, which are in no bin")
 
 
 class Suspects(Scores):
-    """Training samples whose labels may be wrong, the likeliest first; `next` is always null: pages go by offset."""
+    """Training samples whose labels may be wrong, the likeliest first; `next` is always null: use the offset."""
 
-    note: str = Field(description="what being listed means, and what not")
+    note: str = Field(description="how to interpret the list")
 
 
 class SetsMessage(Message):

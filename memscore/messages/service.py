@@ -1,4 +1,4 @@
-"""The service itself: its health, and its errors."""
+"""Health and errors of the service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from memscore.messages.message import Message
 
 
 class Problem(Message):
-    """An error as RFC 9457 problem details; `detail` is one sentence that says what to do."""
+    """An error as RFC 9457 problem details; `detail` is one sentence that tells the user what to do."""
 
     type: str = Field(examples=["https://memscore.invalid/problems/not-found"])
     title: str = Field(examples=["Not found"])
@@ -18,22 +18,20 @@ class Problem(Message):
     detail: str = Field(examples=["There is no study 'digits'; there is none yet: memscore estimate makes one."])
     instance: str = Field(examples=["/v1/studies/digits"])
     errors: list[dict[str, Any]] = Field(default=[])
-    request_id: str | None = Field(
-        default=None, description="as in X-Request-ID, and in the lines of the service's log"
-    )
+    request_id: str | None = Field(default=None, description="the X-Request-ID header, also in the service's log")
 
 
 class Health(Message):
-    """The process answers."""
+    """The process is running."""
 
     status: Literal["ok"] = "ok"
     version: str
 
 
 class Readiness(Message):
-    """The database is reachable and at the right revision."""
+    """The database is reachable and at the expected revision."""
 
     status: Literal["ready"] = "ready"
     revision: str
-    dispatcher: Literal["leading", "missing"] = Field(description="whether one leads; without, jobs wait")
+    dispatcher: Literal["leading", "missing"] = Field(description="whether a dispatcher leads; without one, jobs wait")
     dispatcher_note: str | None = Field(default=None, description="why the leading dispatcher cannot launch jobs")

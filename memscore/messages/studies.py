@@ -1,4 +1,4 @@
-"""Studies, the named recipes, and evidence that was merged into a study."""
+"""Studies, named recipes, and results of merging evidence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StudyMessage(Message):
     design: Design | None
     trials: int
     table: TableSummary | None
-    imported: bool = Field(default=False, description="published scores from elsewhere: read-only, without evidence")
+    imported: bool = Field(default=False, description="scores imported from a file: read-only, without evidence")
 
 
 class Studies(Message):
@@ -55,14 +55,17 @@ class Recipes(Message):
 
 
 class EvidenceMerged(Message):
-    """What came of an evidence file: trials added, there already, and there with another result, which stays."""
+    """The result of merging an evidence file: trials added, already present, and present with a different result.
+
+    Present trials stay unchanged.
+    """
 
     study: str
     study_name: str
-    created: bool = Field(description="whether the study is new here")
+    created: bool = Field(description="whether the study was created")
     added: int
     present: int
     differing: int
-    trials: int = Field(description="trials that the study has now")
+    trials: int = Field(description="trials in the study now")
     full_trials: int
-    digest: str | None = Field(description="of the current score table")
+    digest: str | None = Field(description="digest of the current score table")

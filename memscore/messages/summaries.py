@@ -1,4 +1,4 @@
-"""What the scores of a study say as a whole: class by class, and how far to trust them."""
+"""Summaries of a study's scores: by class, and quality checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from memscore.messages.message import Message
 
 
 class ClassScores(Message):
-    """What the scores say about one class. A mean is null where no sample of the class has a value."""
+    """The scores of one class. A mean is null if no sample of the class has a value."""
 
     label: int
     name: str
@@ -22,11 +22,11 @@ class ClassScores(Message):
     in_accuracy: float | None = Field(description="mean p_in")
     held_out_accuracy: float | None = Field(description="mean p_out")
     test_samples: int
-    test_accuracy: float | None = Field(description="mean share of trials that are right on a test sample")
+    test_accuracy: float | None = Field(description="mean share of trials that classify a test sample correctly")
 
 
 class Classes(Message):
-    """The scores class by class, by label."""
+    """The scores of each class, by label."""
 
     study: str
     trials: int
@@ -35,7 +35,7 @@ class Classes(Message):
 
 
 class QualityCheck(Message):
-    """One check of how far scores can be trusted."""
+    """One check of how far the scores can be trusted."""
 
     key: str
     name: str
@@ -46,17 +46,17 @@ class QualityCheck(Message):
 
 
 class Calibration(Message):
-    """How far two halves of the trials differ on mem, and how far standard errors predict it: root mean squares."""
+    """Root mean squares of the differences in mem between two halves of the trials: predicted and observed."""
 
     predicted: list[float]
     observed: list[float]
-    low: list[float] = Field(description="lower ends of 95 % intervals of `observed`, samples taken as independent")
+    low: list[float] = Field(description="lower limits of 95 % intervals of `observed`, for independent samples")
     high: list[float]
     counts: list[int]
 
 
 class Quality(Message):
-    """The checks of a study's scores, in the order in which to read them."""
+    """The checks of a study's scores, in reading order."""
 
     study: str
     trials: int

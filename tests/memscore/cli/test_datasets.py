@@ -63,10 +63,10 @@ def test_a_refusal_is_one_sentence_and_leaves_nothing(add, folder: Path, home: P
     for arguments, sentence in (
         ((f"folder:{folder}", "--test-share", "0.2"), "emu/9.png cannot be decoded"),
         ((f"folder:{folder}",), "There is no folder"),
-        ((f"folder:{folder}", "--test-share", "2"), "--test-share must lie between 0 and 1, not 2."),
+        ((f"folder:{folder}", "--test-share", "2"), "--test-share must be between 0 and 1, not 2."),
         ((f"folder:{folder}", "--resize", "0"), "--resize must be between 1 and 4096 pixels, not 0."),
         (("digits", "--root", folder), "--root does not apply to the source digits"),
-        (("mnist", "--root", folder / "nowhere"), "--root names the folder that holds train-images-idx3-ubyte.gz"),
+        (("mnist", "--root", folder / "nowhere"), "--root must be the folder with train-images-idx3-ubyte.gz"),
         (("tiny_imagenet",), "downloads: put the folder tiny-imagenet-200"),
     ):
         status, out, err = add(*arguments)

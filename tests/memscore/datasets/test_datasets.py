@@ -64,7 +64,7 @@ def test_npz_without_channels_gets_one_and_names_are_kept(tmp_path: Path):
         ({"x_train": np.zeros((12, 4, 4))}, "x_train has dtype float64; images must be uint8"),
         ({"x_train": np.zeros((12, 4), np.uint8)}, "x_train has shape"),
         ({"x_train": np.zeros((0, 4, 4), np.uint8)}, "x_train has shape"),
-        ({"x_test": np.zeros((6, 5, 4), np.uint8)}, "give both one shape"),
+        ({"x_test": np.zeros((6, 5, 4), np.uint8)}, "give both the same shape"),
         ({"y_train": np.arange(11) % 3}, "one label per image"),
         ({"y_train": (np.arange(12) % 3).astype(float)}, "y_train has dtype float64"),
         ({"y_train": np.arange(12) % 3 - 1}, "y_train has labels from -1"),
@@ -112,9 +112,9 @@ def test_a_missing_file_and_an_unknown_source_are_refused():
 @pytest.mark.parametrize(
     ("source", "options", "sentence"),
     [
-        ("digits", {"root": Path()}, "--root does not apply to the source digits; the options it takes: none."),
-        ("npz:d.npz", {"classes": 2}, "--classes does not apply to the source npz:FILE; the options it takes: none."),
-        ("mnist", {"resize": 32}, "--resize does not apply to the source mnist; the options it takes: --root, --cla"),
+        ("digits", {"root": Path()}, "--root does not apply to the source digits; its options: none."),
+        ("npz:d.npz", {"classes": 2}, "--classes does not apply to the source npz:FILE; its options: none."),
+        ("mnist", {"resize": 32}, "--resize does not apply to the source mnist; its options: --root, --cla"),
         ("tiny_imagenet", {"test_share": 0.1}, "--test-share does not apply"),
         ("folder:x", {"root": Path()}, "--root does not apply to the source folder:DIR"),
     ],

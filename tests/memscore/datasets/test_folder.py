@@ -62,7 +62,7 @@ def test_the_first_classes_by_name_are_kept(folder: Path):
     dataset = load(folder, classes=2)
     assert dataset.class_names == ("bear", "cat")
     assert len(dataset.y_train) == 12
-    assert refusal(folder, classes=4) == "--classes 4 is more than there are: the data has 3 classes."
+    assert refusal(folder, classes=4) == "--classes 4 is too many: the data has 3 classes."
 
 
 def test_grey_images_alone_give_one_channel_and_beside_colour_three(folder: Path):
@@ -99,8 +99,8 @@ def test_resizing_brings_the_short_side_to_n_and_keeps_the_middle(folder: Path):
 def test_images_of_two_sizes_are_refused_without_resize(folder: Path):
     save(folder / "test" / "cat" / "3.png", pixels(0, height=7, width=9))
     assert refusal(folder) == (
-        f"The images are not of one size: {folder}/train/bear/1.png has 6x6 pixels and {folder}/test/cat/3.png 9x7; "
-        "give --resize N to bring them all to NxN."
+        f"The images differ in size: {folder}/train/bear/1.png has 6x6 pixels and {folder}/test/cat/3.png 9x7; "
+        "give --resize N to make them all NxN."
     )
     assert load(folder, resize=6).x_test.shape == (7, 6, 6, 3)
 
@@ -128,7 +128,7 @@ def test_a_split_leaves_each_class_a_sample_on_either_side(folder: Path):
     assert "at least 10 samples" in refusal(folder, test_share=0.999)
     for number in (1, 2, 3, 4, 5):
         (folder / "train" / "cat" / f"{number}.png").unlink()
-    assert refusal(folder, test_share=0.2).startswith(f"{folder}/train/cat holds a single image")
+    assert refusal(folder, test_share=0.2).startswith(f"{folder}/train/cat has only one image")
 
 
 def test_hidden_files_are_passed_over(folder: Path):
@@ -150,9 +150,9 @@ def cut(path: Path) -> None:
         ("webp", cut, ""),
         ("tif", cut, ""),
         ("ppm", cut, ""),
-        ("png", lambda path: path.write_bytes(b""), "no image of a known format"),
-        ("jpg", lambda path: path.write_bytes(b"text"), "no image of a known format"),
-        ("png", lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n"), "no image of a known format"),
+        ("png", lambda path: path.write_bytes(b""), "not a known image format"),
+        ("jpg", lambda path: path.write_bytes(b"text"), "not a known image format"),
+        ("png", lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n"), "not a known image format"),
     ],
 )
 def test_a_damaged_image_is_named(folder: Path, suffix: str, damage: Any, reason: str):
@@ -175,7 +175,7 @@ def test_a_decompression_bomb_is_refused_by_its_header(folder: Path, monkeypatch
     save(path, pixels(7, 30, 30))
     for limit in (800, 100):  # Pillow warns above the limit and fails above twice the limit
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        assert refusal(folder, resize=6) == f"{path} has more than {limit} pixels; make it smaller before it is added."
+        assert refusal(folder, resize=6) == f"{path} has more than {limit} pixels; make it smaller before you add it."
 
 
 def test_what_is_not_laid_out_as_expected_is_refused(folder: Path, tmp_path: Path):
@@ -188,21 +188,21 @@ def test_what_is_not_laid_out_as_expected_is_refused(folder: Path, tmp_path: Pat
 
     assert altered(lambda copy: shutil.rmtree(copy)).startswith("There is no folder DIR/train; folder:DIR is a folder")
     assert altered(lambda copy: shutil.rmtree(copy / "test")) == (
-        "There is no folder DIR/test; make one, or give --test-share, such as 0.2."
+        "There is no folder DIR/test; create it, or give --test-share, such as 0.2."
     )
     assert altered(lambda copy: [shutil.rmtree(copy / "train"), (copy / "train").mkdir()]) == (
-        "DIR/train is empty; it must hold a folder for each class."
+        "DIR/train is empty; it must contain a folder for each class."
     )
     assert altered(lambda copy: (copy / "train" / "ant").mkdir()).startswith("ant is a class in only one of DIR/train")
     assert altered(lambda copy: [(copy / part / "ant").mkdir() for part in ("train", "test")]) == (
-        "DIR/train/ant holds no image; every class needs at least one."
+        "DIR/train/ant has no images; every class needs at least one."
     )
     assert altered(lambda copy: (copy / "train" / "list.csv").touch()).startswith("DIR/train/list.csv is not a folder")
     assert altered(lambda copy: (copy / "train" / "cat" / "notes.txt").touch()).startswith(
-        "DIR/train/cat/notes.txt is no image by its name"
+        "DIR/train/cat/notes.txt has no image suffix"
     )
     assert altered(lambda copy: (copy / "train" / "cat" / "more").mkdir()).startswith(
-        "DIR/train/cat/more is a folder; images lie directly"
+        "DIR/train/cat/more is a folder; put images directly"
     )
     assert refusal(folder, test_share=0.2).endswith("has a folder test; --test-share is for folders without one.")
 
@@ -211,7 +211,7 @@ def test_loops_and_broken_links_are_refused(folder: Path):
     loop = folder / "train" / "cat" / "loop.png"
     for target in (loop, folder / "nowhere"):
         loop.symlink_to(target)
-        assert refusal(folder).startswith(f"{loop} is no file (a broken link?)")
+        assert refusal(folder).startswith(f"{loop} is not a file (a broken link?)")
         loop.unlink()
     loop.symlink_to(folder / "train", target_is_directory=True)
     assert refusal(folder).startswith(f"{loop} is a folder")
@@ -311,7 +311,7 @@ def test_the_first_classes_of_tiny_imagenet_and_resizing(tiny: Path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda root: (root / "wnids.txt").unlink(), "There is no file DIR/wnids.txt; it belongs to Tiny ImageNet's"),
+        (lambda root: (root / "wnids.txt").unlink(), "There is no file DIR/wnids.txt; Tiny ImageNet's"),
         (lambda root: (root / "words.txt").unlink(), "There is no file DIR/words.txt"),
         (lambda root: (root / "val" / "val_annotations.txt").unlink(), "There is no file DIR/val/val_annotations.txt"),
         (lambda root: (root / "wnids.txt").write_text("\n"), "DIR/wnids.txt is empty."),
@@ -334,11 +334,11 @@ def test_the_first_classes_of_tiny_imagenet_and_resizing(tiny: Path):
         ),
         (
             lambda root: (root / "val" / "val_annotations.txt").write_text("val_1.JPEG\tn01641577\n" * 2),
-            "line 2: val_1.JPEG is named a second time.",
+            "line 2: val_1.JPEG is listed twice.",
         ),
         (
             lambda root: (root / "val" / "val_annotations.txt").write_text("val_1.JPEG\tn01641577\n"),
-            "DIR/val/val_annotations.txt names no image of class n02106662.",
+            "DIR/val/val_annotations.txt lists no image of class n02106662.",
         ),
         (lambda root: shutil.rmtree(root / "val" / "images"), "The folder DIR/val/images cannot be read (No such file"),
         (
@@ -347,7 +347,7 @@ def test_the_first_classes_of_tiny_imagenet_and_resizing(tiny: Path):
         ),
         (
             lambda root: [path.unlink() for path in (root / "train" / WNIDS[1] / "images").iterdir()],
-            f"DIR/train/{WNIDS[1]}/images holds no image",
+            f"DIR/train/{WNIDS[1]}/images has no images",
         ),
         (
             lambda root: cut(root / "train" / WNIDS[1] / "images" / f"{WNIDS[1]}_0.JPEG"),
@@ -365,5 +365,5 @@ def test_an_incomplete_tiny_imagenet_is_refused(tiny: Path, change: Any, sentenc
 
 
 def test_more_classes_than_tiny_imagenet_has_are_refused(tiny: Path):
-    with pytest.raises(InvalidDataset, match="--classes 4 is more than there are: the data has 3 classes"):
+    with pytest.raises(InvalidDataset, match="--classes 4 is too many: the data has 3 classes"):
         load_tiny(tiny, classes=4)

@@ -99,7 +99,7 @@ def test_the_first_classes_are_kept_in_order(tmp_path: Path):
     assert (dataset.x_train == idx_arrays()[0][idx_arrays()[1] < 6][..., None]).all()
     assert dataset.class_names[-1] == "Sandal"
     assert dataset.source == "fashion_mnist, first 6 classes"
-    with pytest.raises(InvalidDataset, match="--classes 11 is more than there are: the data has 10 classes"):
+    with pytest.raises(InvalidDataset, match="--classes 11 is too many: the data has 10 classes"):
         load_source("fashion_mnist", SourceOptions(root=tmp_path, classes=11))
 
 
@@ -176,14 +176,14 @@ def test_without_network_and_files_one_sentence_says_what_to_put_where(
 
 @pytest.mark.parametrize("name", [*IDX_SOURCES, *CIFAR_SOURCES, "tiny_imagenet"])
 def test_a_root_that_is_no_folder_is_refused(tmp_path: Path, name: str):
-    with pytest.raises(InvalidDataset, match=r"There is no folder .*nowhere; --root names the folder"):
+    with pytest.raises(InvalidDataset, match=r"There is no folder .*nowhere; --root must be the folder"):
         load_source(name, SourceOptions(root=tmp_path / "nowhere"))
     assert listing(tmp_path) == []
 
 
 def test_without_any_folder_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch):
     timeouts = no_network(monkeypatch)
-    with pytest.raises(InvalidDataset, match=r"mnist needs a folder: put .* and name it with --root"):
+    with pytest.raises(InvalidDataset, match=r"mnist needs a folder: put .* and give it with --root"):
         load_source("mnist")
     assert timeouts == []
 
