@@ -1,1 +1,1 @@
-"""Training of subset models. Needs torch; must run where Ray, FastAPI and SQLAlchemy are not installed."""
+"""Training of subset models. Needs torch, and must run without Ray, FastAPI and SQLAlchemy."""

@@ -1,7 +1,7 @@
 """Train the trials of a study without a service: `python -m memscore.learning --help`.
 
 Writes an evidence file, which `memscore evidence import` merges into a study. Needs neither Ray nor a database, so it
-runs on any machine with torch. A file that is there already is gone on with.
+runs on any machine with torch. If the file exists, training resumes from it.
 """
 
 from memscore.launch import launch

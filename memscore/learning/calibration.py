@@ -1,4 +1,4 @@
-"""How long a trial takes on this device, from a few steps of it."""
+"""Estimates of a trial's duration and memory on this device, from a few training steps."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
 from memscore.study.spec import BLOCK, Design, Recipe
 
-STEPS = 6  # timed, after as many to warm up
+STEPS = 6  # timed, after the same number for warm-up
 EVALUATED = 500  # images
 
 
 def seconds_a_trial(data: DeviceData, recipe: Recipe, design: Design) -> float:
-    """An estimate of one trial's duration in seconds, on one worker that has run before.
+    """Estimate one trial's duration in seconds on a worker that is already warm.
 
-    Times some training steps and one evaluation batch, and multiplies. Raises what training raises.
+    Times a few training steps and one evaluation batch, and extrapolates. Raises the same errors as training.
     """
     samples = len(data.y_train)
     subset = max(1, round(design.subset_ratio * samples))
@@ -49,16 +49,16 @@ def seconds_a_trial(data: DeviceData, recipe: Recipe, design: Design) -> float:
 
 
 def memory_of_unit(data: DeviceData, recipe: Recipe, design: Design) -> tuple[int, int]:
-    """Bytes of the GPU that a process takes that trains such units, CUDA's own included, and what the GPU has."""
+    """GPU memory in bytes that a process needs to train such units, CUDA's context included, and the GPU's total."""
     torch.cuda.reset_peak_memory_stats(data.device)
     seconds_a_trial(data, recipe, design)
     free, total = torch.cuda.mem_get_info(data.device)
-    context = max(0, total - free - torch.cuda.memory_reserved(data.device))  # of this process, if it is alone there
+    context = max(0, total - free - torch.cuda.memory_reserved(data.device))  # this process's, if no other uses the GPU
     return torch.cuda.max_memory_reserved(data.device) + context, total
 
 
 def _evaluation_seconds(data: DeviceData, recipe: Recipe) -> float:
-    """Seconds to evaluate one image, by all models of a stack where there is one."""
+    """Seconds to evaluate one image, by all models if the recipe trains a stack."""
     images = data.x_train[:EVALUATED]
     two = replace(data, x_train=data.x_train[:2], y_train=data.y_train[:2])
     probe = np.ones((BLOCK if recipe.stacked else 1, 2), np.bool_)

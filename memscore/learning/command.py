@@ -1,7 +1,7 @@
 """Train the trials of a study without a service: `python -m memscore.learning --help`.
 
 Writes an evidence file, which `memscore evidence import` merges into a study. Needs neither Ray nor a database, so it
-runs on any machine with torch. A file that is there already is gone on with.
+runs on any machine with torch. If the file exists, training resumes from it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run(
     dataset: Annotated[str, typer.Option(help="A source, such as digits or npz:FILE.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The evidence file.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; or a JSON file.")] = "digits",
-    trials: Annotated[int, typer.Option(min=1, help="Trials the file is brought to.")] = 200,
+    trials: Annotated[int, typer.Option(min=1, help="Trials in the finished file.")] = 200,
     full_trials: Annotated[int, typer.Option(min=0, help="Trials on all samples.")] = 5,
     ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
     design_kind: Annotated[str, typer.Option("--design", help="balanced or uniform.")] = "balanced",
@@ -42,16 +42,16 @@ def run(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Record the true class's probability.")
     ] = False,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes, with what is finished.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda if available.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop after this many minutes; keep finished trials.")] = None,
     allow_changed_network: Annotated[
-        bool, typer.Option("--allow-changed-network", help="Go on though the network's code has changed.")
+        bool, typer.Option("--allow-changed-network", help="Continue even if the network's code has changed.")
     ] = False,
     part: Annotated[
-        str, typer.Option(help="K/N: the K-th of N processes that share the trials, each with its own --output.")
+        str, typer.Option(help="K/N: this is process K of N that share the trials, each with its own --output.")
     ] = "1/1",
 ) -> None:
-    """Train the trials of a study here and write their evidence to a file."""
+    """Train the trials of a study on this machine and write their evidence to a file."""
     started = time.monotonic()
     mine = _part(part)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -108,24 +108,24 @@ def _save(
 
 
 def _part(text: str) -> slice:
-    """Every N-th unit from the K-th on, from K/N. Raises InvalidInput for anything else."""
+    """Parse K/N as the slice of every N-th unit, starting at the K-th. Raises InvalidInput for anything else."""
     match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     number, parts = (int(one) for one in match.groups()) if match else (0, 0)
     if not 1 <= number <= parts:
-        raise InvalidInput(f"--part is K/N with K from 1 to N, such as 1/4, not {text!r}.")
+        raise InvalidInput(f"--part must be K/N with K from 1 to N, such as 1/4, not {text!r}.")
     return slice(number - 1, None, parts)
 
 
 def _there(path: Path, study: str) -> list[Trial]:
-    """The trials of a file that exists. Raises Conflict if they are of another study."""
+    """The trials in an existing evidence file. Raises Conflict if they belong to another study."""
     if not path.exists():
         return []
     evidence = read_evidence(path)
     if evidence.meta.study != study:
-        raise Conflict(f"{path} holds evidence of study {evidence.meta.study}, not {study}; name another --output.")
+        raise Conflict(f"{path} holds evidence of study {evidence.meta.study}, not {study}; choose another --output.")
     return [*evidence.trials, *evidence.full]
 
 
 def main() -> None:
-    """Run the command. Raises what is meant for the user."""
+    """Run the command. Errors meant for the user propagate."""
     typer.run(run)

@@ -1,4 +1,4 @@
-"""Which samples a classifier gets right."""
+"""Predictions from logits, and their correctness."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from torch import Tensor
 
 
 def is_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Which rows of logits [..., B, K] are right about labels int64 [B], bool [..., B]; ties go to the lowest class.
+    """Whether each row of logits [..., B, K] predicts its label int64 [B]: bool [..., B]; ties go to the lowest class.
 
-    A row that is not finite is wrong: argmax would call it class 0.
+    A row that is not finite counts as wrong: argmax would predict class 0.
     """
     return predictions(logits) == labels
 
 
 def predictions(logits: Tensor) -> Tensor:
-    """The predicted class of each row of logits [..., K], int64; -1 where a row is not finite."""
+    """The predicted class of each row of logits [..., K], int64; -1 for a row that is not finite."""
     return logits.argmax(dim=-1).masked_fill(~logits.isfinite().all(dim=-1), -1)

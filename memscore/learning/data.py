@@ -1,4 +1,4 @@
-"""A dataset on a device: uint8 images that stay there, and batches of them, augmented there."""
+"""A dataset on a device: uint8 images that stay there, with batching and augmentation on the device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from memscore.study.randomness import random_words
 
 @dataclass(frozen=True)
 class DeviceData:
-    """A dataset on a device: images uint8 [n, H, W, C], labels int64 [n]; the same for test."""
+    """A dataset on a device: images uint8 [n, H, W, C] and labels int64 [n], for training and test."""
 
     x_train: Tensor
     y_train: Tensor
@@ -26,7 +26,7 @@ class DeviceData:
 
     @classmethod
     def of(cls, dataset: Dataset, device: torch.device) -> DeviceData:
-        """Copy a dataset to the device; on a CPU images are copied only if they are mapped from a file."""
+        """Copy a dataset to the device; on a CPU, images are copied only if they are memory-mapped."""
 
         def labels(array: np.ndarray) -> Tensor:
             return torch.from_numpy(array.astype(np.int64)).to(device)
@@ -48,19 +48,19 @@ class DeviceData:
 
 
 def pixels(images: Tensor) -> Tensor:
-    """Images uint8 [B, H, W, C] as float32 [B, C, H, W] in [0, 1], channels last in memory."""
+    """Convert images uint8 [B, H, W, C] to float32 [B, C, H, W] in [0, 1], channels last in memory."""
     return images.permute(0, 3, 1, 2).float().div_(255)
 
 
 def flat_pixels(images: Tensor) -> Tensor:
-    """Images uint8 [..., D] as float32 in [0, 1]."""
+    """Convert images uint8 [..., D] to float32 in [0, 1]."""
     return images.float().div_(255)
 
 
 class Augmentation:
     """Random shifts of up to `crop` pixels with black edges, and random mirroring, in one gather on the device.
 
-    The draws of an epoch are a function of (`name`, epoch) alone.
+    The draws of an epoch depend only on (`name`, epoch).
     """
 
     def __init__(self, images: Tensor, crop: int, flip: bool, *name: str | int) -> None:
@@ -75,9 +75,9 @@ class Augmentation:
         self.mirrored = torch.empty(0, dtype=torch.bool, device=images.device)
 
     def draw(self, samples: int, epoch: int) -> None:
-        """Draw shifts and mirrorings for the `samples` images of an epoch, in the order they come.
+        """Draw shifts and mirrorings for the `samples` images of an epoch, in epoch order.
 
-        Those of the next epoch take the place of the last one's in memory, so that a recorded step finds them.
+        They overwrite the last epoch's in memory, so that a recorded step reads them.
         """
         words = random_words((3, samples), "augment", *self.name, epoch)
         shifts = (words[:2] % np.uint64(2 * self.crop + 1)).astype(np.int64)
@@ -86,7 +86,7 @@ class Augmentation:
         self.mirrored = _placed(torch.from_numpy(mirrored), self.mirrored)
 
     def batch(self, chosen: Tensor, positions: slice | Tensor) -> Tensor:
-        """Augmented images uint8 [B, H, W, C] of the samples `chosen` [B], which have these positions in the epoch."""
+        """Augmented images uint8 [B, H, W, C] of the samples `chosen` [B], at these positions in the epoch."""
         down, across = self.shifts[:, positions, None]
         rows = self.rows + down
         turned = torch.where(self.mirrored[positions, None], self.width - 1 - self.columns, self.columns)
@@ -95,13 +95,13 @@ class Augmentation:
 
 
 def _placed(values: Tensor, place: Tensor) -> Tensor:
-    """The values on the device of `place`, and there if they fit."""
+    """The values on the device of `place`, written into `place` if the shape matches."""
     return values.to(place.device) if place.shape != values.shape else place.copy_(values)
 
 
 def _tensor(images: np.ndarray) -> Tensor:
     if isinstance(images, np.memmap):  # a file may be on a slow disk
         return torch.from_numpy(np.array(images))
-    with warnings.catch_warnings():  # of arrays that cannot be written to, as Ray shares them: nothing writes to images
+    with warnings.catch_warnings():  # Ray shares read-only arrays, which is fine: nothing writes to images
         warnings.simplefilter("ignore", UserWarning)
         return torch.from_numpy(images)

@@ -1,4 +1,4 @@
-"""Matrix products on a device for influence of all pairs: blocks go there and come back."""
+"""Matrix products on a device, for the influence of all pairs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from memscore.statistics.influence import Float32s, Matmul
 
 
 def torch_matmul(device: str | torch.device) -> Matmul:
-    """A product for `memscore.statistics.influence` that runs on a torch device, such as "cuda".
+    """A matrix product for `memscore.statistics.influence` on a torch device, such as "cuda".
 
-    Factors of 0 and 1 are exact in any precision of the device; sums are kept in single precision.
+    Factors of 0 and 1 are exact in any precision; sums are accumulated in single precision.
     """
 
     def matmul(left: Float32s, right: Float32s) -> Float32s:

@@ -1,4 +1,4 @@
-"""Work in batches that become smaller where memory does not suffice."""
+"""Batched work with batches that shrink if memory runs out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Made = TypeVar("Made")
 
 
 class Batches:
-    """Batches of at most `size` samples; once one does not fit in memory, those that follow are half as large.
+    """Batches of at most `size` samples; when one does not fit in memory, it and later ones are halved.
 
-    `asked` is the size at the beginning.
+    `asked` is the initial size.
     """
 
     def __init__(self, size: int) -> None:
@@ -21,11 +21,11 @@ class Batches:
 
     @property
     def halved(self) -> bool:
-        """Whether memory did not suffice for a batch."""
+        """Whether a batch did not fit in memory."""
         return self.size < self.asked
 
     def over(self, count: int, work: Callable[[slice], Made]) -> list[Made]:
-        """What `work` makes of 0 to `count`, a slice at a time; nothing where there is nothing.
+        """Call `work` on consecutive slices of 0 to `count` and return its results; empty if `count` is 0.
 
         Raises torch.OutOfMemoryError if a single sample does not fit.
         """
@@ -42,7 +42,7 @@ class Batches:
         return made
 
     def first(self, count: int, work: Callable[[int], Made]) -> Made:
-        """What `work` makes of the first so many samples: at most `count`, and as many as fit. Raises as `over`."""
+        """Call `work` with a number of samples: at most `count`, and as many as fit. Raises like `over`."""
         while True:
             size = min(self.size, count)
             try:
@@ -51,13 +51,13 @@ class Batches:
                 if not out_of_memory(error) or size <= 1:
                     raise
                 self.size = size // 2
-            # Outside of the handler: the error holds the frames, and with them the tensors, of what failed.
+            # Outside the handler: the error holds the frames, and so the tensors, of the failed call.
             if torch.cuda.is_initialized():
                 torch.cuda.empty_cache()
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device's memory, or the host's, does not suffice."""
+    """Whether an error means that a device, or the host, is out of memory."""
     return isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )

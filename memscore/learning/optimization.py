@@ -1,4 +1,4 @@
-"""Optimizer, learning rate and divergence, the same for stacks and single models."""
+"""Optimizer, learning rate and divergence check, shared by stacks and single models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memscore.study.spec import Recipe
 
 
 def optimizer_of(recipe: Recipe, parameters: Iterable[Tensor], device: torch.device) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the parameters, in one fused kernel a step; on a GPU a step can be recorded."""
+    """The recipe's optimizer over the parameters, with one fused kernel per step; on a GPU, steps can be recorded."""
     on_gpu = device.type == "cuda"
     rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
     if recipe.optimizer == "adamw":
@@ -36,7 +36,7 @@ def optimizer_of(recipe: Recipe, parameters: Iterable[Tensor], device: torch.dev
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of a step, counted from 0: a linear rise over the warm-up, then the schedule's fall."""
+    """The learning rate of a step, counted from 0: a linear warm-up, then the schedule's decay."""
     rising = round(recipe.warmup * steps)
     if step < rising:
         return recipe.learning_rate * (step + 1) / rising
@@ -49,7 +49,7 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int) -> None:
-    """Give the optimizer the learning rate of a step."""
+    """Set the optimizer's learning rate for a step."""
     rate = learning_rate(recipe, step, steps)
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
@@ -59,10 +59,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: in
 
 
 def require_finite(loss: Tensor, recipe: Recipe, epoch: int) -> None:
-    """Raises Diverged, naming the epoch and what to change, if an epoch's summed loss is not finite."""
+    """Raise Diverged, with the epoch and what to change, if an epoch's summed loss is not finite."""
     if not torch.isfinite(loss):
         raise Diverged(
             f"the loss is not finite in epoch {epoch + 1} of {recipe.epochs}; "
-            f"lower learning_rate (now {recipe.learning_rate:g}), or mend the network if it divides by what is 0 for "
-            "some images"
+            f"lower learning_rate (now {recipe.learning_rate:g}), or fix the network if it divides by zero for some "
+            "images"
         )

@@ -1,7 +1,7 @@
 """A training step recorded once as a CUDA graph, then replayed.
 
-A step of a small network is a hundred kernels of some microseconds, and to launch them one by one takes the host longer
-than the GPU takes to run them. A replay launches all of them at once. The kernels, and so the bits, are the same.
+A step of a small network is a hundred kernels of a few microseconds each, and the host takes longer to launch them one
+by one than the GPU takes to run them. A replay launches them all at once. The kernels, and so the bits, are the same.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable
 import torch
 
 WARM_UP = 3
-"""Steps taken as they are before one is recorded: they choose kernels, and make what a step keeps, such as momentum."""
+"""Ordinary steps before the recording: they select kernels and allocate persistent state such as momentum."""
 
 
 class Replay:
-    """`step` on each call; on a GPU, after the first calls, from a recording.
+    """Runs `step` on each call; after the first calls, it replays a recording.
 
-    `step` must read what changes between calls from tensors that stay where they are, and decide nothing on the host.
+    `step` must read all changing values from tensors at fixed addresses, and must not branch on the host.
     """
 
     def __init__(self, step: Callable[[], None], device: torch.device) -> None:
@@ -30,7 +30,7 @@ class Replay:
         """Take a step."""
         self.taken += 1
         if self.taken <= WARM_UP:
-            # On a stream of its own, as the recording is: what the steps leave behind must not belong to another.
+            # On the same separate stream as the recording: state the steps allocate must not belong to another one.
             self.stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self.stream):
                 self.step()

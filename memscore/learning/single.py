@@ -1,4 +1,4 @@
-"""Train one model of any network on one subset."""
+"""Training of one model of any network on one subset."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Name = tuple[str | int, ...]
 
 
 def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: Name) -> nn.Module:
-    """The recipe's network, trained on the samples of membership bool [n].
+    """Train the recipe's network on the samples of membership bool [n].
 
-    Initial weights, orders and augmentation are a function of `name` alone; the global generators are seeded with it,
-    which networks with dropout draw from. Raises InvalidInput if the network cannot be built or cannot be used,
-    Diverged if the loss is not finite.
+    Initial weights, sample order and augmentation depend only on `name`; it also seeds the global generators, which
+    networks with dropout draw from. Raises InvalidInput if the network cannot be built or used, Diverged if the loss
+    is not finite.
     """
     seed("init", *name)
     network = build_network(recipe.network, data.shape, data.classes, recipe.options)
@@ -38,10 +38,10 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
     subset = np.flatnonzero(membership)
     batches = [slice(start, start + recipe.batch_size) for start in range(0, len(subset), recipe.batch_size)]
     if len(batches) > 1 and len(subset) % recipe.batch_size == 1:
-        batches.pop()  # BatchNorm has nothing to normalize in a batch of one; the order changes with the epoch
+        batches.pop()  # BatchNorm cannot normalize a batch of one; each epoch drops a different sample
     if (len(subset) == 1 or recipe.batch_size == 1) and least_batch(network, data.shape, data.classes) > 1:
         raise InvalidInput(
-            f"the network {recipe.network} normalizes over a batch and learns nothing from one sample; "
+            f"the network {recipe.network} normalizes over the batch and cannot learn from one sample; "
             "use a batch_size of at least 2, and subsets of at least 2 samples"
         )
     steps, step = recipe.epochs * len(batches), 0
@@ -59,7 +59,7 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
         optimizer.step()
         total.add_(loss.detach())
 
-    # A recording is of one size of batch, and of what a network of ours does, not of what another decides on the way.
+    # A recording is valid for one batch size and only for built-in networks: others may branch on the host.
     recorded = data.device.type == "cuda" and recipe.network in NETWORKS
     positions = torch.arange(recipe.batch_size, device=data.device)
     first = positions.clone()
@@ -87,7 +87,7 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
 
 
 def epoch_order(subset: np.ndarray, name: Name, epoch: int) -> np.ndarray:
-    """The subset, int64 [m], in a random order of the epoch's own."""
+    """The subset, int64 [m], in the epoch's random order."""
     return subset[np.argsort(random_words((len(subset),), "order", *name, epoch), kind="stable")]
 
 

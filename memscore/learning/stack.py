@@ -1,4 +1,4 @@
-"""Train several MLPs as one stack: the ten trials of a block, or five full trials."""
+"""Training of several MLPs as one stack: the ten trials of a block, or five full trials."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Name = tuple[str | int, ...]
 
 
 def train_stack(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: Name) -> StackedMLP:
-    """One MLP for each row of membership bool [k, n], trained on that subset.
+    """Train one MLP for each row of membership bool [k, n], on that subset.
 
-    Initial weights and orders are a function of `name` alone. Raises Diverged if a loss is not finite.
+    Initial weights and sample orders depend only on `name`. Raises Diverged if a loss is not finite.
     """
     models = len(membership)
     images = flattened(data.x_train)
@@ -66,9 +66,9 @@ def train_stack(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: 
 
 
 def stack_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Sum over the models of each one's mean cross-entropy: logits [K, B, C], labels and 0/1 weights [K, B].
+    """The sum of the models' mean cross-entropies: logits [K, B, C], labels and 0/1 weights [K, B].
 
-    The sum makes each model's gradient what it would be alone.
+    With a sum, each model's gradient is the same as if it were trained alone.
     """
     each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
     each = each.view_as(weights)
@@ -78,9 +78,9 @@ def stack_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 def stack_order(
     membership: np.ndarray, name: Name, epoch: int, device: torch.device | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Each model's subset in a fresh random order: indices int64 [k, m] and weights float32 [k, m], on the device.
+    """Each model's subset in a new random order: indices int64 [k, m] and weights float32 [k, m], on the device.
 
-    m is the largest subset of the stack; a smaller subset is padded at the end with samples of weight 0.
+    m is the size of the largest subset; smaller subsets are padded at the end with samples of weight 0.
     """
     keys = random_words(membership.shape, "order", *name, epoch)
     keys &= (np.uint64(1) << np.uint64(63)) - np.uint64(1)
@@ -94,7 +94,7 @@ def stack_order(
 
 @torch.no_grad()
 def stack_logits(model: StackedMLP, images: Tensor, batch: int = 4096) -> Tensor:
-    """Logits [K, n, classes] that each model gives the flattened images uint8 [n, D]."""
+    """Each model's logits [K, n, classes] for flattened images uint8 [n, D]."""
     parts = [
         model(flat_pixels(images[start : start + batch]).expand(model.models, -1, -1))
         for start in range(0, len(images), batch)
@@ -103,5 +103,5 @@ def stack_logits(model: StackedMLP, images: Tensor, batch: int = 4096) -> Tensor
 
 
 def flattened(images: Tensor) -> Tensor:
-    """Images uint8 [n, H, W, C] as [n, C * H * W], in the order of axes that networks see."""
+    """Flatten images uint8 [n, H, W, C] to [n, C * H * W], in the axis order that networks see."""
     return images.permute(0, 3, 1, 2).flatten(1)

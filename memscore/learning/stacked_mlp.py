@@ -1,4 +1,4 @@
-"""Several MLPs of one shape trained as one batched computation."""
+"""Several MLPs of the same shape as one batched module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from memscore.learning.networks.network import normalize
 
 
 class StackedMLP(nn.Module):
-    """K independent MLPs whose matrix products are batched; model k is initialized from (seed, k) alone.
+    """K independent MLPs with batched matrix products; model k's initialization depends only on (seed, k).
 
     Weights are [K, inputs, outputs] and biases [K, 1, outputs] per layer.
     """
@@ -30,7 +30,7 @@ class StackedMLP(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [K, B, classes] of flattened images [K, B, inputs] in [0, 1], one batch per model."""
+        """Logits [K, B, classes] for flattened images [K, B, inputs] in [0, 1], one batch per model."""
         hidden = normalize(images)
         last = len(self.weights) - 1
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):

@@ -1,6 +1,6 @@
-"""Train one unit of a study, a stack or a single trial, and observe what its models classify correctly.
+"""Training of one unit of a study, a stack or a single trial, and recording of which samples it classifies correctly.
 
-A unit is a function of (dataset, recipe, design, its trials, kind of device): the same bits come out in
+A unit is a function of (dataset, recipe, design, its trials, kind of device): it gives the same bits in
 any order of execution and after any restart.
 """
 
@@ -32,9 +32,9 @@ def train_unit(
     probabilities: bool = False,
     signature: str | None = None,
 ) -> list[Trial]:
-    """Train a unit's trials and return their evidence, with true-class probabilities if asked for.
+    """Train a unit's trials and return their evidence, with true-class probabilities if requested.
 
-    `signature` is the network's (`signature_of`), which every trial records. Raises Diverged if a loss or an output of
+    `signature` is the network's (`signature_of`), recorded with every trial. Raises Diverged if a loss or an output of
     a trained model is not finite, and InvalidInput if the recipe's network cannot be used for this dataset.
     """
     started = time.perf_counter()
@@ -66,17 +66,17 @@ def train_unit(
 
 
 def device_name(device: torch.device) -> str:
-    """What trials record of the device: `cpu`, or the accelerator's model."""
+    """The device name recorded with trials: `cpu`, or the accelerator's model."""
     return torch.cuda.get_device_name(device)[:63] if device.type == "cuda" else device.type
 
 
 def prepare(device: torch.device) -> None:
-    """Make this process's arithmetic repeatable, and on a CPU single-threaded. Call it once, before training."""
+    """Make this process's arithmetic deterministic, and single-threaded on a CPU. Call once, before training."""
     torch.set_num_threads(1)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)
-    # Nothing here reads memory that it has not written.
+    # Nothing here reads uninitialized memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -103,15 +103,15 @@ def _require_finite(logits: Tensor, part: str, unit: Unit, recipe: Recipe) -> No
     samples = wrong[model].nonzero().squeeze(1)
     advice = f"lower learning_rate (now {recipe.learning_rate:g})"
     if len(samples) < logits.shape[1]:
-        advice += ", or mend the network if it divides by what is 0 for some images"
+        advice += ", or fix the network if it divides by zero for some images"
     raise Diverged(
         f"the outputs of trial {unit.numbers[model]} are not finite for {len(samples)} of {logits.shape[1]} {part} "
-        f"samples, the first of which is {int(samples[0])}; {advice}"
+        f"samples, the first at index {int(samples[0])}; {advice}"
     )
 
 
 def _observe(logits: Tensor, labels: Tensor, probabilities: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """Correctness bool [k, n], ties to the lowest class, and the true class's probability in 255ths, uint8 [k, n]."""
+    """Correctness bool [k, n], ties to the lowest class, and the true-class probability times 255, uint8 [k, n]."""
     correct = is_correct(logits, labels).cpu().numpy()
     if not probabilities:
         return correct, None

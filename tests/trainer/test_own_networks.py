@@ -124,14 +124,14 @@ def test_trials_come_out_the_same_again_and_record_their_network(name: str, imag
     [
         (
             "squeezing",
-            r"logits of shape \[1, 3\] .* but gives shape \[3\]; .*in place of squeeze\(\), name",
+            r"logits of shape \[1, 3\] .* but returns shape \[3\]; .*instead of squeeze\(\), name",
         ),
-        ("detached", "gradients do not come back through the network"),
-        ("blind", r"no gradient comes back to the images, which attacks need; leave out detach\(\)"),
-        ("leaving", r"fails on images of shape \[1, 3, 32, 32\] \(SystemExit: 0\); use images of a size"),
-        ("double", r"\(RuntimeError: Input type .* should be the same\); use images of a size it takes, or correct"),
-        ("complex_numbers", "logits as floating-point numbers, but gives complex64"),
-        ("reporting", "a dict in which no logits are found; let forward return the logits"),
+        ("detached", "gradients do not flow back through the network"),
+        ("blind", r"no gradient reaches the images, which attacks need; remove detach\(\)"),
+        ("leaving", r"fails on images of shape \[1, 3, 32, 32\] \(SystemExit: 0\); use images of a supported size"),
+        ("double", r"\(RuntimeError: Input type .* should be the same\); use images of a supported size, or fix"),
+        ("complex_numbers", "floating-point logits, but returns complex64"),
+        ("reporting", "a dict without logits; let forward return the logits"),
         ("fails_in_training", r"fails on images of shape \[2, 3, 32, 32\] in training mode \(ValueError: no training"),
         ("stateful", r"keeps a dict as extra state \(module._extra_state\), .* or use register_buffer"),
     ],
@@ -168,7 +168,7 @@ def test_a_trial_whose_outputs_are_not_numbers_has_diverged(images: Dataset):
     constant[2] = 7
     dark = with_test_images(images, constant)
     recipe = Recipe(network="tests.own_networks:standardizing", epochs=1, batch_size=9, learning_rate=0.01)
-    with pytest.raises(Diverged, match="trial 4 are not finite for 1 of 6 test samples, the first of which is 2"):
+    with pytest.raises(Diverged, match="trial 4 are not finite for 1 of 6 test samples, the first at index 2"):
         train_unit(DeviceData.of(dark, CPU), recipe, Design(), Unit((4,)))
 
 

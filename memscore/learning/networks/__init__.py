@@ -1,4 +1,4 @@
-"""Networks, one file each. All give logits and expose the penultimate representation."""
+"""Networks, one per file. All return logits and expose the penultimate representation."""
 
 from memscore.learning.networks.adoption import adopt, check_logits, least_batch
 from memscore.learning.networks.cnn import SmallCNN

@@ -1,8 +1,8 @@
-"""A new network, tried out and put on its device in the memory layout that suits it.
+"""Adoption of a new network: it is checked and moved to its device in a suitable memory layout.
 
-A built-in network is known, and only the size of the images is tried. One of the user's is tried as it will be used: on
-batches of 1, 2 and 3 images in the product's own layout, in eval and in training mode, with a backward pass. What it
-cannot do is refused here, before the first step.
+Built-in networks are checked only for the image size. A user's network is checked the way it will be used: on batches
+of 1, 2 and 3 images in the layout of training, in eval and training mode, with a backward pass. Anything it cannot do
+is an error here, before the first step.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Shape = tuple[int, int, int]
 
 
 def adopt(network: nn.Module, shape: Shape, classes: int, device: torch.device) -> None:
-    """Move a network to a device, channels last in memory if it can be, once it is known to work there.
+    """Move a network to a device, channels last in memory if possible, and check that it works there.
 
-    Modes, buffers, gradients and the global random generators are left as they are. Raises InvalidInput, in a sentence
-    that says what to change, if the network cannot be used.
+    Modes, buffers, gradients and the global random generators are unchanged. Raises InvalidInput that explains what to
+    change if the network cannot be used.
     """
     network.to(device)
     if not isinstance(network, Wrapped):
@@ -47,7 +47,7 @@ def check_logits(network: nn.Module, shape: Shape, classes: int) -> None:
 
 
 def least_batch(network: nn.Module, shape: Shape, classes: int) -> int:
-    """The smallest batch that the network learns from: 2 where it normalizes over the batch, as BatchNorm does."""
+    """The smallest batch that the network can learn from: 2 if it normalizes over the batch, as BatchNorm does."""
     first = next(network.parameters(), None)
     with untouched(network), kept_generators():
         try:
@@ -58,7 +58,7 @@ def least_batch(network: nn.Module, shape: Shape, classes: int) -> int:
 
 
 def require_image_gradients(network: nn.Module, shape: Shape) -> None:
-    """Raise InvalidInput if no gradient comes back to the images, by which attacks go."""
+    """Raise InvalidInput if no gradient reaches the images, since attacks need it."""
     first = next(network.parameters(), None)
     images = fixed_images(2, shape, None if first is None else first.device).requires_grad_()
     with untouched(network), kept_generators(), torch.enable_grad():
@@ -66,13 +66,13 @@ def require_image_gradients(network: nn.Module, shape: Shape) -> None:
         found = torch.autograd.grad(logits.sum(), images, allow_unused=True)[0] if logits.requires_grad else None
     if found is None:
         raise InvalidInput(
-            "no gradient comes back to the images, which attacks need; leave out detach(), no_grad() and conversions "
-            "to other libraries on the way from the images to the logits"
+            "no gradient reaches the images, which attacks need; remove detach(), no_grad() and conversions "
+            "to other libraries between the images and the logits"
         )
 
 
 def fixed_images(count: int, shape: Shape, device: torch.device | None = None) -> Tensor:
-    """The same `count` images of noise each time, float32 [count, C, H, W], in memory as training gives them."""
+    """The same `count` noise images on every call, float32 [count, C, H, W], in the memory layout of training."""
     channels, height, width = shape
     noise = random_words((count, height, width, channels), "fixed images") >> 56
     return pixels(torch.from_numpy(noise.astype("uint8")).to(device))
@@ -80,7 +80,7 @@ def fixed_images(count: int, shape: Shape, device: torch.device | None = None) -
 
 @contextmanager
 def untouched(network: nn.Module) -> Generator[None]:
-    """Modes and buffers of the network are afterwards what they were."""
+    """Restore the network's modes and buffers after the block."""
     modes = [(part, part.training) for part in network.modules()]
     buffers = [
         (part, name, buffer, buffer.detach().clone())
@@ -99,7 +99,7 @@ def untouched(network: nn.Module) -> Generator[None]:
 
 
 def _adapt(network: Wrapped, shape: Shape, classes: int, device: torch.device) -> None:
-    """The first of the ways to give it images that works; channels last only if it gives the same as the ordinary."""
+    """Choose the first input handling that works; use channels last only if it gives the same outputs."""
     refusal: InvalidInput | None = None
     for copied in (False, True):
         answers: list[Tensor] = []
@@ -111,7 +111,7 @@ def _adapt(network: Wrapped, shape: Shape, classes: int, device: torch.device) -
                     answers.append(_try(network, shape, classes, device))
             except InvalidInput as error:
                 refusal = error if contiguous else refusal
-            except RuntimeError:  # weights that know no channels
+            except RuntimeError:  # weights without a channel dimension
                 pass
             if not answers:
                 break
@@ -125,35 +125,35 @@ def _adapt(network: Wrapped, shape: Shape, classes: int, device: torch.device) -
 
 
 def _lay_out(network: nn.Module, contiguous: bool) -> None:
-    """Put the weights into one of the two memory layouts."""
+    """Put the weights in one of the two memory layouts."""
     if not contiguous:
         network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return
-    for weight in network.parameters():  # not by `to`, which leaves kernels of one channel as they are
+    for weight in network.parameters():  # not with `to`, which leaves kernels of one channel unchanged
         weight.data = weight.data.flatten().view(weight.shape)
 
 
 def _try(network: nn.Module, shape: Shape, classes: int, device: torch.device) -> Tensor:
-    """The logits [3, classes] of three images in eval mode. Raises InvalidInput for what the network cannot do."""
+    """Check the network; returns the logits [3, classes] of three images in eval mode. Raises InvalidInput."""
     network.eval()
     logits = torch.empty(0)
     with torch.no_grad():
         for count in (1, 2, 3):
             images = fixed_images(count, shape, device)
-            ordinary = torch.empty(images.shape, device=device).copy_(images)  # as AutoAttack gives them
+            ordinary = torch.empty(images.shape, device=device).copy_(images)  # the layout that AutoAttack uses
             for given in (ordinary, images):
                 before = given.clone()
                 logits = _answer(network, given, "")
                 _require_logits(logits, count, classes, shape)
                 if not torch.equal(given, before):
-                    raise InvalidInput("the network writes into the images that it is given; let it work on a copy")
+                    raise InvalidInput("the network writes to its input images; make it work on a copy")
     for count in (2, 3):
         _learn(network, fixed_images(count, shape, device), classes, shape)
     return logits.float()
 
 
 def _learn(network: nn.Module, images: Tensor, classes: int, shape: Shape) -> None:
-    """One pass forwards and back in training mode, without a step. Raises InvalidInput if that fails."""
+    """Run one forward and backward pass in training mode, without a step. Raises InvalidInput if it fails."""
     network.train()
     seed("trial of a network")
     images = images.detach().requires_grad_()
@@ -165,12 +165,12 @@ def _learn(network: nn.Module, images: Tensor, classes: int, shape: Shape) -> No
         )
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if not trained:
-            raise InvalidInput("the network has no parameters that can be trained; let some require gradients")
+            raise InvalidInput("the network has no trainable parameters; let some require gradients")
         try:
             torch.autograd.grad(loss, [images, *trained], allow_unused=True)
         except RuntimeError as error:
             raise InvalidInput(
-                f"gradients do not come back through the network ({_first_line(error)}); let its outputs be "
+                f"gradients do not flow back through the network ({_first_line(error)}); make its outputs "
                 "differentiable functions of images and parameters"
             ) from error
 
@@ -181,9 +181,9 @@ def _answer(network: nn.Module, images: Tensor, how: str) -> Tensor:
     except MemscoreError:
         raise
     except (Exception, SystemExit) as error:
-        advice = "use images of a size it takes, or correct its forward"
+        advice = "use images of a supported size, or fix its forward"
         if len(images) == 1 and not how and _takes(network, images):
-            advice = "it must also take one image alone: in place of squeeze(), name the dimension or use flatten(1)"
+            advice = "it must also accept a single image: instead of squeeze(), name the dimension or use flatten(1)"
         raise InvalidInput(
             f"the network fails on images of shape {list(images.shape)}{how} ({type(error).__name__}: "
             f"{_first_line(error)}); {advice}"
@@ -191,7 +191,7 @@ def _answer(network: nn.Module, images: Tensor, how: str) -> Tensor:
 
 
 def _takes(network: nn.Module, image: Tensor) -> bool:
-    """Whether the network takes two images where it does not take one."""
+    """Whether the network accepts two copies of an image that it does not accept alone."""
     try:
         network(torch.cat([image, image]))
     except (Exception, SystemExit):
@@ -202,18 +202,18 @@ def _takes(network: nn.Module, image: Tensor) -> bool:
 def _require_logits(logits: object, count: int, classes: int, shape: Shape) -> None:
     if isinstance(logits, Tensor) and not logits.is_floating_point():
         kind = str(logits.dtype).removeprefix("torch.")
-        raise InvalidInput(f"the network must give logits as floating-point numbers, but gives {kind}; convert them")
+        raise InvalidInput(f"the network must return floating-point logits, but returns {kind}; convert them")
     if isinstance(logits, Tensor) and logits.shape == (count, classes):
         return
     got = f"shape {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-    advice = f"let its last layer have {classes} outputs"
+    advice = f"give its last layer {classes} outputs"
     if isinstance(logits, Tensor) and logits.ndim > 2 and logits.numel() == count * classes:
         advice = "end with flatten(1)"
     elif isinstance(logits, Tensor) and logits.numel() == count * classes:
-        advice = "keep the batch as the first dimension: in place of squeeze(), name the dimension or use flatten(1)"
+        advice = "keep the batch as the first dimension: instead of squeeze(), name the dimension or use flatten(1)"
     raise InvalidInput(
-        f"the network must give logits of shape {[count, classes]} for images of shape {[count, *shape]}, but gives "
-        f"{got}; {advice}"
+        f"the network must return logits of shape {[count, classes]} for images of shape {[count, *shape]}, but "
+        f"returns {got}; {advice}"
     )
 
 

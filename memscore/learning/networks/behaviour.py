@@ -1,4 +1,4 @@
-"""What a network does, as trials and runs record it: see `memscore.study.signatures`."""
+"""Computation of a network's signature, which trials and runs record: see `memscore.study.signatures`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from memscore.study.spec import NETWORKS, Recipe
 
 IMAGES = 3
 CLASSES = 8
-"""Of so many images and classes at most, evenly spaced, the logits are looked at, in eval and in training mode."""
+"""Images, and maximum evenly spaced classes, whose logits enter the signature, in eval and in training mode."""
 
 
 def signature_of(network: str, shape: Shape, classes: int, options: dict[str, Any]) -> str:
-    """The signature of the network of that name: code, options, initial weights, dropout, gradients all count.
+    """The signature of a named network; code, options, initial weights, dropout and gradients all enter it.
 
-    Built and run on the CPU with a fixed seed; the global random generators are left as they were. A network that
-    answers differently each time is told by the names and shapes of its tensors alone. Raises InvalidInput as
-    `build_network` and `adopt` do.
+    The network is built and run on the CPU with a fixed seed; the global random generators are unchanged. A network
+    with unrepeatable outputs is identified only by the names and shapes of its tensors. Raises InvalidInput like
+    `build_network` and `adopt`.
     """
     cpu = torch.device("cpu")
     with seeded("signature"):
@@ -46,7 +46,7 @@ def signature_of_recipe(recipe: Recipe, shape: Shape, classes: int) -> str:
 
 
 def _outputs(network: nn.Module, images: Tensor) -> tuple[npt.NDArray[np.float32], ...]:
-    """Logits in both modes, the length of each image's gradient, and that of the gradient of all weights."""
+    """Logits in both modes, the norm of each image's gradient, and the norm of the gradient of all weights."""
     answers: list[Tensor] = []
     lengths: list[Tensor] = []
     of_weights: list[Tensor] = []
@@ -69,7 +69,7 @@ def _outputs(network: nn.Module, images: Tensor) -> tuple[npt.NDArray[np.float32
 
 
 def _structure(network: nn.Module) -> str:
-    """16 hexadecimal digits of the names, kinds and shapes of all tensors of the network, and of which are trained."""
+    """A digest, 16 hexadecimal digits, of the names, dtypes and shapes of all tensors, and of which are trainable."""
     state = network.state_dict()
     frozen = sorted(name for name, parameter in network.named_parameters() if not parameter.requires_grad)
     tensors = [

@@ -1,7 +1,7 @@
-"""What the convolutional networks are made of; every convolution starts with He's initialization.
+"""Building blocks of the convolutional networks; every convolution starts with He's initialization.
 
-Initial weights come from torch's global generator, in the order of construction: `torch.manual_seed` before
-building makes them repeatable. Linear heads and BatchNorm keep torch's own initialization.
+Initial weights come from torch's global generator, in order of construction: call `torch.manual_seed` before
+building to make them repeatable. Linear heads and BatchNorm keep torch's default initialization.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from memscore.learning.networks.network import Network, normalize
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
-    """A convolution without bias that keeps height and width, but for its stride.
+    """A convolution without bias that keeps height and width, apart from its stride.
 
     Weights are normal with standard deviation sqrt(2 / fan-in): He et al. (2015), "Delving Deep into Rectifiers",
     equation 10. An even kernel is not padded.
@@ -27,7 +27,7 @@ def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> 
 
 
 def convolution_norm(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """A convolution and BatchNorm."""
+    """A convolution followed by BatchNorm."""
     return nn.Sequential(convolution(inputs, outputs, kernel, stride), nn.BatchNorm2d(outputs))
 
 
@@ -40,16 +40,16 @@ class Residual(nn.Module):
         self.shortcut = nn.Identity() if shortcut is None else shortcut
 
     def forward(self, maps: Tensor) -> Tensor:
-        """The sum, of the branch's shape."""
+        """The sum, in the branch's shape."""
         return self.shortcut(maps) + self.branch(maps)
 
 
 class ResNet(Network):
-    """A 3x3 convolution with stride 1, residual blocks, global average pooling, a linear head.
+    """A 3x3 convolution with stride 1, residual blocks, global average pooling, and a linear head.
 
-    This is the form of He et al. (2016), "Deep Residual Learning for Image Recognition", for images of CIFAR's size: no
-    stride and no pooling before the first block. `width` is that of the first convolution, `dimensions` that of the
-    last block.
+    The form of He et al. (2016), "Deep Residual Learning for Image Recognition", for images of CIFAR's size: no stride
+    and no pooling before the first block. `width` is the width of the first convolution, `dimensions` that of the last
+    block.
     """
 
     def __init__(self, channels: int, classes: int, width: int, blocks: Iterable[nn.Module], dimensions: int) -> None:
@@ -59,5 +59,5 @@ class ResNet(Network):
         self.head = nn.Linear(dimensions, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Means of the last block's maps, [B, dimensions]."""
+        """Means over the last block's maps, [B, dimensions]."""
         return torch.mean(self.blocks(self.stem(normalize(images))), dim=(2, 3))

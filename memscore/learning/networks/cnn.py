@@ -9,7 +9,7 @@ from memscore.learning.networks.network import Network, normalize
 
 
 class SmallCNN(Network):
-    """Three 3x3 convolutions with BatchNorm and ReLU, a halving after each of the last two, global max pooling.
+    """Three 3x3 convolutions with BatchNorm and ReLU, the last two with stride 2, and global max pooling.
 
     Widths are `width`, 2 `width`, 4 `width`; the representation has 4 `width` dimensions.
     """
@@ -27,5 +27,5 @@ class SmallCNN(Network):
         self.head = nn.Linear(4 * width, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Maxima of the last stage's maps, [B, 4 * width]."""
+        """Maxima over the last stage's maps, [B, 4 * width]."""
         return torch.amax(self.stages(normalize(images)), dim=(2, 3))

@@ -12,14 +12,14 @@ from memscore.learning.networks.network import Network, normalize
 
 
 def layer_widths(shape: tuple[int, ...], hidden: tuple[int, ...], classes: int) -> list[int]:
-    """Widths of all layers for images of the given shape."""
+    """The widths of all layers for images of the given shape."""
     return [math.prod(shape), *hidden, classes]
 
 
 class MLP(Network):
     """Flattened image, hidden layers with ReLU, linear head; He initialization, biases 0.
 
-    `shape` is that of one image in any order of axes; `generator` makes the initialization repeatable.
+    `shape` is the shape of one image in any axis order; `generator` makes the initialization repeatable.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class MLP(Network):
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
-    """A layer without torch's own initialization, which would draw from the global generator."""
+    """A linear layer without torch's initialization, which would draw from the global generator."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     assert isinstance(layer, nn.Linear)
     return layer

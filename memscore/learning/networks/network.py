@@ -1,4 +1,4 @@
-"""What all networks have in common: images in [0, 1] go in, normalization happens inside."""
+"""The interface of all networks: they take images in [0, 1] and normalize them internally."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def normalize(images: Tensor) -> Tensor:
-    """Pixels in [0, 1] to [-1, 1]; a constant map, so that no statistic of a held-out sample enters."""
+    """Map pixels from [0, 1] to [-1, 1]; a constant map, so no statistic of held-out samples leaks in."""
     return images * 2 - 1
 
 
@@ -19,13 +19,13 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def features(self, images: Tensor) -> Tensor:
-        """The penultimate representation [B, D] of images [B, C, H, W] in [0, 1]."""
+        """The penultimate representation [B, D] for images [B, C, H, W] in [0, 1]."""
 
     def represent(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The representation [B, D] and the logits [B, classes], from one pass."""
+        """The representation [B, D] and the logits [B, classes], in one pass."""
         features = self.features(images)
         return features, self.head(features)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [B, classes] of images [B, C, H, W] in [0, 1]."""
+        """Logits [B, classes] for images [B, C, H, W] in [0, 1]."""
         return self.head(self.features(images))

@@ -1,4 +1,4 @@
-"""Networks by name: those of this package, and `package.module:function` of the user."""
+"""Networks by name: the built-in ones, and a user's `package.module:function`."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ _CONVOLUTIONAL: dict[str, Callable[..., Network]] = {
 
 
 def build_network(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> Network:
-    """A new network for images of shape (C, H, W) in [0, 1].
+    """Build a new network for images of shape (C, H, W) in [0, 1].
 
     `network` is one of NAMES, or `package.module:function`, which is called as `function(shape, classes, **options)`
-    and returns a module from images [B, C, H, W] to logits [B, classes]; what is no `Network` is wrapped in one.
-    Options: `hidden` of mlp, which needs it; `width` of cnn (default 16) and resnet9 (64); `stem` of resnet9 (3, or 2).
+    and returns a module from images [B, C, H, W] to logits [B, classes]; a module that is not a `Network` is wrapped.
+    Options: `hidden` of mlp (required); `width` of cnn (default 16) and resnet9 (64); `stem` of resnet9 (3, or 2).
 
-    Initial weights are torch's standard ones (He's for convolutions and the mlp) and come from torch's global generator
-    on the CPU alone: call `torch.manual_seed` first.
+    Initial weights are torch's defaults (He's for convolutions and the mlp) and come only from torch's global generator
+    on the CPU: call `torch.manual_seed` first.
 
-    Raises InvalidInput for an unknown name or option, or where the user's function cannot be found or gives no module.
+    Raises InvalidInput for an unknown name or option, or if the user's function is not found or returns no module.
     """
     if ":" in network:
         module = _users_module(network, shape, classes, options)
@@ -90,12 +90,12 @@ def _users_module(network: str, shape: tuple[int, int, int], classes: int, optio
     except TypeError as error:
         given = ", ".join(f"{name}={value!r}" for name, value in options.items()) or "none"
         raise InvalidInput(
-            f"{network} refuses its arguments ({error}); options given: {given}; "
+            f"{network} rejects its arguments ({error}); options given: {given}; "
             "it is called as function(shape, classes, **options)"
         ) from error
     except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
-        raise InvalidInput(f"{network} raises {type(error).__name__}: {said}; correct it or its options") from error
+        message = " ".join(str(error).split())
+        raise InvalidInput(f"{network} raises {type(error).__name__}: {message}; fix it or its options") from error
     if not isinstance(module, nn.Module):
         raise InvalidInput(f"{network} must return a torch.nn.Module, but returns a {type(module).__name__}")
     _materialize(module, network, shape)
@@ -103,7 +103,7 @@ def _users_module(network: str, shape: tuple[int, int, int], classes: int, optio
 
 
 def _materialize(module: nn.Module, network: str, shape: tuple[int, int, int]) -> None:
-    """Give lazy layers the shapes that images of this size bring them. Raises InvalidInput if that fails."""
+    """Initialize lazy layers by a pass with images of this shape. Raises InvalidInput if that fails."""
     lazy = UninitializedParameter | UninitializedBuffer
     if not any(isinstance(one, lazy) for one in (*module.parameters(), *module.buffers())):
         return
@@ -113,29 +113,29 @@ def _materialize(module: nn.Module, network: str, shape: tuple[int, int, int]) -
             module.eval()(torch.zeros(2, *shape))
     except Exception as error:
         raise InvalidInput(
-            f"the lazy layers of {network} cannot be given their shapes on images of shape {[2, *shape]} "
-            f"({type(error).__name__}: {error}); use images of a size that it takes, or layers with given shapes"
+            f"the lazy layers of {network} cannot be initialized with images of shape {[2, *shape]} "
+            f"({type(error).__name__}: {error}); use images of a supported size, or layers with explicit shapes"
         ) from error
     module.train(training)
     unused = [name for name, one in (*module.named_parameters(), *module.named_buffers()) if isinstance(one, lazy)]
     if unused:
-        raise InvalidInput(f"the lazy layer of {unused[0]} in {network} is not called in forward; leave it out")
+        raise InvalidInput(f"the lazy layer of {unused[0]} in {network} is not called in forward; remove it")
 
 
 def _users_function(network: str) -> Callable[..., object]:
     module_name, _, name = network.partition(":")
     if not module_name or not name or module_name.startswith("."):
-        raise InvalidInput(f"{network!r} names no function; write it as 'package.module:function'")
+        raise InvalidInput(f"{network!r} does not name a function; write it as 'package.module:function'")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise InvalidInput(
             f"cannot import {module_name} of network {network} ({error}); "
-            "install it, or set PYTHONPATH to its folder where the networks are trained"
+            "install it on the machine that trains, or set PYTHONPATH there"
         ) from error
     except (Exception, SystemExit) as error:
         raise InvalidInput(
-            f"importing {module_name} of network {network} raises {type(error).__name__}: {error}; correct that module"
+            f"importing {module_name} of network {network} raises {type(error).__name__}: {error}; fix that module"
         ) from error
     function = getattr(module, name, None)
     if not callable(function):

@@ -10,7 +10,7 @@ from memscore.learning.networks.blocks import Residual, ResNet, convolution_norm
 class ResNet18(ResNet):
     """Four stages of two basic blocks, widths 64 to 512 (He et al. 2016, table 1), with a 3x3 first convolution.
 
-    Where the shape changes, the shortcut is a 1x1 convolution with BatchNorm (option B). 11,173,962 parameters with 3
+    If the shape changes, the shortcut is a 1x1 convolution with BatchNorm (option B). 11,173,962 parameters with 3
     channels and 10 classes.
     """
 

@@ -1,4 +1,4 @@
-"""ResNet-32 of the CIFAR-10 experiments of the ResNet paper."""
+"""ResNet-32 from the CIFAR-10 experiments of the ResNet paper."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _block(inputs: int, width: int) -> nn.Sequential:
 
 
 class _Subsample(nn.Module):
-    """Every second row and column, and `added` maps of zeros, half of them before and half after (option A)."""
+    """Keeps every second row and column, and adds `added` maps of zeros, half before and half after (option A)."""
 
     def __init__(self, added: int) -> None:
         super().__init__()

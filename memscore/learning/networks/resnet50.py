@@ -10,8 +10,8 @@ from memscore.learning.networks.blocks import Residual, ResNet, convolution_norm
 class ResNet50(ResNet):
     """Stages of 3, 4, 6, 3 bottleneck blocks, widths 256 to 2048 (He et al. 2016, table 1), 3x3 first convolution.
 
-    A block halves in its 3x3 convolution. Where the shape changes, the shortcut is a 1x1 convolution with BatchNorm
-    (option B). 23,520,842 parameters with 3 channels and 10 classes.
+    Strides are in the 3x3 convolutions. If the shape changes, the shortcut is a 1x1 convolution with BatchNorm (option
+    B). 23,520,842 parameters with 3 channels and 10 classes.
     """
 
     def __init__(self, channels: int, classes: int) -> None:

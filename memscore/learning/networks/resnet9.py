@@ -11,12 +11,12 @@ from memscore.learning.networks.network import Network, normalize
 
 
 class ResNet9(Network):
-    """Eight 3x3 convolutions, two of their pairs residual, three halvings, global max pooling, a linear head.
+    """Eight 3x3 convolutions, two pairs of them residual, three 2x2 poolings, global max pooling, and a linear head.
 
-    The shape is David Page's ("How to Train Your ResNet", 2018), with widths `width`, 2 `width`, 4 `width`, 8 `width`;
-    unlike his, the head has a bias and logits are not scaled. 6,573,130 parameters with 3 channels and 10 classes.
-    `stem` is the first convolution's kernel: 3 with stride 1, or 2 with stride 2, which makes all that follows four
-    times cheaper. Poolings round up, so images of 2x2 pixels and more will do. Raises InvalidInput for another stem.
+    The architecture is David Page's ("How to Train Your ResNet", 2018), with widths `width`, 2 `width`, 4 `width`,
+    8 `width`; unlike his, the head has a bias and logits are not scaled. 6,573,130 parameters with 3 channels and 10
+    classes. `stem` is the first convolution's kernel: 3 with stride 1, or 2 with stride 2, which makes all later layers
+    four times cheaper. Pooling rounds up, so images need only 2x2 pixels. Raises InvalidInput for any other stem.
     """
 
     def __init__(self, channels: int, classes: int, width: int = 64, stem: int = 3) -> None:
@@ -44,5 +44,5 @@ class ResNet9(Network):
         self.head = nn.Linear(8 * width, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Maxima of the last stage's maps, [B, 8 * width]."""
+        """Maxima over the last stage's maps, [B, 8 * width]."""
         return torch.amax(self.stages(normalize(images)), dim=(2, 3))

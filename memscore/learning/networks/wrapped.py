@@ -1,4 +1,4 @@
-"""A network of the user, with its representation, and with images as it takes them."""
+"""Wrapper that gives a user's module the interface of `Network`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from memscore.learning.networks.network import Network
 class Wrapped(Network):
     """Any module from images [B, C, H, W] in [0, 1] to logits [B, classes].
 
-    Its head is the last `nn.Linear` with `classes` outputs, in the order of `Module.modules()`, or else the last 1x1
-    `nn.Conv2d`; its representation is what enters that layer, of a convolution the mean over its places. A module that
-    answers with more than logits (a tuple, a mapping, an object with `logits`) is taken at its logits.
+    The head is the last `nn.Linear` with `classes` outputs, in the order of `Module.modules()`, or otherwise the last
+    1x1 `nn.Conv2d`; the representation is that layer's input, averaged over positions for a convolution. If a module
+    returns more than logits (a tuple, a mapping, an object with `logits`), its logits are used.
 
-    contiguous: the module gets images in PyTorch's ordinary memory layout, not channels last. copied: it gets a copy,
-    since it writes into its images. `networks.adoption.adopt` finds both out.
+    contiguous: the module gets images in PyTorch's default memory layout, not channels last. copied: it gets a copy,
+    since it writes to its images. `networks.adoption.adopt` determines both.
     """
 
     def __init__(self, module: nn.Module, classes: int) -> None:
@@ -31,25 +31,25 @@ class Wrapped(Network):
 
     @property
     def head(self) -> nn.Linear | nn.Conv2d:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The layer that gives the logits; a property, so that the state dict names its weights once.
+        """The layer that computes the logits; a property, so that the state dict lists its weights only once.
 
         Raises InvalidInput if there is none.
         """
         if self._head_name is None:
             raise InvalidInput(
                 f"the network {type(self.module).__name__} exposes no representation: it has no nn.Linear (or 1x1 "
-                "nn.Conv2d) that gives the logits; let it end in one"
+                "nn.Conv2d) that computes the logits; make it end in one"
             )
         head = self.module.get_submodule(self._head_name)
         assert isinstance(head, nn.Linear | nn.Conv2d)
         return head
 
     def features(self, images: Tensor) -> Tensor:
-        """What enters the head, [B, D]; raises InvalidInput if the head is not called or gets another shape."""
+        """The head's input, [B, D]. Raises InvalidInput if the head is not called or gets another shape."""
         return self.represent(images)[0]
 
     def represent(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What enters the head, and the module's own logits, which need not be what leaves the head."""
+        """The head's input and the module's logits, which may differ from the head's output."""
         seen: list[Tensor] = []
 
         def keep(_: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -73,16 +73,16 @@ class Wrapped(Network):
         return features, logits
 
     def forward(self, images: Tensor) -> Tensor:
-        """The module's own logits [B, classes]."""
+        """The module's logits [B, classes]."""
         if self.contiguous:
-            # contiguous() takes images of one channel for contiguous in either layout, and leaves them as they are.
+            # contiguous() considers images of one channel contiguous in either layout, and leaves them unchanged.
             images = images.flatten(1).unflatten(1, images.shape[1:])
         logits = logits_of(self.module(images.clone() if self.copied else images))
         return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
 
 def logits_of(answer: Any) -> Tensor:
-    """The logits of what a module answers with. Raises InvalidInput if there are none."""
+    """Extract the logits from a module's output. Raises InvalidInput if there are none."""
     if isinstance(answer, Tensor):
         return answer
     found = getattr(answer, "logits", None)
@@ -92,14 +92,14 @@ def logits_of(answer: Any) -> Tensor:
         found = answer[0]
     if not isinstance(found, Tensor):
         raise InvalidInput(
-            f"the network answers with a {type(answer).__name__} in which no logits are found; let forward return the "
-            "logits, a tuple that begins with them, or a mapping with `logits`"
+            f"the network returns a {type(answer).__name__} without logits; let forward return the logits, a tuple "
+            "that begins with them, or a mapping with `logits`"
         )
     return found
 
 
 def _head_of(module: nn.Module, classes: int) -> str | None:
-    """The name of the layer that gives the logits, if there is one."""
+    """The name of the layer that computes the logits, if there is one."""
 
     def last(kind: type[nn.Linear] | type[nn.Conv2d], outputs: str) -> str | None:
         named = [

@@ -76,7 +76,7 @@ def test_processes_share_the_trials_in_parts(arguments: list[str], tmp_path: Pat
     for wrong in ("0/3", "4/3", "half"):
         refused = subprocess.run([*arguments, "--part", wrong], check=False, capture_output=True, text=True)
         assert refused.returncode == 1
-        assert "--part is K/N with K from 1 to N" in refused.stderr
+        assert "--part must be K/N with K from 1 to N" in refused.stderr
 
 
 def test_it_refuses_a_file_of_another_study_and_a_wrong_recipe(arguments: list[str], tmp_path: Path):
@@ -85,7 +85,7 @@ def test_it_refuses_a_file_of_another_study_and_a_wrong_recipe(arguments: list[s
     other = subprocess.run([*arguments, "--seed", "1"], check=False, capture_output=True, text=True)
     assert other.returncode == 1
     assert other.stderr.startswith("error: ")
-    assert "name another --output" in other.stderr
+    assert "choose another --output" in other.stderr
     assert (tmp_path / "evidence.npz").read_bytes() == before
 
     recipe = json.loads((tmp_path / "quick.json").read_text())

@@ -259,10 +259,10 @@ def test_the_check_of_logits_changes_nothing():
         ("mlp", {"hidden": 64}, "hidden must be a list of positive whole numbers, got 64"),
         ("mlp", {"hidden": (64, 0)}, "hidden must be a list of positive whole numbers"),
         ("nowhere.at_all:own", {}, "cannot import nowhere.at_all .*PYTHONPATH"),
-        (":own", {}, "':own' names no function"),
+        (":own", {}, "':own' does not name a function"),
         (f"{__name__}:missing", {}, "has no function missing"),
         (f"{__name__}:not_callable", {}, "has no function not_callable"),
-        (f"{__name__}:own", {"depth": 3}, "refuses its arguments .*options given: depth=3"),
+        (f"{__name__}:own", {"depth": 3}, "rejects its arguments .*options given: depth=3"),
         (f"{__name__}:not_a_module", {}, r"must return a torch.nn.Module, but returns a list"),
         (f"{__name__}:breaks", {}, "raises RuntimeError: no weights here"),
     ],
@@ -273,7 +273,7 @@ def test_what_cannot_be_built_says_what_to_do(network: str, options: dict[str, A
 
 
 def test_a_network_without_a_head_shows_no_representation():
-    with pytest.raises(InvalidInput, match=r"Sequential exposes no representation: it has no nn.Linear .* let it"):
+    with pytest.raises(InvalidInput, match=r"Sequential exposes no representation: it has no nn.Linear .* make it"):
         build(f"{__name__}:without_head").features(images(DIGITS))
 
 

@@ -199,7 +199,7 @@ def test_a_network_of_one_s_own_is_trained_and_checked(data: DeviceData):
         update={"network": f"{__name__}:own_network", "options": {}, "epochs": 40, "crop": 0, "flip": False}
     )
     assert train_unit(data, own, Design(), Unit((0,)))[0].in_accuracy > 0.5
-    with pytest.raises(InvalidInput, match=r"gives shape \[1, 5\]; let its last layer have 3"):
+    with pytest.raises(InvalidInput, match=r"returns shape \[1, 5\]; give its last layer 3"):
         train_unit(data, own.model_copy(update={"options": {"wrong": 2}}), Design(), Unit((0,)))
 
 
