@@ -1,4 +1,4 @@
-"""Images of the dataset with their scores, as the page shows them."""
+"""Cards of the report: images of the dataset with their scores."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from PIL import Image
 from memscore.datasets.dataset import Dataset
 from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable, is_atypical, is_typical
 
-LOSSLESS = 40  # pixels a side up to which each pixel is kept
-LARGEST = 112  # pixels a side to which larger images are reduced
+LOSSLESS = 40  # largest side in pixels for lossless images
+LARGEST = 112  # larger images are reduced to this side in pixels
 
 
 @dataclass(frozen=True)
 class Card:
-    """One image: where it is, what it is labelled, its mem with the 95 % interval, and how its trials went.
+    """One image: its index, label, mem with the 95 % interval, and the results of its trials.
 
-    `was` is the label before it was flipped on purpose. NaN is undefined; of test images all scores are.
+    `was` is the label before it was flipped on purpose. NaN means undefined; test images have no scores.
     """
 
     split: str
@@ -42,7 +42,7 @@ class Card:
 
     @property
     def alt(self) -> str:
-        """What stands for the image where it cannot be seen."""
+        """The alternative text of the image."""
         return f"{self.split} image {self.index}, labelled {self.label}"
 
     @property
@@ -68,7 +68,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Album:
-    """The dataset's images, from which cards are made."""
+    """Makes cards from the dataset's images."""
 
     dataset: Dataset
     scores: ScoreTable
@@ -102,17 +102,17 @@ class Album:
         return Card(split="test", index=int(index), uri=image_uri(self.dataset.x_test[index]), label=label)
 
     def name(self, label: int) -> str:
-        """The class name as text that any page can show."""
+        """The class name as displayable text."""
         return legible(self.dataset.class_names[label]) or f"class {label}"
 
 
 def legible(text: str) -> str:
-    """The text without what cannot be shown or stored: control characters and halves of surrogate pairs."""
+    """Replace characters that cannot be shown or stored: control characters and lone surrogates."""
     return "".join("\ufffd" if unicodedata.category(one) in ("Cc", "Cs") else one for one in text).strip()
 
 
 def image_uri(image: npt.NDArray[np.uint8]) -> str:
-    """An image uint8 [H, W, C] as a data URI: PNG if it is small, else WebP of at most LARGEST pixels a side."""
+    """Encode an image uint8 [H, W, C] as a data URI: PNG if small, otherwise WebP of at most LARGEST pixels a side."""
     pixels = image[:, :, :3] if image.shape[2] >= 3 else image[:, :, 0]
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     buffer = io.BytesIO()

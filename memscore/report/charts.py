@@ -1,4 +1,4 @@
-"""The charts of the page: distribution of mem, agreement of halves, calibration, accuracies of methods."""
+"""Charts of the report: distribution of mem, agreement of halves, calibration, accuracies of methods."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from memscore.scores.quality import Calibration
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import is_atypical, is_typical
 
-BAR = 0.025  # least width of a histogram's bar, in units of mem
+BAR = 0.025  # minimum width of a histogram bar, in units of mem
 DENSITY = LinearSegmentedColormap.from_list("density", ["#9ccbe8", "#4a9ccc", BLUE, "#00507c"])
 SQUARE = (4.8, 4.2)  # inches
 
 
 def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int, width: float) -> Figure:
-    """Histogram of mem, defined values only, with the thresholds of the typical and atypical sets.
+    """Histogram of the defined values of mem, with the thresholds of the typical and atypical sets.
 
-    `held_out`, the trials that held a sample out (0: unknown), gives the steps in which most values lie, 1 / held_out:
-    a bar covers a whole number of them, and no value lies between two bars.
+    `held_out` is the number of trials that held a sample out (0: unknown). Most values are multiples of 1 / held_out,
+    so each bar covers a whole number of these steps, and no value falls on an edge.
     """
     figure = Figure(figsize=(width, 3.5), layout="constrained")
     axes = figure.add_subplot()
@@ -62,7 +62,7 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int, widt
 
 
 def agreement(even: npt.NDArray[Any], odd: npt.NDArray[Any]) -> Figure:
-    """mem from the even blocks against mem from the odd ones, float32 [k] each without NaN; darker where more lie."""
+    """Density plot of mem from the odd blocks against mem from the even blocks, float32 [k] each without NaN."""
     figure = Figure(figsize=SQUARE, layout="constrained")
     axes = figure.add_subplot()
     low = min(-0.1, float(even.min()), float(odd.min())) - 0.02
@@ -77,7 +77,7 @@ def agreement(even: npt.NDArray[Any], odd: npt.NDArray[Any]) -> Figure:
 
 
 def calibration(points: Calibration) -> Figure:
-    """How far two halves of the trials differ against what the standard errors predict, with 95 % intervals."""
+    """Observed against predicted differences between two halves of the trials, with 95 % intervals."""
     figure = Figure(figsize=SQUARE, layout="constrained")
     axes = figure.add_subplot()
     x, low, middle, high = (np.array(part) for part in (points.predicted, points.low, points.observed, points.high))
@@ -100,7 +100,7 @@ def comparison(groups: list[str], methods: dict[str, list[tuple[float | None, fl
         clean, adversarial = (np.array([100 * (pair[side] or 0) for pair in values]) for side in (0, 1))
         axes.bar(at, clean, bar * 0.94, color=colour, alpha=0.35, label=f"{method}, clean")
         axes.bar(at, adversarial, bar * 0.94, color=colour, label=f"{method}, PGD-20")
-    lines = -1 if width < 6 else 1  # breaks: after every word where there is little room
+    lines = -1 if width < 6 else 1  # line breaks: after every word in a narrow figure
     axes.set_xticks(np.arange(len(groups)), [group.replace(" ", "\n", lines) for group in groups])
     axes.set_ylabel("accuracy, %")
     axes.set_ylim(0, 102)

@@ -1,4 +1,4 @@
-"""What to cite: the works that define the scores and the sets, and memscore, as BibTeX."""
+"""BibTeX entries for the works that define the scores and the sets, and for memscore."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORKS = r"""@inproceedings{feldman2020what,
 
 
 def bibtex(study: str, digest: str) -> str:
-    """The entries of both works, and one of memscore that names the study and the digest of its score table."""
+    """The entries of both works, and one for memscore with the study and the digest of its score table."""
     return f"""{WORKS}
 
 @software{{memscore,

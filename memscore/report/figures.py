@@ -1,4 +1,4 @@
-"""Palette of all figures, and figures as SVG that fits into an HTML page."""
+"""Palette of all figures, and conversion of figures to inline SVG."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which the colour-blind can tell apart; the grey has contrast on white and on black.
+# Okabe and Ito's colour-blind-safe palette; the grey has enough contrast on white and on black.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
 
 
 def svg(figure: Figure, name: str) -> str:
-    """The figure as an <svg> element. Its text takes the colour and font of the page; its ids begin with `name`."""
+    """Convert a figure to an <svg> element whose text uses the page's colour and font; its ids begin with `name`."""
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none", "font.family": "sans-serif"}):
         figure.savefig(
@@ -26,5 +26,5 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def wide_and_narrow(draw: Callable[[float], Figure], name: str) -> dict[str, str]:
-    """A figure drawn for a screen and, less wide, for a phone: `draw` takes the width in inches."""
+    """A figure drawn for a desktop screen and for a phone; `draw` takes the width in inches."""
     return {"wide": svg(draw(9.4), name), "narrow": svg(draw(4.4), f"{name}-narrow")}

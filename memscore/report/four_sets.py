@@ -16,10 +16,10 @@ EXAMPLES = 8
 
 @dataclass(frozen=True)
 class SetPart:
-    """One of the four sets: the rule that makes it, how many of how many samples it holds, and some of them.
+    """One of the four sets: its rule, the number of members and of all samples, and examples.
 
-    settled: members of a training set whose whole interval lies on their side of the atypical threshold; None where
-    there are no intervals. known is false where the scores do not say who is in the set.
+    settled: members of a training set whose whole interval is on their side of the atypical threshold; None if there
+    are no intervals. known: False if the scores do not determine the set.
     """
 
     key: str
@@ -33,7 +33,7 @@ class SetPart:
 
 
 def four_sets(album: Album, sets: Sets) -> list[SetPart]:
-    """The sets, atypical before typical. Examples are spread evenly over the set, in the order of the dataset."""
+    """The sets, atypical before typical. Examples are spread evenly over the set, in dataset order."""
     limits, low, high = sets.thresholds, album.scores["mem_low"], album.scores["mem_high"]
     ranged = bool(np.isfinite(low).any())
     above = sets.train_atypical & (low > np.float32(limits.atypical))
@@ -66,7 +66,7 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
         SetPart(
             "test-atypical",
             "Test, atypical",
-            f"influence above {limits.atypical:g} of an atypical training image",
+            f"influence above {limits.atypical:g} from an atypical training image",
             int(sets.test_atypical.sum()),
             test,
             examples(sets.test_atypical, "test"),
@@ -74,8 +74,8 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
         SetPart(
             "test-typical",
             "Test, typical",
-            f"no influence above {limits.typical:g} of an atypical training image, and right in at least "
-            f"{100 * limits.test_accuracy:g} % of the models",
+            f"no influence above {limits.typical:g} from an atypical training image, and classified correctly by at "
+            f"least {100 * limits.test_accuracy:g} % of the models",
             int(sets.test_typical.sum()),
             test,
             examples(sets.test_typical, "test"),

@@ -1,4 +1,4 @@
-"""The gallery: of each class the most memorized images and typical ones beside them."""
+"""Gallery of the report: the most memorized images of each class, next to typical ones."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from memscore.report.cards import Album, Card
 from memscore.scores.tables import TYPICAL, is_typical
 
 IMAGES = 400
-"""Images aimed at in all; with many classes each still has FEWEST."""
+"""Target for the total number of images; with many classes, each still has FEWEST."""
 
 FEWEST, MOST = 3, 12
-"""Images of a class."""
+"""Minimum and maximum images per class."""
 
 CLASSES = 200
-"""Classes shown; of more, those with the largest share of atypical samples."""
+"""Maximum classes shown: those with the largest share of atypical samples."""
 
 FIRST = 10
-"""Images of the first look."""
+"""Images at the top of the page."""
 
 
 @dataclass(frozen=True)
 class ClassPart:
-    """One class: how many of its training samples have a score, how many are atypical or typical, and its images."""
+    """One class: the number of training samples with a score, of atypical and typical ones, and its images."""
 
     number: int
     name: str
@@ -43,13 +43,13 @@ class ClassPart:
 
     @property
     def least_typical(self) -> bool:
-        """Whether all of the least memorized images shown are typical."""
+        """Whether all least memorized images shown are typical."""
         return all(card.typical for card in self.least)
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """The classes by label, of which `left_out` are not shown."""
+    """The classes shown, by label; `left_out` others are not shown."""
 
     classes: list[ClassPart]
     left_out: int
@@ -63,7 +63,7 @@ class Gallery:
 
     @property
     def first(self) -> list[Card]:
-        """Atypical images of all classes for a first look: the most memorized of each, then the second, up to FIRST."""
+        """Up to FIRST atypical images of all classes: the most memorized of each class, then the second, and so on."""
         rounds = itertools.zip_longest(*(one.most for one in self.by_share))
         cards = [card for cards in rounds for card in cards if card is not None and card.atypical]
         return cards[:FIRST]
@@ -75,7 +75,7 @@ class Gallery:
 
 
 def gallery(album: Album) -> Gallery:
-    """Choose the images of each class; their number is bounded."""
+    """Choose a bounded number of images of each class."""
     classes = album.dataset.classes
     mem, labels = album.scores["mem"], album.scores["label"]
     atypical, typical = album.scores.atypical(), album.scores.typical()
@@ -107,7 +107,7 @@ def gallery(album: Album) -> Gallery:
 
 
 def _least_memorized(album: Album, members: Indices) -> Indices:
-    """Typical samples first, and of them those that models know best without training on them; then by mem."""
+    """Sort typical samples first, those that models classify best without training on them leading; then by mem."""
     mem = album.scores["mem"][members]
     known = np.nan_to_num(album.scores["p_out"][members], nan=0.0)
     typical = is_typical(mem, TYPICAL)

@@ -1,4 +1,4 @@
-"""Influence pairs: which training image a test image's prediction rests on, and what can be told from chance."""
+"""Influence pairs: which training image a test image's prediction depends on, and which pairs exceed chance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memscore.scores.suspects import duplicates
 from memscore.scores.tables import ATYPICAL, PairsTable
 
 SHOWN = 12
-UNPROVEN = 6  # pairs shown where none can be told from chance
+UNPROVEN = 6  # pairs shown if none is significant
 Q_SHOWN = 0.05  # false-discovery rate of the pairs shown
 
 
@@ -35,11 +35,11 @@ class ShownPair:
 
 @dataclass(frozen=True)
 class Influences:
-    """The pairs shown, at most one for each test image, strongest first.
+    """The pairs shown, at most one per test image, strongest first.
 
-    kept: pairs in the table, of infl from `floor` upwards; strong: those above 0.15; significant: those with a q-value
-    of at most 5 %; strong_significant: both; test_images: test images in a significant pair. proven is false where the
-    pairs shown may be chance; tested is false where no pair has a q-value (imported scores).
+    kept: pairs in the table, with infl of at least `floor`; strong: those above 0.15; significant: those with a q-value
+    of at most 5 %; strong_significant: both; test_images: test images in a significant pair. proven: False if the
+    pairs shown may be due to chance; tested: False if no pair has a q-value (imported scores).
     """
 
     pairs: list[ShownPair]
@@ -56,12 +56,12 @@ class Influences:
 
     @property
     def proven(self) -> bool:
-        """Whether the pairs shown hold at the false-discovery rate."""
+        """Whether the pairs shown are significant at the false-discovery rate."""
         return self.significant > 0
 
 
 def influences(album: Album, pairs: PairsTable) -> Influences:
-    """Choose the pairs; where no pair is significant the largest estimates, which may be chance."""
+    """Choose the pairs; if none is significant, the largest estimates, which may be due to chance."""
     q_values, infl = pairs["q_value"], pairs["infl"]
     significant = q_values <= np.float32(Q_SHOWN)
     strong = infl > np.float32(ATYPICAL)
@@ -96,6 +96,6 @@ def influences(album: Album, pairs: PairsTable) -> Influences:
 
 
 def _one_a_test_image(pairs: PairsTable, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Of these rows, strongest first, the first of each test image."""
+    """The first of these rows for each test image, strongest first."""
     _, first = np.unique(pairs["test_index"][rows], return_index=True)
     return rows[np.sort(first)]

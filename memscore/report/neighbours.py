@@ -1,4 +1,4 @@
-"""Which label the nearest typical training images have: a hint at the right label of a suspect."""
+"""Labels of the nearest typical training images, as a hint at a suspect's correct label."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ NEAREST = 10
 """Images that vote."""
 
 MAJORITY = 6
-"""Votes that a label needs to be suggested."""
+"""Minimum votes for a label to be suggested."""
 
 TRUSTED = 0.7
-"""Share of test images whose label the vote must give before it is taken for a hint."""
+"""Minimum accuracy of the vote on test images for its result to count as a hint."""
 
 REFERENCES, TESTED = 10_000, 500
-"""Typical training images to choose the nearest from, and test images to try the vote on, both at most."""
+"""Maximum typical training images to choose the nearest from, and test images to check the vote on."""
 
 SIDE = 16
-"""Pixels a side to which images are averaged before they are compared."""
+"""Images are averaged to at most this side in pixels before they are compared."""
 
 
 @dataclass(frozen=True)
 class Vote:
-    """The label that most of the nearest typical images have, with how many votes, and the nearest of these images."""
+    """The most frequent label among the nearest typical images, its votes, and the nearest image with that label."""
 
     label: int
     votes: int
@@ -39,7 +39,7 @@ class Vote:
 
 @dataclass(frozen=True)
 class Votes:
-    """The votes of the samples asked about; `accuracy`: share of `tested` test images whose label the vote gives."""
+    """The votes for the requested samples; `accuracy` is the share of `tested` test images whose vote is correct."""
 
     votes: list[Vote]
     accuracy: float
@@ -47,14 +47,14 @@ class Votes:
 
     @property
     def trusted(self) -> bool:
-        """Whether pixels tell these classes apart well enough for a hint."""
+        """Whether pixels distinguish these classes well enough for a hint."""
         return self.accuracy >= TRUSTED
 
 
 def votes(dataset: Dataset, scores: ScoreTable, asked: Indices) -> Votes | None:
-    """Let the nearest typical training images vote on these training samples; None with too few typical ones.
+    """Let the nearest typical training images vote on these training samples; None if there are too few typical ones.
 
-    Nearness is the correlation of pixels, after images are averaged to at most SIDE pixels a side.
+    Nearness is the correlation of pixels after averaging to at most SIDE pixels a side.
     """
     references = _spread(np.setdiff1d(np.flatnonzero(scores.typical()), asked), REFERENCES)
     if len(references) < 2 * NEAREST:
@@ -67,14 +67,14 @@ def votes(dataset: Dataset, scores: ScoreTable, asked: Indices) -> Votes | None:
 
 
 def _spread(indices: Indices, most: int) -> Indices:
-    """At most so many of the indices, evenly spread."""
+    """At most `most` of the indices, evenly spread."""
     if len(indices) <= most:
         return indices
     return indices[np.linspace(0, len(indices) - 1, most).astype(np.int64)]
 
 
 def _vectors(images: Images, indices: Indices) -> Float32:
-    """Averaged images, standardized, float32 [k, d]."""
+    """Average and standardize images: float32 [k, d]."""
     step = -(-max(images.shape[1:3]) // SIDE)
     height, width = (max(1, side // step) for side in images.shape[1:3])
     rows = np.empty((len(indices), height * width * images.shape[3]), np.float32)
@@ -85,7 +85,7 @@ def _vectors(images: Images, indices: Indices) -> Float32:
 
 
 def _averaged(image: Float32, height: int, width: int) -> Float32:
-    """An image [h, w, C] as means of equal parts, [height, width, C]."""
+    """Average an image [h, w, C] over equal parts: [height, width, C]."""
     parts = image.reshape(height, image.shape[0] // height, width, image.shape[1] // width, image.shape[2])
     return parts.mean(axis=(1, 3))
 
@@ -96,7 +96,7 @@ def _nearest(asked: Float32, references: Float32) -> Indices:
 
 
 def _vote(nearest: Indices, references: Indices, labels: npt.NDArray[np.int32]) -> Vote:
-    """The most frequent label among the nearest; of equally frequent ones that of the nearest image."""
+    """The most frequent label among the nearest; ties go to the label of the nearest image."""
     found = labels[nearest]
     counts = np.bincount(found)
     winner = int(found[np.argmax(counts[found])])

@@ -1,4 +1,4 @@
-"""What the report says, and the template that says it."""
+"""Content of the report, and its rendering by the template."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from memscore.scores.tables import PairsTable, ScoreTable
 
 @dataclass(frozen=True)
 class MethodComparison:
-    """Accuracies of several methods on the same groups of samples: (clean, adversarial), shares or None."""
+    """Accuracies of several methods on the same groups of samples: (clean, adversarial) shares, or None."""
 
     groups: list[str]
     counts: list[int]
@@ -37,7 +37,7 @@ class MethodComparison:
 
 @dataclass(frozen=True)
 class Report:
-    """A study's page. Raises FingerprintMismatch on `html` if the scores are not the dataset's."""
+    """A study's report. `html` raises FingerprintMismatch if the scores belong to a different dataset."""
 
     study: StudyMessage
     scores: ScoreTable
@@ -47,7 +47,7 @@ class Report:
     making: Making | None = None
 
     def html(self) -> str:
-        """The whole page; it loads nothing from elsewhere and runs no script."""
+        """The complete page, which loads no external resources and runs no scripts."""
         study, scores, pairs, dataset = self.study, self.scores, self.pairs, self.dataset
         scores.require_dataset(dataset.fingerprint, study.dataset)
         album = Album(dataset, scores)
@@ -74,7 +74,7 @@ class Report:
         )
 
     def _charts(self) -> dict[str, Any]:
-        """The charts by name, without those that there are no numbers for."""
+        """The charts by name, without those that lack data."""
         scores, found = self.scores, {}
         mem, even, odd = scores["mem"], scores["mem_even"], scores["mem_odd"]
         if (defined := mem[np.isfinite(mem)]).size:

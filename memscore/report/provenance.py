@@ -1,4 +1,4 @@
-"""How a study was made: what it rests on, and the commands that make it again."""
+"""Provenance of a study: its inputs, and the commands that reproduce it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memscore.report.cards import legible
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.study.spec import Design, Recipe
 
-FULL_TRIALS = 5  # what `memscore estimate` makes without being asked
+FULL_TRIALS = 5  # the default of `memscore estimate`
 
 ENDINGS = (
     (re.compile(r", ([\d.e-]+) of the labels flipped with seed (\d+)$"), "--flip-labels {} --seed {}"),
@@ -24,12 +24,12 @@ ENDINGS = (
     (re.compile(r", resized to (\d+)x\d+$"), "--resize {}"),
     (re.compile(r", first (\d+) classes$"), "--classes {}"),
 )
-"""What a dataset's source says after its name, last first, and the option that made it so."""
+"""Suffixes of a dataset's source description, last first, each with the option that produces it."""
 
 
 @dataclass(frozen=True)
 class Making:
-    """What trained the models, from the evidence: trials of each device and code version, and the time of all."""
+    """How the models were trained, from the evidence: trials per device and code version, and the total time."""
 
     devices: dict[str, int]
     code_versions: dict[str, int]
@@ -37,7 +37,7 @@ class Making:
 
     @classmethod
     def of(cls, evidence: StudyEvidence) -> Making:
-        """Count the trials, full ones too."""
+        """Count the trials, including full ones."""
         trials = (*evidence.trials, *evidence.full)
         return cls(
             dict(Counter(trial.device for trial in trials).most_common()),
@@ -47,7 +47,7 @@ class Making:
 
 
 def recipe_in_words(recipe: Recipe, name: str | None) -> str:
-    """Such as `digits: mlp 128-128, 60 epochs, batch size 32, sgd at learning rate 0.1, float32`."""
+    """Describe a recipe: `digits: mlp 128-128, 60 epochs, batch size 32, sgd at learning rate 0.1, ..., float32`."""
     network = " ".join(
         [recipe.network, *(["-".join(map(str, recipe.hidden))] if recipe.hidden else []),
          *(f"{option} {value}" for option, value in recipe.options.items())]
@@ -68,7 +68,7 @@ def recipe_in_words(recipe: Recipe, name: str | None) -> str:
 def facts(
     study: StudyMessage, scores: ScoreTable, pairs: PairsTable, dataset: Dataset, making: Making | None
 ) -> dict[str, str]:
-    """What the study rests on, by name, in the order in which to show it."""
+    """The inputs of the study, by name, in display order."""
     height, width, channels = dataset.x_train.shape[1:]
     colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
     rows = {
@@ -91,7 +91,7 @@ def facts(
     if making is not None:
         rows["trained on"] = _counted(making.devices)
         rows["trained by"] = _counted({f"memscore {version}": count for version, count in making.code_versions.items()})
-        rows["training time"] = f"{_duration(making.seconds)} in all, on one worker"
+        rows["training time"] = f"{_duration(making.seconds)} in total, on one worker"
     versions = scores.meta.get("versions", {})
     if versions:
         rows["tables built with"] = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -102,7 +102,7 @@ def facts(
 
 
 def commands(study: StudyMessage, scores: ScoreTable, pairs: PairsTable, dataset: Dataset) -> str:
-    """The lines of a shell that make the study and this page again."""
+    """The shell commands that reproduce the study and this page."""
     lines = [_adding(study.dataset, dataset)]
     if study.recipe is None or study.design is None:
         lines.append(f"memscore scores import scores.npz --dataset {study.dataset} --name {study.name}")
@@ -118,7 +118,7 @@ def commands(study: StudyMessage, scores: ScoreTable, pairs: PairsTable, dataset
 
 
 def _adding(name: str, dataset: Dataset) -> str:
-    """The command that adds the dataset, or a remark where its source does not say how."""
+    """The command that adds the dataset, or a comment if its source does not determine one."""
     source, options = legible(dataset.source), []
     for ending, option in ENDINGS:
         if (found := ending.search(source)) is not None:
@@ -146,7 +146,7 @@ def _estimating(study: StudyMessage, design: Design, recipe: str, scores: ScoreT
 
 def _design_in_words(design: Design) -> str:
     kind = (
-        f"balanced: of each 10 trials every image is held out of {design.held_out_per_block}"
+        f"balanced: every image is held out of {design.held_out_per_block} in each 10 trials"
         if design.kind == "balanced"
         else "uniform: subsets drawn independently"
     )
@@ -154,7 +154,7 @@ def _design_in_words(design: Design) -> str:
 
 
 def _counted(trials: dict[str, int]) -> str:
-    """The names, each with its trials where there are several."""
+    """The names, each with its number of trials if there are several."""
     if len(trials) == 1:
         return legible(next(iter(trials)))
     return ", ".join(f"{legible(name)} ({count:,} trials)" for name, count in trials.items())

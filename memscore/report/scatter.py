@@ -1,4 +1,4 @@
-"""Two tables' scores of the same samples as a picture."""
+"""Scatter plot of two tables' scores of the same samples."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from memscore.scores.comparison import TableComparison, shared_samples
 from memscore.scores.tables import ScoreTable
 
 MANY = 3000
-"""Samples from which the plot shows their density; also where most of fewer lie on one another."""
+"""Samples above which the plot shows density; it does so with fewer if most of them coincide."""
 
 
 def scatter(a: ScoreTable, b: ScoreTable, comparison: TableComparison, names: tuple[str, str], format: str) -> bytes:
-    """A plot of mem in table b over mem in table a as svg, png or pdf, with the distribution of each at its margin."""
+    """Plot mem in table b against mem in table a as svg, png or pdf, with marginal distributions."""
     shared = shared_samples(a, b)
     x, y = a["mem"][shared], b["mem"][shared]
     low = min(-0.05, float(x.min()) - 0.02, float(y.min()) - 0.02)
@@ -62,7 +62,7 @@ def _summary(comparison: TableComparison) -> str:
         return "undefined" if value is None else f"{value:.3f}"
 
     corrected = (
-        f" (without errors of estimation {comparison.corrected:.3f})" if comparison.corrected is not None else ""
+        f" (corrected for estimation errors {comparison.corrected:.3f})" if comparison.corrected is not None else ""
     )
     return (
         f"{comparison.samples:,} samples: Pearson {shown(comparison.pearson)}{corrected}, "

@@ -1,4 +1,4 @@
-"""Suspected label errors, each with what speaks for it."""
+"""Suspected label errors, each with its evidence."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from memscore.scores.tables import ScoreTable
 from memscore.statistics.proportions import auroc
 
 SHOWN = 24
-ASKED = 1000  # suspects that are voted on, at most
+ASKED = 1000  # maximum suspects to vote on
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A suspect, and if there is a hint the label suggested, the votes for it and the nearest typical image with it."""
+    """A suspect, and with a hint: the suggested label, its votes, and the nearest typical image with that label."""
 
     card: Card
     suggested: str | None = None
@@ -29,12 +29,12 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Suspected:
-    """The likeliest label errors first, of `candidates` atypical samples.
+    """The likeliest label errors among `candidates` atypical samples, likeliest first.
 
-    tied: samples that the ranking cannot tell from the last one shown. hints: whether labels are suggested; accuracy:
-    share of `tested` test images whose label a vote of the nearest typical images gives, None where there is no vote.
-    planted: labels flipped on purpose, `planted_shown` of the suspects shown; auroc: how well mem tells the planted
-    ones from the others.
+    tied: samples with the same rank as the last one shown. hints: whether labels are suggested; accuracy: share of
+    `tested` test images whose label the vote of the nearest typical images predicts, None without a vote.
+    planted: labels flipped on purpose, `planted_shown` of them among the suspects shown; auroc: how well mem separates
+    planted errors from the others.
     """
 
     suspects: list[Suspect]
@@ -52,19 +52,19 @@ class Suspected:
 
     @property
     def suggested_for_planted(self) -> int:
-        """How many of the planted errors shown have a suggested label."""
+        """The number of planted errors shown with a suggested label."""
         return sum(one.suggested is not None and one.card.was is not None for one in self.suspects)
 
     @property
     def suggestions_right(self) -> int:
-        """How many of these suggested labels are the ones that the planted errors had before."""
+        """The number of these suggested labels that are the original ones."""
         return sum(one.suggested is not None and one.suggested == one.card.was for one in self.suspects)
 
 
 def suspected(album: Album) -> Suspected:
-    """Rank the atypical samples as `memscore scores suspects` does, equal ones by the votes against their labels.
+    """Rank the atypical samples as `memscore scores suspects` does, with ties broken by votes against their labels.
 
-    With few trials many samples are equal: right in every trial with them, and in none without.
+    With few trials many samples tie: correct in every trial that trained on them, and in none that did not.
     """
     scores, labels = album.scores, album.scores["label"]
     atypical = scores.atypical()
@@ -94,7 +94,7 @@ def suspected(album: Album) -> Suspected:
 
 
 def _places(scores: ScoreTable, ranked: Indices) -> Indices:
-    """The place of each in the ranking, from 0; equal ones share theirs."""
+    """The rank of each sample, starting at 0; ties share a rank."""
     keys = np.nan_to_num(np.stack([scores[name][ranked] for name in ("mem_low", "mem", "p_out")]))
     return np.cumsum(np.append(0, np.any(np.diff(keys, axis=1), axis=0)))[: len(ranked)]
 
@@ -108,5 +108,5 @@ def _suspect(album: Album, index: int, found: Votes | None, row: int) -> Suspect
 
 
 def _speaks(vote: Vote, label: int) -> bool:
-    """Whether enough of the nearest agree on another label."""
+    """Whether enough of the nearest images agree on another label."""
     return vote.label != label and vote.votes >= MAJORITY

@@ -108,7 +108,7 @@ def test_published_scores_go_out_and_come_in(memscore, embedded: StoredStudy, tm
     assert memscore("pairs", "list", "published").status == 0
     report = tmp_path / "report.html"
     assert memscore("report", "published", "-o", str(report)).status == 0
-    assert "imported without the models’ answers" in report.read_text()
+    assert "imported without the underlying model outputs" in report.read_text()
     assert " nan" not in report.read_text()
     compared = memscore("scores", "compare", "made-up", "published", "--json").json
     assert compared["pearson"] == pytest.approx(1)

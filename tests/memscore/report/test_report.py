@@ -299,10 +299,10 @@ def test_planted_errors_are_suspected_and_their_labels_suggested():
     assert found.planted_shown == len(found.suspects) == found.suggestions_right == 24
     assert found.candidates == found.planted == found.tied == 40
     words = Parsed(report.html()).words
-    assert "24 of the 24 images below are such. 24 of them have a suggested label, 24 the right one." in words
-    assert "without it right 0 of 30 times, with it 70 of 70" in words
+    assert "24 of them among the 24 images below. 24 of these have a suggested label, 24 the correct one." in words
+    assert "correct 0 of 30 times without it, 70 of 70 with it" in words
     assert "These are the first 24 of 40 atypical images" in words
-    assert "40 images are equal in the ranking" in words
+    assert "40 images tie in the ranking" in words
 
 
 def test_no_label_is_suggested_where_pixels_do_not_tell_classes_apart():
@@ -320,8 +320,8 @@ def test_pairs_of_chance_are_called_that():
     assert found.strong > 0
     assert found.significant == 0
     words = Parsed(report.html()).words
-    assert "No pair can be told from chance yet." in words
-    assert words.count("may be chance") == len(found.pairs) == 6
+    assert "No pair is significant yet." in words
+    assert words.count("may be due to chance") == len(found.pairs) == 6
 
 
 def test_significant_pairs_come_first_and_once_for_each_test_image():
@@ -336,8 +336,10 @@ def test_significant_pairs_come_first_and_once_for_each_test_image():
     assert len({pair.test.index for pair in found.pairs}) == len(found.pairs)
     assert [pair.duplicate for pair in found.pairs[:2]] == [True, False]
     words = Parsed(replace(report, pairs=pairs).html()).words
-    assert "hold at a false-discovery rate of 5 %" in words
-    assert f"Of {found.strong:,} pairs with an estimate above 0.15, {found.strong_significant:,} hold;" in words
+    assert "are significant at a false-discovery rate of 5 %" in words
+    assert (
+        f"Of {found.strong:,} pairs with an estimate above 0.15, {found.strong_significant:,} are significant;" in words
+    )
 
 
 def verdicts(report: Report, **meta: object) -> dict[str, str]:
@@ -427,7 +429,7 @@ def test_the_page_says_how_it_was_made_and_what_to_cite():
         report.scores.digest,
         report.pairs.digest,
         "cpu (30 trials), NVIDIA H100 (10 trials)",
-        "2.0 hours in all, on one worker",
+        "2.0 hours in total, on one worker",
         "@inproceedings{feldman2020what,",
         "arXiv preprint arXiv:2106.04794",
         "@software{memscore,",
