@@ -1,1 +1,1 @@
-"""What may be wrong with an installation, looked at from every side: `memscore doctor`."""
+"""Diagnosis of an installation: `memscore doctor`."""

@@ -1,7 +1,7 @@
-"""One check in a process of its own: `python -m memscore.doctor MODULE:FUNCTION [URL]`.
+"""Run one check in a separate process: `python -m memscore.doctor MODULE:FUNCTION [URL]`.
 
-What it finds goes to standard output, one JSON object a line, as soon as it is found: what a check has found before it
-crashes or hangs counts. Secrets are hidden here.
+Findings go to standard output at once, one JSON object per line, so those made before a check crashes or hangs are
+kept. Secrets are hidden here.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from memscore.settings import load_possible
 
 
 def main() -> None:
-    """Run the check that is named."""
+    """Run the named check."""
     path, url = sys.argv[1], next(iter(sys.argv[2:]), None)
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no finding
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of libraries is not a finding
     settings, _ = load_possible()
     hide = Discretion(settings)
     for diagnosis in _found(path, Context(settings, url)):
@@ -32,18 +32,18 @@ def main() -> None:
 
 
 def _found(path: str, context: Context) -> Iterator[Diagnosis]:
-    """What the check finds; an error is a finding too."""
+    """The check's findings; an error is a finding too."""
     module, _, function = path.partition(":")
     subject = module.rpartition(".")[2]
     try:
         check: Callable[[Context], Iterator[Diagnosis]] = getattr(import_module(module), function)
         yield from check(context)
     except MemscoreError as error:
-        yield problem_of(subject, error, "mend that, and run memscore doctor again")
+        yield problem_of(subject, error, "fix this and run memscore doctor again")
     except Exception as error:
-        said = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         yield problem(
-            subject, f"this check failed: {type(error).__name__}: {said}", "mend that, and run memscore doctor again"
+            subject, f"this check failed: {type(error).__name__}: {message}", "fix this and run memscore doctor again"
         )
 
 

@@ -1,4 +1,4 @@
-"""The database: whether it can be used, how fast it is, who leads, and which jobs need a look."""
+"""Check of the database: whether it is usable, its speed, the leading dispatcher, and jobs that need attention."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from memscore.store.locality import USE_POSTGRESQL, require_one_host
 from memscore.store.metrics import Trouble
 from memscore.store.migrate import current_revision, head_revision, require_current
 
-PROBE = "doctor"  # the lease that is taken and given up to see whether the database takes it
+PROBE = "doctor"  # the lease taken and released to measure a write
 SLOW_READ, SLOW_WRITE = 0.05, 0.25  # seconds
 TURNS = 5
 CLOCK_SECONDS = 2.0
 LATELY_SECONDS = 24 * 3600.0
-NAMED = 3  # jobs that a sentence names
+NAMED = 3  # maximum jobs named in a sentence
 OLDEST_SQLITE = (3, 35, 0)  # has RETURNING
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """Everything about the database, as far as one thing does not rest on another that fails."""
+    """Check the database; a step that depends on a failed one is skipped."""
     file = sqlite_file(context.settings.database)
     home = context.settings.home.absolute()
     to_come = file is not None and (file.parent.is_dir() or (file.parent == home and not home.exists()))
     if file is not None and not file.exists() and to_come:
-        yield ok("database", f"there is none yet: {file} is created when it is first used")
+        yield ok("database", f"there is none yet: {file} is created on first use")
         return
     try:
         database = open_database(context.settings.database)
@@ -43,7 +43,7 @@ def check(context: Context) -> Iterator[Diagnosis]:
     try:
         yield from _of(database, context.settings)
     except StoreError as error:
-        yield problem_of("database", error, "see that it runs, and that MEMSCORE_DATABASE_URL names it")
+        yield problem_of("database", error, "check that it runs and that MEMSCORE_DATABASE_URL is right")
     finally:
         database.close()
 
@@ -56,11 +56,11 @@ def _of(database: Database, settings: Settings) -> Iterator[Diagnosis]:
     current, head = current_revision(database), head_revision()
     try:
         if current is not None or database.engine.dialect.name != "sqlite":
-            require_current(database)  # which would create an empty SQLite one
+            require_current(database)  # would create an empty SQLite database
     except StoreError as error:
         yield problem_of("schema", error, "memscore db upgrade")
         return
-    yield ok("schema", f"at revision {current}, which this version needs" if current else f"empty, to become {head}")
+    yield ok("schema", f"at revision {current}, as this version requires" if current else f"empty, to become {head}")
     if current is None:
         return
     try:
@@ -84,7 +84,7 @@ def _kind(database: Database, connection: Connection) -> str:
 
 
 def _speed(database: Database) -> Diagnosis:
-    """How long it takes to read, and to write so that it lasts."""
+    """Measure a read and a durable write."""
 
     def read() -> None:
         with database.reading() as connection:
@@ -105,7 +105,7 @@ def _speed(database: Database) -> Diagnosis:
         return warning(
             "database's speed",
             found,
-            "look for a slow disk or network; every driver writes each second",
+            "check for a slow disk or network; every driver writes once a second",
         )
     return ok("database's speed", found)
 
@@ -122,13 +122,13 @@ def _median(action: Callable[[], None]) -> float:
 def _clock(database: Database) -> Diagnosis:
     with database.reading() as connection:
         before = time.time()
-        told = connection.execute(select(now())).scalar_one()
+        there = connection.execute(select(now())).scalar_one()
         after = time.time()
-    ahead = told - (before + after) / 2
+    ahead = there - (before + after) / 2
     found = f"the database's is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this host's"
     if abs(ahead) > CLOCK_SECONDS:
         return warning(
-            "clocks", found, "set both by NTP; leases use the database's alone, but the times of logs do not agree"
+            "clocks", found, "set both by NTP; leases use only the database's clock, but log times do not agree"
         )
     return ok("clocks", found)
 
@@ -144,7 +144,7 @@ def _dispatcher(connection: Connection) -> Diagnosis:
     host, pid, _ = leader.owner.rsplit("/", 2)
     found = f"process {pid} on {host} leads"
     if leader.note is not None:
-        return problem("dispatcher", f"{found}, but cannot launch jobs: {leader.note.rstrip('.')}", "see to that")
+        return problem("dispatcher", f"{found}, but cannot launch jobs: {leader.note.rstrip('.')}", "fix this")
     return ok("dispatcher", f"{found}; {_jobs_wait(waiting)}")
 
 
@@ -160,30 +160,30 @@ def _jobs(connection: Connection, settings: Settings) -> Iterator[Diagnosis]:
     if stalled:
         yield problem(
             "jobs",
-            f"the driver of {_named(stalled)} has given no sign of life, and nobody has replaced it",
-            "see that a dispatcher runs, and what memscore jobs log JOB says last",
+            f"the driver of {_named(stalled)} has stopped reporting, and no dispatcher has replaced it",
+            "check that a dispatcher runs, and read the end of memscore jobs log JOB",
         )
     if silent:
         yield warning(
             "jobs",
-            f"the driver of {_named(silent)} has given no sign of life",
-            "see what memscore jobs log JOB says last; a dispatcher replaces it after MEMSCORE_STALL_SECONDS",
+            f"the driver of {_named(silent)} has stopped reporting",
+            "read the end of memscore jobs log JOB; a dispatcher replaces the driver after MEMSCORE_STALL_SECONDS",
         )
     if overdue:
         yield problem(
             "jobs",
-            f"the lease of {_named(overdue)} has run out",
-            "see that a dispatcher runs, and can reach the database: it renews leases and recovers jobs",
+            f"the lease of {_named(overdue)} has expired",
+            "check that a dispatcher runs and can reach the database: it renews leases and recovers jobs",
         )
     if failed:
         reason = " ".join((failed[0].error or "no reason is stored").split())[:200]
         yield warning(
             "jobs",
             f"failed within a day: {_named(failed)}; the last one: {reason}",
-            "mend what it says, then: memscore jobs resume JOB",
+            "fix the cause, then: memscore jobs resume JOB",
         )
     if not (stalled or silent or overdue or failed):
-        yield ok("jobs", "none is silent, none has lost its lease, and none has failed within a day")
+        yield ok("jobs", "all report, hold their leases, and none has failed within a day")
 
 
 def _named(some: list[Trouble]) -> str:

@@ -1,4 +1,4 @@
-"""The registered datasets: whether their arrays are in the home folder, and can be read."""
+"""Check of the registered datasets: whether their arrays are in the home folder and readable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memscore.store.migrate import current_revision
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """Opens the arrays, and compares their sizes with what is registered; `memscore db check` reads them as a whole."""
+    """Open the arrays and compare their sizes with the registered ones; `memscore db check` reads them completely."""
     file = sqlite_file(context.settings.database)
     if file is not None and not file.exists():
         yield ok("datasets", "none is registered yet")
@@ -29,7 +29,7 @@ def check(context: Context) -> Iterator[Diagnosis]:
         database.close()
     faults = 0
     for record in records:
-        again = f"memscore datasets add {record.name}, with the MEMSCORE_HOME that jobs have"
+        again = f"memscore datasets add {record.name}, with the MEMSCORE_HOME of the jobs"
         try:
             dataset = open_dataset(context.settings.home, record.fingerprint)
         except NotFound:
@@ -40,11 +40,11 @@ def check(context: Context) -> Iterator[Diagnosis]:
         else:
             if (len(dataset.y_train), len(dataset.y_test)) == (record.train_samples, record.test_samples):
                 continue
-            found = f"the arrays of {record.name} have other sizes than were registered"
-            again = "memscore db check says more"
+            found = f"the arrays of {record.name} differ in size from the registered ones"
+            again = "run memscore db check for details"
         faults += 1
         yield problem("datasets", found, again)
     if not faults:
         names = ", ".join(record.name for record in records[:5]) + (", ..." if len(records) > 5 else "")
-        there = f"{len(records)} registered, and their arrays are there: {names}"
+        there = f"{len(records)} registered, with all their arrays: {names}"
         yield ok("datasets", there if records else "none is registered yet")

@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The findings of a check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Context:
-    """What checks look at; `url` is a service, if one is named."""
+    """The subject of the checks; `url` is the service to check, if any."""
 
     settings: Settings
     url: str | None = None
@@ -21,7 +21,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One sentence on what was found about a subject, and, unless that is ok, what to do."""
+    """One finding about a subject, and a remedy unless the verdict is ok."""
 
     subject: str
     verdict: Verdict
@@ -30,7 +30,7 @@ class Diagnosis:
 
 
 def ok(subject: str, found: str) -> Diagnosis:
-    """All is well."""
+    """Everything is fine."""
     return Diagnosis(subject, "ok", found)
 
 
@@ -45,13 +45,13 @@ def problem(subject: str, found: str, remedy: str) -> Diagnosis:
 
 
 def problem_of(subject: str, error: MemscoreError, otherwise: str) -> Diagnosis:
-    """The problem that an error's sentence tells, which mostly ends in what to do; or else do this."""
+    """Make a problem from an error; its message usually ends with the remedy, and `otherwise` is used if not."""
     found, separator, remedy = str(error).strip().rstrip(".").rpartition("; ")
     return problem(subject, found, remedy) if separator else problem(subject, remedy, otherwise)
 
 
 def size(count: float) -> str:
-    """Bytes for people: 3.2 GB."""
+    """Format a number of bytes: 3.2 GB."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""Run all checks at once, each in a process of its own: one that crashes or hangs is a finding like others."""
+"""Run all checks in parallel, each in its own process, so that one that crashes or hangs becomes a finding."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CHECKS = {
     name: f"memscore.doctor.{name}:check"
     for name in ("variables", "versions", "machine", "learning", "home", "database", "datasets", "farm")
 }
-OF_SERVICE = {"service": "memscore.doctor.service:check"}  # where one is named
+OF_SERVICE = {"service": "memscore.doctor.service:check"}  # if a service is given
 
 
 def examine(checks: Mapping[str, str], url: str | None, seconds: float) -> list[Diagnosis]:
-    """What the checks find, in their order. Each has so many seconds; `checks` are functions, as MODULE:FUNCTION."""
+    """Run `checks`, given as MODULE:FUNCTION, with a time limit each; returns their findings in order."""
     with ThreadPoolExecutor(len(checks)) as threads:
         found = threads.map(lambda name: _run(name, checks[name], url, seconds), checks)
         return [diagnosis for some in found for diagnosis in some]
@@ -45,7 +45,7 @@ def _run(name: str, path: str, url: str | None, seconds: float) -> list[Diagnosi
         ending = problem(
             name,
             f"this check did not end within {seconds:g} s",
-            "what it looks at hangs or is slow: look there, or give it longer with --timeout",
+            "its subject hangs or is slow: look there, or allow more time with --timeout",
         )
     found = [Diagnosis(**json.loads(line)) for line in output.decode().splitlines()]
     return [*found, ending] if ending else found
@@ -55,4 +55,4 @@ def _how_it_ended(name: str, status: int, errors: bytes) -> Diagnosis:
     how = f"by signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"with status {status}"
     lines = errors.decode(errors="replace").strip().splitlines()
     last = f": {lines[-1][:300]}" if lines else ""
-    return problem(name, f"this check crashed {how}{last}", "reinstall the package that it looks at")
+    return problem(name, f"this check crashed {how}{last}", "reinstall the package that it checks")

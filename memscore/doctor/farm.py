@@ -1,4 +1,4 @@
-"""Ray: on this machine, or the cluster that jobs are submitted to."""
+"""Check of Ray: on this machine, or on the cluster that runs the jobs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
 from memscore.doctor.versions import installed
 from memscore.settings import Settings
 
-ACCELERATOR = "accelerator_type:"  # how Ray begins the resource that says what a node's GPUs are
-FULL = 0.95  # of a disk: Ray then stores no more objects on it
-RAY_FILES = "/tmp"  # noqa: S108 -- where a local driver has Ray keep its files
+ACCELERATOR = "accelerator_type:"  # prefix of the Ray resource that names a node's GPU model
+FULL = 0.95  # share of a disk above which Ray stores no more objects on it
+RAY_FILES = "/tmp"  # noqa: S108 -- where a local driver's Ray keeps its files
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """What the launcher in force needs."""
+    """Check Ray for the configured launcher."""
     if context.settings.launcher == "local":
         yield from _local()
     else:
@@ -41,12 +41,12 @@ def _local() -> Iterator[Diagnosis]:
         yield warning(
             "Ray's files",
             f"the disk of {RAY_FILES} is {usage.used / usage.total:.1%} full",
-            "free some space: over 95 % Ray stores nothing there",
+            "free some space: above 95 %, Ray stores nothing there",
         )
 
 
 def of_cluster(settings: Settings, transport: httpx.BaseTransport | None = None) -> Iterator[Diagnosis]:
-    """What a cluster says of itself."""
+    """Check a cluster through its dashboard."""
     from memscore.farm.ray_jobs import RayJobsLauncher
 
     launcher = RayJobsLauncher(settings, transport=transport)
@@ -55,11 +55,11 @@ def of_cluster(settings: Settings, transport: httpx.BaseTransport | None = None)
         found, _, remedy = trouble.rstrip(".").rpartition("; ")
         yield problem("Ray", found or remedy, remedy if found else "start the cluster's head node")
         return
-    told = launcher.ray.call("GET", "/api/version").json()
-    yield ok("Ray", f"{launcher.ray.where} answers, takes the token, and its head node lives")
+    version = launcher.ray.call("GET", "/api/version").json()
+    yield ok("Ray", f"{launcher.ray.where} answers, accepts the token, and its head node is alive")
     yield _nodes(launcher.ray.call("GET", "/api/v0/nodes", params={"limit": 1000}).json())
     about = launcher.ray.call("GET", "/api/v0/cluster_metadata").json().get("data", {})
-    yield from _versions(told.get("ray_version"), about.get("pythonVersion") or about.get("python_version"))
+    yield from _versions(version.get("ray_version"), about.get("pythonVersion") or about.get("python_version"))
 
 
 def _nodes(answer: dict[str, Any]) -> Diagnosis:
@@ -69,7 +69,7 @@ def _nodes(answer: dict[str, Any]) -> Diagnosis:
     cpus, gpus = (sum(node.get(name, 0) for node in living) for name in ("CPU", "GPU"))
     kinds = Counter(name.removeprefix(ACCELERATOR) for node in living for name in node if name.startswith(ACCELERATOR))
     named = f" ({', '.join(f'{count} nodes with {name}' for name, count in kinds.items())})" if kinds else ""
-    found = f"{len(living)} nodes live, with {cpus:g} CPUs and {gpus:g} GPUs{named}"
+    found = f"{len(living)} nodes are alive, with {cpus:g} CPUs and {gpus:g} GPUs{named}"
     found += f"; {dead} have died" if dead else ""
     if not cpus and not gpus:
         return problem("Ray's nodes", found, "add nodes with CPUs: ray start --address HEAD:6379")
@@ -77,7 +77,7 @@ def _nodes(answer: dict[str, Any]) -> Diagnosis:
 
 
 def _versions(ray_there: str | None, python_there: str | None) -> Iterator[Diagnosis]:
-    """Drivers and workers run there; where this host has Ray too, both should be the same image."""
+    """Compare versions: drivers and workers run on the cluster, so a host with Ray should use the same image."""
     python_here = platform.python_version()
     ray_here = installed("ray")
     here = f"this host {ray_here or 'no Ray'} and Python {python_here}"

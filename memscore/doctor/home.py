@@ -1,4 +1,4 @@
-"""The home folder: whether it can be written, and has room for what is to come."""
+"""Check of the home folder: whether it is writable and has enough space for unfinished jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAST_BYTES, ENOUGH_BYTES = 200e6, 2e9
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """The folder, and the disk below it and below an SQLite database."""
+    """Check the folder, its disk, and the disk of an SQLite database."""
     home = context.settings.home
     existing = _existing(home)
     if existing == home:
@@ -27,11 +27,12 @@ def check(context: Context) -> Iterator[Diagnosis]:
             context.settings.prepare_home()
             yield ok("home", f"{home} can be written ({file_system(home) or 'unknown file system'})")
         except MemscoreError as error:
-            yield problem_of("home", error, "set MEMSCORE_HOME to a folder of yours")
+            yield problem_of("home", error, "set MEMSCORE_HOME to a folder that you can write to")
     elif os.access(existing, os.W_OK) and existing.is_dir():
-        yield ok("home", f"{home} does not exist yet, and is created when it is needed")
+        yield ok("home", f"{home} does not exist yet and is created when needed")
     else:
-        yield problem("home", f"{home} cannot be created in {existing}", "set MEMSCORE_HOME to a folder of yours")
+        remedy = "set MEMSCORE_HOME to a folder that you can write to"
+        yield problem("home", f"{home} cannot be created in {existing}", remedy)
     file = sqlite_file(context.settings.database)
     folders = {existing.stat().st_dev: existing}
     if file is not None:
@@ -47,16 +48,16 @@ def check(context: Context) -> Iterator[Diagnosis]:
 def _space(folder: Path, needed: int) -> Diagnosis:
     free = shutil.disk_usage(folder).free
     subject = "disk space"
-    found = f"{size(free)} are free at {folder}" + (f"; jobs that wait or run will take {size(needed)}" * bool(needed))
+    found = f"{size(free)} free at {folder}" + (f"; queued and running jobs will need {size(needed)}" * bool(needed))
     if free < max(LEAST_BYTES, needed):
         return problem(subject, found, "free some space, or cancel a job: a full disk stops every job")
     if free < ENOUGH_BYTES + 2 * needed:
-        return warning(subject, found, "free some space soon; memscore db prune --vacuum makes a database smaller")
+        return warning(subject, found, "free some space soon; memscore db prune --vacuum shrinks a database")
     return ok(subject, found)
 
 
 def _to_come(settings: Settings) -> int:
-    """Bytes that unfinished jobs will store; 0 if the database cannot be asked, which its own check says."""
+    """Bytes that unfinished jobs will store; 0 if the database is unavailable, which its own check reports."""
     database = None
     try:
         database = open_database(settings.database)
@@ -76,6 +77,6 @@ def _to_come(settings: Settings) -> int:
 
 
 def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
+    """The path, or its nearest existing parent."""
     path = path.absolute()
     return next(one for one in (path, *path.parents) if one.exists())

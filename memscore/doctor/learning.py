@@ -1,4 +1,4 @@
-"""torch: whether it works, and can use the GPUs of this machine. No GPU is fine on a machine that has none."""
+"""Check of torch: whether it works and can use this machine's GPUs, if there are any."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ SMI_SECONDS = 8.0
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """torch with what it needs to fit, the driver, and each GPU."""
+    """Check torch and the packages that must match it, the driver, and each GPU."""
     try:
         import torch
-    except Exception as error:  # also OSError: a library that is missing or does not fit
-        said = " ".join(str(error).split())[:300]
+    except Exception as error:  # also OSError: a missing or mismatched library
+        reason = " ".join(str(error).split())[:300]
         if context.settings.launcher == "local":
-            yield problem("torch", f"torch cannot be imported: {said}", "pip install torch: jobs train on this machine")
+            remedy = "pip install torch: jobs train on this machine"
+            yield problem("torch", f"torch cannot be imported: {reason}", remedy)
         else:
-            yield ok("torch", f"torch cannot be imported ({said}), and is not needed here: jobs run on the cluster")
+            yield ok("torch", f"torch cannot be imported ({reason}), but is not needed here: jobs run on the cluster")
         return
     yield _fitting(torch)
     driver, trouble = _driver()
@@ -41,7 +42,7 @@ def check(context: Context) -> Iterator[Diagnosis]:
         yield warning(
             "GPU",
             f"there is a GPU (driver {driver}), but torch {torch.__version__}, which {why}, cannot use it",
-            "install the build of torch that fits the driver; in a container, give it the GPUs (--gpus all)",
+            "install the build of torch that matches the driver; for a container, pass the GPUs (--gpus all)",
         )
         return
     version = f"torch {torch.__version__}, CUDA {torch.version.cuda or torch.version.hip}, driver {driver or 'unknown'}"
@@ -51,9 +52,9 @@ def check(context: Context) -> Iterator[Diagnosis]:
 
 
 def _fitting(torch: Any) -> Diagnosis:
-    """Builds of torch, torchvision and NumPy that do not fit only say so when they are used.
+    """Use torch, torchvision and NumPy together, since mismatched builds only fail in use.
 
-    Of torchvision only the compiled part is loaded, which is what may not fit: the rest takes longer than torch.
+    Only the compiled part of torchvision is loaded: only that can mismatch, and the rest is slower to load than torch.
     """
     here = f"torch {torch.__version__}, torchvision {installed('torchvision')} and NumPy {installed('numpy')}"
     found = find_spec("torchvision")
@@ -64,11 +65,11 @@ def _fitting(torch: Any) -> Diagnosis:
                 torch.ops.load_library(library)
                 torch.ops.torchvision.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
     except Exception as error:
-        said = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300]
         return problem(
             "torch",
-            f"{here} do not fit: {type(error).__name__}: {said}",
-            "install torch and torchvision of one release from one index, as requirements.lock names them",
+            f"{here} do not match: {type(error).__name__}: {reason}",
+            "install matching releases of torch and torchvision from one index, as in requirements.lock",
         )
     return ok("torch", f"{here} work together")
 
@@ -82,14 +83,14 @@ def _gpu(torch: Any, number: int) -> Diagnosis:
     if torch.version.hip is None and not supported(capability, torch.cuda.get_arch_list()):
         return problem(subject, f"{found}; this torch has no code for it", "install a build of torch for that GPU")
     if free < LEAST_FREE:
-        return warning(subject, found, "see with nvidia-smi who uses it: workers may not find enough memory")
+        return warning(subject, found, "check with nvidia-smi who uses it: workers may run out of memory")
     return ok(subject, found)
 
 
 def supported(capability: tuple[int, int], architectures: list[str]) -> bool:
-    """Whether code of one of the architectures (sm_90, compute_90) runs on a GPU of this compute capability.
+    """Whether code for one of the architectures (sm_90, compute_90) runs on a GPU of this compute capability.
 
-    Machine code runs on the same major version from its minor version on, intermediate code (PTX) on all later ones.
+    Machine code runs on the same major version from its minor version upwards, PTX on all later versions.
     """
     for architecture in architectures:
         found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", architecture)
@@ -104,13 +105,13 @@ def supported(capability: tuple[int, int], architectures: list[str]) -> bool:
 
 
 def _driver() -> tuple[str | None, str | None]:
-    """The version of NVIDIA's driver, if there is one, and what is wrong with it."""
+    """The version of NVIDIA's driver, if any, and its problem, if any."""
     if shutil.which(SMI[0]) is None:
         return None, None
     try:
         answer = subprocess.run(SMI, capture_output=True, text=True, timeout=SMI_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return None, f"nvidia-smi does not answer within {SMI_SECONDS:g} s"
+        return None, f"nvidia-smi did not answer within {SMI_SECONDS:g} s"
     except OSError as error:
         return None, f"nvidia-smi cannot be run: {error.strerror}"
     lines = (answer.stdout or answer.stderr).strip().splitlines()

@@ -1,4 +1,4 @@
-"""Cores and memory that this process may use: the machine's, or what its container is given."""
+"""Check of the cores and memory available to this process, on the machine or in its container."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ import psutil
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, size, warning
 from memscore.settings import Settings
 
-WORKER_BYTES = 0.6e9  # of a worker on a core; with the digits 0.46e9 were its own
-RAY_BYTES = 1.0e9  # Ray's own processes and the driver, roughly
-OBJECT_STORE_MARGIN = 100 * 2**20  # memscore.farm.farm's, which cannot be imported where Ray is not installed
+WORKER_BYTES = 0.6e9  # per worker on a core; with the digits, 0.46e9 were unshared
+RAY_BYTES = 1.0e9  # Ray's processes and the driver, roughly
+OBJECT_STORE_MARGIN = 100 * 2**20  # as in memscore.farm.farm, which cannot be imported without Ray
 UNLIMITED = 2**60  # version 1 of control groups gives a number near 2**63
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where Ray puts its object store
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a control group allows: cores, bytes of memory; None where there is no limit."""
+    """Limits of a control group: cores, and memory in bytes; None if unlimited."""
 
     cores: float | None
     memory: int | None
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """Whether the workers of a job on this machine find cores and memory. On a cluster, Ray knows its nodes."""
+    """Check cores and memory for the workers of a job on this machine; on a cluster, Ray manages its nodes."""
     limits = group_limits(Path("/"))
     if context.settings.launcher != "local":
-        yield ok("machine", "jobs run on the cluster, so cores and memory here are not asked for much")
+        yield ok("machine", "jobs run on the cluster, so they need few cores and little memory here")
         return
     yield _cores(context.settings.slots, limits)
     yield _memory(context.settings.slots, limits)
@@ -55,27 +55,27 @@ def _memory(slots: int, limits: Limits) -> Diagnosis:
     machine = psutil.virtual_memory()
     total = machine.total if limits.memory is None else min(machine.total, limits.memory)
     needed = slots * WORKER_BYTES + RAY_BYTES
-    of_group = "" if total == machine.total else f" that the container may use of {size(machine.total)}"
+    of_group = "" if total == machine.total else f" for the container, of {size(machine.total)}"
     found = f"{size(total)}{of_group}, {size(machine.available)} available; {slots} workers need about {size(needed)}"
     if needed > total:
         fewer = max(1, int((total - RAY_BYTES) // WORKER_BYTES))
         return warning("memory", found, f"set MEMSCORE_SLOTS={fewer}, or give more memory")
     if needed > machine.available:
-        return warning("memory", found, "end other programs before a job runs, or set MEMSCORE_SLOTS lower")
+        return warning("memory", found, "close other programs before a job runs, or set a lower MEMSCORE_SLOTS")
     return ok("memory", found)
 
 
 def _shared_memory(settings: Settings) -> Iterator[Diagnosis]:
-    """Ray's object store lies there, or, where it is too small, in files, which is slow."""
+    """Check shared memory, which holds Ray's object store; if it is too small, Ray uses files, which is slow."""
     if not SHARED_MEMORY.is_dir():  # not Linux
         return
     largest = max((_images_bytes(folder) for folder in (settings.home / "datasets").glob("*/")), default=0)
     needed = 2 * largest + OBJECT_STORE_MARGIN
     usage = shutil.disk_usage(SHARED_MEMORY)
-    found = f"{size(usage.free)} of {size(usage.total)} are free in {SHARED_MEMORY}; a job needs {size(needed)}"
+    found = f"{size(usage.free)} of {size(usage.total)} free in {SHARED_MEMORY}; a job needs {size(needed)}"
     if usage.free < needed:
         yield warning(
-            "shared memory", found, "make it larger (docker: --shm-size, compose: shm_size): Ray would use slow files"
+            "shared memory", found, "enlarge it (docker: --shm-size, compose: shm_size); otherwise Ray uses slow files"
         )
     else:
         yield ok("shared memory", found)
@@ -86,7 +86,7 @@ def _images_bytes(folder: Path) -> int:
 
 
 def group_limits(root: Path) -> Limits:
-    """The limits of this process's control group, of either version, below a root directory."""
+    """The limits of this process's control group, version 1 or 2, below a root directory."""
     cores, memory = list[float](), list[int]()
     for line in _read(root / "proc/self/cgroup").splitlines():
         number, _, path = line.split(":", 2)

@@ -1,4 +1,4 @@
-"""A running service: whether it answers, is ready, and is of this version."""
+"""Check of a running service: whether it answers, is ready, and has this version."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SLOW_SECONDS = 1.0
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """The service at the context's URL."""
+    """Check the service at the context's URL."""
     assert context.url is not None
-    where = f"see that memscore serve runs there, and that {context.url} is its address"
+    where = f"check that memscore serve runs there, and that {context.url} is its address"
     try:
         with httpx.Client(base_url=context.url, timeout=SECONDS) as http:
             started = time.perf_counter()
@@ -32,24 +32,24 @@ def check(context: Context) -> Iterator[Diagnosis]:
         version = health.json()["version"]
         readiness = ready.json()
     except (ValueError, KeyError, TypeError):
-        yield problem("service", f"what answers at {context.url} is not memscore (status {health.status_code})", where)
+        yield problem("service", f"the server at {context.url} is not memscore (status {health.status_code})", where)
         return
     answers = f"{context.url} answers in {1000 * seconds:.0f} ms, version {version}"
     if version != memscore.__version__:
         yield warning("service", f"{answers}; here it is {memscore.__version__}", "use the same version on both sides")
     elif seconds > SLOW_SECONDS:
-        yield warning("service", answers, "look at the load of its host, and memscore_http_request_duration_seconds")
+        yield warning("service", answers, "check the load of its host, and memscore_http_request_duration_seconds")
     else:
         yield ok("service", answers)
     if not ready.is_success:
         yield problem(
-            "readiness", f"it is not ready: {readiness.get('detail')}", "do what it says on the service's host"
+            "readiness", f"it is not ready: {readiness.get('detail')}", "follow this advice on the service's host"
         )
     elif readiness.get("dispatcher") != "leading":
         yield warning("readiness", "it is ready, but no dispatcher leads", "start one there: memscore dispatch")
     elif readiness.get("dispatcher_note"):
         yield problem(
-            "readiness", f"its dispatcher cannot launch jobs: {readiness['dispatcher_note']}", "see to that on its host"
+            "readiness", f"its dispatcher cannot launch jobs: {readiness['dispatcher_note']}", "fix this on its host"
         )
     else:
         yield ok("readiness", f"it is ready at revision {readiness.get('revision')}, and a dispatcher leads")

@@ -1,4 +1,4 @@
-"""The settings: which variables are set, whether their values are possible and their names known."""
+"""Check of the settings: which variables are set, and whether their values are valid and their names known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = frozenset(("RAY_AUTH_TOKEN", "MEMSCORE_KEY", "MEMSCORE_KEY_PEPPER"))
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """All that is set, without secrets."""
+    """Check all variables that are set; secrets are not shown."""
     given, known = settings_module.given(), settings_module.known()
     _, complaints = settings_module.load_possible()
     for complaint in complaints:
@@ -27,7 +27,7 @@ def check(context: Context) -> Iterator[Diagnosis]:
         close = get_close_matches(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known), 1)
         yield warning(
             "settings",
-            f"{name} has no meaning here",
+            f"{name} is not a known setting",
             f"did you mean {PREFIX}{close[0]}?" if close else "unset it; docs/operations.md lists all variables",
         )
     set_here = ", ".join(f"{name}={_shown(name, given[name])}" for name in sorted(given) if name in known)

@@ -1,4 +1,4 @@
-"""Versions of what is installed, and whether they go together."""
+"""Check of the installed packages: versions and compatibility."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
 
 OLDEST_PYTHON = (3, 11)
 SHOWN = ("torch", "torchvision", "ray", "numpy", "sqlalchemy", "alembic", "psycopg", "fastapi", "uvicorn", "pydantic")
-OF_JOBS = ("ray", "torch", "torchvision")  # what only hosts that run jobs need
+OF_JOBS = ("ray", "torch", "torchvision")  # needed only on hosts that run jobs
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """Python, the packages, and what they ask of each other. Nothing is imported."""
+    """Check Python, the packages and their requirements, without importing them."""
     here = ", ".join(f"{name} {version}" for name in SHOWN if (version := installed(name)))
     yield ok("versions", f"memscore {memscore.__version__}, Python {platform.python_version()}, {here}")
     if sys.version_info < OLDEST_PYTHON:
@@ -41,7 +41,7 @@ def installed(name: str) -> str | None:
 
 
 def unmet(names: list[str]) -> tuple[list[str], list[str]]:
-    """What packages need that is not installed, and sentences on what is there in a version that does not do."""
+    """Missing requirements of packages, and sentences on installed versions that do not meet the requirements."""
     missing, unfit = set[str](), list[str]()
     for name in names:
         if not installed(name):
@@ -57,5 +57,7 @@ def unmet(names: list[str]) -> tuple[list[str], list[str]]:
             if version is None:
                 missing.add(needed.name)
             elif not needed.specifier.contains(version, prereleases=True):
-                unfit.append(f"{name} {installed(name)} needs {needed.name}{needed.specifier}, here is {version}")
+                unfit.append(
+                    f"{name} {installed(name)} needs {needed.name}{needed.specifier}, but {version} is installed"
+                )
     return sorted(missing), unfit

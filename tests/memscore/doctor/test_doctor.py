@@ -235,7 +235,7 @@ def test_what_waiting_jobs_will_store_is_needed_on_the_disk_of_sqlite(
     needed = (1_000_000 - 40) * (8 + 3 + 400)  # 60 training and 20 test samples, a bit each
     if database.engine.dialect.name == "sqlite":
         assert [one.verdict for one in told] == ["problem"]
-        assert f"will take {size(needed)}" in told[0].found
+        assert f"will need {size(needed)}" in told[0].found
     else:
         assert {one.verdict for one in told} == {"warning"}
 
@@ -257,7 +257,7 @@ def test_a_sound_database_is_ok_in_every_respect(settings: Settings, stored_stud
 def test_there_need_be_no_sqlite_file_yet(settings_of_sqlite: Settings):
     (told,) = found(of_database.check, settings_of_sqlite)
     assert told.verdict == "ok"
-    assert "created when it is first used" in told.found
+    assert "created on first use" in told.found
     assert found(datasets.check, settings_of_sqlite)[0].found == "none is registered yet"
     assert not (settings_of_sqlite.home / "memscore.db").exists()
 
@@ -296,8 +296,8 @@ def test_jobs_that_need_a_look_are_named(settings: Settings, database: Database,
     assert "leads; 0 jobs wait" in state()["dispatcher ok"].found
     assert "jobs ok" in state()
     assert job.id in state(reported_at=now() - 300)["jobs warning"].found
-    assert "nobody has replaced it" in state(reported_at=now() - 1000)["jobs problem"].found
-    assert "has run out" in state(reported_at=now(), lease_expires_at=now() - 9)["jobs problem"].found
+    assert "no dispatcher has replaced it" in state(reported_at=now() - 1000)["jobs problem"].found
+    assert "has expired" in state(reported_at=now(), lease_expires_at=now() - 9)["jobs problem"].found
     with database.writing() as connection:
         jobs.finish(connection, job.id, 1, "failed", "The loss is not finite; lower learning_rate.")
         leases.take(connection, leases.LEADER, process_identity(), 600, note="Ray does not answer.")
@@ -333,7 +333,7 @@ def test_clocks_that_differ_and_slow_disks_are_told(
 
 def test_datasets_are_there_missing_or_damaged(settings: Settings, stored_study: StoredStudy):
     (there,) = found(datasets.check, settings)
-    assert (there.verdict, there.found) == ("ok", "1 registered, and their arrays are there: made-up")
+    assert (there.verdict, there.found) == ("ok", "1 registered, with all their arrays: made-up")
     folder = settings.home / "datasets" / stored_study.dataset.fingerprint
     (folder / "x_test.npy").write_bytes(b"nonsense")
     (damaged,) = found(datasets.check, settings)
@@ -395,7 +395,7 @@ def test_a_cluster_that_is_well_is_ok():
     here = importlib.metadata.version("ray")
     told = ask(cluster(nodes, here, sys.version.split()[0]))
     assert verdicts(told) == {"Ray": "ok", "Ray's nodes": "ok", "Ray's versions": "ok"}
-    nodes_found = "3 nodes live, with 16 CPUs and 4 GPUs (2 nodes with H100); 1 have died"
+    nodes_found = "3 nodes are alive, with 16 CPUs and 4 GPUs (2 nodes with H100); 1 have died"
     assert only(told, "Ray's nodes").found == nodes_found
 
 
@@ -608,7 +608,7 @@ def test_versions_that_do_not_go_together_are_told(
     monkeypatch.syspath_prepend(str(tmp_path))
     assert versions.unmet(["madeup-user", "not-there"]) == (
         ["madeup-none"],
-        ["madeup-user 1.0 needs madeup-lib>=2, here is 1.5"],
+        ["madeup-user 1.0 needs madeup-lib>=2, but 1.5 is installed"],
     )
     monkeypatch.setattr(versions, "SHOWN", (*versions.SHOWN, "madeup-user"))
     told = found(versions.check, settings_of_sqlite)
