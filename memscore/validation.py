@@ -17,10 +17,10 @@ TECHNICAL = {
 
 def sentence(error: ValidationError) -> str:
     """The location and the error there, without a full stop."""
-    return told(error.errors())
+    return first_of(error.errors())
 
 
-def told(errors: Sequence[Mapping[str, Any]]) -> str:
+def first_of(errors: Sequence[Mapping[str, Any]]) -> str:
     """The same for a list of errors: an unknown field comes first, since it may be a misspelled required one."""
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     where = ".".join(str(part) for part in first["loc"])

@@ -71,9 +71,9 @@ def run(
     every = units(chosen, trials) + units(chosen, full_trials, full=True)
     todo = [unit for unit in every[mine] if any((number, unit.full) not in present for number in unit.numbers)]
     saved = time.monotonic()
-    with told("training", "parts") as tell:  # a part may take long
+    with told("training", "parts") as show:  # a part may take long
         for position, unit in enumerate(todo):
-            tell(position, len(todo), str(unit))
+            show(position, len(todo), str(unit))
             if minutes is not None and time.monotonic() - started > 60 * minutes:
                 break
             found = train_unit(data, chosen, design, unit, probabilities=probabilities, signature=signature)

@@ -37,7 +37,7 @@ def finding(scores: ScoreTable) -> str:
     """The number of memorized training samples."""
     samples = len(scores)
     if not np.isfinite(scores["mem"]).any():
-        return f"None of the {samples:,} training images has a score yet."
+        return f"Not one of the {samples:,} training images has a score yet."
     atypical, typical = scores.atypical(), scores.typical()
     sure = ""
     if np.isfinite(scores["mem_low"]).any():
