@@ -285,7 +285,7 @@ def test_a_module_that_fails_on_import_is_named(tmp_path, monkeypatch: pytest.Mo
 
 
 def test_logits_of_a_wrong_shape_are_refused():
-    with pytest.raises(InvalidInput, match=r"logits of shape \[2, 10\] .* gives shape \[2, 11\]"):
+    with pytest.raises(InvalidInput, match=r"logits of shape \[2, 10\] .* returns shape \[2, 11\]"):
         check_logits(build(f"{__name__}:wrong_logits"), DIGITS, 10)
 
 
