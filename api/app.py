@@ -44,16 +44,16 @@ from api.sessions import Sessions
 from api.table_cache import TableCache
 from memscore.store import Database
 
-# FastAPI runs dependencies that are no coroutines in threads, which costs a request more than all the rest: those of
-# most routes are coroutines.
+# FastAPI runs dependencies that are not coroutines in threads, which costs more than the rest of the request, so the
+# dependencies of most routes are coroutines.
 
 
 class Service(FastAPI):
-    """A FastAPI application with our middleware around the whole of it: a look-up never comes to the framework."""
+    """A FastAPI application wrapped in our middleware, so that a look-up never reaches the framework."""
 
     @cached_property
     def around(self) -> ASGIApp:
-        """Our middleware, the outermost first, and the framework in it."""
+        """Our middleware, outermost first, with the framework inside."""
         all_routes = [*scores.router.routes, *tables.router.routes]
         routes = {route.path: route for route in all_routes if isinstance(route, APIRoute)}
         answering = ReadyAnswers(HeadAsGet(super().__call__), self.state.tables, routes)
@@ -74,10 +74,10 @@ class Service(FastAPI):
 def create_app(
     database: Database, network_modules: tuple[str, ...] | None = None, protection: Protection = Protection()
 ) -> Service:
-    """The service over a database that is at the current revision.
+    """The service over a database at the current revision.
 
     `network_modules`: packages whose functions recipes may name as networks; None allows every package,
-    for an application in the process of the user who runs the jobs. `protection`: what is asked of callers.
+    for an application in the process of the user who runs the jobs. `protection`: what callers must present.
     """
     app = Service(
         title="memscore",
@@ -95,7 +95,7 @@ def create_app(
     app.state.keyring = Keyring(database, protection.pepper)
     app.state.sessions = Sessions(app.state.keyring)
     app.state.protection = protection
-    app.state.stopping = asyncio.Event()  # set when the process is to end: streams then end at once
+    app.state.stopping = asyncio.Event()  # set when the process should end: streams then end at once
     app.state.streams = set[object]()  # open event streams
     errors.install(app)
     data = (scores, summaries, comparisons, tables, studies, exchange, jobs, job_events, recipes, datasets, sprites)

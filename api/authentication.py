@@ -1,4 +1,4 @@
-"""Whose key a request brings, and what that may do."""
+"""Identifies the key of a request, and what that key may do."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 NO_HASH = "0" * 64
 
 VERIFIED_SECONDS = 1.0
-"""How long what was right is not looked up again, and so how long another process may take a revoked key."""
+"""A valid key is not looked up again for this long, so another process may accept a revoked one for as long."""
 
 REMEMBERED = 10_000
 
 SESSION = "/v1/session"
-"""Where browsers sign in and out, and ask who is signed in."""
+"""The address where browsers sign in, sign out and ask who is signed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the id of a key, what that may do, and its name."""
+    """The caller behind a request: the id of a key, its scopes, and its name."""
 
     id: str
     scopes: frozenset[Scope]
@@ -43,7 +43,7 @@ class Caller:
 
 
 class Keyring:
-    """Verifies keys against the database, and remembers those that were right for a second."""
+    """Verifies keys against the database, and remembers valid ones for a second."""
 
     def __init__(self, database: Database, pepper: Callable[[], Pepper]) -> None:
         self.database = database
@@ -52,15 +52,15 @@ class Keyring:
 
     @cached_property
     def pepper(self) -> Pepper:
-        """With what keys are hashed. Raises StoreError if its file cannot be used."""
+        """The secret that keys are hashed with. Raises StoreError if its file cannot be used."""
         return self._load_pepper()
 
     def recall(self, header: bytes) -> Caller | None:
-        """Who brings an Authorization header that was verified a moment ago."""
+        """The caller of an Authorization header that was verified a moment ago."""
         return self._known.get(digest(header))
 
     async def verify(self, header: bytes) -> Caller:
-        """Who brings an Authorization header. Raises Unauthorized, or StoreError without the database."""
+        """The caller of an Authorization header. Raises Unauthorized, or StoreError without the database."""
         scheme, _, key = header.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthorized("Send the key as: Authorization: Bearer KEY", presented=True)
@@ -70,12 +70,12 @@ class Keyring:
         return caller
 
     async def identify(self, key: str) -> KeyRecord:
-        """The record of a key that is right and live. Raises Unauthorized, or StoreError without the database."""
+        """The record of a valid, live key. Raises Unauthorized, or StoreError without the database."""
         key = key.strip()
         identifier = id_of(key)
         if identifier is None:
             raise Unauthorized(
-                "This is not a whole key: it was cut off or mistyped; copy it again, from memscore_ to its end.",
+                "This is not a complete key: it was cut off or mistyped; copy it again, from memscore_ to its end.",
                 presented=True,
             )
         record = await to_thread.run_sync(self._look_up, identifier, key)
@@ -84,10 +84,10 @@ class Keyring:
 
     def forget(self) -> None:
         """Look every key up again."""
-        self._known = short_memory()  # not clear(): a request's thread calls this, and look-ups go on meanwhile
+        self._known = short_memory()  # not clear(): a request's thread calls this while look-ups continue
 
     def stored(self, identifier: str) -> KeyRecord | None:
-        """The record of a key, if there is one."""
+        """The record of a key, or None."""
         with self.database.reading() as connection:
             try:
                 return api_keys.get(connection, identifier)
@@ -95,7 +95,7 @@ class Keyring:
                 return None
 
     def note_use(self, record: KeyRecord) -> None:
-        """Have the use of a key written down, after the answer, if that is to be done again."""
+        """Record the use of a key after the answer, if the recorded use is old."""
         if record.use_is_old:
             asyncio.get_running_loop().run_in_executor(None, self._write_use, record.id)
 
@@ -104,7 +104,7 @@ class Keyring:
         right = hmac.compare_digest(self.pepper.hash(key), NO_HASH if record is None else record.secret_hash)
         if record is None or not right:
             if record is not None and record.pepper != self.pepper.id:
-                log.error("key %s was hashed with another pepper than this host's: see docs/security.md", identifier)
+                log.error("key %s was hashed with a pepper other than this host's: see docs/security.md", identifier)
             raise Unauthorized("This service does not know the key; ask its administrator for one.", presented=True)
         require_live(record)
         return record
@@ -114,16 +114,16 @@ class Keyring:
             with self.database.writing() as connection:
                 api_keys.note_use(connection, identifier)
         except MemscoreError as error:
-            log.warning("the use of key %s could not be noted: %s", identifier, error)
+            log.warning("the use of key %s could not be recorded: %s", identifier, error)
 
 
 def short_memory() -> TTLCache[bytes, Any]:
-    """What was verified a moment ago, by the digest of what was shown: it need not be looked up for each request."""
+    """A cache of recently verified credentials by their digest, so that not every request looks them up."""
     return TTLCache(REMEMBERED, VERIFIED_SECONDS, timer=lambda: time.monotonic())
 
 
 def digest(shown: bytes) -> bytes:
-    """By which bytes are remembered: no key stays in memory, and all take the same room."""
+    """The cache key of a credential: no secret stays in memory, and all take the same space."""
     return hashlib.sha256(shown).digest()
 
 
@@ -140,7 +140,7 @@ def largest(scopes: frozenset[Scope]) -> Scope:
 
 
 def needed_scope(method: str, path: str) -> Scope:
-    """What a key must allow for a request: reading, posting, or the keys themselves; any may sign in and out."""
+    """The scope a request needs: to read, to change, or to manage keys; any key may sign in and out."""
     if path.startswith("/v1/keys"):
         return "admin"
     if path == SESSION:

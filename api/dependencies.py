@@ -1,4 +1,4 @@
-"""What routes share: dependencies, and the parameters in their paths."""
+"""Dependencies and path parameters that routes share."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def _sessions(request: Request) -> Sessions:
 
 
 async def never_stored(response: Response) -> None:
-    """A dependency of routes whose answers no cache may keep, the browser's own included."""
+    """A dependency of routes whose answers no cache may keep, not even the browser's."""
     response.headers["Cache-Control"] = "no-store"
 
 

@@ -1,11 +1,11 @@
-"""Every error as RFC 9457 problem+json, with one sentence that says what to do.
+"""Turns every error into RFC 9457 problem+json, with one sentence that says what to do.
 
-Errors of HTTP alone, which memscore.errors does not know, are here:
+Errors that exist only in HTTP, and so not in memscore.errors, are here:
 
 MemscoreError
 ├── NotAcceptable                   406     no format that the client accepts
-├── NotSatisfiable                  416     the range begins behind the end of the file
-└── Busy                            503     this process has as much to do of this kind as it may
+├── NotSatisfiable                  416     the range begins past the end of the file
+└── Busy                            503     this process already does as much work of this kind as it may
 """
 
 from __future__ import annotations
@@ -31,39 +31,40 @@ log = logging.getLogger(__name__)
 
 TYPE_BASE = "https://memscore.invalid/problems/"
 
-TOLD = "told"  # in a request's state: its error was answered and logged
+LOGGED = "logged"  # in a request's state: its error was answered and logged
 UNREADABLE = (
-    "The body cannot be read as JSON: it is not text in UTF-8, or is nested too deeply, or a number is too long."
+    "The body cannot be read as JSON: it is not UTF-8 text, is nested too deeply, or contains a number that is too "
+    "long."
 )
 CHALLENGE = 'Bearer realm="memscore"'
-BUSY_SECONDS = 5  # after which a client should try again
+BUSY_SECONDS = 5  # how long a client should wait before trying again
 
 MEANINGS = {
-    401: "a key is missing, or is not one of this service",
+    401: "the key is missing or unknown to this service",
     403: "the key may not do this",
     404: "nothing is stored under this name or number",
-    405: "the method is not possible here",
+    405: "this address does not support the method",
     406: "no format that the client accepts",
-    408: "the body came too slowly",
-    409: "the request contradicts what is stored, or the study has no scores yet",
-    413: "the body is larger than the service takes",
-    416: "the range begins behind the end of the file",
-    422: "a value is wrong; `errors` says where",
-    429: "too many requests at once; try again after so many seconds as Retry-After says",
-    500: "a mistake of the service's, or damaged data",
-    503: "the database cannot be used now, or the service is busy; try again after so many seconds as Retry-After says",
+    408: "the body arrived too slowly",
+    409: "the request contradicts stored data, or the study has no scores yet",
+    413: "the body is larger than the service accepts",
+    416: "the range begins past the end of the file",
+    422: "a value is invalid; `errors` names the place",
+    429: "too many requests at once; try again after the seconds in Retry-After",
+    500: "a bug in the service, or damaged data",
+    503: "the database is unavailable or the service is busy; try again after the seconds in Retry-After",
 }
 
 
 class NotAcceptable(MemscoreError):
-    """There is no format that the client accepts."""
+    """No format is one that the client accepts."""
 
     status = 406
     slug = "not-acceptable"
 
 
 class NotSatisfiable(MemscoreError):
-    """The range that was asked for lies outside the file, which has `size` bytes."""
+    """The requested range lies outside the file, which has `size` bytes."""
 
     status = 416
     slug = "range-not-satisfiable"
@@ -74,7 +75,7 @@ class NotSatisfiable(MemscoreError):
 
 
 class Busy(MemscoreError):
-    """The process has as much of this kind to do as it may."""
+    """The process already does as much work of this kind as it may."""
 
     status = 503
     slug = "busy"
@@ -119,7 +120,7 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
 
 
 def known(request: Request, error: MemscoreError) -> JSONResponse:
-    """The answer to an error that users can meet."""
+    """The answer to an error that users may encounter."""
     response = problem(request, error.status, error.slug, str(error))
     if isinstance(error, NotSatisfiable):
         response.headers["Content-Range"] = f"bytes */{error.size}"
@@ -130,7 +131,7 @@ def known(request: Request, error: MemscoreError) -> JSONResponse:
 
 
 def _headers_of(error: MemscoreError) -> dict[str, str]:
-    """RFC 6750 for keys, RFC 9110 and the IETF's draft of RateLimit headers for rates; nothing for other errors."""
+    """Headers by RFC 6750 for keys, by RFC 9110 and the IETF's RateLimit draft for rates; none for other errors."""
     match error:
         case Unauthorized(presented=presented):
             return {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"' if presented else CHALLENGE}
@@ -162,7 +163,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    """Where in the request a value is; the kind of recipe, which pydantic names too, is not a place."""
+    """The place of a value in the request, without the kind of recipe that pydantic adds to it."""
     parts = list(location)
     if parts[:2] == ["body", "recipe"] and len(parts) > 2:
         del parts[2]
@@ -170,30 +171,30 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 
 async def only_known_parameters(request: Request) -> None:
-    """A dependency of every route: raises InvalidInput for a query parameter that it does not have."""
+    """A dependency of every route: raises InvalidInput for an unknown query parameter."""
     known = _query_parameters(request.scope["route"].dependant)
     for name in request.query_params:
         if name not in known:
             takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
-            raise InvalidInput(f"There is no query parameter {name!r} at {request.url.path}: {takes}.")
+            raise InvalidInput(f"{request.url.path} has no query parameter {name!r}: {takes}.")
 
 
 def _query_parameters(dependant: Dependant) -> set[str]:
-    """Names of the query parameters of a route and of all that it depends on."""
+    """Names of the query parameters of a route and of all its dependencies."""
     own = {field.alias for field in dependant.query_params}
     return own.union(*(_query_parameters(deeper) for deeper in dependant.dependencies))
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == 400:  # so FastAPI says that a body is not even text
+    if error.status_code == 400:  # FastAPI's answer to a body that is not even text
         return problem(request, 422, "invalid-input", UNREADABLE)
     if error.status_code == 404 and pages.wants_page(request):
         return pages.page(request, 404)
     phrase = HTTPStatus(error.status_code).phrase
     detail = {
-        404: f"There is nothing at {request.url.path}; /docs lists all addresses.",
-        405: f"{request.method} is not possible at {request.url.path}; /docs lists what is.",
+        404: f"No such address: {request.url.path}; /docs lists all addresses.",
+        405: f"{request.url.path} does not support {request.method}; /docs lists the methods it does.",
     }.get(error.status_code, str(error.detail))
     response = problem(request, error.status_code, phrase.lower().replace(" ", "-"), detail)
     response.headers.update(error.headers or {})
@@ -203,7 +204,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods of all operations at an address; the framework names those of its first route alone."""
+    """The methods of all operations at an address; the framework names only those of its first route."""
     operations = request.app.openapi()["paths"].items()
     found = {
         one.upper() for path, methods in operations if compile_path(path)[0].match(request.url.path) for one in methods
@@ -212,7 +213,7 @@ def _methods(request: Request) -> list[str]:
 
 
 async def unexpected(request: Request, error: Exception) -> JSONResponse:
-    """The answer to what is our mistake; it is logged. Starlette raises the error again once this is sent."""
-    setattr(request.state, TOLD, True)
+    """Log an unexpected error, and the answer to it. Starlette raises the error again once this is sent."""
+    setattr(request.state, LOGGED, True)
     log.error("unexpected error at %s", quote(request.url.path), exc_info=error)
     return problem(request, 500, "internal-error", "The service met an unexpected error; its log has the details.")

@@ -1,16 +1,16 @@
-"""What every answer tells browsers and caches: no guessing of types, no frames, no scripts, no referrer."""
+"""Headers for browsers and caches in every answer: no guessing of types, no frames, no scripts, no referrer."""
 
 from __future__ import annotations
 
 POLICY = b"content-security-policy"
 SEALED = b"default-src 'none'; frame-ancestors 'none'"
-"""For answers that are data."""
+"""The policy of answers that are data."""
 
 PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""For pages, which say so themselves: everything from this service, nothing inline."""
+"""The policy that pages set themselves: everything from this service, nothing inline."""
 
 FOR_EVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"

@@ -1,4 +1,4 @@
-"""The Idempotency-Key header of the IETF draft: a quoted string that the client makes anew for each request."""
+"""The Idempotency-Key header of the IETF draft: a quoted string that the client makes up for each request."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ async def _key(
     idempotency_key: Annotated[
         str | None,
         Header(
-            description="a string of the client's, new for each request: for 24 hours a request that is sent again is "
-            "answered as the first time, and not done again",
+            description="a string that the client makes up for each request: a request sent again within 24 hours gets "
+            "the first answer and is not carried out again",
             examples=['"8e03978e-40d5-43e8-bc93-6894a57f9324"'],
         ),
     ] = None,
@@ -32,7 +32,7 @@ async def _key(
 
 
 async def _caller(request: Request) -> str:
-    """Whose keys are told apart: the id of the API key, or nothing where none is needed."""
+    """The caller whose keys these are: the id of the API key, or an empty string where none is needed."""
     return str(request.scope.get("state", {}).get("key_id", ""))
 
 

@@ -1,4 +1,4 @@
-"""Prometheus metrics: of all jobs and trials from the database, and of this process's requests."""
+"""Prometheus metrics: all jobs and trials, from the database, and the requests of this process."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 class Metrics:
-    """The metrics of one application. Those of the database are read anew for each scrape, so processes agree.
+    """The metrics of one application. Those of the database are read for each scrape, so processes agree.
 
-    Workers of one service count requests in files of a folder, and each answers with the sums.
+    The workers of a service count requests in files of one folder, and each answers with the sums.
     """
 
     def __init__(self, database: Database) -> None:
-        disable_created_metrics()  # a second series for each, which nothing reads
+        disable_created_metrics()  # they add a second series to each metric, which nothing reads
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         folder = metrics_folder()
@@ -45,13 +45,13 @@ class Metrics:
         own = self.registry if folder is None else None
         self.requests = Counter(
             "memscore_http_requests",
-            "Requests that were answered.",
+            "Answered requests.",
             ("method", "route", "status"),
             registry=own,
         )
         self.seconds = Histogram(
             "memscore_http_request_duration_seconds",
-            "From a request to the end of its answer.",
+            "Time from a request to the end of its answer, in seconds.",
             ("method", "route"),
             buckets=BUCKETS,
             registry=own,
@@ -63,7 +63,7 @@ class Metrics:
         """Count one request; `route` is a template, such as /v1/jobs/{job}."""
         labels = method, route, status
         found = self.labelled.get(labels)
-        if found is None:  # looking labels up takes longer than counting
+        if found is None:  # looking up labels takes longer than counting
             found = self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
             self.labelled[labels] = found
         count, duration = found
@@ -72,7 +72,7 @@ class Metrics:
 
 
 class DatabaseCollector(Collector):
-    """Reads the database when it is scraped; where that cannot be used, only memscore_database_up says so."""
+    """Reads the database on each scrape; if that fails, it yields only memscore_build and memscore_database_up."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -84,7 +84,7 @@ class DatabaseCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics that are the same for every process on this database."""
         build = {"version": memscore.__version__, "python": platform.python_version()}
-        yield InfoMetricFamily("memscore_build", "What runs here.", value=build)
+        yield InfoMetricFamily("memscore_build", "The versions of memscore and Python.", value=build)
         try:
             with self.database.reading() as connection:
                 now = activity(connection)
@@ -104,38 +104,36 @@ def _of_jobs(now: Activity) -> Iterator[Metric]:
     for state, count in now.jobs.items():
         states.add_metric([state], count)
     yield states
-    yield _counter("job_attempts", "Attempts at jobs that were started.", now.attempts)
-    yield _counter("job_attempts_lost", "Attempts that ended in a loss or failure.", now.attempts_lost)
+    yield _counter("job_attempts", "Started attempts at jobs.", now.attempts)
+    yield _counter("job_attempts_lost", "Attempts at jobs that were lost or failed.", now.attempts_lost)
     yield SummaryMetricFamily(
         "memscore_job_queue_wait_seconds",
-        "From a job's submission to its first start.",
+        "Time from a job's submission to its first start, in seconds.",
         count_value=now.jobs_started,
         sum_value=now.waited,
     )
-    yield _gauge("job_waiting_seconds", "How long the job has waited that waits longest now.", now.longest_wait)
-    yield _gauge(
-        "job_report_age_seconds", "The longest since the driver of a running job has reported.", now.report_age
-    )
-    yield _gauge("job_leases_overdue", "Running jobs whose lease has run out.", now.overdue_leases)
+    yield _gauge("job_waiting_seconds", "Age of the oldest waiting job, in seconds.", now.longest_wait)
+    yield _gauge("job_report_age_seconds", "Longest silence of a running job's driver, in seconds.", now.report_age)
+    yield _gauge("job_leases_overdue", "Running jobs whose lease has expired.", now.overdue_leases)
 
 
 def _of_trials(now: Activity) -> Iterator[Metric]:
-    stored = CounterMetricFamily("memscore_trials_stored", "Trials stored, by what they train on.", labels=["kind"])
+    stored = CounterMetricFamily("memscore_trials_stored", "Stored trials, by what they train on.", labels=["kind"])
     stored.add_metric(["subset"], now.trials)
     stored.add_metric(["full"], now.full_trials)
     yield stored
-    yield _counter("blocks_stored", "Blocks stored: tens of trials of a study.", now.blocks)
-    yield _gauge("trials_per_second", "Trials a second of all running jobs, as they report.", now.trials_per_second)
+    yield _counter("blocks_stored", "Stored blocks, each ten trials of a study.", now.blocks)
+    yield _gauge("trials_per_second", "Trials per second of all running jobs, as they report.", now.trials_per_second)
 
 
 def _of_dispatcher(now: Activity) -> Iterator[Metric]:
     leads = now.leader is not None and now.leader.seconds_left >= 0
-    yield _gauge("dispatcher_leading", "Whether a dispatcher leads.", leads)
+    yield _gauge("dispatcher_leading", "Whether a dispatcher holds the lead.", leads)
     if now.leader is None:
         return
     yield _gauge(
         "dispatcher_lease_remaining_seconds",
-        "Until the lead runs out; negative afterwards, absent if it was given up.",
+        "Seconds until the lead expires; negative afterwards, absent if it was given up.",
         now.leader.seconds_left,
     )
     yield _gauge(

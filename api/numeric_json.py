@@ -1,4 +1,4 @@
-"""JSON straight from NumPy: numbers in the shortest form of their own precision, undefined ones as null."""
+"""JSON straight from NumPy: numbers in the shortest form at their precision, NaN as null."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 
 def encode(content: Any) -> bytes:
-    """The JSON of plain values, NumPy scalars and contiguous arrays."""
+    """Plain values, NumPy scalars and contiguous arrays as JSON."""
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

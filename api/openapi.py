@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives from the routes, and what it cannot know, such as the keys needed."""
+"""The OpenAPI document: FastAPI derives it from the routes, and this adds what they lack, such as required keys."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from api.sessions import COOKIE, CSRF_HEADER, SECURE_COOKIE
 from memscore.messages.service import Problem
 
 TAGS = {
-    "scores": "Memorization of training samples and influence on test samples, out of memory.",
+    "scores": "Memorization of training samples and influence on test samples, answered from memory.",
     "tables": "Whole tables and sets as files, with entity tags, ranges and digests.",
-    "studies": "What belongs to one dataset, recipe and design.",
-    "exchange": "Published scores and evidence, in and out.",
-    "jobs": "Requests to bring a study to a number of trials, or to a precision.",
+    "studies": "Studies: each has one dataset, recipe and design.",
+    "exchange": "Import and export of published scores and evidence.",
+    "jobs": "Requests to bring a study to a number of trials or to a precision.",
     "datasets": "Registered datasets and their images.",
-    "keys": "API keys, for whoever has one with the scope admin, and sessions of browsers, for whoever has any.",
-    "health": "Whether the service lives and can work, and metrics.",
+    "keys": "API keys, managed with one of scope admin, and browser sessions, begun with any key.",
+    "health": "Liveness, readiness and metrics.",
 }
 HEADERS = {
-    "X-Request-ID": "as in problem documents and in the lines of the service's log",
+    "X-Request-ID": "the request's id, also in problem documents and in the service's log",
     "Server-Timing": "milliseconds until the answer began: `app;dur=1.2`",
 }
 
 KEY = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A key with the scope read, write or admin. On a loopback address none is needed.",
+    "description": "A key with the scope read, write or admin. A service on a loopback address needs none.",
 }
 SESSION_COOKIE = {
     "type": "apiKey",
@@ -44,7 +44,7 @@ CSRF_TOKEN = {
     "type": "apiKey",
     "in": "header",
     "name": CSRF_HEADER,
-    "description": f"What GET {SESSION} says as `csrf`: for changes by a session, and not for those by a key.",
+    "description": f"`csrf` from GET {SESSION}; changes made with a session need it, changes made with a key do not.",
 }
 
 
@@ -75,7 +75,7 @@ def describe(app: FastAPI, *, needed: bool) -> dict[str, Any]:
 
 
 def _security(method: str, path: str, *, needed: bool) -> list[dict[str, list[str]]]:
-    """What a call takes: one of these."""
+    """The alternative credentials of a call."""
     if path in PROBES:
         return []
     scopes = [needed_scope(method, path)]

@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, by the values that its order goes by, so that nothing is skipped or shown twice."""
+"""Cursors: the sort values at which a page ended, so that nothing is skipped or shown twice."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from memscore import strict_json
 from memscore.errors import InvalidInput
 from memscore.messages.message import MOST_A_PAGE
 
-Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the previous page")]
 Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE, description="length of the page")]
 
 
 def cursor_of(*values: float | str | None) -> str:
-    """A cursor that holds these values, in an address as it is."""
+    """A cursor of these values, safe in a URL without quoting."""
     return base64.urlsafe_b64encode(strict_json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
@@ -36,12 +36,12 @@ def values_of(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any]:
         or len(values) != len(kinds)
         or not all(_is(one, kind) for one, kind in zip(values, kinds, strict=True))
     ):
-        raise InvalidInput("cursor is not one that a page gave as `next`; leave it out to start anew.")
+        raise InvalidInput("cursor is not the `next` of a page; leave it out to start from the first page.")
     return values
 
 
 def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
-    """Whether a value is of exactly one of these types, and a number finite."""
+    """Whether a value has exactly one of these types and, if it is a float, is finite."""
     return type(value) in (kind if isinstance(kind, tuple) else (kind,)) and not (
         isinstance(value, float) and not math.isfinite(value)
     )

@@ -1,4 +1,4 @@
-"""What an application asks of its callers, as it follows from the settings and from the address it listens on."""
+"""What an application requires of its callers, derived from the settings and the address it listens on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def _pepper() -> Pepper:
 
 @dataclass(frozen=True)
 class Protection:
-    """By default that of an application in the process of its only user: no key, any host, no limit of the rate.
+    """Requirements for callers; the defaults suit an application in the process of its only user.
 
-    `hosts`: names that the service answers to, besides those of loopback addresses; None: any. `origins`: whose pages
-    may use it from a browser. `rate_limit`: requests a second of a key, or of an address without one; 0: any number.
+    `hosts`: names that the service answers to, in addition to loopback ones; None: any. `origins`: sites whose pages
+    may use it from a browser. `rate_limit`: requests a second per key, or per address without a key; 0: no limit.
     """
 
     keys_required: bool = False
@@ -50,23 +50,23 @@ def protection_of(settings: Settings, host: str) -> Protection:
 
 
 def require_a_key(database: Database, protection: Protection, host: str) -> None:
-    """Raises InvalidInput if callers need keys and none could be right."""
+    """Raises InvalidInput if callers need keys and no key could be valid."""
     if not protection.keys_required:
         return
     with database.reading() as connection:
         live = api_keys.peppers(connection)
     if not live:
         raise InvalidInput(
-            f"Serving on {host} needs a key, and there is none yet; make one: memscore keys create NAME --scope admin"
+            f"Serving on {host} needs a key, and none exists yet; make one: memscore keys create NAME --scope admin"
         )
     require_pepper(live, protection.pepper())
 
 
 def require_pepper(live: Container[str], pepper: Pepper) -> None:
-    """Raises InvalidInput unless a pepper's id is among those of the live keys."""
+    """Raises InvalidInput unless a live key was hashed with this pepper."""
     if pepper.id not in live:
         raise InvalidInput(
-            "The keys of this database were hashed with another pepper than this host's; copy the file key-pepper from "
-            "the home folder where they were made, or set MEMSCORE_KEY_PEPPER to what it is there. If it is lost, "
+            "The keys of this database were hashed with a pepper other than this host's; copy the file key-pepper from "
+            "the home folder where they were made, or set MEMSCORE_KEY_PEPPER to the value used there. If it is lost, "
             "revoke them first."
         )

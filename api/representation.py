@@ -1,4 +1,4 @@
-"""Files as HTTP serves them: entity tags, 304, parts of a file (Range), and a digest to verify the whole."""
+"""Files over HTTP: entity tags, 304, parts of a file (Range), and a digest to verify the whole."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NPZ = "application/x-npz"
 
 @dataclass(frozen=True)
 class Conditions:
-    """The headers by which a client says what it has already, and which part it wants."""
+    """The headers that name the copies a client has, and the part it wants."""
 
     if_none_match: str | None = None
     range: str | None = None
@@ -28,7 +28,7 @@ class Conditions:
 
 async def _conditions(
     if_none_match: Annotated[str | None, Header(description="entity tags of copies that the client has")] = None,
-    range: Annotated[str | None, Header(description="one range of bytes; several are answered with the whole")] = None,
+    range: Annotated[str | None, Header(description="one range of bytes; several get the whole file")] = None,
     if_range: Annotated[str | None, Header(description="the tag of the copy that the range continues")] = None,
 ) -> Conditions:
     return Conditions(if_none_match, range, if_range)
@@ -49,7 +49,7 @@ class Representation:
 
     @classmethod
     def of(cls, payload: bytes, filename: str, media_type: str = NPZ, etag: str | None = None) -> Representation:
-        """A file's bytes; without an entity tag their digest is one."""
+        """A file's bytes; the entity tag defaults to their digest."""
         sha256 = hashlib.sha256(payload)
         return cls(payload, etag or sha256.hexdigest(), media_type, filename, sha256.digest())
 
@@ -73,21 +73,21 @@ class Representation:
 
 
 def part(header: str | None, size: int) -> slice | None:
-    """The part of a file that a Range header asks for; None for the whole, as RFC 9110 wants for what it cannot read.
+    """The part of a file that a Range header asks for; None for the whole, as RFC 9110 wants for an unreadable header.
 
-    Raises NotSatisfiable if it begins behind the end.
+    Raises NotSatisfiable if it begins past the end.
     """
     found = re.fullmatch(r"bytes=\s*(\d{0,19})-(\d{0,19})\s*", header or "", re.ASCII)
     if found is None or found[1] == found[2] == "":
         return None
-    if found[1] == "":  # the last so many bytes
+    if found[1] == "":  # this many bytes at the end
         start, stop = max(0, size - int(found[2])), size
     else:
         start, stop = int(found[1]), min(size, int(found[2]) + 1 if found[2] else size)
         if found[2] and int(found[2]) < start:
             return None
     if start >= size:
-        raise NotSatisfiable(f"The file has {size} bytes, so it ends before this range begins.", size)
+        raise NotSatisfiable(f"The file has {size} bytes and ends before this range begins.", size)
     return slice(start, stop)
 
 

@@ -1,9 +1,9 @@
-"""Sessions of browsers: a signed token in a cookie stands for a key, which it does not hold.
+"""Browser sessions: a signed token in a cookie identifies a key without containing it.
 
 A token is ID.ISSUED.EXPIRES.NONCE.SIGNATURE: the id of a key, two times in seconds since 1970, 128 random bits, and an
-HMAC-SHA256. What signs it is derived from the pepper and from the stored hash of the key, so that neither a stolen
-database nor a guessed pepper alone makes a session. Nothing is stored: a session survives a restart, and every process
-with the pepper knows it. It ends with its time or with its key, which is looked up as one that is sent.
+HMAC-SHA256. The signing secret is derived from the pepper and the stored hash of the key, so a stolen database or a
+guessed pepper alone cannot make a session. Nothing is stored: a session survives a restart, and every process with the
+pepper accepts it. It ends when it expires or when its key does; the key is looked up like one sent in a header.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from memscore.store.api_keys import KeyRecord
 
 LIFETIME_SECONDS = 12 * 3600
 COOKIE, SECURE_COOKIE = "memscore_session", "__Host-memscore_session"
-"""Over HTTPS the cookie has a name that browsers let neither a page over HTTP nor one of a neighbouring name set."""
+"""Over HTTPS the cookie has a name that browsers let no page over HTTP, and no page of a sibling domain, set."""
 
 CSRF_HEADER = "X-CSRF-Token"
 
@@ -35,21 +35,21 @@ _TOKEN = re.compile(r"(([0-9A-Za-z]{1,64})\.[0-9]{1,12}\.([0-9]{1,12})\.[\w-]{22
 
 @dataclass(frozen=True, slots=True)
 class Session(Caller):
-    """A caller that a cookie names. `csrf`: what its changes take as X-CSRF-Token; `expires_at`: seconds since 1970."""
+    """A caller identified by a cookie. `csrf`: the X-CSRF-Token of its changes; `expires_at`: seconds since 1970."""
 
     csrf: str
     expires_at: int
 
 
 class Sessions:
-    """Begins sessions and verifies them, and remembers those that were right for a second."""
+    """Begins and verifies sessions, and remembers valid ones for a second."""
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
         self._known: TTLCache[bytes, Session] = short_memory()
 
     def begin(self, record: KeyRecord) -> tuple[str, Session]:
-        """A new token for a key that is right and live, and its session."""
+        """A new token for a valid, live key, and its session."""
         now = int(time.time())
         end = now + LIFETIME_SECONDS
         expires_at = end if record.expires_at is None else min(end, int(record.expires_at))
@@ -77,7 +77,7 @@ class Sessions:
         self._known = short_memory()
 
     def _look_up(self, identifier: str, signed: str, signature: str) -> KeyRecord:
-        """The record of the key of a session, if it is live and the signature right. Raises Unauthorized."""
+        """The record of a session's key. Raises Unauthorized if it is not live or the signature is wrong."""
         record = self.keyring.stored(identifier)
         right = hmac.compare_digest(self._sign("cookie", signed, record), signature)
         if record is None or not right:
@@ -95,25 +95,25 @@ class Sessions:
 
 
 def token_in(cookies: bytes, scheme: str) -> bytes | None:
-    """The token of a Cookie header, if there is one."""
+    """The token in a Cookie header, or None."""
     token = cookie_parser(cookies.decode("latin-1")).get(cookie_name(scheme))
     return token.encode("latin-1", "replace") if token else None
 
 
 def cookie_name(scheme: str) -> str:
-    """What the cookie is called by the scheme, http or https, of the browser's request."""
+    """The name of the cookie for the scheme, http or https, of the browser's request."""
     return SECURE_COOKIE if scheme == "https" else COOKIE
 
 
 def require_csrf_token(headers: Mapping[bytes, bytes], session: Session) -> None:
-    """Raises NoCsrfToken unless a change brings the token of its session."""
+    """Raises NoCsrfToken unless a change carries the token of its session."""
     given = headers.get(CSRF_HEADER.lower().encode(), b"")
     if not hmac.compare_digest(given, session.csrf.encode()):
         raise NoCsrfToken(
-            f"A change by a browser's session needs the header {CSRF_HEADER} with what GET /v1/session says as `csrf`; "
-            "load the page again."
+            f"A change made with a browser session needs the header {CSRF_HEADER} with `csrf` from GET /v1/session; "
+            "reload the page."
         )
 
 
 def _ended() -> Unauthorized:
-    return Unauthorized("The session has ended, or is not one of this service; sign in again.", presented=True)
+    return Unauthorized("The session has ended, or belongs to another service; sign in again.", presented=True)

@@ -1,4 +1,4 @@
-"""The current tables of each study in memory, so that a look-up costs no SQL."""
+"""Keeps the current tables of studies in memory, so that a look-up costs no SQL."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from memscore.store import Database, datasets, studies, tables
 from memscore.store.studies import StudyRecord
 
 FRESH_SECONDS = 1.0
-MOST_BYTES = 4 * 2**30  # of tables that are kept; of the last one asked for at any rate
-MOST_EXPORTS = 8  # kept of each study
-MOST_ANSWERS = 16  # kept of each study; as many of its comparisons with others
+MOST_BYTES = 4 * 2**30  # of tables in memory; the last one requested always stays
+MOST_EXPORTS = 8  # in memory per study
+MOST_ANSWERS = 16  # in memory per study; the same number of comparisons with other studies
 
 MEDIA_TYPES: dict[Format, str] = {
     "npz": NPZ,
@@ -51,7 +51,7 @@ _ATYPICAL, _TYPICAL = np.float32(ATYPICAL), np.float32(TYPICAL)
 
 @dataclass
 class StudyTables:
-    """A study with its current tables, and what was derived from them for earlier requests."""
+    """A study with its current tables, and the results derived from them for earlier requests."""
 
     study: StudyRecord
     class_names: tuple[str, ...]
@@ -69,7 +69,7 @@ class StudyTables:
     def of(
         cls, study: StudyRecord, class_names: tuple[str, ...], scores: tables.Version, pairs: tables.Version
     ) -> StudyTables:
-        """Read stored versions. Raises Damaged."""
+        """Decode stored versions. Raises Damaged."""
         return cls(
             study,
             class_names,
@@ -87,7 +87,7 @@ class StudyTables:
 
     @property
     def bytes(self) -> int:
-        """About what the tables take in memory."""
+        """Approximate memory of the tables and of everything derived from them."""
         exports = sum(len(export.payload) for export in self.exports.values())
         orders = sum(order.nbytes for order in self.orders.values())
         answers = sum(map(len, self.answers.values()))
@@ -100,11 +100,11 @@ class StudyTables:
 
     @cached_property
     def source(self) -> dict[str, Any]:
-        """What every answer says about where its scores are from."""
+        """The source of the scores, which every answer names."""
         return {"study": self.study.id, "trials": self.scores.trials, "digest": self.scores.digest}
 
     def row(self, index: int) -> dict[str, Any]:
-        """One training sample, in the fields of SampleScore; numbers are NumPy's."""
+        """One training sample with the fields of SampleScore; numbers are NumPy's."""
         of = self.scores.columns
         mem = of["mem"][index]
         return {
@@ -121,11 +121,11 @@ class StudyTables:
         }
 
     def columns_at(self, indices: Indices) -> dict[str, Any]:
-        """Training samples in the fields of ScoreColumns; the indices must be theirs."""
+        """Training samples with the fields of ScoreColumns; the indices must be valid."""
         return self.source | {"index": indices} | {name: self.scores.columns[name][indices] for name in _LOOKED_UP}
 
     async def order(self, order: Order | Literal["suspects"]) -> Indices:
-        """The training samples in an order, sorted once; of suspects those that have a score, likely errors first."""
+        """The training samples in an order, sorted once; `suspects`: only those with a score, likely errors first."""
         if order not in self.orders:
             self.orders[order] = await run_in_threadpool(self._sorted, order)
         return self.orders[order]
@@ -134,7 +134,7 @@ class StudyTables:
         return suspects(self.scores, len(self.scores)) if order == "suspects" else order.of(self.scores)
 
     async def answer(self, key: tuple[object, ...], make: Callable[[], Message]) -> Response:
-        """A message about all samples, made once, in a thread; equal keys are for equal answers."""
+        """A message about all samples, made once, in a thread; equal keys mean equal answers."""
         if key not in self.answers:
             self.answers[key] = await run_in_threadpool(lambda: make().model_dump_json().encode())
             while len(self.answers) > MOST_ANSWERS:
@@ -142,7 +142,7 @@ class StudyTables:
         return Response(self.answers[key], media_type="application/json")
 
     def compared(self, other: StudyTables, threshold: float) -> TableComparison:
-        """These scores beside another study's. Raises FingerprintMismatch, InvalidInput."""
+        """These scores compared with another study's. Raises FingerprintMismatch, InvalidInput."""
         found = self.comparisons.get(other.scores.digest)
         if found is not None:
             return at_threshold(found, self.scores, other.scores, threshold)
@@ -163,16 +163,16 @@ class StudyTables:
 
 
 def exported(table: Table, study_name: str, format: Format, rows: Rows) -> Representation:
-    """A table in another format than its own. Its tag names the library whose versions may write other bytes."""
+    """A table in another format. Its tag names the version of pyarrow, since others may write other bytes."""
     filename = f"{study_name}.{rows if isinstance(table, ScoreTable) else 'pairs'}.{format}"
     etag = f"{table.digest}-{rows}-{format}-{version('pyarrow')}"
     return Representation.of(encode(table, format, rows), filename, MEDIA_TYPES[format], etag)
 
 
 class TableCache:
-    """The studies asked for last; each is compared with the database at most once a second.
+    """The most recently requested studies; each is compared with the database at most once a second.
 
-    While one request compares, others go on with the tables there were. Used from one event loop alone.
+    While one request compares, others use the previous tables. Use it from one event loop only.
     """
 
     def __init__(self, database: Database) -> None:
@@ -181,7 +181,7 @@ class TableCache:
         self.loading: dict[str, asyncio.Task[StudyTables]] = {}
 
     def fresh(self, study: str) -> StudyTables | None:
-        """The tables of a study by id or name, if they were compared just now or are being compared."""
+        """The tables of a study by id or name, if they were compared a moment ago or are being compared."""
         entry = self.entries.get(study)
         if entry is None or (time.monotonic() - entry.checked_at >= FRESH_SECONDS and study not in self.loading):
             return None
@@ -209,7 +209,7 @@ class TableCache:
             digests = tables.current_digests(connection, record.id)
             if None in digests:
                 raise NoScoresYet(
-                    f"Study {record.name!r} has no scores yet; they appear when its first block has finished."
+                    f"Study {record.name!r} has no scores yet; they appear when its first block is stored."
                 )
             for entry in list(self.entries.values()):
                 if entry.study == record and entry.digests == digests:
@@ -220,7 +220,7 @@ class TableCache:
         return StudyTables.of(record, class_names, scores, pairs)
 
     def _make_room(self) -> None:
-        """Forget the studies asked for longest ago, until the others fit."""
+        """Drop the least recently requested studies until the others fit."""
         while (
             len(self.entries) > 1 and sum({id(one): one.bytes for one in self.entries.values()}.values()) > MOST_BYTES
         ):

@@ -1,4 +1,4 @@
-"""Files that requests bring: written to the disk as they come, never held in memory whole."""
+"""Uploaded files: written to disk as they arrive, never held in memory whole."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ IN_MEMORY = 2**20
 
 
 async def _upload(request: Request) -> AsyncIterator[BinaryIO]:
-    """The body as a file. Raises TooLarge, TooSlow, or StoreError if there is no room for it."""
+    """The body as a file. Raises TooLarge, TooSlow, or StoreError if the disk is full."""
     limit = cast("Protection", request.app.state.protection).max_upload_bytes
-    with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:  # without a name, so that nothing is left behind
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:  # unnamed, so nothing is left behind
         try:
             async for part in body_limits.parts(request.receive, limit):
                 file.write(part)
         except OSError as error:
-            raise StoreError(f"The file cannot be kept while it is read ({reason(error)}); free the disk.") from error
+            raise StoreError(f"The upload cannot be written to disk ({reason(error)}); free some space.") from error
         file.seek(0)
         yield cast("BinaryIO", file)
 

@@ -1,1 +1,1 @@
-"""The dashboard: pages that show what the service has, drawn by the browser from the same REST calls as anyone's."""
+"""The dashboard: pages that the browser draws from the same REST calls that any client makes."""

@@ -19,7 +19,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Asset:
-    """A file as it is sent; `packed` is its content by gzip, a third of the size."""
+    """A file as it is sent; `packed` is its content compressed with gzip, a third of the size."""
 
     content: bytes
     packed: bytes
@@ -33,17 +33,17 @@ class Asset:
 
 
 class Assets:
-    """All files, read once; `version` is a digest of them, so that addresses below it may be kept for ever."""
+    """All files, read once; `version` is a digest of them, so addresses below it may be cached forever."""
 
     @cached_property
     def all(self) -> dict[str, Asset]:
-        """By path below the folder of files."""
+        """Files by path below the folder of files."""
         paths = sorted(path for path in FILES.rglob("*") if path.suffix in TYPES)
         return {path.relative_to(FILES).as_posix(): Asset.read(path) for path in paths}
 
     @cached_property
     def version(self) -> str:
-        """Changes with every file."""
+        """A digest that changes with every file."""
         digest = hashlib.sha256()
         for name, asset in self.all.items():
             digest.update(f"{name}\0{len(asset.content)}\0".encode() + asset.content)

@@ -1,6 +1,6 @@
-"""Which modules the page of a view needs: named in the page, a browser asks for all of them at once.
+"""Finds the modules that the page of a view needs, so that the page can name them and a browser requests all at once.
 
-Otherwise it learns of a module's imports only after it has that module, five times in a row for the deepest.
+Otherwise it sees a module's imports only after that module arrives, five times in a row for the deepest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ROUTE = re.compile(r'path: "([^"]+)", load: \(\) => import\("\./([^"]+)"\)')
 
 
 def modules_of(view: str | None, sources: Mapping[str, str]) -> list[str]:
-    """The frame's modules and those of a view, a path such as `/jobs/{job}`; of None, where no view is."""
+    """The modules of the frame and of a view, a path such as `/jobs/{job}`; None: of the page for missing views."""
     routes = {re.sub(r":(\w+)", r"{\1}", path): module for path, module in ROUTE.findall(sources[ROUTES])}
     found: list[str] = []
     waiting = [FRAME, MISSING if view is None else routes[view]]

@@ -1,6 +1,6 @@
-"""The addresses of the dashboard: each view's is answered with the same small page, which loads the rest.
+"""The addresses of the dashboard: each view answers with the same small page, which loads the rest.
 
-No answer here tells anything about what is stored: the scripts ask for that by REST, with the caller's own rights.
+No answer here reveals stored data: the scripts request it over REST, with the caller's rights.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ assets = Assets()
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages to an application: not as operations, since a page takes whatever query its view keeps there."""
+    """Add the pages to an application; not as operations, since a page takes any query that its view keeps."""
     for path in VIEWS:
         app.router.add_route(path, partial(view, path), include_in_schema=False)
     app.router.add_route("/assets/{version}/{name:path}", asset, include_in_schema=False)
@@ -61,7 +61,7 @@ async def asset(request: Request) -> Response:
 
 
 def page(request: Request, status: int = 200, view: str | None = None) -> Response:
-    """The page that every view begins with; without a view, the one that says so."""
+    """The page that every view begins with; without a view, the one that reports a missing page."""
     root = escape(request.scope.get("root_path", "").rstrip("/"))
     filled = shell(view).replace("{{root}}", root).replace("{{assets}}", f"{root}/assets/{assets.version}")
     headers = {POLICY.decode(): PAGE, "Cache-Control": ASK_AGAIN}
@@ -70,13 +70,13 @@ def page(request: Request, status: int = 200, view: str | None = None) -> Respon
 
 @cache
 def shell(view: str | None) -> str:
-    """The page of a view, whose addresses are still to be filled in."""
+    """The page of a view, with placeholders for its addresses."""
     names = modules_of(view, assets.modules)
     preloads = "\n".join(f'<link rel="modulepreload" href="{{{{assets}}}}/{name}">' for name in names)
     return assets.all["index.html"].content.decode().replace("{{modules}}", preloads)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether somebody follows a link, who is better told by a page than by a problem document."""
+    """Whether a person follows a link, and should get a page instead of a problem document."""
     accept = request.headers.get("accept", "")
     return request.method in ("GET", "HEAD") and "text/html" in accept and not request.url.path.startswith("/v1/")

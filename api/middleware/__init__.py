@@ -1,1 +1,1 @@
-"""What happens to every request before a route sees it."""
+"""Middleware that handles every request before a route sees it."""

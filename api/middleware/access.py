@@ -1,4 +1,4 @@
-"""What is asked of every request before it is answered: its host, its origin, its key, its rate, its size."""
+"""Checks every request before it is answered: its host, origin, key, rate and size."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from memscore.errors import InsufficientScope, MemscoreError, TooMany, Unauthori
 PROBES = frozenset(("/healthz", "/readyz"))
 WITHOUT_BODY = frozenset(("GET", "HEAD", "OPTIONS"))
 UPLOADS = 4
-"""Files that are taken and read at the same time, each with a thread and memory of its own."""
+"""The most uploads at a time; each takes a thread and memory."""
 
 
 class AccessControl:
-    """ASGI middleware; what it lets pass has at most one body, of a size that was looked at."""
+    """ASGI middleware; each request it lets pass has a body of checked size, or none."""
 
     def __init__(self, app: ASGIApp, protection: Protection, keyring: Keyring, sessions: Sessions) -> None:
         self.app = app
@@ -64,14 +64,14 @@ class AccessControl:
             self.uploading -= uploads
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller | None:
-        """Who asks, if a key or a session says so. Raises Misdirected, Unauthorized, InsufficientScope or TooMany."""
+        """The caller, if a key or session names one. Raises Misdirected, Unauthorized, InsufficientScope, TooMany."""
         path = _path(scope)
         if path not in PROBES:
             self.hosts.require(headers.get(b"host", b""))
         header = headers.get(b"authorization")
         token = self._token(scope, headers, path) if header is None and b"cookie" in headers else None
         if header is None and token is None and not self.protection.keys_required:
-            return None  # this machine's own user
+            return None  # a user of this machine
         caller = self._recall(header, token)
         self.rates.count(caller.id if caller is not None else _address(scope))
         if caller is None:
@@ -81,27 +81,27 @@ class AccessControl:
         needed = needed_scope(scope["method"], path)
         if needed not in caller.scopes:
             has = largest(caller.scopes)
-            raise InsufficientScope(f"This needs a key with the scope {needed}, and this one has {has}.", needed)
+            raise InsufficientScope(f"This needs a key with the scope {needed}; this key has {has}.", needed)
         scope.setdefault("state", {}).update(key_id=caller.id, caller=caller)
         return caller
 
     def _token(self, scope: Scope, headers: Mapping[bytes, bytes], path: str) -> bytes | None:
-        """The token of a browser's session; pages need none, and whoever signs in has none yet."""
+        """The token of a browser session; pages need none, and a browser that signs in has none yet."""
         signs_in = path == SESSION and scope["method"] == "POST"
         if signs_in or (path != SESSION and is_open(path)):
             return None
         return token_in(headers[b"cookie"], scope["scheme"])
 
     def _recall(self, header: bytes | None, token: bytes | None) -> Caller | None:
-        """Who brings a key or a token that was verified a moment ago."""
+        """The caller of a key or token that was verified a moment ago."""
         if header is not None:
             return self.keyring.recall(header)
         return None if token is None else self.sessions.recall(token)
 
     async def _verify(self, header: bytes | None, token: bytes | None, *, optional: bool) -> Caller | None:
-        """Who brings a key or a token; None if nobody needs to. A key that is sent must be right. Raises Unauthorized.
+        """The caller of a key or token; None if neither is needed. Raises Unauthorized; always for an invalid key.
 
-        A cookie is sent by the browser, whether it still holds or not, and to every port of a machine.
+        An invalid cookie does not matter where none is needed: browsers send expired ones too, to every port.
         """
         if header is not None:
             return await self.keyring.verify(header)
@@ -113,37 +113,37 @@ class AccessControl:
                 raise
         if optional:
             return None
-        raise Unauthorized("A key is needed here; send it as: Authorization: Bearer KEY", presented=False)
+        raise Unauthorized("This service needs a key; send it as: Authorization: Bearer KEY", presented=False)
 
     def _take_place(self, headers: Mapping[bytes, bytes]) -> int:
-        """Take a place for a file: 1. Raises TooMany if all are taken, TooLarge."""
+        """Reserve a place for an upload and return 1. Raises TooLarge, or TooMany if all places are taken."""
         body_limits.require_length(headers, self.protection.max_upload_bytes)
         if self.uploading >= UPLOADS:
-            raise TooMany(f"{UPLOADS} files are being taken already; try again in a while.", retry_after=10)
+            raise TooMany(f"{UPLOADS} uploads are already running; try again later.", retry_after=10)
         self.uploading += 1
         return 1
 
 
 def is_open(path: str) -> bool:
-    """Whether no key is needed: what is stored is below /v1/ and counted in /metrics, and all else tells nothing of it.
+    """Whether a path needs no key: only /v1/ and /metrics reveal stored data; pages, probes and descriptions do not.
 
-    That is pages with their files, probes, descriptions. Who is signed in may be asked before anybody is.
+    /v1/session needs none, because pages ask it who is signed in before anyone is.
     """
     return path == SESSION or not (path.startswith("/v1/") or path == "/metrics")
 
 
 def _path(scope: Scope) -> str:
-    """The path as routes see it, without that below which the application is mounted."""
+    """The path as routes see it, without the prefix that the application is mounted at."""
     path, root = scope["path"], scope.get("root_path", "")
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
 def _address(scope: Scope) -> str:
-    """Where a request comes from; of an IPv6 address the network, since one machine has many of these."""
+    """The address a request comes from; for IPv6 its network, since one machine has many addresses there."""
     address = (scope.get("client") or ("",))[0]
     return ":".join(ip_address(address).exploded.split(":")[:4]) if ":" in address else address
 
 
 def _is_upload(path: str) -> bool:
-    """Whether a request brings a file, which its route takes from the stream."""
+    """Whether a request uploads a file, which its route reads from the stream."""
     return path == "/v1/studies/import" or path.endswith("/evidence")

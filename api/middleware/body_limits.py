@@ -1,4 +1,4 @@
-"""Bodies of requests: how large they may be, and how slowly they may come."""
+"""Limits how large the body of a request may be, and how slowly it may arrive."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from starlette.types import Message, Receive
 
 from memscore.errors import InvalidInput, TooLarge, TooSlow
 
-MAX_BYTES = 2**20  # of all that is not a file; 100,000 indices take 700 kB
-START_SECONDS, LEAST_RATE = 20.0, 4096  # a body may take so long, and a second more for so many bytes
+MAX_BYTES = 2**20  # of a body that is not an upload; 100,000 indices take 700 kB
+START_SECONDS, LEAST_RATE = 20.0, 4096  # a body may take 20 s, and one more second for every 4096 bytes
 
 
 def require_length(headers: Mapping[bytes, bytes], limit: int) -> None:
-    """Raises TooLarge if a body says of itself that it has more than `limit` bytes."""
+    """Raises TooLarge if Content-Length exceeds `limit` bytes."""
     length = headers.get(b"content-length", b"0")
     if not length.isdigit():
         raise InvalidInput("Content-Length is not a number.")
@@ -25,7 +25,7 @@ def require_length(headers: Mapping[bytes, bytes], limit: int) -> None:
 
 
 async def parts(receive: Receive, limit: int) -> AsyncIterator[bytes]:
-    """A body as it comes. Raises TooLarge, TooSlow, or ClientDisconnect."""
+    """A body as it arrives. Raises TooLarge, TooSlow, or ClientDisconnect."""
     started, size, more = time.monotonic(), 0, True
     while more:
         left = started + START_SECONDS + size / LEAST_RATE - time.monotonic()
@@ -33,7 +33,7 @@ async def parts(receive: Receive, limit: int) -> AsyncIterator[bytes]:
             async with asyncio.timeout(left):
                 message = await receive()
         except TimeoutError as error:
-            raise TooSlow(f"The body came at less than {LEAST_RATE} bytes a second; send it again.") from error
+            raise TooSlow(f"The body arrived at less than {LEAST_RATE} bytes a second; send it again.") from error
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         part, more = message.get("body", b""), message.get("more_body", False)
@@ -44,7 +44,7 @@ async def parts(receive: Receive, limit: int) -> AsyncIterator[bytes]:
 
 
 async def read_ahead(receive: Receive, limit: int) -> Receive:
-    """Read a whole body, and give a `receive` that has it. Raises as `parts`."""
+    """Read a whole body and return a `receive` that replays it. Raises as `parts`."""
     whole: Message | None = {
         "type": "http.request",
         "body": b"".join([part async for part in parts(receive, limit)]),
@@ -61,4 +61,4 @@ async def read_ahead(receive: Receive, limit: int) -> Receive:
 
 def _too_large(limit: int) -> TooLarge:
     size = f"{limit / 2**30:g} GiB" if limit >= 2**30 else f"{limit / 2**20:.3g} MiB"
-    return TooLarge(f"The body is larger than {size}, the most that is taken here.")
+    return TooLarge(f"The body exceeds {size}, the most this service accepts here.")

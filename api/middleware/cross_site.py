@@ -1,7 +1,7 @@
-"""What a browser could be made to do by a page of another site, and is refused.
+"""Refuses requests that a page of another site makes a browser send.
 
-A page whose name is pointed at this machine (DNS rebinding) is known by the Host header, and a page that posts to it by
-what the browser says about the page: Sec-Fetch-Site, or, from browsers and addresses without it, Origin.
+The Host header gives away a page whose name was pointed at this machine (DNS rebinding). A page that posts here is
+recognized by Sec-Fetch-Site or, from browsers and addresses without it, by Origin.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHOWN = ("ETag", "Retry-After", "X-Request-ID", "Repr-Digest", "Content-Range", 
 
 
 class Hosts:
-    """The names that a service answers to: those of loopback addresses, and `allowed`; None: all."""
+    """The names that a service answers to: loopback ones and `allowed`; None: all."""
 
     def __init__(self, allowed: frozenset[str] | None) -> None:
         self.allowed = allowed
@@ -33,7 +33,7 @@ class Hosts:
         name = _name(host)
         if name not in self.allowed and not is_loopback(name):
             raise Misdirected(
-                f"This service does not answer to the name {name[:100]!r}; use 127.0.0.1, or list it in "
+                f"This service does not answer to the name {name[:100]!r}; use 127.0.0.1, or list the name in "
                 "MEMSCORE_ALLOWED_HOSTS where the service runs."
             )
         if len(self._accepted) < REMEMBERED:
@@ -41,7 +41,7 @@ class Hosts:
 
 
 def require_same_site(headers: Mapping[bytes, bytes], origins: tuple[str, ...]) -> None:
-    """Raises CrossSite for a request that a page of another site makes, unless it is one of `origins`."""
+    """Raises CrossSite for a request from a page of another site, unless that is one of `origins`."""
     origin = headers.get(b"origin")
     site = headers.get(b"sec-fetch-site")
     if site is not None:
@@ -50,13 +50,13 @@ def require_same_site(headers: Mapping[bytes, bytes], origins: tuple[str, ...]) 
         own = origin is None or origin.partition(b"://")[2] == headers.get(b"host")
     if not own and (origin or b"").decode("latin-1") not in origins:
         raise CrossSite(
-            "Pages of other sites may not change anything here; if this one is yours, list its origin in "
+            "Pages of other sites may not change anything here; if this site is yours, list its origin in "
             "MEMSCORE_CORS_ORIGINS where the service runs."
         )
 
 
 def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    """The application, which lets pages of these origins, if there are any, read its answers and send their key."""
+    """The application; pages of these origins may read its answers and send a key."""
     if not origins:
         return app
     methods, asked, shown = ("GET", "POST", "DELETE"), ("Authorization", *ASKED), ("Location", *SHOWN)
@@ -64,7 +64,7 @@ def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
 
 
 def _name(host: bytes) -> str:
-    """The name or address of a Host header, without the port and in small letters."""
+    """The name or address in a Host header, without the port and in lower case."""
     text = host.decode("latin-1").lower()
     if text.startswith("["):
         address, _, rest = text[1:].partition("]")

@@ -1,4 +1,4 @@
-"""HEAD wherever there is GET: the server sends the headers and drops the body."""
+"""Answers HEAD wherever GET works: the server sends the headers and drops the body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class HeadAsGet:
-    """ASGI middleware. The server sees its own scope, in which the method stays HEAD."""
+    """ASGI middleware. The server keeps its own scope, where the method stays HEAD."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

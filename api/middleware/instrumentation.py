@@ -1,4 +1,4 @@
-"""Every request gets an id, is timed and counted, and can be logged."""
+"""Gives every request an id, times and counts it, and can log it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import TOLD, unexpected
+from api.errors import LOGGED, unexpected
 from api.metrics import Metrics
 from memscore.logs import REQUEST_ID
 
@@ -25,8 +25,8 @@ METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 class Instrumentation:
     """ASGI middleware: a request's id goes into its answer, its log lines and its problem document.
 
-    A caller may give an id of up to 64 letters, digits and `._-` as X-Request-ID; any other is replaced. What the
-    application raises is logged here, once and with the id, and answered with status 500.
+    A caller may send an id of up to 64 letters, digits and `._-` as X-Request-ID; any other is replaced. An exception
+    of the application is logged here, once and with the id, and answered with status 500.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -66,7 +66,7 @@ class Instrumentation:
             if status is None:
                 response = await unexpected(Request(scope), error)
                 await response(scope, receive, send_with_id)
-            elif not scope["state"].get(TOLD):  # too late for an answer: the server ends the connection
+            elif not scope["state"].get(LOGGED):  # too late for an answer: the server ends the connection
                 raise
         finally:
             seconds = time.perf_counter() - started
@@ -78,5 +78,5 @@ class Instrumentation:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the route that took the request: paths themselves would be without number."""
+    """The template of the route that took the request; paths themselves would be too many labels."""
     return getattr(scope.get("route"), "path", None) or "none"

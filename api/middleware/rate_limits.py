@@ -1,4 +1,4 @@
-"""How many requests a second one caller may make of this process."""
+"""Limits the requests a second that one caller may make of this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROUNDING = 1e-6
 
 
 class Rates:
-    """A bucket for each caller, which holds a second's requests: the generic cell rate algorithm, one number each."""
+    """A bucket per caller that holds one second's requests: the generic cell rate algorithm, one number each."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
@@ -21,14 +21,14 @@ class Rates:
         self._due: dict[str, float] = {}  # when the bucket will be full again
 
     def count(self, caller: str) -> None:
-        """Count a request. Raises TooMany if it is one too many."""
+        """Count a request. Raises TooMany if it exceeds the limit."""
         if not self.limit:
             return
         now = time.monotonic()
         due = max(self._due.get(caller, 0.0), now)
         if due - now > self.room:
             raise TooMany(
-                f"More than {self.limit:g} requests a second; look many samples up with one request, or wait.",
+                f"More than {self.limit:g} requests a second; look up many samples in one request, or wait.",
                 retry_after=math.ceil(due - now - self.room),
                 quota=self.limit,
             )

@@ -1,4 +1,4 @@
-"""Answers that lie in memory, given before the framework sees the request: look-ups of scores, and whole tables."""
+"""Answers look-ups of scores, and whole tables, from memory before the framework sees the request."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ ONE, MANY, TABLE = (f"{STUDIES}{{study}}/{end}" for end in ("scores/{index}", "s
 
 
 class ReadyAnswers:
-    """ASGI middleware: one score or many, with indices that there are, and the score table, of a study in memory.
+    """ASGI middleware: for a study in memory it answers one score or many, by valid indices, and the score table.
 
-    Everything else, and whatever is wrong with a request, is left to the routes of the same addresses, which answer
-    the same.
+    It leaves everything else, invalid requests included, to the routes of the same addresses, whose answers are equal.
     """
 
     def __init__(self, app: ASGIApp, tables: TableCache, routes: dict[str, Any]) -> None:
@@ -56,7 +55,7 @@ Ready = tuple[str, ASGIApp] | None
 
 
 def one(current: StudyTables, digits: str) -> Ready:
-    """The answer to a look-up of one sample; None if it is not one of the study's."""
+    """The answer to a look-up of one sample; None if the study has no such sample."""
     if len(digits) > MOST_DIGITS or not (digits.isascii() and digits.isdecimal()):
         return None
     index = int(digits)
@@ -66,7 +65,7 @@ def one(current: StudyTables, digits: str) -> Ready:
 
 
 def many(current: StudyTables, scope: Scope, message: Message) -> Ready:
-    """The answer to a look-up of many samples; None if it is not one, or one of them is not the study's."""
+    """The answer to a look-up of many samples; None for another request, or if the study lacks one of them."""
     if not scope["path"].endswith("/scores/lookup") or JSON not in scope["headers"] or message.get("more_body"):
         return None
     try:
@@ -80,7 +79,7 @@ def many(current: StudyTables, scope: Scope, message: Message) -> Ready:
 
 
 def table(current: StudyTables, scope: Scope) -> Ready:
-    """The score table, or 304; None if another format is accepted, or a part wanted."""
+    """The score table, or 304; None if the request is for another format or a part."""
     headers = dict(scope["headers"])
     if headers.get(b"accept", b"*/*") != b"*/*" or b"range" in headers:
         return None
@@ -97,7 +96,7 @@ def _get(current: StudyTables, scope: Scope, below: list[str]) -> Ready:
 
 
 def _json(body: bytes) -> ASGIApp:
-    """What answers with this JSON: a Response would take longer to make than the body."""
+    """An ASGI application that answers with this JSON: a Response would take longer to make than the body."""
 
     async def answer(_: Scope, __: Receive, send: Send) -> None:
         headers = [(b"content-length", str(len(body)).encode()), JSON]
@@ -108,7 +107,7 @@ def _json(body: bytes) -> ASGIApp:
 
 
 def _again(message: Message, receive: Receive) -> Receive:
-    """What gives a message that was received once more."""
+    """A `receive` that first replays a message."""
     received = [message]
 
     async def give() -> Message:

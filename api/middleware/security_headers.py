@@ -1,4 +1,4 @@
-"""Every answer gets the headers of `api.headers` that it does not set itself."""
+"""Adds the headers of `api.headers` to every answer that does not set them itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from api.headers import COMMON, DATA, POLICY
 
 
 class SecurityHeaders:
-    """ASGI middleware. An answer with a policy of its own keeps that."""
+    """ASGI middleware. An answer that sets a policy keeps it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

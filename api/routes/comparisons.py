@@ -1,4 +1,4 @@
-"""Two studies of one dataset side by side."""
+"""Compares two studies of one dataset."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ async def compare_studies(
     other: Annotated[
         str, Query(alias="with", description="id or name of the other study, b; {study} is a", examples=["digits"])
     ],
-    threshold: Annotated[float, Query(ge=0, le=1, description="mem above it is atypical")] = Thresholds.atypical,
-    bins: Annotated[int, Query(ge=1, le=200, description="of the density, on each side")] = 50,
-    limit: Annotated[int, Query(ge=0, le=1000, description="of the disagreements")] = 24,
+    threshold: Annotated[float, Query(ge=0, le=1, description="mem above this is atypical")] = Thresholds.atypical,
+    bins: Annotated[int, Query(ge=1, le=200, description="bins of the density along each axis")] = 50,
+    limit: Annotated[int, Query(ge=0, le=1000, description="most disagreements in the answer")] = 24,
 ) -> Response:
-    """How well the scores of two studies agree, and where they do not."""
+    """How well the scores of two studies agree, and where they disagree."""
     beside = await cast("TableCache", request.app.state.tables).get(other)
     asked = ("compare", beside.scores.digest, threshold, bins, limit)
     return await current.answer(asked, lambda: _message(current, beside, threshold, bins, limit))

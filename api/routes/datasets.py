@@ -25,16 +25,16 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-    206: {"description": "the part that Range asked for"},
+    206: {"description": "the requested part"},
     304: {"description": "the client's copy is current"},
     **errors.documented(404, 416),
 }
-A_DAY = "private, max-age=86400"  # a name stands for one dataset for good
+A_DAY = "private, max-age=86400"  # a name always means the same dataset
 
 
 @router.get("", operation_id="list_datasets")
 def list_datasets(database: DatabaseOf, limit: Limit = 100, cursor: Cursor = None) -> Datasets:
-    """Registered datasets by name."""
+    """Registered datasets, sorted by name."""
     (after,) = (None,) if cursor is None else values_of(cursor, str)
     with database.reading() as connection:
         found = datasets.listing(connection, limit + 1, after)
@@ -44,7 +44,7 @@ def list_datasets(database: DatabaseOf, limit: Limit = 100, cursor: Cursor = Non
 
 @router.get("/{name}", operation_id="get_dataset", responses=errors.documented(404))
 def get_dataset(database: DatabaseOf, name: DatasetInPath) -> DatasetDetail:
-    """One dataset, with the indices of labels flipped on purpose."""
+    """One dataset, with the indices of deliberately flipped labels."""
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
     return DatasetDetail(**_message(record).model_dump(), flipped_indices=list(record.flipped))
@@ -60,7 +60,7 @@ def get_image(
     name: DatasetInPath,
     split: Annotated[Literal["train", "test"], InPath(description="training or test samples", examples=["train"])],
     index: IndexInPath,
-    scale: Annotated[int, Query(ge=1, le=16, description="pixels of the answer for each of the image, a side")] = 1,
+    scale: Annotated[int, Query(ge=1, le=16, description="pixels per pixel of the image, along each side")] = 1,
 ) -> Response:
     """The image of one sample."""
     with database.reading() as connection:
@@ -72,14 +72,14 @@ def get_image(
 
 
 def require_image(record: DatasetRecord, split: Literal["train", "test"], index: int) -> None:
-    """Raises NotFound unless the dataset has such a sample."""
+    """Raises NotFound unless the dataset has this sample."""
     samples = record.train_samples if split == "train" else record.test_samples
     if not 0 <= index < samples:
         raise NotFound(f"Dataset {record.name!r} has no {split} image {index}; indices go from 0 to {samples - 1}.")
 
 
 def arrays_of(home: Path, fingerprint: str) -> Dataset:
-    """A dataset's arrays, mapped from their files. Raises NotFound once these are gone, or Damaged."""
+    """A dataset's arrays, mapped from their files. Raises NotFound if these were removed, or Damaged."""
     try:
         version = folder_of(home, fingerprint).stat().st_ino
     except FileNotFoundError:
@@ -89,7 +89,7 @@ def arrays_of(home: Path, fingerprint: str) -> Dataset:
 
 @lru_cache(maxsize=16)
 def _opened(home: Path, fingerprint: str, version: int) -> Dataset:
-    """The arrays in a folder; one that was removed and made anew has another version."""
+    """The arrays in a folder; `version` changes if the folder is removed and created again."""
     return open_dataset(home, fingerprint)
 
 

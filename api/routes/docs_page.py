@@ -1,4 +1,4 @@
-"""The page /docs: Swagger UI, whose files come with a package, so that no other host is asked for any."""
+"""The page /docs: Swagger UI, whose files come from an installed package, not from another host."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/docs")
 async def page() -> Response:
-    """The page; it needs no key, and asks for one to try calls with."""
+    """The page; it needs no key, but asks for one to try calls with."""
     return Response(HTML, media_type="text/html", headers={POLICY.decode(): PAGE})
 
 

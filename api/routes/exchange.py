@@ -1,4 +1,4 @@
-"""Studies from elsewhere: imported scores, and evidence that goes out and comes in."""
+"""Exchanges studies: import of published scores, export and import of evidence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1/studies", tags=["exchange"])
 
 EVIDENCE_RESPONSES: dict[int | str, dict[str, Any]] = {
     **NPZ_CONTENT,
-    206: {"description": "the part that Range asked for"},
+    206: {"description": "the requested part"},
     304: {"description": "the client's copy is current"},
     **errors.documented(404, 409, 416),
 }
@@ -58,7 +58,7 @@ def import_scores(
     dataset: Annotated[str, Query(description="the registered dataset that the scores were made from")],
     name: StudyName = None,
 ) -> StudyMessage:
-    """Import published scores, an .npz in Feldman and Zhang's layout, as a study. The same file again is a no-op."""
+    """Import published scores, an .npz in Feldman and Zhang's layout, as a study. A repeated import changes nothing."""
     with database.reading() as connection:
         record = datasets.by_name(connection, dataset)
     arrays = open_dataset(home, record.fingerprint)
@@ -73,7 +73,7 @@ def import_scores(
 
 @router.get("/{study}/evidence", operation_id="get_evidence", responses=EVIDENCE_RESPONSES, response_class=Response)
 def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: StudyInPath) -> Response:
-    """The packed evidence of all trials as .npz, from which anyone can compute every score."""
+    """The packed evidence of all trials as .npz; every score can be computed from it."""
     with database.reading() as connection:
         record = studies.find(connection, study)
         found = _stored(connection, record)
@@ -83,7 +83,7 @@ def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: StudyInP
 @router.post(
     "/{study}/evidence",
     operation_id="merge_evidence",
-    openapi_extra=_npz_body("an evidence file, as GET gives it"),
+    openapi_extra=_npz_body("an evidence file, as GET returns it"),
     responses=errors.documented(404, 409),
 )
 def merge_evidence(
@@ -94,12 +94,12 @@ def merge_evidence(
     dataset: Annotated[str | None, Query(description="the registered dataset that the evidence is about")] = None,
     name: StudyName = None,
     allow_changed_network: Annotated[
-        bool, Query(description="also if the file's trials were trained with another network of the recipe's name")
+        bool, Query(description="merge even if the file's trials used a different network with the recipe's name")
     ] = False,
 ) -> EvidenceMerged:
     """Add the trials of an evidence file to its study, and rebuild the tables.
 
-    {study} is the file's study; if it is not here yet, it is made. Trials that are stored already stay as they are.
+    {study} is the file's study; it is created if it does not exist. Trials already stored are not changed.
     """
 
     def admit(meta: EvidenceMeta) -> None:
@@ -131,7 +131,7 @@ def merge_evidence(
 def _fitting(
     connection: Connection, study: str, meta: EvidenceMeta, dataset: str | None
 ) -> tuple[StudyRecord | None, DatasetRecord]:
-    """The study that a file is evidence of, if it is here, and the dataset. Raises NotFound, Conflict, InvalidInput."""
+    """The study of a file, if it exists here, and the dataset. Raises NotFound, Conflict, InvalidInput."""
     try:
         record = studies.find(connection, study)
     except NotFound:
@@ -145,8 +145,8 @@ def _fitting(
     ):
         if record.id != meta.study and stored != brought:
             raise Conflict(
-                f"The file is evidence of study {meta.study}, which has another {part} than {record.name!r}; evidence "
-                "can only be merged within one study."
+                f"The file is evidence of study {meta.study}, whose {part} differs from that of {record.name!r}; "
+                "evidence can only be merged within one study."
             )
     return record, _dataset_of(connection, meta, dataset or record.dataset)
 
@@ -157,23 +157,23 @@ def _dataset_of(connection: Connection, meta: EvidenceMeta, name: str | None) ->
     for record in named:
         if record.fingerprint == meta.fingerprint:
             if (record.train_samples, record.test_samples) != (meta.train_samples, meta.test_samples):
-                raise InvalidInput("The evidence file is damaged: it has another number of samples than its dataset.")
+                raise InvalidInput("The evidence file is damaged: its number of samples differs from the dataset's.")
             return record
     if name is not None:
         raise FingerprintMismatch(
-            f"The evidence is about another dataset than {name!r} (fingerprint {meta.fingerprint[:12]}, not "
+            f"The evidence belongs to a dataset other than {name!r} (fingerprint {meta.fingerprint[:12]}, not "
             f"{named[0].fingerprint[:12]})."
         )
     raise NotFound(
-        f"No dataset with the fingerprint {meta.fingerprint[:12]} is registered; add the one that the evidence is "
-        "about first: memscore datasets add NAME"
+        f"No dataset with the fingerprint {meta.fingerprint[:12]} is registered; first add the evidence's dataset: "
+        "memscore datasets add NAME"
     )
 
 
 def _stored(connection: Connection, study: StudyRecord) -> StudyEvidence:
-    """All evidence of a study. Raises Conflict if it was imported, NoScoresYet if there is none."""
+    """All evidence of a study. Raises Conflict if its scores were imported, NoScoresYet if it has no trials."""
     if study.recipe is None or study.design is None:
-        raise Conflict(f"Study {study.name!r} holds imported scores: it has no evidence.")
+        raise Conflict(f"Study {study.name!r} has imported scores and therefore no evidence.")
     trials = evidence.load(connection, study.id) + evidence.load(connection, study.id, full=True)
     if not trials:
         raise NoScoresYet(f"Study {study.name!r} has no trials yet.")
@@ -189,7 +189,7 @@ def _stored(connection: Connection, study: StudyRecord) -> StudyEvidence:
 
 
 def _rebuild(database: Database, home: Path, study: StudyRecord) -> None:
-    """Bring the tables of a study to its evidence, unless they hold it already."""
+    """Rebuild the tables of a study, unless they already cover its evidence."""
     with database.reading() as connection:
         stored = rebuilding.stored_trials(connection, study.id)
         if not stored[0] or stored == rebuilding.trials_of(tables.current_meta(connection, study.id)):

@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can work."""
+"""Liveness and readiness of the service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", operation_id="health")
 async def health() -> Health:
-    """The process answers."""
+    """Answers as long as the process does."""
     return Health(version=memscore.__version__)
 
 
@@ -26,12 +26,13 @@ async def health() -> Health:
 def readiness(
     database: DatabaseOf,
     require: Annotated[
-        Literal["dispatcher"] | None, Query(description="dispatcher: not ready without one that leads")
+        Literal["dispatcher"] | None, Query(description="dispatcher: not ready unless one holds the lead")
     ] = None,
 ) -> Readiness:
     """The database is reachable and at the revision this version needs; 503 if not.
 
-    A dispatcher is reported and not needed, since reads and new jobs do without; `require=dispatcher` asks for it.
+    A dispatcher is reported but not required, since reads and new jobs work without one; `require=dispatcher` requires
+    it.
     """
     current, head = current_revision(database), head_revision()
     if current != head:

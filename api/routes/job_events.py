@@ -1,4 +1,4 @@
-"""The history of a job, and its progress, as it happens: server-sent events."""
+"""Streams the history and progress of a job as they happen, as server-sent events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_STREAMS = 200  # of one process
 
 STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-    204: {"description": "the job has ended, and the client knows all its events"},
+    204: {"description": "the job has ended, and the client has all its events"},
     **errors.documented(404),
 }
 
@@ -40,16 +40,16 @@ async def job_events(
     request: Request,
     database: DatabaseOf,
     job: JobInPath,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="id of the last event that is known")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="id of the last event that the client has")] = 0,
     last_event_id: Annotated[
-        str | None, Header(description="the same, as a reconnecting EventSource says it; goes before `after`")
+        str | None, Header(description="the same, sent by an EventSource that reconnects; overrides `after`")
     ] = None,
     format: Annotated[Literal["sse", "json"], Query(description="json: the history so far")] = "sse",
 ) -> JobEvents | Response:
-    """The changes of a job, from the first on, then as they happen, until it has ended.
+    """All changes of a job: first the past ones, then new ones as they happen, until it ends.
 
-    As server-sent events: `state` with an id for each change, `progress` with the whole job whenever it moved, a
-    comment every 15 seconds. With `format=json` the history so far.
+    As server-sent events: `state` with an id for each change, `progress` with the whole job whenever that changed, and
+    a comment after 15 quiet seconds. With `format=json`, the history so far.
     """
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdecimal():
         after = min(int(last_event_id), 2**31 - 1)
@@ -60,7 +60,7 @@ async def job_events(
         return Response(status_code=204)
     streams: set[object] = request.app.state.streams
     if len(streams) >= MOST_STREAMS:
-        raise errors.Busy("Too many event streams are open here; ask for the job from time to time instead.")
+        raise errors.Busy("Too many event streams are open; poll the job instead.")
     stream = _stream(database, job, after, request.app.state.stopping, streams)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
@@ -68,8 +68,8 @@ async def job_events(
 async def _stream(
     database: Database, job: str, after: int, stopping: asyncio.Event, streams: set[object]
 ) -> AsyncIterator[bytes]:
-    """Events until the job has ended or the service stops; an outage of the database is waited for."""
-    stream, told, quiet_since = object(), None, time.monotonic()
+    """Events until the job ends or the service stops; during an outage of the database it waits."""
+    stream, sent, quiet_since = object(), None, time.monotonic()
     streams.add(stream)
     try:
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
@@ -77,13 +77,13 @@ async def _stream(
             try:
                 events, message = await run_in_threadpool(_read, database, job, after)
             except StoreError:
-                events, message = [], told
+                events, message = [], sent
             for event in events:
                 after = event.id
                 yield format_sse_event(data_str=event.model_dump_json(), event="state", id=str(event.id))
-            if message is not None and message != told:
+            if message is not None and message != sent:
                 yield format_sse_event(data_str=message.model_dump_json(), event="progress")
-                told, quiet_since = message, time.monotonic()
+                sent, quiet_since = message, time.monotonic()
             if message is not None and message.finished:
                 return
             if time.monotonic() - quiet_since >= PING_SECONDS:
@@ -96,7 +96,7 @@ async def _stream(
 
 
 def _read(database: Database, job: str, after: int) -> tuple[list[JobEvent], JobMessage]:
-    """The events behind one, and the job at the same moment. Raises NotFound."""
+    """The events after a given one, and the job at the same moment. Raises NotFound."""
     with database.reading() as connection:
         message = job_message(connection, jobs.get(connection, job))
         return [_event(job, event) for event in jobs.events(connection, job, after)], message

@@ -1,4 +1,4 @@
-"""Jobs: requests to bring a study to a number of trials."""
+"""Jobs: requests to bring a study to a number of trials or to a precision."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"model": Plan, "description": "with `dry_run`: what the job would cost and give"},
+    200: {"model": Plan, "description": "with `dry_run`: the job's cost and expected precision"},
     202: {
         "headers": {
             "Location": {"description": "the job's address", "schema": {"type": "string"}},
             "Idempotency-Replayed": {
-                "description": "`true` where this is the answer of an earlier request under the same key",
+                "description": "`true` if this is the answer to an earlier request with the same key",
                 "schema": {"type": "string"},
             },
         }
@@ -68,16 +68,17 @@ def submit_job(
     key: IdempotencyKey,
     request: Annotated[JobRequest, Body(openapi_examples=EXAMPLES)],
     response: Response,
-    dry_run: Annotated[bool, Query(description="queue nothing and answer the plan")] = False,
+    dry_run: Annotated[bool, Query(description="queue nothing, return the plan")] = False,
 ) -> JobMessage | Plan:
-    """Queue a job. The same request again is answered with the same job, unless that failed or was cancelled.
+    """Queue a job. Repeating the request returns the same job, unless that failed or was cancelled.
 
-    With `dry_run` nothing is queued, and the answer, with status 200, is what the job would cost and give.
+    With `dry_run` nothing is queued; the answer, with status 200, is the job's cost and expected precision.
     """
     recipe = recipe_of(request.recipe)
     if recipe.network not in NETWORKS and not own_networks(recipe.network):
         raise InvalidInput(
-            f"This service does not train with {recipe.network}; name its package in MEMSCORE_NETWORK_MODULES there."
+            f"This service does not accept the network {recipe.network}; list its package in MEMSCORE_NETWORK_MODULES "
+            "where the service runs."
         )
     wanted, notes = _whole_blocks(request.wanted)
     if dry_run:
@@ -93,7 +94,7 @@ def submit_job(
             message, new = JobMessage.model_validate(answered), False
             response.headers["Idempotency-Replayed"] = "true"
     if new:
-        log.info("a job for %d trials is posted", message.target_trials, extra=_named(message))
+        log.info("posted a job for %d trials", message.target_trials, extra=_named(message))
     response.headers["Location"] = f"/v1/jobs/{message.id}"
     return message
 
@@ -101,7 +102,7 @@ def submit_job(
 def _submit(
     connection: Connection, request: JobRequest, recipe: Recipe, wanted: Wanted, notes: list[str]
 ) -> tuple[JobMessage, bool]:
-    """Queue a job, or find the one that wants the same; whether it is new. Raises NotFound, InvalidInput, Conflict."""
+    """Queue a job, or find one with the same target, and whether it is new. Raises NotFound, InvalidInput, Conflict."""
     dataset = datasets.by_name(connection, request.dataset)
     if request.design.kind == "balanced" and dataset.train_samples < BLOCK:
         raise InvalidInput(f"Dataset {dataset.name!r} has fewer than {BLOCK} training samples.")
@@ -112,7 +113,7 @@ def _submit(
     jobs.settle(connection, study.id, meta.get("trials", 0), meta.get("full_trials", 0))
     message = job_message(connection, jobs.get(connection, job.id))
     if not new:
-        posted = f"this is the job that was posted at {message.created_at:%Y-%m-%d %H:%M:%S} UTC with the same target"
+        posted = f"this is the job posted at {message.created_at:%Y-%m-%d %H:%M:%S} UTC with the same target"
         notes = [*notes, posted]
     return message.model_copy(update={"notes": notes}), new
 
@@ -146,19 +147,19 @@ def get_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
 
 @router.post("/{job}/cancel", operation_id="cancel_job", status_code=202, responses=errors.documented(404))
 def cancel_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
-    """Cancel a job. Its evidence stays: a later job goes on from there. A finished job stays as it is."""
+    """Cancel a job. Its evidence is kept, and a later job continues from it. A finished job is not changed."""
     with database.writing() as connection:
         message = job_message(connection, jobs.cancel(connection, job))
-    log.info("asked to cancel the job, which is %s now", message.state, extra=_named(message))
+    log.info("cancelling the job, now %s", message.state, extra=_named(message))
     return message
 
 
 @router.post("/{job}/resume", operation_id="resume_job", status_code=202, responses=errors.documented(404, 409))
 def resume_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
-    """Queue a cancelled or failed job again; it goes on from its evidence. An unfinished job stays as it is."""
+    """Queue a cancelled or failed job again; it continues from its evidence. An unfinished job is not changed."""
     with database.writing() as connection:
         message = job_message(connection, jobs.resume(connection, job))
-    log.info("the job is to go on: it is %s", message.state, extra=_named(message))
+    log.info("resuming the job, now %s", message.state, extra=_named(message))
     return message
 
 
@@ -166,10 +167,10 @@ def resume_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
 def job_log(
     database: DatabaseOf,
     job: JobInPath,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="`next` of the part before")] = 0,
-    format: Annotated[Literal["text", "json"], Query(description="json tells where to go on")] = "text",
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="`next` of the previous part")] = 0,
+    format: Annotated[Literal["text", "json"], Query(description="json adds `next`, where to continue")] = "text",
 ) -> LogMessage | PlainTextResponse:
-    """What driver and workers of a job wrote, over all attempts, oldest first; `after` is for following it."""
+    """The output of a job's driver and workers over all attempts, oldest first; use `after` to follow it."""
     with database.reading() as connection:
         jobs.get(connection, job)
         parts = job_logs.read(connection, job, after)
@@ -180,12 +181,12 @@ def job_log(
 
 
 def _named(job: JobMessage) -> dict[str, str]:
-    """What a structured log line says about the job it is on."""
+    """The fields of a structured log line that name its job."""
     return {"job": job.id, "study": job.study}
 
 
 def _complete(connection: Connection, study: str, wanted: Wanted) -> bool:
-    """Whether what a job adds to the trials themselves is there: full trials, and pairs of all classes."""
+    """Whether the additions a job wants are stored: full trials, and pairs of all classes."""
     if evidence.count(connection, study, full=True) < wanted.full_trials:
         return False
     pairs = tables.current_pairs_meta(connection, study) or {}
@@ -195,7 +196,7 @@ def _complete(connection: Connection, study: str, wanted: Wanted) -> bool:
 
 
 def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wanted) -> Plan:
-    """The plan of a job, with the time that trials of its study took."""
+    """The plan of a job, with the measured time per trial of its study."""
     with database.reading() as connection:
         dataset = datasets.by_name(connection, request.dataset)
         study = study_id(dataset.fingerprint, recipe, request.design)
@@ -219,7 +220,7 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
 
 
 def _whole_blocks(wanted: Wanted) -> tuple[Wanted, list[str]]:
-    """The request with its target in whole blocks, and what was changed."""
+    """The request with its target in whole blocks, and a note if that changed it."""
     target = wanted.target
     asked, whole = target.trials or target.max_trials, target.whole_blocks
     if asked == whole:
@@ -230,7 +231,7 @@ def _whole_blocks(wanted: Wanted) -> tuple[Wanted, list[str]]:
 
 
 def job_message(connection: Connection, job: JobRecord) -> JobMessage:
-    """A job as it is answered."""
+    """A job as a message."""
     outcome = jobs.outcomes(connection, [job.id]).get(job.id) if job.finished else None
     message = _brief_message(job, studies.find(connection, job.study_id).name, outcome)
     return message.model_copy(update={"waiting_for": _waiting_for(connection, job)})
@@ -261,7 +262,7 @@ def _progress(job: JobRecord) -> Progress:
 
 
 def _waiting_for(connection: Connection, job: JobRecord) -> str | None:
-    """Why a waiting job does not start."""
+    """Why a waiting job does not start, or None."""
     if job.state not in jobs.WAITING:
         return None
     lease = leases.current(connection, leases.LEADER)
@@ -273,9 +274,9 @@ def _waiting_for(connection: Connection, job: JobRecord) -> str | None:
     if ahead is None:
         return None
     name, done = studies.find(connection, ahead.study_id).name, f"{ahead.done:,} of {ahead.total:,} trials"
-    return f"job {ahead.id} of study {name} ({done}) goes first; to end it: memscore jobs cancel {ahead.id}"
+    return f"job {ahead.id} of study {name} ({done}) runs first; to end it: memscore jobs cancel {ahead.id}"
 
 
 def time_of(seconds: float) -> datetime:
-    """A time of the database's as it is answered."""
+    """A time from the database as a message has it."""
     return datetime.fromtimestamp(seconds, UTC)

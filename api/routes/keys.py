@@ -1,4 +1,4 @@
-"""API keys: made, listed and revoked. Needs the scope admin."""
+"""Makes, lists and revokes API keys. Needs the scope admin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 EXAMPLES: dict[str, Example] = {
-    "reading": {"summary": "for reading alone", "value": {"name": "trainer", "scope": "read", "expires_in": 7776000}}
+    "reading": {"summary": "only for reading", "value": {"name": "trainer", "scope": "read", "expires_in": 7776000}}
 }
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(never_stored)])
@@ -31,21 +31,21 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(never
 def create_key(
     database: DatabaseOf, keyring: KeyringOf, request: Annotated[KeyRequest, Body(openapi_examples=EXAMPLES)]
 ) -> KeyCreated:
-    """Make a key. It is shown in this answer and never again, since only a hash of it is stored."""
+    """Make a key. Only this answer shows it, since only its hash is stored."""
     key, identifier = generate()
     with database.writing() as connection:
         if live := api_keys.peppers(connection):
-            require_pepper(live, keyring.pepper)  # or else no other host would know the key
+            require_pepper(live, keyring.pepper)  # otherwise no other host would accept the key
         record = api_keys.add(
             connection, identifier, key, keyring.pepper, request.name, request.scope, request.expires_in
         )
-    log.info("key %s is made for %s, with the scope %s", record.id, record.name, request.scope)
+    log.info("made key %s for %s with the scope %s", record.id, record.name, request.scope)
     return KeyCreated(**_message(record).model_dump(), key=key)
 
 
 @router.get("", operation_id="list_keys")
 def list_keys(database: DatabaseOf) -> Keys:
-    """All keys, oldest first, without what they are."""
+    """All keys, oldest first, without their secrets."""
     with database.reading() as connection:
         return Keys(keys=[_message(record) for record in api_keys.listing(connection)])
 
@@ -57,12 +57,12 @@ def revoke_key(
     sessions: SessionsOf,
     id: Annotated[str, Path(description="id of a key", examples=["1f0c8e5a9b3d7246"])],
 ) -> KeyMessage:
-    """Refuse a key and its sessions from now on: this process at once, others within a second. It stays so."""
+    """Revoke a key and its sessions for good: this process refuses them at once, others within a second."""
     with database.writing() as connection:
         record = api_keys.revoke(connection, id)
     keyring.forget()
     sessions.forget()
-    log.info("key %s of %s is revoked", record.id, record.name)
+    log.info("revoked key %s of %s", record.id, record.name)
     return _message(record)
 
 

@@ -1,4 +1,4 @@
-"""The metrics of this service, for Prometheus."""
+"""Serves the metrics of this service to Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The named recipes, from which a job may be posted by name."""
+"""Lists the recipes that a job can name."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ router = APIRouter(prefix="/v1/recipes", tags=["jobs"])
 
 @router.get("", operation_id="list_recipes")
 async def list_recipes() -> Recipes:
-    """The named recipes with their fields; a job takes a name, or fields of one's own."""
+    """The named recipes with their fields; a job takes a name, or fields of your own."""
     return Recipes(recipes=[NamedRecipe(name=name, recipe=recipe) for name, recipe in RECIPES.items()])

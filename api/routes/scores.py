@@ -1,4 +1,4 @@
-"""Scores of samples: one, many, a page in some order, how they are distributed, and why one is what it is."""
+"""Scores of samples: one, many, a sorted page, their distribution, and the explanation of one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from memscore.scores.tables import PairsTable
 
 LOOK_UP: dict[str, Example] = {"some": {"summary": "some samples", "value": {"indices": [17, 4, 23]}}}
 MOST_MEMORIZED_FIRST = Order("mem", descending=True)
-OTHERS = 3  # influences of other samples that an explanation tells for each test sample
+OTHERS = 3  # other samples' influences that an explanation lists for each test sample
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
 
 Label = Annotated[int | None, Query(description="only samples of this class")]
-Least = Annotated[float | None, Query(ge=-1, le=1, description="only from this value upwards")]
-Most = Annotated[float | None, Query(ge=-1, le=1, description="only up to this value")]
+Least = Annotated[float | None, Query(ge=-1, le=1, description="only values of at least this")]
+Most = Annotated[float | None, Query(ge=-1, le=1, description="only values of at most this")]
 
 
 @router.get("/{study}/scores/{index}", operation_id="get_score", response_model=Score)
@@ -42,7 +42,7 @@ async def get_score(current: TablesOf, index: IndexInPath) -> Response:
 async def look_up_scores(
     current: TablesOf, request: Annotated[LookupRequest, Body(openapi_examples=LOOK_UP)]
 ) -> Response:
-    """Many training samples by their indices, as columns in the order asked for."""
+    """Many training samples by their indices, as columns in the order of the request."""
     samples = len(current.scores)
     wrong = next((index for index in request.indices if not 0 <= index < samples), None)
     if wrong is not None:
@@ -61,24 +61,24 @@ async def list_scores(
         str,
         Query(
             max_length=50,
-            description="a column, with - to descend; undefined values last",
+            description="a column, prefixed with - for descending order; undefined values come last",
             json_schema_extra={"pattern": f"^-?({'|'.join(COLUMNS)})$"},
         ),
     ] = "-mem",
     limit: Limit = 100,
     cursor: Cursor = None,
-    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to pass over; instead of a cursor")] = 0,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip; instead of a cursor")] = 0,
 ) -> Response:
-    """Training samples, filtered and sorted, page by page; the most memorized first unless asked otherwise."""
+    """Training samples, filtered and sorted, page by page; by default the most memorized first."""
     order = Order.parse(sort)
     if cursor is not None and offset:
-        raise InvalidInput("offset and cursor both say where a page begins; give one of them.")
+        raise InvalidInput("offset and cursor both set the start of the page; give only one of them.")
     wanted = Filters(label, set, mem_min, mem_max).mask(current.scores)
     matching = int(wanted.sum())
     if cursor is not None:
         sorted_by, value, index = values_of(cursor, str, (float, type(None)), int)
         if sorted_by != sort:
-            raise InvalidInput("cursor is of pages in another order; give the same sort, or leave the cursor out.")
+            raise InvalidInput("cursor belongs to another sort; give the same sort, or leave the cursor out.")
         wanted &= order.after(current.scores, value, index)
     sorted_samples = await current.order(order)
     found = sorted_samples[wanted[sorted_samples]][offset : offset + limit + 1]
@@ -113,11 +113,11 @@ async def get_test_score(current: TablesOf, index: IndexInPath) -> Response:
 @router.get("/{study}/histogram", operation_id="get_histogram", response_model=Histogram)
 async def get_histogram(
     current: TablesOf,
-    bins: Annotated[int, Query(ge=1, le=1000, description="of one width, over the range the column can have")] = 20,
-    column: Annotated[Literal["mem", "se", "p_in", "p_out"], Query(description="whose values")] = "mem",
+    bins: Annotated[int, Query(ge=1, le=1000, description="bins of equal width over the column's range")] = 20,
+    column: Annotated[Literal["mem", "se", "p_in", "p_out"], Query(description="the column to count")] = "mem",
     label: Label = None,
 ) -> Response:
-    """How mem, or another column, is distributed over the training samples."""
+    """The distribution of mem, or of another column, over the training samples."""
     values = current.scores[column][Filters(label=label).mask(current.scores)]
     defined = values[~np.isnan(values)]
     counts, edges = np.histogram(defined, bins, (-1.0 if column == "mem" else 0.0, 1.0))
@@ -127,9 +127,11 @@ async def get_histogram(
 
 @router.get("/{study}/explain/{index}", operation_id="explain_score", response_model=Explanation)
 async def explain_score(
-    current: TablesOf, index: IndexInPath, limit: Annotated[int, Query(ge=1, le=100, description="of each list")] = 10
+    current: TablesOf,
+    index: IndexInPath,
+    limit: Annotated[int, Query(ge=1, le=100, description="length of each list")] = 10,
 ) -> Response:
-    """Why a training sample's score is what it is: its counts in words, whom it influences, and who rivals it there."""
+    """An explanation of a training sample's score: its counts in words, the test samples it influences, its rivals."""
     table, pairs, index = current.scores, current.pairs, _train_index(current, index)
     class_name = current.class_names[int(table["label"][index])]
     overall, in_class = explanation.places(table, index)
@@ -177,7 +179,7 @@ async def list_pairs(
     test_index: Annotated[int | None, Query(description="only pairs of this test sample")] = None,
     infl_min: Least = None,
     mem_min: Least = None,
-    q_max: Annotated[float | None, Query(ge=0, le=1, description="only with a q-value up to this")] = None,
+    q_max: Annotated[float | None, Query(ge=0, le=1, description="only with a q-value of at most this")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -212,12 +214,12 @@ async def list_pairs(
 
 
 def _row_of(pairs: PairsTable, row: int, message: type[Message]) -> dict[str, Any]:
-    """The fields of a message out of one row of a pairs table."""
+    """The fields of a message from one row of a pairs table."""
     return {name: pairs[name][row] for name in message.model_fields}
 
 
 def _train_index(current: StudyTables, index: int) -> int:
-    """The index, if there is such a training sample. Raises NotFound."""
+    """The index of an existing training sample. Raises NotFound."""
     if not 0 <= index < len(current.scores):
         raise _no_sample(current, "training", index, len(current.scores))
     return index

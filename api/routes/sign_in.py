@@ -1,4 +1,4 @@
-"""Signing in and out with a browser, and who is signed in."""
+"""Signs browsers in and out, and reports who is signed in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXAMPLES: dict[str, Example] = {"with a key": {"value": {"key": EXAMPLE_KEY}}}
 
 
 async def _caller(request: Request) -> Caller | None:
-    """Whom the gate let in; None: nobody who said so."""
+    """The caller that access control identified; None: an anonymous one."""
     return cast("Caller | None", request.scope.get("state", {}).get("caller"))
 
 
@@ -34,7 +34,7 @@ router = APIRouter(tags=["keys"], dependencies=[Depends(never_stored)])
 
 @router.get(SESSION, operation_id="get_session")
 async def get_session(request: Request, caller: CallerOf) -> SessionMessage:
-    """Who asks, and what they may do. Needs no key: a page asks so whether to sign in first."""
+    """The caller and what they may do. Needs no key: a page calls this to learn whether to sign in first."""
     return _message(request, caller)
 
 
@@ -46,20 +46,20 @@ async def sign_in(
     sessions: SessionsOf,
     body: Annotated[SignIn, Body(openapi_examples=EXAMPLES)],
 ) -> SessionMessage:
-    """Begin a session of this browser, of 12 hours at most: a cookie stands for the key from now on."""
+    """Begin a session of this browser, of at most 12 hours: a cookie then replaces the key."""
     record = await keyring.identify(body.key)
     token, session = sessions.begin(record)
     _set_cookie(request, response, token, max(session.expires_at - int(time.time()), 0))
-    log.info("key %s of %s signs in with a browser", record.id, record.name)
+    log.info("key %s of %s signed in with a browser", record.id, record.name)
     return _message(request, session)
 
 
 @router.delete(SESSION, operation_id="sign_out")
 async def sign_out(request: Request, response: Response, caller: CallerOf) -> SessionMessage:
-    """End the session: the browser forgets its cookie. Revoking the key ends copies of it too."""
+    """End the session: the browser deletes its cookie. To end copies of the cookie too, revoke the key."""
     _set_cookie(request, response, "", 0)
     if caller is not None:
-        log.info("key %s of %s signs out", caller.id, caller.name)
+        log.info("key %s of %s signed out", caller.id, caller.name)
     return _message(request, None if isinstance(caller, Session) else caller)
 
 
@@ -77,7 +77,7 @@ def _set_cookie(request: Request, response: Response, token: str, seconds: int) 
 
 
 def _message(request: Request, caller: Caller | None) -> SessionMessage:
-    """What there is to say about a caller; of nobody, where no keys are needed, that it is this machine's own user."""
+    """The session of a caller; without one, where no keys are needed, that of this machine's user with every scope."""
     keys_required = request.app.state.protection.keys_required
     allowed = caller.scopes if caller is not None else frozenset(() if keys_required else SCOPES)
     session = caller if isinstance(caller, Session) else None

@@ -1,4 +1,4 @@
-"""Many images of a dataset in one file: a gallery asks once for each page of samples."""
+"""Serves many images of a dataset in one file, so that a gallery makes one request per page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from memscore.store import datasets
 
 MOST_IMAGES = 500
 MOST_PIXELS = 2**23  # of one answer
-FAST = 1  # zlib's level: images of this size hardly compress any further
+FAST = 1  # zlib's level: higher ones hardly compress images of this size further
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -33,14 +33,14 @@ def get_sprite(
         str,
         Query(
             max_length=5000,
-            description=f"places of at most {MOST_IMAGES} samples, separated by commas",
+            description=f"indices of at most {MOST_IMAGES} samples, separated by commas",
             examples=["17,4,23"],
             json_schema_extra={"pattern": f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{MOST_IMAGES - 1}}}$"},
         ),
     ],
-    columns: Annotated[int, Query(ge=1, le=MOST_IMAGES, description="images side by side")] = 10,
+    columns: Annotated[int, Query(ge=1, le=MOST_IMAGES, description="images per row")] = 10,
 ) -> Response:
-    """The images of many samples in one, row by row in the order asked for; cells that are left over are black."""
+    """The images of many samples in one, row by row in the order of the request; unused cells are black."""
     wanted = _indices(indices)
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
@@ -50,7 +50,7 @@ def get_sprite(
     rows = -(-len(wanted) // columns)
     if rows * columns * height * width > MOST_PIXELS:
         raise InvalidInput(
-            f"The images together would have over {MOST_PIXELS:,} pixels; ask for fewer at once, or in fewer columns."
+            f"The images together would have over {MOST_PIXELS:,} pixels; request fewer at once, or fewer columns."
         )
     stored = arrays_of(home, record.fingerprint)
     pixels = (stored.x_train if split == "train" else stored.x_test)[wanted]
@@ -59,18 +59,18 @@ def get_sprite(
 
 
 def _indices(text: str) -> list[int]:
-    """The indices that a query names. Raises InvalidInput."""
+    """The indices in a query. Raises InvalidInput."""
     parts = text.split(",")
     if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
         raise InvalidInput("indices: give whole numbers separated by commas, such as 17,4,123.")
     if len(parts) > MOST_IMAGES:
-        raise InvalidInput(f"indices: {len(parts)} images are too many for one answer; ask for at most {MOST_IMAGES}.")
+        raise InvalidInput(f"indices: {len(parts)} images are too many for one answer; request at most {MOST_IMAGES}.")
     return [int(part) for part in parts]
 
 
 def _png(images: np.ndarray, rows: int, columns: int) -> bytes:
     """Images uint8 [k, H, W, C] in a grid."""
-    from PIL import Image  # takes a tenth of the service's start
+    from PIL import Image  # its import takes a tenth of the service's start
 
     count, height, width, channels = images.shape
     grid = np.zeros((rows * columns, height, width, channels), np.uint8)

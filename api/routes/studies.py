@@ -1,4 +1,4 @@
-"""Studies: which there are, what they are made of, and how far they are."""
+"""Lists studies, what they consist of, and their progress."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def get_study(database: DatabaseOf, study: StudyInPath) -> StudyMessage:
 
 
 def study_message(connection: Connection, study: StudyRecord) -> StudyMessage:
-    """A study as it is answered."""
+    """A study as a message."""
     return _message(study, evidence.count(connection, study.id), tables.current_meta(connection, study.id))
 
 

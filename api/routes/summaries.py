@@ -1,4 +1,4 @@
-"""What a study's scores say as a whole: class by class, how far they can be trusted, and which labels may be wrong."""
+"""Summaries of a study's scores: each class, how far to trust the scores, and which labels may be wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.docum
 
 @router.get("/{study}/classes", operation_id="list_classes", response_model=Classes)
 async def list_classes(current: TablesOf) -> Response:
-    """Each class: how much of it is memorized, and how accurate models are on it."""
+    """For each class, how much of it is memorized and how accurate the models are on it."""
     return await current.answer(
         ("classes",), lambda: Classes(**current.source, classes=by_class(current.scores, current.class_names))
     )
@@ -30,7 +30,7 @@ async def list_classes(current: TablesOf) -> Response:
 
 @router.get("/{study}/quality", operation_id="get_quality", response_model=Quality)
 async def get_quality(current: TablesOf) -> Response:
-    """How far the scores can be trusted, what each check means, and what to do."""
+    """How far to trust the scores, what each check means, and what to do."""
     return await current.answer(("quality",), lambda: _quality(current))
 
 
@@ -39,9 +39,9 @@ async def list_suspects(
     current: TablesOf,
     label: Annotated[int | None, Query(description="only samples of this class")] = None,
     limit: Limit = 100,
-    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to pass over")] = 0,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip")] = 0,
 ) -> Response:
-    """Training samples whose labels may be wrong, the likeliest first: those that are atypical for certain lead."""
+    """Training samples whose labels may be wrong, likeliest first: certainly atypical ones lead."""
     found = await current.order("suspects")
     if label is not None:
         found = found[current.scores["label"][found] == label]

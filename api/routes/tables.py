@@ -1,4 +1,4 @@
-"""What is derived from a study's evidence, as files: its tables, in several formats, and its sets."""
+"""Serves what is derived from a study's evidence as files: tables in several formats, and sets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
 NPZ_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {NPZ: BINARY}}}
 TABLE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type.partition(";")[0]: BINARY for media_type in MEDIA_TYPES.values()}},
-    206: {"description": "the part that Range asked for"},
+    206: {"description": "the requested part"},
     304: {"description": "the client's copy is current"},
     **errors.documented(404, 406, 409, 416),
 }
@@ -41,13 +41,13 @@ ACCEPTED: dict[str, Format] = {
 }
 
 Digest = Annotated[
-    str | None, Query(pattern="^[0-9a-f]{64}$", description="a version that is stored; the current one if left out")
+    str | None, Query(pattern="^[0-9a-f]{64}$", description="digest of a stored version; default: the current one")
 ]
 
 
 async def _format(
-    format: Annotated[Format | None, Query(description="goes before Accept; npz if neither asks for one")] = None,
-    accept: Annotated[str, Header(description="media types in the order of their q, if `format` is left out")] = "*/*",
+    format: Annotated[Format | None, Query(description="overrides Accept; npz if neither names a format")] = None,
+    accept: Annotated[str, Header(description="media types, ranked by their q, if `format` is left out")] = "*/*",
 ) -> Format:
     """The format that a client wants. Raises NotAcceptable."""
     if format is not None:
@@ -55,7 +55,9 @@ async def _format(
     for media_type in _by_preference(accept):
         if media_type in ACCEPTED:
             return ACCEPTED[media_type]
-    raise errors.NotAcceptable(f"There is no such format; accept one of {', '.join(ACCEPTED)}, or give ?format=.")
+    raise errors.NotAcceptable(
+        f"No accepted format is available; accept one of {', '.join(ACCEPTED)}, or set ?format=."
+    )
 
 
 FormatOf = Annotated[Format, Depends(_format)]
@@ -67,7 +69,7 @@ async def get_table(
     current: TablesOf,
     conditions: ConditionsOf,
     format: FormatOf,
-    rows: Annotated[Rows, Query(description="kind of rows; npz holds both")] = "train",
+    rows: Annotated[Rows, Query(description="samples to list; npz holds both kinds")] = "train",
     digest: Digest = None,
 ) -> Response:
     """The whole score table, as .npz (whose ETag is the table's digest), CSV, Parquet or Arrow."""
@@ -98,13 +100,15 @@ async def get_pairs_table(
 )
 async def get_sets(
     current: TablesOf,
-    atypical: Annotated[float, Query(ge=0, le=1, description="mem, or infl, above it")] = Thresholds.atypical,
-    typical: Annotated[float, Query(ge=0, le=1, description="mem, or infl, below it")] = Thresholds.typical,
+    atypical: Annotated[
+        float, Query(ge=0, le=1, description="atypical: mem, or infl, above this")
+    ] = Thresholds.atypical,
+    typical: Annotated[float, Query(ge=0, le=1, description="typical: mem, or infl, below this")] = Thresholds.typical,
     test_accuracy: Annotated[
-        float, Query(ge=0, le=1, description="least share of models that are right on a typical test sample")
+        float, Query(ge=0, le=1, description="least share of models that classify a typical test sample correctly")
     ] = Thresholds.test_accuracy,
     format: Annotated[Literal["npz", "json"], Query(description="masks, or counts and indices")] = "npz",
-    limit: Annotated[int | None, Query(ge=0, description="of the indices of each set in JSON; all if left out")] = None,
+    limit: Annotated[int | None, Query(ge=0, description="most indices of each set in JSON; default: all")] = None,
 ) -> Response | SetsMessage:
     """Typical and atypical sets: boolean masks as .npz, or counts and indices as JSON."""
     sets = split(current.scores, current.pairs, Thresholds(atypical, typical, test_accuracy))
@@ -136,8 +140,8 @@ def _version(
         version = tables.version(connection, kind, current.study.id, digest)
     if version is None:
         raise NotFound(
-            f"No {kind.kind} with the digest {digest} is stored of study {current.study.name!r}; leave `digest` out "
-            "for the current one."
+            f"Study {current.study.name!r} has no {kind.kind} with the digest {digest}; leave `digest` out for the "
+            "current one."
         )
     if format == "npz":
         return Representation.of(version.payload, f"{current.study.name}.npz", etag=digest)
@@ -145,7 +149,7 @@ def _version(
 
 
 def _by_preference(accept: str) -> list[str]:
-    """The media types of an Accept header, the most wanted first; those with q=0 are left out."""
+    """The media types of an Accept header, most preferred first, without those of q=0."""
     found: list[tuple[float, str]] = []
     for part in accept.lower().split(","):
         media_type, *parameters = (one.strip() for one in part.split(";"))

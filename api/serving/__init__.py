@@ -1,1 +1,1 @@
-"""How the application is run: server, worker processes, connections, or in this process."""
+"""Runs the application: server, worker processes, connections, or in this process."""

@@ -1,4 +1,4 @@
-"""How long the head of a request may be, and how long it may take: uvicorn itself would wait for any."""
+"""Limits how long the head of a request may be, and how long it may take; uvicorn limits neither."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ HEAD_SECONDS = 20.0
 
 
 class LimitedConnection(HttpToolsProtocol):
-    """uvicorn's protocol; it hangs up where a head, trailer or chunk's frame is endless, or a head does not come.
+    """uvicorn's protocol, which hangs up if a head, trailer or chunk frame is endless, or if a head does not arrive.
 
-    Bodies are looked at by api.middleware.body_limits.
+    api.middleware.body_limits checks bodies.
     """
 
-    _framing = 0  # bytes since something was made of them
+    _framing = 0  # bytes since the last that completed a head or belonged to a body
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -30,7 +30,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """Bytes have arrived."""
         self._framing += len(data)
         super().data_received(data)
         if self._framing > HEAD_BYTES and not self.transport.is_closing():
@@ -43,18 +43,18 @@ class LimitedConnection(HttpToolsProtocol):
             self._waiting = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def on_headers_complete(self) -> None:
-        """The head of a request is whole."""
+        """The head of a request is complete."""
         self._framing = 0
         self._head_is_there()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Part of a body has come."""
+        """Part of a body has arrived."""
         self._framing = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request is whole."""
+        """A request is complete."""
         self._framing = 0
         super().on_message_complete()
 

@@ -11,7 +11,7 @@ from memscore.store import Database
 
 
 class InProcessTransport(httpx.BaseTransport):
-    """Answers the requests of a synchronous httpx client from an event loop in a thread of its own."""
+    """Answers the requests of a synchronous httpx client from an event loop in a separate thread."""
 
     def __init__(self, database: Database, app: FastAPI | None = None) -> None:
         self._asgi = httpx.ASGITransport(app or create_app(database), raise_app_exceptions=False)
@@ -33,5 +33,5 @@ class InProcessTransport(httpx.BaseTransport):
 
 
 def in_process(database: Database) -> httpx.Client:
-    """An HTTP client with the same contract as one that talks to a server."""
+    """An HTTP client with the same contract as one connected to a server."""
     return httpx.Client(transport=InProcessTransport(database), base_url="http://memscore")

@@ -1,4 +1,4 @@
-"""Processes beside this one: started again when they die, and ended with it, even if it is killed."""
+"""Companion processes: restarted when they die, and ended with this one, even if it is killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESTART_SECONDS = 1.0
 class Companion:
     """One process that runs a command of memscore, which must end when its standard input closes.
 
-    Once `stopping` is set it is not started again. It has a session of its own, so Ctrl-C does not reach it.
+    Once `stopping` is set it is not restarted. It runs in its own session, so Ctrl-C does not reach it.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class Companion:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def release(self) -> None:
-        """Close its standard input, which it takes as the end."""
+        """Close its standard input, which ends it."""
         assert self.process.stdin is not None
         self.process.stdin.close()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, and kill it if that does not come."""
+        """Wait for it to end, and kill it if it does not."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            log.warning("%s did not end within %g s and is killed", self.name, seconds)
+            log.warning("%s did not end within %g s; killing it", self.name, seconds)
             self.kill()
 
     def kill(self) -> None:
@@ -70,8 +70,8 @@ class Companion:
             status = self.process.wait()
             if self.stopping.wait(RESTART_SECONDS):
                 return
-            log.warning("%s ended with status %d and is started again", self.name, status)
+            log.warning("%s ended with status %d; restarting it", self.name, status)
             self.process = self._start()
-            if self.stopping.is_set():  # since the line above: what was released is the one before
+            if self.stopping.is_set():  # since the line above: `release` reached only the previous process
                 self.release()
                 return

@@ -1,4 +1,4 @@
-"""Run the service: the API in this process, or in workers that share its socket, and a dispatcher beside it."""
+"""Runs the service: the API in this process, or in workers that share its socket, with a dispatcher beside it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from memscore.store import Database
 
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which proxies give up an idle connection
 TICK_SECONDS = 0.2
-END_SECONDS = 20.0  # that a process may take to end, beyond what it waits for downloads
+END_SECONDS = 20.0  # for a process to end, in addition to its wait for downloads
 
 
 def serve(
@@ -41,9 +41,9 @@ def serve(
 ) -> None:
     """Serve until a signal comes or `stopping` is set; port 0 takes a free one.
 
-    `announce` gets the address when requests are answered. At the end nothing new is accepted, open downloads have
-    `settings.stop_seconds` to finish, and the dispatcher ends last. A second signal ends everything at once. Raises
-    InvalidInput if the port is taken, or if callers need keys and there is none.
+    `announce` gets the address once requests are answered. On stopping, no new request is accepted, open downloads
+    have `settings.stop_seconds` to finish, and the dispatcher ends last. A second signal ends everything at once.
+    Raises InvalidInput if the port is taken, or if callers need keys and none exists.
     """
     listener = listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
@@ -66,18 +66,18 @@ def serve_here(
     announce: Callable[[], None],
 ) -> None:
     """Serve in this process."""
-    from api.app import create_app  # a process that watches workers does without it
+    from api.app import create_app  # a process that only watches workers does not need it
 
     app = create_app(database, settings.own_networks, protection_of(settings, listener.getsockname()[0]))
     server = _Server(configuration(app, settings.stop_seconds), announce, stopping, app.state.stopping.set)
     _stop_on_signals(stopping)
     gc.collect()
-    gc.freeze()  # what stays for the life of the process is not looked through again and again for garbage
+    gc.freeze()  # objects that live as long as the process need no scan for garbage
     server.run(sockets=[listener])
 
 
 def configuration(app: ASGIApp, stop_seconds: int) -> uvicorn.Config:
-    """How uvicorn serves an application; docs/architecture.md has the reasons."""
+    """How uvicorn serves an application; docs/decisions/31-uvicorn.md has the reasons."""
     return uvicorn.Config(
         app,
         log_config=None,
@@ -93,7 +93,7 @@ def configuration(app: ASGIApp, stop_seconds: int) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Says when it has started and when it begins to stop; signals are left to `_stop_on_signals`."""
+    """Reports when it has started and when it begins to stop; `_stop_on_signals` handles signals."""
 
     def __init__(
         self,
@@ -178,7 +178,7 @@ def _stop_on_signals(stopping: threading.Event, at_once: Callable[[], object] = 
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one. Raises InvalidInput."""
+    """A listening socket; port 0 takes a free one. Raises InvalidInput."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -187,7 +187,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen()
     except socket.gaierror as error:
         listener.close()
-        raise InvalidInput(f"--host: {host!r} is no address or name of this machine.") from error
+        raise InvalidInput(f"--host: {host!r} is not an address or name of this machine.") from error
     except (OSError, OverflowError) as error:
         listener.close()
         raise InvalidInput(

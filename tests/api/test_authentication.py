@@ -60,11 +60,11 @@ def test_without_a_key_everything_that_tells_of_what_is_stored_is_refused(protec
     for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
         assert protected.get(path).status_code == 200
     for path in ("/nowhere", "/v1", "/V1/studies", "/nowhere/v1/studies"):
-        problem(protected.get(path), 404, "There is nothing at")
+        problem(protected.get(path), 404, "No such address")
     for path in ("/v1/studies", "/v1/jobs", "/v1/keys", "/metrics", "/v1/nowhere", "/v1/studies/x/table", "/v1/",
                  "/v1%2Fstudies", "/v1/session/", "/v1/sessions"):  # fmt: skip
         answer = protected.get(path)
-        problem(answer, 401, "A key is needed here; send it as: Authorization: Bearer KEY")
+        problem(answer, 401, "This service needs a key; send it as: Authorization: Bearer KEY")
         assert answer.headers["www-authenticate"] == 'Bearer realm="memscore"'
         assert answer.headers["x-request-id"] == answer.json()["request_id"]
     problem(protected.post("/v1/jobs", json=BODY), 401, "A key is needed")
@@ -80,12 +80,12 @@ def test_scopes_allow_what_they_say(protected: httpx.Client, with_key: Callable,
         assert protected.get("/metrics", headers=headers).status_code == 200
     for path in ("/v1/jobs", "/v1/jobs/none/cancel", "/v1/studies/import?dataset=made-up", "/v1/studies/x/evidence"):
         answer = protected.post(path, headers=reader, content=b"{}")
-        problem(answer, 403, "This needs a key with the scope write, and this one has read.")
+        problem(answer, 403, "This needs a key with the scope write; this key has read.")
         assert answer.json()["type"].endswith("/insufficient-scope")
         assert 'error="insufficient_scope", scope="write"' in answer.headers["www-authenticate"]
     assert protected.post("/v1/jobs", headers=writer, json=BODY).status_code == 202
     for request in (("GET", "/v1/keys"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/none")):
-        problem(protected.request(*request, headers=writer), 403, "the scope admin, and this one has write")
+        problem(protected.request(*request, headers=writer), 403, "the scope admin; this key has write")
     assert protected.get("/v1/keys", headers=admin).status_code == 200
     assert protected.post("/v1/jobs", headers=admin, json=BODY).status_code == 202
 

@@ -98,8 +98,8 @@ def test_a_session_stands_for_its_key(browser: httpx.Client, database: Database,
         assert browser.get(path).status_code == 200, path
     header = {"X-CSRF-Token": begun["csrf"]}
     assert browser.post("/v1/jobs", json=BODY, headers=header).status_code == 202
-    problem(browser.post("/v1/keys", json={}, headers=header), 403, "the scope admin, and this one has write")
-    problem(browser.get("/v1/keys"), 403, "the scope admin, and this one has write")
+    problem(browser.post("/v1/keys", json={}, headers=header), 403, "the scope admin; this key has write")
+    problem(browser.get("/v1/keys"), 403, "the scope admin; this key has write")
 
 
 def test_streams_and_ready_answers_work_by_the_cookie_alone(
@@ -427,7 +427,7 @@ def test_where_no_key_is_needed_everyone_is_this_machines_own_user(start: Start,
     del browser.headers["Cookie"]
     header = signed_in(browser, database, "read")
     assert browser.get(PATH).json().items() >= {"signed_in": True, "keys_required": False, "scope": "read"}.items()
-    problem(browser.get("/v1/keys"), 403, "the scope admin, and this one has read")
+    problem(browser.get("/v1/keys"), 403, "the scope admin; this key has read")
     browser.delete(PATH, headers=header)
     assert browser.get("/v1/keys").status_code == 200
 

@@ -206,13 +206,13 @@ def test_a_body_that_says_it_is_large_is_refused_before_it_is_read(database: Dat
         }  # fmt: skip
         asyncio.run(create_app(database)(scope, None, send))  # pyright: ignore[reportArgumentType] -- not called
         assert sent[0]["status"] == 413
-        assert b"The body is larger than" in sent[1]["body"]
+        assert b"The body exceeds" in sent[1]["body"]
 
 
 def test_a_body_without_a_length_is_refused_once_it_is_too_large(database: Database):
     sent: list[int] = []
     answer = asyncio.run(posted(create_app(database), "/v1/jobs", sent, *[b" " * 2**18] * 100))
-    problem(answer, 413, "The body is larger than 1 MiB")
+    problem(answer, 413, "The body exceeds 1 MiB")
     assert len(sent) == 5
 
 
@@ -221,10 +221,10 @@ def test_files_have_a_limit_of_their_own(start: Start, database: Database, store
     http, app = start(protection), create_app(database, (), protection)
     for path in ("/v1/studies/import?dataset=made-up", "/v1/studies/made-up/evidence"):
         problem(http.post(path, content=b"x" * 2**21), 422, "is not a")
-        problem(http.post(path, content=b"x" * (2**21 + 1)), 413, "The body is larger than 2 MiB")
+        problem(http.post(path, content=b"x" * (2**21 + 1)), 413, "The body exceeds 2 MiB")
         sent: list[int] = []
         answer = asyncio.run(posted(app, path, sent, *[b"x" * 2**20] * 10))
-        problem(answer, 413, "The body is larger than 2 MiB")
+        problem(answer, 413, "The body exceeds 2 MiB")
         assert len(sent) == 3
 
 

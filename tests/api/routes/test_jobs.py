@@ -73,7 +73,7 @@ def test_a_job_behind_another_says_which_one_and_how_to_go_on(http: httpx.Client
     later = http.post("/v1/jobs", json={**BODY, "target": {"trials": 70}}).json()["id"]
     with database.writing() as connection:
         leases.take(connection, leases.LEADER, "host/1/0", 60)
-    told = f"of study made-up (40 of 50 trials) goes first; to end it: memscore jobs cancel {job}"
+    told = f"of study made-up (40 of 50 trials) runs first; to end it: memscore jobs cancel {job}"
     for state in ("queued", "running"):
         assert http.get(f"/v1/jobs/{later}").json()["waiting_for"] == f"job {job} {told}"
         assert http.get(f"/v1/jobs/{job}").json()["waiting_for"] is None

@@ -85,7 +85,7 @@ def test_a_dry_run_foretells_and_queues_nothing(http: httpx.Client, stored_study
 def test_an_unknown_query_parameter_is_refused(http: httpx.Client, stored_study: StoredStudy):
     """A misspelt dry_run must not start a real job."""
     refusal = http.post("/v1/jobs", params={"dryrun": True}, json=BODY)
-    problem(refusal, 422, "There is no query parameter 'dryrun' at /v1/jobs: it takes dry_run.")
+    problem(refusal, 422, "/v1/jobs has no query parameter 'dryrun': it takes dry_run.")
     problem(http.get("/v1/studies/made-up/scores/0", params={"x": 1}), 422, "it takes none")
     problem(http.get("/v1/studies/made-up/sets", params={"atypcal": 1}), 422, "it takes atypical, format, ")
     assert http.get("/v1/jobs").json()["jobs"] == []
