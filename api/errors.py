@@ -193,7 +193,7 @@ async def _http(request: Request, error: Exception) -> Response:
         return pages.page(request, 404)
     phrase = HTTPStatus(error.status_code).phrase
     detail = {
-        404: f"No such address: {request.url.path}; /docs lists all addresses.",
+        404: f"There is nothing at {request.url.path}; /docs lists all addresses.",
         405: f"{request.url.path} does not support {request.method}; /docs lists the methods it does.",
     }.get(error.status_code, str(error.detail))
     response = problem(request, error.status_code, phrase.lower().replace(" ", "-"), detail)

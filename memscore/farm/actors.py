@@ -1,6 +1,6 @@
 """The Ray actor that trains units: one per share of a GPU or per core, alive as long as its job.
 
-The driver imports this module for the class. torch, which takes seconds to import, is left to the workers' methods.
+The driver imports this module for the class. Only the workers' methods import torch, which takes seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from memscore.study.subsets import Unit
 
 @dataclass(frozen=True)
 class Presence:
-    """Where a worker runs; `devices` is its CUDA_VISIBLE_DEVICES."""
+    """The place where a worker runs; `devices` is its CUDA_VISIBLE_DEVICES."""
 
     pid: int
     node: str
@@ -33,7 +33,7 @@ class Presence:
 class UnitTrainer:
     """Holds the dataset on its device and trains one unit at a time, on one thread.
 
-    `share` is how much of a GPU's memory it may take.
+    `share`: the fraction of a GPU's memory it may use.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class UnitTrainer:
         self.signature: str | None = None
 
     def ready(self) -> Presence:
-        """Answers once the dataset is on the device."""
+        """Return once the dataset is on the device."""
         from memscore.learning.unit import device_name
 
         node = ray.get_runtime_context().get_node_id()
         return Presence(os.getpid(), node, device_name(self.device), visible_devices())
 
     def memory(self) -> tuple[int, int] | None:
-        """Bytes that training takes of the GPU, and what the GPU has; None without a GPU."""
+        """Bytes of GPU memory that training takes, and that the GPU has; None without a GPU."""
         from memscore.learning.calibration import memory_of_unit
 
         return memory_of_unit(self.data, self.recipe, self.design) if self.device.type == "cuda" else None
@@ -71,7 +71,8 @@ class UnitTrainer:
     def train(self, unit: Unit, networks: list[str] | None) -> list[Trial]:
         """The evidence of one unit.
 
-        Raises InvalidInput, before training, if the network is not one with these signatures; of none, or None, any is.
+        Raises InvalidInput, before training, if the network has none of these signatures; an empty list, or None,
+        allows any network.
         """
         from memscore.learning.networks.behaviour import signature_of_recipe
         from memscore.learning.unit import train_unit
@@ -86,11 +87,11 @@ class UnitTrainer:
 
 
 def refusal(recipe: Recipe) -> str:
-    """Why a worker does not train a network that is not the one of the trials that are there."""
-    since = "the trials that are stored, or that other workers train"
+    """Why a worker refuses a network that differs from that of existing trials."""
+    since = "the stored trials, or those that other workers train"
     return signatures.has_changed(recipe.network, since, "allow_changed_network (--allow-changed-network)")
 
 
 def visible_devices() -> str:
-    """The GPUs that Ray gave this process, by the numbers that CUDA knows them by."""
+    """The GPUs that Ray assigned to this process, by CUDA's numbers."""
     return ",".join(str(number) for number in ray.get_runtime_context().get_accelerator_ids().get("GPU", []))

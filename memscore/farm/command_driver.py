@@ -1,6 +1,7 @@
-"""The driver of commands: `python -m memscore.farm.command_driver`, which `memscore.farm.commands` starts.
+"""The driver of commands: `python -m memscore.farm.command_driver`, started by `memscore.farm.commands`.
 
-Standard input is the plan, in a line; when it closes, everything ends. Standard output is an event a line.
+It reads the plan as one line of standard input, and ends everything when that closes. It writes one event per line to
+standard output.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from memscore.farm.commands import Command, CommandPlan, Ended, Event, Started
 from memscore.farm.lifeline import after_this_process, follow_parent, ray_folder, terminate
 from memscore.farm.placement import living, places
 
-GRACE_SECONDS = 8.0  # which a command has to end after SIGTERM
+GRACE_SECONDS = 8.0  # for a command to end after SIGTERM
 POLL_SECONDS = 0.1
 
 
@@ -35,7 +36,7 @@ def main() -> None:
     plan = CommandPlan.model_validate_json(sys.stdin.readline())
     follow_parent(folder)
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Ray prints is for the log
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray's output belongs in the log
     try:
         local_ray.start(folder, plan.slots)
         signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def run_all(plan: CommandPlan, events: TextIO) -> None:
-    """Keep as many commands running as there is room for, until all have ended."""
+    """Keep as many commands running as fit, until all have ended."""
     room = places(living(ray.nodes()), plan.per_gpu)
     at_once = min(room.count, plan.at_most or room.count)
     task = run_command.options(num_cpus=room.cpus, num_gpus=room.gpus)
@@ -74,8 +75,8 @@ def run_all(plan: CommandPlan, events: TextIO) -> None:
 
 @ray.remote(max_retries=0)
 def run_command(command: Command, folder: Path) -> str | None:
-    """Run a command's steps until one fails; a clause on how it did."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # by which Ray cancels; a shell's "&" has it ignored
+    """Run a command's steps until one fails; returns a clause on how it failed, None for a success."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ray cancels with it; a shell's "&" makes it ignored
     for arguments in command.steps:
         try:
             status = _status(arguments, command, folder)
@@ -87,7 +88,7 @@ def run_command(command: Command, folder: Path) -> str | None:
 
 
 def _status(arguments: tuple[str, ...], command: Command, folder: Path) -> int:
-    """The exit status of a process in a group of its own that ends with this worker; negative for a signal."""
+    """The exit status of a process in its own group that ends with this worker; negative for a signal."""
     with command.log.open("ab") as output:
         process = subprocess.Popen(
             arguments,
@@ -101,7 +102,7 @@ def _status(arguments: tuple[str, ...], command: Command, folder: Path) -> int:
     reaper = after_this_process(f"kill -s KILL -- -{process.pid}")
     try:
         while (status := process.poll()) is None:
-            time.sleep(POLL_SECONDS)  # and not wait(), which goes on when Ray cancels the task
+            time.sleep(POLL_SECONDS)  # not wait(), which does not return when Ray cancels the task
     finally:
         _end(process)
         reaper.kill()
@@ -110,7 +111,7 @@ def _status(arguments: tuple[str, ...], command: Command, folder: Path) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to a process, and SIGKILL to what is left of its group after its grace."""
+    """Send SIGTERM to a process, and after its grace period SIGKILL to the rest of its group."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE_SECONDS)
@@ -127,7 +128,7 @@ def _trouble(reference: Any) -> str | None:
 
 
 def _cancel(references: list[Any]) -> None:
-    """End running commands, and wait until they have ended."""
+    """End running commands and wait for them."""
     for reference in references:
         ray.cancel(reference)
     if references:

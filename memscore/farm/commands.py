@@ -1,4 +1,4 @@
-"""Commands side by side: each a process of its own on a share of this machine, handed out by Ray."""
+"""Runs commands side by side, each as a process on a share of this machine that Ray assigns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from memscore.farm.launchers import driver_environment
 from memscore.logs import end_of
 from memscore.settings import Settings
 
-GRACE_SECONDS = 40.0  # which the driver has to end what it runs, and Ray
+GRACE_SECONDS = 40.0  # for the driver to end its commands and Ray
 TAIL = 2_000  # bytes
 
 
@@ -27,9 +27,9 @@ class _Frozen(BaseModel):
 
 
 class Command(_Frozen):
-    """A name, and programs with their arguments that run one after the other, as long as they succeed.
+    """A name, and programs with their arguments that run one after another, as long as they succeed.
 
-    log: the file that their output is added to. environment: further variables.
+    log: the file that their output is appended to. environment: additional variables.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Command(_Frozen):
 
 
 class CommandPlan(_Frozen):
-    """What is to be run: `per_gpu` commands on each GPU where there is any, or else one on each of `slots` cores.
+    """The commands to run: `per_gpu` on each GPU if there is any, otherwise one on each of `slots` cores.
 
-    folder: in which they run. at_most: commands at the same time; None for no other limit than room.
+    folder: their working directory. at_most: most commands at a time; None for as many as fit.
     """
 
     commands: tuple[Command, ...]
@@ -58,7 +58,7 @@ class Started(_Frozen):
 
 
 class Ended(_Frozen):
-    """A command has ended after so many seconds; `trouble` is a clause on how, None for a success."""
+    """A command has ended after `seconds`; `trouble`: a clause on how it failed, None for a success."""
 
     ended: str
     trouble: str | None
@@ -66,7 +66,7 @@ class Ended(_Frozen):
 
 
 Event = TypeAdapter[Started | Ended | None](Started | Ended | None)
-"""A line of the driver's output; null every second in which nothing happens."""
+"""A line of the driver's output; null after each second without an event."""
 
 
 def run(
@@ -76,10 +76,10 @@ def run(
     report: Callable[[Started | Ended | None], None],
     held: Sequence[int] = (),
 ) -> None:
-    """Run commands to their ends, however they end; `report` gets what happens, and None every second otherwise.
+    """Run commands until all have ended, failed or not; `report` gets each event, and None every idle second.
 
-    All of them end with this process, however it ends, and with an exception in it; open files `held`, such as locks,
-    stay open until they have. Ray writes to `log`. Raises LaunchFailed if Ray cannot be started, or dies.
+    They all end with this process, however it ends, and also with an exception in it; open files `held`, such as
+    locks, stay open until then. Ray writes to `log`. Raises LaunchFailed if Ray cannot be started, or dies.
     """
     with log.open("ab") as output:
         driver = subprocess.Popen(
@@ -87,7 +87,7 @@ def run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
-            start_new_session=True,  # the terminal's Ctrl-C is for this process
+            start_new_session=True,  # the terminal's Ctrl-C should reach only this process
             env=driver_environment(settings),
             pass_fds=held,
         )
@@ -95,7 +95,7 @@ def run(
     assert driver.stdout is not None
     left = {command.name for command in plan.commands}
     try:
-        with contextlib.suppress(BrokenPipeError):  # of a driver that has ended at once
+        with contextlib.suppress(BrokenPipeError):  # the driver has already ended
             driver.stdin.write(plan.model_dump_json().encode() + b"\n")
             driver.stdin.flush()
         for line in driver.stdout:
@@ -107,11 +107,11 @@ def run(
         _end(driver)
     if left:
         last = end_of(log, TAIL).splitlines()[-1:]
-        raise LaunchFailed(f"Ray ended before {len(left)} of the commands had: {''.join(last)[:300]} (see {log})")
+        raise LaunchFailed(f"Ray ended before {len(left)} of the commands did: {''.join(last)[:300]} (see {log})")
 
 
 def _end(driver: subprocess.Popen[bytes]) -> None:
-    """Close the driver's standard input, upon which it ends all that it runs, and wait for that."""
+    """Close the driver's standard input, which makes it end its commands, and wait for it."""
     try:
         driver.communicate(timeout=GRACE_SECONDS)
     except subprocess.TimeoutExpired:

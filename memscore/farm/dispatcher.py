@@ -1,4 +1,4 @@
-"""The dispatcher: claims queued jobs, launches their drivers, renews leases, recovers what was lost."""
+"""The dispatcher: claims queued jobs, launches their drivers, renews leases and recovers lost jobs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from memscore.store.jobs import JobRecord
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
-RETRY_SECONDS = 2.0  # after the database could not be used
-AVAILABILITY_SECONDS = 5.0  # how often the launcher is asked whether it can launch
-END_SECONDS = 60.0  # a driver that has not ended so long after the outcome, or a cancellation, is stopped
+RETRY_SECONDS = 2.0  # pause after the database could not be used
+AVAILABILITY_SECONDS = 5.0  # between checks of whether the launcher can launch
+END_SECONDS = 60.0  # a driver still running this long after its outcome, or a cancellation, is stopped
 RENEWALS_PER_LEASE = 3
-LAST_LINES = 30  # of a dead driver's output that go into the job's log
+LAST_LINES = 30  # of a dead driver's output, copied into the job's log
 
 
 @dataclass
@@ -36,10 +36,10 @@ class _Running:
 
 
 class Dispatcher:
-    """Of all dispatchers on a database the one that holds the lease leads: it recovers and starts jobs.
+    """Recovers and starts jobs while it leads: of all dispatchers on a database, the one that holds the lease leads.
 
-    The others stand by, and attend to drivers of their own if they led before. With the local launcher one job runs at
-    a time, since a job uses all slots of the machine. Until the job `first` has begun, no other begins.
+    The others stand by, and attend to the drivers they launched if they led before. With the local launcher one job
+    runs at a time, since a job uses all slots of the machine. No job starts before the job `first` has started.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Dispatcher:
         self.running: dict[str, _Running] = {}
         self.at_most = settings.parallel_jobs if self.launcher.outlives_dispatcher else 1
         self.renewal = settings.lease_seconds / RENEWALS_PER_LEASE
-        self.leader_lease = self.renewal  # so a new leader is there before leases of jobs run out
+        self.leader_lease = self.renewal  # so that a new leader takes over before the leases of jobs expire
         self.led_at = float("-inf")
         self.unavailable: str | None = None
         self.asked_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; then give running jobs back, or leave them to the next leader if they go on."""
+        """Work until `stop` is set; then queue running jobs again, or leave lasting drivers to the next leader."""
         try:
             while not stop.is_set():
                 try:
@@ -72,7 +72,7 @@ class Dispatcher:
             self.close()
 
     def step(self) -> None:
-        """One pass: attend to the running drivers; where this one leads, recover lost jobs and start the next."""
+        """Make one pass: attend to the running drivers; if this one leads, recover lost jobs and start the next."""
         for running in list(self.running.values()):
             self._attend(running)
         if self._leads():
@@ -95,7 +95,7 @@ class Dispatcher:
             self.running.clear()
 
     def _leads(self) -> bool:
-        """Whether this dispatcher leads; takes the lead where it is free or its holder is certainly dead."""
+        """Whether this dispatcher leads; takes the lead if it is free or its holder is certainly dead."""
         changed = self._ask_launcher()
         since = time.monotonic() - self.led_at
         if since < self.leader_lease / RENEWALS_PER_LEASE and not changed:
@@ -114,12 +114,12 @@ class Dispatcher:
                 connection, leases.LEADER, self.owner, self.leader_lease, note=self.unavailable, dead=dead
             )
         if leads and since > self.leader_lease:
-            log.info("this dispatcher (%s) leads", self.owner)
+            log.info("this dispatcher (%s) has taken the lead", self.owner)
         self.led_at = time.monotonic() if leads else float("-inf")
         return leads
 
     def _ask_launcher(self) -> bool:
-        """Ask from time to time whether drivers can be launched; whether the answer has changed."""
+        """Check every few seconds whether drivers can be launched; returns whether the answer has changed."""
         if time.monotonic() - self.asked_at < AVAILABILITY_SECONDS:
             return False
         before, self.unavailable = self.unavailable, self.launcher.unavailable()
@@ -129,7 +129,7 @@ class Dispatcher:
         return before != self.unavailable
 
     def _attend(self, running: _Running) -> None:
-        """Renew the lease of a job whose driver runs; find out that it has ended, hangs, or was taken over."""
+        """Renew the lease of a job whose driver runs; notice if the driver has ended, hangs, or was replaced."""
         job, status = running.job, running.driver.status()
         if status.kind == "ended":
             self._lose(running, status.detail)
@@ -146,9 +146,9 @@ class Dispatcher:
             running.driver.stop()
             self.running.pop(job.id)
         elif silent > self.settings.stall_seconds:
-            self._lose(running, f"the driver gave no sign of life for {silent:.0f} s")
+            self._lose(running, f"the driver has not reported for {silent:.0f} s")
         elif status.kind == "unknown" and silent > self.settings.lease_seconds:
-            self._lose(running, f"the driver gave no sign of life for {silent:.0f} s, and {status.detail}")
+            self._lose(running, f"the driver has not reported for {silent:.0f} s, and {status.detail}")
         else:
             with self.database.writing() as connection:
                 jobs.renew(connection, job.id, job.attempt, self.settings.lease_seconds)
@@ -157,13 +157,13 @@ class Dispatcher:
                 self._await_end(running)
 
     def _await_end(self, running: _Running) -> None:
-        """Give a driver that is to end by itself time for it."""
+        """Give a driver that should end by itself time to do so."""
         running.ending_since = running.ending_since or time.monotonic()
         if time.monotonic() - running.ending_since > END_SECONDS:
             self._lose(running, "the driver was stopped")
 
     def _lose(self, running: _Running, reason: str) -> None:
-        """A driver has ended, or is ended here; unless it stored an outcome, its job recovers or fails."""
+        """End a driver, if it has not ended; unless it stored an outcome, its job recovers or fails."""
         job = running.job
         running.driver.stop()
         end = running.driver.log()
@@ -177,30 +177,30 @@ class Dispatcher:
         self.running.pop(job.id)
         running.driver.forget()
         if state is not None:
-            log.warning("%s; the job is %s", reason, state, extra=_named(job))
+            log.warning("%s; the job is now %s", reason, state, extra=_named(job))
         elif current.attempt == job.attempt and current.finished:
             level = logging.ERROR if current.state == "failed" else logging.INFO
             log.log(level, "the job has %s: %s", _PERFECT.get(current.state, current.state), outcome, extra=_named(job))
 
     def _recover(self) -> None:
-        """Go on with attempts of other dispatchers whose drivers live; recover the jobs of all others."""
+        """Take over attempts of other dispatchers whose drivers are alive; recover the jobs of all others."""
         with self.database.reading() as connection:
             orphans = [job for job in jobs.held(connection) if job.id not in self.running]
             overdue = {job.id for job in jobs.expired(connection)} if orphans else set[str]()
         for job in orphans:
             if job.id in overdue:
-                reason = "its lease ran out"
+                reason = "its lease expired"
             elif job.lease_owner is not None and not owner_may_live(job.lease_owner):
                 reason = "its dispatcher is gone"
             elif self.launcher.outlives_dispatcher:
-                reason = "it has another dispatcher than the leading one"
+                reason = "its dispatcher no longer leads"
             else:
                 continue
             driver = self.launcher.adopt(job)
             with self.database.writing() as connection:
                 if driver is None:
                     state = jobs.lost(connection, job.id, job.attempt, reason)
-                    log.warning("%s; the job is %s", reason, state, extra=_named(job))
+                    log.warning("%s; the job is now %s", reason, state, extra=_named(job))
                 elif jobs.adopt(connection, job.id, job.attempt, self.owner, self.settings.lease_seconds):
                     self.running[job.id] = _Running(job, driver, time.monotonic())
                     log.info("attempt adopted: %s", reason, extra=_named(job))
@@ -239,12 +239,12 @@ _PERFECT = {"cancelled": "been cancelled"}
 
 
 def _named(job: JobRecord) -> dict[str, str | int]:
-    """What a structured log line says about the job it is on."""
+    """The fields of a structured log line that name its job."""
     return {"job": job.id, "study": job.study_id, "attempt": job.attempt}
 
 
 def process_identity() -> str:
-    """This process as HOST/PID/START, unique over restarts and reuse of process numbers."""
+    """This process as HOST/PID/START, unique even across restarts and reused process numbers."""
     return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
 
 

@@ -2,8 +2,8 @@
 
 Asks the database which trials are missing, has Ray actors train them, stores each finished unit in one
 short transaction, and rebuilds the tables as evidence arrives. Killing it at any moment loses at most
-the units in flight. On this machine it ends by itself when whoever launched it is gone (its standard input
-closes); on a cluster Ray has launched it, and it ends when its attempt no longer holds the job.
+the units in training. On this machine it ends when the process that launched it does (its standard input
+closes); on a cluster, where Ray launched it, it ends when its attempt no longer holds the job.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
     job_id, attempt, cluster = sys.argv[1], int(sys.argv[2]), "--cluster" in sys.argv[3:]
     if not cluster:
         follow_parent(ray_folder(job_id, attempt))
-        for earlier in range(1, attempt):  # left behind where everything was killed at once
+        for earlier in range(1, attempt):  # left behind if everything was killed at once
             shutil.rmtree(ray_folder(job_id, earlier), ignore_errors=True)
     settings = settings_module.load()
     logs.configure(settings, job=job_id, attempt=attempt)
@@ -60,11 +60,11 @@ def main() -> None:
         study = studies.find(connection, job.study_id)
     journal = JobReporter(database, job, attempt, logs.Discretion(settings))
     lines = _log_into(journal, settings)
-    log.info("attempt %d at job %s, study %s, on %s", attempt, job.id, study.id, socket.gethostname())
+    log.info("attempt %d of job %s, study %s, on %s", attempt, job.id, study.id, socket.gethostname())
     try:
         Driver(database, settings, job, study, journal, lines, cluster=cluster).run()
     except SystemExit as end:
-        log.warning("the driver is ended (%s)", end)
+        log.warning("the driver was ended (%s)", end)
         raise
     except BaseException as error:
         log.error("the driver ends: %s: %s", type(error).__name__, error)
@@ -126,7 +126,7 @@ class Driver:
         self.journal.finish(*self.work())
 
     def work(self) -> tuple[str, str]:
-        """Train and score; the outcome's state and sentence."""
+        """Train and score; returns the state and sentence of the outcome."""
         try:
             self.train()
             self.enter("scoring")
@@ -144,11 +144,11 @@ class Driver:
             return "failed", str(error)
 
     def train(self) -> None:
-        """Train and store what is missing."""
+        """Train and store the missing units."""
         first = next(missing := self.missing(), None)
         if first is None:
             return
-        from memscore.farm.farm import Farm, FarmOptions  # torch and Ray, only where there is something to train
+        from memscore.farm.farm import Farm, FarmOptions  # imports torch and Ray, needed only for training
 
         self.enter("starting")
         at_most = sum(len(some) for some in self.absent())
@@ -178,7 +178,7 @@ class Driver:
         self.farm = None
 
     def networks(self) -> list[str]:
-        """The signatures of the networks of the trials that are stored."""
+        """The signatures of the networks of the stored trials."""
 
         def stored() -> list[str]:
             with self.database.reading() as connection:
@@ -187,7 +187,7 @@ class Driver:
         return patiently(stored)
 
     def absent(self) -> tuple[list[Unit], list[Unit]]:
-        """The units below the target that are not stored, and those of full trials."""
+        """The units below the target that are not stored, of subset trials and of full trials."""
 
         def stored(full: bool) -> list[int]:
             with self.database.reading() as connection:
@@ -199,7 +199,7 @@ class Driver:
         )
 
     def missing(self) -> Iterator[Unit]:
-        """The units to train, in order; with a target of precision only as long as it is not reached."""
+        """The units to train, in order; for a target of precision, only until it is reached."""
         subset_units, full_units = self.absent()
         for unit in subset_units:
             starts_block = unit.numbers[0] % BLOCK == 0
@@ -212,7 +212,7 @@ class Driver:
             yield unit
 
     def store(self, finished: list[Trial]) -> None:
-        """Keep a unit, count it, and rebuild the tables if that is due."""
+        """Store a unit, count it, and rebuild the tables if that is due."""
 
         def add() -> None:
             with self.database.writing() as connection:
@@ -226,21 +226,21 @@ class Driver:
             self.rebuild()
 
     def rebuild(self) -> None:
-        """Rebuild the tables from what is stored."""
+        """Rebuild the tables from the stored evidence."""
         patiently(self.scoring.rebuild)
 
     def rebuild_at_end(self) -> None:
-        """Rebuild the tables for what an attempt that ends early has stored."""
+        """Rebuild the tables from what an attempt stored before it ends early."""
         self.ending = True
         self.rebuild()
 
     def enter(self, phase: str) -> None:
-        """Begin a phase, and report it."""
+        """Begin a phase and report it."""
         self.phase = phase
         self.tick()
 
     def tick(self) -> None:
-        """Show that the driver lives, and learn whether it should stop."""
+        """Report that the driver is alive, and learn whether it should stop."""
         if self.ending:
             return
         waits_for = None if self.farm is None else self.farm.phase
@@ -249,7 +249,7 @@ class Driver:
 
 
 def _log_into(journal: JobReporter, settings: Settings) -> WorkerLines:
-    """Log to standard error and to the job's log; the latter also gets what else is printed, by workers too."""
+    """Log to standard error and to the job's log, which also gets all other output, that of workers included."""
     logs.configure(settings, job=journal.job.id, study=journal.job.study_id, attempt=journal.attempt)
     logging.getLogger("memscore").addHandler(JournalHandler(journal))
     lines = WorkerLines(journal.note)
@@ -260,7 +260,7 @@ def _log_into(journal: JobReporter, settings: Settings) -> WorkerLines:
 
 
 def _matmul() -> Matmul:
-    """Matrix products on this machine's GPU, or by NumPy where there is none."""
+    """Matrix products on this machine's GPU, or by NumPy without one."""
     import torch
 
     from memscore.learning.matmul import torch_matmul

@@ -36,11 +36,11 @@ from memscore.study.subsets import Unit
 
 log = logging.getLogger(__name__)
 
-UNIT_TRIES = 3  # a unit that loses its worker so often fails the job
-NODE_LOSSES = 20  # and one that loses its worker's node so often
-STUCK_FACTOR = 10  # a unit that takes so many times longer than the longest before has its worker replaced
-STUCK_SECONDS = 300.0  # but not before
-OUTPUT_SECONDS = 2.0  # what a worker wrote last takes so long to come here
+UNIT_TRIES = 3  # a unit that loses its worker this often fails the job
+NODE_LOSSES = 20  # so does one that loses its worker's node this often
+STUCK_FACTOR = 10  # a worker is replaced if its unit takes this many times longer than the longest before
+STUCK_SECONDS = 300.0  # but not before this
+OUTPUT_SECONDS = 2.0  # a worker's last output takes this long to arrive here
 LOST = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError, ObjectLostError)  # a worker, with its unit
 
 
@@ -50,9 +50,9 @@ class FarmOptions:
 
     cluster: on the running Ray cluster, instead of one started here with `slots` workers.
     trials_per_gpu: workers that share a GPU; None measures how many its memory holds.
-    at_most: units there are to train; never are there more workers.
-    ahead: hand the next unit out before the one that finished is stored, so that no worker waits for the database.
-    folder: of Ray's files, where it is started here; removed at the end.
+    at_most: the most units to train, and so the most workers.
+    ahead: hand out the next unit before the finished one is stored, so that no worker waits for the database.
+    folder: for Ray's files, if Ray is started here; removed at the end.
     """
 
     cluster: bool
@@ -64,10 +64,10 @@ class FarmOptions:
 
 
 class Farm:
-    """Workers that follow the cluster: one per share of a GPU, or per core where there is no GPU. A context manager.
+    """Workers that follow the cluster: one per share of a GPU, or per core without GPUs. A context manager.
 
-    last_lines: what a worker process has printed last. networks: signatures of the networks that may be trained; where
-    there is none yet, that of the first unit which comes back; None: any.
+    last_lines: the last lines that a worker process has printed. networks: signatures of the networks that may be
+    trained; if empty, only that of the first finished unit; None: any.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Farm:
         shared = ray.put(_in_memory(self.dataset))
         arguments = (shared, self.recipe, self.design, self.probabilities)
         self.pool = Pool(arguments, self.options.trials_per_gpu)
-        log.info("Ray is there, with the dataset")
+        log.info("Ray has started and holds the dataset")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -109,20 +109,20 @@ class Farm:
 
     @property
     def workers(self) -> int:
-        """How many workers can be given units now."""
+        """The number of workers that are ready."""
         return len(self.pool.ready)
 
     @property
     def phase(self) -> str | None:
-        """What the farm waits for, if it waits."""
+        """`waiting for workers` while none is ready, else None."""
         return None if self.pool.ready else "waiting for workers"
 
     def train(self, units: Iterator[Unit], tick: Callable[[], None]) -> Iterator[list[Trial]]:
         """Yield the trials of each unit as it finishes, in any order; calls `tick` at least every second.
 
-        The next unit is asked for when a worker is free; what has finished is not fetched before what finished earlier
-        was yielded, so that a slow caller is not flooded. A unit that diverges is tried once more.
-        Raises BlockFailed if training a unit fails, or loses its worker UNIT_TRIES times.
+        A unit is requested when a worker is free, and results are fetched and yielded one at a time, so that a slow
+        caller is not flooded. A unit that diverges is tried once more.
+        Raises BlockFailed if training a unit fails, or if the unit loses its worker UNIT_TRIES times.
         """
         feed = _Feed(units, self.options.at_most)
         while True:
@@ -143,7 +143,7 @@ class Farm:
                 yield trials
 
     def _hand_out(self, feed: _Feed) -> None:
-        """Give every free worker a unit, as long as there are some."""
+        """Give each free worker a unit, while there are any."""
         for worker in self.pool.free():
             unit = feed.next()
             if unit is None:
@@ -151,7 +151,7 @@ class Farm:
             worker.start(unit, self.networks)
 
     def _collect(self, worker: Worker, reference: Any, feed: _Feed) -> list[Trial] | None:
-        """What a worker has trained; None if it lost its unit, which is then fed again. Raises BlockFailed."""
+        """The trials a worker has trained; None if the unit was lost and goes back to the feed. Raises BlockFailed."""
         unit = worker.unit
         assert unit is not None
         try:
@@ -162,7 +162,7 @@ class Farm:
         except RayTaskError as error:
             if not isinstance(error.cause, Diverged) or unit in feed.diverged:
                 raise BlockFailed(f"{_named(unit)} failed: {error.cause}") from error
-            log.warning("%s diverged and is tried once more: %s", unit, error.cause)
+            log.warning("%s diverged; trying it once more: %s", unit, error.cause)
             worker.unit = None
             feed.diverged.add(unit)
             feed.again.append(unit)
@@ -174,7 +174,7 @@ class Farm:
         return trials
 
     def _require_same_network(self, trials: list[Trial]) -> None:
-        """Raise BlockFailed if a worker has trained another network than others, all of which began with none known."""
+        """Raises BlockFailed if workers that started without a known signature trained different networks."""
         for network in {trial.network for trial in trials if trial.network is not None}:
             if self.networks is None:
                 return
@@ -184,7 +184,7 @@ class Farm:
                 self.networks.append(network)
 
     def _lost(self, worker: Worker, unit: Unit, feed: _Feed, error: RayError) -> None:
-        """Feed a unit again whose worker died. Raises BlockFailed if that has happened too often."""
+        """Return the unit of a dead worker to the feed. Raises BlockFailed if that has happened too often."""
         self.pool.remove(worker)
         if self.pool.node_died(worker, error):
             losses, most, what = feed.node_losses, NODE_LOSSES, "node"
@@ -203,27 +203,27 @@ class Farm:
         raise BlockFailed(f"{_named(unit)} lost its {what} {most} times.{said}") from error
 
     def _replace_stuck(self, feed: _Feed) -> None:
-        """End workers whose unit takes far longer than any before."""
+        """Kill workers whose unit takes far longer than any before."""
         if not feed.longest:
             return
         limit = max(STUCK_SECONDS, STUCK_FACTOR * feed.longest)
         for worker in self.pool.busy:
             if worker.seconds > limit:
-                log.warning("%s takes more than %.0f s: its worker is replaced", worker.unit, limit)
+                log.warning("%s takes more than %.0f s; replacing its worker", worker.unit, limit)
                 worker.kill()
 
 
 class _Feed:
-    """The units that are to be trained, those first that were lost."""
+    """The units to train, lost ones first."""
 
     def __init__(self, units: Iterator[Unit], at_most: int) -> None:
         self.units = units
-        self.left = at_most  # of them, and of those in training
+        self.left = at_most  # units to train, including those in training
         self.again: list[Unit] = []
         self.losses: dict[Unit, int] = {}
         self.node_losses: dict[Unit, int] = {}
         self.diverged: set[Unit] = set()
-        self.longest = 0.0  # seconds that a unit has taken
+        self.longest = 0.0  # most seconds that a unit has taken
         self.ended = False
 
     @property
@@ -232,7 +232,7 @@ class _Feed:
         return self.ended and not self.again
 
     def next(self) -> Unit | None:
-        """The next unit; None if there is none, though a unit that is being trained may come back."""
+        """The next unit; None if there is none now, but a unit in training may still come back."""
         if self.again:
             return self.again.pop()
         unit = None if self.ended else next(self.units, None)
@@ -241,7 +241,7 @@ class _Feed:
 
 
 def _in_memory(dataset: Dataset) -> Dataset:
-    """The dataset with plain arrays, which Ray shares without a copy, in place of those mapped from files."""
+    """The dataset with plain arrays, which Ray shares without a copy, instead of arrays mapped from files."""
     names = ("x_train", "y_train", "x_test", "y_test")
     return replace(dataset, **{name: np.asarray(getattr(dataset, name)) for name in names})
 

@@ -1,7 +1,7 @@
-"""Health checks of containers: `python -m memscore.farm.health dispatcher`, or `ray-head`; status 1 says what is wrong.
+"""Health checks of containers: `python -m memscore.farm.health dispatcher`, or `ray-head`; status 1 prints the problem.
 
-dispatcher: one leads. With several, the others stand by, which leaves no sign: their check says what the leader's says.
-ray-head: the head's node lives. Its dashboard answers without it too, and `ray start --block` may go on.
+dispatcher: one leads. Of several, the others stand by without a trace, so their check reports the leader's state.
+ray-head: the head node is alive. Its dashboard may answer without it, and `ray start --block` may keep running.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from memscore.store.migrate import require_current
 
 
 def dispatcher_trouble(settings: Settings) -> str | None:
-    """One sentence on why no dispatcher leads, or None. Raises StoreError if the database cannot tell."""
+    """One sentence if no dispatcher leads, or None. Raises StoreError if the database cannot be used."""
     database = open_database(settings.database)
     try:
         require_current(database)
@@ -32,7 +32,7 @@ def dispatcher_trouble(settings: Settings) -> str | None:
 
 
 def head_trouble(settings: Settings) -> str | None:
-    """One sentence on why the head at `settings.ray_url` takes no drivers, or None."""
+    """One sentence on why the head at `settings.ray_url` accepts no drivers, or None."""
     return RayJobsLauncher(settings).unavailable()
 
 
@@ -40,9 +40,9 @@ CHECKS: dict[str, Callable[[Settings], str | None]] = {"dispatcher": dispatcher_
 
 
 def main(arguments: list[str]) -> int:
-    """Check what the only argument names; the exit status."""
+    """Run the check named by the only argument; returns the exit status."""
     if len(arguments) != 1 or arguments[0] not in CHECKS:
-        print(f"One of: {', '.join(CHECKS)}", file=sys.stderr)
+        print(f"Give one of: {', '.join(CHECKS)}", file=sys.stderr)
         return 2
     try:
         trouble = CHECKS[arguments[0]](settings_module.load())

@@ -1,4 +1,4 @@
-"""What a driver and the database say to each other about its job: progress, log, outcome, and whether to stop."""
+"""Reports a driver's progress, log and outcome to the database, and learns from it whether the job should stop."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-PATIENCE_SECONDS = 300.0  # so long a driver waits for a database that cannot be used
+PATIENCE_SECONDS = 300.0  # a driver waits this long for a database that cannot be used
 LONGEST_WAIT_SECONDS = 10.0  # between two tries
-REPORT_SECONDS = 1.0  # progress is written at most so often, unless the phase or the number of trials changes
+REPORT_SECONDS = 1.0  # between writes of progress, unless the phase or the number of trials changes
 RATE_OVER = 20  # results
 
 
@@ -29,16 +29,16 @@ class JobStopped(Exception):
 
 
 class TimeUp(JobFailed):
-    """The job ran as long as it may."""
+    """The job has reached its time limit."""
 
     slug = "time-limit"
 
 
 def patiently(action: Callable[[], Result]) -> Result:
-    """Do something with the database; while that cannot be used, again and again.
+    """Run an action on the database, and repeat it while the database cannot be used.
 
-    Raises StoreError after PATIENCE_SECONDS. `action` may run twice, if a connection was lost while it was committed,
-    and must bear that.
+    Raises StoreError after PATIENCE_SECONDS. `action` may run twice if the connection is lost during its commit, so it
+    must be idempotent.
     """
     started, wait = time.monotonic(), 0.5
     while True:
@@ -54,7 +54,7 @@ def patiently(action: Callable[[], Result]) -> Result:
 
 
 class JobReporter:
-    """The row, events and log of one attempt at a job. `hide` takes secrets out of what is written."""
+    """The row, events and log of one attempt of a job. `hide` removes secrets from a text."""
 
     def __init__(
         self, database: Database, job: JobRecord, attempt: int, hide: Callable[[str], str] = lambda text: text
@@ -73,18 +73,18 @@ class JobReporter:
         self.lines.append(self.hide(line))
 
     def training_starts(self) -> None:
-        """Count the rate of trials from here."""
+        """Start measuring the rate of trials now."""
         self.results = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
 
     def result(self, trials: int) -> None:
-        """So many trials have finished: a step of the rate."""
+        """Count finished trials for the rate."""
         self.results.append((time.monotonic(), trials))
 
     def report(self, phase: str, done: int, total: int) -> None:
         """Write progress and the log.
 
-        Raises Stopped if the job was cancelled, TimeUp if its time is over, and SystemExit if it belongs to another
-        attempt now.
+        Raises JobStopped if the job was cancelled, TimeUp if its time limit is reached, and SystemExit if another
+        attempt now holds it.
         """
         progress = (phase, done, max(done, total))
         if progress == self.written and not self.due:
@@ -99,13 +99,13 @@ class JobReporter:
         limit = job.wanted.time_limit_seconds
         if limit is not None and job.ran_seconds > limit:
             raise TimeUp(
-                f"The time limit of {limit:g} s is reached with {done} of {progress[2]} trials stored; "
-                f"to go on for as long again: memscore jobs resume {job.id}"
+                f"The job reached its time limit of {limit:g} s with {done} of {progress[2]} trials stored; "
+                f"to continue for the same time: memscore jobs resume {job.id}"
             )
 
     @property
     def due(self) -> bool:
-        """Whether it is time for a sign of life."""
+        """Whether it is time to report again."""
         return time.monotonic() - self.written_at >= REPORT_SECONDS
 
     def finish(self, state: str, message: str) -> None:
@@ -115,7 +115,7 @@ class JobReporter:
         self._with_lines(lambda connection: jobs.finish(connection, self.job.id, self.attempt, state, message))
 
     def flush(self) -> None:
-        """Write what is left of the log, if the database can be used."""
+        """Write the rest of the log, if the database can be used."""
         if not self.lines:
             return
         try:
@@ -125,7 +125,7 @@ class JobReporter:
             log.warning("%s", error)
 
     def _with_lines(self, write: Callable[[Connection], Result]) -> Result:
-        """Run `write`, and add the new lines of the log in the same transaction."""
+        """Run `write` and add the new lines of the log in the same transaction."""
         lines = list(self.lines)
 
         def both(connection: Connection) -> Result:
@@ -143,7 +143,7 @@ class JobReporter:
             return write(connection)
 
     def _rate(self) -> float | None:
-        """Trials a second over the last results; None before the first."""
+        """Trials per second over the last results; None before the first."""
         if len(self.results) < 2:
             return None
         trials = sum(trials for _, trials in list(self.results)[1:])

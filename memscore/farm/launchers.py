@@ -1,4 +1,4 @@
-"""How a dispatcher starts a driver."""
+"""Launchers, with which a dispatcher starts drivers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
 
 LOG_TAIL = 20_000  # bytes
-GCS_SECONDS = 10  # Ray's default of 60 is for a control service that comes back; here it ends with its driver
+GCS_SECONDS = 10  # Ray's default of 60 suits a control service that restarts; here it ends with its driver
 
 
 def driver_environment(settings: Settings) -> dict[str, str]:
@@ -33,7 +33,7 @@ def driver_environment(settings: Settings) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Status:
-    """Whether a driver runs; `detail` is one sentence on how it ended, or why that cannot be told."""
+    """Whether a driver runs; `detail`: one sentence on how it ended, or why its state is unknown."""
 
     kind: Literal["running", "ended", "unknown"]
     detail: str = ""
@@ -44,25 +44,25 @@ class Launched(ABC):
 
     @abstractmethod
     def status(self) -> Status:
-        """Whether it runs. Does not raise: what cannot be found out is unknown."""
+        """Whether it runs, `unknown` if that cannot be determined. Does not raise."""
 
     @abstractmethod
     def stop(self, grace_seconds: float = 10) -> None:
-        """End it and everything it started; as far as this can be known it is gone on return. Does not raise."""
+        """End it and everything it started, and wait for the end as far as it can be observed. Does not raise."""
 
     @abstractmethod
     def log(self) -> str:
-        """The end of what it wrote, for the job's log; empty if that cannot be had. Does not raise."""
+        """The end of its output, for the job's log; empty if that is unavailable. Does not raise."""
 
     @abstractmethod
     def forget(self) -> None:
-        """Remove what the launcher keeps of an ended driver, once the outcome is stored. Does not raise."""
+        """Remove the launcher's traces of an ended driver, once the outcome is stored. Does not raise."""
 
 
 class Launcher(ABC):
     """Starts drivers."""
 
-    outlives_dispatcher: ClassVar[bool]  # whether its drivers go on when the dispatcher ends
+    outlives_dispatcher: ClassVar[bool]  # whether its drivers keep running when the dispatcher ends
 
     @abstractmethod
     def unavailable(self) -> str | None:
@@ -70,18 +70,18 @@ class Launcher(ABC):
 
     @abstractmethod
     def launch(self, job: JobRecord) -> Launched:
-        """Start the driver of the job's current attempt; the same attempt again is not started twice.
+        """Start the driver of the job's current attempt, or return it if it was already started.
 
         Raises LaunchFailed.
         """
 
     @abstractmethod
     def adopt(self, job: JobRecord) -> Launched | None:
-        """The driver of an attempt that another dispatcher launched; None if there is none to go on with."""
+        """The driver of an attempt that another dispatcher launched; None if none is left to take over."""
 
 
 class LocalLauncher(Launcher):
-    """Starts a driver as a subprocess that runs Ray on this machine."""
+    """Starts each driver as a subprocess that runs Ray on this machine."""
 
     outlives_dispatcher = False
 
@@ -89,19 +89,19 @@ class LocalLauncher(Launcher):
         self.settings = settings
 
     def unavailable(self) -> str | None:
-        """Nothing but a home that can be written: a driver starts its own Ray."""
+        """Whether the home folder can be written; nothing else is needed, since a driver starts its own Ray."""
         try:
             self.settings.prepare_home()
         except StoreError as error:
             return str(error)
         return None
 
-    def adopt(self, job: JobRecord) -> Launched | None:  # noqa: ARG002 -- whichever it is
-        """A subprocess ends with its dispatcher."""
+    def adopt(self, job: JobRecord) -> Launched | None:  # noqa: ARG002 -- the same for every job
+        """None: a subprocess ends with its dispatcher."""
         return None
 
     def launch(self, job: JobRecord) -> Launched:
-        """Start `python -m memscore.farm.driver`, in a process group of its own, logging to home/logs."""
+        """Start `python -m memscore.farm.driver` in its own process group, logging to home/logs."""
         log_path = self.settings.home / "logs" / f"{job.id}-{job.attempt}.log"
         try:
             with log_path.open("ab") as log:
@@ -137,7 +137,7 @@ class _LocalDriver(Launched):
         return self.hide(end_of(self.log_path, LOG_TAIL))
 
     def forget(self) -> None:
-        pass  # the log file stays
+        pass  # the log file is kept
 
     def stop(self, grace_seconds: float = 10) -> None:
         if self.process.poll() is None:

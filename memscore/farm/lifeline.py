@@ -1,4 +1,4 @@
-"""Processes that end with whoever started them, and leave nothing behind."""
+"""Makes processes end with the process that started them, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _reaper: subprocess.Popen[bytes] | None = None
 
 
 def ray_folder(job: str, attempt: int) -> Path:
-    """Where Ray keeps the attempt's sockets and logs: a path of its own, short enough for a socket's name."""
+    """The attempt's folder for Ray's sockets and logs, with a path short enough for a socket's name."""
     return Path("/tmp") / f"memscore-{job}-{attempt}"  # noqa: S108 -- the job's id is random
 
 
 def follow_parent(folder: Path) -> None:
-    """End with whoever launched this process, and leave none of Ray's processes and files behind.
+    """End with the process that launched this one, and leave none of Ray's processes and files behind.
 
-    The launcher keeps the other end of standard input; when that closes, this process gets SIGTERM. A
-    shell outside the process group waits in the same way for this process, then kills what is left of the
+    The launcher holds the other end of standard input; when that closes, this process gets SIGTERM. A
+    shell outside the process group waits in the same way for this process, then kills the rest of the
     group and removes Ray's `folder`: Ray's agents outlive a driver that was killed with SIGKILL.
     """
     signal.signal(signal.SIGTERM, terminate)
@@ -47,9 +47,9 @@ def follow_parent(folder: Path) -> None:
 
 
 def after_this_process(script: str) -> subprocess.Popen[bytes]:
-    """A shell in a session of its own that runs a script once this process is gone, however it ended.
+    """A shell in its own session that runs a script once this process has ended, however it ended.
 
-    It waits for the end of a pipe, which closes with the object that is returned, too.
+    It waits for a pipe to close, which closing the returned object's standard input also does.
     """
     return subprocess.Popen(["sh", "-c", f"read -r line; {script}"], stdin=subprocess.PIPE, start_new_session=True)
 

@@ -1,4 +1,4 @@
-"""Ray on this machine, for a process and the workers that it feeds."""
+"""Starts Ray on this machine, for a process and its workers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ OBJECT_STORE_MARGIN = 100 * 2**20  # bytes
 
 
 def start(folder: Path, slots: int, shared: int = 0) -> None:
-    """Start Ray with `slots` CPUs and all GPUs; again where the machine was too busy for Ray's patience.
+    """Start Ray with `slots` CPUs and all GPUs; retries if the machine is so busy that Ray times out.
 
-    `shared`: bytes of the objects that workers share. Ray's files lie in `folder`; the caller removes it at the end.
+    `shared`: bytes of the objects that workers share. `folder` holds Ray's files; the caller removes it at the end.
     """
     for tries_left in reversed(range(START_TRIES)):
         try:
@@ -29,14 +29,14 @@ def start(folder: Path, slots: int, shared: int = 0) -> None:
         except Exception as error:  # Ray raises no narrower class
             if TOO_SLOW not in str(error) or not tries_left:
                 raise
-            log.warning("Ray was too slow to start, and is started again")
+            log.warning("Ray was too slow to start; starting it again")
             ray.shutdown()
             end_processes_of(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _init(folder: Path, slots: int, shared: int) -> None:
-    import torch  # to count the GPUs; a cluster's driver does without
+    import torch  # to count the GPUs; a driver on a cluster does not need it
 
     ray.init(
         address="local",

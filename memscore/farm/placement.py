@@ -1,4 +1,4 @@
-"""How many workers a cluster takes, and what each of them asks of Ray."""
+"""Computes how many workers fit on a cluster, and the resources each requests from Ray."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_PER_GPU = 16
 
 @dataclass(frozen=True)
 class Node:
-    """A node that lives, and what it has."""
+    """A live node and its resources."""
 
     id: str
     cpus: float
@@ -22,7 +22,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Places:
-    """Room for `count` workers, each of which asks for so many CPUs and so large a share of a GPU."""
+    """Room for `count` workers; each requests `cpus` CPUs and the fraction `gpus` of a GPU."""
 
     count: int
     cpus: float
@@ -30,7 +30,7 @@ class Places:
 
 
 def living(nodes: Iterable[dict[str, Any]]) -> list[Node]:
-    """The nodes that live, from what `ray.nodes()` gives."""
+    """The live nodes in the result of `ray.nodes()`."""
     return [
         Node(node["NodeID"], node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
         for node in nodes
@@ -39,9 +39,9 @@ def living(nodes: Iterable[dict[str, Any]]) -> list[Node]:
 
 
 def places(nodes: list[Node], trials_per_gpu: int) -> Places:
-    """A worker for each share of a GPU where there is any GPU, or else for each CPU.
+    """Room for a worker on each share of a GPU if there is any GPU, otherwise on each CPU.
 
-    A worker on a GPU asks for one CPU, or for less where a node has fewer CPUs than shares.
+    A worker on a GPU requests one CPU, or less if a node has fewer CPUs than shares.
     """
     with_gpus = [node for node in nodes if node.gpus >= 1]
     if not with_gpus:
@@ -52,11 +52,11 @@ def places(nodes: list[Node], trials_per_gpu: int) -> Places:
 
 
 def per_gpu(total: int, each: int, cpus: float) -> int:
-    """How many workers share a GPU of `total` bytes if each takes `each` bytes, on a node with so many CPUs for it."""
+    """The number of workers that share a GPU of `total` bytes if each takes `each` bytes, with `cpus` CPUs per GPU."""
     fitting = int(USABLE_MEMORY * total // max(each, 1))
     return max(1, min(fitting, MOST_PER_GPU, int(cpus)))
 
 
 def _share(workers: int) -> float:
-    """The largest part of a GPU of which `workers` fit on one; Ray counts in ten-thousandths."""
+    """The largest fraction of a GPU such that `workers` fit on one; Ray counts in ten-thousandths."""
     return math.floor(10_000 / workers) / 10_000

@@ -1,4 +1,4 @@
-"""The workers of a job: as many as the cluster has places for, replaced when they die."""
+"""The workers of a job: as many as fit on the cluster, replaced when they die."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from memscore.study.subsets import Unit
 log = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 3.0  # how often the number of workers is compared with the cluster
-START_TRIES = 3  # so many workers may fail to start before any has started
+START_TRIES = 3  # the job fails if this many workers fail to start before any has started
 
 
 class Worker:
-    """An actor, and the unit it trains."""
+    """An actor and the unit it trains."""
 
     def __init__(self, actor: Any) -> None:
         self.actor = actor
@@ -32,27 +32,27 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The number of its process; 0 before it is ready."""
+        """Its process number; 0 before it is ready."""
         return self.presence.pid if self.presence is not None else 0
 
     @property
     def seconds(self) -> float:
-        """How long it has worked on its unit."""
+        """Seconds since it started its unit."""
         return time.monotonic() - self.started_at
 
     def start(self, unit: Unit, networks: list[str] | None) -> None:
-        """Train a unit, if the network is one of these (UnitTrainer.train)."""
+        """Train a unit if its network is one of these (see UnitTrainer.train)."""
         self.unit = unit
         self.started_at = time.monotonic()
         self.waits_for = self.actor.train.remote(unit, networks)
 
     def kill(self) -> None:
-        """End its process; its unit is then lost."""
+        """Kill its process; its unit is then lost."""
         ray.kill(self.actor)
 
 
 class Pool:
-    """Creates workers and follows the cluster. `arguments` are those of UnitTrainer, less the share of memory."""
+    """Creates workers and follows the cluster. `arguments`: those of UnitTrainer, without the share of memory."""
 
     def __init__(self, arguments: tuple[Any, ...], trials_per_gpu: int | None) -> None:
         self.arguments = arguments
@@ -78,7 +78,7 @@ class Pool:
         return [worker for worker in self.ready if worker.unit is None]
 
     def follow(self, wanted: int) -> None:
-        """Create the workers that are missing, and end those that wait for a place that is gone; at most `wanted`."""
+        """Create missing workers, up to `wanted`, and end those that wait for a place that no longer exists."""
         if time.monotonic() - self.followed_at < FOLLOW_SECONDS:
             return
         self.followed_at = time.monotonic()
@@ -95,9 +95,9 @@ class Pool:
             self.workers.append(self._new_worker(room))
 
     def wait(self, seconds: float) -> tuple[Worker, Any] | None:
-        """A worker whose unit has ended in whatever way, with Ray's reference to the trials; None if there is none yet.
+        """A worker whose unit has ended, well or not, with Ray's reference to the trials; None if there is none yet.
 
-        Takes notice of workers that have started meanwhile. Raises BlockFailed if none can.
+        Also registers workers that have started. Raises BlockFailed if no worker can start.
         """
         pending = {worker.waits_for: worker for worker in self.workers if worker.unit or not worker.presence}
         if not pending:
@@ -112,7 +112,7 @@ class Pool:
         return None
 
     def remove(self, worker: Worker) -> None:
-        """Forget a worker; the next `follow` replaces it, at once."""
+        """Forget a worker, and let the next `follow` replace it at once."""
         self.workers.remove(worker)
         self.followed_at = float("-inf")
 
@@ -122,7 +122,7 @@ class Pool:
         return "node has died" in str(error) or (worker.presence is not None and worker.presence.node not in nodes)
 
     def _welcome(self, worker: Worker) -> None:
-        """A worker has started, or failed to."""
+        """Register a worker that has started, or failed to."""
         try:
             presence: Presence = ray.get(worker.waits_for)
         except RayActorError as error:
@@ -146,7 +146,7 @@ class Pool:
         return trainer.remote(*self.arguments, gpus or 1.0)
 
     def _measured(self) -> bool:
-        """Have one worker measure how many share a GPU; whether the answer is there."""
+        """Let one worker measure how many fit on a GPU; returns whether the answer is known."""
         if self.probe is None:
             actor = self._new_actor(1, 1)
             self.probe = (actor, actor.memory.remote())

@@ -1,13 +1,13 @@
-"""Drivers as jobs of a Ray cluster, through the REST API of its dashboard.
+"""Runs drivers as jobs of a Ray cluster, through the REST API of its dashboard.
 
     POST   /api/jobs/          {"submission_id": "JOB-ATTEMPT", "entrypoint": ..., "metadata": ...}
     GET    /api/jobs/ID        status PENDING, RUNNING, SUCCEEDED, FAILED, STOPPED
     GET    /api/jobs/ID/logs   POST /api/jobs/ID/stop   DELETE /api/jobs/ID   (of ended ones)
-    GET    /api/v0/nodes       whether the head node lives: its dashboard may answer although it does not
+    GET    /api/v0/nodes       whether the head node is alive: its dashboard may answer even if it is not
 
-Plain HTTP and not Ray's own client, whose import costs a second and 76 MB. Code comes from the image, so a job is no
-more than a command line of two ids. Ray knows an id once, so the same attempt cannot be started twice; a cluster that
-was replaced knows none of the ids of the one before.
+This uses plain HTTP instead of Ray's client, whose import costs a second and 76 MB. Code comes from the image, so a job
+is only a command line with two ids. Ray accepts each id once, so an attempt cannot be started twice; a replaced cluster
+knows none of the previous ids.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from memscore.store.jobs import JobRecord
 ENTRYPOINT = "exec python -m memscore.farm.driver {job} {attempt} --cluster"
 CALL_SECONDS = 5.0
 SUBMIT_SECONDS = 10.0  # Ray's head waits for its own agent first
-STATUS_SECONDS = 2.0  # how long an answer on a driver's status holds
-TROUBLE_SECONDS = 10.0  # how long Ray is not asked for statuses after it could not be reached
+STATUS_SECONDS = 2.0  # a driver's status is cached this long
+TROUBLE_SECONDS = 10.0  # no status is requested for this long after Ray could not be reached
 STOP_POLL_SECONDS = 0.5
-LONGEST_LOG = 32 * 2**20  # bytes; Ray sends a log as a whole
+LONGEST_LOG = 32 * 2**20  # bytes; Ray sends a log whole
 
 
 class RayJobsLauncher(Launcher):
     """Submits drivers to the Ray cluster whose dashboard is at `settings.ray_url`. They run on its head node.
 
-    `entrypoint` is the shell command of a driver, with places for the job's id and the attempt.
+    `entrypoint`: the shell command of a driver, with placeholders for the job's id and the attempt.
     """
 
     outlives_dispatcher: ClassVar[bool] = True
@@ -53,21 +53,21 @@ class RayJobsLauncher(Launcher):
         self.ray = _Ray(settings, transport)
 
     def unavailable(self) -> str | None:
-        """One sentence on why no driver can be started now, or None. Asks whether the head node lives."""
+        """One sentence on why no driver can be started now, or None. Checks that the head node is alive."""
         try:
             self.ray.check_head()
-        except _Away as away:
-            return f"{away}."
+        except _Unavailable as problem:
+            return f"{problem}."
         return None
 
     def adopt(self, job: JobRecord) -> Launched:
-        """The driver by its id; its status says whether there is one."""
+        """The driver by its id; its status shows whether it exists."""
         return _RayDriver(self.ray, job.id, job.attempt)
 
     def launch(self, job: JobRecord) -> Launched:
-        """Submit the driver, or go on with the one that was submitted before. Raises LaunchFailed.
+        """Submit the driver, or return the one submitted before. Raises LaunchFailed.
 
-        What an attempt before may have left, because Ray could not be reached when it was given up, ends first.
+        The previous attempt's driver ends first: it may still run if Ray could not be reached when it was given up.
         """
         if not re.fullmatch("[0-9a-f]+", job.id):  # it becomes part of a shell command
             raise LaunchFailed(f"{job.id!r} is not the id of a job")
@@ -86,23 +86,23 @@ class RayJobsLauncher(Launcher):
             if answer.is_success:
                 return driver
             refusal = f"Ray says: {_last_line(answer.text)}"
-        except _Away as away:
-            refusal = str(away)
+        except _Unavailable as problem:
+            refusal = str(problem)
         if driver.is_known():  # submitted before, or the answer was lost
             return driver
         raise LaunchFailed(f"the driver could not be started: {refusal}")
 
 
-class _Away(Exception):
-    """Ray cannot be asked; the message is one sentence, without its full stop, that says what to check."""
+class _Unavailable(Exception):
+    """Ray cannot be used; the message is one sentence, without its full stop, on what to check."""
 
 
 _TROUBLES = {
-    401: "Ray at {where} wants a token; set RAY_AUTH_TOKEN to the cluster's",
+    401: "Ray at {where} requires a token; set RAY_AUTH_TOKEN to the cluster's",
     403: "Ray at {where} refuses the token; set RAY_AUTH_TOKEN to the cluster's",
-    502: "There is no Ray behind {where}; check the cluster and MEMSCORE_RAY_URL",
-    503: "There is no Ray behind {where}; check the cluster and MEMSCORE_RAY_URL",
-    504: "There is no Ray behind {where}; check the cluster and MEMSCORE_RAY_URL",
+    502: "No Ray is running behind {where}; check the cluster and MEMSCORE_RAY_URL",
+    503: "No Ray is running behind {where}; check the cluster and MEMSCORE_RAY_URL",
+    504: "No Ray is running behind {where}; check the cluster and MEMSCORE_RAY_URL",
 }
 
 
@@ -110,9 +110,9 @@ class _Ray:
     """The dashboard of a cluster."""
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None) -> None:
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it has a line for each request
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs a line for each request
         self.settings = settings
-        # A connection for each request: one that is kept would break when the head is replaced.
+        # A connection for each request: a kept one would break when the head is replaced.
         transport = transport or httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
         try:
             url = httpx.URL(settings.ray_url)
@@ -125,7 +125,7 @@ class _Ray:
         self._trouble: tuple[str, float] | None = None
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Ray's answer of whatever status. Raises _Away if there is none, or one about the token."""
+        """Ray's answer, whatever its status. Raises _Unavailable without one, or if the token is missing or refused."""
         try:
             answer = self.http.request(method, path, **options)
         except httpx.TimeoutException:
@@ -133,17 +133,17 @@ class _Ray:
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             trouble = f"Ray does not answer at {self.where} ({reason}); check the cluster and MEMSCORE_RAY_URL"
-        except _Away as no_token:
+        except _Unavailable as no_token:
             trouble = str(no_token)
         else:
             if answer.status_code not in _TROUBLES:
                 return answer
             trouble = _TROUBLES[answer.status_code].format(where=self.where)
         self._note(trouble)
-        raise _Away(trouble)
+        raise _Unavailable(trouble)
 
     def check_head(self) -> None:
-        """Raise _Away unless the token is right and the head node lives, whatever was known before."""
+        """Raises _Unavailable unless the token is right and the head node is alive; always asks Ray."""
         query = {"filter_keys": "is_head_node", "filter_predicates": "=", "filter_values": "True"}
         answer = self.call("GET", "/api/v0/nodes", params=query)
         try:
@@ -151,23 +151,23 @@ class _Ray:
             lives = any(head["state"] == "ALIVE" for head in heads)
             reasons = "".join(f" ({head['state_message']})" for head in heads if head.get("state_message"))
         except (ValueError, KeyError, TypeError, AttributeError):
-            trouble = f"What answers at {self.where} is not a Ray dashboard with the Jobs API; check MEMSCORE_RAY_URL"
+            trouble = f"The server at {self.where} is not a Ray dashboard with the Jobs API; check MEMSCORE_RAY_URL"
         else:
             trouble = None if lives else f"Ray's head node at {self.where} is down{reasons[:300]}; restart it"
         self._note(trouble)
         if trouble:
-            raise _Away(trouble)
+            raise _Unavailable(trouble)
 
     @property
     def trouble(self) -> str | None:
-        """Why Ray could not be asked a moment ago."""
+        """Why Ray could not be used a moment ago, or None."""
         return self._trouble[0] if self._trouble and time.monotonic() < self._trouble[1] else None
 
     def _note(self, trouble: str | None) -> None:
         self._trouble = (trouble, time.monotonic() + TROUBLE_SECONDS) if trouble else None
 
     def _authorize(self, request: httpx.Request) -> httpx.Request:
-        """Add the token; read anew each time, since a file may get another one."""
+        """Add the token; it is read each time, since its file may change."""
         if token := _token(self.settings):
             request.headers["Authorization"] = f"Bearer {token}"
         return request
@@ -184,7 +184,7 @@ class _RayDriver(Launched):
         self.asked_at = float("-inf")
 
     def status(self) -> Status:
-        """What Ray says of it, asked at most every STATUS_SECONDS."""
+        """Its status in Ray, requested at most every STATUS_SECONDS."""
         if self.latest.kind == "ended" or time.monotonic() - self.asked_at < STATUS_SECONDS:
             return self.latest
         if trouble := self.ray.trouble:
@@ -192,26 +192,26 @@ class _RayDriver(Launched):
         return self._ask()
 
     def is_known(self) -> bool:
-        """Whether Ray is certain to have a record of it."""
-        with contextlib.suppress(_Away):
+        """Whether Ray certainly has a record of it."""
+        with contextlib.suppress(_Unavailable):
             return self.ray.call("GET", self.path).status_code == httpx.codes.OK
         return False
 
     def stop(self, grace_seconds: float = 10) -> None:
-        """SIGTERM from Ray, and after its own grace (RAY_JOB_STOP_WAIT_TIME_S) SIGKILL; waits for the end."""
+        """Have Ray send SIGTERM, and SIGKILL after its grace period (RAY_JOB_STOP_WAIT_TIME_S); waits for the end."""
         if self.latest.kind == "ended":
             return
-        with contextlib.suppress(_Away):
+        with contextlib.suppress(_Unavailable):
             deadline = time.monotonic() + grace_seconds
             if self.ray.call("POST", f"{self.path}/stop").is_success:
                 while self._ask().kind == "running" and time.monotonic() < deadline:
                     time.sleep(STOP_POLL_SECONDS)
 
     def log(self) -> str:
-        with contextlib.suppress(httpx.HTTPError, _Away, ValueError, KeyError, TypeError):
+        with contextlib.suppress(httpx.HTTPError, _Unavailable, ValueError, KeyError, TypeError):
             with self.ray.http.stream("GET", f"{self.path}/logs") as answer:
                 if (size := int(answer.headers.get("content-length", 0))) > LONGEST_LOG:
-                    return f"[{size} bytes; they are in Ray's dashboard, under the job {self.id}]"
+                    return f"[{size} bytes; see job {self.id} in Ray's dashboard]"
                 answer.read()
             written: str = answer.json()["logs"]
             end = written.encode()[-LOG_TAIL:].decode(errors="ignore").strip()
@@ -219,39 +219,39 @@ class _RayDriver(Launched):
         return ""
 
     def forget(self) -> None:
-        with contextlib.suppress(_Away):
+        with contextlib.suppress(_Unavailable):
             self.ray.call("DELETE", self.path)
 
     def _ask(self) -> Status:
         try:
-            self.latest = self._told_by(self.ray.call("GET", self.path))
-        except _Away as away:
-            self.latest = Status("unknown", str(away))
+            self.latest = self._status_in(self.ray.call("GET", self.path))
+        except _Unavailable as problem:
+            self.latest = Status("unknown", str(problem))
         self.asked_at = time.monotonic()
         return self.latest
 
-    def _told_by(self, answer: httpx.Response) -> Status:
+    def _status_in(self, answer: httpx.Response) -> Status:
         if answer.status_code == httpx.codes.NOT_FOUND and f"{self.id} does not exist" in answer.text:
             return Status("ended", "Ray does not know the driver: its cluster was replaced, or it was never submitted")
         try:
             details = _Details.model_validate_json(answer.content)
         except ValidationError:
-            said = _last_line(answer.text)
-            return Status("unknown", f"Ray answers {answer.status_code} when it is asked for the driver: {said}")
+            last = _last_line(answer.text)
+            return Status("unknown", f"Ray answered {answer.status_code} to a request for the driver: {last}")
         if details.status in _ENDINGS:
             return Status("ended", _ENDINGS[details.status](details))
         return Status("running")  # or PENDING, which Ray ends after 15 minutes
 
 
 class _Details(BaseModel):
-    """What is of use in Ray's record of a job."""
+    """The fields used from Ray's record of a job."""
 
     status: str
     message: str | None = None
     driver_exit_code: int | None = None
 
     def how_it_failed(self) -> str:
-        """One line from an exit status and the last line of output, or from Ray's reason to give it up."""
+        """One line with the exit status and the last line of output, or with Ray's reason for ending it."""
         message = self.message or "no reason given"
         if self.driver_exit_code is None:
             return f"Ray ended the driver: {' '.join(message.split())[:300]}"
@@ -268,21 +268,21 @@ _ENDINGS: dict[str, Callable[[_Details], str]] = {
 
 
 def _token(settings: Settings) -> str | None:
-    """The cluster's token from where Ray itself looks for it: RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH, its default file."""
+    """The cluster's token from where Ray looks for it: RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH, its default file."""
     path = settings.ray_token_file
     try:
         token = settings.ray_auth_token.get_secret_value() if settings.ray_auth_token else path.read_text("latin-1")
     except OSError as error:
         if settings.ray_auth_token_path is None:
             return None
-        raise _Away(f"The file {path} of RAY_AUTH_TOKEN_PATH cannot be read ({reason(error)})") from error
-    if not re.fullmatch("[!-~]+", token.strip()):  # or an error would quote it
-        raise _Away("Ray's token must be one word of ASCII characters; check RAY_AUTH_TOKEN or its file")
+        raise _Unavailable(f"The file {path} of RAY_AUTH_TOKEN_PATH cannot be read ({reason(error)})") from error
+    if not re.fullmatch("[!-~]+", token.strip()):  # otherwise an error would quote it
+        raise _Unavailable("Ray's token must be one word of ASCII characters; check RAY_AUTH_TOKEN or its file")
     return token.strip()
 
 
 def _last_line(text: str) -> str:
-    """The last line that says something: the message under a traceback, the end of a log. At most 300 characters."""
+    """The last line with content: the message under a traceback, the end of a log. At most 300 characters."""
     lines = [
         line.strip()
         for line in readable(text).splitlines()

@@ -1,4 +1,4 @@
-"""The counts of the study that a driver works on, kept in memory, and the tables that follow from them."""
+"""Keeps the counts of a driver's study in memory, and rebuilds its tables from them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from memscore.study.spec import Wanted
 
 log = logging.getLogger(__name__)
 
-REBUILD_SHARE = 0.02  # at most this share of the time goes into rebuilding tables while trials come in
-REBUILD_SECONDS = 2.0  # and tables are rebuilt no more often than this
+REBUILD_SHARE = 0.02  # at most this fraction of the time is spent on rebuilding tables while trials arrive
+REBUILD_SECONDS = 2.0  # least time between two rebuilds
 
 
 class Scoring:
-    """Counts and tables of one study, for a job that wants something of it."""
+    """The counts and tables of one study, for a job with a target."""
 
     def __init__(
         self, database: Database, study: StudyRecord, dataset: Dataset, wanted: Wanted, tick: Callable[[], None]
@@ -39,13 +39,13 @@ class Scoring:
         self.most = wanted.target.whole_blocks
         self.rebuilt_at = float("-inf")
         self.rebuild_cost = 0.0
-        self.made: tuple[str | None, str | None] = (None, None)  # a rebuild replaces what this attempt made before
-        self.counted = False  # whether what is stored is counted
+        self.made: tuple[str | None, str | None] = (None, None)  # tables of this attempt, which a rebuild replaces
+        self.counted = False  # whether the stored evidence is counted
         self.counts = Counts.empty(np.asarray(dataset.y_train), np.asarray(dataset.y_test))
         self.expected = self.most
 
     def recount(self) -> None:
-        """Count all stored evidence afresh. Raises Damaged where a trial does not match its digests."""
+        """Count all stored evidence from the start. Raises Damaged if a trial does not match its digest."""
         with self.database.reading() as connection:
             self.counts = count_study(
                 connection, self.study, self.counts.train_labels, self.counts.test_labels, self.tick
@@ -63,7 +63,7 @@ class Scoring:
         return time.monotonic() - self.rebuilt_at >= max(REBUILD_SECONDS, self.rebuild_cost / REBUILD_SHARE)
 
     def reached(self) -> bool:
-        """Whether the evidence has the precision that the job asks for."""
+        """Whether the evidence has reached the job's precision."""
         target, statistics = self.wanted.target, self.counts.statistics
         if not statistics.trials:
             return False
@@ -78,7 +78,7 @@ class Scoring:
         with self.database.reading() as connection:
             stored = stored_trials(connection, self.study.id)
         if stored != (self.counts.trials, self.counts.full_trials):
-            self.recount()  # evidence of this study was stored by others meanwhile
+            self.recount()  # others have stored evidence of this study in the meantime
         built = rebuild_tables(self.database, self.study, self.counts, self.made)
         if built is None:
             return
@@ -90,7 +90,7 @@ class Scoring:
         log.info("tables rebuilt from %d trials in %.2f s", scores.trials, self.rebuild_cost)
 
     def find_all_pairs(self, matmul: Matmul) -> None:
-        """Replace the pairs of one class by those of all classes, unless the stored ones are."""
+        """Replace same-class pairs with the pairs across all classes, unless those are already stored."""
         with self.database.reading() as connection:
             meta = tables.current_pairs_meta(connection, self.study.id) or {}
             if (meta.get("scope"), meta.get("trials")) == ("all", self.counts.trials):
@@ -113,11 +113,11 @@ class Scoring:
             share = share_settled(statistics, target.settled_at)
             found = f"{share:.1%} of the samples are settled at {target.settled_at:g}"
         if share < target.share:
-            found += f", not {target.share:.1%}: max_trials is reached"
+            found += f", not {target.share:.1%}: reached max_trials"
         return f"{trials} trials stored; {found}"
 
     def _forecast(self) -> int:
-        """How many trials the study will have in the end."""
+        """The number of trials that the study will have in the end."""
         target = self.wanted.target
         if not target.precise or not self.counts.trials:
             return self.most
@@ -132,7 +132,7 @@ class Scoring:
         return needed or self.most
 
     def _ticking(self, matmul: Matmul) -> Matmul:
-        """The same product, with a sign of life before each."""
+        """The same product, with a report before each call."""
 
         def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             self.tick()

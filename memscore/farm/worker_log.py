@@ -1,4 +1,4 @@
-"""What driver and workers print: forwarded, collected line by line, and the last lines of each worker kept."""
+"""Collects the output of driver and workers: forwards it, splits it into lines, keeps the last lines of each worker."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ OF_WORKER = re.compile(r"\(\S+ pid=(\d+)[^)]*\) ?(.*)")  # how Ray prints what a
 
 
 class WorkerLog(io.TextIOBase):
-    """A text stream that forwards everything to another, and each complete line to `on_line` as well.
+    """A text stream that forwards everything to another stream, and each complete line to `on_line`.
 
-    With `as_records` the lines are not forwarded but logged, so that a log of JSON objects holds nothing else.
+    With `as_records` the lines are not forwarded but logged, so that a log of JSON objects contains nothing else.
     """
 
     def __init__(self, stream: TextIO, on_line: Callable[[str], None], *, as_records: bool = False) -> None:
@@ -47,19 +47,19 @@ class WorkerLog(io.TextIOBase):
         self.stream.flush()
 
     def fileno(self) -> int:
-        """The real stream's."""
+        """The file number of the real stream."""
         return self.stream.fileno()
 
 
 class WorkerLines:
-    """Passes lines on, and remembers the last ones of each worker process."""
+    """Passes on lines, and remembers the last ones of each worker process."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self.on_line = on_line
         self.last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
 
     def note(self, line: str) -> None:
-        """Take a line. Any thread may call this."""
+        """Note a line and pass it on. Any thread may call this."""
         found = OF_WORKER.fullmatch(line)
         if found:
             self.last[int(found[1])].append(found[2])
@@ -74,8 +74,8 @@ _logging = threading.local()
 
 
 def _log(line: str) -> None:
-    """Log a line that was printed, with the number of the worker process that it is from, if it is from one."""
-    if not line.strip() or getattr(_logging, "now", False):  # logging itself prints what is wrong with its stream
+    """Log a printed line, with the number of its worker process if it comes from one."""
+    if not line.strip() or getattr(_logging, "now", False):  # logging itself prints problems with its stream
         return
     found = OF_WORKER.fullmatch(line)
     _logging.now = True

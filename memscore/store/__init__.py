@@ -1,4 +1,4 @@
-"""The database: all SQL of the product. SQLite when embedded, PostgreSQL when deployed."""
+"""The database: all SQL of the product, on SQLite when embedded and on PostgreSQL when deployed."""
 
 from memscore.store.database import Database, open_database
 

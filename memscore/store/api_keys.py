@@ -1,4 +1,4 @@
-"""API keys as they are stored: hashed, with what they allow and when they were used."""
+"""Queries on API keys: their hash, scopes and last use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memscore.store.database import now
 from memscore.store.schema import api_keys
 
 USE_NOTED_SECONDS = 60
-"""How often at most the use of a key is written down."""
+"""The use of a key is recorded at most once in this time."""
 
 _STATE = case(
     (api_keys.c.revoked_at.is_not(None), "revoked"), (api_keys.c.expires_at <= now(), "expired"), else_="live"
@@ -24,7 +24,7 @@ _WITH_STATE = select(api_keys, _STATE.label("state"), _USE_IS_OLD.label("use_is_
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """A stored key. `pepper` is the id of the pepper it was hashed with; `use_is_old`: its last use is to be noted."""
+    """A stored key. `pepper`: id of the pepper it was hashed with; `use_is_old`: its next use needs recording."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class KeyRecord:
 def add(
     connection: Connection, identifier: str, key: str, pepper: Pepper, name: str, scope: Scope, expires_in: int | None
 ) -> KeyRecord:
-    """Store a new key, of which only the hash is kept."""
+    """Store the hash of a new key."""
     row = {
         "id": identifier,
         "name": name,
@@ -56,7 +56,7 @@ def add(
 
 
 def get(connection: Connection, identifier: str) -> KeyRecord:
-    """The key of that id. Raises NotFound."""
+    """The key with this id. Raises NotFound."""
     row = connection.execute(_WITH_STATE.where(api_keys.c.id == identifier)).mappings().one_or_none()
     if row is None:
         raise NotFound(f"There is no key {identifier!r}; memscore keys list shows all.")
@@ -70,19 +70,19 @@ def listing(connection: Connection) -> list[KeyRecord]:
 
 
 def revoke(connection: Connection, identifier: str) -> KeyRecord:
-    """Refuse a key from now on; one that is revoked stays so. Raises NotFound."""
+    """Revoke a key for good. Raises NotFound."""
     this = api_keys.c.id == identifier
     connection.execute(update(api_keys).where(this, api_keys.c.revoked_at.is_(None)).values(revoked_at=now()))
     return get(connection, identifier)
 
 
 def note_use(connection: Connection, identifier: str) -> None:
-    """Write down that a key is used now, unless that was written within a minute."""
+    """Record that a key is used now, unless a use was recorded within the last minute."""
     connection.execute(update(api_keys).where(api_keys.c.id == identifier, _USE_IS_OLD).values(last_used_at=now()))
 
 
 def peppers(connection: Connection) -> dict[str, int]:
-    """How many live keys there are, by the id of the pepper that they were hashed with."""
+    """The number of live keys, by the id of the pepper they were hashed with."""
     query = select(api_keys.c.pepper, func.count().label("live")).where(_STATE == "live").group_by(api_keys.c.pepper)
     return {row.pepper: row.live for row in connection.execute(query)}
 

@@ -1,4 +1,4 @@
-"""The check of everything that is stored: what is damaged is named, and what can be made again is repaired."""
+"""Checks everything stored: reports damage, and repairs whatever can be made again."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from memscore.store.schema import (
 from memscore.store.schema import jobs as jobs_table
 from memscore.store.schema import studies as studies_table
 
-MOST_ERRORS = 100  # that SQLite names
+MOST_ERRORS = 100  # reported by SQLite
 COUNTED = (datasets_table, trials, full_trials, score_tables, pair_tables, published_scores, jobs_table)
 
 
 def size(database: Database) -> dict[str, int]:
-    """How many things there are to look at, by table."""
+    """The number of rows to check, by table."""
     with database.reading() as connection:
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in COUNTED
@@ -41,10 +41,10 @@ def size(database: Database) -> dict[str, int]:
 
 
 def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iterator[DatabaseFinding]:
-    """Look at everything; yields what is not as it should be.
+    """Check everything and yield the findings.
 
-    With `repair` damaged trials and tables are deleted (they are trained and built anew), tables and published rows
-    that do not follow from the evidence are replaced, and jobs without a lease are queued again. What is sound stays.
+    With `repair`, damaged trials and tables are deleted (to be trained and built again), tables and published rows that
+    do not follow from the evidence are replaced, and jobs without a lease are queued again. Sound data is not touched.
     """
     if database.engine.dialect.name == "sqlite":
         yield from guarded("database", _check_file(database, watch))
@@ -60,14 +60,14 @@ def _check_file(database: Database, watch: Watch) -> Iterator[DatabaseFinding]:
     with database.reading() as connection:
         errors = connection.execute(text(f"PRAGMA integrity_check({MOST_ERRORS})")).scalars().all()
         strays = connection.execute(text("PRAGMA foreign_key_check")).all()
-    copy = "restore the database from a copy, or save what can be read with: sqlite3 FILE .recover"
+    copy = "restore the database from a copy, or recover the readable part with: sqlite3 FILE .recover"
     yield from (DatabaseFinding("database file", error, copy) for error in errors if error != "ok")
     for table, row, parent, _ in strays:
-        yield DatabaseFinding(f"table {table}", f"its row {row} refers to a row of {parent} that is not there", copy)
+        yield DatabaseFinding(f"table {table}", f"its row {row} refers to a missing row of {parent}", copy)
 
 
 def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[DatabaseFinding]:
-    """The arrays on disk against the fingerprint, and what is stored about them against the arrays."""
+    """Compare the arrays on disk with the fingerprint, and the stored row with the arrays."""
     with database.reading() as connection:
         names = connection.execute(select(datasets_table.c.name).order_by(datasets_table.c.name)).scalars().all()
     faults: dict[str, tuple[str, str] | None] = {}
@@ -93,7 +93,7 @@ def _arrays_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
     try:
         dataset = open_dataset(home, record.fingerprint)
     except NotFound:
-        return f"its arrays are missing: there is no folder {folder}", add
+        return f"its arrays are missing: the folder {folder} does not exist", add
     except Damaged as error:
         return f"its arrays cannot be read: {error}", f"delete the folder {folder}, and {add}"
     if dataset.fingerprint != record.fingerprint:
@@ -107,7 +107,7 @@ def _record_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
     flipped = tuple(np.flatnonzero(dataset.flipped).tolist())
     if stated != (len(dataset.y_train), len(dataset.y_test), dataset.x_train.shape[1:], dataset.classes, flipped):
         return (
-            "its row states other sizes, classes or flipped labels than its arrays",
+            "its sizes, classes or flipped labels differ from those of its arrays",
             "restore the database from a copy",
         )
     return None
@@ -128,7 +128,7 @@ def _check_studies(database: Database, home: Path, repair: bool, watch: Watch) -
 
 
 def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[DatabaseFinding]:
-    """States, requests, and the leases of those that an attempt holds."""
+    """Check the states, the requests, and the leases of held jobs."""
     overdue = (now() - jobs_table.c.lease_expires_at).label("overdue")
     columns = (jobs_table.c.id, jobs_table.c.state, jobs_table.c.attempt, jobs_table.c.lease_owner, overdue)
     with database.reading() as connection:
@@ -140,11 +140,11 @@ def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[Data
         elif row.state in jobs.HELD and (row.lease_owner is None or row.overdue is None):
             repaired = _release(database, row.id, row.attempt) if repair else None
             yield DatabaseFinding(
-                place, f"is {row.state}, but nobody has a lease on it", "is given to the next attempt", repaired
+                place, f"is {row.state}, but no process holds its lease", "goes to the next attempt", repaired
             )
         elif row.state in jobs.HELD and row.overdue > 0:
             problem = (
-                f"is {row.state}, but its lease ran out {row.overdue:.0f} s ago and no dispatcher has taken it over"
+                f"is {row.state}, but its lease expired {row.overdue:.0f} s ago and no dispatcher has taken it over"
             )
             yield DatabaseFinding(place, problem, "start one: memscore serve, or memscore dispatch", harmless=True)
         with database.reading() as connection:
@@ -158,10 +158,10 @@ def _request_findings(connection: Connection, job: str) -> Iterator[DatabaseFind
     except NotFound:
         return
     except UNREADABLE:
-        yield DatabaseFinding(f"job {job}", "what it asks for cannot be read", "restore the database from a copy")
+        yield DatabaseFinding(f"job {job}", "its request cannot be read", "restore the database from a copy")
 
 
 def _release(database: Database, job: str, attempt: int) -> str | None:
     with database.writing() as connection:
         state = jobs.lost(connection, job, attempt, "a check found it without a lease")
-    return None if state is None else f"it is {state} now"
+    return None if state is None else f"now {state}"

@@ -1,4 +1,4 @@
-"""The check of published rows against the tables that they are the rows of."""
+"""Checks published rows against the tables they were published from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from memscore.store.schema import pair_scores, published_scores, sample_scores
 
 
 def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[DatabaseFinding]:
-    """All findings; with `repair` rows that are wrong are written again, or removed where there is no table."""
+    """All findings; with `repair`, wrong rows are written again, or removed if their study has no table."""
     with database.reading() as connection:
         published = connection.execute(select(published_scores.c.study_id)).scalars().all()
     for study in published:
@@ -26,7 +26,7 @@ def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[
             fault = _fault(connection, study)
         if fault is not None:
             repaired = _again(database, study) if repair else None
-            remedy = "not repaired: the study's tables are damaged" if repair else "are published anew"
+            remedy = "not repaired: the study's tables are damaged" if repair else "are published again"
             yield DatabaseFinding(f"published rows of study {study}", fault, remedy, repaired)
         watch("published rows", 1)
     for table in (sample_scores, pair_scores):
@@ -40,23 +40,23 @@ def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[
                     connection.execute(delete(table).where(stray))
                 repaired = "deleted"
             yield DatabaseFinding(
-                f"table {table.name}", f"has {rows} rows of no published study", "are deleted", repaired
+                f"table {table.name}", f"has {rows} rows that belong to no published study", "are deleted", repaired
             )
 
 
 def _fault(connection: Connection, study: str) -> str | None:
-    """What is wrong with the published rows of a study; None if nothing is."""
+    """The fault of a study's published rows, or None."""
     row = connection.execute(select(published_scores).where(published_scores.c.study_id == study)).one_or_none()
     if row is None:
-        return None  # unpublished meanwhile
+        return None  # unpublished in the meantime
     scores = tables.version(connection, ScoreTable, study, row.digest)
     pairs = tables.version(connection, PairsTable, study, row.pairs_digest)
     if scores is None or pairs is None:
-        return "are of tables that are not stored any more"
+        return "come from tables that are no longer stored"
     try:
         made = plain_columns(scores.decode(ScoreTable), pairs.decode(PairsTable))
     except MemscoreError:
-        return "are of tables that are damaged"
+        return "come from damaged tables"
     for table, columns in made.items():
         keys = [column.name for column in table.primary_key.columns][1:]
         order = np.lexsort([columns[name] for name in reversed(keys)])
@@ -65,12 +65,12 @@ def _fault(connection: Connection, study: str) -> str | None:
         ordered = query.order_by(*table.primary_key.columns).execution_options(yield_per=CHUNK)
         with connection.execute(ordered) as found:
             if any(one != other for one, other in zip_longest(expected, map(tuple, found))):
-                return f"are not those of the table, in {table.name}"
+                return f"differ from the table, in {table.name}"
     return None
 
 
 def _again(database: Database, study: str) -> str | None:
-    """Publish a study anew; what was done."""
+    """Publish a study again; describes what was done, None if its tables are damaged."""
     try:
         publish(database, study, lambda _done, _total: None, again=True)
     except NoScoresYet:
@@ -78,4 +78,4 @@ def _again(database: Database, study: str) -> str | None:
         return "removed: the study has no tables"
     except Damaged:
         return None
-    return "published anew"
+    return "published again"

@@ -1,4 +1,4 @@
-"""The check of a study: each trial and each table by itself, and the current tables against the trials."""
+"""Checks a study: each trial and each table by itself, and the current tables against the trials."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from memscore.study.evidence import Trial, trial_fault
 from memscore.study.spec import BLOCK, Design, study_id
 from memscore.study.subsets import block_membership
 
-DOUBTFUL = "not repaired: so many trials are hardly wrong as they were stored, but perhaps this version of memscore is"
+DOUBTFUL = "not repaired: with this many faulty trials, this version of memscore is more likely at fault than the data"
 
 Tables = tuple[ScoreTable, PairsTable]
 
 
 @dataclass
 class StudyCheck:
-    """The check of one study; with `repair` what is damaged is deleted as it is found, and tables are built anew.
+    """The check of one study; with `repair`, damaged rows are deleted when found, and tables are rebuilt.
 
-    Rows are read some at a time in short transactions, so that a service and its jobs can go on meanwhile.
+    Rows are read a few at a time in short transactions, so that a service and its jobs can keep working.
     """
 
     database: Database
@@ -56,7 +56,7 @@ class StudyCheck:
     samples: int = 0
     test_samples: int = 0
     counts: Counts | None = None
-    left: int = 0  # damaged rows that are still there
+    left: int = 0  # damaged rows that remain
     scope: str = "same_class"
 
     def run(self) -> Iterator[DatabaseFinding]:
@@ -67,11 +67,11 @@ class StudyCheck:
         self.samples, self.test_samples = dataset.train_samples, dataset.test_samples
         if study.recipe is not None and study.design is not None:
             if dataset.fingerprint != study.fingerprint:
-                yield self._found("", f"is of another dataset than the one named {study.dataset}")
+                yield self._found("", f"belongs to a dataset other than the one named {study.dataset}")
                 return
             if study.id != study_id(study.fingerprint, study.recipe, study.design):
-                yield self._found("", "has another id than its dataset, recipe and design give")
-                return  # and what its trials should be is not known
+                yield self._found("", "has an id that does not follow from its dataset, recipe and design")
+                return  # the right trials are then unknown
             self.counts = self._no_counts()
             yield from self._check_trials(study.design)
         for stored in KINDS:
@@ -81,12 +81,12 @@ class StudyCheck:
 
     def _found(self, where: str, problem: str, remedy: str = "", repaired: str | None = None) -> DatabaseFinding:
         if self.repair and remedy and repaired is None:
-            busy = "a job is working on the study" if self.counts is not None else "its dataset is not here"
-            remedy = f"not repaired, since {busy}"
+            busy = "a job is working on the study" if self.counts is not None else "its dataset is missing"
+            remedy = f"not repaired, because {busy}"
         return DatabaseFinding(f"study {self.study.name} ({self.study.id}){where}", problem, remedy, repaired)
 
     def _no_counts(self) -> Counts | None:
-        """Counts to add the trials to, or None where the dataset's labels are not at hand."""
+        """Empty counts to add the trials to, or None if the dataset's labels are unavailable."""
         try:
             dataset = open_dataset(self.home, self.study.fingerprint)
         except MemscoreError:
@@ -120,15 +120,15 @@ class StudyCheck:
                 continue
             repaired = self._delete_trial(table, design, number) if self.repair else None
             self.left += repaired is None
-            yield self._found(f", {kind} {number}", fault, "is deleted, and trained anew", repaired)
+            yield self._found(f", {kind} {number}", fault, "is deleted and trained again", repaired)
 
     def _look(self, table: Table, design: Design, numbers: list[int]) -> dict[int, Trial | str]:
-        """Trials of one block, or what is wrong with one; those that are not there any more are left out."""
+        """The trials of one block, or their faults; trials deleted in the meantime are left out."""
         try:
             with self.database.reading() as connection:
                 return self._examine(connection, table, design, numbers)
         except UNREADABLE:
-            with self.database.reading():  # raises if it is not a row, but the database, that cannot be read
+            with self.database.reading():  # raises if the database cannot be read, not only a row
                 pass
             if len(numbers) == 1:
                 return {numbers[0]: UNREAD}
@@ -147,7 +147,7 @@ class StudyCheck:
         return found
 
     def _delete_trial(self, table: Table, design: Design, number: int) -> str | None:
-        """Delete a trial if it still is damaged and can be trained anew; what was done."""
+        """Delete a trial if it is still damaged and can be trained again; describes what was done."""
         if self.counts is None:
             return None
         with self.database.writing() as connection:
@@ -158,7 +158,7 @@ class StudyCheck:
             if sound or self._held(connection):
                 return None
             connection.execute(delete(table).where(table.c.study_id == self.study.id, table.c.number == number))
-        return "deleted; the next job on the study trains it anew"
+        return "deleted; the next job on the study trains it again"
 
     def _check_versions(self, stored: Table) -> Iterator[DatabaseFinding]:
         mine = stored.c.study_id == self.study.id
@@ -167,7 +167,7 @@ class StudyCheck:
             digests = connection.execute(query).scalars().all()
             if stored is pair_tables and digests:
                 self.scope = _scope(connection, self.study.id)
-        remedy = "import the scores again" if self.study.design is None else "is deleted, and built anew"
+        remedy = "import the scores again" if self.study.design is None else "is deleted and rebuilt"
         for version in digests:
             repaired = None
             with self.database.reading() as connection:
@@ -184,22 +184,22 @@ class StudyCheck:
             self.watch(f"{self.study.name}: tables", 1)
 
     def _check_current(self) -> Iterator[DatabaseFinding]:
-        """The current tables against ones built anew; all trials and tables are sound by themselves."""
+        """Compare the current tables with rebuilt ones, once all trials and tables are sound by themselves."""
         with self.database.reading() as connection:
             there = stored_trials(connection, self.study.id)
             rest_on = _rest_on(connection, self.study.id)
             unfinished = _unfinished(connection, self.study.id)
         if self.counts is not None and there != (self.counts.trials, self.counts.full_trials):
-            return  # the evidence has grown meanwhile
+            return  # the evidence has grown in the meantime
         say = "{} trials and {} full ones".format
         if any(table > stored for rest in rest_on for table, stored in zip(rest, there, strict=True)):
-            problem = f"rest on {say(*max(rest_on))}, while there are {say(*there)}"
-            yield self._found(", tables", problem, "are built anew", self._rebuild(self._build(), wrong_from=there[0]))
+            problem = f"rest on {say(*max(rest_on))}, but the study has {say(*there)}"
+            yield self._found(", tables", problem, "are rebuilt", self._rebuild(self._build(), wrong_from=there[0]))
         elif rest_on != [there, there]:
             if there[0] and not unfinished:
                 problem = f"rest on {say(*min(rest_on))}" if len(rest_on) == 2 else "are missing"
-                problem, where = f"{problem}, while there are {say(*there)}", ", tables"
-                found = self._found(where, problem, "are built by the next job", self._rebuild(self._build()))
+                problem, where = f"{problem}, but the study has {say(*there)}", ", tables"
+                found = self._found(where, problem, "the next job builds them", self._rebuild(self._build()))
                 yield replace(found, harmless=True)
         elif self.counts is not None:
             yield from self._compare(there)
@@ -216,11 +216,11 @@ class StudyCheck:
             for name in different_columns(table, other)
         ]
         if different and _same_trials(stored[0], there):
-            problem = f"are not what the evidence gives: {', '.join(different)}"
-            yield self._found(", tables", problem, "are built anew", self._rebuild(built, wrong_from=there[0]))
+            problem = f"do not follow from the evidence: {', '.join(different)}"
+            yield self._found(", tables", problem, "are rebuilt", self._rebuild(built, wrong_from=there[0]))
 
     def _build(self, *, always: bool = False) -> Tables | None:
-        """Tables of the sound trials, for a repair or `always`; None without trials, or without the dataset."""
+        """Tables of the sound trials, for a repair or `always`; None without trials or without the dataset."""
         if not (self.repair or always) or self.counts is None or not self.counts.trials:
             return None
         with self.database.reading() as connection:
@@ -232,7 +232,7 @@ class StudyCheck:
         return scores, pairs
 
     def _rebuild(self, built: Tables | None, wrong_from: int | None = None) -> str | None:
-        """With `repair`: store these tables, in place of those from `wrong_from` trials on; what was done."""
+        """With `repair`, store these tables in place of those from `wrong_from` trials on; describes what was done."""
         if not self.repair or self.counts is None:
             return None
         with self.database.writing() as connection:
@@ -245,21 +245,21 @@ class StudyCheck:
                     connection.execute(delete(stored).where(wrong))
             if built is not None:
                 keep_tables(connection, self.study, *built)
-        return "deleted, since there is no evidence" if built is None else "built anew from the evidence"
+        return "deleted, since the study has no evidence" if built is None else "rebuilt from the evidence"
 
     def _held(self, connection: Connection) -> bool:
-        """Whether a job is working on the study, whose driver counts in memory and would not notice."""
+        """Whether a job is working on the study; its driver counts in memory and would not notice a change."""
         return any(job.study_id == self.study.id for job in jobs.working(connection))
 
 
 def _rest_on(connection: Connection, study: str) -> list[Trials]:
-    """What the current score table and the current pairs table rest on, if they are there."""
+    """The trials that the current score table and pairs table rest on, for each that exists."""
     metas = tables.current_meta(connection, study), tables.current_pairs_meta(connection, study)
     return [trials_of(meta) for meta in metas if meta is not None]
 
 
 def _same_trials(scores: ScoreTable, there: Trials) -> bool:
-    """Whether a table, read later, still is the one that rests on these trials."""
+    """Whether a table, read later, still rests on these trials."""
     return trials_of(scores.meta) == there
 
 

@@ -33,7 +33,7 @@ CONNECT_SECONDS = 10
 
 
 class now(FunctionElement[float]):  # noqa: N801 -- it reads as the SQL function it is
-    """Seconds since 1970 by the database's clock: the only clock that leases and events use."""
+    """Seconds since 1970 by the database's clock, the only one that leases and events use."""
 
     type = Double[float]()
     inherit_cache = True
@@ -57,8 +57,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
-        """A transaction that only reads, and sees one moment. Raises StoreError if the database cannot be reached."""
-        engine = self.engine  # SQLite's transactions see one moment by themselves
+        """A transaction that only reads, from one snapshot. Raises StoreError if the database cannot be reached."""
+        engine = self.engine  # SQLite's transactions always read one snapshot
         if engine.dialect.name == "postgresql":
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with self._transaction(engine) as connection:
@@ -79,7 +79,7 @@ class Database:
             if isinstance(error, DataError):
                 raise InvalidInput(f"A value cannot be used: {_first_line(error)}.") from error
             if isinstance(error, (IntegrityError, ProgrammingError)):
-                raise  # a mistake of ours, not the database's state
+                raise  # a bug of ours, not a state of the database
             raise StoreError(f"The database {self.shown} cannot be used: {_first_line(error)}.") from error
 
     @property
@@ -99,18 +99,18 @@ def shown_url(url: URL) -> str:
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, leaving those alone whose key, or another unique value, is there already."""
+    """Insert rows, except those whose key, or another unique value, already exists."""
     connection.execute(_insert(connection, table).values(created_at=now()).on_conflict_do_nothing(), rows)
 
 
 def insert_ignoring(connection: Connection, table: Table, row: dict[str, Any]) -> int:
-    """Insert a row unless its key is there already; how many rows were inserted."""
+    """Insert a row unless its key already exists; returns the number of inserted rows."""
     statement = _insert(connection, table).values(**row).on_conflict_do_nothing()
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An insert that knows conflicts; only the dialect in use is imported, which the engine has done already."""
+    """An insert that supports ON CONFLICT; imports only the dialect in use, which the engine has already loaded."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
 
@@ -130,7 +130,7 @@ def open_database(url: str) -> Database:
         ) from error
     if parsed.get_backend_name() == "sqlite":
         if parsed.database is None or parsed.database == ":memory:":
-            raise InvalidInput("An SQLite database must be a file, since several processes use it: sqlite:///FILE.")
+            raise InvalidInput("An SQLite database must be a file, since several processes open it: sqlite:///FILE.")
         folder = Path(parsed.database).absolute().parent
         if not folder.is_dir():
             raise StoreError(f"The folder {folder} of the database does not exist; create it first.")
@@ -150,7 +150,7 @@ def open_database(url: str) -> Database:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file that an SQLite URL names; None for another database, or what is no URL."""
+    """The file that an SQLite URL names; None for another database or an invalid URL."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -169,7 +169,7 @@ def _configure_sqlite(connection: Any, record: Any) -> None:
 
 
 def _use_wal(cursor: sqlite3.Cursor) -> None:
-    """Once for a file; SQLite does not wait by itself for the lock that this change needs."""
+    """Switch a file to WAL, once; SQLite does not itself wait for the lock that this change needs."""
     deadline = time.monotonic() + BUSY_SECONDS
     while cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         try:

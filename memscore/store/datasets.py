@@ -1,4 +1,4 @@
-"""Queries on datasets: names, and the fingerprints they stand for."""
+"""Queries on datasets: names and the fingerprints they refer to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memscore.store.schema import datasets
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """A registered dataset. `flipped` are the indices of training labels flipped on purpose."""
+    """A registered dataset. `flipped`: indices of deliberately flipped training labels."""
 
     name: str
     fingerprint: str
@@ -29,9 +29,9 @@ class DatasetRecord:
 
 
 def register(connection: Connection, name: str, dataset: Dataset) -> DatasetRecord:
-    """Give a dataset a name; the same name for the same dataset again is a no-op.
+    """Give a dataset a name; repeating that is a no-op.
 
-    Raises Conflict if the name stands for another dataset.
+    Raises Conflict if the name belongs to another dataset.
     """
     row = {
         "name": name,
@@ -46,17 +46,17 @@ def register(connection: Connection, name: str, dataset: Dataset) -> DatasetReco
     insert_new(connection, datasets, [row])
     record = by_name(connection, name)
     if record.fingerprint != row["fingerprint"]:
-        raise Conflict(f"The name {name!r} stands for another dataset already; choose another with --name.")
+        raise Conflict(f"The name {name!r} already belongs to another dataset; choose another with --name.")
     return record
 
 
 def by_name(connection: Connection, name: str) -> DatasetRecord:
-    """The dataset of that name. Raises NotFound and lists the names there are."""
+    """The dataset with this name. Raises NotFound, which lists the existing names."""
     row = connection.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
     if row is None:
         known = connection.execute(select(datasets.c.name).order_by(datasets.c.name).limit(11)).scalars().all()
         there = (
-            f"registered are: {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}"
+            f"registered datasets: {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}"
             if known
             else "none is registered"
         )
@@ -65,7 +65,7 @@ def by_name(connection: Connection, name: str) -> DatasetRecord:
 
 
 def listing(connection: Connection, limit: int | None = None, after: str | None = None) -> list[DatasetRecord]:
-    """Datasets by name: all, or those behind this name."""
+    """Datasets sorted by name: all, or those after this name."""
     query = select(datasets).order_by(datasets.c.name).limit(limit)
     if after is not None:
         query = query.where(datasets.c.name > after)

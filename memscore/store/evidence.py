@@ -1,4 +1,4 @@
-"""Queries on trials: the durable facts."""
+"""Queries on trials, the durable evidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK = 100  # trials read from the database at a time
 
 
 def add(connection: Connection, study: str, finished: list[Trial]) -> None:
-    """Store finished trials, full ones apart; a trial that is there already stays as it is."""
+    """Store finished trials, full ones in their own table; a trial already stored is not changed."""
     for table, full in ((trials, False), (full_trials, True)):
         rows = [
             {"study_id": study, "digest": trial.digest, **asdict(trial)} for trial in finished if trial.full == full
@@ -34,12 +34,12 @@ def numbers(connection: Connection, study: str, *, full: bool = False) -> list[i
 
 
 def count(connection: Connection, study: str, *, full: bool = False) -> int:
-    """How many trials are stored."""
+    """The number of stored trials."""
     return connection.execute(select(func.count()).where(_table(full).c.study_id == study)).scalar_one()
 
 
 def counts(connection: Connection, of: Sequence[str]) -> dict[str, int]:
-    """How many trials are stored of each of these studies that has any."""
+    """The number of stored trials of each of these studies that has any."""
     query = select(trials.c.study_id, func.count().label("stored")).where(trials.c.study_id.in_(of))
     return {row.study_id: row.stored for row in connection.execute(query.group_by(trials.c.study_id))}
 
@@ -50,7 +50,7 @@ def load(connection: Connection, study: str, *, full: bool = False) -> list[Tria
 
 
 def chunks(connection: Connection, study: str, *, full: bool = False) -> Iterator[list[Trial]]:
-    """All trials by number, some at a time, each verified. Raises Damaged if one does not match its digest."""
+    """All trials by number, a chunk at a time, each verified. Raises Damaged if one does not match its digest."""
     table = _table(full)
     fields = [table.c[name] for name in Trial.__dataclass_fields__]
     for first in range(0, len(stored := numbers(connection, study, full=full)), CHUNK):
@@ -72,7 +72,7 @@ def chunks(connection: Connection, study: str, *, full: bool = False) -> Iterato
 
 
 def networks(connection: Connection, study: str) -> list[str]:
-    """The signatures of the networks that the stored trials were trained with, one of each; older trials have none."""
+    """The distinct signatures of the networks of the stored trials; older trials have none."""
     found: list[str] = []
     for table in (trials, full_trials):
         query = select(table.c.network, func.min(table.c.number).label("first")).where(

@@ -1,4 +1,4 @@
-"""What can be wrong with a stored table, and which faults are of the disk."""
+"""Finds the fault of a stored table, and names the faults of the disk."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ KINDS: dict[Table, type[ScoreTable] | type[PairsTable]] = {score_tables: ScoreTa
 
 UNREAD = "cannot be read"
 ROTTEN = (MISMATCH, UNREAD)
-"""Faults of bytes that are not those that were stored."""
+"""Faults where the bytes changed after they were stored."""
 
 RTOL, ATOL = 1e-4, 1e-6
-"""How far numbers may differ that other versions of the libraries have computed."""
+"""Tolerance for numbers computed by other versions of the libraries."""
 
 
 def version_fault(connection: Connection, stored: Table, study: str, version: str) -> str | None:
-    """What is wrong with a stored table; None if nothing is, or it is not there any more."""
+    """The fault of a stored table; None if it is sound, or no longer there."""
     query = select(stored).where(stored.c.study_id == study, stored.c.digest == version)
     try:
         row = connection.execute(query).one_or_none()
@@ -32,11 +32,11 @@ def version_fault(connection: Connection, stored: Table, study: str, version: st
         return "cannot be read, or does not match its digest"
     if (table.digest, table.meta["study"]) != (version, study):
         return f"holds the table {table.digest[:12]} of study {table.meta['study']}"
-    return None if (table.trials, table.meta) == (row.trials, row.meta) else "states other meta data than its row"
+    return None if (table.trials, table.meta) == (row.trials, row.meta) else "has metadata that differ from its row's"
 
 
 def different_columns(stored: ScoreTable | PairsTable, built: ScoreTable | PairsTable) -> list[str]:
-    """The columns in which a table differs from another by more than rounding."""
+    """The columns where two tables differ by more than rounding."""
     if stored.digest == built.digest:
         return []
     different: list[str] = []

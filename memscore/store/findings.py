@@ -1,4 +1,4 @@
-"""What a check of the database finds."""
+"""The findings of a check of the database."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sqlalchemy.exc import DatabaseError
 from memscore.errors import MemscoreError
 
 UNREADABLE = (MemscoreError, DatabaseError, TypeError, ValueError, KeyError)
-"""What it ends in to read a page that is damaged, or a row whose values are not of their columns' types."""
+"""Errors from reading a damaged page, or a row with values that do not have their columns' types."""
 
 Watch = Callable[[str, int], object]
-"""Told what is being looked at, and how many more things have been."""
+"""Called with the place being checked and the number of things checked since the last call."""
 
 
 @dataclass(frozen=True)
 class DatabaseFinding:
-    """Something that is not as it should be.
+    """A problem in the database.
 
-    `remedy` is what to do, or what `--repair` does; `repaired`: what it has done. What is `harmless` is no damage:
-    nothing is lost or wrong.
+    `remedy`: what to do, or what `--repair` does; `repaired`: what it did. A `harmless` finding is not damage: nothing
+    is lost or wrong.
     """
 
     place: str
@@ -32,12 +32,12 @@ class DatabaseFinding:
 
     @property
     def damage(self) -> bool:
-        """Whether something is damaged, and still is."""
+        """Whether this is damage that has not been repaired."""
         return not self.harmless and self.repaired is None
 
 
 def guarded(place: str, findings: Iterator[DatabaseFinding]) -> Iterator[DatabaseFinding]:
-    """The findings; where rows cannot be read at all, that is one of them."""
+    """The findings; if rows cannot be read at all, that becomes a finding too."""
     try:
         yield from findings
     except UNREADABLE as error:

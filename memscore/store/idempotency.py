@@ -1,7 +1,7 @@
-"""Answers to requests that were sent under an Idempotency-Key, so that a request sent twice is done once.
+"""Stores the answers to requests with an Idempotency-Key, so that a request sent twice is carried out once.
 
-The key is claimed in the transaction that does the work: of two requests at the same time the second waits for the
-first, and a request that is refused leaves its key free.
+The key is claimed in the transaction that does the work: of two concurrent requests the second waits for the first, and
+a refused request leaves its key free.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KEPT_SECONDS = 24 * 3600.0
 
 
 def claim(connection: Connection, caller: str, key: str, request: str) -> dict[str, Any] | None:
-    """Claim a caller's key for a request; the earlier answer if it was answered under this key, else None.
+    """Claim a caller's key for a request; returns the earlier answer if the key has one, else None.
 
     Raises InvalidInput if the key was used for another request.
     """
@@ -30,16 +30,16 @@ def claim(connection: Connection, caller: str, key: str, request: str) -> dict[s
     query = select(idempotency_keys.c.request, idempotency_keys.c.answer).where(idempotency_keys.c.name == name)
     row = connection.execute(query).one()
     if row.request != content:
-        raise InvalidInput("This Idempotency-Key was used for another request; take a new key for each request.")
+        raise InvalidInput("This Idempotency-Key was used for another request; send a new key with each request.")
     return row.answer
 
 
 def keep(connection: Connection, caller: str, key: str, answer: dict[str, Any]) -> None:
-    """Keep the answer of the request that claimed the key."""
+    """Store the answer to the request that claimed the key."""
     mine = idempotency_keys.c.name == _name(caller, key)
     connection.execute(update(idempotency_keys).where(mine).values(answer=answer))
 
 
 def _name(caller: str, key: str) -> str:
-    """What a key is stored under: keys of different callers do not meet."""
+    """The stored name of a key; it includes the caller, so keys of different callers cannot collide."""
     return digest(caller.encode(), key.encode())

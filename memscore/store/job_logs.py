@@ -1,4 +1,4 @@
-"""The log of a job over all its attempts: what its driver and workers wrote, kept where every process can read it."""
+"""Stores the log of a job's driver and workers over all attempts, where every process can read it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_BYTES = 2**20  # of a job
 
 @dataclass(frozen=True)
 class LogPart:
-    """Some whole lines that were written together; `id` grows."""
+    """Whole lines that were written together; `id` grows."""
 
     id: int
     attempt: int
@@ -23,7 +23,7 @@ class LogPart:
 
 
 def append(connection: Connection, job: str, attempt: int, text: str) -> None:
-    """Add whole lines to a job's log; beyond MOST_BYTES the older half goes."""
+    """Add whole lines to a job's log; beyond MOST_BYTES the older half is dropped."""
     text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[-MOST_BYTES:]  # PostgreSQL's text has no NUL
     connection.execute(job_logs.insert().values(job_id=job, attempt=attempt, at=now(), text=text))
     mine = job_logs.c.job_id == job

@@ -1,4 +1,4 @@
-"""All changes of a job's state, each a conditional UPDATE and a row of job_events.
+"""Changes the state of jobs, each time by a conditional UPDATE and a row of job_events.
 
     queued ──claim──> running ──finish──> succeeded | failed | cancelled
       ^                 │  ╲──cancel──> cancelling ──finish──> cancelled (or succeeded, if it was done)
@@ -7,7 +7,7 @@
     queued, recovering ──settle──> succeeded, when another job of the study has reached the target
     failed, cancelled ──resume──> queued
 
-A driver and its dispatcher act for one attempt: once the attempt has moved on, what they write is ignored.
+A driver and its dispatcher act for one attempt: once the job has moved on to another, their writes are ignored.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from memscore.store.schema import job_events, jobs
 from memscore.study.spec import Wanted
 
 MAX_FAILURES = 5  # attempts lost in a row without a new block
-ABANDONED_SECONDS = 120.0  # without lease and without a report: as in a copy of a database
-BACK_OFF_SECONDS = 2.0  # doubles with each of them
+ABANDONED_SECONDS = 120.0  # without a lease and without a report, as in a copy of a database
+BACK_OFF_SECONDS = 2.0  # doubles with each failure
 WAITING = ("queued", "recovering")
 HELD = ("running", "cancelling")  # states in which an attempt holds a lease
 
@@ -37,8 +37,8 @@ HELD = ("running", "cancelling")  # states in which an attempt holds a lease
 class JobRecord:
     """A job as stored. Times are seconds since 1970; `done` and `total` count trials of the study.
 
-    `attempt` counts claims, `failures` those lost in a row without a new block; `started_at` is the first claim's
-    time, `ran_seconds` how long drivers have worked on it since it was submitted or resumed.
+    `attempt` counts claims, `failures` those lost in a row without a new block; `started_at` is the time of the first
+    claim, `ran_seconds` the time that drivers have worked on it since it was submitted or resumed.
     """
 
     id: str
@@ -64,7 +64,7 @@ class JobRecord:
 
     @property
     def wanted(self) -> Wanted:
-        """What the job is to bring about."""
+        """The target of the job, with its options."""
         return Wanted.model_validate({"target": {"trials": self.target_trials}, **self.request})
 
     @property
@@ -86,10 +86,10 @@ class EventRecord:
 def submit(
     connection: Connection, study: str, wanted: Wanted, done: int, *, again: bool = False
 ) -> tuple[JobRecord, bool]:
-    """Queue a job, or return the one of this study that wants the same; and whether it is new.
+    """Queue a job, or return the study's job with the same target; and whether it is new.
 
-    A job that succeeded counts if the study still has its trials, unless it is wanted `again`; one that failed or was
-    cancelled does not.
+    A succeeded job counts if the study still has its trials, unless `again` asks for a new one; a failed or cancelled
+    job does not.
     """
     target_trials = wanted.target.whole_blocks
     same = connection.execute(
@@ -125,7 +125,7 @@ def submit(
 
 
 def settle(connection: Connection, study: str, trials: int, full_trials: int) -> None:
-    """End the waiting jobs whose trials the study's tables rest on, whoever trained them."""
+    """End the waiting jobs whose target the study's tables have reached, whichever job trained the trials."""
     waiting = select(jobs).where(jobs.c.study_id == study, jobs.c.state.in_(WAITING), jobs.c.target_trials <= trials)
     for job in [_record(row) for row in connection.execute(waiting)]:
         if job.wanted.full_trials > full_trials or job.wanted.pairs != "same_class":
@@ -140,14 +140,14 @@ def settle(connection: Connection, study: str, trials: int, full_trials: int) ->
 
 
 def due(connection: Connection, first: str | None = None) -> bool:
-    """Whether there is a job to claim."""
+    """Whether a job can be claimed."""
     return connection.execute(_due(first)).scalar() is not None
 
 
 def claim(connection: Connection, owner: str, lease_seconds: float, first: str | None = None) -> JobRecord | None:
-    """Take the oldest job that is due, whose study no other job is working on. None if there is none.
+    """Claim the oldest due job whose study no other job is working on. None if there is none.
 
-    As long as the job `first` waits, it alone is taken.
+    As long as the job `first` waits, only it can be claimed.
     """
     due = _due(first)
     if connection.dialect.name == "postgresql":
@@ -183,7 +183,7 @@ def claim(connection: Connection, owner: str, lease_seconds: float, first: str |
 
 
 def renew(connection: Connection, job: str, attempt: int, lease_seconds: float) -> str | None:
-    """Extend the lease; the job's state, or None if this attempt no longer holds it."""
+    """Extend the lease; returns the job's state, or None if this attempt no longer holds it."""
     renewed = connection.execute(
         update(jobs)
         .where(_held_by(job, attempt))
@@ -194,7 +194,7 @@ def renew(connection: Connection, job: str, attempt: int, lease_seconds: float) 
 
 
 def adopt(connection: Connection, job: str, attempt: int, owner: str, lease_seconds: float) -> bool:
-    """Go on with an attempt that another dispatcher launched; whether the attempt still holds the job."""
+    """Take over an attempt that another dispatcher launched; returns whether the attempt still holds the job."""
     held_on = connection.execute(
         update(jobs).where(_held_by(job, attempt)).values(lease_owner=owner, lease_expires_at=now() + lease_seconds)
     )
@@ -210,9 +210,9 @@ def report(
     total: int,
     trials_per_second: float | None = None,
 ) -> JobRecord | None:
-    """Write progress, which is the driver's sign of life; the job, or None if this attempt no longer holds it.
+    """Store progress, the driver's sign of life; returns the job, or None if this attempt no longer holds it.
 
-    New trials since the last report forgive the attempts lost before.
+    New trials since the last report reset the count of lost attempts.
     """
     written = connection.execute(
         update(jobs)
@@ -253,10 +253,10 @@ def finish(connection: Connection, job: str, attempt: int, state: str, message: 
 
 
 def lost(connection: Connection, job: str, attempt: int, reason: str) -> str | None:
-    """The attempt ended without an outcome: recover, or fail when attempts are used up.
+    """End an attempt without an outcome: the job recovers, or fails when its attempts are used up.
 
-    A job that was being cancelled is then cancelled. Returns the new state, or None if the attempt had
-    moved on already.
+    A job that was being cancelled becomes cancelled. Returns the new state, or None if the attempt no longer held the
+    job.
     """
     row = connection.execute(select(jobs).where(_held_by(job, attempt))).one_or_none()
     if row is None:
@@ -287,7 +287,7 @@ def lost(connection: Connection, job: str, attempt: int, reason: str) -> str | N
 
 
 def release(connection: Connection, job: str, attempt: int, reason: str) -> None:
-    """Give a job back for the next dispatcher to go on with: this one is being stopped in good order."""
+    """Hand a job to the next dispatcher, because this one is being stopped."""
     changed = connection.execute(
         update(jobs)
         .where(_held_by(job, attempt), jobs.c.state == "running")
@@ -307,7 +307,7 @@ def release(connection: Connection, job: str, attempt: int, reason: str) -> None
 
 
 def cancel(connection: Connection, job: str) -> JobRecord:
-    """Ask for cancellation: at once if nothing runs, else the driver stops. Terminal jobs stay as they are.
+    """Cancel a job: at once if it waits, otherwise its driver stops. Finished jobs are not changed.
 
     Raises NotFound.
     """
@@ -328,12 +328,12 @@ def cancel(connection: Connection, job: str) -> JobRecord:
 
 
 def resume(connection: Connection, job: str) -> JobRecord:
-    """Queue a failed or cancelled job again, with all its attempts and time; one that is unfinished stays as it is.
+    """Queue a failed or cancelled job again, with all its attempts and time; an unfinished one is not changed.
 
     Raises NotFound, or Conflict if the job has succeeded.
     """
     if (current := get(connection, job)).state == "succeeded":
-        raise Conflict(f"Job {job} has succeeded; post a job with a larger target to go on with its study.")
+        raise Conflict(f"Job {job} has succeeded; to continue its study, post a job with a larger target.")
     changed = connection.execute(
         update(jobs)
         .where(jobs.c.id == job, jobs.c.state.in_(("failed", "cancelled")))
@@ -352,12 +352,12 @@ def resume(connection: Connection, job: str) -> JobRecord:
 
 
 def silent_seconds(connection: Connection, job: str, attempt: int) -> float | None:
-    """How long ago the driver of this attempt last reported; None if the attempt no longer holds the job."""
+    """Seconds since the driver of this attempt last reported; None if the attempt no longer holds the job."""
     return connection.execute(select(now() - jobs.c.reported_at).where(_held_by(job, attempt))).scalar()
 
 
 def expired(connection: Connection) -> list[JobRecord]:
-    """Held jobs whose lease has run out by the database's clock."""
+    """Held jobs whose lease has expired by the database's clock."""
     query = select(jobs).where(jobs.c.state.in_(HELD), jobs.c.lease_expires_at < now())
     return [_record(row) for row in connection.execute(query)]
 
@@ -373,7 +373,7 @@ def unfinished(connection: Connection) -> list[JobRecord]:
 
 
 def working(connection: Connection) -> list[JobRecord]:
-    """Held jobs that somebody may be working on: not those whose lease and driver have both been silent for long."""
+    """Held jobs that a driver may be working on: without those whose lease and reports both ended long ago."""
     alive = or_(jobs.c.lease_expires_at >= now(), jobs.c.reported_at >= now() - ABANDONED_SECONDS)
     return [_record(row) for row in connection.execute(select(jobs).where(jobs.c.state.in_(HELD), alive))]
 
@@ -394,7 +394,7 @@ def listing(
     study: str | None = None,
     after: tuple[float, str] | None = None,
 ) -> list[JobRecord]:
-    """The newest jobs first, of one state and study or all: those behind the one with this time of creation and id."""
+    """Jobs, newest first, of one state and study or of all; `after`: creation time and id of the last one seen."""
     query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
     if state is not None:
         assert state in STATES
@@ -421,7 +421,7 @@ def outcomes(connection: Connection, finished: list[str]) -> dict[str, str]:
 
 
 def ahead(connection: Connection, job: JobRecord) -> JobRecord | None:
-    """The job that a waiting one waits for: of its study, if one is held; or else held, or queued before it."""
+    """The job that a waiting one waits for: a held one of its study, else any held one, else one queued before it."""
     before = and_(jobs.c.state.in_(WAITING), tuple_(jobs.c.created_at, jobs.c.id) < tuple_(job.created_at, job.id))
     held_on = jobs.c.state.in_(HELD)
     found = connection.execute(

@@ -1,4 +1,4 @@
-"""Leases by the database's clock: of all dispatchers, the one that holds the lease leads."""
+"""Leases by the database's clock; the dispatcher that holds one leads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEADER = "dispatcher"
 
 @dataclass(frozen=True)
 class LeaseRecord:
-    """Who holds a lease; `seconds_left` is negative once it has run out. `note`: why its owner cannot work."""
+    """The holder of a lease; `seconds_left` is negative once it has expired. `note`: why its owner cannot work."""
 
     owner: str
     seconds_left: float
@@ -25,7 +25,7 @@ class LeaseRecord:
 def take(
     connection: Connection, name: str, owner: str, seconds: float, *, note: str | None = None, dead: str | None = None
 ) -> bool:
-    """Take or renew a lease that is free, run out, the owner's already, or held by `dead`; whether it is held now."""
+    """Take or renew a lease that is free, expired, already the owner's, or held by `dead`; whether this succeeded."""
     free = or_(leases.c.owner == owner, leases.c.expires_at < now())
     if dead is not None:
         free = or_(free, leases.c.owner == dead)
@@ -37,12 +37,12 @@ def take(
 
 
 def release(connection: Connection, name: str, owner: str) -> None:
-    """Give a lease up; a no-op if it is another's."""
+    """Give up a lease; a no-op if another owner holds it."""
     connection.execute(leases.delete().where(leases.c.name == name, leases.c.owner == owner))
 
 
 def current(connection: Connection, name: str) -> LeaseRecord | None:
-    """Who holds or last held a lease."""
+    """The current or last holder of a lease."""
     query = select(leases.c.owner, (leases.c.expires_at - now()).label("seconds_left"), leases.c.note)
     row = connection.execute(query.where(leases.c.name == name)).one_or_none()
     return None if row is None else LeaseRecord(*row)

@@ -1,4 +1,4 @@
-"""Whether an SQLite database can be shared as it is about to be: all its writers must be on one host."""
+"""Checks that all writers of an SQLite database are on one host."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ REMOTE = {
 """File systems that other hosts may share, where SQLite's locks and shared memory do not work."""
 
 LOCAL_FUSE = {"bindfs", "encfs", "fuse-overlayfs", "gocryptfs", "lxcfs", "mergerfs", "ntfs-3g", "overlayfs", "unionfs"}
-"""FUSE file systems that lie on this host's own disks; all others are taken for remote ones."""
+"""FUSE file systems on this host's disks; all others are taken for remote."""
 
-USE_POSTGRESQL = "use PostgreSQL, named by MEMSCORE_DATABASE_URL"
+USE_POSTGRESQL = "use PostgreSQL, set with MEMSCORE_DATABASE_URL"
 
 
 def require_one_host(database: Database, settings: Settings) -> None:
-    """Raises StoreError if the database is SQLite and processes of other hosts may write into it.
+    """Raises StoreError if the database is SQLite and processes of other hosts may write to it.
 
-    That is so where its file lies on a network file system, where jobs run on a Ray cluster elsewhere, and where a
-    dispatcher of another host leads now.
+    They may if its file is on a network file system, if jobs run on a Ray cluster elsewhere, or if a dispatcher of
+    another host leads now.
     """
     if database.engine.dialect.name != "sqlite":
         return
@@ -39,12 +39,12 @@ def require_one_host(database: Database, settings: Settings) -> None:
     kind = file_system(file)
     if kind is not None and is_remote(kind):
         raise StoreError(
-            f"The SQLite database {file} lies on a network file system ({kind}), where its locks do not hold; "
+            f"The SQLite database {file} is on a network file system ({kind}), where its locks do not work; "
             f"{USE_POSTGRESQL}, or set MEMSCORE_HOME to a folder on a disk of this host."
         )
     if settings.launcher == "ray-jobs" and not is_loopback(urlsplit(settings.ray_url).hostname or ""):
         raise StoreError(
-            f"Jobs on the Ray cluster {settings.ray_url} would write into an SQLite database of this host; "
+            f"Jobs on the Ray cluster {settings.ray_url} would write to an SQLite database of this host; "
             f"{USE_POSTGRESQL}."
         )
     with database.reading() as connection:
@@ -54,13 +54,13 @@ def require_one_host(database: Database, settings: Settings) -> None:
         if host != socket.gethostname():
             raise StoreError(
                 f"A dispatcher on the host {host} uses this SQLite database, which only one host may; "
-                f"{USE_POSTGRESQL}, or, if that was this host under another name, try again in "
+                f"{USE_POSTGRESQL}, or, if that is this host under another name, try again in "
                 f"{leader.seconds_left:.0f} s."
             )
 
 
 def file_system(path: Path) -> str | None:
-    """The type of the file system that a path lies on; None if it cannot be told."""
+    """The type of the file system that a path is on; None if it cannot be determined."""
     path = path.resolve()
     try:
         mounts = psutil.disk_partitions(all=True)
@@ -69,12 +69,12 @@ def file_system(path: Path) -> str | None:
     around = [mount for mount in mounts if path.is_relative_to(mount.mountpoint)]
     if not around:
         return None
-    # of several mounts in one place the last one is seen
+    # of several mounts in one place, the last one is visible
     return max(enumerate(around), key=lambda one: (len(Path(one[1].mountpoint).parts), one[0]))[1].fstype
 
 
 def is_remote(kind: str) -> bool:
-    """Whether a type of file system is one that other hosts may share."""
+    """Whether other hosts may share a type of file system."""
     kind = kind.lower()
     if kind.startswith("fuse."):
         return kind.removeprefix("fuse.") not in LOCAL_FUSE

@@ -1,4 +1,4 @@
-"""Evidence of a study that was gathered elsewhere, merged into what is stored."""
+"""Merges evidence gathered elsewhere into a stored study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from memscore.study.evidence import Trial
 
 @dataclass(frozen=True)
 class Merged:
-    """How many trials were new, were there already, and were there with another result; the stored ones stay."""
+    """The numbers of trials that were new, already stored, and stored with another result; stored ones are kept."""
 
     added: int
     present: int
@@ -25,20 +25,20 @@ class Merged:
 
 
 def require_same_network(connection: Connection, study: StudyRecord, brought: Sequence[Trial]) -> None:
-    """Raise Conflict if trials were trained with another network than those stored, or than one another."""
+    """Raises Conflict if the networks of the brought and stored trials differ."""
     network = "imported" if study.recipe is None else study.recipe.network
     stored = evidence.networks(connection, study.id)
     known = signatures.distinct([*stored, *(trial.network for trial in brought if trial.network is not None)])
     if len(known) > max(1, len(stored)):
-        since = f"the trials stored of study {study.name}" if stored else "some of the trials in the file"
+        since = f"the stored trials of study {study.name}" if stored else "some of the trials in the file"
         raise Conflict(signatures.has_changed(network, since, "allow_changed_network (--allow-changed-network)"))
 
 
 def merge(connection: Connection, study: str, brought: Sequence[Trial]) -> Merged:
-    """Store the trials that a study lacks. Raises Conflict while a job works on the study, which counts as it goes."""
+    """Store the trials that a study lacks. Raises Conflict while a job, which counts in memory, works on the study."""
     for job in jobs.held(connection):
         if job.study_id == study:
-            raise Conflict(f"Job {job.id} is working on this study; import when it has ended, or cancel it first.")
+            raise Conflict(f"Job {job.id} is working on this study; import after it has ended, or cancel it first.")
     added = present = differing = 0
     for full in (False, True):
         table = full_trials if full else trials

@@ -1,4 +1,4 @@
-"""What is watched: numbers over all jobs and trials, in a few queries that stay cheap as both grow."""
+"""Numbers for monitoring, over all jobs and trials, in a few queries that stay cheap as both grow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memscore.store.leases import LeaseRecord
 from memscore.store.schema import full_trials, job_events, jobs, trials
 from memscore.study.spec import BLOCK
 
-LOST = ("recovering", "failed")  # states that an attempt leaves behind which did not end as it should
+LOST = ("recovering", "failed")  # states that a lost or failed attempt leaves behind
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Activity:
     attempts_lost: int
     jobs_started: int
     waited: float  # from submission to first start, over all jobs that started
-    longest_wait: float  # of the jobs that wait now, since they were queued or may be tried again
-    report_age: float  # the longest since a held job's driver has reported
+    longest_wait: float  # of the jobs that wait now, since each could first be claimed
+    report_age: float  # longest time since a held job's driver reported
     overdue_leases: int
     trials_per_second: float
     trials: int
@@ -39,7 +39,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A job that needs a look; `seconds` since its last report, or since it failed."""
+    """A job that needs attention; `seconds` since its last report, its lease's end, or its failure."""
 
     job: str
     seconds: float
@@ -47,7 +47,7 @@ class Trouble:
 
 
 def activity(connection: Connection) -> Activity:
-    """Read everything."""
+    """Read the state of the service."""
     held, waiting = jobs.c.state.in_(HELD), jobs.c.state.in_(WAITING)
     by_state = select(
         jobs.c.state,
@@ -82,28 +82,28 @@ def activity(connection: Connection) -> Activity:
 
 
 def silent(connection: Connection, seconds: float) -> list[Trouble]:
-    """Held jobs whose driver has not reported for so long, the longest silent first."""
+    """Held jobs whose driver has not reported for this long, the longest silent first."""
     age = (now() - jobs.c.reported_at).label("age")
     query = select(jobs.c.id, age).where(jobs.c.state.in_(HELD), age > seconds).order_by(age.desc())
     return [Trouble(*row) for row in connection.execute(query)]
 
 
 def overdue(connection: Connection) -> list[Trouble]:
-    """Held jobs whose lease has run out, with how long ago."""
+    """Held jobs whose lease has expired, the longest ago first."""
     past = (now() - jobs.c.lease_expires_at).label("past")
     query = select(jobs.c.id, past).where(jobs.c.state.in_(HELD), past > 0).order_by(past.desc())
     return [Trouble(*row) for row in connection.execute(query)]
 
 
 def failed(connection: Connection, seconds: float) -> list[Trouble]:
-    """Jobs that failed within the last so many seconds, the newest first."""
+    """Jobs that failed within the last `seconds`, the newest first."""
     age = (now() - jobs.c.finished_at).label("age")
     query = select(jobs.c.id, age, jobs.c.error).where(jobs.c.state == "failed", age < seconds).order_by(age)
     return [Trouble(*row) for row in connection.execute(query)]
 
 
 def _stored(connection: Connection) -> tuple[int, int]:
-    """Trials, and blocks: tens of trials of one study."""
+    """The numbers of trials and of blocks, each ten trials of one study."""
     of_study = select(func.count().label("trials")).select_from(trials).group_by(trials.c.study_id).subquery()
     count = of_study.c.trials
     totals = select(func.coalesce(func.sum(count), 0), func.coalesce(func.sum(count // BLOCK), 0))

@@ -1,4 +1,4 @@
-"""Bring a database to the schema this version needs, or say that it is not there."""
+"""Migrates a database to the schema that this version needs, or checks that it has it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OWN_TABLE = "studies"  # in every revision
 
 
 def migrations_folder() -> Path:
-    """Where the Alembic chain lies: in the installed package, or beside it in a checkout."""
+    """The folder of the Alembic chain: in the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
 def revisions() -> list[str]:
-    """The chain, oldest first: the numbers that its files begin with (a test compares them with Alembic's)."""
+    """The revisions of the chain, oldest first, from its file names (a test compares them with Alembic's)."""
     return sorted(file.name.partition("_")[0] for file in (migrations_folder() / "versions").glob("[0-9]*.py"))
 
 
@@ -38,7 +38,7 @@ def head_revision() -> str:
 
 
 def current_revision(database: Database) -> str | None:
-    """The revision the database is at, or None if it was never migrated."""
+    """The revision of the database, or None if it was never migrated."""
     with database.reading() as connection:
         return _current_revision(connection)
 
@@ -46,12 +46,12 @@ def current_revision(database: Database) -> str | None:
 def upgrade(database: Database, revision: str = "head") -> None:
     """Run all missing migrations in one transaction; parallel calls wait for each other.
 
-    Raises StoreError if the database was made by a newer version, or is another program's.
+    Raises StoreError if the database was made by a newer version or belongs to another program.
     """
     with database.writing() as connection:
         _lock(connection)
         _examine(connection, database.shown)
-        from alembic import command  # takes long to import, and a service needs it only for a new database
+        from alembic import command  # slow to import, and a service needs it only for a new database
 
         command.upgrade(_config(connection), revision)
 
@@ -59,7 +59,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
 def downgrade(database: Database, revision: str) -> None:
     """Undo migrations down to `revision` (`base`: all), in one transaction.
 
-    Raises InvalidInput unless that lies below the present revision, StoreError as `upgrade` does.
+    Raises InvalidInput unless that is below the current revision, StoreError as `upgrade` does.
     """
     with database.writing() as connection:
         _downgrade(connection, database.shown, revision)
@@ -67,14 +67,14 @@ def downgrade(database: Database, revision: str) -> None:
 
 @dataclass(frozen=True)
 class DowngradeLoss:
-    """Values that a downgrade has no place for: the rows of a table, or a column's values that are not null."""
+    """Values that a downgrade would drop: the rows of a table, or a column's non-null values."""
 
     what: str
     values: int
 
 
 def losses(database: Database, revision: str) -> list[DowngradeLoss]:
-    """What `downgrade` to that revision would lose; found by doing it in a transaction that is not kept."""
+    """The losses of a `downgrade` to that revision, found by running it in a transaction that is rolled back."""
     before, after = {}, {}
     with contextlib.suppress(_Undone), database.writing() as connection:
         before = _columns(connection)
@@ -93,7 +93,7 @@ def losses(database: Database, revision: str) -> list[DowngradeLoss]:
 
 
 def require_current(database: Database) -> None:
-    """Raises StoreError unless the database is at the newest revision; creates an empty SQLite one."""
+    """Raises StoreError unless the database is at the newest revision; an empty SQLite file is migrated."""
     with database.reading() as connection:
         empty = not inspect(connection).get_table_names()
         current = _examine(connection, database.shown)
@@ -118,7 +118,7 @@ def _current_revision(connection: Connection) -> str | None:
 
 
 def _examine(connection: Connection, shown: str) -> str | None:
-    """The revision of a database of ours, None before the first. Raises StoreError for any other database."""
+    """The revision of our database, None before the first. Raises StoreError for a foreign or newer one."""
     tables = set(inspect(connection).get_table_names())
     current = _current_revision(connection)
     if current in revisions() or (current is None and tables <= {VERSION_TABLE}):
@@ -143,7 +143,7 @@ def _downgrade(connection: Connection, shown: str, revision: str) -> None:
     below = ["base", *revisions()[: revisions().index(current)]] if current is not None else ["base"]
     if revision not in below:
         raise InvalidInput(
-            f"The database is at revision {current or 'none'}, and cannot go down to {revision!r}; "
+            f"The database is at revision {current or 'none'} and cannot be downgraded to {revision!r}; "
             f"give one of: {', '.join(below)}."
         )
     from alembic import command
@@ -152,7 +152,7 @@ def _downgrade(connection: Connection, shown: str, revision: str) -> None:
 
 
 def _lock(connection: Connection) -> None:
-    """Wait for other migrations; on SQLite the transaction's beginning has done so."""
+    """Wait for other migrations; on SQLite the start of the transaction has already waited."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK_NUMBER})
 
@@ -172,6 +172,6 @@ def _config(connection: Connection) -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))  # else it interpolates
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))  # no interpolation
     config.attributes["connection"] = connection
     return config

@@ -1,4 +1,4 @@
-"""The pepper of a service's keys: from its setting, or a file of the home folder that is made on first use."""
+"""The pepper of a service's keys: from its setting, or from a file in the home folder, made on first use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE = "key-pepper"
 
 
 def pepper_of(settings: Settings) -> Pepper:
-    """The pepper in force; a new one if there is none. Raises StoreError if its file cannot be used."""
+    """The current pepper, made if there is none. Raises StoreError if its file cannot be used."""
     if settings.key_pepper is not None:
         return Pepper(settings.key_pepper.get_secret_value().encode())
     path = settings.home / FILE
@@ -27,13 +27,13 @@ def pepper_of(settings: Settings) -> Pepper:
         return Pepper(path.read_bytes().strip())
     except OSError as error:
         raise StoreError(
-            f"The file {path}, with which keys are checked, cannot be used ({reason(error)}); let the user of the "
-            "service own it, or set MEMSCORE_KEY_PEPPER."
+            f"The pepper file {path}, needed to check keys, cannot be used ({reason(error)}); make the service's user "
+            "its owner, or set MEMSCORE_KEY_PEPPER."
         ) from error
 
 
 def _make(path: Path) -> None:
-    """Write a random pepper whole, for this user alone; of several processes that do so, the first one wins."""
+    """Write a random pepper atomically, readable only by this user; of several processes, the first one wins."""
     handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(handle, "w") as file:

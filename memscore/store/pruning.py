@@ -1,4 +1,4 @@
-"""Old versions of tables removed, and the space they took given back. Evidence is never touched."""
+"""Removes old versions of tables and frees their space. Evidence is never touched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VACUUM_WAIT_SECONDS = 5
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was removed, or would be, of a study: versions of both kinds of table, and their bytes."""
+    """The table versions of a study that were or would be removed, of both kinds, and their bytes."""
 
     study: str
     name: str
@@ -30,7 +30,7 @@ class Pruned:
 def prune(database: Database, study: str | None, keep: int, *, dry_run: bool) -> list[Pruned]:
     """Remove all but the newest `keep` versions of each kind of table, of one study or of all.
 
-    Versions that are published as plain rows stay. Raises NotFound if there is no such study.
+    Versions published as plain rows are kept. Raises NotFound if there is no such study.
     """
     assert keep >= 1
     with (database.reading if dry_run else database.writing)() as connection:
@@ -63,16 +63,16 @@ def _old(connection: Connection, stored: Table, study: str | None, keep: int) ->
 def require_vacuum(database: Database) -> None:
     """Raises InvalidInput unless the database is SQLite, Conflict while a job writes into it."""
     if database.engine.dialect.name != "sqlite":
-        raise InvalidInput("Only SQLite is vacuumed by this command: PostgreSQL uses free space again by itself.")
+        raise InvalidInput("Only SQLite needs this command: PostgreSQL reuses free space by itself.")
     with database.reading() as connection:
         for job in jobs.working(connection):
-            raise Conflict(f"Job {job.id} is writing into the database; cancel it, and vacuum when it has ended.")
+            raise Conflict(f"Job {job.id} is writing to the database; vacuum after it has ended, or cancel it first.")
 
 
 def vacuum(database: Database) -> int:
-    """Rewrite an SQLite file without its free pages; by how many bytes it has become smaller.
+    """Rewrite an SQLite file without its free pages; returns the bytes saved.
 
-    Everyone who writes waits meanwhile. Raises StoreError if somebody writes now, or the disk is full: the new file
+    Writers wait until it is done. Raises StoreError if another process is writing, or if the disk is full: the new file
     needs as much space as the old one.
     """
     require_vacuum(database)
@@ -85,11 +85,11 @@ def vacuum(database: Database) -> int:
         cursor.execute("VACUUM")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.OperationalError as error:
-        reason = "somebody is writing into it, try again later" if "locked" in str(error) else str(error)
+        reason = "another process is writing to it, try again later" if "locked" in str(error) else str(error)
         raise StoreError(f"The database {database.shown} could not be vacuumed: {reason}.") from error
     finally:
         cursor.close()
-        connection.invalidate()  # it waits less than others of the pool
+        connection.invalidate()  # its busy timeout is shorter than that of others in the pool
     return before - _size(file)
 
 

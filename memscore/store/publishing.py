@@ -1,4 +1,4 @@
-"""A study's current tables as plain rows, for people with SQL and BI tools."""
+"""Publishes a study's current tables as plain rows, for SQL and BI tools."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from memscore.store import studies, tables
 from memscore.store.database import Database, insert_ignoring, now
 from memscore.store.schema import pair_scores, published_scores, sample_scores
 
-CHUNK = 50_000  # rows that are made together
+CHUNK = 50_000  # rows made at a time
 
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class PublishedRows:
-    """What a study has as plain rows; `changed` unless the same was there before."""
+    """The published rows of a study; `changed` unless the same rows were there before."""
 
     study: str
     name: str
@@ -37,10 +37,10 @@ class PublishedRows:
 def publish(
     database: Database, study: str, advance: Callable[[int, int], object], *, again: bool = False
 ) -> PublishedRows:
-    """Write the current tables of a study as plain rows in one transaction, in place of its earlier ones.
+    """Write the current tables of a study as plain rows in one transaction, replacing its earlier rows.
 
-    Rows of the same tables stay, unless they are to be written `again`. `advance` is told how many of how many rows are
-    written. Raises NotFound, NoScoresYet, or Damaged.
+    Rows of the same tables are kept, unless `again`. `advance` gets the number of rows written so far and in total.
+    Raises NotFound, NoScoresYet, or Damaged.
     """
     with database.reading() as connection:
         record = studies.find(connection, study)
@@ -66,7 +66,7 @@ def publish(
 
 
 def unpublish(database: Database, study: str) -> bool:
-    """Remove the plain rows of a study; whether there were any. Raises NotFound."""
+    """Remove the plain rows of a study; returns whether it had any. Raises NotFound."""
     with database.writing() as connection:
         identifier = studies.find(connection, study).id
         there = connection.execute(delete(published_scores).where(published_scores.c.study_id == identifier)).rowcount
@@ -75,14 +75,14 @@ def unpublish(database: Database, study: str) -> bool:
 
 
 def plain_columns(scores: ScoreTable, pairs: PairsTable) -> dict[Table, Columns]:
-    """The columns of both plain tables, `study_id` apart, in their order."""
+    """The columns of both plain tables, without `study_id`, in their order."""
     of_samples: Columns = {"sample_index": np.arange(len(scores))}
     of_samples.update({name: scores[name] for name in _names(sample_scores) if name not in of_samples})
     return {sample_scores: of_samples, pair_scores: {name: pairs[name] for name in _names(pair_scores)}}
 
 
 def chunks(columns: Columns) -> Iterator[list[Row]]:
-    """Rows of these columns, some at a time; None where a value is NaN."""
+    """Rows of these columns, a chunk at a time; None where a value is NaN."""
     for first in range(0, len(next(iter(columns.values()))), CHUNK):
         yield list(zip(*(_values(column[first : first + CHUNK]) for column in columns.values()), strict=True))
 
@@ -100,7 +100,7 @@ def _names(table: Table) -> list[str]:
 
 
 def _claim(connection: Connection, study: str) -> tuple[str, str]:
-    """Keep others from publishing this study until the transaction ends; the digests published so far."""
+    """Keep others from publishing this study until the transaction ends; returns the digests published so far."""
     nothing = {"digest": "", "pairs_digest": "", "trials": 0, "published_at": now()}
     insert_ignoring(connection, published_scores, {"study_id": study, **nothing})
     query = select(published_scores.c.digest, published_scores.c.pairs_digest)
@@ -121,7 +121,7 @@ def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
 
 
 def _copy(connection: Connection, table: Table, rows: list[Row]) -> None:
-    """PostgreSQL's way to take many rows. Raises StoreError."""
+    """Insert many rows by PostgreSQL's COPY. Raises StoreError."""
     import psycopg
     from psycopg import sql
 

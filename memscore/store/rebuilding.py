@@ -1,4 +1,4 @@
-"""From stored trials to stored tables."""
+"""Rebuilds tables from stored trials."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def count_study(
     test_labels: Labels,
     tick: Callable[[], None] = lambda: None,
 ) -> Counts:
-    """The counts of all stored trials of a study; calls `tick` from time to time.
+    """The counts of all stored trials of a study; calls `tick` after each chunk.
 
-    Raises Damaged where a trial does not match its digests.
+    Raises Damaged if a trial does not match its digest.
     """
     counts = Counts.empty(train_labels, test_labels)
     for full in (False, True):
@@ -57,7 +57,7 @@ def count_trials(counts: Counts, trials: list[Trial], design: Design) -> None:
     """Add trials of a study to its counts, in place."""
     samples, test_samples = len(counts.train_labels), len(counts.test_labels)
     subset_trials = [trial for trial in trials if not trial.full]
-    for recorded in (False, True):  # probabilities are unpacked where every trial has them
+    for recorded in (False, True):  # probabilities are unpacked only if every trial has them
         chosen = [trial for trial in subset_trials if (trial.train_probability is not None) == recorded]
         if chosen:
             counts.add(unpack_trials(chosen, design, samples, test_samples))
@@ -67,9 +67,9 @@ def count_trials(counts: Counts, trials: list[Trial], design: Design) -> None:
 
 
 def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable, matmul: Matmul = np.matmul) -> PairsTable:
-    """The pairs of all classes with infl of at least PAIRS_FLOOR, from the stored trials; `matmul` may use a GPU.
+    """The pairs across all classes with infl of at least PAIRS_FLOOR, from stored trials; `matmul` may use a GPU.
 
-    Takes about a gibibyte beside the packed evidence; see `memscore.statistics.influence`.
+    Needs about 1 GiB in addition to the packed evidence; see `memscore.statistics.influence`.
     """
     samples, test_samples = len(scores), scores.test_samples
     parts = [
@@ -87,7 +87,7 @@ def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable, ma
 
 
 def provenance(connection: Connection, study: StudyRecord) -> Provenance:
-    """What the tables of a study say about where they come from."""
+    """The origin that the tables of a study record."""
     assert study.recipe is not None
     plain = identity(study.recipe, design_of(study))
     networks = max(1, len(evidence.networks(connection, study.id)))
@@ -116,7 +116,7 @@ def keep_tables(
     pairs: PairsTable,
     replaces: tuple[str | None, str | None] = (None, None),
 ) -> None:
-    """Store tables as the current version, and end the jobs that waited for them; `replaces` as in `tables.add`."""
+    """Store tables as the current version, and end the jobs that they complete; `replaces` as in `tables.add`."""
     tables.add(connection, study.id, scores, pairs, replaces=replaces)
     jobs.settle(connection, study.id, scores.trials, int(scores.meta["full_trials"]))
 
@@ -124,5 +124,5 @@ def keep_tables(
 def design_of(study: StudyRecord) -> Design:
     """The study's design. Raises Conflict if its scores were imported without evidence."""
     if study.design is None:
-        raise Conflict(f"Study {study.name!r} holds imported scores: there are no trials to add to.")
+        raise Conflict(f"Study {study.name!r} has imported scores and no trials to add to.")
     return study.design

@@ -1,4 +1,4 @@
-"""The tables. Alembic's chain in migrations/ must give exactly these (a test compares them).
+"""Defines the tables. Alembic's chain in migrations/ must create exactly these (a test compares them).
 
 Times are seconds since 1970 in UTC by the database's clock.
 """
@@ -67,7 +67,7 @@ jobs = Table(
     Column("id", String(32), primary_key=True),
     Column("study_id", String(16), ForeignKey("studies.id"), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("target_trials", Integer, nullable=False),  # with a target of precision: at most so many
+    Column("target_trials", Integer, nullable=False),  # for a target of precision: the most trials
     Column("request", JSON, nullable=False, server_default="{}"),
     Column("attempt", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
@@ -149,7 +149,7 @@ def _trials(name: str, *, held_out: bool) -> Table:
         Column("created_at", Double, nullable=False),
         Column("train_probability", LargeBinary),
         Column("test_probability", LargeBinary),
-        Column("network", String(255)),  # its signature; null in evidence older than that
+        Column("network", String(255)),  # its signature; null in older evidence
         Index(f"ix_{name}_created_at", "created_at"),
     )
 
@@ -175,8 +175,8 @@ def _table_versions(name: str) -> Table:
 score_tables = _table_versions("score_tables")
 pair_tables = _table_versions("pair_tables")
 
-# Published score tables, as plain rows for SQL and BI tools; NULL where a value is undefined. They have no foreign key,
-# with which PostgreSQL takes twice as long: they come and go with their row of published_scores.
+# Published score tables, as plain rows for SQL and BI tools; NULL where a value is undefined. They come and go with
+# their row of published_scores, without a foreign key, which would double the time on PostgreSQL.
 sample_scores = Table(
     "sample_scores",
     metadata,
@@ -227,5 +227,5 @@ api_keys = Table(
     Column("last_used_at", Double),
     Column("revoked_at", Double),
     Column("expires_at", Double),
-    Column("pepper", String(8), nullable=False, server_default=""),  # the id of that which the hash was made with
+    Column("pepper", String(8), nullable=False, server_default=""),  # id of the pepper that the hash was made with
 )

@@ -19,7 +19,7 @@ ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study: what it is made of, and the unique name it goes by. Imported scores have no recipe and no design."""
+    """A study, its parts and its unique name. Imported scores have no recipe and no design."""
 
     id: str
     name: str
@@ -35,7 +35,7 @@ def ensure(
 ) -> StudyRecord:
     """The study of these parts, created if it is new.
 
-    Without a name a new study is called after its dataset, with part of its id if that name is taken.
+    Without a name, a new study is named after its dataset, with part of its id if that name is taken.
     Raises Conflict if the given name belongs to another study, or the study has another name.
     """
     parts = {"recipe": recipe.model_dump(mode="json"), "design": design.model_dump(mode="json")}
@@ -48,10 +48,10 @@ def ensure_imported(connection: Connection, dataset: DatasetRecord, identifier: 
 
 
 def require_name(connection: Connection, identifier: str, name: str) -> None:
-    """Raises Conflict or InvalidInput unless the study with this id has that name, or is new and may get it."""
+    """Raises Conflict or InvalidInput unless the study with this id has this name, or is new and may get it."""
     existing = connection.execute(select(studies.c.name).where(studies.c.id == identifier)).scalar()
     if existing is not None and existing != name:
-        raise Conflict(f"This study exists under the name {existing!r}; leave the name out or use that one.")
+        raise Conflict(f"This study already exists under the name {existing!r}; use that name or leave it out.")
     if ID_PATTERN.fullmatch(name):
         raise InvalidInput(f"{name!r} looks like a study's id; choose another study_name.")
     holder = connection.execute(select(studies.c.id).where(studies.c.name == name)).scalar()
@@ -81,13 +81,13 @@ def _ensure(
 
 
 def find(connection: Connection, study: str) -> StudyRecord:
-    """The study with this id or name; an id goes before a name. Raises NotFound and lists some."""
+    """The study with this id or name; ids take precedence. Raises NotFound, which lists some studies."""
     rows = connection.execute(select(studies).where(or_(studies.c.id == study, studies.c.name == study))).all()
     if not rows:
         known = (
             connection.execute(select(studies.c.name).order_by(studies.c.created_at.desc()).limit(5)).scalars().all()
         )
-        there = f"the latest are: {', '.join(known)}" if known else "there is none yet: memscore estimate makes one"
+        there = f"the latest are: {', '.join(known)}" if known else "none exists yet: memscore estimate makes one"
         raise NotFound(f"There is no study {study!r}; {there}.")
     return _record(next((row for row in rows if row.id == study), rows[0]))
 
@@ -103,7 +103,7 @@ def listing(
     limit: int | None = None,
     after: tuple[float, str] | None = None,
 ) -> list[StudyRecord]:
-    """Studies, oldest first: of one dataset or all, those behind the one with this time of creation and id."""
+    """Studies, oldest first, of one dataset or of all; `after`: creation time and id of the last one seen."""
     query = select(studies).order_by(studies.c.created_at, studies.c.id).limit(limit)
     if dataset is not None:
         query = query.where(studies.c.dataset == dataset)

@@ -26,7 +26,7 @@ class Version:
     payload: bytes
 
     def decode(self, kind: type[Kind]) -> Kind:
-        """The table. Raises Damaged unless the bytes are what was stored under the digest."""
+        """The table. Raises Damaged unless the bytes match the digest they were stored under."""
         try:
             table = kind.decode(self.payload)
         except Damaged:
@@ -42,10 +42,10 @@ def add(
     *versions: ScoreTable | PairsTable,
     replaces: tuple[str | None, str | None] = (None, None),
 ) -> None:
-    """Store a version of each of the tables; versions that are there already stay as they are.
+    """Store a version of each of the tables; versions already stored are not changed.
 
-    `replaces` are digests of the score table and the pairs table of which these are the continuation: they are deleted
-    unless they are current or published.
+    `replaces`: digests of the score table and the pairs table that these continue; those are deleted unless they are
+    current or published.
     """
     for table in versions:
         stored = score_tables if isinstance(table, ScoreTable) else pair_tables
@@ -82,12 +82,12 @@ def current_digests(connection: Connection, study: str) -> tuple[str | None, str
 
 
 def current_meta(connection: Connection, study: str) -> dict[str, Any] | None:
-    """Meta data of the newest score table. None before the first."""
+    """Metadata of the newest score table. None before the first."""
     return connection.execute(_newest(score_tables, study, score_tables.c.meta)).scalar()
 
 
 def current_metas(connection: Connection, of: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Meta data of the newest score table of each of these studies that has one."""
+    """Metadata of the newest score table of each of these studies that has one."""
     place = func.row_number().over(partition_by=score_tables.c.study_id, order_by=newest_first(score_tables))
     ranked = select(score_tables.c.study_id, score_tables.c.digest, place.label("place"))
     newest = ranked.where(score_tables.c.study_id.in_(of)).subquery()
@@ -98,12 +98,12 @@ def current_metas(connection: Connection, of: Sequence[str]) -> dict[str, dict[s
 
 
 def current_pairs_meta(connection: Connection, study: str) -> dict[str, Any] | None:
-    """Meta data of the newest pairs table. None before the first."""
+    """Metadata of the newest pairs table. None before the first."""
     return connection.execute(_newest(pair_tables, study, pair_tables.c.meta)).scalar()
 
 
 def version(connection: Connection, kind: type[ScoreTable | PairsTable], study: str, digest: str) -> Version | None:
-    """The version of one kind of table that has this digest, if it is stored."""
+    """The stored version of one kind of table with this digest, or None."""
     stored = score_tables if kind is ScoreTable else pair_tables
     columns = (stored.c.study_id, stored.c.digest, stored.c.trials, stored.c.payload)
     row = connection.execute(
@@ -119,7 +119,7 @@ def current(connection: Connection, study: str) -> tuple[Version, Version]:
         columns = (stored.c.study_id, stored.c.digest, stored.c.trials, stored.c.payload)
         row = connection.execute(_newest(stored, study, *columns)).one_or_none()
         if row is None:
-            raise NoScoresYet(f"Study {study} has no scores yet; they appear when its first block has finished.")
+            raise NoScoresYet(f"Study {study} has no scores yet; they appear when its first block is stored.")
         versions.append(Version(*row))
     return versions[0], versions[1]
 
@@ -129,5 +129,5 @@ def _newest(stored: Table, study: str, *columns: Column[Any]) -> Select[Any]:
 
 
 def newest_first(stored: Table) -> tuple[UnaryExpression[Any] | Column[Any], ...]:
-    """How the versions of a study are ordered: the first is the current one."""
+    """The order of a study's versions; the first is the current one."""
     return stored.c.trials.desc(), stored.c.created_at.desc(), stored.c.digest

@@ -116,7 +116,7 @@ def test_a_new_study_gets_its_name(http: httpx.Client, stored_study: StoredStudy
 @pytest.mark.parametrize(
     ("change", "status", "sentence"),
     [
-        ({"dataset": "nothing"}, 404, "There is no dataset 'nothing'; registered are: made-up"),
+        ({"dataset": "nothing"}, 404, "There is no dataset 'nothing'; registered datasets: made-up"),
         ({"recipe": "nothing"}, 404, "There is no recipe 'nothing'"),
         (
             {"recipe": {**QUICK.model_dump(mode="json"), "epochs": 0}},

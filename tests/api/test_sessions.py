@@ -196,7 +196,7 @@ def test_a_session_survives_a_restart_and_works_on_every_process(start: Start, d
 @pytest.mark.parametrize("key", ["", "x", "memscore_x", "\u00e9", "x" * 100_000, keys.generate()[0]])
 def test_a_wrong_key_begins_no_session(browser: httpx.Client, key: str):
     sent = browser.post(PATH, json={"key": key})
-    problem(sent, 401, "does not know the key" if keys.id_of(key) else "This is not a whole key")
+    problem(sent, 401, "does not know the key" if keys.id_of(key) else "This is not a complete key")
     assert "set-cookie" not in sent.headers
     assert browser.get(PATH).json()["signed_in"] is False
 
@@ -305,7 +305,7 @@ def test_a_change_by_the_cookie_needs_the_csrf_token(
             ("POST", "/v1/studies/import"), ("POST", "/v1/studies/made-up/evidence"), ("PUT", "/v1/jobs"),
         ):  # fmt: skip
             answer = browser.request(method, path, json={}, headers=headers)
-            problem(answer, 403, "needs the header X-CSRF-Token with what GET /v1/session says as `csrf`")
+            problem(answer, 403, "needs the header X-CSRF-Token with `csrf` from GET /v1/session")
             assert answer.json()["type"].endswith("/csrf-token-needed")
     assert browser.get("/v1/jobs").json()["jobs"] == []
     assert browser.post("/v1/jobs", json=BODY, headers=ours).status_code == 202

@@ -132,8 +132,8 @@ def test_a_job_can_be_followed_from_its_request_on(
     told = [record for record in caplog.records if record.name == "api.routes.jobs"]
     assert [record.getMessage() for record in told] == [
         "a job for 50 trials is posted",
-        "asked to cancel the job, which is cancelled now",
-        "the job is to go on: it is queued",
+        "cancelling the job, now cancelled",
+        "resuming the job, now queued",
     ]
     assert {(record.__dict__["job"], record.__dict__["study"]) for record in told} == {(made["id"], made["study"])}
     assert ("INFO a job for 50 trials is posted", "mine") in ids

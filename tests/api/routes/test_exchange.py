@@ -129,7 +129,7 @@ def test_a_score_file_that_does_not_fit_is_refused(http: httpx.Client, stored_st
 def test_imported_scores_have_no_evidence(http: httpx.Client, stored_study: StoredStudy, published: bytes):
     study = http.post("/v1/studies/import", params={"dataset": "made-up"}, content=published).json()
     assert study["name"] == f"made-up-{study['id'][:8]}"
-    problem(http.get(f"/v1/studies/{study['id']}/evidence"), 409, "holds imported scores: it has no evidence")
+    problem(http.get(f"/v1/studies/{study['id']}/evidence"), 409, "has imported scores and therefore no evidence")
     payload = evidence_of(stored_study).encode()
     problem(http.post(f"/v1/studies/{study['id']}/evidence", content=payload), 409, "another recipe")
 
@@ -175,7 +175,7 @@ def test_a_study_that_is_new_here_is_made(stored_study: StoredStudy, tmp_path: P
         with database.writing() as connection:
             datasets.register(connection, "other", other)
             datasets.register(connection, "the-same", stored_study.dataset)
-        problem(http.post(path, params={"dataset": "other"}, content=brought.encode()), 409, "another dataset than")
+        problem(http.post(path, params={"dataset": "other"}, content=brought.encode()), 409, "belongs to a dataset other than")
         assert http.get("/v1/studies").json()["studies"] == []
         merged = http.post(path, content=brought.encode()).json()
         assert (merged["created"], merged["added"], merged["study_name"]) == (True, 40, "the-same")
@@ -198,8 +198,8 @@ def test_evidence_of_another_study_is_refused(http: httpx.Client, stored_study: 
     }
     for change, status, sentence in (
         ({"recipe": recipe}, 409, "which has another recipe than 'made-up'"),
-        ({"fingerprint": "0" * 64}, 409, "which has another dataset than 'made-up'"),
-        ({"train_samples": 64}, 422, "another number of samples"),
+        ({"fingerprint": "0" * 64}, 409, "whose dataset differs from that of 'made-up'"),
+        ({"train_samples": 64}, 422, "number of samples differs"),
     ):
         payload = gather([], **{**parts, **change}).encode()
         problem(http.post(path, content=payload), status, sentence)
@@ -228,7 +228,7 @@ def test_trials_of_another_network_of_the_recipe_s_name_are_mixed_only_on_reques
         return evidence_of(stored_study, some).encode()
 
     assert http.post(path, content=brought(40, networks[0])).json()["added"] == 10, "older trials have no signature"
-    problem(http.post(path, content=brought(50, networks[1])), 409, "is not what it was for the trials stored of study")
+    problem(http.post(path, content=brought(50, networks[1])), 409, "is not what it was for the stored trials of study")
     mixed = [dataclasses.replace(trials[k], network=networks[k % 2]) for k in range(50, 60)]
     problem(http.post(path, content=evidence_of(stored_study, mixed).encode()), 409, "is not what it was for")
     study = http.get("/v1/studies/made-up").json()

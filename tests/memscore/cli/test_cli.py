@@ -130,7 +130,7 @@ def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, da
         (("datasets", "add", "digits", "--name", "../x"), "cannot be a name"),
         (("datasets", "add", "digits", "--flip-labels", "1"), "between 0 and 1"),
         (("datasets", "add", "npz:/nowhere.npz"), "There is no file"),
-        (("datasets", "add", "digits", "--name", "made-up"), "stands for another dataset"),
+        (("datasets", "add", "digits", "--name", "made-up"), "already belongs to another dataset"),
         (("train", "--method", "sgd", "--dataset", "made-up"), "there is no method 'sgd'; the methods are"),
         (("train", "--method", "bat", "--dataset", "made-up"), "needs memorization scores"),
         (("train", "--method", "bat", "--dataset", "digits", "--scores", "made-up"), "different dataset from 'digits'"),

@@ -125,5 +125,5 @@ def test_a_farm_that_does_not_start_is_said(
 ):
     monkeypatch.setattr(sys, "executable", "false")
     plan = CommandPlan(commands=(python("a", folder, ""), python("b", folder, "")), folder=folder, slots=1)
-    with pytest.raises(LaunchFailed, match="Ray ended before 2 of the commands had"):
+    with pytest.raises(LaunchFailed, match="Ray ended before 2 of the commands did"):
         commands.run(plan, settings_of_sqlite, folder / "ray.log", print)

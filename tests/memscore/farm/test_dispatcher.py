@@ -225,7 +225,7 @@ def test_a_silent_driver_is_stopped_though_it_runs(database: Database, settings:
     assert launcher.launched[0].stopped
     assert fetch(database, job).state == "recovering"
     with database.reading() as connection:
-        assert "no sign of life for 90" in jobs.events(connection, job)[-1].message
+        assert "has not reported for 90" in jobs.events(connection, job)[-1].message
 
 
 def test_where_ray_does_not_answer_the_drivers_reports_decide(

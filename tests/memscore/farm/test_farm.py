@@ -73,7 +73,7 @@ def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
     assert job.state == "failed"
     assert job.error is not None
     assert "Trials 0 to 9 failed" in job.error
-    assert driver_logs(settings.home).count("trials 0 to 9 diverged and is tried once more") == 1
+    assert driver_logs(settings.home).count("trials 0 to 9 diverged; trying it once more") == 1
 
 
 def test_a_driver_leaves_torch_to_its_workers():
@@ -119,7 +119,7 @@ def test_a_target_of_precision_ends_the_job_when_it_is_reached(client: Client, d
     assert short.progress.done == 30
     assert short.outcome is not None
     assert short.outcome == events(database, short.id)[-1]
-    assert "max_trials is reached" in short.outcome
+    assert "reached max_trials" in short.outcome
 
 
 def events(database: Database, job: str) -> list[str]:

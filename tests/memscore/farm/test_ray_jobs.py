@@ -90,7 +90,7 @@ def test_a_submission_whose_answer_was_lost_is_adopted(launcher: RayJobsLauncher
         (hang, "does not answer in time"),
         (answering(500, "Traceback\n ...\nRuntimeError: No available agent\n.\n"), "RuntimeError: No available agent"),
         (answering(400, "TypeError: unexpected"), "TypeError: unexpected"),
-        (answering(503), "no Ray behind"),
+        (answering(503), "No Ray is running behind"),
         (answering(403), "RAY_AUTH_TOKEN"),
     ],
 )
@@ -260,9 +260,9 @@ def test_records_of_ended_drivers_are_deleted(launcher: RayJobsLauncher, ray: Fa
     [
         (refuse, "does not answer at http://ray.test:8265 .*MEMSCORE_RAY_URL"),
         (hang, "does not answer in time"),
-        (answering(401), "wants a token; set RAY_AUTH_TOKEN"),
+        (answering(401), "requires a token; set RAY_AUTH_TOKEN"),
         (answering(403), "refuses the token; set RAY_AUTH_TOKEN"),
-        (answering(502), "no Ray behind"),
+        (answering(502), "No Ray is running behind"),
         (answering(200, "<html>"), "not a Ray dashboard"),
         (answering(200, "[]"), "not a Ray dashboard"),
         (answering(404, "Not Found"), "not a Ray dashboard"),

@@ -36,7 +36,7 @@ def test_the_token_comes_from_where_ray_looks_for_it(ray: FakeRay, no_token: Pat
     def trouble() -> str:
         return launcher_of(ray, settings_module.load()).unavailable() or ""
 
-    assert "wants a token" in trouble()
+    assert "requires a token" in trouble()
     default = no_token / ".ray" / "auth_token"
     default.parent.mkdir()
     default.write_text(f"{TOKEN}\n")

@@ -121,7 +121,7 @@ def test_trials_of_another_network_than_that_of_the_stored_ones_are_refused(star
     assert network is not None
     assert farm.networks == [network], "the first decides for all"
     other = signatures.write("0" * 16, np.ones(3))
-    with pytest.raises(BlockFailed, match=r"failed: The network mlp is not what it was for the trials that are stored"):
+    with pytest.raises(BlockFailed, match=r"failed: The network mlp is not what it was for the stored trials"):
         trained([other], 2)
     for worker in farm.pool.workers:
         worker.unit = None

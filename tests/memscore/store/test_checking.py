@@ -190,46 +190,46 @@ REPAIRABLE: dict[str, tuple[Callable[[Connection, Whole], None], str, str]] = {
     "test bits": (flip(trials, "test_bits", 0, 39), "trial 39", "does not match its digest"),
     "probabilities": (flip(trials, "train_probability", 59, 3), "trial 3", "does not match its digest"),
     "digest": (change(trials, 8, digest="0" * 64), "trial 8", "does not match its digest"),
-    "subset": (change(trials, 9, subset_digest="0" * 64), "trial 9", "has another subset than its design gives"),
+    "subset": (change(trials, 9, subset_digest="0" * 64), "trial 9", "has a subset that does not follow from its design"),
     "length": (change(trials, 30, train_bits=bytes(9)), "trial 30", "not have the bits of 60 training and 20 test"),
     "length of probabilities": (
         change(trials, 2, test_probability=b"x"),
         "trial 2",
         "not have the probabilities of 60",
     ),
-    "accuracy": (change(trials, 31, out_accuracy=0.123), "trial 31", "states other accuracies than its bits give"),
+    "accuracy": (change(trials, 31, out_accuracy=0.123), "trial 31", "states accuracies that do not follow from its bits"),
     "time": (change(trials, 32, seconds=-1), "trial 32", "states an impossible time"),
     "full trial": (flip(full_trials, "test_bits", 1, 4), "full trial 4", "does not match its digest"),
     "score table": (flip(score_tables, "payload", 600), "score table", "cannot be read, or does not match its digest"),
     "pairs table": (flip(pair_tables, "payload", 600), "pairs table", "cannot be read, or does not match its digest"),
     "name of a table": (change(score_tables, digest="1" * 64), "score table 111111111111", "holds the table"),
-    "trials of a table": (change(pair_tables, trials=41), "pairs table", "states other meta data than its row"),
+    "trials of a table": (change(pair_tables, trials=41), "pairs table", "has metadata that differ from its row's"),
     "meta of a table": (
         change(score_tables, meta={"trials": 40}),
         "score table",
-        "states other meta data than its row",
+        "has metadata that differ from its row's",
     ),
     "other scores": (replace_tables(other_scores), "tables", "not what the evidence gives: mem of the score table"),
-    "other pairs": (replace_tables(fewer_pairs), "tables", "are not what the evidence gives: train_index of the pairs"),
+    "other pairs": (replace_tables(fewer_pairs), "tables", "do not follow from the evidence: train_index of the pairs"),
     "lost trial": (
         lose(trials.c.number, 5),
         "tables",
-        "rest on 40 trials and 5 full ones, while there are 39 trials and 5 full ones",
+        "rest on 40 trials and 5 full ones, but the study has 39 trials and 5 full ones",
     ),
     "lost full trial": (
         lose(full_trials.c.number, 0),
         "tables",
-        "rest on 40 trials and 5 full ones, while there are 40 trials and 4 full ones",
+        "rest on 40 trials and 5 full ones, but the study has 40 trials and 4 full ones",
     ),
-    "published value": (change(sample_scores, mem=0.5), ALTERED, "are not those of the table, in sample_scores"),
-    "published null": (change(pair_scores, q_value=None), ALTERED, "are not those of the table, in pair_scores"),
+    "published value": (change(sample_scores, mem=0.5), ALTERED, "differ from the table, in sample_scores"),
+    "published null": (change(pair_scores, q_value=None), ALTERED, "differ from the table, in pair_scores"),
     "lost published row": (
         lose(sample_scores.c.sample_index, 59),
         ALTERED,
-        "are not those of the table, in sample_scores",
+        "differ from the table, in sample_scores",
     ),
-    "stray rows": (stray_rows, "table pair_scores", "has 1 rows of no published study"),
-    "job without lease": (without_lease, "job", "is running, but nobody has a lease on it"),
+    "stray rows": (stray_rows, "table pair_scores", "has 1 rows that belong to no published study"),
+    "job without lease": (without_lease, "job", "is running, but no process holds its lease"),
 }
 
 
@@ -267,7 +267,7 @@ def test_damage_is_named_and_repaired(whole: Whole, kind: str):
         (change(datasets, train_samples=61), "dataset made-up", "states other sizes"),
         (change(studies, design={"seed": 4}), "study made-up", "another id than its dataset, recipe and design give"),
         (change(studies, recipe={"network": "mlp"}), "study", "its row cannot be read"),
-        (change(jobs_table, request={"target": {}}), "job", "what it asks for cannot be read"),
+        (change(jobs_table, request={"target": {}}), "job", "its request cannot be read"),
     ],
 )
 def test_what_cannot_be_repaired_is_named_and_left(whole: Whole, damage: Any, place: str, problem: str):
@@ -292,7 +292,7 @@ def test_a_job_that_waits_for_a_dispatcher_is_no_damage_and_does_not_keep_its_st
         hold(connection, whole)
         abandon(connection, 60)
     (note,) = whole.check()
-    assert "its lease ran out 60 s ago" in note.problem
+    assert "its lease expired 60 s ago" in note.problem
     assert "memscore dispatch" in note.remedy
     assert not note.damage
     with whole.database.writing() as connection:
@@ -317,7 +317,7 @@ def test_datasets_are_compared_with_their_fingerprint(whole: Whole):
     assert "its arrays cannot be read" in finding.problem
     shutil.rmtree(folder)
     (finding,) = whole.check(repair=True)
-    assert finding.problem == f"its arrays are missing: there is no folder {folder}"
+    assert finding.problem == f"its arrays are missing: the folder {folder} does not exist"
     assert finding.remedy == "add the dataset again: memscore datasets add made-up"
     assert finding.damage
 
@@ -330,7 +330,7 @@ def test_without_the_dataset_nothing_of_the_study_is_deleted(whole: Whole):
     before = whole.contents()
     _, trial = whole.check(repair=True)
     assert trial.damage
-    assert trial.remedy == "not repaired, since its dataset is not here"
+    assert trial.remedy == "not repaired, because its dataset is missing"
     assert whole.contents() == before
 
 
@@ -366,16 +366,16 @@ def test_tables_that_are_behind_are_no_damage(whole: Whole, stored_study: Stored
         evidence.add(connection, whole.study, more)
     (finding,) = whole.check()
     assert not finding.damage
-    assert finding.problem == "rest on 40 trials and 5 full ones, while there are 50 trials and 5 full ones"
+    assert finding.problem == "rest on 40 trials and 5 full ones, but the study has 50 trials and 5 full ones"
     with whole.database.writing() as connection:
         job = hold(connection, whole)
     assert whole.check() == []  # its driver will build them
     with whole.database.writing() as connection:
         jobs.finish(connection, job, 1, "failed", "killed")
-    assert [one.repaired for one in whole.check(repair=True)] == ["built anew from the evidence"]
+    assert [one.repaired for one in whole.check(repair=True)] == ["rebuilt from the evidence"]
     with whole.database.writing() as connection:
         connection.execute(score_tables.delete())
-    assert whole.check()[0].problem == "are missing, while there are 50 trials and 5 full ones"
+    assert whole.check()[0].problem == "are missing, but the study has 50 trials and 5 full ones"
     assert whole.check(repair=True)[0].repaired
     assert whole.check() == []
 
@@ -473,7 +473,7 @@ def test_rows_that_refer_to_nothing_are_named(whole: Whole):
     connection.commit()
     connection.close()
     problems = [finding.problem for finding in whole.check()]
-    assert any("refers to a row of jobs that is not there" in problem for problem in problems)
+    assert any("refers to a missing row of jobs" in problem for problem in problems)
     assert "is in the unknown state 'sleeping'" in problems
 
 

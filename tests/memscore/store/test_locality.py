@@ -50,7 +50,7 @@ def test_a_network_file_system_is_refused(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
 ):
     mount(monkeypatch, ("/", "ext4"), (str(settings.home), kind))
-    judged(database, settings, rf"lies on a network file system \({kind}\)")
+    judged(database, settings, rf"is on a network file system \({kind}\)")
 
 
 @pytest.mark.parametrize(

@@ -155,14 +155,14 @@ def test_a_vacuum_waits_for_nobody(
     monkeypatch.setattr(pruning, "VACUUM_WAIT_SECONDS", 0.1)
     writer = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match="could not be vacuumed: somebody is writing into it, try again later"):
+    with pytest.raises(StoreError, match="could not be vacuumed: another process is writing to it, try again later"):
         vacuum(database)
     writer.execute("ROLLBACK")
     writer.close()
     with database.writing() as connection:
         job, _ = jobs.submit(connection, stored_study.record.id, Wanted(target=Target(trials=50)), 40)
         jobs.claim(connection, "host/1/0", 60)
-    with pytest.raises(Conflict, match=f"Job {job.id} is writing into the database; cancel it, and vacuum"):
+    with pytest.raises(Conflict, match=f"Job {job.id} is writing to the database; vacuum after it has ended"):
         vacuum(database)
     with database.writing() as connection:
         jobs.finish(connection, job.id, 1, "succeeded", "done")

@@ -76,9 +76,9 @@ def test_a_name_stands_for_one_dataset(database: Database):
     with database.writing() as connection:
         record = datasets.register(connection, "one", make_dataset())
         assert datasets.register(connection, "one", make_dataset()) == record
-        with pytest.raises(Conflict, match="stands for another dataset"):
+        with pytest.raises(Conflict, match="already belongs to another dataset"):
             datasets.register(connection, "one", make_dataset(seed=1))
-        with pytest.raises(NotFound, match="registered are: one"):
+        with pytest.raises(NotFound, match="registered datasets: one"):
             datasets.by_name(connection, "two")
 
 
@@ -91,7 +91,7 @@ def test_studies_are_named_after_their_dataset(database: Database):
         assert second.name == f"one-{second.id[:8]}"
         assert studies.ensure(connection, record, QUICK, Design(), None) == first
         assert studies.find(connection, "one") == studies.find(connection, first.id) == first
-        with pytest.raises(Conflict, match="exists under the name 'one'"):
+        with pytest.raises(Conflict, match="already exists under the name 'one'"):
             studies.ensure(connection, record, QUICK, Design(), "other")
         with pytest.raises(Conflict, match="belongs to another study"):
             studies.ensure(connection, record, RECIPES["digits"], Design(), "one")
