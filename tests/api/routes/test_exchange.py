@@ -175,7 +175,7 @@ def test_a_study_that_is_new_here_is_made(stored_study: StoredStudy, tmp_path: P
         with database.writing() as connection:
             datasets.register(connection, "other", other)
             datasets.register(connection, "the-same", stored_study.dataset)
-        problem(http.post(path, params={"dataset": "other"}, content=brought.encode()), 409, "belongs to a dataset other than")
+        problem(http.post(path, params={"dataset": "other"}, content=brought.encode()), 409, "a dataset other than")
         assert http.get("/v1/studies").json()["studies"] == []
         merged = http.post(path, content=brought.encode()).json()
         assert (merged["created"], merged["added"], merged["study_name"]) == (True, 40, "the-same")
