@@ -15,8 +15,24 @@ from memscore.addresses import is_loopback
 from memscore.errors import CrossSite, Misdirected
 
 REMEMBERED = 100
-ASKED = ("Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Range", "If-Range", "X-Request-ID")
-SHOWN = ("ETag", "Retry-After", "X-Request-ID", "Repr-Digest", "Content-Range", "Server-Timing", "Idempotency-Replayed")
+ALLOWED_HEADERS = (
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+    "Range",
+    "If-Range",
+    "X-Request-ID",
+)
+EXPOSED_HEADERS = (
+    "ETag",
+    "Retry-After",
+    "X-Request-ID",
+    "Repr-Digest",
+    "Content-Range",
+    "Server-Timing",
+    "Idempotency-Replayed",
+)
 
 
 class Hosts:
@@ -59,8 +75,14 @@ def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     """The application; pages of these origins may read its answers and send a key."""
     if not origins:
         return app
-    methods, asked, shown = ("GET", "POST", "DELETE"), ("Authorization", *ASKED), ("Location", *SHOWN)
-    return CORSMiddleware(app, allow_origins=origins, allow_methods=methods, allow_headers=asked, expose_headers=shown)
+    methods, allowed, exposed = (
+        ("GET", "POST", "DELETE"),
+        ("Authorization", *ALLOWED_HEADERS),
+        ("Location", *EXPOSED_HEADERS),
+    )
+    return CORSMiddleware(
+        app, allow_origins=origins, allow_methods=methods, allow_headers=allowed, expose_headers=exposed
+    )
 
 
 def _name(host: bytes) -> str:

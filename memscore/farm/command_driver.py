@@ -54,7 +54,7 @@ def run_all(plan: CommandPlan, events: TextIO) -> None:
     waiting = deque(plan.commands)
     running: dict[Any, tuple[str, float]] = {}
 
-    def say(event: Started | Ended | None) -> None:
+    def write(event: Started | Ended | None) -> None:
         events.write(Event.dump_json(event).decode() + "\n")
 
     try:
@@ -62,13 +62,13 @@ def run_all(plan: CommandPlan, events: TextIO) -> None:
             while waiting and len(running) < at_once:
                 command = waiting.popleft()
                 running[task.remote(command, plan.folder)] = (command.name, time.monotonic())
-                say(Started(started=command.name))
+                write(Started(started=command.name))
             ended, _ = ray.wait(list(running), timeout=1.0)
             for reference in ended:
                 name, started = running.pop(reference)
-                say(Ended(ended=name, trouble=_trouble(reference), seconds=time.monotonic() - started))
+                write(Ended(ended=name, trouble=_trouble(reference), seconds=time.monotonic() - started))
             if not ended:
-                say(None)
+                write(None)
     finally:
         _cancel(list(running))
 

@@ -199,8 +199,8 @@ class Farm:
         written = self.last_lines(worker.pid)
         if written:
             log.warning("the last lines of the worker that trained %s:\n%s", unit, "\n".join(written))
-        said = f" It wrote: {written[-1][:300]}" if written else " Is there enough memory?"
-        raise BlockFailed(f"{_named(unit)} lost its {what} {most} times.{said}") from error
+        hint = f" It wrote: {written[-1][:300]}" if written else " Is there enough memory?"
+        raise BlockFailed(f"{_named(unit)} lost its {what} {most} times.{hint}") from error
 
     def _replace_stuck(self, feed: _Feed) -> None:
         """Kill workers whose unit takes far longer than any before."""

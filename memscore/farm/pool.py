@@ -108,7 +108,7 @@ class Pool:
             worker = pending[reference]
             if worker.unit is not None:
                 return worker, reference
-            self._welcome(worker)
+            self._register(worker)
         return None
 
     def remove(self, worker: Worker) -> None:
@@ -121,7 +121,7 @@ class Pool:
         nodes = {node.id for node in living(ray.nodes())}
         return "node has died" in str(error) or (worker.presence is not None and worker.presence.node not in nodes)
 
-    def _welcome(self, worker: Worker) -> None:
+    def _register(self, worker: Worker) -> None:
         """Register a worker that has started, or failed to."""
         try:
             presence: Presence = ray.get(worker.waits_for)
