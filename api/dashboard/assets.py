@@ -1,4 +1,4 @@
-"""The files of the pages, D3 (vendor/d3.js) among them."""
+"""The files of the pages, including D3 (vendor/d3.js)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Asset:
-    """A file as it is sent; `packed` is its content compressed with gzip, a third of the size."""
+    """A file to send; `packed` is its content compressed with gzip, a third of the size."""
 
     content: bytes
     packed: bytes

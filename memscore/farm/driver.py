@@ -103,12 +103,12 @@ class Driver:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The study's. Raises MemscoreError if it is not here or damaged."""
+        """The study's dataset. Raises MemscoreError if it is missing or damaged."""
         return open_dataset(self.settings.home, self.study.fingerprint)
 
     @cached_property
     def scoring(self) -> Scoring:
-        """The study's counts and tables. Raises as `dataset`."""
+        """The study's counts and tables. Raises like `dataset`."""
         return Scoring(self.database, self.study, self.dataset, self.wanted, self.tick)
 
     def run(self) -> None:

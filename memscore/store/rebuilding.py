@@ -21,16 +21,16 @@ from memscore.study.evidence import Trial, unpack_full, unpack_trials
 from memscore.study.spec import Design, identity
 
 Trials = tuple[int, int]
-"""How many trials, and how many full ones."""
+"""The numbers of trials and of full trials."""
 
 
 def stored_trials(connection: Connection, study: str) -> Trials:
-    """The trials that a study has."""
+    """The numbers of stored trials of a study."""
     return evidence.count(connection, study), evidence.count(connection, study, full=True)
 
 
 def trials_of(meta: Mapping[str, Any] | None) -> Trials:
-    """The trials that the table with this meta data rests on; none if there is no table."""
+    """The numbers of trials that the table with this metadata rests on; zeros if there is no table."""
     return (0, 0) if meta is None else (meta["trials"], meta.get("full_trials", 0))
 
 
@@ -97,7 +97,7 @@ def provenance(connection: Connection, study: StudyRecord) -> Provenance:
 def rebuild_tables(
     database: Database, study: StudyRecord, counts: Counts, replaces: tuple[str | None, str | None] = (None, None)
 ) -> tuple[ScoreTable, PairsTable] | None:
-    """Build both tables from counts and store them as `keep_tables` does; None if the current ones rest on as much."""
+    """Build both tables from counts and store them; None if the current ones rest on the same trials already."""
     with database.reading() as connection:
         meta = tables.current_meta(connection, study.id)
         origin = provenance(connection, study)

@@ -119,12 +119,12 @@ def pack_trial(
 
 
 def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_samples: int) -> str | None:
-    """What is wrong with a trial that trained on `membership` [n], as a predicate; None if all it states is so."""
+    """The fault of a trial trained on `membership` [n], as a predicate; None if all its statements are true."""
     samples = len(membership)
     if trial.digest != stored_digest:
         return MISMATCH
     if trial.subset_digest != digest(pack(membership)):
-        return "has another subset than its design gives"
+        return "has a subset that does not follow from its design"
     try:
         correct, test_correct = unpack(trial.train_bits, samples), unpack(trial.test_bits, test_samples)
     except Damaged:
@@ -137,7 +137,7 @@ def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_sample
     if trial.out_accuracy is not None:
         stated, observed = [*stated, trial.out_accuracy], [*observed, correct[~membership].mean()]
     if not np.allclose(stated, observed, rtol=0, atol=1e-9):
-        return "states other accuracies than its bits give"
+        return "states accuracies that do not follow from its bits"
     return None if 0 <= trial.seconds < np.inf else "states an impossible time"
 
 

@@ -249,7 +249,7 @@ def test_one_bad_trial_keeps_all_of_a_file_out(http: httpx.Client, stored_study:
     trials = make_trials(stored_study.dataset, Design(), blocks=5)
     trials[44] = dataclasses.replace(trials[44], in_accuracy=0.5)
     response = http.post("/v1/studies/made-up/evidence", content=evidence_of(stored_study, trials).encode())
-    problem(response, 422, "trial 44 states other accuracies than its bits give")
+    problem(response, 422, "trial 44 states accuracies that do not follow from its bits")
     assert http.get("/v1/studies/made-up").json()["trials"] == 40
 
 

@@ -131,8 +131,8 @@ def signed(arrays: dict[str, Any], row: int, **change: Any) -> dict[str, Any]:
         (lambda a: {"test_bits": flipped(a["test_bits"], 119)}, "trial 119 does not match its digest"),
         (lambda a: {"train_probability": flipped(a["train_probability"], 1)}, "trial 7 does not match its digest"),
         (lambda a: {"full_test_bits": flipped(a["full_test_bits"], 2)}, "trial 2 does not match its digest"),
-        (lambda a: signed(a, 5, subset_digest="0" * 64), "trial 5 has another subset than its design gives"),
-        (lambda a: signed(a, 6, train_bits=bytes(8)), "trial 6 states other accuracies than its bits give"),
+        (lambda a: signed(a, 5, subset_digest="0" * 64), "trial 5 has a subset that does not follow from its design"),
+        (lambda a: signed(a, 6, train_bits=bytes(8)), "trial 6 states accuracies that do not follow from its bits"),
         (lambda a: {"numbers": a["numbers"] + 10}, "trial 10 does not match its digest"),
         (lambda a: {"numbers": a["numbers"][::-1]}, "numbers must ascend"),
         (lambda a: {"numbers": a["numbers"] - 1}, "numbers must ascend and not be negative"),
@@ -167,7 +167,7 @@ def test_full_trials_must_have_trained_on_everything(evidence: StudyEvidence):
     for name, value in (("full_subset_digests", trial.subset_digest), ("full_digests", trial.digest)):
         arrays[name] = arrays[name].copy()
         arrays[name][0] = value
-    with pytest.raises(InvalidInput, match="full trial 0 has another subset than its design gives"):
+    with pytest.raises(InvalidInput, match="full trial 0 has a subset that does not follow from its design"):
         read_evidence(encoded(arrays))
 
 

@@ -341,7 +341,7 @@ def test_most_trials_are_not_deleted_for_being_as_they_were_stored(whole: Whole,
     drawn = checking_studies.block_membership
     monkeypatch.setattr(checking_studies, "block_membership", lambda *named: drawn(*named)[::-1])
     findings = whole.check(repair=True)
-    assert sum("another subset" in finding.problem and finding.damage for finding in findings) == 39
+    assert sum("follow from its design" in finding.problem and finding.damage for finding in findings) == 39
     assert "perhaps this version of memscore is" in findings[0].remedy
     monkeypatch.undo()
     assert size(whole.database)["trials"] == 39  # the one that does not match its digest is gone
