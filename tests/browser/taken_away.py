@@ -14,13 +14,13 @@ COMMANDS = Path(sys.executable).parent  # memscore's command is installed beside
 
 def run_python(page: Page, folder: Path, further: str) -> str:
     """Run the Python lines of a page, and further ones on its names, in a process of their own; what they print."""
-    lines = page.get_by_label("Python lines", exact=True).inner_text()
+    lines = page.get_by_label("Python code", exact=True).inner_text()
     return _run([sys.executable, "-c", f"{lines}\n{further}"], folder)
 
 
 def run_shell(page: Page, folder: Path) -> list[str]:
     """Run each shell line of a page in a folder; what each prints."""
-    lines = page.get_by_label("shell lines", exact=True).inner_text().strip().splitlines()
+    lines = page.get_by_label("shell commands", exact=True).inner_text().strip().splitlines()
     assert lines
     return [_run(["bash", "-euc", line], folder) for line in lines]
 

@@ -108,7 +108,7 @@ def test_the_threshold_is_chosen_and_kept_in_the_address(page: Page, service: Se
     page.reload()
     settled(page)
     expect(both).to_contain_text("mem above 0.5")
-    assert page.get_by_label("shell lines", exact=True).inner_text().count("0.5") == 2
+    assert page.get_by_label("shell commands", exact=True).inner_text().count("0.5") == 2
 
 
 def test_a_study_is_compared_with_itself_if_the_address_says_so(page: Page, service: Service):

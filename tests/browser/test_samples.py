@@ -107,7 +107,7 @@ def test_the_histogram_marks_where_a_sample_stands(page: Page, service: Service)
     most = ask(service, "scores", limit=1)["scores"][0]
     visit(page, service, f"train/{most['index']}")
     chart = page.get_by_role("img", name=re.compile("^Histogram of mem"))
-    expect(chart).to_have_attribute("aria-label", re.compile(f"stands at {most['mem']:.3f}$"))
+    expect(chart).to_have_attribute("aria-label", re.compile(f"is at {most['mem']:.3f}$"))
     mark, bars = chart.locator("line.here").bounding_box(), chart.locator("rect.typical").first.bounding_box()
     assert mark is not None
     assert bars is not None

@@ -154,7 +154,7 @@ def test_the_lines_of_python_and_shell_run_as_shown(page: Page, service: Service
     printed = run_python(page, tmp_path, "print(int(atypical.sum()), len(table))").splitlines()
     assert printed[-1] == f"{counts['train_atypical']} 1437"
     assert str(counts) in printed[0]
-    lines = page.get_by_label("shell lines", exact=True).inner_text().strip().splitlines()
+    lines = page.get_by_label("shell commands", exact=True).inner_text().strip().splitlines()
     assert [line.split()[0] for line in lines] == ["memscore", "curl"]
     run_shell(page, tmp_path)
     masks = np.load(tmp_path / "masks.npz")

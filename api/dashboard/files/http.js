@@ -144,7 +144,7 @@ async function call(method, path, { query, body, headers = {}, signal, kind = "j
   } catch (error) {
     if (signal?.aborted) throw error;
     calls.note({ method, url, body: shown, status: "no answer", milliseconds: performance.now() - started });
-    const detail = "The service does not answer. It may be starting again: try once more.";
+    const detail = "The service does not answer. It may be restarting; try again.";
     throw new Problem(0, { title: "No answer", detail });
   }
   const answer = await read(response, kind);

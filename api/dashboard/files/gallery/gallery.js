@@ -178,7 +178,7 @@ export class Gallery {
       this.#pages.retryImages();
       this.#grid?.draw();
     };
-    const detail = "The images did not arrive. Try again; the scores are whole.";
+    const detail = "The images did not load. Try again; the scores are complete.";
     /** @type {unknown} */
     let reason = new Problem(0, { title: "No images", detail });
     try {

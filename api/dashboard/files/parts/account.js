@@ -4,7 +4,7 @@ import { fill, h, part } from "../dom.js";
 import { address, send } from "../http.js";
 import { session } from "../session.js";
 
-const THEMES = { system: "As the system", light: "Light", dark: "Dark" };
+const THEMES = { system: "System", light: "Light", dark: "Dark" };
 
 /** Draw the corner. */
 export function drawAccount() {
@@ -18,7 +18,7 @@ function who() {
   return [
     h(
       "span",
-      { class: "soft", title: `This key may: ${session.scopes.join(", ")}` },
+      { class: "soft", title: `This key can: ${session.scopes.join(", ")}` },
       `${session.name} (${session.scope})`,
     ),
     h("button", { type: "button", class: "plain", on: { click: signOut } }, "Sign out"),

@@ -37,7 +37,7 @@ export class DensityChart {
     const { density, a, b } = compared;
     const most = d3.max(density.counts.flat()) || 1;
     this.#chart.height = Math.min(SIDE, this.element.clientWidth || SIDE);
-    const label = `Heat map of mem in ${a} against mem in ${b}; most samples lie in one cell: ${most}`;
+    const label = `Heat map of mem in ${a} against mem in ${b}; most samples in one cell: ${most}`;
     this.#chart.show(label, (group, size) => draw(group, size, compared, most));
     fill(this.#legend, steps(most));
     this.element.append(this.#legend);

@@ -34,7 +34,7 @@ function notice(error) {
   return h(
     "section",
     { class: "notice images-gone", role: "alert" },
-    h("p", { class: "problem-title" }, "Images cannot be shown"),
+    h("p", { class: "problem-title" }, "Images are unavailable"),
     h("p", {}, sentence(error)),
     h("button", { type: "button", on: { click: () => location.reload() } }, "Try again"),
   );

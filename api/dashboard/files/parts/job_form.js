@@ -135,13 +135,13 @@ class DesignFields {
     this.#ratio = numeric({ step: "any", value: ratio });
     this.#seed = numeric({ step: "1", value: seed });
     const hints = {
-      ratio: "Share of the samples. Balanced: 0.1, 0.2 … 0.9.",
+      ratio: "Share of the samples in each subset. Balanced: 0.1, 0.2 … 0.9.",
       kind: "Balanced leaves each sample out equally often; uniform draws at random.",
-      seed: "Another seed is another study, with its own trials.",
+      seed: "A different seed makes a different study, with its own trials.",
     };
     this.element = fields.group(
       "body/design",
-      "Design: what each model trains on",
+      "Design: the subset each model trains on",
       h(
         "div",
         { class: "trio" },
@@ -164,7 +164,7 @@ class TargetFields {
   #measure = choice(
     [
       ["standard_error", "the standard error of mem is at most"],
-      ["settled_at", "the interval lies on one side of mem"],
+      ["settled_at", "the interval is on one side of mem"],
     ],
     "standard_error",
   );
@@ -181,8 +181,8 @@ class TargetFields {
     const byTrials = h("input", { type: "radio", name: "target", value: "trials", checked: true });
     const limit = fields.field("body/target/standard_error", "Value", this.#limit);
     fields.also("body/target/settled_at", "body/target/standard_error");
-    const hint = "Models trained on subsets. In whole blocks of 10.";
-    const title = "Trials the study is to have";
+    const hint = "Models trained on subsets, in whole blocks of 10.";
+    const title = "Trials of the study";
     const counted = h("div", {}, fields.field("body/target/trials", title, this.#trials, hint));
     const precise = h(
       "div",
@@ -190,7 +190,7 @@ class TargetFields {
       h("div", { class: "field" }, h("label", { for: "measure" }, "Until"), this.#measure),
       limit,
       fields.field("body/target/share", "For this share of the samples", this.#share),
-      fields.field("body/target/max_trials", "In at most so many trials", this.#most),
+      fields.field("body/target/max_trials", "Maximum number of trials", this.#most),
     );
     this.#measure.id = "measure";
     const draw = () => {
@@ -209,7 +209,7 @@ class TargetFields {
     );
     radios.addEventListener("change", draw);
     draw();
-    this.element = fields.group("body/target", "Target: how far the job goes", radios, counted, precise);
+    this.element = fields.group("body/target", "Target: when the job is done", radios, counted, precise);
   }
 
   get precise() {
@@ -268,14 +268,14 @@ class FurtherFields {
       value: name ?? "",
       autocomplete: "off",
       spellcheck: "false",
-      placeholder: "found by itself",
+      placeholder: "chosen automatically",
     });
     const hints = {
-      name: "A name that it may be found by. It stays once given.",
-      full: "Models trained on all samples, for what typical test samples need.",
-      time: "The job then stops, and can be resumed.",
+      name: "A name to find the study by. It cannot be changed later.",
+      full: "Models trained on all samples; typical test samples need them.",
+      time: "The job stops then and can be resumed.",
     };
-    const pairs = "Pairs to look for high influence in";
+    const pairs = "Search for high influence in pairs";
     this.element = h(
       "div",
       {},
@@ -283,7 +283,7 @@ class FurtherFields {
       h(
         "details",
         { class: "further" },
-        h("summary", {}, "Further choices"),
+        h("summary", {}, "More options"),
         fields.field("body/full_trials", "Full trials", this.#full, hints.full),
         fields.field("body/pairs", pairs, this.#pairs, "All classes take longer to search."),
         fields.field("body/time_limit_seconds", "Time limit in hours", this.#time, hints.time),

@@ -66,13 +66,13 @@ export class JobLog {
         this.#after = next;
         this.#add(lines);
         failures = 0;
-        const none = over ? "It wrote nothing." : "Nothing is written yet.";
+        const none = over ? "The log is empty." : "The log is still empty.";
         this.#note.textContent = this.#text.childNodes.length ? "" : none;
         if (over && !lines.length) break;
         await pause(FOLLOW_MILLISECONDS, signal);
       } catch (error) {
         if (signal.aborted) return;
-        this.#note.textContent = `${sentence(error)} It is tried again.`;
+        this.#note.textContent = `${sentence(error)} Trying again.`;
         await pause(backOff(failures), signal).catch(() => {});
         failures += 1;
       }

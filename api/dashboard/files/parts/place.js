@@ -31,7 +31,7 @@ export async function drawPlace(page, place, study, here) {
     const found = await get(path`/v1/studies/${study.name}/histogram`, { bins: bins.bins }, { signal: page.signal });
     const bars = barsOf(found, bins);
     const chart = new Chart(place, { height: 150, margin: { top: 20, left: 66 }, signal: page.signal });
-    const label = `Histogram of mem of all training samples, in which this one stands at ${fixed(here.mem, 3)}`;
+    const label = `Histogram of mem of all training samples; this one is at ${fixed(here.mem, 3)}`;
     chart.show(label, (group, size) => draw(group, size, bars, here));
   } catch (error) {
     const retry = () => drawPlace(page, place, study, here);

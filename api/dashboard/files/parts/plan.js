@@ -19,7 +19,7 @@ import { bytes, duration, fixed, whole } from "../format.js";
 export function planned(plan) {
   const rows = [trials(plan), ...(plan.at_most ? [forecast(plan)] : []), time(plan), disk(plan), precision(plan)];
   return [
-    plan.new_trials === 0 && h("p", {}, "The study has all of this already: the job would end at once."),
+    plan.new_trials === 0 && h("p", {}, "The study already has all of this; the job would end at once."),
     h(
       "dl",
       { class: "measure plan" },
@@ -33,7 +33,7 @@ export function planned(plan) {
  * @returns {Row}
  */
 function trials({ new_trials: more, trials: all, at_most: bound }) {
-  const then = `the study then has ${bound ? "up to " : ""}${whole(all)}, full trials apart`;
+  const then = `the study then has ${bound ? "up to " : ""}${whole(all)}, not counting full trials`;
   return ["New trials", whole(more), `${bound ? "at most; " : ""}${then}`];
 }
 
@@ -42,7 +42,7 @@ function trials({ new_trials: more, trials: all, at_most: bound }) {
  * @returns {Row}
  */
 function forecast({ expected_trials: expected }) {
-  if (expected === null) return ["Probably", "not known", "a forecast needs scores, and a target within reach"];
+  if (expected === null) return ["Probably", "unknown", "a forecast needs scores and a target within reach"];
   return ["Probably", `about ${whole(expected)} trials`, "forecast from the study's scores"];
 }
 
@@ -52,7 +52,7 @@ function forecast({ expected_trials: expected }) {
  */
 function time({ device_seconds: seconds, seconds_a_trial: each, timed_on: place }) {
   if (seconds === null || each === null) {
-    return ["Time", "not known", "no trial of this study was timed yet; the first block will tell"];
+    return ["Time", "unknown", "no trial of this study has been timed yet; known after the first block"];
   }
   const brief = each < 10 ? `${Number(each.toPrecision(2))} s` : duration(each);
   return ["Time", duration(seconds), `on one worker, ${brief} a trial, from ${place}`];
@@ -69,5 +69,5 @@ const disk = (plan) => ["Disk", bytes(plan.disk_bytes), "evidence"];
  * @returns {Row}
  */
 function precision({ typical_standard_error: typical, worst_standard_error: worst }) {
-  return ["Precision", `± ${fixed(typical, 3)}`, `standard error of mem, typically; ${fixed(worst, 3)} at worst`];
+  return ["Precision", `± ${fixed(typical, 3)}`, `typical standard error of mem; ${fixed(worst, 3)} at worst`];
 }

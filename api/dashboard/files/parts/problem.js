@@ -7,8 +7,8 @@ import { Problem } from "../http.js";
 
 const AGAIN_MILLISECONDS = 3000;
 const MISTAKE = {
-  title: "This page has a mistake",
-  message: "It could not be drawn. Load it again; if it stays, report it with the browser's console.",
+  title: "This page has a bug",
+  message: "It could not be drawn. Reload it; if the error persists, report it with the browser's console output.",
 };
 
 /**

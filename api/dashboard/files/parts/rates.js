@@ -32,7 +32,7 @@ export function rates({ p_in: pIn, p_out: pOut, n_in: nIn, n_out: nOut, mem }) {
   return h(
     "div",
     { class: "rates" },
-    h("h2", {}, "Right with it and without it"),
+    h("h2", {}, "Accuracy with and without it"),
     bar("trained on it (p_in)", pIn, nIn, "with"),
     bar("held out (p_out)", pOut, nOut, "without"),
     h("p", { class: "soft small" }, `mem is the difference: ${fixed(pIn, 3)} − ${fixed(pOut, 3)} = ${fixed(mem, 3)}.`),

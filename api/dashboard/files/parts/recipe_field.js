@@ -28,14 +28,14 @@ export class RecipeField {
     const named = typeof value === "string" ? value : OWN;
     /** @type {[string, string][]} */
     const options = recipes.map(({ name }) => [name, name]);
-    this.select = choice([...options, [OWN, "one of my own, as JSON"]], named);
+    this.select = choice([...options, [OWN, "custom, as JSON"]], named);
     this.#text = h("textarea", { rows: 12, spellcheck: "false", value: named === OWN ? written(value) : "" });
     this.#text.id = "recipe-json";
     this.#text.setAttribute("aria-describedby", "body-recipe-wrong");
     const label = h("label", { for: "recipe-json" }, "Recipe as JSON");
     this.#json = h("div", { class: "field" }, label, this.#text);
     const title = "Recipe: how each model is trained";
-    const field = fields.field("body/recipe", title, this.select, "Another recipe is another study.");
+    const field = fields.field("body/recipe", title, this.select, "A different recipe makes a different study.");
     this.element = h("div", {}, field, this.#shown, this.#json);
     this.select.addEventListener("change", () => {
       if (this.select.value === OWN && !this.#text.value) this.#text.value = written([...this.#recipes.values()][0]);
@@ -79,7 +79,7 @@ export class RecipeField {
       return;
     }
     const click = () => this.#own(recipe);
-    fill(this.#shown, list(recipe), h("button", { type: "button", class: "small", on: { click } }, "Edit it as JSON"));
+    fill(this.#shown, list(recipe), h("button", { type: "button", class: "small", on: { click } }, "Edit as JSON"));
   }
 }
 

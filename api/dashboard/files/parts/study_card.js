@@ -39,7 +39,7 @@ export function studyCard(study, signal) {
     quality(study),
   );
   const load = () => (study.table ? draw(pictures, study, signal) : null);
-  const none = "No scores yet: they appear when the first block of trials has finished.";
+  const none = "No scores yet; they appear after the first block of trials.";
   if (!study.table) put(pictures, h("p", { class: "soft" }, none));
   return { element, load };
 }
@@ -103,7 +103,7 @@ function quality({ table }) {
     const sign = h("span", { class: "sign pass", "aria-hidden": "true" }, "✓");
     return h("p", { class: "flag small" }, sign, "No warning");
   }
-  const sign = () => h("span", { class: "sign look", role: "img", "aria-label": "To look at:" }, "!");
+  const sign = () => h("span", { class: "sign look", role: "img", "aria-label": "Warning:" }, "!");
   const items = table.warnings.map((text) => h("li", { class: "flag" }, sign(), h("span", {}, text)));
   return h("ul", { class: "flags small" }, items);
 }
@@ -149,7 +149,7 @@ function strip(study, scores) {
   sprite.addEventListener("error", () => {
     images.classList.add("without"); // the links stay
     tellGone(url);
-    images.before(h("p", { class: "soft small" }, `The images of ${study.dataset} are not on the service's machine.`));
+    images.before(h("p", { class: "soft small" }, `The service has no images of ${study.dataset}.`));
   });
   sprite.src = url;
   return images;

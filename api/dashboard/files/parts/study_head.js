@@ -84,8 +84,7 @@ export function described(study, dataset) {
  * @param {StudyMessage} study
  */
 export function noScores(study) {
-  const text =
-    "They appear when the study's first block of trials has finished, and grow more precise while its job runs.";
+  const text = "They appear after the study's first block of trials and become more precise while its job runs.";
   const jobs = h("a", { href: address("/jobs", { study: study.name }) }, "See its jobs");
   const start = h("a", { href: address("/jobs/new", { dataset: study.dataset }) }, "start one");
   return empty("No scores yet", h("p", {}, text), h("p", {}, jobs, ", or ", start, "."));

@@ -11,14 +11,14 @@ import { copyable } from "./copy.js";
  * `python` and `shell`: lines of code.
  * @param {{ files?: TakenFile[], python?: string, shell?: string, title?: string }} options
  */
-export function takeAway({ files = [], python, shell, title = "Take it away" }) {
+export function takeAway({ files = [], python, shell, title = "Download" }) {
   return h(
     "section",
     { "aria-labelledby": "take-away" },
     h("h2", { id: "take-away" }, title),
     files.length > 0 && h("p", { class: "actions" }, files.map(link)),
-    python && [h("h3", {}, "Python"), copyable(python, "Python lines")],
-    shell && [h("h3", {}, "Shell"), copyable(shell, "shell lines")],
+    python && [h("h3", {}, "Python"), copyable(python, "Python code")],
+    shell && [h("h3", {}, "Shell"), copyable(shell, "shell commands")],
   );
 }
 

@@ -15,7 +15,7 @@ export function downloads({ name, imported }) {
   const table = path`/v1/studies/${name}/table`;
   const evidence = { text: "Evidence, .npz", path: path`/v1/studies/${name}/evidence`, query: {} };
   const service = serviceUrl();
-  const images = "as one file; needs the images, so where the dataset is registered";
+  const images = "one file; needs the images, so run it where the dataset is registered";
   return takeAway({
     files: [
       ...FORMATS.map((format) => ({ text: `Score table, .${format}`, path: table, query: { format } })),
@@ -23,7 +23,7 @@ export function downloads({ name, imported }) {
     ],
     python: [
       pythonClient(),
-      `table = client.table("${name}")  # kept on disk, asked for anew only when it changed`,
+      `table = client.table("${name}")  # cached on disk, downloaded again only if it changed`,
       'print(table["mem"], table["se"])',
     ].join("\n"),
     shell: [

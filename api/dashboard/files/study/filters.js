@@ -38,7 +38,7 @@ export function rangeFields(page, choices) {
       const fits = input.checkValidity();
       if (fits) input.removeAttribute("aria-invalid");
       else input.setAttribute("aria-invalid", "true");
-      wrong.textContent = fits ? "" : "mem lies between -1 and 1.";
+      wrong.textContent = fits ? "" : "mem is between -1 and 1.";
       if (fits) timer = setTimeout(() => choices.change({ [name]: input.value }), TYPING_MILLISECONDS);
     });
     return input;
@@ -51,7 +51,7 @@ export function rangeFields(page, choices) {
     if (document.activeElement !== least) least.value = choices.mem_min ?? "";
     if (document.activeElement !== most) most.value = choices.mem_max ?? "";
     const [from, to] = choices.range;
-    if (from !== null && to !== null && from > to) wrong.textContent = "The range is empty: it ends before it begins.";
+    if (from !== null && to !== null && from > to) wrong.textContent = "The range is empty: it ends before it starts.";
     else if (![least, most].some((input) => input.hasAttribute("aria-invalid"))) wrong.textContent = "";
     clear.disabled = choices.mem_min === null && choices.mem_max === null;
   };
@@ -86,7 +86,7 @@ export function listFields(dataset, choices) {
   const show = () => {
     const { suspects } = choices;
     sort.select.disabled = suspects;
-    sort.select.title = suspects ? "Suspected label errors have an order of their own: the likeliest first" : "";
+    sort.select.title = suspects ? "Suspected label errors have a fixed order: the likeliest first" : "";
     clear.hidden = !choices.filtered;
   };
   choices.listeners.push(show);

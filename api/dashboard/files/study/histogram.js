@@ -78,7 +78,7 @@ export class Histogram {
       const found = await get(path`/v1/studies/${this.#study.name}/histogram`, query, { signal });
       if (label !== this.#choices.label) return;
       this.#bars = barsOf(found, this.#bins);
-      if (!this.#bars.length) fill(this.#place, h("p", { class: "soft" }, "No sample of it has a value of mem."));
+      if (!this.#bars.length) fill(this.#place, h("p", { class: "soft" }, "No sample of this class has a mem value."));
       else this.#chart.show(this.#words(), (group, size) => this.#draw(group, size));
     } catch (error) {
       if (!signal.aborted) fill(this.#place, problem(error, { retry: () => this.refresh(), compact: true }));

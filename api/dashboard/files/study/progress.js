@@ -39,6 +39,6 @@ export function followJobs(page, place, study, changed) {
     return running.length ? RUNNING_MILLISECONDS : IDLE_MILLISECONDS;
   };
   return upToDate(page, 0, look, (error) =>
-    fill(place, h("p", { class: "soft" }, `Its jobs are not known just now: ${sentence(error)}`)),
+    fill(place, h("p", { class: "soft" }, `Its jobs could not be loaded: ${sentence(error)}`)),
   );
 }

@@ -37,8 +37,8 @@ export class QualityPanel {
 
   #captioned() {
     const caption =
-      "How far two halves of the trials differ on mem, against what the standard errors predict. " +
-      "On the dashed line they are right; above it too small.";
+      "Difference in mem between two halves of the trials, against the difference that the standard errors predict. " +
+      "On the dashed line the standard errors are right; above it they are too small.";
     return h("figure", {}, this.#figure, h("figcaption", { class: "soft small" }, caption));
   }
 }

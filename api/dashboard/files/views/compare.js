@@ -37,7 +37,7 @@ export async function show(page) {
       "p",
       { class: "soft" },
       "Scores of the same samples from other models, seeds or subsets: " +
-        "what agrees is a property of the data, what does not is chance or the model's.",
+        "agreement is a property of the data, disagreement is chance or the model's.",
     ),
     h(
       "form",
@@ -178,7 +178,7 @@ class Comparison {
 async function whyNot(page, name) {
   try {
     await get(path`/v1/studies/${name}/scores`, { limit: 1 }, { signal: page.signal });
-    return empty(`${name} has scores only now`, h("p", {}, "Load the page again to compare them."));
+    return empty(`${name} has just got its scores`, h("p", {}, "Reload the page to compare them."));
   } catch (error) {
     if (page.signal.aborted) throw error;
     return problem(error, { compact: true });
@@ -243,7 +243,7 @@ function alone(scored, a) {
   if (!scored.length || !a) {
     return empty("No study has scores yet", h("p", {}, h("a", { href: address("/") }, "Overview")));
   }
-  const advice = "Estimate the dataset once more with another seed or recipe, or import published scores of it: ";
+  const advice = "Estimate the dataset again with another seed or recipe, or import published scores of it: ";
   const link = h("a", { href: address("/jobs/new", { dataset: a.dataset }) }, "New job");
   return empty(`No other study of ${a.dataset} has scores`, h("p", {}, advice, link, "."));
 }
@@ -254,8 +254,8 @@ function facts({ samples, pearson, corrected, spearman, jaccard }) {
     ["Samples with both scores", whole(samples)],
     ["Rank agreement (Spearman)", fixed(spearman)],
     ["Correlation (Pearson)", fixed(pearson)],
-    ["… without errors of estimation", fixed(corrected)],
-    ["Atypical in both, of either", percent(jaccard)],
+    ["… corrected for estimation error", fixed(corrected)],
+    ["Atypical in both, of those in either", percent(jaccard)],
   ];
   return h(
     "dl",
@@ -272,11 +272,11 @@ function facts({ samples, pearson, corrected, spearman, jaccard }) {
 function numbers(a, b, found) {
   const rows = [
     [`Atypical in both (mem above ${found.threshold})`, whole(found.both)],
-    [`Atypical in ${a.name} alone`, whole(found.only_a)],
-    [`Atypical in ${b.name} alone`, whole(found.only_b)],
+    [`Atypical only in ${a.name}`, whole(found.only_a)],
+    [`Atypical only in ${b.name}`, whole(found.only_b)],
     ["Atypical in neither", whole(found.neither)],
     ["Cohen's kappa: agreement beyond chance", fixed(found.kappa)],
-    [`Mean of mem in ${a.name} less ${b.name}`, fixed(found.mean_difference, 3)],
+    [`Mean of mem in ${a.name} minus ${b.name}`, fixed(found.mean_difference, 3)],
     [`Outside the 95 % interval of ${b.name}`, percent(found.a_outside_b)],
     [`Outside the 95 % interval of ${a.name}`, percent(found.b_outside_a)],
     [`Reliability of ${a.name}`, fixed(found.reliability_a)],

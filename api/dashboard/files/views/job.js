@@ -18,8 +18,8 @@ const CAN_BE_CANCELLED = ["queued", "running", "recovering"];
 const CAN_BE_RESUMED = ["failed", "cancelled"];
 
 const LOST =
-  "The connection to the service is lost, and tried again. Whatever happened there, stored trials are kept and the " +
-  "job goes on from them.";
+  "The connection to the service is lost; trying again. Stored trials are kept in any case, and the job continues " +
+  "from them.";
 
 /** @param {Page} page */
 export async function show(page) {
@@ -104,7 +104,7 @@ class JobView {
     this.#drawProgress(job);
     if (before.state === job.state) return;
     this.#drawState(job);
-    say(`The job is ${job.state} now.`);
+    say(`The job is now ${job.state}.`);
   }
 
   /** @param {JobMessage} job */
@@ -179,8 +179,8 @@ class JobView {
     const yes = await confirmed({
       title: "Cancel this job?",
       text:
-        `Its evidence stays: the study keeps its ${whole(done)} trials and their scores, and this job resumed, or a ` +
-        "later one, goes on from there. Blocks that are being trained now are lost.",
+        `Its evidence is kept: the study keeps its ${whole(done)} trials and their scores, and resuming this job, or ` +
+        "a later job, continues from there. Blocks in training are lost.",
       yes: "Cancel the job",
       no: "Let it run",
       signal: this.#page.signal,
@@ -275,17 +275,17 @@ function asked(job, study) {
   return h(
     "section",
     { "aria-labelledby": "asked" },
-    h("h2", { id: "asked" }, "What was asked for"),
+    h("h2", { id: "asked" }, "Request"),
     h(
       "dl",
       { class: "measure" },
       row("Study", h("a", { href: address(path`/studies/${job.study_name}`) }, job.study_name)),
-      study?.recipe && row("Made of", `${study.dataset}, ${recipeOf(study)}`),
+      study?.recipe && row("Based on", `${study.dataset}, ${recipeOf(study)}`),
       study?.design && row("Subsets", subsets(study.design)),
       row("Target", goal(job), target.trials ? "" : ` (${thousandths(target.share)} % of the samples)`),
       row("Full trials", whole(wanted.full_trials)),
       row("Pairs", wanted.pairs === "all" ? "of all classes" : "of the same class"),
-      wanted.probabilities && row("Probabilities", "of the true class are recorded"),
+      wanted.probabilities && row("Probabilities", "recorded for the true class"),
       wanted.time_limit_seconds && row("Time limit", duration(wanted.time_limit_seconds)),
       row("Posted", moment(job.created_at)),
       row("Id", h("code", {}, job.id)),

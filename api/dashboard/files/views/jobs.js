@@ -80,7 +80,7 @@ function filters(page, changed) {
   study.addEventListener("focus", () => offer(page, names), { once: true });
   return h(
     "form",
-    { class: "filters", "aria-label": "Which jobs", on: { submit: (event) => event.preventDefault() } },
+    { class: "filters", "aria-label": "Filter jobs", on: { submit: (event) => event.preventDefault() } },
     h("label", {}, "State", keeping("state", states)),
     h("label", {}, "Study", keeping("study", study), names),
   );
@@ -204,7 +204,7 @@ class Listing {
 /** @param {Page} page */
 function none({ query }) {
   if (query.get("state") || query.get("study")) {
-    return empty("No job of this kind", h("p", {}, h("a", { href: address("/jobs") }, "All jobs")));
+    return empty("No matching job", h("p", {}, h("a", { href: address("/jobs") }, "All jobs")));
   }
   return empty("No job yet", h("p", {}, "A job trains the models of a study."), startOne());
 }

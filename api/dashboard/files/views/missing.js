@@ -12,7 +12,7 @@ export function show(page) {
   put(
     page.main,
     h("h1", {}, "There is no page at this address"),
-    h("p", {}, "Look it up again: a study's page is at ", study, ", a job's at ", job, "."),
+    h("p", {}, "Check the address: a study's page is at ", study, ", a job's at ", job, "."),
     h("p", {}, h("a", { href: address("/") }, "Overview: all studies and jobs")),
   );
 }

@@ -22,8 +22,8 @@ export async function show(page) {
   page.title("New job");
   put(page.main, h("p", { class: "crumbs" }, h("a", { href: address("/jobs") }, "Jobs")), h("h1", {}, "New job"));
   if (!session.may("write")) {
-    const advice = "Starting a job needs a key with the scope write: ask the service's administrator for one.";
-    put(page.main, empty("This key may look, and start nothing", h("p", {}, advice)));
+    const advice = "Starting a job needs a key with the scope write; ask the service's administrator for one.";
+    put(page.main, empty("This key can only read", h("p", {}, advice)));
     return;
   }
   /** @type {[Datasets, Recipes, Given]} */
@@ -59,15 +59,15 @@ async function preset({ query, signal }) {
 }
 
 function noDataset() {
-  const digits = "On the service's machine, this registers the digits, which come with memscore:";
+  const digits = "To register the digits, which come with memscore, run this on the service's machine:";
   const images = ["memscore datasets add folder:DIR --name mine", "memscore datasets add npz:FILE --name mine"];
   return empty(
     "No dataset yet",
     h("p", {}, `A job trains on a registered dataset. ${digits}`),
     copyable("memscore datasets add digits", "the command that registers the digits"),
-    h("p", {}, "And these images of one's own, in a folder for each class or in a file of arrays:"),
+    h("p", {}, "To register your own images, from one folder per class or from a file of arrays:"),
     copyable(images.join("\n"), "the commands that register images"),
-    h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "Look again")),
+    h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "Check again")),
   );
 }
 
@@ -78,7 +78,7 @@ class NewJob {
   #form;
   #later;
   #page;
-  #plan = h("div", { role: "status", "aria-live": "polite" }, h("p", { class: "soft" }, "Asking …"));
+  #plan = h("div", { role: "status", "aria-live": "polite" }, h("p", { class: "soft" }, "Loading …"));
   /** The last request that was sent, and its idempotency key. */
   #sent = { text: "", key: "" };
   #trouble = h("div", {});
@@ -105,7 +105,7 @@ class NewJob {
       h(
         "section",
         { class: "panel plan-panel", "aria-labelledby": "plan" },
-        h("h2", { id: "plan" }, "What it would cost and give"),
+        h("h2", { id: "plan" }, "Cost and precision"),
         this.#plan,
         this.#trouble,
         h("p", { class: "actions" }, this.#button),
@@ -174,9 +174,9 @@ class NewJob {
    */
   #wrong(errors) {
     const homeless = this.#form.fields.show(errors);
-    fill(this.#plan, h("p", { class: "soft" }, "There is no plan for this."));
+    fill(this.#plan, h("p", { class: "soft" }, "No plan is available."));
     this.#plan.removeAttribute("aria-busy");
-    fill(this.#trouble, h("p", { class: "wrong" }, "Something is wrong in the form; it is marked there."));
+    fill(this.#trouble, h("p", { class: "wrong" }, "Correct the marked fields of the form."));
     return homeless;
   }
 

@@ -181,7 +181,7 @@ class StudiesPanel {
   }
 }
 
-const DIGITS = "On the service's machine, this registers the digits, which come with memscore:";
+const DIGITS = "To register the digits, which come with memscore, run this on the service's machine:";
 
 const startOne = () =>
   session.may("write")
@@ -196,12 +196,12 @@ async function noStudy({ signal }) {
   const { datasets } = await get("/v1/datasets", { limit: 1 }, { signal });
   return empty(
     "No study yet",
-    h("p", {}, "A study holds the scores of one dataset, from models trained by one recipe. Its first job makes it."),
+    h("p", {}, "A study holds the scores of one dataset, from models trained by one recipe. Its first job creates it."),
     !datasets.length && [
-      h("p", {}, `There is no dataset either. ${DIGITS}`),
+      h("p", {}, `No dataset is registered yet. ${DIGITS}`),
       copyable("memscore datasets add digits", "the command that registers a dataset"),
     ],
-    h("p", {}, "This runs a first study on the service's machine:"),
+    h("p", {}, "To run a first study, on the service's machine:"),
     copyable("memscore estimate --dataset digits --trials 200", "the command that estimates a study"),
   );
 }

@@ -22,7 +22,7 @@ const FILTERS = [
   { name: "q_max", label: "q-value up to", start: null },
 ];
 const ABOUT =
-  "A model trained without the training image on the left is right on the test image beside it less often, by infl. " +
+  "Without the training image on the left, models classify the test image beside it correctly less often, by infl. " +
   "Near-duplicates and rare variants come first.";
 
 /**
@@ -39,7 +39,7 @@ const ABOUT =
 export async function show(page) {
   page.title(`Pairs of ${page.params.study}`);
   const { study, dataset } = await load(page);
-  put(page.main, head(study, dataset, "pairs", "Pairs of high influence"));
+  put(page.main, head(study, dataset, "pairs", "High-influence pairs"));
   if (study.table) await new PairsView(page, { study, dataset }).show();
   else put(page.main, noScores(study));
 }
@@ -95,8 +95,8 @@ class PairsView {
       const cards = h("ul", { class: "pairs" });
       const more = h("p", {});
       const { pairs, floor } = await this.#add({ chosen, cards, more, signal }, null);
-      const kept = pairs.length ? `Strongest first; pairs from ${floor} upwards are kept.` : "";
-      const none = `Lower the bounds. Only pairs from ${floor} upwards are kept at all.`;
+      const kept = pairs.length ? `Strongest first; pairs with an infl of at least ${floor} are stored.` : "";
+      const none = `Lower the bounds. Only pairs with an infl of at least ${floor} are stored.`;
       fill(
         this.#list,
         h("p", { class: "soft", "data-part": "matching" }, kept),
@@ -216,7 +216,7 @@ function taken({ name }, chosen) {
   const keywords = bounds.map(([bound, value]) => `, ${bound}=${value}`).join("");
   const options = bounds.map(([bound, value]) => ` --${bound.replace("_", "-")} ${value}`).join("");
   return takeAway({
-    title: "Take all pairs away",
+    title: "Download all pairs",
     files: ["npz", "csv", "parquet"].map((format) => ({
       text: `Pairs table, .${format}`,
       path: table,

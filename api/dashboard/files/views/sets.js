@@ -35,7 +35,7 @@ const SLIDERS = [
   {
     name: "test_accuracy",
     label: "Typical test accuracy from",
-    hint: "Share of models that are right on a typical test sample.",
+    hint: "Share of models that classify a typical test sample correctly.",
   },
 ];
 const SETS = [
@@ -200,7 +200,7 @@ class SetsView {
       this.#trainStrip("Typical: just below the threshold", justBelow),
       this.#trainStrip("Typical: the least memorized", least),
       this.#testStrip("Atypical test samples, with their largest infl", atypical, (one) => fixed(one.infl_max)),
-      this.#testStrip("Typical test samples, with the share of models right", typical, (one) =>
+      this.#testStrip("Typical test samples, with the share of correct models", typical, (one) =>
         percent(one.p_full ?? one.p, 0),
       ),
     );

@@ -37,14 +37,14 @@ export function next(wanted) {
 
 /** @param {string} onward */
 const goOn = (onward) =>
-  h("p", {}, h("a", { class: "button", href: onward }, onward === address("/") ? "To the overview" : "Go on"));
+  h("p", {}, h("a", { class: "button", href: onward }, onward === address("/") ? "To the overview" : "Continue"));
 
 /** @param {string} onward */
 function signedIn(onward) {
   return [
-    h("p", {}, "You are signed in as ", h("strong", {}, session.name), `; this key may ${session.scopes.join(", ")}.`),
+    h("p", {}, "You are signed in as ", h("strong", {}, session.name), `; this key can ${session.scopes.join(", ")}.`),
     session.expires_at &&
-      h("p", { class: "soft" }, `The session ends at ${moment(session.expires_at)}, or earlier with its key.`),
+      h("p", { class: "soft" }, `The session ends at ${moment(session.expires_at)}, or earlier if its key does.`),
     goOn(onward),
   ];
 }
@@ -52,7 +52,7 @@ function signedIn(onward) {
 /** @param {string} onward */
 function noKeys(onward) {
   return [
-    h("p", {}, "This service needs no keys: it answers this machine alone, and whoever works on it may do everything."),
+    h("p", {}, "This service needs no keys: it answers only this machine, whose users may do everything."),
     goOn(onward),
   ];
 }
@@ -106,9 +106,9 @@ function form(page, onward) {
       h(
         "p",
         { class: "notice", role: "alert" },
-        `You were signed out, and what you asked for last was not done: ${why}`,
+        `You were signed out, and your last request was not carried out: ${why}`,
       ),
-    h("p", {}, "This service answers those who have a key. It shows what the key lets you do, and no more."),
+    h("p", {}, "This service needs a key, and shows only what the key permits."),
     h(
       "form",
       { method: "post", class: "sign-in", on: { submit } },
@@ -120,7 +120,7 @@ function form(page, onward) {
         h(
           "span",
           { class: "hint", id: "key-hint" },
-          "Begins with memscore_. It is sent once; then a cookie stands for it, for 12 hours at most.",
+          "Begins with memscore_. It is sent once; a cookie then replaces it for at most 12 hours.",
         ),
         wrong,
       ),
@@ -129,13 +129,13 @@ function form(page, onward) {
     h(
       "section",
       { class: "notice" },
-      h("h2", {}, "Where a key comes from"),
-      h("p", {}, "An administrator of this service makes it, on the service's machine:"),
+      h("h2", {}, "How to get a key"),
+      h("p", {}, "An administrator makes one on the service's machine:"),
       h("p", {}, h("code", {}, "memscore keys create NAME --scope read")),
       h(
         "p",
         { class: "soft" },
-        "read: look at everything. write: start, cancel and resume jobs too. admin: make keys too.",
+        "read: view everything. write: also start, cancel and resume jobs. admin: also make keys.",
       ),
     ),
   ];

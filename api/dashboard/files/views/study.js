@@ -153,7 +153,7 @@ class StudyView {
         this.#gallery.attach(study, dataset, noMatch(choices)),
       ),
       section("classes", "Class by class", this.#classes),
-      section("quality", "How far the scores can be trusted", this.#quality),
+      section("quality", "How far to trust the scores", this.#quality),
       downloads(study),
     );
     drawFacts(this.#numbers, study, dataset, null);
@@ -252,7 +252,7 @@ class StudyView {
 /** @param {Choices} choices */
 function noMatch(choices) {
   const clear = h("button", { type: "button", on: { click: () => choices.clear() } }, "Clear all filters");
-  const advice = h("p", {}, "Widen the range of mem, or choose another class. ");
+  const advice = h("p", {}, "Widen the range of mem or choose another class.");
   return empty("No sample matches", advice, h("p", {}, clear));
 }
 

@@ -62,8 +62,8 @@ function pairsOf({ page, study, score }, cursor) {
 
 /** @param {TestScore} score */
 function sentence(score) {
-  if (score.p === null) return "Imported scores do not say how often models are right on it.";
-  const right = `Right in ${percent(score.p)} of ${score.trials} trials`;
+  if (score.p === null) return "Imported scores do not include the accuracy of models on it.";
+  const right = `Correct in ${percent(score.p)} of ${score.trials} trials`;
   if (score.p_full === null) return `${right}.`;
   return `${right}, and in ${percent(score.p_full)} of those that trained on all samples.`;
 }
@@ -77,8 +77,8 @@ function measures({ study, score, label }) {
   /** @type {[string, Child][]} */
   const rows = [
     ["Label", label],
-    ["Right in trials", fixed(score.p, 3)],
-    ["Right in full trials", fixed(score.p_full, 3)],
+    ["Correct in trials", fixed(score.p, 3)],
+    ["Correct in full trials", fixed(score.p_full, 3)],
     ["Largest influence", strongest === null ? largest : [`${largest}, of `, link(strongest)]],
     ["Set", setMark(score.set) ?? "in between"],
   ];
@@ -106,14 +106,14 @@ function steps(study, dataset, { index }) {
  * @param {Pairs} found
  */
 function rests(view, { pairs, floor, next }) {
-  const title = h("h2", { id: "rests" }, "Training samples it rests on");
+  const title = h("h2", { id: "rests" }, "Training samples it depends on");
   if (!pairs.length) {
-    const text = `No training sample influences it by ${floor} or more: models learn it from many others alike.`;
+    const text = `No training sample influences it by ${floor} or more: models learn it from many similar ones.`;
     return h("section", { "aria-labelledby": "rests" }, title, empty("None", h("p", {}, text)));
   }
   const about =
-    `Without one of these in training, models are right on it less often, by infl. Pairs from ${floor} upwards ` +
-    "are kept; a q-value up to 0.05 says that it is more than chance.";
+    `Without one of these in training, models classify it correctly less often, by infl. Pairs with an infl of at ` +
+    `least ${floor} are stored; a q-value up to 0.05 means more than chance.`;
   const list = h(
     "ul",
     { class: "influences" },

@@ -69,7 +69,7 @@ function measures(dataset, { score, rank, rank_in_class: inClass, samples, sampl
   const rows = [
     ["mem", [h("strong", {}, fixed(score.mem, 3)), error, " ", setMark(score.set)]],
     ["95 % interval", [interval(score.interval, 3), track(score.mem, score.interval)]],
-    ["Label", [className(dataset, score.label), flipped && h("strong", {}, " (flipped on purpose)")]],
+    ["Label", [className(dataset, score.label), flipped && h("strong", {}, " (deliberately flipped)")]],
     ["Rank", rank === null ? "none: mem is undefined" : ranks],
   ];
   return h(
@@ -107,8 +107,8 @@ function influences(page, study, dataset, { score, influences: found, floor }) {
     return h("section", { "aria-labelledby": "influences" }, title, none);
   }
   const about =
-    "infl is the chance that a model is right on the test sample when it was trained on this one, less that chance " +
-    `when it was not. Pairs from ${floor} upwards are kept. The small images also influence the same test sample.`;
+    "infl is the chance that a model classifies the test sample correctly when trained on this one, minus the chance " +
+    `when not. Pairs with an infl of at least ${floor} are stored. The small images influence the same test sample.`;
   const list = h(
     "ul",
     { class: "influences" },
