@@ -21,14 +21,14 @@ def check(context: Context) -> Iterator[Diagnosis]:
     given, known = settings_module.given(), settings_module.known()
     _, complaints = settings_module.load_possible()
     for complaint in complaints:
-        yield problem("settings", complaint, "correct that variable, or unset it; docs/operations.md lists them all")
+        yield problem("settings", complaint, "correct that variable, or unset it; docs/settings.md lists them all")
     unknown = sorted(given.keys() - known)
     for name in unknown:
         close = get_close_matches(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known), 1)
         yield warning(
             "settings",
             f"{name} is not a known setting",
-            f"did you mean {PREFIX}{close[0]}?" if close else "unset it; docs/operations.md lists all variables",
+            f"did you mean {PREFIX}{close[0]}?" if close else "unset it; docs/settings.md lists all variables",
         )
     set_here = ", ".join(f"{name}={_shown(name, given[name])}" for name in sorted(given) if name in known)
     if not complaints:

@@ -67,7 +67,7 @@ def test_without_a_key_everything_that_tells_of_what_is_stored_is_refused(protec
         problem(answer, 401, "This service needs a key; send it as: Authorization: Bearer KEY")
         assert answer.headers["www-authenticate"] == 'Bearer realm="memscore"'
         assert answer.headers["x-request-id"] == answer.json()["request_id"]
-    problem(protected.post("/v1/jobs", json=BODY), 401, "A key is needed")
+    problem(protected.post("/v1/jobs", json=BODY), 401, "This service needs a key")
     assert protected.head("/v1/studies").status_code == 401
     assert protected.options("/v1/studies").status_code == 401
 
@@ -266,7 +266,7 @@ def test_beyond_loopback_a_service_refuses_to_start_without_a_key(database: Data
         require_a_key(database, protection_of(another, "0.0.0.0"), "0.0.0.0")
     with database.writing() as connection:
         api_keys.revoke(connection, identifier)
-    with pytest.raises(InvalidInput, match="there is none yet"):
+    with pytest.raises(InvalidInput, match="none exists yet"):
         require_a_key(database, protection, "0.0.0.0")
 
 

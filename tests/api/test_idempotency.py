@@ -41,7 +41,7 @@ def test_a_key_for_another_request_is_refused(http: httpx.Client):
     post(http, "a").raise_for_status()
     refused = post(http, "a", target={"trials": 60})
     assert refused.status_code == 422
-    assert "take a new key" in refused.json()["detail"]
+    assert "send a new key" in refused.json()["detail"]
     reordered = post(http, "a", **dict(reversed(BODY.items())))
     assert reordered.headers["idempotency-replayed"] == "true"
 

@@ -72,11 +72,11 @@ def test_a_cursor_gives_its_values_back(number: float, text: str, count: int):
 
 @given(st.text())
 def test_what_no_page_gave_is_refused(cursor: str):
-    with pytest.raises(InvalidInput, match="cursor is not one"):
+    with pytest.raises(InvalidInput, match="cursor is not the"):
         values_of(cursor, float, str, int, int, int)
 
 
 def test_a_cursor_with_other_values_is_refused():
     for values in ((1, "x"), (1.0,), (1.0, 2), ("x", 1.0), (float("inf"), "x"), (True, "x")):
-        with pytest.raises(InvalidInput, match="cursor is not one"):
+        with pytest.raises(InvalidInput, match="cursor is not the"):
             values_of(cursor_of(*values), float, str)

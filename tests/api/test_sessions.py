@@ -89,7 +89,7 @@ def revoke_all(database: Database) -> None:
 
 def test_a_session_stands_for_its_key(browser: httpx.Client, database: Database, stored_study: StoredStudy):
     assert browser.get(PATH).json() == {**NOBODY, "keys_required": True, "scope": None, "scopes": []}
-    problem(browser.get("/v1/studies"), 401, "A key is needed here")
+    problem(browser.get("/v1/studies"), 401, "This service needs a key")
     begun = sign_in(browser, make_key(database, "write"))
     assert begun.items() >= {"signed_in": True, "keys_required": True, "name": "somebody", "scope": "write"}.items()
     assert begun["scopes"] == ["read", "write"]
@@ -141,7 +141,7 @@ def test_over_https_the_cookie_is_never_sent_in_the_clear(start: Start, database
     assert cookie["secure"] is True
     assert browser.get("/v1/studies").status_code == 200
     with_cookie(browser, cookie.value)  # under the name of a cookie that a page over HTTP can set
-    problem(browser.get("/v1/studies"), 401, "A key is needed here")
+    problem(browser.get("/v1/studies"), 401, "This service needs a key")
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_signing_out_takes_the_cookie_back(browser: httpx.Client, database: Data
     cookie = cookie_of(answer)
     assert (cookie.value, cookie["max-age"], cookie["path"]) == ("", "0", "/")
     assert not browser.cookies
-    problem(browser.get("/v1/studies"), 401, "A key is needed here")
+    problem(browser.get("/v1/studies"), 401, "This service needs a key")
     assert browser.delete(PATH).status_code == 200
 
 

@@ -148,8 +148,8 @@ def test_a_list_is_filtered_and_says_how_many_match(http: httpx.Client, stored_s
 def test_a_cursor_of_another_order_or_none_is_refused(http: httpx.Client):
     further = http.get(f"{STUDY}/scores", params={"limit": 1}).json()["next"]
     refused(http.get(f"{STUDY}/scores", params={"sort": "mem", "cursor": further}), 422, "belongs to another sort")
-    refused(http.get(f"{STUDY}/pairs", params={"cursor": further}), 422, "cursor is not one")
-    refused(http.get(f"{STUDY}/scores", params={"cursor": "!"}), 422, "cursor is not one")
+    refused(http.get(f"{STUDY}/pairs", params={"cursor": further}), 422, "cursor is not the")
+    refused(http.get(f"{STUDY}/scores", params={"cursor": "!"}), 422, "cursor is not the")
     refused(http.get(f"{STUDY}/scores", params={"sort": "size"}), 422, "'size' is not a column")
 
 

@@ -176,7 +176,7 @@ def test_a_port_in_use_and_an_open_address_are_refused(memscore):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         refused(memscore("serve", "--port", str(taken.getsockname()[1])), "choose another with --port")
-    refused(memscore("serve", "--host", "0.0.0.0"), "needs a key, and there is none yet")
+    refused(memscore("serve", "--host", "0.0.0.0"), "needs a key, and none exists yet")
 
 
 def test_a_report_is_written_with_the_device_of_the_trials(memscore, embedded: StoredStudy, tmp_path: Path):

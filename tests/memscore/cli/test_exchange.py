@@ -114,7 +114,7 @@ def test_published_scores_go_out_and_come_in(memscore, embedded: StoredStudy, tm
     assert compared["pearson"] == pytest.approx(1)
     assert compared["corrected"] is None
     other = tmp_path / "again.npz"
-    refused(memscore(*arguments[:2], "published", "-o", str(other), *arguments[5:]), "it has no evidence")
+    refused(memscore(*arguments[:2], "published", "-o", str(other), *arguments[5:]), "therefore no evidence")
     assert not other.exists()
 
 

@@ -209,7 +209,7 @@ REPAIRABLE: dict[str, tuple[Callable[[Connection, Whole], None], str, str]] = {
         "score table",
         "has metadata that differ from its row's",
     ),
-    "other scores": (replace_tables(other_scores), "tables", "not what the evidence gives: mem of the score table"),
+    "other scores": (replace_tables(other_scores), "tables", "do not follow from the evidence: mem of the score table"),
     "other pairs": (replace_tables(fewer_pairs), "tables", "do not follow from the evidence: train_index of the pairs"),
     "lost trial": (
         lose(trials.c.number, 5),
@@ -264,8 +264,12 @@ def test_damage_is_named_and_repaired(whole: Whole, kind: str):
 @pytest.mark.parametrize(
     ("damage", "place", "problem"),
     [
-        (change(datasets, train_samples=61), "dataset made-up", "states other sizes"),
-        (change(studies, design={"seed": 4}), "study made-up", "another id than its dataset, recipe and design give"),
+        (change(datasets, train_samples=61), "dataset made-up", "its sizes, classes or flipped labels differ"),
+        (
+            change(studies, design={"seed": 4}),
+            "study made-up",
+            "id that does not follow from its dataset, recipe and design",
+        ),
         (change(studies, recipe={"network": "mlp"}), "study", "its row cannot be read"),
         (change(jobs_table, request={"target": {}}), "job", "its request cannot be read"),
     ],
@@ -342,7 +346,7 @@ def test_most_trials_are_not_deleted_for_being_as_they_were_stored(whole: Whole,
     monkeypatch.setattr(checking_studies, "block_membership", lambda *named: drawn(*named)[::-1])
     findings = whole.check(repair=True)
     assert sum("follow from its design" in finding.problem and finding.damage for finding in findings) == 39
-    assert "perhaps this version of memscore is" in findings[0].remedy
+    assert "this version of memscore is more likely" in findings[0].remedy
     monkeypatch.undo()
     assert size(whole.database)["trials"] == 39  # the one that does not match its digest is gone
 

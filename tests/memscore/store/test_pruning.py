@@ -179,7 +179,7 @@ def test_the_command_says_what_it_removed(
     monkeypatch.setenv("MEMSCORE_DATABASE_URL", database_url)
     assert "8 versions would be removed: " in memscore("db", "prune", "--dry-run").out
     if database.engine.dialect.name == "postgresql":
-        refused(memscore("db", "prune", "--vacuum"), "PostgreSQL uses free space again by itself")
+        refused(memscore("db", "prune", "--vacuum"), "PostgreSQL reuses free space by itself")
         with pytest.raises(InvalidInput):
             vacuum(database)
     done = memscore("db", "prune", "--study", "made-up", "--keep", "4", "--json").json

@@ -40,5 +40,5 @@ def test_what_is_added_is_registered_once(file: Path, settings_of_sqlite: Settin
     assert record.name == "mine-flipped-0.2-seed-0"
     assert len(record.flipped) == 6
     assert add_dataset(settings_of_sqlite, f"npz:{file}", flipped_share=0.2) == record
-    with pytest.raises(Conflict, match="stands for another dataset"):
+    with pytest.raises(Conflict, match="already belongs to another dataset"):
         add_dataset(settings_of_sqlite, f"npz:{file}", record.name)
