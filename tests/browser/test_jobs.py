@@ -79,7 +79,7 @@ def test_a_job_is_launched_from_the_form_and_watched_to_its_end(running: Service
     page.get_by_label("Recipe as JSON").fill(json.dumps(QUICK))
     page.get_by_label("Name of the study").fill("watched")
     expect(page.locator(".plan")).to_contain_text("the study then has 20")
-    expect(page.locator(".plan")).to_contain_text("no trial of this study was timed yet")
+    expect(page.locator(".plan")).to_contain_text("no trial of this study has been timed yet")
     page.get_by_role("button", name="Start the job").click()
     expect(page).to_have_url(JOB)
     expect(page.locator(".remarks")).to_contain_text("trials rounded up from 15 to 20")

@@ -11,7 +11,7 @@ import { backOff } from "./up_to_date.js";
 const SILENT_MILLISECONDS = 45_000; // the service sends a comment every 15 s, which browsers do not report
 
 /**
- * What a stream calls: `event` for each change once, `failed` for what trying again will not mend.
+ * What a stream calls: `event` for each change once, `failed` for errors that trying again cannot fix.
  * @typedef {{
  *   job: (job: JobMessage) => void,
  *   event: (event: JobEvent) => void,

@@ -3,7 +3,7 @@
 import { fill, h } from "../dom.js";
 
 /**
- * A labelled number field; `changed` gets the number, or null where the field is empty. Wrong input is said to be so.
+ * A labelled number field; `changed` gets the number, or null where the field is empty. Invalid input is reported.
  * @param {{
  *   label: string,
  *   value: number | null,
