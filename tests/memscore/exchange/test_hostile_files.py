@@ -76,5 +76,5 @@ def test_nothing_is_unpickled(kind: str, capfd: pytest.CaptureFixture[str]):
 
 def test_what_does_not_begin_like_an_array_is_no_dataset():
     parts = members(kinds()["dataset"].good)
-    with pytest.raises(MemscoreError, match="y_train in .* is not an array"):
+    with pytest.raises(MemscoreError, match=r"y_train in .* is not an array"):
         kinds()["dataset"].read(archive([*{**parts, "y_train.npy": b"x"}.items()]))
