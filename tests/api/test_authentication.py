@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 
 from api import authentication
 from api.app import create_app
-from api.protection import Protection, protection_of, require_a_key
+from api.protection import protection_of, require_a_key
 from api.serving.in_process import InProcessTransport, in_process
 from memscore import keys
 from memscore.errors import InvalidInput
@@ -21,18 +21,8 @@ from memscore.keys import Pepper
 from memscore.settings import Settings
 from memscore.store import Database, api_keys
 from memscore.store.database import now
-from tests.api.test_service import BODY, problem
+from tests.api.conftest import BODY, KEYS_REQUIRED, PEPPER, count_lookups, make_key, problem
 from tests.conftest import StoredStudy
-
-PEPPER = Pepper(b"a pepper of the tests")
-KEYS_REQUIRED = Protection(keys_required=True, pepper=lambda: PEPPER)
-
-
-def make_key(database: Database, scope: keys.Scope, expires_in: int | None = None) -> str:
-    key, identifier = keys.generate()
-    with database.writing() as connection:
-        api_keys.add(connection, identifier, key, PEPPER, "somebody", scope, expires_in)
-    return key
 
 
 @pytest.fixture
@@ -47,13 +37,6 @@ def protected(database: Database) -> Generator[httpx.Client]:
 def with_key(database: Database) -> Callable[[keys.Scope], dict[str, str]]:
     """Headers with a new key of a scope."""
     return lambda scope: {"Authorization": f"Bearer {make_key(database, scope)}"}
-
-
-def count_lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    looked_up: list[str] = []
-    get = api_keys.get
-    monkeypatch.setattr(api_keys, "get", lambda connection, one: looked_up.append(one) or get(connection, one))
-    return looked_up
 
 
 def test_without_a_key_everything_that_tells_of_what_is_stored_is_refused(protected: httpx.Client):

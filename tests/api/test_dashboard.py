@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 
 import httpx
@@ -12,22 +12,13 @@ import pytest
 
 from api.dashboard.assets import FILES, Assets
 from api.dashboard.pages import VIEWS
-from api.serving.in_process import in_process
 from memscore import messages
 from memscore.messages.message import Message
-from memscore.store import Database
-from tests.api.middleware.test_access import database_url
 
-__all__ = ["database_url"]  # a fixture
+pytestmark = pytest.mark.databases("sqlite")
 
 ADDRESSES = [re.sub(r"{\w+}", "17", view) for view in VIEWS]
 HTML = {"accept": "text/html"}
-
-
-@pytest.fixture
-def http(database: Database) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

@@ -1,7 +1,6 @@
 """Input no honest client sends: always a problem document below 500, never a traceback."""
 
 import json
-from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote
 
@@ -10,10 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.serving.in_process import in_process
-from memscore.store import Database
 from memscore.study.spec import Design, JobRequest, Recipe, Target
-from tests.conftest import StoredStudy
+
+pytestmark = pytest.mark.usefixtures("stored_study")
 
 HUGE = str(10**30)
 FIELDS = [
@@ -22,12 +20,6 @@ FIELDS = [
     "scope",
     *(name for part in (JobRequest, Design, Recipe, Target) for name in part.model_fields),
 ]
-
-
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 @pytest.mark.parametrize(
@@ -149,7 +141,7 @@ def operations(http: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
     return [(method, path, operation) for path, methods in paths for method, operation in methods.items()]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.databases("sqlite")
 @given(data=st.data())
 @settings(
     deadline=None,

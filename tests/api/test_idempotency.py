@@ -1,22 +1,14 @@
 """Requests under an Idempotency-Key are done once."""
 
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from api.serving.in_process import in_process
-from memscore.store import Database, idempotency
-from tests.conftest import QUICK, StoredStudy
+from memscore.store import idempotency
+from tests.api.conftest import BODY
 
-BODY = {"dataset": "made-up", "recipe": QUICK.model_dump(mode="json"), "target": {"trials": 50}}
-
-
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
+pytestmark = pytest.mark.usefixtures("stored_study")
 
 
 def post(http: httpx.Client, key: str, **change: object) -> httpx.Response:

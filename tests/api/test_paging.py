@@ -1,6 +1,5 @@
 """Lists of jobs, studies and datasets page by page, and cursors."""
 
-from collections.abc import Generator
 from typing import Any
 
 import httpx
@@ -9,17 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.paging import cursor_of, values_of
-from api.serving.in_process import in_process
 from memscore.errors import InvalidInput
 from memscore.store import Database
 from memscore.store import datasets as stored_datasets
 from tests.conftest import QUICK, StoredStudy, make_dataset
-
-
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 def pages(http: httpx.Client, path: str, of: str, **params: Any) -> list[Any]:
@@ -33,6 +25,7 @@ def pages(http: httpx.Client, path: str, of: str, **params: Any) -> list[Any]:
         params["cursor"] = page["next"]
 
 
+@pytest.mark.usefixtures("stored_study")
 def test_lists_hold_everything_once_in_their_order(http: httpx.Client, database: Database):
     with database.writing() as connection:
         for name in ("b", "a", "c"):

@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import io
-from collections.abc import Generator
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -16,26 +14,15 @@ from hypothesis import strategies as st
 
 from api.errors import NotSatisfiable
 from api.representation import part
-from api.serving.in_process import in_process
 from memscore.scores.tables import ScoreTable
 from memscore.store import Database, tables
 from memscore.study.spec import Design
 from tests.conftest import StoredStudy, build, make_trials
 
+pytestmark = pytest.mark.databases("sqlite")  # one kind is enough: answers come out of memory
+
 TABLE = "/v1/studies/made-up/table"
 FILES = [TABLE, "/v1/studies/made-up/pairs/table", "/v1/studies/made-up/evidence", f"{TABLE}?format=csv"]
-
-
-@pytest.fixture
-def database_url(home: Path) -> str:
-    """One kind is enough: answers come out of memory."""
-    return f"sqlite:///{home / 'memscore.db'}"
-
-
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 def sha256(payload: bytes) -> str:
@@ -70,6 +57,7 @@ def test_a_range_behind_the_end_is_refused(header: str):
         part(header, 10)
 
 
+@pytest.mark.usefixtures("stored_study")
 @pytest.mark.parametrize("path", FILES)
 def test_a_file_in_two_parts_is_the_whole_file(http: httpx.Client, path: str):
     whole = http.get(path).raise_for_status()
@@ -93,6 +81,7 @@ def test_a_file_in_two_parts_is_the_whole_file(http: httpx.Client, path: str):
     assert http.get(path, headers={"If-None-Match": f"W/{etag}", "Range": "bytes=0-1"}).status_code == 304
 
 
+@pytest.mark.usefixtures("stored_study")
 @pytest.mark.parametrize(
     ("accept", "media_type"),
     [
@@ -113,6 +102,7 @@ def test_the_format_is_what_the_client_accepts_most(http: httpx.Client, accept: 
         assert response.headers["vary"] == "Accept"
 
 
+@pytest.mark.usefixtures("stored_study")
 def test_a_format_that_is_not_there_is_refused_and_the_parameter_goes_first(http: httpx.Client):
     response = http.get(TABLE, headers={"Accept": "image/png"})
     assert response.status_code == 406

@@ -34,7 +34,7 @@ from memscore.study.recipes import recipe_of
 from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import build, make_trials
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.databases("sqlite")
 
 JOB, KEY = "5f2b9c41d07ae836", "1f0c8e5a9b3d7246"  # in the document's examples
 OPERATIONS = (

@@ -1,38 +1,16 @@
 """The REST contract, on SQLite and PostgreSQL, through the application in this process."""
 
-from collections.abc import Generator
-
 import httpx
 import numpy as np
 import pytest
 
-from api.serving.in_process import in_process
 from memscore.datasets.dataset import Dataset
 from memscore.scores.sets import Sets, split
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, datasets, studies, tables
 from memscore.study.spec import Design
+from tests.api.conftest import BODY, problem
 from tests.conftest import QUICK, StoredStudy, build, make_trials
-
-BODY = {"dataset": "made-up", "recipe": QUICK.model_dump(mode="json"), "target": {"trials": 50}}
-
-
-@pytest.fixture
-def http(database: Database) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
-
-
-def problem(response: httpx.Response, status: int, sentence: str) -> None:
-    """Every error is a problem document with one sentence."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body = response.json()
-    assert body["status"] == status
-    assert body["type"].startswith("https://")
-    assert body["instance"] == response.request.url.path
-    assert sentence in body["detail"], body["detail"]
-    assert "Traceback" not in response.text
 
 
 def test_health_and_readiness(http: httpx.Client, database: Database):

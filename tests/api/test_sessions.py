@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.cookies import Morsel, SimpleCookie
-from pathlib import Path
 
 import httpx
 import pytest
@@ -24,19 +23,14 @@ from memscore import keys
 from memscore.keys import Pepper
 from memscore.store import Database, api_keys
 from memscore.store.database import now
-from tests.api.test_authentication import KEYS_REQUIRED, PEPPER, count_lookups, make_key
-from tests.api.test_service import BODY, problem
+from tests.api.conftest import BODY, KEYS_REQUIRED, PEPPER, count_lookups, make_key, problem
 from tests.conftest import StoredStudy
+
+pytestmark = pytest.mark.databases("sqlite")  # one kind of database is enough here
 
 Start = Callable[..., httpx.Client]
 PATH = "/v1/session"
 NOBODY = {"signed_in": False, "name": None, "csrf": None, "expires_at": None}
-
-
-@pytest.fixture
-def database_url(home: Path) -> str:
-    """One kind of database is enough here."""
-    return f"sqlite:///{home / 'memscore.db'}"
 
 
 @pytest.fixture
@@ -193,7 +187,9 @@ def test_a_session_survives_a_restart_and_works_on_every_process(start: Start, d
     problem(other.post("/v1/jobs/none/cancel", headers=header), 404, "There is no job")
 
 
-@pytest.mark.parametrize("key", ["", "x", "memscore_x", "\u00e9", "x" * 100_000, keys.generate()[0]])
+@pytest.mark.parametrize(
+    "key", ["", "x", "memscore_x", "\u00e9", "x" * 100_000, pytest.param(keys.generate()[0], id="unknown")]
+)
 def test_a_wrong_key_begins_no_session(browser: httpx.Client, key: str):
     sent = browser.post(PATH, json={"key": key})
     problem(sent, 401, "does not know the key" if keys.id_of(key) else "This is not a complete key")

@@ -31,7 +31,7 @@ from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Design
 from tests.conftest import QUICK, StoredStudy
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.databases("sqlite")
 
 STORED = {0: 40, 1: 0}  # trials that the study of each seed has; tables too
 WAITING, HELD = ("queued", "recovering"), ("running", "cancelling")

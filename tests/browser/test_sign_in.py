@@ -111,6 +111,7 @@ def test_a_write_key_changes_what_it_sees(guarded: Guarded, page: Page):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [("memscore_nothing", "This is not a complete key"), (keys.generate()[0], "This service does not know the key")],
+    ids=["cut off", "unknown"],
 )
 def test_a_wrong_key_is_refused_in_the_service_s_words(
     guarded: Guarded, page: Page, troubles: Troubles, wrong: str, sentence: str

@@ -36,8 +36,8 @@ def uninterrupted() -> tuple[str, str]:
     return scores.digest, pairs.digest
 
 
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+ON_SQLITE = pytest.mark.databases("sqlite")
+ON_POSTGRESQL = pytest.mark.databases("postgresql")
 """One database is enough for each test here: test_kill_matrix.py has everything on both."""
 
 

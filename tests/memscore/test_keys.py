@@ -13,9 +13,7 @@ from memscore import keys
 from memscore.errors import InvalidInput, StoreError
 from memscore.settings import Settings
 from memscore.store.pepper import FILE, pepper_of
-from tests.memscore.cli.test_cli import Outcome, memscore
-
-__all__ = ["memscore"]  # a fixture
+from tests.command_line import Outcome
 
 
 def test_a_key_says_what_it_is_and_has_160_random_bits():

@@ -202,6 +202,17 @@ KEY, IDENTIFIER = keys.generate()
         f"of the settings: {KEY[12:]}",
         "of the settings: a pepper of this test",
     ],
+    ids=[
+        "key",
+        "bearer",
+        "headers",
+        "query",
+        "basic",
+        "dict",
+        "url",
+        "secret",
+        "pepper",
+    ],  # keys differ in each process
 )
 def test_keys_and_the_pepper_are_hidden(configured, log_format: str, line: str):
     stream = configured(log_format=log_format, key=SecretStr(KEY[12:]), key_pepper=SecretStr("a pepper of this test"))

@@ -17,22 +17,16 @@ from memscore.datasets.storage import save
 from memscore.learning.networks import SmallCNN
 from memscore.scores.sets import Thresholds, split
 from memscore.store import Database, datasets
+from tests.command_line import refused
 from tests.conftest import StoredStudy
-from tests.memscore.cli.test_cli import memscore, refused
 from tests.own_networks import printing
 from trainer.config import TrainConfig
 from trainer.evaluation import read_samples
 from trainer.run import train
 
-__all__ = ["memscore"]  # a fixture
+pytestmark = pytest.mark.databases("sqlite")  # the embedded database, which the command line uses
 
 QUICK = ("--attacks", "fgsm,pgd-4", "--alarm-samples", "0")
-
-
-@pytest.fixture
-def database_url(home: Path) -> str:
-    """The embedded database, which the command line uses."""
-    return f"sqlite:///{home / 'memscore.db'}"
 
 
 @pytest.fixture

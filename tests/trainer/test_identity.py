@@ -17,7 +17,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import Conflict
 from memscore.learning.data import DeviceData
 from tests.conftest import make_dataset
-from tests.trainer.test_resume import After
+from tests.trainer.stops import After
 from trainer.config import TrainConfig
 from trainer.evaluation import EvaluationConfig, evaluate
 from trainer.evaluation.checkpoint_groups import evaluate_together

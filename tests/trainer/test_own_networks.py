@@ -17,7 +17,7 @@ from memscore.learning.networks.behaviour import signature_of
 from memscore.learning.unit import train_unit
 from memscore.study.spec import Design, Recipe
 from memscore.study.subsets import Unit
-from tests.trainer.test_resume import After
+from tests.trainer.stops import After
 from trainer.config import TrainConfig
 from trainer.evaluation import EvaluationConfig, evaluate
 from trainer.run import train

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Damaged
 from tests.conftest import make_dataset
+from tests.trainer.stops import After
 from trainer import loop
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
@@ -47,18 +48,6 @@ EVERYTHING = BASE.model_copy(
         "select_on": "both",
     }
 )
-
-
-class After(Stop):
-    """Due once so many steps were taken."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps - 1  # asked from the second step on
-
-    def due(self) -> bool:
-        self.left -= 1
-        return self.left < 0
 
 
 def attempt(dataset: Dataset, config: TrainConfig, folder: Path, stop: Stop) -> bool:

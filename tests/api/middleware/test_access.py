@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,17 +21,12 @@ from api.serving.in_process import InProcessTransport, in_process
 from memscore.errors import TooMany
 from memscore.settings import Settings
 from memscore.store import Database
-from tests.api.test_authentication import KEYS_REQUIRED, make_key
-from tests.api.test_service import BODY, problem
+from tests.api.conftest import BODY, KEYS_REQUIRED, make_key, problem
 from tests.conftest import StoredStudy
 
+pytestmark = pytest.mark.databases("sqlite")  # one kind of database is enough here
+
 Start = Callable[..., httpx.Client]
-
-
-@pytest.fixture
-def database_url(home: Path) -> str:
-    """One kind of database is enough here."""
-    return f"sqlite:///{home / 'memscore.db'}"
 
 
 @pytest.fixture

@@ -13,17 +13,10 @@ import pytest
 from api.metrics import Metrics
 from api.middleware.instrumentation import Instrumentation
 from api.routes import health
-from api.serving.in_process import in_process
 from memscore.logs import REQUEST_ID
 from memscore.store import Database, leases
-from tests.api.test_service import BODY, problem
+from tests.api.conftest import BODY, problem
 from tests.conftest import StoredStudy
-
-
-@pytest.fixture
-def http(database: Database) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 @pytest.fixture

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
 
 import httpx
 import pytest
 
 from api.routes.docs_page import TYPES
-from api.serving.in_process import in_process
-from memscore.store import Database
-from tests.api.middleware.test_access import database_url
 
-__all__ = ["database_url"]  # a fixture
-
-
-@pytest.fixture
-def http(database: Database) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
+pytestmark = pytest.mark.databases("sqlite")
 
 
 def test_the_page_and_all_its_files_come_from_the_service(http: httpx.Client):

@@ -1,7 +1,6 @@
 """Scores and evidence that come from elsewhere, on SQLite and PostgreSQL, through the application in this process."""
 
 import dataclasses
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,8 @@ from memscore.store.migrate import upgrade
 from memscore.study import signatures
 from memscore.study.evidence import Trial, pack_trial
 from memscore.study.spec import Design, Wanted
-from tests.api.test_service import problem
+from tests.api.conftest import problem
 from tests.conftest import QUICK, StoredStudy, make_dataset, make_trials
-
-
-@pytest.fixture
-def http(database: Database) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Images of samples, as PNG."""
 
 import io
-from collections.abc import Generator
 from pathlib import Path
 
 import httpx
@@ -9,23 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from api.serving.in_process import in_process
 from memscore.datasets.dataset import build_dataset
 from memscore.datasets.storage import save
 from memscore.store import Database, datasets
 from tests.conftest import StoredStudy
 
-
-@pytest.fixture
-def database_url(home: Path) -> str:
-    """One kind is enough: answers come out of memory."""
-    return f"sqlite:///{home / 'memscore.db'}"
-
-
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
+pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.usefixtures("stored_study")]
 
 
 def pixels(response: httpx.Response) -> np.ndarray:

@@ -1,20 +1,11 @@
 """Jobs over HTTP: the log, resuming, why a job waits, its forecast, and its time limit."""
 
-from collections.abc import Generator
-
 import httpx
 import pytest
 
-from api.serving.in_process import in_process
 from memscore.store import Database, job_logs, jobs, leases
-from tests.api.test_service import BODY
+from tests.api.conftest import BODY
 from tests.conftest import StoredStudy
-
-
-@pytest.fixture
-def http(database: Database) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Generator
 from pathlib import Path
 
 import httpx
@@ -26,12 +25,6 @@ from tests.conftest import QUICK, StoredStudy, make_trials
 from tests.ray_cluster import free_port
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
-
-
-@pytest.fixture
-def http(database: Database) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 def families(http: httpx.Client) -> dict[str, Metric]:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from api.serving.in_process import in_process
-from memscore.store import Database
-from tests.api.middleware.test_access import database_url
-from tests.api.test_service import BODY
-from tests.conftest import StoredStudy
+from tests.api.conftest import BODY
 
-__all__ = ["database_url"]  # a fixture
+pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.usefixtures("stored_study")]
 
 OUTSIDE = [
     "../secret", "..%2fsecret", "%2e%2e%2fsecret", "..%5csecret", "%2fetc%2fpasswd", "/etc/passwd", "....//secret",
@@ -23,13 +18,11 @@ OUTSIDE = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy, home: Path) -> Generator[httpx.Client]:
+@pytest.fixture(autouse=True)
+def _a_secret(home: Path) -> None:
     (home / "secret").write_text("a secret")
     (home / "datasets").mkdir(exist_ok=True)
     (home / "datasets" / "secret").write_text("a secret")
-    with in_process(database) as client:
-        yield client
 
 
 @pytest.mark.parametrize("name", OUTSIDE)

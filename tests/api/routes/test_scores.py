@@ -1,8 +1,6 @@
 """Look-ups, lists, histograms and explanations of scores."""
 
 import time
-from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +9,6 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from api.middleware.head_requests import HeadAsGet
-from api.serving.in_process import in_process
 from memscore.messages import scores as messages
 from memscore.messages.pairs import Explanation
 from memscore.scores.selection import COLUMNS, Order
@@ -19,19 +16,9 @@ from memscore.scores.sets import split
 from memscore.store import Database
 from tests.conftest import StoredStudy
 
+pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.usefixtures("stored_study")]
+
 STUDY = "/v1/studies/made-up"
-
-
-@pytest.fixture
-def database_url(home: Path) -> str:
-    """One kind is enough: answers come out of memory."""
-    return f"sqlite:///{home / 'memscore.db'}"
-
-
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 def refused(response: httpx.Response, status: int, sentence: str) -> None:

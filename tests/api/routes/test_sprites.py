@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Generator
 from pathlib import Path
 
 import httpx
@@ -12,21 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from api.serving.in_process import in_process
 from memscore.datasets.storage import folder_of, save
-from memscore.store import Database
-from tests.api.middleware.test_access import database_url
 from tests.conftest import StoredStudy
 
-__all__ = ["database_url"]  # a fixture
+pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.usefixtures("stored_study")]
 
 SPRITE = "/v1/datasets/made-up/train/sprite.png"
-
-
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 def pixels(answer: httpx.Response) -> np.ndarray:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
 
 import httpx
 import numpy as np
 import pytest
 
 from api import table_cache
-from api.serving.in_process import in_process
 from api.table_cache import MOST_ANSWERS, TableCache
 from memscore.messages.studies import Recipes
 from memscore.scores.comparison import compare
@@ -22,13 +20,9 @@ from memscore.study.recipes import RECIPES
 from memscore.study.spec import Design
 from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
 
+pytestmark = pytest.mark.usefixtures("stored_study")
+
 STUDY = "/v1/studies/made-up"
-
-
-@pytest.fixture
-def http(database: Database, stored_study: StoredStudy) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 @pytest.fixture

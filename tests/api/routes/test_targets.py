@@ -1,24 +1,17 @@
 """Targets of precision, plans and networks of one's own: what the service takes, refuses and foretells."""
 
-from collections.abc import Generator
 from typing import Any
 
 import httpx
 import pytest
 
 from api.app import create_app
-from api.serving.in_process import InProcessTransport, in_process
+from api.serving.in_process import InProcessTransport
 from memscore.messages.jobs import Plan
 from memscore.store import Database, evidence, jobs
 from memscore.study.spec import Recipe
-from tests.api.test_service import BODY, problem
+from tests.api.conftest import BODY, problem
 from tests.conftest import QUICK, StoredStudy
-
-
-@pytest.fixture
-def http(database: Database) -> Generator[httpx.Client]:
-    with in_process(database) as client:
-        yield client
 
 
 def body(**fields: Any) -> dict[str, Any]:

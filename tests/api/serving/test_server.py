@@ -20,10 +20,7 @@ from memscore.store import Database, datasets, jobs, open_database, studies, tab
 from memscore.store.migrate import upgrade
 from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import QUICK, make_dataset
-from tests.memscore.cli.test_cli import memscore
 from tests.processes import Service, ending, eventually, kill
-
-__all__ = ["memscore"]  # a fixture
 
 SAMPLES = 300_000  # a table of 17 MB, more than sockets hold
 

@@ -1,59 +1,18 @@
 """The command line: what it prints, and one clear sentence with status 1 for every wrong input."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from memscore import cli
 from memscore.scores.sets import Sets, Thresholds, split
 from memscore.store import Database
 from memscore.study.spec import Target, Wanted
+from tests.command_line import refused
 from tests.conftest import StoredStudy
-
-
-class Outcome:
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def memscore(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def call(*arguments: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["memscore", *arguments])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Outcome(status, captured.out, captured.err)
-
-    return call
-
-
-@pytest.fixture
-def embedded(database_url: str, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch) -> StoredStudy:
-    """A stored study in the database that the command line is set to."""
-    monkeypatch.setenv("MEMSCORE_DATABASE_URL", database_url)
-    return stored_study
-
-
-def refused(outcome: Outcome, sentence: str) -> None:
-    assert outcome.status == 1
-    assert outcome.err.startswith("error: ")
-    assert sentence in outcome.err.replace("\n", " "), outcome.err
-    assert "Traceback" not in outcome.err
-    assert outcome.out == ""
 
 
 def test_scores_are_shown(memscore, embedded: StoredStudy):

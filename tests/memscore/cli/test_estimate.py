@@ -10,10 +10,8 @@ from memscore.store import Database
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import Recipe
 from memscore.workflows.datasets import register
+from tests.command_line import refused
 from tests.conftest import QUICK, StoredStudy
-from tests.memscore.cli.test_cli import embedded, memscore, refused
-
-__all__ = ["embedded", "memscore"]
 
 
 def test_a_dry_run_measures_here_and_queues_nothing(memscore, embedded: StoredStudy, database: Database):

@@ -18,22 +18,12 @@ from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, datasets, open_database
 from memscore.store.migrate import upgrade
 from memscore.study.spec import Design
+from tests.command_line import refused
 from tests.conftest import QUICK, StoredStudy, make_dataset, make_trials
-from tests.memscore.cli.test_cli import memscore, refused
 
-__all__ = ["memscore"]  # a fixture
-
-
-@pytest.fixture
-def database_url(home: Path) -> str:
-    """The embedded database: what is stored is tested on both kinds in tests/api/test_exchange.py."""
-    return f"sqlite:///{home / 'memscore.db'}"
-
-
-@pytest.fixture
-def embedded(database_url: str, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch) -> StoredStudy:
-    monkeypatch.setenv("MEMSCORE_DATABASE_URL", database_url)
-    return stored_study
+pytestmark = pytest.mark.databases(
+    "sqlite"
+)  # the embedded database: what is stored is tested on both kinds in tests/api/test_exchange.py
 
 
 @pytest.fixture

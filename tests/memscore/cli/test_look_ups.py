@@ -12,11 +12,9 @@ from memscore.messages.scores import Histogram
 from memscore.progress import SHOWN_BYTES, downloads
 from memscore.store import Database, jobs
 from memscore.study.spec import Wanted
+from tests.command_line import refused
 from tests.conftest import StoredStudy
-from tests.memscore.cli.test_cli import embedded, memscore, refused
 from tests.served import served
-
-__all__ = ["embedded", "memscore"]  # fixtures
 
 
 def test_scores_are_listed(memscore, embedded: StoredStudy):

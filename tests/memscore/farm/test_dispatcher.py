@@ -331,7 +331,7 @@ def test_a_superseded_driver_is_stopped(database: Database, settings: Settings, 
     assert fetch(database, job).state == "running"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.databases("sqlite")
 def test_an_outage_of_the_database_ends_no_driver(
     database: Database, settings: Settings, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch
 ):

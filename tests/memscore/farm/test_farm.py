@@ -90,7 +90,7 @@ def test_the_identity_of_a_process_tells_whether_it_lives():
     assert owner_may_live(f"elsewhere/{pid}/0")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.databases("sqlite")
 def test_a_target_of_precision_ends_the_job_when_it_is_reached(client: Client, database: Database, settings: Settings):
     target = Target(standard_error=0.12, share=0.8, max_trials=200)
     with dispatching(database, settings):
@@ -127,7 +127,7 @@ def events(database: Database, job: str) -> list[str]:
         return [event.message for event in jobs.events(connection, job)]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.databases("sqlite")
 def test_single_trials_are_stored_one_by_one(client: Client, database: Database, settings: Settings):
     recipe = Recipe(network="cnn", options={"width": 4}, epochs=1, batch_size=8, learning_rate=0.05)
     with database.writing() as connection:

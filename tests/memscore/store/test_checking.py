@@ -40,9 +40,6 @@ from memscore.study.bits import digest, pack, unpack
 from memscore.study.evidence import Trial
 from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import StoredStudy, make_trials
-from tests.memscore.cli.test_cli import memscore
-
-__all__ = ["memscore"]  # a fixture
 
 
 def ignore(*progress: object) -> None:
@@ -445,7 +442,7 @@ def test_the_command_names_damage_and_ends_with_1(
 
 
 # SQLite alone has no types of columns, and lets one write into its file.
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_sqlite = pytest.mark.databases("sqlite")
 
 
 @on_sqlite

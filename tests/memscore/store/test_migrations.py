@@ -34,10 +34,8 @@ from memscore.store.migrate import (
 from memscore.store.schema import metadata, trials
 from memscore.study.evidence import Trial
 from memscore.study.spec import Target, Wanted
+from tests.command_line import refused
 from tests.conftest import StoredStudy
-from tests.memscore.cli.test_cli import memscore, refused
-
-__all__ = ["memscore"]  # a fixture
 
 PROCESSES = 6
 

@@ -17,12 +17,10 @@ from memscore.store.publishing import publish
 from memscore.store.rebuilding import keep_tables
 from memscore.store.schema import pair_tables, score_tables
 from memscore.study.spec import Design, Target, Wanted
+from tests.command_line import refused
 from tests.conftest import QUICK, StoredStudy, build, make_trials
-from tests.memscore.cli.test_cli import memscore, refused
 
-__all__ = ["memscore"]  # a fixture
-
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_sqlite = pytest.mark.databases("sqlite")
 
 
 @pytest.fixture

@@ -19,9 +19,6 @@ from memscore.store.publishing import publish, unpublish
 from memscore.store.schema import pair_scores, published_scores, sample_scores, score_tables
 from memscore.study.spec import Design
 from tests.conftest import QUICK, StoredStudy, build, make_trials
-from tests.memscore.cli.test_cli import memscore
-
-__all__ = ["memscore"]  # a fixture
 
 
 def ignore(done: int, total: int) -> None:
