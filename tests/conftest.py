@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -31,8 +32,27 @@ from memscore.study.subsets import block_membership
 from tests.command_line import Outcome
 from tests.databases import KINDS, SharedPostgres, create_sqlite, migrate
 
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # for small networks several threads are slower, in each process of a test
+
 QUICK = Recipe(network="mlp", hidden=(8,), epochs=2, batch_size=32, learning_rate=0.1)
 
+
+LONGEST = (
+    "tests/faults/",
+    "tests/memscore/farm/",
+    "tests/deployment/",
+    "tests/browser/",
+    "tests/trainer/test_own_networks.py",
+    "tests/trainer/test_resume.py",
+    "tests/trainer/test_command.py",
+    "tests/trainer/test_run.py",
+    "tests/memscore/cli/",
+    "tests/memscore/store/",
+    "tests/memscore/doctor/",
+)
+"""Folders and files whose tests take minutes, or wait for processes."""
 
 POSTGRESQL_FOLDER = pytest.StashKey[Path]()
 
@@ -52,16 +72,28 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove it once all processes are done."""
+    """Remove it once all processes are done: it may hold 100,000 files, so nobody waits for it."""
     if not hasattr(config, "workerinput"):
-        shutil.rmtree(config.stash[POSTGRESQL_FOLDER], ignore_errors=True)
+        subprocess.run(["sh", "-c", 'rm -rf "$1" &', "sh", str(config.stash[POSTGRESQL_FOLDER])], check=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, the files that take longest come first: the last to end then keeps few processes waiting."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((place for place, part in enumerate(LONGEST) if item.nodeid.startswith(part)), len(LONGEST))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with a database runs once on each kind, or on those its mark names: `@pytest.mark.databases("sqlite")`."""
     if "database_url" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("databases")
-        metafunc.parametrize("database_url", mark.args if mark else KINDS, indirect=True)
+        kinds = mark.args if mark else KINDS
+        marked = [pytest.param(kind, marks=[pytest.mark.postgresql] * (kind == "postgresql")) for kind in kinds]
+        metafunc.parametrize("database_url", marked, indirect=True)
 
 
 @pytest.fixture(autouse=True)

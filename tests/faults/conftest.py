@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Generator
+from dataclasses import asdict
 
 import pytest
 
@@ -16,17 +17,21 @@ from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery, as_markdown
 from tests.faults.reference import PACED, STACKED, Reference
 
-RECOVERIES = pytest.StashKey[list[Recovery]]()
+RECOVERY = "recovery"
 
 
 @pytest.fixture
-def recoveries(request: pytest.FixtureRequest) -> list[Recovery]:
+def recoveries(request: pytest.FixtureRequest) -> Generator[list[Recovery]]:
     """Where a test notes what a job got over; printed after the last test."""
-    return request.config.stash.setdefault(RECOVERIES, [])
+    noted: list[Recovery] = []
+    yield noted
+    request.node.user_properties += [(RECOVERY, asdict(one)) for one in noted]  # which come here from other processes
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    noted = config.stash.get(RECOVERIES, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [one for kind in terminalreporter.stats.values() for one in kind if isinstance(one, pytest.TestReport)]
+    ended = [one for one in reports if one.when == "teardown"]
+    noted = [Recovery(**value) for one in ended for name, value in one.user_properties if name == RECOVERY]  # pyright: ignore[reportCallIssue]
     if noted:
         terminalreporter.section("recoveries")
         terminalreporter.write_line(as_markdown(noted))
