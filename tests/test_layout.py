@@ -1,5 +1,6 @@
 """The layout is the one that is drawn: the import contract names every package and module of the house."""
 
+import ast
 import tomllib
 from pathlib import Path
 
@@ -13,6 +14,25 @@ def test_the_layers_name_everything_in_memscore():
     named = {name for layer in layers for name in layer.replace("|", " ").replace(":", " ").split()}
     found = {f"memscore.{path.stem}" for path in (ROOT / "memscore").iterdir() if _is_python(path)}
     assert named == found | {"api", "trainer"}
+
+
+def test_no_test_module_is_imported():
+    """What several test modules use is in a conftest or a helper module, so that each of them can be moved alone."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} imports {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _imported(node)
+        if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert found == []
+
+
+def _imported(node: ast.AST) -> list[str]:
+    """The modules that a statement imports, or may import: `from a import b` may import a.b."""
+    if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        return [node.module, *(f"{node.module}.{one.name}" for one in node.names)]
+    return [one.name for one in node.names] if isinstance(node, ast.Import) else []
 
 
 def _is_python(path: Path) -> bool:

@@ -118,9 +118,7 @@ def test_an_outage_is_said_and_waited_for(
     httpx.post(f"{waiting.url}/v1/jobs", json=body).raise_for_status()  # while one waits, the page asks every 2 s
     page.goto(waiting.url)
     expect(page.locator(".study-strip")).to_have_count(2)
-    page.wait_for_load_state(
-        "networkidle"
-    )  # an image that is cut off is said to be gone for as long as the page is open
+    page.wait_for_load_state("networkidle")  # an image that fails leaves an alert of its own, which stays
     waiting.cut()
     expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
     expect(page.locator(".study-card")).to_have_count(2)
