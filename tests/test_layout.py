@@ -19,7 +19,7 @@ def test_the_layers_name_everything_in_memscore():
 def test_no_test_module_is_imported():
     """What several test modules use is in a conftest or a helper module, so that each of them can be moved alone."""
     found = [
-        f"{path.relative_to(ROOT)}:{node.lineno} imports {name}"
+        f"{path.relative_to(ROOT)} imports {name}"
         for path in (ROOT / "tests").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         for name in _imported(node)
