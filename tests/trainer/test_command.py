@@ -1,5 +1,6 @@
 """`python -m trainer` and `memscore train`: what they take, refuse, and need to have installed."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -63,13 +64,20 @@ def test_training_and_evaluation_need_torch_and_little_else(source: str, tmp_pat
     ],
 )
 def test_a_wrong_request_is_one_sentence_and_leaves_nothing(
-    options: list[str], message: str, source: str, tmp_path: Path
+    options: list[str],
+    message: str,
+    source: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
-    command = [sys.executable, "-m", "trainer", "--dataset", source, "-o", str(tmp_path / "run"), *options]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert finished.returncode == 1
-    assert message in finished.stderr
-    assert finished.stderr.count("\n") == 1
+    monkeypatch.setattr(sys, "argv", ["trainer", "--dataset", source, "-o", str(tmp_path / "run"), *options])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("trainer", run_name="__main__")  # in this process, which has imported torch
+    assert end.value.code == 1
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 

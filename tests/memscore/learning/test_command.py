@@ -1,8 +1,10 @@
 """Training without a service: `python -m memscore.learning` writes the evidence that a job would store."""
 
 import json
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,20 @@ def arguments(tmp_path: Path) -> list[str]:
     ]
 
 
+@pytest.fixture
+def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
+    """What the command writes to stderr as it ends with status 1; called in this process, which has imported torch."""
+
+    def call(arguments: list[str]) -> str:
+        monkeypatch.setattr(sys, "argv", arguments[len(COMMAND) - 1 :])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_module("memscore.learning", run_name="__main__")
+        assert end.value.code == 1
+        return capsys.readouterr().err
+
+    return call
+
+
 def test_it_writes_what_a_job_would_store_and_goes_on_where_it_stopped(arguments: list[str], tmp_path: Path):
     subprocess.run([*arguments, "--trials", "10", "--full-trials", "0"], check=True, capture_output=True)
     assert len(read_evidence(tmp_path / "evidence.npz").trials) == 10
@@ -59,7 +75,7 @@ def test_it_writes_what_a_job_would_store_and_goes_on_where_it_stopped(arguments
     assert evidence_digest(list(evidence.full)) == evidence_digest(full)
 
 
-def test_processes_share_the_trials_in_parts(arguments: list[str], tmp_path: Path):
+def test_processes_share_the_trials_in_parts(arguments: list[str], refusal: Callable[[list[str]], str], tmp_path: Path):
     for part in ("1/3", "2/3", "3/3"):
         out = ["--output", str(tmp_path / f"{part[0]}.npz"), "--part", part]
         subprocess.run([*arguments, "--trials", "30", *out], check=True, capture_output=True)
@@ -74,23 +90,21 @@ def test_processes_share_the_trials_in_parts(arguments: list[str], tmp_path: Pat
     assert "in-sample accuracy" not in again.stdout
 
     for wrong in ("0/3", "4/3", "half"):
-        refused = subprocess.run([*arguments, "--part", wrong], check=False, capture_output=True, text=True)
-        assert refused.returncode == 1
-        assert "--part must be K/N with K from 1 to N" in refused.stderr
+        assert "--part must be K/N with K from 1 to N" in refusal([*arguments, "--part", wrong])
 
 
-def test_it_refuses_a_file_of_another_study_and_a_wrong_recipe(arguments: list[str], tmp_path: Path):
+def test_it_refuses_a_file_of_another_study_and_a_wrong_recipe(
+    arguments: list[str], refusal: Callable[[list[str]], str], tmp_path: Path
+):
     subprocess.run([*arguments, "--trials", "10", "--full-trials", "0"], check=True, capture_output=True)
     before = (tmp_path / "evidence.npz").read_bytes()
-    other = subprocess.run([*arguments, "--seed", "1"], check=False, capture_output=True, text=True)
-    assert other.returncode == 1
-    assert other.stderr.startswith("error: ")
-    assert "choose another --output" in other.stderr
+    other = refusal([*arguments, "--seed", "1"])
+    assert other.startswith("error: ")
+    assert "choose another --output" in other
     assert (tmp_path / "evidence.npz").read_bytes() == before
 
     recipe = json.loads((tmp_path / "quick.json").read_text())
     (tmp_path / "quick.json").write_text(json.dumps({**recipe, "epochs": 0}))
-    wrong = subprocess.run(arguments, check=False, capture_output=True, text=True)
-    assert wrong.returncode == 1
-    assert "quick.json: epochs: " in wrong.stderr
-    assert wrong.stderr.count("\n") == 1
+    wrong = refusal(arguments)
+    assert "quick.json: epochs: " in wrong
+    assert wrong.count("\n") == 1
