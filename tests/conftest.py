@@ -173,8 +173,19 @@ def settings_of_sqlite(home: Path) -> Settings:
     return made
 
 
+@pytest.fixture(scope="session")
+def routes_shared() -> Generator[None]:
+    """See tests/shared_routes.py; applications are made by services in this process, and by most commands."""
+    from tests import shared_routes  # imports FastAPI
+
+    with shared_routes.routes_shared():
+        yield
+
+
 @pytest.fixture
-def memscore(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def memscore(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], routes_shared: None
+) -> Callable[..., Outcome]:
     """The command line, called in this process."""
 
     def call(*arguments: str) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from starlette.routing import BaseRoute
 from api.app import Service
 
 
-@pytest.fixture(scope="session", autouse=True)
-def routes_analysed_once() -> Generator[None]:
+@contextmanager
+def routes_shared() -> Generator[None]:
     """Include each router once for all applications: to analyse its routes takes longer than most tests do."""
     included: dict[int, BaseRoute] = {}  # by the router, which stays with its module
     include_router = Service.include_router

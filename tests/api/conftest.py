@@ -13,15 +13,17 @@ from memscore import keys
 from memscore.keys import Pepper
 from memscore.store import Database, api_keys
 from tests.conftest import QUICK
-from tests.shared_routes import routes_analysed_once
-
-__all__ = ["routes_analysed_once"]  # a fixture
 
 BODY = {"dataset": "made-up", "recipe": QUICK.model_dump(mode="json"), "target": {"trials": 50}}
 """A request for a job that fits the stored study."""
 
 PEPPER = Pepper(b"a pepper of the tests")
 KEYS_REQUIRED = Protection(keys_required=True, pepper=lambda: PEPPER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_shared(routes_shared: None) -> None:
+    pass
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Clients call applications of this process."""
 
-from tests.shared_routes import routes_analysed_once
+import pytest
 
-__all__ = ["routes_analysed_once"]  # a fixture
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_shared(routes_shared: None) -> None:
+    pass
