@@ -24,6 +24,7 @@ from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.settings import Settings
 from memscore.statistics.counts import Counts
 from memscore.store import Database, datasets, evidence, open_database, studies, tables
+from memscore.store.migrate import current_revision, upgrade
 from memscore.store.rebuilding import count_trials
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, pack_trial
@@ -142,7 +143,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, home: Path) -> str:
-    """A URL of a database: migrated if the test takes the fixture `database`, else empty."""
+    """A URL of a database: migrated if the fixture `database` is among the test's, else empty."""
     migrated = "database" in request.fixturenames
     if request.param == "sqlite":
         template = request.getfixturevalue("sqlite_template") if migrated else None
@@ -154,6 +155,8 @@ def database_url(request: pytest.FixtureRequest, home: Path) -> str:
 @pytest.fixture
 def database(database_url: str) -> Generator[Database]:
     opened = open_database(database_url)
+    if current_revision(opened) is None:  # the test asked for this fixture by name, which `database_url` cannot see
+        upgrade(opened)
     yield opened
     opened.close()
 
