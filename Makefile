@@ -13,7 +13,7 @@ PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile everything again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test test-all peers check format bench docs screenshots load serve client lock clean
+.PHONY: help setup demo quick test test-all exits peers check format bench docs screenshots load serve client lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ QUICK := tests/test_layout.py tests/api $(wildcard tests/memscore/test_*.py) $(a
 SLOWER := tests/api/serving $(addprefix tests/trainer/test_,attacks.py autoattack.py command.py distributed.py entry.py \
 	evaluation.py evaluation_cli.py masking.py own_networks.py resume.py run.py)
 
+NATIVE := tests/api/test_representation.py tests/memscore/farm/test_workers.py tests/memscore/learning/test_seeding.py \
+	tests/memscore/report tests/memscore/store/test_leases.py tests/trainer/test_tensor_file.py
+
 quick: setup ## run the tests of the pure part, of the API on SQLite and of the trainer's units, in a minute
 	$(PYTEST) $(PARALLEL) -m "not slow and not peers and not postgresql" $(addprefix --ignore=,$(SLOWER)) $(QUICK)
 
@@ -44,6 +47,9 @@ test: setup ## run all tests except the slow ones, on SQLite and PostgreSQL, wit
 
 test-all: setup ## run all tests except peers, including the slow ones
 	$(PYTEST) $(PARALLEL) -m "not peers"
+
+exits: setup ## 20 small runs with all native libraries in one process; each must exit by itself
+	for run in $$(seq 20); do $(PYTEST) --quiet $(NATIVE) || exit 1; done
 
 peers: setup ## compare attacks with torchattacks, foolbox, ART and pyautoattack; installs them, keeping pinned packages
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement tests/peers/requirements.txt
