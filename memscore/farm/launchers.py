@@ -89,7 +89,7 @@ class LocalLauncher(Launcher):
         self.settings = settings
 
     def unavailable(self) -> str | None:
-        """Whether the home folder can be written; nothing else is needed, since a driver starts its own Ray."""
+        """One sentence if the home folder cannot be written; a driver starts its own Ray and needs nothing else."""
         try:
             self.settings.prepare_home()
         except StoreError as error:

@@ -373,7 +373,7 @@ def unfinished(connection: Connection) -> list[JobRecord]:
 
 
 def working(connection: Connection) -> list[JobRecord]:
-    """Held jobs that a driver may be working on: without those whose lease and reports both ended long ago."""
+    """Held jobs that a driver may be working on: not those with an expired lease and a driver that is long silent."""
     alive = or_(jobs.c.lease_expires_at >= now(), jobs.c.reported_at >= now() - ABANDONED_SECONDS)
     return [_record(row) for row in connection.execute(select(jobs).where(jobs.c.state.in_(HELD), alive))]
 

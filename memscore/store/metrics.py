@@ -26,7 +26,7 @@ class Activity:
     attempts_lost: int
     jobs_started: int
     waited: float  # from submission to first start, over all jobs that started
-    longest_wait: float  # of the jobs that wait now, since each could first be claimed
+    longest_wait: float  # of the jobs that wait now, since each was queued or may be tried again
     report_age: float  # longest time since a held job's driver reported
     overdue_leases: int
     trials_per_second: float
