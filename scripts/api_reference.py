@@ -5,12 +5,16 @@ python scripts/api_reference.py
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pdoc
+import pdoc.doc
+import pdoc.render
+from pdoc import _pydantic
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -53,7 +57,7 @@ def main() -> None:
         for name in module.__all__:
             setattr(module, name, getattr(module, name))
     pdoc.doc._remove_collections_abc = _plainly(pdoc.doc._remove_collections_abc)
-    pdoc.doc._pydantic.default_value = _default
+    _pydantic.default_value = _default
     pdoc.render.configure(footer_text=f"memscore {memscore.__version__}", template_directory=HERE / "templates")
     pdoc.pdoc(*PUBLIC, output_directory=OUTPUT)
     print(OUTPUT / "index.html")
@@ -74,7 +78,7 @@ def _default(parent: object, name: str, value: Any) -> Any:
     if not (isinstance(parent, type) and issubclass(parent, BaseModel) and name in parent.model_fields):
         return value
     field = parent.model_fields[name]
-    return pdoc.doc.empty if field.default is PydanticUndefined else field.default
+    return inspect.Signature.empty if field.default is PydanticUndefined else field.default
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from memscore.client.session import MOST_PULLED, Session
 
 from api.serving.in_process import in_process
 from memscore.client import Client, load_table
 from memscore.client.cache import DownloadCache
+from memscore.client.service_access import MOST_PULLED, ServiceAccess
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
 from memscore.errors import (
@@ -201,17 +201,17 @@ def test_a_table_that_is_at_hand_under_another_name_is_not_read_again(
 
 
 def test_only_the_tables_asked_for_last_stay_in_memory(dataset: Dataset):
-    session = Session.to("http://127.0.0.1:1", None, None, 0, None, None, remote=True)
+    service = ServiceAccess.to("http://127.0.0.1:1", None, None, 0, None, None, remote=True)
     table, pairs = build(dataset, make_trials(dataset, Design(), blocks=1), Design(), "s")
-    session.keep("first", table)
+    service.keep("first", table)
     for number in range(MOST_PULLED - 1):
-        session.keep(f"study {number}", table)
-    session.keep("first", pairs)
-    session.keep("first", table)
-    assert len(session.pulled) == MOST_PULLED
-    assert (table.kind, "study 0") not in session.pulled
-    assert session.pulled[table.kind, "first"] is table
-    assert session.pulled[pairs.kind, "first"] is pairs
+        service.keep(f"study {number}", table)
+    service.keep("first", pairs)
+    service.keep("first", table)
+    assert len(service.pulled) == MOST_PULLED
+    assert (table.kind, "study 0") not in service.pulled
+    assert service.pulled[table.kind, "first"] is table
+    assert service.pulled[pairs.kind, "first"] is pairs
 
 
 def test_the_tables_used_least_recently_go_first(tmp_path: Path, dataset: Dataset):

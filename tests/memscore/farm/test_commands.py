@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from memscore import settings
 from memscore.farm import commands
-commands.run(commands.Plan.model_validate_json(sys.argv[1]), settings.load(), Path(sys.argv[2]), print)
+commands.run(commands.CommandPlan.model_validate_json(sys.argv[1]), settings.load(), Path(sys.argv[2]), print)
 """
 
 KILLS_ITS_WORKER = """
