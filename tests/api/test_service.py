@@ -136,7 +136,7 @@ def test_unknown_addresses_are_problems(http: httpx.Client, database: Database, 
 
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(http: httpx.Client, database: Database):
     response = http.delete("/v1/jobs")
-    problem(response, 405, "DELETE is not possible")
+    problem(response, 405, "does not support DELETE")
     assert "allow" in response.headers
 
 

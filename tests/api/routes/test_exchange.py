@@ -124,7 +124,7 @@ def test_imported_scores_have_no_evidence(http: httpx.Client, stored_study: Stor
     assert study["name"] == f"made-up-{study['id'][:8]}"
     problem(http.get(f"/v1/studies/{study['id']}/evidence"), 409, "has imported scores and therefore no evidence")
     payload = evidence_of(stored_study).encode()
-    problem(http.post(f"/v1/studies/{study['id']}/evidence", content=payload), 409, "another recipe")
+    problem(http.post(f"/v1/studies/{study['id']}/evidence", content=payload), 409, "whose recipe differs from")
 
 
 def test_evidence_goes_out_whole(http: httpx.Client, stored_study: StoredStudy, database: Database):
@@ -180,7 +180,7 @@ def test_evidence_of_another_study_is_refused(http: httpx.Client, stored_study: 
     path = "/v1/studies/made-up/evidence"
     design = Design(seed=1)
     another = evidence_of(stored_study, make_trials(stored_study.dataset, design, 1), design)
-    problem(http.post(path, content=another.encode()), 409, "which has another design than 'made-up'")
+    problem(http.post(path, content=another.encode()), 409, "whose design differs from that of 'made-up'")
     recipe = QUICK.model_copy(update={"epochs": 9})
     parts: dict[str, Any] = {
         "fingerprint": stored_study.dataset.fingerprint,
@@ -190,7 +190,7 @@ def test_evidence_of_another_study_is_refused(http: httpx.Client, stored_study: 
         "test_samples": 20,
     }
     for change, status, sentence in (
-        ({"recipe": recipe}, 409, "which has another recipe than 'made-up'"),
+        ({"recipe": recipe}, 409, "whose recipe differs from that of 'made-up'"),
         ({"fingerprint": "0" * 64}, 409, "whose dataset differs from that of 'made-up'"),
         ({"train_samples": 64}, 422, "number of samples differs"),
     ):

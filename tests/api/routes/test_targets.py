@@ -142,7 +142,7 @@ def test_a_service_imports_networks_of_listed_packages_only(database: Database, 
             return client.post("/v1/jobs", json=body(recipe=recipe))
 
     problem(post("os:system", ()), 422, "MEMSCORE_NETWORK_MODULES")
-    problem(post("mine_too.nets:build", ("mine",)), 422, "does not train with mine_too.nets:build")
+    problem(post("mine_too.nets:build", ("mine",)), 422, "does not accept the network mine_too.nets:build")
     assert post("mine.nets:build", ("mine",)).status_code == 202
     assert post("any.thing:at_all", None).status_code == 202
 
