@@ -36,7 +36,7 @@ QUICK := tests/test_layout.py tests/api $(wildcard tests/memscore/test_*.py) $(a
 SLOWER := $(addprefix tests/api/,serving test_hostile_input.py test_schema.py test_stateful.py) \
 	$(addprefix tests/memscore/,test_launch.py exchange/test_hostile_files.py) $(addprefix tests/trainer/,experiments \
 	$(addprefix test_,attacks.py autoattack.py command.py distributed.py entry.py evaluation.py evaluation_cli.py \
-	identity.py masking.py own_networks.py resume.py run.py))
+	identity.py likelihood.py masking.py methods.py own_networks.py resume.py run.py verification.py))
 NATIVE := tests/api/test_representation.py tests/memscore/farm/test_workers.py tests/memscore/learning/test_seeding.py \
 	tests/memscore/report tests/memscore/store/test_leases.py tests/trainer/test_tensor_file.py
 
