@@ -99,8 +99,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("MEMSCORE_DATABASE_URL", "MEMSCORE_URL", "MEMSCORE_SLOTS", "MEMSCORE_LEASE_SECONDS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("MEMSCORE_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("MEMSCORE_HOME", str(tmp_path / "home"))
 
 
