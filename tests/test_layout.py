@@ -1,10 +1,14 @@
 """The layout is the one that is drawn: the import contract names every package and module of the house."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+NAMED = re.compile(
+    r"(?<![\w/.-])((?:memscore|trainer|api|migrations|tests|benchmarks|docs|scripts)/[\w./-]*\w\.(?:py|js|css|html|md))\b"
+)
 
 
 def test_the_layers_name_everything_in_memscore():
@@ -26,6 +30,18 @@ def test_no_test_module_is_imported():
         if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
     ]
     assert found == []
+
+
+def test_files_named_in_the_documentation_exist():
+    """NAME in a path is the contributor's choice."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    missing = [
+        f"{page.relative_to(ROOT)} names {path}"
+        for page in pages
+        for path in NAMED.findall(page.read_text())
+        if "NAME" not in path and not (ROOT / path).exists()
+    ]
+    assert missing == []
 
 
 def _imported(node: ast.AST) -> list[str]:
