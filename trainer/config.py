@@ -76,7 +76,7 @@ class TrainConfig(Frozen):
     )
     rollbacks: int = Field(default=2, ge=0, description="how often a failing run may go back to its last good epoch")
     keep_every: int = Field(
-        default=0, ge=0, description="also keep and evaluate the network every so many epochs; 0: never"
+        default=0, ge=0, description="also keep and evaluate the network at this interval, in epochs; 0: never"
     )
     seed: int = Field(default=0, ge=0, lt=2**63)
 

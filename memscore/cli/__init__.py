@@ -13,12 +13,12 @@ __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """Run the command line; an error meant for the user is one sentence and exit status 1."""
+    """Run the command line; an error meant for the user prints one sentence and exits with status 1."""
     launch("memscore.cli.program")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the commands on first use: they take long, and `main` is to be in charge by then."""
+    """Import the commands on first use: the import is slow, and `main` must handle Ctrl-C by then."""
     if name == "app":
         from memscore.cli.program import app
 

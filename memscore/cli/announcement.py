@@ -1,4 +1,4 @@
-"""What a service says once it answers: its address, and the settings in force, without secrets."""
+"""The lines a service prints once it answers: its address and the settings in force, without secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALWAYS = ("launcher", "stop_seconds", "log_format", "log_level")
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line of `serve` may set besides the address, and the options that did."""
+    """The options of `serve` other than its address, which name the source of each value."""
 
     workers: int
     dispatch: bool
@@ -24,7 +24,7 @@ class Options:
     database_url: str | None
 
     def source(self, settings: Settings, name: str) -> str | None:
-        """The option or variable that a value comes from; None for a default."""
+        """The option or environment variable that set a value; None for a default."""
         given = {
             "workers": "--workers" if self.workers != 1 else None,
             "dispatcher": None if self.dispatch else "--no-dispatch",
@@ -35,21 +35,21 @@ class Options:
 
 
 def announce(address: str, database: Database, settings: Settings, options: Options) -> None:
-    """Print it in a few lines, the address first; or log one object, if the log is of those."""
-    said = f"memscore serves {address} (documentation: {address}/docs), home {settings.home}"
+    """Print the address and the settings in force, one per line; with a JSON log, log them as one object."""
+    sentence = f"memscore serves {address} (documentation: {address}/docs), home {settings.home}"
     values = in_force(database, settings, options)
     sources = {name: options.source(settings, name) for name in values}
     if settings.log_format == "json":
-        told = {name: {"value": value, "from": sources[name] or "default"} for name, value in values.items()}
-        log.info("%s", said, extra={"url": address, "settings": told})
+        logged = {name: {"value": value, "from": sources[name] or "default"} for name, value in values.items()}
+        log.info("%s", sentence, extra={"url": address, "settings": logged})
         return
     origin = {name: f"  ({source})" if source else "" for name, source in sources.items()}
     lines = [f"  {name.replace('_', ' '):16}{value}{origin[name]}" for name, value in values.items()]
-    print(Discretion(settings)("\n".join([said, *lines])), flush=True)
+    print(Discretion(settings)("\n".join([sentence, *lines])), flush=True)
 
 
 def in_force(database: Database, settings: Settings, options: Options) -> dict[str, str]:
-    """The settings that matter to whoever starts a service, and all others that are not the default."""
+    """The settings that matter at the start of a service, and all others that differ from their default."""
     values = {
         "database": database.shown,
         "workers": str(options.workers),

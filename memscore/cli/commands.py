@@ -7,22 +7,22 @@ from memscore.cli.deferred import Entries, Entry, Group
 COMMANDS: Entries = {
     "doctor": Entry(
         "doctor:doctor",
-        "Look at settings, database, datasets, Ray, GPUs and versions; exit status 1 if there is a problem.",
+        "Check settings, database, datasets, Ray, GPUs and versions; exit status 1 if there is a problem.",
     ),
     "estimate": Entry(
         "estimate:estimate",
         "Estimate the scores of a dataset: submit a job, and run it here unless --url names a service.",
     ),
     "recipes": Entry(
-        "estimate:recipes", "List the named recipes; with --json as recipe files to start one's own from."
+        "estimate:recipes", "List the named recipes; --json prints them as a starting point for your own recipe files."
     ),
     "train": Entry("training:train", "Train one model and evaluate its checkpoints on typical and atypical samples."),
     "demo": Entry(
-        "demo:demo", "Everything once, on scikit-learn's digits: scores, look-ups, adversarial training, a report."
+        "demo:demo", "Show everything once on scikit-learn's digits: scores, look-ups, adversarial training, a report."
     ),
     "evaluate": Entry(
         "evaluation:evaluate",
-        "Attack a network and say how far the result can be trusted, on all, typical and atypical samples.",
+        "Attack a network on all, typical and atypical samples, and report how far the result can be trusted.",
     ),
     "compare-runs": Entry(
         "evaluation:compare_runs",
@@ -30,36 +30,36 @@ COMMANDS: Entries = {
     ),
     "reproduce": Entry(
         "reproduce:reproduce",
-        "Make the paper's figures and tables: studies and runs, then figures, numbers and a verdict on each finding.",
+        "Reproduce the paper's figures and tables: train studies and runs, then write figures, numbers and verdicts.",
     ),
-    "sets": Entry("sets:sets", "Count the typical and atypical samples, or write their masks."),
+    "sets": Entry("sets:sets", "Count the typical and atypical samples, and optionally write their masks."),
     "report": Entry("report:report", "Write a study as one self-contained HTML page."),
-    "serve": Entry("service:serve", "Run the service: the API, and a dispatcher beside it."),
-    "serve-worker": Entry("service:serve_worker", "Answer requests beside other workers, for `serve`.", hidden=True),
+    "serve": Entry("service:serve", "Run the service: the API and a dispatcher."),
+    "serve-worker": Entry("service:serve_worker", "Answer requests as one of several workers of `serve`.", hidden=True),
     "dispatch": Entry("service:dispatch", "Claim and run jobs until interrupted."),
     "sweep": Entry(
         "sweep:sweep",
-        "Train methods x seeds x grid side by side, and compare them: mean and deviation over seeds.",
+        "Train methods x seeds x grid side by side, and compare them by mean and standard deviation over seeds.",
     ),
     "verify": Entry(
         "verification:verify",
-        "Replay golden values and identities of training, and other packages' attacks; exit status 1 if one fails.",
+        "Verify training by golden values, identities and other packages' attacks; exit status 1 if a check fails.",
     ),
     "db": Group(
         "The database.",
         {
-            "upgrade": Entry("database:upgrade_database", "Bring the database to the schema of this version."),
+            "upgrade": Entry("database:upgrade_database", "Upgrade the database to the schema of this version."),
             "downgrade": Entry(
                 "database:downgrade_database",
-                "Bring the database to the schema of an earlier version. Stop the service first.",
+                "Downgrade the database to the schema of an earlier version. Stop the service first.",
             ),
             "check": Entry(
                 "database:check_database",
-                "Verify all that is stored, and name what is damaged; exit status 1 if anything is, after repairs.",
+                "Verify all stored data and list the damage; exit status 1 if any remains after repairs.",
             ),
             "prune": Entry(
                 "database:prune_database",
-                "Remove old versions of score tables and pairs tables. Evidence always stays.",
+                "Remove old versions of score tables and pairs tables. Evidence is always kept.",
             ),
         },
     ),
@@ -67,7 +67,7 @@ COMMANDS: Entries = {
         "Datasets: add, list, show, image.",
         {
             "add": Entry(
-                "datasets:add_dataset", "Add a dataset: its arrays go to the home folder, its name to the database."
+                "datasets:add_dataset", "Add a dataset: store its arrays in the home folder and its name in the database."
             ),
             "list": Entry("datasets:list_datasets", "List the registered datasets."),
             "show": Entry("datasets:show_dataset", "Show one dataset, with the indices of labels flipped on purpose."),
@@ -81,16 +81,16 @@ COMMANDS: Entries = {
             "show": Entry("jobs:show_job", "Show one job."),
             "watch": Entry(
                 "jobs:watch_job",
-                "Follow a job to its end; it must be run by a service or by `memscore dispatch`.",
+                "Follow a job until it ends; a service or `memscore dispatch` must run it.",
             ),
             "cancel": Entry(
                 "jobs:cancel_job",
-                "Cancel a job. Its evidence stays; resume, or a later job, goes on from there.",
+                "Cancel a job. Its evidence is kept: `resume` or a later job continues from there.",
             ),
-            "resume": Entry("jobs:resume_job", "Queue a cancelled or failed job again; it goes on from its evidence."),
-            "log": Entry("jobs:job_log", "Print what driver and workers of a job wrote, over all its attempts."),
+            "resume": Entry("jobs:resume_job", "Queue a cancelled or failed job again; it continues from its evidence."),
+            "log": Entry("jobs:job_log", "Print the output of a job's driver and workers, from all its attempts."),
             "events": Entry(
-                "jobs:job_events", "Print how a job's state has changed; with --json a line for each event."
+                "jobs:job_events", "Print the state changes of a job; with --json, one JSON object per line."
             ),
         },
     ),
@@ -98,14 +98,14 @@ COMMANDS: Entries = {
         "Scores of a study.",
         {
             "import": Entry(
-                "exchange:import_scores", "Import published scores: an .npz in the layout of Feldman and Zhang."
+                "exchange:import_scores", "Import published scores from an .npz file in Feldman and Zhang's layout."
             ),
             "export": Entry(
                 "exchange:export_scores",
                 "Write the score table as npz, csv, parquet or arrow, or scores and influences in Feldman and Zhang's "
                 "layout.",
             ),
-            "compare": Entry("comparison:compare_scores", "Compare the scores of two studies of one dataset."),
+            "compare": Entry("comparison:compare_scores", "Compare the scores of two studies of the same dataset."),
             "suspects": Entry(
                 "suspects:list_suspects",
                 "List the samples whose labels are most likely wrong, by the lower end of mem's interval.",
@@ -119,21 +119,21 @@ COMMANDS: Entries = {
             "test": Entry("look_ups:show_test_score", "Show the scores of one test sample."),
             "histogram": Entry(
                 "look_ups:show_histogram",
-                "Show how mem, or another column, is distributed over the training samples.",
+                "Show the distribution of mem, or another column, over the training samples.",
             ),
-            "explain": Entry("look_ups:explain_score", "Say why a training sample's score is what it is."),
+            "explain": Entry("look_ups:explain_score", "Explain why a training sample has its score."),
             "show": Entry("look_ups:show_score", "Show the scores of one training sample."),
             "top": Entry("look_ups:top_scores", "List the most memorized training samples."),
             "publish": Entry(
                 "exchange:publish_scores",
-                "Write a study's scores as plain rows of the database, for SQL: tables sample_scores and pair_scores.",
+                "Write a study's scores to the tables sample_scores and pair_scores, for queries in SQL.",
             ),
         },
     ),
     "pairs": Group(
         "High-influence pairs of a study.",
         {
-            "list": Entry("pairs:list_pairs", "List pairs of a training and a test sample with high influence."),
+            "list": Entry("pairs:list_pairs", "List pairs of a training sample and a test sample that it strongly influences."),
             "duplicates": Entry(
                 "pairs:list_duplicates",
                 "List test samples that are likely near-duplicates of a training sample.",
@@ -150,16 +150,16 @@ COMMANDS: Entries = {
             ),
             "import": Entry(
                 "evidence:import_evidence",
-                "Merge the evidence of a study that was run elsewhere, and rebuild the scores.",
+                "Merge the evidence of a study run elsewhere, and rebuild the scores.",
             ),
         },
     ),
     "keys": Group(
         "API keys: create, list, revoke.",
         {
-            "create": Entry("keys:create_key", "Make a key and print it; it cannot be shown again."),
-            "list": Entry("keys:list_keys", "List all keys, without what they are."),
-            "revoke": Entry("keys:revoke_key", "Refuse a key from now on."),
+            "create": Entry("keys:create_key", "Create a key and print it; it cannot be shown again."),
+            "list": Entry("keys:list_keys", "List all keys, without their secrets."),
+            "revoke": Entry("keys:revoke_key", "Revoke a key; it is refused at once."),
         },
     ),
 }

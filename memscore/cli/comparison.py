@@ -22,13 +22,13 @@ from memscore.scores.tables import ScoreTable
 
 def compare_scores(
     a: Annotated[str, typer.Argument(help="A study, URL#STUDY or a table file.")],
-    b: Annotated[str, typer.Argument(help="The same.")],
-    threshold: Annotated[float, typer.Option(help="mem of atypical samples.")] = Thresholds.atypical,
+    b: Annotated[str, typer.Argument(help="The one to compare it with.")],
+    threshold: Annotated[float, typer.Option(help="Samples with mem above this are atypical.")] = Thresholds.atypical,
     plot: Annotated[Path | None, typer.Option(help="Write a scatter plot: .svg, .png or .pdf.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the scores of two studies of one dataset."""
+    """Compare the scores of two studies of the same dataset."""
     if plot is not None and plot.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise InvalidInput(f"The suffix of {plot.name!r} must be .svg, .png or .pdf.")
     first, second = _table(a, url), _table(b, url)
@@ -70,8 +70,8 @@ def _figures(comparison: TableComparison) -> list[tuple[str, str]]:
             "reliability of the first, the second",
             f"{decimal(comparison.reliability_a)}, {decimal(comparison.reliability_b)}",
         ),
-        ("Pearson, corrected for errors of estimation", decimal(comparison.corrected)),
-        ("mean difference, first less second", f"{comparison.mean_difference:+.4f}"),
+        ("Pearson, corrected for estimation error", decimal(comparison.corrected)),
+        ("mean difference, first minus second", f"{comparison.mean_difference:+.4f}"),
         ("first outside the second's 95 % interval", percent(comparison.a_outside_b)),
         ("second outside the first's 95 % interval", percent(comparison.b_outside_a)),
         (f"atypical (mem > {comparison.threshold:g}) in both", str(comparison.both)),

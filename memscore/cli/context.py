@@ -1,4 +1,4 @@
-"""The client that commands use, and their values for JSON."""
+"""The client that commands use, and NumPy numbers converted for JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from memscore.workflows.embedded import opened_application
 
 @contextmanager
 def opened_client(url: str | None) -> Generator[Client]:
-    """A client of the service at `url` that shows large downloads; without one, of the application in this process."""
+    """A client of the service at `url`, which shows large downloads; without a URL, of the application in this process."""
     settings = settings_module.load()
     if url is None:
         with opened_application(settings) as (_, client):
@@ -29,6 +29,6 @@ def opened_client(url: str | None) -> Generator[Client]:
 
 
 def plain(value: Any) -> float | int | None:
-    """A NumPy number for JSON: NaN is None."""
+    """A NumPy number as a Python number for JSON; NaN becomes None."""
     number = value.item()
     return None if number != number else number

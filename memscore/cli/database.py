@@ -22,7 +22,7 @@ from memscore.workflows.embedded import existing_database, opened_at_any_revisio
 
 
 def upgrade_database(as_json: Json = False) -> None:
-    """Bring the database to the schema of this version."""
+    """Upgrade the database to the schema of this version."""
     with opened_at_any_revision(settings_module.load()) as database:
         before = current_revision(database)
         with told("upgrading the database", lines=not as_json):
@@ -31,23 +31,23 @@ def upgrade_database(as_json: Json = False) -> None:
 
 
 def downgrade_database(
-    revision: Annotated[str, typer.Argument(help="The revision to go down to; base undoes everything.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    revision: Annotated[str, typer.Argument(help="The revision to downgrade to; base undoes all migrations.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring the database to the schema of an earlier version. Stop the service first."""
+    """Downgrade the database to the schema of an earlier version. Stop the service first."""
     with opened_at_any_revision(settings_module.load()) as database:
         before = current_revision(database)
         lost = losses(database, revision)
         _require_no_dispatcher(database)
         if as_json and not yes:
-            raise InvalidInput("With --json nothing is asked: give --yes as well.")
+            raise InvalidInput("--json cannot ask for confirmation; add --yes.")
         if not as_json:
             for loss in lost:
                 counted = f"{loss.values} {'values' if '.' in loss.what else 'rows'}"
-                out.print(f"lost {'is' if yes else 'would be'}: {loss.what}, {counted}")
+                out.print(f"{'lost' if yes else 'would be lost'}: {loss.what}, {counted}")
         if not yes:
-            typer.confirm(f"Take {database.shown} from revision {before} down to {revision}?", abort=True)
+            typer.confirm(f"Downgrade {database.shown} from revision {before} to {revision}?", abort=True)
         with told("downgrading the database", lines=not as_json):
             downgrade(database, revision)
         _print_revisions(database, before, as_json, lost={loss.what: loss.values for loss in lost})
@@ -55,11 +55,11 @@ def downgrade_database(
 
 def check_database(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Delete what is damaged and can be trained or built anew; nothing else.")
+        bool, typer.Option("--repair", help="Delete damaged data that can be trained or built again, and nothing else.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Verify all that is stored, and name what is damaged; exit status 1 if anything is, after repairs."""
+    """Verify all stored data and list the damage; exit status 1 if any remains after repairs."""
     settings = settings_module.load()
     with existing_database(settings) as database:
         shown, sizes = database.shown, size(database)
@@ -84,15 +84,15 @@ def check_database(
 
 
 def prune_database(
-    study: Annotated[str | None, typer.Option(help="Only of this study.")] = None,
-    keep: Annotated[int, typer.Option(min=1, help="Versions of each table that stay, newest first.")] = 1,
+    study: Annotated[str | None, typer.Option(help="Only versions of this study.")] = None,
+    keep: Annotated[int, typer.Option(min=1, help="How many of the newest versions of each table to keep.")] = 1,
     vacuum: Annotated[
-        bool, typer.Option("--vacuum", help="Also make an SQLite file smaller; who writes has to wait meanwhile.")
+        bool, typer.Option("--vacuum", help="Also shrink the SQLite file; writers wait meanwhile.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old versions of score tables and pairs tables. Evidence always stays."""
+    """Remove old versions of score tables and pairs tables. Evidence is always kept."""
     from memscore.store import pruning
 
     with told("pruning", lines=not as_json), existing_database(settings_module.load()) as database:
@@ -122,20 +122,20 @@ def _print_findings(findings: list[DatabaseFinding]) -> None:
 
 def _print_damage(damaged: int, findings: list[DatabaseFinding], repair: bool) -> None:
     if damaged:
-        out.print(f"Damaged: {damaged}" + ("" if repair else "; what can be made again is: memscore db check --repair"))
+        out.print(f"Damaged: {damaged}" + ("" if repair else "; to repair what can be made again: memscore db check --repair"))
     else:
-        out.print("Nothing is damaged." if not any(one.repaired for one in findings) else "All is repaired.")
+        out.print("Nothing is damaged." if not any(one.repaired for one in findings) else "Everything is repaired.")
 
 
 def _require_no_dispatcher(database: Database) -> None:
-    """Raises Conflict while a dispatcher leads, whose tables would be taken from under it."""
+    """Raises Conflict while a dispatcher leads, because a downgrade removes tables that it uses."""
     if not inspect(database.engine).has_table(leases.TABLE):
         return
     with database.reading() as connection:
         leader = leases.current(connection, leases.LEADER)
     if leader is not None and leader.seconds_left >= 0:
         raise Conflict(
-            f"The dispatcher {leader.owner} works on this database; stop the service first, "
+            f"The dispatcher {leader.owner} is using this database; stop the service first, "
             "or wait 20 seconds if it has died."
         )
 

@@ -22,19 +22,19 @@ from memscore.workflows.embedded import opened_database
 
 def add_dataset(
     source: Annotated[str, typer.Argument(metavar="NAME", help=f"{KNOWN}; or any name with --from.")],
-    origin: Annotated[str | None, typer.Option("--from", help="Where a dataset of another name comes from.")] = None,
-    name: Annotated[str | None, typer.Option(help="The name to register under.")] = None,
+    origin: Annotated[str | None, typer.Option("--from", help="The source, if NAME is your own name for the dataset.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name to register it under.")] = None,
     root: Annotated[Path | None, typer.Option(help="Folder that holds a published dataset's files.")] = None,
-    classes: Annotated[int | None, typer.Option(help="Keep the first so many classes.")] = None,
-    resize: Annotated[int | None, typer.Option(help="Side in pixels all images are brought to.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Keep only the first N classes.")] = None,
+    resize: Annotated[int | None, typer.Option(help="Resize all images to this side, in pixels.")] = None,
     test_share: Annotated[
-        float | None, typer.Option(help="Share of each class that becomes the test set, for a folder without one.")
+        float | None, typer.Option(help="Share of each class to use as the test set, for a folder without one.")
     ] = None,
     flip: Annotated[float | None, typer.Option("--flip-labels", help="Share of training labels to make wrong.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the flipped labels.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Add a dataset: its arrays go to the home folder, its name to the database."""
+    """Add a dataset: store its arrays in the home folder and its name in the database."""
     settings = settings_module.load()
     options = SourceOptions(root, classes, resize, test_share, settings.home / "downloads", tracked)
     if origin is not None and name is None:
@@ -84,7 +84,7 @@ def dataset_image(
     split: Annotated[Literal["train", "test"], typer.Argument()],
     index: int,
     output: Output,
-    scale: Annotated[int, typer.Option(min=1, max=16, help="Draw each pixel so many times as wide and high.")] = 1,
+    scale: Annotated[int, typer.Option(min=1, max=16, help="Enlarge each pixel by this factor.")] = 1,
     url: Url = None,
     as_json: Json = False,
 ) -> None:

@@ -23,7 +23,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Group:
-    """Commands below one word, and the help on that word."""
+    """Commands under one word, and the help of that word."""
 
     help: str
     commands: Mapping[str, Entry]
@@ -52,7 +52,7 @@ class DeferredCommand(TyperCommand):
 
 
 def deferred(entries: Entries) -> dict[str, Any]:
-    """The commands of a table by their names, for a group of Typer's."""
+    """The commands of a table by name, for a Typer group."""
     return {
         name: DeferredCommand(name, entry)
         if isinstance(entry, Entry)

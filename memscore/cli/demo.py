@@ -27,7 +27,7 @@ from memscore.settings import Settings
 from memscore.store.datasets import DatasetRecord
 from memscore.workflows.watching import DemoWatch
 
-MOST_MEMORIZED = 10  # samples that are shown
+MOST_MEMORIZED = 10  # samples to show
 
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -36,14 +36,14 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("demo"),
     trials: Annotated[int, typer.Option(min=10)] = 200,
 ) -> None:
-    """Everything once, on scikit-learn's digits: scores, look-ups, adversarial training, a report."""
+    """Show everything once on scikit-learn's digits: scores, look-ups, adversarial training, a report."""
     from memscore.workflows.demo import run
 
     settings, started = settings_module.load(), time.monotonic()
     try:
         report = run(settings, output, trials, _OnConsole())
     except KeyboardInterrupt:
-        note("what was finished is stored; the same command goes on from there.")
+        note("finished work is stored; run the same command again to resume.")
         raise
     _print_end(settings, report, time.monotonic() - started)
 
@@ -78,9 +78,9 @@ class _OnConsole(DemoWatch):
             job = client.wait(job.id, show)
         trained, seconds = job.progress.done - before, time.monotonic() - started
         console.print(
-            f"{trained} trials in {seconds:.0f} s ({60 * trained / seconds:.0f} a minute, start of the farm included)"
+            f"{trained} trials in {seconds:.0f} s ({60 * trained / seconds:.0f} a minute, including the start of the farm)"
             if trained
-            else f"all {job.progress.done} trials were stored before; nothing to train"
+            else f"all {job.progress.done} trials are already stored; nothing to train"
         )
         return job
 
@@ -128,10 +128,10 @@ def _most_memorized(table: ScoreTable) -> Table:
 
 def _print_end(settings: Settings, report: Path, seconds: float) -> None:
     console.rule("Done")
-    console.print(f"{seconds:.0f} s in all; the service is stopped, the scores stay in {settings.home}")
+    console.print(f"{seconds:.0f} s in all; the service has stopped, and the scores are in {settings.home}")
     console.print(f"Look at {report}, then try:")
     console.print("  .venv/bin/memscore scores top digits -n 20           the list, without a service")
-    console.print("  .venv/bin/memscore estimate --dataset digits --trials 400      standard errors smaller by 1.4")
+    console.print("  .venv/bin/memscore estimate --dataset digits --trials 400      standard errors 1.4 times smaller")
     console.print("  .venv/bin/memscore datasets add digits --flip-labels 0.1 --name digits-noisy")
     console.print("  .venv/bin/memscore estimate --dataset digits-noisy && .venv/bin/memscore report digits-noisy")
     console.print("  .venv/bin/memscore serve                             the service, on port 8000 (/docs)")

@@ -1,4 +1,4 @@
-"""The command that looks for what may be wrong: doctor."""
+"""The command that checks an installation: doctor."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ STYLES = {"ok": "green", "warning": "bold yellow", "problem": "bold red"}
 
 def doctor(
     url: Annotated[
-        str | None, typer.Option("--url", envvar="MEMSCORE_URL", help="A service to look at as well.")
+        str | None, typer.Option("--url", envvar="MEMSCORE_URL", help="A service to check as well.")
     ] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that each check may take.")] = 30,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Time limit of each check, in seconds.")] = 30,
     as_json: Json = False,
 ) -> None:
-    """Look at settings, database, datasets, Ray, GPUs and versions; exit status 1 if there is a problem."""
+    """Check settings, database, datasets, Ray, GPUs and versions; exit status 1 if there is a problem."""
     started = time.monotonic()
-    with err.status("looking at everything"):
+    with err.status("running all checks"):
         found = examine({**CHECKS, **(OF_SERVICE if url else {})}, url, timeout)
     counts = Counter(one.verdict for one in found)
     worst = next((verdict for verdict in ("problem", "warning") if counts[verdict]), "ok")

@@ -30,35 +30,35 @@ Made = TypeVar("Made")
 
 
 def estimate(
-    dataset: Annotated[str, typer.Option(help="A registered dataset; a built-in one is added by itself.")],
+    dataset: Annotated[str, typer.Option(help="A registered dataset; a built-in one is added automatically.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; or a JSON file.")] = "digits",
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials the study is brought to.  [default: 200]")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials that the study should have.  [default: 200]")] = None,
     until_se: Annotated[
-        float | None, typer.Option(help="Instead: until the standard error of mem is at most this.")
+        float | None, typer.Option(help="Instead: train until the standard error of mem is at most this.")
     ] = None,
     until_settled: Annotated[
-        float | None, typer.Option(help="Instead: until it is settled whether mem lies above or below this.")
+        float | None, typer.Option(help="Instead: train until mem surely lies above or below this.")
     ] = None,
-    share: Annotated[float | None, typer.Option(help="For so large a share of the samples.  [default: 0.95]")] = None,
-    max_trials: Annotated[int | None, typer.Option(min=1, help="In at most so many trials.  [default: 2000]")] = None,
+    share: Annotated[float | None, typer.Option(help="Share of the samples that must get there.  [default: 0.95]")] = None,
+    max_trials: Annotated[int | None, typer.Option(min=1, help="Train at most this many trials.  [default: 2000]")] = None,
     ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
     design_kind: Annotated[str, typer.Option("--design", help="balanced or uniform.")] = "balanced",
     seed: Annotated[int, typer.Option(help="Seed of the design.")] = 0,
     study_name: Annotated[str | None, typer.Option(help="Name of the study; default: the dataset's.")] = None,
     full_trials: Annotated[
-        int, typer.Option(min=0, help="Trials on all samples, for the typical test set; 0 leaves them out.")
+        int, typer.Option(min=0, help="Trials on all samples, for the typical test set; 0 for none.")
     ] = 5,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also record the true class's probability.")
     ] = False,
-    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Look for influence between classes too.")] = False,
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Also look for influence between classes.")] = False,
     time_limit: Annotated[
-        str | None, typer.Option(help="Stop after running for so long, such as 90m or 2h30m; resume goes on.")
+        str | None, typer.Option(help="Stop after this running time, such as 90m or 2h30m; `jobs resume` continues.")
     ] = None,
     allow_changed_network: Annotated[
-        bool, typer.Option("--allow-changed-network", help="Go on though the network's code has changed.")
+        bool, typer.Option("--allow-changed-network", help="Continue even if the network's code has changed.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost and give.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the cost and the precision to expect.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -71,7 +71,7 @@ def estimate(
         "pairs": "all" if all_pairs else "same_class",
         "time_limit_seconds": None if time_limit is None else _seconds(time_limit),
     }
-    if allow_changed_network:  # which an older service does not know
+    if allow_changed_network:  # sent only if set: an older service does not know it
         extras["allow_changed_network"] = True
     chosen = read_recipe(recipe) if recipe.endswith(".json") else recipe
     request = EstimationRequest(dataset, chosen, target, design, study_name, extras)
@@ -88,7 +88,7 @@ def estimate(
 
 
 def recipes(as_json: Json = False) -> None:
-    """List the named recipes; with --json as recipe files to start one's own from."""
+    """List the named recipes; --json prints them as a starting point for your own recipe files."""
     if as_json:
         print_json({name: recipe.model_dump(mode="json", exclude_defaults=True) for name, recipe in RECIPES.items()})
         return
@@ -125,7 +125,7 @@ OPTIONS = {
 
 
 def _validated(make: Callable[[], Made]) -> Made:
-    """What `make` makes from options; what is wrong with them is said in one sentence that names the options."""
+    """Call `make`, which validates options. Raises InvalidInput with one sentence that names the wrong ones."""
     try:
         return make()
     except ValidationError as error:
@@ -134,7 +134,7 @@ def _validated(make: Callable[[], Made]) -> Made:
 
 
 def _target(trials: int | None, until_se: float | None, until_settled: float | None, **further: float | None) -> Target:
-    """The target of the options that are given; 200 trials without any."""
+    """The target that the options set; 200 trials if they set none."""
     given = {
         "trials": 200 if trials is None and until_se is None and until_settled is None else trials,
         "standard_error": until_se,
@@ -148,14 +148,14 @@ def _seconds(time_limit: str) -> float:
     """Seconds of a time limit. Raises InvalidInput."""
     seconds = seconds_of(time_limit)
     if seconds is None:
-        raise InvalidInput(f"--time-limit: {time_limit!r} is no duration; write it like 45s, 90m, 2h30m or 1d12h.")
+        raise InvalidInput(f"--time-limit: {time_limit!r} is not a duration; write it like 45s, 90m, 2h30m or 1d12h.")
     if not seconds:
-        raise InvalidInput("--time-limit: it must be longer than 0.")
+        raise InvalidInput("--time-limit must be longer than 0.")
     return float(seconds)
 
 
 def _planned(request: EstimationRequest, url: str | None, *, lines: bool) -> tuple[Plan, int | None]:
-    """The plan of a service, or of this machine together with how many trials it trains at the same time."""
+    """The plan of the service; or that of this machine, and how many trials it trains at a time."""
     if url is not None:
         with opened_client(url) as client:
             return estimation.plan_with(client, request), None
@@ -204,4 +204,4 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
     ]
     print_table(("what", "how much"), rows)
     if plan.seconds_a_trial is None:
-        note("no trial of this study was timed yet; memscore estimate --dry-run measures on this machine.")
+        note("no trial of this study has been timed yet; memscore estimate --dry-run without --url times one on this machine.")

@@ -1,4 +1,4 @@
-"""Commands on what was trained: evaluate, compare-runs."""
+"""Commands on trained networks: evaluate, compare-runs."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def evaluate(
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="With a .safetensors file: a registered dataset.")] = None,
     splits: Annotated[str, typer.Option(help="train, test, or both.")] = "train,test",
-    autoattack_samples: Annotated[int, typer.Option(min=1, help="At most so many of each split.")] = 1000,
-    alarm_samples: Annotated[int, typer.Option(min=0, help="For the masking alarms; 0 leaves them out.")] = 200,
-    atypical: Annotated[float, typer.Option(help="mem, or infl on a test sample, above it is atypical.")] = ATYPICAL,
-    typical: Annotated[float, typer.Option(help="mem, or infl on a test sample, below it is typical.")] = TYPICAL,
-    test_accuracy: Annotated[float, typer.Option(help="Least share of models right on a typical test sample.")] = 0.8,
+    autoattack_samples: Annotated[int, typer.Option(min=1, help="Most samples of each split for AutoAttack.")] = 1000,
+    alarm_samples: Annotated[int, typer.Option(min=0, help="Samples for the masking alarms; 0 skips them.")] = 200,
+    atypical: Annotated[float, typer.Option(help="Samples with mem, or infl on a test sample, above this are atypical.")] = ATYPICAL,
+    typical: Annotated[float, typer.Option(help="Samples with mem, or infl on a test sample, below this are typical.")] = TYPICAL,
+    test_accuracy: Annotated[float, typer.Option(help="Least share of models that classify a typical test sample correctly.")] = 0.8,
     batch_size: Annotated[int, typer.Option(min=1)] = 500,
-    seed: Annotated[int, typer.Option(min=0, help="Of random starts and subsets.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of random starts and subsets.")] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the tables. Default: beside the checkpoint.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Attack a network and say how far the result can be trusted, on all, typical and atypical samples."""
+    """Attack a network on all, typical and atypical samples, and report how far the result can be trusted."""
     from memscore.workflows.evaluation import EvaluationRequest
     from memscore.workflows.evaluation import evaluate as evaluate_networks
 
@@ -83,7 +83,7 @@ def evaluate(
 
 def compare_runs(
     first: Annotated[Path, typer.Argument(help="A run, a checkpoint or an evaluation: a folder, or samples.parquet.")],
-    second: Annotated[Path, typer.Argument(help="The same of another network on the same dataset.")],
+    second: Annotated[Path, typer.Argument(help="The same for another network, on the same dataset.")],
     as_json: Json = False,
 ) -> None:
     """Test whether two evaluated networks differ: McNemar's exact test, sample by sample."""
@@ -126,7 +126,7 @@ def _note(text: str) -> None:
 
 
 def _way(selected: dict[str, Any] | None) -> str:
-    """By what a network was selected, and on which samples."""
+    """The criterion that selected a network, and the samples it was computed on."""
     if not selected:
         return "unknown"
     return str(selected["by"]) + ("" if selected["on"] is None else f" on {selected['on']}")
@@ -145,7 +145,7 @@ def _print(one: Evaluated) -> None:
     if meta["selected"]:
         title += f", epoch {meta['epoch']}, {selection(meta['selected'])}"
     print_table(header(evaluation.rows), map(cells, evaluation.rows), title=title)
-    out.print("Per cent over their 95 % interval. A sample is robust under `worst` if it survives every attack.")
+    out.print("Per cent, above their 95 % interval. A sample is robust under `worst` if it survives every attack.")
     for finding in evaluation.findings:
         if finding.level != "green":
             style = STYLES[finding.level]
@@ -160,10 +160,10 @@ def _print(one: Evaluated) -> None:
 
 @contextmanager
 def _progress(name: str, *, lines: bool) -> Generator[Show]:
-    """A bar; at Ctrl-C, that nothing is lost."""
+    """Show a bar; on Ctrl-C, note that no result is lost."""
     try:
         with stage_progress(err, "passes", name, lines=lines) as stage:
             yield lambda done, total, what: stage(done, total, f"{name}: {what}")
     except KeyboardInterrupt:
-        note("what was found is kept; the same command goes on from there.")
+        note("finished work is kept; run the same command again to resume.")
         raise

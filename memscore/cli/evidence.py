@@ -1,4 +1,4 @@
-"""Commands on evidence: export, and import, which merges what was run elsewhere."""
+"""Commands on evidence: export, and import, which merges trials run elsewhere."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def export_evidence(study: str, output: Output, url: Url = None, as_json: Json =
 
 def import_evidence(
     file: File,
-    dataset: Annotated[str | None, typer.Option(help="The registered dataset that the evidence is about.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="The registered dataset that the evidence belongs to.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study, if it is new.")] = None,
     allow_changed_network: Annotated[
-        bool, typer.Option("--allow-changed-network", help="Mix trials of networks whose code differs.")
+        bool, typer.Option("--allow-changed-network", help="Merge trials even if the network's code differs.")
     ] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Merge the evidence of a study that was run elsewhere, and rebuild the scores."""
+    """Merge the evidence of a study run elsewhere, and rebuild the scores."""
     payload = read_file(file)
     with told(f"importing {file}", lines=not as_json):
         evidence = read_evidence(payload)
@@ -44,14 +44,14 @@ def import_evidence(
             )
     if merged.differing:
         warn(
-            f"{merged.differing} trials are stored here with another result, as another kind of device gives it: the "
-            "stored ones stay."
+            f"{merged.differing} trials are already stored here with other results, as another kind of device computes "
+            "them; the stored results are kept."
         )
     if as_json:
         print_json(merged)
         return
     out.print(
         f"Study {merged.study_name} ({merged.study}){', new' if merged.created else ''}: {merged.added} trials added, "
-        f"{merged.present} were there; it has {merged.trials} trials"
+        f"{merged.present} already stored; the study now has {merged.trials} trials"
         + (f" and {merged.full_trials} full ones" if merged.full_trials else "")
     )

@@ -1,4 +1,4 @@
-"""Commands that take scores out and bring them in: scores import, export, publish."""
+"""Commands that move scores in and out: scores import, export, publish."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from memscore.workflows.embedded import existing_database
 
 def import_scores(
     file: File,
-    dataset: Annotated[str, typer.Option(help="The registered dataset that the scores were made from.")],
+    dataset: Annotated[str, typer.Option(help="The registered dataset that the scores belong to.")],
     name: Annotated[str | None, typer.Option(help="Name of the study; default: the dataset's.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Import published scores: an .npz in the layout of Feldman and Zhang."""
+    """Import published scores from an .npz file in Feldman and Zhang's layout."""
     payload = read_file(file)
     with opened_client(url) as client:
         study = client.import_scores(payload, dataset, name)
@@ -44,7 +44,7 @@ def export_scores(
     output: Output,
     format: Annotated[
         Literal["npz", "csv", "parquet", "arrow", "feldman-zhang"] | None,
-        typer.Option("--format", help="Default: what the suffix says; feldman-zhang must be asked for."),
+        typer.Option("--format", help="Default: by the file's suffix, which never means feldman-zhang."),
     ] = None,
     rows: Annotated[Literal["train", "test"], typer.Option(help="Samples to write; npz holds both.")] = "train",
     url: Url = None,
@@ -74,14 +74,14 @@ def publish_scores(
     remove: Annotated[bool, typer.Option("--unpublish", help="Remove the study's rows instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a study's scores as plain rows of the database, for SQL: tables sample_scores and pair_scores."""
+    """Write a study's scores to the tables sample_scores and pair_scores, for queries in SQL."""
     with existing_database(settings_module.load()) as database:
         if remove:
             there = unpublish(database, study)
             if as_json:
                 print_json({"study": study, "changed": there})
             else:
-                out.print(f"The rows of {study} are removed." if there else f"No rows of {study} were published.")
+                out.print(f"The rows of {study} were removed." if there else f"No rows of {study} were published.")
             return
         with progress_bar("rows", err, lines=not as_json) as bar:
             task = bar.add_task(f"publishing {study}", total=None, visible=False)

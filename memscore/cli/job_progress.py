@@ -9,14 +9,14 @@ from memscore.console import err, note
 from memscore.messages.jobs import JobMessage
 from memscore.progress import progress_bar
 
-SILENT_WAIT_SECONDS = 3.0  # before the user is told why a job does not start
+SILENT_WAIT_SECONDS = 3.0  # before a note explains why a job does not start
 
 
 def follow(client: Client, job: JobMessage, *, lines: bool = True) -> JobMessage:
-    """Show a job's progress until it has succeeded, without a terminal in `lines`. Raises JobFailed otherwise."""
+    """Show a job's progress until it succeeds; `lines` prints lines if there is no terminal. Raises JobFailed."""
     with progress_bar("trials", err, lines=lines) as progress:
         task = progress.add_task(job.progress.phase, total=job.progress.total, completed=job.progress.done)
-        waiting: list[float] = []  # since when, until it is said
+        waiting: list[float] = []  # the time since which it waits; 0 after the note
 
         def show(message: JobMessage) -> None:
             if message.waiting_for is None:
@@ -38,7 +38,7 @@ def follow(client: Client, job: JobMessage, *, lines: bool = True) -> JobMessage
         except KeyboardInterrupt:
             progress.stop()
             note(
-                f"job {job.id} is not cancelled: its service goes on with it, or the next one that is started, or this "
-                f"command when it is run again; memscore jobs cancel {job.id} ends it."
+                f"job {job.id} is not cancelled: its service continues it, or the next service that starts, or this "
+                f"command when you run it again; to end it: memscore jobs cancel {job.id}"
             )
             raise

@@ -20,7 +20,7 @@ from memscore.messages.message import MOST_A_PAGE
 def list_jobs(
     state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
     study: Annotated[str | None, typer.Option(help="Only jobs of this study.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Most jobs to list, newest first.")] = 100,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -53,34 +53,34 @@ def show_job(job: str, url: Url = None, as_json: Json = False) -> None:
 
 
 def watch_job(job: str, url: Url = None, as_json: Json = False) -> None:
-    """Follow a job to its end; it must be run by a service or by `memscore dispatch`."""
+    """Follow a job until it ends; a service or `memscore dispatch` must run it."""
     with opened_client(url) as client:
         finished = follow_job(client, client.job(job), lines=not as_json)
     print_record(finished, as_json)
 
 
 def cancel_job(job: str, url: Url = None, as_json: Json = False) -> None:
-    """Cancel a job. Its evidence stays; resume, or a later job, goes on from there."""
+    """Cancel a job. Its evidence is kept: `resume` or a later job continues from there."""
     with opened_client(url) as client:
         print_record(client.cancel(job), as_json)
 
 
 def resume_job(job: str, url: Url = None, as_json: Json = False) -> None:
-    """Queue a cancelled or failed job again; it goes on from its evidence."""
+    """Queue a cancelled or failed job again; it continues from its evidence."""
     with opened_client(url) as client:
         print_record(client.resume(job), as_json)
 
 
 def job_log(
     job: str,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the job has ended.")] = False,
     url: Url = None,
 ) -> None:
-    """Print what driver and workers of a job wrote, over all its attempts."""
+    """Print the output of a job's driver and workers, from all its attempts."""
     with opened_client(url) as client:
         after = 0
         while True:
-            finished = client.job(job).finished  # asked before the log, so that nothing is missed at the end
+            finished = client.job(job).finished  # read before the log, so that its last lines are not missed
             part = client.log(job, after)
             for line in part.lines:
                 print(line)
@@ -88,18 +88,18 @@ def job_log(
             after = part.next
             if finished or not follow:
                 if not after:
-                    err.print("No log is stored of this job.")
+                    err.print("No log of this job is stored.")
                 return
             time.sleep(1)
 
 
 def job_events(
     job: str,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the job has ended.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Print how a job's state has changed; with --json a line for each event."""
+    """Print the state changes of a job; with --json, one JSON object per line."""
     with opened_client(url) as client:
         happenings = client.events(job) if follow else client.history(job).events
         for event in happenings:

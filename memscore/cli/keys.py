@@ -14,13 +14,13 @@ from memscore.keys import Scope, id_of, seconds_of
 
 
 def create_key(
-    name: Annotated[str, typer.Argument(help="Whose key it is, or what for.")],
-    scope: Annotated[Scope, typer.Option(help="What it may do; write includes read, and admin both.")],
-    expires: Annotated[str | None, typer.Option(help="When it expires: 90d, 12h, 30m or 2w from now.")] = None,
+    name: Annotated[str, typer.Argument(help="The key's owner or purpose.")],
+    scope: Annotated[Scope, typer.Option(help="What the key allows; write includes read, and admin includes both.")],
+    expires: Annotated[str | None, typer.Option(help="When the key expires: 30m, 12h, 90d or 2w from now.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key and print it; it cannot be shown again."""
+    """Create a key and print it; it cannot be shown again."""
     with opened_client(url) as client:
         made = client.create_key(name, scope, None if expires is None else seconds_of(expires))
     if as_json:
@@ -28,11 +28,11 @@ def create_key(
         return
     out.print(made.key, soft_wrap=True)
     until = "" if made.expires_at is None else f" until {_minute(made.expires_at)} UTC"
-    note(f"keep this key: it is not shown again. Its id is {made.id}; it may {made.scope}{until}.")
+    note(f"keep this key: it is not shown again. Its id is {made.id}, and its scope is {made.scope}{until}.")
 
 
 def list_keys(url: Url = None, as_json: Json = False) -> None:
-    """List all keys, without what they are."""
+    """List all keys, without their secrets."""
     with opened_client(url) as client:
         message = client.keys()
     if as_json:
@@ -49,11 +49,11 @@ def list_keys(url: Url = None, as_json: Json = False) -> None:
 
 
 def revoke_key(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Of a key, or the key itself.")],
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The id of a key, or the key itself.")],
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Refuse a key from now on."""
+    """Revoke a key; it is refused at once."""
     with opened_client(url) as client:
         print_record(client.revoke_key(id_of(identifier) or identifier), as_json)
 

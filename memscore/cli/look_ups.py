@@ -28,10 +28,10 @@ def list_scores(
     study: str,
     label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
     set: Annotated[SetName | None, typer.Option(help="Only samples of this set.")] = None,
-    mem_min: Annotated[float | None, typer.Option(help="Least mem.")] = None,
+    mem_min: Annotated[float | None, typer.Option(help="Smallest mem.")] = None,
     mem_max: Annotated[float | None, typer.Option(help="Largest mem.")] = None,
-    sort: Annotated[str, typer.Option(help="A column, with - to descend: --sort=-se.")] = "-mem",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    sort: Annotated[str, typer.Option(help="Column to sort by; a leading - sorts in descending order: --sort=-se.")] = "-mem",
+    limit: Annotated[int, typer.Option(min=1, help="Most samples to list.")] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +55,7 @@ def list_scores(
 
 def top_scores(
     study: str,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples to list.")] = 10,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -107,13 +107,13 @@ def show_test_score(study: str, index: int, url: Url = None, as_json: Json = Fal
 
 def show_histogram(
     study: str,
-    bins: Annotated[int, typer.Option(min=1, max=1000, help="How many bars.")] = 20,
-    column: Annotated[Literal["mem", "se", "p_in", "p_out"], typer.Option(help="Of which values.")] = "mem",
+    bins: Annotated[int, typer.Option(min=1, max=1000, help="How many bins.")] = 20,
+    column: Annotated[Literal["mem", "se", "p_in", "p_out"], typer.Option(help="Column to show.")] = "mem",
     label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show how mem, or another column, is distributed over the training samples."""
+    """Show the distribution of mem, or another column, over the training samples."""
     with opened_client(url) as client:
         histogram = client.histogram(study, bins=bins, column=column, label=label)
     if as_json:
@@ -125,11 +125,11 @@ def show_histogram(
 def explain_score(
     study: str,
     index: int,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="Length of each list.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Most entries of each list.")] = 10,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Say why a training sample's score is what it is."""
+    """Explain why a training sample has its score."""
     with opened_client(url) as client:
         explanation = client.explain(study, index, limit=limit)
     if as_json:
@@ -142,7 +142,7 @@ def _indices(file: Path) -> list[int]:
     words = read_file(file).decode(errors="replace").replace(",", " ").split()
     wrong = next((word for word in words if not word.isdecimal()), None)
     if wrong is not None:
-        raise InvalidInput(f"{file} holds {wrong[:40]!r}, which is no index.")
+        raise InvalidInput(f"{file} holds {wrong[:40]!r}, which is not an index.")
     return [int(word) for word in words]
 
 
@@ -152,7 +152,7 @@ def _row(sample: SampleScore) -> dict[str, Any]:
 
 
 def _print_histogram(histogram: Histogram) -> None:
-    """Bars from the first bin that holds something to the last."""
+    """Print the bars from the first nonempty bin to the last."""
     filled = [place for place, count in enumerate(histogram.counts) if count]
     out.print(f"{histogram.column} of {sum(histogram.counts)} training samples, {histogram.trials} trials")
     most = max(histogram.counts, default=0)
@@ -165,7 +165,7 @@ def _print_histogram(histogram: Histogram) -> None:
 
 
 def _bar(share: float) -> str:
-    """A bar of eighths of a character; what is more than nothing is to be seen."""
+    """A bar in eighths of a character; a share above 0 always shows at least one eighth."""
     eighths = max(round(share * BAR * 8), 1 if share else 0)
     return PARTS[-1] * (eighths // 8) + PARTS[eighths % 8].strip()
 

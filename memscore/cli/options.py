@@ -11,18 +11,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 GpusPerRun = Annotated[
-    float, typer.Option(min=0.01, max=1, help="Share of a GPU that a run takes: 0.5 puts two on each.")
+    float, typer.Option(min=0.01, max=1, help="Share of a GPU for each run: 0.5 puts two runs on each GPU.")
 ]
-Scores = Annotated[str | None, typer.Option(help="Table file, URL#STUDY, or a study of the embedded database.")]
+Scores = Annotated[str | None, typer.Option(help="A table file, URL#STUDY, or a study of the embedded database.")]
 Slots = Annotated[
-    int | None, typer.Option(min=1, help="Runs at the same time, at most.  [default: one per share or core]")
+    int | None, typer.Option(min=1, help="Most runs at a time.  [default: one per GPU share or core]")
 ]
 Url = Annotated[
     str | None,
     typer.Option(
         "--url",
         envvar="MEMSCORE_URL",
-        help="A service; without it the embedded database is used. Its key is read from MEMSCORE_KEY alone, since "
-        "other users of the machine see a command's arguments.",
+        help="A service; without it, the embedded database is used. Its key is read only from MEMSCORE_KEY, because "
+        "other users of the machine can see a command's arguments.",
     ),
 ]

@@ -21,14 +21,14 @@ def list_pairs(
     study: str,
     train_index: Annotated[int | None, typer.Option(help="Only pairs of this training sample.")] = None,
     test_index: Annotated[int | None, typer.Option(help="Only pairs of this test sample.")] = None,
-    infl_min: Annotated[float | None, typer.Option(help="Least influence.")] = None,
-    mem_min: Annotated[float | None, typer.Option(help="Least mem of the training sample.")] = None,
+    infl_min: Annotated[float | None, typer.Option(help="Smallest influence.")] = None,
+    mem_min: Annotated[float | None, typer.Option(help="Smallest mem of the training sample.")] = None,
     q_max: Annotated[float | None, typer.Option(help="Largest false-discovery rate.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the strongest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Most pairs to list, strongest first.")] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List pairs of a training and a test sample with high influence."""
+    """List pairs of a training sample and a test sample that it strongly influences."""
     with opened_client(url) as client:
         listed = client.iter_pairs(
             study,
@@ -48,8 +48,8 @@ def list_pairs(
 
 def list_duplicates(
     study: str,
-    infl_min: Annotated[float, typer.Option(help="Least influence on the test sample.")] = 0.8,
-    mem_min: Annotated[float, typer.Option(help="Least mem of the training sample.")] = 0.8,
+    infl_min: Annotated[float, typer.Option(help="Smallest influence on the test sample.")] = 0.8,
+    mem_min: Annotated[float, typer.Option(help="Smallest mem of the training sample.")] = 0.8,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +66,7 @@ def list_duplicates(
 def export_pairs(
     study: str,
     output: Output,
-    format: Annotated[Format | None, typer.Option("--format", help="Default: what the suffix says.")] = None,
+    format: Annotated[Format | None, typer.Option("--format", help="Default: by the file's suffix.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The command `memscore`: a Typer application made of the table of commands."""
+"""The command `memscore`: a Typer application built from the table of commands."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. Raises what is meant for the user."""
+    """Run the command line. Raises the errors meant for the user."""
     app()

@@ -15,7 +15,7 @@ from memscore.files import write_file
 from memscore.progress import told
 
 MOST_EVIDENCE = 1 << 26
-"""Bytes of evidence up to which a report reads it, to say on what devices the models were trained."""
+"""Most bytes of evidence that a report reads, to name the devices the models were trained on."""
 
 
 def report(

@@ -25,16 +25,16 @@ DAY = 86_400.0
 
 
 def reproduce(
-    what: Annotated[list[str], typer.Argument(help="Items, such as fig1 fig2 table2; all; or list, to see them.")],
+    what: Annotated[list[str], typer.Argument(help="Items, such as fig1 fig2 table2, or all; list prints them.")],
     scale: Annotated[
-        str, typer.Option(help="mini: up to an hour each on 2 cores. paper: the paper's, on GPUs.")
+        str, typer.Option(help="mini: up to an hour per item on 2 cores. paper: the paper's scale, on GPUs.")
     ] = "mini",
-    dataset: Annotated[str | None, typer.Option(help="A registered dataset, in the place of the scale's.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="A registered dataset, instead of the scale's.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="A network's name, or package.module:function, in the place of the scale's.")
+        str | None, typer.Option(help="A network's name, or package.module:function, instead of the scale's.")
     ] = None,
     study: Annotated[str | None, typer.Option(help="A study of that dataset, instead of a new one.")] = None,
-    trials: Annotated[int | None, typer.Option(min=10, help="Of new studies.  [default: 1000; paper: 2000]")] = None,
+    trials: Annotated[int | None, typer.Option(min=10, help="Trials of new studies.  [default: 1000; paper: 2000]")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each kind.  [default: 3, or 1; paper: 1]")] = None,
     settings_given: Annotated[
         list[str] | None,
@@ -43,15 +43,15 @@ def reproduce(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for runs and items.")] = Path("reproduction"),
     gpus_per_run: GpusPerRun = 1.0,
     slots: Slots = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Start even what takes more than a day here.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Start even if it takes more than a day here.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what is to be run, and how long it takes.")
+        bool, typer.Option("--dry-run", help="Only show what there is to run, and how long it takes.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the paper's figures and tables: studies and runs, then figures, numbers and a verdict on each finding.
+    """Reproduce the paper's figures and tables: train studies and runs, then write figures, numbers and verdicts.
 
-    Studies and runs are shared by all items and used again; the same command goes on where it was interrupted.
+    All items share studies and runs, and later commands reuse them; the same command resumes an interrupted one.
     """
     from memscore.workflows.reproduction.reproduce import ReproductionRequest, opened_reproduction
     from memscore.workflows.side_by_side import Room
@@ -79,7 +79,7 @@ def reproduce(
             return
         if cost.seconds > DAY and not yes:
             raise InvalidInput(
-                "This takes more than a day on this machine; start it with --yes, or where there are GPUs."
+                "This takes more than a day on this machine; start it with --yes, or on a machine with GPUs."
             )
         found = _made(work, request, lines=not as_json)
     _print(found, work.folder, as_json)
@@ -89,7 +89,7 @@ def _measured(work: Reproduction, *, lines: bool) -> ReproductionCost:
     from memscore.workflows.reproduction.reproduce import cost
 
     with told("measuring", lines=lines):
-        err.print("Measuring what that takes on this machine ...", highlight=False)
+        err.print("Measuring how long this takes on this machine ...", highlight=False)
         return cost(work)
 
 
@@ -100,7 +100,7 @@ def _made(work: Reproduction, request: ReproductionRequest, *, lines: bool) -> R
 
 
 def _print(found: ReproductionResult, folder: Path, as_json: bool) -> None:
-    """Print the verdicts and what failed. Raises typer.Exit if something did."""
+    """Print the verdicts and the failures. Raises typer.Exit if anything failed."""
     if as_json:
         print_json([{"item": name, **one.as_json()} for name, one in found.verdicts])
     else:
@@ -131,6 +131,6 @@ def _print_cost(work: Reproduction, cost: ReproductionCost, as_json: bool) -> No
         ("settings", "; ".join(dict.fromkeys(one.described for wanted in work.wanted for one in wanted.settings))),
         ("studies", f"{cost.trials} trials to train, about {duration(cost.seconds_of_studies)}"),
         ("runs", f"{cost.left} of {cost.runs} to train, about {duration(cost.seconds_of_runs)}"),
-        ("together", f"about {duration(cost.seconds)} on this machine, besides attacks by CW and AutoAttack"),
+        ("together", f"about {duration(cost.seconds)} on this machine, without attacks by CW and AutoAttack"),
     ]
     print_table(("what", "how much"), rows)

@@ -1,4 +1,4 @@
-"""The bar of runs side by side, each by the epochs that it has done."""
+"""The progress bar of runs side by side, counted by the epochs of each."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from memscore.farm.commands import Ended
 from memscore.progress import progress_bar
 from memscore.workflows.watching import RunsProgress, RunsWatch, ignore
 
-NAMED = 8  # running runs that a line names
-SPEED_SECONDS = 1800.0  # over which the time left is reckoned: an epoch may take minutes
+NAMED = 8  # most runs that a line names
+SPEED_SECONDS = 1800.0  # window for estimating the time left: an epoch may take minutes
 
 
 def runs_watch(on_start: Callable[[str], None] = ignore, *, lines: bool) -> RunsWatch:
-    """Callbacks that show runs in a bar, or without a terminal in `lines`, and print each failure."""
-    return RunsWatch(on_start, partial(_bar, lines), _say)
+    """Callbacks that show a bar, or `lines` if there is no terminal, and print each failure."""
+    return RunsWatch(on_start, partial(_bar, lines), _print_failure)
 
 
 @contextmanager
@@ -34,13 +34,13 @@ def _bar(lines: bool, runs: RunsProgress) -> Generator[Callable[[RunsProgress], 
         yield show
 
 
-def _say(failure: Ended) -> None:
-    fail(f"{failure.ended} {failure.trouble}; the others go on.")
+def _print_failure(failure: Ended) -> None:
+    fail(f"{failure.ended} {failure.trouble}; the others continue.")
 
 
 def _described(runs: RunsProgress) -> tuple[str, str]:
-    """The state of the runs, in short, and with the names of the first running ones."""
+    """The state of the runs: in short, and at length with the names of the first running ones."""
     failed = f", {runs.failed} failed" if runs.failed else ""
-    going = f"{len(runs.running)} running"
+    running = f"{len(runs.running)} running"
     names = ", ".join(runs.running[:NAMED]) + (", ..." if len(runs.running) > NAMED else "")
-    return going + failed, f"{going} ({names}){failed}" if names else going + failed
+    return running + failed, f"{running} ({names}){failed}" if names else running + failed

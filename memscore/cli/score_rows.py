@@ -1,4 +1,4 @@
-"""Training samples with their scores as rows: for scripts as numbers, for people as a table."""
+"""Rows of training samples and their scores: numbers for scripts, a table for people."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Row = Mapping[str, Any]
 
 
 def rows_of(table: ScoreTable, indices: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Samples of a table by their indices, with these columns after the index; None for what is undefined."""
+    """The samples with these indices, as rows of the index and these columns; undefined values are None."""
     return [{"index": int(index), **{name: plain(table[name][index]) for name in columns}} for index in indices]
 
 
 def print_rows(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """A table of rows, where INTERVAL is a column made of mem_low and mem_high."""
+    """Print rows as a table; the column INTERVAL is made of mem_low and mem_high."""
     print_table(tuple(columns), ([_cell(row, column) for column in columns] for row in rows))
 
 

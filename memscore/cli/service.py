@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
-    workers: Annotated[int, typer.Option(help="Processes that answer; one per core is enough.", min=1)] = 1,
+    port: Annotated[int, typer.Option(help="Port; 0 picks a free one.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes that answer requests; one per core is enough.", min=1)] = 1,
     dispatch: Annotated[bool, typer.Option(help="Also run a dispatcher.")] = True,
     database_url: Annotated[
-        str | None, typer.Option(help="Use this database, whatever MEMSCORE_DATABASE_URL says.")
+        str | None, typer.Option(help="Use this database instead of MEMSCORE_DATABASE_URL.")
     ] = None,
     follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
 ) -> None:
-    """Run the service: the API, and a dispatcher beside it."""
+    """Run the service: the API and a dispatcher."""
     from api.protection import protection_of
     from api.serving.server import serve as run
 
@@ -63,7 +63,7 @@ def serve_worker(
     listener: Annotated[int, typer.Argument(help="File descriptor of the service's socket.")],
     follow_stdin: Annotated[bool, typer.Option("--follow-stdin")] = False,
 ) -> None:
-    """Answer requests beside other workers, for `serve`."""
+    """Answer requests as one of several workers of `serve`."""
     from api.serving.server import serve_here
 
     settings = settings_module.load()
@@ -98,7 +98,7 @@ def dispatch(
 
 @contextmanager
 def _errors_as_lines(settings: Settings) -> Generator[None]:
-    """Have a log of JSON objects say why the process ends, in an object too."""
+    """With a JSON log, log the error that ends the process as an object too, instead of printing it."""
     try:
         yield
     except MemscoreError as error:
@@ -109,7 +109,7 @@ def _errors_as_lines(settings: Settings) -> Generator[None]:
 
 
 def _at_end_of_input(action: Callable[[], None]) -> None:
-    """Call `action` when standard input closes: when whoever started this process is gone."""
+    """Call `action` when standard input closes: when the process that started this one has ended."""
 
     def wait() -> None:
         wait_for_closed_input()

@@ -29,7 +29,7 @@ def sets(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Count the typical and atypical samples, or write their masks."""
+    """Count the typical and atypical samples, and optionally write their masks."""
     thresholds = Thresholds(atypical, typical, test_accuracy)
     with opened_client(url) as client:
         message = client.set_indices(study, thresholds)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def sweep(
     methods: Annotated[str, typer.Option(help="Methods, separated by commas: erm, pgd, trades, mart, gairat, bat.")],
-    dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
+    dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added automatically.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the runs and their comparison.")],
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each method at each point, with seeds 0, 1, ...")] = 3,
     grid: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE,VALUE: an option to vary; METHOD.NAME for one method alone. May be repeated."),
+        typer.Option(help="NAME=VALUE,VALUE: an option to vary; METHOD.NAME for one method only. Repeatable."),
     ] = None,
     settings_given: Annotated[
         list[str] | None,
@@ -33,16 +33,16 @@ def sweep(
     scores: Scores = None,
     preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
     attacks: Annotated[
-        str | None, typer.Option(help="Evaluate every run by these too, such as cw,autoattack.  [default: fgsm,pgd]")
+        str | None, typer.Option(help="Also evaluate every run with these, such as cw,autoattack.  [default: fgsm,pgd]")
     ] = None,
     gpus_per_run: GpusPerRun = 1.0,
     slots: Slots = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train methods x seeds x grid side by side, and compare them: mean and deviation over seeds.
+    """Train methods x seeds x grid side by side, and compare them by mean and standard deviation over seeds.
 
-    The same command goes on where it was interrupted, trains what is missing, and makes the comparison anew.
+    The same command resumes an interrupted sweep: it trains the missing runs and compares all runs again.
     """
     from memscore.workflows import sweep as workflow
     from memscore.workflows.side_by_side import Room
@@ -96,7 +96,7 @@ def _print(comparison: RunComparison, output: Path, as_json: bool) -> None:
         for title, columns, lines in comparison.tables(("test",)):
             print_table(columns, lines, title=title)
         out.print("Per cent: mean ± standard deviation over seeds.")
-        out.print(f"Training samples too, and as CSV, JSON and Markdown: {', '.join(comparison.files())} in {output}")
+        out.print(f"With training samples too, as CSV, JSON and Markdown: {', '.join(comparison.files())} in {output}")
     warn(*comparison.warnings)
     if comparison.unfinished:
         note(f"not finished: {', '.join(comparison.unfinished)}.")

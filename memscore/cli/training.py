@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 def train(
     method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat or bat.")],
-    dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added by itself.")],
+    dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added automatically.")],
     scores: Scores = None,
     preset: Annotated[
-        str, typer.Option(help="small, paper (its comparison), original (the method's authors') or fast.")
+        str, typer.Option(help="small, paper (its comparison), original (by the method's authors) or fast.")
     ] = "small",
     network: Annotated[str | None, typer.Option(help="A network's name, or package.module:function.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     epsilon: Annotated[str | None, typer.Option(help="Largest change of a pixel in [0, 1], such as 8/255.")] = None,
     alpha: Annotated[float | None, typer.Option(help="BAT: how strongly poisoning samples lose weight.")] = None,
     beta: Annotated[
-        float | None, typer.Option(help="BAT: of the discrimination loss; TRADES: of the divergence.")
+        float | None, typer.Option(help="Weight of BAT's discrimination loss, or of TRADES's divergence.")
     ] = None,
     keep_atypical: Annotated[
         float | None, typer.Option(help="Train on typical samples and this share of the atypical ones.")
@@ -47,23 +47,23 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     max_minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so long; the same command goes on from there.")
+        float | None, typer.Option(min=0, help="Stop after this many minutes; the same command resumes the run.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the run; it goes on there.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the run, needed to resume it.")] = None,
     allow_changed_network: Annotated[
-        bool, typer.Option("--allow-changed-network", help="Go on though the network's code has changed.")
+        bool, typer.Option("--allow-changed-network", help="Continue even if the network's code has changed.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Train one model and evaluate its checkpoints on typical and atypical samples.
 
-    With --output the run can be interrupted at any time: the same command goes on where it stopped, to the same end.
+    With --output you can interrupt the run at any time: the same command resumes it and gives the same result.
     """
     from memscore.workflows import training
     from trainer.stopping import Stop
 
     if max_minutes is not None and output is None:
-        raise InvalidInput("--max-minutes needs --output, the folder in which the run goes on later.")
+        raise InvalidInput("--max-minutes needs --output, the folder from which to resume the run.")
     given = {"network": network, "epochs": epochs, "epsilon": epsilon and number(epsilon), "seed": seed}
     given |= {"alpha": alpha, "beta": beta, "keep_atypical": keep_atypical}
     config = _config(method, preset, given, settings_given or [])
@@ -95,7 +95,7 @@ def _watching(method: str, stop: Stop, *, lines: bool) -> Generator[Watch]:
 
 
 def _config(method: str, preset: str, given: dict[str, Any], assignments: list[str]) -> TrainConfig:
-    """The configuration that options and --set ask for. Raises InvalidInput if both set the same."""
+    """The configuration set by options and --set. Raises InvalidInput if both set the same field."""
     from trainer.config import TrainConfig
     from trainer.presets import configured
 
@@ -109,9 +109,9 @@ def _config(method: str, preset: str, given: dict[str, Any], assignments: list[s
 
 
 def _print(run: Run, output: Path | None, stop: Stop, as_json: bool) -> None:
-    """Print what a run found. Raises typer.Exit if it was stopped before its end."""
+    """Print the results of a run. Raises typer.Exit if it stopped before its end."""
     if not run.finished:
-        where = "" if output is None else f"; the same command goes on from {output}"
+        where = "" if output is None else f"; the same command resumes from {output}"
         note(f"stopped before the end{where}.")
         raise typer.Exit(130 if stop.asked else 0)
     if as_json:

@@ -1,4 +1,4 @@
-"""The command that proves what training computes: verify."""
+"""The command that verifies the computations of training: verify."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ STYLES = {"holds": "green", "fails": "bold red", "not checked": "yellow"}
 
 
 def verify(as_json: Json = False) -> None:
-    """Replay golden values and identities of training, and other packages' attacks; exit status 1 if one fails."""
+    """Verify training by golden values, identities and other packages' attacks; exit status 1 if a check fails."""
     from trainer.verification.certificate import certify
 
-    with err.status("checking") as status, told("checking", "checks", lines=not as_json) as tell:
+    with err.status("checking") as status, told("checking", "checks", lines=not as_json) as report:
 
         def show(done: int, total: int, name: str) -> None:
             status.update(Text(name))
-            tell(done, total, name)
+            report(done, total, name)
 
         certificate = certify(show)
     if as_json:

@@ -1,4 +1,4 @@
-"""What commands say once they have written or registered something."""
+"""Messages of commands that have written or registered something."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from memscore.store.datasets import DatasetRecord
 
 
 def print_written(output: Path, count: int, what: str, format: str, as_json: bool) -> None:
-    """Say how many rows were written where."""
+    """Print how many rows were written, and to which file."""
     if as_json:
         print_json({"file": str(output), "format": format, "rows": count})
     else:
@@ -17,7 +17,7 @@ def print_written(output: Path, count: int, what: str, format: str, as_json: boo
 
 
 def print_added(record: DatasetRecord) -> None:
-    """Say what was registered."""
+    """Print a registered dataset in one line."""
     out.print(
         f"Dataset {record.name}: {record.train_samples} training and {record.test_samples} test images "
         f"{'x'.join(map(str, record.image_shape))}, {len(record.class_names)} classes"
