@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs"]  # files, and folders with all that is below them
+# Files, and folders with everything below them.
+ROOTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "memscore/cli", "memscore/workflows"]
 SUFFIXES = {".md", ".py", ".js", ".html", ".j2"}
 INSTEAD = {
     r"anew": "again, from the start, or re-",

@@ -16,7 +16,7 @@ ALWAYS = ("launcher", "stop_seconds", "log_format", "log_level")
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `serve` other than its address, which name the source of each value."""
+    """Options of `serve` apart from the address, to name the source of each value."""
 
     workers: int
     dispatch: bool

@@ -67,7 +67,8 @@ COMMANDS: Entries = {
         "Datasets: add, list, show, image.",
         {
             "add": Entry(
-                "datasets:add_dataset", "Add a dataset: store its arrays in the home folder and its name in the database."
+                "datasets:add_dataset",
+                "Add a dataset: store its arrays in the home folder and its name in the database.",
             ),
             "list": Entry("datasets:list_datasets", "List the registered datasets."),
             "show": Entry("datasets:show_dataset", "Show one dataset, with the indices of labels flipped on purpose."),
@@ -87,7 +88,9 @@ COMMANDS: Entries = {
                 "jobs:cancel_job",
                 "Cancel a job. Its evidence is kept: `resume` or a later job continues from there.",
             ),
-            "resume": Entry("jobs:resume_job", "Queue a cancelled or failed job again; it continues from its evidence."),
+            "resume": Entry(
+                "jobs:resume_job", "Queue a cancelled or failed job again; it continues from its evidence."
+            ),
             "log": Entry("jobs:job_log", "Print the output of a job's driver and workers, from all its attempts."),
             "events": Entry(
                 "jobs:job_events", "Print the state changes of a job; with --json, one JSON object per line."
@@ -133,7 +136,9 @@ COMMANDS: Entries = {
     "pairs": Group(
         "High-influence pairs of a study.",
         {
-            "list": Entry("pairs:list_pairs", "List pairs of a training sample and a test sample that it strongly influences."),
+            "list": Entry(
+                "pairs:list_pairs", "List pairs of a training sample and a test sample that it strongly influences."
+            ),
             "duplicates": Entry(
                 "pairs:list_duplicates",
                 "List test samples that are likely near-duplicates of a training sample.",

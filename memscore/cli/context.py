@@ -15,7 +15,7 @@ from memscore.workflows.embedded import opened_application
 
 @contextmanager
 def opened_client(url: str | None) -> Generator[Client]:
-    """A client of the service at `url`, which shows large downloads; without a URL, of the application in this process."""
+    """A client of the service at `url`, which shows large downloads; with None, of the application in this process."""
     settings = settings_module.load()
     if url is None:
         with opened_application(settings) as (_, client):

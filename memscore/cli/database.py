@@ -85,7 +85,7 @@ def check_database(
 
 def prune_database(
     study: Annotated[str | None, typer.Option(help="Only versions of this study.")] = None,
-    keep: Annotated[int, typer.Option(min=1, help="How many of the newest versions of each table to keep.")] = 1,
+    keep: Annotated[int, typer.Option(min=1, help="Number of versions of each table to keep, newest first.")] = 1,
     vacuum: Annotated[
         bool, typer.Option("--vacuum", help="Also shrink the SQLite file; writers wait meanwhile.")
     ] = False,
@@ -122,7 +122,9 @@ def _print_findings(findings: list[DatabaseFinding]) -> None:
 
 def _print_damage(damaged: int, findings: list[DatabaseFinding], repair: bool) -> None:
     if damaged:
-        out.print(f"Damaged: {damaged}" + ("" if repair else "; to repair what can be made again: memscore db check --repair"))
+        out.print(
+            f"Damaged: {damaged}" + ("" if repair else "; to repair what can be made again: memscore db check --repair")
+        )
     else:
         out.print("Nothing is damaged." if not any(one.repaired for one in findings) else "Everything is repaired.")
 

@@ -22,7 +22,9 @@ from memscore.workflows.embedded import opened_database
 
 def add_dataset(
     source: Annotated[str, typer.Argument(metavar="NAME", help=f"{KNOWN}; or any name with --from.")],
-    origin: Annotated[str | None, typer.Option("--from", help="The source, if NAME is your own name for the dataset.")] = None,
+    origin: Annotated[
+        str | None, typer.Option("--from", help="The source, if NAME is your own name for the dataset.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The name to register it under.")] = None,
     root: Annotated[Path | None, typer.Option(help="Folder that holds a published dataset's files.")] = None,
     classes: Annotated[int | None, typer.Option(help="Keep only the first N classes.")] = None,

@@ -78,7 +78,7 @@ class _OnConsole(DemoWatch):
             job = client.wait(job.id, show)
         trained, seconds = job.progress.done - before, time.monotonic() - started
         console.print(
-            f"{trained} trials in {seconds:.0f} s ({60 * trained / seconds:.0f} a minute, including the start of the farm)"
+            f"{trained} trials in {seconds:.0f} s ({60 * trained / seconds:.0f} a minute, with the start of the farm)"
             if trained
             else f"all {job.progress.done} trials are already stored; nothing to train"
         )

@@ -20,9 +20,7 @@ STYLES = {"ok": "green", "warning": "bold yellow", "problem": "bold red"}
 
 
 def doctor(
-    url: Annotated[
-        str | None, typer.Option("--url", envvar="MEMSCORE_URL", help="A service to check as well.")
-    ] = None,
+    url: Annotated[str | None, typer.Option("--url", envvar="MEMSCORE_URL", help="A service to check as well.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Time limit of each check, in seconds.")] = 30,
     as_json: Json = False,
 ) -> None:

@@ -32,15 +32,21 @@ Made = TypeVar("Made")
 def estimate(
     dataset: Annotated[str, typer.Option(help="A registered dataset; a built-in one is added automatically.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; or a JSON file.")] = "digits",
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials that the study should have.  [default: 200]")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials that the study should have.  [default: 200]")
+    ] = None,
     until_se: Annotated[
         float | None, typer.Option(help="Instead: train until the standard error of mem is at most this.")
     ] = None,
     until_settled: Annotated[
-        float | None, typer.Option(help="Instead: train until mem surely lies above or below this.")
+        float | None, typer.Option(help="Instead: train until mem clearly lies above or below this.")
     ] = None,
-    share: Annotated[float | None, typer.Option(help="Share of the samples that must get there.  [default: 0.95]")] = None,
-    max_trials: Annotated[int | None, typer.Option(min=1, help="Train at most this many trials.  [default: 2000]")] = None,
+    share: Annotated[
+        float | None, typer.Option(help="Share of the samples for which that must hold.  [default: 0.95]")
+    ] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of trials for that.  [default: 2000]")
+    ] = None,
     ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
     design_kind: Annotated[str, typer.Option("--design", help="balanced or uniform.")] = "balanced",
     seed: Annotated[int, typer.Option(help="Seed of the design.")] = 0,
@@ -204,4 +210,4 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
     ]
     print_table(("what", "how much"), rows)
     if plan.seconds_a_trial is None:
-        note("no trial of this study has been timed yet; memscore estimate --dry-run without --url times one on this machine.")
+        note("no trial of this study has been timed yet; without --url, --dry-run times one on this machine.")

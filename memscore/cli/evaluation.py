@@ -32,18 +32,26 @@ def evaluate(
     ] = "fgsm,pgd,cw,autoattack",
     scores: Scores = None,
     epsilon: Annotated[
-        str | None, typer.Option(help="Largest change of a pixel in [0, 1], such as 8/255. Default: as in training.")
+        str | None, typer.Option(help="Maximum change of a pixel in [0, 1], such as 8/255. Default: as in training.")
     ] = None,
     network: Annotated[
         str | None, typer.Option(help="With a .safetensors file: a network's name, or package.module:function.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="With a .safetensors file: a registered dataset.")] = None,
     splits: Annotated[str, typer.Option(help="train, test, or both.")] = "train,test",
-    autoattack_samples: Annotated[int, typer.Option(min=1, help="Most samples of each split for AutoAttack.")] = 1000,
+    autoattack_samples: Annotated[
+        int, typer.Option(min=1, help="Maximum number of samples of each split for AutoAttack.")
+    ] = 1000,
     alarm_samples: Annotated[int, typer.Option(min=0, help="Samples for the masking alarms; 0 skips them.")] = 200,
-    atypical: Annotated[float, typer.Option(help="Samples with mem, or infl on a test sample, above this are atypical.")] = ATYPICAL,
-    typical: Annotated[float, typer.Option(help="Samples with mem, or infl on a test sample, below this are typical.")] = TYPICAL,
-    test_accuracy: Annotated[float, typer.Option(help="Least share of models that classify a typical test sample correctly.")] = 0.8,
+    atypical: Annotated[
+        float, typer.Option(help="Samples with mem, or infl on a test sample, above this are atypical.")
+    ] = ATYPICAL,
+    typical: Annotated[
+        float, typer.Option(help="Samples with mem, or infl on a test sample, below this are typical.")
+    ] = TYPICAL,
+    test_accuracy: Annotated[
+        float, typer.Option(help="Minimum share of models that classify a typical test sample correctly.")
+    ] = 0.8,
     batch_size: Annotated[int, typer.Option(min=1)] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of random starts and subsets.")] = 0,
     output: Annotated[

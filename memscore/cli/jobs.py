@@ -20,7 +20,7 @@ from memscore.messages.message import MOST_A_PAGE
 def list_jobs(
     state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
     study: Annotated[str | None, typer.Option(help="Only jobs of this study.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Most jobs to list, newest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs, newest first.")] = 100,
     url: Url = None,
     as_json: Json = False,
 ) -> None:

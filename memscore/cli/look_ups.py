@@ -28,10 +28,12 @@ def list_scores(
     study: str,
     label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
     set: Annotated[SetName | None, typer.Option(help="Only samples of this set.")] = None,
-    mem_min: Annotated[float | None, typer.Option(help="Smallest mem.")] = None,
-    mem_max: Annotated[float | None, typer.Option(help="Largest mem.")] = None,
-    sort: Annotated[str, typer.Option(help="Column to sort by; a leading - sorts in descending order: --sort=-se.")] = "-mem",
-    limit: Annotated[int, typer.Option(min=1, help="Most samples to list.")] = 20,
+    mem_min: Annotated[float | None, typer.Option(help="Minimum mem.")] = None,
+    mem_max: Annotated[float | None, typer.Option(help="Maximum mem.")] = None,
+    sort: Annotated[
+        str, typer.Option(help="Column to sort by; a leading - sorts in descending order: --sort=-se.")
+    ] = "-mem",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of samples.")] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +57,7 @@ def list_scores(
 
 def top_scores(
     study: str,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples to list.")] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of samples.")] = 10,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -107,7 +109,7 @@ def show_test_score(study: str, index: int, url: Url = None, as_json: Json = Fal
 
 def show_histogram(
     study: str,
-    bins: Annotated[int, typer.Option(min=1, max=1000, help="How many bins.")] = 20,
+    bins: Annotated[int, typer.Option(min=1, max=1000, help="Number of bins.")] = 20,
     column: Annotated[Literal["mem", "se", "p_in", "p_out"], typer.Option(help="Column to show.")] = "mem",
     label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
     url: Url = None,
@@ -125,7 +127,7 @@ def show_histogram(
 def explain_score(
     study: str,
     index: int,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="Most entries of each list.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Maximum length of each list.")] = 10,
     url: Url = None,
     as_json: Json = False,
 ) -> None:

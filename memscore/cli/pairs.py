@@ -21,10 +21,10 @@ def list_pairs(
     study: str,
     train_index: Annotated[int | None, typer.Option(help="Only pairs of this training sample.")] = None,
     test_index: Annotated[int | None, typer.Option(help="Only pairs of this test sample.")] = None,
-    infl_min: Annotated[float | None, typer.Option(help="Smallest influence.")] = None,
-    mem_min: Annotated[float | None, typer.Option(help="Smallest mem of the training sample.")] = None,
-    q_max: Annotated[float | None, typer.Option(help="Largest false-discovery rate.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Most pairs to list, strongest first.")] = 20,
+    infl_min: Annotated[float | None, typer.Option(help="Minimum influence.")] = None,
+    mem_min: Annotated[float | None, typer.Option(help="Minimum mem of the training sample.")] = None,
+    q_max: Annotated[float | None, typer.Option(help="Maximum false-discovery rate.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of pairs, strongest first.")] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -48,8 +48,8 @@ def list_pairs(
 
 def list_duplicates(
     study: str,
-    infl_min: Annotated[float, typer.Option(help="Smallest influence on the test sample.")] = 0.8,
-    mem_min: Annotated[float, typer.Option(help="Smallest mem of the training sample.")] = 0.8,
+    infl_min: Annotated[float, typer.Option(help="Minimum influence on the test sample.")] = 0.8,
+    mem_min: Annotated[float, typer.Option(help="Minimum mem of the training sample.")] = 0.8,
     url: Url = None,
     as_json: Json = False,
 ) -> None:

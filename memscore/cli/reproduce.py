@@ -34,7 +34,9 @@ def reproduce(
         str | None, typer.Option(help="A network's name, or package.module:function, instead of the scale's.")
     ] = None,
     study: Annotated[str | None, typer.Option(help="A study of that dataset, instead of a new one.")] = None,
-    trials: Annotated[int | None, typer.Option(min=10, help="Trials of new studies.  [default: 1000; paper: 2000]")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=10, help="Trials of new studies.  [default: 1000; paper: 2000]")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each kind.  [default: 3, or 1; paper: 1]")] = None,
     settings_given: Annotated[
         list[str] | None,

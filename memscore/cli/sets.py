@@ -23,7 +23,7 @@ def sets(
         float, typer.Option(help="Upper bound of mem and infl of typical samples.")
     ] = Thresholds.typical,
     test_accuracy: Annotated[
-        float, typer.Option(help="Least accuracy of typical test samples.")
+        float, typer.Option(help="Minimum accuracy of typical test samples.")
     ] = Thresholds.test_accuracy,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the masks to this .npz file.")] = None,
     url: Url = None,

@@ -19,7 +19,7 @@ from memscore.scores.suspects import NOT_WRONG, GroupMemorization, group_memoriz
 
 def list_suspects(
     study: str,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples to list.")] = 20,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of samples.")] = 20,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     url: Url = None,
     as_json: Json = False,

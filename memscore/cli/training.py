@@ -33,7 +33,7 @@ def train(
     ] = "small",
     network: Annotated[str | None, typer.Option(help="A network's name, or package.module:function.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    epsilon: Annotated[str | None, typer.Option(help="Largest change of a pixel in [0, 1], such as 8/255.")] = None,
+    epsilon: Annotated[str | None, typer.Option(help="Maximum change of a pixel in [0, 1], such as 8/255.")] = None,
     alpha: Annotated[float | None, typer.Option(help="BAT: how strongly poisoning samples lose weight.")] = None,
     beta: Annotated[
         float | None, typer.Option(help="Weight of BAT's discrimination loss, or of TRADES's divergence.")
@@ -49,7 +49,9 @@ def train(
     max_minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after this many minutes; the same command resumes the run.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the run, needed to resume it.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the run, needed to resume it.")
+    ] = None,
     allow_changed_network: Annotated[
         bool, typer.Option("--allow-changed-network", help="Continue even if the network's code has changed.")
     ] = False,

@@ -1,1 +1,1 @@
-"""What the commands do, as functions that Python can call."""
+"""The work of the commands, as functions to call from Python."""

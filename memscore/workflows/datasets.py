@@ -41,24 +41,26 @@ def load_named(
     """A dataset and the name to register it under, by default one made of its source and options.
 
     flipped_share: the share of training labels to make wrong, drawn with `seed`.
-    Raises InvalidInput for an impossible name or option, and what `load_source` raises.
+    Raises InvalidInput for an invalid name or option, and the errors of `load_source`.
     """
     dataset = load_source(source, options)
     if name is None:
         name = _default_name(source, options, flipped_share, seed)
     if not re.match(NAME_PATTERN, name):
-        raise InvalidInput(f"{name!r} cannot be a name: use letters, digits, '.', '_' and '-', at most 63; see --name.")
+        raise InvalidInput(
+            f"{name!r} is not a valid name: use at most 63 letters, digits, '.', '_' and '-'; see --name."
+        )
     if flipped_share is not None:
         dataset = flip_labels(dataset, flipped_share, seed)
     if name in SOURCES and dataset.source != name:
         raise InvalidInput(
-            f"{name!r} is the name of a published dataset and this is another ({dataset.source}); give another --name."
+            f"{name!r} is the name of a published dataset, and this is another one ({dataset.source}); change --name."
         )
     return name, dataset
 
 
 def register(database: Database, settings: Settings, name: str, dataset: Dataset) -> DatasetRecord:
-    """Keep a dataset's arrays under the home folder and give them a name. Raises Conflict if another one has it."""
+    """Store a dataset's arrays in the home folder and register its name. Raises Conflict if another dataset has it."""
     settings.prepare_home()
     with database.reading() as connection:
         taken = {record.name: record for record in datasets.listing(connection)}.get(name)
@@ -71,7 +73,7 @@ def register(database: Database, settings: Settings, name: str, dataset: Dataset
 def ensure_registered(database: Database, settings: Settings, name: str) -> DatasetRecord:
     """The dataset of that name; a built-in one is registered on first use, from files in home/downloads.
 
-    Raises NotFound, or InvalidDataset if files of a built-in one are neither there nor can be downloaded.
+    Raises NotFound, or InvalidDataset if files of a built-in one are missing and cannot be downloaded.
     """
     with database.reading() as connection:
         try:
@@ -84,7 +86,7 @@ def ensure_registered(database: Database, settings: Settings, name: str) -> Data
 
 
 def _default_name(source: str, options: SourceOptions, flipped_share: float | None, seed: int) -> str:
-    """The source, or the file's or folder's own name, with what changes its images or labels."""
+    """The source, or the name of its file or folder, with the options that change images or labels."""
     _, colon, path = source.partition(":")
     parts = [Path(os.path.abspath(path)).stem if colon else source]
     if options.classes is not None:

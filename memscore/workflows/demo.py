@@ -1,8 +1,7 @@
-"""Everything once, on scikit-learn's digits.
+"""The demo: everything once, on scikit-learn's digits.
 
-A service with SQLite and local Ray is started on a free port, brings the study "digits" to its trials and
-answers look-ups; PGD and BAT are then trained with the scores it serves, and a report is written. Run again,
-it resumes from what is stored.
+It starts a service with SQLite and local Ray on a free port, which trains the study "digits" and answers look-ups.
+It then trains PGD and BAT with the served scores, and writes a report. Run again, it resumes from its stored results.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ NOTE = (
 
 
 def run(settings: Settings, output: Path, trials: int, watch: DemoWatch = DemoWatch()) -> Path:
-    """Run the demo and return the path of its report; that and the two networks go to the folder `output`.
+    """Run the demo and return the path of its report. The report and the two networks go to the folder `output`.
 
     Raises InvalidInput if the folder cannot be written, StoreError if the service does not start, JobFailed.
     """
@@ -107,12 +106,12 @@ def _service(settings: Settings, watch: DemoWatch) -> Generator[str]:
 
 
 def _train(dataset: Dataset, scores: TrainingScores, method: str, folder: Path, watch: DemoWatch) -> Run:
-    """Train, or go on, or take what an earlier demo finished with the same configuration and scores."""
+    """Train, resume, or reuse an earlier demo's run with the same configuration and scores."""
     config = TrainConfig(method=method, epochs=EPOCHS, epsilon=EPSILON)
     with watch.training(method.upper()) as on_step:
         try:
             return train(dataset, STUDY, config, scores, folder, Watch(on_step=on_step))
-        except (Conflict, Damaged):  # of other scores, or of another version
+        except (Conflict, Damaged):  # trained with other scores, or by another version
             shutil.rmtree(folder)
             return train(dataset, STUDY, config, scores, folder, Watch(on_step=on_step))
 

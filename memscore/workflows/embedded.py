@@ -23,7 +23,7 @@ def opened_database(settings: Settings) -> Generator[Database]:
 
 @contextmanager
 def existing_database(settings: Settings) -> Generator[Database]:
-    """The configured database, for work that finds nothing in a new one. Raises StoreError if there is none."""
+    """The configured database, without creating one. Raises StoreError if there is none."""
     file = sqlite_file(settings.database)
     if file is not None and not file.exists():
         raise StoreError(

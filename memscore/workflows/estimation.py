@@ -58,13 +58,13 @@ def estimate(
 def estimate_with(
     client: Client, request: EstimationRequest, *, follow: Follow = follow_silently, on_note: OnNote = ignore
 ) -> Estimation:
-    """Estimate scores with the service of `client`. Raises what the client raises, and JobFailed."""
+    """Estimate scores with the service of `client`. Raises the client's errors, and JobFailed."""
     job = follow(client, _submit(client, request, on_note))
     return Estimation(job, client.study(job.study))
 
 
 def plan(request: EstimationRequest, settings: Settings) -> Plan:
-    """What `estimate` would cost and give. Times a trial on this machine, and queues nothing."""
+    """The cost and expected precision of `estimate`. Times a trial on this machine, and queues nothing."""
     with opened_application(settings) as (database, client):
         record = ensure_registered(database, settings, request.dataset)
         planned = plan_with(client, request)
@@ -72,7 +72,7 @@ def plan(request: EstimationRequest, settings: Settings) -> Plan:
 
 
 def plan_with(client: Client, request: EstimationRequest) -> Plan:
-    """What `estimate_with` would cost and give, as the service says."""
+    """The cost and expected precision of `estimate_with`, as planned by the service."""
     return client.plan(request.dataset, request.recipe, target=request.target, design=request.design, **request.extras)
 
 
@@ -91,9 +91,9 @@ def _submit(client: Client, request: EstimationRequest, on_note: OnNote) -> JobM
 
 
 def _require_network(database: Database, settings: Settings, fingerprint: str, request: EstimationRequest) -> None:
-    """Check a network of the user's before anything starts.
+    """Check a user's own network before any work starts.
 
-    Raises InvalidInput if it cannot be used, Conflict if its code differs from that of the stored trials.
+    Raises InvalidInput if it cannot be used, Conflict if its code has changed since the stored trials.
     """
     recipe = recipe_of(request.recipe)
     if recipe.network in NETWORKS:

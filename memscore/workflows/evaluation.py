@@ -33,8 +33,8 @@ class EvaluationRequest:
     """Which networks to evaluate, and how to attack them.
 
     checkpoint: a checkpoint folder, a run folder, or a file of weights, which also needs `network` and `dataset`.
-    epsilon: None for the epsilon of the training. scores: a source of scores; see `training_scores`.
-    output: the folder for the tables; None for a place beside the checkpoint.
+    epsilon: None for the epsilon used in training. scores: a source of scores; see `training_scores`.
+    output: the folder for the tables; None to write them beside the checkpoint.
     The other fields are those of EvaluationConfig.
     """
 
@@ -63,13 +63,13 @@ def evaluate(
 ) -> Generator[Evaluated]:
     """Attack each network, write its tables, and yield its evaluation.
 
-    Raises InvalidInput if something cannot be evaluated, FingerprintMismatch if the dataset is not the one of the
+    Raises InvalidInput if a network cannot be evaluated, FingerprintMismatch if the dataset differs from that of the
     training or of the scores, Conflict while another command uses the run's folder.
     """
     candidates = find(request.checkpoint)
     description = candidates[0].description
     if request.network is None and not description:
-        raise InvalidInput("Weights alone do not say what network they are of; name it with --network.")
+        raise InvalidInput("A file of weights does not name its network; name it with --network.")
     config = _config(request, description)
     name, fingerprint = _dataset(settings, description, request.dataset)
     images = open_dataset(settings.home, fingerprint)
@@ -114,20 +114,20 @@ def _config(request: EvaluationRequest, description: dict[str, Any]) -> Evaluati
 
 
 def _dataset(settings: Settings, description: dict[str, Any], given: str | None) -> tuple[str, str]:
-    """Name and fingerprint of the dataset: the one given, or else the one of the training.
+    """Name and fingerprint of the dataset: the given one, or else the one used in training.
 
-    Raises InvalidInput if neither is known, FingerprintMismatch if the given one is not the one of the training.
+    Raises InvalidInput if neither is known, FingerprintMismatch if the given one was not used in training.
     """
     name = given or description.get("dataset")
     if name is None:
-        raise InvalidInput("Weights alone do not say what dataset they are of; name it with --dataset.")
+        raise InvalidInput("A file of weights does not name its dataset; name it with --dataset.")
     with opened_database(settings) as database:
         fingerprint = ensure_registered(database, settings, name).fingerprint
     trained = description.get("fingerprint", fingerprint)
     if trained != fingerprint:
         raise FingerprintMismatch(
             f"The network was trained on another dataset ({trained[:12]}) than {name!r} ({fingerprint[:12]}); "
-            "name the dataset of its training with --dataset."
+            "name its training dataset with --dataset."
         )
     return name, fingerprint
 

@@ -26,7 +26,7 @@ def run_job(
 ) -> JobMessage:
     """Run a job in this process, before all others, until it has succeeded. Raises JobFailed.
 
-    `on_note` is called if another command left a job unfinished, which waits in the meantime.
+    Calls `on_note` if another command left a job unfinished; that job waits meanwhile.
     """
     waiting = interrupted(database, job.id)
     if waiting:
@@ -34,15 +34,15 @@ def run_job(
         one = client.job(waiting[0].id)
         done = f"{one.progress.done:,} of {one.progress.total:,} trials"
         on_note(
-            f"job {one.id} of study {one.study_name} ({done}){others} was interrupted and is not going on; to go on "
-            f"with it: memscore dispatch; to end it: memscore jobs cancel {one.id}"
+            f"job {one.id} of study {one.study_name} ({done}){others} was interrupted and is not running; to resume "
+            f"it: memscore dispatch; to end it: memscore jobs cancel {one.id}"
         )
     with dispatching(database, settings, job.id):
         return follow(client, job)
 
 
 def interrupted(database: Database, but: str) -> list[JobRecord]:
-    """The unfinished jobs, oldest first and without one, that no process works on, nor is to begin by itself."""
+    """The unfinished jobs except `but`, oldest first, that no process is working on or will start by itself."""
     with database.reading() as connection:
         leader = leases.current(connection, leases.LEADER)
         if leader is not None and leader.seconds_left >= 0 and owner_may_live(leader.owner):
@@ -53,7 +53,7 @@ def interrupted(database: Database, but: str) -> list[JobRecord]:
 
 @contextmanager
 def dispatching(database: Database, settings: Settings, first: str | None = None) -> Generator[None]:
-    """A dispatcher in a thread of this process, for as long as the block lasts; the job `first` goes before others."""
+    """Run a dispatcher in a thread of this process within the block; the job `first` runs before all others."""
     stop = threading.Event()
     thread = threading.Thread(target=Dispatcher(database, settings, first=first).run, args=(stop,), daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""Runs side by side in a folder: Ray hands them out, and their files say how far they are."""
+"""Runs side by side in a folder: Ray distributes them, and their files hold their progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from memscore.settings import Settings
 from memscore.workflows.watching import RunsProgress, RunsWatch, ignore
 from trainer.outcome import progress
 
-TAIL = 1_500  # bytes of a failed run's log that are shown
+TAIL = 1_500  # bytes of a failed run's log to show
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class FailedRun:
     log: Path
 
     def sentence(self) -> str:
-        """What went wrong, with the end of the log."""
+        """The failure, with the end of the log."""
         return f"{self.name} {self.trouble}; the end of {self.log}:\n{end_of(self.log, TAIL)}"
 
 
@@ -64,7 +64,7 @@ def run_side_by_side(
 ) -> list[Ended]:
     """Run the commands of a plan, and return those that failed.
 
-    folder: holds a folder for each run. epochs: how many each run has in all, by its name; includes the finished runs.
+    folder: holds a folder for each run. epochs: the number of epochs of each run, by name, finished runs included.
     log: for Ray's output. lock: an open lock file that the started processes hold too. on_success: called with the name
     of each run that succeeds. Raises LaunchFailed if Ray cannot be started, or dies.
     """
@@ -85,7 +85,7 @@ def run_side_by_side(
 
 @contextmanager
 def alone(folder: Path, lock: str, logs: str, who: str) -> Generator[int]:
-    """Lock a folder, created with its folder of logs if need be, until all processes started in the block have ended.
+    """Lock a folder until all processes started in the block have ended. Creates it and its folder of logs if missing.
 
     Yields the open lock file, for the started processes to hold too. Raises Conflict while another `who` holds it,
     InvalidInput if the folder cannot be written.
@@ -95,7 +95,7 @@ def alone(folder: Path, lock: str, logs: str, who: str) -> Generator[int]:
             (folder / logs).mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(held(folder / lock))
         except BlockingIOError as error:
-            raise Conflict(f"Another {who} works in {folder}, or is just ending; wait for it.") from error
+            raise Conflict(f"Another {who} is using {folder}, or is just ending; wait until it has ended.") from error
         except OSError as error:
             raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}); name another one.") from error
         yield file.fileno()
@@ -103,7 +103,7 @@ def alone(folder: Path, lock: str, logs: str, who: str) -> Generator[int]:
 
 @dataclass
 class _Follower:
-    """Counts what the runs in `folder` have done; those not in `todo` are finished."""
+    """The progress of the runs in `folder`; those not in `todo` are finished."""
 
     folder: Path
     epochs: Mapping[str, int]
@@ -128,7 +128,7 @@ class _Follower:
             self.shares[name] = self._share(name)
 
     def progress(self) -> RunsProgress:
-        """How far the runs are."""
+        """The progress of all runs."""
         running = tuple(sorted(self.running))
         return RunsProgress(len(self.shares), sum(self.shares.values()), running, len(self.failed))
 

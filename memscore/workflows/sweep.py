@@ -42,7 +42,7 @@ class SweepPlan:
     left: dict[SweptRun, Command]
 
     def sentence(self) -> str:
-        """How much is left; with the training time if every method left was trained in the folder before."""
+        """How many runs are left, with the training time if the folder has trained runs of each method left."""
         runs, left = self.configurations, self.left
         counted = f"{len(runs)} runs: {len(runs) - len(left)} finished, {len(left)} to do"
         done = {run: progress(self.folder / run.name) for run in runs}
@@ -88,9 +88,9 @@ def sweep(
     room: Room = Room(),
     watch: RunsWatch = RunsWatch(),
 ) -> SweepResult:
-    """Train the runs that are missing, compare all runs in the folder, and write the comparison there.
+    """Train the missing runs, compare all runs in the folder, and write the comparison there.
 
-    The same call resumes an interrupted sweep. Raises what `plan_sweep` raises; NotFound, InvalidInput or
+    The same call resumes an interrupted sweep. Raises the errors of `plan_sweep`; NotFound, InvalidInput or
     FingerprintMismatch for a dataset or scores that no run can use; Conflict while another sweep uses the folder.
     """
     plan = plan_sweep(request, folder)
@@ -113,7 +113,7 @@ def sweep(
 
 
 def _stable(scores: str | None) -> str | None:
-    """The scores by a name that does not depend on the current folder."""
+    """The source of scores, by a name that does not depend on the current folder."""
     if scores is None or source_kind(scores) != "file":
         return scores
     file = Path(scores).expanduser()
@@ -121,7 +121,7 @@ def _stable(scores: str | None) -> str | None:
 
 
 def _configuration(run: SweptRun) -> TrainConfig:
-    """The configuration that a run will have. Raises InvalidInput or pydantic's ValidationError if it cannot be."""
+    """The configuration that a run will have. Raises InvalidInput or pydantic's ValidationError if it is invalid."""
     fields, options = assigned([f"{name}={value}" for name, value in run.settings], TrainConfig.model_fields)
     return configured(run.method, run.preset, **fields, seed=run.seed, options=options)
 
@@ -129,9 +129,9 @@ def _configuration(run: SweptRun) -> TrainConfig:
 def _check_data(
     request: SweepRequest, configurations: Iterable[TrainConfig], settings: Settings
 ) -> tuple[str, str | None]:
-    """Refuse once, instead of in every run, what dataset and scores do not allow; a built-in dataset is added.
+    """Check dataset and scores once, instead of in every run; a built-in dataset is added.
 
-    The dataset's fingerprint and the digest of the scores, if there are some.
+    Returns the dataset's fingerprint, and the digest of the scores if there are any.
     """
     with opened_database(settings) as database:
         record = ensure_registered(database, settings, request.dataset)
@@ -146,9 +146,9 @@ def _check_data(
 
 
 def _command(run: SweptRun, folder: Path, attacks: tuple[str, ...]) -> Command | None:
-    """What is left to do for a run: to train, or go on with it, and to evaluate it by further attacks; None if nothing.
+    """The command that trains or resumes a run and evaluates it with further attacks; None if nothing is left to do.
 
-    An evaluation takes the place of the one before, and so has the attacks of both; what it finds again costs nothing.
+    An evaluation replaces the earlier one, so it includes the attacks of both; stored results cost nothing.
     """
     output = folder / run.name
     tried = read_outcome(output).attacks if is_finished(output) else None
@@ -166,11 +166,11 @@ def _command(run: SweptRun, folder: Path, attacks: tuple[str, ...]) -> Command |
 
 
 def _outdated(plan: SweepPlan, fingerprint: str, digest: str | None) -> list[str]:
-    """A warning for each finished run that was trained with another dataset or other scores than now."""
+    """A warning for each finished run that was trained with another dataset or other scores than the current ones."""
     finished = [run.name for run in plan.configurations if run not in plan.left]
     found = {name: made_with(plan.folder / name, fingerprint, digest) for name in finished}
     return [
-        f"{name} is older: it was trained with {what}. Remove its folder to train it anew."
+        f"{name} is outdated: it was trained with {what}. Remove its folder to train it again."
         for name, what in found.items()
         if what
     ]

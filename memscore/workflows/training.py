@@ -39,7 +39,7 @@ def train(
 
     scores: a source of scores; see `training_scores`. watching: entered just before training starts.
     Under torchrun, only the first process returns the run; the others return None.
-    Raises NotFound for an unknown dataset, and what `training_scores` and `trainer.run.train` raise.
+    Raises NotFound for an unknown dataset, and the errors of `training_scores` and `trainer.run.train`.
     """
     for text in warnings_of(config):
         on_warning(text)

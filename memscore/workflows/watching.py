@@ -16,7 +16,7 @@ from memscore.scores.tables import ScoreTable
 from memscore.store.datasets import DatasetRecord
 
 OnNote = Callable[[str], None]
-"""Called with a sentence that the user should know."""
+"""Called with a sentence for the user."""
 
 Follow = Callable[[Client, JobMessage], JobMessage]
 """Waits until a job has succeeded, and may show its progress. Raises JobFailed if it does not succeed."""
@@ -33,7 +33,7 @@ def follow_silently(client: Client, job: JobMessage) -> JobMessage:
 
 @dataclass(frozen=True)
 class RunsProgress:
-    """How far a group of runs is. `done` counts each unfinished run by the share of its epochs."""
+    """The progress of a group of runs. `done` counts each unfinished run by the share of its epochs."""
 
     total: int
     done: float
@@ -63,7 +63,7 @@ class RunsWatch:
 
 
 class DemoWatch:
-    """Callbacks for the demo, in the order in which they are called. Override those to show."""
+    """Callbacks for the demo, in the order of their calls. Override those to show."""
 
     def chapter(self, title: str) -> None:
         """A new part begins."""
@@ -88,7 +88,7 @@ class DemoWatch:
         """One score was fetched from `url`, then the whole table."""
 
     @contextmanager
-    def training(self, method: str) -> Generator[Show]:  # noqa: ARG002 -- for those who show it
+    def training(self, method: str) -> Generator[Show]:  # noqa: ARG002 -- for subclasses that show it
         """A network is trained within the block."""
         yield ignore
 

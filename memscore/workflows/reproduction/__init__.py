@@ -1,1 +1,1 @@
-"""The paper's figures and tables: the studies and runs they need, and the items made from these."""
+"""The paper's figures and tables: the studies and runs they need, and the items made from them."""

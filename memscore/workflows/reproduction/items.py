@@ -1,4 +1,4 @@
-"""How the paper's items come about once there are studies: runs side by side, and each item whose runs are there."""
+"""The paper's items, made from finished studies: runs side by side, and each item once its runs are finished."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class WantedItem:
 
     @property
     def datasets(self) -> set[str]:
-        """Those of its panels."""
+        """The datasets of its panels."""
         return {setting.dataset for setting in self.settings}
 
     def runs(self) -> list[ExperimentRun]:
@@ -49,14 +49,14 @@ class WantedItem:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Items that are wanted in a folder."""
+    """The items wanted in a folder."""
 
     folder: Path
     studies: ReproductionStudies
     wanted: Sequence[WantedItem]
 
     def require_trials(self) -> None:
-        """Raises InvalidInput, before any work, if a study has, or is to have, too few trials for the items."""
+        """Raises InvalidInput, before any work, if a study has, or will have, too few trials for the items."""
         for setting in self.settings_of_studies():
             names = " and ".join(one.item.name for one in self.wanted if setting.dataset in one.datasets)
             study = self.studies.find(setting)
@@ -66,15 +66,15 @@ class Reproduction:
                 require_trials(names, setting.study.trials, "asked for")
 
     def settings_of_studies(self) -> list[Setting]:
-        """A setting for each dataset that is wanted."""
+        """One setting for each wanted dataset."""
         return list({setting.dataset: setting for one in self.wanted for setting in one.settings}.values())
 
     def runs(self) -> list[ExperimentRun]:
-        """All runs that are wanted, each once."""
+        """All wanted runs, each once."""
         return merged([run for one in self.wanted for run in one.runs()])
 
     def left(self) -> dict[str, Command]:
-        """What is left to do for runs, by the name of each; all studies must be there."""
+        """The commands of the unfinished runs, by run name; all studies must exist."""
         found: dict[str, Command] = {}
         for run in self.runs():
             steps = run.steps(
@@ -86,18 +86,18 @@ class Reproduction:
         return found
 
     def name_of(self, run: ExperimentRun) -> str:
-        """The folder of a run below that of all."""
+        """The name of a run: its folder, relative to the folder of all runs."""
         return str(run.folder(self.runs_folder(run.setting)).relative_to((self.folder / RUNS).resolve()))
 
     def runs_folder(self, setting: Setting) -> Path:
-        """Where the runs of a setting are: below its dataset and the version of its scores."""
+        """The folder of a setting's runs, below its dataset and the version of its scores."""
         study = self.studies.of(setting)
         return (self.folder / RUNS).resolve() / f"{setting.dataset}-{study.scores.digest[:8]}" / setting.model
 
     def run(self, room: Room, lock: int, options: str, watch: RunsWatch) -> tuple[list[FailedRun], dict[str, str]]:
-        """Do the runs that are left, side by side, and make each item as soon as its runs are finished.
+        """Run the unfinished runs side by side, and make each item as soon as its runs are finished.
 
-        Returns the runs that failed, and the items that could not be made with the reason. All studies must exist.
+        Returns the failed runs, and the items that could not be made, each with the reason. All studies must exist.
         """
         left, refused = self.left(), dict[str, str]()
         waiting = {one.item.name: {self.name_of(run) for run in one.runs()} & set(left) for one in self.wanted}
@@ -154,7 +154,7 @@ class Reproduction:
         artifact.write(self.folder / ITEMS / item.name, item.title, made)
 
     def events(self, wanted: WantedItem) -> list[str]:
-        """What happened in the runs of an item on their way that a reader has to know."""
+        """The events in an item's runs that a reader has to know."""
         return [
             f"{self.name_of(run)}: {event}."
             for run in merged(wanted.runs())
@@ -162,7 +162,7 @@ class Reproduction:
         ]
 
     def summarize(self) -> list[tuple[str, Verdict]]:
-        """Write the page of all items that were made in the folder until now, and give the verdicts of the wanted."""
+        """Write the page of all items made in the folder so far, and return the verdicts of the wanted ones."""
         wanted = {one.item.name for one in self.wanted}
         return [(name, verdict) for name, verdict in summarize(self.folder, ITEMS) if name in wanted]
 
@@ -172,11 +172,11 @@ class Reproduction:
         return there and is_finished(run.folder(self.runs_folder(run.setting)))
 
     def log_of(self, name: str) -> Path:
-        """Where the output of a run is."""
+        """The log file of a run."""
         return self.folder / LOGS / f"{name.replace('/', '-')}.log"
 
     def panels(self, wanted: WantedItem) -> list[Panel]:
-        """What an item is made from."""
+        """The panels that an item is made from."""
         return [
             Panel(setting, self.studies.of(setting), self.runs_folder(setting), wanted.seeds)
             for setting in wanted.settings
@@ -184,15 +184,15 @@ class Reproduction:
 
 
 def _shown(setting: Setting) -> str:
-    """What is shown, and in what place, for the head of a page."""
+    """The dataset and network shown, and those of the paper that they replace, for the head of a page."""
     dataset, model = setting.stands_for
     if (REGISTERED[dataset], model) == (setting.dataset, setting.model):
         return setting.described
-    return f"{setting.described}, in the place of the paper's {dataset}, {model}"
+    return f"{setting.described}, instead of the paper's {dataset}, {model}"
 
 
 def _described(setting: Setting, study: StudyMaterial) -> str:
-    """A setting in a line: what was trained, on what scores."""
+    """A setting in a line: its data, training, and scores."""
     message, fields = study.message, {**setting.fields, **setting.extra}
     shown = {"epochs": "epochs", "learning_rate": "learning rate", "epsilon": "epsilon"}
     trained = ", ".join(f"{name} {fields[field]:.4g}" for field, name in shown.items() if field in fields)

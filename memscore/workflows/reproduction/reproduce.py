@@ -25,7 +25,7 @@ from trainer.experiments.run import check_fields
 from trainer.experiments.scales import SCALES, STAND_INS, Scale, settings_of
 from trainer.experiments.verdict import Verdict
 
-KEPT = "what was finished is kept; the same command goes on from there."
+KEPT = "finished work is kept; run the same command again to resume."
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ReproductionRequest:
 
 @dataclass(frozen=True)
 class ReproductionCost:
-    """How much there is to do, how much of it is left, and the seconds that takes on this machine."""
+    """The size of the work, the part that is left, and the seconds that part takes on this machine."""
 
     items: int
     trials: int
@@ -88,8 +88,8 @@ def reproduce(
 ) -> ReproductionResult:
     """Make items, and the studies and runs they lack. The same call resumes an interrupted reproduction.
 
-    Raises InvalidInput, before any work, for what cannot be made; Conflict while another reproduction uses the folder;
-    JobFailed if a study cannot be brought to its trials.
+    Raises InvalidInput, before any work, for an impossible request; Conflict while another reproduction uses the
+    folder; JobFailed if a study cannot be completed.
     """
     with opened_reproduction(request, settings, on_note=on_note) as work:
         return make(work, request, follow=follow, watch=watch, on_note=on_note)
@@ -101,7 +101,8 @@ def opened_reproduction(
 ) -> Generator[Reproduction]:
     """The reproduction of a request, checked and ready to be made. Torch is restricted to one thread within the block.
 
-    Raises InvalidInput or pydantic's ValidationError for what cannot be made, NotFound for an unknown dataset or study.
+    Raises InvalidInput or pydantic's ValidationError for an impossible request, NotFound for an unknown dataset or
+    study.
     """
     items, scale = chosen(list(request.items)), _scale(request.scale)
     fields = {name: value(text) for name, text in pairs(request.assignments).items()}
@@ -123,13 +124,13 @@ def opened_reproduction(
         ]
         work = Reproduction(request.output / scale, studies, wanted)
         for run in work.runs():
-            run.config()  # which says what cannot be
+            run.config()  # raises if it is invalid
         work.require_trials()
         yield work
 
 
 def cost(work: Reproduction) -> ReproductionCost:
-    """How much is left, timed on this machine: on its GPUs, or on the cores that the settings allow."""
+    """The cost of the work left, timed on this machine: on its GPUs, or on the cores that the settings allow."""
     at_once = torch.cuda.device_count() or work.studies.settings.slots
     settings = work.settings_of_studies()
     watches = {one.dataset: Stopwatch(work.studies.dataset(one.dataset)) for one in settings}
@@ -160,7 +161,7 @@ def make(
     watch: RunsWatch = RunsWatch(),
     on_note: OnNote = ignore,
 ) -> ReproductionResult:
-    """Complete the studies, do the runs that are left, and make the items. Raises what `reproduce` raises."""
+    """Complete the studies, finish the runs, and make the items. Raises the errors of `reproduce`."""
     with alone(work.folder, LOCK, LOGS, "reproduction") as lock:
         for setting in work.settings_of_studies():
             work.studies.make(setting, follow=follow, on_note=on_note)
@@ -181,11 +182,11 @@ def _scale(name: str) -> Scale:
 
 
 def _has_fashion(request: ReproductionRequest, scale: Scale, studies: ReproductionStudies, on_note: OnNote) -> bool:
-    """Whether Fashion-MNIST is available if it is needed; if not, says that digits replace it."""
+    """Whether Fashion-MNIST is available if it is needed; if not, notes that digits replace it."""
     if scale == "mini" and request.dataset is None:
         try:
             studies.dataset(next(iter(STAND_INS.values())))
         except InvalidDataset as error:
-            on_note(f"digits stand for Fashion-MNIST and show less: {error}")
+            on_note(f"digits replace Fashion-MNIST and show less: {error}")
             return False
     return True

@@ -1,4 +1,4 @@
-"""The datasets and studies that the paper's items rest on: found, or made here."""
+"""The datasets and studies behind the paper's items: found, or made here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True)
 class ReproductionStudies:
-    """Those of the embedded database; `client` asks the application on it. What was found is remembered."""
+    """Datasets and studies of the embedded database, which `client` queries. Caches those it has found."""
 
     settings: Settings
     database: Database
@@ -39,7 +39,7 @@ class ReproductionStudies:
     found: dict[str, StudyMaterial] = field(default_factory=dict[str, StudyMaterial])
 
     def dataset(self, name: str) -> Dataset:
-        """A dataset by its registered name; the scales' own are made and registered. Raises what loading raises."""
+        """A dataset by its registered name; those of a scale are made and registered. Raises the errors of loading."""
         if name not in self.datasets:
             self.datasets[name] = self._dataset(name)
         return self.datasets[name]
@@ -55,16 +55,16 @@ class ReproductionStudies:
         return self.found[setting.dataset]
 
     def missing(self, setting: Setting) -> int:
-        """Trials that the study lacks, those on all samples included."""
+        """The number of trials that the study lacks, including trials on all samples."""
         spec = setting.study
         if setting.dataset in self.found or spec.existing is not None:
             return 0
-        self.dataset(setting.dataset)  # which registers it
+        self.dataset(setting.dataset)  # registers it
         plan = self.client.plan(setting.dataset, spec.recipe, trials=spec.trials, full_trials=spec.full_trials)
         return plan.new_trials
 
     def make(self, setting: Setting, *, follow: Follow, on_note: OnNote) -> None:
-        """Bring the study of a setting to its trials, here, unless it has them. Raises JobFailed."""
+        """Train the trials that a setting's study lacks, in this process. Raises JobFailed."""
         if self.find(setting) is not None:
             return
         spec = setting.study
@@ -74,7 +74,7 @@ class ReproductionStudies:
         )
         run_job(self.database, self.client, self.settings, job, follow=follow, on_note=on_note)
         if self.find(setting) is None:
-            raise InvalidInput(f"The study of {setting.dataset} has too few trials still; run the command again.")
+            raise InvalidInput(f"The study of {setting.dataset} still has too few trials; run the command again.")
 
     def _read(self, setting: Setting) -> StudyMaterial:
         spec, dataset = setting.study, self.dataset(setting.dataset)
@@ -99,7 +99,7 @@ class ReproductionStudies:
         return open_dataset(self.settings.home, record.fingerprint)
 
     def _fashion_mnist(self) -> Dataset:
-        """From Debian's package, or as it was registered, or downloaded."""
+        """Fashion-MNIST from Debian's package, as registered, or downloaded."""
         if DEBIAN.is_dir():
             return load_source("fashion_mnist", SourceOptions(root=DEBIAN))
         return self._registered("fashion_mnist")
@@ -112,7 +112,7 @@ class ReproductionStudies:
 
 @contextmanager
 def _advice(source: str) -> Generator[None]:
-    """What cannot be loaded or downloaded is to be added by the command for that."""
+    """Add the command that registers the dataset to an InvalidDataset error."""
     try:
         yield
     except InvalidDataset as error:

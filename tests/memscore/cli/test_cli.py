@@ -86,7 +86,7 @@ def test_jobs_are_listed_shown_and_cancelled(memscore, embedded: StoredStudy, da
         (("estimate", "--dataset", "made-up", "--ratio", "0"), "greater than 0"),
         (("estimate", "--dataset", "made-up", "--study-name", "a b"), "study_name"),
         (("datasets", "add", "imagenet"), "There is no dataset source 'imagenet'"),
-        (("datasets", "add", "digits", "--name", "../x"), "cannot be a name"),
+        (("datasets", "add", "digits", "--name", "../x"), "is not a valid name"),
         (("datasets", "add", "digits", "--flip-labels", "1"), "between 0 and 1"),
         (("datasets", "add", "npz:/nowhere.npz"), "There is no file"),
         (("datasets", "add", "digits", "--name", "made-up"), "already belongs to another dataset"),

@@ -173,7 +173,7 @@ def test_evidence_goes_to_another_machine_and_back(
         datasets.register(connection, "copy", embedded.dataset)
     done = memscore("evidence", "import", str(output), "--dataset", "copy")
     assert done.status == 0, done.err
-    assert "new: 40 trials added, 0 were there; it has 40 trials" in done.out
+    assert "new: 40 trials added, 0 already stored; the study now has 40 trials" in done.out
     assert memscore("scores", "top", "copy", "--json").json[0]["mem"] == float(embedded.scores["mem"].max())
 
 
@@ -185,7 +185,7 @@ def test_evidence_with_other_results_is_counted(memscore, embedded: StoredStudy,
     file.write_bytes(gather(trials, fingerprint=fingerprint, train_samples=60, test_samples=20, **parts).encode())
     done = memscore("evidence", "import", str(file), "--json")
     assert done.json["differing"] == 40
-    assert "40 trials are stored here with another result" in done.err.replace("\n", " ")
+    assert "40 trials are already stored here with other results" in done.err.replace("\n", " ")
     assert memscore("scores", "show", "made-up", "0", "--json").json["trials"] == 50
 
 

@@ -79,7 +79,7 @@ def test_events_of_a_job_are_printed_from_here_and_from_a_service(memscore, embe
         (("scores", "lookup", "made-up"), "Name the samples"),
         (("scores", "lookup", "made-up", "60"), "no training sample 60"),
         (("scores", "lookup", "made-up", "--indices-file", "no.txt"), "no.txt cannot be read"),
-        (("scores", "lookup", "made-up", "--indices-file", __file__), "which is no index"),
+        (("scores", "lookup", "made-up", "--indices-file", __file__), "which is not an index"),
         (("scores", "test", "made-up", "20"), "no test sample 20"),
         (("scores", "explain", "nothing", "1"), "There is no study 'nothing'"),
         (("datasets", "image", "made-up", "train", "60", "-o", "x.png"), "60"),

@@ -1,4 +1,4 @@
-"""The command reproduce: it refuses before any work, says what it would do, and goes on where it was interrupted."""
+"""The command reproduce: it refuses before any work, reports its plan, and resumes where it was interrupted."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_two_reproductions_do_not_work_in_one_folder(tmp_path: Path):
     folder.mkdir(parents=True)
     with (folder / "reproduce.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(Conflict, match="Another reproduction works in"):
+        with pytest.raises(Conflict, match="Another reproduction is using"):
             reproduce("fig1", *TINY, "--output", str(tmp_path / "out"))
 
 

@@ -55,7 +55,7 @@ def test_what_no_run_could_do_is_refused_at_once(tmp_path: Path, words: tuple[st
 def test_two_sweeps_do_not_work_in_one_folder(tmp_path: Path):
     with (tmp_path / "sweep.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(Conflict, match="Another sweep works in"):
+        with pytest.raises(Conflict, match="Another sweep is using"):
             sweep(tmp_path, "--methods", "pgd")
     assert not (tmp_path / "sweep.json").exists()
 
@@ -72,7 +72,7 @@ def test_a_finished_run_on_what_the_dataset_s_name_meant_before_is_told(tmp_path
     (run / "finished.json").write_text(json.dumps({"checkpoints": []}))
     found = json.loads(sweep(tmp_path, "--methods", "erm", "--seeds", "1", "--json", dataset="made-up"))
     (warning,) = found["warnings"]
-    assert warning.startswith("erm-seed=0 is older: it was trained with a dataset with fingerprint ffffffff, now")
+    assert warning.startswith("erm-seed=0 is outdated: it was trained with a dataset with fingerprint ffffffff, now")
     assert "Remove its folder" in warning
 
 

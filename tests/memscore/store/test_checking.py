@@ -324,7 +324,7 @@ def test_datasets_are_compared_with_their_fingerprint(whole: Whole):
 
 
 def test_without_the_dataset_nothing_of_the_study_is_deleted(whole: Whole):
-    """What is damaged could not be trained or built anew here."""
+    """What is damaged could not be trained or built again here."""
     shutil.rmtree(whole.home / "datasets")
     with whole.database.writing() as connection:
         flip(trials, "train_bits", 0, 7)(connection, whole)
@@ -429,14 +429,14 @@ def test_the_command_names_damage_and_ends_with_1(
     done = memscore("db", "check")
     assert done.status == 1
     assert f"damaged: study made-up ({whole.study}), trial 7 does not match its digest" in done.out
-    assert "Damaged: 1; what can be made again is: memscore db check --repair" in done.out
+    assert "Damaged: 1; to repair what can be made again: memscore db check --repair" in done.out
     done = memscore("db", "check", "--json")
     assert (done.status, done.json["damaged"], done.json["checked"]["trials"]) == (1, 1, 40)
     assert done.json["findings"][0]["damage"] is True
     done = memscore("db", "check", "--repair")
     assert done.status == 0
     assert "repaired: " in done.out
-    assert done.out.endswith("All is repaired.\n")
+    assert done.out.endswith("Everything is repaired.\n")
     assert memscore("db", "check").status == 0
     assert size(whole.database)["trials"] == 39
 

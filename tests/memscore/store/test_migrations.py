@@ -328,19 +328,19 @@ def test_the_command_downgrades_after_it_has_asked(
 
     with database.writing() as connection:
         leases.take(connection, leases.LEADER, "host/1/0", 60)
-    refused(memscore("db", "downgrade", "0002", "--yes"), "The dispatcher host/1/0 works on this database; stop the")
+    refused(memscore("db", "downgrade", "0002", "--yes"), "The dispatcher host/1/0 is using this database; stop the")
     with database.writing() as connection:
         leases.release(connection, leases.LEADER, "host/1/0")
     answer("n\n")
     asked = memscore("db", "downgrade", "0002")
     assert asked.status == 1
-    assert "lost would be: job_logs, 1 rows" in asked.out
-    assert "lost would be: jobs.ran_seconds, 1 values" in asked.out
+    assert "would be lost: job_logs, 1 rows" in asked.out
+    assert "would be lost: jobs.ran_seconds, 1 values" in asked.out
     assert current_revision(database) == head_revision()
     answer("y\n")
     assert memscore("db", "downgrade", "0002").status == 0
     assert current_revision(database) == "0002"
-    refused(memscore("db", "downgrade", "0001", "--json"), "give --yes as well")
+    refused(memscore("db", "downgrade", "0001", "--json"), "add --yes")
     assert memscore("db", "downgrade", "0001", "--yes", "--json").json == {
         "before": "0002",
         "after": "0001",

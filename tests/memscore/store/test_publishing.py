@@ -190,7 +190,7 @@ def test_the_command_says_what_it_did(memscore, embedded: StoredStudy):
     assert "unchanged since it was published" in memscore("scores", "publish", embedded.record.id).out
     message = memscore("scores", "publish", "made-up", "--json").json
     assert (message["digest"], message["changed"]) == (embedded.scores.digest, False)
-    assert memscore("scores", "publish", "made-up", "--unpublish").out == "The rows of made-up are removed.\n"
+    assert memscore("scores", "publish", "made-up", "--unpublish").out == "The rows of made-up were removed.\n"
     assert memscore("scores", "publish", "made-up", "--unpublish", "--json").json["changed"] is False
     unknown = memscore("scores", "publish", "nothing")
     assert unknown.status == 1

@@ -29,7 +29,7 @@ def test_a_name_follows_from_source_and_options(file: Path):
     assert load_named("digits", None, options)[0] == "digits"
     assert load_named(source, "other", options)[0] == "other"
     for name in ("", "../x", "a b"):
-        with pytest.raises(InvalidInput, match="cannot be a name"):
+        with pytest.raises(InvalidInput, match="is not a valid name"):
             load_named(source, name, options)
     with pytest.raises(InvalidInput, match="the name of a published dataset"):
         load_named(source, "mnist", options)
