@@ -164,7 +164,7 @@ COMMANDS: Entries = {
         {
             "create": Entry("keys:create_key", "Create a key and print it; it cannot be shown again."),
             "list": Entry("keys:list_keys", "List all keys, without their secrets."),
-            "revoke": Entry("keys:revoke_key", "Revoke a key; it is refused at once."),
+            "revoke": Entry("keys:revoke_key", "Revoke a key; it is refused from now on."),
         },
     ),
 }

@@ -44,7 +44,7 @@ def export_scores(
     output: Output,
     format: Annotated[
         Literal["npz", "csv", "parquet", "arrow", "feldman-zhang"] | None,
-        typer.Option("--format", help="Default: by the file's suffix, which never means feldman-zhang."),
+        typer.Option("--format", help="Default: from the file's suffix, which never selects feldman-zhang."),
     ] = None,
     rows: Annotated[Literal["train", "test"], typer.Option(help="Samples to write; npz holds both.")] = "train",
     url: Url = None,

@@ -53,7 +53,7 @@ def revoke_key(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Revoke a key; it is refused at once."""
+    """Revoke a key; it is refused from now on."""
     with opened_client(url) as client:
         print_record(client.revoke_key(id_of(identifier) or identifier), as_json)
 

@@ -66,7 +66,7 @@ def list_duplicates(
 def export_pairs(
     study: str,
     output: Output,
-    format: Annotated[Format | None, typer.Option("--format", help="Default: by the file's suffix.")] = None,
+    format: Annotated[Format | None, typer.Option("--format", help="Default: from the file's suffix.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:

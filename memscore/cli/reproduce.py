@@ -133,6 +133,6 @@ def _print_cost(work: Reproduction, cost: ReproductionCost, as_json: bool) -> No
         ("settings", "; ".join(dict.fromkeys(one.described for wanted in work.wanted for one in wanted.settings))),
         ("studies", f"{cost.trials} trials to train, about {duration(cost.seconds_of_studies)}"),
         ("runs", f"{cost.left} of {cost.runs} to train, about {duration(cost.seconds_of_runs)}"),
-        ("together", f"about {duration(cost.seconds)} on this machine, without attacks by CW and AutoAttack"),
+        ("together", f"about {duration(cost.seconds)} on this machine, not counting attacks by CW and AutoAttack"),
     ]
     print_table(("what", "how much"), rows)

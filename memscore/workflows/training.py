@@ -48,7 +48,7 @@ def train(
     thresholds = Thresholds(config.atypical, config.typical)
     pulled = None if scores is None else training_scores(scores, settings, thresholds)
     for text in () if pulled is None else pulled.table.warnings:
-        on_warning(f"of the scores: {text}")
+        on_warning(f"scores: {text}")
     images = open_dataset(settings.home, record.fingerprint)
     with one_thread(), joined_world() as world, watching as watch:
         trained = run.train(
