@@ -27,8 +27,8 @@ def create_key(
         print_json(made)
         return
     out.print(made.key, soft_wrap=True)
-    until = "" if made.expires_at is None else f" until {_minute(made.expires_at)} UTC"
-    note(f"keep this key: it is not shown again. Its id is {made.id}, and its scope is {made.scope}{until}.")
+    expiry = "" if made.expires_at is None else f"; it expires on {_minute(made.expires_at)} UTC"
+    note(f"keep this key: it is not shown again. Its id is {made.id}, and its scope is {made.scope}{expiry}.")
 
 
 def list_keys(url: Url = None, as_json: Json = False) -> None:
