@@ -41,7 +41,7 @@ PUBLIC = (
     "trainer.config",
     "trainer.run",
 )
-"""What a user imports; the packages with their modules, unless their `__all__` leaves these out."""
+"""What users import: packages include their modules, unless `__all__` leaves them out."""
 
 ARRAY = re.compile(r"numpy\.ndarray\[tuple\[Any, \.\.\.\], numpy\.dtype\[((?:[^][]|\[\w+\])+)\]\]")
 UNPACKED = re.compile(r"\*<class '([\w.]+)'>")
@@ -52,8 +52,8 @@ OUTPUT = HERE.parent / "build" / "api-reference"
 
 
 def main() -> None:
-    """Render the pages and say where they are."""
-    for module in (memscore, client):  # which import their names on first use, where pdoc would not find them
+    """Render the pages and print the path of the first."""
+    for module in (memscore, client):  # they import their names on first use, so pdoc would not find them
         for name in module.__all__:
             setattr(module, name, getattr(module, name))
     pdoc.doc._remove_collections_abc = _plainly(pdoc.doc._remove_collections_abc)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _plainly(shortened: Callable[[str], str]) -> Callable[[str], str]:
-    """What pdoc does to the text of an annotation, after which it reads as in the source."""
+    """Extend pdoc's shortening of an annotation's text, so that it reads as in the source."""
 
     def plain(annotation: str) -> str:
         text = shortened(annotation).replace("typing.", "")
@@ -74,7 +74,7 @@ def _plainly(shortened: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def _default(parent: object, name: str, value: Any) -> Any:
-    """The value of a class's attribute that is shown: of a model's field its default, if it has one."""
+    """The value shown for a class's attribute: for a model's field its default, if it has one."""
     if not (isinstance(parent, type) and issubclass(parent, BaseModel) and name in parent.model_fields):
         return value
     field = parent.model_fields[name]

@@ -1,12 +1,12 @@
-"""The Python client of the service, and the one way the trainer reads scores.
+"""The Python client of the service, through which the trainer reads scores too.
 
     client = memscore.Client("http://127.0.0.1:8000")
     client.score("digits", 17).mem
     table = client.table("digits")          # ScoreTable with NumPy columns
     sets = client.sets("digits")            # boolean masks
 
-`AsyncClient` has the same calls, to be awaited. Each call is written once, in `*_calls.py` and `following.py`, as steps
-that either client takes; `scripts/client_calls.py` writes the methods of both clients from them.
+`AsyncClient` has the same calls, awaited. Each call is written once, in `*_calls.py` and `following.py`, as steps that
+either client takes; `scripts/client_calls.py` generates the methods of both clients from them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the clients, and with them httpx, on first use: a table file can be read without."""
+    """Import the clients, and with them httpx, on first use: reading a table file needs neither."""
     if name == "Client":
         from memscore.client.blocking import Client
 

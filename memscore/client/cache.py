@@ -1,8 +1,8 @@
-"""Tables on the disk of a client, by digest, so that none is transferred twice.
+"""Tables cached on a client's disk by digest, so that none is transferred twice.
 
-`DIGEST.npz` is a table as it was received. `NAME.ref` holds the digest that a (service, study, kind of table) had last,
-and `NAME.ETAG.part` what is here of an answer that broke off. All names are hashes; no key is ever written. Files are
-written whole or not at all, and verified when they are read, so that any number of processes may share a folder.
+`DIGEST.npz` is a table as received. `NAME.ref` holds the last digest of a (service, study, kind of table), and
+`NAME.ETAG.part` the start of an interrupted download. All names are hashes; keys are never written. Tables and
+references are written atomically and verified when read, so any number of processes may share a folder.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ MAX_BYTES = 2 * 2**30
 
 @dataclass(frozen=True)
 class DownloadCache:
-    """A folder of tables; above `max_bytes` those that were used least recently go.
+    """A folder of tables; above `max_bytes` the least recently used are removed.
 
-    A folder that cannot be written is no error: then tables are transferred each time.
+    If the folder cannot be written, tables are transferred each time, without an error.
     """
 
     folder: Path
     max_bytes: int = MAX_BYTES
 
     def last(self, kind: type[AnyTable], url: str, study: str) -> AnyTable | None:
-        """The table that this study had when it was last asked for, if it is here and whole."""
+        """The table that this study had on the last request; None if it is missing or damaged."""
         try:
             return self.find(kind, self._reference(kind, url, study).read_text().strip())
         except (OSError, UnicodeDecodeError):
             return None
 
     def find(self, kind: type[AnyTable], digest: str) -> AnyTable | None:
-        """The table of this digest, if it is here and whole; a damaged one is removed."""
+        """The table with this digest; None if it is missing, or damaged and thus removed."""
         if not digest.isalnum():
             return None
         path = self.folder / f"{digest}.npz"
@@ -62,7 +62,7 @@ class DownloadCache:
         return table
 
     def keep(self, table: Table, payload: bytes) -> None:
-        """Keep a table that was received."""
+        """Store a received table."""
         with contextlib.suppress(OSError):
             path = self.folder / f"{table.digest}.npz"
             if not path.exists():
@@ -71,12 +71,12 @@ class DownloadCache:
             self._shrink(path)
 
     def refer(self, table: Table, url: str, study: str) -> None:
-        """Remember that this is the study's table now."""
+        """Record this table as the study's latest."""
         with contextlib.suppress(OSError), atomic_write(self._reference(type(table), url, study)) as scratch:
             scratch.write_text(table.digest)
 
     def part(self, url: str, path: str) -> AbstractContextManager[Part]:
-        """What is here of the answer from this address; in memory where another process is at it, or no file can be."""
+        """The partial download of an address; in memory if another process holds its file or it cannot be written."""
         held = ExitStack()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ class DownloadCache:
         return self.folder / f"{_name(url, kind.kind, study)}.ref"
 
     def _shrink(self, newest: Path) -> None:
-        """Remove the files that were used least recently, until the rest fits."""
+        """Remove the least recently used files until the rest fits; `newest` always stays."""
         found: list[tuple[float, int, Path]] = []
         for path in self.folder.iterdir():
             if path.suffix in (".npz", ".part") and path != newest:
@@ -111,5 +111,5 @@ def _held(part: Part, held: ExitStack) -> Generator[Part]:
 
 
 def _name(*parts: str) -> str:
-    """A file name for something of a service."""
+    """A file name, hashed from a service's address and names in it."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

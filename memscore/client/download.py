@@ -1,4 +1,4 @@
-"""A large answer: gone on with where a connection broke, and verified at its end."""
+"""A large download: resumed after a broken connection, and verified at its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from memscore.errors import Damaged, TooMany, Unavailable
 
 Result = TypeVar("Result")
 
-IDENTITY = {"Accept-Encoding": "identity"}  # a part of a compressed body would be of no use
+IDENTITY = {"Accept-Encoding": "identity"}  # a range of a compressed body is of no use
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 _SHA_256 = re.compile(r"(?:^|[\s,])sha-256=:([A-Za-z0-9+/=]+):")
 
@@ -28,10 +28,11 @@ def download(
     decode: Callable[[bytes], Result],
     known: Callable[[str], Result | None] = lambda _: None,
 ) -> Flow[Result | None]:
-    """The body of an answer, decoded; None if the service says that it has not changed.
+    """The decoded body of a response; None if it has not changed (304).
 
-    `known` gives what is at hand already of an ETag, so that it is not transferred. A body that does not match the
-    service's digest, or that `decode` refuses, is fetched anew once. Raises Damaged then, ServiceError.
+    `known` returns the result for an ETag if the client already has it, which saves the transfer. A body that does not
+    match the service's digest, or that `decode` rejects, is fetched once more. Raises ServiceError, or Damaged if the
+    second body fails too.
     """
     request = request.with_headers(IDENTITY)
     with _part(service, request) as part:
@@ -64,7 +65,7 @@ def _part(service: ServiceAccess, request: Request) -> AbstractContextManager[Pa
 def _receive(
     service: ServiceAccess, request: Request, part: Part, known: Callable[[str], Result | None]
 ) -> Flow[Reply | Result]:
-    """Fill `part` to its end, over any number of connections: the last answer's head, or what is known already."""
+    """Fill `part` to its end, over any number of connections; returns the last response's head, or a known result."""
     patience = Patience(service.retries)
     while True:
         try:
@@ -72,9 +73,9 @@ def _receive(
             if reply.status == 304:
                 return reply
             if reply.status == 200 and part.etag is not None:
-                at_hand = yield from done(lambda: known((part.etag or "").strip('"')))
-                if at_hand is not None:
-                    return at_hand
+                cached = yield from done(lambda: known((part.etag or "").strip('"')))
+                if cached is not None:
+                    return cached
             total = _total(reply)
             while chunk := (yield Read()):
                 part.append(chunk)
@@ -88,7 +89,7 @@ def _receive(
 
 
 def _open(request: Request, part: Part) -> Flow[Reply]:
-    """The head of an answer whose body goes on where `part` ends, or of one that says there is nothing to send."""
+    """The head of a response whose body continues `part` or replaces it, or of one with nothing to send (304)."""
     if part.etag is not None and part.size:
         reply: Reply = yield Open(request.with_headers({"Range": f"bytes={part.size}-", "If-Range": part.etag}))
         if reply.status == 206 and _continues(reply, part):
@@ -101,7 +102,7 @@ def _open(request: Request, part: Part) -> Flow[Reply]:
 
 
 def _whole(reply: Reply, part: Part) -> Flow[Reply]:
-    """The head of an answer with the whole body, for which `part` is emptied. Raises ServiceError."""
+    """Empty `part` for a response with the whole body, and return the response. Raises ServiceError."""
     if reply.status == 200:
         part.restart(_etag(reply))
         return reply
@@ -114,7 +115,7 @@ def _continues(reply: Reply, part: Part) -> bool:
 
 
 def _etag(reply: Reply) -> str | None:
-    """The strong ETag of an answer as it is; None where a part of it could not be gone on with."""
+    """The strong ETag of a response; None if its download could not be resumed."""
     etag = reply.headers.get("ETag", "")
     return etag if etag.startswith('"') and not _encoded(reply) else None
 
@@ -131,10 +132,10 @@ def _total(reply: Reply) -> int | None:
 
 
 def _intact(reply: Reply, payload: bytes) -> bytes:
-    """The payload. Raises Damaged if it is not what the service took its digest over."""
+    """The payload. Raises Damaged if it does not match the service's digest."""
     found = _SHA_256.search(reply.headers.get("Repr-Digest", ""))
     if found is not None and not _encoded(reply):
         received = base64.b64encode(hashlib.sha256(payload).digest()).decode()
         if received != found[1]:
-            raise Damaged("What arrived does not match the service's digest; try again, or look at what lies between.")
+            raise Damaged("The download does not match the service's digest; try again, or check any proxy in between.")
     return payload

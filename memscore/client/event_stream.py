@@ -1,8 +1,8 @@
-"""Server-sent events out of the bytes of a stream, cut anywhere (WHATWG HTML, section 9.2.6).
+"""Parses server-sent events from a byte stream that is cut anywhere (WHATWG HTML, section 9.2.6).
 
-httpx-sse 0.4.3 would not do: its public interface reads an httpx.Response itself, where our calls receive bytes step by
-step. Its decoders, which would fit, are private. They lose the first event behind a byte order mark, give events that
-have no data, which the standard ignores, and let a line or an event grow without bound.
+httpx-sse 0.4.3 does not fit: its public interface reads an httpx.Response itself, while our calls receive bytes step by
+step. Its decoders would fit but are private. They also lose the first event after a byte order mark, return events
+without data, which the standard ignores, and let a line or an event grow without bound.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from memscore.errors import ServiceError
 
-MOST_CHARACTERS = 2**20  # of one event, which for a job takes a few thousand
+MOST_CHARACTERS = 2**20  # in one event; a job's events have a few thousand
 
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """One event; `id` is that of the last event that had one."""
+    """One event; `id` is the latest id in the stream so far."""
 
     kind: str
     data: str
@@ -25,7 +25,7 @@ class ServerEvent:
 
 
 class EventParser:
-    """Takes bytes as they arrive and gives the events that are complete."""
+    """Takes bytes as they arrive and returns the completed events."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
@@ -47,7 +47,7 @@ class EventParser:
     def _take(self, line: str) -> ServerEvent | None:
         if line:
             name, _, value = line.partition(":")
-            if name:  # a comment has none
+            if name:  # a comment has no name
                 self._characters += len(line)
                 self._require_bounded()
                 self._fields.setdefault(name, []).append(value.removeprefix(" "))

@@ -1,7 +1,7 @@
 """Calls that follow a job: its events and progress as they happen, and its end.
 
-Where the service streams events they come from there, and otherwise from asking again and again. A service that is
-started anew, or a connection that breaks, is waited for; a stream goes on after the last event that arrived.
+Events come from the service's stream if it has one, and otherwise from polling. The calls wait while the service
+restarts or a connection is broken; a stream resumes after the last event received.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from memscore.messages.jobs import TERMINAL, JobEvent, JobMessage, State
 
 OUTAGE = Retries(attempts=1000, first_seconds=0.5, longest_seconds=2.0, total_seconds=60.0)
 POLL_SECONDS = 0.5
-SILENCE_SECONDS = 45.0  # of a stream that says something every 15 s
+SILENCE_SECONDS = 45.0  # without data from a stream that sends some every 15 s
 
 Happening = JobEvent | JobMessage
 
 
 def events(service: ServiceAccess, job: str, after: int = 0) -> Items[Happening]:
-    """Changes of a job's state, from the first on, and its progress between them, until it ends.
+    """All changes of a job's state, and its progress between them, until it ends.
 
-    `after` leaves out changes up to the one with this id. A service that restarts is waited for, up to a minute. Raises
+    `after` skips the changes up to the one with this id. Waits up to a minute for a service that restarts. Raises
     NotFound.
     """
     source = _Happenings(service, job, after)
@@ -37,9 +37,9 @@ def events(service: ServiceAccess, job: str, after: int = 0) -> Items[Happening]
 
 
 def watch(service: ServiceAccess, job: str, poll_seconds: float = POLL_SECONDS) -> Items[JobMessage]:
-    """A job each time it has changed, until it has ended.
+    """A job now and after each change, until it ends.
 
-    A service that streams no events is asked every `poll_seconds`. Raises NotFound.
+    A service that does not stream events is polled every `poll_seconds`. Raises NotFound.
     """
     source = _States(service, job, poll_seconds)
     while (message := (yield from source.following())) is not None:
@@ -52,7 +52,7 @@ def wait(
     on_progress: Callable[[JobMessage], None] | None = None,
     poll_seconds: float = POLL_SECONDS,
 ) -> Flow[JobMessage]:
-    """Wait until a job has succeeded; `on_progress` is called each time it has changed.
+    """Wait until a job succeeds; `on_progress` is called now and after each change.
 
     Raises JobFailed if it failed or was cancelled.
     """
@@ -69,7 +69,7 @@ def wait(
 
 
 class _Happenings:
-    """Events and progress of a job, one after the other."""
+    """Events and progress of a job, one by one."""
 
     def __init__(self, service: ServiceAccess, job: str, after: int) -> None:
         self._service = _patient(service)
@@ -78,31 +78,31 @@ class _Happenings:
         self._waiting: deque[Happening] = deque()
         self._ended = False
         self._streamed = service.remote
-        self._parser: EventParser | None = None  # of the stream that is open
-        self._state: State | None = None  # the last that arrived
+        self._parser: EventParser | None = None  # of the open stream
+        self._state: State | None = None  # the last one received
         self._patience = Patience(self._service.retries)
 
     def following(self) -> Flow[Happening | None]:
-        """What comes next; None at the end."""
+        """The next event or progress; None at the end."""
         while not self._waiting and not self._ended:
             yield from self._stream() if self._streamed else self._poll()
         return self._waiting.popleft() if self._waiting else None
 
     def _stream(self) -> Flow[None]:
-        """Take what arrives next in the stream; a service that is away is waited for."""
+        """Take the next step on the stream, waiting for the service if it is unavailable."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(self._last)}
         request = replace(get(f"/v1/jobs/{self._job}/events"), headers=headers, timeout=SILENCE_SECONDS)
         try:
             yield from self._read_on(request)
         except (Unavailable, TooMany) as error:
             self._parser = None
-            if isinstance(error, ServiceError) and "type" in error.problem:  # the service answers, but streams no more
+            if isinstance(error, ServiceError) and "type" in error.problem:  # it answers, but no longer streams
                 self._streamed = False
             else:
                 yield from pause_or_raise(self._patience, error, request)
 
     def _read_on(self, request: Request) -> Flow[None]:
-        """Take what arrives next in the stream, which is opened if it is not."""
+        """Open the stream, or read its next bytes if it is open."""
         if self._parser is None:
             reply: Reply = yield Open(request)
             if reply.status == 204:
@@ -130,7 +130,7 @@ class _Happenings:
             self._state = self._waiting[-1].state
 
     def _poll(self) -> Flow[None]:
-        """Ask for what is new; the state is asked for first, so that no event before the end is missed."""
+        """Request the job and its new events; the job first, so that no event before its end is missed."""
         message = yield from job_calls.job(self._service, self._job)
         found = yield from job_calls.history(self._service, self._job, self._last)
         for event in found.events:
@@ -146,7 +146,7 @@ class _Happenings:
 
 
 class _States:
-    """A job again and again, from its events where there are some."""
+    """A job after each change, from its event stream or by polling."""
 
     def __init__(self, service: ServiceAccess, job: str, poll_seconds: float) -> None:
         self._service = _patient(service)
@@ -156,7 +156,7 @@ class _States:
         self._last: JobMessage | None = None
 
     def following(self) -> Flow[JobMessage | None]:
-        """The job as it is now, or as it has become; None after it has ended."""
+        """The job now, or after its next change; None after it has ended."""
         if self._last is not None and self._last.finished:
             return None
         progress = (yield from self._streamed()) if self._last is not None else None
@@ -166,11 +166,11 @@ class _States:
         return self._last
 
     def _streamed(self) -> Flow[JobMessage | None]:
-        """The next progress in the stream of events; None where that has ended, or is not there."""
+        """The next progress from the event stream; None if the stream has ended or does not exist."""
         while self._happenings is not None:
             try:
                 happening = yield from self._happenings.following()
-            except NotFound:  # a service of a version without events; that there is the job is known
+            except NotFound:  # an older service without events; the job itself exists
                 self._happenings = None
                 return None
             if isinstance(happening, JobMessage):
@@ -181,5 +181,5 @@ class _States:
 
 
 def _patient(service: ServiceAccess) -> ServiceAccess:
-    """The same service, waited for as long as a restart of it may take."""
+    """The same service, with retries that outlast a restart."""
     return replace(service, retries=OUTAGE) if service.remote else service

@@ -17,7 +17,7 @@ from memscore.validation import sentence
 
 
 class Extras(TypedDict, total=False):
-    """What a job may ask for besides its target; see `memscore.study.spec.Wanted`."""
+    """Optional arguments of a job, in addition to its target; see `memscore.study.spec.Wanted`."""
 
     full_trials: int
     probabilities: bool
@@ -40,8 +40,8 @@ def submit(
 ) -> Flow[JobMessage]:
     """Post a job that brings a study to `trials` trials, or to another `target`.
 
-    Dataset, recipe and design identify the study. One call posts one job, however often the request has to be sent; an
-    `idempotency_key` of 1 to 255 printable characters extends that to other calls with the same key, for a day. Needs
+    Dataset, recipe and design identify the study. One call posts one job, even if the request is retried; an
+    `idempotency_key` of 1 to 255 printable characters extends this to other calls with the same key, for a day. Needs
     the scope write. Raises InvalidInput for a request that cannot be met, NotFound for an unknown dataset or recipe.
     """
     body = _body(dataset, recipe, trials, target, design, study_name, wanted)
@@ -59,7 +59,7 @@ def plan(
     design: Design | None = None,
     **wanted: Unpack[Extras],
 ) -> Flow[Plan]:
-    """What such a job would cost in seconds and bytes, and how precise its scores would be. Posts nothing."""
+    """The cost of such a job in seconds and bytes, and the precision of its scores. Posts nothing."""
     body = _body(dataset, recipe, trials, target, design, None, wanted)
     return (yield from ask(service, Plan, post("/v1/jobs", body, dry_run=True)))
 
@@ -72,7 +72,7 @@ def jobs(
     limit: int = 100,
     cursor: str | None = None,
 ) -> Flow[Jobs]:
-    """A page of at most 1000 jobs, newest first; `cursor` is the `next` of the page before."""
+    """A page of at most 1000 jobs, newest first; `cursor` is the `next` of the previous page."""
     return (yield from ask(service, Jobs, get("/v1/jobs", state=state, study=study, limit=limit, cursor=cursor)))
 
 
@@ -81,7 +81,7 @@ def iter_jobs(
 ) -> Items[JobMessage]:
     """All jobs, newest first.
 
-    Pages of `page` jobs, at most 1000, are requested as they are needed.
+    Pages of `page` jobs, at most 1000, are requested as needed.
     """
     request = get("/v1/jobs", state=state, study=study, limit=page)
     return (yield from one_by_one(service, Jobs, request, lambda found: found.jobs))
@@ -96,7 +96,7 @@ def job(service: ServiceAccess, job: str) -> Flow[JobMessage]:
 
 
 def cancel(service: ServiceAccess, job: str) -> Flow[JobMessage]:
-    """Cancel a job. The evidence that it has stored stays.
+    """Cancel a job. The evidence it has stored is kept.
 
     Needs the scope write. Raises NotFound.
     """
@@ -112,12 +112,12 @@ def resume(service: ServiceAccess, job: str) -> Flow[JobMessage]:
 
 
 def log(service: ServiceAccess, job: str, after: int = 0) -> Flow[LogMessage]:
-    """What a job's driver and workers wrote; `after` is the `next` of the part before."""
+    """The output of a job's driver and workers; `after` is the `next` of the previous part."""
     return (yield from ask(service, LogMessage, get(f"/v1/jobs/{part(job)}/log", format="json", after=after)))
 
 
 def history(service: ServiceAccess, job: str, after: int = 0) -> Flow[JobEvents]:
-    """How a job's state has changed so far, oldest first; `after` leaves out changes up to the one with this id."""
+    """Changes of a job's state so far, oldest first; `after` skips the changes up to the one with this id."""
     return (yield from ask(service, JobEvents, get(f"/v1/jobs/{part(job)}/events", format="json", after=after)))
 
 

@@ -1,4 +1,4 @@
-"""Lists that a service gives page by page."""
+"""Lists that the service returns page by page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AnyPage = TypeVar("AnyPage", bound=BaseModel)
 def one_by_one(
     service: ServiceAccess, message: type[AnyPage], request: Request, items: Callable[[AnyPage], Sequence[Item]]
 ) -> Items[Item]:
-    """The items of all pages; a page is asked for when those before it are used up."""
+    """The items of all pages; each page is requested when the previous one is used up."""
     following: Request | None = request
     while following is not None:
         page = yield from ask(service, message, following)
@@ -30,7 +30,7 @@ def one_by_one(
 def gathered(
     service: ServiceAccess, message: type[AnyPage], request: Request, items: Callable[[AnyPage], Sequence[Item]]
 ) -> Flow[list[Item]]:
-    """The items of all pages at once."""
+    """The items of all pages in one list."""
     found: list[Item] = []
     following: Request | None = request
     while following is not None:
@@ -41,6 +41,6 @@ def gathered(
 
 
 def _after(page: BaseModel, request: Request) -> Request | None:
-    """The request for the page after this one, None for the last."""
+    """The request for the page after this one; None after the last."""
     cursor: str | None = getattr(page, "next", None)
     return None if cursor is None else replace(request, params={**request.params, "cursor": cursor})

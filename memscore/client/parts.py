@@ -1,4 +1,4 @@
-"""What is here of an answer while it arrives: in memory, or in a file from which a later process goes on."""
+"""The part of a download received so far: in memory, or in a file from which a later process resumes."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ LONGEST_NAME = 200
 
 
 class Part(ABC):
-    """The first `size` bytes of a body with the strong `etag`; without one nothing can be gone on with."""
+    """The first `size` bytes of a body with the strong `etag`; without an ETag the download cannot be resumed."""
 
     etag: str | None = None
     size: int = 0
 
     @abstractmethod
     def restart(self, etag: str | None) -> None:
-        """Forget what is here: from now on it is a part of the body with this ETag."""
+        """Drop the bytes and start on the body with this ETag."""
 
     @abstractmethod
     def append(self, chunk: bytes) -> None:
-        """Add what arrived."""
+        """Add received bytes."""
 
     @abstractmethod
     def payload(self) -> bytes:
-        """All that is here."""
+        """All bytes received so far."""
 
     @abstractmethod
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Drop the bytes and leave nothing behind."""
 
 
 class MemoryPart(Part):
-    """A part that lasts as long as its call."""
+    """A part in memory, for the duration of one call."""
 
     def __init__(self) -> None:
         self._received = bytearray()
 
     def restart(self, etag: str | None) -> None:
-        """Begin anew."""
+        """Start over."""
         self.etag, self.size = etag, 0
         self._received.clear()
 
     def append(self, chunk: bytes) -> None:
-        """Add what arrived."""
+        """Add received bytes."""
         self._received += chunk
         self.size += len(chunk)
 
     def payload(self) -> bytes:
-        """All that is here."""
+        """All bytes received so far."""
         return bytes(self._received)
 
     def discard(self) -> None:
-        """Begin anew."""
+        """Start over."""
         self.restart(None)
 
 
 class FilePart(Part):
-    """A part in the file `NAME.ETAG.part`, which one process holds at a time; a context manager.
+    """A part in the file `NAME.ETAG.part`, held by one process at a time; a context manager.
 
-    Raises OSError on entry if it cannot be written or another one holds it.
+    Raises OSError on entry if the file cannot be written or another process holds it.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -91,21 +91,21 @@ class FilePart(Part):
         self._lock.close()
 
     def restart(self, etag: str | None) -> None:
-        """Begin anew in a file of this ETag's."""
+        """Start over in a file for this ETag."""
         self.discard()
         tag = quote(etag or "", safe="")
         with self._writing():
             self._take(self._folder / f"{self._name}.{tag if len(tag) <= LONGEST_NAME else ''}.part")
 
     def append(self, chunk: bytes) -> None:
-        """Add what arrived; it is with the operating system at once, so that only a crash of that loses it."""
+        """Add received bytes, unbuffered, so that only a crash of the operating system loses them."""
         assert self._file is not None
         with self._writing():
             self._file.write(chunk)
         self.size += len(chunk)
 
     def payload(self) -> bytes:
-        """All that is here."""
+        """All bytes received so far."""
         return b"" if self._path is None else self._path.read_bytes()
 
     def discard(self) -> None:

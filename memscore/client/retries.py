@@ -1,4 +1,4 @@
-"""When a request is sent again: exponential back-off with full jitter, bounded in number and time."""
+"""When a request is retried: exponential back-off with full jitter, bounded in number and time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Retries:
-    """A request is sent at most `attempts` times, and no more once pauses have taken `total_seconds`.
+    """A request is sent at most `attempts` times, and not again if pauses would exceed `total_seconds`.
 
-    The n-th pause is drawn between 0 and min(longest_seconds, first_seconds 2^(n-1)), so that many clients do not come
-    back all at once; it is never shorter than the service asks for (Retry-After).
+    The n-th pause is drawn between 0 and min(longest_seconds, first_seconds 2^(n-1)), so that many clients do not
+    return all at once; a Retry-After from the service is added to it.
     """
 
     attempts: int = 5
@@ -24,23 +24,23 @@ ONCE = Retries(attempts=1)
 
 
 class Patience:
-    """What is left of the retries of one request."""
+    """The remaining retries of one request."""
 
     def __init__(self, retries: Retries) -> None:
         self._retries = retries
         self.renew()
 
     def renew(self) -> None:
-        """Begin anew: something was received."""
+        """Start counting again, because something was received."""
         self._failures = 0
         self._waited = 0.0
 
     def pause(self, retry_after: float | None) -> float | None:
-        """Seconds to wait before the next attempt, after one more that failed; None if there is to be none."""
+        """Count a failed attempt and return the seconds to wait before the next; None if there is no next."""
         self._failures += 1
         if self._failures >= self._retries.attempts:
             return None
         ceiling = min(self._retries.longest_seconds, self._retries.first_seconds * 2 ** (self._failures - 1))
-        seconds = (retry_after or 0.0) + random.uniform(0, ceiling)  # noqa: S311 -- it spreads load, and guards nothing
+        seconds = (retry_after or 0.0) + random.uniform(0, ceiling)  # noqa: S311 -- spreads load, protects nothing
         self._waited += seconds
         return seconds if self._waited <= self._retries.total_seconds else None

@@ -1,4 +1,4 @@
-"""What a client knows about its service, and how it sends one request and reads the answer."""
+"""A client's access to its service: address, key, and how to send a request and read the response."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ TIMEOUT_SECONDS = 30.0
 MOST_PULLED = 16
 """Tables that a client keeps in memory."""
 
-TRANSFER_SECONDS = 600.0  # for whole evidence, and for what a service does with a file before it answers
+TRANSFER_SECONDS = 600.0  # for uploads, which the service processes before it answers
 
 OnDownload = Callable[[str, int, int | None], None]
-"""Called with the path, the bytes that are here, and those of the whole, None if the service does not say."""
+"""Called with the path, the bytes received, and the total bytes, None if the service does not send their number."""
 
 
 @dataclass
 class ServiceAccess:
-    """One service as a client sees it; `remote` unless it is an application in this process."""
+    """One service as seen by a client; `remote` unless it is an application in this process."""
 
     url: str
     key: str | None = field(repr=False)
@@ -56,13 +56,13 @@ class ServiceAccess:
         *,
         remote: bool,
     ) -> Self:
-        """Access to the service at `url`. Raises InvalidInput if that is no address of one."""
+        """Access to the service at `url`. Raises InvalidInput for an invalid URL or key."""
         if not re.match(r"https?://[^/\s]", url):
             raise InvalidInput(f"The service URL must begin with http:// or https:// and name a host, not {url!r}.")
         if "@" in url.split("/")[2]:
-            raise InvalidInput("The service URL must hold no user name or password; give the key as `key`.")
+            raise InvalidInput("The service URL must contain no user name or password; pass the key as `key`.")
         if key is not None and not (key.isascii() and key.isprintable() and key.strip()):
-            raise InvalidInput("The key is not one that memscore keys create gave: it has other characters.")
+            raise InvalidInput("The key must be printable ASCII text, as printed by memscore keys create.")
         return cls(
             url.rstrip("/"),
             None if key is None else key.strip(),
@@ -73,14 +73,14 @@ class ServiceAccess:
         )
 
     def keep(self, study: str, table: Table) -> None:
-        """Have a study's table at hand for the next call; of more than MOST_PULLED the oldest goes."""
+        """Keep a study's table for the next call; above MOST_PULLED the oldest is dropped."""
         self.pulled.pop((table.kind, study), None)
         self.pulled[table.kind, study] = table
         while len(self.pulled) > MOST_PULLED:
             del self.pulled[next(iter(self.pulled))]
 
     def options(self, request: Request) -> dict[str, Any]:
-        """A request as httpx takes it."""
+        """A request as keyword arguments for httpx."""
         authorization = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
         options: dict[str, Any] = {
             "method": request.method,
@@ -92,7 +92,7 @@ class ServiceAccess:
         return options | _given(optional)
 
     def put(self, error: Exception, of_http: type[Exception]) -> Exception:
-        """What went wrong in a step, as a call is to see it: a connection's failure is Unavailable."""
+        """The exception that a call sees for one raised in a step: a failed connection becomes Unavailable."""
         if not isinstance(error, of_http):
             return error
         why = str(error) or type(error).__name__
@@ -101,23 +101,23 @@ class ServiceAccess:
 
 
 def get(path: str, **params: Any) -> Request:
-    """A request for what is at a path; a parameter that is None is left out."""
+    """A GET request; parameters that are None are left out."""
     return Request("GET", path, _given(params))
 
 
 def post(path: str, json: Any = None, **params: Any) -> Request:
-    """A request that changes something, or that has too much to say for an address."""
+    """A POST request, for changes and for queries too long for a URL; parameters that are None are left out."""
     return Request("POST", path, _given(params), json=json)
 
 
 def post_file(path: str, payload: bytes, **params: Any) -> Request:
-    """A request that brings an .npz file."""
+    """A POST request with an .npz file as its body."""
     headers = {"Content-Type": "application/x-npz"}
     return Request("POST", path, _given(params), headers, content=payload, timeout=TRANSFER_SECONDS)
 
 
 def exchange(service: ServiceAccess, request: Request) -> Flow[Reply]:
-    """The whole answer to a request, which is sent again while the service is unavailable. Raises ServiceError."""
+    """The complete response to a request, retried while the service is unavailable. Raises ServiceError."""
     patience = Patience(service.retries)
     while True:
         try:
@@ -127,13 +127,13 @@ def exchange(service: ServiceAccess, request: Request) -> Flow[Reply]:
 
 
 def once(request: Request) -> Flow[Reply]:
-    """The whole answer to a request that is sent once. Raises ServiceError."""
+    """The complete response to a request that is sent once. Raises ServiceError."""
     reply: Reply = yield Open(request)
     return (yield from rest_of(reply))
 
 
 def rest_of(reply: Reply) -> Flow[Reply]:
-    """An open answer with its whole body. Raises ServiceError if it is an error."""
+    """An open response with its body. Raises ServiceError if its status is 400 or above."""
     content = bytearray()
     while chunk := (yield Read()):
         content += chunk
@@ -144,7 +144,7 @@ def rest_of(reply: Reply) -> Flow[Reply]:
 
 
 def pause_or_raise(patience: Patience, error: Exception, request: Request) -> Flow[None]:
-    """Wait before a request is sent again, or raise its error if it must not be."""
+    """Wait before a retry, or raise the error if the request must not be sent again."""
     retry_after = error.retry_after if isinstance(error, ServiceError) else None
     seconds = patience.pause(retry_after) if request.repeatable else None
     if seconds is None:
@@ -153,24 +153,24 @@ def pause_or_raise(patience: Patience, error: Exception, request: Request) -> Fl
 
 
 def ask(service: ServiceAccess, message: type[AnyMessage], request: Request) -> Flow[AnyMessage]:
-    """The answer to a request as a message. Raises ServiceError."""
+    """The response to a request as a message. Raises ServiceError."""
     reply = yield from exchange(service, request)
     return decoded(service, message, request, reply.content)
 
 
 def decoded(service: ServiceAccess, message: type[AnyMessage], request: Request, content: bytes | str) -> AnyMessage:
-    """What a request gave as a message. Raises ServiceError if it is none of that kind."""
+    """A response's content as a message. Raises ServiceError if it does not parse as one."""
     try:
         return message.model_validate_json(content)
     except ValidationError as error:
         raise ServiceError(
-            f"What answers at {service.url} is not a memscore service of this version: {request.path} gave no "
+            f"The server at {service.url} is not a memscore service of this version: {request.path} returned no "
             f"{message.__name__}."
         ) from error
 
 
 def part(name: str) -> str:
-    """A path segment that cannot leave its place. Raises InvalidInput for a name that is not one."""
+    """A name or id as a path segment, which cannot change the path. Raises InvalidInput for any other text."""
     if not name or not all(letter.isalnum() or letter in "._-" for letter in name) or name.strip(".") == "":
         raise InvalidInput(f"{name!r} is not a name or an id.")
     return name
@@ -196,7 +196,7 @@ def _error(reply: Reply) -> ServiceError:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Seconds of a Retry-After header, which gives seconds or a date."""
+    """Seconds from a Retry-After header, which holds seconds or a date."""
     if retry_after is None:
         return None
     if retry_after.strip().isdigit():

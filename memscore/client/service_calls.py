@@ -1,4 +1,4 @@
-"""Calls about the service itself, and its keys."""
+"""Calls about the service itself and its keys."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from memscore.messages.service import Health, Readiness
 
 
 def health(service: ServiceAccess) -> Flow[Health]:
-    """The version of the service. Any answer means that its process runs."""
+    """The version of the service. Any response means that its process runs."""
     return (yield from ask(service, Health, get("/healthz")))
 
 
 def ready(service: ServiceAccess, require: Literal["dispatcher"] | None = None) -> Flow[Readiness]:
-    """Whether the service can work, asked once.
+    """Whether the service can work, checked without retries.
 
-    Its database must be reachable and up to date; with `require` a dispatcher must lead too. Raises Unavailable with
-    the reason if not.
+    Its database must be reachable and up to date; with `require` a dispatcher must lead too. Otherwise raises
+    Unavailable with the reason.
     """
     return (yield from ask(service, Readiness, replace(get("/readyz", require=require), repeatable=False)))
 
@@ -33,23 +33,23 @@ def metrics(service: ServiceAccess) -> Flow[str]:
 
 
 def create_key(service: ServiceAccess, name: str, scope: Scope, expires_in: int | None = None) -> Flow[KeyCreated]:
-    """Make a key. The answer is the only place where its secret is shown.
+    """Create a key. Only this response shows its secret.
 
-    It expires in `expires_in` seconds, or never. Needs the scope admin. Never sent twice, so a lost answer may leave a
-    key behind, which `keys` lists.
+    It expires in `expires_in` seconds, or never. Needs the scope admin. The request is never retried, so a lost
+    response may leave a key behind, which `keys` lists.
     """
     body = {"name": name, "scope": scope, "expires_in": expires_in}
     return (yield from ask(service, KeyCreated, replace(post("/v1/keys", body), repeatable=False)))
 
 
 def keys(service: ServiceAccess) -> Flow[Keys]:
-    """All keys, revoked and expired ones too, without their secrets. Needs the scope admin."""
+    """All keys, including revoked and expired ones, without their secrets. Needs the scope admin."""
     return (yield from ask(service, Keys, get("/v1/keys")))
 
 
 def revoke_key(service: ServiceAccess, identifier: str) -> Flow[KeyMessage]:
-    """Refuse a key from now on. Needs the scope admin.
+    """Revoke a key, which the service then refuses.
 
-    Raises NotFound.
+    Needs the scope admin. Raises NotFound.
     """
     return (yield from ask(service, KeyMessage, Request("DELETE", f"/v1/keys/{part(identifier)}")))

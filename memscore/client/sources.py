@@ -1,4 +1,4 @@
-"""Scores by a name of where they are: a table file, or a study of a service."""
+"""Scores by the name of their source: a table file, or a study of a service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from memscore.scores.tables import ScoreTable
 
 
 def load_table(source: str, *, key: str | None = None, cache: Path | None = None) -> ScoreTable:
-    """A score table from a file, or from `URL#STUDY`, such as http://127.0.0.1:8000#digits.
+    """The score table in a file, or at `URL#STUDY`, such as http://127.0.0.1:8000#digits.
 
     Raises InvalidInput if the source is neither, ServiceError or Damaged if it cannot be read.
     """
@@ -32,15 +32,15 @@ def is_url(source: str) -> bool:
 
 
 def source_kind(source: str) -> Literal["url", "file", "study"]:
-    """What a source of scores names: a study of a service as URL#STUDY, a table file, or a study by its name or id."""
+    """The kind of a source of scores: a study of a service as URL#STUDY, a table file, or a study by its name or id."""
     if is_url(source):
         return "url"
     return "file" if source.endswith(".npz") or Path(source).expanduser().is_file() else "study"
 
 
 def parse_source(source: str) -> tuple[str, str]:
-    """URL and study of `URL#STUDY`. Raises InvalidInput if the study is missing."""
+    """The URL and the study in `URL#STUDY`. Raises InvalidInput if the study is missing."""
     url, _, study = source.partition("#")
     if not study:
-        raise InvalidInput(f"Name the study behind the service's URL: {url}#STUDY.")
+        raise InvalidInput(f"Name the study after the service's URL: {url}#STUDY.")
     return url, study

@@ -1,7 +1,7 @@
-"""The steps that a call of the service consists of, and that a client takes, blocking or not.
+"""The steps that make up a call of the service, for blocking and async clients.
 
-Each call is written once: a generator that yields steps, is sent what comes of them, and returns the result. It does no
-I/O on the network itself, so that `Client` and `AsyncClient` differ in nothing but how they take a step.
+Each call is written once: a generator that yields steps, is sent their outcomes, and returns the result. It does no
+network I/O itself, so `Client` and `AsyncClient` differ only in how they take a step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of the service. `repeatable`: asking twice does no more than asking once."""
+    """A request to the service. `repeatable`: sending it twice has the same effect as sending it once."""
 
     method: str
     path: str
@@ -28,13 +28,13 @@ class Request:
     repeatable: bool = True
 
     def with_headers(self, headers: Mapping[str, str]) -> Self:
-        """The same with more headers."""
+        """The same request with more headers."""
         return replace(self, headers={**self.headers, **headers})
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the service answered: `headers` by names in any case; `content` is empty while the body is not read."""
+    """The service's response: names in `headers` ignore case; `content` is empty until the body is read."""
 
     status: int
     reason: str
@@ -44,14 +44,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Open:
-    """Send a request; its outcome is a Reply whose body is still to be read. Closes the answer before it."""
+    """Send a request; the outcome is a Reply whose body is unread. Closes the previous response."""
 
     request: Request
 
 
 @dataclass(frozen=True)
 class Read:
-    """Read on in the open answer's body: some bytes, or none at its end."""
+    """Read more of the open response's body; the outcome is bytes, empty at the end."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Work(Generic[Result]):
-    """Do what takes a processor or a disk some time; its outcome is the function's result."""
+    """Run a function that takes processor or disk time; the outcome is its result."""
 
     function: Callable[[], Result]
 
@@ -77,19 +77,19 @@ class Emit(Generic[Item]):
 
 Step: TypeAlias = Open | Read | Pause | Work[Any]
 Flow: TypeAlias = Generator[Step, Any, Result]
-"""A call with one result. Where the service cannot be reached, the step that tried raises Unavailable in it."""
+"""A call with one result. If the service cannot be reached, the step raises Unavailable inside the call."""
 
 Items: TypeAlias = Generator[Step | Emit[Item], Any, None]
-"""A call whose results come one after the other."""
+"""A call that yields its results one by one."""
 
 
 def done(function: Callable[[], Result]) -> Flow[Result]:
-    """The result of some work."""
+    """The result of a function, as Work."""
     result: Result = yield Work(function)
     return result
 
 
 def emitted(flow: Flow[Result]) -> Items[Result]:
-    """A call's one result as an item, so that all calls are run alike."""
+    """A call's one result as an item, so that all calls run alike."""
     result = yield from flow
     yield Emit(result)

@@ -1,4 +1,4 @@
-"""Calls on studies: what is known of one sample, of some, or of all that a filter lets through."""
+"""Calls on studies: the scores of one sample, of several, or of all that match a filter."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from memscore.messages.studies import Studies, StudyMessage
 from memscore.scores.sets import Sets, Thresholds
 from memscore.scores.tables import Columns, ScoreTable
 
-REBUILDS = 3  # of the scores while they are looked up in several requests
+REBUILDS = 3  # attempts at a look-up in several requests, during which the scores may be rebuilt
 
 
 class ScoreFilters(TypedDict, total=False):
-    """Which training samples, and in which order: `sort` is a column, with - to descend; without it -mem."""
+    """Which training samples, and their order: `sort` is a column, with a leading - to descend; default -mem."""
 
     label: int | None
     set: SetName | None
@@ -68,9 +68,9 @@ def study(service: ServiceAccess, study: str) -> Flow[StudyMessage]:
 
 
 def score(service: ServiceAccess, study: str, index: int) -> Flow[Score]:
-    """The scores of one training sample by its index in the dataset.
+    """The scores of one training sample, by its index in the dataset.
 
-    A value that is undefined, because the sample was in every subset or in none, is None. Raises NotFound, or
+    A value is None if it is undefined because the sample was in every subset or in none. Raises NotFound, or
     NoScoresYet before the study's first block has finished.
     """
     return (yield from ask(service, Score, get(f"/v1/studies/{part(study)}/scores/{index}")))
@@ -79,9 +79,9 @@ def score(service: ServiceAccess, study: str, index: int) -> Flow[Score]:
 def scores(service: ServiceAccess, study: str, indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> Flow[Columns]:
     """The scores of any number of training samples as columns, in the order of `indices`.
 
-    `index`, `n_in` and `n_out` are int32 [k], `label` too; `mem`, `se`, `mem_low`, `mem_high`, `p_in` and `p_out` are
-    float32 [k], NaN where undefined. All are of one version of the scores. Raises InvalidInput for indices that are no
-    whole numbers, NotFound for one outside the dataset, and NoScoresYet.
+    `index`, `label`, `n_in` and `n_out` are int32 [k]; `mem`, `se`, `mem_low`, `mem_high`, `p_in` and `p_out` are
+    float32 [k], NaN where undefined. All come from one version of the scores. Raises InvalidInput for indices that are
+    not integers, NotFound for one outside the dataset, NoScoresYet, or Conflict if each attempt met a rebuild.
     """
     wanted = _whole_numbers(indices)
     request = f"/v1/studies/{part(study)}/scores/lookup"
@@ -92,13 +92,13 @@ def scores(service: ServiceAccess, study: str, indices: Iterable[int] | npt.NDAr
             found.append((yield from ask(service, ScoreColumns, post(request, body))))
         if len({columns.digest for columns in found}) == 1:
             return _columns(found)
-    raise Conflict("The scores were rebuilt each time while they were looked up; pull the table instead.")
+    raise Conflict("The scores were rebuilt during every look-up; pull the table instead.")
 
 
 def scores_page(
     service: ServiceAccess, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[ScoreFilters]
 ) -> Flow[Scores]:
-    """A page of at most 1000 training samples; `cursor` is the `next` of the page before.
+    """A page of at most 1000 training samples; `cursor` is the `next` of the previous page.
 
     Raises InvalidInput for a filter, column or cursor that the service does not know, NotFound, or NoScoresYet.
     """
@@ -109,16 +109,16 @@ def scores_page(
 def iter_scores(
     service: ServiceAccess, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[ScoreFilters]
 ) -> Items[SampleScore]:
-    """All training samples that the filters let through, in the order of `sort`.
+    """All training samples that match the filters, in the order of `sort`.
 
-    Pages of `page` samples, at most 1000, are requested as they are needed.
+    Pages of `page` samples, at most 1000, are requested as needed.
     """
     request = get(f"/v1/studies/{part(study)}/scores", **wanted, limit=page)
     return (yield from one_by_one(service, Scores, request, lambda found: found.scores))
 
 
 def test_score(service: ServiceAccess, study: str, index: int) -> Flow[TestScore]:
-    """The scores of one test sample: how often models classify it correctly, and who influences it most.
+    """The scores of one test sample: how often models classify it correctly, and which samples influence it most.
 
     Raises NotFound, or NoScoresYet.
     """
@@ -128,9 +128,9 @@ def test_score(service: ServiceAccess, study: str, index: int) -> Flow[TestScore
 def histogram(
     service: ServiceAccess, study: str, *, bins: int = 20, column: str = "mem", label: int | None = None
 ) -> Flow[Histogram]:
-    """How the values of a column are distributed, over all training samples or those of one class.
+    """The distribution of a column over all training samples or those of one class.
 
-    `column` is mem, se, p_in or p_out. `bins`, from 1 to 1000, have one width; they cover [-1, 1] for mem and [0, 1]
+    `column` is mem, se, p_in or p_out. The `bins`, 1 to 1000, have equal width and cover [-1, 1] for mem and [0, 1]
     otherwise.
     """
     request = get(f"/v1/studies/{part(study)}/histogram", bins=bins, column=column, label=label)
@@ -148,7 +148,7 @@ def explain(service: ServiceAccess, study: str, index: int, *, limit: int = 10) 
 def pairs(
     service: ServiceAccess, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]
 ) -> Flow[Pairs]:
-    """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the page before.
+    """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the previous page.
 
     Raises NotFound, or NoScoresYet.
     """
@@ -159,16 +159,16 @@ def pairs(
 def iter_pairs(
     service: ServiceAccess, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[PairFilters]
 ) -> Items[Pair]:
-    """All pairs that the filters let through, strongest first.
+    """All pairs that match the filters, strongest first.
 
-    Pages of `page` pairs, at most 1000, are requested as they are needed.
+    Pages of `page` pairs, at most 1000, are requested as needed.
     """
     request = get(f"/v1/studies/{part(study)}/pairs", **wanted, limit=page)
     return (yield from one_by_one(service, Pairs, request, lambda found: found.pairs))
 
 
 def sets(service: ServiceAccess, study: str, thresholds: Thresholds = Thresholds()) -> Flow[Sets]:
-    """The typical and atypical sets as boolean masks in the order of the dataset.
+    """The typical and atypical sets as boolean masks in dataset order.
 
     Training masks are bool [n], test masks bool [q]. Raises InvalidInput for thresholds that contradict each other or
     lie below the smallest infl that the study keeps.
@@ -187,9 +187,9 @@ def set_indices(service: ServiceAccess, study: str, thresholds: Thresholds = Thr
 
 
 def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: str | None = None) -> Flow[StudyMessage]:
-    """Import a score file in Feldman and Zhang's layout, given as its bytes, as a read-only study of `dataset`.
+    """Import a score file in Feldman and Zhang's layout, passed as bytes, as a read-only study of `dataset`.
 
-    Needs the scope write. Raises InvalidInput for a file that cannot be used, Conflict if the name is taken.
+    Needs the scope write. Raises InvalidInput for an unusable file, Conflict if the name is taken.
     """
     request = post_file("/v1/studies/import", payload, dataset=dataset, name=name)
     return (yield from ask(service, StudyMessage, request))
@@ -198,12 +198,12 @@ def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: st
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:
     array = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices))
     if (array.size and array.dtype.kind not in "iu") or array.ndim != 1:
-        raise InvalidInput("The indices must be whole numbers in one row; np.flatnonzero makes them of a mask.")
+        raise InvalidInput("The indices must be one-dimensional and integers; np.flatnonzero converts a mask.")
     return array.tolist()
 
 
 def _columns(found: list[ScoreColumns]) -> Columns:
-    """The answers of a look-up as one array per column."""
+    """The responses of a look-up as one array per column."""
     names = [name for name in ScoreColumns.model_fields if name not in ("study", "trials", "digest")]
     types = {**ScoreTable.dtypes, "index": "<i4"}
     return {

@@ -1,4 +1,4 @@
-"""Calls for whole tables and whole evidence: kept by digest, gone on with where they broke off, verified."""
+"""Calls for whole tables and evidence: cached by digest, resumed after an interruption, and verified."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 class Fingerprinted(Protocol):
-    """A dataset, or what a service says of one."""
+    """A dataset, or a service's description of one."""
 
     @property
     def fingerprint(self) -> str:
@@ -27,11 +27,11 @@ class Fingerprinted(Protocol):
 def table(
     service: ServiceAccess, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
 ) -> Flow[ScoreTable]:
-    """The whole score table; transferred only if it changed since the last call.
+    """The whole score table, transferred only if it has changed since the last call.
 
-    `dataset` is the dataset that the scores are meant for, or its fingerprint; FingerprintMismatch is raised if they
-    were made from another. `digest` asks for a stored version in place of the current one. Raises NotFound,
-    NoScoresYet, or Damaged if what arrives fails its digest twice.
+    `dataset` is the dataset that the scores are meant for, or its fingerprint. `digest` selects a stored version
+    instead of the current one. Raises FingerprintMismatch if the scores belong to another dataset, NotFound,
+    NoScoresYet, or Damaged if the download fails its digest twice.
     """
     return (yield from _table(service, ScoreTable, study, f"/v1/studies/{part(study)}/table", dataset, digest))
 
@@ -44,13 +44,13 @@ def pairs_table(
 
 
 def evidence(service: ServiceAccess, study: str) -> Flow[StudyEvidence]:
-    """The evidence of all trials, verified; every score can be computed from it.
+    """The verified evidence of all trials, from which every score can be computed.
 
-    Raises NotFound, or Damaged if what arrives fails its digest twice.
+    Raises NotFound, or Damaged if the download fails its digest twice.
     """
     request = get(f"/v1/studies/{part(study)}/evidence")
     found = yield from download(service, request, _read_evidence)
-    assert found is not None  # no ETag was sent along
+    assert found is not None  # no ETag was sent
     return found
 
 
@@ -63,13 +63,13 @@ def merge_evidence(
     *,
     allow_changed_network: bool = False,
 ) -> Flow[EvidenceMerged]:
-    """Add the trials of an evidence file, given as its bytes, to its study.
+    """Add the trials of an evidence file, passed as bytes, to its study.
 
     `dataset` and `name` are needed only if the service does not have the study yet. Needs the scope write. Raises
-    Conflict while a job works on the study, or if the trials were trained with another network than those stored,
-    unless `allow_changed_network`.
+    Conflict while a job works on the study, or, unless `allow_changed_network`, if the trials were trained with a
+    different network from those stored.
     """
-    allowed = allow_changed_network or None  # an older service does not know it
+    allowed = allow_changed_network or None  # older services do not know the parameter
     request = post_file(
         f"/v1/studies/{part(study)}/evidence", payload, dataset=dataset, name=name, allow_changed_network=allowed
     )
@@ -92,13 +92,13 @@ def _table(
 
 
 def _pulled(service: ServiceAccess, kind: type[AnyTable], study: str, path: str, digest: str | None) -> Flow[AnyTable]:
-    """The current table, or the version of a digest, from the nearest place that has it."""
+    """The current table, or the version with a digest, from memory, the cache or the service."""
     cache = service.cache
     before = service.pulled.get((kind.kind, study))
     if not isinstance(before, kind):
         before = None if cache is None else (yield from done(lambda: cache.last(kind, service.url, study)))
 
-    def at_hand(digest: str) -> AnyTable | None:
+    def stored(digest: str) -> AnyTable | None:
         if before is not None and before.digest == digest:
             return before
         return None if cache is None else cache.find(kind, digest)
@@ -106,16 +106,16 @@ def _pulled(service: ServiceAccess, kind: type[AnyTable], study: str, path: str,
     def decode(payload: bytes) -> AnyTable:
         received = kind.decode(payload)
         if digest not in (None, received.digest):
-            raise Damaged(f"The service sent another version of the {kind.kind} than the one of digest {digest}.")
+            raise Damaged(f"The service sent a different version of the {kind.kind} than that with digest {digest}.")
         if cache is not None:
             cache.keep(received, payload)
         return received
 
-    if digest is not None and (stored := (yield from done(lambda: at_hand(digest)))) is not None:
-        return stored
+    if digest is not None and (local := (yield from done(lambda: stored(digest)))) is not None:
+        return local
     headers = {} if before is None or digest is not None else {"If-None-Match": f'"{before.digest}"'}
-    found = (yield from download(service, get(path, digest=digest).with_headers(headers), decode, at_hand)) or before
-    assert found is not None  # without an ETag sent along nothing is unchanged
+    found = (yield from download(service, get(path, digest=digest).with_headers(headers), decode, stored)) or before
+    assert found is not None  # only a response to If-None-Match says unchanged
     if digest is None:
         service.keep(study, found)
         if cache is not None and found is not before:
@@ -131,11 +131,11 @@ def _read_evidence(payload: bytes) -> StudyEvidence:
 
 
 def _fingerprint(dataset: str | Fingerprinted) -> tuple[str, str]:
-    """A dataset's fingerprint and what to call it. Raises InvalidInput for a text that is no fingerprint."""
+    """A dataset's fingerprint and its name for messages. Raises InvalidInput for text that is not a fingerprint."""
     if not isinstance(dataset, str):
         return dataset.fingerprint, str(getattr(dataset, "name", None) or getattr(dataset, "source", "yours"))
     if len(dataset) != 64 or not set(dataset) <= set("0123456789abcdef"):
         raise InvalidInput(
-            f"{dataset[:80]!r} is no fingerprint: give a dataset, or its fingerprint of 64 hexadecimal digits."
+            f"{dataset[:80]!r} is not a fingerprint: pass a dataset, or its fingerprint of 64 hexadecimal digits."
         )
     return dataset, dataset[:12]

@@ -147,7 +147,7 @@ def test_scores_of_another_dataset_are_refused(client: Caller, stored_study: Sto
     for given in (flip_labels(dataset, 0.1, 0), "f" * 64):
         with pytest.raises(FingerprintMismatch, match="belong to a different dataset"):
             client.table("made-up", dataset=given)
-    with pytest.raises(InvalidInput, match="'made-up' is no fingerprint"):
+    with pytest.raises(InvalidInput, match="'made-up' is not a fingerprint"):
         client.table("made-up", dataset="made-up")
 
 

@@ -334,7 +334,7 @@ def test_a_stream_that_ends_before_its_job_is_opened_again(connect: Connect):
 def test_an_event_of_another_kind_of_service_is_said_so(connect: Connect, stream: str):
     with fault_server(events(stream)) as server:
         client = connect(server.url)
-        with pytest.raises(ServiceError, match="is not a memscore service of this version: /v1/jobs/j1/events gave"):
+        with pytest.raises(ServiceError, match="not a memscore service of this version: /v1/jobs/j1/events returned"):
             client.events("j1")
 
 
