@@ -1,4 +1,4 @@
-"""All settings, from MEMSCORE_* environment variables and Ray's own: the only module that reads the environment."""
+"""All settings, from MEMSCORE_* and Ray's environment variables: the only module that reads the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memscore.errors import InvalidInput, StoreError
 from memscore.files import reason
 
 PREFIX = "MEMSCORE_"
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's variable: processes count in files there
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's variable: a folder where processes share their counts
 
 
 def _usable_cores() -> int:
@@ -30,11 +30,13 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("memscore"),
-        description="folder of dataset arrays, logs, and the embedded database",
+        description="folder for dataset arrays, logs, and the embedded database",
     )
     database_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in the home folder")
     slots: int = Field(default_factory=_usable_cores, ge=1, description="trials trained at the same time")
-    lease_seconds: float = Field(default=60, gt=0, description="a job is taken over if its lease is this old")
+    lease_seconds: float = Field(
+        default=60, gt=0, description="a job whose lease is not renewed for this many seconds is taken over"
+    )
 
     launcher: Literal["local", "ray-jobs"] = Field(
         default="local", description="local: jobs run on the dispatcher's machine; ray-jobs: on a Ray cluster"
@@ -57,7 +59,7 @@ class Settings(BaseSettings):
     stop_seconds: int = Field(default=30, ge=0, description="time for open downloads to finish when the service stops")
     log_format: Literal["text", "json"] = Field(default="text", description="how processes log to standard error")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="lowest level that is logged; debug also logs each request"
+        default="info", description="lowest level logged; debug also logs each request"
     )
 
     network_modules: str = Field(
@@ -127,7 +129,7 @@ class Settings(BaseSettings):
 
 
 def sqlite_url(file: Path) -> str:
-    """The URL of an SQLite file, with characters escaped that have a meaning in a URL."""
+    """The URL of an SQLite file, with characters escaped that are special in a URL."""
     return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
@@ -145,7 +147,7 @@ def load() -> Settings:
 
 
 def load_possible() -> tuple[Settings, list[str]]:
-    """The settings with defaults in place of invalid values, and one clause per invalid value that describes it."""
+    """The settings with defaults in place of invalid values, and a description of each invalid value."""
     try:
         return Settings(), []
     except ValidationError as error:
@@ -163,12 +165,12 @@ def metrics_folder() -> Path | None:
 
 
 def given() -> dict[str, str]:
-    """The environment variables named MEMSCORE_*, and those of Ray that are used here, with their values."""
+    """The environment variables named MEMSCORE_*, and those of Ray used here, with their values."""
     return {name: value for name, value in os.environ.items() if value and (name.startswith(PREFIX) or name in _RAY)}
 
 
 def known() -> set[str]:
-    """The names of all variables with a meaning; only the command line reads MEMSCORE_URL."""
+    """The names of all variables in use; only the command line reads MEMSCORE_URL."""
     return {_variable(name) for name in Settings.model_fields} | {f"{PREFIX}URL"}
 
 
