@@ -190,7 +190,7 @@ export class Gallery {
   }
 
   /**
-   * Load what is in view, at most so often.
+   * Load what is in view, at a limited rate.
    * @param {number} first
    * @param {number} last
    */

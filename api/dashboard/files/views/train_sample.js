@@ -107,8 +107,8 @@ function influences(page, study, dataset, { score, influences: found, floor }) {
     return h("section", { "aria-labelledby": "influences" }, title, none);
   }
   const about =
-    "infl is the chance that a model classifies the test sample correctly when trained on this one, minus the chance " +
-    `when not. Pairs with an infl of at least ${floor} are stored. The small images influence the same test sample.`;
+    "infl is the probability that a model classifies the test sample correctly when trained on this one, minus the " +
+    `probability when not. Pairs with an infl of at least ${floor} are stored. The small images influence the same test sample.`;
   const list = h(
     "ul",
     { class: "influences" },
