@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 that misbehaves as it is told: cuts bodies, is away, or sends what is not true."""
+"""A real HTTP server on 127.0.0.1 that misbehaves on request: it cuts bodies, is unavailable, or sends wrong data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 @dataclass
 class FaultServer:
-    """Answers each request with the next of `answers`, and the last one for ever; keeps the headers it was sent."""
+    """Answers each request with the next of `answers`, repeats the last one, and keeps the headers it received."""
 
     answers: list[Answer] = field(default_factory=list[Answer])
     requests: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
@@ -68,8 +68,11 @@ def file(
     ignore_if_range: bool = False,
     shift: int = 0,
 ) -> Answer:
-    """A file with ranges. Cut after so many bytes of each body; with the digest of something else; `shift` sends
-    a part from elsewhere than it says."""
+    """A file with ranges.
+
+    `cut_after` is the number of bytes after which each body is cut; `digest_of` is content whose digest is sent instead
+    of the payload's; `shift` moves a part's bytes away from its Content-Range.
+    """
     tag = etag or f'"{hashlib.sha256(payload).hexdigest()}"'
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

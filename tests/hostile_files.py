@@ -67,7 +67,7 @@ def _read_dataset(payload: bytes) -> object:
 
 
 def require_a_sentence(error: MemscoreError) -> None:
-    """Fails unless the error is told in one sentence of bounded length."""
+    """Fails unless the error's message is one sentence of bounded length."""
     told = str(error)
     assert told.endswith((".", ")")), told
     assert "\n" not in told

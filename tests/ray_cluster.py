@@ -159,7 +159,7 @@ class RayCluster:
 
     def stop(self) -> None:
         """End all nodes and remove their files."""
-        with contextlib.ExitStack() as all_of_it:  # goes on with the others if one fails
+        with contextlib.ExitStack() as all_of_it:  # continues if one fails
             all_of_it.callback(shutil.rmtree, self.folder, ignore_errors=True)
             for node in self.nodes:
                 all_of_it.callback(node.kill)

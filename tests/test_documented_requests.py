@@ -85,7 +85,7 @@ def http(served: Service) -> Iterator[httpx.Client]:
 
 
 def prepared(command: str, http: httpx.Client, folder: Path) -> str:
-    """The command with what its placeholders stand for, and with the files that it sends."""
+    """The command with its placeholders replaced, and with the files that it sends."""
     if "JOB" in command:
         body = {"dataset": "digits", "recipe": "digits", "target": {"trials": 400}}
         job = http.post("/v1/jobs", json=body).json()["id"]

@@ -76,7 +76,7 @@ class TrainConfig(Frozen):
     )
     rollbacks: int = Field(default=2, ge=0, description="how often a failing run may go back to its last good epoch")
     keep_every: int = Field(
-        default=0, ge=0, description="also keep and evaluate the network at this interval, in epochs; 0: never"
+        default=0, ge=0, description="epochs between networks that are also kept and evaluated; 0: keep none"
     )
     seed: int = Field(default=0, ge=0, lt=2**63)
 

@@ -443,7 +443,7 @@ def test_guesses_at_the_sign_in_have_the_limit_of_their_address(
 
 
 def test_a_session_and_its_key_are_one_caller(browser: httpx.Client, database: Database, stored_study: StoredStudy):
-    """Idempotency keys are told apart by caller: the same request by either is the same."""
+    """Idempotency keys belong to a caller; a session and its key are the same caller."""
     key = make_key(database, "write")
     csrf = {"X-CSRF-Token": sign_in(browser, key)["csrf"], "Idempotency-Key": '"once"'}
     first = browser.post("/v1/jobs", json=BODY, headers=csrf)

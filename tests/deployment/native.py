@@ -1,9 +1,9 @@
 """Runs the services of docker-compose.yml without a container engine: their commands, environments and health checks.
 
-What an engine would keep apart is told apart by replacing, in commands, environments and checks: a service's name by
-127.0.0.1, a port by a free one, the path of a volume by a folder. Nothing else of this process's environment gets in.
-Two things take an image's place: PostgreSQL is the one of the tests, set up as its image does; and each `ray start`
-is told its own folder, address and ports, which in a container it has.
+An engine isolates services; here names are replaced in commands, environments and checks: a service's name by
+127.0.0.1, a port by a free one, the path of a volume by a folder. Nothing else of this process's environment is passed
+on. Two things replace images: PostgreSQL is that of the tests, set up as its image sets it up, and each `ray start`
+receives its own folder, address and ports, which it would have in a container.
 """
 
 from __future__ import annotations

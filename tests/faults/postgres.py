@@ -55,7 +55,7 @@ class Postgres:
         raise AssertionError((self.folder / "log").read_text())
 
     def stop(self, number: signal.Signals) -> None:
-        """End it: SIGTERM stands for an orderly restart, SIGKILL for a crash of the whole server."""
+        """Stop the server: SIGTERM simulates an orderly restart, SIGKILL a crash of the whole server."""
         assert self.family is not None
         if number == signal.SIGKILL:
             self.family.cut()

@@ -53,7 +53,7 @@ class Reference:
         return evidence_digest([self.trial(number) for number in range(trials)])
 
     def tables(self, trials: int) -> tuple[str, str]:
-        """Digests of the score table and the pairs table after so many trials and all full trials."""
+        """Digests of the score table and the pairs table after `trials` trials and all full trials."""
         evidence = [self.trial(number) for number in range(trials)]
         evidence += [self.trial(number, full=True) for number in range(FULL)]
         scores, pairs = build(self.dataset, evidence, self.design, self.study)

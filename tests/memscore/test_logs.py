@@ -166,7 +166,7 @@ def test_the_databases_password_is_hidden_in_every_spelling(configured, log_form
 @pytest.mark.parametrize(
     "line",
     [
-        "postgresql+psycopg://user:hunter2@db.example/scores is away",
+        "postgresql+psycopg://user:hunter2@db.example/scores is down",
         "postgresql://user:hun/ter2@db.example",
         "postgresql://db.example/scores?user=me&password=hunter2",
         "connection to host=db.example password=hunter2 failed",

@@ -4,7 +4,7 @@ from trainer.stopping import Stop
 
 
 class After(Stop):
-    """Due once so many steps were taken."""
+    """Due after `steps` steps."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()

@@ -51,7 +51,7 @@ EVERYTHING = BASE.model_copy(
 
 
 def attempt(dataset: Dataset, config: TrainConfig, folder: Path, stop: Stop) -> bool:
-    """One process's worth of training: everything is built anew, as after a kill."""
+    """One process's worth of training: everything is rebuilt, as after a kill."""
     mem = np.linspace(0, 1, len(dataset.y_train), dtype=np.float32)
     data = TrainingData(dataset, mem, config, CPU)
     kept = RunFolder(folder)

@@ -227,7 +227,7 @@ def test_samples_that_each_epoch_leaves_out_are_told(dataset: Dataset, tmp_path:
 
 
 class Hungry(SmallCNN):
-    """Needs the memory of another device for more than so many images at once."""
+    """Runs out of device memory above `most` images at once."""
 
     most = 7
 

@@ -1,4 +1,4 @@
-"""The comparison of runs: means and deviations counted by hand, and what makes a comparison unfair is said."""
+"""The comparison of runs: means and deviations computed by hand, and warnings about unfair comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a threat before training starts."""
+"""The messages about a threat model before training starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics: what they say of known jobs on both databases, their names and labels, and a database that is away."""
+"""Metrics: their values for known jobs on both databases, names and labels, and an unavailable database."""
 
 from __future__ import annotations
 

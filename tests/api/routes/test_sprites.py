@@ -1,4 +1,4 @@
-"""Many images in one file, and what is said where images are gone."""
+"""Many images in one file, and the answers for missing images."""
 
 from __future__ import annotations
 

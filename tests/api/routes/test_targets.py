@@ -1,4 +1,4 @@
-"""Targets of precision, plans and networks of one's own: what the service takes, refuses and foretells."""
+"""Precision targets, plans and custom networks: what the service accepts, refuses and forecasts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The command reproduce: it refuses before any work, reports its plan, and resumes where it was interrupted."""
+"""The command reproduce: it refuses before any work, prints its plan, and resumes after an interruption."""
 
 from __future__ import annotations
 

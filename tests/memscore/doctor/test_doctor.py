@@ -193,7 +193,7 @@ def test_impossible_values_and_unknown_names_are_told(monkeypatch: pytest.Monkey
     assert told[1].found.startswith("MEMSCORE_LAUNCHER: Input should be 'local' or 'ray-jobs'")
     assert told[2].remedy == "did you mean MEMSCORE_DATABASE_URL?"
     assert "unset it" in told[3].remedy
-    assert run("fine")[0].found.startswith("launcher local")  # the other checks go on with the default
+    assert run("fine")[0].found.startswith("launcher local")  # the other checks use the default
 
 
 # The home folder
@@ -364,7 +364,7 @@ GPU_NODE = {"CPU": 8.0, "GPU": 2.0, "accelerator_type:H100": 1.0, "memory": "3 G
 
 
 def cluster(nodes: list[dict[str, object]], ray_version: str, python_version: str) -> FakeRay:
-    """A dashboard that also tells of its nodes and versions."""
+    """A dashboard that also lists its nodes and versions."""
 
     def tell(request: httpx.Request) -> httpx.Response | None:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -638,7 +638,7 @@ def test_a_service_is_asked_for_health_version_and_dispatcher(
         leases.take(connection, leases.LEADER, "host/1/0", 60)
     assert only(found(service.check, settings, "http://memscore.test"), "readiness").verdict == "ok"
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "host/1/0", 60, note="Ray is away.")
+        leases.take(connection, leases.LEADER, "host/1/0", 60, note="Ray is unavailable.")
     assert only(found(service.check, settings, "http://memscore.test"), "readiness").verdict == "problem"
     downgrade(database, "base")
     unready = only(found(service.check, settings, "http://memscore.test"), "readiness")

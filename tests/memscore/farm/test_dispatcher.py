@@ -340,7 +340,7 @@ def test_an_outage_of_the_database_ends_no_driver(
     dispatcher.step()
 
     def away(*_: object) -> None:
-        raise StoreError("The database is away.")
+        raise StoreError("The database is down.")
 
     with monkeypatch.context() as patched:
         patched.setattr(Database, "_transaction", away)

@@ -1,4 +1,4 @@
-"""The farm with real Ray: what it stores is what training without it gives, and outcomes are told."""
+"""The farm with real Ray: it stores what training without it gives, and reports outcomes."""
 
 import subprocess
 import sys

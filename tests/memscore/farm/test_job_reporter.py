@@ -105,7 +105,7 @@ def failing(times: int) -> Callable[[], str]:
 
     def action() -> str:
         if next(left, None) is not None:
-            raise StoreError("The database is away.")
+            raise StoreError("The database is down.")
         return "done"
 
     return action

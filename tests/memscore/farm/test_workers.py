@@ -42,7 +42,7 @@ StartFarm = Callable[..., Farm]
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Generator[StartFarm]:
-    """Starts a farm on this machine: with so many logical GPUs, numbered as in `visible`."""
+    """Starts a farm on this machine, with the logical GPUs listed in `gpus`."""
     folder = Path(tempfile.mkdtemp(prefix="mf-", dir="/tmp"))
     handler, started = signal.getsignal(signal.SIGTERM), list[Farm]()
 
@@ -70,7 +70,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Generator[StartFarm]:
 
 
 def all_ready(farm: Farm, count: int) -> list[Worker]:
-    """So many workers, once they have started."""
+    """`count` workers, once they have started."""
 
     def ready() -> bool:
         farm.pool.follow(100)

@@ -1,4 +1,4 @@
-"""Comparing two tables: each figure against its definition, and what cannot be said is said to be so."""
+"""Comparing two tables: each figure against its definition, and undefined figures are reported as such."""
 
 import dataclasses
 

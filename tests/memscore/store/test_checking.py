@@ -324,7 +324,7 @@ def test_datasets_are_compared_with_their_fingerprint(whole: Whole):
 
 
 def test_without_the_dataset_nothing_of_the_study_is_deleted(whole: Whole):
-    """What is damaged could not be trained or built again here."""
+    """The damaged parts could not be retrained or rebuilt here."""
     shutil.rmtree(whole.home / "datasets")
     with whole.database.writing() as connection:
         flip(trials, "train_bits", 0, 7)(connection, whole)

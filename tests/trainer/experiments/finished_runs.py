@@ -77,7 +77,7 @@ class Bench:
 
 
 def finish(run: Finished, share: Share, *, distance: float | Callable[[str, int], float] = 0.5) -> None:
-    """Write what a finished run leaves, with accuracies of `share`, drawn anew for each seed.
+    """Write the files of a finished run, with accuracies of `share`, drawn separately for each seed.
 
     distance: of the typical samples' representations, also by split and epoch.
     """
