@@ -198,7 +198,7 @@ def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: st
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:
     array = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices))
     if (array.size and array.dtype.kind not in "iu") or array.ndim != 1:
-        raise InvalidInput("The indices must be one-dimensional and integers; np.flatnonzero converts a mask.")
+        raise InvalidInput("The indices must be integers in one dimension; np.flatnonzero converts a mask.")
     return array.tolist()
 
 

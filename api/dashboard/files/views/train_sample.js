@@ -108,7 +108,8 @@ function influences(page, study, dataset, { score, influences: found, floor }) {
   }
   const about =
     "infl is the probability that a model classifies the test sample correctly when trained on this one, minus the " +
-    `probability when not. Pairs with an infl of at least ${floor} are stored. The small images influence the same test sample.`;
+    `probability when not. Pairs with an infl of at least ${floor} are stored. The small images influence the same ` +
+    "test sample.";
   const list = h(
     "ul",
     { class: "influences" },
