@@ -37,8 +37,8 @@ SLOWER := $(addprefix tests/api/,serving test_hostile_input.py test_schema.py te
 	$(addprefix tests/memscore/,test_launch.py exchange/test_hostile_files.py) $(addprefix tests/trainer/,experiments \
 	$(addprefix test_,attacks.py autoattack.py command.py distributed.py entry.py evaluation.py evaluation_cli.py \
 	identity.py likelihood.py masking.py methods.py own_networks.py resume.py run.py verification.py))
-NATIVE := tests/api/test_representation.py tests/memscore/farm/test_workers.py tests/memscore/learning/test_seeding.py \
-	tests/memscore/report tests/memscore/store/test_leases.py tests/trainer/test_tensor_file.py
+NATIVE := tests/api/test_file_answers.py tests/memscore/farm/test_workers.py tests/memscore/learning/test_seeding.py \
+	tests/memscore/report tests/memscore/store/test_leadership.py tests/trainer/test_tensor_file.py
 
 quick: setup ## run the tests of the pure part, of the API on SQLite and of the trainer's units, in a minute
 	$(PYTEST) $(PARALLEL) -m "not slow and not peers and not postgresql" $(addprefix --ignore=,$(SLOWER)) $(QUICK)

@@ -15,7 +15,7 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.representation import NPZ, Representation
+from api.file_answers import NPZ, Representation
 from memscore.arrays import Indices
 from memscore.errors import NoScoresYet
 from memscore.messages.message import Message

@@ -14,7 +14,7 @@ import yaml
 from api.serving.in_process import in_process
 from memscore.cli import app
 from memscore.settings import known
-from memscore.store import Database, leases
+from memscore.store import Database, leadership
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "operations.md").read_text()
@@ -35,7 +35,7 @@ def listed() -> dict[str, str]:
 
 def test_the_table_lists_every_metric_with_its_type(database: Database):
     with database.writing() as connection:
-        assert leases.take(connection, leases.LEADER, "host/1/0", 60)
+        assert leadership.take(connection, leadership.LEADER, "host/1/0", 60)
     with in_process(database) as http:
         http.get("/healthz")
         text = http.get("/metrics").text

@@ -9,8 +9,8 @@ import orjson
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.file_answers import Conditions
 from api.numeric_json import encode
-from api.representation import Conditions
 from api.table_cache import StudyTables, TableCache
 from memscore.messages.scores import LookupRequest
 

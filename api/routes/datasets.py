@@ -12,8 +12,8 @@ from fastapi import Path as InPath
 
 from api import errors
 from api.dependencies import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
+from api.file_answers import ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
-from api.representation import ConditionsOf, Representation
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import folder_of, open_dataset
 from memscore.errors import NotFound

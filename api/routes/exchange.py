@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from api import errors
 from api.dependencies import DatabaseOf, HomeOf, StudyInPath
-from api.representation import NPZ, ConditionsOf, Representation
+from api.file_answers import NPZ, ConditionsOf, Representation
 from api.routes.studies import study_message
 from api.routes.tables import NPZ_CONTENT
 from api.uploads import Upload

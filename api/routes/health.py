@@ -10,7 +10,7 @@ import memscore
 from api.dependencies import DatabaseOf
 from memscore.errors import StoreError
 from memscore.messages.service import Health, Readiness
-from memscore.store import leases
+from memscore.store import leadership
 from memscore.store.migrate import current_revision, head_revision
 
 router = APIRouter(tags=["health"])
@@ -38,7 +38,7 @@ def readiness(
     if current != head:
         raise StoreError(f"The database is at revision {current}, not {head}; run: memscore db upgrade")
     with database.reading() as connection:
-        leader = leases.current(connection, leases.LEADER)
+        leader = leadership.current(connection, leadership.LEADER)
     if leader is not None and leader.seconds_left >= 0:
         return Readiness(revision=head, dispatcher="leading", dispatcher_note=leader.note)
     if require == "dispatcher":

@@ -19,7 +19,7 @@ from memscore.errors import InvalidInput
 from memscore.messages.jobs import JobMessage, Jobs, LogMessage, Plan, Progress, State
 from memscore.scores.planning import plan
 from memscore.scores.tables import ScoreTable
-from memscore.store import Database, datasets, evidence, idempotency, job_logs, jobs, leases, studies, tables
+from memscore.store import Database, datasets, evidence, idempotency, job_logs, jobs, leadership, studies, tables
 from memscore.store.jobs import JobRecord
 from memscore.study.recipes import recipe_of
 from memscore.study.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
@@ -265,7 +265,7 @@ def _waiting_for(connection: Connection, job: JobRecord) -> str | None:
     """Why a waiting job does not start, or None."""
     if job.state not in jobs.WAITING:
         return None
-    lease = leases.current(connection, leases.LEADER)
+    lease = leadership.current(connection, leadership.LEADER)
     if lease is None or lease.seconds_left < 0:
         return "no dispatcher is running; start one: memscore dispatch"
     if lease.note is not None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi import Path as InPath
 
 from api.dependencies import DatabaseOf, DatasetInPath, HomeOf
-from api.representation import ConditionsOf, Representation
+from api.file_answers import ConditionsOf, Representation
 from api.routes.datasets import A_DAY, PNG_RESPONSES, arrays_of, require_image
 from memscore.errors import InvalidInput
 from memscore.store import datasets

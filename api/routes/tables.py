@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api import errors
 from api.dependencies import DatabaseOf, TablesOf
+from api.file_answers import NPZ, ConditionsOf, Representation
 from api.headers import ASK_AGAIN, FOR_EVER
-from api.representation import NPZ, ConditionsOf, Representation
 from api.table_cache import MEDIA_TYPES, StudyTables, exported
 from memscore.errors import NotFound
 from memscore.messages.scores import SetsMessage

@@ -14,7 +14,7 @@ from memscore.cli.options import Json
 from memscore.console import err, out, print_json, print_table
 from memscore.errors import Conflict, InvalidInput
 from memscore.progress import progress_bar, told
-from memscore.store import Database, leases
+from memscore.store import Database, leadership
 from memscore.store.checking import check, size
 from memscore.store.findings import DatabaseFinding
 from memscore.store.migrate import current_revision, downgrade, losses, migrations_folder, upgrade
@@ -131,10 +131,10 @@ def _print_damage(damaged: int, findings: list[DatabaseFinding], repair: bool) -
 
 def _require_no_dispatcher(database: Database) -> None:
     """Raises Conflict while a dispatcher leads, because a downgrade removes tables that it uses."""
-    if not inspect(database.engine).has_table(leases.TABLE):
+    if not inspect(database.engine).has_table(leadership.TABLE):
         return
     with database.reading() as connection:
-        leader = leases.current(connection, leases.LEADER)
+        leader = leadership.current(connection, leadership.LEADER)
     if leader is not None and leader.seconds_left >= 0:
         raise Conflict(
             f"The dispatcher {leader.owner} is using this database; stop the service first, "

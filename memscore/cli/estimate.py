@@ -33,7 +33,7 @@ def estimate(
     dataset: Annotated[str, typer.Option(help="A registered dataset; a built-in one is added automatically.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; or a JSON file.")] = "digits",
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials that the study should have.  [default: 200]")
+        int | None, typer.Option(min=1, help="Trials that the study should have.", show_default="200")
     ] = None,
     until_se: Annotated[
         float | None, typer.Option(help="Instead: train until the standard error of mem is at most this.")
@@ -42,10 +42,10 @@ def estimate(
         float | None, typer.Option(help="Instead: train until mem clearly lies above or below this.")
     ] = None,
     share: Annotated[
-        float | None, typer.Option(help="Share of the samples for which that must hold.  [default: 0.95]")
+        float | None, typer.Option(help="Share of the samples for which that must hold.", show_default="0.95")
     ] = None,
     max_trials: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of trials for that.  [default: 2000]")
+        int | None, typer.Option(min=1, help="Maximum number of trials for that.", show_default="2000")
     ] = None,
     ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
     design_kind: Annotated[str, typer.Option("--design", help="balanced or uniform.")] = "balanced",

@@ -15,7 +15,7 @@ GpusPerRun = Annotated[
 ]
 Scores = Annotated[str | None, typer.Option(help="A table file, URL#STUDY, or a study of the embedded database.")]
 Slots = Annotated[
-    int | None, typer.Option(min=1, help="Maximum number of runs at a time.  [default: one per GPU share or core]")
+    int | None, typer.Option(min=1, help="Maximum number of runs at a time.", show_default="one per GPU share or core")
 ]
 Url = Annotated[
     str | None,

@@ -35,9 +35,11 @@ def reproduce(
     ] = None,
     study: Annotated[str | None, typer.Option(help="A study of that dataset, instead of a new one.")] = None,
     trials: Annotated[
-        int | None, typer.Option(min=10, help="Trials of new studies.  [default: 1000; paper: 2000]")
+        int | None, typer.Option(min=10, help="Trials of new studies.", show_default="1000; paper: 2000")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each kind.  [default: 3, or 1; paper: 1]")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Runs of each kind.", show_default="3, or 1; paper: 1")
+    ] = None,
     settings_given: Annotated[
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: a field of every run's configuration, such as epochs=5."),

@@ -33,7 +33,8 @@ def sweep(
     scores: Scores = None,
     preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
     attacks: Annotated[
-        str | None, typer.Option(help="Also evaluate every run with these, such as cw,autoattack.  [default: fgsm,pgd]")
+        str | None,
+        typer.Option(help="Also evaluate every run with these, such as cw,autoattack.", show_default="fgsm,pgd"),
     ] = None,
     gpus_per_run: GpusPerRun = 1.0,
     slots: Slots = None,

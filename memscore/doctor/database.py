@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, text
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_of, size, warning
 from memscore.errors import MemscoreError, StoreError
 from memscore.settings import Settings
-from memscore.store import Database, leases, metrics, open_database
+from memscore.store import Database, leadership, metrics, open_database
 from memscore.store.database import now, sqlite_file
 from memscore.store.locality import USE_POSTGRESQL, require_one_host
 from memscore.store.metrics import Trouble
@@ -88,15 +88,15 @@ def _speed(database: Database) -> Diagnosis:
 
     def read() -> None:
         with database.reading() as connection:
-            leases.current(connection, PROBE)
+            leadership.current(connection, PROBE)
 
     def write() -> None:
         with database.writing() as connection:
-            leases.take(connection, PROBE, PROBE, 1)
+            leadership.take(connection, PROBE, PROBE, 1)
 
     def remove() -> None:
         with database.writing() as connection:
-            leases.release(connection, PROBE, PROBE)
+            leadership.release(connection, PROBE, PROBE)
 
     reading, writing = _median(read), _median(write)
     remove()
@@ -134,7 +134,7 @@ def _clock(database: Database) -> Diagnosis:
 
 
 def _dispatcher(connection: Connection) -> Diagnosis:
-    leader = leases.current(connection, leases.LEADER)
+    leader = leadership.current(connection, leadership.LEADER)
     states = metrics.activity(connection).jobs
     waiting = states["queued"] + states["recovering"]
     start = "start one: memscore serve, or memscore dispatch"

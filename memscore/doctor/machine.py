@@ -16,7 +16,7 @@ from memscore.settings import Settings
 
 WORKER_BYTES = 0.6e9  # per worker on a core; with the digits, 0.46e9 were unshared
 RAY_BYTES = 1.0e9  # Ray's processes and the driver, roughly
-OBJECT_STORE_MARGIN = 100 * 2**20  # as in memscore.farm.farm, which cannot be imported without Ray
+OBJECT_STORE_MARGIN = 100 * 2**20  # as in memscore.farm.workers, which cannot be imported without Ray
 UNLIMITED = 2**60  # version 1 of control groups gives a number near 2**63
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where Ray puts its object store
 

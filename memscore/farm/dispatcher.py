@@ -14,7 +14,7 @@ import psutil
 from memscore.errors import LaunchFailed, MemscoreError, StoreError
 from memscore.farm.launchers import Launched, Launcher, LocalLauncher
 from memscore.settings import Settings
-from memscore.store import Database, job_logs, jobs, leases
+from memscore.store import Database, job_logs, jobs, leadership
 from memscore.store.jobs import JobRecord
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Dispatcher:
                     with self.database.writing() as connection:
                         jobs.release(connection, running.job.id, running.job.attempt, "the dispatcher was stopped")
             with self.database.writing() as connection:
-                leases.release(connection, leases.LEADER, self.owner)
+                leadership.release(connection, leadership.LEADER, self.owner)
         except MemscoreError as error:
             log.warning("%s", error)
         finally:
@@ -101,7 +101,7 @@ class Dispatcher:
         if since < self.leader_lease / RENEWALS_PER_LEASE and not changed:
             return True
         with self.database.reading() as connection:
-            holder = leases.current(connection, leases.LEADER)
+            holder = leadership.current(connection, leadership.LEADER)
         dead = None
         if holder is not None and holder.owner != self.owner:
             if not owner_may_live(holder.owner):
@@ -110,8 +110,8 @@ class Dispatcher:
                 self.led_at = float("-inf")
                 return False
         with self.database.writing() as connection:
-            leads = leases.take(
-                connection, leases.LEADER, self.owner, self.leader_lease, note=self.unavailable, dead=dead
+            leads = leadership.take(
+                connection, leadership.LEADER, self.owner, self.leader_lease, note=self.unavailable, dead=dead
             )
         if leads and since > self.leader_lease:
             log.info("this dispatcher (%s) has taken the lead", self.owner)

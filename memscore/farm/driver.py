@@ -39,7 +39,7 @@ from memscore.study.spec import BLOCK
 from memscore.study.subsets import Unit, units
 
 if TYPE_CHECKING:
-    from memscore.farm.farm import Farm
+    from memscore.farm.workers import Farm
 
 log = logging.getLogger("memscore.farm.driver")  # also where this module is __main__
 
@@ -148,7 +148,7 @@ class Driver:
         first = next(missing := self.missing(), None)
         if first is None:
             return
-        from memscore.farm.farm import Farm, FarmOptions  # imports torch and Ray, needed only for training
+        from memscore.farm.workers import Farm, FarmOptions  # imports torch and Ray, needed only for training
 
         self.enter("starting")
         at_most = sum(len(some) for some in self.absent())

@@ -13,7 +13,7 @@ from memscore import settings as settings_module
 from memscore.errors import MemscoreError
 from memscore.farm.ray_jobs import RayJobsLauncher
 from memscore.settings import Settings
-from memscore.store import leases, open_database
+from memscore.store import leadership, open_database
 from memscore.store.migrate import require_current
 
 
@@ -23,7 +23,7 @@ def dispatcher_trouble(settings: Settings) -> str | None:
     try:
         require_current(database)
         with database.reading() as connection:
-            leader = leases.current(connection, leases.LEADER)
+            leader = leadership.current(connection, leadership.LEADER)
     finally:
         database.close()
     if leader is None or leader.seconds_left < 0:

@@ -11,7 +11,7 @@ import psutil
 from memscore.addresses import is_loopback
 from memscore.errors import StoreError
 from memscore.settings import Settings
-from memscore.store import leases
+from memscore.store import leadership
 from memscore.store.database import Database
 
 REMOTE = {
@@ -48,7 +48,7 @@ def require_one_host(database: Database, settings: Settings) -> None:
             f"{USE_POSTGRESQL}."
         )
     with database.reading() as connection:
-        leader = leases.current(connection, leases.LEADER)
+        leader = leadership.current(connection, leadership.LEADER)
     if leader is not None and leader.seconds_left >= 0:
         host = leader.owner.rsplit("/", 2)[0]
         if host != socket.gethostname():

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, case, func, select, text
 
 from memscore.messages.jobs import STATES
-from memscore.store import leases
+from memscore.store import leadership
 from memscore.store.database import now
 from memscore.store.jobs import HELD, WAITING
-from memscore.store.leases import LeaseRecord
+from memscore.store.leadership import LeaseRecord
 from memscore.store.schema import full_trials, job_events, jobs, trials
 from memscore.study.spec import BLOCK
 
@@ -76,7 +76,7 @@ def activity(connection: Connection) -> Activity:
         trials=stored,
         full_trials=connection.execute(select(func.count()).select_from(full_trials)).scalar_one(),
         blocks=blocks,
-        leader=leases.current(connection, leases.LEADER),
+        leader=leadership.current(connection, leadership.LEADER),
         database_bytes=database_bytes(connection),
     )
 

@@ -10,7 +10,7 @@ from memscore.client import Client
 from memscore.farm.dispatcher import Dispatcher, owner_may_live
 from memscore.messages.jobs import JobMessage
 from memscore.settings import Settings
-from memscore.store import Database, jobs, leases
+from memscore.store import Database, jobs, leadership
 from memscore.store.jobs import JobRecord
 from memscore.workflows.watching import Follow, OnNote, follow_silently, ignore
 
@@ -44,7 +44,7 @@ def run_job(
 def interrupted(database: Database, but: str) -> list[JobRecord]:
     """The unfinished jobs except `but`, oldest first, that no process is working on or will start by itself."""
     with database.reading() as connection:
-        leader = leases.current(connection, leases.LEADER)
+        leader = leadership.current(connection, leadership.LEADER)
         if leader is not None and leader.seconds_left >= 0 and owner_may_live(leader.owner):
             return []
         others = sorted(jobs.unfinished(connection), key=lambda job: (job.created_at, job.id))

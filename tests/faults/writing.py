@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from memscore.arrays import Labels
 from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
-from memscore.store import Database, evidence, job_logs, jobs, leases, open_database, studies, tables
+from memscore.store import Database, evidence, job_logs, jobs, leadership, open_database, studies, tables
 from memscore.store.jobs import JobRecord
 from memscore.store.rebuilding import count_study, count_trials, design_of, keep_tables, provenance
 from memscore.store.schema import job_events
@@ -94,7 +94,7 @@ class Writer:
     def run_job(self) -> None:
         """Claim a job, train what is missing, keep tables, and end it."""
         with self.database.writing() as connection:
-            leases.take(connection, leases.LEADER, self.name, 0.05)
+            leadership.take(connection, leadership.LEADER, self.name, 0.05)
             job = jobs.claim(connection, self.name, 60)
         self.written.transactions["claim"] += 1
         if job is None:

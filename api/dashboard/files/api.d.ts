@@ -42,7 +42,7 @@ export interface Datasets {
   next: string | null;
 }
 
-/** How each model of a study is trained; memscore/spec.py has all fields. */
+/** How each model of a study is trained; memscore/study/spec.py has all fields. */
 export interface Recipe {
   network: string;
   [field: string]: unknown;

@@ -14,7 +14,7 @@ from api.metrics import Metrics
 from api.middleware.instrumentation import Instrumentation
 from api.routes import health
 from memscore.logs import REQUEST_ID
-from memscore.store import Database, leases
+from memscore.store import Database, leadership
 from tests.api.conftest import BODY, problem
 from tests.conftest import StoredStudy
 
@@ -137,13 +137,13 @@ def test_readiness_tells_whether_a_dispatcher_leads(http: httpx.Client, database
     problem(http.get("/readyz?require=dispatcher"), 503, "start one with: memscore dispatch")
     problem(http.get("/readyz?require=ray"), 422, "dispatcher")
     with database.writing() as connection:
-        assert leases.take(connection, leases.LEADER, "host/1/0", 60)
+        assert leadership.take(connection, leadership.LEADER, "host/1/0", 60)
     leading = {"status": "ready", "dispatcher": "leading", "dispatcher_note": None}
     assert http.get("/readyz?require=dispatcher").json().items() >= leading.items()
     with database.writing() as connection:
-        assert leases.take(connection, leases.LEADER, "host/1/0", 60, note="Ray does not answer.")
+        assert leadership.take(connection, leadership.LEADER, "host/1/0", 60, note="Ray does not answer.")
     assert http.get("/readyz").json()["dispatcher_note"] == "Ray does not answer."
     with database.writing() as connection:
-        assert leases.take(connection, leases.LEADER, "host/1/0", -5)
+        assert leadership.take(connection, leadership.LEADER, "host/1/0", -5)
     assert http.get("/readyz").json()["dispatcher"] == "missing"
     problem(http.get("/readyz?require=dispatcher"), 503, "No dispatcher is running")

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from memscore.store import Database, job_logs, jobs, leases
+from memscore.store import Database, job_logs, jobs, leadership
 from tests.api.conftest import BODY
 from tests.conftest import StoredStudy
 
@@ -53,17 +53,17 @@ def test_a_cancelled_job_is_resumed_and_a_finished_one_is_not(http: httpx.Client
 def test_a_waiting_job_says_what_it_waits_for(http: httpx.Client, database: Database, job: str):
     assert "no dispatcher is running" in http.get(f"/v1/jobs/{job}").json()["waiting_for"]
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "host/1/0", 60)
+        leadership.take(connection, leadership.LEADER, "host/1/0", 60)
     assert http.get(f"/v1/jobs/{job}").json()["waiting_for"] is None
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "host/1/0", 60, note="Ray does not answer")
+        leadership.take(connection, leadership.LEADER, "host/1/0", 60, note="Ray does not answer")
     assert http.get(f"/v1/jobs/{job}").json()["waiting_for"] == "Ray does not answer"
 
 
 def test_a_job_behind_another_says_which_one_and_how_to_go_on(http: httpx.Client, database: Database, job: str):
     later = http.post("/v1/jobs", json={**BODY, "target": {"trials": 70}}).json()["id"]
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "host/1/0", 60)
+        leadership.take(connection, leadership.LEADER, "host/1/0", 60)
     told = f"of study made-up (40 of 50 trials) runs first; to end it: memscore jobs cancel {job}"
     for state in ("queued", "running"):
         assert http.get(f"/v1/jobs/{later}").json()["waiting_for"] == f"job {job} {told}"
@@ -76,7 +76,7 @@ def test_a_job_behind_another_says_which_one_and_how_to_go_on(http: httpx.Client
 def test_a_job_that_was_let_go_first_is_what_an_older_one_waits_for(http: httpx.Client, database: Database, job: str):
     later = http.post("/v1/jobs", json={**BODY, "target": {"trials": 70}}).json()["id"]
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "host/1/0", 60)
+        leadership.take(connection, leadership.LEADER, "host/1/0", 60)
         claimed = jobs.claim(connection, "host/1/0", 60, first=later)
     assert claimed is not None
     assert claimed.id == later

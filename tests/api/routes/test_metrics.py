@@ -16,7 +16,7 @@ from sqlalchemy import update
 import memscore
 from api.serving.in_process import in_process
 from memscore.messages.jobs import STATES
-from memscore.store import Database, datasets, evidence, jobs, leases, metrics, open_database, studies
+from memscore.store import Database, datasets, evidence, jobs, leadership, metrics, open_database, studies
 from memscore.store.database import now
 from memscore.store.migrate import downgrade, upgrade
 from memscore.store.schema import jobs as jobs_table
@@ -78,7 +78,7 @@ def activity(database: Database, stored_study: StoredStudy) -> dict[str, str]:
         change("running", reported_at=now() - 100, lease_expires_at=now() - 5, trials_per_second=2.5, attempt=4)
         change("queued", not_before=now() - 300)
         change("recovering", not_before=now() + 3600)
-        assert leases.take(connection, leases.LEADER, "elsewhere/1/0", 20, note="Ray does not answer.")
+        assert leadership.take(connection, leadership.LEADER, "elsewhere/1/0", 20, note="Ray does not answer.")
     return made
 
 

@@ -23,7 +23,7 @@ from tests.conftest import QUICK, StoredStudy, make_dataset, make_trials
 
 pytestmark = pytest.mark.databases(
     "sqlite"
-)  # the embedded database: what is stored is tested on both kinds in tests/api/test_exchange.py
+)  # the embedded database: what is stored is tested on both kinds in tests/api/routes/test_exchange.py
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from memscore.doctor.diagnosis import Context, Diagnosis, size
 from memscore.doctor.examination import CHECKS, OF_SERVICE, examine
 from memscore.farm.dispatcher import process_identity
 from memscore.settings import Settings
-from memscore.store import Database, jobs, leases
+from memscore.store import Database, jobs, leadership
 from memscore.store.database import now
 from memscore.store.migrate import downgrade
 from memscore.store.schema import jobs as jobs_table
@@ -251,7 +251,7 @@ def test_a_sound_database_is_ok_in_every_respect(settings: Settings, stored_stud
     assert kind.startswith("SQLite 3." if database.engine.dialect.name == "sqlite" else "PostgreSQL ")
     assert ("journal mode wal" in kind) == (database.engine.dialect.name == "sqlite")
     with database.reading() as connection:
-        assert leases.current(connection, of_database.PROBE) is None  # nothing is left of the look at its speed
+        assert leadership.current(connection, of_database.PROBE) is None  # nothing is left of the look at its speed
 
 
 def test_there_need_be_no_sqlite_file_yet(settings_of_sqlite: Settings):
@@ -291,7 +291,7 @@ def test_jobs_that_need_a_look_are_named(settings: Settings, database: Database,
     waits = state()["dispatcher warning"]
     assert waits.found == "none leads, and 1 job waits"
     with database.writing() as connection:
-        assert leases.take(connection, leases.LEADER, process_identity(), 600)
+        assert leadership.take(connection, leadership.LEADER, process_identity(), 600)
         assert jobs.claim(connection, process_identity(), 600) is not None
     assert "leads; 0 jobs wait" in state()["dispatcher ok"].found
     assert "jobs ok" in state()
@@ -300,7 +300,7 @@ def test_jobs_that_need_a_look_are_named(settings: Settings, database: Database,
     assert "has expired" in state(reported_at=now(), lease_expires_at=now() - 9)["jobs problem"].found
     with database.writing() as connection:
         jobs.finish(connection, job.id, 1, "failed", "The loss is not finite; lower learning_rate.")
-        leases.take(connection, leases.LEADER, process_identity(), 600, note="Ray does not answer.")
+        leadership.take(connection, leadership.LEADER, process_identity(), 600, note="Ray does not answer.")
     failed = state()
     assert "lower learning_rate" in failed["jobs warning"].found
     assert job.id in failed["jobs warning"].found
@@ -310,7 +310,7 @@ def test_jobs_that_need_a_look_are_named(settings: Settings, database: Database,
 
 def test_sqlite_that_another_host_uses_is_a_problem(settings: Settings, database: Database, stored_study: StoredStudy):
     with database.writing() as connection:
-        assert leases.take(connection, leases.LEADER, "elsewhere/1/0", 60)
+        assert leadership.take(connection, leadership.LEADER, "elsewhere/1/0", 60)
     told = verdicts(found(of_database.check, settings))
     assert told.get("database's host") == ("problem" if database.engine.dialect.name == "sqlite" else None)
 
@@ -635,10 +635,10 @@ def test_a_service_is_asked_for_health_version_and_dispatcher(
     assert only(told, "service").found.endswith(f"version {package.__version__}")
     assert only(told, "readiness").found == "it is ready, but no dispatcher leads"
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "host/1/0", 60)
+        leadership.take(connection, leadership.LEADER, "host/1/0", 60)
     assert only(found(service.check, settings, "http://memscore.test"), "readiness").verdict == "ok"
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "host/1/0", 60, note="Ray is unavailable.")
+        leadership.take(connection, leadership.LEADER, "host/1/0", 60, note="Ray is unavailable.")
     assert only(found(service.check, settings, "http://memscore.test"), "readiness").verdict == "problem"
     downgrade(database, "base")
     unready = only(found(service.check, settings, "http://memscore.test"), "readiness")

@@ -13,7 +13,7 @@ from memscore.farm import dispatcher as dispatcher_module
 from memscore.farm.dispatcher import Dispatcher, process_identity
 from memscore.farm.launchers import Launched, Launcher, Status
 from memscore.settings import Settings
-from memscore.store import Database, job_logs, jobs, leases
+from memscore.store import Database, job_logs, jobs, leadership
 from memscore.store.database import now
 from memscore.store.jobs import JobRecord
 from memscore.store.schema import jobs as jobs_table
@@ -156,7 +156,7 @@ def test_what_a_command_left_behind_is_told_unless_somebody_works_on_it(database
     assert interrupted(database, own) == []
     change(database, left, lease_owner=None, state="queued")
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, process_identity(), 60)
+        leadership.take(connection, leadership.LEADER, process_identity(), 60)
     assert interrupted(database, own) == []  # a dispatcher comes to it
 
 
@@ -284,14 +284,14 @@ def test_nothing_is_claimed_while_nothing_can_be_launched(
     dispatcher.step()
     assert (fetch(database, job).state, fetch(database, job).attempt) == ("queued", 0)
     with database.reading() as connection:
-        lease = leases.current(connection, leases.LEADER)
+        lease = leadership.current(connection, leadership.LEADER)
     assert lease is not None
     assert lease.note == "Ray does not answer; start it."
     launcher.away = None
     dispatcher.step()
     assert fetch(database, job).state == "running"
     with database.reading() as connection:
-        lease = leases.current(connection, leases.LEADER)
+        lease = leadership.current(connection, leadership.LEADER)
     assert lease is not None
     assert lease.note is None
 

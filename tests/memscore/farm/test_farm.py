@@ -77,7 +77,7 @@ def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
 
 
 def test_a_driver_leaves_torch_to_its_workers():
-    code = "import sys, memscore.farm.driver, memscore.farm.farm; print('torch' in sys.modules)"
+    code = "import sys, memscore.farm.driver, memscore.farm.workers; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from memscore.farm.health import main
 from memscore.settings import Settings
-from memscore.store import Database, leases
+from memscore.store import Database, leadership
 from tests.ray_cluster import free_port
 
 
@@ -23,7 +23,7 @@ def test_a_dispatcher_is_well_while_one_leads(
     assert "No dispatcher leads" in capsys.readouterr().err
     for seconds, status in ((60, 0), (-1, 1)):
         with database.writing() as connection:
-            assert leases.take(connection, leases.LEADER, "one", seconds)
+            assert leadership.take(connection, leadership.LEADER, "one", seconds)
         assert main(["dispatcher"]) == status
 
 

@@ -7,7 +7,7 @@ import pytest
 from memscore.farm.dispatcher import Dispatcher
 from memscore.farm.launchers import LocalLauncher
 from memscore.settings import Settings
-from memscore.store import Database, jobs, leases
+from memscore.store import Database, jobs, leadership
 from memscore.study.spec import Target, Wanted
 from tests.conftest import StoredStudy
 
@@ -23,7 +23,7 @@ def test_a_home_that_cannot_be_written_makes_jobs_wait_and_costs_no_attempt(
     dispatcher = Dispatcher(database, broken, LocalLauncher(broken))
     dispatcher.step()
     with database.reading() as connection:
-        lease = leases.current(connection, leases.LEADER)
+        lease = leadership.current(connection, leadership.LEADER)
         assert lease is not None
         assert lease.note is not None
         assert "set MEMSCORE_HOME" in lease.note

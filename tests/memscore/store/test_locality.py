@@ -12,7 +12,7 @@ import pytest
 from memscore.errors import StoreError
 from memscore.farm.dispatcher import process_identity
 from memscore.settings import Settings
-from memscore.store import Database, leases, locality
+from memscore.store import Database, leadership, locality
 from memscore.store.locality import file_system, is_remote, require_one_host
 
 
@@ -41,7 +41,7 @@ def test_one_host_is_fine(database: Database, settings: Settings):
     require_one_host(database, settings)
     require_one_host(database, settings.model_copy(update={"launcher": "ray-jobs"}))
     with database.writing() as connection:
-        assert leases.take(connection, leases.LEADER, process_identity(), 60)
+        assert leadership.take(connection, leadership.LEADER, process_identity(), 60)
     require_one_host(database, settings)
 
 
@@ -104,12 +104,12 @@ def test_a_dispatcher_that_leads_on_another_host_is_refused(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "elsewhere/77/1700000000.00", 20)
+        leadership.take(connection, leadership.LEADER, "elsewhere/77/1700000000.00", 20)
     judged(database, settings, r"on the host elsewhere uses this SQLite database.*try again in (20|19) s")
     with database.writing() as connection:
-        connection.execute(leases.leases.update().values(expires_at=0))
+        connection.execute(leadership.leases.update().values(expires_at=0))
     require_one_host(database, settings)  # long dead
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, process_identity(), 20)
+        leadership.take(connection, leadership.LEADER, process_identity(), 20)
     monkeypatch.setattr(locality.socket, "gethostname", lambda: f"not-{socket.gethostname}")
     judged(database, settings, "only one host may")

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text, update
 
 from memscore.errors import InvalidInput, StoreError
-from memscore.store import Database, evidence, job_logs, jobs, leases, open_database
+from memscore.store import Database, evidence, job_logs, jobs, leadership, open_database
 from memscore.store.migrate import (
     DowngradeLoss,
     current_revision,
@@ -131,7 +131,7 @@ def test_the_way_down_and_up_again_keeps_evidence_readable(database: Database, f
         downgrade(database, revision)
     for revision in revisions()[1:]:
         upgrade(database, revision)
-    _require_kept(before, _contents(database), lost={"full_trials", "job_logs", "leases"})
+    _require_kept(before, _contents(database), lost={"full_trials", "job_logs", "leadership"})
     plain = [replace(trial, train_probability=None, test_probability=None) for trial in full_study.trials]
     with database.reading() as connection:
         assert evidence.load(connection, full_study.record.id) == plain
@@ -194,7 +194,7 @@ def full_study(database: Database, stored_study: StoredStudy) -> StoredStudy:
         assert jobs.claim(connection, "host/1/0", 60) is not None
         jobs.report(connection, job.id, 1, "training", 45, 50, 1.5)
         job_logs.append(connection, job.id, 1, "a line\n")
-        leases.take(connection, leases.LEADER, "host/1/0", 60)
+        leadership.take(connection, leadership.LEADER, "host/1/0", 60)
     return replace(stored_study, trials=changed)
 
 
@@ -205,7 +205,7 @@ def test_what_a_downgrade_would_lose_is_told_and_not_lost(database: Database, fu
         DowngradeLoss("jobs.ran_seconds", 1),
         DowngradeLoss("jobs.reported_at", 1),
         DowngradeLoss("jobs.trials_per_second", 1),
-        DowngradeLoss("leases", 1),
+        DowngradeLoss("leadership", 1),
     ]
     told = {loss.what: loss.values for loss in losses(database, "0001")}
     assert (told["full_trials"], told["trials.train_probability"], told["jobs.request"]) == (5, 10, 1)
@@ -327,10 +327,10 @@ def test_the_command_downgrades_after_it_has_asked(
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
 
     with database.writing() as connection:
-        leases.take(connection, leases.LEADER, "host/1/0", 60)
+        leadership.take(connection, leadership.LEADER, "host/1/0", 60)
     refused(memscore("db", "downgrade", "0002", "--yes"), "The dispatcher host/1/0 is using this database; stop the")
     with database.writing() as connection:
-        leases.release(connection, leases.LEADER, "host/1/0")
+        leadership.release(connection, leadership.LEADER, "host/1/0")
     answer("n\n")
     asked = memscore("db", "downgrade", "0002")
     assert asked.status == 1

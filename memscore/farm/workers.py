@@ -28,7 +28,7 @@ from memscore.errors import BlockFailed, Diverged
 from memscore.farm import local_ray
 from memscore.farm.actors import refusal
 from memscore.farm.lifeline import terminate
-from memscore.farm.pool import Pool, Worker
+from memscore.farm.worker_pool import Pool, Worker
 from memscore.study import signatures
 from memscore.study.evidence import Trial
 from memscore.study.spec import Design, Recipe

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import NotSatisfiable
-from api.representation import part
+from api.file_answers import part
 from memscore.scores.tables import ScoreTable
 from memscore.store import Database, tables
 from memscore.study.spec import Design

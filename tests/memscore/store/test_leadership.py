@@ -3,17 +3,17 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from memscore.store import Database, leases
+from memscore.store import Database, leadership
 
 
 def take(database: Database, owner: str, seconds: float = 60, dead: str | None = None) -> bool:
     with database.writing() as connection:
-        return leases.take(connection, "lead", owner, seconds, dead=dead)
+        return leadership.take(connection, "lead", owner, seconds, dead=dead)
 
 
 def holder(database: Database) -> str | None:
     with database.reading() as connection:
-        lease = leases.current(connection, "lead")
+        lease = leadership.current(connection, "lead")
         return None if lease is None else lease.owner
 
 
@@ -41,10 +41,10 @@ def test_the_lease_of_a_dead_owner_is_taken_at_once(database: Database):
 def test_only_its_owner_gives_a_lease_up(database: Database):
     take(database, "a")
     with database.writing() as connection:
-        leases.release(connection, "lead", "b")
+        leadership.release(connection, "lead", "b")
     assert holder(database) == "a"
     with database.writing() as connection:
-        leases.release(connection, "lead", "a")
+        leadership.release(connection, "lead", "a")
     assert holder(database) is None
 
 
@@ -56,13 +56,13 @@ def test_of_many_at_once_one_leads(database: Database):
 
 def test_the_note_says_why_the_owner_cannot_work(database: Database):
     with database.writing() as connection:
-        leases.take(connection, "lead", "a", 60, note="Ray does not answer")
-        lease = leases.current(connection, "lead")
+        leadership.take(connection, "lead", "a", 60, note="Ray does not answer")
+        lease = leadership.current(connection, "lead")
     assert lease is not None
     assert lease.note == "Ray does not answer"
     assert 55 < lease.seconds_left <= 60
     take(database, "a")
     with database.reading() as connection:
-        lease = leases.current(connection, "lead")
+        lease = leadership.current(connection, "lead")
     assert lease is not None
     assert lease.note is None
