@@ -23,7 +23,7 @@ from memscore.learning.unit import prepare, train_unit
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.counts import Counts
-from memscore.statistics.proportions import auroc
+from memscore.statistics.estimates import auroc
 from memscore.study.evidence import Trial, unpack_trials
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import Design, Recipe

@@ -37,7 +37,7 @@ from memscore.errors import StoreError
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
-from memscore.statistics.proportions import SufficientStatistics, memorization
+from memscore.statistics.estimates import SufficientStatistics, memorization
 from memscore.store import Database, datasets, evidence, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.store.rebuilding import count_study, count_trials, design_of

@@ -22,7 +22,7 @@ from benchmarks.made_bits import packed_correct, packed_membership
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PAIRS_FLOOR
 from memscore.statistics.counts import Counts
-from memscore.statistics.proportions import memorization
+from memscore.statistics.estimates import memorization
 from memscore.study.evidence import Evidence
 from memscore.study.spec import BLOCK
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Int64
-from memscore.statistics.proportions import Difference, difference
+from memscore.statistics.estimates import Difference, difference
 from memscore.study.evidence import Evidence
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership

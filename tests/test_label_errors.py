@@ -7,7 +7,7 @@ from memscore.client import Client
 from memscore.datasets import load_source
 from memscore.datasets.label_noise import flip_labels
 from memscore.settings import Settings
-from memscore.statistics.proportions import SufficientStatistics, auroc, halves, memorization
+from memscore.statistics.estimates import SufficientStatistics, auroc, halves, memorization
 from memscore.store import evidence, open_database
 from memscore.store.migrate import require_current
 from memscore.study.evidence import unpack_trials

@@ -1,4 +1,4 @@
-"""A run's folder: its request, its environment, its resume point, its metrics and its checkpoints."""
+"""A run's folder: request, environment, resume point, metrics, checkpoints; and whether a run may resume in it."""
 
 from __future__ import annotations
 

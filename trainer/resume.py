@@ -1,4 +1,4 @@
-"""The resume point of a run: its tensors and its state in one safetensors file, written atomically."""
+"""The resume point of a run: its tensors and state in one safetensors file, written atomically, checked when read."""
 
 from __future__ import annotations
 

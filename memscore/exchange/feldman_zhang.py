@@ -22,7 +22,7 @@ from memscore.errors import InvalidInput
 from memscore.npz import NpzReader, Source
 from memscore.scores.tables import PAIRS_FLOOR, Columns, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
-from memscore.statistics.proportions import gap, memorization
+from memscore.statistics.estimates import gap, memorization
 from memscore.study.evidence import Evidence
 
 SOURCE = "feldman-zhang npz"

@@ -1,4 +1,4 @@
-"""The workers of a job: as many as fit on the cluster, replaced when they die."""
+"""How many workers run, and where: as many as fit on the cluster, started again when they die."""
 
 from __future__ import annotations
 

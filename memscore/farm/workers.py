@@ -1,4 +1,4 @@
-"""Long-lived Ray actors, on this machine or on a cluster, that train the units they are fed."""
+"""The workers of a job: long-lived Ray actors that train the units they are fed; one that dies or hangs is replaced."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from memscore.report.cards import Album, Card
 from memscore.report.neighbours import MAJORITY, NEAREST, Vote, Votes, votes
 from memscore.scores.suspects import NOT_WRONG, suspects
 from memscore.scores.tables import ScoreTable
-from memscore.statistics.proportions import auroc
+from memscore.statistics.estimates import auroc
 
 SHOWN = 24
 ASKED = 1000  # maximum suspects to vote on

@@ -12,7 +12,7 @@ from memscore.arrays import Float64
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import ScoreTable, is_atypical
-from memscore.statistics.proportions import Difference, average_ranks, reliability
+from memscore.statistics.estimates import Difference, average_ranks, reliability
 
 FEWEST = 3
 

@@ -9,8 +9,8 @@ import numpy as np
 from memscore.arrays import Int64
 from memscore.messages.jobs import Plan
 from memscore.scores.tables import ScoreTable
+from memscore.statistics.estimates import SufficientStatistics
 from memscore.statistics.precision import expected_error, forecast_trials
-from memscore.statistics.proportions import SufficientStatistics
 from memscore.study.spec import Design, Recipe, Wanted
 from memscore.study.subsets import units
 

@@ -12,7 +12,7 @@ import numpy as np
 from memscore.arrays import Indices
 from memscore.errors import InvalidInput
 from memscore.scores.tables import PairsTable, ScoreTable
-from memscore.statistics.proportions import Difference, difference
+from memscore.statistics.estimates import Difference, difference
 from memscore.study.evidence import Evidence
 
 NOT_WRONG = (

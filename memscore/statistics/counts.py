@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from memscore.arrays import Bools, Int64, Labels
 from memscore.errors import InvalidInput
-from memscore.statistics.proportions import SufficientStatistics
+from memscore.statistics.estimates import SufficientStatistics
 from memscore.study.evidence import Evidence
 from memscore.study.spec import BLOCK
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from memscore.arrays import Columns, Float64, Int64, UInt8
 from memscore.errors import InvalidInput
-from memscore.statistics.proportions import gap, standard_error
+from memscore.statistics.estimates import gap, standard_error
 from memscore.statistics.significance import PairTest
 from memscore.study.evidence import Evidence
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from memscore.arrays import Float64, Int64
 from memscore.errors import InvalidInput
-from memscore.statistics.proportions import Z_95, SufficientStatistics, memorization, newcombe, wilson
+from memscore.statistics.estimates import Z_95, SufficientStatistics, memorization, newcombe, wilson
 from memscore.study.spec import BLOCK
 
 MOST_TRIALS = 1_000_000

@@ -21,7 +21,7 @@ from memscore.learning.data import DeviceData, pixels
 from memscore.learning.memory import Batches
 from memscore.learning.networks import SmallCNN
 from memscore.scores.sets import Sets, Thresholds
-from memscore.statistics.proportions import wilson
+from memscore.statistics.estimates import wilson
 from trainer.attacks import Attack, autoattack, pgd
 from trainer.config import TrainConfig
 from trainer.evaluation import Evaluation, EvaluationConfig, evaluate, read_samples

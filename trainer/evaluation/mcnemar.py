@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from memscore.errors import FingerprintMismatch, InvalidInput
-from memscore.statistics.proportions import Z_95
+from memscore.statistics.estimates import Z_95
 from trainer.evaluation.sample_records import CORRECT, WORST, SampleRecords
 
 

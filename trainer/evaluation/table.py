@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from memscore.arrays import Bools
-from memscore.statistics.proportions import wilson
+from memscore.statistics.estimates import wilson
 from trainer.attacks.registry import AUTOATTACK
 from trainer.evaluation.sample_records import CORRECT, WORST, Column, Columns, SampleRecords
 

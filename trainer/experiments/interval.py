@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Bools
-from memscore.statistics.proportions import Z_95, newcombe, wilson
+from memscore.statistics.estimates import Z_95, newcombe, wilson
 
 Key = TypeVar("Key")
 

@@ -11,7 +11,7 @@ from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.report.scatter import scatter
 from memscore.scores.comparison import at_threshold, compare, density, disagreements, kappa
 from memscore.scores.tables import ScoreTable
-from memscore.statistics.proportions import average_ranks, difference
+from memscore.statistics.estimates import average_ranks, difference
 
 N_IN, N_OUT = 70, 30
 

@@ -8,7 +8,7 @@ import pytest
 from memscore.errors import InvalidInput
 from memscore.scores.suspects import duplicates, group_memorization, read_groups, suspects
 from memscore.scores.tables import PairsTable, ScoreTable
-from memscore.statistics.proportions import SufficientStatistics, memorization, newcombe
+from memscore.statistics.estimates import SufficientStatistics, memorization, newcombe
 from memscore.study.evidence import pack_trial, unpack_trials
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership

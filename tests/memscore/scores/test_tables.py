@@ -11,7 +11,7 @@ from memscore.errors import Damaged, FingerprintMismatch
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
-from memscore.statistics.proportions import SufficientStatistics, memorization
+from memscore.statistics.estimates import SufficientStatistics, memorization
 from memscore.statistics.significance import PairTest, benjamini_hochberg
 from memscore.study.evidence import Evidence, unpack_trials
 from memscore.study.randomness import random_order

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memscore.errors import InvalidInput
 from memscore.statistics.counts import Counts, ProbabilityCounts, class_groups
-from memscore.statistics.proportions import SufficientStatistics
+from memscore.statistics.estimates import SufficientStatistics
 from tests.made_evidence import labels, made_evidence, split_evidence
 
 N, Q, BLOCKS = 40, 12, 6

@@ -13,8 +13,8 @@ from memscore.learning.matmul import torch_matmul
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PAIRS_FLOOR
 from memscore.statistics.counts import Counts, class_groups
+from memscore.statistics.estimates import SufficientStatistics, memorization
 from memscore.statistics.influence import PackedEvidence, find_pairs, influence_matrix, strongest_first
-from memscore.statistics.proportions import SufficientStatistics, memorization
 from memscore.statistics.significance import PairTest, benjamini_hochberg
 from memscore.study.evidence import Evidence
 from memscore.study.spec import Design

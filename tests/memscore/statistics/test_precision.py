@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from memscore.errors import InvalidInput
+from memscore.statistics.estimates import SufficientStatistics, memorization
 from memscore.statistics.precision import (
     expected_error,
     forecast_trials,
@@ -11,7 +12,6 @@ from memscore.statistics.precision import (
     share_precise,
     share_settled,
 )
-from memscore.statistics.proportions import SufficientStatistics, memorization
 
 
 def statistics_of(n_in: list[int], correct_in: list[int], correct_out: list[int], trials: int) -> SufficientStatistics:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import hypergeom, norm
 
-from memscore.statistics.proportions import SufficientStatistics
+from memscore.statistics.estimates import SufficientStatistics
 from memscore.statistics.significance import PairTest, benjamini_hochberg, mid_p_tails, normal_score
 from memscore.study.spec import Design
 from memscore.study.subsets import block_membership

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, chi2
 
 from memscore.arrays import Float64
-from memscore.statistics.proportions import (
+from memscore.statistics.estimates import (
     Difference,
     Limits,
     SufficientStatistics,
