@@ -69,7 +69,7 @@ def test_pairs_are_exported_and_listed(memscore, embedded: StoredStudy, tmp_path
 
 
 def test_more_pairs_than_a_page_holds_are_listed(memscore, embedded: StoredStudy, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("memscore.cli.pairs.PAGE", 7)
+    monkeypatch.setattr("memscore.cli.pairs.MOST_A_PAGE", 7)
     listed = memscore("pairs", "list", "made-up", "--limit", "30", "--json").json
     found = [(pair["train_index"], pair["test_index"]) for pair in listed]
     expected = zip(embedded.pairs["train_index"][:30], embedded.pairs["test_index"][:30], strict=True)
@@ -127,7 +127,7 @@ def test_suspects_are_listed(memscore, embedded: StoredStudy):
     expected = suspects(embedded.scores, 5).tolist()
     assert [row["index"] for row in memscore("scores", "suspects", "made-up", "-n", "5", "--json").json] == expected
     shown = memscore("scores", "suspects", "made-up")
-    assert "a wrong label is one reason" in shown.err.replace("\n", " ")
+    assert "A wrong label is one reason" in shown.err.replace("\n", " ")
     assert "95 % interval" in shown.out
     lines = list(csv.DictReader(io.StringIO(memscore("scores", "suspects", "made-up", "-n", "5", "--csv").out)))
     assert [int(line["index"]) for line in lines] == expected

@@ -120,5 +120,5 @@ def test_a_database_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatc
 
 def test_a_database_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(journal_module, "PATIENCE_SECONDS", 0.0)
-    with pytest.raises(StoreError, match="away"):
+    with pytest.raises(StoreError, match="is down"):
         patiently(failing(10**6))

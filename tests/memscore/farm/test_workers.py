@@ -58,27 +58,27 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Generator[StartFarm]:
         options = FarmOptions(
             cluster=False, slots=slots, trials_per_gpu=trials_per_gpu, at_most=at_most, folder=folder / "ray"
         )
-        workers = Farm(make_dataset(), recipe, DESIGN, options, probabilities=False)
-        started.append(workers.__enter__())
-        return workers
+        farm = Farm(make_dataset(), recipe, DESIGN, options, probabilities=False)
+        started.append(farm.__enter__())
+        return farm
 
     yield start_farm
-    for workers in started:
-        workers.__exit__(None, None, None)
+    for farm in started:
+        farm.__exit__(None, None, None)
     signal.signal(signal.SIGTERM, handler)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def all_ready(workers: Farm, count: int) -> list[Worker]:
+def all_ready(farm: Farm, count: int) -> list[Worker]:
     """`count` workers, once they have started."""
 
     def ready() -> bool:
-        workers.pool.follow(100)
-        workers.pool.wait(0.1)
-        return workers.workers == count
+        farm.pool.follow(100)
+        farm.pool.wait(0.1)
+        return farm.workers == count
 
     eventually(ready)
-    return workers.pool.ready
+    return farm.pool.ready
 
 
 def alone(unit: Unit, recipe: Recipe = QUICK) -> list[Trial]:
@@ -97,47 +97,47 @@ def digests(trials: list[Trial]) -> list[str]:
 )
 def test_each_share_of_a_gpu_has_a_worker_that_sees_this_gpu_alone(start: StartFarm, gpus: str, shares: int):
     names = gpus.split(",")
-    workers = start(slots=2, gpus=gpus, trials_per_gpu=shares)
-    workers = all_ready(workers, shares * len(names))
+    farm = start(slots=2, gpus=gpus, trials_per_gpu=shares)
+    workers = all_ready(farm, shares * len(names))
     devices = Counter(worker.presence.devices for worker in workers if worker.presence)
     assert devices == dict.fromkeys(names, shares)
     units = [Unit(tuple(range(10 * k, 10 * k + 10))) for k in range(6)]
-    finished = [trial for trials in workers.train(iter(units), lambda: None) for trial in trials]
+    finished = [trial for trials in farm.train(iter(units), lambda: None) for trial in trials]
     expected = [trial for unit in units for trial in alone(unit)]
     assert sorted(digests(finished)) == sorted(digests(expected))
-    assert workers.workers == len(workers), "none was lost"
+    assert farm.workers == len(workers), "none was lost"
 
 
 def test_trials_of_another_network_than_that_of_the_stored_ones_are_refused(start: StartFarm):
-    workers = start(QUICK)
-    all_ready(workers, 2)
+    farm = start(QUICK)
+    all_ready(farm, 2)
 
     def trained(networks: list[str] | None, *numbers: int) -> set[str | None]:
-        workers.networks = networks
+        farm.networks = networks
         units = iter([Unit(tuple(range(10 * k, 10 * k + 10))) for k in numbers])
-        return {trial.network for trials in workers.train(units, lambda: None) for trial in trials}
+        return {trial.network for trials in farm.train(units, lambda: None) for trial in trials}
 
     (network,) = trained([], 0, 1)
     assert network is not None
-    assert workers.networks == [network], "the first decides for all"
+    assert farm.networks == [network], "the first decides for all"
     other = signatures.write("0" * 16, np.ones(3))
     with pytest.raises(BlockFailed, match=r"failed: The network mlp is not what it was for the stored trials"):
         trained([other], 2)
-    for worker in workers.pool.workers:
+    for worker in farm.pool.workers:
         worker.unit = None
-    workers.networks = [network]
+    farm.networks = [network]
     with pytest.raises(
         BlockFailed, match="The network mlp is not what it was"
     ):  # as from a worker that began with none
-        workers._require_same_network([replace(trial, network=other) for trial in alone(Unit(tuple(range(10))))])
+        farm._require_same_network([replace(trial, network=other) for trial in alone(Unit(tuple(range(10))))])
     assert trained([other, network], 2) == trained(None, 3) == {network}
 
 
 def test_a_worker_that_dies_or_hangs_is_replaced_and_its_unit_trained_again(
     start: StartFarm, monkeypatch: pytest.MonkeyPatch
 ):
-    workers = start(SLEEPY)
-    all_ready(workers, 2)
+    farm = start(SLEEPY)
+    all_ready(farm, 2)
     monkeypatch.setattr(farm_module, "STUCK_SECONDS", 6.0)
     monkeypatch.setattr(farm_module, "STUCK_FACTOR", 2)
     stored, victims = list[Trial](), list[psutil.Process]()
@@ -146,25 +146,25 @@ def test_a_worker_that_dies_or_hangs_is_replaced_and_its_unit_trained_again(
         victims.append(psutil.Process(worker.pid))
         victims[-1].send_signal(number)
 
-    for trials in workers.train((Unit((k,)) for k in range(12)), lambda: None):
+    for trials in farm.train((Unit((k,)) for k in range(12)), lambda: None):
         stored += trials
         if len(stored) == 2:
-            strike(workers.pool.busy[0], signal.SIGKILL)
+            strike(farm.pool.busy[0], signal.SIGKILL)
         if len(stored) == 6:
-            strike(workers.pool.busy[-1], signal.SIGSTOP)
+            strike(farm.pool.busy[-1], signal.SIGSTOP)
     assert sorted(trial.number for trial in stored) == list(range(12))
     by_number = sorted(stored, key=lambda trial: trial.number)
     assert digests(by_number) == [alone(Unit((k,)), SLEEPY)[0].digest for k in range(12)]
     assert len(victims) == 2
-    assert not {one.pid for one in victims} & {worker.pid for worker in workers.pool.ready}
+    assert not {one.pid for one in victims} & {worker.pid for worker in farm.pool.ready}
     eventually(lambda: not alive(victims), message=lambda: "a worker that hangs must not live on")
 
 
 @pytest.mark.slow
 def test_a_slow_caller_is_not_flooded(start: StartFarm):
     """Each worker holds at most one unit that has finished, or one in training, while the caller stores."""
-    workers = start(QUICK)
-    all_ready(workers, 2)
+    farm = start(QUICK)
+    all_ready(farm, 2)
     asked = 0
 
     def units():
@@ -174,17 +174,17 @@ def test_a_slow_caller_is_not_flooded(start: StartFarm):
             yield Unit(tuple(range(10 * block, 10 * block + 10)))
 
     stored = 0
-    for _ in workers.train(units(), lambda: None):
+    for _ in farm.train(units(), lambda: None):
         stored += 1
         assert asked - stored <= 2
     assert stored == 10
 
 
 def test_a_unit_that_kills_its_worker_three_times_fails_with_what_the_worker_wrote(start: StartFarm):
-    workers = start(Recipe(network="tests.faults.networks:deadly", epochs=1, batch_size=8, learning_rate=1), slots=1)
-    workers.last_lines = lambda pid: [f"{pid} has no memory left"]
+    farm = start(Recipe(network="tests.faults.networks:deadly", epochs=1, batch_size=8, learning_rate=1), slots=1)
+    farm.last_lines = lambda pid: [f"{pid} has no memory left"]
     with pytest.raises(BlockFailed, match=r"^Trial 7 lost its worker process 3 times. It wrote: \d+ has no memory"):
-        list(workers.train(iter([Unit((7,))]), lambda: None))
+        list(farm.train(iter([Unit((7,))]), lambda: None))
 
 
 def test_ray_that_is_too_slow_to_start_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -233,7 +233,10 @@ def test_a_page_of_many_classes_of_large_images_is_of_bounded_size():
     assert len(found.classes) == 200
     assert all(1 <= len(one.most) + len(one.least) <= 3 for one in found.classes)
     assert min(one.share for one in found.classes) >= 0
-    assert "Shown are the 200 classes with the largest share of atypical images; 50 are left out." in Parsed(page).words
+    assert (
+        "Only the 200 classes with the largest share of atypical images are shown; 50 are left out."
+        in Parsed(page).words
+    )
     assert len(image_uri(np.random.default_rng(0).integers(0, 256, (500, 500, 3), np.uint8))) < 30_000
 
 

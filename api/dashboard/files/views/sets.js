@@ -335,7 +335,7 @@ function taken({ name }, chosen) {
       { text: "Score table, .csv", path: table, query: { format: "csv" } },
     ],
     python: [
-      pythonClient("from memscore.sets import Thresholds"),
+      pythonClient("from memscore.scores.sets import Thresholds"),
       `thresholds = Thresholds(atypical=${atypical}, typical=${typical}, test_accuracy=${accuracy})`,
       `sets = client.sets("${name}", thresholds)`,
       "print(sets.counts())",
