@@ -33,14 +33,15 @@ demo: setup ## run the whole workflow on real images: scores, service, adversari
 
 QUICK := tests/test_layout.py tests/api $(wildcard tests/memscore/test_*.py) $(addprefix tests/memscore/,client \
 	datasets exchange scores statistics study) tests/trainer
-SLOWER := $(addprefix tests/api/,serving test_hostile_input.py test_schema.py test_stateful.py) \
-	$(addprefix tests/memscore/,test_launch.py exchange/test_hostile_files.py) $(addprefix tests/trainer/,experiments \
+SLOWER := $(addprefix tests/api/,serving routes/test_paths.py test_hostile_input.py test_schema.py test_stateful.py) \
+	$(addprefix tests/memscore/,test_launch.py test_npz.py test_progress.py client/test_client_faults.py \
+	datasets/test_real_images.py exchange/test_hostile_files.py) $(addprefix tests/trainer/,experiments \
 	$(addprefix test_,attacks.py autoattack.py command.py distributed.py entry.py evaluation.py evaluation_cli.py \
 	identity.py likelihood.py masking.py methods.py own_networks.py resume.py run.py verification.py))
 NATIVE := tests/api/test_file_answers.py tests/memscore/farm/test_workers.py tests/memscore/learning/test_seeding.py \
 	tests/memscore/report tests/memscore/store/test_leadership.py tests/trainer/test_tensor_file.py
 
-quick: setup ## run the tests of the pure part, of the API on SQLite and of the trainer's units, in a minute
+quick: setup ## run the fast tests: the pure part, the API on SQLite, the trainer's units
 	$(PYTEST) $(PARALLEL) -m "not slow and not peers and not postgresql" $(addprefix --ignore=,$(SLOWER)) $(QUICK)
 
 test: setup ## run all tests except the slow ones, on SQLite and PostgreSQL, with real Ray
