@@ -55,6 +55,8 @@ LONGEST = (
 )
 """Folders and files whose tests take minutes, or wait for processes."""
 
+PROCESSES = "the first four folders of LONGEST"
+
 POSTGRESQL_FOLDER = pytest.StashKey[Path]()
 
 
@@ -82,6 +84,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Side by side, the files that take longest come first: the last to end then keeps few processes waiting."""
     if hasattr(config, "workerinput"):
         items.sort(key=_place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Tests that start Ray, services or browsers share one worker: their waits are bounded for one at a time."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneWorkerForProcesses(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return PROCESSES if nodeid.startswith(LONGEST[:4]) else super()._split_scope(nodeid)
+
+    return OneWorkerForProcesses(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def _place(item: pytest.Item) -> int:

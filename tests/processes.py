@@ -147,11 +147,8 @@ def having(processes: list[psutil.Process], part: str) -> list[psutil.Process]:
     return found
 
 
-PATIENCE = 240.0  # seconds: Ray alone takes a minute to start while other tests keep both cores busy
-
-
-def eventually(condition: Callable[[], object], seconds: float = PATIENCE, message: Callable[[], str] = str) -> None:
-    """Wait until the condition holds; fail after `seconds` with `message`."""
+def eventually(condition: Callable[[], object], seconds: float = 60, message: Callable[[], str] = str) -> None:
+    """Wait until the condition holds; fail after `seconds`, with what `message` says then."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"this did not come true in {seconds:g} s: {message()}"

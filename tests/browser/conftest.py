@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 60_000  # milliseconds that anything on a page may take on busy cores
+PATIENCE = 15_000  # milliseconds that anything on a page may take on busy cores
 STUDIES = {"digits": (0, 40), "digits-2": (1, 20)}  # names, with seed and trials
 
 expect.set_options(timeout=PATIENCE)

@@ -84,7 +84,7 @@ def test_a_job_is_launched_from_the_form_and_watched_to_its_end(running: Service
     expect(page).to_have_url(JOB)
     expect(page.locator(".remarks")).to_contain_text("trials rounded up from 15 to 20")
     page.get_by_text("Log", exact=True).click()
-    expect(page.locator("[data-state=succeeded]")).to_be_visible(timeout=300_000)
+    expect(page.locator("[data-state=succeeded]")).to_be_visible(timeout=120_000)
     expect(fact(page, "Trials")).to_contain_text("20 of 20")
     expect(page.locator(".history strong")).to_have_text(["succeeded", "running", "queued"])
     expect(page.get_by_label("Log of this job")).to_contain_text("succeeded: 20 trials stored")
@@ -143,7 +143,7 @@ def test_a_job_s_page_goes_on_by_itself_after_its_service_was_killed(
     expect(fact(page, "Trials")).to_contain_text("40 of 100")
     report(90)
     with ending(Service(settings_of_digits, "--no-dispatch", port=int(waiting.url.rsplit(":", 1)[1]))):
-        expect(lost).to_be_hidden(timeout=60_000)
+        expect(lost).to_be_hidden(timeout=30_000)
         expect(fact(page, "Trials")).to_contain_text("90 of 100")
         with database.writing() as connection:
             jobs.finish(connection, job, 1, "failed", "the disk is full")

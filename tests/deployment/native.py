@@ -93,7 +93,7 @@ class Container:
             time.sleep(0.05)
         family = self.family.family()
         self.family.cut()
-        eventually(lambda: not alive(family))
+        eventually(lambda: not alive(family), 10)
 
     def run(self, *command: str) -> str:
         """What a command prints in it."""

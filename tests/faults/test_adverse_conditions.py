@@ -80,7 +80,7 @@ def test_a_full_disk_is_waited_for(
 
         def disk_full() -> list[psutil.Process]:
             drivers = setup.find("driver")
-            eventually(refused)
+            eventually(refused, 60)
             time.sleep(FULL_SECONDS)
             assert refused()
             stored = campaign.numbers()
@@ -102,10 +102,10 @@ def test_a_home_that_cannot_be_written_is_refused_and_nothing_is_lost(
         campaign = Campaign(setup, paced, chance, recoveries)
         before = campaign.numbers()
         kill(setup.processes())
-        eventually(lambda: not setup.processes())
+        eventually(lambda: not setup.processes(), 60)
         with_digits.close()
         remount = ["mount", "-o", "remount,ro", str(settings.home)]
-        eventually(lambda: subprocess.run(remount, capture_output=True).returncode == 0)
+        eventually(lambda: subprocess.run(remount, capture_output=True).returncode == 0, 30)
         try:
             for command in (["serve", "--port", "0"], ["dispatch"]):
                 refused = subprocess.run(

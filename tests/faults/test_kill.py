@@ -79,7 +79,7 @@ def test_everything_killed_and_started_again_ends_with_the_same_bits(
     with registered.reading() as connection:
         states = [event.state for event in jobs.events(connection, job.id)]
     assert states == ["queued", "running", "recovering", "running", "succeeded"]
-    eventually(lambda: not list(Path("/tmp").glob(f"memscore-{job.id}-*")))
+    eventually(lambda: not list(Path("/tmp").glob(f"memscore-{job.id}-*")), 10)
 
 
 @ON_SQLITE
@@ -106,7 +106,7 @@ def test_nothing_outlives_the_service(registered: Database, settings: Settings):
         family = running.family()
         assert len(family) > 5
         running.top.kill()
-        eventually(lambda: not alive(family))
+        eventually(lambda: not alive(family), 40)
 
 
 @ON_SQLITE
@@ -128,7 +128,7 @@ def test_a_stopped_service_gives_its_job_back_and_cancel_is_a_pause(
             eventually(lambda: client.job(again.id).state == "running")
         family = running.family()
         assert running.stop() == 0
-        eventually(lambda: not alive(family))
+        eventually(lambda: not alive(family), 20)
     with registered.reading() as connection:
         assert jobs.get(connection, again.id).state == "queued"
     with service(settings) as second:

@@ -36,7 +36,7 @@ def test_the_job_ends_and_what_was_in_flight_there_is_trained_again(
             with with_digits.reading() as connection:
                 return evidence.count(connection, job.study)
 
-        eventually(lambda: stored() and not cluster.missing())
+        eventually(lambda: stored() and not cluster.missing(), 180)
         before = stored()
         assert before < TRIALS
         lost = cluster.workers()[0]

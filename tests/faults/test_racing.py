@@ -69,7 +69,7 @@ def test_racing_dispatchers_launch_each_attempt_once(
     leaders: list[str] = []
     for _ in range(KILLS):
         already = len(launched())
-        eventually(lambda already=already: len(launched()) >= already + 5)
+        eventually(lambda already=already: len(launched()) >= already + 5, 30)
         time.sleep(chance.uniform(0, 0.3))
         leader = launched()[-1][0]
         (victim,) = [process for process in dispatchers if str(process.pid) == leader]
@@ -85,7 +85,7 @@ def test_racing_dispatchers_launch_each_attempt_once(
         with database.reading() as connection:
             return [jobs.get(connection, job).state for job in submitted]
 
-    eventually(lambda: set(states()) <= set(TERMINAL), message=lambda: str(states()))
+    eventually(lambda: set(states()) <= set(TERMINAL), 90, lambda: str(states()))
     attempts = [(job, attempt) for _, job, attempt in launched()]
     assert len(set(attempts)) == len(attempts), "an attempt was launched twice"
     owners = [owner for owner, _, _ in launched()]

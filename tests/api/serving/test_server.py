@@ -110,7 +110,7 @@ def test_an_open_download_gets_every_byte_after_the_signal(
     with serving(settings, *options) as service:
         download = Download(service.url)
         service.top.send_signal(number)
-        eventually(lambda: refuses(service.url))
+        eventually(lambda: refuses(service.url), 20)
         assert service.running
         assert download.rest() == payload
         assert service.guard.wait(60) == 0
@@ -132,7 +132,7 @@ def test_a_second_signal_ends_everything_at_once(large: tuple[Settings, bytes], 
     with serving(settings, *options) as service:
         download = Download(service.url)
         service.top.send_signal(signal.SIGTERM)
-        eventually(lambda: refuses(service.url))
+        eventually(lambda: refuses(service.url), 20)
         service.top.send_signal(signal.SIGTERM)
         assert service.guard.wait(20) == 128 + signal.SIGTERM
         assert len(download.rest()) < len(payload)
@@ -205,7 +205,7 @@ def test_nothing_outlives_a_service_that_is_killed(settings_of_sqlite: Settings)
         eventually(lambda: len(workers_of(service)) == 2)
         assert len(service.find("memscore.cli dispatch")) == 1
         service.top.kill()
-        eventually(lambda: service.family() == [])
+        eventually(lambda: service.family() == [], 30)
 
 
 def test_a_database_named_on_the_command_line_is_that_of_all_processes(settings_of_sqlite: Settings):

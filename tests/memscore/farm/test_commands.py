@@ -76,7 +76,7 @@ def test_commands_fail_or_are_killed_alone(folder: Path, settings_of_sqlite: Set
     assert (folder / "log" / "succeeds").read_text() == "first\nsecond\n"
     assert json.loads((folder / "seen").read_text()) == ["1", "green"]
     orphan = int((folder / "pid").read_text())
-    eventually(lambda: not alive([one for one in psutil.process_iter() if one.pid == orphan]))
+    eventually(lambda: not alive([one for one in psutil.process_iter() if one.pid == orphan]), 20)
     running, most = 0, 0
     for event in events:
         running += 1 if isinstance(event, Started) else -1
@@ -108,11 +108,11 @@ time.sleep(1000)
         folder / "asked.log",
     )
     try:
-        eventually(lambda: (folder / "a").exists() and (folder / "b").exists(), message=family.log.read_text)
+        eventually(lambda: (folder / "a").exists() and (folder / "b").exists(), 60, family.log.read_text)
         started = family.family()
         assert len([one for one in started if one.name() == "sleep"]) == 2
         family.top.send_signal(number)
-        eventually(lambda: not alive(started), message=lambda: str(alive(started)))
+        eventually(lambda: not alive(started), 60, lambda: str(alive(started)))
         names = {path.name for path in folder.iterdir()}
         assert {"ended-a", "ended-b"} <= names
         assert "c" not in names

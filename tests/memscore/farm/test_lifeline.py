@@ -34,5 +34,5 @@ def test_a_process_that_is_killed_leaves_neither_its_group_nor_its_folder(tmp_pa
         child = psutil.Process(int((folder / "pid").read_text()))
         parent.kill()
         parent.wait()
-        eventually(lambda: not alive([child]))
-        eventually(lambda: not folder.exists())
+        eventually(lambda: not alive([child]), 20)
+        eventually(lambda: not folder.exists(), 20)

@@ -56,7 +56,7 @@ def test_a_driver_runs_on_a_real_cluster_until_it_is_stopped(cluster: RayCluster
     driver = real.launch(job("aa"))
     assert driver.status() == Status("running"), "pending"
     real.launch(job("aa"))
-    eventually(lambda: "driver aa 1 --cluster" in driver.log())
+    eventually(lambda: "driver aa 1 --cluster" in driver.log(), 30)
     assert len(drivers(cluster, "aa")) == 1, "submitted twice, started once"
     assert driver.status() == Status("running")
     driver.forget()
@@ -75,9 +75,9 @@ def test_a_driver_runs_on_a_real_cluster_until_it_is_stopped(cluster: RayCluster
 
 def test_a_failing_and_a_killed_driver_say_how_they_ended(cluster: RayCluster, real: RayJobsLauncher):
     failing, killed = real.launch(job("bb", 4)), real.launch(job("cc", 2))
-    eventually(lambda: drivers(cluster, "cc"))
+    eventually(lambda: drivers(cluster, "cc"), 30)
     drivers(cluster, "cc")[0].kill()
-    eventually(lambda: failing.status().kind == killed.status().kind == "ended")
+    eventually(lambda: failing.status().kind == killed.status().kind == "ended", 30)
     assert failing.status().detail == "the driver exited with status 1: it went wrong"
     assert killed.status().detail.startswith("the driver was killed by signal 9: ")
 
@@ -93,7 +93,7 @@ def test_a_wrong_token_is_named(cluster: RayCluster):
 @pytest.mark.slow
 def test_a_dead_head_is_unknown_and_a_new_one_has_forgotten(cluster: RayCluster, real: RayJobsLauncher):
     driver = real.launch(job("ee"))
-    eventually(lambda: drivers(cluster, "ee"))
+    eventually(lambda: drivers(cluster, "ee"), 30)
     everything = cluster.head.processes()
     cluster.kill(cluster.head)
     assert not alive(everything)
@@ -116,11 +116,11 @@ def test_a_dead_head_is_unknown_and_a_new_one_has_forgotten(cluster: RayCluster,
 def test_a_head_without_its_raylet_is_unavailable(real: RayJobsLauncher, cluster: RayCluster):
     """`ray start --block` stays when the raylet ends in good order after its agent; Ray's record stays RUNNING."""
     driver = real.launch(job("ff"))
-    eventually(lambda: drivers(cluster, "ff"))
+    eventually(lambda: drivers(cluster, "ff"), 30)
     for agent in cluster.head.find("ray::DashboardAgent"):
         agent.kill()
-    eventually(lambda: "head node" in (real.unavailable() or ""))
-    eventually(lambda: not drivers(cluster, "ff"))
+    eventually(lambda: "head node" in (real.unavailable() or ""), 40)
+    eventually(lambda: not drivers(cluster, "ff"), 20)
     assert driver.status().kind == "unknown"
     cluster.kill(cluster.head, signal.SIGTERM)
     cluster.start_head()

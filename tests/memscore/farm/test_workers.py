@@ -77,7 +77,7 @@ def all_ready(farm: Farm, count: int) -> list[Worker]:
         farm.pool.wait(0.1)
         return farm.workers == count
 
-    eventually(ready)
+    eventually(ready, 120)
     return farm.pool.ready
 
 
@@ -157,7 +157,7 @@ def test_a_worker_that_dies_or_hangs_is_replaced_and_its_unit_trained_again(
     assert digests(by_number) == [alone(Unit((k,)), SLEEPY)[0].digest for k in range(12)]
     assert len(victims) == 2
     assert not {one.pid for one in victims} & {worker.pid for worker in farm.pool.ready}
-    eventually(lambda: not alive(victims), message=lambda: "a worker that hangs must not live on")
+    eventually(lambda: not alive(victims), 60, lambda: "a worker that hangs must not live on")
 
 
 @pytest.mark.slow
