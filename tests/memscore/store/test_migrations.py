@@ -131,7 +131,7 @@ def test_the_way_down_and_up_again_keeps_evidence_readable(database: Database, f
         downgrade(database, revision)
     for revision in revisions()[1:]:
         upgrade(database, revision)
-    _require_kept(before, _contents(database), lost={"full_trials", "job_logs", "leadership"})
+    _require_kept(before, _contents(database), lost={"full_trials", "job_logs", "leases"})
     plain = [replace(trial, train_probability=None, test_probability=None) for trial in full_study.trials]
     with database.reading() as connection:
         assert evidence.load(connection, full_study.record.id) == plain
@@ -205,7 +205,7 @@ def test_what_a_downgrade_would_lose_is_told_and_not_lost(database: Database, fu
         DowngradeLoss("jobs.ran_seconds", 1),
         DowngradeLoss("jobs.reported_at", 1),
         DowngradeLoss("jobs.trials_per_second", 1),
-        DowngradeLoss("leadership", 1),
+        DowngradeLoss("leases", 1),
     ]
     told = {loss.what: loss.values for loss in losses(database, "0001")}
     assert (told["full_trials"], told["trials.train_probability"], told["jobs.request"]) == (5, 10, 1)
