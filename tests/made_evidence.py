@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from memscore.arrays import Int64
 from memscore.statistics.estimates import Difference, difference
-from memscore.study.evidence import Evidence
+from memscore.study.evidence import Evidence, Margins, Mistakes
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership
 
@@ -20,6 +20,7 @@ def made_evidence(
     *,
     design: Design | None = None,
     probabilities: bool = False,
+    margins: bool = False,
 ) -> Evidence:
     """Blocks of trials, nearly always right on their subset and else with a chance of each sample's own."""
     random = np.random.default_rng(seed)
@@ -27,6 +28,9 @@ def made_evidence(
     t = len(membership)
     train = membership & (random.random((t, n)) < 0.97) | (random.random((t, n)) < random.random(n))
     test = random.random((t, q)) < random.random(q)
+    made = None
+    if margins:
+        made = Margins(_codes(random, train), _codes(random, test), _mistakes(random, train), _mistakes(random, test))
     return Evidence(
         np.arange(t),
         membership,
@@ -34,7 +38,20 @@ def made_evidence(
         test,
         random.integers(0, 256, (t, n), np.uint8) if probabilities else None,
         random.integers(0, 256, (t, q), np.uint8) if probabilities else None,
+        made,
     )
+
+
+def _codes(random: np.random.Generator, correct: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+    """Codes of any size whose sign is that of the bit."""
+    size = random.integers(0, 128, correct.shape)
+    return np.where(correct, size, -size).astype(np.int8)
+
+
+def _mistakes(random: np.random.Generator, correct: npt.NDArray[np.bool_]) -> Mistakes:
+    """Random classes for all misclassified samples."""
+    trial, sample = np.nonzero(~correct)
+    return Mistakes(trial, sample, random.integers(0, 5, len(trial)))
 
 
 def split_evidence(evidence: Evidence, order: list[int]) -> list[Evidence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast, get_args
 
 import typer
 from pydantic import ValidationError
@@ -21,7 +21,7 @@ from memscore.errors import InvalidInput
 from memscore.messages.jobs import Plan
 from memscore.progress import told
 from memscore.study.recipes import RECIPES, read_recipe
-from memscore.study.spec import Design, Target
+from memscore.study.spec import Design, EvidenceKind, Target
 from memscore.validation import sentence
 from memscore.workflows import estimation
 from memscore.workflows.estimation import Estimation, EstimationRequest
@@ -54,6 +54,9 @@ def estimate(
     full_trials: Annotated[
         int, typer.Option(min=0, help="Trials on all samples, for the typical test set; 0 for none.")
     ] = 5,
+    evidence: Annotated[
+        str, typer.Option(help="What trials record: margins and predictions, or bits (correctness) only.")
+    ] = "margins",
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also record the true class's probability.")
     ] = False,
@@ -77,8 +80,11 @@ def estimate(
         "pairs": "all" if all_pairs else "same_class",
         "time_limit_seconds": None if time_limit is None else _seconds(time_limit),
     }
-    if allow_changed_network:  # sent only if set: an older service does not know it
+    # Sent only if set: an older service does not know them.
+    if allow_changed_network:
         extras["allow_changed_network"] = True
+    if _evidence_kind(evidence) == "bits":
+        extras["evidence"] = "bits"
     chosen = read_recipe(recipe) if recipe.endswith(".json") else recipe
     request = EstimationRequest(dataset, chosen, target, design, study_name, extras)
     if dry_run:
@@ -137,6 +143,13 @@ def _validated(make: Callable[[], Made]) -> Made:
     except ValidationError as error:
         named = re.sub(r"\w+", lambda word: OPTIONS.get(word[0], word[0]), sentence(error))
         raise InvalidInput(f"{named}.") from error
+
+
+def _evidence_kind(given: str) -> EvidenceKind:
+    """What `--evidence` asks for. Raises InvalidInput."""
+    if given not in get_args(EvidenceKind):
+        raise InvalidInput(f"--evidence must be margins or bits, not {given!r}.")
+    return cast("EvidenceKind", given)
 
 
 def _target(trials: int | None, until_se: float | None, until_settled: float | None, **further: float | None) -> Target:

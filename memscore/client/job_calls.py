@@ -12,7 +12,7 @@ from memscore.client.service_access import ServiceAccess, ask, get, part, post
 from memscore.client.steps import Flow, Items
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
-from memscore.study.spec import Design, JobRequest, PairScope, Recipe, Target
+from memscore.study.spec import Design, EvidenceKind, JobRequest, PairScope, Recipe, Target
 from memscore.validation import sentence
 
 
@@ -20,6 +20,7 @@ class Extras(TypedDict, total=False):
     """Optional arguments of a job, in addition to its target; see `memscore.study.spec.Wanted`."""
 
     full_trials: int
+    evidence: EvidenceKind
     probabilities: bool
     pairs: PairScope
     time_limit_seconds: float | None

@@ -66,7 +66,7 @@ def _to_come(settings: Settings) -> int:
             total = 0
             for job in jobs.unfinished(connection):
                 fingerprint = studies.find(connection, job.study_id).fingerprint
-                each = trial_bytes(*sizes[fingerprint], probabilities=job.wanted.probabilities)
+                each = trial_bytes(*sizes[fingerprint], job.wanted)
                 total += max(0, job.total - job.done) * each
             return total
     except Exception:

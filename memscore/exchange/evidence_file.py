@@ -5,7 +5,9 @@
 One .npz with a row per trial: `numbers`, `train_bits` and `test_bits` (packed, first sample in the highest bit),
 `subset_digests`, `digests`, accuracies, `seconds`, `device`, `code_version`, `network` (signatures, or empty). If
 trials recorded probabilities, `with_probability` marks them, and `train_probability` and `test_probability` have one
-row for each. Trials on every sample have the same arrays with the prefix `full_`. `meta` is JSON: EvidenceMeta.
+row for each. If trials recorded margins, `with_margins` marks them: `train_margin` and `test_margin` have one row of
+codes for each, `train_mistakes` and `test_mistakes` the predicted classes of all misclassified samples, trial by trial.
+Trials on every sample have the same arrays with the prefix `full_`. `meta` is JSON: EvidenceMeta.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
+from memscore.arrays import UInt8
 from memscore.errors import InvalidInput
 from memscore.files import atomic_write
 from memscore.npz import NpzReader, Source
@@ -172,6 +175,15 @@ def _columns(trials: Sequence[Trial], meta: EvidenceMeta) -> dict[str, npt.NDArr
         columns["with_probability"] = np.array([trial.train_probability is not None for trial in trials])
         columns["train_probability"] = rows(train, meta.train_samples)
         columns["test_probability"] = rows(test, meta.test_samples)
+    recorded = [trial for trial in trials if trial.train_margin is not None]
+    if recorded:
+        columns["with_margins"] = np.array([trial.train_margin is not None for trial in trials])
+        for part, samples in (("train", meta.train_samples), ("test", meta.test_samples)):
+            codes = rows([getattr(trial, f"{part}_margin") for trial in recorded], samples)
+            columns[f"{part}_margin"] = codes.view(np.int8)
+            packed = b"".join(getattr(trial, f"{part}_mistakes") for trial in recorded)
+            wrong = sum(_wrong(getattr(trial, f"{part}_bits"), samples) for trial in recorded)
+            columns[f"{part}_mistakes"] = np.frombuffer(packed, "u1" if len(packed) == wrong else "<u2")
     return columns
 
 
@@ -214,6 +226,13 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
         test = file.read(prefix + "test_probability", "u", len(rows), meta.test_samples)
         for place, row in enumerate(rows):
             train_probability[row], test_probability[row] = train[place].tobytes(), test[place].tobytes()
+    outputs = [_NO_OUTPUTS] * count
+    if prefix + "with_margins" in file:
+        rows = np.flatnonzero(file.read(prefix + "with_margins", "b", count))
+        for row, found_outputs in zip(
+            rows, _outputs(file, prefix, meta, train_bits[rows], test_bits[rows]), strict=True
+        ):
+            outputs[row] = found_outputs
     subset_digests, digests = texts("subset_digests"), texts("digests")
     in_accuracies, out_accuracies, test_accuracies = map(floats, ("in_accuracies", "out_accuracies", "test_accuracies"))
     seconds, device, code_version = floats("seconds"), texts("device"), texts("code_version")
@@ -236,6 +255,7 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
             train_probability=train_probability[row],
             test_probability=test_probability[row],
             network=network[row][: signatures.LONGEST] or None,
+            **outputs[row],
         )
         if not trial.full and trial.number // BLOCK != block:
             block = trial.number // BLOCK
@@ -247,6 +267,44 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
             raise InvalidInput(f"This {KIND} file is damaged: {full}trial {trial.number} {fault}.")
         found.append(trial)
     return tuple(found)
+
+
+class _Outputs(TypedDict):
+    """The margins and mistakes of a trial."""
+
+    train_margin: bytes | None
+    test_margin: bytes | None
+    train_mistakes: bytes | None
+    test_mistakes: bytes | None
+
+
+_NO_OUTPUTS = _Outputs(train_margin=None, test_margin=None, train_mistakes=None, test_mistakes=None)
+
+
+def _outputs(
+    file: NpzReader, prefix: str, meta: EvidenceMeta, train_bits: UInt8, test_bits: UInt8
+) -> Iterator[_Outputs]:
+    """The outputs of the trials that recorded them, whose bits are [r, ...]. Raises InvalidInput if lengths differ."""
+    columns: list[list[bytes]] = []
+    for part, samples, bits in (("train", meta.train_samples, train_bits), ("test", meta.test_samples, test_bits)):
+        codes = file.read(f"{prefix}{part}_margin", "i", len(bits), samples)
+        columns.append([one.astype(np.int8).tobytes() for one in codes])
+        ends = np.cumsum([_wrong(one.tobytes(), samples) for one in bits], dtype=np.int64)
+        classes = file.read(f"{prefix}{part}_mistakes", "u", int(ends[-1]) if len(ends) else 0)
+        stored = classes.astype("u1" if classes.dtype.itemsize == 1 else "<u2")
+        columns.append([one.tobytes() for one in np.split(stored, ends[:-1])] if len(ends) else [])
+    for train_margin, train_mistakes, test_margin, test_mistakes in zip(*columns, strict=True):
+        yield _Outputs(
+            train_margin=train_margin,
+            test_margin=test_margin,
+            train_mistakes=train_mistakes,
+            test_mistakes=test_mistakes,
+        )
+
+
+def _wrong(packed: bytes, samples: int) -> int:
+    """The number of misclassified among the samples, from packed bits."""
+    return samples - int(np.unpackbits(np.frombuffer(packed, np.uint8), count=samples).sum())
 
 
 def _bytes(samples: int) -> int:

@@ -15,7 +15,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.study import signatures
 from memscore.study.evidence import Trial
-from memscore.study.spec import Design, Recipe
+from memscore.study.spec import Design, Recipe, Wanted
 from memscore.study.subsets import Unit
 
 
@@ -36,9 +36,7 @@ class UnitTrainer:
     `share`: the fraction of a GPU's memory it may use.
     """
 
-    def __init__(
-        self, dataset: Dataset, recipe: Recipe, design: Design, probabilities: bool, share: float = 1.0
-    ) -> None:
+    def __init__(self, dataset: Dataset, recipe: Recipe, design: Design, wanted: Wanted, share: float = 1.0) -> None:
         faulthandler.enable()
         import torch
 
@@ -52,7 +50,7 @@ class UnitTrainer:
         self.data = DeviceData.of(dataset, self.device)
         self.recipe = recipe
         self.design = design
-        self.probabilities = probabilities
+        self.wanted = wanted
         self.signature: str | None = None
 
     def ready(self) -> Presence:
@@ -82,7 +80,13 @@ class UnitTrainer:
         if networks is not None and not signatures.is_known(self.signature, networks):
             raise InvalidInput(refusal(self.recipe))
         return train_unit(
-            self.data, self.recipe, self.design, unit, probabilities=self.probabilities, signature=self.signature
+            self.data,
+            self.recipe,
+            self.design,
+            unit,
+            kind=self.wanted.evidence,
+            probabilities=self.wanted.probabilities,
+            signature=self.signature,
         )
 
 

@@ -161,13 +161,12 @@ class Driver:
             folder=ray_folder(self.job.id, self.journal.attempt),
             ahead=not self.wanted.target.precise,
         )
-        design, probabilities = self.scoring.design, self.wanted.probabilities
         with Farm(
             self.dataset,
             self.recipe,
-            design,
+            self.scoring.design,
             options,
-            probabilities=probabilities,
+            wanted=self.wanted,
             last_lines=self.lines.of,
             networks=None if self.wanted.allow_changed_network else self.networks(),
         ) as farm:

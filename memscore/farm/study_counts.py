@@ -41,7 +41,7 @@ class Scoring:
         self.rebuild_cost = 0.0
         self.made: tuple[str | None, str | None] = (None, None)  # tables of this attempt, which a rebuild replaces
         self.counted = False  # whether the stored evidence is counted
-        self.counts = Counts.empty(np.asarray(dataset.y_train), np.asarray(dataset.y_test))
+        self.counts = Counts.empty(np.asarray(dataset.y_train), np.asarray(dataset.y_test), self.design)
         self.expected = self.most
 
     def recount(self) -> None:

@@ -31,7 +31,7 @@ from memscore.farm.lifeline import terminate
 from memscore.farm.worker_pool import Pool, Worker
 from memscore.study import signatures
 from memscore.study.evidence import Trial
-from memscore.study.spec import Design, Recipe
+from memscore.study.spec import Design, Recipe, Wanted
 from memscore.study.subsets import Unit
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Farm:
         design: Design,
         options: FarmOptions,
         *,
-        probabilities: bool,
+        wanted: Wanted,
         last_lines: Callable[[int], list[str]] = lambda _: [],
         networks: list[str] | None = None,
     ) -> None:
@@ -85,7 +85,7 @@ class Farm:
         self.recipe = recipe
         self.design = design
         self.options = options
-        self.probabilities = probabilities
+        self.wanted = wanted
         self.last_lines = last_lines
         self.networks = networks
 
@@ -97,7 +97,7 @@ class Farm:
             local_ray.start(self.options.folder, self.options.slots, size)
         signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
         shared = ray.put(_in_memory(self.dataset))
-        arguments = (shared, self.recipe, self.design, self.probabilities)
+        arguments = (shared, self.recipe, self.design, self.wanted)
         self.pool = Pool(arguments, self.options.trials_per_gpu)
         log.info("Ray has started and holds the dataset")
         return self

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import torch
 import typer
@@ -24,7 +24,7 @@ from memscore.progress import told, tracked
 from memscore.study import signatures
 from memscore.study.evidence import Trial
 from memscore.study.recipes import RECIPES, read_recipe
-from memscore.study.spec import Design, Recipe, study_id
+from memscore.study.spec import Design, EvidenceKind, Recipe, study_id
 from memscore.study.subsets import units
 
 SAVE_SECONDS = 10.0
@@ -39,6 +39,7 @@ def run(
     ratio: Annotated[float, typer.Option(help="Share of the samples in each subset.")] = 0.7,
     design_kind: Annotated[str, typer.Option("--design", help="balanced or uniform.")] = "balanced",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the design.")] = 0,
+    evidence: Annotated[str, typer.Option(help="margins (and predictions), or bits only.")] = "margins",
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Record the true class's probability.")
     ] = False,
@@ -56,6 +57,9 @@ def run(
     mine = _part(part)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     prepare(place)
+    if evidence not in get_args(EvidenceKind):
+        raise InvalidInput(f"--evidence must be margins or bits, not {evidence!r}.")
+    kind = cast("EvidenceKind", evidence)
     chosen = read_recipe(recipe)
     design = Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed})
     images = load_source(dataset, SourceOptions(track=tracked))
@@ -76,7 +80,7 @@ def run(
             show(position, len(todo), str(unit))
             if minutes is not None and time.monotonic() - started > 60 * minutes:
                 break
-            found = train_unit(data, chosen, design, unit, probabilities=probabilities, signature=signature)
+            found = train_unit(data, chosen, design, unit, kind=kind, probabilities=probabilities, signature=signature)
             done = [
                 trial for trial in done if (trial.number, trial.full) not in {(new.number, new.full) for new in found}
             ]

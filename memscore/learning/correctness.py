@@ -16,3 +16,10 @@ def is_correct(logits: Tensor, labels: Tensor) -> Tensor:
 def predictions(logits: Tensor) -> Tensor:
     """The predicted class of each row of logits [..., K], int64; -1 for a row that is not finite."""
     return logits.argmax(dim=-1).masked_fill(~logits.isfinite().all(dim=-1), -1)
+
+
+def margins(logits: Tensor, labels: Tensor) -> Tensor:
+    """z_y - max over k != y of z_k for logits [..., B, K] and labels int64 [B]: float32 [..., B]."""
+    truth = labels.expand(logits.shape[:-1])[..., None]
+    others = logits.scatter(-1, truth, float("-inf")).amax(dim=-1)
+    return (logits.gather(-1, truth)[..., 0] - others).float()

@@ -7,6 +7,7 @@ any order of execution and after any restart.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,12 +15,13 @@ from torch import Tensor
 
 import memscore
 from memscore.errors import Diverged
-from memscore.learning.correctness import is_correct
+from memscore.learning.correctness import margins, predictions
 from memscore.learning.data import DeviceData
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
-from memscore.study.evidence import Trial, pack_trial
-from memscore.study.spec import BLOCK, Design, Recipe
+from memscore.study.evidence import Outputs, Trial, pack_trial
+from memscore.study.margins import encode
+from memscore.study.spec import BLOCK, Design, EvidenceKind, Recipe
 from memscore.study.subsets import Unit, unit_membership
 
 
@@ -29,11 +31,13 @@ def train_unit(
     design: Design,
     unit: Unit,
     *,
+    kind: EvidenceKind = "margins",
     probabilities: bool = False,
     signature: str | None = None,
 ) -> list[Trial]:
-    """Train a unit's trials and return their evidence, with true-class probabilities if requested.
+    """Train a unit's trials and return their evidence, with margins and predictions unless `kind` is "bits".
 
+    True-class probabilities are added if requested.
     `signature` is the network's (`signature_of`), recorded with every trial. Raises Diverged if a loss or an output of
     a trained model is not finite, and InvalidInput if the recipe's network cannot be used for this dataset.
     """
@@ -43,19 +47,21 @@ def train_unit(
     for part, logits in (("training", train_logits), ("test", test_logits)):
         _require_finite(logits, part, unit, recipe)
     observed = [
-        _observe(train_logits, data.y_train, probabilities),
-        _observe(test_logits, data.y_test, probabilities),
+        _observe(train_logits, data.y_train, kind, probabilities),
+        _observe(test_logits, data.y_test, kind, probabilities),
     ]
-    (train_correct, train_probability), (test_correct, test_probability) = observed
+    train, test = observed
     seconds = (time.perf_counter() - started) / len(unit.numbers)
     return [
         pack_trial(
             number,
             membership[k],
-            train_correct[k],
-            test_correct[k],
-            train_probability=None if train_probability is None else train_probability[k],
-            test_probability=None if test_probability is None else test_probability[k],
+            train.correct[k],
+            test.correct[k],
+            train_probability=None if train.probability is None else train.probability[k],
+            test_probability=None if test.probability is None else test.probability[k],
+            train_outputs=train.outputs[k] if train.outputs else None,
+            test_outputs=test.outputs[k] if test.outputs else None,
             device=device_name(data.device),
             code_version=memscore.__version__,
             seconds=seconds,
@@ -110,10 +116,29 @@ def _require_finite(logits: Tensor, part: str, unit: Unit, recipe: Recipe) -> No
     )
 
 
-def _observe(logits: Tensor, labels: Tensor, probabilities: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """Correctness bool [k, n], ties to the lowest class, and the true-class probability times 255, uint8 [k, n]."""
-    correct = is_correct(logits, labels).cpu().numpy()
-    if not probabilities:
-        return correct, None
-    chosen = logits.softmax(2).gather(2, labels.expand(len(logits), -1)[:, :, None])[:, :, 0]
-    return correct, (chosen * 255).round().to(torch.uint8).cpu().numpy()
+@dataclass(frozen=True)
+class _Observed:
+    """What k models say of n samples: correctness bool [k, n], probabilities uint8 [k, n], outputs [k] or none."""
+
+    correct: np.ndarray
+    probability: np.ndarray | None
+    outputs: list[Outputs]
+
+
+def _observe(logits: Tensor, labels: Tensor, kind: EvidenceKind, probabilities: bool) -> _Observed:
+    """Observe logits [k, n, classes]: correctness with ties to the lowest class, the rest as requested.
+
+    The true class's probability is times 255.
+    """
+    predicted = predictions(logits)
+    correct = (predicted == labels).cpu().numpy()
+    truth = labels.expand(len(logits), -1)[:, :, None]
+    probability, outputs = None, []
+    if probabilities:
+        chosen = logits.softmax(2).gather(2, truth)[:, :, 0]
+        probability = (chosen * 255).round().to(torch.uint8).cpu().numpy()
+    if kind == "margins":
+        wide = logits.shape[2] > 256
+        classes, codes = predicted.cpu().numpy(), encode(margins(logits, labels).cpu().numpy(), correct)
+        outputs = [Outputs(codes[k], classes[k], wide) for k in range(len(logits))]
+    return _Observed(correct, probability, outputs)

@@ -45,17 +45,18 @@ def plan(
         new_trials=new,
         seconds_a_trial=seconds_a_trial,
         device_seconds=None if seconds_a_trial is None else new * seconds_a_trial,
-        disk_bytes=new * trial_bytes(train_samples, test_samples, probabilities=wanted.probabilities),
+        disk_bytes=new * trial_bytes(train_samples, test_samples, wanted),
         worst_standard_error=error.worst,
         typical_standard_error=error.typical,
         timed_on=timed_on,
     )
 
 
-def trial_bytes(train_samples: int, test_samples: int, *, probabilities: bool) -> int:
-    """The size of a stored trial in bytes."""
+def trial_bytes(train_samples: int, test_samples: int, wanted: Wanted) -> int:
+    """The size of a stored trial in bytes, before the compression of margins."""
     bits = math.ceil(train_samples / 8) + math.ceil(test_samples / 8)
-    return bits + (train_samples + test_samples if probabilities else 0) + ROW_BYTES
+    bytes_a_sample = (wanted.evidence == "margins") + wanted.probabilities
+    return bits + (train_samples + test_samples) * bytes_a_sample + ROW_BYTES
 
 
 def _expected(scores: ScoreTable, design: Design, wanted: Wanted) -> int | None:

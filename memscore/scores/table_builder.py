@@ -10,10 +10,11 @@ import numpy as np
 
 from memscore.arrays import Columns, Float64, Int64
 from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
-from memscore.statistics.counts import CERTAIN, Counts, ProbabilityCounts
+from memscore.statistics.counts import Counts, ProbabilityCounts
 from memscore.statistics.estimates import Difference, Halves, SufficientStatistics, halves, memorization, reliability
 from memscore.statistics.influence import Float32s, infl_of, pair_columns, strongest_first
 from memscore.statistics.significance import PairTest
+from memscore.study.margins import CERTAIN
 
 INTERPOLATES = 0.98
 """Mean in-sample accuracy below which mem measures under-fitting rather than memorization."""

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Bools, Int64, Labels
+from memscore.arrays import Bools, Int32, Int64, Labels, UInt8
 from memscore.errors import InvalidInput
 from memscore.statistics.estimates import SufficientStatistics
-from memscore.study.evidence import Evidence
-from memscore.study.spec import BLOCK
+from memscore.statistics.output_counts import MarginCounts, TargetMargins, Votes
+from memscore.statistics.placebo import PlaceboCounts
+from memscore.study.evidence import Evidence, Margins
+from memscore.study.margins import soft_correctness
+from memscore.study.spec import BLOCK, Design
 
 BUFFER = 1 << 24
 """Elements of the largest temporary array used in counting: 64 MB in single precision."""
-
-CERTAIN = 255
-"""The byte that encodes a probability of 1."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,30 @@ class ProbabilityCounts:
 
 
 @dataclass
+class SoftCounts:
+    """Sums of the soft correctness of test samples, in bytes with 255 for 1, over the trials that recorded margins.
+
+    n_in int64 [n]; test_sum, test_squares int64 [q]; joint int32 [n_c, q_c] of each class: sums over the trials that
+    trained on the row's sample.
+    """
+
+    trials: int
+    n_in: Int64
+    test_sum: Int64
+    test_squares: Int64
+    joint: list[Int32]
+
+    def __add__(self, other: SoftCounts) -> SoftCounts:
+        return SoftCounts(
+            self.trials + other.trials,
+            self.n_in + other.n_in,
+            self.test_sum + other.test_sum,
+            self.test_squares + other.test_squares,
+            [mine + theirs for mine, theirs in zip(self.joint, other.joint, strict=True)],
+        )
+
+
+@dataclass
 class Counts:
     """The counts of a study, independent of the order and portions in which its trials are added.
 
@@ -99,6 +123,8 @@ class Counts:
     even, odd: the per-sample counts of even-numbered and odd-numbered blocks, two halves for checks.
     weighted_correct int64 [q]: the sum over trials of subset size times Y, which is S summed over all n samples.
     full_trials: trials on all samples, not counted elsewhere; full_correct int64 [q]: how many of them are correct.
+    margin_even, margin_odd, soft, votes (of held-out trials), test_votes, targets: of the trials that recorded margins.
+    placebo: None unless the study's design is given.
     """
 
     train_labels: Labels
@@ -111,29 +137,50 @@ class Counts:
     full_trials: int
     full_correct: Int64
     probability: ProbabilityCounts
+    margin_even: MarginCounts
+    margin_odd: MarginCounts
+    soft: SoftCounts
+    votes: Votes
+    test_votes: Votes
+    targets: TargetMargins
+    placebo: PlaceboCounts | None
 
     @classmethod
-    def empty(cls, train_labels: Labels, test_labels: Labels) -> Counts:
-        """The counts of zero trials on a dataset with the labels [n] and [q]."""
+    def empty(cls, train_labels: Labels, test_labels: Labels, design: Design | None = None) -> Counts:
+        """The counts of zero trials on a dataset with the labels [n] and [q]; with `design`, of placebo pairs too."""
         n, q = len(train_labels), len(test_labels)
         groups = class_groups(train_labels, test_labels)
+        sizes = [(len(group.train), len(group.test)) for group in groups]
         return cls(
             np.asarray(train_labels, np.int32),
             np.asarray(test_labels, np.int32),
             groups,
-            [np.zeros((len(group.train), len(group.test)), np.int32) for group in groups],
+            [np.zeros(size, np.int32) for size in sizes],
             SufficientStatistics.empty(n, q),
             SufficientStatistics.empty(n, q),
             np.zeros(q, np.int64),
             0,
             np.zeros(q, np.int64),
             ProbabilityCounts.empty(n, q),
+            MarginCounts.empty(n, q),
+            MarginCounts.empty(n, q),
+            SoftCounts(
+                0,
+                np.zeros(n, np.int64),
+                np.zeros(q, np.int64),
+                np.zeros(q, np.int64),
+                [np.zeros(size, np.int32) for size in sizes],
+            ),
+            Votes(),
+            Votes(),
+            TargetMargins(),
+            None if design is None else PlaceboCounts.empty(design, sizes),
         )
 
     @classmethod
-    def of(cls, evidence: Evidence, train_labels: Labels, test_labels: Labels) -> Counts:
-        """Count the evidence."""
-        counts = cls.empty(train_labels, test_labels)
+    def of(cls, evidence: Evidence, train_labels: Labels, test_labels: Labels, design: Design | None = None) -> Counts:
+        """Count the evidence; with `design`, placebo pairs too."""
+        counts = cls.empty(train_labels, test_labels, design)
         counts.add(evidence)
         return counts
 
@@ -141,6 +188,11 @@ class Counts:
     def statistics(self) -> SufficientStatistics:
         """The per-sample counts of all trials."""
         return self.even + self.odd
+
+    @property
+    def margins(self) -> MarginCounts:
+        """The sums of margins over all trials that recorded them."""
+        return self.margin_even + self.margin_odd
 
     @property
     def trials(self) -> int:
@@ -160,7 +212,13 @@ class Counts:
             "t,tq->q", evidence.membership.sum(axis=1, dtype=np.int64), evidence.test_correct
         )
         for group, joint in zip(self.groups, self.joint, strict=True):
-            _add_joint(joint, evidence, group)
+            _add_joint(joint, evidence.membership, group.train, evidence.test_correct[:, group.test])
+        phantoms = None if self.placebo is None else self.placebo.membership(evidence.numbers)
+        if self.placebo is not None and phantoms is not None:
+            self.placebo.n_in += phantoms.sum(axis=0, dtype=np.int64)
+            self._add_placebo(self.placebo.joint, phantoms, evidence.test_correct)
+        if evidence.margins is not None:
+            self._add_margins(evidence, evidence.margins, odd, phantoms)
         if evidence.train_probability is not None and evidence.test_probability is not None:
             step = max(1, BUFFER // (4 * len(self.train_labels)))
             for first in range(0, evidence.trials, step):
@@ -168,6 +226,36 @@ class Counts:
                 self.probability += ProbabilityCounts.of(
                     evidence.membership[rows], evidence.train_probability[rows], evidence.test_probability[rows]
                 )
+
+    def _add_margins(self, evidence: Evidence, margins: Margins, odd: Bools, phantoms: Bools | None) -> None:
+        membership = evidence.membership
+        step = max(1, BUFFER // (4 * len(self.train_labels)))
+        for half, chosen in (("margin_even", np.flatnonzero(~odd)), ("margin_odd", np.flatnonzero(odd))):
+            for first in range(0, len(chosen), step):
+                rows = chosen[first : first + step]
+                found = MarginCounts.of(membership[rows], margins.train[rows], margins.test[rows])
+                setattr(self, half, getattr(self, half) + found)
+        soft = soft_correctness(margins.test)
+        test_sum, test_squares = _sums(soft)
+        self.soft.trials += evidence.trials
+        self.soft.n_in += membership.sum(axis=0, dtype=np.int64)
+        self.soft.test_sum += test_sum
+        self.soft.test_squares += test_squares
+        for group, joint in zip(self.groups, self.soft.joint, strict=True):
+            _add_joint(joint, membership, group.train, soft[:, group.test])
+        if self.placebo is not None and phantoms is not None:
+            self.placebo.soft_n_in += phantoms.sum(axis=0, dtype=np.int64)
+            self._add_placebo(self.placebo.soft_joint, phantoms, soft)
+        self.votes.add(margins.train_mistakes, membership)
+        self.test_votes.add(margins.test_mistakes)
+        self.targets.add(evidence.numbers, membership, margins.train)
+
+    def _add_placebo(self, joints: list[Int32], phantoms: Bools, values: Bools | UInt8) -> None:
+        first = 0
+        for group, joint in zip(self.groups, joints, strict=False):  # placebo pairs may be of fewer classes
+            train = np.arange(first, first + len(joint))
+            _add_joint(joint, phantoms, train, values[:, group.test])
+            first += len(joint)
 
     def add_full(self, test_correct: Bools) -> None:
         """Count full trials, in place, from their correctness on the test samples, bool [f, q]."""
@@ -192,16 +280,26 @@ class Counts:
             self.full_trials + other.full_trials,
             self.full_correct + other.full_correct,
             self.probability + other.probability,
+            self.margin_even + other.margin_even,
+            self.margin_odd + other.margin_odd,
+            self.soft + other.soft,
+            self.votes + other.votes,
+            self.test_votes + other.test_votes,
+            self.targets + other.targets,
+            None if self.placebo is None or other.placebo is None else self.placebo + other.placebo,
         )
 
 
-def _add_joint(joint: npt.NDArray[np.int32], evidence: Evidence, group: ClassGroup) -> None:
-    """joint += M^T Y for a class, a few rows at a time; single precision is exact below 2**24 trials."""
-    correct = evidence.test_correct[:, group.test].astype(np.float32)
-    step = max(1, BUFFER // max(evidence.trials, len(group.test)))
-    for first in range(0, len(group.train), step):
-        membership = evidence.membership[:, group.train[first : first + step]].astype(np.float32)
-        joint[first : first + step] += (membership.T @ correct).astype(np.int32)
+def _add_joint(joint: Int32, membership: Bools, train: Int64, values: Bools | UInt8) -> None:
+    """joint += M^T V for a class, a few rows at a time, from values [t, q_c] of its test samples.
+
+    Single precision is exact below 2**24, which is 65,793 trials of bytes.
+    """
+    factors = values.astype(np.float32)
+    step = max(1, BUFFER // max(factors.shape))
+    for first in range(0, len(train), step):
+        rows = membership[:, train[first : first + step]].astype(np.float32)
+        joint[first : first + step] += (rows.T @ factors).astype(np.int32)
 
 
 def _by_label(labels: Labels) -> dict[int, Int64]:

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import Connection, Table, delete, select
 
 from memscore.datasets.storage import open_dataset
-from memscore.errors import MemscoreError
+from memscore.errors import Damaged, MemscoreError
 from memscore.messages.jobs import TERMINAL
 from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
@@ -35,6 +35,8 @@ from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, trial_fault
 from memscore.study.spec import BLOCK, Design, study_id
 from memscore.study.subsets import block_membership
+
+UNPACKED_BADLY = "has margins that cannot be decompressed"
 
 DOUBTFUL = "not repaired: with this many faulty trials, this version of memscore is more likely at fault than the data"
 
@@ -94,7 +96,7 @@ class StudyCheck:
         y_train, y_test = np.asarray(dataset.y_train), np.asarray(dataset.y_test)
         if (len(y_train), len(y_test)) != (self.samples, self.test_samples):
             return None
-        return Counts.empty(y_train, y_test)
+        return Counts.empty(y_train, y_test, self.study.design)
 
     def _check_trials(self, design: Design) -> Iterator[DatabaseFinding]:
         faulty: list[tuple[Table, int, str]] = []
@@ -141,7 +143,11 @@ class StudyCheck:
         found: dict[int, Trial | str] = {}
         some = table.c.number.between(numbers[0], numbers[-1])
         for row in connection.execute(select(table).where(table.c.study_id == self.study.id, some)):
-            trial = Trial(**{name: getattr(row, name) for name in Trial.__dataclass_fields__})
+            try:
+                trial = evidence.trial_of(row)
+            except (Damaged, TypeError):  # TypeError: SQLite returns text where text was written
+                found[row.number] = UNPACKED_BADLY
+                continue
             subset = np.ones(self.samples, np.bool_) if subsets is None else subsets[trial.number % BLOCK]
             found[trial.number] = trial_fault(trial, row.digest, subset, self.test_samples) or trial
         return found

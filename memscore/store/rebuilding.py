@@ -45,7 +45,7 @@ def count_study(
 
     Raises Damaged if a trial does not match its digest.
     """
-    counts = Counts.empty(train_labels, test_labels)
+    counts = Counts.empty(train_labels, test_labels, study.design)
     for full in (False, True):
         for chunk in evidence.chunks(connection, study.id, full=full):
             tick()
@@ -57,10 +57,11 @@ def count_trials(counts: Counts, trials: list[Trial], design: Design) -> None:
     """Add trials of a study to its counts, in place."""
     samples, test_samples = len(counts.train_labels), len(counts.test_labels)
     subset_trials = [trial for trial in trials if not trial.full]
-    for recorded in (False, True):  # probabilities are unpacked only if every trial has them
-        chosen = [trial for trial in subset_trials if (trial.train_probability is not None) == recorded]
-        if chosen:
-            counts.add(unpack_trials(chosen, design, samples, test_samples))
+    kinds: dict[tuple[bool, bool], list[Trial]] = {}  # probabilities and margins are unpacked if every trial has them
+    for trial in subset_trials:
+        kinds.setdefault((trial.train_probability is not None, trial.train_margin is not None), []).append(trial)
+    for chosen in kinds.values():
+        counts.add(unpack_trials(chosen, design, samples, test_samples))
     full_trials = [trial for trial in trials if trial.full]
     if full_trials:
         counts.add_full(unpack_full(full_trials, test_samples))

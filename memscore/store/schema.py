@@ -150,6 +150,11 @@ def _trials(name: str, *, held_out: bool) -> Table:
         Column("train_probability", LargeBinary),
         Column("test_probability", LargeBinary),
         Column("network", String(255)),  # its signature; null in older evidence
+        # Margins are compressed by zlib; all four are null where only bits were recorded.
+        Column("train_margin", LargeBinary),
+        Column("test_margin", LargeBinary),
+        Column("train_mistakes", LargeBinary),
+        Column("test_mistakes", LargeBinary),
         Index(f"ix_{name}_created_at", "created_at"),
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Bools
+from memscore.arrays import Bools, Int64
 from memscore.errors import Damaged
 from memscore.study.bits import digest, pack, unpack
+from memscore.study.margins import HIGHEST, Codes
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership
 
@@ -22,7 +24,9 @@ class Trial:
 
     `subset_digest` is the digest of the packed membership bits; the membership itself is recomputed from the
     design and compared. Accuracies are shares in [0, 1]; `seconds` is the trial's share of its block's time.
-    Probabilities of the true class are present if requested: a byte per sample, 255 for 1.
+    Probabilities of the true class are present if requested: a byte per sample, 255 for 1. Unless only bits are wanted,
+    margins are present, a code per sample (`memscore.study.margins`), and mistakes: the predicted class of each
+    misclassified sample in order, in one byte, or in two (little-endian) with more than 256 classes.
     `network` is the signature of the trained network (`memscore.study.signatures`), None in older evidence.
     A full trial trains on every sample: its `out_accuracy` is None, and full trials are numbered separately.
     """
@@ -40,6 +44,10 @@ class Trial:
     train_probability: bytes | None = None
     test_probability: bytes | None = None
     network: str | None = None
+    train_margin: bytes | None = None
+    test_margin: bytes | None = None
+    train_mistakes: bytes | None = None
+    test_mistakes: bytes | None = None
 
     @property
     def full(self) -> bool:
@@ -52,7 +60,47 @@ class Trial:
         parts = [str(self.number).encode(), self.subset_digest.encode(), self.train_bits, self.test_bits]
         if self.train_probability is not None and self.test_probability is not None:
             parts += [self.train_probability, self.test_probability]
+        outputs = [self.train_margin, self.test_margin, self.train_mistakes, self.test_mistakes]
+        if any(one is not None for one in outputs):
+            parts += [b"margins", *(one or b"" for one in outputs)]
         return digest(*parts)
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """The misclassified samples of some trials: row of the trial, sample and predicted class, int64 [w] each."""
+
+    trial: Int64
+    sample: Int64
+    predicted: Int64
+
+    def select(self, chosen: npt.NDArray[np.int64] | slice, trials: int) -> Mistakes:
+        """The mistakes of the chosen among `trials` rows, numbered anew."""
+        rows = np.arange(trials)[chosen]
+        place = np.full(trials, -1)
+        place[rows] = np.arange(len(rows))
+        kept = place[self.trial] >= 0
+        return Mistakes(place[self.trial[kept]], self.sample[kept], self.predicted[kept])
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Margin codes int8 [t, n] and [t, q] of t trials, and the mistakes on training and test samples."""
+
+    train: Codes
+    test: Codes
+    train_mistakes: Mistakes
+    test_mistakes: Mistakes
+
+    def select(self, chosen: npt.NDArray[np.int64] | slice) -> Margins:
+        """Those of the chosen trials, by position."""
+        trials = len(self.train)
+        return Margins(
+            self.train[chosen],
+            self.test[chosen],
+            self.train_mistakes.select(chosen, trials),
+            self.test_mistakes.select(chosen, trials),
+        )
 
 
 @dataclass(frozen=True)
@@ -60,7 +108,8 @@ class Evidence:
     """Unpacked evidence of t trials on n training and q test samples.
 
     numbers int64 [t] ascending; membership and train_correct bool [t, n]; test_correct bool [t, q].
-    train_probability uint8 [t, n] and test_probability uint8 [t, q], or None unless every trial has them.
+    train_probability uint8 [t, n] and test_probability uint8 [t, q], or None unless every trial has them; margins
+    likewise.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -69,6 +118,7 @@ class Evidence:
     test_correct: Bools
     train_probability: npt.NDArray[np.uint8] | None = None
     test_probability: npt.NDArray[np.uint8] | None = None
+    margins: Margins | None = None
 
     @property
     def trials(self) -> int:
@@ -84,7 +134,24 @@ class Evidence:
             self.test_correct[chosen],
             None if self.train_probability is None else self.train_probability[chosen],
             None if self.test_probability is None else self.test_probability[chosen],
+            None if self.margins is None else self.margins.select(chosen),
         )
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model says of n samples beyond correctness: margin codes int8 [n] and predicted classes [n].
+
+    `wide` if there are more than 256 classes.
+    """
+
+    margin: Codes
+    predicted: npt.NDArray[np.integer[Any]]
+    wide: bool = False
+
+    def mistakes(self, correct: Bools) -> bytes:
+        """The predicted class of each sample that is not correct [n], packed."""
+        return self.predicted[~correct].astype("<u2" if self.wide else "u1").tobytes()
 
 
 def pack_trial(
@@ -99,8 +166,13 @@ def pack_trial(
     code_version: str,
     seconds: float,
     network: str | None = None,
+    train_outputs: Outputs | None = None,
+    test_outputs: Outputs | None = None,
 ) -> Trial:
-    """Pack one trial: membership [n], train_correct [n], test_correct [q], and probabilities uint8 if recorded."""
+    """Pack one trial: membership [n], train_correct [n], test_correct [q]; probabilities uint8 and outputs if recorded.
+
+    Codes of margins must have the signs that correctness says.
+    """
     return Trial(
         number=number,
         subset_digest=digest(pack(membership)),
@@ -115,6 +187,10 @@ def pack_trial(
         train_probability=None if train_probability is None else train_probability.tobytes(),
         test_probability=None if test_probability is None else test_probability.tobytes(),
         network=network,
+        train_margin=None if train_outputs is None else train_outputs.margin.astype(np.int8).tobytes(),
+        test_margin=None if test_outputs is None else test_outputs.margin.astype(np.int8).tobytes(),
+        train_mistakes=None if train_outputs is None else train_outputs.mistakes(train_correct),
+        test_mistakes=None if test_outputs is None else test_outputs.mistakes(test_correct),
     )
 
 
@@ -132,6 +208,8 @@ def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_sample
     recorded = trial.train_probability, trial.test_probability
     if recorded != (None, None) and [len(one or b"") for one in recorded] != [samples, test_samples]:
         return f"does not have the probabilities of {samples} training and {test_samples} test samples"
+    if (fault := _outputs_fault(trial, correct, test_correct)) is not None:
+        return fault
     stated = [trial.in_accuracy, trial.test_accuracy]
     observed = [correct[membership].mean(), test_correct.mean()]
     if trial.out_accuracy is not None:
@@ -144,10 +222,11 @@ def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_sample
 def unpack_trials(trials: list[Trial], design: Design, train_samples: int, test_samples: int) -> Evidence:
     """Recompute the subsets, check each against its digest, and unpack; full trials are not allowed.
 
-    Probabilities are unpacked if every trial has them. Raises Damaged if a stored subset does not match the
-    design, or bits have the wrong length.
+    Probabilities are unpacked if every trial has them, and so are margins. Raises Damaged if a stored subset does not
+    match the design, or bits have the wrong length.
     """
     trials = sorted(trials, key=lambda trial: trial.number)
+    with_margins = bool(trials) and all(trial.train_margin is not None for trial in trials)
     membership = np.empty((len(trials), train_samples), np.bool_)
     train_correct = np.empty((len(trials), train_samples), np.bool_)
     test_correct = np.empty((len(trials), test_samples), np.bool_)
@@ -168,6 +247,7 @@ def unpack_trials(trials: list[Trial], design: Design, train_samples: int, test_
         test_correct,
         _probabilities([trial.train_probability for trial in trials], train_samples),
         _probabilities([trial.test_probability for trial in trials], test_samples),
+        _margins(trials, train_correct, test_correct) if with_margins else None,
     )
 
 
@@ -185,6 +265,54 @@ def _probabilities(packed: list[bytes | None], samples: int) -> npt.NDArray[np.u
     if any(len(one) != samples for one in present):
         raise Damaged(f"Stored probabilities do not have one byte for each of the {samples} samples.")
     return np.stack([np.frombuffer(one, np.uint8) for one in present])
+
+
+def _margins(trials: list[Trial], train_correct: Bools, test_correct: Bools) -> Margins:
+    return Margins(
+        _codes([trial.train_margin for trial in trials], train_correct.shape[1]),
+        _codes([trial.test_margin for trial in trials], test_correct.shape[1]),
+        _mistakes([trial.train_mistakes for trial in trials], train_correct),
+        _mistakes([trial.test_mistakes for trial in trials], test_correct),
+    )
+
+
+def _codes(packed: list[bytes | None], samples: int) -> Codes:
+    if any(one is None or len(one) != samples for one in packed):
+        raise Damaged(f"Stored margins do not have one byte for each of the {samples} samples.")
+    return np.stack([np.frombuffer(one or b"", np.int8) for one in packed])
+
+
+def _mistakes(packed: list[bytes | None], correct: Bools) -> Mistakes:
+    """The mistakes of trials whose correctness is `correct` bool [t, n]."""
+    trial, sample = np.nonzero(~correct)
+    wrong = np.bincount(trial, minlength=len(correct)).tolist()
+    predicted = [_predicted(one, count) for one, count in zip(packed, wrong, strict=True)]
+    return Mistakes(trial, sample, np.concatenate([*predicted, np.empty(0, np.int64)]))
+
+
+def _predicted(packed: bytes | None, wrong: int) -> Int64:
+    """The predicted classes of `wrong` misclassified samples. Raises Damaged if there are not as many."""
+    if packed is None or len(packed) not in (wrong, 2 * wrong):
+        raise Damaged(f"Stored mistakes do not have one class for each of the {wrong} misclassified samples.")
+    return np.frombuffer(packed, "u1" if len(packed) == wrong else "<u2").astype(np.int64)
+
+
+def _outputs_fault(trial: Trial, correct: Bools, test_correct: Bools) -> str | None:
+    """The fault of a trial's margins and mistakes, as a predicate."""
+    parts = (trial.train_margin, trial.train_mistakes, correct), (trial.test_margin, trial.test_mistakes, test_correct)
+    if all(margin is None and mistakes is None for margin, mistakes, _ in parts):
+        return None
+    for margin, mistakes, right in parts:
+        if margin is None or len(margin) != len(right):
+            return "does not have a margin for each of its samples"
+        codes = np.frombuffer(margin, np.int8)
+        if (codes == -HIGHEST - 1).any() or (codes[right] < 0).any() or (codes[~right] > 0).any():
+            return "has margins that contradict its bits"
+        try:
+            _predicted(mistakes, int((~right).sum()))
+        except Damaged:
+            return "does not have a predicted class for each misclassified sample"
+    return None
 
 
 def evidence_digest(trials: list[Trial]) -> str:

@@ -144,6 +144,8 @@ class Target(Frozen):
 
 PairScope = Literal["same_class", "all"]
 
+EvidenceKind = Literal["margins", "bits"]
+
 
 class Wanted(Frozen):
     """What a job should produce: the job request without the fields that name the study."""
@@ -151,6 +153,10 @@ class Wanted(Frozen):
     target: Target = Target(trials=200)
     full_trials: int = Field(
         default=5, ge=0, le=1000, description="trials on all samples, for Pr[F(x')=y'] of typical test samples"
+    )
+    evidence: EvidenceKind = Field(
+        default="margins",
+        description="what new trials record: margins and predicted classes, or only which samples are correct",
     )
     probabilities: bool = Field(default=False, description="record the true class's probability in new trials")
     pairs: PairScope = Field(default="same_class", description="the pairs to search for high influence")

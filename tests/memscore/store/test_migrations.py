@@ -348,5 +348,5 @@ def test_the_command_downgrades_after_it_has_asked(
     }
     refused(memscore("db", "downgrade", "0002"), "give one of: base")
     up = memscore("db", "upgrade").out.replace("\n", "")
-    assert "revision 0001 -> 0006" in up
+    assert "revision 0001 -> 0007" in up
     assert "Revisions come from /" in up
