@@ -13,7 +13,7 @@ PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile everything again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test test-all exits peers check format bench docs screenshots load serve client lock clean
+.PHONY: help setup demo quick quick-product quick-trainer test test-all exits peers check format bench docs screenshots load serve client lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,18 +31,28 @@ setup: .venv/.installed ## create .venv with the packages pinned in requirements
 demo: setup ## run the whole workflow on real images: scores, service, adversarial training, demo/report.html
 	$(BIN)/memscore demo
 
+# Two processes, of which only the second imports torch, which takes seconds of a core.
 QUICK := tests/test_layout.py tests/api $(wildcard tests/memscore/test_*.py) $(addprefix tests/memscore/,client \
-	datasets exchange scores statistics study) tests/trainer
+	datasets exchange scores statistics study)
+WITH_TORCH := $(addprefix tests/memscore/,datasets/test_official.py datasets/test_resemblance.py \
+	statistics/test_influence.py)
 SLOWER := $(addprefix tests/api/,serving routes/test_paths.py test_hostile_input.py test_schema.py test_stateful.py) \
 	$(addprefix tests/memscore/,test_launch.py test_npz.py test_progress.py client/test_client_faults.py \
 	datasets/test_real_images.py exchange/test_hostile_files.py) $(addprefix tests/trainer/,experiments \
 	$(addprefix test_,attacks.py autoattack.py command.py distributed.py entry.py evaluation.py evaluation_cli.py \
 	identity.py likelihood.py masking.py methods.py own_networks.py resume.py run.py verification.py))
+FAST := not slow and not peers and not postgresql
 NATIVE := tests/api/test_file_answers.py tests/memscore/farm/test_workers.py tests/memscore/learning/test_seeding.py \
 	tests/memscore/report tests/memscore/store/test_leadership.py tests/trainer/test_tensor_file.py
 
 quick: setup ## run the fast tests: the pure part, the API on SQLite, the trainer's units
-	$(PYTEST) $(PARALLEL) -m "not slow and not peers and not postgresql" $(addprefix --ignore=,$(SLOWER)) $(QUICK)
+	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target quick-product quick-trainer
+
+quick-product:
+	$(PYTEST) -q -m "$(FAST)" $(addprefix --ignore=,$(SLOWER) $(WITH_TORCH)) $(QUICK)
+
+quick-trainer:
+	$(PYTEST) -q -m "$(FAST)" $(addprefix --ignore=,$(SLOWER)) $(WITH_TORCH) tests/trainer
 
 test: setup ## run all tests except the slow ones, on SQLite and PostgreSQL, with real Ray
 	$(PYTEST) $(PARALLEL)
