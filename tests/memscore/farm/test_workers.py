@@ -27,7 +27,7 @@ from memscore.learning.data import DeviceData
 from memscore.learning.unit import train_unit
 from memscore.study import signatures
 from memscore.study.evidence import Trial
-from memscore.study.spec import Design, Recipe
+from memscore.study.spec import Design, Recipe, Wanted
 from memscore.study.subsets import Unit
 from tests.conftest import QUICK, make_dataset
 from tests.processes import alive, eventually
@@ -58,7 +58,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Generator[StartFarm]:
         options = FarmOptions(
             cluster=False, slots=slots, trials_per_gpu=trials_per_gpu, at_most=at_most, folder=folder / "ray"
         )
-        farm = Farm(make_dataset(), recipe, DESIGN, options, probabilities=False)
+        farm = Farm(make_dataset(), recipe, DESIGN, options, wanted=Wanted())
         started.append(farm.__enter__())
         return farm
 
