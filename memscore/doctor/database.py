@@ -136,7 +136,7 @@ def _clock(database: Database) -> Diagnosis:
 def _dispatcher(connection: Connection) -> Diagnosis:
     leader = leadership.current(connection, leadership.LEADER)
     states = metrics.activity(connection).jobs
-    waiting = states["queued"] + states["recovering"]
+    waiting = states["queued"] + states["recovering"] + len(metrics.overdue(connection))
     start = "start one: memscore serve, or memscore dispatch"
     if leader is None or leader.seconds_left < 0:
         found = "none leads" + (f", and {_jobs_wait(waiting)}" if waiting else "; no job waits for one")

@@ -307,7 +307,7 @@ def release(connection: Connection, job: str, attempt: int, reason: str) -> None
 
 
 def cancel(connection: Connection, job: str) -> JobRecord:
-    """Cancel a job: at once if it waits, otherwise its driver stops. Finished jobs are not changed.
+    """Cancel a job: at once if it waits or its lease has expired, otherwise its driver stops. Finished jobs stay.
 
     Raises NotFound.
     """
@@ -319,6 +319,12 @@ def cancel(connection: Connection, job: str) -> JobRecord:
     if waiting.rowcount:
         _event(connection, job, "cancelled", "cancelled before it ran")
         return get(connection, job)
+    # Nobody may be there to end it: a driver that still lives cannot write without its lease.
+    for orphan in expired(connection):
+        if orphan.id == job and finish(
+            connection, job, orphan.attempt, "cancelled", "cancelled after its lease expired"
+        ):
+            return get(connection, job)
     running = connection.execute(
         update(jobs).where(jobs.c.id == job, jobs.c.state == "running").values(state="cancelling", phase="cancelling")
     )

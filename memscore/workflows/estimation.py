@@ -64,9 +64,13 @@ def estimate_with(
 
 
 def plan(request: EstimationRequest, settings: Settings) -> Plan:
-    """The cost and expected precision of `estimate`. Times a trial on this machine, and queues nothing."""
+    """The cost and expected precision of `estimate`. Times a trial on this machine, and queues nothing.
+
+    Raises like `estimate` before any work starts.
+    """
     with opened_application(settings) as (database, client):
         record = ensure_registered(database, settings, request.dataset)
+        _require_network(database, settings, record.fingerprint, request)
         planned = plan_with(client, request)
         return _calibrated(planned, settings, record.fingerprint, recipe_of(request.recipe), request.design)
 

@@ -187,6 +187,20 @@ def test_cancelling_waits_for_the_driver_only_where_one_runs(database: Database,
         jobs.cancel(connection, "nothing")
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_job_whose_lease_expired_is_cancelled_at_once(database: Database, stored_study: StoredStudy, asked: bool):
+    """Nobody may be there to do it: the command that ran the job was killed."""
+    job = submit(database, stored_study.record.id)
+    claim(database, lease=60)
+    with database.writing() as connection:
+        if asked:
+            assert jobs.cancel(connection, job.id).state == "cancelling"
+        assert jobs.renew(connection, job.id, 1, -1)
+        cancelled = jobs.cancel(connection, job.id)
+        assert (cancelled.state, cancelled.lease_owner) == ("cancelled", None)
+        assert jobs.report(connection, job.id, 1, "training", 40, 50) is None
+
+
 def test_a_driver_lost_while_cancelling_leaves_the_job_cancelled(database: Database, stored_study: StoredStudy):
     job = submit(database, stored_study.record.id)
     claim(database)
