@@ -74,6 +74,7 @@ export interface Target {
 export interface Wanted {
   target: Target;
   full_trials: number;
+  evidence: "margins" | "bits";
   probabilities: boolean;
   pairs: "same_class" | "all";
   time_limit_seconds: number | null;

@@ -255,6 +255,13 @@ class FurtherFields {
     ],
     "same_class",
   );
+  #evidence = choice(
+    [
+      ["margins", "margins and predicted classes"],
+      ["bits", "only whether predictions are correct"],
+    ],
+    "margins",
+  );
   #probabilities = h("input", { type: "checkbox" });
   #time = numeric({ step: "any", placeholder: "none" });
 
@@ -287,6 +294,7 @@ class FurtherFields {
         fields.field("body/full_trials", "Full trials", this.#full, hints.full),
         fields.field("body/pairs", pairs, this.#pairs, "All classes take longer to search."),
         fields.field("body/time_limit_seconds", "Time limit in hours", this.#time, hints.time),
+        fields.field("body/evidence", "Trials record", this.#evidence, "Margins settle scores with fewer trials."),
         h("label", {}, this.#probabilities, "Record the probability of the true class too"),
       ),
     );
@@ -298,6 +306,7 @@ class FurtherFields {
     return {
       full_trials: number(this.#full),
       pairs: this.#pairs.value,
+      evidence: this.#evidence.value,
       probabilities: this.#probabilities.checked,
       ...(name && { study_name: name }),
       ...(hours !== null && { time_limit_seconds: 3600 * hours }),

@@ -285,6 +285,7 @@ function asked(job, study) {
       row("Target", goal(job), target.trials ? "" : ` (${thousandths(target.share)} % of the samples)`),
       row("Full trials", whole(wanted.full_trials)),
       row("Pairs", wanted.pairs === "all" ? "of all classes" : "of the same class"),
+      row("Evidence", wanted.evidence === "bits" ? "correctness only" : "margins and predicted classes"),
       wanted.probabilities && row("Probabilities", "recorded for the true class"),
       wanted.time_limit_seconds && row("Time limit", duration(wanted.time_limit_seconds)),
       row("Posted", moment(job.created_at)),
