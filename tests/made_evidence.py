@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Int64
 from memscore.statistics.estimates import Difference, difference
-from memscore.study.evidence import Evidence, Margins, Mistakes
+from memscore.study.bits import unpack
+from memscore.study.evidence import Evidence, Margins, Mistakes, Outputs, Trial
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership
 
@@ -52,6 +55,30 @@ def _mistakes(random: np.random.Generator, correct: npt.NDArray[np.bool_]) -> Mi
     """Random classes for all misclassified samples."""
     trial, sample = np.nonzero(~correct)
     return Mistakes(trial, sample, random.integers(0, 5, len(trial)))
+
+
+def with_outputs(trial: Trial, train_labels: npt.NDArray[np.int32], test_labels: npt.NDArray[np.int32]) -> Trial:
+    """The trial with random margins and mistakes, the same at each call."""
+    random = np.random.default_rng([trial.number, trial.full])
+    classes = int(max(train_labels.max(), test_labels.max())) + 1
+
+    def outputs(packed: bytes, labels: npt.NDArray[np.int32]) -> tuple[bytes, bytes]:
+        correct = unpack(packed, len(labels))
+        predicted = (labels + random.integers(1, classes, len(labels))) % classes
+        made = Outputs(_codes(random, correct), predicted, classes > 256)
+        return made.margin.tobytes(), made.mistakes(correct)
+
+    (train_margin, train_mistakes), (test_margin, test_mistakes) = (
+        outputs(trial.train_bits, train_labels),
+        outputs(trial.test_bits, test_labels),
+    )
+    return replace(
+        trial,
+        train_margin=train_margin,
+        test_margin=test_margin,
+        train_mistakes=train_mistakes,
+        test_mistakes=test_mistakes,
+    )
 
 
 def split_evidence(evidence: Evidence, order: list[int]) -> list[Evidence]:

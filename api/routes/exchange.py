@@ -23,7 +23,7 @@ from memscore.exchange.feldman_zhang import FeldmanZhangScores, imported_id, tab
 from memscore.messages.studies import EvidenceMerged, StudyMessage
 from memscore.store import Database, datasets, evidence, rebuilding, studies, tables
 from memscore.store.datasets import DatasetRecord
-from memscore.store.merging import merge, require_same_network
+from memscore.store.merging import merge, require_known_classes, require_same_network
 from memscore.store.studies import StudyRecord
 from memscore.study.bits import digest_of_file
 from memscore.study.spec import NAME_PATTERN
@@ -110,8 +110,9 @@ def merge_evidence(
     with database.writing() as connection:
         found, of = _fitting(connection, study, brought.meta, dataset)
         record = found or studies.ensure(connection, of, brought.meta.recipe, brought.meta.design, name)
-        open_dataset(home, record.fingerprint)  # without it no table could be built
+        found_dataset = open_dataset(home, record.fingerprint)  # without it no table could be built
         every = (*brought.trials, *brought.full)
+        require_known_classes(every, np.asarray(found_dataset.y_train), np.asarray(found_dataset.y_test))
         if not allow_changed_network:
             require_same_network(connection, record, every)
         merged = merge(connection, record.id, every)

@@ -288,11 +288,10 @@ def _outputs(
     columns: list[list[bytes]] = []
     for part, samples, bits in (("train", meta.train_samples, train_bits), ("test", meta.test_samples, test_bits)):
         codes = file.read(f"{prefix}{part}_margin", "i", len(bits), samples)
-        columns.append([one.astype(np.int8).tobytes() for one in codes])
+        columns.append([one.tobytes() for one in codes])  # of a wider type: too many bytes, which is a fault
         ends = np.cumsum([_wrong(one.tobytes(), samples) for one in bits], dtype=np.int64)
         classes = file.read(f"{prefix}{part}_mistakes", "u", int(ends[-1]) if len(ends) else 0)
-        stored = classes.astype("u1" if classes.dtype.itemsize == 1 else "<u2")
-        columns.append([one.tobytes() for one in np.split(stored, ends[:-1])] if len(ends) else [])
+        columns.append([one.tobytes() for one in np.split(classes, ends[:-1])] if len(ends) else [])
     for train_margin, train_mistakes, test_margin, test_mistakes in zip(*columns, strict=True):
         yield _Outputs(
             train_margin=train_margin,

@@ -145,7 +145,7 @@ class StudyCheck:
         for row in connection.execute(select(table).where(table.c.study_id == self.study.id, some)):
             try:
                 trial = evidence.trial_of(row)
-            except (Damaged, TypeError):  # TypeError: SQLite returns text where text was written
+            except Damaged:
                 found[row.number] = UNPACKED_BADLY
                 continue
             subset = np.ones(self.samples, np.bool_) if subsets is None else subsets[trial.number % BLOCK]

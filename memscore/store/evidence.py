@@ -85,9 +85,11 @@ def trial_of(row: Row[Any]) -> Trial:
         for name in COMPRESSED:
             if values[name] is not None:
                 values[name] = zlib.decompress(values[name])
-        return Trial(**values)
-    except zlib.error as error:
-        raise Damaged(f"The margins of trial {row.number} cannot be decompressed.") from error
+    except (zlib.error, TypeError) as error:  # TypeError: SQLite returns text where text was written
+        raise Damaged(
+            f"The margins of trial {row.number} cannot be decompressed; run: memscore db check --repair"
+        ) from error
+    return Trial(**values)
 
 
 def networks(connection: Connection, study: str) -> list[str]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from memscore.errors import Conflict
+from memscore.arrays import Labels
+from memscore.errors import Conflict, InvalidInput
 from memscore.store import evidence, jobs
 from memscore.store.schema import full_trials, trials
 from memscore.store.studies import StudyRecord
 from memscore.study import signatures
-from memscore.study.evidence import Trial
+from memscore.study.bits import unpack
+from memscore.study.evidence import Trial, unpack_predicted
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,23 @@ def require_same_network(connection: Connection, study: StudyRecord, brought: Se
     if len(known) > max(1, len(stored)):
         since = f"the stored trials of study {study.name}" if stored else "some of the trials in the file"
         raise Conflict(signatures.has_changed(network, since, "allow_changed_network (--allow-changed-network)"))
+
+
+def require_known_classes(trials: Sequence[Trial], train_labels: Labels, test_labels: Labels) -> None:
+    """Raises InvalidInput if a trial's mistakes name the sample's own class, or one that the dataset does not have."""
+    classes = int(max(train_labels.max(), test_labels.max())) + 1
+    for trial in trials:
+        for bits, packed, labels in (
+            (trial.train_bits, trial.train_mistakes, train_labels),
+            (trial.test_bits, trial.test_mistakes, test_labels),
+        ):
+            if packed is None:
+                continue
+            wrong = ~unpack(bits, len(labels))
+            predicted = unpack_predicted(packed, int(wrong.sum()))
+            if (predicted >= classes).any() or (predicted == labels[wrong]).any():
+                full = "full " if trial.full else ""
+                raise InvalidInput(f"The mistakes of {full}trial {trial.number} name classes that they cannot name.")
 
 
 def merge(connection: Connection, study: str, brought: Sequence[Trial]) -> Merged:

@@ -286,11 +286,11 @@ def _mistakes(packed: list[bytes | None], correct: Bools) -> Mistakes:
     """The mistakes of trials whose correctness is `correct` bool [t, n]."""
     trial, sample = np.nonzero(~correct)
     wrong = np.bincount(trial, minlength=len(correct)).tolist()
-    predicted = [_predicted(one, count) for one, count in zip(packed, wrong, strict=True)]
+    predicted = [unpack_predicted(one, count) for one, count in zip(packed, wrong, strict=True)]
     return Mistakes(trial, sample, np.concatenate([*predicted, np.empty(0, np.int64)]))
 
 
-def _predicted(packed: bytes | None, wrong: int) -> Int64:
+def unpack_predicted(packed: bytes | None, wrong: int) -> Int64:
     """The predicted classes of `wrong` misclassified samples. Raises Damaged if there are not as many."""
     if packed is None or len(packed) not in (wrong, 2 * wrong):
         raise Damaged(f"Stored mistakes do not have one class for each of the {wrong} misclassified samples.")
@@ -309,7 +309,7 @@ def _outputs_fault(trial: Trial, correct: Bools, test_correct: Bools) -> str | N
         if (codes == -HIGHEST - 1).any() or (codes[right] < 0).any() or (codes[~right] > 0).any():
             return "has margins that contradict its bits"
         try:
-            _predicted(mistakes, int((~right).sum()))
+            unpack_predicted(mistakes, int((~right).sum()))
         except Damaged:
             return "does not have a predicted class for each misclassified sample"
     return None

@@ -12,7 +12,10 @@ from memscore.learning.calibration import seconds_a_trial
 from memscore.learning.data import Augmentation, DeviceData, pixels
 from memscore.learning.optimization import learning_rate, optimizer_of
 from memscore.learning.single import single_logits, train_single
+from memscore.learning.stack import flattened, stack_logits, train_stack
 from memscore.learning.unit import train_unit
+from memscore.study.bits import digest
+from memscore.study.evidence import unpack_trials
 from memscore.study.spec import Design, Recipe
 from memscore.study.subsets import Unit, block_membership, unit_membership, units
 from tests.conftest import QUICK, make_dataset
@@ -102,6 +105,56 @@ def test_probabilities_are_those_of_the_true_class(data: DeviceData, recipe: Rec
         assert (probability[correct] >= 1 / 3 - 1 / 255).all()  # the largest of three
         assert (probability[~correct] <= 1 / 2 + 1 / 255).all()
         assert with_them.digest != without.digest
+
+
+def logits_of(data: DeviceData, recipe: Recipe, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
+    """Logits [k, n, classes] and [k, q, classes] of the unit's models, trained here."""
+    membership = unit_membership(Design(), len(data.y_train), unit)
+    if recipe.stacked:
+        model = train_stack(data, recipe, membership, (0, 0))
+        return tuple(stack_logits(model, flattened(x)).numpy() for x in (data.x_train, data.x_test))  # pyright: ignore
+    network = train_single(data, recipe, membership[0], (0, "trial", 0))
+    return tuple(single_logits(network, x)[None].numpy() for x in (data.x_train, data.x_test))  # pyright: ignore
+
+
+@pytest.mark.parametrize("recipe", [QUICK, CNN], ids=["stack", "single"])
+def test_margins_and_mistakes_are_those_of_the_logits(data: DeviceData, recipe: Recipe):
+    unit = units(recipe, 1)[0]
+    trials = train_unit(data, recipe, Design(), unit)
+    found = unpack_trials(trials, Design(), 60, 20)
+    assert found.margins is not None
+    for logits, labels, correct, codes, mistakes in zip(
+        logits_of(data, recipe, unit),
+        (data.y_train.numpy(), data.y_test.numpy()),
+        (found.train_correct, found.test_correct),
+        (found.margins.train, found.margins.test),
+        (found.margins.train_mistakes, found.margins.test_mistakes),
+        strict=True,
+    ):
+        wrong: list[tuple[int, int, int]] = []
+        for k, of_trial in enumerate(logits.tolist()):
+            for i, (row, label) in enumerate(zip(of_trial, labels.tolist(), strict=True)):
+                margin = row[label] - max(z for j, z in enumerate(row) if j != label)
+                exact = 127 * math.asinh(margin / 2) / math.asinh(20)
+                assert abs(int(codes[k, i]) - min(max(exact, -127), 127)) < 0.501
+                assert correct[k, i] == (margin > 0 or (margin == 0 and row.index(max(row)) == label))
+                if not correct[k, i]:
+                    wrong.append((k, i, row.index(max(row))))
+        assert wrong
+        assert list(zip(*map(np.ndarray.tolist, vars(mistakes).values()), strict=True)) == wrong
+
+
+@pytest.mark.parametrize("recipe", [QUICK, CNN], ids=["stack", "single"])
+def test_bits_alone_are_recorded_as_before_and_trained_equally(data: DeviceData, recipe: Recipe):
+    unit = units(recipe, 1)[0]
+    outputs = ("train_margin", "test_margin", "train_mistakes", "test_mistakes")
+    for bits, whole in zip(
+        train_unit(data, recipe, Design(), unit, kind="bits"), train_unit(data, recipe, Design(), unit), strict=True
+    ):
+        assert all(getattr(bits, name) is None and getattr(whole, name) is not None for name in outputs)
+        assert (bits.train_bits, bits.test_bits) == (whole.train_bits, whole.test_bits)
+        parts = [str(bits.number).encode(), bits.subset_digest.encode(), bits.train_bits, bits.test_bits]
+        assert bits.digest == digest(*parts) != whole.digest
 
 
 def test_augmentation_shifts_and_mirrors_and_nothing_else():
