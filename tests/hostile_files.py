@@ -23,6 +23,7 @@ from memscore.exchange.feldman_zhang import FeldmanZhangScores, published_of
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.study.spec import Design
 from tests.conftest import QUICK, build, make_dataset, make_trials
+from tests.made_evidence import with_outputs
 
 LONGEST = 500  # of a sentence
 
@@ -40,6 +41,7 @@ def kinds() -> dict[str, Kind]:
     """All kinds of files that the product takes from others."""
     dataset, design = make_dataset(), Design()
     trials = make_trials(dataset, design, blocks=2)
+    trials[5:] = [with_outputs(trial, dataset.y_train, dataset.y_test) for trial in trials[5:]]
     evidence = gather(
         trials, fingerprint=dataset.fingerprint, recipe=QUICK, design=design, train_samples=60, test_samples=20
     )

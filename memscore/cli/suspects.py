@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +17,7 @@ from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
 from memscore.console import decimal, note, print_json, print_table, warn
 from memscore.progress import told
 from memscore.scores.suspects import NOT_WRONG, GroupMemorization, group_memorization, read_groups, suspects
+from memscore.statistics.clustered import ClusteredMean
 
 
 def list_suspects(
@@ -65,6 +68,17 @@ def score_groups(
 
 def _print_groups(groups: list[dict[str, Any]]) -> None:
     print_table(
+        ("group", "samples", "memorized together", INTERVAL, "mean mem", INTERVAL),
+        (
+            (
+                group["name"],
+                len(group["members"]),
+                *(shown for name in ("together", "mean_mem") for shown in _with_interval(group[name])),
+            )
+            for group in groups
+        ),
+    )
+    print_table(
         ("group", "index", "group mem", "95 % interval", "p all", "p none", "trials with all", "with none"),
         (
             (
@@ -81,6 +95,14 @@ def _print_groups(groups: list[dict[str, Any]]) -> None:
             for member in group["members"]
         ),
     )
+
+
+def _defined(mean: ClusteredMean) -> dict[str, float | None]:
+    return {name: None if isnan(value) else value for name, value in asdict(mean).items()}
+
+
+def _with_interval(mean: dict[str, float | None]) -> tuple[str, str]:
+    return decimal(mean["estimate"]), f"[{decimal(mean['low'])}, {decimal(mean['high'])}]"
 
 
 def _group(group: GroupMemorization) -> dict[str, Any]:
@@ -100,6 +122,8 @@ def _group(group: GroupMemorization) -> dict[str, Any]:
         "n_none": group.n_none,
         "expected_all": group.expected_all,
         "expected_none": group.expected_none,
+        "together": _defined(group.together),
+        "mean_mem": _defined(group.mean_mem),
         "members": [
             {"index": int(index), **{name: plain(values[row]) for name, values in fields.items()}}
             for row, index in enumerate(group.members)

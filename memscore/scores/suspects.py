@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from memscore.arrays import Indices
+from memscore.arrays import Bools, Indices, UInt8
 from memscore.errors import InvalidInput
 from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.statistics.clustered import ClusteredMean, joint_memorization, mean_memorization
 from memscore.statistics.estimates import Difference, difference
 from memscore.study.evidence import Evidence
 
@@ -49,7 +50,8 @@ class GroupMemorization:
     members int64 [g]. n_all and n_none: trials that trained on all members, and on none. `scores` has arrays [g]: for
     each member, the share of correct trials among the former minus that among the latter (NaN if there are no such
     trials), with standard error and 95 % interval. expected_all and expected_none: the expected shares of such trials
-    with independent subsets, r^g and (1 - r)^g.
+    with independent subsets, r^g and (1 - r)^g. together: the mean of these scores over the members; mean_mem: the mean
+    of the members' own mem. Both have errors clustered by trial.
     """
 
     name: str
@@ -59,6 +61,8 @@ class GroupMemorization:
     scores: Difference
     expected_all: float
     expected_none: float
+    together: ClusteredMean
+    mean_mem: ClusteredMean
 
     @property
     def warning(self) -> str | None:
@@ -80,29 +84,36 @@ def group_memorization(
     Two copies of an image hide each other: if one is held out, models still learn it from the other unless that is
     held out too, so the mem of each is about 1 - r instead of 1. As a group, they show up as memorized.
     """
-    trials = {name: np.zeros(2, np.int64) for name in groups}
-    correct = {name: np.zeros((2, len(members)), np.int64) for name, members in groups.items()}
+    packed: dict[str, list[tuple[UInt8, UInt8]]] = {name: [] for name in groups}
     for part in evidence:
         for name, members in groups.items():
-            inside, right = part.membership[:, members], part.train_correct[:, members]
-            for side, chosen in enumerate((inside.all(axis=1), ~inside.any(axis=1))):
-                trials[name][side] += chosen.sum()
-                correct[name][side] += right[chosen].sum(axis=0, dtype=np.int64)
+            some = part.membership[:, members], part.train_correct[:, members]
+            packed[name].append((np.packbits(some[0], axis=1), np.packbits(some[1], axis=1)))
     found: list[GroupMemorization] = []
     for name, members in groups.items():
-        n_all, n_none = (np.full(len(members), count, np.int64) for count in trials[name])
+        inside, right = (_unpacked([part[side] for part in packed[name]], len(members)) for side in (0, 1))
+        with_all, with_none = right[inside.all(axis=1)], right[~inside.any(axis=1)]
+        n_all, n_none = (np.full(len(members), len(some), np.int64) for some in (with_all, with_none))
         found.append(
             GroupMemorization(
                 name,
                 members,
-                int(trials[name][0]),
-                int(trials[name][1]),
-                difference(correct[name][0], n_all, correct[name][1], n_none),
+                len(with_all),
+                len(with_none),
+                difference(with_all.sum(axis=0), n_all, with_none.sum(axis=0), n_none),
                 subset_ratio ** len(members),
                 (1 - subset_ratio) ** len(members),
+                joint_memorization(with_all.sum(axis=1), with_none.sum(axis=1), len(members)),
+                mean_memorization(inside, right),
             )
         )
     return found
+
+
+def _unpacked(parts: list[UInt8], members: int) -> Bools:
+    """Bits bool [t, g] from parts with packed rows."""
+    rows = np.concatenate([np.empty((0, (members + 7) // 8), np.uint8), *parts])
+    return np.unpackbits(rows, axis=1, count=members).astype(np.bool_)
 
 
 def read_groups(path: Path, samples: int) -> dict[str, Indices]:

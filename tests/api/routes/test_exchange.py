@@ -18,10 +18,12 @@ from memscore.scores.tables import ScoreTable
 from memscore.store import Database, datasets, evidence, jobs, open_database, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.study import signatures
+from memscore.study.bits import unpack
 from memscore.study.evidence import Trial, pack_trial
 from memscore.study.spec import Design, Wanted
 from tests.api.conftest import problem
 from tests.conftest import QUICK, StoredStudy, make_dataset, make_trials
+from tests.made_evidence import with_outputs
 
 
 @pytest.fixture
@@ -243,6 +245,31 @@ def test_one_bad_trial_keeps_all_of_a_file_out(http: httpx.Client, stored_study:
     trials[44] = dataclasses.replace(trials[44], in_accuracy=0.5)
     response = http.post("/v1/studies/made-up/evidence", content=evidence_of(stored_study, trials).encode())
     problem(response, 422, "trial 44 states accuracies that do not follow from its bits")
+    assert http.get("/v1/studies/made-up").json()["trials"] == 40
+
+
+def test_trials_with_margins_join_a_study_that_has_bits(
+    http: httpx.Client, stored_study: StoredStudy, database: Database
+):
+    labels = stored_study.dataset.y_train, stored_study.dataset.y_test
+    more = [with_outputs(trial, *labels) for trial in make_trials(stored_study.dataset, Design(), blocks=6)[40:]]
+    brought = [*more, with_outputs(full_trial(0), *labels)]
+    path = "/v1/studies/made-up/evidence"
+    assert http.post(path, content=evidence_of(stored_study, brought).encode()).json()["added"] == 21
+    assert read_evidence(http.get(path).content) == evidence_of(stored_study, [*stored_study.trials, *brought])
+
+
+@pytest.mark.parametrize("wrong", [3, "label"])
+def test_mistakes_that_no_model_can_make_are_refused(http: httpx.Client, stored_study: StoredStudy, wrong: object):
+    """A class that the dataset does not have, and the right one."""
+    labels = stored_study.dataset.y_train, stored_study.dataset.y_test
+    trials = make_trials(stored_study.dataset, Design(), blocks=5)
+    made = with_outputs(trials[43], *labels)
+    first = np.flatnonzero(~unpack(made.test_bits, 20))[0]
+    predicted = int(labels[1][first]) if wrong == "label" else 3
+    trials[43] = dataclasses.replace(made, test_mistakes=bytes([predicted]) + (made.test_mistakes or b"")[1:])
+    response = http.post("/v1/studies/made-up/evidence", content=evidence_of(stored_study, trials).encode())
+    problem(response, 422, "mistakes of trial 43 name classes that they cannot name")
     assert http.get("/v1/studies/made-up").json()["trials"] == 40
 
 

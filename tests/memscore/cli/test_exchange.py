@@ -152,9 +152,13 @@ def test_groups_are_scored(memscore, embedded: StoredStudy, tmp_path: Path):
     assert twins["n_all"] + twins["n_none"] <= 40
     assert twins["expected_all"] == pytest.approx(0.49)
     assert many["members"][0]["mem"] is None
+    assert many["together"]["estimate"] is None
+    assert many["mean_mem"]["low"] < many["mean_mem"]["estimate"] < many["mean_mem"]["high"]
+    assert twins["together"]["estimate"] == pytest.approx(sum(one["mem"] for one in twins["members"]) / 2)
     assert "Group 'many': no trial trained on" in found["warnings"][0]
     shown = memscore("scores", "groups", "made-up", "--groups", str(file))
     assert "group mem" in shown.out
+    assert "memorized together" in shown.out
     assert "Group 'many'" in shown.err
     refused(memscore("scores", "groups", "made-up", "--groups", str(tmp_path / "no.csv")), "cannot be read")
 

@@ -17,6 +17,7 @@ from memscore.study.bits import digest, pack
 from memscore.study.evidence import Trial, pack_trial, unpack_trials
 from memscore.study.spec import Design
 from tests.conftest import QUICK, make_dataset, make_trials
+from tests.made_evidence import with_outputs
 
 DESIGN = Design()
 DATASET = make_dataset()
@@ -49,11 +50,16 @@ def with_probabilities(trial: Trial) -> Trial:
     return dataclasses.replace(trial, train_probability=bytes(range(60)), test_probability=bytes(range(20)))
 
 
+def with_margins(trial: Trial) -> Trial:
+    return with_outputs(trial, DATASET.y_train, DATASET.y_test)
+
+
 @pytest.fixture(scope="module")
 def trials() -> list[Trial]:
     made = make_trials(DATASET, DESIGN, blocks=12)
     made[3], made[7] = with_probabilities(made[3]), with_probabilities(made[7])
-    return [*made, *full_trials(3)]
+    made[7:20] = map(with_margins, made[7:20])
+    return [*made, *map(with_margins, full_trials(2)), full_trials(3)[2]]
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +93,44 @@ def test_unpacked_parts_are_the_whole(evidence: StudyEvidence, trials: list[Tria
     np.testing.assert_array_equal(np.concatenate([part.test_correct for part in parts]), whole.test_correct)
 
 
+def test_trials_of_both_kinds_keep_what_they_recorded(evidence: StudyEvidence):
+    again = read_evidence(evidence.encode())
+    assert [trial.number for trial in again.trials if trial.train_margin is not None] == list(range(7, 20))
+    assert [trial.train_mistakes is not None for trial in again.full] == [True, True, False]
+    for one, other in zip(again.trials + again.full, evidence.trials + evidence.full, strict=True):
+        assert one == other
+        assert one.digest == other.digest
+
+
+def test_files_without_margins_are_as_before(trials: list[Trial]):
+    plain = [trial for trial in trials[:120] if trial.train_margin is None]
+    arrays = arrays_of(gather(plain, **PARTS).encode())
+    assert not [name for name in arrays if "margin" in name or "mistake" in name]
+    assert read_evidence(encoded(arrays)).trials == tuple(plain)
+
+
+def test_classes_above_255_take_two_bytes():
+    labels, test_labels = np.arange(60, dtype=np.int32) * 11, np.arange(20, dtype=np.int32)
+    wide = [with_outputs(trial, labels, test_labels) for trial in make_trials(DATASET, DESIGN, blocks=1)]
+    arrays = arrays_of(gather(wide, **PARTS).encode())
+    assert arrays["train_mistakes"].dtype == np.dtype("<u2")
+    assert arrays["train_mistakes"].max() > 255
+    assert read_evidence(encoded(arrays)).trials == tuple(wide)
+
+
+def test_trials_without_a_mistake_are_written_too():
+    right = dataclasses.replace(
+        full_trials(1)[0],
+        train_bits=pack(np.ones(60, np.bool_)),
+        test_bits=pack(np.ones(20, np.bool_)),
+        in_accuracy=1.0,
+        test_accuracy=1.0,
+    )
+    whole = gather([with_margins(right)], **PARTS)
+    assert whole.full[0].train_mistakes == b""
+    assert read_evidence(whole.encode()) == whole
+
+
 def test_a_study_without_trials_is_a_file_too():
     assert read_evidence(gather([], **PARTS).encode()).trials == ()
 
@@ -109,7 +153,7 @@ def changed_meta(arrays: dict[str, Any], **change: object) -> dict[str, Any]:
 
 def flipped(array: np.ndarray, row: int) -> np.ndarray:
     changed = array.copy()
-    changed[row, 0] ^= 128
+    changed[row, 0] ^= 64
     return changed
 
 
@@ -121,7 +165,10 @@ def signed(arrays: dict[str, Any], row: int, **change: Any) -> dict[str, Any]:
     digests[row], subsets[row] = trial.digest, trial.subset_digest
     bits = arrays["train_bits"].copy()
     bits[row] = np.frombuffer(trial.train_bits, np.uint8)
-    return {"digests": digests, "subset_digests": subsets, "train_bits": bits}
+    margins = arrays["train_margin"].copy()
+    if trial.train_margin is not None:
+        margins[np.flatnonzero(arrays["with_margins"]).tolist().index(row)] = np.frombuffer(trial.train_margin, np.int8)
+    return {"digests": digests, "subset_digests": subsets, "train_bits": bits, "train_margin": margins}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +190,26 @@ def signed(arrays: dict[str, Any], row: int, **change: Any) -> dict[str, Any]:
         (lambda a: {"device": a["device"][:-1]}, "device has the shape [119], not [120]"),
         (lambda a: {"device": a["device"].astype(object)}, "device holds Python objects, not text"),
         (lambda a: {"digests": None, "numbers": a["numbers"]}, "digests is missing"),
+        (lambda a: {"train_margin": flipped(a["train_margin"], 3)}, "trial 10 "),
+        (lambda a: {"train_margin": a["train_margin"][:, 1:]}, "train_margin has the shape [13, 59], not [13, 60]"),
+        (lambda a: {"test_margin": a["test_margin"][1:]}, "test_margin has the shape [12, 20], not [13, 20]"),
+        (lambda a: {"train_margin": a["train_margin"].astype(float)}, "train_margin holds floating-point numbers"),
+        (lambda a: {"train_margin": a["train_margin"].astype(np.int16)}, "trial 7 does not match its digest"),
+        (lambda a: {"train_margin": a["train_margin"].view(np.uint8)}, "train_margin holds"),
+        (lambda _: {"test_margin": None}, "test_margin is missing"),
+        (lambda _: {"train_mistakes": None}, "train_mistakes is missing"),
+        (lambda a: {"train_mistakes": a["train_mistakes"][1:]}, "train_mistakes has the shape"),
+        (lambda a: {"test_mistakes": np.append(a["test_mistakes"], a["test_mistakes"][:1])}, "test_mistakes has the"),
+        (lambda a: {"test_mistakes": a["test_mistakes"] + 1}, "trial 7 does not match its digest"),
+        (lambda a: {"test_mistakes": a["test_mistakes"] * 1.0}, "test_mistakes holds floating-point numbers"),
+        (lambda a: {"test_mistakes": a["test_mistakes"].astype(np.uint32)}, "trial 7 does not match its digest"),
+        (lambda a: {"with_margins": ~a["with_margins"]}, "train_margin has the shape [13, 60], not [107, 60]"),
+        (lambda a: {"with_margins": np.roll(a["with_margins"], 1)}, "mistakes has the shape"),
+        (lambda a: {"with_margins": a["with_margins"].astype(int)}, "with_margins holds whole numbers"),
+        (lambda _: {"with_margins": None}, "trial 7 does not match its digest"),
+        (lambda a: {"full_test_margin": flipped(a["full_test_margin"], 1)}, "full trial 1 "),
+        (lambda a: signed(a, 8, train_margin=b"\x07" * 60), "trial 8 has margins that contradict its bits"),
+        (lambda a: signed(a, 8, train_margin=b"\x80" * 60), "trial 8 has margins that contradict its bits"),
         (lambda a: changed_meta(a, study="0" * 16), "does not match its dataset, recipe and design"),
         (lambda a: changed_meta(a, fingerprint="0" * 64), "does not match its dataset, recipe and design"),
         (lambda a: changed_meta(a, design={"seed": 1}), "does not match its dataset, recipe and design"),

@@ -142,3 +142,11 @@ def test_single_trials_are_stored_one_by_one(client: Client, database: Database,
         assert evidence.numbers(connection, job.study, full=True) == [0]
     expected = [train_unit(data, recipe, Design(), Unit((k,)))[0] for k in range(10)]
     assert evidence_digest(stored) == evidence_digest(expected)
+    assert all(trial.train_margin is not None for trial in stored)
+
+    with dispatching(database, settings):  # more trials, which record bits alone
+        client.wait(client.submit("made-up", recipe, trials=20, full_trials=1, evidence="bits").id)
+    expected += [train_unit(data, recipe, Design(), Unit((k,)), kind="bits")[0] for k in range(10, 20)]
+    with database.reading() as connection:
+        assert evidence_digest(evidence.load(connection, job.study)) == evidence_digest(expected)
+    assert client.table(job.study).trials == 20

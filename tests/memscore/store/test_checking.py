@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,7 @@ from memscore.study.bits import digest, pack, unpack
 from memscore.study.evidence import Trial
 from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import StoredStudy, make_trials
+from tests.made_evidence import with_outputs
 
 
 def ignore(*progress: object) -> None:
@@ -84,9 +86,11 @@ def whole(database: Database, stored_study: StoredStudy, home: Path) -> Whole:
         replace(trial, train_probability=random.bytes(60), test_probability=random.bytes(20))
         for trial in stored_study.trials[:20]
     ]
-    full = [full_trial(trial) for trial in stored_study.trials[:5]]
+    labels = stored_study.dataset.y_train, stored_study.dataset.y_test
+    recorded += [with_outputs(trial, *labels) for trial in stored_study.trials[20:30]]
+    full = [with_outputs(full_trial(trial), *labels) for trial in stored_study.trials[:5]]
     with database.writing() as connection:
-        connection.execute(trials.delete().where(trials.c.number < 20))
+        connection.execute(trials.delete().where(trials.c.number < 30))
         connection.execute(score_tables.delete())
         connection.execute(pair_tables.delete())
         evidence.add(connection, made.study, recorded + full)
@@ -114,7 +118,7 @@ def change(table: Table, number: int | None = None, **values: Any) -> Callable[[
         connection.execute(some.values(**values))
         if number is not None and "digest" not in values and table is trials:
             row = connection.execute(select(table).where(table.c.number == number)).one()
-            trial = Trial(**{name: getattr(row, name) for name in Trial.__dataclass_fields__})
+            trial = evidence.trial_of(row)
             connection.execute(update(table).where(table.c.number == number).values(digest=trial.digest))
 
     return damage
@@ -183,6 +187,23 @@ def stray_rows(connection: Connection, whole: Whole) -> None:
 
 ALTERED = "published rows of study"
 
+
+def unpacked_badly(connection: Connection, whole: Whole) -> None:
+    connection.execute(update(trials).where(trials.c.number == 21).values(train_margin=b"not compressed"))
+
+
+def recompressed(name: str, margins: bytes, number: int) -> Callable[[Connection, Whole], None]:
+    """Other margins in a trial, with a digest that fits."""
+
+    def damage(connection: Connection, whole: Whole) -> None:
+        mine = trials.c.number == number
+        connection.execute(update(trials).where(mine).values({name: zlib.compress(margins)}))
+        trial = evidence.trial_of(connection.execute(select(trials).where(mine)).one())
+        connection.execute(update(trials).where(mine).values(digest=trial.digest))
+
+    return damage
+
+
 REPAIRABLE: dict[str, tuple[Callable[[Connection, Whole], None], str, str]] = {
     "bits": (flip(trials, "train_bits", 2, 7), "trial 7", "does not match its digest"),
     "test bits": (flip(trials, "test_bits", 0, 39), "trial 39", "does not match its digest"),
@@ -194,6 +215,19 @@ REPAIRABLE: dict[str, tuple[Callable[[Connection, Whole], None], str, str]] = {
         change(trials, 2, test_probability=b"x"),
         "trial 2",
         "not have the probabilities of 60",
+    ),
+    "compression": (unpacked_badly, "trial 21", "has margins that cannot be decompressed"),
+    "mistakes": (flip(trials, "test_mistakes", 0, 25), "trial 25", "does not match its digest"),
+    "length of margins": (recompressed("test_margin", bytes(19), 22), "trial 22", "not have a margin for each of its"),
+    "signs of margins": (
+        recompressed("train_margin", b"\x05" * 60, 23),
+        "trial 23",
+        "margins that contradict its bits",
+    ),
+    "full trial's margins": (
+        flip(full_trials, "train_margin", 1, 3),
+        "full trial 3",
+        "has margins that cannot be decompressed",
     ),
     "accuracy": (change(trials, 31, out_accuracy=0.123), "trial 31", "accuracies that do not follow from its bits"),
     "time": (change(trials, 32, seconds=-1), "trial 32", "states an impossible time"),

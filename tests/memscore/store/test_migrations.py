@@ -36,8 +36,11 @@ from memscore.study.evidence import Trial
 from memscore.study.spec import Target, Wanted
 from tests.command_line import refused
 from tests.conftest import StoredStudy
+from tests.made_evidence import with_outputs
 
 PROCESSES = 6
+
+WITHOUT: dict[str, Any] = dict.fromkeys(("train_margin", "test_margin", "train_mistakes", "test_mistakes"))
 
 UPGRADING = """
 import os, signal, sys
@@ -132,11 +135,37 @@ def test_the_way_down_and_up_again_keeps_evidence_readable(database: Database, f
     for revision in revisions()[1:]:
         upgrade(database, revision)
     _require_kept(before, _contents(database), lost={"full_trials", "job_logs", "leases"})
-    plain = [replace(trial, train_probability=None, test_probability=None) for trial in full_study.trials]
+    plain = [replace(trial, train_probability=None, test_probability=None, **WITHOUT) for trial in full_study.trials]
     with database.reading() as connection:
         assert evidence.load(connection, full_study.record.id) == plain
         (job,) = jobs.listing(connection)
     assert (job.ran_seconds, job.request, job.state) == (0, {}, "running")
+
+
+def test_a_step_down_keeps_evidence_readable_without_margins(database: Database, full_study: StoredStudy):
+    with database.writing() as connection:
+        connection.execute(update(trials).where(trials.c.number == 1).values(train_mistakes=b""))
+        connection.execute(update(trials).where(trials.c.number == 2).values(train_margin=b"not compressed"))
+        before = connection.execute(trials.select().order_by(trials.c.number)).all()
+    downgrade(database, "0006")
+    upgrade(database)
+    study = full_study.record.id
+    with database.writing() as connection:
+        after = connection.execute(trials.select().order_by(trials.c.number)).all()
+        assert [after[number].digest == before[number].digest for number in range(6)] == [
+            False,
+            True,  # damaged before, and still
+            True,
+            False,
+            False,
+            True,
+        ]
+        connection.execute(trials.delete().where(trials.c.number.in_([1, 2])))
+        kept = [replace(trial, **WITHOUT) for trial in full_study.trials if trial.number not in (1, 2)]
+        assert evidence.load(connection, study) == kept
+        full = [replace(trial, out_accuracy=None) for trial in full_study.trials[:5]]
+        plain = [replace(trial, train_probability=None, test_probability=None, **WITHOUT) for trial in full]
+        assert evidence.load(connection, study, full=True) == plain
 
 
 def test_damaged_evidence_is_not_made_sound_by_going_down(database: Database, full_study: StoredStudy):
@@ -166,8 +195,8 @@ def _require_kept(before: dict[str, Any], after: dict[str, Any], lost: Collectio
         if not before[name]:
             continue
         columns = before[name][0].keys() & after[name][0].keys()
-        columns -= {"digest"} if name == "trials" else set()
-        columns -= {"train_probability", "test_probability", "request"}
+        columns -= {"digest"} if name in ("trials", "full_trials") else set()
+        columns -= {"train_probability", "test_probability", "request", *WITHOUT}
         columns -= {"trials_per_second", "reported_at", "ran_seconds"}
         kept = [
             sorted(str({column: row[column] for column in sorted(columns)}) for row in some[name])
@@ -181,12 +210,15 @@ def full_study(database: Database, stored_study: StoredStudy) -> StoredStudy:
     """A study with something in every table that a job writes; its first block recorded probabilities."""
     random = np.random.default_rng(1)
 
+    labels = stored_study.dataset.y_train, stored_study.dataset.y_test
+
     def recorded(trial: Trial) -> Trial:
-        return replace(trial, train_probability=random.bytes(60), test_probability=random.bytes(20))
+        some = replace(trial, train_probability=random.bytes(60), test_probability=random.bytes(20))
+        return with_outputs(some, *labels) if trial.number < 5 else some
 
     study = stored_study.record.id
     changed = [recorded(trial) if trial.number < 10 else trial for trial in stored_study.trials]
-    full = [replace(trial, out_accuracy=None) for trial in stored_study.trials[:5]]
+    full = [with_outputs(replace(trial, out_accuracy=None), *labels) for trial in stored_study.trials[:5]]
     with database.writing() as connection:
         connection.execute(trials.delete().where(trials.c.number < 10))
         evidence.add(connection, study, changed + full)
@@ -200,12 +232,20 @@ def full_study(database: Database, stored_study: StoredStudy) -> StoredStudy:
 
 def test_what_a_downgrade_would_lose_is_told_and_not_lost(database: Database, full_study: StoredStudy):
     contents = _contents(database)
+    of_margins = [
+        DowngradeLoss(f"{table}.{name}", 5)
+        for table in ("full_trials", "trials")
+        for name in ("test_margin", "test_mistakes", "train_margin", "train_mistakes")
+    ]
+    assert losses(database, "0006") == of_margins
     assert losses(database, "0002") == [
+        *of_margins[:4],
         DowngradeLoss("job_logs", 1),
         DowngradeLoss("jobs.ran_seconds", 1),
         DowngradeLoss("jobs.reported_at", 1),
         DowngradeLoss("jobs.trials_per_second", 1),
         DowngradeLoss("leases", 1),
+        *of_margins[4:],
     ]
     told = {loss.what: loss.values for loss in losses(database, "0001")}
     assert (told["full_trials"], told["trials.train_probability"], told["jobs.request"]) == (5, 10, 1)

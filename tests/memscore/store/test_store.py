@@ -1,6 +1,8 @@
 """The store on SQLite and PostgreSQL: names, evidence, table versions."""
 
 import shutil
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from memscore.store.schema import trials
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import Design
 from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
+from tests.made_evidence import with_outputs
 
 
 @pytest.mark.parametrize(
@@ -104,6 +107,29 @@ def test_evidence_comes_back_as_it_went_in(stored_study: StoredStudy, database: 
         assert evidence.load(connection, stored_study.record.id) == stored_study.trials
         assert evidence.numbers(connection, stored_study.record.id) == list(range(40))
         assert evidence.count(connection, stored_study.record.id) == 40
+
+
+def test_margins_are_stored_compressed_and_come_back_as_they_were(stored_study: StoredStudy, database: Database):
+    study, labels = stored_study.record.id, (stored_study.dataset.y_train, stored_study.dataset.y_test)
+    more = [with_outputs(trial, *labels) for trial in make_trials(stored_study.dataset, Design(), blocks=5)[40:]]
+    full = with_outputs(replace(more[0], number=0, out_accuracy=None), *labels)
+    with database.writing() as connection:
+        evidence.add(connection, study, [*more, full])
+    with database.reading() as connection:
+        assert evidence.load(connection, study) == stored_study.trials + more
+        assert evidence.load(connection, study, full=True) == [full]
+        row = connection.execute(trials.select().where(trials.c.number == 40)).one()
+    assert zlib.decompress(row.train_margin) == more[0].train_margin != row.train_margin
+    assert row.train_mistakes == more[0].train_mistakes
+    assert row.digest == more[0].digest
+
+
+@pytest.mark.parametrize("damaged", [b"", b"no zlib", zlib.compress(bytes(60))[:-1]])
+def test_margins_that_cannot_be_decompressed_are_noticed(stored_study: StoredStudy, database: Database, damaged: bytes):
+    with database.writing() as connection:
+        connection.execute(update(trials).where(trials.c.number == 7).values(test_margin=damaged))
+    with database.reading() as connection, pytest.raises(Damaged, match=r"margins of trial 7 .* db check --repair"):
+        evidence.load(connection, stored_study.record.id)
 
 
 def test_a_trial_stored_twice_stays_as_it_was(stored_study: StoredStudy, database: Database):
