@@ -41,6 +41,10 @@ def estimate(
     until_settled: Annotated[
         float | None, typer.Option(help="Instead: train until mem clearly lies above or below this.")
     ] = None,
+    until_pairs: Annotated[
+        float | None,
+        typer.Option(help="Instead: train until this share of the pairs of infl 0.2 should be found."),
+    ] = None,
     share: Annotated[
         float | None, typer.Option(help="Share of the samples for which that must hold.", show_default="0.95")
     ] = None,
@@ -73,7 +77,9 @@ def estimate(
 ) -> None:
     """Estimate the scores of a dataset: submit a job, and run it here unless --url names a service."""
     design = _validated(lambda: Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed}))
-    target = _validated(lambda: _target(trials, until_se, until_settled, share=share, max_trials=max_trials))
+    target = _validated(
+        lambda: _target(trials, until_se, until_settled, until_pairs, share=share, max_trials=max_trials)
+    )
     extras: Extras = {
         "full_trials": full_trials,
         "probabilities": probabilities,
@@ -127,6 +133,7 @@ def recipes(as_json: Json = False) -> None:
 OPTIONS = {
     "standard_error": "--until-se",
     "settled_at": "--until-settled",
+    "pairs_found": "--until-pairs",
     "share": "--share",
     "max_trials": "--max-trials",
     "trials": "--trials",
@@ -152,12 +159,19 @@ def _evidence_kind(given: str) -> EvidenceKind:
     return cast("EvidenceKind", given)
 
 
-def _target(trials: int | None, until_se: float | None, until_settled: float | None, **further: float | None) -> Target:
+def _target(
+    trials: int | None,
+    until_se: float | None,
+    until_settled: float | None,
+    until_pairs: float | None,
+    **further: float | None,
+) -> Target:
     """The target that the options set; 200 trials if they set none."""
     given = {
-        "trials": 200 if trials is None and until_se is None and until_settled is None else trials,
+        "trials": 200 if (trials, until_se, until_settled, until_pairs) == (None,) * 4 else trials,
         "standard_error": until_se,
         "settled_at": until_settled,
+        "pairs_found": until_pairs,
         **further,
     }
     return Target.model_validate({name: value for name, value in given.items() if value is not None})
@@ -220,6 +234,10 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
             "standard error of mem",
             f"{plan.typical_standard_error:.3f} typical, {plan.worst_standard_error:.3f} at worst",
         ),
+    ]
+    rows += [
+        (f"pairs of infl {pairs.infl:g} found", f"about {pairs.then:.0%}, now {pairs.now:.0%}")
+        for pairs in plan.expected_pairs
     ]
     print_table(("what", "how much"), rows)
     if plan.seconds_a_trial is None:

@@ -12,6 +12,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.influence import Matmul
+from memscore.statistics.pair_power import TARGET, PairForecast, pairs_of_classes
 from memscore.statistics.precision import forecast_trials, share_precise, share_settled
 from memscore.store import Database, tables
 from memscore.store.rebuilding import all_pairs, count_study, count_trials, design_of, rebuild_tables, stored_trials
@@ -69,6 +70,8 @@ class Scoring:
             return False
         if target.standard_error is not None:
             return share_precise(statistics, target.standard_error) >= target.share
+        if target.pairs_found is not None:
+            return self._pairs_found() >= target.pairs_found
         assert target.settled_at is not None
         return share_settled(statistics, target.settled_at) >= target.share
 
@@ -105,15 +108,19 @@ class Scoring:
         trials, target, statistics = self.counts.trials, self.wanted.target, self.counts.statistics
         if not target.precise:
             return f"{trials} trials stored"
-        if target.standard_error is not None:
+        wanted_share = target.share
+        if target.pairs_found is not None:
+            share, wanted_share = self._pairs_found(), target.pairs_found
+            found = f"{share:.1%} of the pairs of infl {TARGET:g} are expected to be found"
+        elif target.standard_error is not None:
             share = share_precise(statistics, target.standard_error)
             found = f"{share:.1%} of the samples have a standard error of at most {target.standard_error:g}"
         else:
             assert target.settled_at is not None
             share = share_settled(statistics, target.settled_at)
             found = f"{share:.1%} of the samples are settled at {target.settled_at:g}"
-        if share < target.share:
-            found += f", not {target.share:.1%}: reached max_trials"
+        if share < wanted_share:
+            found += f", not {wanted_share:.1%}: reached max_trials"
         return f"{trials} trials stored; {found}"
 
     def _forecast(self) -> int:
@@ -121,6 +128,10 @@ class Scoring:
         target = self.wanted.target
         if not target.precise or not self.counts.trials:
             return self.most
+        if target.pairs_found is not None:
+            if self._pairs_found() >= target.pairs_found:
+                return self.counts.trials
+            return self._pair_forecast().trials_until(target.pairs_found, most=self.most) or self.most
         needed = forecast_trials(
             self.counts.statistics,
             standard_error=target.standard_error,
@@ -130,6 +141,16 @@ class Scoring:
             most=self.most,
         )
         return needed or self.most
+
+    def _pairs_found(self) -> float:
+        """The expected share of the pairs that a target counts; 0 if no pair can be so strong."""
+        return self._pair_forecast().share_found(TARGET, self.counts.trials) or 0.0
+
+    def _pair_forecast(self) -> PairForecast:
+        labels = self.counts.train_labels.astype(np.int64), self.counts.test_labels.astype(np.int64)
+        tested = len(labels[0]) * len(labels[1]) if self.wanted.pairs == "all" else pairs_of_classes(*labels)
+        statistics = self.counts.statistics
+        return PairForecast(statistics.test_correct, statistics.trials, tested, self.design.subset_ratio)
 
     def _ticking(self, matmul: Matmul) -> Matmul:
         """The same product, with a report before each call."""

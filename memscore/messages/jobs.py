@@ -83,12 +83,23 @@ class JobEvents(Message):
     events: list[JobEvent]
 
 
+class ExpectedPairs(Message):
+    """The expected share of the pairs of one strength that are found at a false-discovery rate of 5 %."""
+
+    infl: float
+    now: float = Field(description="with the study's trials")
+    then: float = Field(description="with the planned trials")
+
+
 class Plan(Message):
     """The expected cost and precision of a job."""
 
     trials: int = Field(description="trials the study would have, without full trials")
     at_most: bool = Field(description="whether the target is a precision, so that fewer may be enough")
     expected_trials: int | None = Field(description="forecast from the study's scores; null without any")
+    expected_pairs: list[ExpectedPairs] = Field(
+        default=[], description="forecast from the study's test samples; empty without any scores"
+    )
     new_trials: int = Field(description="trials to train, with full trials; with a precision target: the maximum")
     seconds_a_trial: float | None = Field(description="on one worker; null if no such trial was timed")
     device_seconds: float | None = Field(description="of all new trials on one worker")

@@ -60,7 +60,7 @@ class Report:
             thresholds=Thresholds(),
             measured=summary.measured(study, scores, dataset),
             finding=summary.finding(scores),
-            points=summary.points(classes, suspects, found),
+            points=[*summary.points(classes, suspects, found), *summary.forecast(scores, study.design)],
             checks=quality(scores, study.design),
             charts=self._charts(),
             gallery=classes,

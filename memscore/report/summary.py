@@ -10,7 +10,10 @@ from memscore.report.gallery import ClassPart, Gallery
 from memscore.report.influences import Influences
 from memscore.report.provenance import recipe_in_words
 from memscore.report.suspected import Suspected
+from memscore.scores.planning import pair_forecast
 from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable
+from memscore.statistics.pair_power import RATE, TARGET
+from memscore.study.spec import Design, Wanted
 
 
 def percent(share: float | None) -> str:
@@ -67,6 +70,20 @@ def points(found: Gallery, suspected: Suspected, influences: Influences) -> list
             f"(pairs at a false-discovery rate of {100 * influences.q_shown:g} %: {influences.significant:,})."
         )
     return sentences
+
+
+def forecast(scores: ScoreTable, design: Design | None) -> list[str]:
+    """What share of the pairs of infl 0.2 the study should find now, and with three times the trials."""
+    if design is None or not scores.trials:
+        return []
+    pairs, more = pair_forecast(scores, design, Wanted()), 3 * scores.trials
+    now, then = pairs.share_found(TARGET, scores.trials), pairs.share_found(TARGET, more)
+    if now is None or then is None:
+        return []
+    return [
+        f"Of the pairs of infl {TARGET:g}, about {percent(now)} % should be found at a false-discovery rate of "
+        f"{100 * RATE:g} %; with {more:,} trials, {percent(then)} %."
+    ]
 
 
 def _of(count: int, samples: int) -> str:

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from memscore.arrays import Int64
-from memscore.messages.jobs import Plan
+from memscore.messages.jobs import ExpectedPairs, Plan
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.estimates import SufficientStatistics
+from memscore.statistics.pair_power import EFFECTS, TARGET, PairForecast, pairs_of_classes
 from memscore.statistics.precision import expected_error, forecast_trials
 from memscore.study.spec import Design, Recipe, Wanted
 from memscore.study.subsets import units
@@ -42,6 +43,7 @@ def plan(
         trials=total,
         at_most=wanted.target.precise,
         expected_trials=None if scores is None else _expected(scores, design, wanted),
+        expected_pairs=[] if scores is None else _expected_pairs(scores, design, wanted, total),
         new_trials=new,
         seconds_a_trial=seconds_a_trial,
         device_seconds=None if seconds_a_trial is None else new * seconds_a_trial,
@@ -64,6 +66,14 @@ def _expected(scores: ScoreTable, design: Design, wanted: Wanted) -> int | None:
     target = wanted.target
     if not target.precise:
         return None
+    if target.pairs_found is not None:
+        forecast = pair_forecast(scores, design, wanted)
+        there = forecast.share_found(TARGET, scores.trials) or 0.0
+        return (
+            scores.trials
+            if there >= target.pairs_found
+            else forecast.trials_until(target.pairs_found, most=target.whole_blocks)
+        )
     return forecast_trials(
         statistics_of(scores),
         share=target.share,
@@ -72,6 +82,26 @@ def _expected(scores: ScoreTable, design: Design, wanted: Wanted) -> int | None:
         threshold=target.settled_at,
         most=target.whole_blocks,
     )
+
+
+def pair_forecast(scores: ScoreTable, design: Design, wanted: Wanted) -> PairForecast:
+    """Forecasts for the pairs of a study with these scores, of the classes that are wanted."""
+    correct = np.rint(np.nan_to_num(scores["test_p"].astype(np.float64)) * scores.trials).astype(np.int64)
+    labels = scores["label"].astype(np.int64), scores["test_label"].astype(np.int64)
+    tested = len(labels[0]) * len(labels[1]) if wanted.pairs == "all" else pairs_of_classes(*labels)
+    return PairForecast(correct, scores.trials, tested, design.subset_ratio)
+
+
+def _expected_pairs(scores: ScoreTable, design: Design, wanted: Wanted, trials: int) -> list[ExpectedPairs]:
+    if not scores.trials:
+        return []
+    forecast = pair_forecast(scores, design, wanted)
+    found: list[ExpectedPairs] = []
+    for infl in EFFECTS:
+        now, then = (forecast.share_found(infl, count) for count in (scores.trials, trials))
+        if now is not None and then is not None:
+            found.append(ExpectedPairs(infl=infl, now=now, then=then))
+    return found
 
 
 def statistics_of(scores: ScoreTable) -> SufficientStatistics:

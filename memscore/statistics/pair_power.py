@@ -95,7 +95,7 @@ class PairForecast:
         return float(np.average(_normal((infl - limit * null) / error), weights=self.samples[possible]))
 
 
-def tested_pairs(train_labels: Int64, test_labels: Int64) -> int:
+def pairs_of_classes(train_labels: Int64, test_labels: Int64) -> int:
     """The number of same-class pairs, from labels [n] and [q]."""
     classes = int(max(train_labels.max(initial=0), test_labels.max(initial=0))) + 1
     train, test = (np.bincount(labels, minlength=classes) for labels in (train_labels, test_labels))

@@ -114,21 +114,27 @@ class Target(Frozen):
 
     standard_error: train until the error is at most this for the given share of the samples.
     settled_at: train until the 95 % interval lies wholly on one side of this mem for the given share of the samples.
+    pairs_found: train until this share of the pairs of infl 0.2 is expected to be found at a false-discovery rate of
+    5 % (`memscore.statistics.pair_power`).
     """
 
     trials: int | None = Field(default=None, ge=1, le=1_000_000)
     standard_error: float | None = Field(default=None, gt=0, lt=0.5)
     settled_at: float | None = Field(default=None, gt=-1, lt=1)
+    pairs_found: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
     share: float = Field(default=0.95, gt=0, le=1)
     max_trials: int = Field(default=2000, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Target:
-        if sum(value is not None for value in (self.trials, self.standard_error, self.settled_at)) != 1:
-            raise ValueError("give one of trials, standard_error and settled_at")
-        defaults = {name: Target.model_fields[name].default for name in ("share", "max_trials")}
-        if self.trials is not None and any(getattr(self, name) != value for name, value in defaults.items()):
+        kinds = (self.trials, self.standard_error, self.settled_at, self.pairs_found)
+        if sum(value is not None for value in kinds) != 1:
+            raise ValueError("give one of trials, standard_error, settled_at and pairs_found")
+        given = {name for name in ("share", "max_trials") if getattr(self, name) != Target.model_fields[name].default}
+        if self.trials is not None and given:
             raise ValueError("share and max_trials belong to standard_error or settled_at, not to trials")
+        if self.pairs_found is not None and "share" in given:
+            raise ValueError("share belongs to standard_error or settled_at, not to pairs_found")
         return self
 
     @property
@@ -156,6 +162,7 @@ class Wanted(Frozen):
     )
     evidence: EvidenceKind = Field(
         default="margins",
+        exclude_if=lambda value: value == "margins",  # earlier versions, which do not know it, then read the rest
         description="what new trials record: margins and predicted classes, or only which samples are correct",
     )
     probabilities: bool = Field(default=False, description="record the true class's probability in new trials")

@@ -67,6 +67,7 @@ export interface Target {
   trials: number | null;
   standard_error: number | null;
   settled_at: number | null;
+  pairs_found?: number;
   share: number;
   max_trials: number;
 }
@@ -132,10 +133,17 @@ export interface LogMessage {
   next: number;
 }
 
+export interface ExpectedPairs {
+  infl: number;
+  now: number;
+  then: number;
+}
+
 export interface Plan {
   trials: number;
   at_most: boolean;
   expected_trials: number | null;
+  expected_pairs: ExpectedPairs[];
   new_trials: number;
   seconds_a_trial: number | null;
   device_seconds: number | null;

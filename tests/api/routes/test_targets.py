@@ -39,9 +39,12 @@ def test_a_target_of_precision_is_kept_with_the_job(http: httpx.Client, stored_s
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ({}, "give one of trials, standard_error and settled_at"),
-        ({"trials": 10, "standard_error": 0.1}, "give one of trials, standard_error and settled_at"),
+        ({}, "give one of trials, standard_error, settled_at and pairs_found"),
+        ({"trials": 10, "standard_error": 0.1}, "give one of trials, standard_error, settled_at and"),
         ({"trials": 10, "share": 0.5}, "share and max_trials belong to"),
+        ({"pairs_found": 0.5, "share": 0.9}, "share belongs to standard_error or settled_at, not to pairs_found"),
+        ({"pairs_found": 0.5, "settled_at": 0.15}, "give one of trials"),
+        ({"pairs_found": 1}, "less than 1"),
         ({"standard_error": 0}, "greater than 0"),
         ({"standard_error": 0.1, "share": 1.5}, "less than or equal to 1"),
         ({"settled_at": 2}, "less than 1"),
@@ -51,6 +54,18 @@ def test_a_target_of_precision_is_kept_with_the_job(http: httpx.Client, stored_s
 def test_an_impossible_target_is_refused(http: httpx.Client, stored_study: StoredStudy, target: Any, sentence: str):
     problem(http.post("/v1/jobs", json=body(target=target)), 422, sentence)
     assert http.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_a_target_of_pairs_is_kept_and_jobs_without_one_say_nothing_of_it(
+    http: httpx.Client, stored_study: StoredStudy
+):
+    """Versions before do not know the field."""
+    job = http.post("/v1/jobs", json=body(target={"pairs_found": 0.5}, evidence="bits")).json()
+    assert job["wanted"]["target"]["pairs_found"] == 0.5
+    assert job["wanted"]["evidence"] == "bits"
+    plain = http.post("/v1/jobs", json=body(target={"trials": 60})).json()
+    assert "pairs_found" not in plain["wanted"]["target"]
+    assert "evidence" not in plain["wanted"]
 
 
 def test_a_dry_run_foretells_and_queues_nothing(http: httpx.Client, stored_study: StoredStudy):

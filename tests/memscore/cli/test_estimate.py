@@ -53,7 +53,10 @@ def test_recipes_are_listed_and_make_recipe_files(memscore, embedded: StoredStud
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--trials", "20", "--until-se", "0.1"], "give one of --trials, --until-se and --until-settled."),
+        (
+            ["--trials", "20", "--until-se", "0.1"],
+            "give one of --trials, --until-se, --until-settled and --until-pairs.",
+        ),
         (["--until-se", "0"], "--until-se: Input should be greater than 0."),
         (["--share", "0.5"], "--share and --max-trials belong to --until-se or --until-settled, not to --trials."),
         (["--until-se", "0.1", "--share", "2"], "--share: Input should be less than or equal to 1."),
@@ -73,7 +76,19 @@ def test_a_precision_is_planned_from_the_scores_there_are(memscore, embedded: St
     plan = memscore("estimate", *options, "--json").json
     assert (plan["at_most"], plan["trials"]) == (True, 2000)
     assert 50 <= plan["expected_trials"] <= 500
-    assert f"about {plan['expected_trials']}, at most 2000" in memscore("estimate", *options).out
+    assert [pairs["infl"] for pairs in plan["expected_pairs"]] == [0.15, 0.2, 0.4]
+    assert all(0 <= pairs["now"] <= pairs["then"] <= 1 for pairs in plan["expected_pairs"])
+    shown = memscore("estimate", *options).out
+    assert f"about {plan['expected_trials']}, at most 2000" in shown
+    assert "pairs of infl 0.2 found" in shown
+
+    options[4:8] = ["--until-pairs", "0.5"]
+    more = memscore("estimate", *options, "--json").json
+    assert more["at_most"]
+    assert 40 < more["expected_trials"] < 2000
+    options[4:6] = ["--trials", str(more["expected_trials"])]
+    then = memscore("estimate", *options, "--json").json["expected_pairs"][1]["then"]
+    assert 0.5 <= then < 0.6
 
 
 def test_altered_data_cannot_take_the_name_of_a_published_dataset(memscore, embedded: StoredStudy):

@@ -70,6 +70,7 @@ export function goal(job) {
   const most = ` or ${whole(job.target_trials)} trials`;
   if (target.standard_error) return `standard error ${target.standard_error}${most}`;
   if (target.settled_at !== null) return `settled at ${target.settled_at}${most}`;
+  if (target.pairs_found) return `pairs of infl 0.2 found: ${Math.round(1000 * target.pairs_found) / 10} %${most}`;
   return `${whole(job.target_trials)} trials`;
 }
 
