@@ -14,21 +14,33 @@ from memscore.cli.options import Json, Url
 from memscore.client.sources import is_url, load_table, source_kind
 from memscore.console import decimal, note, out, percent, print_json, print_table
 from memscore.errors import InvalidInput
+from memscore.exchange.published import read_published
 from memscore.files import write_file
 from memscore.scores.comparison import TableComparison, compare
+from memscore.scores.published import PublishedComparison, compare_published
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import ScoreTable
 
 
 def compare_scores(
     a: Annotated[str, typer.Argument(help="A study, URL#STUDY or a table file.")],
-    b: Annotated[str, typer.Argument(help="The one to compare it with.")],
+    b: Annotated[str | None, typer.Argument(help="The one to compare it with.")] = None,
+    published: Annotated[
+        tuple[str, Path] | None,
+        typer.Option("--with", metavar="KIND FILE", help="Or published scores: feldman-zhang or cscores, and a file."),
+    ] = None,
     threshold: Annotated[float, typer.Option(help="Samples with mem above this are atypical.")] = Thresholds.atypical,
     plot: Annotated[Path | None, typer.Option(help="Write a scatter plot: .svg, .png or .pdf.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the scores of two studies of the same dataset."""
+    """Compare the scores of two studies of the same dataset, or of a study with published ones."""
+    if (b is None) == (published is None):
+        raise InvalidInput("Name what to compare with: a second study, or --with KIND FILE.")
+    if published is not None:
+        _compare_published(a, published, plot, url, as_json)
+        return
+    assert b is not None
     if plot is not None and plot.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise InvalidInput(f"The suffix of {plot.name!r} must be .svg, .png or .pdf.")
     first, second = _table(a, url), _table(b, url)
@@ -46,6 +58,54 @@ def compare_scores(
         note(text)
     if plot is not None:
         out.print(f"Plot written to {plot}")
+
+
+def _compare_published(
+    study: str, published: tuple[str, Path], plot: Path | None, url: str | None, as_json: bool
+) -> None:
+    if plot is not None:
+        raise InvalidInput("--plot is for two studies.")
+    if source_kind(study) == "study":
+        with opened_client(url) as client:
+            scores, pairs = client.table(study), client.pairs_table(study)
+    else:
+        scores, pairs = _table(study, url), None
+    found = compare_published(scores, pairs, read_published(*published, scores["label"], scores["test_label"]))
+    if as_json:
+        print_json(asdict(found))
+        return
+    print_table(("figure", "ours", found.source), _published_figures(found))
+    for text in found.notes:
+        note(text)
+
+
+def _published_figures(found: PublishedComparison) -> list[tuple[str, str, str]]:
+    rows = [("samples compared", f"{found.samples:,}", "")]
+    for name, one in (("Pearson", found.pearson), ("Spearman", found.spearman)):
+        rows.append((f"{name} correlation of mem", "-" if one is None else _within(one.value, one.interval), ""))
+        if one is not None and one.corrected is not None and one.corrected_interval is not None:
+            rows.append((f"{name}, without our estimation errors", _within(one.corrected, one.corrected_interval), ""))
+            rows.append((f"{name}: reliability of ours", decimal(one.reliability), ""))
+    rows += [
+        ("mean mem", decimal(found.mean_mem[0]), decimal(found.mean_mem[1])),
+        ("Kolmogorov distance of the two histograms", decimal(found.kolmogorov), ""),
+        ("held-out accuracy", decimal(found.held_out_accuracy[0]), decimal(found.held_out_accuracy[1])),
+    ]
+    if (pairs := found.pairs) is not None:
+        rows += [
+            (
+                "pairs: ours at a false-discovery rate of 5 %; published",
+                f"{pairs.significant:,}",
+                f"{pairs.published:,}",
+            ),
+            ("published pairs among ours at that rate", f"{pairs.found:,} ({percent(pairs.share_found)})", ""),
+            (f"published pairs among our first {pairs.published:,}", f"{pairs.strongest:,}", ""),
+        ]
+    return rows
+
+
+def _within(value: float, interval: tuple[float, float]) -> str:
+    return f"{decimal(value)} [{decimal(interval[0])}, {decimal(interval[1])}]"
 
 
 def _table(source: str, url: str | None) -> ScoreTable:

@@ -70,7 +70,7 @@ class FeldmanZhangScores:
         """
         with NpzReader(source, KIND) as file:
             for name, of, labels in (("tr_labels", "training", train_labels), ("tt_labels", "test", test_labels)):
-                _require_labels(file.read(name, "iu", None), labels, of)
+                require_labels(file.read(name, "iu", None), labels, of)
             mem = _scores(file.read("tr_mem", "f", len(train_labels)), "tr_mem")
             infl: dict[int, Float32] = {}
             for label in np.union1d(train_labels, test_labels).tolist():
@@ -170,7 +170,8 @@ def _pairs(published: FeldmanZhangScores) -> tuple[Columns, Float32, npt.NDArray
     return pairs, strongest, strongest_index
 
 
-def _require_labels(found: npt.NDArray[Any], labels: Labels, of: str) -> None:
+def require_labels(found: npt.NDArray[Any], labels: Labels, of: str) -> None:
+    """Raises InvalidInput unless a file's labels are the dataset's, in its order."""
     if len(found) != len(labels):
         raise InvalidInput(
             f"The file has {len(found)} {of} samples and the dataset {len(labels)}; import it for the dataset it was "

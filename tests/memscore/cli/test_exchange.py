@@ -142,6 +142,27 @@ def test_duplicates_are_listed(memscore, embedded: StoredStudy):
     assert memscore("pairs", "duplicates", "made-up").status == 0
 
 
+def test_scores_are_compared_with_published_ones(memscore, embedded: StoredStudy, tmp_path: Path):
+    dataset, cscores, matrix = embedded.dataset, tmp_path / "c.npz", tmp_path / "fz.npz"
+    np.savez(cscores, labels=dataset.y_train, scores=embedded.scores["p_out"])
+    assert memscore("scores", "export", "made-up", "--format", "feldman-zhang", "-o", str(matrix)).status == 0
+    found = memscore("scores", "compare", "made-up", "--with", "feldman-zhang", str(matrix), "--json").json
+    assert found["pearson"]["value"] == pytest.approx(1)
+    assert found["kolmogorov"] == 0
+    assert found["pairs"]["published"] == int((embedded.pairs["infl"] >= np.float32(0.15)).sum())
+    shown = memscore("scores", "compare", "made-up", "--with", "cscores", str(cscores)).out
+    assert "held-out accuracy" in shown
+    assert "without our estimation errors" in shown
+    for words, sentence in (
+        (("made-up",), "Name what to compare with"),
+        (("made-up", "made-up", "--with", "cscores", str(cscores)), "Name what to compare with"),
+        (("made-up", "--with", "nobody", str(cscores)), "must be one of feldman-zhang, cscores"),
+        (("made-up", "--with", "cscores", "no.npz"), "There is no file no.npz"),
+        (("made-up", "--with", "cscores", str(cscores), "--plot", "x.png"), "--plot is for two studies"),
+    ):
+        refused(memscore("scores", "compare", *words), sentence)
+
+
 def test_groups_are_scored(memscore, embedded: StoredStudy, tmp_path: Path):
     file = tmp_path / "groups.csv"
     rows = ["index,group", "3,twins", "33,twins", *(f"{index},many" for index in range(30))]
