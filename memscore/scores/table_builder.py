@@ -49,7 +49,7 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
     statistics = counts.statistics
     mem = memorization(statistics)
     even, odd = memorization(counts.even), memorization(counts.odd)
-    agreement = halves(even, odd)
+    agreement = halves(even, odd, counts.even.trials / max(1, counts.trials))
     meta: dict[str, Any] = {
         "study": provenance.study,
         "fingerprint": provenance.fingerprint,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from math import exp, factorial
+from math import exp, factorial, sqrt
 from statistics import NormalDist
 from typing import Any
 
@@ -200,8 +200,7 @@ class Halves:
     """Agreement of two halves of the trials on mem; None where it is undefined.
 
     ratio: RMS difference divided by the one that the standard errors predict, 1 if they are right; ratio_error: the
-    standard error of the ratio. correlation: r of the halves; reliability: 2 r / (1 + r), that of all trials
-    (Spearman and Brown).
+    standard error of the ratio. correlation: r of the halves; reliability: that of all trials (`whole_reliability`).
     """
 
     ratio: float | None
@@ -210,8 +209,8 @@ class Halves:
     reliability: float | None
 
 
-def halves(first: Difference, second: Difference) -> Halves:
-    """Compare two independent halves of the trials over the samples defined in both."""
+def halves(first: Difference, second: Difference, share: float = 0.5) -> Halves:
+    """Compare two independent halves of the trials over the samples defined in both; the first has `share` of them."""
     variance = first.standard_error**2 + second.standard_error**2
     defined = np.isfinite(first.estimate) & np.isfinite(second.estimate) & np.isfinite(variance)
     x, y, variance = first.estimate[defined], second.estimate[defined], variance[defined]
@@ -224,8 +223,22 @@ def halves(first: Difference, second: Difference) -> Halves:
         ratio_error = float(np.sqrt(np.sum(variance**2) / 2) / variance.sum())
     if x.std() > 0 and y.std() > 0:
         correlation = float(np.corrcoef(x, y)[0, 1])
-        reliability = 2 * correlation / (1 + correlation) if correlation > 0 else 0.0
+        reliability = whole_reliability(correlation, share)
     return Halves(ratio, ratio_error, correlation, reliability)
+
+
+def whole_reliability(correlation: float, share: float = 0.5) -> float:
+    """Reliability of all trials from the correlation r of two parts, which have `share` and 1 - `share` of them.
+
+    Horst (1951), A generalized expression for the reliability of measures; with equal parts it is 2 r / (1 + r)
+    (Spearman and Brown), which is too low for others. 0 where r is not positive or a part is empty.
+    """
+    r, product = correlation, share * (1 - share)
+    if r <= 0 or product <= 0:
+        return 0.0
+    if r >= 1:
+        return 1.0
+    return (r * sqrt(r**2 + 4 * product * (1 - r**2)) - r**2) / (2 * product * (1 - r**2))
 
 
 def reliability(scores: Difference) -> float | None:

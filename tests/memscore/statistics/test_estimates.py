@@ -20,6 +20,7 @@ from memscore.statistics.estimates import (
     memorization,
     modified_wilson,
     newcombe,
+    whole_reliability,
     wilson,
 )
 from memscore.study.evidence import Evidence
@@ -205,6 +206,29 @@ def test_split_half_ratio_is_one_where_the_standard_error_is_right():
         return difference(random.binomial(70, p_in), np.full(n, 70), random.binomial(30, p_out), np.full(n, t - 70))
 
     assert halves(half(), half()).ratio == pytest.approx(1, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("trials", "by_equal_halves", "expected"), [(30, 0.8895, 0.8996), (50, 0.9347, 0.9372), (110, 0.9703, 0.9704)]
+)
+def test_halves_of_unequal_size_give_the_reliability_of_all(trials: int, by_equal_halves: float, expected: float):
+    """An odd number of blocks; the expected values come from a simulation with known truth."""
+    correlation = by_equal_halves / (2 - by_equal_halves)
+    assert whole_reliability(correlation) == pytest.approx(by_equal_halves, abs=1e-12)
+    larger = (trials // 10 + 1) // 2 * 10 / trials
+    assert whole_reliability(correlation, larger) == pytest.approx(expected, abs=2e-4)
+
+
+@given(signal=st.floats(0.1, 100), share=st.floats(0.05, 0.95))
+def test_reliability_is_exact_for_parallel_measures(signal: float, share: float):
+    """Signal variance v, error variance 1 / t with t of all trials 1: parts have 1 / share and 1 / (1 - share)."""
+    correlation = signal / np.sqrt((signal + 1 / share) * (signal + 1 / (1 - share)))
+    assert whole_reliability(correlation, share) == pytest.approx(signal / (signal + 1), rel=1e-6)
+
+
+@pytest.mark.parametrize(("correlation", "share", "expected"), [(1, 0.3, 1), (0, 0.5, 0), (-0.2, 0.5, 0), (0.5, 1, 0)])
+def test_reliability_at_its_ends(correlation: float, share: float, expected: float):
+    assert whole_reliability(correlation, share) == expected
 
 
 def test_auroc_counts_ties_one_half_and_leaves_out_undefined():
