@@ -12,8 +12,9 @@ from memscore.datasets.dataset import Dataset
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.influence import Matmul
+from memscore.statistics.margin_estimates import MarginModel
 from memscore.statistics.pair_power import TARGET, PairForecast, pairs_of_classes
-from memscore.statistics.precision import forecast_trials, share_precise, share_settled
+from memscore.statistics.precision import Trials, forecast_trials, share_precise, share_settled
 from memscore.store import Database, tables
 from memscore.store.rebuilding import all_pairs, count_study, count_trials, design_of, rebuild_tables, stored_trials
 from memscore.store.studies import StudyRecord
@@ -65,7 +66,7 @@ class Scoring:
 
     def reached(self) -> bool:
         """Whether the evidence has reached the job's precision."""
-        target, statistics = self.wanted.target, self.counts.statistics
+        target, statistics = self.wanted.target, self._judged()
         if not statistics.trials:
             return False
         if target.standard_error is not None:
@@ -105,10 +106,10 @@ class Scoring:
 
     def outcome(self) -> str:
         """One sentence for the job's history."""
-        trials, target, statistics = self.counts.trials, self.wanted.target, self.counts.statistics
+        trials, target = self.counts.trials, self.wanted.target
         if not target.precise:
             return f"{trials} trials stored"
-        wanted_share = target.share
+        statistics, wanted_share = self._judged(), target.share
         if target.pairs_found is not None:
             share, wanted_share = self._pairs_found(), target.pairs_found
             found = f"{share:.1%} of the pairs of infl {TARGET:g} are expected to be found"
@@ -119,9 +120,16 @@ class Scoring:
             assert target.settled_at is not None
             share = share_settled(statistics, target.settled_at)
             found = f"{share:.1%} of the samples are settled at {target.settled_at:g}"
+        if isinstance(statistics, MarginModel) and target.pairs_found is None:
+            found += " by their margins"
         if share < wanted_share:
             found += f", not {wanted_share:.1%}: reached max_trials"
         return f"{trials} trials stored; {found}"
+
+    def _judged(self) -> Trials:
+        """What precision is judged by: margins if all trials have recorded them, otherwise correctness."""
+        margins = self.counts.margins
+        return MarginModel.of(margins) if 0 < margins.trials == self.counts.trials else self.counts.statistics
 
     def _forecast(self) -> int:
         """The number of trials that the study will have in the end."""
@@ -133,7 +141,7 @@ class Scoring:
                 return self.counts.trials
             return self._pair_forecast().trials_until(target.pairs_found, most=self.most) or self.most
         needed = forecast_trials(
-            self.counts.statistics,
+            self._judged(),
             standard_error=target.standard_error,
             threshold=target.settled_at,
             share=target.share,

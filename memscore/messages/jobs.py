@@ -100,6 +100,9 @@ class Plan(Message):
     expected_pairs: list[ExpectedPairs] = Field(
         default=[], description="forecast from the study's test samples; empty without any scores"
     )
+    by_margins: bool = Field(
+        default=False, description="whether precision is judged by margins, which all trials have; otherwise by mem"
+    )
     new_trials: int = Field(description="trials to train, with full trials; with a precision target: the maximum")
     seconds_a_trial: float | None = Field(description="on one worker; null if no such trial was timed")
     device_seconds: float | None = Field(description="of all new trials on one worker")

@@ -41,10 +41,14 @@ def format_of(path: Path) -> Format:
 
 
 def rows_of(table: Table, rows: Rows = "train") -> Columns:
-    """The columns of one kind of row; for a score table, the first is `index`, the position in the dataset."""
+    """The columns of one kind of row; for a score table, the first is `index`, the position in the dataset.
+
+    Optional columns that the table lacks are left out.
+    """
+    names = [name for name in table.dtypes if name in table.columns or name not in table.optional]
     if not isinstance(table, ScoreTable):
-        return {name: table[name] for name in table.dtypes}
-    chosen = {name: table[name] for name in table.dtypes if name.startswith(TEST) == (rows == "test")}
+        return {name: table[name] for name in names}
+    chosen = {name: table[name] for name in names if name.startswith(TEST) == (rows == "test")}
     samples = table.test_samples if rows == "test" else len(table)
     return {"index": np.arange(samples, dtype=np.int32), **chosen}
 

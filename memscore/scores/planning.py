@@ -10,8 +10,9 @@ from memscore.arrays import Int64
 from memscore.messages.jobs import ExpectedPairs, Plan
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.estimates import SufficientStatistics
+from memscore.statistics.margin_estimates import MarginModel, Side
 from memscore.statistics.pair_power import EFFECTS, TARGET, PairForecast, pairs_of_classes
-from memscore.statistics.precision import expected_error, forecast_trials
+from memscore.statistics.precision import Trials, expected_error, forecast_trials
 from memscore.study.spec import Design, Recipe, Wanted
 from memscore.study.subsets import units
 
@@ -39,11 +40,13 @@ def plan(
     new = sum(len(unit.numbers) for unit in missing)
     total = max(trials, len(present))
     error = expected_error(total, design.subset_ratio)
+    judged = None if scores is None else judged_trials(scores, wanted)
     return Plan(
         trials=total,
         at_most=wanted.target.precise,
-        expected_trials=None if scores is None else _expected(scores, design, wanted),
+        expected_trials=None if scores is None or judged is None else _expected(scores, judged, design, wanted),
         expected_pairs=[] if scores is None else _expected_pairs(scores, design, wanted, total),
+        by_margins=isinstance(judged, MarginModel) if judged is not None else wanted.evidence == "margins",
         new_trials=new,
         seconds_a_trial=seconds_a_trial,
         device_seconds=None if seconds_a_trial is None else new * seconds_a_trial,
@@ -61,7 +64,14 @@ def trial_bytes(train_samples: int, test_samples: int, wanted: Wanted) -> int:
     return bits + (train_samples + test_samples) * bytes_a_sample + ROW_BYTES
 
 
-def _expected(scores: ScoreTable, design: Design, wanted: Wanted) -> int | None:
+def judged_trials(scores: ScoreTable, wanted: Wanted) -> Trials:
+    """What the precision of a study will be judged by: margins if all trials, the new ones too, have them."""
+    if wanted.evidence == "margins" and scores.meta.get("margin_trials", 0) == scores.trials > 0:
+        return margin_model_of(scores)
+    return statistics_of(scores)
+
+
+def _expected(scores: ScoreTable, judged: Trials, design: Design, wanted: Wanted) -> int | None:
     """Forecast the trials for a precision target; None for other targets, or if it is out of reach."""
     target = wanted.target
     if not target.precise:
@@ -75,7 +85,7 @@ def _expected(scores: ScoreTable, design: Design, wanted: Wanted) -> int | None:
             else forecast.trials_until(target.pairs_found, most=target.whole_blocks)
         )
     return forecast_trials(
-        statistics_of(scores),
+        judged,
         share=target.share,
         ratio=design.subset_ratio,
         standard_error=target.standard_error,
@@ -113,3 +123,15 @@ def statistics_of(scores: ScoreTable) -> SufficientStatistics:
     n_in, correct_in = scores["n_in"].astype(np.int64), right("p_in", "n_in")
     none = np.zeros(0, np.int64)
     return SufficientStatistics(scores.trials, n_in, correct_in, correct_in + right("p_out", "n_out"), none)
+
+
+def margin_model_of(scores: ScoreTable) -> MarginModel:
+    """The model behind a table whose trials all recorded margins, with each sample's margins in units of their s."""
+
+    def side(z: str, trials: str, prior: float) -> Side:
+        values = scores[z].astype(np.float64)
+        unit = np.ones(len(values))
+        return Side(scores[trials].astype(np.int64), values, unit, unit, prior)
+
+    inside, outside = scores.meta["margin_priors"]
+    return MarginModel(scores.trials, side("z_in", "n_in", inside), side("z_out", "n_out", outside))

@@ -13,6 +13,8 @@ from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts, ProbabilityCounts
 from memscore.statistics.estimates import Difference, Halves, SufficientStatistics, halves, memorization, reliability
 from memscore.statistics.influence import Float32s, infl_of, pair_columns, strongest_first
+from memscore.statistics.margin_estimates import MarginModel, margin_memorization
+from memscore.statistics.privacy import attack, sample_risk
 from memscore.statistics.significance import PairTest
 from memscore.study.margins import CERTAIN
 
@@ -27,6 +29,9 @@ CALIBRATED = (0.9, 1.1)
 
 CALIBRATION_TRIALS = 100
 """Minimum number of trials to judge the split-half ratio."""
+
+AGREE = 1.2
+"""RMS difference of mem by bits and by margins, over the predicted one, above which the two estimates disagree."""
 
 BLOCK_OF_PAIRS = 1 << 22
 """Pairs processed together: 32 MB of cells."""
@@ -50,6 +55,8 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
     mem = memorization(statistics)
     even, odd = memorization(counts.even), memorization(counts.odd)
     agreement = halves(even, odd, counts.even.trials / max(1, counts.trials))
+    margin_columns, margin_meta = _margins(counts)
+    margin_ratio, margin_ratio_error = _margin_ratio(counts, even, odd)
     meta: dict[str, Any] = {
         "study": provenance.study,
         "fingerprint": provenance.fingerprint,
@@ -61,8 +68,10 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
         "in_sample_accuracy": round(statistics.in_sample_accuracy, 6),
         "held_out_accuracy": round(statistics.held_out_accuracy, 6),
         "test_accuracy": round(float(statistics.test_correct.mean()) / max(1, counts.trials), 6),
+        **margin_meta,
         "confidence": 0.95,
-        "checks": _checks(counts, statistics, mem, agreement),
+        "checks": _checks(counts, statistics, mem, agreement)
+        | ({} if margin_ratio is None else {"margin_ratio": round(margin_ratio, 6)}),
         "versions": {"numpy": np.__version__, "python": platform.python_version()},
     }
     pairs, strongest, strongest_index = _pairs(counts, statistics, mem.estimate)
@@ -85,8 +94,13 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
             **_probability_columns(counts.probability),
             "mem_even": even.estimate,
             "mem_odd": odd.estimate,
+            **margin_columns,
         },
-        {**meta, "warnings": _warnings(statistics, agreement, int(counts.train_labels.max()) + 1, provenance.networks)},
+        {
+            **meta,
+            "warnings": _warnings(statistics, agreement, int(counts.train_labels.max()) + 1, provenance.networks)
+            + _disagreement(counts.margins.trials, margin_ratio, margin_ratio_error),
+        },
     )
     return scores, PairsTable.of(pairs, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"})
 
@@ -181,6 +195,63 @@ def _probability_columns(counts: ProbabilityCounts) -> Columns:
         "prob_out": outside,
         "test_prob": _share(counts.test_sum, CERTAIN * counts.trials),
     }
+
+
+def _margins(counts: Counts) -> tuple[Columns, dict[str, Any]]:
+    """Columns and metadata of mem and risk by margins; none if no trial recorded them."""
+    margin = counts.margins
+    if not margin.trials:
+        return {}, {}
+    model = MarginModel.of(margin)
+    mem, risk = margin_memorization(model), sample_risk(model)
+    columns = {
+        "mem_margin": mem.estimate,
+        "se_margin": mem.standard_error,
+        "mem_margin_low": mem.low,
+        "mem_margin_high": mem.high,
+        "z_in": model.inside.z,
+        "z_out": model.outside.z,
+        "risk": risk.estimate,
+        "se_risk": risk.standard_error,
+    }
+    meta: dict[str, Any] = {
+        "margin_trials": margin.trials,
+        "margin_priors": [model.inside.prior, model.outside.prior],
+    }
+    found = attack(margin, model, counts.targets)
+    if found is not None:
+        measured = {f"tpr_at_{rate:g}": one for rate, one in found.true_positives.items()} | {"auc": found.auc}
+        meta["privacy"] = {
+            "targets": found.targets,
+            **{name: [round(value, 6) for value in (one.value, one.low, one.high)] for name, one in measured.items()},
+        }
+    return columns, meta
+
+
+def _margin_ratio(counts: Counts, even: Difference, odd: Difference) -> tuple[float | None, float]:
+    """RMS difference of mem by bits and by margins over the predicted one, and the ratio's standard error.
+
+    Bits of each half of the blocks are compared with margins of the other half, since both estimates from the same
+    trials share most of their error. The bits' trials of the other half need no margins.
+    """
+    if not (counts.margin_even.trials and counts.margin_odd.trials):
+        return None, 0.0
+    by_margins = [margin_memorization(MarginModel.of(half)) for half in (counts.margin_odd, counts.margin_even)]
+    found = [halves(bits, margins) for bits, margins in zip((even, odd), by_margins, strict=True)]
+    ratios = [(one.ratio, one.ratio_error) for one in found if one.ratio is not None and one.ratio_error is not None]
+    if len(ratios) < 2:
+        return None, 0.0
+    squares = [ratio**2 for ratio, _ in ratios]
+    return float(np.mean(squares)) ** 0.5, max(error for _, error in ratios)
+
+
+def _disagreement(trials: int, ratio: float | None, ratio_error: float) -> list[str]:
+    if trials < CALIBRATION_TRIALS or ratio is None or ratio <= max(AGREE, 1 + 4 * ratio_error):
+        return []
+    return [
+        f"mem by margins differs from mem by correctness {ratio:.2f} times as much as their errors predict: the "
+        "margins of these models are not normal. Rely on mem, not on mem_margin and its interval."
+    ]
 
 
 def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64) -> tuple[Columns, Float32s, Int64]:

@@ -53,6 +53,8 @@ class Table:
     dtypes: ClassVar[dict[str, str]]
     added: ClassVar[dict[str, str]] = {}
     """Columns that older tables lack, which read as NaN, each mapped to a column with the same number of rows."""
+    optional: ClassVar[frozenset[str]] = frozenset()
+    """Those of the added columns that only tables of some kinds of evidence have."""
 
     def __getitem__(self, column: str) -> npt.NDArray[Any]:
         if column in self.added and column not in self.columns:
@@ -146,8 +148,15 @@ class Table:
 
     @classmethod
     def of(cls, columns: Columns, meta: dict[str, Any]) -> Self:
-        """Make a table of these columns, cast to their storage types, with its digest in `meta`."""
-        typed = {name: np.ascontiguousarray(columns[name], dtype=dtype) for name, dtype in cls.dtypes.items()}
+        """Make a table of these columns, cast to their storage types, with its digest in `meta`.
+
+        Optional columns may be missing.
+        """
+        typed = {
+            name: np.ascontiguousarray(columns[name], dtype=dtype)
+            for name, dtype in cls.dtypes.items()
+            if name in columns or name not in cls.optional
+        }
         table = cls(typed, meta)
         return cls(typed, {**meta, "digest": table.content_digest()})
 
@@ -172,6 +181,14 @@ class Sample:
     prob_out: float
     mem_even: float
     mem_odd: float
+    mem_margin: float
+    se_margin: float
+    mem_margin_low: float
+    mem_margin_high: float
+    z_in: float
+    z_out: float
+    risk: float
+    se_risk: float
 
 
 SAMPLE_COLUMNS = tuple(one.name for one in fields(Sample) if one.name != "index")
@@ -187,6 +204,10 @@ class ScoreTable(Table):
     mem_prob = prob_in - prob_out with its standard error se_prob, and test_prob: the same as mem, p_in, p_out, se
     and test_p, with the true-class probability instead of correctness; NaN if it was not recorded.
     mem_even, mem_odd: mem from only the even-numbered and only the odd-numbered blocks, to check repeatability.
+    Only where trials recorded margins: mem_margin = Phi(z_in) - Phi(z_out), the same estimand as mem from the trials'
+    margins, with its standard error se_margin and 95 % interval; z: the mean of a side's margins divided by their
+    standard deviation; risk, se_risk: the chance that an attacker of 0.1 % false alarms tells that the sample was
+    trained on (`memscore.statistics.privacy`).
     """
 
     kind = "score table"
@@ -212,6 +233,14 @@ class ScoreTable(Table):
         "test_prob": "<f4",
         "mem_even": "<f4",
         "mem_odd": "<f4",
+        "mem_margin": "<f4",
+        "se_margin": "<f4",
+        "mem_margin_low": "<f4",
+        "mem_margin_high": "<f4",
+        "z_in": "<f4",
+        "z_out": "<f4",
+        "risk": "<f4",
+        "se_risk": "<f4",
     }
     added: ClassVar[dict[str, str]] = {
         "test_p_full": "test_p",
@@ -222,7 +251,18 @@ class ScoreTable(Table):
         "test_prob": "test_p",
         "mem_even": "mem",
         "mem_odd": "mem",
+        "mem_margin": "mem",
+        "se_margin": "mem",
+        "mem_margin_low": "mem",
+        "mem_margin_high": "mem",
+        "z_in": "mem",
+        "z_out": "mem",
+        "risk": "mem",
+        "se_risk": "mem",
     }
+    optional: ClassVar[frozenset[str]] = frozenset(
+        ("mem_margin", "se_margin", "mem_margin_low", "mem_margin_high", "z_in", "z_out", "risk", "se_risk")
+    )
 
     def __len__(self) -> int:
         return len(self.columns["mem"])

@@ -3,19 +3,26 @@
 The measure is the half-width of the 95 % interval divided by 1.96. For estimates far from 0 and 1 it equals the
 standard error; unlike the standard error, it does not fall to 0 where all trials agree, as they do for most
 samples after a few trials.
+
+Trials are given as sums of their correctness, or as the model of their margins where all have recorded them, which
+needs fewer trials for the same precision.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from memscore.arrays import Float64, Int64
 from memscore.errors import InvalidInput
-from memscore.statistics.estimates import Z_95, SufficientStatistics, memorization, newcombe, wilson
+from memscore.statistics.estimates import Z_95, Difference, SufficientStatistics, memorization, newcombe, wilson
+from memscore.statistics.margin_estimates import MarginModel, interval, margin_memorization, z_error
+from memscore.statistics.normal import cdf
 from memscore.study.spec import BLOCK
+
+Trials = SufficientStatistics | MarginModel
 
 MOST_TRIALS = 1_000_000
 
@@ -30,20 +37,24 @@ class ExpectedError(NamedTuple):
     typical: float
 
 
-def precise_error(statistics: SufficientStatistics) -> Float64:
+def _mem(statistics: Trials) -> Difference:
+    return margin_memorization(statistics) if isinstance(statistics, MarginModel) else memorization(statistics)
+
+
+def precise_error(statistics: Trials) -> Float64:
     """The half-width of each sample's 95 % interval of mem, divided by 1.96: float64 [n]; NaN if mem is undefined."""
-    mem = memorization(statistics)
+    mem = _mem(statistics)
     return (mem.high - mem.low) / (2 * Z_95)
 
 
-def share_precise(statistics: SufficientStatistics, standard_error: float) -> float:
+def share_precise(statistics: Trials, standard_error: float) -> float:
     """The share of samples whose `precise_error` is at most `standard_error`; undefined ones do not count."""
     return float(np.mean(precise_error(statistics).astype(np.float32) <= np.float32(standard_error)))
 
 
-def share_settled(statistics: SufficientStatistics, threshold: float) -> float:
+def share_settled(statistics: Trials, threshold: float) -> float:
     """The share of samples whose 95 % interval of mem excludes `threshold`; undefined ones do not count."""
-    mem, limit = memorization(statistics), np.float32(threshold)
+    mem, limit = _mem(statistics), np.float32(threshold)
     return float(np.mean((mem.low.astype(np.float32) > limit) | (mem.high.astype(np.float32) < limit)))
 
 
@@ -62,7 +73,7 @@ def expected_error(trials: int, ratio: float) -> ExpectedError:
 
 
 def forecast_trials(
-    statistics: SufficientStatistics,
+    statistics: Trials,
     *,
     share: float,
     ratio: float,
@@ -78,7 +89,7 @@ def forecast_trials(
     typical: it is rough after a block or two and should be repeated as trials come in. Raises InvalidInput unless
     exactly one goal is given.
     """
-    future = _Future(statistics, ratio)
+    future = _MarginFuture(statistics, ratio) if isinstance(statistics, MarginModel) else _BitFuture(statistics, ratio)
     if standard_error is not None and threshold is None:
         there = share_precise(statistics, standard_error)
         predicted = partial(future.share_precise, standard_error=standard_error)
@@ -98,7 +109,17 @@ def forecast_trials(
     return high * block
 
 
-class _Future:
+class _Future(Protocol):
+    def share_precise(self, trials: int, standard_error: float) -> float:
+        """The share of samples with a predicted error of at most `standard_error`."""
+        ...
+
+    def share_settled(self, trials: int, threshold: float) -> float:
+        """The expected share of samples whose interval will exclude the threshold."""
+        ...
+
+
+class _BitFuture:
     """Expected counts after more trials, from the counts so far and proportions shrunk towards the overall mean."""
 
     def __init__(self, statistics: SufficientStatistics, ratio: float) -> None:
@@ -108,16 +129,11 @@ class _Future:
         self.error = np.sqrt(variance_in + variance_out)
 
     def share_precise(self, trials: int, standard_error: float) -> float:
-        """The share of samples with a predicted error of at most `standard_error`."""
         low, high = self._interval(trials)
         return float(np.mean((high - low) / (2 * Z_95) <= standard_error))
 
     def share_settled(self, trials: int, threshold: float) -> float:
-        """The expected share of samples whose interval will exclude the threshold.
-
-        The standard deviation of the estimate after t' trials, as seen now, is the current error times
-        sqrt(1 - t / t').
-        """
+        """By the standard deviation of the estimate after t' trials, as seen now: the error times sqrt(1 - t / t')."""
         low, high = self._interval(trials)
         spread = self.error * np.sqrt(1 - self.statistics.trials / trials)
         return float(np.mean(_normal((low - threshold) / spread) + _normal((threshold - high) / spread)))
@@ -129,6 +145,35 @@ class _Future:
         right_in = self.statistics.correct_in + self.p_in * more_in
         right_out = self.statistics.correct_out + self.p_out * more_out
         return newcombe(right_in, n_in, right_out, n_out, limits=wilson)
+
+
+class _MarginFuture:
+    """Expected intervals after more trials: z stays where it is, and its error shrinks.
+
+    Samples that have no model yet count as neither precise nor settled.
+    """
+
+    def __init__(self, model: MarginModel, ratio: float) -> None:
+        self.model, self.ratio = model, ratio
+        self.mem = margin_memorization(model)
+
+    def share_precise(self, trials: int, standard_error: float) -> float:
+        low, high = self._interval(trials)
+        return float(np.mean((high - low) / (2 * Z_95) <= standard_error))
+
+    def share_settled(self, trials: int, threshold: float) -> float:
+        """The estimate will move as in `_BitFuture`."""
+        low, high = self._interval(trials)
+        spread = np.maximum(self.mem.standard_error * np.sqrt(max(0.0, 1 - self.model.trials / trials)), 1e-12)
+        settled = cdf((low - threshold) / spread) + cdf((threshold - high) / spread)
+        return float(np.mean(np.nan_to_num(settled)))
+
+    def _interval(self, trials: int) -> tuple[Float64, Float64]:
+        more = trials - self.model.trials
+        inside, outside = self.model.inside, self.model.outside
+        error_in = z_error(inside.z, inside.trials + self.ratio * more, inside.prior)
+        error_out = z_error(outside.z, outside.trials + (1 - self.ratio) * more, outside.prior)
+        return interval(inside.z, error_in, outside.z, error_out)
 
 
 def _shrunk(successes: Int64, n: Int64) -> tuple[Float64, Float64]:
