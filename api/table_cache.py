@@ -22,6 +22,7 @@ from memscore.messages.message import Message
 from memscore.messages.scores import ScoreColumns
 from memscore.scores.comparison import TableComparison, at_threshold, compare
 from memscore.scores.frames import Format, Rows, encode
+from memscore.scores.risk import riskiest
 from memscore.scores.selection import Order
 from memscore.scores.sets import Sets, split
 from memscore.scores.suspects import suspects
@@ -42,7 +43,7 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 ExportKey: TypeAlias = tuple[str, Format, Rows]
-OrderKey: TypeAlias = Order | Literal["suspects"]
+OrderKey: TypeAlias = Order | Literal["suspects", "risk"]
 AnswerKey: TypeAlias = tuple[object, ...]
 
 _LOOKED_UP = [name for name in ScoreColumns.model_fields if name in ScoreTable.dtypes]
@@ -107,6 +108,7 @@ class StudyTables:
         """One training sample with the fields of SampleScore; numbers are NumPy's."""
         of = self.scores.columns
         mem = of["mem"][index]
+        margins = {} if "mem_margin" not in of else self._by_margins(index)
         return {
             "index": index,
             "label": of["label"][index],
@@ -118,20 +120,37 @@ class StudyTables:
             "n_in": of["n_in"][index],
             "n_out": of["n_out"][index],
             "set": "atypical" if mem > _ATYPICAL else "typical" if mem < _TYPICAL else None,
+            **margins,
+        }
+
+    def _by_margins(self, index: int) -> dict[str, Any]:
+        of = self.scores.columns
+        return {
+            "mem_margin": of["mem_margin"][index],
+            "se_margin": of["se_margin"][index],
+            "margin_interval": (of["mem_margin_low"][index], of["mem_margin_high"][index]),
+            "risk": of["risk"][index],
+            "se_risk": of["se_risk"][index],
         }
 
     def columns_at(self, indices: Indices) -> dict[str, Any]:
         """Training samples with the fields of ScoreColumns; the indices must be valid."""
-        return self.source | {"index": indices} | {name: self.scores.columns[name][indices] for name in _LOOKED_UP}
+        of = self.scores.columns
+        return self.source | {"index": indices} | {name: of[name][indices] for name in _LOOKED_UP if name in of}
 
-    async def order(self, order: Order | Literal["suspects"]) -> Indices:
-        """The training samples in an order, sorted once; `suspects`: only those with a score, likely errors first."""
+    async def order(self, order: Order | Literal["suspects", "risk"]) -> Indices:
+        """The training samples in an order, sorted once.
+
+        `suspects`: only those with a score, likely errors first; `risk`: those with a risk, the highest first.
+        """
         if order not in self.orders:
             self.orders[order] = await run_in_threadpool(self._sorted, order)
         return self.orders[order]
 
-    def _sorted(self, order: Order | Literal["suspects"]) -> Indices:
-        return suspects(self.scores, len(self.scores)) if order == "suspects" else order.of(self.scores)
+    def _sorted(self, order: Order | Literal["suspects", "risk"]) -> Indices:
+        if isinstance(order, Order):
+            return order.of(self.scores)
+        return (suspects if order == "suspects" else riskiest)(self.scores, len(self.scores))
 
     async def answer(self, key: tuple[object, ...], make: Callable[[], Message]) -> Response:
         """A message about all samples, made once, in a thread; equal keys mean equal answers."""

@@ -1,4 +1,4 @@
-"""Summaries of a study's scores: each class, how far to trust the scores, and which labels may be wrong."""
+"""Summaries of a study's scores: each class, how far to trust the scores, likely wrong labels, privacy risk."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from api import errors, numeric_json
 from api.dependencies import TablesOf
 from api.paging import Limit
 from api.table_cache import StudyTables
-from memscore.messages.scores import Suspects
+from memscore.messages.scores import Risks, Suspects
 from memscore.messages.summaries import Calibration, Classes, Quality, QualityCheck
 from memscore.scores.classes import by_class
 from memscore.scores.quality import calibration, differences, quality
+from memscore.scores.risk import note_on, privacy_of
 from memscore.scores.suspects import NOT_WRONG
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
@@ -47,6 +48,28 @@ async def list_suspects(
         found = found[current.scores["label"][found] == label]
     rows = [current.row(int(index)) for index in found[offset : offset + limit]]
     listed = {"matching": len(found), "scores": rows, "next": None, "note": NOT_WRONG}
+    return numeric_json.answer(current.source | listed)
+
+
+@router.get("/{study}/risk", operation_id="list_risks", response_model=Risks)
+async def list_risks(
+    current: TablesOf,
+    label: Annotated[int | None, Query(description="only samples of this class")] = None,
+    limit: Limit = 100,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip")] = 0,
+) -> Response:
+    """Training samples by privacy risk, the highest first, and what a membership-inference attack achieves."""
+    found = await current.order("risk")
+    if label is not None:
+        found = found[current.scores["label"][found] == label]
+    privacy = privacy_of(current.scores)
+    listed = {
+        "matching": len(found),
+        "scores": [current.row(int(index)) for index in found[offset : offset + limit]],
+        "next": None,
+        "privacy": None if privacy is None else privacy.model_dump(),
+        "note": note_on(current.scores),
+    }
     return numeric_json.answer(current.source | listed)
 
 

@@ -113,6 +113,10 @@ COMMANDS: Entries = {
                 "suspects:list_suspects",
                 "List the samples whose labels are most likely wrong, by the lower end of mem's interval.",
             ),
+            "risk": Entry(
+                "risk:list_risks",
+                "List the samples at the highest privacy risk, and what an attack on whole models achieves.",
+            ),
             "groups": Entry(
                 "suspects:score_groups",
                 "Estimate how much groups of training samples, such as duplicates, are memorized together.",

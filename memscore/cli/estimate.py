@@ -239,6 +239,8 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
         (f"pairs of infl {pairs.infl:g} found", f"about {pairs.then:.0%}, now {pairs.now:.0%}")
         for pairs in plan.expected_pairs
     ]
+    if plan.at_most:
+        rows.append(("precision", f"judged by {'margins' if plan.by_margins else 'correctness'}"))
     print_table(("what", "how much"), rows)
     if plan.seconds_a_trial is None:
         note("no trial of this study has been timed yet; without --url, --dry-run times one on this machine.")

@@ -29,7 +29,7 @@ from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Explanation, Pair, Pairs
-from memscore.messages.scores import Histogram, SampleScore, Score, Scores, SetsMessage, TestScore
+from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
 from memscore.scores.sets import Sets, Thresholds
@@ -169,8 +169,10 @@ class AsyncClient:
         """The scores of any number of training samples as columns, in the order of `indices`.
 
         `index`, `label`, `n_in` and `n_out` are int32 [k]; `mem`, `se`, `mem_low`, `mem_high`, `p_in` and `p_out` are
-        float32 [k], NaN where undefined. All come from one version of the scores. Raises InvalidInput for indices that
-        are not integers, NotFound for one outside the dataset, NoScoresYet, or Conflict if each attempt met a rebuild.
+        float32 [k], NaN where undefined; so are `mem_margin`, `se_margin`, `mem_margin_low`, `mem_margin_high`, `risk`
+        and `se_risk`, which are missing if no trial recorded margins. All come from one version of the scores. Raises
+        InvalidInput for indices that are not integers, NotFound for one outside the dataset, NoScoresYet, or Conflict
+        if each attempt met a rebuild.
         """
         return await self._run(study_calls.scores, study, indices)
 
@@ -208,6 +210,14 @@ class AsyncClient:
         otherwise.
         """
         return await self._run(study_calls.histogram, study, bins=bins, column=column, label=label)
+
+    async def risk(self, study: str, *, label: int | None = None, limit: int = 100, offset: int = 0) -> Risks:
+        """Training samples by privacy risk, the highest first, and what a membership-inference attack achieves.
+
+        At most 1000 samples, of one class if `label` is given; `offset` of them are skipped. Raises NotFound, or
+        NoScoresYet.
+        """
+        return await self._run(study_calls.risk, study, label=label, limit=limit, offset=offset)
 
     async def explain(self, study: str, index: int, *, limit: int = 10) -> Explanation:
         """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.

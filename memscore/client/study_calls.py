@@ -18,6 +18,7 @@ from memscore.messages.pairs import Explanation, Pair, Pairs
 from memscore.messages.scores import (
     MOST_INDICES,
     Histogram,
+    Risks,
     SampleScore,
     Score,
     ScoreColumns,
@@ -80,8 +81,10 @@ def scores(service: ServiceAccess, study: str, indices: Iterable[int] | npt.NDAr
     """The scores of any number of training samples as columns, in the order of `indices`.
 
     `index`, `label`, `n_in` and `n_out` are int32 [k]; `mem`, `se`, `mem_low`, `mem_high`, `p_in` and `p_out` are
-    float32 [k], NaN where undefined. All come from one version of the scores. Raises InvalidInput for indices that are
-    not integers, NotFound for one outside the dataset, NoScoresYet, or Conflict if each attempt met a rebuild.
+    float32 [k], NaN where undefined; so are `mem_margin`, `se_margin`, `mem_margin_low`, `mem_margin_high`, `risk` and
+    `se_risk`, which are missing if no trial recorded margins. All come from one version of the scores. Raises
+    InvalidInput for indices that are not integers, NotFound for one outside the dataset, NoScoresYet, or Conflict if
+    each attempt met a rebuild.
     """
     wanted = _whole_numbers(indices)
     request = f"/v1/studies/{part(study)}/scores/lookup"
@@ -135,6 +138,18 @@ def histogram(
     """
     request = get(f"/v1/studies/{part(study)}/histogram", bins=bins, column=column, label=label)
     return (yield from ask(service, Histogram, request))
+
+
+def risk(
+    service: ServiceAccess, study: str, *, label: int | None = None, limit: int = 100, offset: int = 0
+) -> Flow[Risks]:
+    """Training samples by privacy risk, the highest first, and what a membership-inference attack achieves.
+
+    At most 1000 samples, of one class if `label` is given; `offset` of them are skipped. Raises NotFound, or
+    NoScoresYet.
+    """
+    request = get(f"/v1/studies/{part(study)}/risk", label=label, limit=limit, offset=offset)
+    return (yield from ask(service, Risks, request))
 
 
 def explain(service: ServiceAccess, study: str, index: int, *, limit: int = 10) -> Flow[Explanation]:
@@ -207,5 +222,7 @@ def _columns(found: list[ScoreColumns]) -> Columns:
     names = [name for name in ScoreColumns.model_fields if name not in ("study", "trials", "digest")]
     types = {**ScoreTable.dtypes, "index": "<i4"}
     return {
-        name: np.array([value for columns in found for value in getattr(columns, name)], types[name]) for name in names
+        name: np.array([value for columns in found for value in getattr(columns, name)], types[name])
+        for name in names
+        if getattr(found[0], name) is not None
     }

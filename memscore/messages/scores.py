@@ -25,6 +25,15 @@ class SampleScore(Message):
     n_in: int
     n_out: int
     set: SetName | None = Field(description="at the paper's thresholds; null in between")
+    mem_margin: float | None = Field(default=None, description="mem by margins; missing if no trial recorded them")
+    se_margin: float | None = Field(default=None, description="the standard error of mem_margin")
+    margin_interval: tuple[float | None, float | None] | None = Field(
+        default=None, description="the 95 % interval of mem_margin"
+    )
+    risk: float | None = Field(
+        default=None, description="chance that an attacker of 0.1 % false alarms tells that a model trained on it"
+    )
+    se_risk: float | None = Field(default=None, description="the standard error of risk")
 
 
 class Score(SampleScore):
@@ -70,6 +79,12 @@ class ScoreColumns(Message):
     p_out: list[float | None]
     n_in: list[int]
     n_out: list[int]
+    mem_margin: list[float | None] | None = Field(default=None, description="missing if no trial recorded margins")
+    se_margin: list[float | None] | None = None
+    mem_margin_low: list[float | None] | None = None
+    mem_margin_high: list[float | None] | None = None
+    risk: list[float | None] | None = None
+    se_risk: list[float | None] | None = None
 
 
 class TestScore(Message):
@@ -103,6 +118,30 @@ class Suspects(Scores):
     """Training samples whose labels may be wrong, the likeliest first; `next` is always null: use the offset."""
 
     note: str = Field(description="how to interpret the list")
+
+
+class Estimate(Message):
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Privacy(Message):
+    """How well an attacker tells which samples a model was trained on, over all samples of the attacked models."""
+
+    targets: int = Field(description="attacked models, each left out of what the attacker learns from")
+    tpr_at_0_001: Estimate = Field(description="true-positive rate at a false-positive rate of 0.1 %")
+    tpr_at_0_01: Estimate = Field(description="true-positive rate at a false-positive rate of 1 %")
+    auc: Estimate = Field(description="area under the curve of both rates; 0.5 is chance")
+
+
+class Risks(Scores):
+    """Training samples by privacy risk, the highest first; `next` is always null: use the offset."""
+
+    privacy: Privacy | None = Field(description="of whole models; null if no trial recorded margins, or too few did")
+    note: str = Field(description="which attacker is meant")
 
 
 class SetsMessage(Message):

@@ -12,7 +12,10 @@ from memscore.arrays import Bools, Indices
 from memscore.errors import InvalidInput
 from memscore.scores.tables import ScoreTable
 
-Column = Literal["index", "label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out"]
+Column = Literal[
+    "index", "label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out",
+    "mem_margin", "se_margin", "mem_margin_low", "mem_margin_high", "risk", "se_risk",
+]  # fmt: skip
 COLUMNS: tuple[Column, ...] = get_args(Column)
 
 

@@ -28,6 +28,13 @@ LEAST_VARIANCE = 1 / 12 / UNIT**2
 """That of the rounding of margins: none is smaller, and none is 0."""
 
 
+SKEWNESS = 0.3
+"""Margins are taken as normal up to a skewness of this size: an interval allows for it as for one standard error."""
+
+FAR = 4.0
+"""Standard deviations from which on the allowance for skewness grows no further."""
+
+
 @dataclass(frozen=True)
 class Side:
     """Margins of n samples in the trials that trained on them, or in those that held them out.
@@ -108,8 +115,8 @@ def margin_memorization(model: MarginModel) -> Difference:
     """mem of each training sample by its margins, p_in - p_out with p = Phi(mean / s): arrays [n].
 
     The standard error is that of the delta method. The 95 % interval joins the limits of both sides as Newcombe's
-    method 10 does; a side's are Phi(z -+ 1.96 e), where e is the error of z. NaN where a side has fewer than two
-    trials with margins.
+    method 10 does; a side's are Phi(z -+ 1.96 e), where e is the error of z with an allowance for skewness
+    (`interval`). NaN where a side has fewer than two trials with margins.
     """
     z_in, z_out = model.inside.z, model.outside.z
     p_in, p_out = cdf(z_in), cdf(z_out)
@@ -117,14 +124,25 @@ def margin_memorization(model: MarginModel) -> Difference:
     return Difference(p_in, p_out, p_in - p_out, error, *interval(z_in, model.inside.error, z_out, model.outside.error))
 
 
-def interval(z_in: Float64, error_in: Float64, z_out: Float64, error_out: Float64) -> tuple[Float64, Float64]:
-    """The 95 % interval (low, high) of Phi(z_in) - Phi(z_out) for independent z with these errors: float64 [n]."""
-    p_in, p_out = cdf(z_in), cdf(z_out)
-    low_in, high_in = cdf(z_in - Z_95 * error_in), cdf(z_in + Z_95 * error_in)
-    low_out, high_out = cdf(z_out - Z_95 * error_out), cdf(z_out + Z_95 * error_out)
+def interval(
+    z_in: Float64, error_in: Float64, z_out: Float64, error_out: Float64, skewness: float = SKEWNESS
+) -> tuple[Float64, Float64]:
+    """The 95 % interval (low, high) of Phi(z_in) - Phi(z_out) for independent z with these errors: float64 [n].
+
+    Margins of skewness g that are taken as normal are off by g (z^2 - 1) / 6 in z (Cornish and Fisher): nothing near
+    z = 1, and much in the tails. The errors allow for it; with `skewness` 0 they are sampling errors alone.
+    """
+    p_in, low_in, high_in = _limits(z_in, error_in, skewness)
+    p_out, low_out, high_out = _limits(z_out, error_out, skewness)
     low = p_in - p_out - _root_of_squares(p_in - low_in, high_out - p_out)
     high = p_in - p_out + _root_of_squares(high_in - p_in, p_out - low_out)
     return np.clip(low, -1, 1), np.clip(high, -1, 1)  # rounding can exceed the range slightly
+
+
+def _limits(z: Float64, error: Float64, skewness: float) -> tuple[Float64, Float64, Float64]:
+    """Phi at z and at its limits."""
+    half = Z_95 * _root_of_squares(error, skewness * (np.minimum(z * z, FAR**2) - 1) / 6)
+    return cdf(z), cdf(z - half), cdf(z + half)
 
 
 def _root_of_squares(x: Float64, y: Float64) -> Float64:

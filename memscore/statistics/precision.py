@@ -11,14 +11,14 @@ needs fewer trials for the same precision.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from memscore.arrays import Float64, Int64
 from memscore.errors import InvalidInput
 from memscore.statistics.estimates import Z_95, Difference, SufficientStatistics, memorization, newcombe, wilson
-from memscore.statistics.margin_estimates import MarginModel, interval, margin_memorization, z_error
+from memscore.statistics.margin_estimates import SKEWNESS, MarginModel, interval, margin_memorization, z_error
 from memscore.statistics.normal import cdf
 from memscore.study.spec import BLOCK
 
@@ -42,9 +42,17 @@ def _mem(statistics: Trials) -> Difference:
 
 
 def precise_error(statistics: Trials) -> Float64:
-    """The half-width of each sample's 95 % interval of mem, divided by 1.96: float64 [n]; NaN if mem is undefined."""
-    mem = _mem(statistics)
-    return (mem.high - mem.low) / (2 * Z_95)
+    """The half-width of each sample's 95 % interval of mem, divided by 1.96: float64 [n]; NaN if mem is undefined.
+
+    By margins, of the interval without its allowance for skewness, which no number of trials reduces.
+    """
+    if isinstance(statistics, MarginModel):
+        inside, outside = statistics.inside, statistics.outside
+        low, high = interval(inside.z, inside.error, outside.z, outside.error, skewness=0)
+    else:
+        mem = memorization(statistics)
+        low, high = mem.low, mem.high
+    return (high - low) / (2 * Z_95)
 
 
 def share_precise(statistics: Trials, standard_error: float) -> float:
@@ -109,16 +117,6 @@ def forecast_trials(
     return high * block
 
 
-class _Future(Protocol):
-    def share_precise(self, trials: int, standard_error: float) -> float:
-        """The share of samples with a predicted error of at most `standard_error`."""
-        ...
-
-    def share_settled(self, trials: int, threshold: float) -> float:
-        """The expected share of samples whose interval will exclude the threshold."""
-        ...
-
-
 class _BitFuture:
     """Expected counts after more trials, from the counts so far and proportions shrunk towards the overall mean."""
 
@@ -129,11 +127,16 @@ class _BitFuture:
         self.error = np.sqrt(variance_in + variance_out)
 
     def share_precise(self, trials: int, standard_error: float) -> float:
+        """The share of samples with a predicted error of at most `standard_error`."""
         low, high = self._interval(trials)
         return float(np.mean((high - low) / (2 * Z_95) <= standard_error))
 
     def share_settled(self, trials: int, threshold: float) -> float:
-        """By the standard deviation of the estimate after t' trials, as seen now: the error times sqrt(1 - t / t')."""
+        """The expected share of samples whose interval will exclude the threshold.
+
+        The standard deviation of the estimate after t' trials, as seen now, is the current error times
+        sqrt(1 - t / t').
+        """
         low, high = self._interval(trials)
         spread = self.error * np.sqrt(1 - self.statistics.trials / trials)
         return float(np.mean(_normal((low - threshold) / spread) + _normal((threshold - high) / spread)))
@@ -158,22 +161,23 @@ class _MarginFuture:
         self.mem = margin_memorization(model)
 
     def share_precise(self, trials: int, standard_error: float) -> float:
-        low, high = self._interval(trials)
+        """The share of samples with a predicted error of at most `standard_error`."""
+        low, high = self._interval(trials, skewness=0)
         return float(np.mean((high - low) / (2 * Z_95) <= standard_error))
 
     def share_settled(self, trials: int, threshold: float) -> float:
-        """The estimate will move as in `_BitFuture`."""
+        """The expected share of samples whose interval will exclude the threshold, as in `_BitFuture`."""
         low, high = self._interval(trials)
         spread = np.maximum(self.mem.standard_error * np.sqrt(max(0.0, 1 - self.model.trials / trials)), 1e-12)
         settled = cdf((low - threshold) / spread) + cdf((threshold - high) / spread)
         return float(np.mean(np.nan_to_num(settled)))
 
-    def _interval(self, trials: int) -> tuple[Float64, Float64]:
+    def _interval(self, trials: int, skewness: float = SKEWNESS) -> tuple[Float64, Float64]:
         more = trials - self.model.trials
         inside, outside = self.model.inside, self.model.outside
         error_in = z_error(inside.z, inside.trials + self.ratio * more, inside.prior)
         error_out = z_error(outside.z, outside.trials + (1 - self.ratio) * more, outside.prior)
-        return interval(inside.z, error_in, outside.z, error_out)
+        return interval(inside.z, error_in, outside.z, error_out, skewness)
 
 
 def _shrunk(successes: Int64, n: Int64) -> tuple[Float64, Float64]:

@@ -41,9 +41,10 @@ function trials({ new_trials: more, trials: all, at_most: bound }) {
  * @param {Plan} plan
  * @returns {Row}
  */
-function forecast({ expected_trials: expected }) {
+function forecast({ expected_trials: expected, by_margins: margins }) {
   if (expected === null) return ["Probably", "unknown", "a forecast needs scores and a target within reach"];
-  return ["Probably", `about ${whole(expected)} trials`, "forecast from the study's scores"];
+  const judged = margins ? "; precision is judged by margins" : "";
+  return ["Probably", `about ${whole(expected)} trials`, `forecast from the study's scores${judged}`];
 }
 
 /**
