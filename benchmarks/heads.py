@@ -287,6 +287,7 @@ def fill(cache: Path, blocks: int = BLOCKS) -> bool:
 
     False, and a line printed, if that needs images which are not at hand.
     """
+    prepare(torch.device("cpu"))
     if not (cache / "data.npz").is_file():
         folder = real_images()
         if folder is None:
@@ -337,7 +338,6 @@ def main() -> None:
     arguments.add_argument("--blocks", type=int, default=BLOCKS, help="blocks of ten trials")
     chosen = arguments.parse_args()
     print(header(f"heads: {BLOCK * chosen.blocks} trials, in {chosen.cache}"))
-    prepare(torch.device("cpu"))
     if not fill(chosen.cache, chosen.blocks):
         return
     for name, value in figures(load_trials(chosen.cache, range(chosen.blocks))).items():
