@@ -12,13 +12,16 @@ from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.estimates import SufficientStatistics, memorization
+from memscore.statistics.margin_estimates import MarginModel, margin_memorization
+from memscore.statistics.privacy import sample_risk
 from memscore.statistics.significance import PairTest, benjamini_hochberg
-from memscore.study.evidence import Evidence, unpack_trials
+from memscore.study.evidence import Evidence, Margins, Mistakes, unpack_trials
+from memscore.study.margins import encode
 from memscore.study.randomness import random_order
 from memscore.study.spec import Design
 from memscore.study.subsets import block_membership
 from tests.conftest import build, make_dataset, make_trials
-from tests.made_evidence import influence, joint_counts, labels, made_evidence
+from tests.made_evidence import influence, joint_counts, labels, made_evidence, split_evidence
 
 DESIGN = Design()
 
@@ -196,6 +199,80 @@ def test_probabilities_equal_brute_force():
     assert scores.meta["probability_trials"] == 60
 
 
+def test_margin_columns_are_those_of_the_model():
+    counts = counts_of(made_evidence(margins=True))
+    scores, pairs = made_tables(counts)
+    model = MarginModel.of(counts.margins)
+    mem, risk = margin_memorization(model), sample_risk(model)
+    for name, values in {
+        "mem_margin": mem.estimate,
+        "se_margin": mem.standard_error,
+        "mem_margin_low": mem.low,
+        "mem_margin_high": mem.high,
+        "z_in": model.inside.z,
+        "z_out": model.outside.z,
+        "risk": risk.estimate,
+        "se_risk": risk.standard_error,
+    }.items():
+        np.testing.assert_array_equal(scores[name], values.astype(np.float32))
+    assert scores.meta["margin_trials"] == 60
+    assert scores.meta["privacy"]["targets"] == 20
+    value, low, high = scores.meta["privacy"]["auc"]
+    assert 0 <= low <= value <= high <= 1
+    assert scores.meta["checks"]["margin_ratio"] > 0
+    json.dumps(scores.meta, allow_nan=False)
+    assert pairs.meta["margin_trials"] == 60
+    assert scores[3].risk == scores["risk"][3]
+    assert ScoreTable.decode(scores.encode()).digest == scores.digest
+
+
+def test_margins_merge_in_any_order():
+    evidence = made_evidence(margins=True)
+    parts = split_evidence(evidence, [4, 0, 5, 2, 1, 3])
+    counts = counts_of(parts[0])
+    for part in parts[1:]:
+        counts = counts_of(part) + counts
+    merged, _ = made_tables(counts)
+    assert merged.encode() == made_tables(counts_of(evidence))[0].encode()
+
+
+def test_bits_alone_have_the_table_of_before():
+    """Margins add columns and metadata, and change none of the others."""
+    evidence = made_evidence(margins=True)
+    both, _ = made_tables(counts_of(evidence))
+    alone, _ = made_tables(counts_of(replace(evidence, margins=None)))
+    assert set(both.columns) - set(alone.columns) == ScoreTable.optional
+    for name, column in alone.columns.items():
+        np.testing.assert_array_equal(both[name], column)
+    assert not {"margin_trials", "margin_priors", "privacy"} & set(alone.meta)
+    assert np.isnan(alone["risk"]).all()
+    assert np.isnan(alone[0].mem_margin)
+
+
+def with_margins(kind: str, *, trials: int = 200, n: int = 3000) -> Counts:
+    """Bits that are the signs of normal margins, or of margins whose rare mistakes have large negative margins."""
+    random = np.random.default_rng(0)
+    membership = np.concatenate([block_membership(Design(), n, block) for block in range(trials // 10)])
+    noise = random.normal(size=(trials, n))
+    outside = random.normal(1, 1.5, n) + noise
+    if kind == "outliers":
+        outside = np.where(random.random((trials, n)) < 0.15, -12.0, 4 + noise)
+    margins = np.where(membership, 6 + noise, outside).astype(np.float32)
+    none = Mistakes(*np.zeros((3, 0), np.int64))
+    codes = Margins(encode(margins, margins > 0), np.zeros((trials, 6), np.int8), none, none)
+    test = random.random((trials, 6)) < 0.5
+    return Counts.of(Evidence(np.arange(trials), membership, margins > 0, test, margins=codes), labels(n), labels(6))
+
+
+def test_margins_that_are_not_normal_are_warned_of():
+    scores, _ = made_tables(with_margins("normal"))
+    assert scores.warnings == []
+    assert scores.meta["checks"]["margin_ratio"] == pytest.approx(1, abs=0.06)
+    scores, _ = made_tables(with_margins("outliers"))
+    (warning,) = scores.warnings
+    assert "mem by margins differs from mem by correctness" in warning
+
+
 def test_what_was_not_recorded_is_nan():
     scores, _ = made_tables(counts_of(made_evidence()))
     for name in ScoreTable.added.keys() - {"mem_even", "mem_odd"}:
@@ -220,7 +297,7 @@ def test_full_trials_change_test_p_full_alone():
     assert scores.meta["full_trials"] == 4
     assert scores.digest != before.digest
     assert pairs.digest == pairs_before.digest
-    for name in ScoreTable.dtypes.keys() - {"test_p_full"}:
+    for name in scores.columns.keys() - {"test_p_full"}:
         np.testing.assert_array_equal(scores[name], before[name])
 
 

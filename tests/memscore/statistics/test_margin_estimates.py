@@ -41,8 +41,8 @@ def made(kind: str, trials: int, n: int, seed: int = 0) -> tuple[np.ndarray, Flo
 
         def below(z: Float64) -> Float64:
             return 1 / (1 + np.exp(-z * np.pi / np.sqrt(3)))
-    else:  # skewed: a gamma variable of shape 25, skewness 0.4
-        reference = np.sort(random.gamma(25, 1 / 5, 400_000) - 5)
+    else:  # skewed: a gamma variable of shape 44, skewness 0.3
+        reference = np.sort((random.gamma(44, 1, 400_000) - 44) / np.sqrt(44))
         noise = random.choice(reference, (trials, n))
 
         def below(z: Float64) -> Float64:

@@ -5,6 +5,8 @@ import pytest
 
 from memscore.errors import InvalidInput
 from memscore.statistics.estimates import SufficientStatistics, memorization
+from memscore.statistics.margin_estimates import MarginModel, margin_memorization
+from memscore.statistics.output_counts import MarginCounts
 from memscore.statistics.precision import (
     expected_error,
     forecast_trials,
@@ -12,6 +14,7 @@ from memscore.statistics.precision import (
     share_precise,
     share_settled,
 )
+from memscore.study.margins import encode
 
 
 def statistics_of(n_in: list[int], correct_in: list[int], correct_out: list[int], trials: int) -> SufficientStatistics:
@@ -111,6 +114,62 @@ def test_studies_brought_to_the_forecast_have_the_share(
             f"share there {shares[forecast]:.3f}"
         )
         assert abs(shares[forecast] - share) < 0.04 or abs(forecast - needed) <= 0.3 * needed
+
+
+class SimulatedMargins:
+    """A study of 2,000 samples with normal margins that grows by blocks."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.mean = self.random.normal(1.5, 2, 2000)
+        self.deviation = np.sqrt(20 / self.random.chisquare(20, 2000))
+        self.counts = MarginCounts.empty(2000, 1)
+
+    def grow(self, blocks: int) -> None:
+        membership = np.argsort(self.random.random((10 * blocks, 2000)), axis=0) < 7 * blocks
+        noise = self.random.normal(size=membership.shape)
+        margins = np.where(membership, 8 + noise, self.mean + self.deviation * noise).astype(np.float32)
+        codes = encode(margins, margins > 0)
+        self.counts += MarginCounts.of(membership, codes, np.zeros((len(codes), 1), np.int8))
+
+    @property
+    def model(self) -> MarginModel:
+        return MarginModel.of(self.counts)
+
+
+@pytest.mark.parametrize(("error", "threshold", "share"), [(0.05, None, 0.8), (None, 0.15, 0.75), (None, 0.15, 0.85)])
+def test_forecasts_by_margins_come_true(error: float | None, threshold: float | None, share: float):
+    def reached(model: MarginModel) -> float:
+        return share_settled(model, 0.15) if error is None else share_precise(model, error)
+
+    for seed in range(2):
+        study = SimulatedMargins(seed)
+        study.grow(3)
+        forecast = forecast_trials(study.model, share=share, ratio=0.7, standard_error=error, threshold=threshold)
+        assert forecast is not None
+        while study.counts.trials < forecast:
+            study.grow(1)
+        there = reached(study.model)
+        print(f"error {error}, threshold {threshold}, share {share}: forecast {forecast}, share there {there:.3f}")
+        assert there == pytest.approx(share, abs=0.04) or forecast == 30
+
+
+def test_precision_by_margins_is_that_of_their_intervals():
+    study = SimulatedMargins(0)
+    study.grow(5)
+    mem = margin_memorization(study.model)
+    assert share_settled(study.model, 0.15) == np.mean((mem.low > 0.15) | (mem.high < 0.15))
+    error = precise_error(study.model)
+    assert (error <= (mem.high - mem.low) / (2 * 1.9599) + 1e-12).all()
+    moderate = np.abs(study.model.outside.z) < 0.5
+    assert error[moderate].mean() == pytest.approx(mem.standard_error[moderate].mean(), rel=0.05)
+
+
+def test_samples_without_two_trials_on_a_side_are_not_precise_by_margins():
+    study = SimulatedMargins(0)
+    assert share_settled(study.model, 0.15) == 0
+    assert share_precise(study.model, 0.5) == 0
+    assert forecast_trials(study.model, share=0.5, ratio=0.7, threshold=0.15) is None
 
 
 def test_a_forecast_made_again_on_the_way_ends_where_the_share_is_reached():
