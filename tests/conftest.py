@@ -32,6 +32,7 @@ from memscore.study.spec import BLOCK, Design, Recipe
 from memscore.study.subsets import block_membership
 from tests.command_line import Outcome
 from tests.databases import KINDS, SharedPostgres, create_sqlite, migrate
+from tests.made_evidence import made_evidence
 
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
@@ -292,6 +293,20 @@ def embedded(database_url: str, stored_study: StoredStudy, monkeypatch: pytest.M
     """A stored study in the database that the command line is set to."""
     monkeypatch.setenv("MEMSCORE_DATABASE_URL", database_url)
     return stored_study
+
+
+@pytest.fixture
+def margin_scores(database: Database, stored_study: StoredStudy) -> ScoreTable:
+    """The stored study's current scores, now from trials that recorded margins."""
+    dataset, record = stored_study.dataset, stored_study.record
+    made = made_evidence(len(dataset.y_train), len(dataset.y_test), blocks=5, margins=True)
+    counts = Counts.of(made, dataset.y_train, dataset.y_test)
+    scores, pairs = build_tables(
+        counts, Provenance(record.id, dataset.fingerprint, {}, Design().model_dump(mode="json"))
+    )
+    with database.writing() as connection:
+        tables.add(connection, record.id, scores, pairs)
+    return scores
 
 
 def build(dataset: Dataset, trials: list[Trial], design: Design, study: str) -> tuple[ScoreTable, PairsTable]:

@@ -13,6 +13,7 @@ from api.table_cache import MOST_ANSWERS, TableCache
 from memscore.messages.studies import Recipes
 from memscore.scores.comparison import compare
 from memscore.scores.quality import calibration, differences, quality
+from memscore.scores.risk import riskiest
 from memscore.scores.suspects import suspects
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, datasets, evidence, studies, tables
@@ -99,6 +100,34 @@ def test_suspects_are_those_of_the_command(http: httpx.Client, stored_study: Sto
     of_class = http.get(f"{STUDY}/suspects", params={"label": 2, "limit": 1000}).json()
     assert [one["index"] for one in of_class["scores"]] == [one for one in expected if one % 3 == 2]
     assert of_class["matching"] == 20
+
+
+def test_risks_are_those_of_the_table(http: httpx.Client, margin_scores: ScoreTable):
+    expected = riskiest(margin_scores, 60).tolist()
+    answer = http.get(f"{STUDY}/risk").json()
+    assert [one["index"] for one in answer["scores"]] == expected
+    assert answer["matching"] == 60
+    assert "The attacker knows the recipe" in answer["note"]
+    auc = answer["privacy"]["auc"]
+    assert [auc["value"], auc["low"], auc["high"]] == margin_scores.meta["privacy"]["auc"]
+    assert answer["privacy"]["targets"] == 20
+    first = answer["scores"][0]
+    assert first["risk"] == pytest.approx(margin_scores["risk"].max())
+    assert first["mem_margin"] == pytest.approx(margin_scores["mem_margin"][expected[0]])
+    assert first["margin_interval"][0] == pytest.approx(margin_scores["mem_margin_low"][expected[0]])
+    page = http.get(f"{STUDY}/risk", params={"offset": 4, "limit": 3, "label": 2}).json()
+    assert [one["index"] for one in page["scores"]] == [one for one in expected if one % 3 == 2][4:7]
+    by_sort = http.get(f"{STUDY}/scores", params={"sort": "-risk", "limit": 5}).json()["scores"]
+    assert [one["index"] for one in by_sort] == expected[:5]
+    found = http.post(f"{STUDY}/scores/lookup", json={"indices": [3, 1]}).json()
+    assert found["se_risk"] == pytest.approx(margin_scores["se_risk"][[3, 1]].tolist())
+
+
+def test_without_margins_no_risk_is_told(http: httpx.Client):
+    answer = http.get(f"{STUDY}/risk").json()
+    assert (answer["matching"], answer["scores"], answer["privacy"]) == (0, [], None)
+    assert "No trial of this study recorded margins" in answer["note"]
+    assert "risk" not in http.get(f"{STUDY}/scores/0").json()
 
 
 def test_two_studies_are_compared(http: httpx.Client, database: Database, stored_study: StoredStudy, second: str):

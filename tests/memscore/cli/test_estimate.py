@@ -81,6 +81,8 @@ def test_a_precision_is_planned_from_the_scores_there_are(memscore, embedded: St
     shown = memscore("estimate", *options).out
     assert f"about {plan['expected_trials']}, at most 2000" in shown
     assert "pairs of infl 0.2 found" in shown
+    assert not plan["by_margins"]
+    assert "judged by correctness" in shown
 
     options[4:8] = ["--until-pairs", "0.5"]
     more = memscore("estimate", *options, "--json").json
@@ -89,6 +91,21 @@ def test_a_precision_is_planned_from_the_scores_there_are(memscore, embedded: St
     options[4:6] = ["--trials", str(more["expected_trials"])]
     then = memscore("estimate", *options, "--json").json["expected_pairs"][1]["then"]
     assert 0.5 <= then < 0.6
+
+
+@pytest.mark.usefixtures("margin_scores")
+def test_a_precision_is_planned_by_margins_where_all_trials_have_them(
+    memscore, embedded: StoredStudy, database: Database
+):
+    register(database, load(), "made-up", embedded.dataset)
+    recipe = embedded.record.recipe
+    assert recipe is not None
+    file = load().home / "recipe.json"
+    file.write_text(recipe.model_dump_json(exclude_defaults=True))
+    options = ["--dataset", "made-up", "--recipe", str(file), "--until-se", "0.05", "--share", "0.9", "--dry-run"]
+    assert memscore("estimate", *options, "--json").json["by_margins"]
+    assert "judged by margins" in memscore("estimate", *options).out
+    assert not memscore("estimate", *options, "--evidence", "bits", "--json").json["by_margins"]
 
 
 def test_altered_data_cannot_take_the_name_of_a_published_dataset(memscore, embedded: StoredStudy):

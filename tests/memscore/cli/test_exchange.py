@@ -12,6 +12,7 @@ from pyarrow import feather, parquet
 
 from memscore.datasets.storage import save
 from memscore.exchange.evidence_file import gather, read_evidence
+from memscore.scores.risk import riskiest
 from memscore.scores.sets import split
 from memscore.scores.suspects import suspects
 from memscore.scores.tables import PairsTable, ScoreTable
@@ -121,6 +122,24 @@ def test_tables_are_compared(memscore, embedded: StoredStudy, tmp_path: Path):
     assert found["samples"] == 60
     assert found["kappa"] == 1
     assert found["both"] == (embedded.scores["mem"] > 0.5).sum()
+
+
+def test_risks_are_listed(memscore, embedded: StoredStudy, margin_scores: ScoreTable):
+    expected = riskiest(margin_scores, 5).tolist()
+    found = memscore("scores", "risk", "made-up", "--top", "5", "--json").json
+    assert [row["index"] for row in found["samples"]] == expected
+    assert set(found["samples"][0]) == {"index", "label", "risk", "se_risk", "mem"}
+    assert found["privacy"]["targets"] == 20
+    shown = memscore("scores", "risk", "made-up")
+    assert "The attacker knows the recipe" in shown.err.replace("\n", " ")
+    assert "false alarms" in shown.out
+    assert "AUC" in shown.out
+
+
+def test_a_study_of_bits_has_no_risks_to_list(memscore, embedded: StoredStudy):
+    assert memscore("scores", "risk", "made-up", "--json").json["samples"] == []
+    shown = memscore("scores", "risk", "made-up")
+    assert "No trial of this study recorded margins" in shown.err.replace("\n", " ")
 
 
 def test_suspects_are_listed(memscore, embedded: StoredStudy):

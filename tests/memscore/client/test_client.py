@@ -28,6 +28,7 @@ from memscore.errors import (
 )
 from memscore.files import atomic_write
 from memscore.messages.jobs import JobEvent
+from memscore.scores.risk import riskiest
 from memscore.scores.sets import Thresholds, split
 from memscore.scores.tables import ScoreTable
 from memscore.store import Database, jobs
@@ -298,3 +299,12 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path):
         write_half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_risks_and_margins_are_those_of_the_table(client: Caller, margin_scores: ScoreTable):
+    found = client.risk("made-up", limit=3)
+    assert [one.index for one in found.scores] == riskiest(margin_scores, 3).tolist()
+    assert found.privacy is not None
+    assert found.scores[0].margin_interval is not None
+    columns = client.scores("made-up", [5, 2])
+    np.testing.assert_array_equal(columns["mem_margin"], margin_scores["mem_margin"][[5, 2]])

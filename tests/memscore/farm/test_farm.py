@@ -14,7 +14,9 @@ from memscore.errors import JobFailed
 from memscore.farm.dispatcher import owner_may_live, process_identity
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import train_unit
+from memscore.scores.planning import margin_model_of
 from memscore.settings import Settings
+from memscore.statistics.precision import share_precise
 from memscore.store import Database, datasets, evidence, jobs, studies
 from memscore.study.evidence import evidence_digest
 from memscore.study.spec import Design, Recipe, Target
@@ -98,11 +100,12 @@ def test_a_target_of_precision_ends_the_job_when_it_is_reached(client: Client, d
         table = client.table(job.study)
         assert 20 <= table.trials < 200
         assert table.trials % 10 == 0
-        assert np.mean((table["mem_high"] - table["mem_low"]) / 2 / 1.96 <= 0.12) >= 0.8
+        assert table.meta["margin_trials"] == table.trials
+        assert share_precise(margin_model_of(table), 0.12) >= 0.8
         assert job.progress.done == job.progress.total == table.trials
         assert table.meta["probability_trials"] == table.trials
         assert np.isfinite(table["mem_prob"]).all()
-        assert "have a standard error of at most 0.12" in events(database, job.id)[-1]
+        assert "have a standard error of at most 0.12 by their margins" in events(database, job.id)[-1]
 
         # the same precision again needs no trial; all pairs are found without one
         again = client.wait(client.submit("made-up", QUICK, target=target, full_trials=0, pairs="all").id)
