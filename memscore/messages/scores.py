@@ -27,7 +27,7 @@ class SampleScore(Message):
     set: SetName | None = Field(description="at the paper's thresholds; null in between")
     mem_margin: float | None = Field(default=None, description="mem by margins; missing if no trial recorded them")
     se_margin: float | None = Field(default=None, description="the standard error of mem_margin")
-    margin_interval: tuple[float | None, float | None] | None = Field(
+    margin_interval: Annotated[tuple[float | None, ...], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="the 95 % interval of mem_margin"
     )
     risk: float | None = Field(

@@ -21,6 +21,7 @@ from memscore.report.influences import influences
 from memscore.report.provenance import Making
 from memscore.report.suspected import suspected
 from memscore.scores.quality import calibration, differences, quality
+from memscore.scores.risk import privacy_of
 from memscore.scores.sets import Thresholds, split
 from memscore.scores.tables import PairsTable, ScoreTable
 
@@ -60,7 +61,10 @@ class Report:
             thresholds=Thresholds(),
             measured=summary.measured(study, scores, dataset),
             finding=summary.finding(scores),
-            points=[*summary.points(classes, suspects, found), *summary.forecast(scores, study.design)],
+            points=[
+                *summary.points(classes, suspects, found, privacy_of(scores)),
+                *summary.forecast(scores, study.design),
+            ],
             checks=quality(scores, study.design),
             charts=self._charts(),
             gallery=classes,

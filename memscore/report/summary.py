@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from memscore.datasets.dataset import Dataset
+from memscore.messages.scores import Privacy
 from memscore.messages.studies import StudyMessage
 from memscore.report.gallery import ClassPart, Gallery
 from memscore.report.influences import Influences
@@ -53,7 +54,7 @@ def finding(scores: ScoreTable) -> str:
     )
 
 
-def points(found: Gallery, suspected: Suspected, influences: Influences) -> list[str]:
+def points(found: Gallery, suspected: Suspected, influences: Influences, privacy: Privacy | None = None) -> list[str]:
     """Further findings, one or two sentences each."""
     sentences: list[str] = []
     classes = found.by_share
@@ -68,6 +69,13 @@ def points(found: Gallery, suspected: Suspected, influences: Influences) -> list
         sentences.append(
             f"Test images that depend on a single training image beyond chance: {influences.test_images:,} "
             f"(pairs at a false-discovery rate of {100 * influences.q_shown:g} %: {influences.significant:,})."
+        )
+    if privacy is not None:
+        recognized, auc = privacy.tpr_at_0_001, privacy.auc
+        sentences.append(
+            "An attacker who knows the recipe and has subsets of the same data recognizes "
+            f"{percent(recognized.value)} % of the images that a model was trained on, at 0.1 % false alarms (95 % "
+            f"interval {percent(recognized.low)} to {percent(recognized.high)}; AUC {auc.value:.3f})."
         )
     return sentences
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from memscore.arrays import Float64
-from memscore.scores.table_builder import CALIBRATED, CALIBRATION_TRIALS, INTERPOLATES, is_calibrated
+from memscore.scores.table_builder import AGREE, CALIBRATED, CALIBRATION_TRIALS, INTERPOLATES, is_calibrated
 from memscore.scores.tables import ScoreTable
 from memscore.study.spec import BLOCK, Design
 
@@ -103,6 +103,7 @@ def quality(scores: ScoreTable, design: Design | None) -> list[Check]:
         _reliability(scores, found),
         _calibration(scores, found),
         _zero_sum(scores, found, design),
+        *_margins(scores, found),
     ]
 
 
@@ -199,6 +200,25 @@ def _zero_sum(scores: ScoreTable, found: dict[str, Any], design: Design | None) 
     if residual <= bound + 1e-6:
         return Check("zero-sum", name, "pass", value, meaning, "Nothing to do.")
     return Check("zero-sum", name, "look at it", value, meaning, "Check the database: memscore db check.")
+
+
+def _margins(scores: ScoreTable, found: dict[str, Any]) -> list[Check]:
+    """Whether mem by margins agrees with mem; no check without margins in both halves."""
+    ratio = found.get("margin_ratio")
+    if ratio is None:
+        return []
+    meaning = (
+        "The difference between mem by correctness from one half of the trials and mem by margins from the other, "
+        f"divided by the one their standard errors predict. At most {AGREE}, both say the same; far above, the margins "
+        "of these models are not normal, which mem_margin presupposes."
+    )
+    name, value = "Agreement of margins", f"{ratio:.2f}"
+    if scores.meta.get("margin_trials", 0) < CALIBRATION_TRIALS:
+        advice = f"Too few trials to judge: run {CALIBRATION_TRIALS} or more."
+        return [Check("margins", name, "cannot be told", value, meaning, advice)]
+    if ratio <= AGREE:
+        return [Check("margins", name, "pass", value, meaning, "Nothing to do.")]
+    return [Check("margins", name, "look at it", value, meaning, "Rely on mem, not on mem_margin and its interval.")]
 
 
 def _fixed(share: float) -> str:

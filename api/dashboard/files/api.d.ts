@@ -144,6 +144,7 @@ export interface Plan {
   at_most: boolean;
   expected_trials: number | null;
   expected_pairs: ExpectedPairs[];
+  by_margins: boolean;
   new_trials: number;
   seconds_a_trial: number | null;
   device_seconds: number | null;
@@ -196,6 +197,11 @@ export interface SampleScore {
   n_in: number;
   n_out: number;
   set: SetName | null;
+  mem_margin?: number | null;
+  se_margin?: number | null;
+  margin_interval?: Interval;
+  risk?: number | null;
+  se_risk?: number | null;
 }
 
 export interface Score extends SampleScore {
@@ -217,6 +223,24 @@ export interface Suspects extends Scores {
   note: string;
 }
 
+export interface Estimate {
+  value: number;
+  low: number;
+  high: number;
+}
+
+export interface Privacy {
+  targets: number;
+  tpr_at_0_001: Estimate;
+  tpr_at_0_01: Estimate;
+  auc: Estimate;
+}
+
+export interface Risks extends Scores {
+  privacy: Privacy | null;
+  note: string;
+}
+
 export interface ScoreColumns {
   study: string;
   trials: number;
@@ -231,6 +255,12 @@ export interface ScoreColumns {
   p_out: (number | null)[];
   n_in: number[];
   n_out: number[];
+  mem_margin?: (number | null)[];
+  se_margin?: (number | null)[];
+  mem_margin_low?: (number | null)[];
+  mem_margin_high?: (number | null)[];
+  risk?: (number | null)[];
+  se_risk?: (number | null)[];
 }
 
 export interface TestScore {

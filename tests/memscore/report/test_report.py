@@ -361,8 +361,19 @@ def test_each_check_passes_or_says_what_to_do():
     assert verdicts(report, checks={**checks, "split_half_ratio": 1.6})["calibration"] == "look at it"
     assert verdicts(report, checks={**checks, "zero_sum": 0.1})["zero-sum"] == "look at it"
     assert verdicts(without_scores(slice(0, 7)))["defined"] == "look at it"
+    for ratio, trials, verdict in ((1.1, 200, "pass"), (1.3, 200, "look at it"), (1.3, 90, "cannot be told")):
+        found = verdicts(report, checks={**checks, "margin_ratio": ratio}, margin_trials=trials)
+        assert found["margins"] == verdict
     for check in quality(report.scores, report.study.design):
         assert check.meaning
+
+
+def test_privacy_is_told_where_it_is_known():
+    report = made(make_dataset(train=300), blocks=2)
+    privacy = {"targets": 20, "tpr_at_0.001": [0.25, 0.2, 0.3], "tpr_at_0.01": [0.4, 0.3, 0.5], "auc": [0.9, 0.8, 1.0]}
+    told = replace(report, scores=replace(report.scores, meta={**report.scores.meta, "privacy": privacy}))
+    assert "recognizes 25.0 % of the images that a model was trained on" in Parsed(told.html()).words
+    assert "An attacker who knows the recipe" not in Parsed(report.html()).words
 
 
 def test_what_cannot_be_told_is_called_that():

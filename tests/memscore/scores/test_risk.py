@@ -1,4 +1,4 @@
-"""Privacy risk in score tables: the order of the samples, and what is said of whole models."""
+"""Privacy risk in score tables: the order of the samples, and the results on whole models."""
 
 import numpy as np
 

@@ -162,7 +162,7 @@ def test_sides_of_fewer_than_two_trials_have_no_estimate():
 
 
 def test_equal_margins_have_an_estimate():
-    """All margins of each side the same: the smallest variance stands for their rounding."""
+    """All margins of a side are the same: its variance is that of their rounding."""
     membership = np.arange(10)[:, None] < np.full(5, 7)
     codes = np.where(membership, 100, -60).astype(np.int8)
     mem = margin_memorization(MarginModel.of(MarginCounts.of(membership, codes, np.zeros((10, 1), np.int8))))
