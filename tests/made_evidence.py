@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from memscore.arrays import Int64
 from memscore.statistics.estimates import Difference, difference
 from memscore.study.bits import unpack
 from memscore.study.evidence import Evidence, Margins, Mistakes, Outputs, Trial
+from memscore.study.margins import encode
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership
 
@@ -100,3 +102,48 @@ def influence(joint: Int64, n_in: Int64, test_correct: Int64, trials: int) -> Di
     """infl of each pair (paper, equation 2) from S [n, q], n_in [n] and column sums of Y [q]: arrays [n, q]."""
     n_1 = np.broadcast_to(n_in[:, None], joint.shape)
     return difference(joint, n_1, test_correct[None, :] - joint, trials - n_1)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Evidence of 100 trials in which a few training samples influence the test sample that resembles them.
+
+    Labels int32 [n] and [q], images uint8; true infl float64 [n, q], 0 but for the planted pairs.
+    """
+
+    evidence: Evidence
+    design: Design
+    y_train: npt.NDArray[np.int32]
+    y_test: npt.NDArray[np.int32]
+    x_train: npt.NDArray[np.uint8]
+    x_test: npt.NDArray[np.uint8]
+    infl: npt.NDArray[np.float64]
+
+
+def planted_evidence(seed: int = 0, *, margins: bool = True, blocks: int = 10) -> Planted:
+    """Two classes of 250 training samples with mem .3 to .7 and 100 test samples, of which a tenth is influenced."""
+    random = np.random.default_rng(seed)
+    y_train, y_test = (np.arange(count, dtype=np.int32) % 2 for count in (500, 200))
+    x_train, x_test = (random.integers(0, 256, (count, 8, 8, 3), np.uint8) for count in (500, 200))
+    design = Design(seed=seed)
+    member = np.concatenate([block_membership(design, 500, block) for block in range(blocks)])
+    normal = NormalDist()
+    infl = np.zeros((500, 200))
+    level, shift = random.normal(0.5, 1, 200), np.zeros((len(member), 200))
+    for j in range(0, 200, 10):
+        twin = int(random.choice(np.flatnonzero(y_train == y_test[j])))
+        x_train[twin] = np.clip(x_test[j] + random.normal(0, 25, (8, 8, 3)), 0, 255)
+        low, high = sorted(random.uniform(0.05, 0.95, 2))
+        high = min(0.97, high + 0.3)
+        infl[twin, j] = high - low
+        level[j] = normal.inv_cdf(low)
+        shift[:, j] = member[:, twin] * (normal.inv_cdf(high) - level[j])
+    margin = level + shift + random.standard_normal(shift.shape)
+    right = margin > 0
+    train = member | (random.random(member.shape) < random.uniform(0.3, 0.7, 500))
+    made = None
+    if margins:
+        test_codes = encode((3 * margin).astype(np.float32), right)
+        made = Margins(_codes(random, train), test_codes, _mistakes(random, train), _mistakes(random, right))
+    evidence = Evidence(np.arange(len(member)), member, train, right, None, None, made)
+    return Planted(evidence, design, y_train, y_test, x_train, x_test, infl)

@@ -14,7 +14,7 @@ from memscore.arrays import Bools, Int32, Int64, Labels, UInt8
 from memscore.errors import InvalidInput
 from memscore.statistics.estimates import SufficientStatistics
 from memscore.statistics.output_counts import MarginCounts, TargetMargins, Votes
-from memscore.statistics.placebo import PlaceboCounts
+from memscore.statistics.placebo import PlaceboCounts, first_classes
 from memscore.study.evidence import Evidence, Margins
 from memscore.study.margins import soft_correctness
 from memscore.study.spec import BLOCK, Design
@@ -95,15 +95,39 @@ class ProbabilityCounts:
 class SoftCounts:
     """Sums of the soft correctness of test samples, in bytes with 255 for 1, over the trials that recorded margins.
 
-    n_in int64 [n]; test_sum, test_squares int64 [q]; joint int32 [n_c, q_c] of each class: sums over the trials that
-    trained on the row's sample.
+    n_in int64 [n]; test_sum, test_squares, test_cubes int64 [q]; test_correct int64 [q] over the correct trials alone,
+    and how many these are, correct int64 [q]; joint int32 [n_c, q_c] of each class: sums over the trials that trained
+    on the row's sample.
     """
 
     trials: int
     n_in: Int64
     test_sum: Int64
     test_squares: Int64
+    test_cubes: Int64
+    test_correct: Int64
+    correct: Int64
     joint: list[Int32]
+
+    @classmethod
+    def empty(cls, samples: int, test_samples: int, sizes: list[tuple[int, int]]) -> SoftCounts:
+        """The sums over zero trials, for classes of `sizes` training and test samples."""
+        none, test_none = np.zeros(samples, np.int64), np.zeros(test_samples, np.int64)
+        joint = [np.zeros(size, np.int32) for size in sizes]
+        return cls(0, none, test_none, test_none, test_none, test_none, test_none, joint)
+
+    def add(self, membership: Bools, soft: UInt8, correct: Bools, groups: list[ClassGroup]) -> None:
+        """Count t trials, in place: membership [t, n], soft correctness [t, q] and correctness [t, q]."""
+        test_sum, test_squares = _sums(soft)
+        self.trials += len(soft)
+        self.n_in = self.n_in + membership.sum(axis=0, dtype=np.int64)
+        self.test_sum = self.test_sum + test_sum
+        self.test_squares = self.test_squares + test_squares
+        self.test_cubes = self.test_cubes + (soft.astype(np.uint32) ** 3).sum(axis=0, dtype=np.int64)
+        self.test_correct = self.test_correct + np.where(correct, soft, np.uint8(0)).sum(axis=0, dtype=np.int64)
+        self.correct = self.correct + correct.sum(axis=0, dtype=np.int64)
+        for group, joint in zip(groups, self.joint, strict=False):  # there may be joints of fewer classes
+            _add_joint(joint, membership, group.train, soft[:, group.test])
 
     def __add__(self, other: SoftCounts) -> SoftCounts:
         return SoftCounts(
@@ -111,7 +135,23 @@ class SoftCounts:
             self.n_in + other.n_in,
             self.test_sum + other.test_sum,
             self.test_squares + other.test_squares,
+            self.test_cubes + other.test_cubes,
+            self.test_correct + other.test_correct,
+            self.correct + other.correct,
             [mine + theirs for mine, theirs in zip(self.joint, other.joint, strict=True)],
+        )
+
+    def __sub__(self, part: SoftCounts) -> SoftCounts:
+        """What is left without `part`, of the classes that it has."""
+        return SoftCounts(
+            self.trials - part.trials,
+            self.n_in - part.n_in,
+            self.test_sum - part.test_sum,
+            self.test_squares - part.test_squares,
+            self.test_cubes - part.test_cubes,
+            self.test_correct - part.test_correct,
+            self.correct - part.correct,
+            [mine - theirs for mine, theirs in zip(self.joint, part.joint, strict=False)],
         )
 
 
@@ -124,6 +164,8 @@ class Counts:
     weighted_correct int64 [q]: the sum over trials of subset size times Y, which is S summed over all n samples.
     full_trials: trials on all samples, not counted elsewhere; full_correct int64 [q]: how many of them are correct.
     margin_even, margin_odd, soft, votes (of held-out trials), test_votes, targets: of the trials that recorded margins.
+    joint_even, soft_even: S and soft correctness of the even-numbered blocks, for the first classes alone: the
+    influences that two halves of the trials find can be compared there.
     placebo: None unless the study's design is given.
     """
 
@@ -140,6 +182,8 @@ class Counts:
     margin_even: MarginCounts
     margin_odd: MarginCounts
     soft: SoftCounts
+    joint_even: list[npt.NDArray[np.int32]]
+    soft_even: SoftCounts
     votes: Votes
     test_votes: Votes
     targets: TargetMargins
@@ -164,13 +208,9 @@ class Counts:
             ProbabilityCounts.empty(n, q),
             MarginCounts.empty(n, q),
             MarginCounts.empty(n, q),
-            SoftCounts(
-                0,
-                np.zeros(n, np.int64),
-                np.zeros(q, np.int64),
-                np.zeros(q, np.int64),
-                [np.zeros(size, np.int32) for size in sizes],
-            ),
+            SoftCounts.empty(n, q, sizes),
+            [np.zeros(size, np.int32) for size in first_classes(sizes)],
+            SoftCounts.empty(n, q, first_classes(sizes)),
             Votes(),
             Votes(),
             TargetMargins(),
@@ -213,6 +253,10 @@ class Counts:
         )
         for group, joint in zip(self.groups, self.joint, strict=True):
             _add_joint(joint, evidence.membership, group.train, evidence.test_correct[:, group.test])
+        if not odd.all():
+            even = np.flatnonzero(~odd)
+            for group, joint in zip(self.groups, self.joint_even, strict=False):
+                _add_joint(joint, evidence.membership[even], group.train, evidence.test_correct[even][:, group.test])
         phantoms = None if self.placebo is None else self.placebo.membership(evidence.numbers)
         if self.placebo is not None and phantoms is not None:
             self.placebo.n_in += phantoms.sum(axis=0, dtype=np.int64)
@@ -236,13 +280,10 @@ class Counts:
                 found = MarginCounts.of(membership[rows], margins.train[rows], margins.test[rows])
                 setattr(self, half, getattr(self, half) + found)
         soft = soft_correctness(margins.test)
-        test_sum, test_squares = _sums(soft)
-        self.soft.trials += evidence.trials
-        self.soft.n_in += membership.sum(axis=0, dtype=np.int64)
-        self.soft.test_sum += test_sum
-        self.soft.test_squares += test_squares
-        for group, joint in zip(self.groups, self.soft.joint, strict=True):
-            _add_joint(joint, membership, group.train, soft[:, group.test])
+        self.soft.add(membership, soft, evidence.test_correct, self.groups)
+        if not odd.all():
+            even = np.flatnonzero(~odd)
+            self.soft_even.add(membership[even], soft[even], evidence.test_correct[even], self.groups)
         if self.placebo is not None and phantoms is not None:
             self.placebo.soft_n_in += phantoms.sum(axis=0, dtype=np.int64)
             self._add_placebo(self.placebo.soft_joint, phantoms, soft)
@@ -283,6 +324,8 @@ class Counts:
             self.margin_even + other.margin_even,
             self.margin_odd + other.margin_odd,
             self.soft + other.soft,
+            [mine + theirs for mine, theirs in zip(self.joint_even, other.joint_even, strict=True)],
+            self.soft_even + other.soft_even,
             self.votes + other.votes,
             self.test_votes + other.test_votes,
             self.targets + other.targets,

@@ -20,6 +20,16 @@ LEAST_PAIRS = 1 << 19
 """Placebo pairs are made for classes in order until there are this many, or no more classes."""
 
 
+def first_classes(sizes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The first of the classes of `sizes` training and test samples, until they have LEAST_PAIRS pairs."""
+    chosen: list[tuple[int, int]] = []
+    for size in sizes:
+        if sum(train * test for train, test in chosen) >= LEAST_PAIRS:
+            break
+        chosen.append(size)
+    return chosen
+
+
 @dataclass
 class PlaceboCounts:
     """Sums for the placebo pairs of the first classes, whose sizes are those of the real ones.
@@ -38,11 +48,7 @@ class PlaceboCounts:
     @classmethod
     def empty(cls, design: Design, sizes: list[tuple[int, int]]) -> PlaceboCounts | None:
         """The sums over zero trials, for classes of `sizes` training and test samples; None if they are too few."""
-        chosen: list[tuple[int, int]] = []
-        for size in sizes:
-            if sum(train * test for train, test in chosen) >= LEAST_PAIRS:
-                break
-            chosen.append(size)
+        chosen = first_classes(sizes)
         phantoms = sum(train for train, _ in chosen)
         if phantoms < BLOCK:
             return None

@@ -39,8 +39,13 @@ BOUNDS = np.array([_margin(code + 0.5) for code in range(-HIGHEST, HIGHEST)], np
 MARGINS = np.array([round(UNIT * _margin(code)) for code in range(-HIGHEST, HIGHEST + 1)], np.int32)
 """The margin of each code from -127 to 127 in 256ths, int32 [255]."""
 
-SOFT = np.array([round(CERTAIN / (1 + exp(-_margin(code)))) for code in range(-HIGHEST, HIGHEST + 1)], np.uint8)
-"""Soft correctness of each code: the logistic function of its margin, 255 for 1, uint8 [255]."""
+SOFTNESS = 2.0
+"""Soft correctness is the logistic function of margin / SOFTNESS: closer to the margin, further from the bit."""
+
+SOFT = np.array(
+    [round(CERTAIN / (1 + exp(-_margin(code) / SOFTNESS))) for code in range(-HIGHEST, HIGHEST + 1)], np.uint8
+)
+"""Soft correctness of each code, 255 for 1, uint8 [255]."""
 
 
 def encode(margins: npt.NDArray[np.float32], correct: Bools) -> Codes:

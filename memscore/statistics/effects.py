@@ -1,0 +1,127 @@
+"""The posterior of a pair's influence: a nonparametric mixture of effects, fitted within bins of similarity.
+
+An observed shift d with variance s^2 and f degrees of freedom has likelihood (1 + g(x)^2 / f)^(-(f + 1) / 2) g'(x)
+under the effect e, with x = (d - e) / s and g Hall's cubic, which takes out the skewness of the outcome (`shifts`). The
+mixture over a fixed grid of effects that explains all pairs of a bin best (Kiefer and Wolfowitz, 1956; Koenker and
+Mizera, "Convex optimization, shape constraints, compound decisions, and empirical Bayes rules", 2014) is approached by
+a fixed number of steps of EM on a histogram, so that it does not depend on the order of trials or pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.arrays import Bools, Float64, Int64, UInt8
+from memscore.statistics.similarity import OCTAVE, OCTAVES
+
+EFFECTS = np.array(
+    (
+        *(-0.3, -0.18, -0.1, -0.05, -0.02, 0, 0.02, 0.05, 0.08, 0.11, 0.14, 0.16),
+        *(0.19, 0.23, 0.27, 0.32, 0.38, 0.45, 0.53, 0.61, 0.7, 0.8, 0.9, 1),
+    )
+)
+"""The grid of effects, float64 [24]."""
+
+NONE, DECAY = 0.98, 0.08
+"""EM starts with this share of the effect 0; those of the others fall by e every DECAY."""
+
+ROUNDS = 40
+"""Steps of EM. More would gather the mixture on fewer effects than the pairs can tell apart."""
+
+_LEAST = 2.0**-16  # variances below count as this: a standard error of 1 / 256
+_DROPPED = 51  # of the 52 bits of a float64's mantissa: the variance keeps one, two classes an octave
+_FIRST = int(np.float64(_LEAST).view(np.int64)) >> _DROPPED
+_CLASSES = (int(np.float64(1.0).view(np.int64)) >> _DROPPED) - _FIRST + 1
+_BEND, _MOST_BENT = 0.02, 4  # classes of the cubic's coefficient, from -4 to 4 times 0.02
+_BENDS = 2 * _MOST_BENT + 1
+_FINE = 4  # cells a standard error
+_BELOW, _ABOVE = 8, 56  # standard errors
+_WIDTH = _FINE * (_BELOW + _ABOVE)
+_SIZE = _CLASSES * _BENDS * _WIDTH
+
+CELLS = OCTAVES * _SIZE
+"""Cells of the histogram: by coarse bin of similarity, classes of variance and skewness, shift in standard errors."""
+
+DECIMALS = 4
+"""Decimals that are kept, so that the last bits of exponentials, which differ among machines, do not show."""
+
+
+def effect_cells(infl: Float64, variance: Float64, bend: Float64, bins: UInt8) -> npt.NDArray[np.int64]:
+    """Cells [...] of pairs with the shift `infl`, its variance, the cubic's coefficient, and the bin of similarity.
+
+    All finite; `bend` may broadcast.
+    """
+    at_least = np.clip(variance, _LEAST, 1.0)
+    step = np.floor(infl / np.sqrt(at_least) * _FINE)
+    cells = OCTAVE[bins] * _CLASSES
+    cells += (at_least.view(np.int64) >> _DROPPED) - _FIRST
+    cells *= _BENDS
+    cells += (np.clip(np.rint(bend / _BEND), -_MOST_BENT, _MOST_BENT) + _MOST_BENT).astype(np.int64)
+    cells *= _WIDTH
+    cells += (np.clip(step, -_BELOW * _FINE, _ABOVE * _FINE - 1) + _BELOW * _FINE).astype(np.int64)
+    return cells
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """The fitted mixture, and what follows for the pairs of each cell.
+
+    mixing float64 [octaves, effects]; strong [cells]: P(infl > threshold); mean [cells]: the expected infl. NaN in
+    cells that were not counted.
+    """
+
+    threshold: float
+    mixing: Float64
+    strong: Float64
+    mean: Float64
+
+
+def fit(count: Int64, trials: int, threshold: float) -> Posterior:
+    """Fit the mixture to the pairs counted in cells [CELLS], of shifts over `trials` trials."""
+    strong, mean = np.full(CELLS, np.nan), np.full(CELLS, np.nan)
+    mixing = np.zeros((OCTAVES, len(EFFECTS)))
+    above: Bools = np.greater(EFFECTS, threshold)
+    for octave in range(OCTAVES):
+        start = octave * _SIZE
+        held = np.flatnonzero(count[start : start + _SIZE])
+        if not len(held):
+            continue
+        likelihood = _likelihood(held, trials)
+        mixing[octave] = mixture = _maximize(likelihood, count[start + held].astype(np.float64))
+        share = likelihood * mixture
+        share /= share.sum(axis=1, keepdims=True)
+        strong[start + held] = np.round(share[:, above].sum(axis=1), DECIMALS)
+        mean[start + held] = np.round((share * EFFECTS).sum(axis=1), DECIMALS)
+    return Posterior(threshold, mixing, strong, mean)
+
+
+def _likelihood(held: Int64, trials: int) -> Float64:
+    """The likelihood of the effects in cells of one bin, [cells, effects], each row over its largest."""
+    rest, step = np.divmod(held, _WIDTH)
+    of_variance, of_bend = np.divmod(rest, _BENDS)
+    edges = (np.arange(_CLASSES + 1, dtype=np.int64) + _FIRST << _DROPPED).view(np.float64)
+    error = np.sqrt((edges[of_variance] + edges[of_variance + 1]) / 2)
+    x = ((step + 0.5) / _FINE - _BELOW)[:, None] - EFFECTS / error[:, None]
+    bend = ((of_bend - _MOST_BENT) * _BEND)[:, None]
+    # The cubic's slope is 0 at -1 / bend: from halfway there it continues straight.
+    reach = np.where(bend == 0, np.inf, 0.5 / np.maximum(np.abs(bend), _BEND / 2))
+    near = np.clip(x, -reach, reach)
+    slope = (1 + bend * near) ** 2
+    straight = near + bend * (near**2 - 1) + bend**2 * near**3 / 3 + (x - near) * slope
+    freedom = trials - 2
+    log = np.log(slope) - (freedom + 1) / 2 * np.log1p(straight**2 / freedom)
+    return np.exp(log - log.max(axis=1, keepdims=True))
+
+
+def _maximize(likelihood: Float64, count: Float64) -> Float64:
+    """The mixing [effects] after a fixed number of steps of EM, from likelihoods [cells, effects] of `count` pairs."""
+    mixing = np.where(EFFECTS == 0, 0, np.exp(-np.abs(EFFECTS) / DECAY))
+    mixing *= (1 - NONE) / mixing.sum()
+    mixing[EFFECTS == 0] = NONE
+    total = count.sum()
+    for _ in range(ROUNDS):
+        mixing = mixing * ((count / (likelihood @ mixing)) @ likelihood) / total
+    return mixing

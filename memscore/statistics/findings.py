@@ -1,0 +1,238 @@
+"""What holds among the pairs of the same class: weighted q-values and posteriors of influence, and checks of both.
+
+The pairs of a class are added one after another; cells of two histograms determine what is found, in memory that does
+not grow with the number of pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.arrays import Float64, Int32, Int64, UInt8
+from memscore.statistics import effects
+from memscore.statistics.counts import Counts, SoftCounts
+from memscore.statistics.effects import CELLS, Posterior, effect_cells
+from memscore.statistics.estimates import SufficientStatistics
+from memscore.statistics.shifts import LEAST_TRIALS, Outcomes, Permutation, shifts
+from memscore.statistics.significance import PairTest, benjamini_hochberg
+from memscore.statistics.similarity import Similarity, weights
+from memscore.statistics.weighted import WeightedTest
+
+MARGINS_ENOUGH = 2 / 3
+"""Share of the trials that must have margins for soft correctness to say more than bits: it is worth 1.5 trials."""
+
+LEVEL = 0.05
+"""The false-discovery rate at which placebo pairs are counted."""
+
+LIKELY = 0.5
+"""Pairs with a posterior probability above this are compared between the halves of the trials."""
+
+Cells = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of pairs [a, b]: cells int32 of the weighted test and of effects, -1 if undefined; infl and its variance."""
+
+    tested: Cells
+    sized: Cells
+    infl: Float64
+    variance: Float64
+
+
+class Findings:
+    """The weighted test and the posterior of all pairs that are added, of outcomes over trials.
+
+    exact: the test by mid-p values that is used for bits, or None for the permutation test.
+    """
+
+    def __init__(self, outcomes: Outcomes, exact: PairTest | None = None) -> None:
+        self.outcomes = outcomes
+        self.exact = exact
+        self.permutation = Permutation(outcomes)
+        self.test = WeightedTest()
+        self.effects = np.zeros(CELLS, np.int64)
+        self.weights: dict[int, Float64] = {}
+
+    def add(self, joint: Int32, train: Int64, test: Int64, bins: UInt8, size: int) -> Found:
+        """Count pairs of S [a, b] and bins [a, b] of a class of `size` training samples, but for undefined ones."""
+        defined = self.outcomes.defined[train]
+        if defined.all():
+            return self._add(joint, train, test, bins, size)
+        some = self._add(joint[defined], train[defined], test, bins[defined], size)
+        none, undefined = np.full(joint.shape, -1, np.int32), np.full(joint.shape, np.nan)
+        empty = Found(none, none.copy(), undefined, undefined.copy())
+        for whole, part in zip(vars(empty).values(), vars(some).values(), strict=True):
+            whole[defined] = part
+        return empty
+
+    def _add(self, joint: Int32, train: Int64, test: Int64, bins: UInt8, size: int) -> Found:
+        found = shifts(joint, self.outcomes, train[:, None], test[None, :])
+        rows, columns = train[:, None], test[None, :]
+        if self.exact is None:
+            p = self.permutation.p_values(found.r, rows, columns)
+        else:
+            p = self.exact.p[self.exact.cells(joint, train, test)]
+        if size not in self.weights:
+            self.weights[size] = np.maximum(weights(size), 1e-9)
+        tested = self.test.cells(p, self.weights[size][bins])
+        self.test.add(tested)
+        variance = self._variance(found.variance)
+        sized = effect_cells(found.infl, variance, self.permutation.bend(rows, columns), bins)
+        np.add.at(self.effects, sized.ravel(), 1)
+        return Found(tested.astype(np.int32), sized.astype(np.int32), found.infl, found.variance)
+
+    def _variance(self, variance: Float64) -> Float64:
+        """Bits may never vary on either side by chance: as if a trial of each kind were added."""
+        if self.exact is None:
+            return variance
+        return variance + 1 / self.outcomes.trials**2
+
+    def posterior(self, threshold: float) -> Posterior:
+        """The posterior of P(infl > threshold) from all pairs added."""
+        return effects.fit(self.effects, self.outcomes.trials, threshold)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The outcomes that findings rest on: of margins where enough trials have them, otherwise of bits."""
+
+    margins: bool
+    outcomes: Outcomes
+    joint: list[Int32]
+    statistics: SufficientStatistics
+
+    @classmethod
+    def of(cls, counts: Counts) -> Source | None:
+        """The source of all trials; None if there are too few."""
+        return cls._best(counts.soft, counts.joint, counts.statistics)
+
+    @classmethod
+    def of_halves(cls, counts: Counts) -> tuple[Source, Source] | None:
+        """The sources of the even and of the odd blocks, of the first classes; None if either has too few trials."""
+        joint_odd = [mine - even for mine, even in zip(counts.joint, counts.joint_even, strict=False)]
+        even = cls._best(counts.soft_even, counts.joint_even, counts.even)
+        odd = cls._best(counts.soft - counts.soft_even, joint_odd, counts.odd)
+        return None if even is None or odd is None else (even, odd)
+
+    @classmethod
+    def _best(cls, soft: SoftCounts, joint: list[Int32], statistics: SufficientStatistics) -> Source | None:
+        if statistics.trials < LEAST_TRIALS:
+            return None
+        if soft.trials >= max(LEAST_TRIALS, MARGINS_ENOUGH * statistics.trials):
+            return cls(True, Outcomes.of_soft(soft), soft.joint, statistics)
+        return cls(False, Outcomes.of_bits(statistics), joint, statistics)
+
+    def findings(self) -> Findings:
+        """Findings without pairs."""
+        if self.margins:
+            return Findings(self.outcomes)
+        statistics = self.statistics
+        return Findings(self.outcomes, PairTest(statistics.n_in, statistics.test_correct, statistics.trials))
+
+
+@dataclass(frozen=True)
+class FalseShare:
+    """What a test finds at LEVEL among real pairs and as many placebo pairs, of which no finding is true."""
+
+    real: int
+    placebo: int
+
+    @property
+    def share(self) -> float:
+        """The estimated share of false findings: real pairs without influence are about as many as placebo pairs."""
+        return min(1.0, 2 * self.placebo / max(1, self.real + self.placebo))
+
+
+@dataclass(frozen=True)
+class PlaceboCheck:
+    """The false share of the exact test on bits, and of the weighted test, over `pairs` placebo pairs."""
+
+    pairs: int
+    exact: FalseShare
+    weighted: FalseShare
+
+
+def placebo_check(counts: Counts, similarity: Similarity) -> PlaceboCheck | None:
+    """Test the placebo pairs together with the real pairs of the same classes; None without either or a source."""
+    source, placebo = Source.of(counts), counts.placebo
+    if source is None or placebo is None:
+        return None
+    groups = counts.groups[: len(placebo.joint)]
+    bins = similarity.bins
+    phantoms: list[Int64] = np.split(np.arange(len(placebo.n_in)), np.cumsum(placebo.sizes)[:-1])
+    pairs = sum(joint.size for joint in placebo.joint)
+
+    correct, trials = source.statistics.test_correct, source.statistics.trials
+    real, made = (PairTest(n_in, correct, trials) for n_in in (source.statistics.n_in, placebo.n_in))
+    for group, train, joint, phantom in zip(groups, phantoms, counts.joint, placebo.joint, strict=False):
+        rows = real.defined[group.train]
+        real.add(real.cells(joint[rows], group.train[rows], group.test))
+        rows = made.defined[train]
+        made.add(made.cells(phantom[rows], train[rows], group.test))
+    count = np.concatenate([real.count, made.count])
+    held = np.flatnonzero(count)
+    found = held[benjamini_hochberg(np.concatenate([real.p, made.p])[held], count[held]) <= LEVEL]
+    of_real = found < len(real.p)
+    exact = FalseShare(int(count[found[of_real]].sum()), int(count[found[~of_real]].sum()))
+
+    soft = source.margins
+    outcomes = replace(source.outcomes, n_in=placebo.soft_n_in if soft else placebo.n_in)
+    mine, theirs = source.findings(), Findings(outcomes, None if soft else made)
+    joints = placebo.soft_joint if soft else placebo.joint
+    for at, (group, train) in enumerate(zip(groups, phantoms, strict=True)):
+        size = len(group.train)
+        mine.add(source.joint[at], group.train, group.test, bins[at], size)
+        theirs.add(joints[at], train, group.test, bins[at], size)
+    both = WeightedTest()
+    both.count = mine.test.count + theirs.test.count
+    significant = both.q_values(2 * pairs) <= LEVEL
+    weighted = FalseShare(int(mine.test.count[significant].sum()), int(theirs.test.count[significant].sum()))
+    return PlaceboCheck(pairs, exact, weighted)
+
+
+@dataclass(frozen=True)
+class HalvesCheck:
+    """Pairs that one half of the trials finds likely, both ways: the mean infl it predicts, and what the other finds.
+
+    found rests on bits alone; error is its standard error, of independent pairs.
+    """
+
+    pairs: int
+    predicted: float
+    found: float
+    error: float
+
+
+def halves_check(counts: Counts, similarity: Similarity, threshold: float) -> HalvesCheck | None:
+    """Compare the posterior of each half of the trials with the bits of the other; None if no pair is likely."""
+    halves = Source.of_halves(counts)
+    if halves is None:
+        return None
+    predicted: list[Float64] = []
+    found: list[Float64] = []
+    variances: list[Float64] = []
+    odd = [mine - even for mine, even in zip(counts.joint, counts.joint_even, strict=False)]
+    for source, joints, other in ((halves[0], odd, counts.odd), (halves[1], counts.joint_even, counts.even)):
+        findings = source.findings()
+        sized = [
+            findings.add(joint, group.train, group.test, bins, len(group.train)).sized
+            for group, joint, bins in zip(counts.groups, source.joint, similarity.bins, strict=False)
+        ]
+        posterior = findings.posterior(threshold)
+        likely = posterior.strong > LIKELY
+        outcomes = Outcomes.of_bits(other)
+        for group, cells, joint in zip(counts.groups, sized, joints, strict=False):
+            rows, columns = np.nonzero((cells >= 0) & likely[cells] & outcomes.defined[group.train][:, None])
+            one = shifts(joint[rows, columns], outcomes, group.train[rows], group.test[columns])
+            predicted.append(posterior.mean[cells[rows, columns]])
+            found.append(one.infl)
+            variances.append(one.variance)
+    count = sum(map(len, found))
+    if not count:
+        return None
+    error = float(np.sqrt(np.concatenate(variances).sum())) / count
+    return HalvesCheck(count, float(np.concatenate(predicted).mean()), float(np.concatenate(found).mean()), error)

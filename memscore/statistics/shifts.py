@@ -1,0 +1,136 @@
+"""Influence on an outcome of any kind, from its sums: the shift of its mean, and a test that permutes memberships.
+
+The outcome of a trial on a test sample is soft correctness in bytes, or the bit. Over all ways to choose n_in of t
+trials the correlation r of membership with a fixed outcome has mean 0, variance 1 / (t - 1) and third moment from the
+skewness of both, exactly. Pitman ("Significance tests which may be applied to samples from any populations, II", 1937)
+approximates its distribution, where that skewness is 0, by the density (1 - r^2)^((t - 4) / 2); Hall's monotone cubic
+("On the removal of skewness by transformation", 1992) brings the other cases there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.arrays import Float64, Int64
+from memscore.statistics.counts import SoftCounts
+from memscore.statistics.estimates import SufficientStatistics
+from memscore.study.margins import CERTAIN
+
+LEAST_TRIALS = 20
+"""Trials from which on influences are tested by permutation."""
+
+STEPS = 1024
+"""p-values are tabulated by r sqrt(t), in steps of 1 / STEPS."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Sums over t trials of an outcome on q test samples, in integers.
+
+    n_in int64 [n]: trials that trained on each training sample. total, squares, cubes int64 [q]: sums of the outcome,
+    its square and its cube. scale: the change of the outcome that goes with one of correctness from 0 to 1.
+    """
+
+    trials: int
+    n_in: Int64
+    total: Int64
+    squares: Int64
+    cubes: Int64
+    scale: float
+
+    @classmethod
+    def of_bits(cls, statistics: SufficientStatistics) -> Outcomes:
+        """The bit is the outcome."""
+        correct = statistics.test_correct
+        return cls(statistics.trials, statistics.n_in, correct, correct, correct, 1.0)
+
+    @classmethod
+    def of_soft(cls, soft: SoftCounts) -> Outcomes:
+        """Soft correctness is the outcome; its scale is what the trials themselves show.
+
+        Where one model's soft correctness is higher than another's by x on a test sample, its correctness is higher by
+        x times the slope of the regression of one on the other, over all test samples; an influence acts alike. Without
+        any variation the scale is that of a byte.
+        """
+        spread = soft.trials * soft.test_squares - soft.test_sum**2
+        joint = soft.trials * soft.test_correct - soft.test_sum * soft.correct
+        above, below = int(spread.sum()), int(joint.sum())
+        scale = above / below if above > 0 and below > 0 else float(CERTAIN)
+        return cls(soft.trials, soft.n_in, soft.test_sum, soft.test_squares, soft.test_cubes, scale)
+
+    @property
+    def defined(self) -> npt.NDArray[np.bool_]:
+        """Training samples [n] that were both trained on and held out."""
+        return (self.n_in > 0) & (self.n_in < self.trials)
+
+    @property
+    def skewness(self) -> Float64:
+        """The skewness of each test sample's outcome over the trials, float64 [q]; 0 if it never varies."""
+        trials, total, squares = float(self.trials), self.total.astype(np.float64), self.squares.astype(np.float64)
+        spread = trials * squares - total**2
+        third = trials**2 * self.cubes - 3 * trials * total * squares + 2 * total**3
+        positive = np.maximum(spread, 1)
+        return np.where(spread > 0, third / (positive * np.sqrt(positive)), 0.0)
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """Of pairs: infl, the shift of the mean outcome over its scale; its variance; the correlation r.
+
+    The variance has t - 2 degrees of freedom. For an outcome that never varies all three are 0.
+    """
+
+    infl: Float64
+    variance: Float64
+    r: Float64
+
+
+def shifts(joint: npt.NDArray[np.number], outcomes: Outcomes, train: Int64, test: Int64) -> Shifts:
+    """The shifts of pairs from their S; `train` and `test` are indices that broadcast with it: [a, 1] and [1, b].
+
+    S is the sum of the outcome over the trials that trained on the training sample, which must be `defined`.
+    """
+    trials = outcomes.trials
+    inside = outcomes.n_in[train].astype(np.float64)
+    sides = inside * (trials - inside)
+    total = outcomes.total[test].astype(np.float64)
+    spread = trials * outcomes.squares[test].astype(np.float64) - total**2  # t^2 times the variance
+    excess = trials * joint.astype(np.float64)
+    excess -= inside * total
+    infl = excess / sides
+    squared = infl * excess
+    root = np.sqrt(sides) * np.sqrt(np.maximum(spread, 1))
+    variance = (spread - squared) / (sides * (max(1, trials - 2) * outcomes.scale**2))
+    return Shifts(infl / outcomes.scale, np.maximum(variance, 0), excess / root)
+
+
+class Permutation:
+    """One-sided p-values of "training on i does not help j" from r, by outcomes."""
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        trials = outcomes.trials
+        self.root = sqrt(trials - 1)
+        self.steps = ceil(sqrt(trials) * STEPS)
+        # Summed from the far end, as small p-values would lose all their digits as 1 less the rest.
+        middle = (np.arange(-self.steps, self.steps) + 0.5) / self.steps
+        density = np.exp((trials - 4) / 2 * np.log1p(-(middle**2)))
+        above = np.cumsum(density[::-1])[::-1]
+        self.p = above / above[0]
+        inside = np.where(outcomes.defined, outcomes.n_in, 1).astype(np.float64)
+        self.row = (trials - 2 * inside) / np.sqrt(inside * (trials - inside)) * (self.root / (trials - 2) / -6)
+        self.column = outcomes.skewness
+
+    def bend(self, train: Int64, test: Int64) -> Float64:
+        """The coefficient of Hall's cubic z + b (z^2 - 1) + b^2 z^3 / 3: a sixth of the third moment of z, negative."""
+        return self.row[train] * self.column[test]
+
+    def p_values(self, r: Float64, train: Int64, test: Int64) -> Float64:
+        """p-values of r, with indices as in `shifts`; r is rounded down to the table's step."""
+        z, bend = r * self.root, self.bend(train, test)
+        z += bend * (z * z - 1) + bend * bend * z * z * z / 3
+        step = np.floor(z * (self.steps / self.root)).astype(np.int64)
+        return self.p[np.clip(step + self.steps, 0, len(self.p) - 1)]

@@ -1,0 +1,144 @@
+"""Similarity of training to test samples of the same class, as a weight that is fixed before any model is trained.
+
+A training sample that resembles a test sample is likelier to influence it. Ranks by similarity are computed from images
+alone, never from evidence, so that a test that gives similar pairs more weight keeps its level (Genovese, Roeder and
+Wasserman, "False discovery control with p-value weighting", Biometrika 2006).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from memscore.arrays import Float64, Images, Int64, UInt8
+from memscore.statistics.counts import ClassGroup
+
+SIDE = 32
+"""Images are reduced to at most this many pixels a side before they are compared."""
+
+MOST = 65_536
+"""Ranks from here on share the last bin."""
+
+PAIRS = 1 << 22
+"""Pairs of a class compared at once: 32 MB of correlations."""
+
+EXACT = 1024
+"""Products of this many centred bytes sum to at most 2**24: exact in single precision."""
+
+
+def _starts() -> Int64:
+    """The lowest rank of each bin: rank + 1 doubles in four steps, fewer while there are no four ranks."""
+    octaves = [1 << octave for octave in range(MOST.bit_length())]
+    bounds = [low + low * quarter // 4 for low in octaves for quarter in range(4)]
+    return np.unique(np.array(bounds, np.int64)) - 1
+
+
+STARTS = _starts()
+"""The lowest rank of each bin, int64 [bins]; bins are narrow where ranks are low."""
+
+BINS = len(STARTS)
+
+OCTAVES = 9
+"""Coarse bins, by how often rank + 1 doubles: ranks 0, 1 to 2, 3 to 6 and so on, the last open-ended."""
+
+OCTAVE = np.minimum(np.array([int(start + 1).bit_length() - 1 for start in STARTS]), OCTAVES - 1)
+"""The coarse bin of each bin, int64 [bins]."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """The bin of the rank of each training sample by similarity to each test sample: uint8 [n_c, q_c] of each class."""
+
+    bins: list[UInt8]
+
+    @classmethod
+    def of_images(cls, groups: list[ClassGroup], x_train: Images, x_test: Images) -> Similarity:
+        """Compare images [n, H, W, C] and [q, H, W, C] by their pixels, plain or mirrored, one class at a time.
+
+        The arrays may be memory maps. Equal images give equal bins on all machines.
+        """
+        return cls([_class_bins(reduced(x_train[one.train]), reduced(x_test[one.test])) for one in groups])
+
+
+def _class_bins(train: UInt8, test: UInt8) -> UInt8:
+    """Bins [n_c, q_c] of a class's images, as many test images at a time as memory allows."""
+    bins = np.empty((len(train), len(test)), np.uint8)
+    step = max(1, PAIRS // len(train))
+    for first in range(0, len(test), step):
+        columns = slice(first, first + step)
+        bins[:, columns] = rank_bins(pixel_correlation(train, test[columns]))
+    return bins
+
+
+def reduced(images: Images) -> UInt8:
+    """Images uint8 [m, H, W, C] of at most 32 x 32 pixels, by means over blocks rounded down; edges may be cut."""
+    count, height, width, channels = images.shape
+    down, across = -(-height // SIDE), -(-width // SIDE)
+    if down == across == 1:
+        return np.asarray(images)
+    tall, wide = height // down, width // across
+    top, left = (height - tall * down) // 2, (width - wide * across) // 2
+    small = np.empty((count, tall, wide, channels), np.uint8)
+    for one in range(count):  # one at a time: sums of large images take several times their bytes
+        cut = images[one, top : top + tall * down, left : left + wide * across]
+        blocks = cut.reshape(tall, down, wide, across, channels)
+        small[one] = blocks.sum(axis=(1, 3), dtype=np.int64) // (down * across)
+    return small
+
+
+def pixel_correlation(train: UInt8, test: UInt8) -> Float64:
+    """The higher of the correlations of train [a, h, w, c], plain and mirrored, with test [b, h, w, c]: [a, b].
+
+    Times a positive number of each test image, which its ranks do not depend on.
+    """
+    flat = test.reshape(len(test), -1)
+    plain = correlation(train.reshape(len(train), -1), flat)
+    mirrored = correlation(np.ascontiguousarray(train[:, :, ::-1]).reshape(len(train), -1), flat)
+    return np.maximum(plain, mirrored, out=plain)
+
+
+def correlation(train: UInt8, test: UInt8) -> Float64:
+    """Correlations of features train [a, d] and test [b, d], times the deviation of each test sample: float64 [a, b].
+
+    0 for a constant row. All sums are of integers and exact; one division follows.
+    """
+    size = train.shape[1]
+    left, right = train.astype(np.float32) - 128, test.astype(np.float32) - 128
+    joint = np.zeros((len(train), len(test)))
+    for first in range(0, size, EXACT):
+        part = slice(first, first + EXACT)
+        joint += left[:, part] @ right[:, part].T
+    sums, test_sums = (part.sum(axis=1, dtype=np.float64) for part in (left, right))
+    squares = np.square(left).sum(axis=1, dtype=np.float64)
+    deviation = np.sqrt(size * squares - sums**2)
+    joint *= size
+    joint -= sums[:, None] * test_sums
+    joint /= np.maximum(deviation, 1)[:, None]
+    return joint
+
+
+def rank_bins(similarity: Float64) -> UInt8:
+    """Bins uint8 [a, b] of the rank of each row in each column of similarity [a, b]; ties go to the lower row."""
+    order = np.argsort(-similarity.T, axis=1, kind="stable")
+    bins = np.empty_like(order, np.uint8)
+    np.put_along_axis(bins, order, bins_of_ranks(len(similarity))[None, :], axis=1)
+    return np.ascontiguousarray(bins.T)
+
+
+def bins_of_ranks(count: int) -> UInt8:
+    """The bin of each rank from 0 to count - 1."""
+    return (np.searchsorted(STARTS, np.arange(count), side="right") - 1).astype(np.uint8)
+
+
+def weights(count: int) -> Float64:
+    """Weights [bins] of the training samples of a class of `count`, by bin: (rank + 1)^-1.5, mean 1 over the class.
+
+    Samples of a bin share the mean of their weights. 0 in bins that are empty.
+    """
+    ranks = np.arange(1, count + 1, dtype=np.float64)
+    raw = 1 / (ranks * np.sqrt(ranks))
+    bins = bins_of_ranks(count)
+    held = np.bincount(bins, minlength=BINS)
+    total = np.bincount(bins, raw, BINS)
+    return np.divide(total, held, out=np.zeros(BINS), where=held > 0) * (count / total.sum())
