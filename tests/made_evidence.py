@@ -121,7 +121,7 @@ class Planted:
 
 
 def planted_evidence(seed: int = 0, *, margins: bool = True, blocks: int = 10) -> Planted:
-    """Two classes of 250 training samples with mem .3 to .7 and 100 test samples, of which a tenth is influenced."""
+    """Two classes of 250 training samples with mem .3 to .7 and 100 test samples, of which a fifth is influenced."""
     random = np.random.default_rng(seed)
     y_train, y_test = (np.arange(count, dtype=np.int32) % 2 for count in (500, 200))
     x_train, x_test = (random.integers(0, 256, (count, 8, 8, 3), np.uint8) for count in (500, 200))
@@ -130,11 +130,11 @@ def planted_evidence(seed: int = 0, *, margins: bool = True, blocks: int = 10) -
     normal = NormalDist()
     infl = np.zeros((500, 200))
     level, shift = random.normal(0.5, 1, 200), np.zeros((len(member), 200))
-    for j in range(0, 200, 10):
+    for j in range(0, 200, 5):
         twin = int(random.choice(np.flatnonzero(y_train == y_test[j])))
         x_train[twin] = np.clip(x_test[j] + random.normal(0, 25, (8, 8, 3)), 0, 255)
-        low, high = sorted(random.uniform(0.05, 0.95, 2))
-        high = min(0.97, high + 0.3)
+        low = random.uniform(0.05, 0.6)
+        high = min(0.97, low + random.exponential(0.35))
         infl[twin, j] = high - low
         level[j] = normal.inv_cdf(low)
         shift[:, j] = member[:, twin] * (normal.inv_cdf(high) - level[j])

@@ -17,7 +17,7 @@ from api.table_cache import MEDIA_TYPES, StudyTables, exported
 from memscore.errors import NotFound
 from memscore.messages.scores import SetsMessage
 from memscore.scores.frames import Format, Rows
-from memscore.scores.sets import Thresholds, split
+from memscore.scores.sets import Rule, Thresholds, split
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, tables
 
@@ -107,11 +107,15 @@ async def get_sets(
     test_accuracy: Annotated[
         float, Query(ge=0, le=1, description="least share of models that classify a typical test sample correctly")
     ] = Thresholds.test_accuracy,
+    rule: Annotated[
+        Rule,
+        Query(description="atypical test samples: by the probability of infl above `atypical`, or by its estimate"),
+    ] = Thresholds.rule,
     format: Annotated[Literal["npz", "json"], Query(description="masks, or counts and indices")] = "npz",
     limit: Annotated[int | None, Query(ge=0, description="most indices of each set in JSON; default: all")] = None,
 ) -> Response | SetsMessage:
     """Typical and atypical sets: boolean masks as .npz, or counts and indices as JSON."""
-    sets = split(current.scores, current.pairs, Thresholds(atypical, typical, test_accuracy))
+    sets = split(current.scores, current.pairs, Thresholds(atypical, typical, test_accuracy, rule))
     if format == "npz":
         name = f'attachment; filename="{current.study.name}.sets.npz"'
         return Response(
@@ -120,10 +124,13 @@ async def get_sets(
     return SetsMessage(
         study=current.study.id,
         digest=current.scores.digest,
-        thresholds=asdict(sets.thresholds),
+        thresholds={name: value for name, value in asdict(sets.thresholds).items() if name != "rule"},
+        rule=sets.rule,
+        expected_false=sets.expected_false,
+        by_chance=sets.by_chance,
         counts=sets.counts(),
         indices={name: np.flatnonzero(mask)[:limit].tolist() for name, mask in sets.masks().items()},
-        warnings=current.scores.warnings,
+        warnings=[*current.scores.warnings, *sets.notes],
     )
 
 

@@ -9,14 +9,23 @@ from collections.abc import Callable
 import numpy as np
 
 from memscore.datasets.dataset import Dataset
-from memscore.scores.tables import ScoreTable
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.influence import Matmul
 from memscore.statistics.margin_estimates import MarginModel
 from memscore.statistics.pair_power import TARGET, PairForecast, pairs_of_classes
 from memscore.statistics.precision import Trials, forecast_trials, share_precise, share_settled
+from memscore.statistics.similarity import Similarity
 from memscore.store import Database, tables
-from memscore.store.rebuilding import all_pairs, count_study, count_trials, design_of, rebuild_tables, stored_trials
+from memscore.store.rebuilding import (
+    all_pairs,
+    count_study,
+    count_trials,
+    design_of,
+    rebuild_tables,
+    similarity_of,
+    stored_trials,
+)
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial
 from memscore.study.spec import Wanted
@@ -44,6 +53,8 @@ class Scoring:
         self.made: tuple[str | None, str | None] = (None, None)  # tables of this attempt, which a rebuild replaces
         self.counted = False  # whether the stored evidence is counted
         self.counts = Counts.empty(np.asarray(dataset.y_train), np.asarray(dataset.y_test), self.design)
+        self.dataset = dataset
+        self.similarity: Similarity | None = None  # computed at the first rebuild
         self.expected = self.most
 
     def recount(self) -> None:
@@ -83,7 +94,9 @@ class Scoring:
             stored = stored_trials(connection, self.study.id)
         if stored != (self.counts.trials, self.counts.full_trials):
             self.recount()  # others have stored evidence of this study in the meantime
-        built = rebuild_tables(self.database, self.study, self.counts, self.made)
+        if self.similarity is None:
+            self.similarity = similarity_of(self.dataset, self.counts)
+        built = rebuild_tables(self.database, self.study, self.counts, self.similarity, self.made)
         if built is None:
             return
         scores, pairs = built
@@ -99,8 +112,9 @@ class Scoring:
             meta = tables.current_pairs_meta(connection, self.study.id) or {}
             if (meta.get("scope"), meta.get("trials")) == ("all", self.counts.trials):
                 return
-            scores = ScoreTable.decode(tables.current(connection, self.study.id)[0].payload)
-            pairs = all_pairs(connection, self.study, scores, self._ticking(matmul))
+            stored = tables.current(connection, self.study.id)
+            scores, same_class = stored[0].decode(ScoreTable), stored[1].decode(PairsTable)
+            pairs = all_pairs(connection, self.study, scores, same_class, self._ticking(matmul))
         with self.database.writing() as connection:
             tables.add(connection, self.study.id, pairs)
 

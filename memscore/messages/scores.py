@@ -150,6 +150,15 @@ class SetsMessage(Message):
     study: str
     digest: str
     thresholds: dict[str, float]
+    rule: Literal["posterior", "raw"] = Field(
+        default="raw", description="how atypical test samples were chosen: by probability, or by the estimate of infl"
+    )
+    expected_false: float | None = Field(
+        default=None, description="atypical test samples that are expected not to be; null without posteriors"
+    )
+    by_chance: float | None = Field(
+        default=None, description="test samples that `raw` names if no training sample influences any; null if unknown"
+    )
     counts: dict[str, int]
     indices: dict[str, list[int]]
     warnings: list[str] = Field(default=[])

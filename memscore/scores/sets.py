@@ -4,41 +4,64 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from memscore import strict_json
-from memscore.arrays import Bools
+from memscore.arrays import Bools, Float64, Int64
 from memscore.errors import Damaged, InvalidInput
 from memscore.npz import NpzReader
 from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable
+from memscore.statistics.significance import upper_tails
+
+Rule = Literal["posterior", "raw"]
+
+LIKELY = 0.5
+"""A test sample is atypical by the rule "posterior" if it is so with more than this probability."""
+
+MUCH_CHANCE = 0.2
+"""Share of test-atypical samples expected by chance above which the sets warn."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The paper's thresholds.
+    """The paper's thresholds, and the rule for atypical test samples.
 
     atypical: mem above it (training), or infl of an atypical sample above it (test).
     typical: mem below it (training), or no infl of an atypical sample above it (test).
     test_accuracy: smallest share of models that classify a typical test sample correctly: of the full trials, the
     paper's Pr[F(x') = y'], if the study has any, otherwise of the trials on subsets.
+    rule: "posterior": infl of one atypical sample is above the threshold with a probability above 1/2; "raw": its
+    estimate is above it, literally as in the paper, which after a hundred trials names mostly chance.
     """
 
     atypical: float = ATYPICAL
     typical: float = TYPICAL
     test_accuracy: float = 0.8
+    rule: Rule = "posterior"
 
 
 @dataclass(frozen=True)
 class Sets:
-    """Boolean masks in dataset order: training bool [n], test bool [q]."""
+    """Boolean masks in dataset order: training bool [n], test bool [q].
+
+    rule: the one used, "raw" where the tables have no posteriors. expected_false: of the atypical test samples, the
+    number that are expected not to be atypical, None without posteriors. by_chance: how many test samples the rule
+    "raw" would name if no training sample influenced any, None for imported scores. notes: sentences for the reader.
+    """
 
     train_atypical: Bools
     train_typical: Bools
     test_atypical: Bools
     test_typical: Bools
     thresholds: Thresholds
+    rule: Rule = "raw"
+    expected_false: float | None = None
+    by_chance: float | None = None
+    notes: tuple[str, ...] = ()
 
     def masks(self) -> dict[str, Bools]:
         """The four masks by name."""
@@ -51,23 +74,32 @@ class Sets:
     def encode(self, *, digest: str) -> bytes:
         """Encode the masks as .npz with the thresholds and the score table's digest as JSON in `meta`."""
         buffer = io.BytesIO()
-        meta = strict_json.dumps({"thresholds": asdict(self.thresholds), "digest": digest}, sort_keys=True)
-        np.savez(buffer, allow_pickle=False, meta=np.array(meta), **self.masks())
+        said = {"rule": self.rule, "expected_false": self.expected_false, "by_chance": self.by_chance}
+        meta = {"thresholds": asdict(self.thresholds), "digest": digest, **said, "notes": list(self.notes)}
+        text = strict_json.dumps(meta, sort_keys=True)
+        np.savez(buffer, allow_pickle=False, meta=np.array(text), **self.masks())
         return buffer.getvalue()
 
     @classmethod
     def decode(cls, payload: bytes) -> Sets:
-        """Decode the output of `encode`. Raises Damaged for anything else."""
+        """Decode the output of `encode`, of this version or an older one. Raises Damaged for anything else."""
         try:
             with NpzReader(payload, "memscore sets") as arrays:
-                meta = json.loads(str(arrays.read("meta", "U")))
+                meta: dict[str, Any] = json.loads(str(arrays.read("meta", "U")))
                 masks = {name: arrays.read(name, "b", None) for name in MASKS}
-            return cls(**masks, thresholds=Thresholds(**meta["thresholds"]))
+            return cls(
+                **masks,
+                thresholds=Thresholds(**{"rule": "raw", **meta["thresholds"]}),
+                rule=meta.get("rule", "raw"),
+                expected_false=meta.get("expected_false"),
+                by_chance=meta.get("by_chance"),
+                notes=tuple(meta.get("notes", ())),
+            )
         except (InvalidInput, ValueError, TypeError, KeyError) as error:
             raise Damaged(f"The service's response is not a complete file of sets: {error}") from error
 
 
-MASKS = tuple(field.name for field in fields(Sets) if field.name != "thresholds")
+MASKS = ("train_atypical", "train_typical", "test_atypical", "test_typical")
 
 
 def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresholds()) -> Sets:
@@ -94,10 +126,101 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
 
     full = scores["test_p_full"]
     test_p = np.where(np.isnan(full), scores["test_p"], full)
+    by_chance = expected_by_chance(scores, pairs, atypical, thresholds.atypical)
+    known = pairs.weighted and np.float32(thresholds.atypical) == np.float32(pairs.meta["strong"])
+    probability = test_atypical_probability(scores, pairs, atypical) if known else None
+    posterior = probability is not None and thresholds.rule == "posterior"
+    likely = None if probability is None or not posterior else probability > LIKELY
+    chosen = influenced(thresholds.atypical) if likely is None else likely
     return Sets(
         train_atypical=atypical,
         train_typical=scores.typical(thresholds.typical),
-        test_atypical=influenced(thresholds.atypical),
+        test_atypical=chosen,
         test_typical=~influenced(thresholds.typical) & (test_p >= np.float32(thresholds.test_accuracy)),
         thresholds=thresholds,
+        rule="posterior" if posterior else "raw",
+        expected_false=None if probability is None else round(float((1 - probability[chosen]).sum()), 1),
+        by_chance=None if by_chance is None else round(by_chance, 1),
+        notes=tuple(_notes(pairs, thresholds, posterior, int(chosen.sum()), by_chance)),
     )
+
+
+def test_atypical_probability(scores: ScoreTable, pairs: PairsTable, atypical: Bools) -> Float64:
+    """The largest probability that a training sample of the mask `atypical` [n] has infl above the threshold: [q].
+
+    The threshold is that of the posterior, `meta["strong"]`. Many small probabilities of one test sample, which depend
+    on each other, add up to nothing here.
+    """
+    chosen = atypical[pairs["train_index"]] & np.isfinite(pairs["p_strong"])
+    largest = np.zeros(scores.test_samples)
+    np.maximum.at(largest, pairs["test_index"][chosen], pairs["p_strong"][chosen])
+    return largest
+
+
+def expected_by_chance(scores: ScoreTable, pairs: PairsTable, atypical: Bools, threshold: float) -> float | None:
+    """How many test samples would have an infl above the threshold from a training sample of the mask `atypical` [n].
+
+    If none had any influence: infl then varies as hypergeometric counts do, here with the mean n_in of all. None for
+    imported scores.
+    """
+    trials, test_p = scores.trials, scores["test_p"].astype(np.float64)
+    if not trials or not np.isfinite(test_p).all():
+        return None
+    candidates = atypical & (scores["n_in"] > 0) & (scores["n_in"] < trials)
+    if not candidates.any():
+        return 0.0
+    inside = int(np.rint(scores["n_in"][candidates].mean()))
+    correct, place = np.unique(np.rint(test_p * trials).astype(np.int64), return_inverse=True)
+    tail = upper_tails(trials, inside, correct, _least(trials, inside, correct, threshold))[place]
+    if pairs.meta.get("scope") == "all":
+        count = np.full(len(test_p), candidates.sum())
+    else:
+        of_class = np.bincount(scores["label"][candidates], minlength=int(scores["test_label"].max()) + 1)
+        count = of_class[scores["test_label"]]
+    return float((1 - (1 - tail) ** count).sum())
+
+
+def _least(trials: int, inside: int, correct: Int64, threshold: float) -> Int64:
+    """The smallest S [k] for which infl is above the threshold in single precision."""
+    sides = inside * (trials - inside)
+    s = np.floor((float(np.float32(threshold)) * sides + inside * correct) / trials).astype(np.int64)
+    infl = ((trials * s - inside * correct) / sides).astype(np.float32)
+    return np.where(infl > np.float32(threshold), s, s + 1)
+
+
+def matched(test_p: npt.NDArray[np.floating[Any]], chosen: Bools, among: Bools) -> Int64:
+    """For each test sample of the mask `chosen` [q], another of `among` [q] that is as easy: int64 [k], ascending.
+
+    test_p [q] is the share of models that classify a sample correctly. Each is used once, the nearest in test_p first
+    come, ties by index; k is smaller than the number chosen if `among` runs out. Atypical test samples are harder than
+    typical ones, so comparing them alone compares hard with easy samples.
+    """
+    free = np.flatnonzero(among & ~chosen & np.isfinite(test_p))
+    found: list[int] = []
+    for one in np.flatnonzero(chosen & np.isfinite(test_p)):
+        if not len(free):
+            break
+        nearest = int(np.argmin(np.abs(test_p[free] - test_p[one])))
+        found.append(int(free[nearest]))
+        free = np.delete(free, nearest)
+    return np.sort(np.array(found, np.int64))
+
+
+def _notes(
+    pairs: PairsTable, thresholds: Thresholds, posterior: bool, named: int, by_chance: float | None
+) -> list[str]:
+    notes: list[str] = []
+    if thresholds.rule == "posterior" and not posterior:
+        if pairs.weighted:
+            why = f"The posterior of influence is known at {pairs.meta['strong']:g} only"
+        else:
+            why = "These tables have no posterior of influence"
+        notes.append(
+            f"{why}, so atypical test samples are those of the paper's literal rule, infl above the threshold."
+        )
+    if not posterior and by_chance is not None and by_chance > MUCH_CHANCE * max(named, 1):
+        notes.append(
+            f"{named:,} test samples are named as atypical; {by_chance:,.0f} would be by chance alone, if no training "
+            "sample influenced any."
+        )
+    return notes

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from memscore.arrays import Columns, Float64, Int64
-from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
+from memscore.scores.tables import ATYPICAL, PAIRS_FLOOR, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts, ProbabilityCounts
+from memscore.statistics.effects import Posterior
 from memscore.statistics.estimates import Difference, Halves, SufficientStatistics, halves, memorization, reliability
+from memscore.statistics.findings import LEVEL, Findings, Source, halves_check, placebo_check
 from memscore.statistics.influence import Float32s, infl_of, pair_columns, strongest_first
 from memscore.statistics.margin_estimates import MarginModel, margin_memorization
 from memscore.statistics.privacy import attack, sample_risk
 from memscore.statistics.significance import PairTest
+from memscore.statistics.similarity import Similarity
 from memscore.study.margins import CERTAIN
 
 INTERPOLATES = 0.98
@@ -36,6 +40,9 @@ AGREE = 1.2
 BLOCK_OF_PAIRS = 1 << 22
 """Pairs processed together: 32 MB of cells."""
 
+BLOCK_OF_FINDINGS = 1 << 19
+"""Pairs processed together where they are also tested with weights, which takes some 100 bytes each."""
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -49,8 +56,13 @@ class Provenance:
     """The number of different networks that trained the models: more than one if the network's code has changed."""
 
 
-def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, PairsTable]:
-    """Build both tables of a study; the cost grows with samples and same-class pairs, not with trials."""
+def build_tables(
+    counts: Counts, provenance: Provenance, similarity: Similarity | None = None
+) -> tuple[ScoreTable, PairsTable]:
+    """Build both tables of a study; the cost grows with samples and same-class pairs, not with trials.
+
+    similarity: of the dataset's images; without it, pairs have no weighted q-values and no posteriors.
+    """
     statistics = counts.statistics
     mem = memorization(statistics)
     even, odd = memorization(counts.even), memorization(counts.odd)
@@ -74,7 +86,8 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
         | ({} if margin_ratio is None else {"margin_ratio": round(margin_ratio, 6)}),
         "versions": {"numpy": np.__version__, "python": platform.python_version()},
     }
-    pairs, strongest, strongest_index = _pairs(counts, statistics, mem.estimate)
+    pairs = _pairs(counts, statistics, mem.estimate, similarity)
+    meta |= pairs.meta
     scores = ScoreTable.of(
         {
             "mem": mem.estimate,
@@ -88,8 +101,8 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
             "label": counts.train_labels,
             "test_p": _share(statistics.test_correct, counts.trials),
             "test_label": counts.test_labels,
-            "test_infl_max": strongest,
-            "test_infl_index": strongest_index,
+            "test_infl_max": pairs.strongest,
+            "test_infl_index": pairs.strongest_index,
             "test_p_full": _share(counts.full_correct, counts.full_trials),
             **_probability_columns(counts.probability),
             "mem_even": even.estimate,
@@ -102,7 +115,7 @@ def build_tables(counts: Counts, provenance: Provenance) -> tuple[ScoreTable, Pa
             + _disagreement(counts.margins.trials, margin_ratio, margin_ratio_error),
         },
     )
-    return scores, PairsTable.of(pairs, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"})
+    return scores, PairsTable.of(pairs.columns, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"})
 
 
 def _checks(counts: Counts, statistics: SufficientStatistics, mem: Difference, agreement: Halves) -> dict[str, Any]:
@@ -254,17 +267,29 @@ def _disagreement(trials: int, ratio: float | None, ratio_error: float) -> list[
     ]
 
 
-def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64) -> tuple[Columns, Float32s, Int64]:
-    """The columns of the pairs table, and the strongest influence on each test sample with its training index."""
+@dataclass(frozen=True)
+class _Pairs:
+    """The columns of the pairs table, the strongest infl on each test sample with its training index, and meta."""
+
+    columns: Columns
+    strongest: Float32s
+    strongest_index: Int64
+    meta: dict[str, Any]
+
+
+def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64, similarity: Similarity | None) -> _Pairs:
     trials, correct = statistics.trials, statistics.test_correct
     strongest = np.full(len(correct), np.nan, np.float32)
     strongest_index = np.full(len(correct), -1, np.int64)
     test = PairTest(statistics.n_in, correct, trials)
+    source = None if similarity is None else Source.of(counts)
+    findings = None if source is None else Findings(source)
     found: list[tuple[Int64, Int64, Int64]] = []
-    for group, joint in zip(counts.groups, counts.joint, strict=True):
+    more: list[tuple[npt.NDArray[Any], ...]] = []
+    for at, (group, joint) in enumerate(zip(counts.groups, counts.joint, strict=True)):
         best = np.full(len(group.test), -np.inf, np.float32)
         rows = np.flatnonzero(test.defined[group.train])
-        step = max(1, BLOCK_OF_PAIRS // len(group.test))
+        step = max(1, (BLOCK_OF_PAIRS if findings is None else BLOCK_OF_FINDINGS) // len(group.test))
         for first in range(0, len(rows), step):
             part = rows[first : first + step]
             train, block = group.train[part], joint[part]
@@ -279,10 +304,64 @@ def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64) -> tu
             test.add(test.cells(block, train, group.test))
             i, j = np.nonzero(infl >= np.float32(PAIRS_FLOOR))
             found.append((train[i], group.test[j], block[i, j].astype(np.int64)))
+            if findings is not None and similarity is not None:
+                one = findings.add(at, part, train, group.test, similarity.bins[at][part])
+                kept = one.tested[i, j], one.sized[i, j], one.infl[i, j], np.sqrt(one.variance[i, j])
+                more.append((*kept[:2], *(part.astype(np.float32) for part in kept[2:])))
+    posterior = None if findings is None else findings.posterior(ATYPICAL)
+    meta = _findings_meta(counts, similarity, findings, posterior)
     if not found:
-        return {name: np.empty(0) for name in PairsTable.dtypes}, strongest, strongest_index
+        return _Pairs({name: np.empty(0) for name in PairsTable.dtypes}, strongest, strongest_index, meta)
     i, j, joints = (np.concatenate(parts) for parts in zip(*found, strict=True))
     columns = pair_columns(i, j, joints, statistics.n_in, correct, trials)
     columns["q_value"] = test.q_values()[test.cells_of(joints, i, j)]
     columns["mem"] = mem[i]
-    return strongest_first(columns), strongest, strongest_index
+    if findings is not None and posterior is not None:
+        tested, sized, infl_soft, se_soft = (np.concatenate(parts) for parts in zip(*more, strict=True))
+        defined, q_weighted = tested >= 0, findings.test.q_values(_hypotheses(counts))
+        columns["q_weighted"] = np.where(defined, q_weighted[tested], np.nan)
+        columns["p_strong"] = np.where(defined, posterior.strong[sized], np.nan)
+        columns["infl_mean"] = np.where(defined, posterior.mean[sized], np.nan)
+        if findings.source.margins:
+            columns["infl_soft"], columns["se_soft"] = infl_soft, se_soft
+    return _Pairs(strongest_first(columns), strongest, strongest_index, meta)
+
+
+def _hypotheses(counts: Counts) -> int:
+    return sum(joint.size for joint in counts.joint)
+
+
+def _findings_meta(
+    counts: Counts, similarity: Similarity | None, findings: Findings | None, posterior: Posterior | None
+) -> dict[str, Any]:
+    """What both tables say of the pairs as a whole; empty without findings. docs/scores.md explains each."""
+    if findings is None or posterior is None or similarity is None:
+        return {}
+    q = findings.test.q_values(_hypotheses(counts))
+    held = np.flatnonzero(findings.effects)
+    placebo, agreement = placebo_check(counts, similarity), halves_check(counts, similarity, ATYPICAL)
+    return {
+        "strong": ATYPICAL,
+        "pairs_from": "margins" if findings.source.margins else "bits",
+        "pairs_tested": _hypotheses(counts),
+        "pairs_found": int(findings.test.count[q <= LEVEL].sum()),
+        "pairs_expected": round(float((posterior.strong[held] * findings.effects[held]).sum()), 1),
+        "placebo": None
+        if placebo is None
+        else {
+            "pairs": placebo.pairs,
+            "level": LEVEL,
+            **{
+                name: {"real": one.real, "placebo": one.placebo, "share": round(one.share, 4)}
+                for name, one in (("exact", placebo.exact), ("weighted", placebo.weighted))
+            },
+        },
+        "pair_halves": None
+        if agreement is None
+        else {
+            "pairs": agreement.pairs,
+            "predicted": round(agreement.predicted, 4),
+            "found": round(agreement.found, 4),
+            "error": round(agreement.error, 4),
+        },
+    }

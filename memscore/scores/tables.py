@@ -323,7 +323,10 @@ class PairsTable(Table):
     """Pairs with infl of at least `meta["floor"]`, strongest first, within `meta["scope"]`: "same_class" or "all".
 
     train_index, test_index, infl, its standard error `se`, q_value (Benjamini-Hochberg over all pairs in scope,
-    exact one-sided test), and mem of the training sample.
+    exact one-sided test), and mem of the training sample. Of pairs of the same class, and NaN if the images were not at
+    hand: q_weighted, a q-value that weights pairs by similarity and uses margins where there are any; p_strong, the
+    posterior probability that infl is above `meta["strong"]`, and infl_mean, its posterior mean. With margins:
+    infl_soft, an estimate of infl from margins and bits, with its standard error se_soft.
     """
 
     kind = "pairs table"
@@ -334,10 +337,24 @@ class PairsTable(Table):
         "se": "<f4",
         "q_value": "<f4",
         "mem": "<f4",
+        "q_weighted": "<f4",
+        "p_strong": "<f4",
+        "infl_mean": "<f4",
+        "infl_soft": "<f4",
+        "se_soft": "<f4",
     }
+    added: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("q_weighted", "p_strong", "infl_mean", "infl_soft", "se_soft"), "infl"
+    )
+    optional: ClassVar[frozenset[str]] = frozenset(added)
 
     def __len__(self) -> int:
         return len(self.columns["infl"])
+
+    @property
+    def weighted(self) -> bool:
+        """Whether pairs have q_weighted and posteriors."""
+        return "strong" in self.meta
 
 
 def _selector(wanted: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -95,9 +95,9 @@ class ProbabilityCounts:
 class SoftCounts:
     """Sums of the soft correctness of test samples, in bytes with 255 for 1, over the trials that recorded margins.
 
-    n_in int64 [n]; test_sum, test_squares, test_cubes int64 [q]; test_correct int64 [q] over the correct trials alone,
-    and how many these are, correct int64 [q]; joint int32 [n_c, q_c] of each class: sums over the trials that trained
-    on the row's sample.
+    n_in int64 [n]; test_sum, test_squares, test_cubes int64 [q]; of the correct trials alone test_correct and their
+    squares, correct_squares, int64 [q], and their number, correct int64 [q]; joint int32 [n_c, q_c] of each class: sums
+    over the trials that trained on the row's sample.
     """
 
     trials: int
@@ -106,6 +106,7 @@ class SoftCounts:
     test_squares: Int64
     test_cubes: Int64
     test_correct: Int64
+    correct_squares: Int64
     correct: Int64
     joint: list[Int32]
 
@@ -114,7 +115,7 @@ class SoftCounts:
         """The sums over zero trials, for classes of `sizes` training and test samples."""
         none, test_none = np.zeros(samples, np.int64), np.zeros(test_samples, np.int64)
         joint = [np.zeros(size, np.int32) for size in sizes]
-        return cls(0, none, test_none, test_none, test_none, test_none, test_none, joint)
+        return cls(0, none, test_none, test_none, test_none, test_none, test_none, test_none, joint)
 
     def add(self, membership: Bools, soft: UInt8, correct: Bools, groups: list[ClassGroup]) -> None:
         """Count t trials, in place: membership [t, n], soft correctness [t, q] and correctness [t, q]."""
@@ -124,7 +125,9 @@ class SoftCounts:
         self.test_sum = self.test_sum + test_sum
         self.test_squares = self.test_squares + test_squares
         self.test_cubes = self.test_cubes + (soft.astype(np.uint32) ** 3).sum(axis=0, dtype=np.int64)
-        self.test_correct = self.test_correct + np.where(correct, soft, np.uint8(0)).sum(axis=0, dtype=np.int64)
+        right_sum, right_squares = _sums(np.where(correct, soft, np.uint8(0)))
+        self.test_correct = self.test_correct + right_sum
+        self.correct_squares = self.correct_squares + right_squares
         self.correct = self.correct + correct.sum(axis=0, dtype=np.int64)
         for group, joint in zip(groups, self.joint, strict=False):  # there may be joints of fewer classes
             _add_joint(joint, membership, group.train, soft[:, group.test])
@@ -137,6 +140,7 @@ class SoftCounts:
             self.test_squares + other.test_squares,
             self.test_cubes + other.test_cubes,
             self.test_correct + other.test_correct,
+            self.correct_squares + other.correct_squares,
             self.correct + other.correct,
             [mine + theirs for mine, theirs in zip(self.joint, other.joint, strict=True)],
         )
@@ -150,6 +154,7 @@ class SoftCounts:
             self.test_squares - part.test_squares,
             self.test_cubes - part.test_cubes,
             self.test_correct - part.test_correct,
+            self.correct_squares - part.correct_squares,
             self.correct - part.correct,
             [mine - theirs for mine, theirs in zip(self.joint, part.joint, strict=False)],
         )

@@ -2,9 +2,10 @@
 
 An observed shift d with variance s^2 and f degrees of freedom has likelihood (1 + g(x)^2 / f)^(-(f + 1) / 2) g'(x)
 under the effect e, with x = (d - e) / s and g Hall's cubic, which takes out the skewness of the outcome (`shifts`). The
-mixture over a fixed grid of effects that explains all pairs of a bin best (Kiefer and Wolfowitz, 1956; Koenker and
-Mizera, "Convex optimization, shape constraints, compound decisions, and empirical Bayes rules", 2014) is approached by
-a fixed number of steps of EM on a histogram, so that it does not depend on the order of trials or pairs.
+mixture of effects that explains all pairs of a bin best, among those that fall from 0 to either side, is nonparametric
+otherwise (Stephens, "False discovery rates: a new deal", Biostatistics 2017): a share of no effect, and uniform pieces
+from 0 to each effect of a grid. It is approached by a fixed number of steps of EM on a histogram, so that it does not
+depend on the order of trials or pairs.
 """
 
 from __future__ import annotations
@@ -19,17 +20,30 @@ from memscore.statistics.similarity import OCTAVE, OCTAVES
 
 EFFECTS = np.array(
     (
-        *(-0.3, -0.18, -0.1, -0.05, -0.02, 0, 0.02, 0.05, 0.08, 0.11, 0.14, 0.16),
-        *(0.19, 0.23, 0.27, 0.32, 0.38, 0.45, 0.53, 0.61, 0.7, 0.8, 0.9, 1),
+        *(-0.4, -0.25, -0.15, -0.09, -0.05, -0.03, -0.015, 0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.075, 0.09, 0.105, 0.12),
+        *(0.1425, 0.1575, 0.18, 0.2, 0.225, 0.25, 0.28, 0.32, 0.36, 0.41, 0.46, 0.52, 0.58, 0.65, 0.72, 0.8, 0.9, 1),
     )
 )
-"""The grid of effects, float64 [24]."""
+"""The grid of effects, float64 [35]."""
 
-NONE, DECAY = 0.98, 0.08
-"""EM starts with this share of the effect 0; those of the others fall by e every DECAY."""
+NONE = 0.98
+"""EM starts with this share of the effect 0; the uniform pieces share the rest."""
 
 ROUNDS = 40
-"""Steps of EM. More would gather the mixture on fewer effects than the pairs can tell apart."""
+"""Steps of EM. More change little."""
+
+
+def _pieces() -> Float64:
+    """No effect, and uniform distributions from 0 to each effect of the grid, by row: float64 [effects, effects]."""
+    width = np.gradient(EFFECTS)
+    rows = [np.where(np.equal(EFFECTS, 0), 1.0, 0.0)]
+    for end in EFFECTS[EFFECTS != 0]:
+        within = (np.sign(EFFECTS) == np.sign(end)) & (np.abs(EFFECTS) <= abs(end))
+        rows.append(np.where(within, width, 0) / width[within].sum())
+    return np.array(rows)
+
+
+_PIECES = _pieces()
 
 _LEAST = 2.0**-16  # variances below count as this: a standard error of 1 / 256
 _DROPPED = 51  # of the 52 bits of a float64's mantissa: the variance keeps one, two classes an octave
@@ -118,10 +132,10 @@ def _likelihood(held: Int64, trials: int) -> Float64:
 
 def _maximize(likelihood: Float64, count: Float64) -> Float64:
     """The mixing [effects] after a fixed number of steps of EM, from likelihoods [cells, effects] of `count` pairs."""
-    mixing = np.where(EFFECTS == 0, 0, np.exp(-np.abs(EFFECTS) / DECAY))
-    mixing *= (1 - NONE) / mixing.sum()
-    mixing[EFFECTS == 0] = NONE
+    of_pieces = likelihood @ _PIECES.T
+    share = np.full(len(_PIECES), (1 - NONE) / (len(_PIECES) - 1))
+    share[0] = NONE
     total = count.sum()
     for _ in range(ROUNDS):
-        mixing = mixing * ((count / (likelihood @ mixing)) @ likelihood) / total
-    return mixing
+        share = share * ((count / (of_pieces @ share)) @ of_pieces) / total
+    return share @ _PIECES

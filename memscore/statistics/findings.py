@@ -16,7 +16,7 @@ from memscore.statistics import effects
 from memscore.statistics.counts import Counts, SoftCounts
 from memscore.statistics.effects import CELLS, Posterior, effect_cells
 from memscore.statistics.estimates import SufficientStatistics
-from memscore.statistics.shifts import LEAST_TRIALS, Outcomes, Permutation, shifts
+from memscore.statistics.shifts import LEAST_TRIALS, Outcomes, Permutation, both, shifts
 from memscore.statistics.significance import PairTest, benjamini_hochberg
 from memscore.statistics.similarity import Similarity, weights
 from memscore.statistics.weighted import WeightedTest
@@ -26,6 +26,9 @@ MARGINS_ENOUGH = 2 / 3
 
 LEVEL = 0.05
 """The false-discovery rate at which placebo pairs are counted."""
+
+LEAST_WEIGHT = 1e-9
+"""Weights of empty bins, which nothing uses."""
 
 LIKELY = 0.5
 """Pairs with a posterior probability above this are compared between the halves of the trials."""
@@ -44,94 +47,100 @@ class Found:
 
 
 class Findings:
-    """The weighted test and the posterior of all pairs that are added, of outcomes over trials.
+    """The weighted test and the posterior of all pairs that are added."""
 
-    exact: the test by mid-p values that is used for bits, or None for the permutation test.
-    """
-
-    def __init__(self, outcomes: Outcomes, exact: PairTest | None = None) -> None:
-        self.outcomes = outcomes
-        self.exact = exact
-        self.permutation = Permutation(outcomes)
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.permutation = Permutation(source.tested)
+        self.bends = self.permutation if source.sized is source.tested else Permutation(source.sized)
         self.test = WeightedTest()
         self.effects = np.zeros(CELLS, np.int64)
         self.weights: dict[int, Float64] = {}
 
-    def add(self, joint: Int32, train: Int64, test: Int64, bins: UInt8, size: int) -> Found:
-        """Count pairs of S [a, b] and bins [a, b] of a class of `size` training samples, but for undefined ones."""
-        defined = self.outcomes.defined[train]
+    def add(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> Found:
+        """Count the pairs of class `at`: those of its `rows` [a], training samples `train` [a], with all of `test` [b].
+
+        bins uint8 [a, b]. Pairs of an undefined training sample are left out.
+        """
+        defined = self.source.tested.defined[train]
         if defined.all():
-            return self._add(joint, train, test, bins, size)
-        some = self._add(joint[defined], train[defined], test, bins[defined], size)
-        none, undefined = np.full(joint.shape, -1, np.int32), np.full(joint.shape, np.nan)
+            return self._add(at, rows, train, test, bins)
+        some = self._add(at, rows[defined], train[defined], test, bins[defined])
+        none, undefined = np.full(bins.shape, -1, np.int32), np.full(bins.shape, np.nan)
         empty = Found(none, none.copy(), undefined, undefined.copy())
         for whole, part in zip(vars(empty).values(), vars(some).values(), strict=True):
             whole[defined] = part
         return empty
 
-    def _add(self, joint: Int32, train: Int64, test: Int64, bins: UInt8, size: int) -> Found:
-        found = shifts(joint, self.outcomes, train[:, None], test[None, :])
-        rows, columns = train[:, None], test[None, :]
-        if self.exact is None:
-            p = self.permutation.p_values(found.r, rows, columns)
+    def _add(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> Found:
+        source, size = self.source, len(self.source.joint[at])
+        i, j = train[:, None], test[None, :]
+        bits = source.bits[at][rows]
+        joint = source.joint[at][rows] if source.margins else bits
+        found = shifts(joint, source.tested, i, j)
+        if source.exact is None:
+            p = self.permutation.p_values(found.r, i, j)
         else:
-            p = self.exact.p[self.exact.cells(joint, train, test)]
+            p = source.exact.p[source.exact.cells(bits, train, test)]
         if size not in self.weights:
-            self.weights[size] = np.maximum(weights(size), 1e-9)
+            self.weights[size] = np.maximum(weights(size), LEAST_WEIGHT)
         tested = self.test.cells(p, self.weights[size][bins])
         self.test.add(tested)
-        variance = self._variance(found.variance)
-        sized = effect_cells(found.infl, variance, self.permutation.bend(rows, columns), bins)
+        if source.sized is not source.tested:
+            found = shifts(both(joint, bits), source.sized, i, j)
+        variance = found.variance
+        if not source.margins:
+            inside = source.sized.n_in[i].astype(np.float64)
+            variance = variance + 1 / (inside * (source.sized.trials - inside))  # as if one more trial were wrong
+        sized = effect_cells(found.infl, variance, self.bends.bend(i, j), bins)
         np.add.at(self.effects, sized.ravel(), 1)
-        return Found(tested.astype(np.int32), sized.astype(np.int32), found.infl, found.variance)
-
-    def _variance(self, variance: Float64) -> Float64:
-        """Bits may never vary on either side by chance: as if a trial of each kind were added."""
-        if self.exact is None:
-            return variance
-        return variance + 1 / self.outcomes.trials**2
+        return Found(tested.astype(np.int32), sized.astype(np.int32), found.infl, variance)
 
     def posterior(self, threshold: float) -> Posterior:
         """The posterior of P(infl > threshold) from all pairs added."""
-        return effects.fit(self.effects, self.outcomes.trials, threshold)
+        return effects.fit(self.effects, self.source.sized.trials, threshold)
 
 
 @dataclass(frozen=True)
 class Source:
-    """The outcomes that findings rest on: of margins where enough trials have them, otherwise of bits."""
+    """What findings rest on: margins where enough trials have them, otherwise bits.
+
+    tested: the outcomes that are tested; sized: those that effects are estimated from. joint and bits: S of each class,
+    of soft correctness (or bits again) and of bits. exact: the test by mid-p values that is used for bits.
+    """
 
     margins: bool
-    outcomes: Outcomes
+    tested: Outcomes
+    sized: Outcomes
     joint: list[Int32]
-    statistics: SufficientStatistics
+    bits: list[Int32]
+    exact: PairTest | None
 
     @classmethod
     def of(cls, counts: Counts) -> Source | None:
         """The source of all trials; None if there are too few."""
-        return cls._best(counts.soft, counts.joint, counts.statistics)
+        return cls.best(counts.soft, counts.joint, counts.statistics)
 
     @classmethod
     def of_halves(cls, counts: Counts) -> tuple[Source, Source] | None:
         """The sources of the even and of the odd blocks, of the first classes; None if either has too few trials."""
         joint_odd = [mine - even for mine, even in zip(counts.joint, counts.joint_even, strict=False)]
-        even = cls._best(counts.soft_even, counts.joint_even, counts.even)
-        odd = cls._best(counts.soft - counts.soft_even, joint_odd, counts.odd)
+        even = cls.best(counts.soft_even, counts.joint_even, counts.even)
+        odd = cls.best(counts.soft - counts.soft_even, joint_odd, counts.odd)
         return None if even is None or odd is None else (even, odd)
 
     @classmethod
-    def _best(cls, soft: SoftCounts, joint: list[Int32], statistics: SufficientStatistics) -> Source | None:
+    def best(cls, soft: SoftCounts, bits: list[Int32], statistics: SufficientStatistics) -> Source | None:
+        """The better source of these sums; None if there are too few trials."""
         if statistics.trials < LEAST_TRIALS:
             return None
         if soft.trials >= max(LEAST_TRIALS, MARGINS_ENOUGH * statistics.trials):
-            return cls(True, Outcomes.of_soft(soft), soft.joint, statistics)
-        return cls(False, Outcomes.of_bits(statistics), joint, statistics)
-
-    def findings(self) -> Findings:
-        """Findings without pairs."""
-        if self.margins:
-            return Findings(self.outcomes)
-        statistics = self.statistics
-        return Findings(self.outcomes, PairTest(statistics.n_in, statistics.test_correct, statistics.trials))
+            tested = Outcomes.of_soft(soft)
+            sized = Outcomes.of_both(soft) if soft.trials == statistics.trials else tested
+            return cls(True, tested, sized, soft.joint, bits, None)
+        tested = Outcomes.of_bits(statistics)
+        exact = PairTest(statistics.n_in, statistics.test_correct, statistics.trials)
+        return cls(False, tested, tested, bits, bits, exact)
 
 
 @dataclass(frozen=True)
@@ -166,30 +175,31 @@ def placebo_check(counts: Counts, similarity: Similarity) -> PlaceboCheck | None
     phantoms: list[Int64] = np.split(np.arange(len(placebo.n_in)), np.cumsum(placebo.sizes)[:-1])
     pairs = sum(joint.size for joint in placebo.joint)
 
-    correct, trials = source.statistics.test_correct, source.statistics.trials
-    real, made = (PairTest(n_in, correct, trials) for n_in in (source.statistics.n_in, placebo.n_in))
-    for group, train, joint, phantom in zip(groups, phantoms, counts.joint, placebo.joint, strict=False):
+    correct, trials = counts.statistics.test_correct, counts.trials
+    real, made = (PairTest(n_in, correct, trials) for n_in in (counts.statistics.n_in, placebo.n_in))
+    for group, train, joint, made_joint in zip(groups, phantoms, counts.joint, placebo.joint, strict=False):
         rows = real.defined[group.train]
         real.add(real.cells(joint[rows], group.train[rows], group.test))
         rows = made.defined[train]
-        made.add(made.cells(phantom[rows], train[rows], group.test))
+        made.add(made.cells(made_joint[rows], train[rows], group.test))
     count = np.concatenate([real.count, made.count])
     held = np.flatnonzero(count)
     found = held[benjamini_hochberg(np.concatenate([real.p, made.p])[held], count[held]) <= LEVEL]
     of_real = found < len(real.p)
     exact = FalseShare(int(count[found[of_real]].sum()), int(count[found[~of_real]].sum()))
 
-    soft = source.margins
-    outcomes = replace(source.outcomes, n_in=placebo.soft_n_in if soft else placebo.n_in)
-    mine, theirs = source.findings(), Findings(outcomes, None if soft else made)
-    joints = placebo.soft_joint if soft else placebo.joint
+    n_in = placebo.soft_n_in if source.margins else placebo.n_in
+    tested = replace(source.tested, n_in=n_in)
+    joints = placebo.soft_joint if source.margins else placebo.joint
+    phantom = Source(source.margins, tested, tested, joints, placebo.joint, None if source.margins else made)
+    mine, theirs = Findings(replace(source, sized=source.tested)), Findings(phantom)
     for at, (group, train) in enumerate(zip(groups, phantoms, strict=True)):
-        size = len(group.train)
-        mine.add(source.joint[at], group.train, group.test, bins[at], size)
-        theirs.add(joints[at], train, group.test, bins[at], size)
-    both = WeightedTest()
-    both.count = mine.test.count + theirs.test.count
-    significant = both.q_values(2 * pairs) <= LEVEL
+        rows = np.arange(len(train))
+        mine.add(at, rows, group.train, group.test, bins[at])
+        theirs.add(at, rows, train, group.test, bins[at])
+    together = WeightedTest()
+    together.count = mine.test.count + theirs.test.count
+    significant = together.q_values(2 * pairs) <= LEVEL
     weighted = FalseShare(int(mine.test.count[significant].sum()), int(theirs.test.count[significant].sum()))
     return PlaceboCheck(pairs, exact, weighted)
 
@@ -217,10 +227,10 @@ def halves_check(counts: Counts, similarity: Similarity, threshold: float) -> Ha
     variances: list[Float64] = []
     odd = [mine - even for mine, even in zip(counts.joint, counts.joint_even, strict=False)]
     for source, joints, other in ((halves[0], odd, counts.odd), (halves[1], counts.joint_even, counts.even)):
-        findings = source.findings()
+        findings = Findings(source)
         sized = [
-            findings.add(joint, group.train, group.test, bins, len(group.train)).sized
-            for group, joint, bins in zip(counts.groups, source.joint, similarity.bins, strict=False)
+            findings.add(at, np.arange(len(group.train)), group.train, group.test, similarity.bins[at]).sized
+            for at, group in enumerate(counts.groups[: len(source.joint)])
         ]
         posterior = findings.posterior(threshold)
         likely = posterior.strong > LIKELY

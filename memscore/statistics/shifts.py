@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,16 @@ from memscore.study.margins import CERTAIN
 LEAST_TRIALS = 20
 """Trials from which on influences are tested by permutation."""
 
+SOFT_PARTS = 2
+"""Parts of soft correctness to one of the bit, in the outcome that effects are estimated from."""
+
 STEPS = 1024
 """p-values are tabulated by r sqrt(t), in steps of 1 / STEPS."""
+
+
+def both(soft: npt.NDArray[np.integer[Any]], bits: npt.NDArray[np.integer[Any]]) -> Int64:
+    """Sums of the outcome `of_both` from those of soft correctness and of bits."""
+    return SOFT_PARTS * soft.astype(np.int64) + CERTAIN * bits.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,19 @@ class Outcomes:
         above, below = int(spread.sum()), int(joint.sum())
         scale = above / below if above > 0 and below > 0 else float(CERTAIN)
         return cls(soft.trials, soft.n_in, soft.test_sum, soft.test_squares, soft.test_cubes, scale)
+
+    @classmethod
+    def of_both(cls, soft: SoftCounts) -> Outcomes:
+        """SOFT_PARTS of soft correctness and CERTAIN times the bit: nearer to infl than one, less noisy than the other.
+
+        S of a pair is the same combination (`both`).
+        """
+        scale = SOFT_PARTS * cls.of_soft(soft).scale + CERTAIN
+        first, second = both(soft.test_sum, soft.correct), SOFT_PARTS**2 * soft.test_squares
+        second = second + 2 * SOFT_PARTS * CERTAIN * soft.test_correct + CERTAIN**2 * soft.correct
+        third = SOFT_PARTS**3 * soft.test_cubes + 3 * SOFT_PARTS**2 * CERTAIN * soft.correct_squares
+        third = third + 3 * SOFT_PARTS * CERTAIN**2 * soft.test_correct + CERTAIN**3 * soft.correct
+        return cls(soft.trials, soft.n_in, first, second, third, scale)
 
     @property
     def defined(self) -> npt.NDArray[np.bool_]:

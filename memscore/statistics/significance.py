@@ -139,6 +139,20 @@ def mid_p_tails(trials: int, inside: int, correct: Int64, width: int) -> Float64
     return np.clip(above + mass / 2, 0, 1)
 
 
+def upper_tails(trials: int, inside: int, correct: Int64, least: Int64) -> Float64:
+    """P[S >= least] for each of `correct` [k] and `least` [k], float64 [k]; S and other counts as in `mid_p_tails`."""
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, trials + 1)))])
+    whole = log_factorial[trials] - log_factorial[inside] - log_factorial[trials - inside]
+    found = np.zeros(len(correct))
+    for row in range(len(correct)):
+        right = int(correct[row])
+        s = np.arange(max(int(least[row]), right - (trials - inside), 0), min(inside, right) + 1)
+        split = log_factorial[s] + log_factorial[right - s]
+        rest = log_factorial[inside - s] + log_factorial[trials - inside - right + s]
+        found[row] = np.exp(log_factorial[right] + log_factorial[trials - right] - split - rest - whole).sum()
+    return np.minimum(found, 1)
+
+
 def normal_score(joint: Int64, n_in: Int64, correct: Int64, trials: int) -> Float64:
     """The z for which 1 - Phi(z) approximates the mid-p value of pairs, elementwise; margins must not be 0 or t.
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, Table, delete, select
 
+from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Damaged, MemscoreError
 from memscore.messages.jobs import TERMINAL
 from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
+from memscore.statistics.similarity import Similarity
 from memscore.store import datasets, evidence, jobs, tables
 from memscore.store.database import Database
 from memscore.store.faults import KINDS, ROTTEN, UNREAD, different_columns, version_fault
@@ -26,6 +28,7 @@ from memscore.store.rebuilding import (
     count_trials,
     keep_tables,
     provenance,
+    similarity_of,
     stored_trials,
     trials_of,
 )
@@ -60,6 +63,8 @@ class StudyCheck:
     counts: Counts | None = None
     left: int = 0  # damaged rows that remain
     scope: str = "same_class"
+    images: Dataset | None = None
+    similarity: Similarity | None = None
 
     def run(self) -> Iterator[DatabaseFinding]:
         """All findings."""
@@ -96,6 +101,7 @@ class StudyCheck:
         y_train, y_test = np.asarray(dataset.y_train), np.asarray(dataset.y_test)
         if (len(y_train), len(y_test)) != (self.samples, self.test_samples):
             return None
+        self.images = dataset
         return Counts.empty(y_train, y_test, self.study.design)
 
     def _check_trials(self, design: Design) -> Iterator[DatabaseFinding]:
@@ -231,10 +237,12 @@ class StudyCheck:
             return None
         with self.database.reading() as connection:
             origin = provenance(connection, self.study)
-        scores, pairs = build_tables(self.counts, origin)
+        if self.similarity is None and self.images is not None:
+            self.similarity = similarity_of(self.images, self.counts)
+        scores, pairs = build_tables(self.counts, origin, self.similarity)
         if self.scope == "all":
             with self.database.reading() as connection:
-                pairs = all_pairs(connection, self.study, scores)
+                pairs = all_pairs(connection, self.study, scores, pairs)
         return scores, pairs
 
     def _rebuild(self, built: Tables | None, wrong_from: int | None = None) -> str | None:

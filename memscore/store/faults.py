@@ -41,7 +41,7 @@ def different_columns(stored: ScoreTable | PairsTable, built: ScoreTable | Pairs
         return []
     different: list[str] = []
     for name, column in stored.columns.items():
-        other = built.columns[name]
+        other = built[name]
         if column.shape != other.shape:
             same = False
         elif column.dtype.kind == "f":

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from memscore.arrays import Labels
+from memscore.arrays import Columns, Int64, Labels
+from memscore.datasets.dataset import Dataset
 from memscore.errors import Conflict
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.influence import Matmul, PackedEvidence, find_pairs
+from memscore.statistics.similarity import Similarity
 from memscore.store import evidence, jobs, tables
 from memscore.store.database import Database
 from memscore.store.studies import StudyRecord
@@ -67,9 +69,16 @@ def count_trials(counts: Counts, trials: list[Trial], design: Design) -> None:
         counts.add_full(unpack_full(full_trials, test_samples))
 
 
-def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable, matmul: Matmul = np.matmul) -> PairsTable:
+def all_pairs(
+    connection: Connection,
+    study: StudyRecord,
+    scores: ScoreTable,
+    same_class: PairsTable | None = None,
+    matmul: Matmul = np.matmul,
+) -> PairsTable:
     """The pairs across all classes with infl of at least PAIRS_FLOOR, from stored trials; `matmul` may use a GPU.
 
+    Weighted q-values and posteriors are those of `same_class`, a table of the same trials, and NaN across classes.
     Needs about 1 GiB in addition to the packed evidence; see `memscore.statistics.influence`.
     """
     samples, test_samples = len(scores), scores.test_samples
@@ -84,7 +93,28 @@ def all_pairs(connection: Connection, study: StudyRecord, scores: ScoreTable, ma
         test_samples,
     )
     columns = find_pairs(packed, scores["mem"].astype(np.float64), at_least=PAIRS_FLOOR, matmul=matmul)
+    if same_class is not None and same_class.weighted and same_class.trials == packed.trials:
+        columns |= carried_over(same_class, columns["train_index"], columns["test_index"], test_samples)
     return PairsTable.of(columns, {**scores.meta, "trials": packed.trials, "floor": PAIRS_FLOOR, "scope": "all"})
+
+
+def carried_over(pairs: PairsTable, train: Int64, test: Int64, test_samples: int) -> Columns:
+    """The columns that `find_pairs` does not compute, from another table, for the pairs [k]; NaN where it has none."""
+    wanted = train.astype(np.int64) * test_samples + test
+    found = {name: np.full(len(wanted), np.nan, np.float32) for name in PairsTable.added if name in pairs.columns}
+    if len(pairs):
+        known = pairs["train_index"].astype(np.int64) * test_samples + pairs["test_index"]
+        order = np.argsort(known, kind="stable")
+        row = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(order) - 1)]
+        same = known[row] == wanted
+        for name, column in found.items():
+            column[same] = pairs[name][row[same]]
+    return found
+
+
+def similarity_of(dataset: Dataset, counts: Counts) -> Similarity:
+    """The similarity of a dataset's images, for its counts; seconds for CIFAR-100, so keep it between rebuilds."""
+    return Similarity.of_images(counts.groups, dataset.x_train, dataset.x_test)
 
 
 def provenance(connection: Connection, study: StudyRecord) -> Provenance:
@@ -96,15 +126,22 @@ def provenance(connection: Connection, study: StudyRecord) -> Provenance:
 
 
 def rebuild_tables(
-    database: Database, study: StudyRecord, counts: Counts, replaces: tuple[str | None, str | None] = (None, None)
+    database: Database,
+    study: StudyRecord,
+    counts: Counts,
+    similarity: Similarity | None,
+    replaces: tuple[str | None, str | None] = (None, None),
 ) -> tuple[ScoreTable, PairsTable] | None:
-    """Build both tables from counts and store them; None if the current ones rest on the same trials already."""
+    """Build both tables from counts and store them; None if the current ones rest on the same trials already.
+
+    `similarity` as in `build_tables`.
+    """
     with database.reading() as connection:
         meta = tables.current_meta(connection, study.id)
         origin = provenance(connection, study)
     if not counts.trials or trials_of(meta) == (counts.trials, counts.full_trials):
         return None
-    scores, pairs = build_tables(counts, origin)
+    scores, pairs = build_tables(counts, origin, similarity)
     with database.writing() as connection:
         keep_tables(connection, study, scores, pairs, replaces)
     return scores, pairs

@@ -1,13 +1,21 @@
 """Typical and atypical sets against the paper's definitions, written out in full."""
 
+import io
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from memscore.errors import Damaged, InvalidInput
-from memscore.scores.sets import Sets, Thresholds, split
+from memscore.scores.sets import Sets, Thresholds, matched, split
+from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, is_atypical, is_typical
+from memscore.statistics.counts import Counts
+from memscore.statistics.similarity import Similarity
 from memscore.study.spec import Design
 from tests.conftest import build, make_dataset, make_trials
+from tests.made_evidence import Planted, planted_evidence
 
 Tables = tuple[ScoreTable, PairsTable]
 
@@ -71,3 +79,78 @@ def test_a_value_on_a_threshold_is_in_neither_set():
 def test_what_are_no_sets_is_refused_with_a_sentence(payload: bytes):
     with pytest.raises(Damaged, match="not a complete file of sets"):
         Sets.decode(payload)
+
+
+@pytest.fixture(scope="module")
+def planted_tables() -> list[tuple[Planted, ScoreTable, PairsTable]]:
+    found: list[tuple[Planted, ScoreTable, PairsTable]] = []
+    for seed in range(3):
+        planted = planted_evidence(seed)
+        counts = Counts.of(planted.evidence, planted.y_train, planted.y_test, planted.design)
+        similarity = Similarity.of_images(counts.groups, planted.x_train, planted.x_test)
+        found.append((planted, *build_tables(counts, Provenance("a" * 16, "f" * 64, {}, {}), similarity)))
+    return found
+
+
+def test_the_posterior_names_the_influenced_test_samples_and_the_raw_rule_mostly_chance(
+    planted_tables: list[tuple[Planted, ScoreTable, PairsTable]],
+):
+    named = right = true = raw = 0
+    expected = by_chance = 0.0
+    for planted, scores, pairs in planted_tables:
+        atypical = (planted.infl > 0.15).any(axis=0)
+        sets, literal = split(scores, pairs), split(scores, pairs, Thresholds(rule="raw"))
+        assert (sets.rule, literal.rule) == ("posterior", "raw")
+        assert not sets.notes
+        assert "by chance alone" in literal.notes[0]
+        assert sets.expected_false is not None
+        assert literal.by_chance is not None
+        assert (sets.test_typical == literal.test_typical).all()
+        named += int(sets.test_atypical.sum())
+        right += int((sets.test_atypical & atypical).sum())
+        true += int(atypical.sum())
+        raw += int(literal.test_atypical.sum())
+        expected += sets.expected_false
+        by_chance += literal.by_chance
+    assert raw > 4 * true
+    assert by_chance == pytest.approx(raw, rel=0.2)
+    assert 0.5 <= named / true <= 1.3
+    assert right / named >= 0.6
+    assert abs(expected - (named - right)) <= 0.2 * named
+
+
+def test_tables_without_posteriors_and_other_thresholds_fall_back_to_the_raw_rule_and_say_so(
+    tables: Tables, planted_tables: list[tuple[Planted, ScoreTable, PairsTable]]
+):
+    sets = split(*tables)
+    assert sets.rule == "raw"
+    assert sets.expected_false is None
+    assert "have no posterior" in sets.notes[0]
+    _, scores, pairs = planted_tables[0]
+    assert "known at 0.15 only" in split(scores, pairs, Thresholds(atypical=0.2)).notes[0]
+
+
+def test_what_chance_names_is_what_shuffled_trials_name(planted_tables: list[tuple[Planted, ScoreTable, PairsTable]]):
+    planted, scores, pairs = planted_tables[0]
+    expected = split(scores, pairs, Thresholds(rule="raw")).by_chance
+    order = np.random.default_rng(0).permutation(100)
+    shuffled = replace(planted.evidence, test_correct=planted.evidence.test_correct[order], margins=None)
+    counts = Counts.of(shuffled, planted.y_train, planted.y_test)
+    named = split(*build_tables(counts, Provenance("a" * 16, "f" * 64, {}, {}))).test_atypical.sum()
+    assert expected == pytest.approx(named, rel=0.1)
+
+
+def test_sets_of_older_versions_were_chosen_by_the_raw_rule(tables: Tables):
+    sets = split(*tables)
+    buffer = io.BytesIO()
+    meta = {"thresholds": {"atypical": 0.15, "typical": 0.02, "test_accuracy": 0.8}, "digest": "x"}
+    np.savez(buffer, allow_pickle=False, meta=np.array(json.dumps(meta)), **sets.masks())
+    old = Sets.decode(buffer.getvalue())
+    assert (old.rule, old.thresholds.rule, old.by_chance) == ("raw", "raw", None)
+
+
+def test_controls_are_as_easy_as_the_chosen_and_used_once():
+    test_p = np.array([0.1, 0.5, 0.5, 0.9, 0.12, 0.55, 0.52, np.nan])
+    chosen = np.array([1, 1, 1, 0, 0, 0, 0, 0], np.bool_)
+    assert matched(test_p, chosen, np.ones(8, np.bool_)).tolist() == [4, 5, 6]
+    assert matched(test_p, chosen, np.zeros(8, np.bool_)).tolist() == []
