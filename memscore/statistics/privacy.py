@@ -28,7 +28,7 @@ RATES = (0.001, 0.01)
 """False-positive rates at which whole models are attacked."""
 
 LEAST_TARGETS = 4
-MOST_SCORES = 1 << 23
+MOST_SCORES = 1 << 20
 """Samples attacked in all target models together, unless these are the fewest."""
 
 
