@@ -180,6 +180,10 @@ async def list_pairs(
     infl_min: Least = None,
     mem_min: Least = None,
     q_max: Annotated[float | None, Query(ge=0, le=1, description="only with a q-value of at most this")] = None,
+    q_weighted_max: Annotated[
+        float | None, Query(ge=0, le=1, description="only with a weighted q-value of at most this")
+    ] = None,
+    p_min: Annotated[float | None, Query(ge=0, le=1, description="only with a p_strong of at least this")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -192,8 +196,11 @@ async def list_pairs(
     for column, least in (("infl", infl_min), ("mem", mem_min)):
         if least is not None:
             chosen &= pairs[column] >= least
-    if q_max is not None:
-        chosen &= pairs["q_value"] <= q_max
+    for column, most in (("q_value", q_max), ("q_weighted", q_weighted_max)):
+        if most is not None:
+            chosen &= pairs[column] <= np.float32(most)
+    if p_min is not None:
+        chosen &= pairs["p_strong"] >= np.float32(p_min)
     if cursor is not None:
         infl, train, test = values_of(cursor, float, int, int)
         tie = (pairs["train_index"] > train) | ((pairs["train_index"] == train) & (pairs["test_index"] > test))
@@ -207,6 +214,9 @@ async def list_pairs(
         "study": current.study.id,
         "digest": pairs.digest,
         "floor": pairs.meta["floor"],
+        "strong": pairs.meta.get("strong"),
+        "found": pairs.meta.get("pairs_found"),
+        "expected": pairs.meta.get("pairs_expected"),
         "pairs": [_row_of(pairs, row, Pair) for row in rows[:limit]],
         "next": further,
     }

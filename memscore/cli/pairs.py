@@ -10,11 +10,13 @@ import typer
 from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Output, Url
 from memscore.cli.written import print_written
-from memscore.console import decimal, print_json, print_table
+from memscore.client.study_calls import PairFilters
+from memscore.console import decimal, out, print_json, print_table
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
 from memscore.scores.frames import Format, encode, format_of
 from memscore.scores.suspects import duplicates
+from memscore.statistics.findings import LEVEL
 
 
 def list_pairs(
@@ -23,27 +25,48 @@ def list_pairs(
     test_index: Annotated[int | None, typer.Option(help="Only pairs of this test sample.")] = None,
     infl_min: Annotated[float | None, typer.Option(help="Minimum influence.")] = None,
     mem_min: Annotated[float | None, typer.Option(help="Minimum mem of the training sample.")] = None,
-    q_max: Annotated[float | None, typer.Option(help="Maximum false-discovery rate.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of pairs, strongest first.")] = 20,
+    q_max: Annotated[float | None, typer.Option(help="Maximum false-discovery rate, without weights.")] = None,
+    q_weighted_max: Annotated[
+        float | None, typer.Option(help="Maximum false-discovery rate, with similar pairs weighted more.")
+    ] = None,
+    p_min: Annotated[float | None, typer.Option(help="Minimum probability that the influence is above 0.15.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of pairs: those that hold first.")] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List pairs of a training sample and a test sample that it strongly influences."""
+    """List pairs of a training sample and a test sample that it influences: those that hold, then the strongest."""
+    wanted: PairFilters = {
+        "train_index": train_index,
+        "test_index": test_index,
+        "infl_min": infl_min,
+        "mem_min": mem_min,
+        "q_max": q_max,
+        "q_weighted_max": q_weighted_max,
+        "p_min": p_min,
+    }
     with opened_client(url) as client:
-        listed = client.iter_pairs(
-            study,
-            train_index=train_index,
-            test_index=test_index,
-            infl_min=infl_min,
-            mem_min=mem_min,
-            q_max=q_max,
-            page=min(limit, MOST_A_PAGE),
-        )
-        found = list(islice(listed, limit))
+        page = min(limit, MOST_A_PAGE)
+        strongest = list(islice(client.iter_pairs(study, page=page, **wanted), limit))
+        weighted = any(one.q_weighted is not None for one in strongest)
+        held: PairFilters = {**wanted}
+        if weighted:
+            held["q_weighted_max"] = min(LEVEL, q_weighted_max or LEVEL)
+        else:
+            held["q_max"] = min(LEVEL, q_max or LEVEL)
+        holding = list(islice(client.iter_pairs(study, page=page, **held), limit))
+    known = {(one.train_index, one.test_index) for one in holding}
+    rest = [one for one in strongest if (one.train_index, one.test_index) not in known]
+    found = [*holding, *rest][:limit]
     if as_json:
         print_json([pair.model_dump(mode="json") for pair in found])
         return
     _print_pairs([pair.model_dump() for pair in found])
+    chance = len(found) - len(holding)
+    if found:
+        out.print(
+            f"{len(holding)} of these {len(found)} pairs hold at a false-discovery rate of {LEVEL:.0%}"
+            f"{' (weighted by similarity)' if weighted else ''}; {chance} are within chance."
+        )
 
 
 def list_duplicates(
@@ -79,17 +102,29 @@ def export_pairs(
 
 
 def _print_pairs(rows: list[dict[str, Any]]) -> None:
+    weighted = any(_known(row["q_weighted"]) for row in rows)
+    names = ("train", "test", "infl", "se", "q-value", "mem")
+    more = ("weighted q", "P(strong)") if weighted else ()
     print_table(
-        ("train", "test", "infl", "se", "q-value", "mem"),
+        (*names, *more),
         (
             (
                 row["train_index"],
                 row["test_index"],
                 decimal(row["infl"]),
                 decimal(row["se"]),
-                "-" if row["q_value"] is None else f"{row['q_value']:.2g}",
+                _q(row["q_value"]),
                 decimal(row["mem"]),
+                *((_q(row["q_weighted"]), decimal(row["p_strong"])) if weighted else ()),
             )
             for row in rows
         ),
     )
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and value == value
+
+
+def _q(value: float | None) -> str:
+    return f"{value:.2g}" if value is not None and _known(value) else "-"

@@ -45,13 +45,15 @@ class ScoreFilters(TypedDict, total=False):
 
 
 class PairFilters(TypedDict, total=False):
-    """Which pairs: of one training or test sample, with at least this infl and mem, and at most this q-value."""
+    """Which pairs: of one training or test sample, with at least this infl, mem and p_strong, and at most this q."""
 
     train_index: int | None
     test_index: int | None
     infl_min: float | None
     mem_min: float | None
     q_max: float | None
+    q_weighted_max: float | None
+    p_min: float | None
 
 
 def studies(service: ServiceAccess, dataset: str | None = None) -> Flow[Studies]:

@@ -27,6 +27,13 @@ class Pair(Message):
     se: float | None
     q_value: float | None
     mem: float | None
+    q_weighted: float | None = Field(
+        default=None, description="q-value with similar pairs weighted more, from margins where there are any"
+    )
+    p_strong: float | None = Field(default=None, description="probability that infl is above `strong`")
+    infl_mean: float | None = Field(default=None, description="posterior mean of infl")
+    infl_soft: float | None = Field(default=None, description="infl estimated from margins and bits")
+    se_soft: float | None = None
 
 
 class Pairs(Message):
@@ -35,6 +42,9 @@ class Pairs(Message):
     study: str
     digest: str
     floor: float = Field(description="smallest infl in the table")
+    strong: float | None = Field(default=None, description="the infl that p_strong is about; null without posteriors")
+    found: int | None = Field(default=None, description="pairs of the same class with q_weighted of at most 0.05")
+    expected: float | None = Field(default=None, description="expected pairs with infl above `strong`: sum of p_strong")
     pairs: list[Pair]
     next: str | None
 

@@ -17,6 +17,9 @@ Verdict = Literal["pass", "look at it", "cannot be told"]
 RELIABLE = 0.9
 """Reliability above which single samples can be judged, not only groups."""
 
+PLACEBO_ERRORS = 2
+"""Standard errors by which placebo pairs may be found more often than the false-discovery rate allows."""
+
 BINS = 12
 """Bins of the calibration chart."""
 
@@ -104,6 +107,8 @@ def quality(scores: ScoreTable, design: Design | None) -> list[Check]:
         _calibration(scores, found),
         _zero_sum(scores, found, design),
         *_margins(scores, found),
+        _placebo(scores),
+        _pair_halves(scores),
     ]
 
 
@@ -219,6 +224,47 @@ def _margins(scores: ScoreTable, found: dict[str, Any]) -> list[Check]:
     if ratio <= AGREE:
         return [Check("margins", name, "pass", value, meaning, "Nothing to do.")]
     return [Check("margins", name, "look at it", value, meaning, "Rely on mem, not on mem_margin and its interval.")]
+
+
+def _placebo(scores: ScoreTable) -> Check:
+    found: dict[str, Any] | None = scores.meta.get("placebo")
+    name = "Placebo pairs"
+    meaning = (
+        "Phantom training samples, which no model has seen, are tested beside the real ones: whatever is found among "
+        "them is false. Of what a test finds at a false-discovery rate of 5 %, about 5 % may be."
+    )
+    if found is None:
+        advice = "Known for studies with a design, images at hand and enough trials." if scores.trials else NO_EVIDENCE
+        return Check("placebo", name, "cannot be told", "unknown", meaning, advice)
+    weighted, exact = found["weighted"], found["exact"]
+    shown = (
+        f"{weighted['share']:.1%} false: {weighted['placebo']:,} phantom beside {weighted['real']:,} real pairs "
+        f"(without weights {exact['share']:.1%})"
+    )
+    found_in_all = weighted["real"] + weighted["placebo"]
+    allowed = found["level"] / 2 * found_in_all  # half of the false ones are phantoms
+    if weighted["placebo"] <= allowed + PLACEBO_ERRORS * np.sqrt(allowed + 1):
+        return Check("placebo", name, "pass", shown, meaning, "Nothing to do.")
+    advice = "Influences found here are less certain than their q-values: ask for smaller ones, and run more trials."
+    return Check("placebo", name, "look at it", shown, meaning, advice)
+
+
+def _pair_halves(scores: ScoreTable) -> Check:
+    found: dict[str, Any] | None = scores.meta.get("pair_halves")
+    name = "Influences in two halves"
+    meaning = (
+        "Pairs that one half of the trials finds likely to be strong: the mean influence it expects, and the mean that "
+        "the other half finds. They should agree within 20 % or four standard errors."
+    )
+    if found is None:
+        advice = "Run more trials: no half finds a likely pair." if scores.trials else NO_EVIDENCE
+        return Check("pair-halves", name, "cannot be told", "unknown", meaning, advice)
+    shown = f"expected {found['predicted']:.2f}, found {found['found']:.2f} ± {found['error']:.2f}"
+    shown = f"{shown}, in {found['pairs']:,} pairs"
+    if abs(found["predicted"] - found["found"]) <= max(0.2 * found["predicted"], 4 * found["error"]):
+        return Check("pair-halves", name, "pass", shown, meaning, "Nothing to do.")
+    advice = "Probabilities of influence are off: trust q-values rather than them, and run more trials."
+    return Check("pair-halves", name, "look at it", shown, meaning, advice)
 
 
 def _fixed(share: float) -> str:

@@ -87,9 +87,10 @@ class Sets:
             with NpzReader(payload, "memscore sets") as arrays:
                 meta: dict[str, Any] = json.loads(str(arrays.read("meta", "U")))
                 masks = {name: arrays.read(name, "b", None) for name in MASKS}
+            thresholds: dict[str, Any] = {"rule": "raw", **meta["thresholds"]}
             return cls(
                 **masks,
-                thresholds=Thresholds(**{"rule": "raw", **meta["thresholds"]}),
+                thresholds=Thresholds(**thresholds),
                 rule=meta.get("rule", "raw"),
                 expected_false=meta.get("expected_false"),
                 by_chance=meta.get("by_chance"),

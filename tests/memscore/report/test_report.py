@@ -352,7 +352,8 @@ def verdicts(report: Report, **meta: object) -> dict[str, str]:
 
 def test_each_check_passes_or_says_what_to_do():
     report = made(make_dataset(train=300), blocks=20)
-    assert set(verdicts(report).values()) == {"pass"}
+    of_pairs = {"placebo", "pair-halves"}  # which need the images
+    assert {verdict for key, verdict in verdicts(report).items() if key not in of_pairs} == {"pass"}
     checks = report.scores.meta["checks"]
     assert verdicts(report, in_sample_accuracy=0.97)["fit"] == "look at it"
     almost = replace(report.scores, meta={**report.scores.meta, "in_sample_accuracy": 0.97996})
@@ -364,6 +365,14 @@ def test_each_check_passes_or_says_what_to_do():
     for ratio, trials, verdict in ((1.1, 200, "pass"), (1.3, 200, "look at it"), (1.3, 90, "cannot be told")):
         found = verdicts(report, checks={**checks, "margin_ratio": ratio}, margin_trials=trials)
         assert found["margins"] == verdict
+    share = {"real": 90, "placebo": 2, "share": 0.04}
+    placebo: dict[str, object] = {"pairs": 1000, "level": 0.05, "exact": share, "weighted": share}
+    halves = {"pairs": 50, "predicted": 0.3, "found": 0.27, "error": 0.02}
+    good = verdicts(report, placebo=placebo, pair_halves=halves)
+    assert {good[key] for key in of_pairs} == {"pass"}
+    bad = {**placebo, "weighted": {"real": 90, "placebo": 12, "share": 0.24}}
+    assert verdicts(report, placebo=bad)["placebo"] == "look at it"
+    assert verdicts(report, pair_halves={**halves, "found": 0.15})["pair-halves"] == "look at it"
     for check in quality(report.scores, report.study.design):
         assert check.meaning
 

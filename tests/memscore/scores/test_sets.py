@@ -15,7 +15,7 @@ from memscore.statistics.counts import Counts
 from memscore.statistics.similarity import Similarity
 from memscore.study.spec import Design
 from tests.conftest import build, make_dataset, make_trials
-from tests.made_evidence import Planted, planted_evidence
+from tests.made_evidence import Planted, planted_evidence, split_evidence
 
 Tables = tuple[ScoreTable, PairsTable]
 
@@ -117,6 +117,40 @@ def test_the_posterior_names_the_influenced_test_samples_and_the_raw_rule_mostly
     assert 0.5 <= named / true <= 1.3
     assert right / named >= 0.6
     assert abs(expected - (named - right)) <= 0.2 * named
+
+
+def test_the_tables_say_what_holds_among_all_pairs_and_survive_encoding(
+    planted_tables: list[tuple[Planted, ScoreTable, PairsTable]],
+):
+    planted, scores, pairs = planted_tables[0]
+    assert pairs.weighted
+    assert scores.meta["strong"] == pairs.meta["strong"] == 0.15
+    assert pairs.meta["pairs_from"] == "margins"
+    assert pairs.meta["pairs_tested"] == 2 * 250 * 100
+    assert pairs.meta["pairs_found"] >= (pairs["q_weighted"] <= 0.05).sum() >= 15
+    assert pairs.meta["pairs_expected"] >= pairs["p_strong"].sum() - 1
+    assert pairs.meta["placebo"]["weighted"]["placebo"] <= 4
+    assert pairs.meta["pair_halves"]["pairs"] >= 1
+    infl = planted.infl[pairs["train_index"], pairs["test_index"]]
+    true = infl > 0.1
+    assert pairs["infl_mean"][true].mean() == pytest.approx(infl[true].mean(), abs=0.1)
+    assert np.abs(pairs["infl_soft"] - infl).mean() < np.abs(pairs["infl"] - infl).mean()
+    again = PairsTable.decode(pairs.encode())
+    assert again.digest == pairs.digest
+    assert (again["p_strong"] == pairs["p_strong"]).all()
+
+
+def test_the_order_of_trials_does_not_change_a_digest():
+    planted = planted_evidence()
+    about = Provenance("a" * 16, "f" * 64, {}, {})
+    digests: set[str] = set()
+    for order in ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [7, 2, 9, 0, 1, 8, 3, 6, 5, 4]):
+        counts = Counts.empty(planted.y_train, planted.y_test, planted.design)
+        for part in split_evidence(planted.evidence, order):
+            counts.add(part)
+        similarity = Similarity.of_images(counts.groups, planted.x_train, planted.x_test)
+        digests.add(build_tables(counts, about, similarity)[1].digest)
+    assert len(digests) == 1
 
 
 def test_tables_without_posteriors_and_other_thresholds_fall_back_to_the_raw_rule_and_say_so(
