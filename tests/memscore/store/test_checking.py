@@ -25,7 +25,7 @@ from memscore.store.database import now
 from memscore.store.datasets import by_name
 from memscore.store.findings import DatabaseFinding
 from memscore.store.publishing import publish
-from memscore.store.rebuilding import all_pairs, count_study, keep_tables, provenance
+from memscore.store.rebuilding import all_pairs, count_study, keep_tables, provenance, similarity_of
 from memscore.store.schema import (
     datasets,
     full_trials,
@@ -71,7 +71,7 @@ class Whole:
         record = study_queries.find(connection, self.study)
         dataset = open_dataset(self.home, record.fingerprint)
         counts = count_study(connection, record, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
-        return build_tables(counts, provenance(connection, record))
+        return build_tables(counts, provenance(connection, record), similarity_of(dataset, counts))
 
     def digests(self) -> tuple[str | None, str | None]:
         with self.database.reading() as connection:
@@ -419,7 +419,7 @@ def test_tables_that_are_behind_are_no_damage(whole: Whole, stored_study: Stored
 def test_pairs_of_all_classes_are_compared_and_built_anew(whole: Whole):
     with whole.database.writing() as connection:
         record = study_queries.find(connection, whole.study)
-        pairs = all_pairs(connection, record, whole.build(connection)[0])
+        pairs = all_pairs(connection, record, *whole.build(connection))
         tables.add(connection, whole.study, pairs)
     assert whole.check() == []
     _, before = whole.digests()
