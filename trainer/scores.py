@@ -22,6 +22,11 @@ class TrainingScores:
     table: ScoreTable
     sets: Sets | None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the sets: the rule they follow where it is not the usual one, and chance."""
+        return () if self.sets is None else self.sets.notes
+
     def require(self, dataset: Dataset, name: str) -> None:
         """Raise FingerprintMismatch unless the scores were made from this dataset."""
         self.table.require_dataset(dataset.fingerprint, name)

@@ -76,6 +76,8 @@ def evaluate(
     pulled = None if request.scores is None else training_scores(request.scores, settings, request.thresholds)
     if pulled is not None:
         pulled.require(images, name)
+        for text in pulled.notes:
+            on_note(f"scores: {text}")
     data = DeviceData.of(images, training_device())
     candidates = _placed(candidates, request.output)
     run = run_of(request.checkpoint) if request.output is None else None

@@ -47,7 +47,7 @@ def train(
         record = ensure_registered(database, settings, dataset)
     thresholds = Thresholds(config.atypical, config.typical)
     pulled = None if scores is None else training_scores(scores, settings, thresholds)
-    for text in () if pulled is None else pulled.table.warnings:
+    for text in () if pulled is None else (*pulled.table.warnings, *pulled.notes):
         on_warning(f"scores: {text}")
     images = open_dataset(settings.home, record.fingerprint)
     with one_thread(), joined_world() as world, watching as watch:
