@@ -12,28 +12,32 @@ import argparse
 import tempfile
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from sqlalchemy import text
 
-from benchmarks.large_study import load_real, real_images
+from benchmarks.large_study import images, real_images
 from memscore.datasets import load_source
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import prepare, train_unit
 from memscore.scores.planning import trial_bytes
-from memscore.store import datasets, evidence, open_database, studies
+from memscore.store import Database, datasets, evidence, open_database, studies
 from memscore.store.evidence import LEVEL
 from memscore.store.migrate import upgrade
+from memscore.study import signatures
 from memscore.study.evidence import Outputs, Trial, pack_trial
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import BLOCK, Design, Recipe, Wanted
 from memscore.study.subsets import block_membership, units
 
 CLASSES = 10
-REPEATS = 5
+REPEATS = 2
+ROWS = 200
+SIGNATURE = signatures.write("0" * 16, np.arange(1.0, signatures.MOST_OUTPUTS + 1))
 
 
 def trained(dataset: Dataset, recipe: Recipe, trials: int) -> list[Trial]:
@@ -44,13 +48,13 @@ def trained(dataset: Dataset, recipe: Recipe, trials: int) -> list[Trial]:
     return [trial for unit in units(recipe, trials) for trial in train_unit(data, recipe, Design(), unit)]
 
 
-def ten_classes(folder: Path) -> Dataset:
+def ten_classes() -> Dataset:
     """The first ten classes of CIFAR-100."""
-    whole = load_real(folder)
+    whole = images()
     parts: list[np.ndarray] = []
-    for images, labels in ((whole.x_train, whole.y_train), (whole.x_test, whole.y_test)):
+    for pixels, labels in ((whole.x_train, whole.y_train), (whole.x_test, whole.y_test)):
         chosen = np.asarray(labels) < CLASSES
-        parts += [np.asarray(images)[chosen], np.asarray(labels)[chosen]]
+        parts += [np.asarray(pixels)[chosen], np.asarray(labels)[chosen]]
     return build_dataset(parts[0], parts[1], parts[2], parts[3], source="cifar100, ten classes")
 
 
@@ -89,6 +93,7 @@ def measure(name: str, trials: list[Trial], samples: int, test_samples: int) -> 
     mistakes = sum(len(trial.train_mistakes or b"") + len(trial.test_mistakes or b"") for trial in trials)
     bits = sum(len(trial.train_bits) + len(trial.test_bits) for trial in trials)
     accuracy = np.mean([(trial.in_accuracy, trial.out_accuracy or 0, trial.test_accuracy) for trial in trials], axis=0)
+    signed = [replace(trial, network=SIGNATURE) for trial in trials]
     print(f"{name}: {len(trials)} trials, {samples:,} + {test_samples:,} samples", flush=True)
     print(f"  accuracy in-sample {accuracy[0]:.3f}, held out {accuracy[1]:.3f}, test {accuracy[2]:.3f}")
     print(f"  bits {bits / each:.3f}, mistakes {mistakes / each:.3f}, margins {1:.3f}: before compression")
@@ -108,36 +113,40 @@ def measure(name: str, trials: list[Trial], samples: int, test_samples: int) -> 
             pack_time = min(pack_time, between - started)
             unpack_time = min(unpack_time, time.process_time() - between)
         print(
-            f"  margins, zlib level {level}: {packed / each:.3f}; {1e9 * pack_time / each:.0f} ns a sample to compress, "
-            f"{1e9 * unpack_time / each:.0f} to decompress"
+            f"  margins, zlib level {level}: {packed / each:.3f}; nanoseconds a sample to compress "
+            f"{1e9 * pack_time / each:.0f}, to decompress {1e9 * unpack_time / each:.0f}"
         )
-    print(f"  a trial with level {LEVEL}, MB of margins a second: {each / 1e6 / max(pack_time, 1e-9):.0f}")
-    stored(trials, samples, test_samples)
+    stored(signed, samples, test_samples)
 
 
 def stored(trials: list[Trial], samples: int, test_samples: int) -> None:
     """Print the size of the rows in SQLite, and the plan's estimate."""
-    images, few = np.zeros((10, 1, 1), np.uint8), np.arange(10) % 2
+    blank, few = np.zeros((10, 1, 1), np.uint8), np.arange(10) % 2
     with tempfile.TemporaryDirectory() as folder:
         database = open_database(f"sqlite:///{folder}/memscore.db")
         upgrade(database)
         with database.writing() as connection:
-            record = datasets.register(connection, "made", build_dataset(images, few, images, few, source="made"))
+            record = datasets.register(connection, "made", build_dataset(blank, few, blank, few, source="made"))
             study = studies.ensure(connection, record, RECIPES["digits"], Design(), "made")
-            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
         empty = _pages(database)
         with database.writing() as connection:
-            evidence.add(connection, study.id, trials)
-        each = (_pages(database) - empty) / len(trials)
+            for first in range(0, ROWS, len(trials)):
+                numbered = [replace(trial, number=first + k) for k, trial in enumerate(trials)]
+                evidence.add(connection, study.id, numbered)
+        each = (_pages(database) - empty) / (-(-ROWS // len(trials)) * len(trials))
+        with database.reading() as connection:
+            outputs = evidence.output_bytes(connection, study.id)
         database.close()
-    planned = trial_bytes(samples, test_samples, Wanted())
-    print(f"  a row of SQLite takes {each:,.0f} bytes, the plan says {planned:,} ({planned / each - 1:+.1%})\n", flush=True)
+    before = trial_bytes(samples, test_samples, Wanted())
+    after = trial_bytes(samples, test_samples, Wanted(), outputs)
+    print(
+        f"  a trial takes {each:,.0f} bytes of SQLite; the plan says {before:,} before the first trial "
+        f"({before / each - 1:+.1%}), then {after:,} ({after / each - 1:+.1%})\n",
+        flush=True,
+    )
 
 
-def _pages(database: object) -> int:
-    from memscore.store import Database
-
-    assert isinstance(database, Database)
+def _pages(database: Database) -> int:
     with database.reading() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
         free = connection.execute(text("PRAGMA freelist_count")).scalar_one()
@@ -154,9 +163,8 @@ def main() -> None:
     measure("digits", trained(digits, RECIPES["digits"], 20), len(digits.y_train), len(digits.y_test))
     if arguments.heads is not None:
         measure("heads", of_heads(arguments.heads, 2), 5000, 1000)
-    folder = real_images()
-    if arguments.cnn and folder is not None:
-        ten = ten_classes(folder)
+    if arguments.cnn and real_images() is not None:
+        ten = ten_classes()
         measure("ResNet-9 on ten classes", trained(ten, RECIPES["cifar-small"], arguments.cnn), 5000, 1000)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from memscore.arrays import Labels
+from memscore.arrays import Bools, Labels
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
@@ -20,9 +20,10 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import ray
@@ -42,7 +43,8 @@ from memscore.store import Database, datasets, evidence, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.store.rebuilding import count_study, count_trials, design_of
 from memscore.store.studies import StudyRecord
-from memscore.study.evidence import Trial, pack_trial
+from memscore.study.evidence import Outputs, Trial, pack_trial
+from memscore.study.margins import encode
 from memscore.study.spec import BLOCK, Design, Recipe
 from memscore.study.subsets import block_membership
 
@@ -54,6 +56,8 @@ RECIPE = Recipe(network="resnet50", epochs=90, batch_size=256, learning_rate=0.1
 WAITING = 1_000  # workers
 DATASET = 2**30  # bytes shared through the object store
 NAMED = 62
+
+Kind = Literal["bits", "probabilities", "margins"]
 
 
 def row(name: str, value: str) -> None:
@@ -76,28 +80,41 @@ def labels() -> tuple[Labels, Labels]:
     return np.arange(SAMPLES, dtype=np.int32) % CLASSES, np.arange(TEST_SAMPLES, dtype=np.int32) % CLASSES
 
 
-def made_trials(
-    design: Design, *, probabilities: bool, samples: int = SAMPLES, test_samples: int = TEST_SAMPLES
-) -> list[Trial]:
+def made_trials(design: Design, kind: Kind, *, samples: int = SAMPLES, test_samples: int = TEST_SAMPLES) -> list[Trial]:
     """Trials with real subsets, right on those, and otherwise with a probability for each sample, mostly near 1."""
     random = np.random.default_rng(0)
     chance, test_chance = (random.beta(3, 0.6, size).astype(np.float32) for size in (samples, test_samples))
 
     def recorded(size: int) -> np.ndarray | None:
-        return random.integers(0, 256, size, np.uint8) if probabilities else None
+        return random.integers(0, 256, size, np.uint8) if kind == "probabilities" else None
 
-    return [
-        pack_trial(
-            block * BLOCK + k,
+    def outputs(correct: Bools) -> Outputs | None:
+        """Margins of a usual spread, and any class."""
+        if kind != "margins":
+            return None
+        size = np.abs(random.normal(np.where(correct, 8, 2), np.where(correct, 4, 2))).astype(np.float32)
+        codes = encode(np.where(correct, size, -size).astype(np.float32), correct)
+        return Outputs(codes, random.integers(0, CLASSES, len(correct)), wide=True)
+
+    def made(number: int, membership: Bools) -> Trial:
+        correct = membership | (random.random(samples, np.float32) < chance)
+        test_correct = random.random(test_samples, np.float32) < test_chance
+        return pack_trial(
+            number,
             membership,
-            membership | (random.random(samples, np.float32) < chance),
-            random.random(test_samples, np.float32) < test_chance,
+            correct,
+            test_correct,
             train_probability=recorded(samples),
             test_probability=recorded(test_samples),
+            train_outputs=outputs(correct),
+            test_outputs=outputs(test_correct),
             device="NVIDIA H100 80GB HBM3",
             code_version="0.1.0",
             seconds=30_000.0,
         )
+
+    return [
+        made(block * BLOCK + k, membership)
         for block in range(STORED // BLOCK)
         for k, membership in enumerate(block_membership(design, samples, block))
     ]
@@ -138,34 +155,43 @@ def study_in(database: Database, seed: int) -> StudyRecord:
 def counting() -> None:
     """Print the cost of a driver's work on each finished trial, without the database."""
     design, (train_labels, test_labels) = Design(), labels()
-    some = made_trials(design, probabilities=False)
-    with_probabilities = made_trials(design, probabilities=True)
+    some, with_margins = made_trials(design, "bits"), made_trials(design, "margins")
     run = Watched(lambda: block_membership(design, SAMPLES, 7))
     row("the memberships of a block", taken(run))
     counts: list[Counts] = []
-    run = Watched(lambda: counts.append(Counts.empty(train_labels, test_labels)))
+    run = Watched(lambda: counts.append(Counts.empty(train_labels, test_labels, design)))
     row(f"empty counts ({sum(joint.size for joint in counts[0].joint) / 1e6:.1f} million same-class pairs)", taken(run))
-    count_trials(counts[0], some[:1], design)
-    held = [*counts[0].joint, *vars(counts[0].even).values(), *vars(counts[0].odd).values()]
-    held += [*vars(counts[0].probability).values(), counts[0].weighted_correct, counts[0].full_correct]
-    row("memory of the counts, once filled", f"{sum(getattr(part, 'nbytes', 0) for part in held) / MIB:6.0f} MiB")
+    count_trials(counts[0], with_margins[:1], design)
+    row("memory of the counts, once filled", f"{held(counts[0]) / MIB:6.0f} MiB")
     run = Watched(lambda: [count_trials(counts[0], [trial], design) for trial in some[:5]])
     row("counting a finished trial on arrival", taken(run, 5))
-    run = Watched(lambda: [count_trials(counts[0], [trial], design) for trial in with_probabilities[:5]])
-    row("the same with probabilities", taken(run, 5))
-    run = Watched(lambda: count_trials(counts[0], some[:BLOCK], design))
-    row("counting a trial as part of a block", taken(run, BLOCK))
-    few = made_trials(design, probabilities=False, samples=FEW, test_samples=FEW_TEST)
-    small = Counts.empty(
-        np.arange(FEW, dtype=np.int32) % FEW_CLASSES, np.arange(FEW_TEST, dtype=np.int32) % FEW_CLASSES
-    )
-    run = Watched(lambda: [count_trials(small, [trial], design) for trial in few])
-    row(f"a finished trial of {FEW:,} x {FEW_TEST:,} samples, on arrival", taken(run, STORED))
+    run = Watched(lambda: [count_trials(counts[0], [trial], design) for trial in with_margins[:5]])
+    row("the same with margins", taken(run, 5))
+    run = Watched(lambda: count_trials(counts[0], with_margins[:BLOCK], design))
+    row("counting a trial with margins as part of a block", taken(run, BLOCK))
+    for kind in ("bits", "margins"):
+        few = made_trials(design, kind, samples=FEW, test_samples=FEW_TEST)
+        small = Counts.empty(
+            np.arange(FEW, dtype=np.int32) % FEW_CLASSES, np.arange(FEW_TEST, dtype=np.int32) % FEW_CLASSES, design
+        )
+        run = Watched(lambda: [count_trials(small, [trial], design) for trial in few])  # noqa: B023
+        row(f"a finished trial of {FEW:,} x {FEW_TEST:,} samples with {kind}, on arrival", taken(run, STORED))
     run = Watched(lambda: memorization(counts[0].statistics))
     row("checking a precision target, for each block", taken(run))
 
 
-def volume(database: Database, study: StudyRecord, some: list[Trial]) -> None:
+def held(counts: object) -> int:
+    """The bytes of all arrays in a dataclass of counts."""
+    if isinstance(counts, np.ndarray):
+        return counts.nbytes
+    if isinstance(counts, list | tuple):
+        return sum(map(held, counts))
+    if isinstance(counts, dict):
+        return sum(map(held, counts.values()))
+    return held(list(vars(counts).values())) if is_dataclass(counts) else 0
+
+
+def volume(database: Database, study: StudyRecord, kind: Kind, some: list[Trial]) -> None:
     """Print the bytes of trials in the database and in its log."""
     before, at = size_of(database), time.perf_counter()
     for trial in some:
@@ -173,12 +199,9 @@ def volume(database: Database, study: StudyRecord, some: list[Trial]) -> None:
             evidence.add(connection, study.id, [trial])
     seconds = (time.perf_counter() - at) / len(some)
     table, log = (after - earlier for after, earlier in zip(size_of(database), before, strict=True))
-    payload = len(some[0].train_bits) + len(some[0].test_bits)
-    if some[0].train_probability is not None and some[0].test_probability is not None:
-        payload += len(some[0].train_probability) + len(some[0].test_probability)
-    what = "a trial with probabilities" if some[0].train_probability else "a trial"
+    payload = sum(len(value) for value in vars(some[0]).values() if isinstance(value, bytes))
     row(
-        f"{what}: {payload / 1000:,.0f} kB of bits; table, log, to store it",
+        f"a trial with {kind}: {payload / 1000:,.0f} kB; table, log, to store it",
         f"{table / len(some) / 1000:8,.0f} kB {log / len(some) / 1000:6,.0f} kB {1000 * seconds:6.0f} ms",
     )
 
@@ -193,10 +216,10 @@ def size_of(database: Database) -> tuple[int, int]:
         return int(pages) * int(connection.execute(text("PRAGMA page_size")).scalar_one()), 0
 
 
-def rows_of_trials(database: Database, seed: int, *, probabilities: bool) -> None:
+def rows_of_trials(database: Database, seed: int, kind: Kind) -> None:
     """Store trials, and recount them as a driver does when it takes over."""
     study = study_in(database, seed)
-    volume(database, study, made_trials(design_of(study), probabilities=probabilities))
+    volume(database, study, kind, made_trials(design_of(study), kind))
     with database.reading() as connection:
         run = Watched(lambda: count_study(connection, study, *labels()))
     row("recounting it when a driver takes over", taken(run, STORED))
@@ -292,8 +315,8 @@ def main() -> None:
         for database in databases:
             upgrade(database)
             kind = database.engine.dialect.name
-            for seed, probabilities in enumerate((False, True)):
-                parts.append((kind, partial(rows_of_trials, database, seed, probabilities=probabilities)))
+            for seed, recorded in enumerate(get_args(Kind)):
+                parts.append((kind, partial(rows_of_trials, database, seed, recorded)))
         parts.append(("Ray", partial(ray_calls, Path(name) / "ray")))
         parts += [("tables", partial(rebuilding, databases, trials)) for trials in MADE]
         for what, run in parts:

@@ -216,6 +216,7 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
             scores=scores,
             seconds_a_trial=seconds,
             timed_on=None if seconds is None else "the study's stored trials",
+            output_bytes=evidence.output_bytes(connection, study),
         )
 
 

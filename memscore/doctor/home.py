@@ -11,7 +11,7 @@ from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_o
 from memscore.errors import MemscoreError
 from memscore.scores.planning import trial_bytes
 from memscore.settings import Settings
-from memscore.store import datasets, jobs, open_database, studies
+from memscore.store import datasets, evidence, jobs, open_database, studies
 from memscore.store.database import sqlite_file
 from memscore.store.locality import file_system
 
@@ -66,7 +66,8 @@ def _to_come(settings: Settings) -> int:
             total = 0
             for job in jobs.unfinished(connection):
                 fingerprint = studies.find(connection, job.study_id).fingerprint
-                each = trial_bytes(*sizes[fingerprint], job.wanted)
+                outputs = evidence.output_bytes(connection, job.study_id)
+                each = trial_bytes(*sizes[fingerprint], job.wanted, outputs)
                 total += max(0, job.total - job.done) * each
             return total
     except Exception:

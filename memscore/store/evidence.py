@@ -109,6 +109,16 @@ def seconds_a_trial(connection: Connection, study: str) -> float | None:
     return connection.execute(select(func.avg(trials.c.seconds)).where(trials.c.study_id == study)).scalar()
 
 
+def output_bytes(connection: Connection, study: str) -> float | None:
+    """The mean size of a stored trial's margins and mistakes, in bytes; None if no trial has them."""
+    parts = [func.length(trials.c[name]) for name in (*COMPRESSED, "train_mistakes", "test_mistakes")]
+    mean = select(func.avg(sum(parts[1:], parts[0]))).where(
+        trials.c.study_id == study, trials.c.train_margin.is_not(None)
+    )
+    found = connection.execute(mean).scalar()
+    return None if found is None else float(found)
+
+
 def _compressed(trial: Trial) -> dict[str, bytes]:
     """The compressed columns of a trial, as far as it has them."""
     plain = {name: getattr(trial, name) for name in COMPRESSED}

@@ -3,15 +3,22 @@
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from sqlalchemy import text
 
 from api.app import create_app
 from api.serving.in_process import InProcessTransport
 from memscore.messages.jobs import Plan
+from memscore.scores.planning import trial_bytes
 from memscore.store import Database, evidence, jobs
-from memscore.study.spec import Recipe
+from memscore.study import signatures
+from memscore.study.evidence import Trial, pack_trial
+from memscore.study.spec import Design, EvidenceKind, Recipe, Wanted
+from memscore.study.subsets import block_membership
 from tests.api.conftest import BODY, problem
 from tests.conftest import QUICK, StoredStudy
+from tests.made_evidence import with_outputs
 
 
 def body(**fields: Any) -> dict[str, Any]:
@@ -130,6 +137,38 @@ def test_the_disk_a_plan_foretells_is_what_evidence_takes(database: Database, st
         (trial, *_) = evidence.load(connection, stored_study.record.id)
     texts = len(trial.subset_digest) + len(trial.digest) + len(trial.device) + len(trial.code_version) + 16
     assert texts + 8 * 6 < ROW_BYTES < 3 * (texts + 8 * 6)
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(("samples", "kind"), [(1437, "margins"), (1437, "bits"), (9000, "margins"), (50_000, "bits")])
+def test_the_disk_a_plan_foretells_is_what_pages_take(
+    database: Database, stored_study: StoredStudy, samples: int, kind: EvidenceKind
+):
+    random = np.random.default_rng(0)
+    labels, test_labels = np.arange(samples, dtype=np.int32) % 10, np.arange(samples // 5, dtype=np.int32) % 10
+    membership = block_membership(Design(), samples, 0)
+    study, rows = stored_study.record.id, 300
+    found: list[Trial] = []
+    for number in range(1000, 1000 + rows):
+        correct, test_correct = random.random(samples) < 0.95, random.random(len(test_labels)) < 0.9
+        trial = pack_trial(
+            number, membership[0], correct, test_correct, device="cpu", code_version="0.2.0", seconds=1.0,
+            network=signatures.write("0" * 16, np.arange(1.0, 65.0)),
+        )  # fmt: skip
+        found.append(with_outputs(trial, labels, test_labels) if kind == "margins" else trial)
+
+    def pages() -> int:
+        with database.reading() as connection:
+            return int(connection.execute(text("PRAGMA page_count")).scalar_one()) * 4096
+
+    before = pages()
+    with database.writing() as connection:
+        evidence.add(connection, study, found)
+    with database.reading() as connection:
+        measured = evidence.output_bytes(connection, study)
+    assert (measured is None) == (kind == "bits")
+    planned = trial_bytes(samples, len(test_labels), Wanted(evidence=kind), measured)
+    assert planned == pytest.approx((pages() - before) / rows, rel=0.04)
 
 
 @pytest.mark.parametrize(
