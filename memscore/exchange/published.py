@@ -71,7 +71,7 @@ def _read_list(file: NpzReader, train_labels: Labels, test_labels: Labels) -> Pu
 
 
 def _read_cscores(source: Source, train_labels: Labels, test_labels: Labels) -> PublishedScores:
-    """1 - C-score stands for mem: a C-score is the accuracy of held-out models, and in-sample accuracy is 1."""
+    """1 - C-score is taken as mem: a C-score is the accuracy of held-out models, and in-sample accuracy is 1."""
     with NpzReader(source, "C-score") as file:
         require_labels(file.read("labels", "iu", None), train_labels, "training")
         scores = file.read("scores", "f", len(train_labels)).astype(np.float64)

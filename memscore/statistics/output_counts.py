@@ -1,6 +1,6 @@
 """Additive integer counts of what models say beyond correctness: margins and predicted classes.
 
-Margins are those that codes stand for (`memscore.study.margins`), in 256ths: sums of integers do not depend on order.
+Margins are decoded ones (`memscore.study.margins`), in 256ths: sums of integers do not depend on order.
 """
 
 from __future__ import annotations

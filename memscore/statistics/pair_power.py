@@ -34,7 +34,7 @@ EXCESS = 0.09
 """Their mean infl above 0.15, if the excess is exponential."""
 
 STEPS = 24
-"""Quantiles that stand for the distribution of infl."""
+"""Quantiles that represent the distribution of infl."""
 
 
 class PairForecast:
@@ -45,7 +45,7 @@ class PairForecast:
     """
 
     def __init__(self, test_correct: Int64, trials: int, pairs: int, ratio: float, gain: float = 1.0) -> None:
-        # Jeffreys' estimate, as a test sample is never certain; to two digits, so that few values stand for all.
+        # Jeffreys' estimate, as a test sample is never certain; to two digits, so that there are few values.
         self.p, self.samples = np.unique(np.round((test_correct + 0.5) / (trials + 1), 2), return_counts=True)
         self.pairs, self.ratio, self.gain = max(1, pairs), ratio, gain
         quantiles = (np.arange(STEPS) + 0.5) / STEPS

@@ -75,7 +75,7 @@ class Mistakes:
     predicted: Int64
 
     def select(self, chosen: npt.NDArray[np.int64] | slice, trials: int) -> Mistakes:
-        """The mistakes of the chosen among `trials` rows, numbered anew."""
+        """The mistakes of the chosen among `trials` rows, renumbered."""
         rows = np.arange(trials)[chosen]
         place = np.full(trials, -1)
         place[rows] = np.arange(len(rows))

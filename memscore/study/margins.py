@@ -2,7 +2,7 @@
 
 The margin z_y - max over k != y of z_k is positive where the class y has the highest logit. Evidence stores it as a
 code from -127 to 127, round(127 asinh(m / 2) / asinh(20)): fine near 0, where a prediction tips over, coarse where it
-is certain. Sums add the margins that codes stand for in whole 256ths, so that they are exact and independent of order.
+is certain. Sums add decoded margins in whole 256ths, so that they are exact and independent of order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HIGHEST = 127
 """The code of every margin of about 39 and above; its negative is the lowest code."""
 
 WIDEST = 40.0
-"""The margin that the highest code stands for."""
+"""The margin that the highest code represents."""
 
 UNIT = 256
 """Decoded margins are whole multiples of 1 / UNIT."""
