@@ -138,6 +138,7 @@ def _estimating(study: StudyMessage, design: Design, recipe: str, scores: ScoreT
     parts += [f"--design {design.kind}"] if design.kind != Design().kind else []
     parts += [f"--seed {design.seed}"] if design.seed != Design().seed else []
     parts += [f"--full-trials {full}"] if full != FULL_TRIALS else []
+    parts += ["--evidence bits"] if scores.trials and not scores.meta.get("margin_trials") else []
     parts += ["--probabilities"] if scores.meta.get("probability_trials") else []
     parts += ["--all-pairs"] if pairs.meta.get("scope") == "all" else []
     parts += [f"--study-name {study.name}"] if study.name != study.dataset else []

@@ -437,7 +437,7 @@ def test_commands_make_the_study_again():
     study = report.study.model_copy(update={"name": "half", "recipe_name": "digits"})
     assert commands(study, report.scores, report.pairs, report.dataset).splitlines()[1:] == [
         "memscore estimate --dataset made-up --recipe digits --trials 40 --ratio 0.5 --seed 3 --full-trials 0 "
-        "--study-name half",
+        "--evidence bits --study-name half",
         "memscore report half --output report.html",
     ]
     own = commands(report.study, report.scores, report.pairs, report.dataset).splitlines()
