@@ -282,7 +282,11 @@ function asked(job, study) {
       row("Study", h("a", { href: address(path`/studies/${job.study_name}`) }, job.study_name)),
       study?.recipe && row("Based on", `${study.dataset}, ${recipeOf(study)}`),
       study?.design && row("Subsets", subsets(study.design)),
-      row("Target", goal(job), target.trials || target.pairs_found ? "" : ` (${thousandths(target.share)} % of the samples)`),
+      row(
+        "Target",
+        goal(job),
+        target.trials || target.pairs_found ? "" : ` (${thousandths(target.share)} % of the samples)`,
+      ),
       row("Full trials", whole(wanted.full_trials)),
       row("Pairs", wanted.pairs === "all" ? "of all classes" : "of the same class"),
       row("Evidence", wanted.evidence === "bits" ? "correctness only" : "margins and predicted classes"),
