@@ -139,6 +139,8 @@ def tables_of(published: FeldmanZhangScores, study: str, fingerprint: str) -> tu
         "test_infl_index": strongest_index,
     }
     for name, dtype in ScoreTable.dtypes.items():
+        if name in ScoreTable.optional:
+            continue
         rows = len(published.test_labels) if name.startswith("test_") else len(published.mem)
         scores.setdefault(name, np.full(rows, np.nan if np.dtype(dtype).kind == "f" else 0))
     for name in PairsTable.dtypes:

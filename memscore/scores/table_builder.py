@@ -20,7 +20,7 @@ from memscore.statistics.margin_estimates import MarginModel, margin_memorizatio
 from memscore.statistics.privacy import attack, sample_risk
 from memscore.statistics.significance import PairTest
 from memscore.statistics.similarity import Similarity
-from memscore.study.margins import CERTAIN
+from memscore.study.margins import CERTAIN, UNIT
 
 INTERPOLATES = 0.98
 """Mean in-sample accuracy below which mem measures under-fitting rather than memorization."""
@@ -108,6 +108,7 @@ def build_tables(
             "mem_even": even.estimate,
             "mem_odd": odd.estimate,
             **margin_columns,
+            **_vote_columns(counts),
         },
         {
             **meta,
@@ -188,6 +189,24 @@ def is_calibrated(ratio: float, ratio_error: float) -> bool:
 
 def _share(correct: Int64, trials: int) -> Float64:
     return correct / trials if trials else np.full(len(correct), np.nan)
+
+
+def _vote_columns(counts: Counts) -> Columns:
+    """What held-out trials say of the labels; no columns if no trial recorded margins."""
+    margins = counts.margins
+    if not margins.trials:
+        return {}
+    label, votes = counts.votes.leading(len(counts.train_labels))
+    test_label, test_votes = counts.test_votes.leading(len(counts.test_labels))
+    n_out = margins.n_out
+    undefined = np.full(len(n_out), np.nan)
+    return {
+        "vote_label": label,
+        "vote_share": np.divide(votes, n_out, out=undefined.copy(), where=n_out > 0),
+        "margin_out": np.divide(margins.sum_out, UNIT * n_out, out=undefined, where=n_out > 0),
+        "test_vote_label": test_label,
+        "test_vote_share": test_votes / margins.trials,
+    }
 
 
 def _probability_columns(counts: ProbabilityCounts) -> Columns:

@@ -52,13 +52,17 @@ class Table:
     kind: ClassVar[str]
     dtypes: ClassVar[dict[str, str]]
     added: ClassVar[dict[str, str]] = {}
-    """Columns that older tables lack, which read as NaN, each mapped to a column with the same number of rows."""
+    """Columns that older tables lack, each mapped to a column with the same number of rows.
+
+    They read as NaN, those of whole numbers as -1.
+    """
     optional: ClassVar[frozenset[str]] = frozenset()
     """Those of the added columns that only tables of some kinds of evidence have."""
 
     def __getitem__(self, column: str) -> npt.NDArray[Any]:
         if column in self.added and column not in self.columns:
-            return np.full(len(self.columns[self.added[column]]), np.nan, self.dtypes[column])
+            dtype = np.dtype(self.dtypes[column])
+            return np.full(len(self.columns[self.added[column]]), np.nan if dtype.kind == "f" else -1, dtype)
         return self.columns[column]
 
     @property
@@ -189,6 +193,9 @@ class Sample:
     z_out: float
     risk: float
     se_risk: float
+    vote_label: int
+    vote_share: float
+    margin_out: float
 
 
 SAMPLE_COLUMNS = tuple(one.name for one in fields(Sample) if one.name != "index")
@@ -208,6 +215,10 @@ class ScoreTable(Table):
     margins, with its standard error se_margin and 95 % interval; z: the mean of a side's margins divided by their
     standard deviation; risk, se_risk: the chance that an attacker of 0.1 % false alarms tells that the sample was
     trained on (`memscore.statistics.privacy`).
+    Likewise vote_label, the class other than the given label that most held-out trials
+    predict (of equals the lower, -1 if none predicts another); vote_share, the share of the held-out trials that
+    predict it; margin_out, the mean held-out margin of the given label; test_vote_label and test_vote_share, the same
+    for test samples over all trials.
     """
 
     kind = "score table"
@@ -241,6 +252,11 @@ class ScoreTable(Table):
         "z_out": "<f4",
         "risk": "<f4",
         "se_risk": "<f4",
+        "vote_label": "<i4",
+        "vote_share": "<f4",
+        "margin_out": "<f4",
+        "test_vote_label": "<i4",
+        "test_vote_share": "<f4",
     }
     added: ClassVar[dict[str, str]] = {
         "test_p_full": "test_p",
@@ -259,9 +275,28 @@ class ScoreTable(Table):
         "z_out": "mem",
         "risk": "mem",
         "se_risk": "mem",
+        "vote_label": "mem",
+        "vote_share": "mem",
+        "margin_out": "mem",
+        "test_vote_label": "test_p",
+        "test_vote_share": "test_p",
     }
     optional: ClassVar[frozenset[str]] = frozenset(
-        ("mem_margin", "se_margin", "mem_margin_low", "mem_margin_high", "z_in", "z_out", "risk", "se_risk")
+        (
+            "mem_margin",
+            "se_margin",
+            "mem_margin_low",
+            "mem_margin_high",
+            "z_in",
+            "z_out",
+            "risk",
+            "se_risk",
+            "vote_label",
+            "vote_share",
+            "margin_out",
+            "test_vote_label",
+            "test_vote_share",
+        )
     )
 
     def __len__(self) -> int:

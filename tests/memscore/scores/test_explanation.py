@@ -7,7 +7,7 @@ from memscore.scores.tables import PairsTable, ScoreTable
 
 
 def table() -> ScoreTable:
-    columns = {name: np.full(5, np.nan) for name in ScoreTable.dtypes}
+    columns = {name: np.full(5, np.nan) for name in ScoreTable.dtypes.keys() - ScoreTable.optional}
     columns |= {
         "mem": np.array([0.5, 0.75, np.nan, 0.0, 0.5]),
         "mem_low": np.array([0.4, 0.6, np.nan, 0.0, np.nan]),

@@ -16,7 +16,7 @@ from memscore.statistics.margin_estimates import MarginModel, margin_memorizatio
 from memscore.statistics.privacy import sample_risk
 from memscore.statistics.significance import PairTest, benjamini_hochberg
 from memscore.study.evidence import Evidence, Margins, Mistakes, unpack_trials
-from memscore.study.margins import encode
+from memscore.study.margins import decode, encode
 from memscore.study.randomness import random_order
 from memscore.study.spec import Design
 from memscore.study.subsets import block_membership
@@ -273,10 +273,48 @@ def test_margins_that_are_not_normal_are_warned_of():
     assert "mem by margins differs from mem by correctness" in warning
 
 
+def is_missing(column: np.ndarray) -> bool:
+    return bool((np.isnan(column) if column.dtype.kind == "f" else column == -1).all())
+
+
+def test_votes_equal_brute_force():
+    """Of a dozen predicted classes for each sample, by one trial after another."""
+    evidence = made_evidence(margins=True)
+    assert evidence.margins is not None
+    scores, _ = made_tables(counts_of(evidence))
+    margins = decode(evidence.margins.train) / 256
+    for test, mistakes, samples in (
+        (False, evidence.margins.train_mistakes, 40),
+        (True, evidence.margins.test_mistakes, 12),
+    ):
+        label, share = (scores["test_" * test + name] for name in ("vote_label", "vote_share"))
+        for i in range(samples):
+            out = np.ones(60, np.bool_) if test else ~evidence.membership[:, i]
+            votes = [0] * 5
+            for trial, sample, predicted in zip(mistakes.trial, mistakes.sample, mistakes.predicted, strict=True):
+                votes[predicted] += bool(sample == i and out[trial])
+            assert label[i] == (votes.index(max(votes)) if any(votes) else -1)
+            assert share[i] == np.float32(max(votes) / out.sum())
+            if not test:
+                assert scores["margin_out"][i] == np.float32(margins[out, i].sum() / out.sum())
+
+
+def test_votes_are_of_the_trials_that_recorded_margins():
+    first, later = made_evidence(margins=True), made_evidence(seed=1)
+    both = counts_of(first) + counts_of(replace(later, numbers=later.numbers + 60))
+    alone, mixed = made_tables(counts_of(first))[0], made_tables(both)[0]
+    for name in ScoreTable.optional:
+        np.testing.assert_array_equal(mixed[name], alone[name])
+    none = made_tables(counts_of(later))[0]
+    assert not ScoreTable.optional & none.columns.keys()
+    assert (none[17].vote_label, none[17].n_in) == (-1, 42)
+
+
 def test_what_was_not_recorded_is_nan():
     scores, _ = made_tables(counts_of(made_evidence()))
     for name in ScoreTable.added.keys() - {"mem_even", "mem_odd"}:
-        assert np.isnan(scores[name]).all()
+        assert is_missing(scores[name])
+    assert not ScoreTable.optional & scores.columns.keys()
     assert (scores.meta["full_trials"], scores.meta["probability_trials"]) == (0, 0)
 
 
@@ -312,8 +350,8 @@ def test_a_table_of_an_older_version_is_read_with_nan_columns(made):
     assert len(decoded["mem_prob"]) == len(decoded)
     assert len(decoded["test_p_full"]) == decoded.test_samples
     for name in ScoreTable.added:
-        assert np.isnan(decoded[name]).all()
-        assert decoded[name].dtype == np.float32
+        assert is_missing(decoded[name])
+        assert decoded[name].dtype == ScoreTable.dtypes[name]
     with pytest.raises(Damaged, match="not a usable memscore score table"):
         ScoreTable.decode(ScoreTable({k: v for k, v in columns.items() if k != "mem"}, old.meta).encode())
 

@@ -59,6 +59,7 @@ def study(
     unknown = {
         name: np.full(n_test if name.startswith("test_") else count, np.nan, dtype if dtype[1] == "f" else "<f4")
         for name, dtype in ScoreTable.dtypes.items()
+        if name not in ScoreTable.optional
     }
     known = {
         "mem": mem,
