@@ -22,10 +22,10 @@ from memscore.messages.message import Message
 from memscore.messages.scores import ScoreColumns
 from memscore.scores.comparison import TableComparison, at_threshold, compare
 from memscore.scores.frames import Format, Rows, encode
+from memscore.scores.label_errors import LabelErrors, label_errors
 from memscore.scores.risk import riskiest
 from memscore.scores.selection import Order
 from memscore.scores.sets import Sets, split
-from memscore.scores.suspects import suspects
 from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, Table
 from memscore.store import Database, datasets, studies, tables
 from memscore.store.studies import StudyRecord
@@ -43,7 +43,7 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 ExportKey: TypeAlias = tuple[str, Format, Rows]
-OrderKey: TypeAlias = Order | Literal["suspects", "risk"]
+OrderKey: TypeAlias = Order | Literal["risk"]
 AnswerKey: TypeAlias = tuple[object, ...]
 
 _LOOKED_UP = [name for name in ScoreColumns.model_fields if name in ScoreTable.dtypes]
@@ -62,7 +62,8 @@ class StudyTables:
     pairs_file: Representation
     checked_at: float
     exports: OrderedDict[ExportKey, Representation] = field(default_factory=OrderedDict[ExportKey, Representation])
-    orders: dict[OrderKey, Indices] = field(default_factory=dict[OrderKey, Indices])
+    orders: dict[Order, Indices] = field(default_factory=dict[Order, Indices])
+    errors: LabelErrors | None = None
     answers: OrderedDict[AnswerKey, bytes] = field(default_factory=OrderedDict[AnswerKey, bytes])
     comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict[str, TableComparison])
 
@@ -91,6 +92,8 @@ class StudyTables:
         """Approximate memory of the tables and of everything derived from them."""
         exports = sum(len(export.payload) for export in self.exports.values())
         orders = sum(order.nbytes for order in self.orders.values())
+        if self.errors is not None:
+            orders += self.errors.order.nbytes + self.errors.label_error.nbytes
         answers = sum(map(len, self.answers.values()))
         return 2 * (len(self.scores_file.payload) + len(self.pairs_file.payload)) + exports + orders + answers
 
@@ -138,19 +141,20 @@ class StudyTables:
         of = self.scores.columns
         return self.source | {"index": indices} | {name: of[name][indices] for name in _LOOKED_UP if name in of}
 
-    async def order(self, order: Order | Literal["suspects", "risk"]) -> Indices:
-        """The training samples in an order, sorted once.
-
-        `suspects`: only those with a score, likely errors first; `risk`: those with a risk, the highest first.
-        """
+    async def order(self, order: OrderKey) -> Indices:
+        """The training samples in an order, sorted once; `risk`: those with a risk, the highest first."""
         if order not in self.orders:
             self.orders[order] = await run_in_threadpool(self._sorted, order)
         return self.orders[order]
 
-    def _sorted(self, order: Order | Literal["suspects", "risk"]) -> Indices:
-        if isinstance(order, Order):
-            return order.of(self.scores)
-        return (suspects if order == "suspects" else riskiest)(self.scores, len(self.scores))
+    def _sorted(self, order: OrderKey) -> Indices:
+        return order.of(self.scores) if isinstance(order, Order) else riskiest(self.scores, len(self.scores))
+
+    async def label_errors(self) -> LabelErrors:
+        """The samples with a score, likely label errors first, estimated once."""
+        if self.errors is None:
+            self.errors = await run_in_threadpool(label_errors, self.scores)
+        return self.errors
 
     async def answer(self, key: tuple[object, ...], make: Callable[[], Message]) -> Response:
         """A message about all samples, made once, in a thread; equal keys mean equal answers."""

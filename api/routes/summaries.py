@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
@@ -14,9 +14,11 @@ from api.table_cache import StudyTables
 from memscore.messages.scores import Risks, Suspects
 from memscore.messages.summaries import Calibration, Classes, Quality, QualityCheck
 from memscore.scores.classes import by_class
+from memscore.scores.label_errors import LabelErrors, suggestion
 from memscore.scores.quality import calibration, differences, quality
-from memscore.scores.risk import note_on, privacy_of
-from memscore.scores.suspects import NOT_WRONG
+from memscore.scores.risk import note_on as note_on_risk
+from memscore.scores.risk import privacy_of
+from memscore.scores.suspects import note_on
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
 
@@ -42,13 +44,27 @@ async def list_suspects(
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip")] = 0,
 ) -> Response:
-    """Training samples whose labels may be wrong, likeliest first: certainly atypical ones lead."""
-    found = await current.order("suspects")
+    """Training samples whose labels may be wrong by what held-out trials predict, likeliest first."""
+    errors = await current.label_errors()
+    found = errors.order
     if label is not None:
         found = found[current.scores["label"][found] == label]
-    rows = [current.row(int(index)) for index in found[offset : offset + limit]]
-    listed = {"matching": len(found), "scores": rows, "next": None, "note": NOT_WRONG}
-    return numeric_json.answer(current.source | listed)
+    rows = [_suspect(current, errors, int(index)) for index in found[offset : offset + limit]]
+    listed = {"matching": len(found), "scores": rows, "next": None, "note": note_on(errors)}
+    counted = {name: getattr(errors, name) for name in ("suspected", "precision", "cutoff", "expected")}
+    confusion = {"confusion": [asdict(one) for one in errors.confusion]}
+    return numeric_json.answer(current.source | listed | counted | confusion)
+
+
+def _suspect(current: StudyTables, errors: LabelErrors, index: int) -> dict[str, Any]:
+    """A sample with the fields of Suspect."""
+    vote = suggestion(current.scores, index)
+    return current.row(index) | {
+        "label_error": errors.label_error[index],
+        "suggested": None if vote is None else vote[0],
+        "share": None if vote is None else vote[1],
+        "margin_out": current.scores["margin_out"][index],
+    }
 
 
 @router.get("/{study}/risk", operation_id="list_risks", response_model=Risks)
@@ -68,7 +84,7 @@ async def list_risks(
         "scores": [current.row(int(index)) for index in found[offset : offset + limit]],
         "next": None,
         "privacy": None if privacy is None else privacy.model_dump(),
-        "note": note_on(current.scores),
+        "note": note_on_risk(current.scores),
     }
     return numeric_json.answer(current.source | listed)
 

@@ -111,7 +111,7 @@ COMMANDS: Entries = {
             "compare": Entry("comparison:compare_scores", "Compare the scores of two studies of the same dataset."),
             "suspects": Entry(
                 "suspects:list_suspects",
-                "List the samples whose labels are most likely wrong, by the lower end of mem's interval.",
+                "List the samples whose labels are most likely wrong, with the label that held-out trials predict.",
             ),
             "risk": Entry(
                 "risk:list_risks",

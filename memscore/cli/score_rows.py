@@ -10,7 +10,9 @@ from memscore.console import decimal, print_table
 from memscore.scores.tables import ScoreTable
 
 INTERVAL = "95 % interval"
-DECIMALS = frozenset(("mem", "se", "mem_low", "mem_high", "p_in", "p_out", "mem_margin", "risk", "se_risk"))
+DECIMALS = frozenset(
+    ("mem", "se", "mem_low", "mem_high", "p_in", "p_out", "mem_margin", "risk", "se_risk", "label_error", "share")
+)
 
 Row = Mapping[str, Any]
 

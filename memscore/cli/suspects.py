@@ -16,33 +16,52 @@ from memscore.cli.options import Json, Url
 from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
 from memscore.console import decimal, note, print_json, print_table, warn
 from memscore.progress import told
-from memscore.scores.suspects import NOT_WRONG, GroupMemorization, group_memorization, read_groups, suspects
+from memscore.scores.label_errors import PRECISION, label_errors, suggestion
+from memscore.scores.suspects import GroupMemorization, group_memorization, note_on, read_groups
 from memscore.statistics.clustered import ClusteredMean
+
+CONFUSED = 10
+"""Pairs of given and predicted class shown."""
 
 
 def list_suspects(
     study: str,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of samples.")] = 20,
+    precision: Annotated[
+        float, typer.Option(min=0.5, max=1, help="Share of wrong labels to expect among the suspected samples.")
+    ] = PRECISION,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List the samples whose labels are most likely wrong, by the lower end of mem's interval."""
+    """List the samples whose labels are most likely wrong, with the label that held-out trials predict."""
     with opened_client(url) as client:
         table = client.table(study)
+    errors = label_errors(table, precision)
     names = ("label", "mem", "mem_low", "mem_high", "p_in", "p_out")
-    rows = rows_of(table, suspects(table, count), names)
+    rows = rows_of(table, errors.order[:count], names)
+    for place, row in enumerate(rows):
+        vote = suggestion(table, row["index"])
+        row["label_error"] = plain(errors.label_error[row["index"]])
+        row["suggested"], row["share"] = (None, None) if vote is None else vote
+        row["suspected"] = None if errors.suspected is None else place < errors.suspected
     if as_json:
         print_json(rows)
         return
-    note(NOT_WRONG)
+    note(note_on(errors))
     warn(*table.warnings)
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(("index", *names))
+        writer.writerow(("index", *names, "label_error", "suggested", "share", "suspected"))
         writer.writerows(row.values() for row in rows)
-    else:
-        print_rows(rows, ("index", "label", "mem", INTERVAL, "p_in", "p_out"))
+        return
+    voted = () if errors.suspected is None else ("label_error", "suggested", "share")
+    print_rows(rows, ("index", "label", *voted, "mem", INTERVAL, "p_in", "p_out"))
+    if errors.confusion:
+        print_table(
+            ("label", "predicted", "suspected samples"),
+            ((one.given, one.predicted, one.count) for one in errors.confusion[:CONFUSED]),
+        )
 
 
 def score_groups(

@@ -114,10 +114,41 @@ class Histogram(Message):
     undefined: int = Field(description="samples with an undefined value, which are in no bin")
 
 
-class Suspects(Scores):
-    """Training samples whose labels may be wrong, the likeliest first; `next` is always null: use the offset."""
+class Suspect(SampleScore):
+    """A training sample whose label may be wrong. Undefined values are null."""
 
+    label_error: float | None = Field(description="probability that the label is wrong; null without predictions")
+    suggested: int | None = Field(description="the class other than the label that most held-out trials predict")
+    share: float | None = Field(description="the share of the held-out trials that predict it")
+    margin_out: float | None = Field(description="mean held-out margin of the label")
+
+
+class Confused(Message):
+    """Suspected samples with this label that held-out trials assign to the predicted class."""
+
+    given: int
+    predicted: int
+    count: int
+
+
+class Suspects(Message):
+    """Training samples whose labels may be wrong, the likeliest first; `next` is always null: use the offset.
+
+    The first `suspected` samples of all classes look mislabelled: of them, a share of `precision` is expected to be.
+    """
+
+    study: str
+    trials: int
+    digest: str
+    matching: int = Field(description="samples that match the filters, on all pages")
+    scores: list[Suspect]
+    next: str | None
     note: str = Field(description="how to interpret the list")
+    suspected: int | None = Field(description="samples that look mislabelled; null if trials recorded no predictions")
+    precision: float | None = Field(description="the expected share of wrong labels among these")
+    cutoff: float | None = Field(description="the lowest label_error of a suspected sample")
+    expected: float | None = Field(description="the expected number of wrong labels in the dataset")
+    confusion: list[Confused] = Field(description="suspected samples by label and predicted class, most frequent first")
 
 
 class Estimate(Message):

@@ -11,6 +11,7 @@ import numpy as np
 
 from memscore.arrays import Bools, Indices, UInt8
 from memscore.errors import InvalidInput
+from memscore.scores.label_errors import LabelErrors, label_errors
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.clustered import ClusteredMean, joint_memorization, mean_memorization
 from memscore.statistics.estimates import Difference, difference
@@ -22,16 +23,30 @@ NOT_WRONG = (
 )
 
 
-def suspects(scores: ScoreTable, count: int) -> Indices:
-    """Indices of at most `count` training samples, the likeliest label errors first.
+WITHOUT_VOTES = (
+    "These trials recorded which samples are correct, not what models predict: samples are ranked by the lower limit "
+    "of mem's interval, without a cut-off and suggested labels. New trials record predictions."
+)
 
-    Ranked by the lower limit of the interval of mem, so that a large value from few trials does not come first; by mem
-    itself if the scores have no intervals. Samples without a score are left out.
+
+def note_on(errors: LabelErrors) -> str:
+    """How to read a list of suspects: how many samples look mislabelled, and what else may be true of them."""
+    if errors.suspected is None:
+        return f"{NOT_WRONG} {WITHOUT_VOTES}"
+    if errors.precision is None:
+        return f"No group of samples is expected to hold {errors.precision_wanted:.0%} wrong labels. {NOT_WRONG}"
+    return (
+        f"{errors.suspected:,} samples look mislabelled: about {errors.precision:.0%} of them are expected to be. "
+        f"{NOT_WRONG}"
+    )
+
+
+def suspects(scores: ScoreTable, count: int) -> Indices:
+    """Indices of at most `count` training samples, the likeliest label errors first (`memscore.scores.label_errors`).
+
+    Samples without a score are left out.
     """
-    key = scores["mem_low"] if np.isfinite(scores["mem_low"]).any() else scores["mem"]
-    defined = np.flatnonzero(np.isfinite(key))
-    order = np.lexsort((scores["p_out"][defined], -key[defined]))  # stable: ties by index
-    return defined[order][:count]
+    return label_errors(scores).order[:count]
 
 
 def duplicates(pairs: PairsTable, infl_min: float = 0.8, mem_min: float = 0.8) -> Indices:

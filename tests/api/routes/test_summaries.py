@@ -192,9 +192,9 @@ async def _made_once_and_counted(database: Database) -> None:
     assert current.bytes == before + MOST_ANSWERS * len(text)
     await current.answer(("some", "more"), answer)
     assert len(current.answers) == MOST_ANSWERS
-    order = await current.order("suspects")
-    assert order is await current.order("suspects")
-    assert current.bytes == before + MOST_ANSWERS * len(text) + order.nbytes
+    errors = await current.label_errors()
+    assert errors is await current.label_errors()
+    assert current.bytes == before + MOST_ANSWERS * len(text) + errors.order.nbytes + errors.label_error.nbytes
 
 
 def test_classes_and_quality_follow_the_table(

@@ -150,7 +150,12 @@ def test_suspects_are_listed(memscore, embedded: StoredStudy):
     assert "95 % interval" in shown.out
     lines = list(csv.DictReader(io.StringIO(memscore("scores", "suspects", "made-up", "-n", "5", "--csv").out)))
     assert [int(line["index"]) for line in lines] == expected
-    assert set(lines[0]) == {"index", "label", "mem", "mem_low", "mem_high", "p_in", "p_out"}
+    assert set(lines[0]) == {"index", "label", "mem", "mem_low", "mem_high", "p_in", "p_out"} | {
+        "label_error",
+        "suggested",
+        "share",
+        "suspected",
+    }
 
 
 def test_duplicates_are_listed(memscore, embedded: StoredStudy):

@@ -1,0 +1,277 @@
+"""How likely the label of each training sample is wrong, judged by what held-out trials predict.
+
+A model of the samples that held-out trials mostly assign to another class k than the given one, j. Each is either
+
+- a wrong label: its true class is k. Wrong labels do not depend on the image, so that they are as frequent among images
+  that trials agree on as among others: (j, k) has rate[j, k] errors for each sample that trials assign to k, at
+  any level of agreement. This is the assumption of confident learning (Northcutt, Jiang and Chuang 2021), held here
+  at each level of agreement, not only above one threshold.
+- a hard sample with a right label: rarer, the more trials agree.
+
+Where trials agree, margins tell both apart: an image of class k is further from a label drawn for it than a
+hard image is from its own. Expectation maximization fits the rates, the levels of agreement of hard samples, and the
+distributions of margins; no label needs to be known to be right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import lgamma, log
+
+import numpy as np
+
+from memscore.arrays import Float64, Indices, Int64
+from memscore.scores.tables import ScoreTable
+
+PRECISION = 0.9
+"""Default of the expected share of wrong labels among the suspected samples."""
+
+AGREEMENT = np.array([0.5, 0.7, 0.85, 0.95, 1.0])
+"""Bounds of the levels of agreement: shares of held-out trials that predict the leading class."""
+
+ROUNDS = 200
+SETTLED = 1e-6
+
+PRIOR_OF_CLASS = 0.5
+"""Strength of the common error rate as a prior of a pair's rate, in samples of a class of average size."""
+
+PRIOR_OF_PAIR = 0.5
+"""Strength of the average number of hard samples as a prior of a pair's number."""
+
+PRIOR_OF_MARGINS = 20.0
+"""Samples with a right label and the same agreement that count as hard ones, in their distribution of margins."""
+
+PRIORS_OF_WRONG = (20.0, 100.0)
+"""Wrong labels of all levels of agreement that count as of each, in the distribution of their margins, in both fits."""
+
+LEAST_HARD, LEAST_WRONG, LARGEST_SHAPE = 0.7, 1.5, 50.0
+"""Bounds of the shape of the gamma distributions of hard samples' and wrong labels' margins."""
+
+SMALLEST = 1e-3
+"""Least distance, in medians of the margins of right labels."""
+
+
+@dataclass(frozen=True)
+class GivenAndPredicted:
+    """The number of suspected samples with this given label that held-out trials assign to the predicted class."""
+
+    given: int
+    predicted: int
+    count: int
+
+
+@dataclass(frozen=True)
+class LabelErrors:
+    """The training samples with a score, likeliest label errors first, and how many of them look mislabelled.
+
+    label_error float64 [n]: the probability that the label is wrong, NaN without votes. order int64 [m]: the samples by
+    it, ties by the mean held-out margin of the given label. suspected: so many of the first samples, the most of which
+    a share of `precision_wanted` is expected to be wrong labels; None without votes. precision: the share expected
+    among these, None if there are none. expected: the expected number of wrong labels in all.
+    """
+
+    order: Indices
+    label_error: Float64
+    suspected: int | None
+    precision_wanted: float
+    precision: float | None
+    expected: float | None
+    confusion: list[GivenAndPredicted]
+
+    @property
+    def cutoff(self) -> float | None:
+        """The lowest label_error of a suspected sample; None if there are none."""
+        return float(self.label_error[self.order[self.suspected - 1]]) if self.suspected else None
+
+
+def label_errors(scores: ScoreTable, precision: float = PRECISION) -> LabelErrors:
+    """Rank the samples and estimate each label's probability of being wrong.
+
+    Without votes (trials that recorded bits alone, imported scores), samples are ranked by the lower limit of the
+    interval of mem, or by mem itself if the scores have no intervals, and nothing is suspected.
+    """
+    margins = scores["margin_out"].astype(np.float64)
+    voted = np.flatnonzero(np.isfinite(margins))
+    probability = np.full(len(scores), np.nan)
+    rest = by_memorization(scores)
+    if not len(voted):
+        return LabelErrors(rest, probability, None, precision, None, None, [])
+    probability[voted] = _posterior(scores, voted)
+    order = voted[np.lexsort((margins[voted], -probability[voted]))]
+    mean = np.cumsum(probability[order]) / np.arange(1, len(order) + 1)
+    suspected = int((mean >= precision).sum())
+    return LabelErrors(
+        np.concatenate([order, rest[~np.isfinite(margins[rest])]]),
+        probability,
+        suspected,
+        precision,
+        float(mean[suspected - 1]) if suspected else None,
+        float(np.cumsum(probability[order])[-1]),
+        _confusion(scores, order[:suspected]),
+    )
+
+
+def suggestion(scores: ScoreTable, index: int) -> tuple[int, float] | None:
+    """The class other than the label that most held-out trials predict for a sample, and their share; None without."""
+    label = int(scores["vote_label"][index])
+    return None if label < 0 else (label, float(scores["vote_share"][index]))
+
+
+def by_memorization(scores: ScoreTable) -> Indices:
+    """The samples with a score by the lower limit of the interval of mem, so that few trials do not come first.
+
+    By mem itself if the scores have no intervals.
+    """
+    key = scores["mem_low"] if np.isfinite(scores["mem_low"]).any() else scores["mem"]
+    defined = np.flatnonzero(np.isfinite(key))
+    return defined[np.lexsort((scores["p_out"][defined], -key[defined]))]  # stable: ties by index
+
+
+def _posterior(scores: ScoreTable, voted: Indices) -> Float64:
+    """The probability of a wrong label for each of the m samples `voted`, float64 [m]; 0 if trials agree with it."""
+    given = scores["label"][voted].astype(np.int64)
+    margins = scores["margin_out"][voted].astype(np.float64)
+    p_out = scores["p_out"][voted].astype(np.float64)
+    share = scores["vote_share"][voted].astype(np.float64)
+    winner = np.where(share > p_out, scores["vote_label"][voted], given)
+    level = np.searchsorted(AGREEMENT, np.maximum(share, p_out), side="right")
+    probability = np.zeros(len(voted))
+    wrong, right = np.flatnonzero(winner != given), np.flatnonzero((winner == given) & (margins > 0))
+    if not len(wrong) or not len(right):
+        return probability
+    scale = _scales(margins[right], given[right], int(max(given.max(), winner.max())) + 1)
+    model = _Mixture(
+        np.maximum(-margins[wrong] / scale[winner[wrong]], SMALLEST),
+        level[wrong],
+        given[wrong],
+        winner[wrong],
+        np.maximum(margins[right] / scale[given[right]], SMALLEST),
+        level[right],
+        _by_class_and_level(winner, level, len(scale)),
+    )
+    probability[wrong] = model.fit()
+    return probability
+
+
+def _scales(margins: Float64, given: Int64, classes: int) -> Float64:
+    """The unit of margins of each class, float64 [classes]: the geometric mean of its median and the median of all.
+
+    Between both, since margins of hard samples differ by class, and those of labels drawn at random less.
+    """
+    overall = float(np.median(margins))
+    medians = np.full(classes, overall)
+    order = np.argsort(given, kind="stable")
+    found, firsts = np.unique(given[order], return_index=True)
+    for label, of_class in zip(found.tolist(), np.split(margins[order], firsts[1:]), strict=True):
+        medians[label] = np.median(of_class)
+    return np.sqrt(medians * overall)
+
+
+def _by_class_and_level(winner: Int64, level: Int64, classes: int) -> Int64:
+    """The number of samples that trials assign to each class with each level of agreement, int64 [classes, levels]."""
+    levels = len(AGREEMENT) + 1
+    return np.bincount(winner * levels + level, minlength=classes * levels).reshape(classes, levels)
+
+
+@dataclass(frozen=True)
+class _Gamma:
+    """A gamma distribution with this shape and rate."""
+
+    shape: float
+    rate: float
+
+    @classmethod
+    def of(cls, values: Float64, weights: Float64, least: float) -> _Gamma:
+        """By the moments of weighted values; the shape is bounded."""
+        total = max(float(weights.sum()), SMALLEST)
+        mean = max(float((weights * values).sum()) / total, SMALLEST)
+        variance = max(float((weights * (values - mean) ** 2).sum()) / total, SMALLEST**2)
+        shape = min(max(mean**2 / variance, least), LARGEST_SHAPE)
+        return cls(shape, shape / mean)
+
+    def log_density(self, values: Float64) -> Float64:
+        """Logarithm of the density at positive values."""
+        constant = self.shape * log(self.rate) - lgamma(self.shape)
+        return constant + (self.shape - 1) * np.log(values) - self.rate * values
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """Wrong labels and hard samples among the w samples that trials assign to another class.
+
+    distance float64 [w]: how far their margins are below 0; level, given, winner int64 [w]. right_distance,
+    right_level: of the r samples that trials assign to their given class. assigned int64 [classes, levels].
+    """
+
+    distance: Float64
+    level: Int64
+    given: Int64
+    winner: Int64
+    right_distance: Float64
+    right_level: Int64
+    assigned: Int64
+
+    def fit(self) -> Float64:
+        """The probability of a wrong label for each sample, float64 [w].
+
+        The first fit leaves the margins of wrong labels free at each level of agreement. The second, from there, ties
+        them together; on its own, it may end with all samples as hard ones.
+        """
+        error = 0.5 * np.minimum(1, self.distance / np.median(self.distance))
+        for prior in PRIORS_OF_WRONG:
+            error = self._settled(error, prior)
+        return error
+
+    def _settled(self, error: Float64, prior: float) -> Float64:
+        """Expectation maximization from these probabilities [w]."""
+        classes, levels = self.assigned.shape
+        exposed = self.assigned.astype(np.float64)
+        of_class = exposed.sum(axis=1)
+        pairs, place = np.unique(self.given * classes + self.winner, return_inverse=True)
+        of_winner = of_class[pairs % classes]
+        possible = float(of_class.sum()) * (classes - 1)
+        strength = PRIOR_OF_CLASS * float(of_class.mean())
+        for _ in range(ROUNDS):
+            hard = 1 - error
+            rates = (np.bincount(place, error) + float(error.sum()) / possible * strength) / (of_winner + strength)
+            common = float(hard.sum()) / (classes * (classes - 1))
+            hards = (np.bincount(place, hard) + common * PRIOR_OF_PAIR) / (1 + PRIOR_OF_PAIR)
+            at_level = (np.bincount(self.level, hard, levels) + 0.5) / (float(hard.sum()) + 0.5 * levels)
+            with np.errstate(divide="ignore"):
+                wrong = np.log(rates[place] * exposed[self.winner, self.level]) + self._wrong_margins(error, prior)
+                right = np.log(hards[place] * at_level[self.level]) + self._hard_margins(hard)
+            before, error = error, 1 / (1 + np.exp(np.clip(right - wrong, -700, 700)))
+            if float(np.abs(error - before).max()) < SETTLED:
+                break
+        return error
+
+    def _wrong_margins(self, error: Float64, prior: float) -> Float64:
+        """Logarithm of the density of each sample's distance if its label is wrong, by level of agreement."""
+        found = np.zeros(len(error))
+        anywhere = error * (prior / max(float(error.sum()), SMALLEST))
+        for level in np.unique(self.level):
+            here = self.level == level
+            weights = np.where(here, error, 0) + anywhere
+            found[here] = _Gamma.of(self.distance, weights, LEAST_WRONG).log_density(self.distance[here])
+        return found
+
+    def _hard_margins(self, hard: Float64) -> Float64:
+        """Logarithm of the density of each sample's distance if it is a hard one, by level of agreement."""
+        found = np.zeros(len(hard))
+        for level in np.unique(self.level):
+            here, alike = self.level == level, self.right_distance[self.right_level == level]
+            values = np.concatenate([self.distance[here], alike])
+            weights = np.concatenate([hard[here], np.full(len(alike), PRIOR_OF_MARGINS / max(1, len(alike)))])
+            found[here] = _Gamma.of(values, weights, LEAST_HARD).log_density(self.distance[here])
+        return found
+
+
+def _confusion(scores: ScoreTable, suspected: Indices) -> list[GivenAndPredicted]:
+    """Suspected samples by given and predicted class, the most frequent pair first."""
+    found, counts = np.unique(
+        np.stack([scores["label"][suspected], scores["vote_label"][suspected]]), axis=1, return_counts=True
+    )
+    return [
+        GivenAndPredicted(int(found[0, row]), int(found[1, row]), int(counts[row]))
+        for row in np.argsort(-counts, kind="stable")
+    ]
