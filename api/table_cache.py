@@ -62,7 +62,7 @@ class StudyTables:
     pairs_file: Representation
     checked_at: float
     exports: OrderedDict[ExportKey, Representation] = field(default_factory=OrderedDict[ExportKey, Representation])
-    orders: dict[Order, Indices] = field(default_factory=dict[Order, Indices])
+    orders: dict[OrderKey, Indices] = field(default_factory=dict[OrderKey, Indices])
     errors: LabelErrors | None = None
     answers: OrderedDict[AnswerKey, bytes] = field(default_factory=OrderedDict[AnswerKey, bytes])
     comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict[str, TableComparison])

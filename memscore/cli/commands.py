@@ -145,7 +145,7 @@ COMMANDS: Entries = {
             ),
             "duplicates": Entry(
                 "pairs:list_duplicates",
-                "List test samples that are likely near-duplicates of a training sample.",
+                "List copies of training images by their pixels, and test samples that depend on one training sample.",
             ),
             "export": Entry("pairs:export_pairs", "Write the pairs table as npz, csv, parquet or arrow."),
         },

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
+from memscore import settings as settings_module
 from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Output, Url
 from memscore.cli.written import print_written
 from memscore.client.study_calls import PairFilters
-from memscore.console import decimal, out, print_json, print_table
+from memscore.console import decimal, note, out, print_json, print_table, warn
+from memscore.errors import NotFound
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
+from memscore.progress import told
+from memscore.scores.duplicates import ALIKE, LIMITS, Copies, near_duplicates
 from memscore.scores.frames import Format, encode, format_of
 from memscore.scores.suspects import duplicates
 from memscore.statistics.findings import LEVEL
+
+RESTS_ON_ONE = (
+    "Found by evidence: test samples that models classify correctly only if they train on one sample. An easy image "
+    "does not depend on its copy and is not found so; with few trials, some are chance."
+)
 
 
 def list_pairs(
@@ -73,17 +83,69 @@ def list_duplicates(
     study: str,
     infl_min: Annotated[float, typer.Option(help="Minimum influence on the test sample.")] = 0.8,
     mem_min: Annotated[float, typer.Option(help="Minimum mem of the training sample.")] = 0.8,
+    alike: Annotated[float, typer.Option(min=0.9, max=1, help="Minimum correlation of the pixels.")] = ALIKE,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List test samples that are likely near-duplicates of a training sample."""
+    """List copies of training images by their pixels, and test samples that depend on one training sample.
+
+    The pixels are those of the dataset in this machine's home folder.
+    """
+    from memscore.datasets.storage import open_dataset
+
     with opened_client(url) as client:
-        pairs = client.pairs_table(study)
+        pairs, scores, fingerprint = client.pairs_table(study), client.table(study), client.study(study).fingerprint
+    found: list[Copies] | None = None
+    try:
+        dataset = open_dataset(settings_module.load().home, fingerprint)
+    except NotFound as error:
+        warn(f"{error} Pixels were not compared.")
+    else:
+        with told("comparing pixels", lines=not as_json):
+            found = near_duplicates(
+                dataset.x_train,
+                dataset.y_train,
+                dataset.x_test,
+                dataset.y_test,
+                scores=scores,
+                pairs=pairs,
+                alike=alike,
+            )
     rows = [{name: plain(pairs[name][row]) for name in pairs.dtypes} for row in duplicates(pairs, infl_min, mem_min)]
     if as_json:
-        print_json(rows)
+        copies = None if found is None else [_finite(asdict(one)) for one in found]
+        print_json({"pixels": copies, "influence": rows})
         return
+    if found is not None:
+        note(LIMITS)
+        _print_copies(found)
+    note(RESTS_ON_ONE)
     _print_pairs(rows)
+
+
+def _finite(copy: dict[str, Any]) -> dict[str, Any]:
+    """With None for NaN."""
+    return {name: None if value != value else value for name, value in copy.items()}
+
+
+def _print_copies(found: list[Copies]) -> None:
+    print_table(
+        ("training image", "copy", "kind", "correlation", "labels", "mem", "infl"),
+        (
+            (
+                one.index,
+                f"{one.split} {one.other}",
+                one.kind,
+                f"{one.correlation:.4f}",
+                one.label if one.label == one.other_label else f"{one.label}, {one.other_label}",
+                decimal(one.mem),
+                decimal(one.infl),
+            )
+            for one in found
+        ),
+        title=f"{sum(one.split == 'test' for one in found):,} copies in the test set, "
+        f"{sum(one.split == 'train' for one in found):,} within the training set",
+    )
 
 
 def export_pairs(

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memscore.arrays import Indices
+from memscore.arrays import Bools, Float64, Indices
 from memscore.report.cards import Album, Card
 from memscore.report.neighbours import MAJORITY, NEAREST, Vote, Votes, votes
-from memscore.scores.suspects import NOT_WRONG, suspects
+from memscore.scores.label_errors import LabelErrors, label_errors, suggestion
+from memscore.scores.suspects import NOT_WRONG, note_on, suspects
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.estimates import auroc
 
@@ -19,22 +20,30 @@ ASKED = 1000  # maximum suspects to vote on
 
 @dataclass(frozen=True)
 class Suspect:
-    """A suspect, and with a hint: the suggested label, its votes, and the nearest typical image with that label."""
+    """A suspect, and with a hint: the suggested label, its votes, and the nearest typical image with that label.
+
+    If trials recorded predictions: the label that most held-out trials predict, the `share` of them, and the
+    probability that the label is wrong.
+    """
 
     card: Card
     suggested: str | None = None
     votes: int = 0
     like: Card | None = None
+    share: float | None = None
+    label_error: float | None = None
 
 
 @dataclass(frozen=True)
 class Suspected:
     """The likeliest label errors among `candidates` atypical samples, likeliest first.
 
+    If trials recorded predictions (`predicted`), among the samples that look mislabelled.
+
     tied: samples with the same rank as the last one shown. hints: whether labels are suggested; accuracy: share of
     `tested` test images whose label the vote of the nearest typical images predicts, None without a vote.
     planted: labels flipped on purpose, `planted_shown` of them among the suspects shown; auroc: how well mem separates
-    planted errors from the others.
+    planted errors from the others; of the order of suspects if trials recorded predictions.
     """
 
     suspects: list[Suspect]
@@ -47,6 +56,7 @@ class Suspected:
     planted_shown: int
     auroc: float | None
     note: str = NOT_WRONG
+    predicted: bool = False
     voters: int = NEAREST
     majority: int = MAJORITY
 
@@ -67,6 +77,9 @@ def suspected(album: Album) -> Suspected:
     With few trials many samples tie: correct in every trial that trained on them, and in none that did not.
     """
     scores, labels = album.scores, album.scores["label"]
+    errors = label_errors(scores)
+    if errors.suspected is not None:
+        return _predicted(album, errors, errors.suspected)
     atypical = scores.atypical()
     ranked = suspects(scores, len(scores))
     ranked = ranked[atypical[ranked]]
@@ -78,8 +91,7 @@ def suspected(album: Album) -> Suspected:
         against += [one.votes * (one.label != label) for one, label in zip(found.votes, labels[asked], strict=True)]
     order = np.lexsort((np.arange(len(asked)), -against, places[: len(asked)]))[:SHOWN]
     chosen = asked[order]
-    flipped, mem = album.dataset.flipped, scores["mem"]
-    defined = flipped[np.isfinite(mem)]
+    flipped = album.dataset.flipped
     return Suspected(
         suspects=[_suspect(album, int(asked[row]), found, row) for row in order],
         candidates=int(atypical.sum()),
@@ -89,8 +101,42 @@ def suspected(album: Album) -> Suspected:
         hints=found is not None and found.trusted,
         planted=int(flipped.sum()),
         planted_shown=int(flipped[chosen].sum()),
-        auroc=auroc(mem.astype(np.float64), flipped) if defined.any() and not defined.all() else None,
+        auroc=_auroc(scores["mem"].astype(np.float64), flipped),
     )
+
+
+def _predicted(album: Album, errors: LabelErrors, count: int) -> Suspected:
+    """The samples that look mislabelled by what held-out trials predict."""
+    chosen = errors.order[:count][:SHOWN]
+    flipped = album.dataset.flipped
+    rank = np.full(len(flipped), np.nan)
+    rank[errors.order] = -np.arange(len(errors.order))
+    return Suspected(
+        suspects=[_with_vote(album, errors, int(index)) for index in chosen],
+        candidates=count,
+        tied=0,
+        accuracy=None,
+        tested=0,
+        hints=False,
+        planted=int(flipped.sum()),
+        planted_shown=int(flipped[chosen].sum()),
+        auroc=_auroc(rank, flipped),
+        note=note_on(errors),
+        predicted=True,
+    )
+
+
+def _with_vote(album: Album, errors: LabelErrors, index: int) -> Suspect:
+    vote, card, error = suggestion(album.scores, index), album.train(index), float(errors.label_error[index])
+    if vote is None:
+        return Suspect(card, label_error=error)
+    return Suspect(card, album.name(vote[0]), share=vote[1], label_error=error)
+
+
+def _auroc(values: Float64, flipped: Bools) -> float | None:
+    """How well values separate planted errors; None without planted errors, or without others."""
+    defined = flipped[np.isfinite(values)]
+    return auroc(values, flipped) if defined.any() and not defined.all() else None
 
 
 def _places(scores: ScoreTable, ranked: Indices) -> Indices:

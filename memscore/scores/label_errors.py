@@ -23,7 +23,7 @@ import numpy as np
 from memscore.arrays import Float64, Indices, Int64
 from memscore.scores.tables import ScoreTable
 
-PRECISION = 0.9
+PRECISION = 0.95
 """Default of the expected share of wrong labels among the suspected samples."""
 
 AGREEMENT = np.array([0.5, 0.7, 0.85, 0.95, 1.0])
@@ -41,7 +41,7 @@ PRIOR_OF_PAIR = 0.5
 PRIOR_OF_MARGINS = 20.0
 """Samples with a right label and the same agreement that count as hard ones, in their distribution of margins."""
 
-PRIORS_OF_WRONG = (20.0, 100.0)
+PRIORS_OF_WRONG = (20.0, 400.0)
 """Wrong labels of all levels of agreement that count as of each, in the distribution of their margins, in both fits."""
 
 LEAST_HARD, LEAST_WRONG, LARGEST_SHAPE = 0.7, 1.5, 50.0
@@ -65,9 +65,10 @@ class LabelErrors:
     """The training samples with a score, likeliest label errors first, and how many of them look mislabelled.
 
     label_error float64 [n]: the probability that the label is wrong, NaN without votes. order int64 [m]: the samples by
-    it, ties by the mean held-out margin of the given label. suspected: so many of the first samples, the most of which
-    a share of `precision_wanted` is expected to be wrong labels; None without votes. precision: the share expected
-    among these, None if there are none. expected: the expected number of wrong labels in all.
+    it, ties by the mean held-out margin of the given label. suspected: the number of samples at its beginning that look
+    mislabelled: the largest group of which a share of `precision_wanted` is expected to be; None without votes.
+    precision: the share expected among these, None if there are none. expected: the expected number of wrong labels in
+    all.
     """
 
     order: Indices

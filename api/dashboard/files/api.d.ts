@@ -219,8 +219,32 @@ export interface Scores {
   next: string | null;
 }
 
-export interface Suspects extends Scores {
+export interface Suspect extends SampleScore {
+  label_error: number | null;
+  suggested: number | null;
+  share: number | null;
+  margin_out: number | null;
+}
+
+export interface Confused {
+  given: number;
+  predicted: number;
+  count: number;
+}
+
+export interface Suspects {
+  study: string;
+  trials: number;
+  digest: string;
+  matching: number;
+  scores: Suspect[];
+  next: string | null;
   note: string;
+  suspected: number | null;
+  precision: number | null;
+  cutoff: number | null;
+  expected: number | null;
+  confusion: Confused[];
 }
 
 export interface Estimate {

@@ -161,9 +161,12 @@ def test_suspects_are_listed(memscore, embedded: StoredStudy):
 def test_duplicates_are_listed(memscore, embedded: StoredStudy):
     pairs = embedded.pairs
     found = memscore("pairs", "duplicates", "made-up", "--infl-min", "0.3", "--mem-min", "0.3", "--json").json
+    assert found["pixels"] == []
     expected = (pairs["infl"] >= np.float32(0.3)) & (pairs["mem"] >= np.float32(0.3))
-    assert [row["test_index"] for row in found] == pairs["test_index"][expected].tolist()
-    assert memscore("pairs", "duplicates", "made-up").status == 0
+    assert [row["test_index"] for row in found["influence"]] == pairs["test_index"][expected].tolist()
+    shown = memscore("pairs", "duplicates", "made-up")
+    assert "cropped or rotated are not found" in shown.err.replace("\n", " ")
+    assert "0 copies in the test set" in shown.out
 
 
 def test_scores_are_compared_with_published_ones(memscore, embedded: StoredStudy, tmp_path: Path):

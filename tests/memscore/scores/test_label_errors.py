@@ -55,8 +55,8 @@ def test_about_as_many_are_suspected_as_are_wrong(errors: float, next_class: boo
     assert found.suspected is not None
     suspected = found.order[: found.suspected]
     assert wrong[suspected].mean() >= 0.85
-    assert wrong[suspected].sum() >= 0.7 * wrong.sum()
-    assert found.precision == pytest.approx(0.9, abs=0.01)
+    assert wrong[suspected].sum() >= 0.65 * wrong.sum()
+    assert 0.95 <= found.precision < 0.98
     assert found.expected == pytest.approx(wrong.sum(), rel=0.3)
 
 
