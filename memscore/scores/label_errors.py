@@ -26,6 +26,9 @@ from memscore.scores.tables import ScoreTable
 PRECISION = 0.95
 """Default of the expected share of wrong labels among the suspected samples."""
 
+EVEN = 0.5
+"""Least probability of a suspected sample: it is more likely wrong than right, however sure the others are."""
+
 AGREEMENT = np.array([0.5, 0.7, 0.85, 0.95, 1.0])
 """Bounds of the levels of agreement: shares of held-out trials that predict the leading class."""
 
@@ -66,9 +69,9 @@ class LabelErrors:
 
     label_error float64 [n]: the probability that the label is wrong, NaN without votes. order int64 [m]: the samples by
     it, ties by the mean held-out margin of the given label. suspected: the number of samples at its beginning that look
-    mislabelled: the largest group of which a share of `precision_wanted` is expected to be; None without votes.
-    precision: the share expected among these, None if there are none. expected: the expected number of wrong labels in
-    all.
+    mislabelled: the largest group of which a share of `precision_wanted` is expected to be, each more likely than not;
+    None without votes. precision: the share expected among these, None if there are none. expected: the expected
+    number of wrong labels in all.
     """
 
     order: Indices
@@ -100,7 +103,7 @@ def label_errors(scores: ScoreTable, precision: float = PRECISION) -> LabelError
     probability[voted] = _posterior(scores, voted)
     order = voted[np.lexsort((margins[voted], -probability[voted]))]
     mean = np.cumsum(probability[order]) / np.arange(1, len(order) + 1)
-    suspected = int((mean >= precision).sum())
+    suspected = int(((mean >= precision) & (probability[order] >= EVEN)).sum())
     return LabelErrors(
         np.concatenate([order, rest[~np.isfinite(margins[rest])]]),
         probability,

@@ -32,7 +32,7 @@ from memscore.scores.suspects import suspects
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
-from memscore.study.evidence import Evidence
+from memscore.study.evidence import Evidence, Margins, Mistakes
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership
 from tests.conftest import QUICK, make_dataset
@@ -306,6 +306,35 @@ def test_planted_errors_are_suspected_and_their_labels_suggested():
     assert "correct 0 of 30 times without it, 70 of 70 with it" in words
     assert "These are the first 24 of 40 atypical images" in words
     assert "40 images tie in the ranking" in words
+
+
+def test_predictions_of_held_out_trials_suggest_labels_where_pixels_do_not():
+    dataset = separable(noise=256)
+    evidence = evidence_of(dataset, Design(), 10, np.where(dataset.flipped, 0.0, 1.0))
+    assert dataset.clean_labels is not None
+    random = np.random.default_rng(2)
+    sizes = [random.normal(70, 8, correct.shape) for correct in (evidence.train_correct, evidence.test_correct)]
+    codes = [
+        np.where(correct, size, -size).clip(-127, 127).astype(np.int8)
+        for correct, size in zip((evidence.train_correct, evidence.test_correct), sizes, strict=True)
+    ]
+    trial, sample = np.nonzero(~evidence.train_correct)
+    mistakes = Mistakes(trial, sample, dataset.clean_labels[sample].astype(np.int64))
+    trial, sample = np.nonzero(~evidence.test_correct)
+    others = Mistakes(trial, sample, (dataset.y_test[sample].astype(np.int64) + 1) % 3)
+    recorded = replace(evidence, margins=Margins(codes[0], codes[1], mistakes, others))
+    counts = Counts.of(recorded, dataset.y_train, dataset.y_test)
+    about = Provenance("a" * 16, dataset.fingerprint, QUICK.model_dump(mode="json"), Design().model_dump(mode="json"))
+    report = report_of(dataset, *build_tables(counts, about), Design())
+    found = suspected(Album(dataset, report.scores))
+    assert found.predicted
+    assert found.auroc == 1
+    assert found.candidates == found.planted == 40
+    assert found.planted_shown == len(found.suspects) == found.suggestions_right == 24
+    words = Parsed(report.html()).words
+    assert "40 samples look mislabelled" in words
+    assert "These are the first 24 of 40 suspected images" in words
+    assert "without it, 100" in words
 
 
 def test_no_label_is_suggested_where_pixels_do_not_tell_classes_apart():

@@ -1,12 +1,14 @@
 """Label errors, near-duplicates and groups, each on data in which they were put on purpose."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from memscore.errors import InvalidInput
-from memscore.scores.suspects import duplicates, group_memorization, read_groups, suspects
+from memscore.scores.label_errors import LabelErrors
+from memscore.scores.suspects import duplicates, group_memorization, note_on, read_groups, suspects
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.estimates import SufficientStatistics, memorization, newcombe
 from memscore.study.evidence import pack_trial, unpack_trials
@@ -52,6 +54,13 @@ def test_the_wrong_label_is_the_first_suspect(made):
     assert len(order) == 60
     assert (np.diff(scores["mem_low"][order]) <= 0).all()
     assert list(suspects(scores, 3)) == list(order[:3])
+
+
+def test_the_note_says_how_many_look_mislabelled():
+    errors = LabelErrors(np.arange(9), np.zeros(9), 4, 0.95, 0.97, 5.0, [])
+    assert note_on(errors).startswith("4 samples look mislabelled: about 97% of them")
+    assert "No group of samples is expected" in note_on(replace(errors, suspected=0, precision=None))
+    assert "New trials record predictions" in note_on(replace(errors, suspected=None, precision=None))
 
 
 def test_few_trials_do_not_make_a_suspect():
