@@ -25,7 +25,7 @@ from memscore.settings import Settings
 from memscore.statistics.counts import Counts
 from memscore.store import Database, datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import current_revision, upgrade
-from memscore.store.rebuilding import count_trials
+from memscore.store.rebuilding import count_trials, similarity_of
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, pack_trial
 from memscore.study.spec import BLOCK, Design, Recipe
@@ -309,8 +309,11 @@ def margin_scores(database: Database, stored_study: StoredStudy) -> ScoreTable:
     return scores
 
 
-def build(dataset: Dataset, trials: list[Trial], design: Design, study: str) -> tuple[ScoreTable, PairsTable]:
-    """Tables of trials."""
-    counts = Counts.empty(dataset.y_train, dataset.y_test)
+def build(
+    dataset: Dataset, trials: list[Trial], design: Design, study: str, *, like_jobs: bool = False
+) -> tuple[ScoreTable, PairsTable]:
+    """Tables of trials; `like_jobs`: with what jobs add from the images, weighted q-values and posteriors."""
+    counts = Counts.empty(dataset.y_train, dataset.y_test, design if like_jobs else None)
     count_trials(counts, trials, design)
-    return build_tables(counts, Provenance(study, dataset.fingerprint, {}, design.model_dump(mode="json")))
+    about = Provenance(study, dataset.fingerprint, {}, design.model_dump(mode="json"))
+    return build_tables(counts, about, similarity_of(dataset, counts) if like_jobs else None)
