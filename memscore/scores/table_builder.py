@@ -321,12 +321,16 @@ def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64, simil
             strongest[group.test[better]] = value[better]
             strongest_index[group.test[better]] = train[highest[better]]
             test.add(test.cells(block, train, group.test))
-            i, j = np.nonzero(infl >= np.float32(PAIRS_FLOOR))
-            found.append((train[i], group.test[j], block[i, j].astype(np.int64)))
+            at_least = np.flatnonzero(infl >= np.float32(PAIRS_FLOOR))
+            i, j = np.divmod(at_least, len(group.test))
+            found.append((train[i], group.test[j], block.ravel()[at_least].astype(np.int64)))
             if findings is not None and similarity is not None:
                 one = findings.add(at, part, train, group.test, similarity.bins[at][part])
-                kept = one.tested[i, j], one.sized[i, j], one.infl[i, j], np.sqrt(one.variance[i, j])
-                more.append((*kept[:2], *(part.astype(np.float32) for part in kept[2:])))
+                kept = one.tested.ravel()[at_least], one.sized.ravel()[at_least]
+                shown: tuple[npt.NDArray[Any], ...] = ()
+                if findings.source.margins:
+                    shown = one.infl.ravel()[at_least], np.sqrt(one.variance.ravel()[at_least])
+                more.append((*kept, *(part.astype(np.float32) for part in shown)))
     posterior = None if findings is None else findings.posterior(ATYPICAL)
     meta = _findings_meta(counts, similarity, findings, posterior)
     if not found:
@@ -336,13 +340,15 @@ def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64, simil
     columns["q_value"] = test.q_values()[test.cells_of(joints, i, j)]
     columns["mem"] = mem[i]
     if findings is not None and posterior is not None:
-        tested, sized, infl_soft, se_soft = (np.concatenate(parts) for parts in zip(*more, strict=True))
+        tested, sized, *soft = (np.concatenate(parts) for parts in zip(*more, strict=True))
         defined, q_weighted = tested >= 0, findings.test.q_values(_hypotheses(counts))
         columns["q_weighted"] = np.where(defined, q_weighted[tested], np.nan)
         columns["p_strong"] = np.where(defined, posterior.strong[sized], np.nan)
         columns["infl_mean"] = np.where(defined, posterior.mean[sized], np.nan)
         if findings.source.margins:
-            columns["infl_soft"], columns["se_soft"] = infl_soft, se_soft
+            columns["infl_soft"], columns["se_soft"] = soft
+    # Narrowed before they are sorted: reordering columns is bound by memory.
+    columns = {name: column.astype(PairsTable.dtypes[name]) for name, column in columns.items()}
     return _Pairs(strongest_first(columns), strongest, strongest_index, meta)
 
 

@@ -63,19 +63,24 @@ DECIMALS = 4
 """Decimals that are kept, so that the last bits of exponentials, which differ among machines, do not show."""
 
 
-def effect_cells(infl: Float64, variance: Float64, bend: Float64, bins: UInt8) -> npt.NDArray[np.int64]:
-    """Cells [...] of pairs with the shift `infl`, its variance, the cubic's coefficient, and the bin of similarity.
+_START = (((OCTAVE * _CLASSES - _FIRST) * _BENDS + _MOST_BENT) * _WIDTH + _BELOW * _FINE).astype(np.int32)
+"""The cell of each bin of similarity for which the bits of the variance, the bend and the shift are 0."""
+
+
+def effect_cells(infl: Float64, variance: Float64, bend: Float64, bins: UInt8) -> npt.NDArray[np.int32]:
+    """Cells int32 [...] of pairs with the shift `infl`, its variance, the coefficient of the cubic, and their bin.
 
     All finite; `bend` may broadcast.
     """
     at_least = np.clip(variance, _LEAST, 1.0)
-    step = np.floor(infl / np.sqrt(at_least) * _FINE)
-    cells = OCTAVE[bins] * _CLASSES
-    cells += (at_least.view(np.int64) >> _DROPPED) - _FIRST
-    cells *= _BENDS
-    cells += (np.clip(np.rint(bend / _BEND), -_MOST_BENT, _MOST_BENT) + _MOST_BENT).astype(np.int64)
-    cells *= _WIDTH
-    cells += (np.clip(step, -_BELOW * _FINE, _ABOVE * _FINE - 1) + _BELOW * _FINE).astype(np.int64)
+    cells = _START[bins]
+    cells += (at_least.view(np.int64) >> _DROPPED).astype(np.int32) * np.int32(_BENDS * _WIDTH)
+    bent = np.rint(bend / _BEND)
+    cells += np.clip(bent, -_MOST_BENT, _MOST_BENT, out=bent).astype(np.int32) * np.int32(_WIDTH)
+    step = np.divide(infl, np.sqrt(at_least, out=at_least), out=at_least)
+    step *= _FINE
+    np.floor(step, out=step)
+    cells += np.clip(step, -_BELOW * _FINE, _ABOVE * _FINE - 1, out=step).astype(np.int32)
     return cells
 
 

@@ -16,7 +16,7 @@ from memscore.statistics import effects
 from memscore.statistics.counts import Counts, SoftCounts
 from memscore.statistics.effects import CELLS, Posterior, effect_cells
 from memscore.statistics.estimates import SufficientStatistics
-from memscore.statistics.shifts import LEAST_TRIALS, Outcomes, Permutation, both, shifts
+from memscore.statistics.shifts import LEAST_TRIALS, Outcomes, Permutation, Shifts, both, correlations, shifts
 from memscore.statistics.significance import PairTest, benjamini_hochberg
 from memscore.statistics.similarity import Similarity, weights
 from memscore.statistics.weighted import WeightedTest
@@ -62,39 +62,48 @@ class Findings:
 
         bins uint8 [a, b]. Pairs of an undefined training sample are left out.
         """
-        defined = self.source.tested.defined[train]
-        if defined.all():
-            return self._add(at, rows, train, test, bins)
-        some = self._add(at, rows[defined], train[defined], test, bins[defined])
-        none, undefined = np.full(bins.shape, -1, np.int32), np.full(bins.shape, np.nan)
-        empty = Found(none, none.copy(), undefined, undefined.copy())
-        for whole, part in zip(vars(empty).values(), vars(some).values(), strict=True):
-            whole[defined] = part
-        return empty
+        sized, found = self.add_sized(at, rows, train, test, bins)
+        return Found(self.add_tested(at, rows, train, test, bins), sized, found.infl, found.variance)
 
-    def _add(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> Found:
+    def add_tested(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> Cells:
+        """Count pairs as `add` does, in the weighted test alone; returns their cells."""
+        defined = self.source.tested.defined[train]
+        if not defined.all():
+            cells = np.full(bins.shape, -1, np.int32)
+            cells[defined] = self.add_tested(at, rows[defined], train[defined], test, bins[defined])
+            return cells
         source, size = self.source, len(self.source.joint[at])
-        i, j = train[:, None], test[None, :]
-        bits = source.bits[at][rows]
-        joint = source.joint[at][rows] if source.margins else bits
-        found = shifts(joint, source.tested, i, j)
         if source.exact is None:
-            p = self.permutation.p_values(found.r, i, j)
+            i, j = train[:, None], test[None, :]
+            p = self.permutation.p_values(correlations(source.joint[at][rows], source.tested, i, j), i, j)
         else:
-            p = source.exact.p[source.exact.cells(bits, train, test)]
+            p = source.exact.p[source.exact.cells(source.bits[at][rows], train, test)]
         if size not in self.weights:
             self.weights[size] = np.maximum(weights(size), LEAST_WEIGHT)
-        tested = self.test.cells(p, self.weights[size][bins])
-        self.test.add(tested)
+        cells = self.test.cells(p, self.weights[size][bins])
+        self.test.add(cells)
+        return cells.astype(np.int32)
+
+    def add_sized(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> tuple[Cells, Shifts]:
+        """Count pairs as `add` does, for the posterior alone; returns their cells and shifts, NaN where undefined."""
+        defined = self.source.tested.defined[train]
+        if not defined.all():
+            cells, infl, variance = np.full(bins.shape, -1, np.int32), *np.full((2, *bins.shape), np.nan)
+            cells[defined], some = self.add_sized(at, rows[defined], train[defined], test, bins[defined])
+            infl[defined], variance[defined] = some.infl, some.variance
+            return cells, Shifts(infl, variance)
+        source, i, j = self.source, train[:, None], test[None, :]
+        joint = source.joint[at][rows]
         if source.sized is not source.tested:
-            found = shifts(both(joint, bits), source.sized, i, j)
-        variance = found.variance
+            joint = both(joint, source.bits[at][rows])
+        found = shifts(joint, source.sized, i, j)
         if not source.margins:
             inside = source.sized.n_in[i].astype(np.float64)
-            variance = variance + 1 / (inside * (source.sized.trials - inside))  # as if one more trial were wrong
-        sized = effect_cells(found.infl, variance, self.bends.bend(i, j), bins)
-        np.add.at(self.effects, sized.ravel(), 1)
-        return Found(tested.astype(np.int32), sized.astype(np.int32), found.infl, variance)
+            added = 1 / (inside * (source.sized.trials - inside))  # as if one more trial were wrong
+            found = Shifts(found.infl, found.variance + added)
+        cells = effect_cells(found.infl, found.variance, self.bends.bend(i, j), bins)
+        np.add.at(self.effects, cells.ravel(), 1)
+        return cells, found
 
     def posterior(self, threshold: float) -> Posterior:
         """The posterior of P(infl > threshold) from all pairs added."""
@@ -195,8 +204,8 @@ def placebo_check(counts: Counts, similarity: Similarity) -> PlaceboCheck | None
     mine, theirs = Findings(replace(source, sized=source.tested)), Findings(phantom)
     for at, (group, train) in enumerate(zip(groups, phantoms, strict=True)):
         rows = np.arange(len(train))
-        mine.add(at, rows, group.train, group.test, bins[at])
-        theirs.add(at, rows, train, group.test, bins[at])
+        mine.add_tested(at, rows, group.train, group.test, bins[at])
+        theirs.add_tested(at, rows, train, group.test, bins[at])
     together = WeightedTest()
     together.count = mine.test.count + theirs.test.count
     significant = together.q_values(2 * pairs) <= LEVEL
@@ -229,7 +238,7 @@ def halves_check(counts: Counts, similarity: Similarity, threshold: float) -> Ha
     for source, joints, other in ((halves[0], odd, counts.odd), (halves[1], counts.joint_even, counts.even)):
         findings = Findings(source)
         sized = [
-            findings.add(at, np.arange(len(group.train)), group.train, group.test, similarity.bins[at]).sized
+            findings.add_sized(at, np.arange(len(group.train)), group.train, group.test, similarity.bins[at])[0]
             for at, group in enumerate(counts.groups[: len(source.joint)])
         ]
         posterior = findings.posterior(threshold)

@@ -87,7 +87,7 @@ def pair_columns(train: Int64, test: Int64, joint: Int64, n_in: Int64, test_corr
 def strongest_first(columns: Columns) -> Columns:
     """Sort the rows by descending infl, then by training and test index."""
     train, test = columns["train_index"].astype(np.int64), columns["test_index"].astype(np.int64)
-    by_index = np.argsort(train * (test.max(initial=0) + 1) + test)
+    by_index = np.argsort(train * (test.max(initial=0) + 1) + test, kind="stable")  # pairs come in ascending runs
     key = np.sort((-_ascending(columns["infl"][by_index]) << 32) + np.arange(len(by_index)))
     order = by_index[key & LOW]
     return {name: column[order] for name, column in columns.items()}

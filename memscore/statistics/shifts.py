@@ -101,14 +101,13 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Shifts:
-    """Of pairs: infl, the shift of the mean outcome over its scale; its variance; the correlation r.
+    """Of pairs: infl, the shift of the mean outcome over its scale, and its variance.
 
-    The variance has t - 2 degrees of freedom. For an outcome that never varies all three are 0.
+    The variance has t - 2 degrees of freedom. For an outcome that never varies both are 0.
     """
 
     infl: Float64
     variance: Float64
-    r: Float64
 
 
 def shifts(joint: npt.NDArray[np.number], outcomes: Outcomes, train: Int64, test: Int64) -> Shifts:
@@ -117,17 +116,33 @@ def shifts(joint: npt.NDArray[np.number], outcomes: Outcomes, train: Int64, test
     S is the sum of the outcome over the trials that trained on the training sample, which must be `defined`.
     """
     trials = outcomes.trials
-    inside = outcomes.n_in[train].astype(np.float64)
-    sides = inside * (trials - inside)
-    total = outcomes.total[test].astype(np.float64)
-    spread = trials * outcomes.squares[test].astype(np.float64) - total**2  # t^2 times the variance
-    excess = trials * joint.astype(np.float64)
-    excess -= inside * total
+    sides, spread, excess = _excess(joint, outcomes, train, test)
     infl = excess / sides
-    squared = infl * excess
-    root = np.sqrt(sides) * np.sqrt(np.maximum(spread, 1))
-    variance = (spread - squared) / (sides * (max(1, trials - 2) * outcomes.scale**2))
-    return Shifts(infl / outcomes.scale, np.maximum(variance, 0), excess / root)
+    variance = np.multiply(infl, excess, out=excess)
+    np.subtract(spread, variance, out=variance)
+    variance /= sides * (max(1, trials - 2) * outcomes.scale**2)
+    infl /= outcomes.scale
+    return Shifts(infl, np.maximum(variance, 0, out=variance))
+
+
+def correlations(joint: npt.NDArray[np.number], outcomes: Outcomes, train: Int64, test: Int64) -> Float64:
+    """The correlations r of pairs from their S, with indices as in `shifts`; 0 for an outcome that never varies."""
+    sides, spread, excess = _excess(joint, outcomes, train, test)
+    excess /= np.sqrt(sides) * np.sqrt(np.maximum(spread, 1))
+    return excess
+
+
+def _excess(
+    joint: npt.NDArray[np.number], outcomes: Outcomes, train: Int64, test: Int64
+) -> tuple[Float64, Float64, Float64]:
+    """n_in (t - n_in), t^2 times the outcome's variance, and t S less its expectation."""
+    trials = outcomes.trials
+    inside = outcomes.n_in[train].astype(np.float64)
+    total = outcomes.total[test].astype(np.float64)
+    excess = joint.astype(np.float64)
+    excess *= trials
+    excess -= inside * total
+    return inside * (trials - inside), trials * outcomes.squares[test].astype(np.float64) - total**2, excess
 
 
 class Permutation:
@@ -153,6 +168,17 @@ class Permutation:
     def p_values(self, r: Float64, train: Int64, test: Int64) -> Float64:
         """p-values of r, with indices as in `shifts`; r is rounded down to the table's step."""
         z, bend = r * self.root, self.bend(train, test)
-        z += bend * (z * z - 1) + bend * bend * z * z * z / 3
-        step = np.floor(z * (self.steps / self.root)).astype(np.int64)
-        return self.p[np.clip(step + self.steps, 0, len(self.p) - 1)]
+        squared = z * z
+        squared -= 1
+        squared *= bend
+        bend *= bend
+        bend *= z
+        bend *= z
+        bend *= z
+        bend /= 3
+        squared += bend
+        z += squared
+        z *= self.steps / self.root
+        step = np.floor(z, out=z).astype(np.int64)
+        step += self.steps
+        return self.p[np.clip(step, 0, len(self.p) - 1, out=step)]

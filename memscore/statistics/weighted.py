@@ -25,8 +25,11 @@ class WeightedTest:
     @staticmethod
     def cells(p: Float64, weight: Float64) -> Int64:
         """Cells [...] of p-values and weights above 0, which broadcast; those of p / w above 1 share the last."""
-        quotient = np.clip(p / weight, 2.0**-128, 1.0)
-        return (quotient.view(np.int64) >> _DROPPED) - _LOWEST
+        quotient = p / weight
+        cells = np.clip(quotient, 2.0**-128, 1.0, out=quotient).view(np.int64)
+        cells >>= _DROPPED
+        cells -= _LOWEST
+        return cells
 
     def add(self, cells: Int64) -> None:
         """Count hypotheses."""

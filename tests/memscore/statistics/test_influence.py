@@ -146,8 +146,8 @@ def test_same_class_pairs_are_those_of_the_pairs_table():
     table = build_tables(Counts.of(BALANCED, train, test), Provenance("a" * 16, "f" * 64, {}, {}))[1]
     groups = [(group.train, group.test) for group in class_groups(train, test)]
     pairs = find_pairs(*pack(BALANCED), at_least=PAIRS_FLOOR, groups=groups)
-    for name, dtype in table.dtypes.items():
-        np.testing.assert_array_equal(pairs[name].astype(dtype), table[name])
+    for name, column in table.columns.items():
+        np.testing.assert_array_equal(pairs[name].astype(column.dtype), column)
 
 
 def test_many_trials_of_a_uniform_design_are_found_in_blocks_too():

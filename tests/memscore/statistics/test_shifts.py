@@ -7,7 +7,7 @@ import pytest
 
 from memscore.statistics.counts import Counts, SoftCounts
 from memscore.statistics.estimates import gap
-from memscore.statistics.shifts import Outcomes, Permutation, shifts
+from memscore.statistics.shifts import Outcomes, Permutation, correlations, shifts
 from tests.made_evidence import labels, made_evidence
 
 TRIALS, N, Q = 60, 40, 5
@@ -30,11 +30,12 @@ def test_shifts_equal_brute_force():
     outcomes = outcomes_of(member, values)
     joint = member.T.astype(np.int64) @ values.astype(np.int64)
     found = shifts(joint, outcomes, np.arange(N)[:, None], np.arange(Q)[None, :])
+    r = correlations(joint, outcomes, np.arange(N)[:, None], np.arange(Q)[None, :])
     for i in range(N):
         for j in range(Q):
             inside, outside = (values[member[:, i] == side, j] / 255 for side in (True, False))
             assert found.infl[i, j] == pytest.approx(inside.mean() - outside.mean(), abs=1e-12)
-            assert found.r[i, j] == pytest.approx(np.corrcoef(member[:, i], values[:, j])[0, 1], abs=1e-12)
+            assert r[i, j] == pytest.approx(np.corrcoef(member[:, i], values[:, j])[0, 1], abs=1e-12)
             pooled = (inside.var() * len(inside) + outside.var() * len(outside)) / (TRIALS - 2)
             assert found.variance[i, j] == pytest.approx(pooled * (1 / len(inside) + 1 / len(outside)))
     third = [((column - column.mean()) ** 3).mean() / column.std() ** 3 for column in values.T.astype(float)]
@@ -48,8 +49,9 @@ def test_a_constant_outcome_has_no_influence():
     found = shifts(joint, outcomes, np.arange(N)[:, None], np.arange(Q)[None, :])
     assert not found.infl.any()
     assert not found.variance.any()
-    assert not found.r.any()
-    p = Permutation(outcomes).p_values(found.r, np.arange(N)[:, None], np.arange(Q)[None, :])
+    r = correlations(joint, outcomes, np.arange(N)[:, None], np.arange(Q)[None, :])
+    assert not r.any()
+    p = Permutation(outcomes).p_values(r, np.arange(N)[:, None], np.arange(Q)[None, :])
     assert p == pytest.approx(0.5)
 
 
@@ -72,8 +74,8 @@ def test_p_values_are_those_of_permuted_memberships(skewed: float, least: float)
     joint = member @ values.astype(np.int64)
     many = replace(outcomes, n_in=np.full(drawn, 42))
     permutation = Permutation(many)
-    found = shifts(joint, many, np.arange(drawn)[:, None], np.arange(Q)[None, :])
-    p = permutation.p_values(found.r, np.arange(drawn)[:, None], np.arange(Q)[None, :])
+    r = correlations(joint, many, np.arange(drawn)[:, None], np.arange(Q)[None, :])
+    p = permutation.p_values(r, np.arange(drawn)[:, None], np.arange(Q)[None, :])
     for level, low, high in ((0.1, 0.95, 1.1), (0.01, 0.5, 1.1), (0.001, least, 1.25)):
         assert low <= (p < level).mean() / level <= high, level
 
