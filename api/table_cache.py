@@ -28,6 +28,7 @@ from memscore.scores.selection import Order
 from memscore.scores.sets import Sets, split
 from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, Table
 from memscore.store import Database, datasets, studies, tables
+from memscore.store.rebuilding import harmful_pairs
 from memscore.store.studies import StudyRecord
 
 FRESH_SECONDS = 1.0
@@ -66,6 +67,7 @@ class StudyTables:
     errors: LabelErrors | None = None
     answers: OrderedDict[AnswerKey, bytes] = field(default_factory=OrderedDict[AnswerKey, bytes])
     comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict[str, TableComparison])
+    harmful: asyncio.Task[PairsTable] | None = None
 
     @classmethod
     def of(
@@ -95,6 +97,8 @@ class StudyTables:
         if self.errors is not None:
             orders += self.errors.order.nbytes + self.errors.label_error.nbytes
         answers = sum(map(len, self.answers.values()))
+        if self.harmful is not None and self.harmful.done() and self._harm_known(self.harmful):
+            answers += sum(column.nbytes for column in self.harmful.result().columns.values())
         return 2 * (len(self.scores_file.payload) + len(self.pairs_file.payload)) + exports + orders + answers
 
     @cached_property
@@ -163,6 +167,16 @@ class StudyTables:
             while len(self.answers) > MOST_ANSWERS:
                 self.answers.popitem(last=False)
         return Response(self.answers[key], media_type="application/json")
+
+    async def harmful_pairs(self, database: Database) -> PairsTable:
+        """The harmful pairs across all classes, looked for once, in a thread. Raises Conflict as the store does."""
+        if self.harmful is None or (self.harmful.done() and not self._harm_known(self.harmful)):
+            self.harmful = asyncio.create_task(run_in_threadpool(harmful_pairs, database, self.study, self.scores))
+        return await asyncio.shield(self.harmful)
+
+    @staticmethod
+    def _harm_known(task: asyncio.Task[PairsTable]) -> bool:
+        return not task.cancelled() and task.exception() is None
 
     def compared(self, other: StudyTables, threshold: float) -> TableComparison:
         """These scores compared with another study's. Raises FingerprintMismatch, InvalidInput."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi.openapi.models import Example
 
 from api import errors, numeric_json
-from api.dependencies import IndexInPath, TablesOf
+from api.dependencies import DatabaseOf, IndexInPath, TablesOf
 from api.paging import Cursor, Limit, cursor_of, values_of
 from api.table_cache import StudyTables
 from memscore.errors import InvalidInput, NotFound
@@ -174,6 +174,7 @@ async def explain_score(
 
 @router.get("/{study}/pairs", operation_id="list_pairs", response_model=Pairs)
 async def list_pairs(
+    database: DatabaseOf,
     current: TablesOf,
     train_index: Annotated[int | None, Query(description="only pairs of this training sample")] = None,
     test_index: Annotated[int | None, Query(description="only pairs of this test sample")] = None,
@@ -184,11 +185,19 @@ async def list_pairs(
         float | None, Query(ge=0, le=1, description="only with a weighted q-value of at most this")
     ] = None,
     p_min: Annotated[float | None, Query(ge=0, le=1, description="only with a p_strong of at least this")] = None,
+    harmful: Annotated[
+        bool, Query(description="pairs of all classes with negative influence instead; the first request is slow")
+    ] = False,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """High-influence pairs, strongest first, filtered, page by page."""
-    pairs = current.pairs
+    """High-influence pairs, strongest first, filtered, page by page.
+
+    Harmful pairs are looked for in the evidence, among all classes, and at most ten kept of each test sample. They have
+    a q-value of their own test, but neither weighted q-values nor p_strong.
+    """
+    pairs = await current.harmful_pairs(database) if harmful else current.pairs
+    infl = pairs["infl"] if not harmful else -pairs["infl"]
     chosen = np.ones(len(pairs), np.bool_)
     for column, wanted in (("train_index", train_index), ("test_index", test_index)):
         if wanted is not None:
@@ -202,21 +211,25 @@ async def list_pairs(
     if p_min is not None:
         chosen &= pairs["p_strong"] >= np.float32(p_min)
     if cursor is not None:
-        infl, train, test = values_of(cursor, float, int, int)
+        at, train, test = values_of(cursor, float, int, int)
+        before = np.float32(-at if harmful else at)
         tie = (pairs["train_index"] > train) | ((pairs["train_index"] == train) & (pairs["test_index"] > test))
-        chosen &= (pairs["infl"] < np.float32(infl)) | ((pairs["infl"] == np.float32(infl)) & tie)
+        chosen &= (infl < before) | ((infl == before) & tie)
     rows = np.flatnonzero(chosen)[: limit + 1]
     further = None
     if len(rows) > limit:
         last = rows[limit - 1]
         further = cursor_of(*(pairs[name][last].item() for name in ("infl", "train_index", "test_index")))
+    of_all: dict[str, Any] = {
+        "strong": pairs.meta.get("strong"),
+        "found": pairs.meta.get("pairs_found"),
+        "expected": pairs.meta.get("pairs_expected"),
+    }
     found = {
         "study": current.study.id,
         "digest": pairs.digest,
         "floor": pairs.meta["floor"],
-        "strong": pairs.meta.get("strong"),
-        "found": pairs.meta.get("pairs_found"),
-        "expected": pairs.meta.get("pairs_expected"),
+        **({"scope": pairs.meta["scope"]} if harmful else of_all),
         "pairs": [_row_of(pairs, row, Pair) for row in rows[:limit]],
         "next": further,
     }

@@ -14,7 +14,7 @@ from memscore.cli.options import Json, Output, Url
 from memscore.cli.written import print_written
 from memscore.client.study_calls import PairFilters
 from memscore.console import decimal, note, out, print_json, print_table, warn
-from memscore.errors import NotFound
+from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
 from memscore.progress import told
@@ -40,6 +40,9 @@ def list_pairs(
         float | None, typer.Option(help="Maximum false-discovery rate, with similar pairs weighted more.")
     ] = None,
     p_min: Annotated[float | None, typer.Option(help="Minimum probability that the influence is above 0.15.")] = None,
+    harmful: Annotated[
+        bool, typer.Option("--harmful", help="Pairs of all classes in which the training sample harms; takes a while.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of pairs: those that hold first.")] = 20,
     url: Url = None,
     as_json: Json = False,
@@ -54,6 +57,10 @@ def list_pairs(
         "q_weighted_max": q_weighted_max,
         "p_min": p_min,
     }
+    if harmful:
+        if q_weighted_max is not None or p_min is not None:
+            raise InvalidInput("Harmful pairs have no weighted q-values and no probability: use --q-max.")
+        wanted["harmful"] = True  # sent only if set: an older service does not know it
     with opened_client(url) as client:
         page = min(limit, MOST_A_PAGE)
         strongest = list(islice(client.iter_pairs(study, page=page, **wanted), limit))
@@ -64,6 +71,8 @@ def list_pairs(
         else:
             held["q_max"] = min(LEVEL, q_max or LEVEL)
         holding = list(islice(client.iter_pairs(study, page=page, **held), limit))
+    if harmful and any(one.infl > 0 for one in strongest):
+        raise InvalidInput("This service is too old to list harmful pairs.")
     known = {(one.train_index, one.test_index) for one in holding}
     rest = [one for one in strongest if (one.train_index, one.test_index) not in known]
     found = [*holding, *rest][:limit]
@@ -77,6 +86,10 @@ def list_pairs(
             f"{len(holding)} of these {len(found)} pairs hold at a false-discovery rate of {LEVEL:.0%}"
             f"{' (weighted by similarity)' if weighted else ''}; {chance} are within chance."
         )
+    if harmful and not found:
+        out.print("No harmful pair meets these conditions.")
+    if harmful:
+        out.print("Looked for among the pairs of all classes, at most ten of each test sample; q-values are for harm.")
 
 
 def list_duplicates(

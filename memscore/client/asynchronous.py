@@ -231,7 +231,7 @@ class AsyncClient:
     ) -> Pairs:
         """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the previous page.
 
-        Raises NotFound, or NoScoresYet.
+        Raises NotFound, or NoScoresYet; Conflict for harmful pairs without evidence or of too many samples.
         """
         return await self._run(study_calls.pairs, study, limit=limit, cursor=cursor, **wanted)
 

@@ -225,7 +225,7 @@ class Client:
     def pairs(self, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]) -> Pairs:
         """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the previous page.
 
-        Raises NotFound, or NoScoresYet.
+        Raises NotFound, or NoScoresYet; Conflict for harmful pairs without evidence or of too many samples.
         """
         return self._run(study_calls.pairs, study, limit=limit, cursor=cursor, **wanted)
 

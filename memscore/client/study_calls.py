@@ -45,7 +45,11 @@ class ScoreFilters(TypedDict, total=False):
 
 
 class PairFilters(TypedDict, total=False):
-    """Which pairs: of one training or test sample, with at least this infl, mem and p_strong, and at most this q."""
+    """Which pairs: of one training or test sample, with at least this infl, mem and p_strong, and at most this q.
+
+    harmful: those in which the training sample makes mistakes likelier, across all classes, in place of the others. The
+    service looks for them at the first request, which can take a minute; at most ten are kept of each test sample.
+    """
 
     train_index: int | None
     test_index: int | None
@@ -54,6 +58,7 @@ class PairFilters(TypedDict, total=False):
     q_max: float | None
     q_weighted_max: float | None
     p_min: float | None
+    harmful: bool | None
 
 
 def studies(service: ServiceAccess, dataset: str | None = None) -> Flow[Studies]:
@@ -167,7 +172,7 @@ def pairs(
 ) -> Flow[Pairs]:
     """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the previous page.
 
-    Raises NotFound, or NoScoresYet.
+    Raises NotFound, or NoScoresYet; Conflict for harmful pairs without evidence or of too many samples.
     """
     request = get(f"/v1/studies/{part(study)}/pairs", **wanted, limit=limit, cursor=cursor)
     return (yield from ask(service, Pairs, request))

@@ -19,7 +19,7 @@ class Influence(Message):
 
 
 class Pair(Message):
-    """One (train, test) pair of the same class."""
+    """One (train, test) pair."""
 
     train_index: int
     test_index: int
@@ -37,11 +37,12 @@ class Pair(Message):
 
 
 class Pairs(Message):
-    """Pairs by descending infl; `next` is the cursor of the next page, null on the last."""
+    """Pairs by descending infl, harmful ones by ascending infl; `next` is the next page's cursor, null on the last."""
 
     study: str
     digest: str
-    floor: float = Field(description="smallest infl in the table")
+    floor: float = Field(description="smallest infl in the table; largest, if harmful pairs were asked for")
+    scope: str | None = Field(default=None, description="of harmful pairs: `all`, pairs of any two classes")
     strong: float | None = Field(default=None, description="the infl that p_strong is about; null without posteriors")
     found: int | None = Field(default=None, description="pairs of the same class with q_weighted of at most 0.05")
     expected: float | None = Field(default=None, description="expected pairs with infl above `strong`: sum of p_strong")

@@ -120,6 +120,10 @@ class PackedEvidence:
         """The number of trials."""
         return len(self.membership)
 
+    def of_mistakes(self) -> PackedEvidence:
+        """The same with mistakes in place of correctness, so that infl has the opposite sign."""
+        return PackedEvidence(self.membership, ~self.test_correct, self.samples, self.test_samples)
+
     def n_in(self) -> Int64:
         """The number of trials that trained on each sample, int64 [n]."""
         return _column_sums(self.membership, self.samples)
@@ -148,6 +152,7 @@ def find_pairs(
     at_least: float | None = None,
     q_at_most: float | None = None,
     top: int | None = None,
+    harmful: bool = False,
     groups: list[tuple[Int64, Int64]] | None = None,
     matmul: Matmul = np.matmul,
     memory: int = GIB,
@@ -159,6 +164,9 @@ def find_pairs(
     considered: all n x q (scope "all"), or those within `groups` of training and test indices, such as classes.
     mem float64 [n] fills the column `mem`.
 
+    harmful: find the other tail, training samples that make mistakes likelier: infl of at most -`at_least`, the most
+    harmful first, with q-values of the one-sided test for harm.
+
     Uses at most about `memory` bytes, plus the tables of `PairTest`, 8 `top` bytes per test sample and 64 bytes per
     pair found. If q_at_most is the only condition, it makes two passes. Raises InvalidInput without any condition.
     """
@@ -166,6 +174,8 @@ def find_pairs(
         raise InvalidInput("Give a condition for the pairs to find: `at_least`, `q_at_most` or `top`.")
     if groups is None:
         groups = [(np.arange(evidence.samples), np.arange(evidence.test_samples))]
+    if harmful:
+        evidence = evidence.of_mistakes()
     n_in, correct, trials = evidence.n_in(), evidence.correct(), evidence.trials
     test = PairTest(n_in, correct, trials)
     train, tested, ranges = _line_up([(train[test.defined[train]], columns) for train, columns in groups])
@@ -199,7 +209,10 @@ def find_pairs(
     pairs["q_value"] = q_values[test.cells_of(joints, i, j)] if len(i) else np.empty(0)
     pairs["mem"] = mem[i]
     kept = (pairs["infl"] >= floor) & (pairs["q_value"] <= most)
-    return strongest_first({name: column[kept] for name, column in pairs.items()})
+    pairs = strongest_first({name: column[kept] for name, column in pairs.items()})
+    if harmful:
+        pairs["infl"] = 0 - pairs["infl"]  # not -0, where it is 0
+    return pairs
 
 
 def _blocks(

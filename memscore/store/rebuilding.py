@@ -26,6 +26,13 @@ Trials = tuple[int, int]
 """The numbers of trials and of full trials."""
 
 
+MOST_HARMFUL = 10
+"""Harmful pairs that are kept of each test sample."""
+
+MOST_PAIRS = 1 << 30
+"""Pairs among which harmful ones are looked for on request: twice those of CIFAR-100."""
+
+
 def stored_trials(connection: Connection, study: str) -> Trials:
     """The numbers of stored trials of a study."""
     return evidence.count(connection, study), evidence.count(connection, study, full=True)
@@ -81,21 +88,47 @@ def all_pairs(
     Weighted q-values and posteriors are those of `same_class`, a table of the same trials, and NaN across classes.
     Needs about 1 GiB in addition to the packed evidence; see `memscore.statistics.influence`.
     """
-    samples, test_samples = len(scores), scores.test_samples
+    packed, test_samples = packed_evidence(connection, study, scores), scores.test_samples
+    columns = find_pairs(packed, scores["mem"].astype(np.float64), at_least=PAIRS_FLOOR, matmul=matmul)
+    if same_class is not None and same_class.weighted and same_class.trials == packed.trials:
+        columns |= carried_over(same_class, columns["train_index"], columns["test_index"], test_samples)
+    return PairsTable.of(columns, {**scores.meta, "trials": packed.trials, "floor": PAIRS_FLOOR, "scope": "all"})
+
+
+def harmful_pairs(database: Database, study: StudyRecord, scores: ScoreTable, matmul: Matmul = np.matmul) -> PairsTable:
+    """The pairs across all classes in which the training sample harms, from stored trials, the most harmful first.
+
+    infl is at most -PAIRS_FLOOR; of each test sample, only the MOST_HARMFUL most harmful are kept. q-values are those
+    of the test for harm over all pairs. Needs memory as `all_pairs` does. Raises Conflict for imported scores, and for
+    more pairs than MOST_PAIRS.
+    """
+    pairs = len(scores) * scores.test_samples
+    if pairs > MOST_PAIRS:
+        raise Conflict(
+            f"{pairs:,} pairs are too many to look for harmful ones on request; at most {MOST_PAIRS:,} are possible. "
+            "Use find_pairs of memscore.statistics.influence with harmful=True on the study's evidence."
+        )
+    with database.reading() as connection:
+        packed = packed_evidence(connection, study, scores)
+    mem = scores["mem"].astype(np.float64)
+    columns = find_pairs(packed, mem, at_least=PAIRS_FLOOR, top=MOST_HARMFUL, harmful=True, matmul=matmul)
+    meta = {**scores.meta, "trials": packed.trials, "floor": -PAIRS_FLOOR, "scope": "all", "top": MOST_HARMFUL}
+    return PairsTable.of(columns, meta)
+
+
+def packed_evidence(connection: Connection, study: StudyRecord, scores: ScoreTable) -> PackedEvidence:
+    """The memberships and test outcomes of all stored trials, packed to bits. Raises Conflict for imported scores."""
+    samples, test_samples, design = len(scores), scores.test_samples, design_of(study)
     parts = [
-        PackedEvidence.of(unpack_trials(chunk, design_of(study), samples, test_samples))
+        PackedEvidence.of(unpack_trials(chunk, design, samples, test_samples))
         for chunk in evidence.chunks(connection, study.id)
     ]
-    packed = PackedEvidence(
+    return PackedEvidence(
         np.concatenate([part.membership for part in parts]),
         np.concatenate([part.test_correct for part in parts]),
         samples,
         test_samples,
     )
-    columns = find_pairs(packed, scores["mem"].astype(np.float64), at_least=PAIRS_FLOOR, matmul=matmul)
-    if same_class is not None and same_class.weighted and same_class.trials == packed.trials:
-        columns |= carried_over(same_class, columns["train_index"], columns["test_index"], test_samples)
-    return PairsTable.of(columns, {**scores.meta, "trials": packed.trials, "floor": PAIRS_FLOOR, "scope": "all"})
 
 
 def carried_over(pairs: PairsTable, train: Int64, test: Int64, test_samples: int) -> Columns:

@@ -10,10 +10,14 @@ from starlette.types import Receive, Scope, Send
 
 from api.middleware.head_requests import HeadAsGet
 from memscore.messages import scores as messages
-from memscore.messages.pairs import Explanation
+from memscore.messages.pairs import Explanation, Pairs
 from memscore.scores.selection import COLUMNS, Order
 from memscore.scores.sets import split
+from memscore.scores.tables import PAIRS_FLOOR
+from memscore.statistics.influence import PackedEvidence, find_pairs
 from memscore.store import Database
+from memscore.study.evidence import unpack_trials
+from memscore.study.spec import Design
 from tests.conftest import StoredStudy
 
 pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.usefixtures("stored_study")]
@@ -221,3 +225,33 @@ def test_a_name_and_an_id_share_the_tables_in_memory(database: Database, stored_
         return await cache.get("made-up") is await cache.get(stored_study.record.id)
 
     assert asyncio.run(both())
+
+
+def test_harmful_pairs_of_all_classes_are_found_in_the_evidence(http: httpx.Client, stored_study: StoredStudy):
+    trials, scores = stored_study.trials, stored_study.scores
+    evidence = unpack_trials(trials, Design(), len(scores), scores.test_samples)
+    mem = scores["mem"].astype(np.float64)
+    expected = find_pairs(PackedEvidence.of(evidence), mem, at_least=PAIRS_FLOOR, top=10, harmful=True)
+    found = pages(http, f"{STUDY}/pairs", "pairs", harmful=True, limit=7)
+    for name in ("train_index", "test_index"):
+        assert [row[name] for row in found] == expected[name].tolist()
+    assert [row["infl"] for row in found] == pytest.approx(expected["infl"].tolist())
+    assert [row["q_value"] for row in found] == pytest.approx(expected["q_value"].tolist())
+    assert max(row["infl"] for row in found) <= -PAIRS_FLOOR
+    assert any(scores["label"][row["train_index"]] != scores["test_label"][row["test_index"]] for row in found)
+    page = Pairs.model_validate(http.get(f"{STUDY}/pairs", params={"harmful": True}).json())
+    assert (page.floor, page.scope, page.expected) == (-PAIRS_FLOOR, "all", None)
+    one = found[0]["test_index"]
+    of_one = http.get(f"{STUDY}/pairs", params={"harmful": True, "test_index": one}).json()["pairs"]
+    assert of_one == [row for row in found if row["test_index"] == one]
+    assert http.get(f"{STUDY}/pairs", params={"harmful": True, "p_min": 0}).json()["pairs"] == []
+    assert http.get(f"{STUDY}/pairs").json()["pairs"][0]["infl"] > 0
+
+
+def test_harmful_pairs_are_looked_for_once_and_not_among_too_many(http: httpx.Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("memscore.store.rebuilding.MOST_PAIRS", 1199)
+    refused(http.get(f"{STUDY}/pairs", params={"harmful": True}), 409, "1,200 pairs are too many")
+    monkeypatch.setattr("memscore.store.rebuilding.MOST_PAIRS", 1200)
+    once = http.get(f"{STUDY}/pairs", params={"harmful": True}).raise_for_status().json()
+    monkeypatch.setattr("memscore.store.rebuilding.find_pairs", None)
+    assert http.get(f"{STUDY}/pairs", params={"harmful": True}).json() == once

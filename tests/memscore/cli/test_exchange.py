@@ -69,6 +69,20 @@ def test_pairs_are_exported_and_listed(memscore, embedded: StoredStudy, tmp_path
     assert "q-value" in memscore("pairs", "list", "made-up").out
 
 
+def test_harmful_pairs_are_listed_with_their_scope(memscore, embedded: StoredStudy):
+    listed = memscore("pairs", "list", "made-up", "--harmful", "--limit", "5", "--json").json
+    assert len(listed) == 5
+    assert all(pair["infl"] < 0 for pair in listed)
+    assert [pair["infl"] for pair in listed] == sorted(pair["infl"] for pair in listed)
+    shown = " ".join(memscore("pairs", "list", "made-up", "--harmful").out.split())
+    assert "of these 20 pairs hold at a false-discovery rate of 5%" in shown
+    assert "Looked for among the pairs of all classes, at most ten of each test sample; q-values are for harm." in shown
+    none = " ".join(memscore("pairs", "list", "made-up", "--harmful", "--q-max", "0").out.split())
+    assert "No harmful pair meets these conditions." in none
+    assert "among the pairs of all classes" in none
+    refused(memscore("pairs", "list", "made-up", "--harmful", "--p-min", "0.5"), "Harmful pairs have no weighted q")
+
+
 def test_more_pairs_than_a_page_holds_are_listed(memscore, embedded: StoredStudy, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("memscore.cli.pairs.MOST_A_PAGE", 7)
     listed = memscore("pairs", "list", "made-up", "--limit", "30", "--json").json

@@ -64,6 +64,7 @@ def test_everything_that_is_served_can_be_had(client: Caller, stored_study: Stor
     assert client.table("made-up", digest=scores.digest).digest == scores.digest
     assert len(client.pairs("made-up", limit=3).pairs) == 3
     assert len(client.iter_pairs("made-up", infl_min=0.05, page=50)) == np.sum(pairs["infl"] >= np.float32(0.05))
+    assert all(pair.infl < 0 for pair in client.iter_pairs("made-up", harmful=True))
     assert client.sets("made-up").counts() == split(scores, pairs).counts()
     thresholds = Thresholds(atypical=0.3)
     assert client.set_indices("made-up", thresholds).thresholds["atypical"] == 0.3

@@ -1,6 +1,8 @@
 """Influence at size: against a loop over all pairs, the same bits in blocks of any size, within its memory."""
 
 import tracemalloc
+from fractions import Fraction
+from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +141,73 @@ def test_pairs_equal_brute_force(
         assert pairs["q_value"].tolist() == [expected[pair][1] for pair in found]
         np.testing.assert_array_equal(pairs["mem"], mem[pairs["train_index"]])
         assert found == sorted(found, key=lambda pair: (-expected[pair][0], pair))
+
+
+def lower_tail(s: int, inside: int, correct: int, trials: int) -> float:
+    """P[S < s] + P[S = s] / 2 of the hypergeometric S, from binomial coefficients."""
+    lowest = max(0, inside + correct - trials)
+    ways = [comb(correct, k) * comb(trials - correct, inside - k) for k in range(lowest, s + 1)]
+    return float((Fraction(sum(ways)) - Fraction(ways[-1], 2)) / comb(trials, inside))
+
+
+@pytest.mark.parametrize("same_class", [True, False])
+@pytest.mark.parametrize("evidence", [BALANCED, UNIFORM])
+@pytest.mark.parametrize(("at_least", "most", "top"), [(0.02, None, None), (0.0, None, 3), (None, 0.99, None)])
+def test_harmful_pairs_equal_brute_force(
+    evidence: Evidence, at_least: float | None, most: float | None, top: int | None, same_class: bool
+):
+    packed, mem = pack(evidence)
+    trials = evidence.trials
+    groups = [(g.train, g.test) for g in class_groups(labels(N), labels(Q))] if same_class else None
+    infl, p, se = {}, {}, {}
+    for i in range(N):
+        inside = evidence.membership[:, i]
+        if 0 < inside.sum() < trials:  # others are undefined
+            for j in np.flatnonzero(labels(Q) == labels(N)[i]).tolist() if same_class else range(Q):
+                right = evidence.test_correct[:, j]
+                a, b = int(right[inside].sum()), int(right[~inside].sum())
+                n, m = int(inside.sum()), trials - int(inside.sum())
+                infl[i, j] = np.float32((a * m - b * n) / (n * m))
+                se[i, j] = ((a / n) * (1 - a / n) / (n - 1) + (b / m) * (1 - b / m) / (m - 1)) ** 0.5 if m > 1 else 0
+                p[i, j] = lower_tail(a, n, a + b, trials)
+    q = dict(zip(p, benjamini_hochberg(np.array(list(p.values()))).tolist(), strict=True))
+    order = sorted(infl, key=lambda pair: (infl[pair], pair))
+    ranked = {j: [pair for pair in order if pair[1] == j] for j in range(Q)}
+    expected = [
+        pair
+        for pair in order
+        if (at_least is None or infl[pair] <= -np.float32(at_least))
+        and (most is None or q[pair] <= most)
+        and (top is None or pair in ranked[pair[1]][:top])
+    ]
+    assert len({infl[pair] for pair in expected}) < len(expected)  # there are ties
+    for memory in (1 << 30, 30_000):
+        found = find_pairs(
+            packed, mem, at_least=at_least, q_at_most=most, top=top, harmful=True, groups=groups, memory=memory
+        )
+        pairs = list(zip(found["train_index"].tolist(), found["test_index"].tolist(), strict=True))
+        assert pairs == expected
+        assert found["infl"].tolist() == [infl[pair] for pair in pairs]
+        assert found["q_value"] == pytest.approx([q[pair] for pair in pairs], rel=1e-9)
+        known = [row for row, (i, _) in enumerate(pairs) if evidence.membership[:, i].sum() < trials - 1]
+        assert found["se"][known] == pytest.approx([se[pairs[row]] for row in known], abs=1e-7)
+        assert not np.signbit(found["infl"][found["infl"] == 0]).any()
+
+
+def test_a_planted_harm_is_found_and_helps_no_one():
+    """One training sample confuses the models about a test sample; no pair of an even coin is significant."""
+    random = np.random.default_rng(5)
+    correct = random.random(BALANCED.test_correct.shape) < 0.5
+    correct[:, 7] = ~BALANCED.membership[:, 11]
+    evidence = Evidence(BALANCED.numbers, BALANCED.membership, BALANCED.train_correct, correct)
+    packed, mem = pack(evidence)
+    found = find_pairs(packed, mem, q_at_most=0.01, harmful=True)
+    assert (found["train_index"].tolist(), found["test_index"].tolist(), found["infl"].tolist()) == ([11], [7], [-1])
+    assert (11, 7) not in zip(
+        *(find_pairs(packed, mem, at_least=0.0)[n] for n in ("train_index", "test_index")), strict=True
+    )
+    nothing = find_pairs(packed, mem, at_least=1.5, harmful=True)
+    assert all(len(column) == 0 for column in nothing.values())
 
 
 def test_same_class_pairs_are_those_of_the_pairs_table():
