@@ -111,6 +111,7 @@ def test_published_scores_go_out_and_come_in(memscore, embedded: StoredStudy, tm
     assert memscore("scores", "show", "published", "3", "--json").json["se"] is None
     assert memscore("scores", "suspects", "published", "--json").json[0]["mem_low"] is None
     assert memscore("pairs", "list", "published").status == 0
+    refused(memscore("pairs", "list", "published", "--harmful"), "has imported scores")
     report = tmp_path / "report.html"
     assert memscore("report", "published", "-o", str(report)).status == 0
     assert "imported without the underlying model outputs" in report.read_text()
