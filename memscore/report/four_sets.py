@@ -19,7 +19,7 @@ class SetPart:
     """One of the four sets: its rule, the number of members and of all samples, and examples.
 
     settled: members of a training set whose whole interval is on their side of the atypical threshold; None if there
-    are no intervals. known: False if the scores do not determine the set.
+    are no intervals. known: False if the scores do not determine the set. worth: what the number of members is worth.
     """
 
     key: str
@@ -30,6 +30,7 @@ class SetPart:
     examples: list[Card]
     settled: int | None = None
     known: bool = True
+    worth: tuple[str, ...] = ()
 
 
 def four_sets(album: Album, sets: Sets) -> list[SetPart]:
@@ -66,10 +67,11 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
         SetPart(
             "test-atypical",
             "Test, atypical",
-            f"influence above {limits.atypical:g} from an atypical training image",
+            _rule(sets),
             int(sets.test_atypical.sum()),
             test,
             examples(sets.test_atypical, "test"),
+            worth=_worth(sets),
         ),
         SetPart(
             "test-typical",
@@ -82,6 +84,22 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
             known=bool(np.isfinite(album.scores["test_p"]).any()),
         ),
     ]
+
+
+def _rule(sets: Sets) -> str:
+    influence = f"influence above {sets.thresholds.atypical:g} from an atypical training image"
+    if sets.rule == "posterior":
+        return f"{influence}, with a probability above 1/2 (rule posterior)"
+    return f"estimated {influence} (rule raw)"
+
+
+def _worth(sets: Sets) -> tuple[str, ...]:
+    sentences: list[str] = []
+    if sets.expected_false is not None:
+        sentences.append(f"Expected not to be atypical: {sets.expected_false:,.1f} of them")
+    if sets.by_chance is not None:
+        sentences.append(f"By chance alone, the estimates (rule raw) would name {sets.by_chance:,.1f}")
+    return tuple(sentences)
 
 
 def _spread(members: Indices) -> Indices:

@@ -12,19 +12,23 @@ from memscore.scores.suspects import duplicates
 from memscore.scores.tables import ATYPICAL, PairsTable
 
 SHOWN = 12
-UNPROVEN = 6  # pairs shown if none is significant
+UNPROVEN = 6  # pairs shown if none holds
 Q_SHOWN = 0.05  # false-discovery rate of the pairs shown
 
 
 @dataclass(frozen=True)
 class ShownPair:
-    """A training image and a test image; se and q_value are NaN for imported scores."""
+    """A training image and a test image; se and q_value are NaN for imported scores, p_strong without posteriors.
+
+    q_value: weighted where the table has weighted ones.
+    """
 
     train: Card
     test: Card
     infl: float
     se: float
     q_value: float
+    p_strong: float
     duplicate: bool
 
     @property
@@ -32,14 +36,21 @@ class ShownPair:
         """Whether the pair has a q-value."""
         return self.q_value == self.q_value
 
+    @property
+    def judged(self) -> bool:
+        """Whether it is known how probable an infl above the threshold is."""
+        return self.p_strong == self.p_strong
+
 
 @dataclass(frozen=True)
 class Influences:
     """The pairs shown, at most one per test image, strongest first.
 
-    kept: pairs in the table, with infl of at least `floor`; strong: those above 0.15; significant: those with a q-value
-    of at most 5 %; strong_significant: both; test_images: test images in a significant pair. proven: False if the
-    pairs shown may be due to chance; tested: False if no pair has a q-value (imported scores).
+    kept: pairs in the table, with infl of at least `floor`; strong: those above 0.15; significant: those that hold, with
+    a q-value of at most 5 %; strong_significant: both; test_images: test images in a significant pair. proven: False if
+    the pairs shown may be due to chance; tested: False if no pair has a q-value (imported scores). weighted: whether
+    the q-values are the weighted ones, of pairs of the same class; margins: whether these rest on margins. expected:
+    the number of pairs expected to have an infl above 0.15, None without posteriors.
     """
 
     pairs: list[ShownPair]
@@ -51,6 +62,9 @@ class Influences:
     test_images: int
     duplicates: int
     tested: bool
+    weighted: bool
+    margins: bool
+    expected: float | None
     q_shown: float = Q_SHOWN
     threshold: float = ATYPICAL
 
@@ -59,10 +73,15 @@ class Influences:
         """Whether the pairs shown are significant at the false-discovery rate."""
         return self.significant > 0
 
+    @property
+    def chance(self) -> int:
+        """Pairs in the table that are within chance."""
+        return self.kept - self.significant
+
 
 def influences(album: Album, pairs: PairsTable) -> Influences:
-    """Choose the pairs; if none is significant, the largest estimates, which may be due to chance."""
-    q_values, infl = pairs["q_value"], pairs["infl"]
+    """Choose the pairs that hold; if none does, the largest estimates, which may be due to chance."""
+    q_values, infl = pairs["q_weighted" if pairs.weighted else "q_value"], pairs["infl"]
     significant = q_values <= np.float32(Q_SHOWN)
     strong = infl > np.float32(ATYPICAL)
     tested = bool(np.isfinite(q_values).any()) or not len(pairs)
@@ -80,6 +99,7 @@ def influences(album: Album, pairs: PairsTable) -> Influences:
                 float(infl[row]),
                 float(pairs["se"][row]),
                 float(q_values[row]),
+                float(pairs["p_strong"][row]),
                 bool(copies[row]),
             )
             for row in rows
@@ -92,6 +112,9 @@ def influences(album: Album, pairs: PairsTable) -> Influences:
         test_images=len(np.unique(pairs["test_index"][significant])),
         duplicates=int((copies & (significant | ~np.isfinite(q_values))).sum()),
         tested=tested,
+        weighted=pairs.weighted,
+        margins=pairs.meta.get("pairs_from") == "margins",
+        expected=pairs.meta.get("pairs_expected"),
     )
 
 

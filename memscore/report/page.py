@@ -21,7 +21,7 @@ from memscore.report.influences import influences
 from memscore.report.provenance import Making
 from memscore.report.suspected import suspected
 from memscore.scores.quality import calibration, differences, quality
-from memscore.scores.risk import privacy_of
+from memscore.scores.risk import ATTACKER, privacy_of
 from memscore.scores.sets import Thresholds, split
 from memscore.scores.tables import PairsTable, ScoreTable
 
@@ -53,6 +53,7 @@ class Report:
         scores.require_dataset(dataset.fingerprint, study.dataset)
         album = Album(dataset, scores)
         classes, suspects, found = gallery(album), suspected(album), influences(album, pairs)
+        sets, privacy = split(scores, pairs), privacy_of(scores)
         template = _environment().get_template("report.html.j2")
         return template.render(
             study=study,
@@ -62,7 +63,7 @@ class Report:
             measured=summary.measured(study, scores, dataset),
             finding=summary.finding(scores),
             points=[
-                *summary.points(classes, suspects, found, privacy_of(scores)),
+                *summary.points(classes, suspects, found, privacy),
                 *summary.forecast(scores, study.design),
             ],
             checks=quality(scores, study.design),
@@ -70,7 +71,10 @@ class Report:
             gallery=classes,
             suspected=suspects,
             influences=found,
-            sets=four_sets(album, split(scores, pairs)),
+            sets=four_sets(album, sets),
+            notes_on_sets=sets.notes,
+            privacy=privacy,
+            attacker=ATTACKER,
             comparison=self.comparison,
             facts=provenance.facts(study, scores, pairs, dataset, self.making),
             commands=provenance.commands(study, scores, pairs, dataset),
