@@ -199,7 +199,7 @@ export interface SampleScore {
   set: SetName | null;
   mem_margin?: number | null;
   se_margin?: number | null;
-  margin_interval?: Interval;
+  margin_interval?: Interval | null;
   risk?: number | null;
   se_risk?: number | null;
 }
@@ -344,14 +344,23 @@ export interface Explanation {
   floor: number;
 }
 
+/** Values that a study has only with posteriors, or with margins, are null or left out. */
 export interface Pair extends Influence {
   mem: number | null;
+  q_weighted?: number | null;
+  p_strong?: number | null;
+  infl_mean?: number | null;
+  infl_soft?: number | null;
+  se_soft?: number | null;
 }
 
 export interface Pairs {
   study: string;
   digest: string;
   floor: number;
+  strong: number | null;
+  found: number | null;
+  expected: number | null;
   pairs: Pair[];
   next: string | null;
 }
@@ -450,10 +459,15 @@ export interface ComparisonMessage {
   disagreements: Disagreement[];
 }
 
+export type Rule = "posterior" | "raw";
+
 export interface SetsMessage {
   study: string;
   digest: string;
   thresholds: Record<string, number>;
+  rule: Rule;
+  expected_false: number | null;
+  by_chance: number | null;
   counts: Record<string, number>;
   indices: Record<string, number[]>;
   warnings: string[];

@@ -6,6 +6,14 @@
 const WHOLE = new Intl.NumberFormat("en-GB");
 
 /**
+ * Whether there is a value.
+ * @template Value
+ * @param {Value | null | undefined} value
+ * @returns {value is Value}
+ */
+export const known = (value) => value !== null && value !== undefined;
+
+/**
  * 12,345; a dash for what is undefined.
  * @param {number | null | undefined} value
  */

@@ -1,9 +1,9 @@
 // Pairs of a training and a test sample with high influence, side by side.
 
 import { debounce, fill, focusIn, h, put, say } from "../dom.js";
-import { className, fixed } from "../format.js";
+import { className, fixed, whole } from "../format.js";
 import { get, newest, path, send } from "../http.js";
-import { influenceText } from "../parts/influence.js";
+import { DISCOVERY_RATE, influenceText } from "../parts/influence.js";
 import { numberField } from "../parts/number_field.js";
 import { empty, problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
@@ -16,10 +16,12 @@ import { enlarger } from "../parts/zoom.js";
 /** @import { Loaded, Page, Picture } from "../types.js" */
 
 const PAGE = 48;
+const WEIGHTED = "q_weighted_max"; // a filter for studies whose pairs have weighted q-values
 const FILTERS = [
   { name: "infl_min", label: "infl from", start: 0.15 },
   { name: "mem_min", label: "mem of the training sample from", start: null },
   { name: "q_max", label: "q-value up to", start: null },
+  { name: WEIGHTED, label: "weighted q-value up to", start: null },
 ];
 const ABOUT =
   "Without the training image on the left, models classify the test image beside it correctly less often, by infl. " +
@@ -52,6 +54,8 @@ class PairsView {
   #newest;
   #page;
   #study;
+  /** The field of the filter WEIGHTED. @type {HTMLElement | undefined} */
+  #weighted;
 
   /**
    * @param {Page} page
@@ -81,8 +85,12 @@ class PairsView {
     const bounds = /** @type {const} */ ({ min: 0, max: 1, step: "any", placeholder: "any" });
     const fields = FILTERS.map((filter) => {
       const { name, label } = filter;
-      return numberField({ label, value: this.#chosen[name], ...bounds, changed: (value) => change(filter, value) });
+      const changed = (/** @type {number | null} */ value) => change(filter, value);
+      const field = numberField({ label, value: this.#chosen[name], ...bounds, changed });
+      field.hidden = name === WEIGHTED && this.#chosen[name] === null; // until a study is known to have such q-values
+      return field;
     });
+    this.#weighted = fields[FILTERS.findIndex(({ name }) => name === WEIGHTED)];
     const submit = (/** @type {Event} */ event) => event.preventDefault();
     return h("form", { class: "filters", "aria-label": "Filter pairs", on: { submit } }, fields);
   }
@@ -94,12 +102,15 @@ class PairsView {
     try {
       const cards = h("ul", { class: "pairs" });
       const more = h("p", {});
-      const { pairs, floor } = await this.#add({ chosen, cards, more, signal }, null);
+      const all = await this.#add({ chosen, cards, more, signal }, null);
+      const { pairs, floor } = all;
+      if (this.#weighted && all.strong !== null) this.#weighted.hidden = false;
       const kept = pairs.length ? `Strongest first; pairs with an infl of at least ${floor} are stored.` : "";
       const none = `Lower the bounds. Only pairs with an infl of at least ${floor} are stored.`;
       fill(
         this.#list,
         h("p", { class: "soft", "data-part": "matching" }, kept),
+        holding(all),
         pairs.length ? [cards, more] : empty("No pair passes these filters", h("p", {}, none)),
       );
       say(pairs.length ? "Pairs are shown" : "No pair passes these filters");
@@ -122,7 +133,7 @@ class PairsView {
     const labels = await this.#labels(found.pairs, signal);
     put(
       cards,
-      found.pairs.map((one, place) => h("li", {}, this.#pair(one, labels[place]))),
+      found.pairs.map((one, place) => h("li", {}, this.#pair(one, labels[place], found.strong))),
     );
     const next = async () => {
       const first = cards.childElementCount;
@@ -158,8 +169,9 @@ class PairsView {
   /**
    * @param {Pair} one
    * @param {number} label
+   * @param {number | null} strong
    */
-  #pair(one, label) {
+  #pair(one, label, strong) {
     const [study, dataset] = [this.#study, this.#dataset];
     const { train_index: train, test_index: test } = one;
     /** @type {Picture[]} */
@@ -174,9 +186,9 @@ class PairsView {
       h(
         "div",
         {},
-        influenceText(one),
+        influenceText(one, strong),
         one.mem !== null && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`),
-        enlarger(this.#page, dataset, both, influenceText(one)),
+        enlarger(this.#page, dataset, both, influenceText(one, strong)),
       ),
     );
   }
@@ -191,6 +203,18 @@ class PairsView {
       label && h("span", { class: "line soft" }, label),
     );
   }
+}
+
+/**
+ * How many pairs hold, and how many are expected to be strong; nothing for tables without weighted q-values.
+ * @param {Pairs} all
+ */
+function holding({ strong, found, expected }) {
+  if (strong === null || found === null) return null;
+  const strongOnes =
+    expected === null ? "" : ` About ${whole(Math.round(expected))} are expected to have an infl above ${strong}.`;
+  const held = `Of the study's pairs of the same class, ${whole(found)} are beyond chance: their weighted q-value is at most ${DISCOVERY_RATE}.`;
+  return h("p", { class: "soft", "data-part": "holding" }, held, strongOnes);
 }
 
 /**
@@ -214,7 +238,7 @@ function taken({ name }, chosen) {
   const table = path`/v1/studies/${name}/pairs/table`;
   const bounds = Object.entries(chosen).filter(([, value]) => value !== null);
   const keywords = bounds.map(([bound, value]) => `, ${bound}=${value}`).join("");
-  const options = bounds.map(([bound, value]) => ` --${bound.replace("_", "-")} ${value}`).join("");
+  const options = bounds.map(([bound, value]) => ` --${bound.replaceAll("_", "-")} ${value}`).join("");
   return takeAway({
     title: "Download all pairs",
     files: ["npz", "csv", "parquet"].map((format) => ({

@@ -4,6 +4,7 @@ import { ATYPICAL, axes, Chart, countScale, d3, drawThresholds, kind, TYPICAL } 
 import { debounce, fill, h, put, say } from "../dom.js";
 import { fixed, percent, whole } from "../format.js";
 import { get, newest, path } from "../http.js";
+import { choice } from "../parts/fields.js";
 import { slider } from "../parts/number_field.js";
 import { empty, problem } from "../parts/problem.js";
 import { sampleCard } from "../parts/sample.js";
@@ -11,12 +12,13 @@ import { head, load, noScores } from "../parts/study_head.js";
 import { curlTo, pythonClient, serviceUrl, takeAway } from "../parts/take_away.js";
 import { barsOf, plan } from "../study/bars.js";
 
-/** @import { Histogram, SampleScore, Scores, SetsMessage, StudyMessage, TestScore } from "../api.js" */
+/** @import { Histogram, Rule, SampleScore, Scores, SetsMessage, StudyMessage, TestScore } from "../api.js" */
 /** @import { Group, Size } from "../charts.js" */
 /** @import { Bar } from "../study/bars.js" */
 /** @import { Loaded, Page, Query } from "../types.js" */
 
 /** @typedef {{ atypical: number, typical: number, test_accuracy: number }} Thresholds */
+/** @typedef {Thresholds & { rule: Rule }} Chosen */
 
 /** @type {Thresholds} */
 const PAPER = { atypical: ATYPICAL, typical: TYPICAL, test_accuracy: 0.8 };
@@ -37,6 +39,11 @@ const SLIDERS = [
     label: "Typical test accuracy from",
     hint: "Share of models that classify a typical test sample correctly.",
   },
+];
+/** The rules for atypical test samples, the usual one first. @type {[Rule, string][]} */
+const RULES = [
+  ["posterior", "by the probability of influence"],
+  ["raw", "by its raw estimate, as in the paper"],
 ];
 const SETS = [
   ["train_atypical", "Atypical training samples"],
@@ -69,6 +76,7 @@ class SetsView {
   #page;
   #plot = h("div", {});
   #study;
+  #worth = h("div", { "data-part": "worth" });
   /** By index, each asked for once. @type {Map<number, TestScore>} */
   #tests = new Map();
 
@@ -88,6 +96,7 @@ class SetsView {
       h("section", { "aria-label": "Thresholds", class: "columns" }, this.#controls(), this.#plot),
       this.#fault,
       this.#counts,
+      this.#worth,
       this.#examples,
       this.#away,
     );
@@ -123,8 +132,15 @@ class SetsView {
     const sliders = SLIDERS.map(({ name, label, hint }) =>
       slider({ name, label, hint, value: this.#chosen[name], changed: (value) => change(name, value) }),
     );
+    const rule = choice(RULES, this.#chosen.rule);
+    rule.addEventListener("change", () => {
+      const value = ruleOf(rule.value);
+      this.#chosen.rule = value;
+      this.#page.keep({ rule: value === RULES[0][0] ? null : value });
+      refresh();
+    });
     const reset = () => {
-      this.#chosen = { ...PAPER };
+      this.#chosen = { ...this.#chosen, ...PAPER };
       SLIDERS.forEach(({ name }, place) => {
         sliders[place].set(PAPER[name]);
       });
@@ -132,7 +148,15 @@ class SetsView {
       refresh();
     };
     const elements = sliders.map((one) => one.element);
-    return h("div", {}, elements, h("button", { type: "button", on: { click: reset } }, "The paper's thresholds"));
+    rule.id = "rule";
+    const named = h("div", { class: "field" }, h("label", { for: rule.id }, "Choose atypical test samples"), rule);
+    return h(
+      "div",
+      {},
+      elements,
+      named,
+      h("button", { type: "button", on: { click: reset } }, "The paper's thresholds"),
+    );
   }
 
   async #draw() {
@@ -145,13 +169,15 @@ class SetsView {
       fill(this.#fault);
       const { counts } = found;
       fill(this.#counts, this.#sizes(counts));
+      fill(this.#worth, worth(found), notes(this.#study, found));
       say(`${whole(counts.train_atypical)} atypical and ${whole(counts.train_typical)} typical training samples`);
       fill(this.#away, taken(this.#study, chosen));
       this.#drawPlot();
       await this.#drawExamples(found, signal);
     } catch (error) {
       if (signal.aborted) return;
-      for (const one of [this.#counts, this.#examples, this.#away]) fill(one); // they would be of other thresholds
+      // What is shown would be of other thresholds.
+      for (const one of [this.#counts, this.#worth, this.#examples, this.#away]) fill(one);
       this.#drawPlot();
       fill(this.#fault, problem(error, { compact: true, retry: () => this.#draw() }));
     }
@@ -256,10 +282,37 @@ class SetsView {
   }
 }
 
+/** @param {string | null} text */
+const ruleOf = (text) => RULES.find(([name]) => name === text)?.[0] ?? RULES[0][0];
+
 /**
- * The thresholds as the address has them.
+ * What the number of atypical test samples is worth.
+ * @param {SetsMessage} found
+ */
+function worth({ rule, expected_false: wrong, by_chance: byChance, counts }) {
+  const by = rule === "raw" ? "the raw estimate of influence" : "the probability of influence";
+  const parts = [`Atypical test samples by ${by} (rule ${rule}).`];
+  if (wrong !== null) parts.push(`Expected not to be: ${fixed(wrong, 1)} of ${whole(counts.test_atypical)}.`);
+  if (byChance !== null) parts.push(`By chance alone, the raw estimate would name ${fixed(byChance, 1)}.`);
+  return h("p", { class: "soft" }, parts.join(" "));
+}
+
+/**
+ * What the service says of these sets, beyond its warnings about the study.
+ * @param {StudyMessage} study
+ * @param {SetsMessage} found
+ */
+function notes({ table }, { warnings }) {
+  const own = warnings.filter((text) => !table?.warnings.includes(text));
+  if (!own.length) return null;
+  const items = own.map((text) => h("li", {}, text));
+  return h("ul", { class: "notice warnings", "aria-label": "Notes on the sets" }, items);
+}
+
+/**
+ * The thresholds and the rule as the address has them.
  * @param {Page} page
- * @returns {Thresholds}
+ * @returns {Chosen}
  */
 function given(page) {
   /** @param {keyof Thresholds} name */
@@ -267,7 +320,8 @@ function given(page) {
     const value = Number(page.query.get(name) || Number.NaN);
     return value >= 0 && value <= 1 ? value : PAPER[name];
   };
-  return { atypical: one("atypical"), typical: one("typical"), test_accuracy: one("test_accuracy") };
+  const thresholds = { atypical: one("atypical"), typical: one("typical"), test_accuracy: one("test_accuracy") };
+  return { ...thresholds, rule: ruleOf(page.query.get("rule")) };
 }
 
 /**
@@ -320,10 +374,11 @@ function beside(threshold, direction) {
 
 /**
  * @param {StudyMessage} study
- * @param {Thresholds} chosen
+ * @param {Chosen} chosen
  */
 function taken({ name }, chosen) {
-  const { atypical, typical, test_accuracy: accuracy } = chosen;
+  const { atypical, typical, test_accuracy: accuracy, rule } = chosen;
+  const usual = rule === RULES[0][0];
   const sets = path`/v1/studies/${name}/sets`;
   const table = path`/v1/studies/${name}/table`;
   /** @type {Query} */
@@ -336,7 +391,8 @@ function taken({ name }, chosen) {
     ],
     python: [
       pythonClient("from memscore.scores.sets import Thresholds"),
-      `thresholds = Thresholds(atypical=${atypical}, typical=${typical}, test_accuracy=${accuracy})`,
+      `thresholds = Thresholds(atypical=${atypical}, typical=${typical}, test_accuracy=${accuracy}` +
+        `${usual ? "" : `, rule="${rule}"`})`,
       `sets = client.sets("${name}", thresholds)`,
       "print(sets.counts())",
       "atypical = sets.train_atypical  # a boolean mask in the dataset's order",
@@ -344,7 +400,7 @@ function taken({ name }, chosen) {
     ].join("\n"),
     shell: [
       `memscore sets ${name} --atypical ${atypical} --typical ${typical}` +
-        ` --test-accuracy ${accuracy} -o masks.npz --url ${serviceUrl()}`,
+        ` --test-accuracy ${accuracy}${usual ? "" : ` --rule ${rule}`} -o masks.npz --url ${serviceUrl()}`,
       curlTo("masks.npz", sets, query),
     ].join("\n"),
   });

@@ -3,7 +3,7 @@
 import { fill, focusIn, h, put } from "../dom.js";
 import { className, fixed, percent } from "../format.js";
 import { get, path } from "../http.js";
-import { influenceText } from "../parts/influence.js";
+import { DISCOVERY_RATE, influenceText } from "../parts/influence.js";
 import { empty, problem } from "../parts/problem.js";
 import { byKeys, sampleUrl, stepLinks } from "../parts/sample.js";
 import { head, load } from "../parts/study_head.js";
@@ -105,7 +105,7 @@ function steps(study, dataset, { index }) {
  * @param {View} view
  * @param {Pairs} found
  */
-function rests(view, { pairs, floor, next }) {
+function rests(view, { pairs, floor, strong, next }) {
   const title = h("h2", { id: "rests" }, "Training samples it depends on");
   if (!pairs.length) {
     const text = `No training sample influences it by ${floor} or more: models learn it from many similar ones.`;
@@ -113,11 +113,12 @@ function rests(view, { pairs, floor, next }) {
   }
   const about =
     `Without one of these in training, models classify it correctly less often, by infl. Pairs with an infl of at ` +
-    `least ${floor} are stored; a q-value up to 0.05 means more than chance.`;
+    `least ${floor} are stored; a q-value up to ${DISCOVERY_RATE}${strong === null ? "" : ", weighted where there is one,"} means ` +
+    "more than chance.";
   const list = h(
     "ul",
     { class: "influences" },
-    pairs.map((one) => row(view, one)),
+    pairs.map((one) => row(view, one, strong)),
   );
   const more = h("p", {});
   offerMore(view, list, more, next);
@@ -135,10 +136,10 @@ function offerMore(view, list, more, cursor) {
   const append = async () => {
     const first = list.childElementCount;
     try {
-      const { pairs, next } = await pairsOf(view, cursor);
+      const { pairs, strong, next } = await pairsOf(view, cursor);
       put(
         list,
-        pairs.map((one) => row(view, one)),
+        pairs.map((one) => row(view, one, strong)),
       );
       offerMore(view, list, more, next);
       focusIn(list.children[first], "a");
@@ -152,8 +153,9 @@ function offerMore(view, list, more, cursor) {
 /**
  * @param {View} view
  * @param {Pair} one
+ * @param {number | null} strong
  */
-function row({ page, study, dataset, score, label }, one) {
+function row({ page, study, dataset, score, label }, one, strong) {
   const { train_index: train, mem } = one;
   const href = sampleUrl(study, "train", train);
   /** @type {Picture[]} */
@@ -169,9 +171,9 @@ function row({ page, study, dataset, score, label }, one) {
       "div",
       {},
       h("p", {}, h("a", { href }, `train ${train}`)),
-      influenceText(one),
+      influenceText(one, strong),
       mem !== null && h("p", { class: "soft" }, `its mem ${fixed(mem)}`),
-      enlarger(page, dataset, both, influenceText(one)),
+      enlarger(page, dataset, both, influenceText(one, strong)),
     ),
   );
 }

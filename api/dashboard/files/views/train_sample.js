@@ -1,7 +1,7 @@
 // One training sample: its image, why its mem is what it is, whom it influences, and which samples are like it.
 
 import { h, put } from "../dom.js";
-import { className, fixed, interval, whole } from "../format.js";
+import { className, fixed, interval, known, whole } from "../format.js";
 import { get, path } from "../http.js";
 import { influenceText } from "../parts/influence.js";
 import { drawPlace, placeFor } from "../parts/place.js";
@@ -16,6 +16,7 @@ import { enlarger } from "../parts/zoom.js";
 /** @import { Child, Loaded, Page, Picture } from "../types.js" */
 
 const SHOWN = 24;
+const RISK = "chance that an attacker who knows the recipe and such data recognizes it, at 0.1 % false alarms";
 
 /** @param {Page} page */
 export async function show(page) {
@@ -69,6 +70,7 @@ function measures(dataset, { score, rank, rank_in_class: inClass, samples, sampl
   const rows = [
     ["mem", [h("strong", {}, fixed(score.mem, 3)), error, " ", setMark(score.set)]],
     ["95 % interval", [interval(score.interval, 3), track(score.mem, score.interval)]],
+    ...byMargins(score),
     ["Label", [className(dataset, score.label), flipped && h("strong", {}, " (deliberately flipped)")]],
     ["Rank", rank === null ? "none: mem is undefined" : ranks],
   ];
@@ -77,6 +79,23 @@ function measures(dataset, { score, rank, rank_in_class: inClass, samples, sampl
     { class: "measure" },
     rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]),
   );
+}
+
+/**
+ * What the margins of the trials say, where trials recorded them.
+ * @param {Score} score
+ * @returns {[string, Child][]}
+ */
+function byMargins({ mem_margin: mem, se_margin: error, margin_interval: ends, risk, se_risk: riskError }) {
+  /** @param {number | null | undefined} value */
+  const within = (value) => known(value) && h("span", { class: "soft" }, ` ± ${fixed(value, 3)}`);
+  /** @type {[string, Child][]} */
+  const rows = [];
+  if (known(mem)) rows.push(["mem by margins", [fixed(mem, 3), within(error), known(ends) && track(mem, ends)]]);
+  if (known(mem) && known(ends)) rows.push(["95 % interval by margins", interval(ends, 3)]);
+  if (known(risk))
+    rows.push(["Privacy risk", [fixed(risk, 3), within(riskError), h("span", { class: "soft small" }, ` ${RISK}`)]]);
+  return rows;
 }
 
 /**
