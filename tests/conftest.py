@@ -310,10 +310,10 @@ def margin_scores(database: Database, stored_study: StoredStudy) -> ScoreTable:
 
 
 def build(
-    dataset: Dataset, trials: list[Trial], design: Design, study: str, *, like_jobs: bool = False
+    dataset: Dataset, trials: list[Trial], design: Design, study: str, *, images: bool = False
 ) -> tuple[ScoreTable, PairsTable]:
-    """Tables of trials; `like_jobs`: with what jobs add from the images, weighted q-values and posteriors."""
-    counts = Counts.empty(dataset.y_train, dataset.y_test, design if like_jobs else None)
+    """Tables of trials; with `images`, as a service makes them, which compares these."""
+    counts = Counts.empty(dataset.y_train, dataset.y_test, design if images else None)
     count_trials(counts, trials, design)
     about = Provenance(study, dataset.fingerprint, {}, design.model_dump(mode="json"))
-    return build_tables(counts, about, similarity_of(dataset, counts) if like_jobs else None)
+    return build_tables(counts, about, similarity_of(dataset, counts) if images else None)

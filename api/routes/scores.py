@@ -168,6 +168,7 @@ async def explain_score(
             for rival in rivals
         ],
         "floor": pairs.meta["floor"],
+        "strong": pairs.meta.get("strong"),
     }
     return numeric_json.answer(found)
 

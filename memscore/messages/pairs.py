@@ -16,6 +16,8 @@ class Influence(Message):
     infl: float
     se: float | None
     q_value: float | None
+    q_weighted: float | None = Field(default=None, description="q-value with similar pairs weighted more")
+    p_strong: float | None = Field(default=None, description="probability that infl is above `strong`")
 
 
 class Pair(Message):
@@ -80,3 +82,4 @@ class Explanation(Message):
     influences: list[InfluencedTest] = Field(description="on test samples, strongest first")
     rivals: list[Rival] = Field(description="nearest first; empty if it shares no influenced test sample")
     floor: float = Field(description="smallest infl that is kept")
+    strong: float | None = Field(default=None, description="the infl that p_strong is about; null without posteriors")

@@ -46,11 +46,11 @@ class ShownPair:
 class Influences:
     """The pairs shown, at most one per test image, strongest first.
 
-    kept: pairs in the table, with infl of at least `floor`; strong: those above 0.15; significant: those that hold, with
-    a q-value of at most 5 %; strong_significant: both; test_images: test images in a significant pair. proven: False if
-    the pairs shown may be due to chance; tested: False if no pair has a q-value (imported scores). weighted: whether
-    the q-values are the weighted ones, of pairs of the same class; margins: whether these rest on margins. expected:
-    the number of pairs expected to have an infl above 0.15, None without posteriors.
+    kept: pairs in the table, with infl of at least `floor`; strong: those above 0.15; significant: those that hold,
+    with a q-value of at most 5 %; strong_significant: both; test_images: test images in a significant pair. proven:
+    False if the pairs shown may be due to chance; tested: False if no pair has a q-value (imported scores). weighted:
+    whether the q-values are the weighted ones, of pairs of the same class; margins: whether these rest on margins.
+    expected: the number of pairs expected to have an infl above 0.15, None without posteriors.
     """
 
     pairs: list[ShownPair]

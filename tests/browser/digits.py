@@ -18,8 +18,11 @@ from memscore.study.subsets import units
 from tests.conftest import build
 
 
-def fill(settings: Settings, wanted: dict[str, tuple[int, int]]) -> None:
-    """Register the digits in a new embedded database, with a study for each name of `wanted`: seed and trials."""
+def fill(settings: Settings, wanted: dict[str, tuple[int, int]], *, old: frozenset[str] = frozenset()) -> None:
+    """Register the digits in a new embedded database, with a study for each name of `wanted`: seed and trials.
+
+    Tables are as a service makes them; those of the studies `old`, as it made them before it compared images.
+    """
     settings.prepare_home()
     place, recipe = torch.device("cpu"), RECIPES["digits"]
     prepare(place)
@@ -38,5 +41,5 @@ def fill(settings: Settings, wanted: dict[str, tuple[int, int]]) -> None:
         with database.writing() as connection:
             study = studies.ensure(connection, record, recipe, design, name)
             evidence.add(connection, study.id, trials)
-            tables.add(connection, study.id, *build(images, trials, design, study.id))
+            tables.add(connection, study.id, *build(images, trials, design, study.id, images=name not in old))
     database.close()

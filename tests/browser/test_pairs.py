@@ -64,6 +64,28 @@ def test_filters_change_the_list_and_the_address_which_restores_them(page: Page,
     expect(page).to_have_url(re.compile(r"pairs\?q_max=0\.9&mem_min=0\.5$"))
 
 
+def test_weighted_q_values_tell_what_is_beyond_chance_where_there_are_any(page: Page, service: Service):
+    visit(page, service)
+    held = wanted(service, infl_min=0.15, q_weighted_max=0.05)
+    assert held
+    first = page.locator(f'.pair[data-train="{held[0][0]}"][data-test="{held[0][1]}"]')
+    expect(first).to_contain_text(re.compile(r"weighted q .*, beyond chance.*P\(infl > 0\.15\)", re.DOTALL))
+    expect(page.locator(".pair").filter(has_text="within chance").first).to_be_visible()
+    expect(page.locator('[data-part="holding"]')).to_contain_text("are beyond chance")
+    field(page, "weighted q-value up to").fill("0.05")
+    expect(page).to_have_url(re.compile(r"pairs\?q_weighted_max=0\.05$"))
+    expect(page.locator(".pair")).to_have_count(len(held))
+    assert "--q-weighted-max 0.05" in page.locator("pre").last.inner_text()
+
+
+def test_pairs_without_weighted_q_values_look_as_ever(page: Page, service: Service):
+    page.goto(f"{service.url}/studies/digits-2/pairs")
+    settled(page)
+    expect(page.locator(".pair").first).to_contain_text("q 0.")
+    expect(page.locator(".pair").filter(has_text=re.compile("weighted|within chance"))).to_have_count(0)
+    expect(field(page, "weighted q-value up to")).to_be_hidden()
+
+
 def test_more_pairs_follow_those_that_are_shown(page: Page, service: Service):
     visit(page, service, "?infl_min=any")
     everything = wanted(service)

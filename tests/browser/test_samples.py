@@ -57,6 +57,18 @@ def test_links_lead_from_a_sample_to_those_it_influences_and_back(page: Page, se
     at(page, f"train/{train}")
 
 
+def test_margins_tell_mem_and_risk_of_a_training_sample(page: Page, service: Service):
+    pair = ask(service, "pairs", limit=1, q_weighted_max=0.05)["pairs"][0]
+    score = ask(service, f"scores/{pair['train_index']}")
+    visit(page, service, f"train/{pair['train_index']}")
+    measures = page.locator(".measure")
+    expect(measures).to_contain_text(f"mem by margins{score['mem_margin']:.3f} ± {score['se_margin']:.3f}")
+    low, high = score["margin_interval"]
+    expect(measures).to_contain_text(f"95 % interval by margins{low:.3f} to {high:.3f}")
+    expect(measures).to_contain_text(f"Privacy risk{score['risk']:.3f}")
+    expect(page.locator(".influence").filter(has_text="beyond chance").first).to_be_visible()
+
+
 def test_more_training_samples_that_a_test_sample_rests_on_are_a_press_away(page: Page, service: Service):
     found = ask(service, "pairs", limit=1000)["pairs"]
     counts = {one["test_index"]: sum(other["test_index"] == one["test_index"] for other in found) for one in found}

@@ -30,7 +30,7 @@ def ask(service: Service, path: str, **query: Any) -> Any:
     return answer.json()
 
 
-def expect_counts(page: Page, service: Service, **thresholds: float) -> None:
+def expect_counts(page: Page, service: Service, **thresholds: float | str) -> None:
     """The page shows the counts that the service answers for these thresholds."""
     counts = ask(service, "sets", format="json", limit=0, **thresholds)["counts"]
     for name in SETS:
@@ -60,6 +60,34 @@ def test_keys_on_sliders_change_counts_and_address_and_reset_undoes_it(page: Pag
     expect(threshold(page, "Atypical above")).to_have_value("0.15")
     expect(atypical).to_have_value("0.15")
     expect_counts(page, service)
+
+
+def test_a_rule_is_chosen_told_and_kept_in_the_address(page: Page, service: Service):
+    visit(page, service)
+    worth, rule = page.locator('[data-part="worth"]'), page.get_by_label("Choose atypical test samples")
+    usual, raw = (ask(service, "sets", format="json", limit=0, rule=name) for name in ("posterior", "raw"))
+    assert usual["counts"]["test_atypical"] < raw["counts"]["test_atypical"]
+    expect(worth).to_contain_text(f"Expected not to be: {usual['expected_false']:.1f} of")
+    rule.select_option("raw")
+    expect(page).to_have_url(re.compile(r"sets\?rule=raw$"))
+    expect(worth).to_contain_text("(rule raw)")
+    expect(worth).to_contain_text(f"would name {raw['by_chance']:.1f}")
+    expect_counts(page, service, rule="raw")
+    expect(page.get_by_role("list", name="Notes on the sets").get_by_role("listitem")).to_have_text(raw["warnings"])
+    assert 'rule="raw"' in page.locator("pre").first.inner_text()
+    page.reload()
+    settled(page)
+    expect(rule).to_have_value("raw")
+    expect_counts(page, service, rule="raw")
+    rule.select_option("posterior")
+    expect(page).to_have_url(re.compile("/sets$"))
+
+
+def test_sets_of_tables_without_posteriors_say_which_rule_they_follow(page: Page, service: Service):
+    page.goto(f"{service.url}/studies/digits-2/sets")
+    settled(page)
+    expect(page.locator('[data-part="worth"]')).to_contain_text("(rule raw)")
+    expect(page.get_by_role("list", name="Notes on the sets")).to_contain_text("have no posterior")
 
 
 def test_numbers_are_typed_too_and_an_address_restores_them(page: Page, service: Service):

@@ -56,7 +56,7 @@ class Reference:
         """Digests of the score table and the pairs table after `trials` trials and all full trials."""
         evidence = [self.trial(number) for number in range(trials)]
         evidence += [self.trial(number, full=True) for number in range(FULL)]
-        scores, pairs = build(self.dataset, evidence, self.design, self.study, like_jobs=True)
+        scores, pairs = build(self.dataset, evidence, self.design, self.study, images=True)
         return scores.digest, pairs.digest
 
     def _train(self, unit: Unit) -> None:

@@ -32,7 +32,7 @@ def uninterrupted() -> tuple[str, str]:
     trials += [t for unit in units(RECIPE, 5, full=True) for t in train_unit(data, RECIPE, Design(), unit)]
     from memscore.study.spec import study_id
 
-    scores, pairs = build(dataset, trials, Design(), study_id(dataset.fingerprint, RECIPE, Design()), like_jobs=True)
+    scores, pairs = build(dataset, trials, Design(), study_id(dataset.fingerprint, RECIPE, Design()), images=True)
     return scores.digest, pairs.digest
 
 

@@ -316,6 +316,8 @@ export interface Influence {
   infl: number;
   se: number | null;
   q_value: number | null;
+  q_weighted?: number | null;
+  p_strong?: number | null;
 }
 
 export interface InfluencedTest extends Influence {
@@ -342,13 +344,12 @@ export interface Explanation {
   influences: InfluencedTest[];
   rivals: Rival[];
   floor: number;
+  strong: number | null;
 }
 
 /** Values that a study has only with posteriors, or with margins, are null or left out. */
 export interface Pair extends Influence {
   mem: number | null;
-  q_weighted?: number | null;
-  p_strong?: number | null;
   infl_mean?: number | null;
   infl_soft?: number | null;
   se_soft?: number | null;

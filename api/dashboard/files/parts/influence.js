@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { chance, fixed, known } from "../format.js";
 
-/** @import { Influence, Pair } from "../api.js" */
+/** @import { Influence } from "../api.js" */
 /** @import { Child } from "../types.js" */
 
 export const DISCOVERY_RATE = 0.05; // pairs with a q-value up to it are marked: 5 % of these are false discoveries
@@ -14,7 +14,7 @@ const ABOUT_WEIGHTED = `${ABOUT_Q}, of the same class and with similar pairs wei
 /**
  * infl with its standard error, and its q-value with a mark where it is beyond chance. A weighted q-value goes before
  * the other, and then pairs within chance are marked too.
- * @param {Pick<Influence, "infl" | "se" | "q_value"> & Partial<Pick<Pair, "q_weighted" | "p_strong">>} influence
+ * @param {Pick<Influence, "infl" | "se" | "q_value" | "q_weighted" | "p_strong">} influence
  * @param {number | null} [strong] the infl that p_strong is about
  * @returns {Child[]}
  */

@@ -119,7 +119,7 @@ async function steps(page, study, { score: { index }, position, samples }) {
  * @param {DatasetDetail} dataset
  * @param {Explanation} explanation
  */
-function influences(page, study, dataset, { score, influences: found, floor }) {
+function influences(page, study, dataset, { score, influences: found, floor, strong }) {
   const title = h("h2", { id: "influences" }, "Test samples it influences");
   if (!found.length) {
     const none = empty("None", h("p", {}, `It influences no test sample by ${floor} or more.`));
@@ -132,19 +132,16 @@ function influences(page, study, dataset, { score, influences: found, floor }) {
   const list = h(
     "ul",
     { class: "influences" },
-    found.map((one) => influence(page, study, dataset, score, one)),
+    found.map((one) => influence({ page, study, dataset, score, strong }, one)),
   );
   return h("section", { "aria-labelledby": "influences" }, title, h("p", { class: "soft small" }, about), list);
 }
 
 /**
- * @param {Page} page
- * @param {StudyMessage} study
- * @param {DatasetDetail} dataset
- * @param {Score} score
+ * @param {Loaded & { page: Page, score: Score, strong: number | null }} view
  * @param {InfluencedTest} one
  */
-function influence(page, study, dataset, score, one) {
+function influence({ page, study, dataset, score, strong }, one) {
   const { test_index: test, others } = one;
   const href = sampleUrl(study, "test", test);
   /** @type {Picture[]} */
@@ -160,8 +157,8 @@ function influence(page, study, dataset, score, one) {
       "div",
       {},
       h("p", {}, h("a", { href }, `test ${test}`)),
-      influenceText(one),
-      enlarger(page, dataset, both, influenceText(one)),
+      influenceText(one, strong),
+      enlarger(page, dataset, both, influenceText(one, strong)),
       others.length > 0 &&
         h(
           "div",
