@@ -27,6 +27,7 @@ from memscore.report.influences import influences
 from memscore.report.provenance import commands
 from memscore.report.suspected import suspected
 from memscore.scores.quality import differences, quality
+from memscore.scores.risk import ATTACKER
 from memscore.scores.sets import Thresholds
 from memscore.scores.suspects import suspects
 from memscore.scores.table_builder import Provenance, build_tables
@@ -374,6 +375,27 @@ def test_significant_pairs_come_first_and_once_for_each_test_image():
     )
 
 
+def test_weighted_q_values_go_first_and_sets_follow_posteriors_where_there_are_any():
+    report = made(make_dataset(train=300), blocks=4)
+    columns = {name: report.pairs[name].copy() for name in report.pairs.dtypes}
+    likely = np.arange(len(report.pairs)) < 5
+    columns["q_weighted"], columns["p_strong"] = np.where(likely, 0.01, 0.7), np.where(likely, 0.9, 0.1)
+    known = {"strong": 0.15, "pairs_from": "margins", "pairs_expected": 7.4}
+    told = replace(report, pairs=PairsTable.of(columns, {**report.pairs.meta, **known}))
+    found = influences(Album(told.dataset, told.scores), told.pairs)
+    assert (found.weighted, found.significant, found.chance) == (True, 5, len(told.pairs) - 5)
+    assert all(pair.q_value == pytest.approx(0.01) and pair.judged for pair in found.pairs)
+    words = Parsed(told.html()).words
+    assert "5 pairs are significant at a weighted false-discovery rate of 5 %" in words
+    assert f"{found.chance:,} are within chance" in words
+    assert "Pairs expected to have an infl above 0.15: 7." in words
+    assert "(rule posterior). Expected not to be atypical: " in words
+    old = Parsed(report.html()).words
+    assert "weighted" not in old
+    assert "(rule raw). By chance alone" in old
+    assert "These tables have no posterior of influence" in old
+
+
 def verdicts(report: Report, **meta: object) -> dict[str, str]:
     changed = replace(report.scores, meta={**report.scores.meta, **meta})
     return {check.key: check.verdict for check in quality(changed, report.study.design)}
@@ -410,7 +432,10 @@ def test_privacy_is_told_where_it_is_known():
     report = made(make_dataset(train=300), blocks=2)
     privacy = {"targets": 20, "tpr_at_0.001": [0.25, 0.2, 0.3], "tpr_at_0.01": [0.4, 0.3, 0.5], "auc": [0.9, 0.8, 1.0]}
     told = replace(report, scores=replace(report.scores, meta={**report.scores.meta, "privacy": privacy}))
-    assert "recognizes 25.0 % of the images that a model was trained on" in Parsed(told.html()).words
+    words = Parsed(told.html()).words
+    assert "recognizes 25.0 % of the images that a model was trained on" in words
+    assert "recognizes 25.0 % (20.0 to 30.0 %) at 0.1 % false alarms" in words
+    assert ATTACKER in words
     assert "An attacker who knows the recipe" not in Parsed(report.html()).words
 
 

@@ -77,7 +77,8 @@ class Atypical:
             "samples of both splits (training: mem > 0.15; test: infl > 0.15 from one of them), mean and 95 % interval "
             "over seeds and samples. Training samples that any seed held out are not included."
         )
-        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
+        notes = [note for panel in panels for note in panel.study.notes_on_sets()]
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
 
     def _curves(self, panel: Panel) -> Curves:
         sets = panel.study.sets

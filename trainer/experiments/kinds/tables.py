@@ -81,7 +81,8 @@ class ByGroup:
             f"interval over seeds and samples. {SELECTED} Verdicts compare methods on the same samples, and so detect "
             "smaller differences than the figure's intervals suggest."
         )
-        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
+        notes = [note for panel in panels for note in panel.study.notes_on_sets()]
+        return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
 
 
 class ByAttack:
