@@ -113,6 +113,7 @@ COMMANDS: Entries = {
                 "suspects:list_suspects",
                 "List the samples whose labels are most likely wrong, with the label that held-out trials predict.",
             ),
+            "quality": Entry("quality:list_checks", "Show how far the scores of a study can be trusted."),
             "risk": Entry(
                 "risk:list_risks",
                 "List the samples at the highest privacy risk, and what an attack on whole models achieves.",

@@ -260,7 +260,7 @@ def _pair_halves(scores: ScoreTable) -> Check:
         advice = "Run more trials: no half finds a likely pair." if scores.trials else NO_EVIDENCE
         return Check("pair-halves", name, "cannot be told", "unknown", meaning, advice)
     shown = f"expected {found['predicted']:.2f}, found {found['found']:.2f} ± {found['error']:.2f}"
-    shown = f"{shown}, in {found['pairs']:,} pairs"
+    shown = f"{shown}, in {found['pairs']:,} pair{'s' * (found['pairs'] != 1)}"
     if abs(found["predicted"] - found["found"]) <= max(0.2 * found["predicted"], 4 * found["error"]):
         return Check("pair-halves", name, "pass", shown, meaning, "Nothing to do.")
     advice = "Probabilities of influence are off: trust q-values rather than them, and run more trials."

@@ -12,6 +12,7 @@ from pyarrow import feather, parquet
 
 from memscore.datasets.storage import save
 from memscore.exchange.evidence_file import gather, read_evidence
+from memscore.scores.quality import quality
 from memscore.scores.risk import riskiest
 from memscore.scores.sets import split
 from memscore.scores.suspects import suspects
@@ -155,6 +156,17 @@ def test_a_study_of_bits_has_no_risks_to_list(memscore, embedded: StoredStudy):
     assert memscore("scores", "risk", "made-up", "--json").json["samples"] == []
     shown = memscore("scores", "risk", "made-up")
     assert "No trial of this study recorded margins" in shown.err.replace("\n", " ")
+
+
+def test_quality_shows_each_check_and_what_to_do(memscore, embedded: StoredStudy):
+    checks = quality(embedded.scores, Design())
+    found = memscore("scores", "quality", "made-up", "--json").json
+    assert [(one["key"], one["verdict"]) for one in found] == [(check.key, check.verdict) for check in checks]
+    shown = memscore("scores", "quality", "made-up")
+    assert all(check.name in shown.out for check in checks)
+    wanting = [check for check in checks if check.verdict != "pass"]
+    assert wanting
+    assert all(f"{check.name}: {check.advice}" in shown.err.replace("\n", " ") for check in wanting)
 
 
 def test_suspects_are_listed(memscore, embedded: StoredStudy):
