@@ -108,12 +108,18 @@ COMMANDS: Entries = {
                 "Write the score table as npz, csv, parquet or arrow, or scores and influences in Feldman and Zhang's "
                 "layout.",
             ),
-            "compare": Entry("comparison:compare_scores", "Compare the scores of two studies of the same dataset."),
+            "compare": Entry(
+                "comparison:compare_scores",
+                "Compare the scores of two studies of the same dataset, or of a study with published ones.",
+            ),
             "suspects": Entry(
                 "suspects:list_suspects",
                 "List the samples whose labels are most likely wrong, with the label that held-out trials predict.",
             ),
-            "quality": Entry("quality:list_checks", "Show how far the scores of a study can be trusted."),
+            "quality": Entry(
+                "quality:list_checks",
+                "Show how far the scores of a study can be trusted: each check, and what to do where it does not pass.",
+            ),
             "risk": Entry(
                 "risk:list_risks",
                 "List the samples at the highest privacy risk, and what an attack on whole models achieves.",
@@ -142,7 +148,9 @@ COMMANDS: Entries = {
         "High-influence pairs of a study.",
         {
             "list": Entry(
-                "pairs:list_pairs", "List pairs of a training sample and a test sample that it strongly influences."
+                "pairs:list_pairs",
+                "List pairs of a training sample and a test sample that it influences: those that hold, then the "
+                "strongest.",
             ),
             "duplicates": Entry(
                 "pairs:list_duplicates",

@@ -11,7 +11,7 @@ from memscore.scores.quality import quality
 
 
 def list_checks(study: str, url: Url = None, as_json: Json = False) -> None:
-    """Show the checks of a study's scores: what each found, and what to do where it does not pass."""
+    """Show how far the scores of a study can be trusted: each check, and what to do where it does not pass."""
     with opened_client(url) as client:
         table, design = client.table(study), client.study(study).design
     checks = quality(table, design)

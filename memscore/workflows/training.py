@@ -47,9 +47,11 @@ def train(
         record = ensure_registered(database, settings, dataset)
     thresholds = Thresholds(config.atypical, config.typical)
     pulled = None if scores is None else training_scores(scores, settings, thresholds)
-    for text in () if pulled is None else (*pulled.table.warnings, *pulled.notes):
-        on_warning(f"scores: {text}")
     images = open_dataset(settings.home, record.fingerprint)
+    if pulled is not None:
+        pulled.require(images, dataset)
+        for text in (*pulled.table.warnings, *pulled.notes):
+            on_warning(f"scores: {text}")
     with one_thread(), joined_world() as world, watching as watch:
         trained = run.train(
             images,
