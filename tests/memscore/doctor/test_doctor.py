@@ -28,6 +28,7 @@ from memscore.doctor import datasets, farm, home, learning, machine, service, va
 from memscore.doctor.diagnosis import Context, Diagnosis, size
 from memscore.doctor.examination import CHECKS, OF_SERVICE, examine
 from memscore.farm.dispatcher import process_identity
+from memscore.scores.planning import trial_bytes
 from memscore.settings import Settings
 from memscore.store import Database, jobs, leadership
 from memscore.store.database import now
@@ -232,7 +233,7 @@ def test_what_waiting_jobs_will_store_is_needed_on_the_disk_of_sqlite(
         jobs.submit(connection, stored_study.record.id, Wanted(target=Target(trials=1_000_000)), 40)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(4e12, 0, 4e8))
     told = [one for one in found(home.check, settings) if one.subject == "disk space"]
-    needed = (1_000_000 - 40) * (8 + 3 + 80 + 400)  # 60 training and 20 test samples, a bit and a margin each
+    needed = (1_000_000 - 40) * trial_bytes(60, 20, Wanted())
     if database.engine.dialect.name == "sqlite":
         assert [one.verdict for one in told] == ["problem"]
         assert f"will need {size(needed)}" in told[0].found

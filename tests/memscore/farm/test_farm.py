@@ -48,7 +48,7 @@ def test_a_job_stores_exactly_what_training_gives(client: Client, database: Data
         assert evidence_digest(evidence.load(connection, job.study)) == evidence_digest(trials)
         assert evidence.numbers(connection, job.study, full=True) == [0, 1, 2, 3, 4]
     full = [trial for unit in units(QUICK, 5, full=True) for trial in train_unit(data, QUICK, design, unit)]
-    scores, pairs = build(dataset, trials + full, design, job.study)
+    scores, pairs = build(dataset, trials + full, design, job.study, images=True)
     assert client.table(job.study).digest == scores.digest
     assert client.pairs_table(job.study).digest == pairs.digest
 
