@@ -359,6 +359,7 @@ export interface Pairs {
   study: string;
   digest: string;
   floor: number;
+  scope?: string | null;
   strong: number | null;
   found: number | null;
   expected: number | null;
