@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memscore.study.margins import BOUNDS, HIGHEST, MARGINS, SOFT, UNIT, WIDEST, decode, encode, soft_correctness
+from memscore.study.margins import (
+    BOUNDS,
+    HIGHEST,
+    MARGINS,
+    SOFT,
+    SOFTNESS,
+    UNIT,
+    WIDEST,
+    decode,
+    encode,
+    soft_correctness,
+)
 
 CODES = np.arange(-HIGHEST, HIGHEST + 1, dtype=np.int8)
 finite = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -65,7 +76,7 @@ def test_soft_correctness_is_the_logistic_function():
     assert soft[HIGHEST] in (127, 128)  # a half
     np.testing.assert_array_equal(soft + soft[::-1] - 255, np.where(CODES == 0, 1, 0))
     for code, value in zip(CODES, soft, strict=True):
-        assert value == pytest.approx(255 / (1 + exp(-decode(np.array([code]))[0] / UNIT)), abs=0.6)
+        assert value == pytest.approx(255 / (1 + exp(-decode(np.array([code]))[0] / UNIT / SOFTNESS)), abs=0.6)
     assert (np.diff(SOFT.astype(int)) >= 0).all()
 
 
