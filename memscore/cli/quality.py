@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
+
+import typer
 
 from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Url
@@ -10,7 +13,9 @@ from memscore.console import note, print_json, print_table, warn
 from memscore.scores.quality import quality
 
 
-def list_checks(study: str, url: Url = None, as_json: Json = False) -> None:
+def list_checks(
+    study: Annotated[str, typer.Argument(help="A study's id or name.")], url: Url = None, as_json: Json = False
+) -> None:
     """Show how far the scores of a study can be trusted: each check, and what to do where it does not pass."""
     with opened_client(url) as client:
         table, design = client.table(study), client.study(study).design
