@@ -13,7 +13,7 @@ PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile everything again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick quick-product quick-trainer test test-all exits peers check format bench docs screenshots load serve client lock clean
+.PHONY: help setup demo quick quick-without-torch quick-with-torch test test-all exits peers check format bench docs screenshots load serve client lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,11 +31,10 @@ setup: .venv/.installed ## create .venv with the packages pinned in requirements
 demo: setup ## run the whole workflow on real images: scores, service, adversarial training, demo/report.html
 	$(BIN)/memscore demo
 
-# Two processes, of which only the second imports torch, which takes seconds of a core.
-QUICK := tests/test_layout.py tests/api $(wildcard tests/memscore/test_*.py) $(addprefix tests/memscore/,client \
-	datasets exchange scores statistics study)
-WITH_TORCH := $(addprefix tests/memscore/,datasets/test_official.py datasets/test_resemblance.py \
-	statistics/test_influence.py)
+# Two processes that take about as long, of which only the second imports torch, which takes seconds of a core.
+WITHOUT_TORCH := tests/test_layout.py tests/api $(wildcard tests/memscore/test_*.py) tests/memscore/datasets
+WITH_TORCH := tests/trainer $(addprefix tests/memscore/,client datasets/test_official.py datasets/test_resemblance.py \
+	exchange scores statistics study)
 SLOWER := $(addprefix tests/api/,serving routes/test_paths.py test_hostile_input.py test_schema.py test_stateful.py) \
 	$(addprefix tests/memscore/,test_launch.py test_npz.py test_progress.py client/test_client_faults.py \
 	datasets/test_real_images.py exchange/test_hostile_files.py) $(addprefix tests/trainer/,experiments \
@@ -46,13 +45,13 @@ NATIVE := tests/api/test_file_answers.py tests/memscore/farm/test_workers.py tes
 	tests/memscore/report tests/memscore/store/test_leadership.py tests/trainer/test_tensor_file.py
 
 quick: setup ## run the fast tests: the pure part, the API on SQLite, the trainer's units
-	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target quick-product quick-trainer
+	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target quick-without-torch quick-with-torch
 
-quick-product:
-	$(PYTEST) -q -m "$(FAST)" $(addprefix --ignore=,$(SLOWER) $(WITH_TORCH)) $(QUICK)
+quick-without-torch:
+	@$(PYTEST) -q -m "$(FAST)" $(addprefix --ignore=,$(SLOWER) $(WITH_TORCH)) $(WITHOUT_TORCH)
 
-quick-trainer:
-	$(PYTEST) -q -m "$(FAST)" $(addprefix --ignore=,$(SLOWER)) $(WITH_TORCH) tests/trainer
+quick-with-torch:
+	@$(PYTEST) -q -m "$(FAST)" $(addprefix --ignore=,$(SLOWER)) $(WITH_TORCH)
 
 test: setup ## run all tests except the slow ones, on SQLite and PostgreSQL, with real Ray
 	$(PYTEST) $(PARALLEL)

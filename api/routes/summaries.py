@@ -16,8 +16,7 @@ from memscore.messages.summaries import Calibration, Classes, Quality, QualityCh
 from memscore.scores.classes import by_class
 from memscore.scores.label_errors import LabelErrors, suggestion
 from memscore.scores.quality import calibration, differences, quality
-from memscore.scores.risk import note_on as note_on_risk
-from memscore.scores.risk import privacy_of
+from memscore.scores.risk import note_on_risk, privacy_of
 from memscore.scores.suspects import note_on
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))

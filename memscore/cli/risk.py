@@ -11,7 +11,7 @@ from memscore.cli.options import Json, Url
 from memscore.cli.score_rows import print_rows, rows_of
 from memscore.console import note, out, print_json, warn
 from memscore.messages.scores import Estimate
-from memscore.scores.risk import note_on, privacy_of, riskiest
+from memscore.scores.risk import note_on_risk, privacy_of, riskiest
 
 
 def list_risks(
@@ -27,10 +27,10 @@ def list_risks(
     rows = rows_of(table, riskiest(table, count), ("label", "risk", "se_risk", "mem"))
     if as_json:
         print_json(
-            {"privacy": None if privacy is None else privacy.model_dump(), "samples": rows, "note": note_on(table)}
+            {"privacy": None if privacy is None else privacy.model_dump(), "samples": rows, "note": note_on_risk(table)}
         )
         return
-    note(note_on(table))
+    note(note_on_risk(table))
     warn(*table.warnings)
     if privacy is not None:
         out.print(

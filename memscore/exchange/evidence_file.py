@@ -44,9 +44,12 @@ MOST_TRIALS = 1_000_000
 
 
 class EvidenceMeta(Frozen):
-    """The study that a file's trials belong to."""
+    """The study that a file's trials belong to.
 
-    format: Literal["memscore evidence 1"] = "memscore evidence 1"
+    Format 2 has margins, which versions that know format 1 alone would take for damage.
+    """
+
+    format: Literal["memscore evidence 1", "memscore evidence 2"] = "memscore evidence 1"
     study: str
     fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
     recipe: Recipe
@@ -89,7 +92,9 @@ def gather(
     test_samples: int,
 ) -> StudyEvidence:
     """Collect a study's evidence from its trials, which may include full ones and come in any order."""
+    with_margins = any(trial.train_margin is not None for trial in trials)
     meta = EvidenceMeta(
+        format="memscore evidence 2" if with_margins else "memscore evidence 1",
         study=study_id(fingerprint, recipe, design),
         fingerprint=fingerprint,
         recipe=recipe,

@@ -15,7 +15,7 @@ class Problem(Message):
     type: str = Field(examples=["https://memscore.invalid/problems/not-found"])
     title: str = Field(examples=["Not found"])
     status: int = Field(examples=[404])
-    detail: str = Field(examples=["There is no study 'digits'; there is none yet; memscore estimate makes the first."])
+    detail: str = Field(examples=["There is no study 'digits'; memscore estimate makes the first one."])
     instance: str = Field(examples=["/v1/studies/digits"])
     errors: list[dict[str, Any]] = Field(default=[])
     request_id: str | None = Field(default=None, description="the X-Request-ID header, also in the service's log")

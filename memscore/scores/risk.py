@@ -45,6 +45,6 @@ def privacy_of(scores: ScoreTable) -> Privacy | None:
     )
 
 
-def note_on(scores: ScoreTable) -> str:
+def note_on_risk(scores: ScoreTable) -> str:
     """Which attacker is meant, or why there is no risk."""
     return ATTACKER if np.isfinite(scores["risk"]).any() else NO_MARGINS

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from memscore import strict_json
 from memscore.arrays import Bools, Float64, Int64
@@ -129,7 +128,7 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
     test_p = np.where(np.isnan(full), scores["test_p"], full)
     by_chance = expected_by_chance(scores, pairs, atypical, thresholds.atypical)
     known = pairs.weighted and np.float32(thresholds.atypical) == np.float32(pairs.meta["strong"])
-    probability = test_atypical_probability(scores, pairs, atypical) if known else None
+    probability = _probability(scores, pairs, atypical) if known else None
     posterior = probability is not None and thresholds.rule == "posterior"
     likely = None if probability is None or not posterior else probability > LIKELY
     chosen = influenced(thresholds.atypical) if likely is None else likely
@@ -137,7 +136,7 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
         train_atypical=atypical,
         train_typical=scores.typical(thresholds.typical),
         test_atypical=chosen,
-        test_typical=~influenced(thresholds.typical) & (test_p >= np.float32(thresholds.test_accuracy)),
+        test_typical=~influenced(thresholds.typical) & ~chosen & (test_p >= np.float32(thresholds.test_accuracy)),
         thresholds=thresholds,
         rule="posterior" if posterior else "raw",
         expected_false=None if probability is None else round(float((1 - probability[chosen]).sum()), 1),
@@ -146,7 +145,7 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
     )
 
 
-def test_atypical_probability(scores: ScoreTable, pairs: PairsTable, atypical: Bools) -> Float64:
+def _probability(scores: ScoreTable, pairs: PairsTable, atypical: Bools) -> Float64:
     """The largest probability that a training sample of the mask `atypical` [n] has infl above the threshold: [q].
 
     The threshold is that of the posterior, `meta["strong"]`. Many small probabilities of one test sample, which depend
@@ -187,24 +186,6 @@ def _least(trials: int, inside: int, correct: Int64, threshold: float) -> Int64:
     s = np.floor((float(np.float32(threshold)) * sides + inside * correct) / trials).astype(np.int64)
     infl = ((trials * s - inside * correct) / sides).astype(np.float32)
     return np.where(infl > np.float32(threshold), s, s + 1)
-
-
-def matched(test_p: npt.NDArray[np.floating[Any]], chosen: Bools, among: Bools) -> Int64:
-    """For each test sample of the mask `chosen` [q], another of `among` [q] that is as easy: int64 [k], ascending.
-
-    test_p [q] is the share of models that classify a sample correctly. Each is used once, the nearest in test_p first
-    come, ties by index; k is smaller than the number chosen if `among` runs out. Atypical test samples are harder than
-    typical ones, so comparing them alone compares hard with easy samples.
-    """
-    free = np.flatnonzero(among & ~chosen & np.isfinite(test_p))
-    found: list[int] = []
-    for one in np.flatnonzero(chosen & np.isfinite(test_p)):
-        if not len(free):
-            break
-        nearest = int(np.argmin(np.abs(test_p[free] - test_p[one])))
-        found.append(int(free[nearest]))
-        free = np.delete(free, nearest)
-    return np.sort(np.array(found, np.int64))
 
 
 def _notes(

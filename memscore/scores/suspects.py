@@ -18,10 +18,9 @@ from memscore.statistics.estimates import Difference, difference
 from memscore.study.evidence import Evidence
 
 NOT_WRONG = (
-    "Models classify the listed samples correctly only if they train on them. A wrong label is one reason, a rare or "
-    "hard image another. Look at each before you change its label."
+    "Models that did not train on the samples at the top predict another label for them. A wrong label is one reason, "
+    "a rare or hard image another. Look at each before you change its label."
 )
-
 
 WITHOUT_VOTES = (
     "These trials recorded which samples are correct, not what models predict: samples are ranked by the lower limit "
@@ -36,7 +35,8 @@ def note_on(errors: LabelErrors) -> str:
     if errors.precision is None:
         return f"No group of samples is expected to hold {errors.precision_wanted:.0%} wrong labels. {NOT_WRONG}"
     return (
-        f"{errors.suspected:,} samples look mislabelled: about {errors.precision:.0%} of them are expected to be. "
+        f"{errors.suspected:,} {'samples look' if errors.suspected != 1 else 'sample looks'} mislabelled, with a "
+        f"probability of {errors.precision:.0%} on average. "
         f"{NOT_WRONG}"
     )
 

@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from memscore.arrays import Columns, Float64, Int64
 from memscore.scores.tables import ATYPICAL, PAIRS_FLOOR, PairsTable, ScoreTable
-from memscore.statistics.counts import Counts, ProbabilityCounts
+from memscore.statistics.counts import Counts
 from memscore.statistics.effects import Posterior
 from memscore.statistics.estimates import Difference, Halves, SufficientStatistics, halves, memorization, reliability
 from memscore.statistics.findings import LEVEL, Findings, Source, halves_check, placebo_check
 from memscore.statistics.influence import Float32s, infl_of, pair_columns, strongest_first
 from memscore.statistics.margin_estimates import MarginModel, margin_memorization
+from memscore.statistics.output_counts import ProbabilityCounts
 from memscore.statistics.privacy import attack, sample_risk
 from memscore.statistics.significance import PairTest
 from memscore.statistics.similarity import Similarity

@@ -5,6 +5,7 @@ M [t, n] is membership, Y [t, q] correctness on the test samples; S = M^T Y is k
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from memscore.arrays import Bools, Int32, Int64, Labels, UInt8
 from memscore.errors import InvalidInput
 from memscore.statistics.estimates import SufficientStatistics
-from memscore.statistics.output_counts import MarginCounts, TargetMargins, Votes
+from memscore.statistics.output_counts import MarginCounts, ProbabilityCounts, TargetMargins, Votes, sums
 from memscore.statistics.placebo import PlaceboCounts, first_classes
 from memscore.study.evidence import Evidence, Margins
 from memscore.study.margins import soft_correctness
@@ -36,59 +37,6 @@ def class_groups(train_labels: Labels, test_labels: Labels) -> list[ClassGroup]:
     """The classes with both training and test samples, by label, from labels [n] and [q]."""
     train, test = _by_label(train_labels), _by_label(test_labels)
     return [ClassGroup(label, train[label], test[label]) for label in train if label in test]
-
-
-@dataclass(frozen=True)
-class ProbabilityCounts:
-    """Sums of true-class probabilities in bytes, 255 for 1, over the trials that recorded them.
-
-    n_in, sum_in, squares_in, sum_out, squares_out int64 [n]; test_sum, test_squares int64 [q].
-    """
-
-    trials: int
-    n_in: Int64
-    sum_in: Int64
-    squares_in: Int64
-    sum_out: Int64
-    squares_out: Int64
-    test_sum: Int64
-    test_squares: Int64
-
-    @classmethod
-    def empty(cls, samples: int, test_samples: int) -> ProbabilityCounts:
-        """The sums over zero trials."""
-        none, test_none = np.zeros(samples, np.int64), np.zeros(test_samples, np.int64)
-        return cls(0, none, none, none, none, none, test_none, test_none)
-
-    @classmethod
-    def of(cls, membership: Bools, train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) -> ProbabilityCounts:
-        """Count t trials: membership [t, n], probabilities train [t, n] and test [t, q]."""
-        inside = np.where(membership, train, np.uint8(0))
-        outside = np.where(membership, np.uint8(0), train)
-        return cls(
-            len(membership),
-            membership.sum(axis=0, dtype=np.int64),
-            *_sums(inside),
-            *_sums(outside),
-            *_sums(test),
-        )
-
-    def __add__(self, other: ProbabilityCounts) -> ProbabilityCounts:
-        return ProbabilityCounts(
-            self.trials + other.trials,
-            self.n_in + other.n_in,
-            self.sum_in + other.sum_in,
-            self.squares_in + other.squares_in,
-            self.sum_out + other.sum_out,
-            self.squares_out + other.squares_out,
-            self.test_sum + other.test_sum,
-            self.test_squares + other.test_squares,
-        )
-
-    @property
-    def n_out(self) -> Int64:
-        """Trials with recorded probabilities that held the sample out, int64 [n]."""
-        return self.trials - self.n_in
 
 
 @dataclass
@@ -119,13 +67,13 @@ class SoftCounts:
 
     def add(self, membership: Bools, soft: UInt8, correct: Bools, groups: list[ClassGroup]) -> None:
         """Count t trials, in place: membership [t, n], soft correctness [t, q] and correctness [t, q]."""
-        test_sum, test_squares = _sums(soft)
+        test_sum, test_squares = sums(soft)
         self.trials += len(soft)
         self.n_in = self.n_in + membership.sum(axis=0, dtype=np.int64)
         self.test_sum = self.test_sum + test_sum
         self.test_squares = self.test_squares + test_squares
         self.test_cubes = self.test_cubes + (soft.astype(np.uint32) ** 3).sum(axis=0, dtype=np.int64)
-        right_sum, right_squares = _sums(np.where(correct, soft, np.uint8(0)))
+        right_sum, right_squares = sums(np.where(correct, soft, np.uint8(0)))
         self.test_correct = self.test_correct + right_sum
         self.correct_squares = self.correct_squares + right_squares
         self.correct = self.correct + correct.sum(axis=0, dtype=np.int64)
@@ -249,52 +197,59 @@ class Counts:
         if not evidence.trials:
             return
         odd = evidence.numbers // BLOCK % 2 == 1
-        if not odd.all():
-            self.even += SufficientStatistics.of(evidence.select(np.flatnonzero(~odd)) if odd.any() else evidence)
-        if odd.any():
-            self.odd += SufficientStatistics.of(evidence if odd.all() else evidence.select(np.flatnonzero(odd)))
+        even_half, odd_half = (_part(evidence, chosen) for chosen in (~odd, odd))
+        self.even += SufficientStatistics.of(even_half)
+        self.odd += SufficientStatistics.of(odd_half)
         self.weighted_correct += np.einsum(
             "t,tq->q", evidence.membership.sum(axis=1, dtype=np.int64), evidence.test_correct
         )
-        for group, joint in zip(self.groups, self.joint, strict=True):
-            _add_joint(joint, evidence.membership, group.train, evidence.test_correct[:, group.test])
-        if not odd.all():
-            even = np.flatnonzero(~odd)
-            for group, joint in zip(self.groups, self.joint_even, strict=False):
-                _add_joint(joint, evidence.membership[even], group.train, evidence.test_correct[even][:, group.test])
+        for joints, part in ((self.joint, evidence), (self.joint_even, even_half)):
+            for group, joint in zip(self.groups, joints, strict=False):  # joint_even has the first classes alone
+                _add_joint(joint, part.membership, group.train, part.test_correct[:, group.test])
         phantoms = None if self.placebo is None else self.placebo.membership(evidence.numbers)
         if self.placebo is not None and phantoms is not None:
             self.placebo.n_in += phantoms.sum(axis=0, dtype=np.int64)
             self._add_placebo(self.placebo.joint, phantoms, evidence.test_correct)
         if evidence.margins is not None:
-            self._add_margins(evidence, evidence.margins, odd, phantoms)
+            self._add_margins(evidence, evidence.margins, phantoms)
+            self.margin_even = self._with_margins(self.margin_even, even_half)
+            self.margin_odd = self._with_margins(self.margin_odd, odd_half)
+            self._add_soft(self.soft_even, even_half)
         if evidence.train_probability is not None and evidence.test_probability is not None:
-            step = max(1, BUFFER // (4 * len(self.train_labels)))
-            for first in range(0, evidence.trials, step):
-                rows = slice(first, first + step)
+            for rows in self._steps(evidence):
                 self.probability += ProbabilityCounts.of(
                     evidence.membership[rows], evidence.train_probability[rows], evidence.test_probability[rows]
                 )
 
-    def _add_margins(self, evidence: Evidence, margins: Margins, odd: Bools, phantoms: Bools | None) -> None:
-        membership = evidence.membership
-        step = max(1, BUFFER // (4 * len(self.train_labels)))
-        for half, chosen in (("margin_even", np.flatnonzero(~odd)), ("margin_odd", np.flatnonzero(odd))):
-            for first in range(0, len(chosen), step):
-                rows = chosen[first : first + step]
-                found = MarginCounts.of(membership[rows], margins.train[rows], margins.test[rows])
-                setattr(self, half, getattr(self, half) + found)
-        soft = soft_correctness(margins.test)
-        self.soft.add(membership, soft, evidence.test_correct, self.groups)
-        if not odd.all():
-            even = np.flatnonzero(~odd)
-            self.soft_even.add(membership[even], soft[even], evidence.test_correct[even], self.groups)
+    def _add_margins(self, evidence: Evidence, margins: Margins, phantoms: Bools | None) -> None:
+        soft = self._add_soft(self.soft, evidence)
         if self.placebo is not None and phantoms is not None:
             self.placebo.soft_n_in += phantoms.sum(axis=0, dtype=np.int64)
             self._add_placebo(self.placebo.soft_joint, phantoms, soft)
-        self.votes.add(margins.train_mistakes, membership)
+        self.votes.add(margins.train_mistakes, evidence.membership)
         self.test_votes.add(margins.test_mistakes)
-        self.targets.add(evidence.numbers, membership, margins.train)
+        self.targets.add(evidence.numbers, evidence.membership, margins.train)
+
+    def _add_soft(self, counts: SoftCounts, evidence: Evidence) -> UInt8:
+        """Count the soft correctness of trials with margins in `counts`, and return it, uint8 [t, q]."""
+        assert evidence.margins is not None
+        soft = soft_correctness(evidence.margins.test)
+        counts.add(evidence.membership, soft, evidence.test_correct, self.groups)
+        return soft
+
+    def _with_margins(self, counts: MarginCounts, evidence: Evidence) -> MarginCounts:
+        """The counts with those of more trials with margins, a few at a time."""
+        assert evidence.margins is not None
+        train, test = evidence.margins.train, evidence.margins.test
+        for rows in self._steps(evidence):
+            counts += MarginCounts.of(evidence.membership[rows], train[rows], test[rows])
+        return counts
+
+    def _steps(self, evidence: Evidence) -> Iterator[slice]:
+        """The trials, as many at a time as BUFFER allows."""
+        step = max(1, BUFFER // (4 * len(self.train_labels)))
+        for first in range(0, evidence.trials, step):
+            yield slice(first, first + step)
 
     def _add_placebo(self, joints: list[Int32], phantoms: Bools, values: Bools | UInt8) -> None:
         first = 0
@@ -338,6 +293,11 @@ class Counts:
         )
 
 
+def _part(evidence: Evidence, chosen: Bools) -> Evidence:
+    """The evidence of the chosen trials bool [t]; itself, without copies, if these are all."""
+    return evidence if chosen.all() else evidence.select(np.flatnonzero(chosen))
+
+
 def _add_joint(joint: Int32, membership: Bools, train: Int64, values: Bools | UInt8) -> None:
     """joint += M^T V for a class, a few rows at a time, from values [t, q_c] of its test samples.
 
@@ -354,9 +314,3 @@ def _by_label(labels: Labels) -> dict[int, Int64]:
     order = np.argsort(labels, kind="stable")
     values, firsts = np.unique(labels[order], return_index=True)
     return dict(zip(values.tolist(), np.split(order, firsts[1:]), strict=True))
-
-
-def _sums(values: npt.NDArray[np.uint8]) -> tuple[Int64, Int64]:
-    """Sums of values and of their squares over the first axis."""
-    squares = values.astype(np.uint16) ** 2
-    return values.sum(axis=0, dtype=np.int64), squares.sum(axis=0, dtype=np.int64)

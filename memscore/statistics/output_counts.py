@@ -1,4 +1,4 @@
-"""Additive integer counts of what models say beyond correctness: margins and predicted classes.
+"""Additive integer counts of what models say beyond correctness: probabilities, margins and predicted classes.
 
 Margins are decoded ones (`memscore.study.margins`), in 256ths: sums of integers do not depend on order.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Bools, Int64
+from memscore.arrays import Bools, Int32, Int64, UInt8
 from memscore.study.evidence import Mistakes
 from memscore.study.margins import Codes, decode
 
@@ -22,8 +23,8 @@ _SHIFT = 16
 
 
 @dataclass(frozen=True)
-class MarginCounts:
-    """Sums of margins and of their squares over the trials that recorded them, in 256ths and their squares.
+class ValueCounts:
+    """Sums of a whole number that models give each sample, and of its squares, over the trials that recorded it.
 
     n_in, sum_in, squares_in, sum_out, squares_out int64 [n]; test_sum, test_squares int64 [q].
     """
@@ -38,26 +39,25 @@ class MarginCounts:
     test_squares: Int64
 
     @classmethod
-    def empty(cls, samples: int, test_samples: int) -> MarginCounts:
+    def empty(cls, samples: int, test_samples: int) -> Self:
         """The sums over zero trials."""
         none, test_none = np.zeros(samples, np.int64), np.zeros(test_samples, np.int64)
         return cls(0, none, none, none, none, none, test_none, test_none)
 
     @classmethod
-    def of(cls, membership: Bools, train: Codes, test: Codes) -> MarginCounts:
-        """Count t trials: membership [t, n], codes train [t, n] and test [t, q]."""
-        margins = decode(train)
-        inside = np.where(membership, margins, 0)
+    def of_values(cls, membership: Bools, train: UInt8 | Int32, test: UInt8 | Int32) -> Self:
+        """Count t trials: membership [t, n], values train [t, n] and test [t, q]."""
+        inside = np.where(membership, train, train.dtype.type(0))
         return cls(
             len(membership),
             membership.sum(axis=0, dtype=np.int64),
-            *_sums(inside),
-            *_sums(margins - inside),
-            *_sums(decode(test)),
+            *sums(inside),
+            *sums(train - inside),
+            *sums(test),
         )
 
-    def __add__(self, other: MarginCounts) -> MarginCounts:
-        return MarginCounts(
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
             self.trials + other.trials,
             self.n_in + other.n_in,
             self.sum_in + other.sum_in,
@@ -70,8 +70,26 @@ class MarginCounts:
 
     @property
     def n_out(self) -> Int64:
-        """Trials with recorded margins that held the sample out, int64 [n]."""
+        """Trials with recorded values that held the sample out, int64 [n]."""
         return self.trials - self.n_in
+
+
+class ProbabilityCounts(ValueCounts):
+    """Sums of true-class probabilities in bytes, 255 for 1."""
+
+    @classmethod
+    def of(cls, membership: Bools, train: UInt8, test: UInt8) -> Self:
+        """Count t trials: membership [t, n], probabilities train [t, n] and test [t, q]."""
+        return cls.of_values(membership, train, test)
+
+
+class MarginCounts(ValueCounts):
+    """Sums of margins in 256ths, and of their squares."""
+
+    @classmethod
+    def of(cls, membership: Bools, train: Codes, test: Codes) -> Self:
+        """Count t trials: membership [t, n], codes train [t, n] and test [t, q]."""
+        return cls.of_values(membership, decode(train), decode(test))
 
 
 @dataclass
@@ -148,6 +166,7 @@ class TargetMargins:
         return TargetMargins({**self.trials, **other.trials})
 
 
-def _sums(values: npt.NDArray[np.int32]) -> tuple[Int64, Int64]:
-    """Sums of values and of their squares over the first axis; a square fits in 32 bits."""
-    return values.sum(axis=0, dtype=np.int64), np.square(values).sum(axis=0, dtype=np.int64)
+def sums(values: UInt8 | Int32) -> tuple[Int64, Int64]:
+    """Sums of values [t, ...] and of their squares over the first axis; squares of bytes need two, of margins four."""
+    square = np.uint16 if values.dtype == np.uint8 else np.int32
+    return values.sum(axis=0, dtype=np.int64), np.square(values, dtype=square).sum(axis=0, dtype=np.int64)

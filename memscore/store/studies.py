@@ -87,9 +87,7 @@ def find(connection: Connection, study: str) -> StudyRecord:
         known = (
             connection.execute(select(studies.c.name).order_by(studies.c.created_at.desc()).limit(5)).scalars().all()
         )
-        there = (
-            f"the latest are: {', '.join(known)}" if known else "there is none yet; memscore estimate makes the first"
-        )
+        there = f"the latest are: {', '.join(known)}" if known else "memscore estimate makes the first one"
         raise NotFound(f"There is no study {study!r}; {there}.")
     return _record(next((row for row in rows if row.id == study), rows[0]))
 

@@ -131,6 +131,11 @@ def test_trials_without_a_mistake_are_written_too():
     assert read_evidence(whole.encode()) == whole
 
 
+def test_only_files_with_margins_have_the_format_that_earlier_versions_refuse(trials: list[Trial]):
+    assert gather(trials[:3], **PARTS).meta.format == "memscore evidence 1"
+    assert gather(trials[:8], **PARTS).meta.format == "memscore evidence 2"
+
+
 def test_a_study_without_trials_is_a_file_too():
     assert read_evidence(gather([], **PARTS).encode()).trials == ()
 
@@ -213,7 +218,7 @@ def signed(arrays: dict[str, Any], row: int, **change: Any) -> dict[str, Any]:
         (lambda a: changed_meta(a, study="0" * 16), "does not match its dataset, recipe and design"),
         (lambda a: changed_meta(a, fingerprint="0" * 64), "does not match its dataset, recipe and design"),
         (lambda a: changed_meta(a, design={"seed": 1}), "does not match its dataset, recipe and design"),
-        (lambda a: changed_meta(a, format="memscore evidence 2"), "meta: format"),
+        (lambda a: changed_meta(a, format="memscore evidence 3"), "meta: format"),
         (lambda a: changed_meta(a, train_samples=0), "meta: train_samples"),
         (lambda _: {"meta": np.array("{")}, "meta: Invalid JSON"),
     ],

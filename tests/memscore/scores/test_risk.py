@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from memscore.scores.risk import ATTACKER, NO_MARGINS, note_on, privacy_of, riskiest
+from memscore.scores.risk import ATTACKER, NO_MARGINS, note_on_risk, privacy_of, riskiest
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.counts import Counts
@@ -20,7 +20,7 @@ def test_the_riskiest_samples_come_first():
     assert sorted(order) == list(range(40))
     assert (np.diff(scores["risk"][order]) <= 0).all()
     assert list(riskiest(scores, 3)) == list(order[:3])
-    assert note_on(scores) == ATTACKER
+    assert note_on_risk(scores) == ATTACKER
 
 
 def test_whole_models_are_told_of():
@@ -36,4 +36,4 @@ def test_without_margins_there_is_no_risk():
     scores = table(margins=False)
     assert len(riskiest(scores, 10)) == 0
     assert privacy_of(scores) is None
-    assert note_on(scores) == NO_MARGINS
+    assert note_on_risk(scores) == NO_MARGINS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memscore.errors import Damaged, InvalidInput
-from memscore.scores.sets import Sets, Thresholds, matched, split
+from memscore.scores.sets import Sets, Thresholds, split
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, is_atypical, is_typical
 from memscore.statistics.counts import Counts
@@ -181,10 +181,3 @@ def test_sets_of_older_versions_were_chosen_by_the_raw_rule(tables: Tables):
     np.savez(buffer, allow_pickle=False, meta=np.array(json.dumps(meta)), **sets.masks())
     old = Sets.decode(buffer.getvalue())
     assert (old.rule, old.thresholds.rule, old.by_chance) == ("raw", "raw", None)
-
-
-def test_controls_are_as_easy_as_the_chosen_and_used_once():
-    test_p = np.array([0.1, 0.5, 0.5, 0.9, 0.12, 0.55, 0.52, np.nan])
-    chosen = np.array([1, 1, 1, 0, 0, 0, 0, 0], np.bool_)
-    assert matched(test_p, chosen, np.ones(8, np.bool_)).tolist() == [4, 5, 6]
-    assert matched(test_p, chosen, np.zeros(8, np.bool_)).tolist() == []

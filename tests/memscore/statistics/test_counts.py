@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memscore.errors import InvalidInput
-from memscore.statistics.counts import Counts, ProbabilityCounts, class_groups
+from memscore.statistics.counts import Counts, class_groups
 from memscore.statistics.estimates import SufficientStatistics
+from memscore.statistics.output_counts import ProbabilityCounts
 from tests.made_evidence import labels, made_evidence, split_evidence
 
 N, Q, BLOCKS = 40, 12, 6
