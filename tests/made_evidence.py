@@ -13,6 +13,7 @@ from memscore.statistics.estimates import Difference, difference
 from memscore.study.bits import unpack
 from memscore.study.evidence import Evidence, Margins, Mistakes, Outputs, Trial
 from memscore.study.margins import encode
+from memscore.study.sketches import WIDTH
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership
 
@@ -60,7 +61,7 @@ def _mistakes(random: np.random.Generator, correct: npt.NDArray[np.bool_]) -> Mi
 
 
 def with_outputs(trial: Trial, train_labels: npt.NDArray[np.int32], test_labels: npt.NDArray[np.int32]) -> Trial:
-    """The trial with random margins and mistakes, the same at each call."""
+    """The trial with random margins and mistakes, and a full one with sketches; the same at each call."""
     random = np.random.default_rng([trial.number, trial.full])
     classes = int(max(train_labels.max(), test_labels.max())) + 1
 
@@ -74,8 +75,11 @@ def with_outputs(trial: Trial, train_labels: npt.NDArray[np.int32], test_labels:
         outputs(trial.train_bits, train_labels),
         outputs(trial.test_bits, test_labels),
     )
+    sketches = [random.bytes(WIDTH * len(one)) if trial.full else None for one in (train_labels, test_labels)]
     return replace(
         trial,
+        train_sketch=sketches[0],
+        test_sketch=sketches[1],
         train_margin=train_margin,
         test_margin=test_margin,
         train_mistakes=train_mistakes,

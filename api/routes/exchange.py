@@ -197,4 +197,5 @@ def _rebuild(database: Database, home: Path, study: StudyRecord) -> None:
             return
         dataset = open_dataset(home, study.fingerprint)
         counts = rebuilding.count_study(connection, study, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
-    rebuilding.rebuild_tables(database, study, counts, rebuilding.similarity_of(dataset, counts))
+        sketches = evidence.sketches(connection, study.id)
+    rebuilding.rebuild_tables(database, study, counts, lambda: rebuilding.similarity_of(dataset, counts, sketches))

@@ -7,7 +7,9 @@ One .npz with a row per trial: `numbers`, `train_bits` and `test_bits` (packed, 
 trials recorded probabilities, `with_probability` marks them, and `train_probability` and `test_probability` have one
 row for each. If trials recorded margins, `with_margins` marks them: `train_margin` and `test_margin` have one row of
 codes for each, `train_mistakes` and `test_mistakes` the predicted classes of all misclassified samples, trial by trial.
-Trials on every sample have the same arrays with the prefix `full_`. `meta` is JSON: EvidenceMeta.
+Trials on every sample have the same arrays with the prefix `full_`. If any of these recorded sketches, as only they
+do, `full_with_sketches` marks them: `full_train_sketch` and `full_test_sketch` have one row for each, WIDTH bytes per
+sample. `meta` is JSON: EvidenceMeta.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from memscore.files import atomic_write
 from memscore.npz import NpzReader, Source
 from memscore.study import signatures
 from memscore.study.evidence import Evidence, Trial, trial_fault, unpack_trials
+from memscore.study.sketches import WIDTH
 from memscore.study.spec import BLOCK, Design, Frozen, Recipe, study_id
 from memscore.study.subsets import block_membership
 from memscore.validation import sentence
@@ -46,7 +49,7 @@ MOST_TRIALS = 1_000_000
 class EvidenceMeta(Frozen):
     """The study that a file's trials belong to.
 
-    Format 2 has margins, which versions that know format 1 alone would take for damage.
+    Format 2 has margins or sketches, which versions that know format 1 alone would take for damage.
     """
 
     format: Literal["memscore evidence 1", "memscore evidence 2"] = "memscore evidence 1"
@@ -92,9 +95,9 @@ def gather(
     test_samples: int,
 ) -> StudyEvidence:
     """Collect a study's evidence from its trials, which may include full ones and come in any order."""
-    with_margins = any(trial.train_margin is not None for trial in trials)
+    more = any(trial.train_margin is not None or trial.train_sketch is not None for trial in trials)
     meta = EvidenceMeta(
-        format="memscore evidence 2" if with_margins else "memscore evidence 1",
+        format="memscore evidence 2" if more else "memscore evidence 1",
         study=study_id(fingerprint, recipe, design),
         fingerprint=fingerprint,
         recipe=recipe,
@@ -189,6 +192,11 @@ def _columns(trials: Sequence[Trial], meta: EvidenceMeta) -> dict[str, npt.NDArr
             packed = b"".join(getattr(trial, f"{part}_mistakes") for trial in recorded)
             wrong = sum(_wrong(getattr(trial, f"{part}_bits"), samples) for trial in recorded)
             columns[f"{part}_mistakes"] = np.frombuffer(packed, "u1" if len(packed) == wrong else "<u2")
+    sketches = [sketch for trial in trials if (sketch := trial.sketch) is not None]
+    if sketches:
+        columns["with_sketches"] = np.array([trial.sketch is not None for trial in trials])
+        columns["train_sketch"] = np.stack([one.train.ravel() for one in sketches])
+        columns["test_sketch"] = np.stack([one.test.ravel() for one in sketches])
     return columns
 
 
@@ -238,6 +246,13 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
             rows, _outputs(file, prefix, meta, train_bits[rows], test_bits[rows]), strict=True
         ):
             outputs[row] = found_outputs
+    sketches: list[tuple[bytes | None, bytes | None]] = [(None, None)] * count
+    if prefix + "with_sketches" in file:
+        rows = np.flatnonzero(file.read(prefix + "with_sketches", "b", count))
+        train = file.read(prefix + "train_sketch", "u", len(rows), WIDTH * meta.train_samples)
+        test = file.read(prefix + "test_sketch", "u", len(rows), WIDTH * meta.test_samples)
+        for place, row in enumerate(rows):
+            sketches[row] = train[place].tobytes(), test[place].tobytes()
     subset_digests, digests = texts("subset_digests"), texts("digests")
     in_accuracies, out_accuracies, test_accuracies = map(floats, ("in_accuracies", "out_accuracies", "test_accuracies"))
     seconds, device, code_version = floats("seconds"), texts("device"), texts("code_version")
@@ -260,6 +275,8 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
             train_probability=train_probability[row],
             test_probability=test_probability[row],
             network=network[row][: signatures.LONGEST] or None,
+            train_sketch=sketches[row][0],
+            test_sketch=sketches[row][1],
             **outputs[row],
         )
         if not trial.full and trial.number // BLOCK != block:

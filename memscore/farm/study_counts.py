@@ -16,7 +16,7 @@ from memscore.statistics.margin_estimates import MarginModel
 from memscore.statistics.pair_power import TARGET, PairForecast, pairs_of_classes
 from memscore.statistics.precision import Trials, forecast_trials, share_precise, share_settled
 from memscore.statistics.similarity import Similarity
-from memscore.store import Database, tables
+from memscore.store import Database, evidence, tables
 from memscore.store.rebuilding import (
     all_pairs,
     count_study,
@@ -55,6 +55,7 @@ class Scoring:
         self.counts = Counts.empty(np.asarray(dataset.y_train), np.asarray(dataset.y_test), self.design)
         self.dataset = dataset
         self.similarity: Similarity | None = None  # computed at the first rebuild
+        self.sketched: list[int] = []  # the full trials whose sketches it rests on
         self.expected = self.most
 
     def recount(self) -> None:
@@ -94,9 +95,7 @@ class Scoring:
             stored = stored_trials(connection, self.study.id)
         if stored != (self.counts.trials, self.counts.full_trials):
             self.recount()  # others have stored evidence of this study in the meantime
-        if self.similarity is None:
-            self.similarity = similarity_of(self.dataset, self.counts)
-        built = rebuild_tables(self.database, self.study, self.counts, self.similarity, self.made)
+        built = rebuild_tables(self.database, self.study, self.counts, self._similarity, self.made, self.tick)
         if built is None:
             return
         scores, pairs = built
@@ -105,6 +104,17 @@ class Scoring:
         self.rebuilt_at = time.monotonic()
         self.rebuild_cost = self.rebuilt_at - started
         log.info("tables rebuilt from %d trials in %.2f s", scores.trials, self.rebuild_cost)
+
+    def _similarity(self) -> Similarity:
+        """The similarity by all sketches that are stored: computed once, and again if full trials have added some."""
+        with self.database.reading() as connection:
+            sketched = evidence.sketched(connection, self.study.id)
+            if self.similarity is not None and self.sketched == sketched:
+                return self.similarity
+            sketches = evidence.sketches(connection, self.study.id)
+        self.similarity = similarity_of(self.dataset, self.counts, sketches, self.tick)
+        self.sketched = sketched
+        return self.similarity
 
     def find_all_pairs(self, matmul: Matmul) -> None:
         """Replace same-class pairs with the pairs across all classes, unless those are already stored."""

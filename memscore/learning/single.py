@@ -12,6 +12,7 @@ from memscore.errors import InvalidInput
 from memscore.learning.data import Augmentation, DeviceData, pixels
 from memscore.learning.memory import Batches
 from memscore.learning.networks import adopt, build_network, least_batch
+from memscore.learning.networks.network import Network
 from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
 from memscore.learning.replay import Replay
 from memscore.learning.seeding import seed
@@ -21,7 +22,7 @@ from memscore.study.spec import NETWORKS, Recipe
 Name = tuple[str | int, ...]
 
 
-def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: Name) -> nn.Module:
+def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: Name) -> Network:
     """Train the recipe's network on the samples of membership bool [n].
 
     Initial weights, sample order and augmentation depend only on `name`; it also seeds the global generators, which

@@ -31,10 +31,11 @@ class StackedMLP(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [K, B, classes] for flattened images [K, B, inputs] in [0, 1], one batch per model."""
+        return torch.baddbmm(self.biases[-1], self.features(images), self.weights[-1])
+
+    def features(self, images: Tensor) -> Tensor:
+        """The last hidden layer's activations [K, B, D], or the normalized pixels of a model without one."""
         hidden = normalize(images)
-        last = len(self.weights) - 1
-        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            hidden = torch.baddbmm(bias, hidden, weight)
-            if index < last:
-                hidden = torch.relu(hidden)
+        for weight, bias in list(zip(self.weights, self.biases, strict=True))[:-1]:
+            hidden = torch.relu(torch.baddbmm(bias, hidden, weight))
         return hidden

@@ -18,9 +18,11 @@ from memscore.errors import Diverged
 from memscore.learning.correctness import margins, predictions
 from memscore.learning.data import DeviceData
 from memscore.learning.single import single_logits, train_single
+from memscore.learning.sketches import network_sketch, stack_sketch
 from memscore.learning.stack import flattened, stack_logits, train_stack
 from memscore.study.evidence import Outputs, Trial, pack_trial
 from memscore.study.margins import encode
+from memscore.study.sketches import SKETCHED, Sketch
 from memscore.study.spec import BLOCK, Design, EvidenceKind, Recipe
 from memscore.study.subsets import Unit, unit_membership
 
@@ -37,13 +39,14 @@ def train_unit(
 ) -> list[Trial]:
     """Train a unit's trials and return their evidence, with margins and predictions unless `kind` is "bits".
 
-    True-class probabilities are added if requested.
-    `signature` is the network's (`signature_of`), recorded with every trial. Raises Diverged if a loss or an output of
-    a trained model is not finite, and InvalidInput if the recipe's network cannot be used for this dataset.
+    The first full trials then also have sketches, if their network exposes a representation. True-class probabilities
+    are added if requested. `signature` is the network's (`signature_of`), recorded with every trial. Raises Diverged if
+    a loss or an output of a trained model is not finite, and InvalidInput if the recipe's network cannot be used for
+    this dataset.
     """
     started = time.perf_counter()
     membership = unit_membership(design, len(data.y_train), unit)
-    train_logits, test_logits = _train(data, recipe, design, unit, membership)
+    train_logits, test_logits, sketches = _train(data, recipe, design, unit, membership, sketched=kind == "margins")
     for part, logits in (("training", train_logits), ("test", test_logits)):
         _require_finite(logits, part, unit, recipe)
     observed = [
@@ -66,6 +69,7 @@ def train_unit(
             code_version=memscore.__version__,
             seconds=seconds,
             network=signature,
+            sketch=sketches[k],
         )
         for k, number in enumerate(unit.numbers)
     ]
@@ -87,17 +91,25 @@ def prepare(device: torch.device) -> None:
 
 
 def _train(
-    data: DeviceData, recipe: Recipe, design: Design, unit: Unit, membership: np.ndarray
-) -> tuple[Tensor, Tensor]:
-    """Logits [k, n, classes] and [k, q, classes] of the unit's k trained models."""
+    data: DeviceData, recipe: Recipe, design: Design, unit: Unit, membership: np.ndarray, *, sketched: bool
+) -> tuple[Tensor, Tensor, list[Sketch | None]]:
+    """Logits [k, n, classes] and [k, q, classes] of the unit's k trained models, and their sketches [k].
+
+    Only the first full trials have sketches, and only if these are wanted.
+    """
     first = unit.numbers[0]
+    wanted = [sketched and unit.full and number < SKETCHED for number in unit.numbers]
     if recipe.stacked:
         stack_name = (design.seed, "full", first) if unit.full else (design.seed, first // BLOCK)
         model = train_stack(data, recipe, membership, stack_name)
-        return stack_logits(model, flattened(data.x_train)), stack_logits(model, flattened(data.x_test))
+        sketches = [
+            stack_sketch(model, place, data, unit.numbers[place]) if one else None for place, one in enumerate(wanted)
+        ]
+        return stack_logits(model, flattened(data.x_train)), stack_logits(model, flattened(data.x_test)), sketches
     name = (design.seed, "full" if unit.full else "trial", first)
     network = train_single(data, recipe, membership[0], name)
-    return single_logits(network, data.x_train)[None], single_logits(network, data.x_test)[None]
+    logits = single_logits(network, data.x_train)[None], single_logits(network, data.x_test)[None]
+    return *logits, [network_sketch(network, data, first) if wanted[0] else None]
 
 
 def _require_finite(logits: Tensor, part: str, unit: Unit, recipe: Recipe) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +59,15 @@ class Provenance:
 
 
 def build_tables(
-    counts: Counts, provenance: Provenance, similarity: Similarity | None = None
+    counts: Counts,
+    provenance: Provenance,
+    similarity: Similarity | None = None,
+    tick: Callable[[], None] = lambda: None,
 ) -> tuple[ScoreTable, PairsTable]:
     """Build both tables of a study; the cost grows with samples and same-class pairs, not with trials.
 
-    similarity: of the dataset's images; without it, pairs have no weighted q-values and no posteriors.
+    similarity: of the dataset's samples; without it, pairs have no weighted q-values and no posteriors. `tick` is
+    called between steps of some seconds.
     """
     statistics = counts.statistics
     mem = memorization(statistics)
@@ -87,7 +92,8 @@ def build_tables(
         | ({} if margin_ratio is None else {"margin_ratio": round(margin_ratio, 6)}),
         "versions": {"numpy": np.__version__, "python": platform.python_version()},
     }
-    pairs = _pairs(counts, statistics, mem.estimate, similarity)
+    tick()
+    pairs = _pairs(counts, statistics, mem.estimate, similarity, tick)
     meta |= pairs.meta
     scores = ScoreTable.of(
         {
@@ -297,7 +303,13 @@ class _Pairs:
     meta: dict[str, Any]
 
 
-def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64, similarity: Similarity | None) -> _Pairs:
+def _pairs(
+    counts: Counts,
+    statistics: SufficientStatistics,
+    mem: Float64,
+    similarity: Similarity | None,
+    tick: Callable[[], None],
+) -> _Pairs:
     trials, correct = statistics.trials, statistics.test_correct
     strongest = np.full(len(correct), np.nan, np.float32)
     strongest_index = np.full(len(correct), -1, np.int64)
@@ -311,6 +323,7 @@ def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64, simil
         rows = np.flatnonzero(test.defined[group.train])
         step = max(1, (BLOCK_OF_PAIRS if findings is None else BLOCK_OF_FINDINGS) // len(group.test))
         for first in range(0, len(rows), step):
+            tick()
             part = rows[first : first + step]
             train, block = group.train[part], joint[part]
             infl = np.empty(block.shape, np.float32)
@@ -332,8 +345,11 @@ def _pairs(counts: Counts, statistics: SufficientStatistics, mem: Float64, simil
                 if findings.source.margins:
                     shown = one.infl.ravel()[at_least], np.sqrt(one.variance.ravel()[at_least])
                 more.append((*kept, *(part.astype(np.float32) for part in shown)))
+    tick()
     posterior = None if findings is None else findings.posterior(ATYPICAL)
+    tick()
     meta = _findings_meta(counts, similarity, findings, posterior)
+    tick()
     if not found:
         return _Pairs({name: np.empty(0) for name in PairsTable.dtypes}, strongest, strongest_index, meta)
     i, j, joints = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -369,6 +385,7 @@ def _findings_meta(
     return {
         "strong": ATYPICAL,
         "pairs_from": "margins" if findings.source.margins else "bits",
+        **({"sketches": similarity.sketches} if similarity.sketches else {}),
         "pairs_tested": _hypotheses(counts),
         "pairs_found": int(findings.test.count[q <= LEVEL].sum()),
         "pairs_expected": round(float((posterior.strong[held] * findings.effects[held]).sum()), 1),

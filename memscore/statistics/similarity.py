@@ -1,18 +1,22 @@
 """Similarity of training to test samples of the same class, as a weight that is fixed before any model is trained.
 
 A training sample that resembles a test sample is likelier to influence it. Ranks by similarity are computed from images
-alone, never from evidence, so that a test that gives similar pairs more weight keeps its level (Genovese, Roeder and
-Wasserman, "False discovery control with p-value weighting", Biometrika 2006).
+and from sketches of full trials, never from trials on subsets, so that a test that gives similar pairs more weight
+keeps its level (Genovese, Roeder and Wasserman, "False discovery control with p-value weighting", Biometrika 2006).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from memscore.arrays import Float64, Images, Int64, UInt8
+from memscore.arrays import Float32, Float64, Images, Int32, Int64, UInt8
 from memscore.statistics.counts import ClassGroup
+from memscore.study.sketches import Sketch
 
 SIDE = 32
 """Images are reduced to at most this many pixels a side before they are compared."""
@@ -22,6 +26,12 @@ MOST = 65_536
 
 PAIRS = 1 << 22
 """Pairs of a class compared at once: 32 MB of correlations."""
+
+IMAGES = 256
+"""Large images reduced between two calls of `tick`."""
+
+HANDICAP = 4
+"""Ranks by pixels count as this many times worse than ranks by sketches, but still find copies that networks miss."""
 
 EXACT = 1024
 """Products of this many centred bytes sum to at most 2**24: exact in single precision."""
@@ -48,31 +58,71 @@ OCTAVE = np.minimum(np.array([int(start + 1).bit_length() - 1 for start in START
 
 @dataclass(frozen=True)
 class Similarity:
-    """The bin of the rank of each training sample by similarity to each test sample: uint8 [n_c, q_c] of each class."""
+    """The bin of the rank of each training sample by similarity to each test sample: uint8 [n_c, q_c] of each class.
+
+    `sketches`: the number of full trials whose sketches were compared, beside the images.
+    """
 
     bins: list[UInt8]
+    sketches: int = 0
 
     @classmethod
-    def of_images(cls, groups: list[ClassGroup], x_train: Images, x_test: Images) -> Similarity:
+    def of_images(
+        cls,
+        groups: list[ClassGroup],
+        x_train: Images,
+        x_test: Images,
+        sketches: Sequence[Sketch] = (),
+        tick: Callable[[], None] = lambda: None,
+    ) -> Similarity:
         """Compare images [n, H, W, C] and [q, H, W, C] by their pixels, plain or mirrored, one class at a time.
 
-        The arrays may be memory maps. Equal images give equal bins on all machines.
+        With sketches, ranks follow from these, or from pixels where they are HANDICAP times as good. The arrays may be
+        memory maps; `tick` is called between steps of some seconds. Equal images and sketches give equal bins on all
+        machines.
         """
-        return cls([_class_bins(reduced(x_train[one.train]), reduced(x_test[one.test])) for one in groups])
+        return cls([_class_bins(one, x_train, x_test, sketches, tick) for one in groups], len(sketches))
 
 
-def _class_bins(train: UInt8, test: UInt8) -> UInt8:
-    """Bins [n_c, q_c] of a class's images, as many test images at a time as memory allows."""
+def _class_bins(
+    group: ClassGroup, x_train: Images, x_test: Images, sketches: Sequence[Sketch], tick: Callable[[], None]
+) -> UInt8:
+    """Bins [n_c, q_c] of a class, as many test images at a time as memory allows."""
+    train, test = reduced(x_train[group.train], tick), reduced(x_test[group.test], tick)
+    left = signs([each.train[group.train] for each in sketches]) if sketches else None
+    of_ranks = bins_of_ranks(len(train))
     bins = np.empty((len(train), len(test)), np.uint8)
     step = max(1, PAIRS // len(train))
     for first in range(0, len(test), step):
+        tick()
         columns = slice(first, first + step)
-        bins[:, columns] = rank_bins(pixel_correlation(train, test[columns]))
+        found = ranks(pixel_correlation(train, test[columns]))
+        if left is not None:
+            right = signs([each.test[group.test[columns]] for each in sketches])
+            found = better(ranks(left @ right.T), HANDICAP * (found + 1) - 1)
+        bins[:, columns] = of_ranks[found]
     return bins
 
 
-def reduced(images: Images) -> UInt8:
+def signs(sketches: Sequence[UInt8]) -> Float32:
+    """The bits of sketches [m, WIDTH] of the same m samples, side by side, as 1 and -1: [m, bits].
+
+    The product of two rows, the bits that agree less those that do not, is exact in single precision.
+    """
+    return np.unpackbits(np.concatenate(sketches, axis=1), axis=1).astype(np.float32) * 2 - 1
+
+
+def better(ranks: Int32, others: Int32) -> Int32:
+    """Ranks [a, b] of each row in each column by the better of two ranks; ties go to the better of `ranks`, unique."""
+    key = np.minimum(ranks, others).astype(np.int64)
+    key *= len(ranks)
+    key += ranks
+    return _places(key)
+
+
+def reduced(images: Images, tick: Callable[[], None] = lambda: None) -> UInt8:
     """Images uint8 [m, H, W, C] of at most 32 x 32 pixels, by means over blocks rounded down; edges may be cut."""
+    tick()
     count, height, width, channels = images.shape
     down, across = -(-height // SIDE), -(-width // SIDE)
     if down == across == 1:
@@ -81,6 +131,8 @@ def reduced(images: Images) -> UInt8:
     top, left = (height - tall * down) // 2, (width - wide * across) // 2
     small = np.empty((count, tall, wide, channels), np.uint8)
     for one in range(count):  # one at a time: sums of large images take several times their bytes
+        if one % IMAGES == 0:
+            tick()
         cut = images[one, top : top + tall * down, left : left + wide * across]
         blocks = cut.reshape(tall, down, wide, across, channels)
         small[one] = blocks.sum(axis=(1, 3), dtype=np.int64) // (down * across)
@@ -120,10 +172,20 @@ def correlation(train: UInt8, test: UInt8) -> Float64:
 
 def rank_bins(similarity: Float64) -> UInt8:
     """Bins uint8 [a, b] of the rank of each row in each column of similarity [a, b]; ties go to the lower row."""
-    order = np.argsort(-similarity.T, axis=1, kind="stable")
-    bins = np.empty_like(order, np.uint8)
-    np.put_along_axis(bins, order, bins_of_ranks(len(similarity))[None, :], axis=1)
-    return np.ascontiguousarray(bins.T)
+    return bins_of_ranks(len(similarity))[ranks(similarity)]
+
+
+def ranks(similarity: Float64 | Float32) -> Int32:
+    """The rank of each row in each column of similarity [a, b], 0 for the most alike; ties go to the lower row."""
+    return _places(-similarity)
+
+
+def _places(key: npt.NDArray[Any]) -> Int32:
+    """The place of each row in each column of key [a, b], in ascending order."""
+    order = np.argsort(key.T, axis=1, kind="stable")
+    places = np.empty_like(order, np.int32)
+    np.put_along_axis(places, order, np.arange(len(key), dtype=np.int32)[None, :], axis=1)
+    return np.ascontiguousarray(places.T)
 
 
 def bins_of_ranks(count: int) -> UInt8:

@@ -238,7 +238,9 @@ class StudyCheck:
         with self.database.reading() as connection:
             origin = provenance(connection, self.study)
         if self.similarity is None and self.images is not None:
-            self.similarity = similarity_of(self.images, self.counts)
+            with self.database.reading() as connection:
+                sketches = evidence.sketches(connection, self.study.id)
+            self.similarity = similarity_of(self.images, self.counts, sketches)
         scores, pairs = build_tables(self.counts, origin, self.similarity)
         if self.scope == "all":
             with self.database.reading() as connection:

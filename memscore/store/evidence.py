@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, select
@@ -14,8 +13,12 @@ from memscore.store.database import insert_new
 from memscore.store.schema import full_trials, trials
 from memscore.study import signatures
 from memscore.study.evidence import Trial
+from memscore.study.sketches import SKETCHED, Sketch
 
 CHUNK = 100  # trials read from the database at a time
+
+SKETCHES = ("train_sketch", "test_sketch")
+"""Fields that full trials alone have."""
 
 COMPRESSED = ("train_margin", "test_margin")
 LEVEL = 1  # higher levels of zlib save another 2 % of the margins in several times the time
@@ -25,7 +28,7 @@ def add(connection: Connection, study: str, finished: list[Trial]) -> None:
     """Store finished trials, full ones in their own table; a trial already stored is not changed."""
     for table, full in ((trials, False), (full_trials, True)):
         rows = [
-            {"study_id": study, "digest": trial.digest, **asdict(trial), **_compressed(trial)}
+            {"study_id": study, "digest": trial.digest, **_plain(trial, full=full), **_compressed(trial)}
             for trial in finished
             if trial.full == full
         ]
@@ -51,6 +54,24 @@ def counts(connection: Connection, of: Sequence[str]) -> dict[str, int]:
     return {row.study_id: row.stored for row in connection.execute(query.group_by(trials.c.study_id))}
 
 
+def sketched(connection: Connection, study: str) -> list[int]:
+    """The numbers of the full trials that recorded sketches, ascending."""
+    table = full_trials
+    first = (table.c.study_id == study) & (table.c.number < SKETCHED)  # bounds the memory that sketches take
+    query = select(table.c.number).where(first, table.c.train_sketch.is_not(None)).order_by(table.c.number)
+    return list(connection.execute(query).scalars())
+
+
+def sketches(connection: Connection, study: str) -> list[Sketch]:
+    """The sketches of the full trials that recorded them, by number.
+
+    Raises Damaged if such a trial does not match its digest.
+    """
+    some = sketched(connection, study)
+    trials = [trial for number in some for trial in _verified(connection, study, number, number, full=True)]
+    return [trial.sketch for trial in trials if trial.sketch is not None]
+
+
 def load(connection: Connection, study: str, *, full: bool = False) -> list[Trial]:
     """All trials by number, each verified. Raises Damaged if one does not match its digest."""
     return [trial for chunk in chunks(connection, study, full=full) for trial in chunk]
@@ -58,29 +79,33 @@ def load(connection: Connection, study: str, *, full: bool = False) -> list[Tria
 
 def chunks(connection: Connection, study: str, *, full: bool = False) -> Iterator[list[Trial]]:
     """All trials by number, a chunk at a time, each verified. Raises Damaged if one does not match its digest."""
-    table = _table(full)
-    fields = [table.c[name] for name in Trial.__dataclass_fields__]
     for first in range(0, len(stored := numbers(connection, study, full=full)), CHUNK):
         part = stored[first : first + CHUNK]
-        query = (
-            select(table.c.digest, *fields)
-            .where(table.c.study_id == study, table.c.number.between(part[0], part[-1]))
-            .order_by(table.c.number)
-        )
-        found: list[Trial] = []
-        for row in connection.execute(query):
-            trial = trial_of(row)
-            if trial.digest != row.digest:
-                raise Damaged(
-                    f"Trial {trial.number} of study {study} does not match its digest; run: memscore db check --repair"
-                )
-            found.append(trial)
-        yield found
+        yield _verified(connection, study, part[0], part[-1], full=full)
+
+
+def _verified(connection: Connection, study: str, first: int, last: int, *, full: bool) -> list[Trial]:
+    """The trials from number `first` to `last`. Raises Damaged if one does not match its digest."""
+    table = _table(full)
+    query = (
+        select(table.c.digest, *(table.c[name] for name in _fields(full)))
+        .where(table.c.study_id == study, table.c.number.between(first, last))
+        .order_by(table.c.number)
+    )
+    found: list[Trial] = []
+    for row in connection.execute(query):
+        trial = trial_of(row)
+        if trial.digest != row.digest:
+            raise Damaged(
+                f"Trial {trial.number} of study {study} does not match its digest; run: memscore db check --repair"
+            )
+        found.append(trial)
+    return found
 
 
 def trial_of(row: Row[Any]) -> Trial:
     """The trial in a row with all its columns. Raises Damaged if its margins cannot be decompressed."""
-    values = {name: getattr(row, name) for name in Trial.__dataclass_fields__}
+    values: dict[str, Any] = {name: getattr(row, name, None) for name in Trial.__dataclass_fields__}
     try:
         for name in COMPRESSED:
             if values[name] is not None:
@@ -117,6 +142,15 @@ def output_bytes(connection: Connection, study: str) -> float | None:
     )
     found = connection.execute(mean).scalar()
     return None if found is None else float(found)
+
+
+def _fields(full: bool) -> list[str]:
+    """The fields of a trial that its table has."""
+    return [name for name in Trial.__dataclass_fields__ if full or name not in SKETCHES]
+
+
+def _plain(trial: Trial, *, full: bool) -> dict[str, Any]:
+    return {name: getattr(trial, name) for name in _fields(full)}
 
 
 def _compressed(trial: Trial) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from memscore.store import evidence, jobs, tables
 from memscore.store.database import Database
 from memscore.store.studies import StudyRecord
 from memscore.study.evidence import Trial, unpack_full, unpack_trials
+from memscore.study.sketches import Sketch
 from memscore.study.spec import Design, identity
 
 Trials = tuple[int, int]
@@ -145,9 +146,14 @@ def carried_over(pairs: PairsTable, train: Int64, test: Int64, test_samples: int
     return found
 
 
-def similarity_of(dataset: Dataset, counts: Counts) -> Similarity:
-    """The similarity of a dataset's images, for its counts; seconds for CIFAR-100, so keep it between rebuilds."""
-    return Similarity.of_images(counts.groups, dataset.x_train, dataset.x_test)
+def similarity_of(
+    dataset: Dataset, counts: Counts, sketches: Sequence[Sketch] = (), tick: Callable[[], None] = lambda: None
+) -> Similarity:
+    """The similarity of a dataset's samples, by images and the sketches of a study's full trials, for its counts.
+
+    Takes seconds for CIFAR-100, so keep it between rebuilds. Calls `tick` on the way.
+    """
+    return Similarity.of_images(counts.groups, dataset.x_train, dataset.x_test, sketches, tick)
 
 
 def provenance(connection: Connection, study: StudyRecord) -> Provenance:
@@ -162,19 +168,20 @@ def rebuild_tables(
     database: Database,
     study: StudyRecord,
     counts: Counts,
-    similarity: Similarity | None,
+    similarity: Callable[[], Similarity],
     replaces: tuple[str | None, str | None] = (None, None),
+    tick: Callable[[], None] = lambda: None,
 ) -> tuple[ScoreTable, PairsTable] | None:
     """Build both tables from counts and store them; None if the current ones rest on the same trials already.
 
-    `similarity` as in `build_tables`.
+    `similarity` is called only if they are built. `tick` as in `build_tables`.
     """
     with database.reading() as connection:
         meta = tables.current_meta(connection, study.id)
         origin = provenance(connection, study)
     if not counts.trials or trials_of(meta) == (counts.trials, counts.full_trials):
         return None
-    scores, pairs = build_tables(counts, origin, similarity)
+    scores, pairs = build_tables(counts, origin, similarity(), tick)
     with database.writing() as connection:
         keep_tables(connection, study, scores, pairs, replaces)
     return scores, pairs

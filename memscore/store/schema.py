@@ -5,6 +5,8 @@ Times are seconds since 1970 in UTC by the database's clock.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     CheckConstraint,
@@ -130,7 +132,7 @@ leases = Table(
 )
 
 
-def _trials(name: str, *, held_out: bool) -> Table:
+def _trials(name: str, *more: Column[Any], held_out: bool) -> Table:
     return Table(
         name,
         metadata,
@@ -155,12 +157,15 @@ def _trials(name: str, *, held_out: bool) -> Table:
         Column("test_margin", LargeBinary),
         Column("train_mistakes", LargeBinary),
         Column("test_mistakes", LargeBinary),
+        *more,
         Index(f"ix_{name}_created_at", "created_at"),
     )
 
 
 trials = _trials("trials", held_out=True)
-full_trials = _trials("full_trials", held_out=False)
+# Null unless margins were recorded, and beyond the first full trials.
+_SKETCHES = Column("train_sketch", LargeBinary), Column("test_sketch", LargeBinary)
+full_trials = _trials("full_trials", *_SKETCHES, held_out=False)
 
 
 def _table_versions(name: str) -> Table:

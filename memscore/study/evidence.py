@@ -12,6 +12,7 @@ from memscore.arrays import Bools, Int64
 from memscore.errors import Damaged
 from memscore.study.bits import digest, pack, unpack
 from memscore.study.margins import HIGHEST, Codes
+from memscore.study.sketches import WIDTH, Sketch
 from memscore.study.spec import BLOCK, Design
 from memscore.study.subsets import block_membership
 
@@ -26,7 +27,8 @@ class Trial:
     design and compared. Accuracies are shares in [0, 1]; `seconds` is the trial's share of its block's time.
     Probabilities of the true class are present if requested: a byte per sample, 255 for 1. Unless only bits are wanted,
     margins are present, a code per sample (`memscore.study.margins`), and mistakes: the predicted class of each
-    misclassified sample in order, in one byte, or in two (little-endian) with more than 256 classes.
+    misclassified sample in order, in one byte, or in two (little-endian) with more than 256 classes. The first full
+    trials then have a sketch too, WIDTH bytes per sample (`memscore.study.sketches`).
     `network` is the signature of the trained network (`memscore.study.signatures`), None in older evidence.
     A full trial trains on every sample: its `out_accuracy` is None, and full trials are numbered separately.
     """
@@ -48,6 +50,18 @@ class Trial:
     test_margin: bytes | None = None
     train_mistakes: bytes | None = None
     test_mistakes: bytes | None = None
+    train_sketch: bytes | None = None
+    test_sketch: bytes | None = None
+
+    @property
+    def sketch(self) -> Sketch | None:
+        """The sketches of a full trial that recorded them. Raises Damaged if they are not WIDTH bytes per sample."""
+        if self.train_sketch is None or self.test_sketch is None:
+            return None
+        if len(self.train_sketch) % WIDTH or len(self.test_sketch) % WIDTH:
+            raise Damaged(f"The stored sketches of full trial {self.number} do not have {WIDTH} bytes per sample.")
+        train, test = (np.frombuffer(one, np.uint8) for one in (self.train_sketch, self.test_sketch))
+        return Sketch(train.reshape(-1, WIDTH), test.reshape(-1, WIDTH))
 
     @property
     def full(self) -> bool:
@@ -63,6 +77,8 @@ class Trial:
         outputs = [self.train_margin, self.test_margin, self.train_mistakes, self.test_mistakes]
         if any(one is not None for one in outputs):
             parts += [b"margins", *(one or b"" for one in outputs)]
+        if self.train_sketch is not None or self.test_sketch is not None:
+            parts += [b"sketch", self.train_sketch or b"", self.test_sketch or b""]
         return digest(*parts)
 
 
@@ -168,9 +184,11 @@ def pack_trial(
     network: str | None = None,
     train_outputs: Outputs | None = None,
     test_outputs: Outputs | None = None,
+    sketch: Sketch | None = None,
 ) -> Trial:
-    """Pack one trial: membership [n], train_correct [n], test_correct [q]; probabilities uint8 and outputs if recorded.
+    """Pack one trial: membership [n], train_correct [n], test_correct [q], and what else it recorded.
 
+    Probabilities are uint8 [n] and [q].
     Codes of margins must have the signs that correctness says.
     """
     return Trial(
@@ -191,6 +209,8 @@ def pack_trial(
         test_margin=None if test_outputs is None else test_outputs.margin.astype(np.int8).tobytes(),
         train_mistakes=None if train_outputs is None else train_outputs.mistakes(train_correct),
         test_mistakes=None if test_outputs is None else test_outputs.mistakes(test_correct),
+        train_sketch=None if sketch is None else sketch.train.tobytes(),
+        test_sketch=None if sketch is None else sketch.test.tobytes(),
     )
 
 
@@ -210,6 +230,9 @@ def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_sample
         return f"does not have the probabilities of {samples} training and {test_samples} test samples"
     if (fault := _outputs_fault(trial, correct, test_correct)) is not None:
         return fault
+    sketched = trial.train_sketch, trial.test_sketch
+    if sketched != (None, None) and [len(one or b"") for one in sketched] != [WIDTH * samples, WIDTH * test_samples]:
+        return f"does not have sketches of {samples} training and {test_samples} test samples"
     stated = [trial.in_accuracy, trial.test_accuracy]
     observed = [correct[membership].mean(), test_correct.mean()]
     if trial.out_accuracy is not None:

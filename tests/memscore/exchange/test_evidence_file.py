@@ -102,10 +102,17 @@ def test_trials_of_both_kinds_keep_what_they_recorded(evidence: StudyEvidence):
         assert one.digest == other.digest
 
 
+def test_only_full_trials_have_arrays_of_sketches(evidence: StudyEvidence):
+    arrays = arrays_of(evidence.encode())
+    named = {"full_with_sketches", "full_train_sketch", "full_test_sketch"}
+    assert {name for name in arrays if "sketch" in name} == named
+    assert arrays["full_with_sketches"].tolist() == [True, True, False]
+
+
 def test_files_without_margins_are_as_before(trials: list[Trial]):
     plain = [trial for trial in trials[:120] if trial.train_margin is None]
     arrays = arrays_of(gather(plain, **PARTS).encode())
-    assert not [name for name in arrays if "margin" in name or "mistake" in name]
+    assert not [name for name in arrays if "margin" in name or "mistake" in name or "sketch" in name]
     assert read_evidence(encoded(arrays)).trials == tuple(plain)
 
 
@@ -213,6 +220,9 @@ def signed(arrays: dict[str, Any], row: int, **change: Any) -> dict[str, Any]:
         (lambda a: {"with_margins": a["with_margins"].astype(int)}, "with_margins holds whole numbers"),
         (lambda _: {"with_margins": None}, "trial 7 does not match its digest"),
         (lambda a: {"full_test_margin": flipped(a["full_test_margin"], 1)}, "full trial 1 "),
+        (lambda a: {"full_test_sketch": flipped(a["full_test_sketch"], 1)}, "full trial 1 does not match its digest"),
+        (lambda a: {"full_train_sketch": a["full_train_sketch"][:, 32:]}, "has the shape [2, 1888], not [2, 1920]"),
+        (lambda _: {"full_with_sketches": None}, "full trial 0 does not match its digest"),
         (lambda a: signed(a, 8, train_margin=b"\x07" * 60), "trial 8 has margins that contradict its bits"),
         (lambda a: signed(a, 8, train_margin=b"\x80" * 60), "trial 8 has margins that contradict its bits"),
         (lambda a: changed_meta(a, study="0" * 16), "does not match its dataset, recipe and design"),

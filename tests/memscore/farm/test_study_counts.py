@@ -1,16 +1,23 @@
 """What a driver knows of its study: whether a target is reached, how far it is, and how the job ended."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from memscore.farm.study_counts import Scoring
+from memscore.scores import table_builder
 from memscore.scores.planning import pair_forecast
-from memscore.store import Database
+from memscore.statistics import similarity
+from memscore.store import Database, evidence, tables
+from memscore.study.evidence import Trial
 from memscore.study.spec import Target, Wanted
 from tests.conftest import StoredStudy
+from tests.made_evidence import with_outputs
 
 
-def scoring(database: Database, study: StoredStudy, wanted: Wanted) -> Scoring:
-    made = Scoring(database, study.record, study.dataset, wanted, lambda: None)
+def scoring(database: Database, study: StoredStudy, wanted: Wanted, tick: Callable[[], None] = lambda: None) -> Scoring:
+    made = Scoring(database, study.record, study.dataset, wanted, tick)
     made.recount()
     return made
 
@@ -37,3 +44,58 @@ def test_a_target_of_pairs_ends_when_their_forecast_share_is_reached(database: D
 
     across = scoring(database, stored_study, Wanted(target=Target(pairs_found=0.5), pairs="all"))
     assert across.expected > farther.expected  # more pairs are tested
+
+
+def full_trials(study: StoredStudy, first: int, last: int) -> list[Trial]:
+    labels = study.dataset.y_train, study.dataset.y_test
+    return [with_outputs(replace(one, out_accuracy=None), *labels) for one in study.trials[first:last]]
+
+
+@pytest.mark.databases("sqlite")
+def test_sketches_of_new_full_trials_join_the_similarity(database: Database, stored_study: StoredStudy):
+    made = scoring(database, stored_study, Wanted())
+    for first, last, sketches in ((0, 2, 2), (2, 5, 5), (5, 7, 5)):
+        before = made.similarity
+        with database.writing() as connection:
+            evidence.add(connection, stored_study.record.id, full_trials(stored_study, first, last))
+        made.rebuild()
+        assert made.similarity is not None
+        assert made.similarity.sketches == sketches
+        assert (made.similarity is before) == (last > 5)  # later ones have none that count
+        with database.reading() as connection:
+            pairs = tables.current_pairs_meta(connection, stored_study.record.id) or {}
+        assert pairs.get("sketches", 0) == sketches
+    again = scoring(database, stored_study, Wanted())
+    again.rebuild()
+    assert again.similarity is None  # the tables are up to date
+
+
+@pytest.mark.databases("sqlite")
+def test_a_driver_reports_while_it_compares_samples_and_builds_tables(
+    database: Database, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch
+):
+    """No part of a rebuild that grows with the pairs runs without a tick."""
+    at: list[str] = []
+
+    def noted(module: object, name: str) -> None:
+        work = getattr(module, name)
+
+        def noting(*arguments: object) -> object:
+            at.append(name)
+            return work(*arguments)
+
+        monkeypatch.setattr(module, name, noting)
+
+    monkeypatch.setattr(similarity, "PAIRS", 100)  # 5 test samples of a class of 20
+    monkeypatch.setattr(table_builder, "BLOCK_OF_FINDINGS", 35)  # 5 training samples
+    noted(similarity, "pixel_correlation")
+    noted(table_builder, "infl_of")
+    with database.writing() as connection:
+        evidence.add(connection, stored_study.record.id, full_trials(stored_study, 0, 5))
+    made = scoring(database, stored_study, Wanted(), lambda: at.append("tick"))
+    at.clear()
+    made.rebuild()
+    work = [number for number, name in enumerate(at) if name != "tick"]
+    assert {at[number] for number in work} == {"pixel_correlation", "infl_of"}
+    assert len(work) > 12
+    assert all(at[number - 1] == "tick" for number in work)

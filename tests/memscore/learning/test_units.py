@@ -9,13 +9,14 @@ import torch
 
 from memscore.errors import Diverged, InvalidInput
 from memscore.learning.calibration import seconds_a_trial
-from memscore.learning.data import Augmentation, DeviceData, pixels
+from memscore.learning.data import Augmentation, DeviceData, flat_pixels, pixels
 from memscore.learning.optimization import learning_rate, optimizer_of
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
 from memscore.learning.unit import train_unit
 from memscore.study.bits import digest
-from memscore.study.evidence import unpack_trials
+from memscore.study.evidence import Trial, unpack_trials
+from memscore.study.sketches import SKETCHED
 from memscore.study.spec import Design, Recipe
 from memscore.study.subsets import Unit, block_membership, unit_membership, units
 from tests.conftest import QUICK, make_dataset
@@ -157,6 +158,47 @@ def test_bits_alone_are_recorded_as_before_and_trained_equally(data: DeviceData,
         assert bits.digest == digest(*parts) != whole.digest
 
 
+def agreement(trial: Trial) -> np.ndarray:
+    """The share of the bits of a full trial's sketches that agree, for each pair of a training and a test sample."""
+    assert trial.sketch is not None
+    train, test = (np.unpackbits(part, axis=1) for part in (trial.sketch.train, trial.sketch.test))
+    return (train[:, None] == test[None]).mean(axis=2)
+
+
+@pytest.mark.parametrize("recipe", [QUICK, CNN], ids=["stack", "single"])
+def test_the_first_full_trials_have_sketches_of_the_penultimate_layer(data: DeviceData, recipe: Recipe):
+    everything = torch.ones(60, dtype=torch.bool).numpy()
+    unit = units(recipe, 5, full=True)[0]
+    found = train_unit(data, recipe, Design(), unit)[0]
+    if recipe.stacked:
+        model = train_stack(data, recipe, np.tile(everything, (5, 1)), (0, "full", 0))
+        seen = [model.features(flat_pixels(flattened(x)).expand(5, -1, -1))[0] for x in (data.x_train, data.x_test)]
+    else:
+        network = train_single(data, recipe, everything, (0, "full", 0)).eval()
+        seen = [network.features(pixels(x)) for x in (data.x_train, data.x_test)]
+    train, test = (one.detach().numpy().astype(np.float64) for one in seen)
+    labels, test_labels = data.y_train.numpy(), data.y_test.numpy()
+    alike = agreement(found)
+    for label in range(3):
+        rows, columns = np.flatnonzero(labels == label), np.flatnonzero(test_labels == label)
+        centre = train[rows].mean(axis=0)
+        one, other = train[rows] - centre, test[columns] - centre
+        cosine = one @ other.T / np.outer(np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1))
+        error = alike[np.ix_(rows, columns)] - (1 - np.arccos(cosine.clip(-1, 1)) / np.pi)
+        assert np.abs(error).mean() < 0.04  # of independent bits up to .025
+
+
+def test_sketches_are_those_of_full_trials_up_to_a_number_and_of_none_with_bits_alone(data: DeviceData):
+    later = units(CNN, SKETCHED + 1, full=True)[-1]
+    assert later.numbers == (SKETCHED,)
+    plain = train_unit(data, CNN, Design(), Unit((0,), full=True), kind="bits")
+    for trial in (*train_unit(data, CNN, Design(), later), *plain, *train_unit(data, CNN, Design(), Unit((0,)))):
+        assert (trial.train_sketch, trial.test_sketch) == (None, None)
+    (whole,) = train_unit(data, CNN, Design(), Unit((0,), full=True))
+    assert whole.sketch is not None
+    assert whole.train_bits == plain[0].train_bits
+
+
 def test_augmentation_shifts_and_mirrors_and_nothing_else():
     images = torch.arange(1, 2 * 5 * 4 * 3 + 1, dtype=torch.uint8).reshape(2, 5, 4, 3)
     augmentation = Augmentation(images, 2, True, "name")
@@ -254,6 +296,41 @@ def test_a_network_of_one_s_own_is_trained_and_checked(data: DeviceData):
     assert train_unit(data, own, Design(), Unit((0,)))[0].in_accuracy > 0.5
     with pytest.raises(InvalidInput, match=r"returns shape \[1, 5\]; give its last layer 3"):
         train_unit(data, own.model_copy(update={"options": {"wrong": 2}}), Design(), Unit((0,)))
+    assert train_unit(data, own, Design(), Unit((0,), full=True))[0].sketch is not None
+
+
+def headless(shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+    """Logits that no linear layer computes."""
+    return torch.nn.Sequential(
+        torch.nn.Flatten(),
+        torch.nn.Linear(math.prod(shape), 32),
+        torch.nn.Unflatten(1, (32, 1)),
+        torch.nn.Conv1d(32, classes, 1),
+        torch.nn.Flatten(),
+    )
+
+
+class Positions(torch.nn.Module):
+    """A linear layer that is called on every row of an image."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.last = torch.nn.Linear(width, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.last(images[:, 0]).mean(dim=1)
+
+
+def by_rows(shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+    return Positions(shape[2], classes)
+
+
+@pytest.mark.parametrize("network", ["headless", "by_rows"])
+def test_a_network_without_a_representation_has_no_sketch_and_trains(data: DeviceData, network: str):
+    own = CNN.model_copy(update={"network": f"{__name__}:{network}", "options": {}, "crop": 0, "flip": False})
+    (trial,) = train_unit(data, own, Design(), Unit((0,), full=True))
+    assert trial.sketch is None
+    assert trial.train_margin is not None
 
 
 @pytest.mark.slow

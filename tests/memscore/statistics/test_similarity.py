@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from memscore.statistics import similarity
 from memscore.statistics.counts import class_groups
 from memscore.statistics.similarity import (
     BINS,
@@ -13,13 +14,20 @@ from memscore.statistics.similarity import (
     correlation,
     pixel_correlation,
     rank_bins,
+    ranks,
     reduced,
     weights,
 )
+from memscore.study.sketches import WIDTH, Sketch
 
 
 def images(count: int, side: int = 8, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+def sketch_of(train: int, test: int, seed: int) -> Sketch:
+    drawn = np.random.default_rng(seed).integers(0, 256, (train + test, WIDTH), dtype=np.uint8)
+    return Sketch(drawn[:train], drawn[train:])
 
 
 def test_ranks_are_those_of_the_better_correlation_of_the_plain_and_the_mirrored_image():
@@ -53,6 +61,38 @@ def test_ties_go_to_the_lower_index_and_constant_images_correlate_with_nothing()
     flat = np.full((5, 4, 4, 1), 7, np.uint8)
     assert (pixel_correlation(flat, flat) == 0).all()
     assert rank_bins(np.zeros((5, 2))).tolist() == [[rank] * 2 for rank in bins_of_ranks(5)]
+
+
+def test_with_sketches_these_decide_unless_pixels_are_four_times_as_good():
+    train, test = images(70), images(9, seed=4)
+    sketches = [sketch_of(70, 9, seed) for seed in (5, 6)]
+    groups = class_groups(np.zeros(70, np.int32), np.zeros(9, np.int32))
+    found = Similarity.of_images(groups, train, test, sketches)
+    assert found.sketches == 2
+    by_pixels = ranks(pixel_correlation(train, test))
+    for j in range(9):
+        agree = [
+            sum(int((np.unpackbits(one.train[i]) == np.unpackbits(one.test[j])).sum()) for one in sketches)
+            for i in range(70)
+        ]
+        by_sketches = np.empty(70, int)
+        by_sketches[sorted(range(70), key=lambda i: (-agree[i], i))] = np.arange(70)
+        order = sorted(range(70), key=lambda i: (min(by_sketches[i] + 1, 4 * (by_pixels[i, j] + 1)), by_sketches[i]))
+        assert found.bins[0][order, j].tolist() == bins_of_ranks(70).tolist()
+
+
+def test_a_part_at_a_time_is_the_whole_and_time_is_told_in_between(monkeypatch: pytest.MonkeyPatch):
+    labels = (np.arange(90) % 2).astype(np.int32), (np.arange(30) % 2).astype(np.int32)
+    train, test = images(90, side=40), images(30, side=40, seed=1)
+    sketches = [sketch_of(90, 30, 7)]
+    whole = Similarity.of_images(class_groups(*labels), train, test, sketches)
+    ticks: list[int] = []
+    monkeypatch.setattr(similarity, "PAIRS", 4 * 45)
+    monkeypatch.setattr(similarity, "IMAGES", 10)
+    again = Similarity.of_images(class_groups(*labels), train, test, sketches, lambda: ticks.append(1))
+    for one, other in zip(whole.bins, again.bins, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(ticks) >= 2 * (4 + 5 + 2)  # of each class: 15 test images 4 at a time, 45 and 15 images 10 at a time
 
 
 def test_large_images_are_reduced_by_means_of_blocks():

@@ -71,7 +71,8 @@ class Whole:
         record = study_queries.find(connection, self.study)
         dataset = open_dataset(self.home, record.fingerprint)
         counts = count_study(connection, record, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
-        return build_tables(counts, provenance(connection, record), similarity_of(dataset, counts))
+        sketches = evidence.sketches(connection, self.study)
+        return build_tables(counts, provenance(connection, record), similarity_of(dataset, counts, sketches))
 
     def digests(self) -> tuple[str | None, str | None]:
         with self.database.reading() as connection:
@@ -116,7 +117,7 @@ def change(table: Table, number: int | None = None, **values: Any) -> Callable[[
     def damage(connection: Connection, whole: Whole) -> None:
         some = update(table) if number is None else update(table).where(table.c.number == number)
         connection.execute(some.values(**values))
-        if number is not None and "digest" not in values and table is trials:
+        if number is not None and "digest" not in values and table in (trials, full_trials):
             row = connection.execute(select(table).where(table.c.number == number)).one()
             trial = evidence.trial_of(row)
             connection.execute(update(table).where(table.c.number == number).values(digest=trial.digest))
@@ -231,6 +232,12 @@ REPAIRABLE: dict[str, tuple[Callable[[Connection, Whole], None], str, str]] = {
     ),
     "accuracy": (change(trials, 31, out_accuracy=0.123), "trial 31", "accuracies that do not follow from its bits"),
     "time": (change(trials, 32, seconds=-1), "trial 32", "states an impossible time"),
+    "sketches": (flip(full_trials, "train_sketch", 40, 1), "full trial 1", "does not match its digest"),
+    "length of sketches": (
+        change(full_trials, 2, test_sketch=bytes(639)),
+        "full trial 2",
+        "not have sketches of 60 training and 20 test",
+    ),
     "full trial": (flip(full_trials, "test_bits", 1, 4), "full trial 4", "does not match its digest"),
     "score table": (flip(score_tables, "payload", 600), "score table", "cannot be read, or does not match its digest"),
     "pairs table": (flip(pair_tables, "payload", 600), "pairs table", "cannot be read, or does not match its digest"),

@@ -31,7 +31,7 @@ from memscore.store.migrate import (
     revisions,
     upgrade,
 )
-from memscore.store.schema import metadata, trials
+from memscore.store.schema import full_trials, metadata, trials
 from memscore.study.evidence import Trial
 from memscore.study.spec import Target, Wanted
 from tests.command_line import refused
@@ -40,7 +40,11 @@ from tests.made_evidence import with_outputs
 
 PROCESSES = 6
 
-WITHOUT: dict[str, Any] = dict.fromkeys(("train_margin", "test_margin", "train_mistakes", "test_mistakes"))
+SKETCHES: dict[str, Any] = dict.fromkeys(("train_sketch", "test_sketch"))
+WITHOUT: dict[str, Any] = {
+    **dict.fromkeys(("train_margin", "test_margin", "train_mistakes", "test_mistakes")),
+    **SKETCHES,
+}
 
 UPGRADING = """
 import os, signal, sys
@@ -168,6 +172,25 @@ def test_a_step_down_keeps_evidence_readable_without_margins(database: Database,
         assert evidence.load(connection, study, full=True) == plain
 
 
+def test_a_step_down_keeps_full_trials_readable_without_sketches(database: Database, full_study: StoredStudy):
+    study = full_study.record.id
+    with database.writing() as connection:
+        whole = evidence.load(connection, study, full=True)
+        wrong = full_trials.c.number == 1
+        connection.execute(update(full_trials).where(wrong).values(test_sketch=b"another"))
+        before = connection.execute(full_trials.select().order_by(full_trials.c.number)).all()
+    downgrade(database, "0007")
+    upgrade(database)
+    with database.writing() as connection:
+        after = connection.execute(full_trials.select().order_by(full_trials.c.number)).all()
+        same = [one.digest == other.digest for one, other in zip(before, after, strict=True)]
+        assert same == [False, True, False, False, False]  # damaged before, and still
+        connection.execute(full_trials.delete().where(wrong))
+        kept = [replace(trial, **SKETCHES) for trial in whole if trial.number != 1]
+        assert evidence.load(connection, study, full=True) == kept
+        assert evidence.sketches(connection, study) == []
+
+
 def test_damaged_evidence_is_not_made_sound_by_going_down(database: Database, full_study: StoredStudy):
     with database.writing() as connection:
         connection.execute(update(trials).where(trials.c.number == 3).values(test_bits=b"\x00\x00\x00"))
@@ -237,9 +260,12 @@ def test_what_a_downgrade_would_lose_is_told_and_not_lost(database: Database, fu
         for table in ("full_trials", "trials")
         for name in ("test_margin", "test_mistakes", "train_margin", "train_mistakes")
     ]
-    assert losses(database, "0006") == of_margins
+    of_sketches = [DowngradeLoss(f"full_trials.{name}", 5) for name in ("test_sketch", "train_sketch")]
+    assert losses(database, "0007") == of_sketches
+    of_full = sorted([*of_margins[:4], *of_sketches], key=lambda loss: loss.what)
+    assert losses(database, "0006") == of_full + of_margins[4:]
     assert losses(database, "0002") == [
-        *of_margins[:4],
+        *of_full,
         DowngradeLoss("job_logs", 1),
         DowngradeLoss("jobs.ran_seconds", 1),
         DowngradeLoss("jobs.reported_at", 1),
@@ -388,5 +414,5 @@ def test_the_command_downgrades_after_it_has_asked(
     }
     refused(memscore("db", "downgrade", "0002"), "give one of: base")
     up = memscore("db", "upgrade").out.replace("\n", "")
-    assert "revision 0001 -> 0007" in up
+    assert "revision 0001 -> 0008" in up
     assert "Revisions come from /" in up

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from memscore.errors import Damaged
 from memscore.study.bits import digest, pack
 from memscore.study.evidence import MISMATCH, Evidence, Outputs, Trial, pack_trial, trial_fault, unpack_trials
+from memscore.study.sketches import WIDTH
 from memscore.study.spec import Design
 from memscore.study.subsets import block_membership
 from tests.made_evidence import with_outputs
@@ -91,10 +92,30 @@ def test_digests_cover_margins_and_mistakes_and_are_as_before_without():
     assert len(digests) == 2 + len(changes)
 
 
+def test_digests_cover_the_sketches_of_full_trials():
+    plain = replace(made(0), out_accuracy=None)
+    whole = replace(plain, train_sketch=bytes(WIDTH * N), test_sketch=bytes(WIDTH * Q))
+    other = replace(whole, test_sketch=b"\x01" + bytes(WIDTH * Q - 1))
+    swapped = replace(whole, train_sketch=whole.test_sketch, test_sketch=whole.train_sketch)
+    assert len({plain.digest, whole.digest, other.digest, swapped.digest}) == 4
+    assert plain.sketch is None
+    assert other.sketch is not None
+    assert other.sketch.train.shape == (N, WIDTH)
+    assert other.sketch.test.sum() == 1
+    with pytest.raises(Damaged, match="32 bytes per sample"):
+        _ = replace(whole, train_sketch=b"123").sketch
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
         ({}, None),
+        ({"train_sketch": bytes(WIDTH * N), "test_sketch": bytes(WIDTH * Q)}, None),
+        ({"train_sketch": bytes(WIDTH * N)}, f"does not have sketches of {N} training and {Q} test samples"),
+        (
+            {"train_sketch": bytes(WIDTH * N), "test_sketch": bytes(Q)},
+            f"does not have sketches of {N} training and {Q} test samples",
+        ),
         ({"train_margin": None}, "does not have a margin for each of its samples"),
         ({"test_margin": bytes(Q + 1)}, "does not have a margin for each of its samples"),
         ({"train_margin": bytes(N)}, None),  # ties are of either sign
