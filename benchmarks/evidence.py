@@ -2,9 +2,10 @@
 
 On the bed of benchmarks/heads.py: mem and privacy risk (`benchmarks/margins.py` has the details), pairs, posteriors and
 sets from the tables that a study would have, against the correctness bits of all trials that were not used. Estimates
-come from blocks drawn at random; means and standard deviations are over these splits. Then the stored tables of
-docs/results/cifar100-10, which have bits alone, if the images of CIFAR-100 are at hand. Some minutes of CPU where the
-bed is filled.
+come from blocks drawn at random; means and standard deviations are over these splits. Pairs are weighted by the
+features that the bed's networks see, and, as a study of photos would be, by pixels, without and with sketches of full
+trials. Then a hundred made studies, whose true influence is known, and the stored tables of docs/results/cifar100-10,
+which have bits alone, if the images of CIFAR-100 are at hand. Some minutes of CPU where the bed is filled.
 """
 
 from __future__ import annotations
@@ -14,11 +15,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from benchmarks import margins
-from benchmarks.heads import DESIGN, THRESHOLD, Bed, Trials, blocks_in, default_cache, fill, load_bed, load_trials
+from benchmarks.heads import (
+    DESIGN,
+    RECIPE,
+    THRESHOLD,
+    Bed,
+    Trials,
+    blocks_in,
+    default_cache,
+    fill,
+    load_bed,
+    load_trials,
+)
 from benchmarks.machine import header
 from memscore.arrays import Bools, Float64, Indices
+from memscore.files import atomic_write
+from memscore.learning.data import DeviceData
+from memscore.learning.sketches import stack_sketch
+from memscore.learning.stack import train_stack
 from memscore.scores.sets import Rule, Thresholds, split
 from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
@@ -27,7 +44,9 @@ from memscore.statistics.significance import PairTest, benjamini_hochberg
 from memscore.statistics.similarity import Similarity, correlation, pixel_correlation, rank_bins, weights
 from memscore.study.evidence import Evidence, Margins, Mistakes
 from memscore.study.randomness import random_order
+from memscore.study.sketches import SKETCHED, Sketch
 from memscore.study.spec import BLOCK
+from tests.made_evidence import false_findings, planted_evidence
 
 LEVEL = 0.05
 STORED = Path(__file__).parents[1] / "docs/results/cifar100-10"
@@ -80,12 +99,43 @@ def average_precision(score: Float64, strong: Bools, positives: int) -> float:
     return float((np.cumsum(hit) / np.arange(1, len(hit) + 1))[hit].sum() / positives)
 
 
-def pairs_and_sets(bed: Bed, trials: Trials, count: int, splits: int) -> None:
+FEATURES = "features"  # what the networks of the bed see
+
+
+def full_sketches(cache: Path, bed: Bed) -> list[Sketch]:
+    """The sketches of five full trials of the bed, which the cache keeps."""
+    file = cache / "sketches.npz"
+    if not file.is_file():
+        data = DeviceData.of(bed.dataset(), torch.device("cpu"))
+        membership = np.ones((SKETCHED, len(bed.y_train)), np.bool_)
+        model = train_stack(data, RECIPE, membership, (DESIGN.seed, "full", 0))
+        made = [stack_sketch(model, number, data, number) for number in range(SKETCHED)]
+        known = [one for one in made if one is not None]
+        with atomic_write(file) as scratch, scratch.open("wb") as stream:
+            np.savez(stream, train=[one.train for one in known], test=[one.test for one in known])
+    with np.load(file) as arrays:
+        return [Sketch(train, test) for train, test in zip(arrays["train"], arrays["test"], strict=True)]
+
+
+def similarities_of(bed: Bed, sketches: list[Sketch]) -> dict[str, Similarity]:
+    """By the features that the networks see; by the pixels of the photos behind them; by these and sketches.
+
+    The last is what a study of photos has.
+    """
+    groups = class_groups(bed.y_train, bed.y_test)
+    return {
+        FEATURES: Similarity(
+            [rank_bins(correlation(bed.train_bytes[group.train], bed.test_bytes[group.test])) for group in groups]
+        ),
+        "pixels": Similarity.of_images(groups, bed.x_train, bed.x_test),
+        "pixels and sketches": Similarity.of_images(groups, bed.x_train, bed.x_test, sketches),
+    }
+
+
+def pairs_and_sets(bed: Bed, trials: Trials, count: int, splits: int, similarities: dict[str, Similarity]) -> None:
     """Pairs found, their ranking, posteriors and sets at this number of trials."""
     groups = class_groups(bed.y_train, bed.y_test)
-    alike = Similarity(
-        [rank_bins(correlation(bed.train_bytes[group.train], bed.test_bytes[group.test])) for group in groups]
-    )
+    alike = similarities[FEATURES]
     total = len(trials.membership)
     rows: list[dict[str, float]] = []
     for seed in range(splits):
@@ -98,11 +148,31 @@ def pairs_and_sets(bed: Bed, trials: Trials, count: int, splits: int) -> None:
         scores, pairs = build_tables(counts, Provenance("bed", "f" * 64, {}, {}), alike)
         bits = Counts.of(replace(evidence, margins=None), bed.y_train, bed.y_test, DESIGN)
         _, plain = build_tables(bits, Provenance("bed", "f" * 64, {}, {}), alike)
-        rows.append(_row(truth, scores, pairs, plain))
+        row = _row(truth, scores, pairs, plain)
+        for name in sorted(similarities.keys() - {FEATURES}):
+            other = build_tables(counts, Provenance("bed", "f" * 64, {}, {}), similarities[name])
+            row |= {f"{what}, by {name}": value for what, value in _main(truth, *other).items()}
+        rows.append(row)
     print(f"{count} trials, {splits} splits, truth from {total - count} others")
     for name in rows[0]:
         values = np.array([row[name] for row in rows])
         print(f"  {name:64} {values.mean():9.3f} +- {values.std():.3f}")
+
+
+def _main(truth: Truth, scores: ScoreTable, pairs: PairsTable) -> dict[str, float]:
+    """What matters of a similarity."""
+    strong = truth.infl[pairs["train_index"], pairs["test_index"]] >= THRESHOLD
+    positives = int((truth.infl >= THRESHOLD).sum())
+    named = split(scores, pairs, Thresholds(rule="posterior")).test_atypical
+    right = float((named & truth.atypical).sum())
+    return {
+        "pairs at q <= .05": float(pairs.meta["pairs_found"]),
+        "average precision": average_precision(pairs["p_strong"].astype(np.float64), strong, positives),
+        "sum of P": pairs.meta["pairs_expected"] / positives,
+        "placebo share": pairs.meta["placebo"]["weighted"]["share"],
+        "test-atypical: precision": right / max(1, named.sum()),
+        "test-atypical: recall": right / truth.atypical.sum(),
+    }
 
 
 def _row(truth: Truth, scores: ScoreTable, pairs: PairsTable, plain: PairsTable) -> dict[str, float]:
@@ -143,6 +213,19 @@ def _row(truth: Truth, scores: ScoreTable, pairs: PairsTable, plain: PairsTable)
                 1.0, named.sum() - right
             )
     return row
+
+
+def made_studies(studies: int = 100) -> None:
+    """The share of false ones among what the weighted test finds in made studies, whose true influence is known."""
+    print(f"{studies} made studies of 100 trials, 50,000 pairs of which 40 have an influence")
+    for margin in (True, False):
+        found = np.array([false_findings(planted_evidence(1000 + seed, margins=margin)) for seed in range(studies)])
+        share = found[:, 1] / np.maximum(1, found[:, 0])
+        error = share.std(ddof=1) / np.sqrt(studies)
+        of = "margins" if margin else "bits alone"
+        print(
+            f"  {of}: {found[:, 0].mean():.1f} pairs found, false share {share.mean():.4f}, standard error {error:.4f}"
+        )
 
 
 def stored_tables(bed: Bed) -> None:
@@ -199,8 +282,10 @@ def main() -> None:
     for count in (50, 100, 200):
         margins.accuracy(by_block, count, chosen.splits)
         margins.privacy(by_block, count)
+    similarities = similarities_of(bed, full_sketches(chosen.cache, bed))
     for count in (100, 200):
-        pairs_and_sets(bed, trials, count, chosen.splits)
+        pairs_and_sets(bed, trials, count, chosen.splits, similarities)
+    made_studies()
     stored_tables(bed)
 
 

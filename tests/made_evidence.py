@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Int64
+from memscore.statistics.counts import Counts
 from memscore.statistics.estimates import Difference, difference
+from memscore.statistics.findings import LEVEL, Findings, Source
+from memscore.statistics.similarity import Similarity
 from memscore.study.bits import unpack
 from memscore.study.evidence import Evidence, Margins, Mistakes, Outputs, Trial
 from memscore.study.margins import encode
@@ -151,3 +154,23 @@ def planted_evidence(seed: int = 0, *, margins: bool = True, blocks: int = 10) -
         made = Margins(_codes(random, train), test_codes, _mistakes(random, train), _mistakes(random, right))
     evidence = Evidence(np.arange(len(member)), member, train, right, None, None, made)
     return Planted(evidence, design, y_train, y_test, x_train, x_test, infl)
+
+
+def false_findings(planted: Planted) -> tuple[int, int]:
+    """How many pairs the weighted test finds at a false-discovery rate of 5 %, and how many of these have no effect."""
+    counts = Counts.of(planted.evidence, planted.y_train, planted.y_test, planted.design)
+    similarity = Similarity.of_images(counts.groups, planted.x_train, planted.x_test)
+    source = Source.of(counts)
+    assert source is not None
+    findings = Findings(source)
+    cells = [
+        findings.add_tested(at, np.arange(len(group.train)), group.train, group.test, similarity.bins[at])
+        for at, group in enumerate(counts.groups)
+    ]
+    q = findings.test.q_values(sum(one.size for one in cells))
+    found = false = 0
+    for group, one in zip(counts.groups, cells, strict=True):
+        significant = (one >= 0) & (q[one] <= LEVEL)
+        found += int(significant.sum())
+        false += int((significant & (planted.infl[np.ix_(group.train, group.test)] == 0)).sum())
+    return found, false

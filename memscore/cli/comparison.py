@@ -89,6 +89,10 @@ def _published_figures(found: PublishedComparison) -> list[tuple[str, str, str]]
     rows += [
         ("mean mem", decimal(found.mean_mem[0]), decimal(found.mean_mem[1])),
         ("Kolmogorov distance of the two histograms", decimal(found.kolmogorov), ""),
+    ]
+    if found.histogram_kolmogorov is not None:
+        rows.append(("Kolmogorov distance to their histogram of all", decimal(found.histogram_kolmogorov), ""))
+    rows += [
         ("held-out accuracy", decimal(found.held_out_accuracy[0]), decimal(found.held_out_accuracy[1])),
     ]
     if (pairs := found.pairs) is not None:

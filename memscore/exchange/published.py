@@ -21,8 +21,22 @@ from memscore.scores.published import STRONG, PublishedPairs, PublishedScores
 FELDMAN_ZHANG = "feldman-zhang"
 CSCORES = "cscores"
 
-FELDMAN_ZHANG_ACCURACY = {(50_000, 100): 0.716}
+CIFAR_100 = (50_000, 100)
+"""Training samples and classes of CIFAR-100, by which its published figures are found."""
+
+FELDMAN_ZHANG_ACCURACY = {CIFAR_100: 0.716}
 """Held-out accuracy of their models by training samples and classes: of CIFAR-100 1 - mean mem of their histogram."""
+
+FELDMAN_ZHANG_HISTOGRAM = {
+    CIFAR_100: (
+        *(24_370, 3_116, 2_131, 1_621, 1_433, 1_279, 1_118, 1_079, 974),
+        *(924, 912, 933, 930, 961, 1_013, 1_198, 1_470, 4_538),
+    )
+}
+"""Training samples in equal bins of mem from 0 to 1, by training samples and classes.
+
+Measured from the heights in memorization-hist-cifar100-18bins.svg of pluskid.github.io/influence-memorization.
+"""
 
 
 def read_published(kind: str, source: Source, train_labels: Labels, test_labels: Labels) -> PublishedScores:
@@ -66,8 +80,14 @@ def _read_list(file: NpzReader, train_labels: Labels, test_labels: Labels) -> Pu
         )
     mem = np.full(len(train_labels), np.nan)
     mem[train] = values
-    known = FELDMAN_ZHANG_ACCURACY.get((len(train_labels), int(train_labels.max()) + 1))
-    return PublishedScores("Feldman and Zhang (2020)", mem, known, PublishedPairs(train, test, infl))
+    known = len(train_labels), int(train_labels.max()) + 1
+    return PublishedScores(
+        "Feldman and Zhang (2020)",
+        mem,
+        FELDMAN_ZHANG_ACCURACY.get(known),
+        PublishedPairs(train, test, infl),
+        FELDMAN_ZHANG_HISTOGRAM.get(known),
+    )
 
 
 def _read_cscores(source: Source, train_labels: Labels, test_labels: Labels) -> PublishedScores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import atanh, sqrt, tanh
 
@@ -35,12 +36,14 @@ class PublishedScores:
     """Published scores of a dataset's training samples.
 
     mem float64 [n], NaN for samples without one. held_out_accuracy: that of the published models, None if unknown.
+    histogram: where most samples are without one, how many have a mem in each of some equal bins from 0 to 1.
     """
 
     source: str
     mem: Float64
     held_out_accuracy: float | None
     pairs: PublishedPairs | None = None
+    histogram: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ class PublishedComparison:
     """Agreement of a study with published scores over the `samples` that have both.
 
     kolmogorov: the largest difference of the two distribution functions of mem. mean_mem and held_out_accuracy: ours,
-    then the published.
+    then the published. histogram_kolmogorov: the difference over all samples, between our mem and a published histogram
+    at the edges of its bins; None without one.
     """
 
     source: str
@@ -93,6 +97,7 @@ class PublishedComparison:
     mean_mem: tuple[float, float]
     held_out_accuracy: tuple[float | None, float | None]
     pairs: PairsAgreement | None
+    histogram_kolmogorov: float | None = None
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -122,6 +127,7 @@ def compare_published(scores: ScoreTable, pairs: PairsTable | None, published: P
         (float(mine.mean()), float(theirs.mean())),
         (None if held_out is None else float(held_out), published.held_out_accuracy),
         None if pairs is None or published.pairs is None else _pairs(pairs, published.pairs),
+        None if published.histogram is None else histogram_distance(scores["mem"], published.histogram),
         notes,
     )
 
@@ -131,6 +137,18 @@ def kolmogorov(one: Float64, other: Float64) -> float:
     edges = np.unique(np.concatenate([one, other]))
     shares = [np.searchsorted(np.sort(values), edges, side="right") / len(values) for values in (one, other)]
     return float(np.abs(shares[0] - shares[1]).max())
+
+
+def histogram_distance(mem: npt.NDArray[np.floating], counts: Sequence[int]) -> float:
+    """The largest difference, at inner edges, of the distributions of mem [n] and of counts in equal bins from 0 to 1.
+
+    NaN of mem are left out.
+    """
+    known = np.sort(mem[np.isfinite(mem)].astype(np.float64))
+    edges = np.arange(1, len(counts)) / len(counts)
+    ours = np.searchsorted(known, edges, side="left") / len(known)
+    theirs = np.cumsum(counts)[:-1] / sum(counts)
+    return float(np.abs(ours - theirs).max())
 
 
 def _correlation(x: Float64, y: Float64, part: float | None) -> Correlation | None:

@@ -65,6 +65,18 @@ def test_a_list_of_pairs_gives_the_mem_of_their_training_samples():
     assert found.pairs.infl.tolist() == [0.5, 0.3, 0.1]
 
 
+def test_a_list_for_cifar_100_comes_with_the_histogram_of_all_its_samples():
+    labels = np.tile(np.arange(100, dtype=np.int32), 500), np.arange(100, dtype=np.int32)
+    pairs = {"tr_idx": np.array([0, 104]), "tt_idx": np.array([0, 4]), "infl": np.ones(2), "mem": np.ones(2)}
+    found = read_published("feldman-zhang", encoded(**pairs), *labels)
+    assert found.histogram is not None
+    assert len(found.histogram) == 18
+    assert sum(found.histogram) == 50_000
+    centres = (np.arange(18) + 0.5) / 18
+    assert found.held_out_accuracy == pytest.approx(1 - centres @ found.histogram / 50_000, abs=5e-4)
+    assert read_published("feldman-zhang", listed(), *LABELS).histogram is None
+
+
 def test_c_scores_are_held_out_accuracies():
     found = read_published("cscores", cscores(), *LABELS)
     np.testing.assert_allclose(found.mem, 1 - np.linspace(0, 1, 60), atol=1e-6)

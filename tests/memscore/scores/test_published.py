@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from memscore.errors import InvalidInput
-from memscore.scores.published import PublishedPairs, PublishedScores, compare_published, kolmogorov
+from memscore.scores.published import PublishedPairs, PublishedScores, compare_published, histogram_distance, kolmogorov
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.estimates import average_ranks, difference
 
@@ -133,3 +133,14 @@ def test_the_distance_of_distributions_counts_ties():
     assert kolmogorov(np.array([0.0, 0, 1]), np.array([0.0, 1, 1])) == pytest.approx(1 / 3)
     assert kolmogorov(np.arange(5.0), np.arange(5.0)) == 0
     assert kolmogorov(np.zeros(3), np.ones(2)) == 1
+
+
+def test_mem_is_compared_with_a_histogram_at_its_inner_edges():
+    mem = np.array([-0.2, 0.1, 0.25, 0.5, 0.9, 1.0, np.nan])
+    assert histogram_distance(mem, (2, 1, 1, 2)) == pytest.approx(0)  # a bin begins at its edge
+    assert histogram_distance(mem, (1, 2, 1, 2)) == pytest.approx(1 / 6)
+    assert histogram_distance(mem, (0, 0, 0, 5)) == pytest.approx(4 / 6)
+    theirs = dataclasses.replace(published(1 - P_OUT), histogram=(60, 0))
+    found = compare_published(SCORES, None, theirs)
+    assert found.histogram_kolmogorov == pytest.approx(np.mean(SCORES["mem"] >= 0.5))
+    assert compare_published(SCORES, None, published(1 - P_OUT)).histogram_kolmogorov is None

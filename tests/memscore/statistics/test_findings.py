@@ -8,7 +8,7 @@ from memscore.statistics.findings import LIKELY, Findings, Source, halves_check,
 from memscore.statistics.shifts import SOFT_PARTS, Outcomes, both
 from memscore.statistics.similarity import Similarity
 from memscore.study.margins import soft_correctness
-from tests.made_evidence import Planted, labels, made_evidence, planted_evidence
+from tests.made_evidence import Planted, false_findings, labels, made_evidence, planted_evidence
 
 
 def counted(planted: Planted) -> tuple[Counts, Similarity]:
@@ -125,6 +125,16 @@ def test_few_placebo_pairs_are_found(margins: bool):
         assert check.exact.share <= 0.2
     assert real >= 55
     assert 2 * placebo / (real + placebo) <= 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("margins", [True, False])
+def test_over_a_hundred_studies_one_finding_in_twenty_is_false_at_most(margins: bool):
+    """The share of false findings in each study, 0 where there is none, and the standard error of its mean."""
+    found = np.array([false_findings(planted_evidence(1000 + seed, margins=margins)) for seed in range(100)])
+    share = found[:, 1] / np.maximum(1, found[:, 0])
+    assert found[:, 0].mean() > 15
+    assert share.mean() + 2 * share.std(ddof=1) / 10 <= 0.05
 
 
 def test_the_placebo_check_notices_a_test_that_is_wrong(monkeypatch: pytest.MonkeyPatch):
