@@ -64,7 +64,7 @@ def draw_errors(bits: Float64, margin: Float64) -> Figure:
         xytext=(100, margin[at]),
         arrowprops={"arrowstyle": "->", "color": "black", "linewidth": 1},
     )
-    axes.text(np.sqrt(100 * same), margin[at] * 1.03, f"{same / 100:.1f} times the trials", ha="center", va="bottom")
+    axes.text(105, margin[at] * 0.97, f"as precise as {same:.0f} trials", ha="left", va="top", fontsize=8)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(ERRORS, [str(one) for one in ERRORS])
@@ -131,8 +131,7 @@ def draw_sets(named: Named, there: int) -> Figure:
             )
             axes.text(x, size + 6, f"{right / max(1, size):.0%} right", ha="center", fontsize=8)
             axes.text(x, -14, "raw" if rule == "raw" else "posterior", ha="center", va="top", fontsize=8)
-    axes.axhline(there, color="black", linewidth=1, linestyle=(0, (4, 3)))
-    axes.text(len(SETS) - 0.5, there + 5, f"{there} are atypical", ha="right", fontsize=8)
+    axes.axhline(there, color="black", linewidth=1, linestyle=(0, (4, 3)), label=f"{there} are atypical")
     axes.set_xticks(range(len(SETS)), [str(one) for one in SETS])
     axes.tick_params(axis="x", length=0, pad=16)
     axes.legend(frameon=False)

@@ -24,10 +24,10 @@ CSCORES = "cscores"
 CIFAR_100 = (50_000, 100)
 """Training samples and classes of CIFAR-100, by which its published figures are found."""
 
-FELDMAN_ZHANG_ACCURACY = {CIFAR_100: 0.716}
+FELDMAN_ZHANG_ACCURACY: dict[tuple[int, int], float] = {CIFAR_100: 0.716}
 """Held-out accuracy of their models by training samples and classes: of CIFAR-100 1 - mean mem of their histogram."""
 
-FELDMAN_ZHANG_HISTOGRAM = {
+FELDMAN_ZHANG_HISTOGRAM: dict[tuple[int, int], tuple[int, ...]] = {
     CIFAR_100: (
         *(24_370, 3_116, 2_131, 1_621, 1_433, 1_279, 1_118, 1_079, 974),
         *(924, 912, 933, 930, 961, 1_013, 1_198, 1_470, 4_538),
