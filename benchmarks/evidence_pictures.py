@@ -64,7 +64,7 @@ def draw_errors(bits: Float64, margin: Float64) -> Figure:
         xytext=(100, margin[at]),
         arrowprops={"arrowstyle": "->", "color": "black", "linewidth": 1},
     )
-    axes.text(105, margin[at] * 0.97, f"as precise as {same:.0f} trials", ha="left", va="top", fontsize=8)
+    axes.text(same * 1.05, margin[at], f"as precise as {same:.0f} trials", ha="left", va="center", fontsize=9)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(ERRORS, [str(one) for one in ERRORS])
