@@ -312,8 +312,9 @@ def margin_scores(database: Database, stored_study: StoredStudy) -> ScoreTable:
 def build(
     dataset: Dataset, trials: list[Trial], design: Design, study: str, *, images: bool = False
 ) -> tuple[ScoreTable, PairsTable]:
-    """Tables of trials; with `images`, as a service makes them, which compares these."""
+    """Tables of trials; with `images`, as a service makes them, which compares these and sketches."""
     counts = Counts.empty(dataset.y_train, dataset.y_test, design if images else None)
     count_trials(counts, trials, design)
     about = Provenance(study, dataset.fingerprint, {}, design.model_dump(mode="json"))
-    return build_tables(counts, about, similarity_of(dataset, counts) if images else None)
+    sketches = [sketch for trial in trials if (sketch := trial.sketch) is not None]
+    return build_tables(counts, about, similarity_of(dataset, counts, sketches) if images else None)
