@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Annotated, cast
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from api.authentication import Keyring
 from api.sessions import Sessions
 from api.table_cache import StudyTables, TableCache
 from memscore import settings
+from memscore.errors import NotFound
 from memscore.store import Database
 
 StudyInPath = Annotated[str, Path(description="id or name of a study", examples=["digits"])]
@@ -51,9 +52,23 @@ async def never_stored(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
+TablesOf = Annotated[StudyTables, Depends(_tables)]
+
+
+async def _label(
+    current: TablesOf, label: Annotated[int | None, Query(description="only samples of this class")] = None
+) -> int | None:
+    """A class of the study's dataset. Raises NotFound."""
+    if label is not None and not 0 <= label < len(current.class_names):
+        raise NotFound(
+            f"Study {current.study.name!r} has no class {label}; classes go from 0 to {len(current.class_names) - 1}."
+        )
+    return label
+
+
 DatabaseOf = Annotated[Database, Depends(_database)]
 HomeOf = Annotated[FilePath, Depends(_home)]
 KeyringOf = Annotated[Keyring, Depends(_keyring)]
+LabelInQuery = Annotated[int | None, Depends(_label)]
 OwnNetworks = Annotated[Callable[[str], bool], Depends(_own_networks)]
 SessionsOf = Annotated[Sessions, Depends(_sessions)]
-TablesOf = Annotated[StudyTables, Depends(_tables)]

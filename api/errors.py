@@ -25,7 +25,7 @@ from starlette.routing import compile_path
 from api.dashboard import pages
 from memscore.errors import InsufficientScope, InvalidInput, MemscoreError, StoreError, TooMany, TooSlow, Unauthorized
 from memscore.messages.service import Problem
-from memscore.validation import plain
+from memscore.validation import located, worded
 
 log = logging.getLogger(__name__)
 
@@ -151,14 +151,14 @@ def _headers_of(error: MemscoreError) -> dict[str, str]:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")  # a missing field's other side
-    errors = [{"pointer": _pointer(one["loc"]), "message": plain(one["msg"])} for one in found]
+    errors = [{"pointer": _pointer(one["loc"]), "message": worded(one)} for one in found]
     first = found[0]
     if first["type"] == "json_invalid":
         detail = f"The body is not valid JSON: {first['ctx']['error']}."
     elif first["loc"] == ("body",):
         detail = "The body must be a JSON object, sent with content-type: application/json."
     else:
-        detail = f"{errors[0]['pointer']}: {errors[0]['message']}."
+        detail = f"{located(errors[0]['pointer'].removeprefix('query/').removeprefix('path/'), errors[0]['message'])}."
     return problem(request, 422, "invalid-input", detail, errors)
 
 

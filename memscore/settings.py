@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memscore.errors import InvalidInput, StoreError
 from memscore.files import reason
+from memscore.validation import located, worded
 
 PREFIX = "MEMSCORE_"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's variable: a folder where processes share their counts
@@ -188,4 +189,4 @@ _RAY = frozenset(_variable(name) for name in Settings.model_fields if not _varia
 
 
 def _complaints(error: ValidationError) -> list[str]:
-    return [f"{_variable(_field(one['loc']))}: {one['msg']}" for one in error.errors()]
+    return [located(_variable(_field(one["loc"])), worded(one)) for one in error.errors()]

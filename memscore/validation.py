@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 TECHNICAL = {
-    "Extra inputs are not permitted": "there is no such field",
-    "Field required": "this field is missing",
-    "Input should be an object": "this must be a JSON object",
-    "Input should be a valid dictionary or instance of Recipe": "this must be a JSON object",
+    "extra_forbidden": "there is no such field",
+    "missing": "this field is missing",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
 }
+"""Wordings by pydantic's type of error."""
+
+OBJECTS = frozenset(("Input should be an object", "Input should be a valid dictionary or instance of Recipe"))
+
+BOUNDS = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "above", "less_than": "below"}
+
+SHOWN = 30
+"""Most characters of a number out of range that a sentence repeats."""
 
 
 def sentence(error: ValidationError) -> str:
@@ -23,12 +41,23 @@ def sentence(error: ValidationError) -> str:
 def first_of(errors: Sequence[Mapping[str, Any]]) -> str:
     """The same for a list of errors: an unknown field comes first, since it may be a misspelled required one."""
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    where = ".".join(str(part) for part in first["loc"])
-    message = plain(str(first["msg"]))
-    return f"{where}: {message}" if where else message
+    return located(".".join(str(part) for part in first["loc"]), worded(first))
 
 
-def plain(message: str) -> str:
-    """Reword a pydantic message for users."""
-    message = message.removeprefix("Value error, ")
-    return TECHNICAL.get(message, message)
+def located(where: str, message: str) -> str:
+    """What is wrong at a place: `trials must be at least 1, not 0`."""
+    if not where:
+        return message
+    return f"{where} {message}" if message.startswith("must ") else f"{where}: {message}"
+
+
+def worded(error: Mapping[str, Any]) -> str:
+    """Reword one of pydantic's errors for users; a number out of range is repeated."""
+    kind, message = str(error["type"]), str(error["msg"]).removeprefix("Value error, ")
+    if kind in BOUNDS:
+        bound = next(iter(error["ctx"].values()))
+        given = str(error.get("input"))
+        return f"must be {BOUNDS[kind]} {bound}{f', not {given}' if len(given) <= SHOWN else ''}"
+    if message in OBJECTS:
+        return "must be a JSON object"
+    return TECHNICAL.get(kind) or re.sub(r"^(Input|String|List|Value) should ", "must ", message)

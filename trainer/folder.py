@@ -16,6 +16,7 @@ from torch import nn
 
 import memscore
 from memscore import strict_json
+from memscore.counted import counted
 from memscore.errors import Conflict, Damaged, InvalidInput
 from memscore.files import atomic_write, held, reason
 from memscore.study import signatures
@@ -256,7 +257,7 @@ def device() -> str:
     """The name of the GPU, or of the CPU with its number of cores."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"{os.cpu_count()} cores, {_processor() or platform.machine()}"
+    return f"{counted(os.cpu_count() or 1, 'core')}, {_processor() or platform.machine()}"
 
 
 def _processor() -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Bools, Indices
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.scores.tables import is_atypical
 from memscore.study.randomness import random_order
@@ -44,7 +45,8 @@ def choose_samples(
     train = np.setdiff1d(chosen, held)
     if len(train) < 2:
         raise InvalidInput(
-            f"Only {len(train)} samples are left to train on; lower `validation`, or change `typical` and `atypical`."
+            f"Too few samples are left to train on ({len(train)}); lower `validation`, or change `typical` and "
+            "`atypical`."
         )
     if not len(held) and config.select_on != "test":
         raise InvalidInput(
@@ -76,7 +78,9 @@ def epoch_order(samples: SampleSplit, labels: npt.NDArray[np.int32], config: Tra
         return shuffled
     queues = {int(one): shuffled[labels[shuffled] == one] for one in np.unique(labels[shuffled])}
     if len(queues) < config.classes_per_batch:
-        raise InvalidInput(f"classes_per_batch is {config.classes_per_batch}, but there are {len(queues)} classes.")
+        raise InvalidInput(
+            f"classes_per_batch is {config.classes_per_batch}, but there are {counted(len(queues), 'class')}."
+        )
     each, used, batches = config.batch_size // config.classes_per_batch, dict.fromkeys(queues, 0), list[Indices]()
     for number in range(max(1, len(shuffled) // config.batch_size)):
         drawn = random_order(len(queues), "classes", config.seed, epoch, number)[: config.classes_per_batch]

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import Dataset, Subset, WeightedRandomSampler
 
 from memscore.arrays import Bools, Float64
+from memscore.counted import counted
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.scores.tables import ScoreTable
 
@@ -94,8 +95,8 @@ def require_same(table: ScoreTable, dataset: Dataset[Any]) -> None:
     samples = len(cast("Sized", dataset))
     if samples != len(table):
         raise FingerprintMismatch(
-            f"The scores cover {len(table)} training samples, but the dataset has {samples}; use the whole training "
-            "set that they were made from, in its original order."
+            f"The scores cover {counted(len(table), 'training sample')}, but the dataset has {samples}; use the whole "
+            "training set that they were made from, in its original order."
         )
     targets = getattr(dataset, "targets", None)
     if targets is not None and not np.array_equal(np.asarray(targets), table["label"]):

@@ -15,6 +15,7 @@ from api import errors
 from api.dependencies import DatabaseOf, JobInPath, OwnNetworks
 from api.idempotency import Caller, IdempotencyKey
 from api.paging import Cursor, Limit, cursor_of, values_of
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import JobMessage, Jobs, LogMessage, Plan, Progress, State
 from memscore.scores.planning import plan
@@ -274,7 +275,7 @@ def _waiting_for(connection: Connection, job: JobRecord) -> str | None:
     ahead = jobs.ahead(connection, job)
     if ahead is None:
         return None
-    name, done = studies.find(connection, ahead.study_id).name, f"{ahead.done:,} of {ahead.total:,} trials"
+    name, done = studies.find(connection, ahead.study_id).name, f"{ahead.done:,} of {counted(ahead.total, 'trial')}"
     return f"job {ahead.id} of study {name} ({done}) runs first; to end it: memscore jobs cancel {ahead.id}"
 
 

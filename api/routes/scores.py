@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi.openapi.models import Example
 
 from api import errors, numeric_json
-from api.dependencies import DatabaseOf, IndexInPath, TablesOf
+from api.dependencies import DatabaseOf, IndexInPath, LabelInQuery, TablesOf
 from api.paging import Cursor, Limit, cursor_of, values_of
 from api.table_cache import StudyTables
 from memscore.errors import InvalidInput, NotFound
@@ -27,7 +27,6 @@ OTHERS = 3  # other samples' influences that an explanation lists for each test 
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
 
-Label = Annotated[int | None, Query(description="only samples of this class")]
 Least = Annotated[float | None, Query(ge=-1, le=1, description="only values of at least this")]
 Most = Annotated[float | None, Query(ge=-1, le=1, description="only values of at most this")]
 
@@ -53,7 +52,7 @@ async def look_up_scores(
 @router.get("/{study}/scores", operation_id="list_scores", response_model=Scores)
 async def list_scores(
     current: TablesOf,
-    label: Label = None,
+    label: LabelInQuery,
     set: Annotated[SetName | None, Query(description="only this set, at the paper's thresholds")] = None,
     mem_min: Least = None,
     mem_max: Most = None,
@@ -94,9 +93,7 @@ async def list_scores(
 @router.get("/{study}/test-scores/{index}", operation_id="get_test_score", response_model=TestScore)
 async def get_test_score(current: TablesOf, index: IndexInPath) -> Response:
     """One test sample by its index in the dataset."""
-    table, sets = current.scores, current.sets
-    if not 0 <= index < table.test_samples:
-        raise _no_sample(current, "test", index, table.test_samples)
+    table, sets, index = current.scores, current.sets, _test_index(current, index)
     strongest = table["test_infl_index"][index]
     score = {
         "index": index,
@@ -113,9 +110,9 @@ async def get_test_score(current: TablesOf, index: IndexInPath) -> Response:
 @router.get("/{study}/histogram", operation_id="get_histogram", response_model=Histogram)
 async def get_histogram(
     current: TablesOf,
+    label: LabelInQuery,
     bins: Annotated[int, Query(ge=1, le=1000, description="bins of equal width over the column's range")] = 20,
     column: Annotated[Literal["mem", "se", "p_in", "p_out"], Query(description="the column to count")] = "mem",
-    label: Label = None,
 ) -> Response:
     """The distribution of mem, or of another column, over the training samples."""
     values = current.scores[column][Filters(label=label).mask(current.scores)]
@@ -200,9 +197,10 @@ async def list_pairs(
     pairs = await current.harmful_pairs(database) if harmful else current.pairs
     infl = pairs["infl"] if not harmful else -pairs["infl"]
     chosen = np.ones(len(pairs), np.bool_)
-    for column, wanted in (("train_index", train_index), ("test_index", test_index)):
-        if wanted is not None:
-            chosen &= pairs[column] == wanted
+    if train_index is not None:
+        chosen &= pairs["train_index"] == _train_index(current, train_index)
+    if test_index is not None:
+        chosen &= pairs["test_index"] == _test_index(current, test_index)
     for column, least in (("infl", infl_min), ("mem", mem_min)):
         if least is not None:
             chosen &= pairs[column] >= least
@@ -246,6 +244,13 @@ def _train_index(current: StudyTables, index: int) -> int:
     """The index of an existing training sample. Raises NotFound."""
     if not 0 <= index < len(current.scores):
         raise _no_sample(current, "training", index, len(current.scores))
+    return index
+
+
+def _test_index(current: StudyTables, index: int) -> int:
+    """The index of an existing test sample. Raises NotFound."""
+    if not 0 <= index < current.scores.test_samples:
+        raise _no_sample(current, "test", index, current.scores.test_samples)
     return index
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api import errors, numeric_json
-from api.dependencies import TablesOf
+from api.dependencies import LabelInQuery, TablesOf
 from api.paging import Limit
 from api.table_cache import StudyTables
 from memscore.messages.scores import Risks, Suspects
@@ -39,7 +39,7 @@ async def get_quality(current: TablesOf) -> Response:
 @router.get("/{study}/suspects", operation_id="list_suspects", response_model=Suspects)
 async def list_suspects(
     current: TablesOf,
-    label: Annotated[int | None, Query(description="only samples of this class")] = None,
+    label: LabelInQuery,
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip")] = 0,
 ) -> Response:
@@ -69,7 +69,7 @@ def _suspect(current: StudyTables, errors: LabelErrors, index: int) -> dict[str,
 @router.get("/{study}/risk", operation_id="list_risks", response_model=Risks)
 async def list_risks(
     current: TablesOf,
-    label: Annotated[int | None, Query(description="only samples of this class")] = None,
+    label: LabelInQuery,
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip")] = 0,
 ) -> Response:

@@ -29,7 +29,9 @@ def compare_scores(
         tuple[str, Path] | None,
         typer.Option("--with", metavar="KIND FILE", help="Or published scores: feldman-zhang or cscores, and a file."),
     ] = None,
-    threshold: Annotated[float, typer.Option(help="Samples with mem above this are atypical.")] = Thresholds.atypical,
+    threshold: Annotated[
+        float, typer.Option(min=-1, max=1, help="Samples with mem above this are atypical.")
+    ] = Thresholds.atypical,
     plot: Annotated[Path | None, typer.Option(help="Write a scatter plot: .svg, .png or .pdf.")] = None,
     url: Url = None,
     as_json: Json = False,

@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 from memscore import settings as settings_module
 from memscore.cli.options import Json
 from memscore.console import err, out, print_json, print_table
+from memscore.counted import counted
 from memscore.errors import Conflict, InvalidInput
 from memscore.progress import progress_bar, told
 from memscore.store import Database, leadership
@@ -76,11 +77,17 @@ def check_database(
         print_json({"database": shown, "checked": sizes, "damaged": damaged, "findings": found})
     else:
         _print_findings(findings)
-        looked_at = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sizes.items())
+        looked_at = ", ".join(counted(count, _singular(name)) for name, count in sizes.items())
         out.print(f"Checked {shown}: {looked_at}", soft_wrap=True)
         _print_damage(damaged, findings, repair)
     if damaged:
         raise typer.Exit(1)
+
+
+def _singular(table: str) -> str:
+    """What a row of a table is: a study of studies, a score table of score_tables."""
+    noun = table.replace("_", " ")
+    return f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
 
 
 def prune_database(
@@ -107,7 +114,8 @@ def prune_database(
     if pruned:
         print_table(("study", "versions", "size"), ((one.name, one.versions, decimal(one.bytes)) for one in pruned))
     out.print(
-        f"{sum(one.versions for one in pruned)} versions {'would be ' if dry_run else ''}removed: {decimal(total)}"
+        f"{counted(sum(one.versions for one in pruned), 'version')} {'would be ' if dry_run else ''}removed: "
+        f"{decimal(total)}"
     )
     if freed is not None:
         out.print(f"The database file is {decimal(freed)} smaller.")

@@ -48,7 +48,21 @@ class DeferredCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the imported command, which parses the options and runs it."""
-        return self.load().make_context(info_name, args, parent, **extra)
+        try:
+            return self.load().make_context(info_name, args, parent, **extra)
+        except typer.BadParameter as error:
+            error.message = _reworded(error)
+            raise
+
+
+def _reworded(error: typer.BadParameter) -> str:
+    """Typer validates options by pydantic, and repeats its words."""
+    from pydantic import ValidationError
+
+    from memscore.validation import worded
+
+    cause = error.__cause__
+    return worded(cause.errors()[0]) if isinstance(cause, ValidationError) else error.message
 
 
 def deferred(entries: Entries) -> dict[str, Any]:

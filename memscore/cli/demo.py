@@ -17,6 +17,7 @@ from memscore import strict_json
 from memscore.cli.written import print_added
 from memscore.client import Client
 from memscore.console import note, percent
+from memscore.counted import counted
 from memscore.messages.jobs import JobMessage
 from memscore.messages.scores import Score
 from memscore.progress import Show, progress_bar
@@ -65,7 +66,7 @@ class _OnConsole(DemoWatch):
         console.print(announcement)
 
     def submitted(self, job: JobMessage) -> None:
-        console.print(f"POST /v1/jobs -> job {job.id}: study {job.study_name} to {job.target_trials} trials")
+        console.print(f"POST /v1/jobs -> job {job.id}: study {job.study_name} to {counted(job.target_trials, 'trial')}")
 
     def follow(self, client: Client, job: JobMessage) -> JobMessage:
         before, started = job.progress.done, time.monotonic()
@@ -78,9 +79,10 @@ class _OnConsole(DemoWatch):
             job = client.wait(job.id, show)
         trained, seconds = job.progress.done - before, time.monotonic() - started
         console.print(
-            f"{trained} trials in {seconds:.0f} s ({60 * trained / seconds:.0f} a minute, with the start of the farm)"
+            f"{counted(trained, 'trial')} in {seconds:.0f} s ({60 * trained / seconds:.0f} a minute, with the start of "
+            "the farm)"
             if trained
-            else f"all {job.progress.done} trials are already stored; nothing to train"
+            else f"nothing to train: {counted(job.progress.done, 'trial')} already stored"
         )
         return job
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from memscore.cli.options import Json
 from memscore.console import err, out, print_json
+from memscore.counted import counted
 from memscore.doctor.diagnosis import Diagnosis
 from memscore.doctor.examination import CHECKS, OF_SERVICE, examine
 
@@ -35,7 +36,7 @@ def doctor(
     else:
         out.print(_table(found))
         out.print(
-            f"{_counted(counts['problem'], 'problem')}, {_counted(counts['warning'], 'warning')}, {counts['ok']} ok, "
+            f"{counted(counts['problem'], 'problem')}, {counted(counts['warning'], 'warning')}, {counts['ok']} ok, "
             f"in {time.monotonic() - started:.1f} s"
         )
     if worst == "problem":
@@ -52,7 +53,3 @@ def _table(found: list[Diagnosis]) -> Table:
             sentence.append(f"\n→ {one.remedy}", "bold")
         table.add_row(one.subject, Text(one.verdict, STYLES[one.verdict]), sentence)
     return table
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

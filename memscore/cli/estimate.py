@@ -15,11 +15,12 @@ from memscore.cli.context import opened_client
 from memscore.cli.job_progress import follow as follow_job
 from memscore.cli.options import Json, Url
 from memscore.client import Extras
-from memscore.console import decimal, note, out, print_json, print_table, warn
+from memscore.console import decimal, note, out, percent, print_json, print_table, warn
+from memscore.counted import counted
 from memscore.durations import seconds_of
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import Plan
-from memscore.progress import told
+from memscore.progress import duration, told
 from memscore.study.recipes import RECIPES, read_recipe
 from memscore.study.spec import Design, EvidenceKind, Target
 from memscore.validation import sentence
@@ -56,7 +57,7 @@ def estimate(
     seed: Annotated[int, typer.Option(help="Seed of the design.")] = 0,
     study_name: Annotated[str | None, typer.Option(help="Name of the study; default: the dataset's.")] = None,
     full_trials: Annotated[
-        int, typer.Option(min=0, help="Trials on all samples, for the typical test set; 0 for none.")
+        int, typer.Option(min=0, max=1000, help="Trials on all samples, for the typical test set; 0 for none.")
     ] = 5,
     evidence: Annotated[
         str, typer.Option(help="What trials record: margins and predictions, or bits (correctness) only.")
@@ -94,7 +95,7 @@ def estimate(
     chosen = read_recipe(recipe) if recipe.endswith(".json") else recipe
     request = EstimationRequest(dataset, chosen, target, design, study_name, extras)
     if dry_run:
-        _print_plan(*_planned(request, url, lines=not as_json), as_json)
+        _print_plan(*_planned(request, url, lines=not as_json), as_json, by_scores=target.pairs_found is None)
         return
     follow = partial(follow_job, lines=not as_json)
     if url is None:
@@ -140,6 +141,8 @@ OPTIONS = {
     "subset_ratio": "--ratio",
     "seed": "--seed",
     "kind": "--design",
+    "full_trials": "--full-trials",
+    "study_name": "--study-name",
 }
 
 
@@ -204,7 +207,7 @@ def _print_estimation(found: Estimation, as_json: bool) -> None:
         return
     assert study.table is not None
     out.print(
-        f"Study {study.name} ({study.id}): {study.table.trials} trials, accuracy in-sample "
+        f"Study {study.name} ({study.id}): {counted(study.table.trials, 'trial')}, accuracy in-sample "
         f"{decimal(study.table.in_sample_accuracy)}, held-out {decimal(study.table.held_out_accuracy)}",
         highlight=False,
     )
@@ -214,32 +217,33 @@ def _print_estimation(found: Estimation, as_json: bool) -> None:
     out.print(f"Next: memscore scores top {study.name}")
 
 
-def _print_plan(plan: Plan, slots: int | None, as_json: bool) -> None:
+def _print_plan(plan: Plan, slots: int | None, as_json: bool, *, by_scores: bool) -> None:
     if as_json:
         print_json(plan)
         return
+    then = f", with {counted(plan.trials, 'trial')}" if plan.at_most else ""
     expected = "" if plan.expected_trials is None else f"about {plan.expected_trials}, "
     rows = [
         ("trials of the study", f"{expected}{'at most ' if plan.at_most else ''}{plan.trials}"),
-        ("to train", f"{plan.new_trials} trials"),
+        ("to train", f"{counted(plan.new_trials, 'trial')}"),
         ("a trial takes", "unknown" if plan.seconds_a_trial is None else f"{plan.seconds_a_trial:.3g} s on one worker"),
     ]
     if plan.device_seconds is not None:
-        rows.append(("all of them", f"{plan.device_seconds / 60:.1f} minutes of one worker"))
+        rows.append(("all of them", f"{duration(plan.device_seconds)} of one worker"))
         if slots is not None:
-            rows.append((f"with {slots} workers", f"{plan.device_seconds / slots / 60:.1f} minutes"))
+            rows.append((f"with {counted(slots, 'worker')}", duration(plan.device_seconds / slots)))
     rows += [
         ("disk", f"{plan.disk_bytes / 1e6:.2g} MB"),
         (
-            "standard error of mem",
-            f"{plan.typical_standard_error:.3f} typical, {plan.worst_standard_error:.3f} at worst",
+            f"standard error of mem{then}",
+            f"{plan.typical_standard_error:.3f} mostly, {plan.worst_standard_error:.3f} at most",
         ),
     ]
     rows += [
-        (f"pairs of infl {pairs.infl:g} found", f"about {pairs.then:.0%}, now {pairs.now:.0%}")
+        (f"pairs of infl {pairs.infl:g} found{then}", f"about {percent(pairs.then, 0)}, now {percent(pairs.now, 0)}")
         for pairs in plan.expected_pairs
     ]
-    if plan.at_most:
+    if plan.at_most and by_scores:
         rows.append(("precision", f"judged by {'margins' if plan.by_margins else 'correctness'}"))
     print_table(("what", "how much"), rows)
     if plan.seconds_a_trial is None:

@@ -13,6 +13,7 @@ import typer
 from memscore import settings as settings_module
 from memscore.cli.options import Json, Scores
 from memscore.console import err, for_json, note, out, print_json, print_table, warn
+from memscore.counted import counted
 from memscore.progress import Show, stage_progress
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import ATYPICAL, TYPICAL
@@ -160,7 +161,7 @@ def _print(one: Evaluated) -> None:
             text = f" {finding.check}: {finding.found}. {finding.meaning}"
             out.print(Text.assemble((finding.level, style), text), soft_wrap=True)
     green = sum(finding.level == "green" for finding in evaluation.findings)
-    out.print(Text.assemble(("green", STYLES["green"]), f" {green} of {len(evaluation.findings)} checks"))
+    out.print(Text.assemble(("green", STYLES["green"]), f" {green} of {counted(len(evaluation.findings), 'check')}"))
     for text in evaluation.notes:
         _note(text)
     out.print(f"Written to {one.candidate.folder}: table.csv, table.json, samples.parquet")

@@ -10,6 +10,7 @@ from memscore.cli.context import opened_client
 from memscore.cli.options import File, Json, Output, Url
 from memscore.cli.written import print_written
 from memscore.console import out, print_json, warn
+from memscore.counted import counted
 from memscore.exchange.evidence_file import read_evidence
 from memscore.files import read_file, write_file
 from memscore.progress import told
@@ -44,14 +45,14 @@ def import_evidence(
             )
     if merged.differing:
         warn(
-            f"{merged.differing} trials are already stored here with other results, as another kind of device computes "
-            "them; the stored results are kept."
+            f"Of {counted(merged.differing, 'trial')}, other results are already stored here, as another kind of "
+            "device computes them; the stored results are kept."
         )
     if as_json:
         print_json(merged)
         return
     out.print(
-        f"Study {merged.study_name} ({merged.study}){', new' if merged.created else ''}: {merged.added} trials added, "
-        f"{merged.present} already stored; the study now has {merged.trials} trials"
-        + (f" and {merged.full_trials} full ones" if merged.full_trials else "")
+        f"Study {merged.study_name} ({merged.study}){', new' if merged.created else ''}: "
+        f"{counted(merged.added, 'trial')} added, {merged.present} already stored; the study now has "
+        f"{counted(merged.trials, 'trial')}" + (f" and {merged.full_trials} full ones" if merged.full_trials else "")
     )

@@ -12,6 +12,7 @@ from memscore.cli.context import opened_client
 from memscore.cli.options import File, Json, Output, Url
 from memscore.cli.written import print_written
 from memscore.console import err, out, print_json, warn
+from memscore.counted import counted
 from memscore.exchange.feldman_zhang import published_of
 from memscore.files import read_file, write_file
 from memscore.progress import progress_bar, told
@@ -91,8 +92,8 @@ def publish_scores(
     if as_json:
         print_json(asdict(published))
         return
-    rows = f"{published.samples} rows of sample_scores and {published.pairs} of pair_scores"
+    rows = f"{counted(published.samples, 'row')} of sample_scores and {published.pairs} of pair_scores"
     if published.changed:
-        out.print(f"Study {published.name}: {rows} written, from {published.trials} trials")
+        out.print(f"Study {published.name}: {rows} written, from {counted(published.trials, 'trial')}")
     else:
         out.print(f"Study {published.name}: unchanged since it was published, {rows}")

@@ -13,6 +13,7 @@ from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Url
 from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
 from memscore.console import decimal, out, print_json, print_record, print_table, warn
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.files import read_file
 from memscore.messages.message import MOST_A_PAGE
@@ -26,10 +27,10 @@ PARTS = " ▏▎▍▌▋▊▉█"
 
 def list_scores(
     study: str,
-    label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
+    label: Annotated[int | None, typer.Option(min=0, help="Only samples of this class.")] = None,
     set: Annotated[SetName | None, typer.Option(help="Only samples of this set.")] = None,
-    mem_min: Annotated[float | None, typer.Option(help="Minimum mem.")] = None,
-    mem_max: Annotated[float | None, typer.Option(help="Maximum mem.")] = None,
+    mem_min: Annotated[float | None, typer.Option(min=-1, max=1, help="Minimum mem.")] = None,
+    mem_max: Annotated[float | None, typer.Option(min=-1, max=1, help="Maximum mem.")] = None,
     sort: Annotated[
         str, typer.Option(help="Column to sort by; a leading - sorts in descending order: --sort=-se.")
     ] = "-mem",
@@ -111,7 +112,7 @@ def show_histogram(
     study: str,
     bins: Annotated[int, typer.Option(min=1, max=1000, help="Number of bins.")] = 20,
     column: Annotated[Literal["mem", "se", "p_in", "p_out"], typer.Option(help="Column to show.")] = "mem",
-    label: Annotated[int | None, typer.Option(help="Only samples of this class.")] = None,
+    label: Annotated[int | None, typer.Option(min=0, help="Only samples of this class.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -156,7 +157,8 @@ def _row(sample: SampleScore) -> dict[str, Any]:
 def _print_histogram(histogram: Histogram) -> None:
     """Print the bars from the first nonempty bin to the last."""
     filled = [place for place, count in enumerate(histogram.counts) if count]
-    out.print(f"{histogram.column} of {sum(histogram.counts)} training samples, {histogram.trials} trials")
+    samples, trials = counted(sum(histogram.counts), "training sample"), counted(histogram.trials, "trial")
+    out.print(f"{histogram.column} of {samples}, {trials}")
     most = max(histogram.counts, default=0)
     for place in range(filled[0], filled[-1] + 1) if filled else ():
         count = histogram.counts[place]

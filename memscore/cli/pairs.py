@@ -13,7 +13,8 @@ from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Output, Url
 from memscore.cli.written import print_written
 from memscore.client.study_calls import PairFilters
-from memscore.console import decimal, note, out, print_json, print_table, warn
+from memscore.console import decimal, note, out, percent, print_json, print_table, warn
+from memscore.counted import counted
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
@@ -31,15 +32,19 @@ RESTS_ON_ONE = (
 
 def list_pairs(
     study: str,
-    train_index: Annotated[int | None, typer.Option(help="Only pairs of this training sample.")] = None,
-    test_index: Annotated[int | None, typer.Option(help="Only pairs of this test sample.")] = None,
-    infl_min: Annotated[float | None, typer.Option(help="Minimum influence.")] = None,
-    mem_min: Annotated[float | None, typer.Option(help="Minimum mem of the training sample.")] = None,
-    q_max: Annotated[float | None, typer.Option(help="Maximum false-discovery rate, without weights.")] = None,
-    q_weighted_max: Annotated[
-        float | None, typer.Option(help="Maximum false-discovery rate, with similar pairs weighted more.")
+    train_index: Annotated[int | None, typer.Option(min=0, help="Only pairs of this training sample.")] = None,
+    test_index: Annotated[int | None, typer.Option(min=0, help="Only pairs of this test sample.")] = None,
+    infl_min: Annotated[float | None, typer.Option(min=-1, max=1, help="Minimum influence.")] = None,
+    mem_min: Annotated[float | None, typer.Option(min=-1, max=1, help="Minimum mem of the training sample.")] = None,
+    q_max: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Maximum false-discovery rate, without weights.")
     ] = None,
-    p_min: Annotated[float | None, typer.Option(help="Minimum probability that the influence is above 0.15.")] = None,
+    q_weighted_max: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Maximum false-discovery rate, with similar pairs weighted more.")
+    ] = None,
+    p_min: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Minimum probability that the influence is above 0.15.")
+    ] = None,
     harmful: Annotated[
         bool, typer.Option("--harmful", help="Pairs of all classes in which the training sample harms; takes a while.")
     ] = False,
@@ -63,6 +68,7 @@ def list_pairs(
         wanted["harmful"] = True  # sent only if set: an older service does not know it
     with opened_client(url) as client:
         page = min(limit, MOST_A_PAGE)
+        in_all = client.pairs(study, limit=1).found if not harmful else None
         strongest = list(islice(client.iter_pairs(study, page=page, **wanted), limit))
         weighted = any(one.q_weighted is not None for one in strongest)
         held: PairFilters = {**wanted}
@@ -79,23 +85,24 @@ def list_pairs(
     if as_json:
         print_json([pair.model_dump(mode="json") for pair in found])
         return
-    _print_pairs([pair.model_dump() for pair in found])
-    chance = len(found) - len(holding)
-    if found:
+    if not found:
+        out.print(f"No {'harmful ' if harmful else ''}pair meets these conditions.")
+    else:
+        by = " (weighted by similarity)" if weighted else ""
+        whole = "" if in_all is None else f" The whole study has {counted(in_all, 'such pair')}."
         out.print(
-            f"{len(holding)} of these {len(found)} pairs hold at a false-discovery rate of {LEVEL:.0%}"
-            f"{' (weighted by similarity)' if weighted else ''}; {chance} are within chance."
+            f"Of {counted(len(found), 'pair')} listed, {len(holding)} hold at a false-discovery rate of "
+            f"{percent(LEVEL, 0)}{by}; {len(found) - len(holding)} cannot be told from chance.{whole}"
         )
-    if harmful and not found:
-        out.print("No harmful pair meets these conditions.")
+        _print_pairs([pair.model_dump() for pair in found])
     if harmful:
         out.print("Looked for among the pairs of all classes, at most ten of each test sample; q-values are for harm.")
 
 
 def list_duplicates(
     study: str,
-    infl_min: Annotated[float, typer.Option(help="Minimum influence on the test sample.")] = 0.8,
-    mem_min: Annotated[float, typer.Option(help="Minimum mem of the training sample.")] = 0.8,
+    infl_min: Annotated[float, typer.Option(min=0, max=1, help="Minimum influence on the test sample.")] = 0.8,
+    mem_min: Annotated[float, typer.Option(min=-1, max=1, help="Minimum mem of the training sample.")] = 0.8,
     alike: Annotated[float, typer.Option(min=0.9, max=1, help="Minimum correlation of the pixels.")] = ALIKE,
     url: Url = None,
     as_json: Json = False,
@@ -133,7 +140,15 @@ def list_duplicates(
         note(LIMITS)
         _print_copies(found)
     note(RESTS_ON_ONE)
-    _print_pairs(rows)
+    held = sum(_holds(row) for row in rows)
+    out.print(
+        f"By evidence: {counted(len(rows), 'pair')}, of which {held} hold at a false-discovery rate of "
+        f"{percent(LEVEL, 0)}; {len(rows) - held} cannot be told from chance."
+        if rows
+        else "By evidence: none."
+    )
+    if rows:
+        _print_pairs(rows)
 
 
 def _finite(copy: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +156,17 @@ def _finite(copy: dict[str, Any]) -> dict[str, Any]:
     return {name: None if value != value else value for name, value in copy.items()}
 
 
+def _holds(row: dict[str, Any]) -> bool:
+    """Whether a pair's q-value, weighted if there is one, is at most LEVEL."""
+    q = row["q_weighted"] if _known(row["q_weighted"]) else row["q_value"]
+    return _known(q) and q <= LEVEL
+
+
 def _print_copies(found: list[Copies]) -> None:
+    copies = {split: sum(one.split == split for one in found) for split in ("test", "train")}
+    if not found:
+        out.print("By pixels: no copies, neither in the test set nor within the training set.")
+        return
     print_table(
         ("training image", "copy", "kind", "correlation", "labels", "mem", "infl"),
         (
@@ -156,8 +181,7 @@ def _print_copies(found: list[Copies]) -> None:
             )
             for one in found
         ),
-        title=f"{sum(one.split == 'test' for one in found):,} copies in the test set, "
-        f"{sum(one.split == 'train' for one in found):,} within the training set",
+        title=f"By pixels: {counted(copies['test'], 'copy')} in the test set, {copies['train']:,} within the training set",
     )
 
 

@@ -10,6 +10,7 @@ from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Url
 from memscore.cli.score_rows import print_rows, rows_of
 from memscore.console import note, out, print_json, warn
+from memscore.counted import counted
 from memscore.messages.scores import Estimate
 from memscore.scores.risk import note_on_risk, privacy_of, riskiest
 
@@ -36,7 +37,7 @@ def list_risks(
         out.print(
             f"Of the samples that a model was trained on, an attacker recognizes {_percent(privacy.tpr_at_0_001)} at "
             f"0.1 % false alarms and {_percent(privacy.tpr_at_0_01)} at 1 %; AUC {_number(privacy.auc)} "
-            f"({privacy.targets} models attacked, 95 % intervals over models).",
+            f"({counted(privacy.targets, 'model')} attacked, 95 % intervals over models).",
             highlight=False,
         )
     if rows:
@@ -44,7 +45,7 @@ def list_risks(
 
 
 def _percent(one: Estimate) -> str:
-    return f"{one.value:.1%} [{one.low:.1%}, {one.high:.1%}]"
+    return f"{100 * one.value:.1f} % [{100 * one.low:.1f}, {100 * one.high:.1f}]"
 
 
 def _number(one: Estimate) -> str:

@@ -18,13 +18,13 @@ from memscore.scores.sets import Rule, Thresholds
 def sets(
     study: str,
     atypical: Annotated[
-        float, typer.Option(help="Lower bound of mem and infl of atypical samples.")
+        float, typer.Option(min=0, max=1, help="Lower bound of mem and infl of atypical samples.")
     ] = Thresholds.atypical,
     typical: Annotated[
-        float, typer.Option(help="Upper bound of mem and infl of typical samples.")
+        float, typer.Option(min=0, max=1, help="Upper bound of mem and infl of typical samples.")
     ] = Thresholds.typical,
     test_accuracy: Annotated[
-        float, typer.Option(help="Minimum accuracy of typical test samples.")
+        float, typer.Option(min=0, max=1, help="Minimum accuracy of typical test samples.")
     ] = Thresholds.test_accuracy,
     rule: Annotated[
         Rule,

@@ -111,6 +111,7 @@ def _print_groups(groups: list[dict[str, Any]]) -> None:
                 group["n_none"],
             )
             for group in groups
+            if group["n_all"] and group["n_none"]
             for member in group["members"]
         ),
     )

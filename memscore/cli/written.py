@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from memscore.console import out, print_json
+from memscore.counted import counted
 from memscore.store.datasets import DatasetRecord
 
 
@@ -19,9 +20,9 @@ def print_written(output: Path, count: int, what: str, format: str, as_json: boo
 def print_added(record: DatasetRecord) -> None:
     """Print a registered dataset in one line."""
     out.print(
-        f"Dataset {record.name}: {record.train_samples} training and {record.test_samples} test images "
-        f"{'x'.join(map(str, record.image_shape))}, {len(record.class_names)} classes"
-        + (f", {len(record.flipped)} labels flipped" if record.flipped else "")
+        f"Dataset {record.name}: {record.train_samples} training and {counted(record.test_samples, 'test image')} "
+        f"{'x'.join(map(str, record.image_shape))}, {counted(len(record.class_names), 'class')}"
+        + (f", {counted(len(record.flipped), 'label')} flipped" if record.flipped else "")
         + f", fingerprint {record.fingerprint[:12]}",
         highlight=False,
     )

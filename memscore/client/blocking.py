@@ -28,7 +28,7 @@ from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Explanation, Pair, Pairs
-from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, TestScore
+from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
 from memscore.scores.sets import Sets, Thresholds
@@ -214,6 +214,14 @@ class Client:
         NoScoresYet.
         """
         return self._run(study_calls.risk, study, label=label, limit=limit, offset=offset)
+
+    def suspects(self, study: str, *, label: int | None = None, limit: int = 100, offset: int = 0) -> Suspects:
+        """Training samples whose labels may be wrong, the likeliest first, how many look so, and the labels suggested.
+
+        At most 1000 samples, of one class if `label` is given; `offset` of them are skipped. Raises NotFound, or
+        NoScoresYet.
+        """
+        return self._run(study_calls.suspects, study, label=label, limit=limit, offset=offset)
 
     def explain(self, study: str, index: int, *, limit: int = 10) -> Explanation:
         """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.

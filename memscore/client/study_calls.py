@@ -25,6 +25,7 @@ from memscore.messages.scores import (
     Scores,
     SetName,
     SetsMessage,
+    Suspects,
     TestScore,
 )
 from memscore.messages.studies import Studies, StudyMessage
@@ -159,6 +160,18 @@ def risk(
     return (yield from ask(service, Risks, request))
 
 
+def suspects(
+    service: ServiceAccess, study: str, *, label: int | None = None, limit: int = 100, offset: int = 0
+) -> Flow[Suspects]:
+    """Training samples whose labels may be wrong, the likeliest first, how many look so, and the labels suggested.
+
+    At most 1000 samples, of one class if `label` is given; `offset` of them are skipped. Raises NotFound, or
+    NoScoresYet.
+    """
+    request = get(f"/v1/studies/{part(study)}/suspects", label=label, limit=limit, offset=offset)
+    return (yield from ask(service, Suspects, request))
+
+
 def explain(service: ServiceAccess, study: str, index: int, *, limit: int = 10) -> Flow[Explanation]:
     """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.
 
@@ -218,7 +231,10 @@ def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: st
 
 
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:
-    array = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices))
+    given = indices if isinstance(indices, np.ndarray) else list(indices)
+    if (far := next((one for one in given if isinstance(one, int) and abs(one) >= 2**63), None)) is not None:
+        raise InvalidInput(f"{far} is not an index of a sample: it is too large.")
+    array = np.asarray(given)
     if (array.size and array.dtype.kind not in "iu") or array.ndim != 1:
         raise InvalidInput("The indices must be integers in one dimension; np.flatnonzero converts a mask.")
     return array.tolist()

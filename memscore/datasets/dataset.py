@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Images, Labels
+from memscore.counted import counted
 from memscore.errors import InvalidDataset
 
 MAX_CLASSES = 65_536
@@ -82,12 +83,12 @@ def build_dataset(
     for name, labels in (("y_train", train_labels), ("y_test", test_labels)):
         if labels.min() < 0 or labels.max() >= classes:
             raise InvalidDataset(
-                f"{name} has labels from {labels.min()} to {labels.max()}; with {classes} classes they must lie "
-                f"in 0..{classes - 1}."
+                f"{name} has labels from {labels.min()} to {labels.max()}; with {counted(classes, 'class')} they must "
+                f"lie in 0..{classes - 1}."
             )
     if classes < 2 or len(train_labels) < MIN_TRAIN_SAMPLES:
         raise InvalidDataset(
-            f"There are {len(train_labels)} training samples of {classes} classes; at least "
+            f"There are {counted(len(train_labels), 'training sample')} of {counted(classes, 'class')}; at least "
             f"{MIN_TRAIN_SAMPLES} samples and two classes are needed."
         )
     absent = np.flatnonzero(np.bincount(train_labels, minlength=classes) == 0)
@@ -112,7 +113,8 @@ def _labels(name: str, labels: npt.NDArray[Any], images_name: str, count: int) -
         raise InvalidDataset(f"{name} has dtype {labels.dtype}; labels must be integers.")
     if labels.shape != (count,):
         raise InvalidDataset(
-            f"{name} has shape {labels.shape}, but {images_name} has {count} images; give one label per image."
+            f"{name} has shape {labels.shape}, but {images_name} has {counted(count, 'image')}; give one label per "
+            "image."
         )
     if labels.max() > np.iinfo(np.int32).max or labels.min() < np.iinfo(np.int32).min:
         raise InvalidDataset(f"{name} has labels that do not fit 32 bits; number the classes 0..C-1.")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from memscore.counted import counted
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.official import OfficialFiles, keep_classes, locate
 from memscore.datasets.options import SourceOptions
@@ -53,7 +54,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         raise InvalidDataset(f"{path} is damaged or truncated ({error}); download it again.") from error
     if len(content) != math.prod(shape):
         raise InvalidDataset(
-            f"{path} is damaged or truncated: its header announces {math.prod(shape)} bytes, but there are "
+            f"{path} is damaged or truncated: its header announces {counted(math.prod(shape), 'byte')}, but there are "
             f"{'more' if len(content) > math.prod(shape) else len(content)}; download it again."
         )
     return np.frombuffer(content, np.uint8).reshape(shape)

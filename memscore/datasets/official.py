@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.options import SourceOptions
 from memscore.errors import InvalidDataset
@@ -95,7 +96,7 @@ def keep_classes(dataset: Dataset, classes: int | None) -> Dataset:
 def refuse_more_classes(wanted: int | None, there: int) -> None:
     """Raise InvalidDataset if --classes exceeds the number of classes."""
     if wanted is not None and wanted > there:
-        raise InvalidDataset(f"--classes {wanted} is too many: the data has {there} classes.")
+        raise InvalidDataset(f"--classes {wanted} is too many: the data has {counted(there, 'class')}.")
 
 
 @contextmanager

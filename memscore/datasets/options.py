@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 
 Track = Callable[[Sequence[Path], str], Iterable[Path]]
@@ -48,7 +49,7 @@ class SourceOptions:
         """The source's name with the options that change its images."""
         words = [source]
         if self.classes is not None:
-            words.append(f"first {self.classes} classes")
+            words.append(f"first {counted(self.classes, 'class')}")
         if self.resize is not None:
             words.append(f"resized to {self.resize}x{self.resize}")
         if self.test_share is not None:

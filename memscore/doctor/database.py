@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, select, text
 
+from memscore.counted import counted
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_of, size, warning
 from memscore.errors import MemscoreError, StoreError
 from memscore.settings import Settings
@@ -149,7 +150,7 @@ def _dispatcher(connection: Connection) -> Diagnosis:
 
 
 def _jobs_wait(count: int) -> str:
-    return "1 job waits" if count == 1 else f"{count} jobs wait"
+    return f"{counted(count, 'job')} waiting"
 
 
 def _jobs(connection: Connection, settings: Settings) -> Iterator[Diagnosis]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from memscore.counted import counted
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
 from memscore.doctor.versions import installed
 from memscore.settings import Settings
@@ -68,9 +69,10 @@ def _nodes(answer: dict[str, Any]) -> Diagnosis:
     dead = len(nodes) - len(living)
     cpus, gpus = (sum(node.get(name, 0) for node in living) for name in ("CPU", "GPU"))
     kinds = Counter(name.removeprefix(ACCELERATOR) for node in living for name in node if name.startswith(ACCELERATOR))
-    named = f" ({', '.join(f'{count} nodes with {name}' for name, count in kinds.items())})" if kinds else ""
-    found = f"{len(living)} nodes are alive, with {cpus:g} CPUs and {gpus:g} GPUs{named}"
-    found += f"; {dead} have died" if dead else ""
+    kind_counts = ", ".join(f"{counted(count, 'node')} with {name}" for name, count in kinds.items())
+    named = f" ({kind_counts})" if kinds else ""
+    found = f"{counted(len(living), 'node')} alive, with {_number(cpus, 'CPU')} and {_number(gpus, 'GPU')}{named}"
+    found += f"; {dead} died" if dead else ""
     if not cpus and not gpus:
         return problem("Ray's nodes", found, "add nodes with CPUs: ray start --address HEAD:6379")
     return ok("Ray's nodes", found)
@@ -87,3 +89,8 @@ def _versions(ray_there: str | None, python_there: str | None) -> Iterator[Diagn
         yield ok("Ray's versions", found)
     else:
         yield warning("Ray's versions", found, "use one image, or one requirements.lock, for all hosts")
+
+
+def _number(count: float, noun: str) -> str:
+    """A whole number with its noun; Ray also counts fractions."""
+    return counted(int(count), noun) if count == int(count) else f"{count:g} {noun}s"

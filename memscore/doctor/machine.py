@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from memscore.counted import counted
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, size, warning
 from memscore.settings import Settings
 
@@ -44,7 +45,7 @@ def _cores(slots: int, limits: Limits) -> Diagnosis:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     allowed = usable if limits.cores is None else min(usable, limits.cores)
     of_group = "" if limits.cores is None else f", of which the container may use {limits.cores:g}"
-    found = f"{usable} cores{of_group}; {slots} trials train at the same time"
+    found = f"{counted(usable, 'core')}{of_group}; {counted(slots, 'trial')} at the same time"
     if slots > max(1, math.ceil(allowed)):
         fewer = max(1, int(allowed))
         return warning("cores", found, f"set MEMSCORE_SLOTS={fewer}: more workers than cores only slow each other down")
@@ -56,7 +57,8 @@ def _memory(slots: int, limits: Limits) -> Diagnosis:
     total = machine.total if limits.memory is None else min(machine.total, limits.memory)
     needed = slots * WORKER_BYTES + RAY_BYTES
     of_group = "" if total == machine.total else f" for the container, of {size(machine.total)}"
-    found = f"{size(total)}{of_group}, {size(machine.available)} available; {slots} workers need about {size(needed)}"
+    found = f"{size(total)}{of_group}, {size(machine.available)} available"
+    found += f"; about {size(needed)} for {counted(slots, 'worker')}"
     if needed > total:
         fewer = max(1, int((total - RAY_BYTES) // WORKER_BYTES))
         return warning("memory", found, f"set MEMSCORE_SLOTS={fewer}, or give more memory")

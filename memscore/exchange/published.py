@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Int64, Labels
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.exchange.feldman_zhang import FeldmanZhangScores, require_labels
 from memscore.npz import NpzReader, Source
@@ -111,7 +112,7 @@ def _indices(file: NpzReader, name: str, count: int | None, samples: int) -> Int
         raise InvalidInput(f"This is not a usable {file.kind} file: {name} is empty.")
     if found.min() < 0 or found.max() >= samples:
         raise InvalidInput(
-            f"This is not a usable {file.kind} file: an index in {name} is not among the {samples} samples."
+            f"This is not a usable {file.kind} file: an index in {name} is not among the {counted(samples, 'sample')}."
         )
     return found.astype(np.int64)
 

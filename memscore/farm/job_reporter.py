@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from memscore.counted import counted
 from memscore.errors import JobFailed, StoreError
 from memscore.store import Database, job_logs, jobs
 from memscore.store.jobs import JobRecord
@@ -95,11 +96,11 @@ class JobReporter:
         if job is None:
             raise SystemExit(f"attempt {self.attempt} of job {self.job.id} is no longer the current one")
         if job.state == "cancelling":
-            raise JobStopped(f"cancelled with {done} trials stored")
+            raise JobStopped(f"cancelled with {counted(done, 'trial')} stored")
         limit = job.wanted.time_limit_seconds
         if limit is not None and job.ran_seconds > limit:
             raise TimeUp(
-                f"The job reached its time limit of {limit:g} s with {done} of {progress[2]} trials stored; "
+                f"The job reached its time limit of {limit:g} s with {done} of {counted(progress[2], 'trial')} stored; "
                 f"to continue for the same time: memscore jobs resume {job.id}"
             )
 

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from memscore.counted import counted
 from memscore.errors import InvalidInput, LaunchFailed
 from memscore.farm.launchers import LOG_TAIL, Launched, Launcher, Status
 from memscore.files import reason
@@ -211,7 +212,7 @@ class _RayDriver(Launched):
         with contextlib.suppress(httpx.HTTPError, _Unavailable, ValueError, KeyError, TypeError):
             with self.ray.http.stream("GET", f"{self.path}/logs") as answer:
                 if (size := int(answer.headers.get("content-length", 0))) > LONGEST_LOG:
-                    return f"[{size} bytes; see job {self.id} in Ray's dashboard]"
+                    return f"[{counted(size, 'byte')}; see job {self.id} in Ray's dashboard]"
                 answer.read()
             written: str = answer.json()["logs"]
             end = written.encode()[-LOG_TAIL:].decode(errors="ignore").strip()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
@@ -132,7 +133,7 @@ class Scoring:
         """One sentence for the job's history."""
         trials, target = self.counts.trials, self.wanted.target
         if not target.precise:
-            return f"{trials} trials stored"
+            return f"{counted(trials, 'trial')} stored"
         statistics, wanted_share = self._judged(), target.share
         if target.pairs_found is not None:
             share, wanted_share = self._pairs_found(), target.pairs_found
@@ -148,7 +149,7 @@ class Scoring:
             found += " by their margins"
         if share < wanted_share:
             found += f", not {wanted_share:.1%}: reached max_trials"
-        return f"{trials} trials stored; {found}"
+        return f"{counted(trials, 'trial')} stored; {found}"
 
     def _judged(self) -> Trials:
         """What precision is judged by: margins if all trials have recorded them, otherwise correctness."""

@@ -14,6 +14,7 @@ from typing import Annotated, cast, get_args
 import torch
 import typer
 
+from memscore.counted import counted
 from memscore.datasets import SourceOptions, load_source
 from memscore.errors import Conflict, InvalidInput
 from memscore.exchange.evidence_file import read_evidence, write_evidence
@@ -94,7 +95,7 @@ def run(
                 _save(output, done, images.fingerprint, chosen, design, len(images.y_train), len(images.y_test))
                 saved = time.monotonic()
     _save(output, done, images.fingerprint, chosen, design, len(images.y_train), len(images.y_test))
-    print(f"{len(done)} trials of study {study} in {output}")
+    print(f"{counted(len(done), 'trial')} of study {study} in {output}")
 
 
 def _save(

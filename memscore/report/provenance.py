@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import memscore
+from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.sources import PATH_SOURCES, SOURCES
 from memscore.exchange.evidence_file import StudyEvidence
@@ -54,7 +55,7 @@ def recipe_in_words(recipe: Recipe, name: str | None) -> str:
     )  # fmt: skip
     words = [
         network,
-        f"{recipe.epochs} epochs",
+        f"{counted(recipe.epochs, 'epoch')}",
         f"batch size {recipe.batch_size}",
         f"{recipe.optimizer} at learning rate {recipe.learning_rate:g}, {recipe.schedule} schedule",
     ]
@@ -70,11 +71,11 @@ def facts(
 ) -> dict[str, str]:
     """The inputs of the study, by name, in display order."""
     height, width, channels = dataset.x_train.shape[1:]
-    colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    colours = {1: "grey", 3: "colour"}.get(channels, f"{counted(channels, 'channel')}")
     rows = {
         "dataset": f"{study.dataset} ({legible(dataset.source)}): {len(dataset.y_train):,} training and "
-        f"{len(dataset.y_test):,} test images of {width} x {height} pixels, "
-        f"{colours}; {dataset.classes} classes",
+        f"{counted(len(dataset.y_test), 'test image')} of {width} x {counted(height, 'pixel')}, "
+        f"{colours}; {counted(dataset.classes, 'class')}",
         "dataset fingerprint": study.fingerprint,
         "study": f"{study.name}, {study.id}",
     }
@@ -158,7 +159,7 @@ def _counted(trials: dict[str, int]) -> str:
     """The names, each with its number of trials if there are several."""
     if len(trials) == 1:
         return legible(next(iter(trials)))
-    return ", ".join(f"{legible(name)} ({count:,} trials)" for name, count in trials.items())
+    return ", ".join(f"{legible(name)} ({counted(count, 'trial')})" for name, count in trials.items())
 
 
 def _duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ import io
 import numpy as np
 from matplotlib.figure import Figure
 
+from memscore.counted import counted
 from memscore.report.figures import BLUE, GREY, ORANGE
 from memscore.scores.comparison import TableComparison, shared_samples
 from memscore.scores.tables import ScoreTable
@@ -65,6 +66,6 @@ def _summary(comparison: TableComparison) -> str:
         f" (corrected for estimation errors {comparison.corrected:.3f})" if comparison.corrected is not None else ""
     )
     return (
-        f"{comparison.samples:,} samples: Pearson {shown(comparison.pearson)}{corrected}, "
+        f"{counted(comparison.samples, 'sample')}: Pearson {shown(comparison.pearson)}{corrected}, "
         f"Spearman {shown(comparison.spearman)}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.messages.scores import Privacy
 from memscore.messages.studies import StudyMessage
@@ -27,12 +28,12 @@ def percent(share: float | None) -> str:
 
 def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:
     """What was measured, and on which dataset."""
-    images = f"{len(dataset.y_train):,} training images of {study.dataset}"
+    images = f"{counted(len(dataset.y_train), 'training image')} of {study.dataset}"
     if study.recipe is None or study.design is None:
         return f"Scores of the {images}, imported without the underlying model outputs."
     network = recipe_in_words(study.recipe, None).split(", batch size")[0]
     return (
-        f"{scores.trials:,} models ({network}) were each trained on a different random "
+        f"{counted(scores.trials, 'model')} ({network}), each on a different random "
         f"{100 * study.design.subset_ratio:g} % of the {images} and evaluated on all of them."
     )
 
@@ -41,7 +42,7 @@ def finding(scores: ScoreTable) -> str:
     """The number of memorized training samples."""
     samples = len(scores)
     if not np.isfinite(scores["mem"]).any():
-        return f"Not one of the {samples:,} training images has a score yet."
+        return f"Not one of the {counted(samples, 'training image')} has a score yet."
     atypical, typical = scores.atypical(), scores.typical()
     sure = ""
     if np.isfinite(scores["mem_low"]).any():
@@ -62,7 +63,7 @@ def points(found: Gallery, suspected: Suspected, influences: Influences, privacy
         sentences.append(f"Memorized most: class {_class(classes[0])}; least: class {_class(classes[-1])}.")
     if suspected.auroc is not None:
         sentences.append(
-            f"{suspected.planted:,} labels were flipped on purpose. AUROC of mem for finding them: "
+            f"Flipped on purpose: {counted(suspected.planted, 'label')}. AUROC of mem for finding them: "
             f"{suspected.auroc:.3f} (1 is perfect, 0.5 is chance)."
         )
     if influences.tested and influences.kept:
@@ -90,12 +91,12 @@ def forecast(scores: ScoreTable, design: Design | None) -> list[str]:
         return []
     return [
         f"Of the pairs of infl {TARGET:g}, about {percent(now)} % should be found at a false-discovery rate of "
-        f"{100 * RATE:g} %; with {more:,} trials, {percent(then)} %."
+        f"{100 * RATE:g} %; with {counted(more, 'trial')}, {percent(then)} %."
     ]
 
 
 def _of(count: int, samples: int) -> str:
-    return f"{count:,} of {samples:,} training images ({percent(count / samples)} %)"
+    return f"{count:,} of {counted(samples, 'training image')} ({percent(count / samples)} %)"
 
 
 def _class(one: ClassPart) -> str:

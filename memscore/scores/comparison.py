@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Float64
+from memscore.counted import counted
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import ScoreTable, is_atypical
@@ -61,7 +62,9 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
         )
     shared = shared_samples(a, b)
     if shared.sum() < FEWEST:
-        raise InvalidInput(f"Only {int(shared.sum())} samples have a score in both tables; {FEWEST} are needed.")
+        raise InvalidInput(
+            f"The tables share {counted(int(shared.sum()), 'sample')} with a score; {FEWEST} are needed."
+        )
     x, y = (one["mem"][shared].astype(np.float64) for one in (a, b))
     reliability_a, reliability_b = _reliability(a, shared), _reliability(b, shared)
     pearson = _correlation(x, y)
@@ -183,7 +186,7 @@ def _notes(
     notes: list[str] = []
     missing = int((~shared).sum())
     if missing:
-        notes.append(f"{missing} samples have no score in one of the tables and are left out.")
+        notes.append(f"Left out, without a score in one of the tables: {counted(missing, 'sample')}.")
     if pearson is None:
         notes.append("The correlations are undefined: in one table, mem is the same for all samples.")
         return notes

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Float64, Int64
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.scores.comparison import FEWEST
 from memscore.scores.tables import PairsTable, ScoreTable
@@ -109,7 +110,7 @@ def compare_published(scores: ScoreTable, pairs: PairsTable | None, published: P
     shared = np.isfinite(scores["mem"]) & np.isfinite(published.mem)
     samples = int(shared.sum())
     if samples < FEWEST:
-        raise InvalidInput(f"Only {samples} samples have a score in both; {FEWEST} are needed.")
+        raise InvalidInput(f"They share {counted(samples, 'sample')} with a score; {FEWEST} are needed.")
     mine, theirs = scores["mem"][shared].astype(np.float64), published.mem[shared]
     notes: list[str] = []
     if samples < len(scores):

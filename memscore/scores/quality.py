@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from memscore.arrays import Float64
+from memscore.counted import counted
 from memscore.scores.table_builder import AGREE, CALIBRATED, CALIBRATION_TRIALS, INTERPOLATES, is_calibrated
 from memscore.scores.tables import ScoreTable
 from memscore.study.spec import BLOCK, Design
@@ -219,7 +220,7 @@ def _margins(scores: ScoreTable, found: dict[str, Any]) -> list[Check]:
     )
     name, value = "Agreement of margins", f"{ratio:.2f}"
     if scores.meta.get("margin_trials", 0) < CALIBRATION_TRIALS:
-        advice = f"Too few trials to judge: run {CALIBRATION_TRIALS} or more."
+        advice = f"Too few trials with margins to judge: {CALIBRATION_TRIALS} are needed."
         return [Check("margins", name, "cannot be told", value, meaning, advice)]
     if ratio <= AGREE:
         return [Check("margins", name, "pass", value, meaning, "Nothing to do.")]
@@ -237,11 +238,14 @@ def _placebo(scores: ScoreTable) -> Check:
         advice = "Known for studies with a design, images at hand and enough trials." if scores.trials else NO_EVIDENCE
         return Check("placebo", name, "cannot be told", "unknown", meaning, advice)
     weighted, exact = found["weighted"], found["exact"]
-    shown = (
-        f"{weighted['share']:.1%} false: {weighted['placebo']:,} phantom beside {weighted['real']:,} real pairs "
-        f"(without weights {exact['share']:.1%})"
-    )
     found_in_all = weighted["real"] + weighted["placebo"]
+    if not found_in_all:
+        advice = "Run more trials: neither a real nor a phantom pair is found yet."
+        return Check("placebo", name, "cannot be told", "no pair found", meaning, advice)
+    shown = (
+        f"{100 * weighted['share']:.1f} % false: {counted(weighted['placebo'], 'phantom pair')} beside "
+        f"{weighted['real']:,} real (without weights {100 * exact['share']:.1f} %)"
+    )
     allowed = found["level"] / 2 * found_in_all  # half of the false ones are phantoms
     if weighted["placebo"] <= allowed + PLACEBO_ERRORS * np.sqrt(allowed + 1):
         return Check("placebo", name, "pass", shown, meaning, "Nothing to do.")
@@ -260,7 +264,7 @@ def _pair_halves(scores: ScoreTable) -> Check:
         advice = "Run more trials: no half finds a likely pair." if scores.trials else NO_EVIDENCE
         return Check("pair-halves", name, "cannot be told", "unknown", meaning, advice)
     shown = f"expected {found['predicted']:.2f}, found {found['found']:.2f} ± {found['error']:.2f}"
-    shown = f"{shown}, in {found['pairs']:,} pair{'s' * (found['pairs'] != 1)}"
+    shown = f"{shown}, in {counted(found['pairs'], 'pair')}"
     if abs(found["predicted"] - found["found"]) <= max(0.2 * found["predicted"], 4 * found["error"]):
         return Check("pair-halves", name, "pass", shown, meaning, "Nothing to do.")
     advice = "Probabilities of influence are off: trust q-values rather than them, and run more trials."

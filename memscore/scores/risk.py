@@ -19,6 +19,8 @@ ATTACKER = (
 
 NO_MARGINS = "No trial of this study recorded margins, which the risk is estimated from. Run more trials."
 
+NO_TARGETS = "Too few trials recorded margins to attack whole models. Run more trials."
+
 
 def riskiest(scores: ScoreTable, count: int) -> Indices:
     """Indices of at most `count` training samples, the highest risk first; samples without one are left out."""
@@ -47,4 +49,6 @@ def privacy_of(scores: ScoreTable) -> Privacy | None:
 
 def note_on_risk(scores: ScoreTable) -> str:
     """Which attacker is meant, or why there is no risk."""
-    return ATTACKER if np.isfinite(scores["risk"]).any() else NO_MARGINS
+    if not np.isfinite(scores["risk"]).any():
+        return NO_MARGINS
+    return ATTACKER if scores.meta.get("privacy") is not None else f"{ATTACKER} {NO_TARGETS}"

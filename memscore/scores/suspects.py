@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from memscore.arrays import Bools, Indices, UInt8
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.scores.label_errors import LabelErrors, label_errors
 from memscore.scores.tables import PairsTable, ScoreTable
@@ -33,12 +34,16 @@ def note_on(errors: LabelErrors) -> str:
     if errors.suspected is None:
         return f"{NOT_WRONG} {WITHOUT_VOTES}"
     if errors.precision is None:
-        return f"No group of samples is expected to hold {errors.precision_wanted:.0%} wrong labels. {NOT_WRONG}"
+        return f"No group of samples is expected to hold {_percent(errors.precision_wanted)} wrong labels. {NOT_WRONG}"
     return (
         f"{errors.suspected:,} {'samples look' if errors.suspected != 1 else 'sample looks'} mislabelled, with a "
-        f"probability of {errors.precision:.0%} on average. "
+        f"probability of {_percent(errors.precision)} on average. "
         f"{NOT_WRONG}"
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def suspects(scores: ScoreTable, count: int) -> Indices:
@@ -86,8 +91,8 @@ class GroupMemorization:
             return None
         kind, expected = ("all", self.expected_all) if not self.n_all else ("none", self.expected_none)
         return (
-            f"Group {self.name!r}: no trial trained on {kind} of its {len(self.members)} members; about one in "
-            f"{1 / expected:,.0f} does. Run more trials, or make the group smaller."
+            f"Group {self.name!r}: no trial trained on {kind} of its {counted(len(self.members), 'member')}; about one "
+            f"in {1 / expected:,.0f} does. Run more trials, or make the group smaller."
         )
 
 

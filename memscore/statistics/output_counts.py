@@ -149,21 +149,29 @@ class Votes:
 
 @dataclass
 class TargetMargins:
-    """Membership bool [n] and codes int8 [n] of each of the first trials, by number."""
+    """Membership bool [n] and codes int8 [n] of the first trials that recorded margins, at most TARGETS, by number."""
 
     trials: dict[int, tuple[Bools, Codes]] = field(default_factory=dict[int, tuple[Bools, Codes]])
 
     def add(self, numbers: npt.NDArray[np.int64], membership: Bools, train: Codes) -> None:
         """Keep the targets among t trials, in place: numbers [t], membership [t, n], codes [t, n]."""
-        for row in np.flatnonzero(numbers < TARGETS):
-            self.trials[int(numbers[row])] = membership[row].copy(), train[row].copy()
+        for number, row in sorted((int(number), row) for row, number in enumerate(numbers)):
+            if len(self.trials) >= TARGETS and number > max(self.trials):
+                break
+            self.trials[number] = membership[row].copy(), train[row].copy()
+            self.trials = _first(self.trials)
 
     def ordered(self) -> Mapping[int, tuple[Bools, Codes]]:
         """The targets by ascending number."""
         return dict(sorted(self.trials.items()))
 
     def __add__(self, other: TargetMargins) -> TargetMargins:
-        return TargetMargins({**self.trials, **other.trials})
+        return TargetMargins(_first({**self.trials, **other.trials}))
+
+
+def _first(trials: dict[int, tuple[Bools, Codes]]) -> dict[int, tuple[Bools, Codes]]:
+    """Of these trials, the TARGETS with the smallest numbers."""
+    return {number: trials[number] for number in sorted(trials)[:TARGETS]}
 
 
 def sums(values: UInt8 | Int32) -> tuple[Int64, Int64]:

@@ -8,6 +8,7 @@ from itertools import chain, zip_longest
 import numpy as np
 from sqlalchemy import Connection, delete, func, select
 
+from memscore.counted import counted
 from memscore.errors import Damaged, MemscoreError, NoScoresYet
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import tables
@@ -40,7 +41,7 @@ def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[
                     connection.execute(delete(table).where(stray))
                 repaired = "deleted"
             yield DatabaseFinding(
-                f"table {table.name}", f"has {rows} rows that belong to no published study", "are deleted", repaired
+                f"table {table.name}", f"has {counted(rows, 'row')} of no published study", "are deleted", repaired
             )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, Select, and_, case, exists, func, or_, s
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
+from memscore.counted import counted
 from memscore.errors import Conflict, NotFound
 from memscore.messages.jobs import STATES, TERMINAL
 from memscore.store.database import now
@@ -120,7 +121,7 @@ def submit(
         )
     )
     most = "at most " if wanted.target.precise else ""
-    _event(connection, identifier, "queued", f"queued for {most}{target_trials} trials")
+    _event(connection, identifier, "queued", f"queued for {most}{counted(target_trials, 'trial')}")
     return get(connection, identifier), True
 
 
@@ -136,7 +137,7 @@ def settle(connection: Connection, study: str, trials: int, full_trials: int) ->
             .values(state="succeeded", phase="succeeded", done=trials, total=trials, finished_at=now())
         )
         if reached.rowcount:
-            _event(connection, job.id, "succeeded", f"the study has {trials} trials")
+            _event(connection, job.id, "succeeded", f"the study has {counted(trials, 'trial')}")
 
 
 def due(connection: Connection, first: str | None = None) -> bool:
@@ -265,7 +266,7 @@ def lost(connection: Connection, job: str, attempt: int, reason: str) -> str | N
         return "cancelled" if finish(connection, job, attempt, "cancelled", f"cancelled; {reason}") else None
     failures = row.failures + 1
     if failures >= MAX_FAILURES:
-        message = f"{reason}; gave up after {failures} attempts without a new block"
+        message = f"{reason}; gave up after {counted(failures, 'attempt')} without a new block"
         return "failed" if finish(connection, job, attempt, "failed", message) else None
     changed = connection.execute(
         update(jobs)

@@ -132,7 +132,9 @@ class Target(Frozen):
             raise ValueError("give one of trials, standard_error, settled_at and pairs_found")
         given = {name for name in ("share", "max_trials") if getattr(self, name) != Target.model_fields[name].default}
         if self.trials is not None and given:
-            raise ValueError("share and max_trials belong to standard_error or settled_at, not to trials")
+            raise ValueError(
+                "share and max_trials are for a precision (standard_error, settled_at or pairs_found), not for trials"
+            )
         if self.pairs_found is not None and "share" in given:
             raise ValueError("share belongs to standard_error or settled_at, not to pairs_found")
         return self

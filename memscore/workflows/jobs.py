@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from memscore.client import Client
+from memscore.counted import counted
 from memscore.farm.dispatcher import Dispatcher, owner_may_live
 from memscore.messages.jobs import JobMessage
 from memscore.settings import Settings
@@ -32,7 +33,7 @@ def run_job(
     if waiting:
         others = f", and {len(waiting) - 1} others (memscore jobs list)" if len(waiting) > 1 else ""
         one = client.job(waiting[0].id)
-        done = f"{one.progress.done:,} of {one.progress.total:,} trials"
+        done = f"{one.progress.done:,} of {counted(one.progress.total, 'trial')}"
         on_note(
             f"job {one.id} of study {one.study_name} ({done}){others} was interrupted and is not running; to resume "
             f"it: memscore dispatch; to end it: memscore jobs cancel {one.id}"

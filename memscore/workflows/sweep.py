@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memscore.client.sources import source_kind
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.farm.commands import Command
 from memscore.files import write_file
@@ -44,7 +45,7 @@ class SweepPlan:
     def sentence(self) -> str:
         """How many runs are left, with the training time if the folder has trained runs of each method left."""
         runs, left = self.configurations, self.left
-        counted = f"{len(runs)} runs: {len(runs) - len(left)} finished, {len(left)} to do"
+        runs_left = f"{counted(len(runs), 'run')}: {len(runs) - len(left)} finished, {len(left)} to do"
         done = {run: progress(self.folder / run.name) for run in runs}
         total = 0.0
         for run in left:
@@ -52,9 +53,9 @@ class SweepPlan:
             epochs, seconds = (sum(part) for part in zip(*alike, strict=True))
             due = runs[run].epochs - done[run][0]
             if due and not epochs:
-                return counted
+                return runs_left
             total += due and due * seconds / epochs
-        return f"{counted}, about {duration(total)} of training one after the other" if total else counted
+        return f"{runs_left}, about {duration(total)} of training one after the other" if total else runs_left
 
 
 @dataclass(frozen=True)

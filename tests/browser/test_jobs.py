@@ -218,7 +218,7 @@ def test_what_is_wrong_is_said_at_its_field(waiting: Service, page: Page, troubl
     page.get_by_label("Recipe as JSON").fill("{")
     expect(page.locator("#body-recipe-wrong")).to_contain_text("this is not JSON")
     page.get_by_label("Recipe as JSON").fill(json.dumps(QUICK | {"epochs": 0}))
-    expect(page.locator("#body-recipe-wrong")).to_contain_text("epochs: Input should be greater than or equal to 1")
+    expect(page.locator("#body-recipe-wrong")).to_contain_text("epochs must be at least 1, not 0")
     page.get_by_role("button", name="Start the job").click()
     expect(page.locator("[aria-invalid=true]")).to_be_focused()
     assert httpx.get(f"{waiting.url}/v1/jobs").json()["jobs"] == []

@@ -162,7 +162,7 @@ def test_a_sample_without_influences_says_so(page: Page, service: Service):
     [
         ("digits/train/1437", "no training sample 1437; indices go from 0 to 1436"),
         ("digits/test/360", "no test sample 360; indices go from 0 to 359"),
-        ("digits/train/first", "Input should be a valid integer"),
+        ("digits/train/first", "index must be a whole number"),
         ("nothing/train/0", "There is no study 'nothing'"),
         ("nothing/test/0", "There is no study 'nothing'"),
     ],

@@ -54,7 +54,7 @@ def test_training_and_evaluation_need_torch_and_little_else(source: str, tmp_pat
         (["--method", "fat"], "method: there is no method 'fat'; the methods are: erm, pgd, trades, mart, gairat, bat"),
         (["--method", "bat"], "The method 'bat' needs memorization scores; pass them with --scores"),
         (["--method", "pgd", "--set", "epochs"], "'epochs' is not an assignment; write it as NAME=VALUE"),
-        (["--method", "pgd", "--set", "epochs=0"], "epochs: Input should be greater than or equal to 1"),
+        (["--method", "pgd", "--set", "epochs=0"], "epochs must be at least 1, not 0"),
         (
             ["--method", "pgd", "--set", "alpha=1"],
             "'alpha' is neither a field of the configuration nor an option of pgd, whose options are: none",

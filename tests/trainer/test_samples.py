@@ -48,7 +48,7 @@ def test_the_smaller_share_is_a_part_of_the_larger_one():
 
 
 def test_nothing_to_train_on_is_refused():
-    with pytest.raises(InvalidInput, match="Only 0 samples are left to train on"):
+    with pytest.raises(InvalidInput, match="Too few samples are left to train on \\(0\\)"):
         chosen(keep_atypical=0, typical=-1)
 
 

@@ -15,6 +15,7 @@ from torch import nn
 
 import memscore
 from memscore.arrays import Bools
+from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.data import DeviceData, pixels
@@ -153,15 +154,17 @@ def _require_same_samples(data: DeviceData, sets: Sets | None, mem: npt.NDArray[
         fits = fits and len(sets.train_atypical) == train and len(sets.test_atypical) == test
     if not fits:
         raise InvalidInput(
-            f"The scores do not match the {train} training and {test} test samples of the data; use scores that were "
-            "made from it."
+            f"The scores do not match the {train} training and {counted(test, 'test sample')} of the data; use scores "
+            "that were made from it."
         )
 
 
 def _notes(sets: Sets | None, mem: npt.NDArray[Any] | None, trained: Bools | None) -> list[str]:
     notes: list[str] = []
     if trained is not None and not trained.all():
-        notes.append(f"the network was not trained on {(~trained).sum()} of the {len(trained)} training samples")
+        notes.append(
+            f"the network was not trained on {(~trained).sum()} of the {counted(len(trained), 'training sample')}"
+        )
     if sets is None and mem is None:
         notes.append("no scores: typical and atypical samples are not separated")
     elif sets is None:

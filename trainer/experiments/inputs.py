@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from memscore.arrays import Bools
+from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.messages.studies import StudyMessage
@@ -42,7 +43,7 @@ class StudyMaterial:
     def described(self) -> str:
         """Its dataset and the basis of its scores, for captions."""
         recipe = self.message.recipe
-        source = f"{self.message.trials:,} trials of {recipe.network}" if recipe else "imported scores"
+        source = f"{counted(self.message.trials, 'trial')} of {recipe.network}" if recipe else "imported scores"
         return f"{self.message.dataset}, {source}"
 
     def notes_on_sets(self) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import get_args
 
+from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.files import atomic_write, reason
 from trainer.experiments.artifact import MADE, PAGE, VERDICTS, read_verdicts, verdict_table
@@ -25,7 +26,7 @@ def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
     counts = {word: sum(one.verdict == word for _, one in verdicts) for word in get_args(Word)}
     parts = [
         "# The paper, reproduced",
-        f"{len(there)} of {len(ITEMS)} items; findings: "
+        f"{len(there)} of {counted(len(ITEMS), 'item')}; findings: "
         + ", ".join(f"{count} {word}" for word, count in counts.items())
         + ".",
         "A finding is confirmed if its whole 95 % interval, over seeds and test samples, agrees with the paper.",

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memscore.counted import counted
 from memscore.learning.networks import SmallCNN
 from trainer.attacks import pgd
 from trainer.config import TrainConfig
@@ -81,6 +82,6 @@ def _nothing_allowed(material: Material) -> VerificationCheck:
         attack = material.attack.model_copy(update={"epsilon": 0.0})
         crafted = pgd(material.network, material.images, material.labels, attack)
         changed = int((crafted != material.images).sum())
-        return f"{changed} pixels changed", not changed
+        return f"{counted(changed, 'pixel')} changed", not changed
 
     return VerificationCheck("PGD(epsilon 0) = the clean images", "0 pixels changed", look)

@@ -20,6 +20,13 @@ export const known = (value) => value !== null && value !== undefined;
 export const whole = (value) => (value === null || value === undefined ? "–" : WHOLE.format(value));
 
 /**
+ * A number with its noun, "1 trial" and "2 trials"; a plural that is not the noun with an s is given.
+ * @param {number | null | undefined} value
+ * @param {string} noun
+ */
+export const counted = (value, noun, plural = `${noun}s`) => `${whole(value)} ${value === 1 ? noun : plural}`;
+
+/**
  * A value of mem or the like, with two digits behind the point unless `digits` says otherwise.
  * @param {number | null | undefined} value
  */

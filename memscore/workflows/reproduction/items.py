@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
+from memscore.counted import counted
 from memscore.errors import MemscoreError
 from memscore.farm.commands import Command
 from memscore.workflows.reproduction.studies import ReproductionStudies
@@ -197,8 +198,8 @@ def _described(setting: Setting, study: StudyMaterial) -> str:
     shown = {"epochs": "epochs", "learning_rate": "learning rate", "epsilon": "epsilon"}
     trained = ", ".join(f"{name} {fields[field]:.4g}" for field, name in shown.items() if field in fields)
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in study.sets.counts().items())
-    sizes = f"{len(study.dataset.y_train):,} training and {len(study.dataset.y_test):,} test images"
+    sizes = f"{len(study.dataset.y_train):,} training and {counted(len(study.dataset.y_test), 'test image')}"
     return (
         f"{_shown(setting)}: {sizes}; {trained}; scores of study {message.id}, "
-        f"{message.trials} trials, digest {study.scores.digest[:12]}; sets: {counts}"
+        f"{counted(message.trials, 'trial')}, digest {study.scores.digest[:12]}; sets: {counts}"
     )

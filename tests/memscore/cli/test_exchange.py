@@ -264,7 +264,7 @@ def test_evidence_with_other_results_is_counted(memscore, embedded: StoredStudy,
     file.write_bytes(gather(trials, fingerprint=fingerprint, train_samples=60, test_samples=20, **parts).encode())
     done = memscore("evidence", "import", str(file), "--json")
     assert done.json["differing"] == 40
-    assert "40 trials are already stored here with other results" in done.err.replace("\n", " ")
+    assert "Of 40 trials, other results are already stored here" in done.err.replace("\n", " ")
     assert memscore("scores", "show", "made-up", "0", "--json").json["trials"] == 50
 
 

@@ -28,7 +28,9 @@ from memscore.errors import (
 )
 from memscore.files import atomic_write
 from memscore.messages.jobs import JobEvent
+from memscore.scores.label_errors import label_errors
 from memscore.scores.risk import riskiest
+from memscore.scores.suspects import note_on
 from memscore.scores.sets import Thresholds, split
 from memscore.scores.tables import ScoreTable
 from memscore.store import Database, jobs
@@ -300,6 +302,19 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path):
         write_half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_suspects_are_those_of_the_table(client: Caller, margin_scores: ScoreTable):
+    errors = label_errors(margin_scores)
+    found = client.suspects("made-up", limit=3, offset=1)
+    assert [one.index for one in found.scores] == errors.order[1:4].tolist()
+    assert (found.suspected, found.matching) == (errors.suspected, len(errors.order))
+    assert found.note == note_on(errors)
+    label = found.scores[0].label
+    of_class = client.suspects("made-up", label=label)
+    assert {one.label for one in of_class.scores} == {label}
+    with pytest.raises(NotFound, match="no class 77"):
+        client.suspects("made-up", label=77)
 
 
 def test_risks_and_margins_are_those_of_the_table(client: Caller, margin_scores: ScoreTable):

@@ -190,8 +190,8 @@ def test_impossible_values_and_unknown_names_are_told(monkeypatch: pytest.Monkey
     monkeypatch.setenv("MEMSCORE_QQQQ", "1")
     told = found(variables.check, settings_of_sqlite)
     assert [one.verdict for one in told] == ["problem", "problem", "warning", "warning"]
-    assert told[0].found.startswith("MEMSCORE_SLOTS: Input should be a valid integer")
-    assert told[1].found.startswith("MEMSCORE_LAUNCHER: Input should be 'local' or 'ray-jobs'")
+    assert told[0].found.startswith("MEMSCORE_SLOTS must be a whole number")
+    assert told[1].found.startswith("MEMSCORE_LAUNCHER must be 'local' or 'ray-jobs'")
     assert told[2].remedy == "did you mean MEMSCORE_DATABASE_URL?"
     assert "unset it" in told[3].remedy
     assert run("fine")[0].found.startswith("launcher local")  # the other checks use the default
@@ -290,11 +290,11 @@ def test_jobs_that_need_a_look_are_named(settings: Settings, database: Database,
     with database.writing() as connection:
         job, _ = jobs.submit(connection, stored_study.record.id, Wanted(target=Target(trials=100)), 40)
     waits = state()["dispatcher warning"]
-    assert waits.found == "none leads, and 1 job waits"
+    assert waits.found == "none leads, and 1 job waiting"
     with database.writing() as connection:
         assert leadership.take(connection, leadership.LEADER, process_identity(), 600)
         assert jobs.claim(connection, process_identity(), 600) is not None
-    assert "leads; 0 jobs wait" in state()["dispatcher ok"].found
+    assert "leads; 0 jobs waiting" in state()["dispatcher ok"].found
     assert "jobs ok" in state()
     assert job.id in state(reported_at=now() - 300)["jobs warning"].found
     assert "no dispatcher has replaced it" in state(reported_at=now() - 1000)["jobs problem"].found
@@ -396,7 +396,7 @@ def test_a_cluster_that_is_well_is_ok():
     here = importlib.metadata.version("ray")
     told = ask(cluster(nodes, here, sys.version.split()[0]))
     assert verdicts(told) == {"Ray": "ok", "Ray's nodes": "ok", "Ray's versions": "ok"}
-    nodes_found = "3 nodes are alive, with 16 CPUs and 4 GPUs (2 nodes with H100); 1 have died"
+    nodes_found = "3 nodes alive, with 16 CPUs and 4 GPUs (2 nodes with H100); 1 died"
     assert only(told, "Ray's nodes").found == nodes_found
 
 

@@ -96,7 +96,7 @@ def test_samples_without_a_published_score_are_left_out_and_said_to_be():
     assert found.samples == 5
     assert "Only 5 of 3,000 samples" in found.notes[0]
     theirs[2:] = np.nan
-    with pytest.raises(InvalidInput, match="Only 2 samples"):
+    with pytest.raises(InvalidInput, match="They share 2 samples"):
         compare_published(SCORES, None, published(theirs))
 
 

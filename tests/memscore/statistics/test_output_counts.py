@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -97,6 +98,16 @@ def test_votes_and_targets_equal_brute_force():
     for number, (membership, codes) in targets.items():
         np.testing.assert_array_equal(membership, EVIDENCE.membership[number])
         np.testing.assert_array_equal(codes, margins.train[number])
+
+
+@pytest.mark.parametrize("order", [range(2, BLOCKS), reversed(range(2, BLOCKS))])
+def test_targets_are_the_first_trials_with_margins_even_if_earlier_trials_had_none(order: Iterable[int]):
+    counts = Counts.of(replace(EVIDENCE.select(slice(0, 2 * BLOCK)), margins=None), TRAIN, TEST)
+    assert not counts.targets.ordered()
+    for part in split_evidence(EVIDENCE, list(order)):
+        counts.add(part)
+    assert list(counts.targets.ordered()) == list(range(2 * BLOCK, 2 * BLOCK + TARGETS))
+
 
 
 @given(

@@ -267,7 +267,7 @@ REPAIRABLE: dict[str, tuple[Callable[[Connection, Whole], None], str, str]] = {
         ALTERED,
         "differ from the table, in sample_scores",
     ),
-    "stray rows": (stray_rows, "table pair_scores", "has 1 rows that belong to no published study"),
+    "stray rows": (stray_rows, "table pair_scores", "has 1 row of no published study"),
     "job without lease": (without_lease, "job", "is running, but no process holds its lease"),
 }
 

@@ -1,7 +1,7 @@
 // The gallery of a list of training samples: however long, a screen of it is loaded at a time.
 
 import { fill, h } from "../dom.js";
-import { className } from "../format.js";
+import { className, counted } from "../format.js";
 import { address, get, Problem } from "../http.js";
 import { problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
@@ -87,7 +87,7 @@ export class Gallery {
         shape: dataset.image_shape,
       },
       moved: () => this.#remember(),
-      label: `Training samples of ${study.name}, ${dataset.class_names.length} classes`,
+      label: `Training samples of ${study.name}, ${counted(dataset.class_names.length, "class", "classes")}`,
       signal,
     });
     this.#grid = grid;

@@ -2,7 +2,7 @@
 
 import { axes, Chart, d3, drawThresholds } from "../charts.js";
 import { fill, h } from "../dom.js";
-import { whole } from "../format.js";
+import { counted, whole } from "../format.js";
 
 /** @import { Density } from "../api.js" */
 /** @import { Group, Size } from "../charts.js" */
@@ -74,7 +74,7 @@ function draw(group, { width, height }, { density: { edges, counts }, a, b, thre
     .attr("width", ({ i }) => x(edges[i + 1]) - x(edges[i]) + 0.3)
     .attr("height", ({ j }) => y(edges[j]) - y(edges[j + 1]) + 0.3)
     .append("title")
-    .text(({ count, i, j }) => `${count} samples: ${bin(i)} in ${a}, ${bin(j)} in ${b}`);
+    .text(({ count, i, j }) => `${counted(count, "sample")}: ${bin(i)} in ${a}, ${bin(j)} in ${b}`);
   const diagonal = group.append("line").attr("class", "reference");
   diagonal.attr("x1", x(edges[0])).attr("y1", y(edges[0])).attr("x2", x(1)).attr("y2", y(1));
   drawThresholds(group, x, height, [threshold]);

@@ -64,7 +64,7 @@ export class Fields {
       if (!count) return true;
       const place = parts.slice(0, count).join("/");
       const inside = parts.slice(count).join(".");
-      texts.set(place, [...(texts.get(place) ?? []), inside ? `${inside}: ${message}` : message]);
+      texts.set(place, [...(texts.get(place) ?? []), inside ? located(inside, message) : message]);
       return false;
     });
     for (const [pointer, { wrong, control }] of this.#places) {
@@ -78,6 +78,13 @@ export class Fields {
     return homeless;
   }
 }
+
+/**
+ * What is wrong at a place inside a field, as the service words it: `epochs must be at least 1, not 0`.
+ * @param {string} where
+ * @param {string} message
+ */
+const located = (where, message) => `${where}${message.startsWith("must ") ? "" : ":"} ${message}`;
 
 /**
  * A number field's value; null where it is empty or no number, which the service then says.

@@ -1,7 +1,7 @@
 // A job in a list: its state, how far it is, and how long it will take.
 
 import { fill, h } from "../dom.js";
-import { duration, moment, whole } from "../format.js";
+import { counted, duration, moment, whole } from "../format.js";
 import { address, path } from "../http.js";
 
 /** @import { JobMessage } from "../api.js" */
@@ -67,11 +67,11 @@ function card(job, heading) {
  */
 export function goal(job) {
   const { target } = job.wanted;
-  const most = ` or ${whole(job.target_trials)} trials`;
+  const most = ` or ${counted(job.target_trials, "trial")}`;
   if (target.standard_error) return `standard error ${target.standard_error}${most}`;
   if (target.settled_at !== null) return `settled at ${target.settled_at}${most}`;
   if (target.pairs_found) return `pairs of infl 0.2 found: ${Math.round(1000 * target.pairs_found) / 10} %${most}`;
-  return `${whole(job.target_trials)} trials`;
+  return `${counted(job.target_trials, "trial")}`;
 }
 
 /**
@@ -106,7 +106,7 @@ export function line(job) {
     return `${job.error ?? job.outcome ?? job.state}${at}`;
   }
   if (job.waiting_for) return `Waits: ${job.waiting_for}`;
-  const parts = [`${whole(done)} of ${whole(total)} trials`];
+  const parts = [`${whole(done)} of ${counted(total, "trial")}`];
   if (phase && phase !== job.state) parts.push(phase);
   const rate = pace(job);
   if (rate) parts.push(rate);

@@ -1,7 +1,7 @@
 // The form of a new job, from which the body of POST /v1/jobs is read.
 
 import { h } from "../dom.js";
-import { whole } from "../format.js";
+import { counted, whole } from "../format.js";
 import { choice, Fields, number } from "./fields.js";
 import { RecipeField } from "./recipe_field.js";
 
@@ -85,8 +85,8 @@ export class JobForm {
     const dataset = this.#datasets.find(({ name }) => name === this.#dataset.value);
     if (!dataset) return;
     const { train_samples: train, test_samples: test, image_shape: shape, class_names: classes } = dataset;
-    const images = `${whole(train)} training and ${whole(test)} test images of ${shape.join(" × ")}`;
-    this.#about.textContent = `${images}, ${classes.length} classes`;
+    const images = `${whole(train)} training and ${counted(test, "test image")} of ${shape.join(" × ")}`;
+    this.#about.textContent = `${images}, ${counted(classes.length, "class", "classes")}`;
   }
 
   /** Fields of the target that are empty, as a problem names them. */

@@ -1,7 +1,7 @@
 // What a job would cost and give, as the service plans it.
 
 import { h } from "../dom.js";
-import { bytes, duration, fixed, whole } from "../format.js";
+import { bytes, counted, duration, fixed, whole } from "../format.js";
 
 /** @import { Plan } from "../api.js" */
 /** @import { Child } from "../types.js" */
@@ -44,7 +44,7 @@ function trials({ new_trials: more, trials: all, at_most: bound }) {
 function forecast({ expected_trials: expected, by_margins: margins }) {
   if (expected === null) return ["Probably", "unknown", "a forecast needs scores and a target within reach"];
   const judged = margins ? "; precision is judged by margins" : "";
-  return ["Probably", `about ${whole(expected)} trials`, `forecast from the study's scores${judged}`];
+  return ["Probably", `about ${counted(expected, "trial")}`, `forecast from the study's scores${judged}`];
 }
 
 /**

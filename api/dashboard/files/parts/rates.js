@@ -1,7 +1,7 @@
 // p_in and p_out of a sample as two bars: mem is the gap between them.
 
 import { h } from "../dom.js";
-import { fixed, percent } from "../format.js";
+import { counted, fixed, percent } from "../format.js";
 
 /** @import { SampleScore } from "../api.js" */
 
@@ -27,7 +27,7 @@ export function rates({ p_in: pIn, p_out: pOut, n_in: nIn, n_out: nOut, mem }) {
         { class: "rate-bar", "aria-hidden": "true" },
         h("i", { class: kind, style: { width: `${100 * rate}%` } }),
       ),
-      h("span", { class: "number" }, `${percent(rate)} of ${trials} trials`),
+      h("span", { class: "number" }, `${percent(rate)} of ${counted(trials, "trial")}`),
     );
   return h(
     "div",

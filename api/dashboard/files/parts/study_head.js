@@ -1,7 +1,7 @@
 // What stands at the top of every page of a study: its name, what it is made of, and its views.
 
 import { h } from "../dom.js";
-import { whole } from "../format.js";
+import { counted, whole } from "../format.js";
 import { address, get, path } from "../http.js";
 import { empty } from "./problem.js";
 
@@ -72,9 +72,9 @@ export function head(study, dataset, view, title = study.name) {
  */
 export function described(study, dataset) {
   const { name, train_samples: train, test_samples: test } = dataset;
-  const samples = `${whole(train)} training and ${whole(test)} test images of ${name}`;
+  const samples = `${whole(train)} training and ${counted(test, "test image")} of ${name}`;
   if (study.imported) return `Imported scores of ${samples}.`;
-  const trials = `${whole(study.trials)} trials of ${study.recipe_name ?? study.recipe?.network}`;
+  const trials = `${counted(study.trials, "trial")} of ${study.recipe_name ?? study.recipe?.network}`;
   const ratio = study.design ? `, each trained on ${Math.round(100 * study.design.subset_ratio)} %` : "";
   return `${trials} on ${samples}${ratio}.`;
 }

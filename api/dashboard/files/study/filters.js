@@ -1,7 +1,7 @@
 // The fields that choose which samples are shown, and how many these are.
 
 import { fill, h, say } from "../dom.js";
-import { whole } from "../format.js";
+import { counted, whole } from "../format.js";
 import { SHOWN, SORTS } from "./choices.js";
 
 /** @import { Page, WithClasses } from "../types.js" */
@@ -130,7 +130,7 @@ export function matchingText(samples) {
   const show = (matching) => {
     if (matching === known) return;
     const some = matching === samples ? "all" : `${whole(matching)} of`;
-    const text = matching === null ? "" : `${some} ${whole(samples)} samples`;
+    const text = matching === null ? "" : `${some} ${counted(samples, "sample")}`;
     fill(element, text);
     if (known !== null && text) say(text);
     known = matching;

@@ -2,7 +2,7 @@
 
 import { ATYPICAL, axes, Chart, countScale, d3, drawThresholds, TYPICAL } from "../charts.js";
 import { debounce, fill, h } from "../dom.js";
-import { className, fixed, whole } from "../format.js";
+import { className, counted, fixed, whole } from "../format.js";
 import { get, path } from "../http.js";
 import { problem } from "../parts/problem.js";
 import { barsOf, drawBars, plan } from "./bars.js";
@@ -166,7 +166,7 @@ export class Histogram {
   #tip(value) {
     const bar = this.#bars.find((one) => one.from <= value && value < one.to);
     if (!bar) return "";
-    return `mem ${fixed(inRange(bar.from), 3)} to ${fixed(inRange(bar.to), 3)}: ${whole(bar.count)} samples`;
+    return `mem ${fixed(inRange(bar.from), 3)} to ${fixed(inRange(bar.to), 3)}: ${counted(bar.count, "sample")}`;
   }
 
   /**

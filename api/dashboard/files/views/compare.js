@@ -2,7 +2,7 @@
 
 import { ATYPICAL } from "../charts.js";
 import { debounce, fill, h, put, say } from "../dom.js";
-import { className, fixed, interval, percent, whole } from "../format.js";
+import { className, counted, fixed, interval, percent, whole } from "../format.js";
 import { address, get, newest, path } from "../http.js";
 import { DensityChart } from "../parts/density.js";
 import { numberField } from "../parts/number_field.js";
@@ -128,7 +128,7 @@ class Comparison {
       /** @type {ComparisonMessage} */
       const found = await get(path`/v1/studies/${a.name}/compare`, query, { signal });
       this.#draw(dataset, found);
-      say(`${whole(found.agreement.both)} samples are atypical in both`);
+      say(`atypical in both: ${counted(found.agreement.both, "sample")}`);
     } catch (error) {
       const retry = () => this.show(threshold);
       if (!signal.aborted) fill(this.#content, problem(error, { compact: true, retry }));
@@ -226,7 +226,7 @@ function picker(label, chosen, offered, choose) {
   const all = !chosen || offered.includes(chosen) ? offered : [chosen, ...offered]; // what an address says, however odd
   /** @param {StudyMessage} one */
   const option = (one) => {
-    const origin = one.imported ? "imported" : `${one.trials} trials`;
+    const origin = one.imported ? "imported" : counted(one.trials, "trial");
     return h("option", { value: one.name, selected: one === chosen }, `${one.name} (${one.dataset}, ${origin})`);
   };
   const none = h("option", { value: "", selected: true, disabled: true }, "choose one");

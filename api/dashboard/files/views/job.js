@@ -1,7 +1,7 @@
 // One job, live: how far it is and how long it will take, its history, its log, and stopping it and going on.
 
 import { fill, focusIn, h, put, say } from "../dom.js";
-import { duration, moment, whole } from "../format.js";
+import { counted, duration, moment, whole } from "../format.js";
 import { address, get, path, send } from "../http.js";
 import { confirmed } from "../parts/confirm.js";
 import { ended, goal, pace, state } from "../parts/job_card.js";
@@ -179,7 +179,7 @@ class JobView {
     const yes = await confirmed({
       title: "Cancel this job?",
       text:
-        `Its evidence is kept: the study keeps its ${whole(done)} trials and their scores, and resuming this job, or ` +
+        `Its evidence is kept: the study keeps its ${counted(done, "trial")} and their scores, and resuming this job, or ` +
         "a later job, continues from there. Blocks in training are lost.",
       yes: "Cancel the job",
       no: "Let it run",

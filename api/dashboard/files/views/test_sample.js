@@ -1,7 +1,7 @@
 // One test sample: its image, how often models are right on it, and which training samples it rests on.
 
 import { fill, focusIn, h, put } from "../dom.js";
-import { className, fixed, percent } from "../format.js";
+import { className, counted, fixed, percent } from "../format.js";
 import { get, path } from "../http.js";
 import { DISCOVERY_RATE, influenceText } from "../parts/influence.js";
 import { empty, problem } from "../parts/problem.js";
@@ -63,7 +63,7 @@ function pairsOf({ page, study, score }, cursor) {
 /** @param {TestScore} score */
 function sentence(score) {
   if (score.p === null) return "Imported scores do not include the accuracy of models on it.";
-  const right = `Correct in ${percent(score.p)} of ${score.trials} trials`;
+  const right = `Correct in ${percent(score.p)} of ${counted(score.trials, "trial")}`;
   if (score.p_full === null) return `${right}.`;
   return `${right}, and in ${percent(score.p_full)} of those that trained on all samples.`;
 }
