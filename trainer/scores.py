@@ -24,8 +24,8 @@ class TrainingScores:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know of the sets: the rule they follow where it is not the usual one, and chance."""
-        return () if self.sets is None else self.sets.notes
+        """What a reader should know of the sets: what they are worth, and if they follow another rule than usual."""
+        return () if self.sets is None else (" ".join(self.sets.worth()), *self.sets.notes)
 
     def require(self, dataset: Dataset, name: str) -> None:
         """Raise FingerprintMismatch unless the scores were made from this dataset."""

@@ -23,6 +23,8 @@ from memscore.scores.tables import PairsTable
 
 LOOK_UP: dict[str, Example] = {"some": {"summary": "some samples", "value": {"indices": [17, 4, 23]}}}
 MOST_MEMORIZED_FIRST = Order("mem", descending=True)
+PairOrder = Literal["infl", "holds"]
+
 OTHERS = 3  # other samples' influences that an explanation lists for each test sample
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
@@ -183,13 +185,17 @@ async def list_pairs(
         float | None, Query(ge=0, le=1, description="only with a weighted q-value of at most this")
     ] = None,
     p_min: Annotated[float | None, Query(ge=0, le=1, description="only with a p_strong of at least this")] = None,
+    order: Annotated[
+        PairOrder,
+        Query(description="`infl`: strongest first; `holds`: those at a false-discovery rate of 5 % first, then these"),
+    ] = "infl",
     harmful: Annotated[
         bool, Query(description="pairs of all classes with negative influence instead; the first request is slow")
     ] = False,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """High-influence pairs, strongest first, filtered, page by page.
+    """High-influence pairs, strongest first or those that hold first, filtered, page by page.
 
     Harmful pairs are looked for in the evidence, among all classes, and at most ten kept of each test sample. They have
     a q-value of their own test, but neither weighted q-values nor p_strong.
@@ -209,16 +215,23 @@ async def list_pairs(
             chosen &= pairs[column] <= np.float32(most)
     if p_min is not None:
         chosen &= pairs["p_strong"] >= np.float32(p_min)
+    first = pairs.holding if order == "holds" else np.zeros(len(pairs), np.bool_)
     if cursor is not None:
-        at, train, test = values_of(cursor, float, int, int)
+        begun: bool | None = None
+        if order == "holds":
+            at, train, test, begun = values_of(cursor, float, int, int, bool)
+        else:
+            at, train, test = values_of(cursor, float, int, int)
         before = np.float32(-at if harmful else at)
         tie = (pairs["train_index"] > train) | ((pairs["train_index"] == train) & (pairs["test_index"] > test))
-        chosen &= (infl < before) | ((infl == before) & tie)
-    rows = np.flatnonzero(chosen)[: limit + 1]
+        later = (infl < before) | ((infl == before) & tie)
+        chosen &= (first & later) | ~first if begun else ~first & later
+    rows = np.concatenate([np.flatnonzero(chosen & first), np.flatnonzero(chosen & ~first)])[: limit + 1]
     further = None
     if len(rows) > limit:
         last = rows[limit - 1]
-        further = cursor_of(*(pairs[name][last].item() for name in ("infl", "train_index", "test_index")))
+        place = [pairs[name][last].item() for name in ("infl", "train_index", "test_index")]
+        further = cursor_of(*place, *([bool(first[last])] if order == "holds" else []))
     of_all: dict[str, Any] = {
         "strong": pairs.meta.get("strong"),
         "found": pairs.meta.get("pairs_found"),

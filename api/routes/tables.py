@@ -17,7 +17,7 @@ from api.table_cache import MEDIA_TYPES, StudyTables, exported
 from memscore.errors import NotFound
 from memscore.messages.scores import SetsMessage
 from memscore.scores.frames import Format, Rows
-from memscore.scores.sets import Rule, Thresholds, split
+from memscore.scores.sets import Rule, Thresholds, split, sure
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, tables
 
@@ -127,6 +127,8 @@ async def get_sets(
         thresholds={name: value for name, value in asdict(sets.thresholds).items() if name != "rule"},
         rule=sets.rule,
         expected_false=sets.expected_false,
+        typical_false=sets.typical_false,
+        sure=sure(current.scores, sets),
         by_chance=sets.by_chance,
         counts=sets.counts(),
         indices={name: np.flatnonzero(mask)[:limit].tolist() for name, mask in sets.masks().items()},

@@ -181,7 +181,8 @@ def _print_copies(found: list[Copies]) -> None:
             )
             for one in found
         ),
-        title=f"By pixels: {counted(copies['test'], 'copy')} in the test set, {copies['train']:,} within the training set",
+        title=f"By pixels: {counted(copies['test'], 'copy')} in the test set, {copies['train']:,} within the training "
+        "set",
     )
 
 

@@ -11,8 +11,7 @@ from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Url
 from memscore.console import out, print_json, print_table, warn
 from memscore.files import write_file
-from memscore.messages.scores import SetsMessage
-from memscore.scores.sets import Rule, Thresholds
+from memscore.scores.sets import Rule, Thresholds, worth
 
 
 def sets(
@@ -45,18 +44,16 @@ def sets(
         print_json(message)
         return
     warn(*message.warnings)
-    print_table(("set", "samples"), message.counts.items())
-    out.print(_explained(message))
+    sure = message.sure or {}
+    print_table(
+        ("set", "samples", "sure"), ((name, count, sure.get(name, "-")) for name, count in message.counts.items())
+    )
+    if message.sure is not None:
+        bound = message.thresholds["atypical"]
+        out.print(f"Sure: the whole 95 % interval of mem lies on the set's side of {bound:g}.")
+    for sentence in worth(
+        message.rule, message.counts, message.expected_false, message.typical_false, message.by_chance
+    ):
+        out.print(sentence)
     if output is not None:
         out.print(f"Masks written to {output}")
-
-
-def _explained(message: SetsMessage) -> str:
-    """What the number of atypical test samples is worth."""
-    by = "probability" if message.rule == "posterior" else "the raw estimate of influence"
-    parts = [f"Atypical test samples by {by}."]
-    if message.expected_false is not None:
-        parts.append(f"Expected not to be: {message.expected_false:,.0f} of {message.counts['test_atypical']:,}.")
-    if message.by_chance is not None:
-        parts.append(f"By chance alone, the raw estimate names {message.by_chance:,.0f}.")
-    return " ".join(parts)

@@ -237,14 +237,15 @@ class AsyncClient:
     async def pairs(
         self, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]
     ) -> Pairs:
-        """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the previous page.
+        """A page of at most 1000 pairs, strongest first unless `order` asks for those that hold.
 
-        Raises NotFound, or NoScoresYet; Conflict for harmful pairs without evidence or of too many samples.
+        `cursor` is the `next` of the previous page. Raises NotFound, or NoScoresYet; Conflict for harmful pairs without
+        evidence or of too many samples.
         """
         return await self._run(study_calls.pairs, study, limit=limit, cursor=cursor, **wanted)
 
     def iter_pairs(self, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[PairFilters]) -> AsyncGenerator[Pair]:
-        """All pairs that match the filters, strongest first.
+        """All pairs that match the filters, strongest first unless `order` asks for those that hold.
 
         Pages of `page` pairs, at most 1000, are requested as needed.
         """

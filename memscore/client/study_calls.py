@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,8 @@ class ScoreFilters(TypedDict, total=False):
 class PairFilters(TypedDict, total=False):
     """Which pairs: of one training or test sample, with at least this infl, mem and p_strong, and at most this q.
 
+    order: "infl", the default, or "holds", those that hold at a false-discovery rate of 5 % before all others.
+
     harmful: those in which the training sample makes mistakes likelier, across all classes, in place of the others. The
     service looks for them at the first request, which can take a minute; at most ten are kept of each test sample.
     """
@@ -59,6 +61,7 @@ class PairFilters(TypedDict, total=False):
     q_max: float | None
     q_weighted_max: float | None
     p_min: float | None
+    order: Literal["infl", "holds"] | None
     harmful: bool | None
 
 
@@ -183,9 +186,10 @@ def explain(service: ServiceAccess, study: str, index: int, *, limit: int = 10) 
 def pairs(
     service: ServiceAccess, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]
 ) -> Flow[Pairs]:
-    """A page of at most 1000 pairs, strongest first; `cursor` is the `next` of the previous page.
+    """A page of at most 1000 pairs, strongest first unless `order` asks for those that hold.
 
-    Raises NotFound, or NoScoresYet; Conflict for harmful pairs without evidence or of too many samples.
+    `cursor` is the `next` of the previous page. Raises NotFound, or NoScoresYet; Conflict for harmful pairs without
+    evidence or of too many samples.
     """
     request = get(f"/v1/studies/{part(study)}/pairs", **wanted, limit=limit, cursor=cursor)
     return (yield from ask(service, Pairs, request))
@@ -194,7 +198,7 @@ def pairs(
 def iter_pairs(
     service: ServiceAccess, study: str, *, page: int = MOST_A_PAGE, **wanted: Unpack[PairFilters]
 ) -> Items[Pair]:
-    """All pairs that match the filters, strongest first.
+    """All pairs that match the filters, strongest first unless `order` asks for those that hold.
 
     Pages of `page` pairs, at most 1000, are requested as needed.
     """

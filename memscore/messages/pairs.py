@@ -39,11 +39,17 @@ class Pair(Message):
 
 
 class Pairs(Message):
-    """Pairs by descending infl, harmful ones by ascending infl; `next` is the next page's cursor, null on the last."""
+    """Pairs by descending infl, harmful ones by ascending infl, on request those that hold first.
+
+    `next` is the next page's cursor, null on the last.
+    """
 
     study: str
     digest: str
-    floor: float = Field(description="smallest infl in the table; largest, if harmful pairs were asked for")
+    floor: float = Field(
+        description="infl from which all pairs are kept, weaker ones only if they hold; largest infl, if harmful "
+        "pairs were asked for"
+    )
     scope: str | None = Field(default=None, description="of harmful pairs: `all`, pairs of any two classes")
     strong: float | None = Field(default=None, description="the infl that p_strong is about; null without posteriors")
     found: int | None = Field(default=None, description="pairs of the same class with q_weighted of at most 0.05")

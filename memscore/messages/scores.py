@@ -187,6 +187,15 @@ class SetsMessage(Message):
     expected_false: float | None = Field(
         default=None, description="atypical test samples that are expected not to be; null without posteriors"
     )
+    typical_false: float | None = Field(
+        default=None,
+        description="typical test samples that an atypical training sample is expected to influence above `typical`; "
+        "null without margins, and at other than the default thresholds",
+    )
+    sure: dict[str, int] | None = Field(
+        default=None,
+        description="of each training set, the samples whose 95 % interval lies wholly on their side of `atypical`",
+    )
     by_chance: float | None = Field(
         default=None, description="test samples that `raw` names if no training sample influences any; null if unknown"
     )

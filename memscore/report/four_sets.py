@@ -82,6 +82,7 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
             test,
             examples(sets.test_typical, "test"),
             known=bool(np.isfinite(album.scores["test_p"]).any()),
+            worth=_worth_of_typical(sets),
         ),
     ]
 
@@ -100,6 +101,12 @@ def _worth(sets: Sets) -> tuple[str, ...]:
     if sets.by_chance is not None:
         sentences.append(f"By chance alone, the estimates (rule raw) would name {sets.by_chance:,.1f}")
     return tuple(sentences)
+
+
+def _worth_of_typical(sets: Sets) -> tuple[str, ...]:
+    if sets.typical_false is None:
+        return ()
+    return (f"Expected to be influenced by an atypical training image all the same: {sets.typical_false:,.1f} of them",)
 
 
 def _spread(members: Indices) -> Indices:

@@ -13,13 +13,10 @@ from memscore import strict_json
 from memscore.arrays import Bools, Float64, Int64
 from memscore.errors import Damaged, InvalidInput
 from memscore.npz import NpzReader
-from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable
+from memscore.scores.tables import ATYPICAL, CORRECT, LIKELY, TYPICAL, PairsTable, ScoreTable
 from memscore.statistics.significance import upper_tails
 
 Rule = Literal["posterior", "raw"]
-
-LIKELY = 0.5
-"""A test sample is atypical by the rule "posterior" if it is so with more than this probability."""
 
 MUCH_CHANCE = 0.2
 """Share of test-atypical samples expected by chance above which the sets warn."""
@@ -39,7 +36,7 @@ class Thresholds:
 
     atypical: float = ATYPICAL
     typical: float = TYPICAL
-    test_accuracy: float = 0.8
+    test_accuracy: float = CORRECT
     rule: Rule = "posterior"
 
 
@@ -48,7 +45,9 @@ class Sets:
     """Boolean masks in dataset order: training bool [n], test bool [q].
 
     rule: the one used, "raw" where the tables have no posteriors. expected_false: of the atypical test samples, the
-    number that are expected not to be atypical, None without posteriors. by_chance: how many test samples the rule
+    number that are expected not to be atypical, None without posteriors. typical_false: of the typical test samples,
+    the number that an atypical training sample is expected to influence above the typical threshold, however weakly it
+    was found; None without margins, and at other than the default thresholds. by_chance: how many test samples the rule
     "raw" would name if no training sample influenced any, None for imported scores. notes: sentences for the reader.
     """
 
@@ -60,6 +59,7 @@ class Sets:
     rule: Rule = "raw"
     expected_false: float | None = None
     by_chance: float | None = None
+    typical_false: float | None = None
     notes: tuple[str, ...] = ()
 
     def masks(self) -> dict[str, Bools]:
@@ -70,10 +70,15 @@ class Sets:
         """The number of samples in each set."""
         return {name: int(mask.sum()) for name, mask in self.masks().items()}
 
+    def worth(self) -> list[str]:
+        """Sentences on what the test sets are worth."""
+        return worth(self.rule, self.counts(), self.expected_false, self.typical_false, self.by_chance)
+
     def encode(self, *, digest: str) -> bytes:
         """Encode the masks as .npz with the thresholds and the score table's digest as JSON in `meta`."""
         buffer = io.BytesIO()
-        said = {"rule": self.rule, "expected_false": self.expected_false, "by_chance": self.by_chance}
+        names = ("rule", "expected_false", "by_chance", "typical_false")
+        said = {name: getattr(self, name) for name in names}
         meta = {"thresholds": asdict(self.thresholds), "digest": digest, **said, "notes": list(self.notes)}
         text = strict_json.dumps(meta, sort_keys=True)
         np.savez(buffer, allow_pickle=False, meta=np.array(text), **self.masks())
@@ -93,6 +98,7 @@ class Sets:
                 rule=meta.get("rule", "raw"),
                 expected_false=meta.get("expected_false"),
                 by_chance=meta.get("by_chance"),
+                typical_false=meta.get("typical_false"),
                 notes=tuple(meta.get("notes", ())),
             )
         except (InvalidInput, ValueError, TypeError, KeyError) as error:
@@ -127,8 +133,8 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
     full = scores["test_p_full"]
     test_p = np.where(np.isnan(full), scores["test_p"], full)
     by_chance = expected_by_chance(scores, pairs, atypical, thresholds.atypical)
-    known = pairs.weighted and np.float32(thresholds.atypical) == np.float32(pairs.meta["strong"])
-    probability = _probability(scores, pairs, atypical) if known else None
+    above = pairs.above(thresholds.atypical)
+    probability = None if above is None else _largest(scores, pairs, atypical, above)
     posterior = probability is not None and thresholds.rule == "posterior"
     likely = None if probability is None or not posterior else probability > LIKELY
     chosen = influenced(thresholds.atypical) if likely is None else likely
@@ -141,19 +147,61 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
         rule="posterior" if posterior else "raw",
         expected_false=None if probability is None else round(float((1 - probability[chosen]).sum()), 1),
         by_chance=None if by_chance is None else round(by_chance, 1),
+        typical_false=pairs.meta.get("typical_false") if thresholds == Thresholds() else None,
         notes=tuple(_notes(pairs, thresholds, posterior, int(chosen.sum()), by_chance)),
     )
 
 
-def _probability(scores: ScoreTable, pairs: PairsTable, atypical: Bools) -> Float64:
-    """The largest probability that a training sample of the mask `atypical` [n] has infl above the threshold: [q].
+def sure(scores: ScoreTable, sets: Sets) -> dict[str, int] | None:
+    """How many atypical, and typical, training samples have an interval of mem wholly above, or below, `atypical`.
 
-    The threshold is that of the posterior, `meta["strong"]`. Many small probabilities of one test sample, which depend
-    on each other, add up to nothing here.
+    By mem_margin's interval where there is one; None for scores without intervals.
     """
-    chosen = atypical[pairs["train_index"]] & np.isfinite(pairs["p_strong"])
+    low, high = (scores[name] for name in ("mem_low", "mem_high"))
+    if np.isfinite(scores["mem_margin"]).any():
+        low, high = scores["mem_margin_low"], scores["mem_margin_high"]
+    if not np.isfinite(low).any():
+        return None
+    bound = np.float32(sets.thresholds.atypical)
+    return {
+        "train_atypical": int((sets.train_atypical & (low > bound)).sum()),
+        "train_typical": int((sets.train_typical & (high < bound)).sum()),
+    }
+
+
+def worth(
+    rule: Rule,
+    counts: dict[str, int],
+    expected_false: float | None,
+    typical_false: float | None,
+    by_chance: float | None,
+) -> list[str]:
+    """Sentences on what the test sets are worth: how atypical samples were chosen, and how many are expected wrong."""
+    by = "the probability of influence" if rule == "posterior" else "the raw estimate of influence"
+    found = [f"Atypical test samples by {by} (rule {rule})."]
+    if expected_false is not None:
+        found.append(
+            f"Expected not to be atypical: {expected_false:,.1f} of the {counts['test_atypical']:,} atypical test "
+            "samples."
+        )
+    if typical_false is not None:
+        found.append(
+            "Expected to be influenced by an atypical training sample all the same: "
+            f"{typical_false:,.1f} of the {counts['test_typical']:,} typical test samples."
+        )
+    if by_chance is not None:
+        found.append(f"By chance alone, the raw estimate would name {by_chance:,.1f} as atypical.")
+    return found
+
+
+def _largest(scores: ScoreTable, pairs: PairsTable, atypical: Bools, above: Float64) -> Float64:
+    """Of each test sample, the largest probability `above` [pairs] for a training sample of the mask [n]: [q].
+
+    Many small probabilities of one test sample, which depend on each other, add up to nothing here.
+    """
+    chosen = atypical[pairs["train_index"]] & np.isfinite(above)
     largest = np.zeros(scores.test_samples)
-    np.maximum.at(largest, pairs["test_index"][chosen], pairs["p_strong"][chosen])
+    np.maximum.at(largest, pairs["test_index"][chosen], above[chosen])
     return largest
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Columns, Float64, Int64
-from memscore.scores.tables import ATYPICAL, PAIRS_FLOOR, PairsTable, ScoreTable
+from memscore.scores.tables import ATYPICAL, CORRECT, LIKELY, PAIRS_FLOOR, TYPICAL, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
-from memscore.statistics.effects import Posterior
+from memscore.statistics.effects import Posterior, strong_of
 from memscore.statistics.estimates import Difference, Halves, SufficientStatistics, halves, memorization, reliability
 from memscore.statistics.findings import LEVEL, Findings, Source, halves_check, placebo_check
 from memscore.statistics.influence import Float32s, infl_of, pair_columns, strongest_first
@@ -22,6 +22,7 @@ from memscore.statistics.output_counts import ProbabilityCounts
 from memscore.statistics.privacy import attack, sample_risk
 from memscore.statistics.significance import PairTest
 from memscore.statistics.similarity import Similarity
+from memscore.statistics.weighted import WeightedTest
 from memscore.study.margins import CERTAIN, UNIT
 
 INTERPOLATES = 0.98
@@ -44,6 +45,12 @@ BLOCK_OF_PAIRS = 1 << 22
 
 BLOCK_OF_FINDINGS = 1 << 19
 """Pairs processed together where they are also tested with weights, which takes some 100 bytes each."""
+
+
+LEVEL_32 = np.float32(LEVEL)
+
+MIXING_DECIMALS = 9
+"""Decimals of the stored mixture of effects, from which probabilities at other thresholds follow."""
 
 
 @dataclass(frozen=True)
@@ -318,6 +325,7 @@ def _pairs(
     findings = None if source is None else Findings(source)
     found: list[tuple[Int64, Int64, Int64]] = []
     more: list[tuple[npt.NDArray[Any], ...]] = []
+    may_hold = WeightedTest.at_most(LEVEL)
     for at, (group, joint) in enumerate(zip(counts.groups, counts.joint, strict=True)):
         best = np.full(len(group.test), -np.inf, np.float32)
         rows = np.flatnonzero(test.defined[group.train])
@@ -335,11 +343,16 @@ def _pairs(
             strongest[group.test[better]] = value[better]
             strongest_index[group.test[better]] = train[highest[better]]
             test.add(test.cells(block, train, group.test))
-            at_least = np.flatnonzero(infl >= np.float32(PAIRS_FLOOR))
-            i, j = np.divmod(at_least, len(group.test))
-            found.append((train[i], group.test[j], block.ravel()[at_least].astype(np.int64)))
+            wanted = infl >= np.float32(PAIRS_FLOOR)
+            one = None
             if findings is not None and similarity is not None:
                 one = findings.add(at, part, train, group.test, similarity.bins[at][part])
+                if findings.source.margins:
+                    wanted |= (one.tested >= 0) & (one.tested <= may_hold)
+            at_least = np.flatnonzero(wanted)
+            i, j = np.divmod(at_least, len(group.test))
+            found.append((train[i], group.test[j], block.ravel()[at_least].astype(np.int64)))
+            if findings is not None and one is not None:
                 kept = one.tested.ravel()[at_least], one.sized.ravel()[at_least]
                 shown: tuple[npt.NDArray[Any], ...] = ()
                 if findings.source.margins:
@@ -364,9 +377,69 @@ def _pairs(
         columns["infl_mean"] = np.where(defined, posterior.mean[sized], np.nan)
         if findings.source.margins:
             columns["infl_soft"], columns["se_soft"] = soft
+            columns["effect_cell"] = sized
+            # What only might have held, and is too weak otherwise, goes.
+            lasting = (columns["infl"] >= np.float32(PAIRS_FLOOR)) | (columns["q_weighted"].astype("<f4") <= LEVEL_32)
+            columns = {name: column[lasting] for name, column in columns.items()}
+            meta |= {
+                "mixing": np.round(posterior.mixing, MIXING_DECIMALS).tolist(),
+                "mixing_trials": findings.source.sized.trials,
+            }
+    if findings is not None and posterior is not None and findings.source.margins and similarity is not None:
+        within = _Within(columns, mem > np.float32(ATYPICAL), _share_correct(counts))
+        meta["typical_false"] = _typical_false(findings, posterior, similarity, within, counts)
     # Narrowed before they are sorted: reordering columns is bound by memory.
     columns = {name: column.astype(PairsTable.dtypes[name]) for name, column in columns.items()}
     return _Pairs(strongest_first(columns), strongest, strongest_index, meta)
+
+
+@dataclass(frozen=True)
+class _Within:
+    """What makes a test sample typical by default: columns of the pairs, atypical [n], share of correct models [q]."""
+
+    columns: Columns
+    atypical: npt.NDArray[np.bool_]
+    correct: Float64
+
+    def typical(self) -> npt.NDArray[np.bool_]:
+        """The test samples, bool [q], that the sets name as typical."""
+        touched = np.zeros(len(self.correct), np.bool_)
+        strong = self.columns["p_strong"].astype("<f4") > LIKELY
+        above = self.columns["infl"].astype("<f4") > np.float32(TYPICAL)
+        influential = self.atypical[self.columns["train_index"].astype(np.int64)]
+        touched[self.columns["test_index"].astype(np.int64)[influential & (above | strong)]] = True
+        return ~touched & (self.correct.astype("<f4") >= np.float32(CORRECT))
+
+
+def _share_correct(counts: Counts) -> Float64:
+    """The share of full trials, or of trials where there are none, that classify each test sample correctly: [q]."""
+    if counts.full_trials:
+        return _share(counts.full_correct, counts.full_trials)
+    return _share(counts.statistics.test_correct, counts.trials)
+
+
+def _typical_false(
+    findings: Findings, posterior: Posterior, similarity: Similarity, within: _Within, counts: Counts
+) -> float:
+    """How many typical test samples an atypical training sample is expected to influence above the typical threshold.
+
+    Of pairs that were not found too: each has its posterior probability, and they count as independent.
+    """
+    typical, expected = within.typical(), 0.0
+    for at, group in enumerate(counts.groups):
+        rows = np.flatnonzero(within.atypical[group.train])
+        chosen = np.flatnonzero(typical[group.test])
+        none = np.ones(len(chosen))
+        step = max(1, BLOCK_OF_FINDINGS // max(1, len(group.test)))
+        for first in range(0, len(rows) if len(chosen) else 0, step):
+            part = rows[first : first + step]
+            cells, _ = findings.sized(at, part, group.train[part], group.test, similarity.bins[at][part])
+            above = strong_of(
+                cells[:, chosen].ravel(), posterior.mixing, findings.source.sized.trials, TYPICAL
+            ).reshape(len(part), -1)
+            none *= np.prod(1 - np.nan_to_num(above), axis=0)
+        expected += float((1 - none).sum())
+    return round(expected, 1)
 
 
 def _hypotheses(counts: Counts) -> int:

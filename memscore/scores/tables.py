@@ -17,10 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore import strict_json
-from memscore.arrays import Bools, Columns
+from memscore.arrays import Bools, Columns, Float64
 from memscore.errors import Damaged, FingerprintMismatch, InvalidInput
 from memscore.npz import NpzReader
+from memscore.statistics.effects import strong_of
+from memscore.statistics.findings import LEVEL
 from memscore.study.bits import digest
+
+CORRECT = 0.8
+"""Least share of models that classify a typical test sample correctly (paper, section 3)."""
+
+LIKELY = 0.5
+"""A test sample is atypical if an atypical training sample influences it strongly with more than this probability."""
 
 PAIRS_FLOOR = 0.02
 """Smallest infl in a pairs table: the paper's lower threshold for the typical test set."""
@@ -357,11 +365,14 @@ class ScoreTable(Table):
 class PairsTable(Table):
     """Pairs with infl of at least `meta["floor"]`, strongest first, within `meta["scope"]`: "same_class" or "all".
 
+    With margins, also those of less infl whose q_weighted is at most 0.05.
+
     train_index, test_index, infl, its standard error `se`, q_value (Benjamini-Hochberg over all pairs in scope,
     exact one-sided test), and mem of the training sample. Of pairs of the same class, and NaN if the images were not at
     hand: q_weighted, a q-value that weights pairs by similarity and uses margins where there are any; p_strong, the
     posterior probability that infl is above `meta["strong"]`, and infl_mean, its posterior mean. With margins:
-    infl_soft, an estimate of infl from margins and bits, with its standard error se_soft.
+    infl_soft, an estimate of infl from margins and bits, with its standard error se_soft; effect_cell, from which
+    `above` gives the probability of any other threshold.
     """
 
     kind = "pairs table"
@@ -377,9 +388,10 @@ class PairsTable(Table):
         "infl_mean": "<f4",
         "infl_soft": "<f4",
         "se_soft": "<f4",
+        "effect_cell": "<i4",
     }
     added: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("q_weighted", "p_strong", "infl_mean", "infl_soft", "se_soft"), "infl"
+        ("q_weighted", "p_strong", "infl_mean", "infl_soft", "se_soft", "effect_cell"), "infl"
     )
     optional: ClassVar[frozenset[str]] = frozenset(added)
 
@@ -390,6 +402,25 @@ class PairsTable(Table):
     def weighted(self) -> bool:
         """Whether pairs have q_weighted and posteriors."""
         return "strong" in self.meta
+
+    @property
+    def holding(self) -> Bools:
+        """Mask of the pairs that hold at a false-discovery rate of LEVEL, with weights where there are any: [pairs]."""
+        return self["q_weighted" if self.weighted else "q_value"] <= np.float32(LEVEL)
+
+    def above(self, threshold: float) -> Float64 | None:
+        """The posterior probability of each pair that infl is above the threshold: float64 [pairs], NaN if undefined.
+
+        None where it is unknown: without posteriors, and at thresholds other than `meta["strong"]` without margins.
+        """
+        if not self.weighted:
+            return None
+        if np.float32(threshold) == np.float32(self.meta["strong"]):
+            return self["p_strong"].astype(np.float64)
+        if "mixing" not in self.meta:
+            return None
+        mixing = np.array(self.meta["mixing"], np.float64)
+        return strong_of(self["effect_cell"], mixing, int(self.meta["mixing_trials"]), threshold)
 
 
 def _selector(wanted: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:

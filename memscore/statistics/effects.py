@@ -117,6 +117,23 @@ def fit(count: Int64, trials: int, threshold: float) -> Posterior:
     return Posterior(threshold, mixing, strong, mean)
 
 
+def strong_of(cells: npt.NDArray[np.int32], mixing: Float64, trials: int, threshold: float) -> Float64:
+    """P(infl > threshold) of pairs in these cells [k], as `fit` gives it for its own threshold; NaN where -1.
+
+    mixing [octaves, effects], over shifts of `trials` trials.
+    """
+    found, place = np.unique(cells, return_inverse=True)
+    strong = np.full(len(found), np.nan)
+    above: Bools = np.greater(EFFECTS, threshold)
+    octaves = found // _SIZE
+    for octave in np.unique(octaves[found >= 0]):
+        here = octaves == octave
+        share = _likelihood(found[here].astype(np.int64) - int(octave) * _SIZE, trials) * mixing[octave]
+        share /= share.sum(axis=1, keepdims=True)
+        strong[here] = np.round(share[:, above].sum(axis=1), DECIMALS)
+    return strong[place]
+
+
 def _likelihood(held: Int64, trials: int) -> Float64:
     """The likelihood of the effects in cells of one bin, [cells, effects], each row over its largest."""
     rest, step = np.divmod(held, _WIDTH)

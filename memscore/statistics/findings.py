@@ -86,10 +86,16 @@ class Findings:
 
     def add_sized(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> tuple[Cells, Shifts]:
         """Count pairs as `add` does, for the posterior alone; returns their cells and shifts, NaN where undefined."""
+        cells, found = self.sized(at, rows, train, test, bins)
+        np.add.at(self.effects, cells[cells >= 0], 1)
+        return cells, found
+
+    def sized(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> tuple[Cells, Shifts]:
+        """The cells and shifts of pairs, which are not counted; -1 and NaN where undefined."""
         defined = self.source.tested.defined[train]
         if not defined.all():
             cells, infl, variance = np.full(bins.shape, -1, np.int32), *np.full((2, *bins.shape), np.nan)
-            cells[defined], some = self.add_sized(at, rows[defined], train[defined], test, bins[defined])
+            cells[defined], some = self.sized(at, rows[defined], train[defined], test, bins[defined])
             infl[defined], variance[defined] = some.infl, some.variance
             return cells, Shifts(infl, variance)
         source, i, j = self.source, train[:, None], test[None, :]
@@ -101,9 +107,7 @@ class Findings:
             inside = source.sized.n_in[i].astype(np.float64)
             added = 1 / (inside * (source.sized.trials - inside))  # as if one more trial were wrong
             found = Shifts(found.infl, found.variance + added)
-        cells = effect_cells(found.infl, found.variance, self.bends.bend(i, j), bins)
-        np.add.at(self.effects, cells.ravel(), 1)
-        return cells, found
+        return effect_cells(found.infl, found.variance, self.bends.bend(i, j), bins), found
 
     def posterior(self, threshold: float) -> Posterior:
         """The posterior of P(infl > threshold) from all pairs added."""

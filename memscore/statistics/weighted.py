@@ -31,6 +31,11 @@ class WeightedTest:
         cells -= _LOWEST
         return cells
 
+    @staticmethod
+    def at_most(level: float) -> int:
+        """The last cell with a p / w of at most this; no other has a q-value of at most it."""
+        return (int(np.float64(level).view(np.int64)) >> _DROPPED) - _LOWEST
+
     def add(self, cells: Int64) -> None:
         """Count hypotheses."""
         np.add.at(self.count, cells.ravel(), 1)

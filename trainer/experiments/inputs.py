@@ -48,14 +48,7 @@ class StudyMaterial:
 
     def notes_on_sets(self) -> list[str]:
         """How atypical test samples were chosen, and what their number is worth, for items that depend on them."""
-        sets, named = self.sets, int(self.sets.test_atypical.sum())
-        by = "the probability of influence" if sets.rule == "posterior" else "the raw estimate of influence"
-        parts = [f"{self.described}: {named:,} atypical test samples by {by} (rule {sets.rule})"]
-        if sets.expected_false is not None:
-            parts.append(f"{sets.expected_false:,.1f} of them are expected not to be")
-        if sets.by_chance is not None:
-            parts.append(f"by chance alone, the raw estimate would name {sets.by_chance:,.1f}")
-        return [f"{'; '.join(parts)}.", *sets.notes]
+        return [f"{self.described}: {' '.join(self.sets.worth())}", *self.sets.notes]
 
     def require_trials(self, item: str) -> None:
         """Raise InvalidInput, with the number of missing trials, unless mem of 0.15 is distinguishable from chance."""

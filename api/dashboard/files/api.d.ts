@@ -469,6 +469,8 @@ export interface SetsMessage {
   thresholds: Record<string, number>;
   rule: Rule;
   expected_false: number | null;
+  typical_false: number | null;
+  sure: Record<string, number> | null;
   by_chance: number | null;
   counts: Record<string, number>;
   indices: Record<string, number[]>;

@@ -13,7 +13,7 @@ from memscore.messages import scores as messages
 from memscore.messages.pairs import Explanation, Pairs
 from memscore.scores.selection import COLUMNS, Order
 from memscore.scores.sets import split
-from memscore.scores.tables import PAIRS_FLOOR
+from memscore.scores.tables import PAIRS_FLOOR, PairsTable
 from memscore.statistics.influence import PackedEvidence, find_pairs
 from memscore.store import Database
 from memscore.study.evidence import unpack_trials
@@ -225,6 +225,19 @@ def test_a_name_and_an_id_share_the_tables_in_memory(database: Database, stored_
         return await cache.get("made-up") is await cache.get(stored_study.record.id)
 
     assert asyncio.run(both())
+
+
+def test_pairs_that_hold_come_first_on_request_page_by_page(http: httpx.Client, monkeypatch: pytest.MonkeyPatch):
+    strongest = pages(http, f"{STUDY}/pairs", "pairs", limit=7)
+    monkeypatch.setattr(PairsTable, "holding", property(lambda pairs: pairs["train_index"] % 3 == 0))
+    found = pages(http, f"{STUDY}/pairs", "pairs", order="holds", limit=7)
+    held = [row for row in strongest if row["train_index"] % 3 == 0]
+    assert found == held + [row for row in strongest if row["train_index"] % 3]
+    assert 0 < len(held) < len(strongest)
+    cursor = http.get(f"{STUDY}/pairs", params={"limit": 1}).json()["next"]
+    refused(http.get(f"{STUDY}/pairs", params={"order": "holds", "cursor": cursor}), 422, "cursor is not the `next`")
+    refused(http.get(f"{STUDY}/pairs", params={"train_index": 60}), 404, "no training sample 60")
+    refused(http.get(f"{STUDY}/pairs", params={"test_index": -1}), 404, "no test sample -1")
 
 
 def test_harmful_pairs_of_all_classes_are_found_in_the_evidence(http: httpx.Client, stored_study: StoredStudy):

@@ -31,7 +31,10 @@ def test_recipes_are_listed_and_make_recipe_files(memscore, embedded: StoredStud
     assert {name: Recipe.model_validate(fields) for name, fields in listed.items()} == RECIPES
     file = tmp_path / "mine.json"
     file.write_text(json.dumps({**listed["digits"], "epochs": 0}))
-    refused(memscore("estimate", "--dataset", "made-up", "--recipe", str(file)), "mine.json: epochs must be at least 1, not 0")
+    refused(
+        memscore("estimate", "--dataset", "made-up", "--recipe", str(file)),
+        "mine.json: epochs must be at least 1, not 0",
+    )
     file.write_text(
         json.dumps({"epoch" if name == "epochs" else name: value for name, value in listed["digits"].items()})
     )
@@ -60,7 +63,8 @@ def test_recipes_are_listed_and_make_recipe_files(memscore, embedded: StoredStud
         (["--until-se", "0"], "--until-se must be above 0"),
         (
             ["--share", "0.5"],
-            "--share and --max-trials are for a precision (--until-se, --until-settled or --until-pairs), not for --trials.",
+            "--share and --max-trials are for a precision (--until-se, --until-settled or --until-pairs), not for "
+            "--trials.",
         ),
         (["--until-se", "0.1", "--share", "2"], "--share must be at most 1"),
     ],

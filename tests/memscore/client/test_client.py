@@ -30,8 +30,8 @@ from memscore.files import atomic_write
 from memscore.messages.jobs import JobEvent
 from memscore.scores.label_errors import label_errors
 from memscore.scores.risk import riskiest
-from memscore.scores.suspects import note_on
 from memscore.scores.sets import Thresholds, split
+from memscore.scores.suspects import note_on
 from memscore.scores.tables import ScoreTable
 from memscore.store import Database, jobs
 from memscore.study.spec import Design

@@ -127,7 +127,9 @@ def test_the_tables_say_what_holds_among_all_pairs_and_survive_encoding(
     assert scores.meta["strong"] == pairs.meta["strong"] == 0.15
     assert pairs.meta["pairs_from"] == "margins"
     assert pairs.meta["pairs_tested"] == 2 * 250 * 100
-    assert pairs.meta["pairs_found"] >= (pairs["q_weighted"] <= 0.05).sum() >= 15
+    assert pairs.meta["pairs_found"] == (pairs["q_weighted"] <= 0.05).sum() >= 15, "also those of little infl"
+    assert (pairs["q_weighted"][pairs["infl"] < np.float32(0.02)] <= 0.05).all()
+    assert (pairs.holding == (pairs["q_weighted"] <= 0.05)).all()
     assert pairs.meta["pairs_expected"] >= pairs["p_strong"].sum() - 1
     assert pairs.meta["placebo"]["weighted"]["placebo"] <= 4
     assert pairs.meta["pair_halves"]["pairs"] >= 1
@@ -153,7 +155,43 @@ def test_the_order_of_trials_does_not_change_a_digest():
     assert len(digests) == 1
 
 
-def test_tables_without_posteriors_and_other_thresholds_fall_back_to_the_raw_rule_and_say_so(
+def test_the_posterior_answers_any_threshold_as_if_it_had_been_fitted_for_it(
+    planted_tables: list[tuple[Planted, ScoreTable, PairsTable]], monkeypatch: pytest.MonkeyPatch
+):
+    planted, scores, pairs = planted_tables[0]
+    monkeypatch.setattr("memscore.scores.table_builder.ATYPICAL", 0.3)
+    counts = Counts.of(planted.evidence, planted.y_train, planted.y_test, planted.design)
+    similarity = Similarity.of_images(counts.groups, planted.x_train, planted.x_test)
+    _, fitted = build_tables(counts, Provenance("a" * 16, "f" * 64, {}, {}), similarity)
+    above = pairs.above(0.3)
+    assert above is not None
+    np.testing.assert_allclose(above, fitted["p_strong"], atol=1.01e-4)
+    assert (above <= pairs["p_strong"]).all()
+    assert (pairs.above(0.15) == pairs["p_strong"]).all()
+    sets = split(scores, pairs, Thresholds(atypical=0.3))
+    assert (sets.rule, sets.notes) == ("posterior", ())
+    assert sets.test_atypical.sum() < split(scores, pairs).test_atypical.sum()
+
+
+def test_as_many_typical_samples_are_influenced_as_are_expected_to_be(
+    planted_tables: list[tuple[Planted, ScoreTable, PairsTable]],
+):
+    expected = found = named = 0.0
+    for planted, scores, pairs in planted_tables:
+        sets = split(scores, pairs)
+        named += sets.test_typical.sum()
+        assert sets.typical_false is not None
+        influenced = (planted.infl[sets.train_atypical] > 0.02).any(axis=0)
+        expected += sets.typical_false
+        found += int((sets.test_typical & influenced).sum())
+        assert split(scores, pairs, Thresholds(atypical=0.2)).typical_false is None
+        assert f"{sets.typical_false:,.1f} of the {sets.test_typical.sum()} typical" in " ".join(sets.worth())
+        assert Sets.decode(sets.encode(digest=scores.digest)).typical_false == sets.typical_false
+    print(expected, found, named)
+    assert abs(expected - found) <= max(5, 0.5 * found)
+
+
+def test_tables_without_margins_fall_back_to_the_raw_rule_at_other_thresholds_and_say_so(
     tables: Tables, planted_tables: list[tuple[Planted, ScoreTable, PairsTable]]
 ):
     sets = split(*tables)
@@ -161,6 +199,7 @@ def test_tables_without_posteriors_and_other_thresholds_fall_back_to_the_raw_rul
     assert sets.expected_false is None
     assert "have no posterior" in sets.notes[0]
     _, scores, pairs = planted_tables[0]
+    pairs = replace(pairs, meta={name: value for name, value in pairs.meta.items() if name != "mixing"})
     assert "known at 0.15 only" in split(scores, pairs, Thresholds(atypical=0.2)).notes[0]
 
 

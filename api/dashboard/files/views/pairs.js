@@ -105,8 +105,8 @@ class PairsView {
       const all = await this.#add({ chosen, cards, more, signal }, null);
       const { pairs, floor } = all;
       if (this.#weighted && all.strong !== null) this.#weighted.hidden = false;
-      const kept = pairs.length ? `Strongest first; pairs with an infl of at least ${floor} are stored.` : "";
-      const none = `Lower the bounds. Only pairs with an infl of at least ${floor} are stored.`;
+      const kept = pairs.length ? `Pairs that hold come first, the strongest of them first. ${stored(floor)}` : "";
+      const none = `Lower the bounds. ${stored(floor)}`;
       fill(
         this.#list,
         h("p", { class: "soft", "data-part": "matching" }, kept),
@@ -127,7 +127,7 @@ class PairsView {
    */
   async #add(list, cursor) {
     const { chosen, cards, more, signal } = list;
-    const query = { ...chosen, limit: PAGE, cursor };
+    const query = { ...chosen, order: "holds", limit: PAGE, cursor };
     /** @type {Pairs} */
     const found = await get(path`/v1/studies/${this.#study.name}/pairs`, query, { signal });
     const labels = await this.#labels(found.pairs, signal);
@@ -204,6 +204,12 @@ class PairsView {
     );
   }
 }
+
+/**
+ * Which pairs there are at all.
+ * @param {number} floor
+ */
+const stored = (floor) => `Stored are pairs with an infl of at least ${floor}, and weaker ones that hold.`;
 
 /**
  * How many pairs hold, and how many are expected to be strong; nothing for tables without weighted q-values.

@@ -286,13 +286,18 @@ class SetsView {
 const ruleOf = (text) => RULES.find(([name]) => name === text)?.[0] ?? RULES[0][0];
 
 /**
- * What the number of atypical test samples is worth.
+ * What the numbers of test samples are worth.
  * @param {SetsMessage} found
  */
-function worth({ rule, expected_false: wrong, by_chance: byChance, counts }) {
+function worth({ rule, expected_false: wrong, typical_false: influenced, by_chance: byChance, counts }) {
   const by = rule === "raw" ? "the raw estimate of influence" : "the probability of influence";
   const parts = [`Atypical test samples by ${by} (rule ${rule}).`];
   if (wrong !== null) parts.push(`Expected not to be: ${fixed(wrong, 1)} of ${whole(counts.test_atypical)}.`);
+  if (influenced !== null)
+    parts.push(
+      `Of the ${whole(counts.test_typical)} typical ones, ${fixed(influenced, 1)} are expected to be influenced by an ` +
+        "atypical training sample all the same.",
+    );
   if (byChance !== null) parts.push(`By chance alone, the raw estimate would name ${fixed(byChance, 1)}.`);
   return h("p", { class: "soft" }, parts.join(" "));
 }
