@@ -63,6 +63,7 @@ def _suspect(current: StudyTables, errors: LabelErrors, index: int) -> dict[str,
         "suggested": None if vote is None else vote[0],
         "share": None if vote is None else vote[1],
         "margin_out": current.scores["margin_out"][index],
+        "suspected": None if errors.suspected is None else errors.suspects[index],
     }
 
 

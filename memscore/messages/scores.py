@@ -121,6 +121,9 @@ class Suspect(SampleScore):
     suggested: int | None = Field(description="the class other than the label that most held-out trials predict")
     share: float | None = Field(description="the share of the held-out trials that predict it")
     margin_out: float | None = Field(description="mean held-out margin of the label")
+    suspected: bool | None = Field(
+        default=None, description="whether it is among those that look mislabelled; null without predictions"
+    )
 
 
 class Confused(Message):

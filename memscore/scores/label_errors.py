@@ -16,11 +16,12 @@ distributions of margins; no label needs to be known to be right.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import lgamma, log
 
 import numpy as np
 
-from memscore.arrays import Float64, Indices, Int64
+from memscore.arrays import Bools, Float64, Indices, Int64
 from memscore.scores.tables import ScoreTable
 
 PRECISION = 0.95
@@ -81,6 +82,13 @@ class LabelErrors:
     precision: float | None
     expected: float | None
     confusion: list[GivenAndPredicted]
+
+    @cached_property
+    def suspects(self) -> Bools:
+        """Mask of the samples that look mislabelled: bool [n]."""
+        mask = np.zeros(len(self.label_error), np.bool_)
+        mask[self.order[: self.suspected or 0]] = True
+        return mask
 
     @property
     def cutoff(self) -> float | None:

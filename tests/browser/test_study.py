@@ -146,6 +146,42 @@ def test_suspected_label_errors_come_with_a_note(page: Page, service: Service):
     expect(matching(page)).to_have_text(f"{ask(service, 'scores', mem_min=0.9)['matching']} of 1,437 samples")
 
 
+def test_suspects_show_the_vote_the_cut_off_and_given_against_predicted(page: Page, service: Service):
+    found = ask(service, "suspects", limit=500)
+    assert found["suspected"] > 0
+    visit(page, service, "?set=suspects")
+    expect(page.get_by_text("Look at each before you change its label")).to_be_visible()
+    expect(page.get_by_text(found["note"])).to_be_visible()
+    for row in found["scores"][:3]:
+        card = page.locator(f'[data-part=gallery] a[data-index="{row["index"]}"]')
+        expect(card.locator(".mark.suspect")).to_have_text(f"→ {row['suggested']} · {100 * row['label_error']:.0f} %")
+        share = f"{100 * row['share']:.0f} % of held-out trials say {row['suggested']}"
+        expect(card).to_have_attribute("aria-label", re.compile(share))
+    beyond = next(row for row in found["scores"] if row["suggested"] is not None and not row["suspected"])
+    assert beyond["label_error"] <= found["scores"][found["suspected"] - 1]["label_error"]
+    page.get_by_text("Given against predicted class").click()
+    table = page.locator("[data-part=confusion] table")
+    first = found["confusion"][0]
+    expect(table.locator("tbody tr").first).to_have_text(f"{first['given']}{first['predicted']}{first['count']}")
+    page.screenshot(path="/tmp/suspects.png", full_page=True)
+    require_accessible(page)
+
+
+def test_the_privacy_of_whole_models_names_the_attacker(page: Page, service: Service):
+    risks = ask(service, "risk", limit=1)
+    visit(page, service)
+    privacy = page.locator("[data-part=privacy]")
+    for name, row in (("tpr_at_0_001", "0.1 % false alarms"), ("tpr_at_0_01", "at 1 % false alarms")):
+        shown, one = privacy.locator(f'[data-rate="{name}"]'), risks["privacy"][name]
+        expect(shown).to_contain_text(row)
+        expect(shown).to_contain_text(
+            f"{100 * one['value']:.1f} %{100 * one['low']:.1f} % to {100 * one['high']:.1f} %"
+        )
+    expect(privacy.locator('[data-rate="auc"]')).to_contain_text(f"{risks['privacy']['auc']['value']:.3f}")
+    expect(privacy).to_contain_text("The attacker knows the recipe and trains models on subsets of the same data")
+    expect(privacy).to_contain_text(f"{risks['privacy']['targets']} models attacked")
+
+
 @pytest.mark.parametrize("order", ["-se", "label", "index"])
 def test_the_gallery_is_sorted(page: Page, service: Service, order: str):
     visit(page, service)

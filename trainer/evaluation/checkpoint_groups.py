@@ -64,6 +64,7 @@ def evaluate_together(
                     config,
                     sets=None if scores is None else scores.sets,
                     mem=mem,
+                    test_p=None if scores is None else scores.table["test_p"],
                     trained=trained_of(candidate, images, mem),
                     fingerprint=fingerprint,
                     folder=candidate.folder,

@@ -24,6 +24,7 @@ from memscore.scores.sets import Sets
 from trainer.attacks import autoattack, crafting
 from trainer.attacks.registry import AUTOATTACK
 from trainer.evaluation.config import EvaluationConfig, Split
+from trainer.evaluation.control import compared, controls_of
 from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.identity import behaviour, digest
 from trainer.evaluation.journal import Journal
@@ -52,6 +53,7 @@ def evaluate(
     *,
     sets: Sets | None = None,
     mem: npt.NDArray[np.floating[Any]] | None = None,
+    test_p: npt.NDArray[Any] | None = None,
     trained: Bools | None = None,
     fingerprint: str | None = None,
     folder: Path | None = None,
@@ -62,12 +64,13 @@ def evaluate(
 
     The network maps images [B, C, H, W] in [0, 1] to logits and is on the data's device. `sets` are the typical and
     atypical samples; without them, `mem` float32 [n] separates the training samples, and test samples stay together.
-    `trained` bool [n] marks the training samples that the network was trained on, if known. With a `folder`, results
-    are kept in its journal, from which a killed evaluation resumes; nothing else is written. A journal of another
-    network, even one with the same weights, is started over, and `on_note` receives the reason. `fingerprint` is the
-    dataset's, computed unless given. Raises InvalidInput, before any work, if sets or mem do not match the data's
-    samples, MissingPackage if AutoAttack is requested but not installed, and Conflict if another command is evaluating
-    in the folder.
+    `test_p` float [q], the share of the scores' trials that classify each test sample correctly, gives atypical test
+    samples a control group as hard as they are. `trained` bool [n] marks the training samples that the network was
+    trained on, if known. With a `folder`, results are kept in its journal, from which a killed evaluation resumes;
+    nothing else is written. A journal of another network, even one with the same weights, is started over, and
+    `on_note` receives the reason. `fingerprint` is the dataset's, computed unless given. Raises InvalidInput, before
+    any work, if sets or mem do not match the data's samples, MissingPackage if AutoAttack is requested but not
+    installed, and Conflict if another command is evaluating in the folder.
     """
     if AUTOATTACK in config.attacks:
         autoattack.require()
@@ -102,6 +105,7 @@ def evaluate(
                 groups["trained"] = (
                     known(trained) if split == "train" and trained is not None else unknown(len(labels), np.bool_)
                 )
+                groups |= controls_of(split, len(labels), sets, test_p)
                 samples, found = attacked(attempts, mem if split == "train" else None, groups)
                 every.append(samples)
                 try:
@@ -110,6 +114,7 @@ def evaluate(
                     cosines = {}
                     notes.append(f"no cosines of representations: {error}")
                 rows += rows_of(samples, cosines)
+                notes += compared(samples)
                 if split == watched:
                     probes = probed(attempts, samples, found)
                     findings += alarms(samples, probes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.statistics.estimates import Z_95
-from trainer.evaluation.sample_records import CORRECT, WORST, SampleRecords
+from trainer.evaluation.sample_records import CORRECT, GROUPS, WORST, SampleRecords
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def compare(
         groups = other.groups() | samples.groups()
         alike = set(samples.attacks) == set(other.attacks)
         shared = [one for one in samples.attacks if one in other.attacks and (alike or one != WORST)]
-        for group in sorted(groups, key=("all", "typical", "atypical").index):
+        for group in sorted(groups, key=GROUPS.index):
             for attack in shared:
                 name = f"{CORRECT}{attack}"
                 tried = groups[group] & ~samples[name].mask & ~other[name].mask

@@ -31,7 +31,8 @@ CLEAN = "clean"
 WORST = "worst"
 """All attacks together: a sample is robust if it survives each of them."""
 
-GROUPS = ("all", "typical", "atypical")
+GROUPS = ("all", "typical", "atypical", "control")
+"""Groups of samples; control: test samples as hard as the atypical ones without an attack."""
 
 
 def known(values: npt.NDArray[Any]) -> Column:
@@ -70,10 +71,10 @@ class SampleRecords:
         return tuple(name.removeprefix(CORRECT) for name in self.columns if name.startswith(CORRECT))
 
     def groups(self) -> dict[str, Bools]:
-        """Masks of all, typical and atypical samples, as far as known."""
+        """Masks of the groups, as far as known; files of earlier versions have no control."""
         found = {"all": np.ones(len(self), np.bool_)}
         for name in GROUPS[1:]:
-            if self.columns[name].count():
+            if name in self.columns and self.columns[name].count():
                 found[name] = self.columns[name].filled(False)
         return found
 

@@ -224,6 +224,7 @@ export interface Suspect extends SampleScore {
   suggested: number | null;
   share: number | null;
   margin_out: number | null;
+  suspected: boolean | null;
 }
 
 export interface Confused {

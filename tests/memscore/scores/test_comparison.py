@@ -140,7 +140,7 @@ def test_undefined_scores_are_left_out_and_counted(pair: tuple[ScoreTable, Score
     found = compare(ScoreTable.of({**pair[0].columns, "mem": mem}, pair[0].meta), pair[1])
     assert found.samples == 1990
     assert "tables: 10 samples" in found.notes[0]
-    with pytest.raises(InvalidInput, match="Only 0 samples"):
+    with pytest.raises(InvalidInput, match="The tables share 0 samples"):
         compare(without(pair[0], "mem"), pair[1])
 
 

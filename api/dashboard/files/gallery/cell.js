@@ -1,11 +1,11 @@
 // One place of the gallery's grid: it shows whichever sample is in view there.
 
 import { h } from "../dom.js";
-import { fixed, interval, whole } from "../format.js";
+import { fixed, interval, percent, whole } from "../format.js";
 import { cut } from "../parts/tile.js";
 import { COLUMNS } from "./pages.js";
 
-/** @import { SampleScore } from "../api.js" */
+/** @import { SampleScore, Suspect } from "../api.js" */
 /** @import { Shown } from "../types.js" */
 
 /**
@@ -114,23 +114,25 @@ export class Cell {
    * @param {SampleScore} row
    * @param {Naming} naming
    */
-  #score(position, total, { index, label, mem, interval: ends, set }, naming) {
+  #score(position, total, row, naming) {
+    const { index, label, mem, interval: ends, set } = row;
+    const vote = "label_error" in row ? voted(/** @type {Suspect} */ (row), naming) : null;
     const { link } = this;
     const [low, high] = ends;
     const name = naming.name(label);
     link.href = naming.address(index);
     link.dataset.index = String(index);
     const error = low === null ? "" : `, interval ${interval(ends)}`;
-    const value = `mem ${fixed(mem)}${error}${set ? `, ${set}` : ""}`;
+    const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}`;
     const place = `${whole(position + 1)} of ${whole(total)}`;
     link.setAttribute("aria-label", `${name}, ${value}, training sample ${index}, ${place}`);
     const range = low === null ? "" : `, 95 % interval ${interval(ends)}`;
-    link.title = `${name}, training sample ${index}\nmem ${fixed(mem, 3)}${range}`;
+    link.title = `${name}, training sample ${index}\nmem ${fixed(mem, 3)}${range}${vote ? `\n${vote.words}` : ""}`;
     this.#name.textContent = name;
     this.#mem.textContent = fixed(mem);
     this.#index.textContent = String(index);
-    this.#mark.textContent = set ?? "";
-    this.#mark.className = set ? `mark ${set}` : "";
+    this.#mark.textContent = vote?.mark ?? set ?? "";
+    this.#mark.className = vote ? vote.kind : set ? `mark ${set}` : "";
     this.#dot.style.left = mem === null ? "-1rem" : `${100 * inside(mem)}%`;
     this.#range.style.left = `${100 * inside(low ?? 0)}%`;
     this.#range.style.width = low === null || high === null ? "0" : `${100 * (inside(high) - inside(low))}%`;
@@ -147,6 +149,22 @@ export class Cell {
       delete this.link.dataset.drawn;
     }
   }
+}
+
+/**
+ * What held-out trials say of a sample's label; null where they recorded no predictions or agree with it.
+ * @param {Suspect} row
+ * @param {Naming} naming
+ */
+function voted({ label_error: probability, suggested, share, suspected }, naming) {
+  if (probability === null || suggested === null) return null;
+  const name = naming.name(suggested);
+  const says = `${percent(share, 0)} of held-out trials say ${name}`;
+  return {
+    mark: `→ ${name} · ${percent(probability, 0)}`,
+    kind: suspected ? "mark suspect" : "soft",
+    words: `label wrong with probability ${percent(probability, 0)}, ${says}${suspected ? "" : "; not suspected"}`,
+  };
 }
 
 /**

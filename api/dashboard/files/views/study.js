@@ -7,14 +7,16 @@ import { empty, problem } from "../parts/problem.js";
 import { described, head, load, noScores } from "../parts/study_head.js";
 import { Choices } from "../study/choices.js";
 import { drawClasses } from "../study/class_table.js";
+import { confusion } from "../study/confusion.js";
 import { downloads } from "../study/downloads.js";
 import { drawFacts, warnings } from "../study/facts.js";
 import { listFields, matchingText, rangeFields } from "../study/filters.js";
 import { Histogram } from "../study/histogram.js";
+import { drawPrivacy } from "../study/privacy_panel.js";
 import { followJobs } from "../study/progress.js";
 import { QualityPanel } from "../study/quality_panel.js";
 
-/** @import { Classes, DatasetDetail, Quality, Scores, StudyMessage, Suspects } from "../api.js" */
+/** @import { Classes, DatasetDetail, Quality, Risks, Scores, StudyMessage, Suspects } from "../api.js" */
 /** @import { Loaded, Page } from "../types.js" */
 
 const PATIENCE_MILLISECONDS = 1500; // that the rest waits for the first images
@@ -55,8 +57,8 @@ function wait(page, study, dataset) {
 /** The gallery of a page; what it says goes to the listeners once there are any. */
 class StudyList {
   gallery;
-  /** What the service notes on the list. @type {string | null} */
-  note = null;
+  /** The list of suspected label errors, with what the service notes on it. @type {Suspects | null} */
+  suspects = null;
   noted = () => {};
   renewed = () => {};
   /** @type {(matching: number | null) => void} */
@@ -75,7 +77,7 @@ class StudyList {
         const { list, query } = choices.call;
         /** @type {Scores | Suspects} */
         const answer = await get(`${root}/${list}`, { ...query, offset, limit }, { signal });
-        this.note = "note" in answer ? answer.note : null;
+        this.suspects = "note" in answer ? answer : null;
         this.noted();
         return answer;
       },
@@ -111,6 +113,7 @@ class StudyView {
   #numbers = h("dl", { class: "facts" });
   #page;
   #panel;
+  #privacy = placeFor("privacy");
   #quality = placeFor("quality");
   #samples = h("section", { "aria-labelledby": "samples", class: "samples" });
   #study;
@@ -154,6 +157,7 @@ class StudyView {
       ),
       section("classes", "Class by class", this.#classes),
       section("quality", "How far to trust the scores", this.#quality),
+      section("privacy", "Privacy of whole models", this.#privacy),
       downloads(study),
     );
     drawFacts(this.#numbers, study, dataset, null);
@@ -170,6 +174,7 @@ class StudyView {
     Promise.race([this.#gallery.first, patience])
       .then(() => {
         this.#askQuality();
+        this.#askPrivacy();
         if (!this.#followed) followJobs(this.#page, this.#job, this.#study, (study) => this.renew(study));
       })
       .catch(() => {}); // the view was left
@@ -185,7 +190,7 @@ class StudyView {
     if (about) about.textContent = described(study, this.#dataset);
     fill(this.#warned, warnings(study));
     this.#gallery.renew(study.table?.digest);
-    await Promise.all([this.#histogram.refresh(), this.#askClasses(), this.#askQuality()]);
+    await Promise.all([this.#histogram.refresh(), this.#askClasses(), this.#askQuality(), this.#askPrivacy()]);
   }
 
   /** The gallery has seen newer scores. */
@@ -200,13 +205,20 @@ class StudyView {
 
   /** @param {StudyList} list */
   #note(list) {
-    const note = h("p", { class: "notice", hidden: true });
+    const note = h("p", { class: "notice" });
+    const pairs = h("details", { "data-part": "confusion" });
+    const place = h("div", { hidden: true }, note, pairs);
     list.noted = () => {
-      note.hidden = !list.note;
-      note.textContent = list.note ?? "";
+      const { suspects } = list;
+      place.hidden = suspects === null;
+      if (!suspects) return;
+      note.textContent = suspects.note;
+      const open = confusion(this.#dataset, suspects);
+      pairs.hidden = open.length === 0;
+      fill(pairs, open);
     };
     list.noted();
-    return note;
+    return place;
   }
 
   /** @returns {Promise<void>} */
@@ -235,6 +247,19 @@ class StudyView {
     } catch (error) {
       const retry = () => this.#askQuality();
       if (!signal.aborted) fill(this.#quality, problem(error, { retry, compact: true }));
+    }
+  }
+
+  /** @returns {Promise<void>} */
+  async #askPrivacy() {
+    const { signal } = this.#page;
+    try {
+      /** @type {Risks} */
+      const risks = await get(path`/v1/studies/${this.#study.name}/risk`, { limit: 1 }, { signal });
+      drawPrivacy(this.#privacy, risks);
+    } catch (error) {
+      const retry = () => this.#askPrivacy();
+      if (!signal.aborted) fill(this.#privacy, problem(error, { retry, compact: true }));
     }
   }
 
