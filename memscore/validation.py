@@ -55,7 +55,8 @@ def worded(error: Mapping[str, Any]) -> str:
     """Reword one of pydantic's errors for users; a number out of range is repeated."""
     kind, message = str(error["type"]), str(error["msg"]).removeprefix("Value error, ")
     if kind in BOUNDS:
-        bound = next(iter(error["ctx"].values()))
+        limit = next(iter(error["ctx"].values()))
+        bound = f"{limit:g}" if isinstance(limit, float) else limit
         given = str(error.get("input"))
         return f"must be {BOUNDS[kind]} {bound}{f', not {given}' if len(given) <= SHOWN else ''}"
     if message in OBJECTS:

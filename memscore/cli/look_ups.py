@@ -12,14 +12,15 @@ from rich.text import Text
 from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Url
 from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
-from memscore.console import decimal, out, print_json, print_record, print_table, warn
+from memscore.console import decimal, out, percent, print_json, print_record, print_table, warn
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.files import read_file
 from memscore.messages.message import MOST_A_PAGE
-from memscore.messages.pairs import Explanation
+from memscore.messages.pairs import Explanation, Influence
 from memscore.messages.scores import Histogram, SampleScore, SetName
 from memscore.scores.selection import Order
+from memscore.statistics.findings import LEVEL
 
 BAR = 50  # characters of the longest bar of a histogram
 PARTS = " ▏▎▍▌▋▊▉█"
@@ -174,18 +175,33 @@ def _bar(share: float) -> str:
     return PARTS[-1] * (eighths // 8) + PARTS[eighths % 8].strip()
 
 
+def _q(one: Influence) -> float | None:
+    """The q-value by which a pair is judged: weighted if there is one."""
+    return one.q_value if one.q_weighted is None else one.q_weighted
+
+
+def _holds(one: Influence) -> bool:
+    q = _q(one)
+    return q is not None and q <= LEVEL
+
+
 def _print_explanation(explanation: Explanation) -> None:
     out.print(explanation.sentence, soft_wrap=True)
     if explanation.influences:
-        out.print("\nTest samples that it influences")
+        weighted = any(one.q_weighted is not None for one in explanation.influences)
+        held = sum(_holds(one) for one in explanation.influences)
+        out.print(
+            f"\nTest samples that it influences: {held} of these {len(explanation.influences)} hold at a "
+            f"false-discovery rate of {percent(LEVEL, 0)}, the rest cannot be told from chance"
+        )
         print_table(
-            ("test", "infl", "se", "q-value", "also influenced by"),
+            ("test", "infl", "se", "weighted q" if weighted else "q-value", "also influenced by"),
             (
                 (
                     one.test_index,
                     decimal(one.infl),
                     decimal(one.se),
-                    "-" if one.q_value is None else f"{one.q_value:.2g}",
+                    "-" if (q := _q(one)) is None else f"{q:.2g}",
                     ", ".join(f"{other.train_index} ({decimal(other.infl)})" for other in one.others) or "-",
                 )
                 for one in explanation.influences
