@@ -235,10 +235,11 @@ def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: st
 
 
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:
-    given = indices if isinstance(indices, np.ndarray) else list(indices)
-    if (far := next((one for one in given if isinstance(one, int) and abs(one) >= 2**63), None)) is not None:
-        raise InvalidInput(f"{far} is not an index of a sample: it is too large.")
-    array = np.asarray(given)
+    if not isinstance(indices, np.ndarray):
+        indices = list(indices)
+        if (far := next((one for one in indices if abs(one) >= 2**63), None)) is not None:
+            raise InvalidInput(f"{far} is not an index of a sample: it is too large.")
+    array = np.asarray(indices)
     if (array.size and array.dtype.kind not in "iu") or array.ndim != 1:
         raise InvalidInput("The indices must be integers in one dimension; np.flatnonzero converts a mask.")
     return array.tolist()

@@ -129,7 +129,7 @@ export class Cell {
     const range = low === null ? "" : `, 95 % interval ${interval(ends)}`;
     link.title = `${name}, training sample ${index}\nmem ${fixed(mem, 3)}${range}${vote ? `\n${vote.words}` : ""}`;
     this.#name.textContent = name;
-    this.#mem.textContent = fixed(mem);
+    this.#mem.textContent = vote?.number ?? fixed(mem);
     this.#index.textContent = String(index);
     this.#mark.textContent = vote?.mark ?? set ?? "";
     this.#mark.className = vote ? vote.kind : set ? `mark ${set}` : "";
@@ -161,7 +161,8 @@ function voted({ label_error: probability, suggested, share, suspected }, naming
   const name = naming.name(suggested);
   const says = `${percent(share, 0)} of held-out trials say ${name}`;
   return {
-    mark: `→ ${name} · ${percent(probability, 0)}`,
+    mark: `→ ${name}`,
+    number: percent(probability, 0), // in place of mem
     kind: suspected ? "mark suspect" : "soft",
     words: `label wrong with probability ${percent(probability, 0)}, ${says}${suspected ? "" : "; not suspected"}`,
   };
