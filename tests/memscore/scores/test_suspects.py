@@ -58,7 +58,7 @@ def test_the_wrong_label_is_the_first_suspect(made):
 
 def test_the_note_says_how_many_look_mislabelled():
     errors = LabelErrors(np.arange(9), np.zeros(9), 4, 0.95, 0.97, 5.0, [])
-    assert note_on(errors).startswith("4 samples look mislabelled, with a probability of 97% on average. ")
+    assert note_on(errors).startswith("4 samples look mislabelled, with a probability of 97 % on average. ")
     assert note_on(replace(errors, suspected=1)).startswith("1 sample looks mislabelled, ")
     assert "No group of samples is expected" in note_on(replace(errors, suspected=0, precision=None))
     assert "New trials record predictions" in note_on(replace(errors, suspected=None, precision=None))
