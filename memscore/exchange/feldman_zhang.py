@@ -143,8 +143,9 @@ def tables_of(published: FeldmanZhangScores, study: str, fingerprint: str) -> tu
             continue
         rows = len(published.test_labels) if name.startswith("test_") else len(published.mem)
         scores.setdefault(name, np.full(rows, np.nan if np.dtype(dtype).kind == "f" else 0))
-    for name in PairsTable.dtypes:
-        pairs.setdefault(name, np.full(len(pairs["infl"]), np.nan))
+    for name, dtype in PairsTable.dtypes.items():
+        if np.dtype(dtype).kind == "f":
+            pairs.setdefault(name, np.full(len(pairs["infl"]), np.nan))
     return ScoreTable.of(scores, {**meta, "warnings": warnings}), PairsTable.of(
         pairs, {**meta, "floor": PAIRS_FLOOR, "scope": "same_class"}
     )

@@ -364,7 +364,8 @@ def _pairs(
     meta = _findings_meta(counts, similarity, findings, posterior)
     tick()
     if not found:
-        return _Pairs({name: np.empty(0) for name in PairsTable.dtypes}, strongest, strongest_index, meta)
+        none = {name: np.empty(0) for name in PairsTable.dtypes if name != "effect_cell"}
+        return _Pairs(none, strongest, strongest_index, meta)
     i, j, joints = (np.concatenate(parts) for parts in zip(*found, strict=True))
     columns = pair_columns(i, j, joints, statistics.n_in, correct, trials)
     columns["q_value"] = test.q_values()[test.cells_of(joints, i, j)]
