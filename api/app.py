@@ -33,6 +33,7 @@ from api.routes import (
     keys,
     metrics,
     recipes,
+    samples,
     scores,
     sign_in,
     sprites,
@@ -98,7 +99,20 @@ def create_app(
     app.state.stopping = asyncio.Event()  # set when the process should end: streams then end at once
     app.state.streams = set[object]()  # open event streams
     errors.install(app)
-    data = (scores, summaries, comparisons, tables, studies, exchange, jobs, job_events, recipes, datasets, sprites)
+    data = (
+        scores,
+        summaries,
+        comparisons,
+        tables,
+        studies,
+        exchange,
+        jobs,
+        job_events,
+        recipes,
+        datasets,
+        samples,
+        sprites,
+    )
     for module in (*data, keys, sign_in, health, metrics, docs_page):
         app.include_router(module.router)
     pages.install(app)

@@ -12,12 +12,15 @@ from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.file_answers import NPZ, Representation
+from memscore import settings
 from memscore.arrays import Indices
-from memscore.errors import NoScoresYet
+from memscore.datasets.storage import open_dataset
+from memscore.errors import Damaged, NoScoresYet, NotFound
 from memscore.messages.message import Message
 from memscore.messages.scores import ScoreColumns
 from memscore.scores.comparison import TableComparison, at_threshold, compare
@@ -62,6 +65,7 @@ class StudyTables:
     scores_file: Representation
     pairs_file: Representation
     checked_at: float
+    names: dict[Rows, npt.NDArray[np.str_] | None] = field(default_factory=dict[Rows, npt.NDArray[np.str_] | None])
     exports: OrderedDict[ExportKey, Representation] = field(default_factory=OrderedDict[ExportKey, Representation])
     orders: dict[OrderKey, Indices] = field(default_factory=dict[OrderKey, Indices])
     errors: LabelErrors | None = None
@@ -71,9 +75,14 @@ class StudyTables:
 
     @classmethod
     def of(
-        cls, study: StudyRecord, class_names: tuple[str, ...], scores: tables.Version, pairs: tables.Version
+        cls,
+        study: StudyRecord,
+        class_names: tuple[str, ...],
+        scores: tables.Version,
+        pairs: tables.Version,
+        names: dict[Rows, npt.NDArray[np.str_] | None],
     ) -> StudyTables:
-        """Decode stored versions. Raises Damaged."""
+        """Decode stored versions; `names` of the samples of both parts. Raises Damaged."""
         return cls(
             study,
             class_names,
@@ -82,6 +91,7 @@ class StudyTables:
             Representation.of(scores.payload, f"{study.name}.scores.npz", etag=scores.digest),
             Representation.of(pairs.payload, f"{study.name}.pairs.npz", etag=pairs.digest),
             time.monotonic(),
+            names,
         )
 
     @property
@@ -118,6 +128,7 @@ class StudyTables:
         margins = {} if "mem_margin" not in of else self._by_margins(index)
         return {
             "index": index,
+            **self.named("train", index),
             "label": of["label"][index],
             "mem": mem,
             "se": of["se"][index],
@@ -129,6 +140,11 @@ class StudyTables:
             "set": "atypical" if mem > _ATYPICAL else "typical" if mem < _TYPICAL else None,
             **margins,
         }
+
+    def named(self, split: Rows, index: int) -> dict[str, str]:
+        """The field `name` of a sample, if it has one."""
+        names = self.names.get(split)
+        return {} if names is None or not names[index] else {"name": str(names[index])}
 
     def _by_margins(self, index: int) -> dict[str, Any]:
         of = self.scores.columns
@@ -193,17 +209,33 @@ class StudyTables:
         key = kind, format, rows
         if key not in self.exports:
             table: Table = self.scores if kind == "scores" else self.pairs
-            self.exports[key] = await run_in_threadpool(exported, table, self.study.name, format, rows)
+            names = self.names.get(rows) if kind == "scores" else None
+            self.exports[key] = await run_in_threadpool(exported, table, self.study.name, format, rows, names)
             while len(self.exports) > MOST_EXPORTS:
                 self.exports.popitem(last=False)
         return self.exports[key]
 
 
-def exported(table: Table, study_name: str, format: Format, rows: Rows) -> Representation:
-    """A table in another format. Its tag names the version of pyarrow, since others may write other bytes."""
+def exported(
+    table: Table, study_name: str, format: Format, rows: Rows, names: npt.NDArray[np.str_] | None = None
+) -> Representation:
+    """A table in another format, with the samples' names if they are known.
+
+    Its tag names the version of pyarrow, since others may write other bytes.
+    """
     filename = f"{study_name}.{rows if isinstance(table, ScoreTable) else 'pairs'}.{format}"
-    etag = f"{table.digest}-{rows}-{format}-{version('pyarrow')}"
-    return Representation.of(encode(table, format, rows), filename, MEDIA_TYPES[format], etag)
+    etag = f"{table.digest}-{rows}-{format}-{version('pyarrow')}{'' if names is None else '-named'}"
+    named = None if names is None else names.tolist()
+    return Representation.of(encode(table, format, rows, named), filename, MEDIA_TYPES[format], etag)
+
+
+def _names(fingerprint: str) -> dict[Rows, npt.NDArray[np.str_] | None]:
+    """The ids or file names of a dataset's samples; none if its files are not in the home folder."""
+    try:
+        columns = open_dataset(settings.load().home, fingerprint).columns
+        return {"train": columns.names("train"), "test": columns.names("test")}
+    except (NotFound, Damaged):
+        return {}
 
 
 class TableCache:
@@ -254,7 +286,7 @@ class TableCache:
                     return entry
             class_names = datasets.by_name(connection, record.dataset).class_names
             scores, pairs = tables.current(connection, record.id)
-        return StudyTables.of(record, class_names, scores, pairs)
+        return StudyTables.of(record, class_names, scores, pairs, _names(record.fingerprint))
 
     def _make_room(self) -> None:
         """Drop the least recently requested studies until the others fit."""

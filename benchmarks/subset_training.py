@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from memscore.datasets import load_source
-from memscore.learning.data import DeviceData, flat_pixels
+from memscore.learning.data import DeviceData, flat_inputs
 from memscore.learning.networks import MLP
 from memscore.learning.stack import flattened
 from memscore.learning.unit import prepare, train_unit
@@ -51,7 +51,7 @@ def main() -> None:
     prepare(device)
     recipe, design = RECIPES["digits"], Design()
     data = DeviceData.of(load_source("digits"), device)
-    images, inputs = flat_pixels(flattened(data.x_train)), data.x_train[0].numel()
+    images, inputs = flat_inputs(flattened(data.x_train)), data.x_train[0].numel()
     membership = block_membership(design, len(data.y_train), 0)
 
     def loader(subset: np.ndarray) -> DataLoader:

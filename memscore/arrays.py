@@ -17,6 +17,8 @@ Float64 = npt.NDArray[np.float64]
 
 Images = UInt8
 """Of shape [n, height, width, channels]."""
+Samples = npt.NDArray[Any]
+"""Images, or features float32 [n, d]."""
 Labels = Int32
 """The class of each sample, starting at 0."""
 Indices = Int64

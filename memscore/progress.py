@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -35,6 +35,8 @@ FIRST_SECONDS = 5.0  # before the first line: anything faster gets only its last
 LOOK_SECONDS = 1.0
 LEAST_CHANGES = 5  # kept however old they are: a trial may take minutes
 DAYS = 3 * 86_400.0  # longer durations are given in days
+
+T = TypeVar("T")
 
 Show = Callable[[int, int, str], None]
 """Called with the amount done, the total, and a description of the current step."""
@@ -133,7 +135,7 @@ def downloads(console: Console) -> Generator[Callable[[str, int, int | None], No
             progress.stop()
 
 
-def tracked(files: Sequence[Path], doing: str) -> Generator[Path]:
+def tracked(files: Sequence[T], doing: str, /) -> Generator[T]:
     """Iterate over the files, with a bar on standard error if there are many, or lines without a terminal."""
     if len(files) < MANY:
         with told(doing, "images") as show:

@@ -38,7 +38,13 @@ def initial_network(dataset: Dataset, config: TrainConfig, device: torch.device,
 
 
 def image_shape(dataset: Dataset) -> tuple[int, int, int]:
-    """Channels, height and width of the dataset's images."""
+    """Channels, height and width of the dataset's images. Raises InvalidInput without images or without a test part."""
+    if dataset.kind == "features":
+        raise InvalidInput("Adversarial training needs images, and this dataset has features.")
+    if not len(dataset.y_test):
+        raise InvalidInput(
+            "Training needs a test part to be evaluated on, and this dataset has none; see --test-share."
+        )
     height, width, channels = dataset.x_train.shape[1:]
     return channels, height, width
 

@@ -14,9 +14,9 @@ from api import errors
 from api.dependencies import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
 from api.file_answers import ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
-from memscore.datasets.dataset import Dataset
+from memscore.datasets.dataset import Dataset, kind_of
 from memscore.datasets.storage import folder_of, open_dataset
-from memscore.errors import NotFound
+from memscore.errors import Damaged, NotFound
 from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets
 from memscore.store import datasets
 from memscore.store.datasets import DatasetRecord
@@ -43,11 +43,15 @@ def list_datasets(database: DatabaseOf, limit: Limit = 100, cursor: Cursor = Non
 
 
 @router.get("/{name}", operation_id="get_dataset", responses=errors.documented(404))
-def get_dataset(database: DatabaseOf, name: DatasetInPath) -> DatasetDetail:
-    """One dataset, with the indices of deliberately flipped labels."""
+def get_dataset(database: DatabaseOf, home: HomeOf, name: DatasetInPath) -> DatasetDetail:
+    """One dataset, with the indices of deliberately flipped labels, and what reading the data changed."""
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
-    return DatasetDetail(**_message(record).model_dump(), flipped_indices=list(record.flipped))
+    try:
+        notes = arrays_of(home, record.fingerprint).notes
+    except (NotFound, Damaged):  # this machine has not its arrays; the rest is known all the same
+        notes = ()
+    return DatasetDetail(**_message(record).model_dump(), flipped_indices=list(record.flipped), notes=list(notes))
 
 
 @router.get(
@@ -72,24 +76,38 @@ def get_image(
 
 
 def require_image(record: DatasetRecord, split: Literal["train", "test"], index: int) -> None:
+    """Raises NotFound unless the dataset has this sample, and it is an image."""
+    images = kind_of(record.image_shape) == "images"
+    require_sample(record, split, index, "image" if images else "sample")
+    if not images:
+        raise NotFound(
+            f"Dataset {record.name!r} has features, not images; their texts and columns are at "
+            f"/v1/datasets/{record.name}/{split}/samples."
+        )
+
+
+def require_sample(record: DatasetRecord, split: Literal["train", "test"], index: int, kind: str = "sample") -> None:
     """Raises NotFound unless the dataset has this sample."""
     samples = record.train_samples if split == "train" else record.test_samples
+    if not samples:
+        raise NotFound(f"Dataset {record.name!r} has no test part.")
     if not 0 <= index < samples:
-        raise NotFound(f"Dataset {record.name!r} has no {split} image {index}; indices go from 0 to {samples - 1}.")
+        raise NotFound(f"Dataset {record.name!r} has no {split} {kind} {index}; indices go from 0 to {samples - 1}.")
 
 
 def arrays_of(home: Path, fingerprint: str) -> Dataset:
     """A dataset's arrays, mapped from their files. Raises NotFound if these were removed, or Damaged."""
     try:
-        version = folder_of(home, fingerprint).stat().st_ino
+        found = (folder_of(home, fingerprint) / "dataset.json").stat()
+        version = found.st_ino, found.st_mtime_ns
     except FileNotFoundError:
-        version = 0
+        version = 0, 0
     return _opened(home, fingerprint, version)
 
 
 @lru_cache(maxsize=16)
-def _opened(home: Path, fingerprint: str, version: int) -> Dataset:
-    """The arrays in a folder; `version` changes if the folder is removed and created again."""
+def _opened(home: Path, fingerprint: str, version: tuple[int, int]) -> Dataset:
+    """The arrays in a folder; `version` changes if it is created again, or its columns and notes are replaced."""
     return open_dataset(home, fingerprint)
 
 
@@ -97,7 +115,7 @@ def _png(dataset: Dataset, split: Literal["train", "test"], index: int, scale: i
     from PIL import Image
 
     pixels = (dataset.x_train if split == "train" else dataset.x_test)[index]
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels[..., :4])
     if scale > 1:
         image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
@@ -113,6 +131,7 @@ def _message(record: DatasetRecord) -> DatasetMessage:
         train_samples=record.train_samples,
         test_samples=record.test_samples,
         image_shape=record.image_shape,
+        kind=kind_of(record.image_shape),
         class_names=record.class_names,
         flipped=len(record.flipped),
     )

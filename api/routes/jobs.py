@@ -19,10 +19,11 @@ from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import JobMessage, Jobs, LogMessage, Plan, Progress, State
 from memscore.scores.planning import plan
-from memscore.scores.tables import ScoreTable
+from memscore.scores.tables import NO_TEST_PART, ScoreTable
 from memscore.store import Database, datasets, evidence, idempotency, job_logs, jobs, leadership, studies, tables
+from memscore.store.datasets import DatasetRecord
 from memscore.store.jobs import JobRecord
-from memscore.study.recipes import recipe_of
+from memscore.study.recipes import recipe_of, require_suited
 from memscore.study.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ def _submit(
     dataset = datasets.by_name(connection, request.dataset)
     if request.design.kind == "balanced" and dataset.train_samples < BLOCK:
         raise InvalidInput(f"Dataset {dataset.name!r} has fewer than {BLOCK} training samples.")
+    wanted = _suited(dataset, recipe, wanted)
     study = studies.ensure(connection, dataset, recipe, request.design, request.study_name)
     done = evidence.count(connection, study.id)
     job, new = jobs.submit(connection, study.id, wanted, done, again=not _complete(connection, study.id, wanted))
@@ -200,6 +202,7 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
     """The plan of a job, with the measured time per trial of its study."""
     with database.reading() as connection:
         dataset = datasets.by_name(connection, request.dataset)
+        wanted = _suited(dataset, recipe, wanted)
         study = study_id(dataset.fingerprint, recipe, request.design)
         if request.study_name is not None:
             studies.require_name(connection, study, request.study_name)
@@ -219,6 +222,19 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
             timed_on=None if seconds is None else "the study's stored trials",
             output_bytes=evidence.output_bytes(connection, study),
         )
+
+
+def _suited(dataset: DatasetRecord, recipe: Recipe, wanted: Wanted) -> Wanted:
+    """The request as far as the dataset has what it needs: full trials only concern test samples.
+
+    Raises InvalidInput for a network that needs images, and for a target that needs a test part.
+    """
+    require_suited(recipe.network, dataset.image_shape)
+    if dataset.test_samples:
+        return wanted
+    if wanted.target.pairs_found is not None:
+        raise InvalidInput(NO_TEST_PART)
+    return wanted.model_copy(update={"full_trials": 0})
 
 
 def _whole_blocks(wanted: Wanted) -> tuple[Wanted, list[str]]:

@@ -19,7 +19,7 @@ from memscore.messages.scores import Histogram, LookupRequest, Score, ScoreColum
 from memscore.scores import explanation
 from memscore.scores.selection import COLUMNS, Filters, Order
 from memscore.scores.selection import values_of as column_of
-from memscore.scores.tables import PairsTable
+from memscore.scores.tables import NO_TEST_PART, PairsTable
 
 LOOK_UP: dict[str, Example] = {"some": {"summary": "some samples", "value": {"indices": [17, 4, 23]}}}
 MOST_MEMORIZED_FIRST = Order("mem", descending=True)
@@ -99,6 +99,7 @@ async def get_test_score(current: TablesOf, index: IndexInPath) -> Response:
     strongest = table["test_infl_index"][index]
     score = {
         "index": index,
+        **current.named("test", index),
         "label": table["test_label"][index],
         "p": table["test_p"][index],
         "p_full": table["test_p_full"][index],
@@ -268,4 +269,6 @@ def _test_index(current: StudyTables, index: int) -> int:
 
 
 def _no_sample(current: StudyTables, kind: str, index: int, samples: int) -> NotFound:
+    if not samples:
+        return NotFound(NO_TEST_PART)
     return NotFound(f"Study {current.study.name!r} has no {kind} sample {index}; indices go from 0 to {samples - 1}.")

@@ -41,7 +41,7 @@ def get_sprite(
     columns: Annotated[int, Query(ge=1, le=MOST_IMAGES, description="images per row")] = 10,
 ) -> Response:
     """The images of many samples in one, row by row in the order of the request; unused cells are black."""
-    wanted = _indices(indices)
+    wanted = indices_in(indices)
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
     for index in wanted:
@@ -58,7 +58,7 @@ def get_sprite(
     return sprite.answer(conditions, A_DAY, inline=True)
 
 
-def _indices(text: str) -> list[int]:
+def indices_in(text: str) -> list[int]:
     """The indices in a query. Raises InvalidInput."""
     parts = text.split(",")
     if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):

@@ -154,7 +154,7 @@ COMMANDS: Entries = {
             ),
             "duplicates": Entry(
                 "pairs:list_duplicates",
-                "List copies of training images by their pixels, and test samples that depend on one training sample.",
+                "List copies of training samples by pixels or features, and test samples that depend on one sample.",
             ),
             "export": Entry("pairs:export_pairs", "Write the pairs table as npz, csv, parquet or arrow."),
         },

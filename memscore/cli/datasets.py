@@ -13,11 +13,14 @@ from memscore.cli.options import Json, Output, Url
 from memscore.cli.written import print_added
 from memscore.console import out, print_json, print_record, print_table
 from memscore.datasets import SourceOptions
+from memscore.datasets.copies import with_findings
 from memscore.datasets.sources import KNOWN
 from memscore.files import write_file
 from memscore.progress import told, tracked
 from memscore.workflows.datasets import load_named, register
 from memscore.workflows.embedded import opened_database
+
+COLUMN = "Of a table, the column with"
 
 
 def add_dataset(
@@ -30,24 +33,33 @@ def add_dataset(
     classes: Annotated[int | None, typer.Option(help="Keep only the first N classes.")] = None,
     resize: Annotated[int | None, typer.Option(help="Resize all images to this side, in pixels.")] = None,
     test_share: Annotated[
-        float | None, typer.Option(help="Share of each class to use as the test set, for a folder without one.")
+        float | None, typer.Option(help="Share of each class to use as the test part, for data without one.")
     ] = None,
+    label: Annotated[str | None, typer.Option(help=f"{COLUMN} the labels.")] = None,
+    split: Annotated[str | None, typer.Option(help=f"{COLUMN} train or test for each row.")] = None,
+    image: Annotated[str | None, typer.Option(help=f"{COLUMN} the paths or the bytes of images.")] = None,
+    text: Annotated[str | None, typer.Option(help=f"{COLUMN} texts, to be shown.")] = None,
+    ids: Annotated[str | None, typer.Option("--id", help=f"{COLUMN} the names of the samples.")] = None,
+    group: Annotated[str | None, typer.Option(help=f"{COLUMN} which samples belong together.")] = None,
     flip: Annotated[float | None, typer.Option("--flip-labels", help="Share of training labels to make wrong.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the flipped labels.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Add a dataset: store its arrays in the home folder and its name in the database."""
     settings = settings_module.load()
-    options = SourceOptions(root, classes, resize, test_share, settings.home / "downloads", tracked)
+    roles = {"label": label, "split": split, "image": image, "text": text, "id": ids, "group": group}
+    options = SourceOptions(root, classes, resize, test_share, settings.home / "downloads", tracked, **roles)
     if origin is not None and name is None:
         name = source
     name, dataset = load_named(origin or source, name, options, flipped_share=flip, seed=seed)
+    with told(f"looking for copies in {name}", lines=not as_json):
+        dataset = with_findings(dataset)
     with told(f"adding {name}", lines=not as_json), opened_database(settings) as database:
         record = register(database, settings, name, dataset)
     if as_json:
-        print_json({**record.__dict__, "flipped": list(record.flipped)})
+        print_json({**record.__dict__, "flipped": list(record.flipped), "notes": list(dataset.notes)})
     else:
-        print_added(record)
+        print_added(record, dataset.notes)
 
 
 def list_datasets(url: Url = None, as_json: Json = False) -> None:
@@ -57,7 +69,7 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
     if as_json:
         print_json(message)
         return
-    columns = ("name", "train", "test", "image", "classes", "flipped", "fingerprint")
+    columns = ("name", "train", "test", "sample", "classes", "flipped", "fingerprint")
     print_table(
         columns,
         (

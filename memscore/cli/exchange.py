@@ -11,12 +11,15 @@ from memscore import settings as settings_module
 from memscore.cli.context import opened_client
 from memscore.cli.options import File, Json, Output, Url
 from memscore.cli.written import print_written
+from memscore.client import Client
 from memscore.console import err, out, print_json, warn
 from memscore.counted import counted
+from memscore.errors import InvalidInput, NotFound
 from memscore.exchange.feldman_zhang import published_of
 from memscore.files import read_file, write_file
 from memscore.progress import progress_bar, told
-from memscore.scores.frames import encode, format_of
+from memscore.scores.frames import Rows, encode, format_of
+from memscore.scores.tables import NO_TEST_PART
 from memscore.store.publishing import publish, unpublish
 from memscore.workflows.embedded import existing_database
 
@@ -56,6 +59,8 @@ def export_scores(
         with told(f"exporting {study}", lines=not as_json):
             with opened_client(url) as client:
                 table = client.table(study)
+                if not table.test_samples:
+                    raise InvalidInput(NO_TEST_PART)
                 evidence = client.evidence(study)
             payload = published_of(evidence.unpacked(), table["label"], table["test_label"]).encode()
             write_file(output, payload)
@@ -65,9 +70,20 @@ def export_scores(
     with told(f"exporting {study}", lines=not as_json):
         with opened_client(url) as client:
             table = client.table(study)
-        write_file(output, encode(table, chosen, rows))
+            names = None if chosen == "npz" else _names(client, study, rows)
+        if rows == "test" and not table.test_samples and chosen != "npz":
+            raise InvalidInput(NO_TEST_PART)
+        write_file(output, encode(table, chosen, rows, names))
     count = table.test_samples if rows == "test" and chosen != "npz" else len(table)
     print_written(output, count, "test samples" if rows == "test" else "training samples", chosen, as_json)
+
+
+def _names(client: Client, study: str, rows: Rows) -> list[str] | None:
+    """The names of a study's samples; None if they have none, or the service does not know names."""
+    try:
+        return client.sample_names(client.study(study).dataset, rows)
+    except NotFound:
+        return None
 
 
 def publish_scores(

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Url
-from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
+from memscore.cli.score_rows import INTERVAL, named, names_of, print_rows, rows_of
 from memscore.console import decimal, out, percent, print_json, print_record, print_table, warn
 from memscore.counted import counted
 from memscore.errors import InvalidInput
@@ -20,6 +20,7 @@ from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Explanation, Influence
 from memscore.messages.scores import Histogram, SampleScore, SetName
 from memscore.scores.selection import Order
+from memscore.scores.tables import NO_TEST_PART
 from memscore.statistics.findings import LEVEL
 
 BAR = 50  # characters of the longest bar of a histogram
@@ -66,8 +67,10 @@ def top_scores(
     """List the most memorized training samples."""
     with opened_client(url) as client:
         table = client.table(study)
-    order = Order("mem", descending=True).of(table)[:count]
-    rows = rows_of(table, order, ("label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out"))
+        order = Order("mem", descending=True).of(table)[:count]
+        rows = named(
+            client, study, rows_of(table, order, ("label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out"))
+        )
     if as_json:
         print_json(rows)
         return
@@ -90,11 +93,14 @@ def look_up_scores(
         raise InvalidInput("Name the samples: memscore scores lookup STUDY 3 5 7, or --indices-file FILE.")
     with opened_client(url) as client:
         columns = client.scores(study, wanted)
+        names = names_of(client, study, wanted)
     if as_json:
-        print_json({name: [plain(value) for value in column] for name, column in columns.items()})
+        more = {} if names is None else {"name": names}
+        print_json({name: [plain(value) for value in column] for name, column in columns.items()} | more)
         return
     shown = ("index", "label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out")
-    print_rows(({name: plain(columns[name][row]) for name in shown} for row in range(len(wanted))), shown)
+    rows = [{name: plain(columns[name][row]) for name in shown} for row in range(len(wanted))]
+    print_rows(({**row, "name": name} for row, name in zip(rows, names or [None] * len(rows), strict=True)), shown)
 
 
 def show_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
@@ -136,10 +142,11 @@ def explain_score(
     """Explain why a training sample has its score."""
     with opened_client(url) as client:
         explanation = client.explain(study, index, limit=limit)
+        tested = explanation.influences or client.dataset(client.study(study).dataset).test_samples
     if as_json:
         print_json(explanation)
         return
-    _print_explanation(explanation)
+    _print_explanation(explanation, NO_TEST_PART if not tested else None)
 
 
 def _indices(file: Path) -> list[int]:
@@ -185,7 +192,7 @@ def _holds(one: Influence) -> bool:
     return q is not None and q <= LEVEL
 
 
-def _print_explanation(explanation: Explanation) -> None:
+def _print_explanation(explanation: Explanation, nothing: str | None) -> None:
     out.print(explanation.sentence, soft_wrap=True)
     if explanation.influences:
         weighted = any(one.q_weighted is not None for one in explanation.influences)
@@ -208,7 +215,7 @@ def _print_explanation(explanation: Explanation) -> None:
             ),
         )
     else:
-        out.print(f"It influences no test sample by {explanation.floor:g} or more.")
+        out.print(nothing or f"It influences no test sample by {explanation.floor:g} or more.")
     if explanation.rivals:
         out.print("\nTraining samples that influence the same test samples")
         print_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
 from typing import Annotated, Any
@@ -11,17 +12,21 @@ import typer
 from memscore import settings as settings_module
 from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Output, Url
+from memscore.cli.score_rows import Split, names_of
 from memscore.cli.written import print_written
+from memscore.client import Client
 from memscore.client.study_calls import PairFilters
 from memscore.console import decimal, note, out, percent, print_json, print_table, warn
 from memscore.counted import counted
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
+from memscore.messages.pairs import Pair
 from memscore.progress import told
-from memscore.scores.duplicates import ALIKE, LIMITS, Copies, near_duplicates
+from memscore.scores.duplicates import ALIKE, LIMITS, LIMITS_OF_FEATURES, Copies, near_duplicates
 from memscore.scores.frames import Format, encode, format_of
 from memscore.scores.suspects import duplicates
+from memscore.scores.tables import NO_TEST_PART
 from memscore.statistics.findings import LEVEL
 
 RESTS_ON_ONE = (
@@ -77,13 +82,18 @@ def list_pairs(
         else:
             held["q_max"] = min(LEVEL, q_max or LEVEL)
         holding = list(islice(client.iter_pairs(study, page=page, **held), limit))
+        names = _names(client, study, [*holding, *strongest])
+        tested = bool(strongest) or client.dataset(client.study(study).dataset).test_samples > 0
     if harmful and any(one.infl > 0 for one in strongest):
         raise InvalidInput("This service is too old to list harmful pairs.")
     known = {(one.train_index, one.test_index) for one in holding}
     rest = [one for one in strongest if (one.train_index, one.test_index) not in known]
     found = [*holding, *rest][:limit]
     if as_json:
-        print_json([pair.model_dump(mode="json") for pair in found])
+        print_json([pair.model_dump(mode="json") | _named(names, pair.model_dump()) for pair in found])
+        return
+    if not tested:
+        out.print(NO_TEST_PART)
         return
     if not found:
         out.print(f"No {'harmful ' if harmful else ''}pair meets these conditions.")
@@ -94,7 +104,7 @@ def list_pairs(
             f"Of {counted(len(found), 'pair')} listed, {len(holding)} hold at a false-discovery rate of "
             f"{percent(LEVEL, 0)}{by}; {len(found) - len(holding)} cannot be told from chance.{whole}"
         )
-        _print_pairs([pair.model_dump() for pair in found])
+        _print_pairs([pair.model_dump() for pair in found], names)
     if harmful:
         out.print("Looked for among the pairs of all classes, at most ten of each test sample; q-values are for harm.")
 
@@ -103,25 +113,29 @@ def list_duplicates(
     study: str,
     infl_min: Annotated[float, typer.Option(min=0, max=1, help="Minimum influence on the test sample.")] = 0.8,
     mem_min: Annotated[float, typer.Option(min=-1, max=1, help="Minimum mem of the training sample.")] = 0.8,
-    alike: Annotated[float, typer.Option(min=0.9, max=1, help="Minimum correlation of the pixels.")] = ALIKE,
+    alike: Annotated[
+        float, typer.Option(min=0.9, max=1, help="Minimum correlation of the pixels, or likeness of the features.")
+    ] = ALIKE,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List copies of training images by their pixels, and test samples that depend on one training sample.
+    """List copies of training samples by pixels or features, and test samples that depend on one sample.
 
-    The pixels are those of the dataset in this machine's home folder.
+    Pixels and features are those of the dataset in this machine's home folder.
     """
     from memscore.datasets.storage import open_dataset
 
     with opened_client(url) as client:
         pairs, scores, fingerprint = client.pairs_table(study), client.table(study), client.study(study).fingerprint
     found: list[Copies] | None = None
+    limits = LIMITS
     try:
         dataset = open_dataset(settings_module.load().home, fingerprint)
     except NotFound as error:
-        warn(f"{error} Pixels were not compared.")
+        warn(f"{error} Samples were not compared.")
     else:
-        with told("comparing pixels", lines=not as_json):
+        limits = LIMITS if dataset.kind == "images" else LIMITS_OF_FEATURES
+        with told(f"comparing {'pixels' if dataset.kind == 'images' else 'features'}", lines=not as_json):
             found = near_duplicates(
                 dataset.x_train,
                 dataset.y_train,
@@ -137,8 +151,11 @@ def list_duplicates(
         print_json({"pixels": copies, "influence": rows})
         return
     if found is not None:
-        note(LIMITS)
+        note(limits)
         _print_copies(found)
+    if not scores.test_samples:
+        out.print(NO_TEST_PART)
+        return
     note(RESTS_ON_ONE)
     held = sum(_holds(row) for row in rows)
     out.print(
@@ -168,7 +185,7 @@ def _print_copies(found: list[Copies]) -> None:
         out.print("By pixels: no copies, neither in the test set nor within the training set.")
         return
     print_table(
-        ("training image", "copy", "kind", "correlation", "labels", "mem", "infl"),
+        ("training sample", "copy", "kind", "correlation", "labels", "mem", "infl"),
         (
             (
                 one.index,
@@ -201,9 +218,35 @@ def export_pairs(
     print_written(output, len(pairs), "pairs", chosen, as_json)
 
 
-def _print_pairs(rows: list[dict[str, Any]]) -> None:
+Names = dict[tuple[Split, int], str]
+"""Names of samples by part and index."""
+
+
+def _names(client: Client, study: str, pairs: Sequence[Pair]) -> Names:
+    """The names of the samples of these pairs, as far as they have any."""
+    found: Names = {}
+    parts: dict[Split, list[int]] = {
+        "train": sorted({one.train_index for one in pairs}),
+        "test": sorted({one.test_index for one in pairs}),
+    }
+    for split, indices in parts.items():
+        names = names_of(client, study, indices, split) or []
+        found |= {(split, index): name for index, name in zip(indices, names, strict=False)}
+    return found
+
+
+def _named(names: Names, row: dict[str, Any]) -> dict[str, str]:
+    """The fields train_name and test_name of a pair, as far as its samples have names."""
+    parts: tuple[Split, Split] = "train", "test"
+    keys = {split: (split, row[f"{split}_index"]) for split in parts}
+    return {f"{split}_name": names[key] for split, key in keys.items() if key in names}
+
+
+def _print_pairs(rows: list[dict[str, Any]], known: Names | None = None) -> None:
     weighted = any(_known(row["q_weighted"]) for row in rows)
-    names = ("train", "test", "infl", "se", "q-value", "mem")
+    named = [_named(known or {}, row) for row in rows]
+    called = tuple(name for name in ("train_name", "test_name") if any(name in one for one in named))
+    names = ("train", "test", *called, "infl", "se", "q-value", "mem")
     more = ("weighted q", "P(strong)") if weighted else ()
     print_table(
         (*names, *more),
@@ -211,13 +254,14 @@ def _print_pairs(rows: list[dict[str, Any]]) -> None:
             (
                 row["train_index"],
                 row["test_index"],
+                *(one.get(name, "-") for name in called),
                 decimal(row["infl"]),
                 decimal(row["se"]),
                 _q(row["q_value"]),
                 decimal(row["mem"]),
                 *((_q(row["q_weighted"]), decimal(row["p_strong"])) if weighted else ()),
             )
-            for row in rows
+            for row, one in zip(rows, named, strict=True)
         ),
     )
 

@@ -8,7 +8,7 @@ import typer
 
 from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Url
-from memscore.cli.score_rows import print_rows, rows_of
+from memscore.cli.score_rows import named, print_rows, rows_of
 from memscore.console import note, out, print_json, warn
 from memscore.counted import counted
 from memscore.messages.scores import Estimate
@@ -24,8 +24,8 @@ def list_risks(
     """List the samples at the highest privacy risk, and what an attack on whole models achieves."""
     with opened_client(url) as client:
         table = client.table(study)
+        rows = named(client, study, rows_of(table, riskiest(table, count), ("label", "risk", "se_risk", "mem")))
     privacy = privacy_of(table)
-    rows = rows_of(table, riskiest(table, count), ("label", "risk", "se_risk", "mem"))
     if as_json:
         print_json(
             {"privacy": None if privacy is None else privacy.model_dump(), "samples": rows, "note": note_on_risk(table)}

@@ -13,7 +13,7 @@ import typer
 
 from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Url
-from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
+from memscore.cli.score_rows import INTERVAL, named, print_rows, rows_of
 from memscore.console import decimal, note, print_json, print_table, warn
 from memscore.progress import told
 from memscore.scores.label_errors import PRECISION, label_errors, suggestion
@@ -37,9 +37,9 @@ def list_suspects(
     """List the samples whose labels are most likely wrong, with the label that held-out trials predict."""
     with opened_client(url) as client:
         table = client.table(study)
-    errors = label_errors(table, precision)
-    names = ("label", "mem", "mem_low", "mem_high", "p_in", "p_out")
-    rows = rows_of(table, errors.order[:count], names)
+        errors = label_errors(table, precision)
+        columns = ("label", "mem", "mem_low", "mem_high", "p_in", "p_out")
+        rows = named(client, study, rows_of(table, errors.order[:count], columns))
     for place, row in enumerate(rows):
         vote = suggestion(table, row["index"])
         row["label_error"] = plain(errors.label_error[row["index"]])
@@ -52,7 +52,7 @@ def list_suspects(
     warn(*table.warnings)
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(("index", *names, "label_error", "suggested", "share", "suspected"))
+        writer.writerow(rows[0] if rows else ("index", *columns, "label_error", "suggested", "share", "suspected"))
         writer.writerows(row.values() for row in rows)
         return
     voted = () if errors.suspected is None else ("label_error", "suggested", "share")

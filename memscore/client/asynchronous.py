@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing, closing
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, Unpack
@@ -24,7 +24,7 @@ from memscore.client.study_calls import PairFilters, ScoreFilters
 from memscore.client.table_calls import Fingerprinted
 from memscore.exchange.evidence_file import StudyEvidence
 from memscore.keys import Scope
-from memscore.messages.datasets import DatasetDetail, Datasets
+from memscore.messages.datasets import DatasetDetail, Datasets, Neighbour, Sample
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
@@ -138,6 +138,31 @@ class AsyncClient:
         Raises NotFound.
         """
         return await self._run(dataset_calls.dataset, name)
+
+    async def samples(
+        self, dataset: str, indices: Sequence[int], split: Literal["train", "test"] = "train"
+    ) -> list[Sample]:
+        """Samples with label, name, text and other columns, in the order of the indices.
+
+        Raises NotFound.
+        """
+        return await self._run(dataset_calls.samples, dataset, indices, split)
+
+    async def sample_names(self, dataset: str, split: Literal["train", "test"] = "train") -> list[str] | None:
+        """The ids or file names of all samples of a part; None if the dataset was added without.
+
+        Raises NotFound.
+        """
+        return await self._run(dataset_calls.sample_names, dataset, split)
+
+    async def neighbours(
+        self, dataset: str, index: int, split: Literal["train", "test"] = "train", count: int = 10
+    ) -> list[Neighbour]:
+        """The training samples whose features are nearest to a sample's, nearest first.
+
+        Raises NotFound, also for a dataset of images.
+        """
+        return await self._run(dataset_calls.neighbours, dataset, index, split, count)
 
     async def image(self, dataset: str, split: Literal["train", "test"], index: int, scale: int = 1) -> bytes:
         """The image of one sample as a PNG file.

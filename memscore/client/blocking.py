@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, Unpack
@@ -23,7 +23,7 @@ from memscore.client.study_calls import PairFilters, ScoreFilters
 from memscore.client.table_calls import Fingerprinted
 from memscore.exchange.evidence_file import StudyEvidence
 from memscore.keys import Scope
-from memscore.messages.datasets import DatasetDetail, Datasets
+from memscore.messages.datasets import DatasetDetail, Datasets, Neighbour, Sample
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
@@ -136,6 +136,29 @@ class Client:
         Raises NotFound.
         """
         return self._run(dataset_calls.dataset, name)
+
+    def samples(self, dataset: str, indices: Sequence[int], split: Literal["train", "test"] = "train") -> list[Sample]:
+        """Samples with label, name, text and other columns, in the order of the indices.
+
+        Raises NotFound.
+        """
+        return self._run(dataset_calls.samples, dataset, indices, split)
+
+    def sample_names(self, dataset: str, split: Literal["train", "test"] = "train") -> list[str] | None:
+        """The ids or file names of all samples of a part; None if the dataset was added without.
+
+        Raises NotFound.
+        """
+        return self._run(dataset_calls.sample_names, dataset, split)
+
+    def neighbours(
+        self, dataset: str, index: int, split: Literal["train", "test"] = "train", count: int = 10
+    ) -> list[Neighbour]:
+        """The training samples whose features are nearest to a sample's, nearest first.
+
+        Raises NotFound, also for a dataset of images.
+        """
+        return self._run(dataset_calls.neighbours, dataset, index, split, count)
 
     def image(self, dataset: str, split: Literal["train", "test"], index: int, scale: int = 1) -> bytes:
         """The image of one sample as a PNG file.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from memscore.client.pages import gathered
 from memscore.client.service_access import ServiceAccess, ask, exchange, get, part
 from memscore.client.steps import Flow
-from memscore.messages.datasets import DatasetDetail, Datasets
+from memscore.messages.datasets import DatasetDetail, Datasets, Neighbour, Neighbours, Sample, SampleNames, Samples
+
+AT_ONCE = 400  # samples of one request
 
 
 def datasets(service: ServiceAccess) -> Flow[Datasets]:
@@ -22,6 +25,43 @@ def dataset(service: ServiceAccess, name: str) -> Flow[DatasetDetail]:
     Raises NotFound.
     """
     return (yield from ask(service, DatasetDetail, get(f"/v1/datasets/{part(name)}")))
+
+
+def samples(
+    service: ServiceAccess, dataset: str, indices: Sequence[int], split: Literal["train", "test"] = "train"
+) -> Flow[list[Sample]]:
+    """Samples with label, name, text and other columns, in the order of the indices.
+
+    Raises NotFound.
+    """
+    found: list[Sample] = []
+    for first in range(0, len(indices), AT_ONCE):
+        some = ",".join(str(int(one)) for one in indices[first : first + AT_ONCE])
+        path = f"/v1/datasets/{part(dataset)}/{part(split)}/samples"
+        found += (yield from ask(service, Samples, get(path, indices=some))).samples
+    return found
+
+
+def sample_names(
+    service: ServiceAccess, dataset: str, split: Literal["train", "test"] = "train"
+) -> Flow[list[str] | None]:
+    """The ids or file names of all samples of a part; None if the dataset was added without.
+
+    Raises NotFound.
+    """
+    path = f"/v1/datasets/{part(dataset)}/{part(split)}/names"
+    return (yield from ask(service, SampleNames, get(path))).names
+
+
+def neighbours(
+    service: ServiceAccess, dataset: str, index: int, split: Literal["train", "test"] = "train", count: int = 10
+) -> Flow[list[Neighbour]]:
+    """The training samples whose features are nearest to a sample's, nearest first.
+
+    Raises NotFound, also for a dataset of images.
+    """
+    path = f"/v1/datasets/{part(dataset)}/{part(split)}/{index}/neighbours"
+    return (yield from ask(service, Neighbours, get(path, count=count))).neighbours
 
 
 def image(

@@ -114,7 +114,8 @@ def _pulled(service: ServiceAccess, kind: type[AnyTable], study: str, path: str,
     if digest is not None and (local := (yield from done(lambda: stored(digest)))) is not None:
         return local
     headers = {} if before is None or digest is not None else {"If-None-Match": f'"{before.digest}"'}
-    found = (yield from download(service, get(path, digest=digest).with_headers(headers), decode, stored)) or before
+    received = yield from download(service, get(path, digest=digest).with_headers(headers), decode, stored)
+    found = before if received is None else received  # a table without rows is false
     assert found is not None  # only a response to If-None-Match says unchanged
     if digest is None:
         service.keep(study, found)

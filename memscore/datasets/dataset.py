@@ -1,38 +1,57 @@
-"""A dataset: training and test images with labels in a fixed order, identified by a fingerprint."""
+"""A dataset: training and test samples with labels in a fixed order, identified by a fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Images, Labels
+from memscore.arrays import Indices, Labels, Samples
 from memscore.counted import counted
+from memscore.datasets.columns import SampleColumns, checked
+from memscore.datasets.features import Scaling, standardized_features
+from memscore.datasets.image_arrays import images_of
+from memscore.datasets.labels import classes_of
+from memscore.datasets.leakage import telling
 from memscore.errors import InvalidDataset
+from memscore.study.randomness import random_order
 
-MAX_CLASSES = 65_536
 MIN_TRAIN_SAMPLES = 10  # a block of ten trials holds each out in turn
+
+Kind = Literal["images", "features"]
+NO_COLUMNS = SampleColumns()
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Validated arrays in a fixed order.
 
-    x_train uint8 [n, H, W, C], y_train int32 [n], x_test uint8 [q, H, W, C], y_test int32 [q]; one class
-    name per label. `source` describes the origin; `clean_labels` int32 [n] is set if labels were flipped on
-    purpose.
+    x_train and x_test are either images, uint8 [n, H, W, C] and [q, H, W, C], or standardized features, float32 [n, d]
+    and [q, d]; y_train int32 [n] and y_test int32 [q]; one class name per label. q is 0 without a test part. `source`
+    describes the origin; `clean_labels` int32 [n] is set if labels were flipped on purpose. `columns` describe single
+    samples; `notes` are sentences on what reading changed, skipped or found; `scaling` is how features were
+    standardized.
     """
 
-    x_train: Images
+    x_train: Samples
     y_train: Labels
-    x_test: Images
+    x_test: Samples
     y_test: Labels
     class_names: tuple[str, ...]
     source: str
     clean_labels: Labels | None = None
+    columns: SampleColumns = NO_COLUMNS
+    notes: tuple[str, ...] = ()
+    scaling: Scaling | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the samples are images or features."""
+        return kind_of(self.x_train.shape[1:])
 
     @property
     def classes(self) -> int:
@@ -48,74 +67,133 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over images and labels in order; class names and source do not count."""
+        """SHA-256 over samples and labels in order; class names, source, columns and notes do not count."""
         state = hashlib.sha256(b"memscore dataset 1")
         for array in (self.x_train, self.y_train, self.x_test, self.y_test):
             state.update(f"{array.dtype.str}{array.shape}".encode())
-            state.update(np.ascontiguousarray(array).data)
+            state.update(np.ascontiguousarray(array).data if array.size else b"")
         return state.hexdigest()
+
+    def select(self, train: npt.NDArray[Any] | slice, test: npt.NDArray[Any] | slice) -> Dataset:
+        """The dataset of the samples in two index arrays or masks. Features keep the scaling of the whole."""
+        return replace(
+            self,
+            x_train=self.x_train[train],
+            y_train=self.y_train[train],
+            x_test=self.x_test[test],
+            y_test=self.y_test[test],
+            clean_labels=None if self.clean_labels is None else self.clean_labels[train],
+            columns=self.columns.select(train, test),
+        )
+
+
+def kind_of(shape: Sequence[int]) -> Kind:
+    """Whether samples of this shape are images, [H, W, C], or features, [d]."""
+    return "images" if len(shape) == 3 else "features"
 
 
 def build_dataset(
     x_train: npt.NDArray[Any],
     y_train: npt.NDArray[Any],
-    x_test: npt.NDArray[Any],
-    y_test: npt.NDArray[Any],
+    x_test: npt.NDArray[Any] | None = None,
+    y_test: npt.NDArray[Any] | None = None,
     *,
     source: str,
-    class_names: tuple[str, ...] | None = None,
+    class_names: Sequence[str] | None = None,
+    columns: SampleColumns = NO_COLUMNS,
+    notes: Sequence[str] = (),
+    test_share: float | None = None,
+    seed: int = 0,
+    feature_names: Sequence[str] | None = None,
 ) -> Dataset:
-    """Validate a user's arrays and convert them to the types of `Dataset`.
+    """Validate a user's arrays and convert them to the types of `Dataset`; `notes` gain a sentence for each conversion.
 
-    Images are uint8 [n, H, W, C] or [n, H, W]; labels have any integer type, from 0 to the number of classes
-    minus one, and each class occurs in the training set. Raises InvalidDataset with the reason.
+    Images are [n, H, W], [n, H, W, C] or, where that is unambiguous, [n, C, H, W]: uint8, uint16, floats in [0, 1] or
+    [0, 255], or booleans (`image_arrays`). Features are numbers [n, d] (`features`). Labels are integers with or
+    without gaps, texts, booleans or one-hot rows (`labels`); each class occurs in the training set. `columns` describe
+    the samples as they are given. Without x_test and y_test, `test_share` of each class becomes the test part, chosen
+    by `seed` and position, or none does if it is None. Raises InvalidDataset with the reason.
     """
-    train, test = _images("x_train", x_train), _images("x_test", x_test)
-    if train.shape[1:] != test.shape[1:]:
+    if (x_test is None) != (y_test is None):
+        given, absent = ("y_test", "x_test") if x_test is None else ("x_test", "y_test")
+        raise InvalidDataset(f"There is {given} but no {absent}; give both, or neither.")
+    x_train, y_train = _array("x_train", x_train), _array("y_train", y_train)
+    if x_train.ndim < 2 or 0 in x_train.shape:
         raise InvalidDataset(
-            f"x_train has images of shape {train.shape[1:]} and x_test of {test.shape[1:]}; give both the same shape."
+            f"x_train has shape {x_train.shape}; images must be [n, H, W] or [n, H, W, C], features [n, d], not empty."
         )
-    train_labels = _labels("y_train", y_train, "x_train", len(train))
-    test_labels = _labels("y_test", y_test, "x_test", len(test))
-    classes = int(train_labels.max()) + 1 if class_names is None else len(class_names)
-    if classes > MAX_CLASSES:
-        raise InvalidDataset(f"y_train has labels up to {classes - 1}; at most {MAX_CLASSES} classes are possible.")
-    for name, labels in (("y_train", train_labels), ("y_test", test_labels)):
-        if labels.min() < 0 or labels.max() >= classes:
-            raise InvalidDataset(
-                f"{name} has labels from {labels.min()} to {labels.max()}; with {counted(classes, 'class')} they must "
-                f"lie in 0..{classes - 1}."
-            )
-    if classes < 2 or len(train_labels) < MIN_TRAIN_SAMPLES:
+    if x_test is None or y_test is None:
+        x_test, y_test = x_train[:0], y_train[:0]
+    elif test_share is not None:
+        raise InvalidDataset("There is a test part; a share of the samples for testing is for data without one.")
+    x_test, y_test = _array("x_test", x_test), _array("y_test", y_test)
+    classes = classes_of(y_train, y_test, (len(x_train), len(x_test)), class_names)
+    train_samples, known = len(classes.train), len(classes.names)
+    if known < 2 or train_samples < MIN_TRAIN_SAMPLES:
         raise InvalidDataset(
-            f"There are {counted(len(train_labels), 'training sample')} of {counted(classes, 'class')}; at least "
+            f"There are {counted(train_samples, 'training sample')} of {counted(known, 'class')}; at least "
             f"{MIN_TRAIN_SAMPLES} samples and two classes are needed."
         )
-    absent = np.flatnonzero(np.bincount(train_labels, minlength=classes) == 0)
-    if len(absent):
-        raise InvalidDataset(f"No training sample has label {absent[0]}; number the classes 0..C-1 without gaps.")
-    names = class_names or tuple(str(label) for label in range(classes))
-    return Dataset(train, train_labels, test, test_labels, names, source)
-
-
-def _images(name: str, images: npt.NDArray[Any]) -> Images:
-    if images.dtype != np.uint8:
-        raise InvalidDataset(f"{name} has dtype {images.dtype}; images must be uint8, 0 to 255.")
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or 0 in images.shape:
-        raise InvalidDataset(f"{name} has shape {images.shape}; images must be [n, H, W] or [n, H, W, C], not empty.")
-    return np.ascontiguousarray(images)
-
-
-def _labels(name: str, labels: npt.NDArray[Any], images_name: str, count: int) -> Labels:
-    if labels.dtype.kind not in "iu":
-        raise InvalidDataset(f"{name} has dtype {labels.dtype}; labels must be integers.")
-    if labels.shape != (count,):
+    columns, cut = checked(columns, len(x_train), len(x_test))
+    said = [*notes, *classes.notes, *cut]
+    y_of_train, y_of_test = classes.train, classes.test
+    if test_share is not None:
+        train, test, split = _split(classes.train, test_share, seed)
+        x_train, x_test, columns = x_train[train], x_train[test], columns.split(train, test)
+        y_of_train, y_of_test = classes.train[train], classes.train[test]
+        said.append(split)
+    if x_train.ndim != x_test.ndim:
         raise InvalidDataset(
-            f"{name} has shape {labels.shape}, but {images_name} has {counted(count, 'image')}; give one label per "
-            "image."
+            f"x_train has samples of shape {x_train.shape[1:]} and x_test of {x_test.shape[1:]}; give both the same "
+            "shape."
         )
-    if labels.max() > np.iinfo(np.int32).max or labels.min() < np.iinfo(np.int32).min:
-        raise InvalidDataset(f"{name} has labels that do not fit 32 bits; number the classes 0..C-1.")
-    return labels.astype(np.int32)
+    scaling = None
+    if x_train.ndim == 2:
+        samples, test_samples, scaling, changed = standardized_features(x_train, x_test, feature_names)
+        changed += telling(samples, y_of_train, scaling.columns, feature_names)
+    else:
+        samples, test_samples, changed = images_of(x_train, x_test)
+    return Dataset(
+        samples,
+        y_of_train,
+        test_samples,
+        y_of_test,
+        tuple(classes.names),
+        source,
+        columns=columns,
+        notes=(*said, *changed),
+        scaling=scaling,
+    )
+
+
+def _array(name: str, values: Any) -> npt.NDArray[Any]:
+    """The values as an array with at least one axis. Raises InvalidDataset for rows of different lengths."""
+    try:
+        array: npt.NDArray[Any] = np.asarray(values)
+    except ValueError as error:
+        raise InvalidDataset(
+            f"{name} is not an array: its rows differ in length or kind; give all the same."
+        ) from error
+    return array if array.ndim else array[None]
+
+
+def _split(labels: Labels, share: float, seed: int) -> tuple[Indices, Indices, str]:
+    """The training samples and the round(share * n) of each class of n for testing, ascending, and a note."""
+    if not 0 < share < 1:
+        raise InvalidDataset(f"The share of samples for testing must be between 0 and 1, not {share:g}.")
+    order = random_order(len(labels), "test part", seed)
+    chosen = np.zeros(len(labels), np.bool_)
+    single = 0
+    for label in range(int(labels.max()) + 1):
+        own = order[labels[order] == label]
+        single += len(own) == 1
+        chosen[own[: min(max(round(share * len(own)), 1), len(own) - 1)]] = True
+    train, test = np.flatnonzero(~chosen), np.flatnonzero(chosen)
+    if len(train) < MIN_TRAIN_SAMPLES:
+        raise InvalidDataset(
+            f"Only {len(train)} samples would be left for training; at least {MIN_TRAIN_SAMPLES} are needed."
+        )
+    note = f"{len(test)} of {len(labels)} samples, {share:g} of each class, became the test part."
+    if single:
+        note = f"{note[:-1]}; {single} {'class has' if single == 1 else 'classes have'} one sample and none there."
+    return train, test, note

@@ -82,15 +82,8 @@ def keep_classes(dataset: Dataset, classes: int | None) -> Dataset:
     if classes is None:
         return dataset
     refuse_more_classes(classes, dataset.classes)
-    train, test = dataset.y_train < classes, dataset.y_test < classes
-    return replace(
-        dataset,
-        x_train=dataset.x_train[train],
-        y_train=dataset.y_train[train],
-        x_test=dataset.x_test[test],
-        y_test=dataset.y_test[test],
-        class_names=dataset.class_names[:classes],
-    )
+    kept = dataset.select(dataset.y_train < classes, dataset.y_test < classes)
+    return replace(kept, class_names=dataset.class_names[:classes])
 
 
 def refuse_more_classes(wanted: int | None, there: int) -> None:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 
-Track = Callable[[Sequence[Path], str], Iterable[Path]]
-"""Yields files one by one and shows progress with the given description."""
+T = TypeVar("T")
 
 
-def unseen(files: Sequence[Path], doing: str) -> Iterable[Path]:
+class Track(Protocol):
+    """Yields files one by one and shows progress with the given description."""
+
+    def __call__(self, files: Sequence[T], doing: str, /) -> Iterable[T]:
+        """The files, in their order."""
+        ...
+
+
+def unseen(files: Sequence[T], doing: str, /) -> Iterable[T]:
     """The files, without showing progress."""
     return files
 
 
+ROLES = ("label", "split", "image", "text", "id", "group")
+"""What a column of a table can be, besides a feature."""
 FLAGS = {"root": "--root", "classes": "--classes", "resize": "--resize", "test_share": "--test-share"}
+FLAGS |= {role: f"--{role}" for role in ROLES}
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,10 @@ class SourceOptions:
 
     `root` is the folder of a published dataset's files, `classes` the number of classes to keep, `resize` the side of
     the images in pixels, `test_share` the share of samples for the test set. `downloads` is the folder for files
-    without `root`, also for downloading; `track` shows progress. Raises InvalidInput for an invalid value.
+    without `root`, also for downloading; `track` shows progress. The others name columns of a table: `label` has the
+    classes, `split` says which rows are for training and which for testing, `image` has the paths or the bytes of
+    images, `text` is shown, `id` names the samples, `group` says which belong together. Raises InvalidInput for an
+    invalid value.
     """
 
     root: Path | None = None
@@ -36,6 +50,12 @@ class SourceOptions:
     test_share: float | None = None
     downloads: Path | None = None
     track: Track = unseen
+    label: str | None = None
+    split: str | None = None
+    image: str | None = None
+    text: str | None = None
+    id: str | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         if self.classes is not None and self.classes < 2:

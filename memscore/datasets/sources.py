@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memscore.datasets.cifar import load_cifar10, load_cifar100
+from memscore.datasets.csv_file import load_csv
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.digits import load_digits
 from memscore.datasets.folder import load_folder
+from memscore.datasets.function import load_function
+from memscore.datasets.huggingface import load_huggingface
 from memscore.datasets.mnist import load_fashion_mnist, load_mnist
 from memscore.datasets.npz import load_npz
-from memscore.datasets.options import SourceOptions
+from memscore.datasets.options import ROLES, SourceOptions
+from memscore.datasets.parquet_file import load_parquet
 from memscore.datasets.tiny_imagenet import load_tiny_imagenet
 from memscore.errors import NotFound
 
@@ -27,7 +31,7 @@ class Source:
 
 @dataclass(frozen=True)
 class PathSource:
-    """A kind of file or folder: its loader, the placeholder for its path, and the options it supports."""
+    """A kind of file, folder or function: its loader, the placeholder for its path, and the options it supports."""
 
     load: Callable[[Path, SourceOptions], Dataset]
     names: str
@@ -42,9 +46,14 @@ SOURCES = {
     "mnist": Source(load_mnist, ("root", "classes")),
     "tiny_imagenet": Source(load_tiny_imagenet, ("root", "classes", "resize")),
 }
+TABLE = ("resize", "test_share", *ROLES)
 PATH_SOURCES = {
+    "csv": PathSource(load_csv, "FILE", TABLE),
     "folder": PathSource(load_folder, "DIR", ("classes", "resize", "test_share")),
-    "npz": PathSource(lambda path, _: load_npz(path), "FILE"),
+    "huggingface": PathSource(load_huggingface, "DIR", TABLE),
+    "npz": PathSource(lambda path, options: load_npz(path, options.test_share), "FILE", ("test_share",)),
+    "parquet": PathSource(load_parquet, "FILE", TABLE),
+    "torch": PathSource(lambda path, options: load_function(str(path), options), "MODULE:FUNCTION", TABLE),
 }
 KNOWN = ", ".join([*SOURCES, *(f"{kind}:{source.names}" for kind, source in PATH_SOURCES.items())])
 
@@ -63,4 +72,15 @@ def load_source(source: str, options: SourceOptions | None = None) -> Dataset:
     if colon and kind in PATH_SOURCES:
         options.refuse_all_but(f"{kind}:{PATH_SOURCES[kind].names}", PATH_SOURCES[kind].takes)
         return PATH_SOURCES[kind].load(Path(path).expanduser(), options)
-    raise NotFound(f"There is no dataset source {source!r}; the sources are: {KNOWN}.")
+    hint = _meant(Path(source)) or f"the sources are: {KNOWN}."
+    raise NotFound(f"There is no dataset source {source!r}; {hint}")
+
+
+def _meant(path: Path) -> str:
+    """A question after the source that was probably meant, for the bare path of a file or folder."""
+    kinds = {".csv": "csv", ".tsv": "csv", ".gz": "csv", ".npz": "npz", ".parquet": "parquet", ".pq": "parquet"}
+    if path.is_dir():
+        saved = any((path / file).is_file() for file in ("dataset_dict.json", "state.json"))
+        return f"did you mean {'huggingface' if saved else 'folder'}:{path}?"
+    kind = kinds.get(path.suffix.lower()) if path.is_file() else None
+    return f"did you mean {kind}:{path}?" if kind else ""

@@ -1,20 +1,26 @@
-"""Dataset arrays on disk: one folder per fingerprint, written atomically and memory-mapped for reading."""
+"""Datasets on disk: one folder per fingerprint, written atomically; its arrays are memory-mapped for reading."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from memscore import strict_json
+from memscore.datasets.columns import Column, SampleColumns, Split
 from memscore.datasets.dataset import Dataset
+from memscore.datasets.features import Scaling
 from memscore.errors import Damaged, NotFound, StoreError
 from memscore.files import reason
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+SPLITS: tuple[Split, ...] = ("train", "test")
 
 
 def folder_of(home: Path, fingerprint: str) -> Path:
@@ -23,23 +29,23 @@ def folder_of(home: Path, fingerprint: str) -> Path:
 
 
 def save(dataset: Dataset, home: Path) -> str:
-    """Write the arrays to home/datasets/FINGERPRINT unless they exist; returns the fingerprint."""
+    """Write the dataset to home/datasets/FINGERPRINT; returns the fingerprint.
+
+    If it is there, only its columns and notes are replaced, by those of `dataset` if it has any.
+    """
     fingerprint = dataset.fingerprint
     folder = folder_of(home, fingerprint)
     if folder.is_dir():
+        if dataset.columns or dataset.notes:
+            _replace_descriptions(dataset, folder)
         return fingerprint
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
-    except OSError as error:
-        raise StoreError(f"The folder {folder.parent} cannot be written ({reason(error)}).") from error
+    scratch = _scratch(folder.parent)
     try:
         for name in ARRAYS:
             np.save(scratch / f"{name}.npy", getattr(dataset, name))
         if dataset.clean_labels is not None:
             np.save(scratch / "clean_labels.npy", dataset.clean_labels)
-        description = {"class_names": dataset.class_names, "source": dataset.source}
-        (scratch / "dataset.json").write_text(strict_json.dumps(description))
+        _write_descriptions(dataset, scratch)
         scratch.chmod(0o755)
         try:
             scratch.rename(folder)
@@ -54,24 +60,134 @@ def save(dataset: Dataset, home: Path) -> str:
 
 
 def open_dataset(home: Path, fingerprint: str) -> Dataset:
-    """Open a stored dataset with memory-mapped, read-only arrays. Raises NotFound, or Damaged for unusable files."""
+    """Open a stored dataset with memory-mapped, read-only arrays; columns are read when they are first asked for.
+
+    Raises NotFound, or Damaged for unusable files.
+    """
     folder = folder_of(home, fingerprint)
     if not folder.is_dir():
         raise NotFound(
-            f"The images of dataset {fingerprint[:12]} are not in {folder.parent}; add the dataset again there: "
+            f"The samples of dataset {fingerprint[:12]} are not in {folder.parent}; add the dataset again there: "
             "memscore datasets add NAME"
         )
     try:
         description = json.loads((folder / "dataset.json").read_text())
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
         clean = folder / "clean_labels.npy"
+        scaling = description.get("scaling")
+        named = description.get("columns", {})
         return Dataset(
             **arrays,
             class_names=tuple(description["class_names"]),
             source=description["source"],
             clean_labels=np.load(clean, allow_pickle=False) if clean.exists() else None,
+            columns=SampleColumns(
+                *(StoredColumns(folder, split, named.get(split, []), len(arrays[f"y_{split}"])) for split in SPLITS)
+            ),
+            notes=tuple(description.get("notes", ())),
+            scaling=None if scaling is None else Scaling.of_json(scaling),
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise Damaged(
-            f"The stored dataset in {folder} cannot be read ({error}); delete the folder and add the dataset again."
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(folder, error) from error
+
+
+class StoredColumns(Mapping[str, Column]):
+    """The columns of one part of a stored dataset, read from a Parquet file when first asked for.
+
+    Raises Damaged if the file does not hold the columns `names` of `samples` values.
+    """
+
+    def __init__(self, folder: Path, split: Split, names: list[str], samples: int) -> None:
+        self.folder = folder
+        self.split: Split = split
+        self.column_names = names
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.column_names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.column_names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.column_names
+
+    def __getitem__(self, name: str) -> Column:
+        return self._read[name]
+
+    @cached_property
+    def _read(self) -> dict[str, Column]:
+        from pyarrow import ArrowException, parquet  # its import takes longer than opening the arrays
+
+        try:
+            table: Any = parquet.read_table(_column_file(self.folder, self.split))
+            columns = {name: _array(table[name]) for name in self.column_names}
+        except (OSError, ValueError, KeyError, ArrowException) as error:
+            raise _damaged(self.folder, error) from error
+        if any(len(column) != self.samples for column in columns.values()):
+            raise _damaged(self.folder, ValueError("its columns do not have one value for each sample"))
+        return columns
+
+
+def _array(column: Any) -> Column:
+    """An Arrow column as an array of float64 or str."""
+    if str(column.type) == "double":
+        return np.array(column.to_numpy(), np.float64)
+    return np.array(column.to_pylist(), np.str_)
+
+
+def _column_file(folder: Path, split: Split) -> Path:
+    return folder / f"columns-{split}.parquet"
+
+
+def _damaged(folder: Path, error: Exception) -> Damaged:
+    return Damaged(
+        f"The stored dataset in {folder} cannot be read ({error}); delete the folder and add the dataset again."
+    )
+
+
+def _scratch(parent: Path) -> Path:
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
+    except OSError as error:
+        raise StoreError(f"The folder {parent} cannot be written ({reason(error)}).") from error
+
+
+def _write_descriptions(dataset: Dataset, folder: Path, earlier: dict[str, Any] | None = None) -> None:
+    """Write everything but the arrays; what the dataset lacks stays as in an `earlier` description. Raises OSError."""
+    description = {**(earlier or {}), "class_names": dataset.class_names, "source": dataset.source}
+    if dataset.notes:
+        description["notes"] = dataset.notes
+    if dataset.scaling is not None:
+        description["scaling"] = dataset.scaling.as_json()
+    if dataset.columns:
+        description["columns"] = {split: list(dataset.columns.part(split)) for split in SPLITS}
+        _write_columns(dataset.columns, folder)
+    (folder / "dataset.json").write_text(strict_json.dumps(description))
+
+
+def _write_columns(columns: SampleColumns, folder: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    for split in SPLITS:
+        if part := columns.part(split):
+            table = pyarrow.table({name: pyarrow.array(column) for name, column in part.items()})
+            parquet.write_table(table, _column_file(folder, split))
+
+
+def _replace_descriptions(dataset: Dataset, folder: Path) -> None:
+    """Replace columns and notes of a stored dataset, its description last."""
+    scratch = _scratch(folder.parent)
+    try:
+        _write_descriptions(dataset, scratch, json.loads((folder / "dataset.json").read_text()))
+        for name in [*(_column_file(scratch, split).name for split in SPLITS), "dataset.json"]:
+            if (scratch / name).exists():
+                (scratch / name).replace(folder / name)
+    except ValueError as error:
+        raise _damaged(folder, error) from error
+    except OSError as error:
+        raise StoreError(f"The dataset could not be written to {folder} ({reason(error)}).") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

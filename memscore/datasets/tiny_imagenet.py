@@ -38,6 +38,8 @@ def load_tiny_imagenet(options: SourceOptions) -> Dataset:
         tuple(names.get(wnid, wnid) for wnid in wnids),
         options.described("tiny_imagenet"),
         options,
+        root=folder,
+        left_out_below=0,
         always_colour=True,
     )
 

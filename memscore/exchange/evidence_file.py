@@ -58,7 +58,7 @@ class EvidenceMeta(Frozen):
     recipe: Recipe
     design: Design
     train_samples: int = Field(ge=1, le=2**31)
-    test_samples: int = Field(ge=1, le=2**31)
+    test_samples: int = Field(ge=0, le=2**31)
     versions: dict[str, str] = Field(default={})
 
 

@@ -23,7 +23,7 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from memscore.datasets.dataset import Dataset
+from memscore.datasets.dataset import NO_COLUMNS, Dataset
 from memscore.errors import BlockFailed, Diverged
 from memscore.farm import local_ray
 from memscore.farm.actors import refusal
@@ -241,9 +241,9 @@ class _Feed:
 
 
 def _in_memory(dataset: Dataset) -> Dataset:
-    """The dataset with plain arrays, which Ray shares without a copy, instead of arrays mapped from files."""
+    """What training needs of a dataset, with plain arrays, which Ray shares without a copy, not mapped from files."""
     names = ("x_train", "y_train", "x_test", "y_test")
-    return replace(dataset, **{name: np.asarray(getattr(dataset, name)) for name in names})
+    return replace(dataset, columns=NO_COLUMNS, **{name: np.asarray(getattr(dataset, name)) for name in names})
 
 
 def _named(unit: Unit) -> str:

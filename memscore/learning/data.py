@@ -1,8 +1,9 @@
-"""A dataset on a device: uint8 images that stay there, with batching and augmentation on the device."""
+"""A dataset on a device: images or features that stay there, with batching and augmentation on the device."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,10 @@ from memscore.study.randomness import random_words
 
 @dataclass(frozen=True)
 class DeviceData:
-    """A dataset on a device: images uint8 [n, H, W, C] and labels int64 [n], for training and test."""
+    """A dataset on a device, for training and test: labels int64 [n] and images uint8 [n, H, W, C], or features [n, d].
+
+    Features are float32.
+    """
 
     x_train: Tensor
     y_train: Tensor
@@ -26,7 +30,7 @@ class DeviceData:
 
     @classmethod
     def of(cls, dataset: Dataset, device: torch.device) -> DeviceData:
-        """Copy a dataset to the device; on a CPU, images are copied only if they are memory-mapped."""
+        """Copy a dataset to the device; on a CPU, samples are copied only if they are memory-mapped."""
 
         def labels(array: np.ndarray) -> Tensor:
             return torch.from_numpy(array.astype(np.int64)).to(device)
@@ -41,10 +45,17 @@ class DeviceData:
         )
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
-        _, height, width, channels = self.x_train.shape
-        return channels, height, width
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample as networks see it (`network_shape`)."""
+        return network_shape(self.x_train.shape[1:])
+
+
+def network_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of a sample as networks see it: channels, height and width of an image, or the number of features."""
+    if len(shape) == 1:
+        return (shape[0],)
+    height, width, channels = shape
+    return channels, height, width
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -52,9 +63,9 @@ def pixels(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float().div_(255)
 
 
-def flat_pixels(images: Tensor) -> Tensor:
-    """Convert images uint8 [..., D] to float32 in [0, 1]."""
-    return images.float().div_(255)
+def flat_inputs(samples: Tensor) -> Tensor:
+    """Convert images uint8 [..., D] to float32 in [0, 1]; features float32 [..., D] stay as they are."""
+    return samples.float().div_(255) if samples.dtype == torch.uint8 else samples
 
 
 class Augmentation:
@@ -99,9 +110,9 @@ def _placed(values: Tensor, place: Tensor) -> Tensor:
     return values.to(place.device) if place.shape != values.shape else place.copy_(values)
 
 
-def _tensor(images: np.ndarray) -> Tensor:
-    if isinstance(images, np.memmap):  # a file may be on a slow disk
-        return torch.from_numpy(np.array(images))
-    with warnings.catch_warnings():  # Ray shares read-only arrays, which is fine: nothing writes to images
+def _tensor(samples: np.ndarray) -> Tensor:
+    if isinstance(samples, np.memmap):  # a file may be on a slow disk
+        return torch.from_numpy(np.array(samples))
+    with warnings.catch_warnings():  # Ray shares read-only arrays, which is fine: nothing writes to samples
         warnings.simplefilter("ignore", UserWarning)
-        return torch.from_numpy(images)
+        return torch.from_numpy(samples)

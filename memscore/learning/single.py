@@ -94,6 +94,6 @@ def epoch_order(subset: np.ndarray, name: Name, epoch: int) -> np.ndarray:
 
 @torch.no_grad()
 def single_logits(network: nn.Module, images: Tensor, batch: int = 500) -> Tensor:
-    """Logits float32 [n, classes] of images uint8 [n, H, W, C] in eval mode, without augmentation."""
+    """Logits float32 [n, classes] of n > 0 images uint8 [n, H, W, C] in eval mode, without augmentation."""
     network.eval()
     return torch.cat(Batches(batch).over(len(images), lambda part: network(pixels(images[part]))))

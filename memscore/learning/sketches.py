@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from memscore.errors import InvalidInput
-from memscore.learning.data import DeviceData, flat_pixels, pixels
+from memscore.learning.data import DeviceData, flat_inputs, pixels
 from memscore.learning.memory import Batches
 from memscore.learning.networks.network import Network
 from memscore.learning.stack import flattened
@@ -32,7 +32,7 @@ def stack_sketch(model: StackedMLP, place: int, data: DeviceData, number: int) -
     """The sketch of full trial `number`, which is the model at `place` of a stack."""
 
     def represent(images: Tensor) -> Tensor:
-        flat = flat_pixels(flattened(images))
+        flat = flat_inputs(flattened(images))
         return model.features(flat.expand(model.models, -1, -1))[place]
 
     return _sketch(represent, data, number, batch=4096)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memscore.learning.data import DeviceData, flat_pixels
+from memscore.learning.data import DeviceData, flat_inputs
 from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
 from memscore.learning.replay import Replay
 from memscore.learning.stacked_mlp import StackedMLP
@@ -24,8 +24,9 @@ def train_stack(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: 
     Initial weights and sample orders depend only on `name`. Raises Diverged if a loss is not finite.
     """
     models = len(membership)
-    images = flattened(data.x_train)
-    model = StackedMLP(models, images.shape[1], recipe.hidden, data.classes, seed_for("init", *name)).to(data.device)
+    samples, features = flattened(data.x_train), data.x_train.ndim == 2
+    seed = seed_for("init", *name)
+    model = StackedMLP(models, samples.shape[1], recipe.hidden, data.classes, seed, features=features).to(data.device)
     optimizer = optimizer_of(recipe, model.parameters(), data.device)
     on_gpu = data.device.type == "cuda"
     batches = -(-int(membership.sum(axis=1).max()) // recipe.batch_size)
@@ -34,7 +35,7 @@ def train_stack(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: 
 
     def learn(chosen: Tensor, weight: Tensor) -> None:
         with torch.autocast(data.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            logits = model(flat_pixels(images[chosen]))
+            logits = model(flat_inputs(samples[chosen]))
         loss = stack_loss(logits.float(), data.y_train[chosen], weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -93,15 +94,15 @@ def stack_order(
 
 
 @torch.no_grad()
-def stack_logits(model: StackedMLP, images: Tensor, batch: int = 4096) -> Tensor:
-    """Each model's logits [K, n, classes] for flattened images uint8 [n, D]."""
+def stack_logits(model: StackedMLP, samples: Tensor, batch: int = 4096) -> Tensor:
+    """Each model's logits [K, n, classes] for flattened images uint8 [n, D], or features."""
     parts = [
-        model(flat_pixels(images[start : start + batch]).expand(model.models, -1, -1))
-        for start in range(0, len(images), batch)
+        model(flat_inputs(samples[start : start + batch]).expand(model.models, -1, -1))
+        for start in range(0, max(1, len(samples)), batch)
     ]
     return torch.cat(parts, 1)
 
 
-def flattened(images: Tensor) -> Tensor:
-    """Flatten images uint8 [n, H, W, C] to [n, C * H * W], in the axis order that networks see."""
-    return images.permute(0, 3, 1, 2).flatten(1)
+def flattened(samples: Tensor) -> Tensor:
+    """Flatten images uint8 [n, H, W, C] to [n, C * H * W], in the axis order that networks see; features are flat."""
+    return samples if samples.ndim == 2 else samples.permute(0, 3, 1, 2).flatten(1)

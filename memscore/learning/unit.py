@@ -108,8 +108,9 @@ def _train(
         return stack_logits(model, flattened(data.x_train)), stack_logits(model, flattened(data.x_test)), sketches
     name = (design.seed, "full" if unit.full else "trial", first)
     network = train_single(data, recipe, membership[0], name)
-    logits = single_logits(network, data.x_train)[None], single_logits(network, data.x_test)[None]
-    return *logits, [network_sketch(network, data, first) if wanted[0] else None]
+    train = single_logits(network, data.x_train)[None]
+    test = single_logits(network, data.x_test)[None] if len(data.x_test) else train[:, :0]
+    return train, test, [network_sketch(network, data, first) if wanted[0] else None]
 
 
 def _require_finite(logits: Tensor, part: str, unit: Unit, recipe: Recipe) -> None:

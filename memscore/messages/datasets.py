@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from memscore.messages.message import Message
@@ -15,7 +17,8 @@ class DatasetMessage(Message):
     source: str
     train_samples: int
     test_samples: int
-    image_shape: tuple[int, ...]
+    image_shape: tuple[int, ...] = Field(description="height, width, channels; of features, their number")
+    kind: Literal["images", "features"] = "images"
     class_names: tuple[str, ...]
     flipped: int = Field(description="training labels flipped on purpose")
 
@@ -24,6 +27,42 @@ class DatasetDetail(DatasetMessage):
     """A registered dataset with the indices of its flipped labels."""
 
     flipped_indices: list[int]
+    notes: list[str] = Field(default=[], description="what reading the data changed, skipped or found")
+
+
+class Sample(Message):
+    """One sample of a dataset, without its image or features."""
+
+    index: int
+    label: int
+    class_name: str
+    name: str = Field(description="its id or the name of its file; else its part and index, such as `train 17`")
+    text: str | None = None
+    columns: dict[str, str | float | None] = Field(default={}, description="other columns of the data, by name")
+
+
+class Samples(Message):
+    """Samples of a dataset, in the order of the request."""
+
+    samples: list[Sample]
+
+
+class SampleNames(Message):
+    """The ids or file names of all samples of a part; null if there are none."""
+
+    names: list[str] | None
+
+
+class Neighbour(Sample):
+    """A training sample near another sample."""
+
+    closeness: float = Field(description="2 ab / (aa + bb) of the features a and b: 1 if they are equal")
+
+
+class Neighbours(Message):
+    """Training samples near a sample, the nearest first."""
+
+    neighbours: list[Neighbour]
 
 
 class Datasets(Message):

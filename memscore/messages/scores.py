@@ -16,6 +16,7 @@ class SampleScore(Message):
     """The scores of one training sample. Undefined values (a side without trials) are null."""
 
     index: int
+    name: str | None = Field(default=None, description="its id or the name of its file; missing if it has none")
     label: int
     mem: float | None
     se: float | None
@@ -92,6 +93,7 @@ class TestScore(Message):
 
     study: str
     index: int
+    name: str | None = Field(default=None, description="its id or the name of its file; missing if it has none")
     label: int
     p: float | None = Field(description="share of trials that classify it correctly; null for imported scores")
     p_full: float | None = Field(description="the same for the full trials; null if there are none")

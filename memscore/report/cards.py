@@ -1,11 +1,11 @@
-"""Cards of the report: images of the dataset with their scores."""
+"""Cards of the report: samples of the dataset, by their image or in words, with their scores."""
 
 from __future__ import annotations
 
 import base64
 import io
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,24 +13,31 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from memscore.datasets.columns import NAMES, Column, Split
 from memscore.datasets.dataset import Dataset
 from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable, is_atypical, is_typical
 
 LOSSLESS = 40  # largest side in pixels for lossless images
 LARGEST = 112  # larger images are reduced to this side in pixels
+WORDS = 160  # most characters that are shown in place of an image
+SHOWN_COLUMNS = 6
 
 
 @dataclass(frozen=True)
 class Card:
-    """One image: its index, label, mem with the 95 % interval, and the results of its trials.
+    """One sample: its index, label, mem with the 95 % interval, and the results of its trials.
 
-    `was` is the label before it was flipped on purpose. NaN means undefined; test images have no scores.
+    `uri` is its image, None if it has none: `words` then say what it is. `called` is its id or the name of its file,
+    empty without one. `was` is the label before it was flipped on purpose. NaN means undefined; test samples have no
+    scores.
     """
 
     split: str
     index: int
-    uri: str
+    uri: str | None
     label: str
+    words: str = ""
+    called: str = ""
     was: str | None = None
     mem: float = np.nan
     low: float = np.nan
@@ -43,7 +50,8 @@ class Card:
     @property
     def alt(self) -> str:
         """The alternative text of the image."""
-        return f"{self.split} image {self.index}, labelled {self.label}"
+        kind = "sample" if self.uri is None else "image"
+        return f"{self.split} {kind} {self.index}, labelled {self.label}"
 
     @property
     def scored(self) -> bool:
@@ -68,20 +76,20 @@ class Card:
 
 @dataclass(frozen=True)
 class Album:
-    """Makes cards from the dataset's images."""
+    """Makes cards from the dataset's samples."""
 
     dataset: Dataset
     scores: ScoreTable
 
     def train(self, index: int) -> Card:
-        """The card of a training image."""
+        """The card of a training sample."""
         clean, label = self.dataset.clean_labels, int(self.dataset.y_train[index])
         row = self.scores.row(int(index))
         return Card(
             split="training",
             index=int(index),
-            uri=image_uri(self.dataset.x_train[index]),
             label=self.name(label),
+            **self._shown("train", int(index)),
             was=None if clean is None or clean[index] == label else self.name(int(clean[index])),
             mem=row.mem,
             low=row.mem_low,
@@ -93,13 +101,32 @@ class Album:
         )
 
     def trains(self, indices: Iterable[Any]) -> list[Card]:
-        """The cards of training images, in this order."""
+        """The cards of training samples, in this order."""
         return [self.train(int(index)) for index in indices]
 
     def test(self, index: int) -> Card:
-        """The card of a test image."""
+        """The card of a test sample."""
         label = self.name(int(self.dataset.y_test[index]))
-        return Card(split="test", index=int(index), uri=image_uri(self.dataset.x_test[index]), label=label)
+        return Card(split="test", index=int(index), label=label, **self._shown("test", int(index)))
+
+    def _shown(self, split: Split, index: int) -> dict[str, Any]:
+        """What a card shows of a sample: its image, or else its text or other columns, and its name."""
+        columns = self.dataset.columns.part(split)
+        called = next((legible(str(columns[one][index])) for one in NAMES if one in columns), "")
+        if self.dataset.kind == "images":
+            samples = self.dataset.x_train if split == "train" else self.dataset.x_test
+            return {"uri": image_uri(samples[index]), "called": called}
+        return {"uri": None, "called": called, "words": self._words(columns, index) or called or f"{split} {index}"}
+
+    def _words(self, columns: Mapping[str, Column], index: int) -> str:
+        """The start of a sample's text, or its columns."""
+        if "text" in columns:
+            text = legible(str(columns["text"][index]))
+            return text if len(text) <= WORDS else f"{text[:WORDS]} …"
+        others = [name for name in columns if name not in NAMES][:SHOWN_COLUMNS]
+        values = [columns[name][index] for name in others]
+        shown = [str(value) if isinstance(value, str) else f"{value:.4g}" for value in values]
+        return legible(", ".join(f"{name} {value}" for name, value in zip(others, shown, strict=True)))[:WORDS]
 
     def name(self, label: int) -> str:
         """The class name as displayable text."""

@@ -40,6 +40,7 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
     above = sets.train_atypical & (low > np.float32(limits.atypical))
     below = sets.train_typical & (high < np.float32(limits.atypical))
     train, test = len(album.scores), album.scores.test_samples
+    image = "image" if album.dataset.kind == "images" else "sample"
 
     def examples(mask: npt.NDArray[np.bool_], split: str) -> list[Card]:
         chosen = _spread(np.flatnonzero(mask))
@@ -67,7 +68,7 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
         SetPart(
             "test-atypical",
             "Test, atypical",
-            _rule(sets),
+            _rule(sets, image),
             int(sets.test_atypical.sum()),
             test,
             examples(sets.test_atypical, "test"),
@@ -76,19 +77,19 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
         SetPart(
             "test-typical",
             "Test, typical",
-            f"no influence above {limits.typical:g} from an atypical training image, and classified correctly by at "
+            f"no influence above {limits.typical:g} from an atypical training {image}, and classified correctly by at "
             f"least {100 * limits.test_accuracy:g} % of the models",
             int(sets.test_typical.sum()),
             test,
             examples(sets.test_typical, "test"),
-            known=bool(np.isfinite(album.scores["test_p"]).any()),
+            known=bool(np.isfinite(album.scores["test_p"]).any()) or not test,
             worth=_worth_of_typical(sets),
         ),
     ]
 
 
-def _rule(sets: Sets) -> str:
-    influence = f"influence above {sets.thresholds.atypical:g} from an atypical training image"
+def _rule(sets: Sets, image: str) -> str:
+    influence = f"influence above {sets.thresholds.atypical:g} from an atypical training {image}"
     if sets.rule == "posterior":
         return f"{influence}, with a probability above 1/2 (rule posterior)"
     return f"estimated {influence} (rule raw)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Float32, Images, Indices
+from memscore.arrays import Float32, Images, Indices, Samples
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.resemblance import standardized
 from memscore.scores.tables import ScoreTable
@@ -54,7 +54,8 @@ class Votes:
 def votes(dataset: Dataset, scores: ScoreTable, asked: Indices) -> Votes | None:
     """Let the nearest typical training images vote on these training samples; None if there are too few typical ones.
 
-    Nearness is the correlation of pixels after averaging to at most SIDE pixels a side.
+    Nearness is the correlation of pixels after averaging to at most SIDE pixels a side, or the cosine of features.
+    Without a test part, the vote cannot be checked and is not trusted.
     """
     references = _spread(np.setdiff1d(np.flatnonzero(scores.typical()), asked), REFERENCES)
     if len(references) < 2 * NEAREST:
@@ -62,6 +63,8 @@ def votes(dataset: Dataset, scores: ScoreTable, asked: Indices) -> Votes | None:
     vectors, labels = _vectors(dataset.x_train, references), scores["label"][references]
     found = [_vote(row, references, labels) for row in _nearest(_vectors(dataset.x_train, asked), vectors)]
     tested = _spread(np.arange(len(dataset.y_test)), TESTED)
+    if not len(tested):
+        return Votes(found, 0.0, 0)
     given = [_vote(row, references, labels).label for row in _nearest(_vectors(dataset.x_test, tested), vectors)]
     return Votes(found, float(np.mean(np.array(given) == dataset.y_test[tested])), len(tested))
 
@@ -73,7 +76,15 @@ def _spread(indices: Indices, most: int) -> Indices:
     return indices[np.linspace(0, len(indices) - 1, most).astype(np.int64)]
 
 
-def _vectors(images: Images, indices: Indices) -> Float32:
+def _vectors(samples: Samples, indices: Indices) -> Float32:
+    """Samples as rows of length 1, float32 [k, d]: images averaged and centred, features as they are."""
+    if samples.ndim == 2:
+        rows = samples[indices].astype(np.float32)
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-6))
+    return _reduced(samples, indices)
+
+
+def _reduced(images: Images, indices: Indices) -> Float32:
     """Average and standardize images: float32 [k, d]."""
     step = -(-max(images.shape[1:3]) // SIDE)
     height, width = (max(1, side // step) for side in images.shape[1:3])

@@ -23,7 +23,7 @@ from memscore.report.suspected import suspected
 from memscore.scores.quality import calibration, differences, quality
 from memscore.scores.risk import ATTACKER, privacy_of
 from memscore.scores.sets import Thresholds, split
-from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.scores.tables import NO_TEST_PART, PairsTable, ScoreTable
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,13 @@ class Report:
             scores=scores,
             version=memscore.__version__,
             thresholds=Thresholds(),
+            image="image" if dataset.kind == "images" else "sample",
+            images="images" if dataset.kind == "images" else "samples",
+            no_test_part=NO_TEST_PART,
             measured=summary.measured(study, scores, dataset),
-            finding=summary.finding(scores),
+            finding=summary.finding(scores, dataset.kind),
             points=[
-                *summary.points(classes, suspects, found, privacy),
+                *summary.points(classes, suspects, found, privacy, dataset.kind),
                 *summary.forecast(scores, study.design),
             ],
             checks=quality(scores, study.design),

@@ -70,21 +70,19 @@ def facts(
     study: StudyMessage, scores: ScoreTable, pairs: PairsTable, dataset: Dataset, making: Making | None
 ) -> dict[str, str]:
     """The inputs of the study, by name, in display order."""
-    height, width, channels = dataset.x_train.shape[1:]
-    colours = {1: "grey", 3: "colour"}.get(channels, f"{counted(channels, 'channel')}")
     rows = {
         "dataset": f"{study.dataset} ({legible(dataset.source)}): {len(dataset.y_train):,} training and "
-        f"{counted(len(dataset.y_test), 'test image')} of {width} x {counted(height, 'pixel')}, "
-        f"{colours}; {counted(dataset.classes, 'class')}",
+        f"{len(dataset.y_test):,} test {_shape(dataset)}; {counted(dataset.classes, 'class')}",
         "dataset fingerprint": study.fingerprint,
         "study": f"{study.name}, {study.id}",
     }
     if study.recipe is not None and study.design is not None:
         rows["recipe"] = recipe_in_words(study.recipe, study.recipe_name)
         rows["recipe as JSON"] = study.recipe.model_dump_json(exclude_defaults=True)
-        rows["design"] = _design_in_words(study.design)
+        named = "images" if dataset.kind == "images" else "samples"
+        rows["design"] = _design_in_words(study.design, named)
         full, recorded = int(scores.meta.get("full_trials", 0)), int(scores.meta.get("probability_trials", 0))
-        rows["trials"] = f"{scores.trials:,} on subsets, {full:,} on all training images"
+        rows["trials"] = f"{scores.trials:,} on subsets, {full:,} on all training {named}"
         if recorded:
             rows["trials"] += f"; the true class's probability recorded in {recorded:,}"
     else:
@@ -96,10 +94,20 @@ def facts(
     versions = scores.meta.get("versions", {})
     if versions:
         rows["tables built with"] = ", ".join(f"{name} {version}" for name, version in versions.items())
+    if dataset.notes:
+        rows["reading the data"] = " ".join(legible(one) for one in dataset.notes)
     rows["score table digest"] = scores.digest
     rows["pairs table digest"] = pairs.digest
     rows["this page"] = f"memscore {memscore.__version__}"
     return rows
+
+
+def _shape(dataset: Dataset) -> str:
+    if dataset.kind == "features":
+        return f"samples of {dataset.x_train.shape[1]:,} features"
+    height, width, channels = dataset.x_train.shape[1:]
+    colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    return f"images of {width} x {height} pixels, {colours}"
 
 
 def commands(study: StudyMessage, scores: ScoreTable, pairs: PairsTable, dataset: Dataset) -> str:
@@ -146,13 +154,13 @@ def _estimating(study: StudyMessage, design: Design, recipe: str, scores: ScoreT
     return " ".join(parts)
 
 
-def _design_in_words(design: Design) -> str:
+def _design_in_words(design: Design, named: str) -> str:
     kind = (
-        f"balanced: every image is held out of {design.held_out_per_block} in each 10 trials"
+        f"balanced: every {named[:-1]} is held out of {design.held_out_per_block} in each 10 trials"
         if design.kind == "balanced"
         else "uniform: subsets drawn independently"
     )
-    return f"subsets of {100 * design.subset_ratio:g} % of the training images, {kind}; seed {design.seed}"
+    return f"subsets of {100 * design.subset_ratio:g} % of the training {named}, {kind}; seed {design.seed}"
 
 
 def _counted(trials: dict[str, int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from memscore.counted import counted
-from memscore.datasets.dataset import Dataset
+from memscore.datasets.dataset import Dataset, Kind
 from memscore.messages.scores import Privacy
 from memscore.messages.studies import StudyMessage
 from memscore.report.gallery import ClassPart, Gallery
@@ -28,7 +28,7 @@ def percent(share: float | None) -> str:
 
 def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:
     """What was measured, and on which dataset."""
-    images = f"{counted(len(dataset.y_train), 'training image')} of {study.dataset}"
+    images = f"{counted(len(dataset.y_train), f'training {_sample(dataset.kind)}')} of {study.dataset}"
     if study.recipe is None or study.design is None:
         return f"Scores of the {images}, imported without the underlying model outputs."
     network = recipe_in_words(study.recipe, None).split(", batch size")[0]
@@ -38,26 +38,34 @@ def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:
     )
 
 
-def finding(scores: ScoreTable) -> str:
+def finding(scores: ScoreTable, kind: Kind = "images") -> str:
     """The number of memorized training samples."""
-    samples = len(scores)
+    samples, named = len(scores), _sample(kind)
     if not np.isfinite(scores["mem"]).any():
-        return f"Not one of the {counted(samples, 'training image')} has a score yet."
+        return f"Not one of the {counted(samples, f'training {named}')} has a score yet."
     atypical, typical = scores.atypical(), scores.typical()
     sure = ""
     if np.isfinite(scores["mem_low"]).any():
         above = int((atypical & (scores["mem_low"] > np.float32(ATYPICAL))).sum())
         sure = f"; for {above:,} of them, the whole 95 % interval is above it"
+    memorized, learned = (_of(int(chosen.sum()), samples, named) for chosen in (atypical, typical))
     return (
-        f"{_of(int(atypical.sum()), samples)} are memorized (atypical, mem above {ATYPICAL:g}{sure}): models classify "
-        f"them correctly more often if they were trained on them. {_of(int(typical.sum()), samples)} are typical (mem "
-        f"below {TYPICAL:g}): models learn them from similar images."
+        f"{memorized} are memorized (atypical, mem above {ATYPICAL:g}{sure}): models classify them correctly more "
+        f"often if they were trained on them. {learned} are typical (mem below {TYPICAL:g}): models learn them from "
+        f"similar {named}."
     )
 
 
-def points(found: Gallery, suspected: Suspected, influences: Influences, privacy: Privacy | None = None) -> list[str]:
+def points(
+    found: Gallery,
+    suspected: Suspected,
+    influences: Influences,
+    privacy: Privacy | None = None,
+    kind: Kind = "images",
+) -> list[str]:
     """Further findings, one or two sentences each."""
     sentences: list[str] = []
+    named = _sample(kind)
     classes = found.by_share
     if len(classes) > 1 and classes[0].share > classes[-1].share:
         sentences.append(f"Memorized most: class {_class(classes[0])}; least: class {_class(classes[-1])}.")
@@ -68,14 +76,14 @@ def points(found: Gallery, suspected: Suspected, influences: Influences, privacy
         )
     if influences.tested and influences.kept:
         sentences.append(
-            f"Test images that depend on a single training image beyond chance: {influences.test_images:,} "
+            f"Test {named} that depend on a single training {named[:-1]} beyond chance: {influences.test_images:,} "
             f"(pairs at a false-discovery rate of {100 * influences.q_shown:g} %: {influences.significant:,})."
         )
     if privacy is not None:
         recognized, auc = privacy.tpr_at_0_001, privacy.auc
         sentences.append(
             "An attacker who knows the recipe and has subsets of the same data recognizes "
-            f"{percent(recognized.value)} % of the images that a model was trained on, at 0.1 % false alarms (95 % "
+            f"{percent(recognized.value)} % of the {named} that a model was trained on, at 0.1 % false alarms (95 % "
             f"interval {percent(recognized.low)} to {percent(recognized.high)}; AUC {auc.value:.3f})."
         )
     return sentences
@@ -95,8 +103,12 @@ def forecast(scores: ScoreTable, design: Design | None) -> list[str]:
     ]
 
 
-def _of(count: int, samples: int) -> str:
-    return f"{count:,} of {counted(samples, 'training image')} ({percent(count / samples)} %)"
+def _sample(kind: Kind) -> str:
+    return "image" if kind == "images" else "sample"
+
+
+def _of(count: int, samples: int, named: str) -> str:
+    return f"{count:,} of {counted(samples, f'training {named}')} ({percent(count / samples)} %)"
 
 
 def _class(one: ClassPart) -> str:

@@ -1,47 +1,59 @@
-"""Copies and near-copies among images, by their pixels: of training images in the test set, and within training.
+"""Copies and near-copies of training samples, within the training part and in the test part, whatever their labels.
 
-Equal images are found whatever their labels. Near-copies, also mirrored ones, are looked for within a class alone:
-their pixels correlate, which a change of brightness or contrast leaves and a shift, crop or rotation does not.
+The pixels of near-copies correlate, also after mirroring, which a change of brightness or contrast leaves and a shift,
+crop or rotation does not. Near-copies among feature vectors differ by little of their length.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from memscore.arrays import Float32, Float64, Images, Indices, Labels
+from memscore.arrays import Float32, Float64, Indices, Labels, Samples
 from memscore.scores.tables import PairsTable, ScoreTable
 
 ALIKE = 0.995
 """Default of the least correlation of near-copies."""
 
-ROWS = 1_000
-"""Images compared with all others of their class at once."""
-
-SIDE = 32
-"""Larger images are reduced to at most this side for the first comparison, by the means of blocks."""
-
-SLACK = 0.01
-"""How much lower the correlation of reduced images may be, which are then compared in full."""
-
 LIMITS = (
-    "Found by pixels: equal images of any classes, and images of one class whose pixels correlate, also mirrored. "
-    "Copies that were shifted, cropped or rotated are not found, nor near-copies with different labels."
+    "Found by pixels: equal images, and images whose pixels correlate, also mirrored. Copies that were shifted, "
+    "cropped or rotated are not found."
 )
+
+ROWS = 1_000
+"""Samples compared at once with those that may be close enough."""
+
+LEAST_FEATURES = 16
+"""With fewer features, different samples may be as close as copies: only equal ones are looked for."""
+
+LIMITS_OF_FEATURES = (
+    "Found by features: equal samples, and samples that differ by little of their length, if there are "
+    f"{LEAST_FEATURES} features or more. A copy that was changed before its features were computed may not be found."
+)
+
+COORDINATES = 64
+"""Coordinates by which most pairs are ruled out, since no distance there exceeds the distance of the whole samples."""
+
+SLACK = 1e-4
+"""Added to squared distances, which are rounded."""
 
 Kind = Literal["equal", "near", "mirrored"]
 Split = Literal["train", "test"]
+Found = dict[tuple[Split, int, int], tuple[Kind, float]]
+"""Kind and correlation of copies, by the part of the copy, the training sample and the copy."""
 
 
 @dataclass(frozen=True)
 class Copies:
-    """A training image and its copy `other`, a later training image or a test image, with what the trials say.
+    """A training sample and its copy `other`, a later training sample or a test sample, with what the trials say.
 
-    correlation of the pixels, of the mirrored image if `kind` is "mirrored". mem of the training image, and
-    infl on the test image as far as the pairs table has it; NaN otherwise.
+    correlation of the pixels, of the mirrored image if `kind` is "mirrored"; of features a and b, 2ab / (aa + bb). mem
+    of the training sample, and infl on the test sample as far as the pairs table has it; NaN otherwise.
     """
 
     index: int
@@ -56,29 +68,28 @@ class Copies:
 
 
 def near_duplicates(
-    x_train: Images,
+    x_train: Samples,
     y_train: Labels,
-    x_test: Images,
+    x_test: Samples,
     y_test: Labels,
     *,
     scores: ScoreTable | None = None,
     pairs: PairsTable | None = None,
     alike: float = ALIKE,
+    near: bool = True,
 ) -> list[Copies]:
-    """Find copies of training images, test images first, then training images, each by the training image.
+    """Find copies of training samples, test samples first, then training samples, each by the training sample.
 
-    x_train uint8 [n, H, W, C], x_test [q, H, W, C]; alike: the least correlation. Time grows with the square of the
-    classes' sizes, memory with ROWS times the largest class.
+    x_train: images uint8 [n, H, W, C] or features float32 [n, d]; x_test [q, ...] alike. alike: the least correlation.
+    near: also look for copies that are not equal; its time grows with n (n + q). Of equal samples only the first is
+    compared with others. Memory grows with n + q, and with ROWS (n + q).
     """
-    found: dict[tuple[Split, int, int], tuple[Kind, float]] = {}
-    images: dict[Split, Images] = {"train": x_train, "test": x_test}
+    found: Found = {}
+    samples: dict[Split, Samples] = {"train": x_train, "test": x_test}
     labels: dict[Split, Labels] = {"train": y_train, "test": y_test}
-    _equal(images, found)
-    for label in np.unique(y_train):
-        train = np.flatnonzero(y_train == label)
-        for split in images:
-            others = train if split == "train" else np.flatnonzero(labels[split] == label)
-            _alike(x_train, train, images[split], others, split, alike, found)
+    firsts = _equal(samples, found)
+    if near and (x_train.ndim == 4 or x_train.shape[1] >= LEAST_FEATURES):
+        _alike(samples, firsts, alike, found)
     influence = {} if pairs is None else _influences(pairs)
     mem = None if scores is None else scores["mem"]
     return [
@@ -99,74 +110,133 @@ def near_duplicates(
     ]
 
 
-def _equal(images: dict[Split, Images], found: dict[tuple[Split, int, int], tuple[Kind, float]]) -> None:
-    """Add the equal images; of many equal training images, each with the first one."""
+def _equal(samples: dict[Split, Samples], found: Found) -> dict[Split, Indices]:
+    """Add the equal samples; of many equal training samples, each with the first one.
+
+    Returns the first of each set of equal samples, for each part.
+    """
     first: dict[bytes, int] = {}
-    for split, of_split in images.items():
-        for number, image in enumerate(of_split):
-            digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
+    firsts: dict[Split, list[int]] = {"train": [], "test": []}
+    for split, of_split in samples.items():
+        known: set[bytes] = set()
+        for number, sample in enumerate(of_split):
+            digest = hashlib.sha256(np.ascontiguousarray(sample).tobytes()).digest()
+            if digest not in known:
+                known.add(digest)
+                firsts[split].append(number)
             if split == "train" and digest not in first:
                 first[digest] = number
             elif digest in first:
                 found[split, first[digest], number] = "equal", 1.0
+    return {split: np.array(numbers, np.int64) for split, numbers in firsts.items()}
 
 
-def _alike(
-    x_train: Images,
-    train: Indices,
-    x_other: Images,
-    others: Indices,
-    split: Split,
-    alike: float,
-    found: dict[tuple[Split, int, int], tuple[Kind, float]],
-) -> None:
-    """Add the near-copies of the images `train` among `others`, by full correlation of those alike when reduced."""
-    if not len(others):
-        return
-    reduced = _standardized(_reduced(x_other[others]))
-    for start in range(0, len(train), ROWS):
-        rows = train[start : start + ROWS]
-        for mirrored in (False, True):
-            mine = x_train[rows]
-            products = _standardized(_reduced(mine[:, :, ::-1] if mirrored else mine)) @ reduced.T
-            for a, b in zip(*np.nonzero(products >= np.float32(alike - SLACK)), strict=True):
-                i, j = int(rows[a]), int(others[b])
-                if (split == "train" and j <= i) or (split, i, j) in found:
+def _alike(samples: dict[Split, Samples], firsts: dict[Split, Indices], alike: float, found: Found) -> None:
+    """Add the near-copies."""
+    of_images = samples["train"].ndim == 4
+    parts: dict[Split, _Points] = {split: _Points.of(samples[split], firsts[split]) for split in samples}
+    mirrored = _Points.of(samples["train"], firsts["train"], mirrored=True) if of_images else None
+    kinds: dict[Kind, _Points] = {"near": parts["train"]}
+    if mirrored is not None:
+        kinds["mirrored"] = mirrored
+    for split, others in parts.items():
+        for kind, mine in kinds.items():
+            for i, j in _close(mine, others, 2 * (1 - alike) + SLACK):
+                if split == "train":
+                    i, j = i[i < j], j[i < j]
+                new = np.array([(split, a, b) not in found for a, b in zip(i.tolist(), j.tolist(), strict=True)], bool)
+                i, j = i[new], j[new]
+                if not len(i):
                     continue
-                image = mine[a, :, ::-1] if mirrored else mine[a]
-                correlation = _correlation(image, x_other[j])
-                if correlation >= alike:
-                    found[split, i, j] = ("mirrored" if mirrored else "near"), correlation
+                first = samples["train"][i]
+                correlations = _correlations(first[:, :, ::-1] if kind == "mirrored" else first, samples[split][j])
+                for a, b, value in zip(i.tolist(), j.tolist(), correlations.tolist(), strict=True):
+                    if value >= alike:
+                        found[split, a, b] = kind, value
 
 
-def _reduced(images: Images) -> Float32:
-    """Images [a, H, W, C] as float32 with sides of at most SIDE: means of blocks; a rest at the edges is left out."""
-    height, width = images.shape[1:3]
-    down, right = -(-height // SIDE), -(-width // SIDE)
-    if down == right == 1:
-        return images.astype(np.float32)
-    cut = images[:, : height // down * down, : width // right * right]
-    blocks = cut.reshape(len(images), height // down, down, width // right, right, -1)
-    return blocks.mean(axis=(2, 4), dtype=np.float32)
+@dataclass(frozen=True)
+class _Points:
+    """Some coordinates [m, k] of samples of length 1, in an orthonormal basis, and the samples' numbers [m].
+
+    Uniform images, and features that are all 0, have no direction and are left out.
+    """
+
+    coordinates: Float32
+    numbers: Indices
+
+    @classmethod
+    def of(cls, samples: Samples, chosen: Indices, *, mirrored: bool = False) -> _Points:
+        """The points of chosen samples, or of their mirror images."""
+        made: list[Float32] = []
+        kept: list[Indices] = []
+        for numbers in np.split(chosen, range(ROWS, len(chosen), ROWS)):
+            part = samples[numbers].astype(np.float32)
+            axes = tuple(range(1, part.ndim))
+            if part.ndim == 4:
+                part -= part.mean(axis=axes, keepdims=True)
+            length = np.sqrt(np.square(part).sum(axis=axes))
+            there = length > 1e-3
+            part = part[there] / length[there].reshape(-1, *[1] * (part.ndim - 1))
+            made.append(_coordinates(part[:, :, ::-1] if mirrored else part))
+            kept.append(numbers[there])
+        return cls(np.concatenate(made), np.concatenate(kept))
 
 
-def _standardized(images: Float32) -> Float32:
-    """Rows of mean 0 and length 1, float32 [a, d], whose products are correlations; 0 for uniform images."""
-    flat = images.reshape(len(images), -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), np.float32(1e-3))
+def _coordinates(samples: Float32) -> Float32:
+    """Some coordinates of samples: sums of blocks of pixels over the square roots of their sizes, or features."""
+    if samples.ndim == 2:
+        return samples[:, :COORDINATES]
+    height, width, channels = samples.shape[1:]
+    side = max(int((COORDINATES / channels) ** 0.5), 1)
+    down, right = -(-height // side), -(-width // side)
+    cut = samples[:, : height // down * down, : width // right * right]
+    blocks = cut.reshape(len(samples), height // down, down, width // right, right, channels)
+    sums = blocks.sum(axis=(2, 4))
+    return sums.reshape(len(samples), math.prod(sums.shape[1:])) / np.float32((down * right) ** 0.5)
 
 
-def _correlation(first: Images, second: Images) -> float:
-    """The correlation of two images' pixels, from sums of integers: equal on all machines. 0 for a uniform image."""
-    a, b = (one.reshape(-1).astype(np.int64) for one in (first, second))
-    size = len(a)
-    product = size * int(a @ b) - int(a.sum()) * int(b.sum())
-    spread = [size * int(one @ one) - int(one.sum()) ** 2 for one in (a, b)]
-    if not all(spread):
-        return 0.0
-    roots: Float64 = np.sqrt(np.array(spread, np.float64))
-    return float(product / (roots[0] * roots[1]))
+def _close(mine: _Points, others: _Points, most: float) -> Iterator[tuple[Indices, Indices]]:
+    """The numbers of all pairs whose squared distance is at most `most`, in portions.
+
+    Both are sorted along the direction in which they differ most, so that few of them need to be compared.
+    """
+    if not len(mine.numbers) or not len(others.numbers):
+        return
+    few = others.coordinates[:: max(len(others.numbers) // 4_000, 1)]
+    direction = np.linalg.eigh(np.cov(few.T).reshape(few.shape[1], -1))[1][:, -1] if len(few) > 1 else few[0]
+    along, along_others = (points.coordinates @ direction.astype(np.float32) for points in (mine, others))
+    order, order_of_others = (np.argsort(one, kind="stable") for one in (along, along_others))
+    sorted_others = along_others[order_of_others]
+    # Products of these rows are squared distances.
+    rows = np.column_stack([mine.coordinates, np.square(mine.coordinates).sum(axis=1), np.ones(len(along), np.float32)])
+    columns = np.column_stack(
+        [-2 * others.coordinates, np.ones(len(along_others), np.float32), np.square(others.coordinates).sum(axis=1)]
+    )[order_of_others]
+    radius = np.float32(most**0.5 + SLACK)
+    for chosen in np.split(order, range(ROWS, len(order), ROWS)):
+        low = np.searchsorted(sorted_others, along[chosen[0]] - radius)
+        high = np.searchsorted(sorted_others, along[chosen[-1]] + radius, side="right")
+        a, b = np.nonzero(rows[chosen] @ columns[low:high].T <= np.float32(most))
+        for part in np.split(np.arange(len(a)), range(ROWS, len(a), ROWS)):
+            yield mine.numbers[chosen[a[part]]], others.numbers[order_of_others[low + b[part]]]
+
+
+def _correlations(first: Samples, second: Samples) -> Float64:
+    """The correlation of each image with the other one, or of features a and b, 2ab / (aa + bb): float64 [m].
+
+    For images from sums of integers: equal on all machines.
+    """
+    if first.ndim == 2:
+        x, y = first.astype(np.float64), second.astype(np.float64)
+        together = np.square(x).sum(axis=1) + np.square(y).sum(axis=1)
+        return 2 * (x * y).sum(axis=1) / np.maximum(together, 1e-12)
+    a, b = (one.reshape(len(one), -1).astype(np.int64) for one in (first, second))
+    size = a.shape[1]
+    product = size * (a * b).sum(axis=1) - a.sum(axis=1) * b.sum(axis=1)
+    spread = [size * (one * one).sum(axis=1) - one.sum(axis=1) ** 2 for one in (a, b)]
+    roots: list[Float64] = [np.sqrt(one.astype(np.float64)) for one in spread]
+    return product / np.maximum(roots[0] * roots[1], 1e-12)
 
 
 def _influences(pairs: PairsTable) -> dict[tuple[int, int], float]:

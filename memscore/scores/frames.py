@@ -8,6 +8,7 @@ has only a header line.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -53,11 +54,16 @@ def rows_of(table: Table, rows: Rows = "train") -> Columns:
     return {"index": np.arange(samples, dtype=np.int32), **chosen}
 
 
-def encode(table: Table, format: Format, rows: Rows = "train") -> bytes:
-    """Encode a table in a file format; npz is the table file itself, with both kinds of rows."""
+def encode(table: Table, format: Format, rows: Rows = "train", names: Sequence[str] | None = None) -> bytes:
+    """Encode a table in a file format; npz is the table file itself, with both kinds of rows.
+
+    names: of a score table's samples of this kind, for a column `name` after `index`, except in npz.
+    """
     if format == "npz":
         return table.encode()
     content = to_arrow(table, rows)
+    if names is not None:
+        content = content.add_column(1, "name", import_module("pyarrow").array(names))
     buffer = io.BytesIO()
     if format == "csv":
         buffer.write((",".join(content.column_names) + "\n").encode())  # pyarrow would quote the names

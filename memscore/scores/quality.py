@@ -99,17 +99,17 @@ def calibration(found: Differences) -> Calibration:
 
 
 def quality(scores: ScoreTable, design: Design | None) -> list[Check]:
-    """All checks, in reading order."""
+    """All checks, in reading order; those of influence only if there are test samples."""
     found: dict[str, Any] = scores.meta.get("checks", {})
+    tested = scores.test_samples > 0
     return [
         _fit(scores),
         _defined(scores),
         _reliability(scores, found),
         _calibration(scores, found),
-        _zero_sum(scores, found, design),
+        *([_zero_sum(scores, found, design)] if tested else []),
         *_margins(scores, found),
-        _placebo(scores),
-        _pair_halves(scores),
+        *([_placebo(scores), _pair_halves(scores)] if tested else []),
     ]
 
 

@@ -13,7 +13,7 @@ from memscore import strict_json
 from memscore.arrays import Bools, Float64, Int64
 from memscore.errors import Damaged, InvalidInput
 from memscore.npz import NpzReader
-from memscore.scores.tables import ATYPICAL, CORRECT, LIKELY, TYPICAL, PairsTable, ScoreTable
+from memscore.scores.tables import ATYPICAL, CORRECT, LIKELY, NO_TEST_PART, TYPICAL, PairsTable, ScoreTable
 from memscore.statistics.significance import upper_tails
 
 Rule = Literal["posterior", "raw"]
@@ -148,7 +148,9 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
         expected_false=None if probability is None else round(float((1 - probability[chosen]).sum()), 1),
         by_chance=None if by_chance is None else round(by_chance, 1),
         typical_false=pairs.meta.get("typical_false") if thresholds == Thresholds() else None,
-        notes=tuple(_notes(pairs, thresholds, posterior, int(chosen.sum()), by_chance)),
+        notes=tuple(_notes(pairs, thresholds, posterior, int(chosen.sum()), by_chance))
+        if scores.test_samples
+        else (NO_TEST_PART,),
     )
 
 
@@ -209,10 +211,10 @@ def expected_by_chance(scores: ScoreTable, pairs: PairsTable, atypical: Bools, t
     """How many test samples would have an infl above the threshold from a training sample of the mask `atypical` [n].
 
     If none had any influence: infl then varies as hypergeometric counts do, here with the mean n_in of all. None for
-    imported scores.
+    imported scores, and without test samples.
     """
     trials, test_p = scores.trials, scores["test_p"].astype(np.float64)
-    if not trials or not np.isfinite(test_p).all():
+    if not trials or not len(test_p) or not np.isfinite(test_p).all():
         return None
     candidates = atypical & (scores["n_in"] > 0) & (scores["n_in"] < trials)
     if not candidates.any():

@@ -77,6 +77,7 @@ def build_tables(
     called between steps of some seconds.
     """
     statistics = counts.statistics
+    tested = len(counts.test_labels) > 0
     mem = memorization(statistics)
     even, odd = memorization(counts.even), memorization(counts.odd)
     agreement = halves(even, odd, counts.even.trials / max(1, counts.trials))
@@ -92,7 +93,7 @@ def build_tables(
         "probability_trials": counts.probability.trials,
         "in_sample_accuracy": round(statistics.in_sample_accuracy, 6),
         "held_out_accuracy": round(statistics.held_out_accuracy, 6),
-        "test_accuracy": round(float(statistics.test_correct.mean()) / max(1, counts.trials), 6),
+        "test_accuracy": round(float(statistics.test_correct.mean()) / max(1, counts.trials), 6) if tested else None,
         **margin_meta,
         "confidence": 0.95,
         "checks": _checks(counts, statistics, mem, agreement)
@@ -100,7 +101,7 @@ def build_tables(
         "versions": {"numpy": np.__version__, "python": platform.python_version()},
     }
     tick()
-    pairs = _pairs(counts, statistics, mem.estimate, similarity, tick)
+    pairs = _pairs(counts, statistics, mem.estimate, similarity if tested else None, tick)
     meta |= pairs.meta
     scores = ScoreTable.of(
         {
@@ -148,11 +149,13 @@ def _checks(counts: Counts, statistics: SufficientStatistics, mem: Difference, a
 def zero_sum_residual(weighted_correct: Int64, statistics: SufficientStatistics) -> float | None:
     """The largest |sum over all training samples of infl| on one test sample; None if samples differ in n_in.
 
+    None, too, without a test sample.
+
     weighted_correct int64 [q] is S summed over the training samples. The result is 0 if all subsets have the same
     size, and below 1 / (4 r (1 - r)) if sizes differ by at most one, with r the subset ratio.
     """
     inside, trials = int(statistics.n_in[0]), statistics.trials
-    if not 0 < inside < trials or (statistics.n_in != inside).any():
+    if not 0 < inside < trials or (statistics.n_in != inside).any() or not len(weighted_correct):
         return None
     excess = trials * weighted_correct - len(statistics.n_in) * inside * statistics.test_correct
     return float(np.abs(excess).max() / (inside * (trials - inside)))

@@ -362,6 +362,9 @@ class ScoreTable(Table):
         return len(self.columns["test_p"])
 
 
+NO_TEST_PART = "The dataset has no test part, which influences, pairs and the sets of test samples need."
+
+
 class PairsTable(Table):
     """Pairs with infl of at least `meta["floor"]`, strongest first, within `meta["scope"]`: "same_class" or "all".
 

@@ -313,4 +313,4 @@ def _add_joint(joint: Int32, membership: Bools, train: Int64, values: Bools | UI
 def _by_label(labels: Labels) -> dict[int, Int64]:
     order = np.argsort(labels, kind="stable")
     values, firsts = np.unique(labels[order], return_index=True)
-    return dict(zip(values.tolist(), np.split(order, firsts[1:]), strict=True))
+    return dict(zip(values.tolist(), np.split(order, firsts[1:]), strict=True)) if len(labels) else {}

@@ -1,8 +1,9 @@
 """Similarity of training to test samples of the same class, as a weight that is fixed before any model is trained.
 
 A training sample that resembles a test sample is likelier to influence it. Ranks by similarity are computed from images
-and from sketches of full trials, never from trials on subsets, so that a test that gives similar pairs more weight
-keeps its level (Genovese, Roeder and Wasserman, "False discovery control with p-value weighting", Biometrika 2006).
+and from sketches of full trials, or from features alone, never from trials on subsets, so that a test that gives
+similar pairs more weight keeps its level (Genovese, Roeder and Wasserman, "False discovery control with p-value
+weighting", Biometrika 2006).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Float32, Float64, Images, Int32, Int64, UInt8
+from memscore.arrays import Float32, Float64, Images, Int32, Int64, Samples, UInt8
 from memscore.statistics.counts import ClassGroup
 from memscore.study.sketches import Sketch
 
@@ -56,6 +57,13 @@ OCTAVE = np.minimum(np.array([int(start + 1).bit_length() - 1 for start in START
 """The coarse bin of each bin, int64 [bins]."""
 
 
+Tick = Callable[[], None]
+
+
+def silent() -> None:
+    """A tick that nobody hears."""
+
+
 @dataclass(frozen=True)
 class Similarity:
     """The bin of the rank of each training sample by similarity to each test sample: uint8 [n_c, q_c] of each class.
@@ -67,13 +75,40 @@ class Similarity:
     sketches: int = 0
 
     @classmethod
+    def of(
+        cls,
+        groups: list[ClassGroup],
+        x_train: Samples,
+        x_test: Samples,
+        sketches: Sequence[Sketch] = (),
+        tick: Tick = silent,
+    ) -> Similarity:
+        """Compare images [n, H, W, C] and [q, H, W, C] (`of_images`), or standardized features [n, d] and [q, d].
+
+        Features are compared as they are (`of_features`): sketches could only say less.
+        """
+        if x_train.ndim == 4:
+            return cls.of_images(groups, x_train, x_test, sketches, tick)
+        return cls.of_features(groups, x_train, x_test, tick)
+
+    @classmethod
+    def of_features(
+        cls, groups: list[ClassGroup], x_train: Float32, x_test: Float32, tick: Tick = silent
+    ) -> Similarity:
+        """Compare standardized features [n, d] and [q, d] by their distance, one class at a time.
+
+        They are rounded first (`rounded`), so that equal features give equal bins on all machines.
+        """
+        return cls([_bins(rounded(x_train[one.train]), rounded(x_test[one.test]), closeness, tick) for one in groups])
+
+    @classmethod
     def of_images(
         cls,
         groups: list[ClassGroup],
         x_train: Images,
         x_test: Images,
         sketches: Sequence[Sketch] = (),
-        tick: Callable[[], None] = lambda: None,
+        tick: Tick = silent,
     ) -> Similarity:
         """Compare images [n, H, W, C] and [q, H, W, C] by their pixels, plain or mirrored, one class at a time.
 
@@ -81,25 +116,39 @@ class Similarity:
         memory maps; `tick` is called between steps of some seconds. Equal images and sketches give equal bins on all
         machines.
         """
-        return cls([_class_bins(one, x_train, x_test, sketches, tick) for one in groups], len(sketches))
+        return cls([_bins_of_images(one, x_train, x_test, sketches, tick) for one in groups], len(sketches))
 
 
-def _class_bins(
-    group: ClassGroup, x_train: Images, x_test: Images, sketches: Sequence[Sketch], tick: Callable[[], None]
+def _bins_of_images(
+    group: ClassGroup, x_train: Images, x_test: Images, sketches: Sequence[Sketch], tick: Tick
 ) -> UInt8:
-    """Bins [n_c, q_c] of a class, as many test images at a time as memory allows."""
     train, test = reduced(x_train[group.train], tick), reduced(x_test[group.test], tick)
     left = signs([each.train[group.train] for each in sketches]) if sketches else None
+    right = signs([each.test[group.test] for each in sketches]) if sketches else None
+    return _bins(train, test, pixel_correlation, tick, left, right)
+
+
+def _bins(
+    train: UInt8,
+    test: UInt8,
+    compare: Callable[[UInt8, UInt8], Float64],
+    tick: Tick,
+    left: Float32 | None = None,
+    right: Float32 | None = None,
+) -> UInt8:
+    """Bins [n_c, q_c] of a class's samples, as many test samples at a time as memory allows.
+
+    left and right: signs of the sketches of training and test samples.
+    """
     of_ranks = bins_of_ranks(len(train))
     bins = np.empty((len(train), len(test)), np.uint8)
     step = max(1, PAIRS // len(train))
     for first in range(0, len(test), step):
         tick()
         columns = slice(first, first + step)
-        found = ranks(pixel_correlation(train, test[columns]))
-        if left is not None:
-            right = signs([each.test[group.test[columns]] for each in sketches])
-            found = better(ranks(left @ right.T), HANDICAP * (found + 1) - 1)
+        found = ranks(compare(train, test[columns]))
+        if left is not None and right is not None:
+            found = better(ranks(left @ right[columns].T), HANDICAP * (found + 1) - 1)
         bins[:, columns] = of_ranks[found]
     return bins
 
@@ -120,7 +169,7 @@ def better(ranks: Int32, others: Int32) -> Int32:
     return _places(key)
 
 
-def reduced(images: Images, tick: Callable[[], None] = lambda: None) -> UInt8:
+def reduced(images: Images, tick: Tick = silent) -> UInt8:
     """Images uint8 [m, H, W, C] of at most 32 x 32 pixels, by means over blocks rounded down; edges may be cut."""
     tick()
     count, height, width, channels = images.shape
@@ -151,6 +200,24 @@ def pixel_correlation(train: UInt8, test: UInt8) -> Float64:
     plain = correlation(train.reshape(len(train), -1), flat)
     mirrored = correlation(np.ascontiguousarray(train[:, :, ::-1]).reshape(len(train), -1), flat)
     return np.maximum(plain, mirrored, out=plain)
+
+
+def rounded(features: Float32) -> UInt8:
+    """Standardized features as bytes, in steps of 1/32 of a deviation and from -4 to 4 of them; 128 for 0."""
+    return (np.rint(np.clip(features, -4, 127 / 32) * np.float32(32)) + 128).astype(np.uint8)
+
+
+def closeness(train: UInt8, test: UInt8) -> Float64:
+    """How close features train [a, d] are to test [b, d], both rounded: float64 [a, b], higher is closer.
+
+    The negative squared distance, but for a term of each test sample, which its ranks do not depend on: exact integers.
+    """
+    left, right = train.astype(np.float32) - 128, test.astype(np.float32) - 128
+    found = np.repeat(-np.square(left).sum(axis=1, dtype=np.float64)[:, None], len(test), axis=1)
+    for first in range(0, train.shape[1], EXACT):
+        part = slice(first, first + EXACT)
+        found += 2 * (left[:, part] @ right[:, part].T).astype(np.float64)
+    return found
 
 
 def correlation(train: UInt8, test: UInt8) -> Float64:

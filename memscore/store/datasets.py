@@ -60,7 +60,8 @@ def by_name(connection: Connection, name: str) -> DatasetRecord:
             if known
             else "none is registered"
         )
-        raise NotFound(f"There is no dataset {name[:100]!r}; {there}. Add one with: memscore datasets add NAME")
+        source = name[:100] if ":" in name else "NAME"
+        raise NotFound(f"There is no dataset {name[:100]!r}; {there}. Add one with: memscore datasets add {source}")
     return _record(row)
 
 

@@ -38,7 +38,7 @@ def require_same_network(connection: Connection, study: StudyRecord, brought: Se
 
 def require_known_classes(trials: Sequence[Trial], train_labels: Labels, test_labels: Labels) -> None:
     """Raises InvalidInput if a trial's mistakes name the sample's own class, or one that the dataset does not have."""
-    classes = int(max(train_labels.max(), test_labels.max())) + 1
+    classes = int(max(train_labels.max(), test_labels.max(initial=0))) + 1
     for trial in trials:
         for bits, packed, labels in (
             (trial.train_bits, trial.train_mistakes, train_labels),

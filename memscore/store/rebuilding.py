@@ -149,11 +149,11 @@ def carried_over(pairs: PairsTable, train: Int64, test: Int64, test_samples: int
 def similarity_of(
     dataset: Dataset, counts: Counts, sketches: Sequence[Sketch] = (), tick: Callable[[], None] = lambda: None
 ) -> Similarity:
-    """The similarity of a dataset's samples, by images and the sketches of a study's full trials, for its counts.
+    """The similarity of a dataset's samples, by themselves and the sketches of a study's full trials, for its counts.
 
     Takes seconds for CIFAR-100, so keep it between rebuilds. Calls `tick` on the way.
     """
-    return Similarity.of_images(counts.groups, dataset.x_train, dataset.x_test, sketches, tick)
+    return Similarity.of(counts.groups, dataset.x_train, dataset.x_test, sketches, tick)
 
 
 def provenance(connection: Connection, study: StudyRecord) -> Provenance:

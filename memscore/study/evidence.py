@@ -24,11 +24,11 @@ class Trial:
     """One finished trial, in its packed storage form.
 
     `subset_digest` is the digest of the packed membership bits; the membership itself is recomputed from the
-    design and compared. Accuracies are shares in [0, 1]; `seconds` is the trial's share of its block's time.
-    Probabilities of the true class are present if requested: a byte per sample, 255 for 1. Unless only bits are wanted,
-    margins are present, a code per sample (`memscore.study.margins`), and mistakes: the predicted class of each
-    misclassified sample in order, in one byte, or in two (little-endian) with more than 256 classes. The first full
-    trials then have a sketch too, WIDTH bytes per sample (`memscore.study.sketches`).
+    design and compared. Accuracies are shares in [0, 1], 0 for no test samples; `seconds` is the trial's share of its
+    block's time. Probabilities of the true class are present if requested: a byte per sample, 255 for 1. Unless only
+    bits are wanted, margins are present, a code per sample (`memscore.study.margins`), and mistakes: the predicted
+    class of each misclassified sample in order, in one byte, or in two (little-endian) with more than 256 classes. The
+    first full trials then have a sketch too, WIDTH bytes per sample (`memscore.study.sketches`).
     `network` is the signature of the trained network (`memscore.study.signatures`), None in older evidence.
     A full trial trains on every sample: its `out_accuracy` is None, and full trials are numbered separately.
     """
@@ -198,7 +198,7 @@ def pack_trial(
         test_bits=pack(test_correct),
         in_accuracy=float(train_correct[membership].mean()),
         out_accuracy=None if membership.all() else float(train_correct[~membership].mean()),
-        test_accuracy=float(test_correct.mean()),
+        test_accuracy=_accuracy(test_correct),
         device=device,
         code_version=code_version,
         seconds=seconds,
@@ -212,6 +212,11 @@ def pack_trial(
         train_sketch=None if sketch is None else sketch.train.tobytes(),
         test_sketch=None if sketch is None else sketch.test.tobytes(),
     )
+
+
+def _accuracy(test_correct: Bools) -> float:
+    """The share of test samples that are correct; 0 if there are none."""
+    return float(test_correct.mean()) if len(test_correct) else 0.0
 
 
 def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_samples: int) -> str | None:
@@ -234,7 +239,7 @@ def trial_fault(trial: Trial, stored_digest: str, membership: Bools, test_sample
     if sketched != (None, None) and [len(one or b"") for one in sketched] != [WIDTH * samples, WIDTH * test_samples]:
         return f"does not have sketches of {samples} training and {test_samples} test samples"
     stated = [trial.in_accuracy, trial.test_accuracy]
-    observed = [correct[membership].mean(), test_correct.mean()]
+    observed = [correct[membership].mean(), _accuracy(test_correct)]
     if trial.out_accuracy is not None:
         stated, observed = [*stated, trial.out_accuracy], [*observed, correct[~membership].mean()]
     if not np.allclose(stated, observed, rtol=0, atol=1e-9):

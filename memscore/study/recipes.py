@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,6 +21,8 @@ RECIPES: dict[str, Recipe] = {
         batch_size=32,
         learning_rate=0.1,
     ),
+    # Interpolates standardized features, from a few hundred samples to 10,000 of 512 noisy features.
+    "features-mlp": Recipe(network="mlp", hidden=(256,), epochs=30, batch_size=32, learning_rate=0.1),
     # Feldman and Zhang's network and epochs for MNIST.
     "mnist-mlp": Recipe(network="mlp", hidden=(512, 256), epochs=10, batch_size=128, learning_rate=0.1),
     "fashion-cnn": Recipe(
@@ -119,6 +122,15 @@ def read_recipe(source: str) -> Recipe:
     except (ValidationError, UnicodeDecodeError) as error:
         wrong = sentence(error) if isinstance(error, ValidationError) else "it is not text"
         raise InvalidInput(f"The recipe file {source}: {wrong}.") from error
+
+
+def require_suited(network: str, shape: Sequence[int]) -> None:
+    """Raise InvalidInput if samples of this shape are features, and the network needs images."""
+    if len(shape) == 1 and network != "mlp":
+        raise InvalidInput(
+            f"The network {network} needs images, and these samples are features; use a recipe with the network mlp, "
+            "such as features-mlp."
+        )
 
 
 def name_of(recipe: Recipe) -> str | None:

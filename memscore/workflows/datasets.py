@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from memscore.datasets import SOURCES, SourceOptions, load_source
+from memscore.datasets.copies import with_findings
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
 from memscore.datasets.storage import save
@@ -28,9 +29,13 @@ def add_dataset(
     flipped_share: float | None = None,
     seed: int = 0,
 ) -> DatasetRecord:
-    """Load a dataset as `load_named` does, and register it. Raises Conflict if another dataset has the name."""
+    """Load a dataset as `load_named` does, look for copies in it, and register it.
+
+    Raises Conflict if another dataset has the name.
+    """
     options = options or SourceOptions(downloads=settings.home / "downloads")
     name, dataset = load_named(source, name, options, flipped_share=flipped_share, seed=seed)
+    dataset = with_findings(dataset)
     with opened_database(settings) as database:
         return register(database, settings, name, dataset)
 
@@ -86,13 +91,15 @@ def ensure_registered(database: Database, settings: Settings, name: str) -> Data
 
 
 def _default_name(source: str, options: SourceOptions, flipped_share: float | None, seed: int) -> str:
-    """The source, or the name of its file or folder, with the options that change images or labels."""
-    _, colon, path = source.partition(":")
-    parts = [Path(os.path.abspath(path)).stem if colon else source]
+    """The source, or the name of its file, folder or function, with the options that change images or labels."""
+    kind, colon, path = source.partition(":")
+    first = Path(os.path.abspath(path)).stem if colon else source
+    parts = [path.rpartition(":")[2] if kind == "torch" else first]
     if options.classes is not None:
         parts.append(f"{options.classes}-classes")
     if options.resize is not None:
         parts.append(f"{options.resize}x{options.resize}")
     if flipped_share is not None:
         parts.append(f"flipped-{flipped_share:g}-seed-{seed}")
-    return "-".join(parts)
+    # A name that has other characters, such as "my pets (v2)", becomes a valid one.
+    return re.sub(r"[^\w.-]+", "-", "-".join(parts), flags=re.ASCII).strip("-.") or kind

@@ -103,11 +103,11 @@ def _require_network(database: Database, settings: Settings, fingerprint: str, r
     if recipe.network in NETWORKS:
         return
     from memscore.datasets.storage import open_dataset
+    from memscore.learning.data import network_shape
     from memscore.learning.networks.behaviour import signature_of_recipe
 
-    images = open_dataset(settings.home, fingerprint)
-    height, width, channels = images.x_train.shape[1:]
-    signature = signature_of_recipe(recipe, (channels, height, width), images.classes)
+    data = open_dataset(settings.home, fingerprint)
+    signature = signature_of_recipe(recipe, network_shape(data.x_train.shape[1:]), data.classes)
     with database.reading() as connection:
         known = evidence.networks(connection, study_id(fingerprint, recipe, request.design))
     allowed = request.extras.get("allow_changed_network", False)

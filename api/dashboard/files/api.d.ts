@@ -29,12 +29,35 @@ export interface DatasetMessage {
   train_samples: number;
   test_samples: number;
   image_shape: number[];
+  kind: "images" | "features";
   class_names: string[];
   flipped: number;
 }
 
 export interface DatasetDetail extends DatasetMessage {
   flipped_indices: number[];
+  notes: string[];
+}
+
+export interface Sample {
+  index: number;
+  label: number;
+  class_name: string;
+  name: string;
+  text: string | null;
+  columns: Record<string, string | number | null>;
+}
+
+export interface Samples {
+  samples: Sample[];
+}
+
+export interface Neighbour extends Sample {
+  closeness: number;
+}
+
+export interface Neighbours {
+  neighbours: Neighbour[];
 }
 
 export interface Datasets {
@@ -188,6 +211,7 @@ export interface Studies {
 
 export interface SampleScore {
   index: number;
+  name?: string | null;
   label: number;
   mem: number | null;
   se: number | null;
@@ -291,6 +315,7 @@ export interface ScoreColumns {
 export interface TestScore {
   study: string;
   index: number;
+  name?: string | null;
   label: number;
   p: number | null;
   p_full: number | null;

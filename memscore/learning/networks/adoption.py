@@ -19,7 +19,8 @@ from memscore.learning.networks.wrapped import Wrapped
 from memscore.learning.seeding import kept_generators, seed
 from memscore.study.randomness import random_words
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
+"""Channels, height and width of an image, or (d,) for features."""
 
 
 def adopt(network: nn.Module, shape: Shape, classes: int, device: torch.device) -> None:
@@ -38,7 +39,7 @@ def adopt(network: nn.Module, shape: Shape, classes: int, device: torch.device) 
 
 
 def check_logits(network: nn.Module, shape: Shape, classes: int) -> None:
-    """Raise InvalidInput unless two black images of shape (C, H, W) give logits [2, classes] in eval mode."""
+    """Raise InvalidInput unless two black images (C, H, W), or zero features, give logits [2, classes] in eval mode."""
     first = next(network.parameters(), None)
     images = torch.zeros(2, *shape, device=None if first is None else first.device)
     with untouched(network), torch.no_grad():
@@ -72,7 +73,13 @@ def require_image_gradients(network: nn.Module, shape: Shape) -> None:
 
 
 def fixed_images(count: int, shape: Shape, device: torch.device | None = None) -> Tensor:
-    """The same `count` noise images on every call, float32 [count, C, H, W], in the memory layout of training."""
+    """The same `count` noise images on every call, float32 [count, C, H, W], in the memory layout of training.
+
+    Or noise features, float32 [count, d], uniform in [-1, 1].
+    """
+    if len(shape) == 1:
+        words = random_words((count, *shape), "fixed features") >> 40
+        return (torch.from_numpy(words.astype("float32")) / 2**23 - 1).to(device)
     channels, height, width = shape
     noise = random_words((count, height, width, channels), "fixed images") >> 56
     return pixels(torch.from_numpy(noise.astype("uint8")).to(device))

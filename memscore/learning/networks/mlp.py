@@ -12,20 +12,22 @@ from memscore.learning.networks.network import Network, normalize
 
 
 def layer_widths(shape: tuple[int, ...], hidden: tuple[int, ...], classes: int) -> list[int]:
-    """The widths of all layers for images of the given shape."""
+    """The widths of all layers for samples of the given shape."""
     return [math.prod(shape), *hidden, classes]
 
 
 class MLP(Network):
-    """Flattened image, hidden layers with ReLU, linear head; He initialization, biases 0.
+    """Flattened image or features, hidden layers with ReLU, linear head; He initialization, biases 0.
 
-    `shape` is the shape of one image in any axis order; `generator` makes the initialization repeatable.
+    `shape` is the shape of one image in any axis order, or (d,) for features, which are not normalized here;
+    `generator` makes the initialization repeatable.
     """
 
     def __init__(
         self, shape: tuple[int, ...], hidden: tuple[int, ...], classes: int, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
+        self.of_features = len(shape) == 1
         widths = layer_widths(shape, hidden, classes)
         self.layers = nn.ModuleList(_linear(a, b) for a, b in pairwise(widths[:-1]))
         self.head = _linear(widths[-2], widths[-1])
@@ -37,7 +39,7 @@ class MLP(Network):
 
     def features(self, images: Tensor) -> Tensor:
         """The last hidden layer's activations [B, hidden[-1]]."""
-        hidden = normalize(images).flatten(1)
+        hidden = images if self.of_features else normalize(images).flatten(1)
         for layer in self.layers:
             hidden = torch.relu(layer(hidden))
         return hidden

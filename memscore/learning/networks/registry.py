@@ -21,6 +21,7 @@ from memscore.learning.networks.resnet32 import ResNet32
 from memscore.learning.networks.resnet50 import ResNet50
 from memscore.learning.networks.wrapped import Wrapped
 from memscore.learning.networks.wrn28_10 import WRN28x10
+from memscore.study.recipes import require_suited
 from memscore.study.spec import NETWORKS
 
 NAMES: tuple[str, ...] = NETWORKS
@@ -35,8 +36,8 @@ _CONVOLUTIONAL: dict[str, Callable[..., Network]] = {
 }
 
 
-def build_network(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> Network:
-    """Build a new network for images of shape (C, H, W) in [0, 1].
+def build_network(network: str, shape: tuple[int, ...], classes: int, options: dict[str, Any]) -> Network:
+    """Build a new network for images of shape (C, H, W) in [0, 1]; an mlp also for features of shape (d,).
 
     `network` is one of NAMES, or `package.module:function`, which is called as `function(shape, classes, **options)`
     and returns a module from images [B, C, H, W] to logits [B, classes]; a module that is not a `Network` is wrapped.
@@ -45,8 +46,10 @@ def build_network(network: str, shape: tuple[int, int, int], classes: int, optio
     Initial weights are torch's defaults (He's for convolutions and the mlp) and come only from torch's global generator
     on the CPU: call `torch.manual_seed` first.
 
-    Raises InvalidInput for an unknown name or option, or if the user's function is not found or returns no module.
+    Raises InvalidInput for an unknown name or option, for features with a network that needs images, or if the user's
+    function is not found or returns no module.
     """
+    require_suited(network, shape)
     if ":" in network:
         module = _users_module(network, shape, classes, options)
         return module if isinstance(module, Network) else Wrapped(module, classes)
@@ -81,7 +84,7 @@ def _positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _users_module(network: str, shape: tuple[int, int, int], classes: int, options: dict[str, Any]) -> nn.Module:
+def _users_module(network: str, shape: tuple[int, ...], classes: int, options: dict[str, Any]) -> nn.Module:
     function = _users_function(network)
     try:
         module = function(shape, classes, **options)
@@ -102,7 +105,7 @@ def _users_module(network: str, shape: tuple[int, int, int], classes: int, optio
     return module
 
 
-def _materialize(module: nn.Module, network: str, shape: tuple[int, int, int]) -> None:
+def _materialize(module: nn.Module, network: str, shape: tuple[int, ...]) -> None:
     """Initialize lazy layers by a pass with images of this shape. Raises InvalidInput if that fails."""
     lazy = UninitializedParameter | UninitializedBuffer
     if not any(isinstance(one, lazy) for one in (*module.parameters(), *module.buffers())):

@@ -59,10 +59,15 @@ def test_a_folder_in_sight_is_named_after_itself(add, folder: Path, monkeypatch:
 
 
 def test_a_refusal_is_one_sentence_and_leaves_nothing(add, folder: Path, home: Path):
-    (folder / "train" / "emu" / "9.png").write_bytes(b"no image")
+    for number in (8, 9):
+        (folder / "train" / "emu" / f"{number}.png").write_bytes(b"no image")
     for arguments, sentence in (
-        ((f"folder:{folder}", "--test-share", "0.2"), "emu/9.png cannot be decoded"),
-        ((f"folder:{folder}",), "There is no folder"),
+        (
+            (f"folder:{folder}", "--test-share", "0.2"),
+            "2 of 30 files cannot be read as images; repair or remove them: ",
+        ),
+        ((f"folder:{folder / 'train' / 'emu'}",), "There are no class folders in"),
+        ((f"folder:{folder}", "--label", "kind"), "--label does not apply to the source folder:DIR;"),
         ((f"folder:{folder}", "--test-share", "2"), "--test-share must be between 0 and 1, not 2."),
         ((f"folder:{folder}", "--resize", "0"), "--resize must be between 1 and 4096 pixels, not 0."),
         (("digits", "--root", folder), "--root does not apply to the source digits"),
@@ -75,3 +80,28 @@ def test_a_refusal_is_one_sentence_and_leaves_nothing(add, folder: Path, home: P
         assert sentence in err
         assert err.count("\n") == 1
     assert not (home / "datasets").exists() or list((home / "datasets").iterdir()) == []
+
+
+def test_a_table_is_added_with_its_options_and_says_what_was_done(add, tmp_path: Path):
+    random = np.random.default_rng(0)
+    rows = [
+        f"r{row},{'ab'[row % 2]},{random.normal():.3f},{random.choice(['x', 'y', 'z'])},{row // 2}" for row in range(30)
+    ]
+    rows[7] = f"r7,b,{rows[6][5:]}"
+    (tmp_path / "my table (v2).csv").write_text("\n".join(["name,answer,size,kind,case", *rows]))
+    options = ("--label", "answer", "--id", "name", "--group", "case", "--test-share", "0.2")
+    status, out, err = add(f"csv:{tmp_path / 'my table (v2).csv'}", *options)
+    assert status == 0
+    assert out.startswith("Dataset my-table-v2: 24 training and 6 test samples of 4 features, 2 classes, finger")
+    lines = err.splitlines()
+    assert "note: Labels became classes 0..1 in order: a is 0, b is 1." in lines
+    assert any(line.startswith("note: 1 column (kind) became a feature for each value") for line in lines)
+    assert any("with the same features has different labels" in line and "r7 (" in line for line in lines)
+    assert any("have samples in both parts" in line for line in lines)
+    status, out, _ = add("again", "--from", f"csv:{tmp_path / 'my table (v2).csv'}", *options, "--json")
+    assert [f"note: {note}" for note in json.loads(out)["notes"]] == lines
+
+
+def test_a_functions_dataset_is_named_after_it(add):
+    _, out, _ = add("torch:sklearn.datasets:load_iris")
+    assert out.startswith("Dataset load_iris: no test part, 150 training samples of 4 features, 3 classes")

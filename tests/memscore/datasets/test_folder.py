@@ -1,6 +1,7 @@
-"""Folders of image files, and Tiny ImageNet's layout: order, colours, sizes, splits, and what is refused."""
+"""Folders of image files, and Tiny ImageNet's layout: order, colours, sizes, splits, what is refused."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -155,27 +156,92 @@ def cut(path: Path) -> None:
         ("png", lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n"), "not a known image format"),
     ],
 )
-def test_a_damaged_image_is_named(folder: Path, suffix: str, damage: Any, reason: str):
+def test_a_damaged_image_is_left_out_and_named(folder: Path, suffix: str, damage: Any, reason: str):
     path = folder / "train" / "dog" / f"7.{suffix}"
     save(path, pixels(7, 60, 60))
     damage(path)
-    sentence = refusal(folder, resize=6)
-    assert sentence.startswith(f"{path} cannot be decoded (")
-    assert reason in sentence
+    dataset = load(folder, resize=6)
+    assert len(dataset.y_train) == 18
+    assert "train/dog/7" not in " ".join(dataset.columns.train["file"])
+    (note,) = dataset.notes
+    assert note.startswith(f"1 of 25 files cannot be read as images and was left out: {path} (")
+    assert reason in note
 
 
-def test_an_unreadable_or_16_bit_image_is_named(folder: Path):
-    path = folder / "train" / "dog" / "7.png"
-    Image.fromarray(np.full((6, 6), 40_000, np.uint16)).save(path)
-    assert refusal(folder) == f"{path} has pixels of mode I;16; save it in grey or RGB, 8 bits a channel."
+def test_if_many_files_are_unusable_all_are_listed_with_their_reasons(folder: Path):
+    (folder / "train" / "dog" / "notes.txt").touch()
+    cut(folder / "test" / "bear" / "2.png")
+    (folder / "train" / "cat" / "3.png").write_bytes(b"")
+    sentence = refusal(folder)
+    assert sentence.startswith("3 of 25 files cannot be read as images; repair or remove them: ")
+    for file, reason in (
+        ("train/dog/notes.txt", "without the suffix of an image"),
+        ("train/cat/3.png", "not a known image format"),
+        ("test/bear/2.png", "truncated"),
+    ):
+        assert re.search(rf"{folder}/{file} \([^)]*{reason}", sentence), sentence
 
 
-def test_a_decompression_bomb_is_refused_by_its_header(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_one_unusable_file_of_few_is_refused(folder: Path):
+    for path in [*folder.rglob("[45].png"), *folder.rglob("10.png")]:
+        path.unlink()
+    cut(folder / "train" / "cat" / "3.png")
+    assert refusal(folder).startswith(f"{folder}/train/cat/3.png cannot be used (")
+
+
+def test_a_class_whose_only_image_cannot_be_read_is_refused(folder: Path):
+    for number in range(30, 50):
+        save(folder / "train" / "dog" / f"{number}.png", pixels(number))
+    for path in (folder / "train" / "cat").iterdir():
+        if path.name != "3.png":
+            path.unlink()
+    cut(folder / "train" / "cat" / "3.png")
+    assert refusal(folder) == "No training image of the class cat can be read; every class needs one."
+
+
+def test_what_an_array_cannot_hold_is_said(folder: Path):
+    bears = folder / "train" / "bear"
+    image = Image.fromarray(pixels(0))
+    image.convert("RGBA").save(bears / "1.png")
+    image.convert("P").save(bears / "2.png")
+    image.convert("P").save(bears / "3.png", transparency=b"\x00\x80")
+    image.convert("CMYK").save(bears / "3.tif")
+    image.convert("L").save(bears / "4.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(bears / "5.jpg", exif=exif)
+    image.save(bears / "6.png", save_all=True, append_images=[Image.fromarray(pixels(1))])
+    image.save(bears / "7.gif", save_all=True, append_images=[Image.fromarray(pixels(1))])
+    Image.fromarray(np.full((6, 6), 40_000, np.uint16)).save(bears / "8.png")
+    dataset = load(folder)
+    assert dataset.notes == (
+        "The transparency of 2 images was dropped.",
+        "1 image has an EXIF rotation, which was not applied.",
+        "Of 2 images with several frames, only the first was used.",
+        "1 image of 16 bits a channel was reduced to 8.",
+        "Images converted to colour: 1 CMYK, 2 grey, 3 with a palette.",
+    )
+    names = dataset.columns.train["file"].tolist()
+    assert (dataset.x_train[names.index("train/bear/8.png")] == 156).all()  # 40,000 / 257
+    assert (dataset.x_train[names.index("train/bear/6.png")] == pixels(0)).all()
+
+
+def test_images_of_12_bits_in_16_are_not_dark(folder: Path):
+    for path in folder.rglob("*.png"):
+        values = pixels(int(path.stem), channels=1)[..., 0].astype(np.uint16) * 16
+        Image.fromarray(values).save(path)
+    dataset = load(folder)
+    assert dataset.x_train.max() > 250
+    assert dataset.notes == ("24 images of 16 bits a channel were reduced to 8.",)
+
+
+def test_a_decompression_bomb_is_left_out_by_its_header(folder: Path, monkeypatch: pytest.MonkeyPatch):
     path = folder / "test" / "dog" / "7.png"
     save(path, pixels(7, 30, 30))
     for limit in (800, 100):  # Pillow warns above the limit and fails above twice the limit
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        assert refusal(folder, resize=6) == f"{path} has more than {limit} pixels; make it smaller before you add it."
+        (note,) = load(folder, resize=6).notes
+        assert note.endswith(f"{path} (more than {limit} pixels; make it smaller).")
 
 
 def test_what_is_not_laid_out_as_expected_is_refused(folder: Path, tmp_path: Path):
@@ -186,10 +252,8 @@ def test_what_is_not_laid_out_as_expected_is_refused(folder: Path, tmp_path: Pat
         change(copy)
         return refusal(copy).replace(str(copy), "DIR")
 
-    assert altered(lambda copy: shutil.rmtree(copy)).startswith("There is no folder DIR/train; folder:DIR is a folder")
-    assert altered(lambda copy: shutil.rmtree(copy / "test")) == (
-        "There is no folder DIR/test; create it, or give --test-share, such as 0.2."
-    )
+    assert altered(lambda copy: shutil.rmtree(copy)).startswith("There are no class folders in DIR; folder:DIR is a")
+    assert altered(lambda copy: shutil.rmtree(copy / "train")).startswith("There are no class folders in DIR;")
     assert altered(lambda copy: [shutil.rmtree(copy / "train"), (copy / "train").mkdir()]) == (
         "DIR/train is empty; it must contain a folder for each class."
     )
@@ -197,27 +261,71 @@ def test_what_is_not_laid_out_as_expected_is_refused(folder: Path, tmp_path: Pat
     assert altered(lambda copy: [(copy / part / "ant").mkdir() for part in ("train", "test")]) == (
         "DIR/train/ant has no images; every class needs at least one."
     )
-    assert altered(lambda copy: (copy / "train" / "list.csv").touch()).startswith("DIR/train/list.csv is not a folder")
-    assert altered(lambda copy: (copy / "train" / "cat" / "notes.txt").touch()).startswith(
-        "DIR/train/cat/notes.txt has no image suffix"
+    assert altered(lambda copy: shutil.copy(copy / "train" / "cat" / "1.png", copy / "test" / "9.png")).startswith(
+        "DIR/test/9.png is an image beside the class folders"
     )
     assert altered(lambda copy: (copy / "train" / "cat" / "more").mkdir()).startswith(
         "DIR/train/cat/more is a folder; put images directly"
     )
-    assert refusal(folder, test_share=0.2).endswith("has a folder test; --test-share is for folders without one.")
+    assert refusal(folder, test_share=0.2).endswith(
+        "has a folder test; --test-share is for folders without a test part."
+    )
 
 
-def test_loops_and_broken_links_are_refused(folder: Path):
+def test_a_file_beside_the_class_folders_or_of_windows_is_passed_over(folder: Path):
+    before = load(folder).fingerprint
+    (folder / "train" / "list.csv").touch()
+    (folder / "train" / "Thumbs.db").touch()
+    (folder / "train" / "cat" / "Thumbs.db").touch()
+    dataset = load(folder)
+    assert dataset.fingerprint == before
+    assert dataset.notes == ("1 file beside the class folders was left out: list.csv.",)
+
+
+def test_class_folders_alone_give_training_images_and_no_test_part(folder: Path):
+    train = load(folder).x_train
+    shutil.rmtree(folder / "test")
+    parted = load(folder)
+    plain = load(folder / "train")
+    for dataset, prefix in ((parted, "train/"), (plain, "")):
+        assert (dataset.x_train == train).all()
+        assert dataset.x_test.shape == (0, 6, 6, 3)
+        assert dataset.class_names == CLASSES
+        assert dataset.columns.name_of("train", 0) == f"{prefix}bear/1.png"
+        assert "There is no test part" in dataset.notes[0]
+    assert len(load(folder / "train", test_share=0.3).y_test) == 6
+
+
+def test_a_class_may_be_called_train(tmp_path: Path):
+    for label, name in enumerate(("bus", "car", "train")):
+        for number in range(5):
+            save(tmp_path / name / f"{number}.png", pixels(10 * label + number))
+    assert load(tmp_path).class_names == ("bus", "car", "train")
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "Validation"])
+def test_a_validation_folder_is_the_test_part_unless_there_is_another(folder: Path, name: str):
+    both = load(folder)
+    shutil.copytree(folder / "test", folder / name)
+    assert load(folder).notes == (f"The folder {name} was left out, since test is the test part.",)
+    shutil.rmtree(folder / "test")
+    dataset = load(folder)
+    assert dataset.notes == (f"The folder {name} is the test part.",)
+    assert dataset.fingerprint == both.fingerprint
+    assert dataset.columns.name_of("test", 0) == f"{name}/bear/1.png"
+
+
+def test_loops_and_broken_links_are_left_out(folder: Path):
     loop = folder / "train" / "cat" / "loop.png"
     for target in (loop, folder / "nowhere"):
         loop.symlink_to(target)
-        assert refusal(folder).startswith(f"{loop} is not a file (a broken link?)")
+        assert f"{loop} (not a file, perhaps a broken link)" in load(folder).notes[0]
         loop.unlink()
     loop.symlink_to(folder / "train", target_is_directory=True)
     assert refusal(folder).startswith(f"{loop} is a folder")
     loop.unlink()
     (folder / "self").symlink_to(folder / "self")
-    assert refusal(folder / "self").startswith("There is no folder")
+    assert refusal(folder / "self").startswith("There are no class folders in")
 
 
 def test_a_link_to_an_image_or_a_class_is_followed(folder: Path):
@@ -351,7 +459,7 @@ def test_the_first_classes_of_tiny_imagenet_and_resizing(tiny: Path):
         ),
         (
             lambda root: cut(root / "train" / WNIDS[1] / "images" / f"{WNIDS[1]}_0.JPEG"),
-            f"DIR/train/{WNIDS[1]}/images/{WNIDS[1]}_0.JPEG cannot be decoded",
+            f"DIR/train/{WNIDS[1]}/images/{WNIDS[1]}_0.JPEG cannot be used",
         ),
         (lambda root: shutil.rmtree(root / "train"), "tiny_imagenet is not in DIR: put the folder tiny-imagenet-200"),
     ],

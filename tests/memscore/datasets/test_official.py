@@ -136,7 +136,7 @@ def test_a_damaged_idx_file_is_named(tmp_path: Path, damage: Any):
 def test_images_and_labels_that_do_not_belong_together_are_refused(tmp_path: Path):
     write_idx(tmp_path, zipped=False)
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(19, np.uint8)))
-    with pytest.raises(InvalidDataset, match="one label per image"):
+    with pytest.raises(InvalidDataset, match="one label per sample"):
         load_source("mnist", SourceOptions(root=tmp_path))
 
 

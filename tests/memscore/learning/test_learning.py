@@ -36,7 +36,7 @@ def test_a_stack_computes_what_its_members_compute():
     stack = StackedMLP(3, 16, (8, 5), 4, seed=7)
     images = torch.rand(3, 11, 16)
     for k in range(3):
-        alone = MLP((16,), (8, 5), 4, torch.Generator().manual_seed(7 + k))
+        alone = MLP((1, 4, 4), (8, 5), 4, torch.Generator().manual_seed(7 + k))
         torch.testing.assert_close(stack(images)[k], alone(images[k]), atol=1e-5, rtol=1e-5)
 
 
@@ -47,7 +47,7 @@ def test_a_step_of_the_stack_is_a_step_of_each_member():
     weights = torch.tensor([[1.0, 1, 1, 1], [1, 1, 1, 0]])
     stack_loss(stack(images), labels, weights).backward()
     for k, size in ((0, 4), (1, 3)):
-        alone = MLP((6,), (5,), 3, torch.Generator().manual_seed(1 + k))
+        alone = MLP((1, 2, 3), (5,), 3, torch.Generator().manual_seed(1 + k))
         torch.nn.functional.cross_entropy(alone(images[k, :size]), labels[k, :size]).backward()
         assert alone.head.weight.grad is not None
         gradient = stack.weights[-1].grad

@@ -9,7 +9,7 @@ import torch
 
 from memscore.errors import Diverged, InvalidInput
 from memscore.learning.calibration import seconds_a_trial
-from memscore.learning.data import Augmentation, DeviceData, flat_pixels, pixels
+from memscore.learning.data import Augmentation, DeviceData, flat_inputs, pixels
 from memscore.learning.optimization import learning_rate, optimizer_of
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
@@ -172,7 +172,7 @@ def test_the_first_full_trials_have_sketches_of_the_penultimate_layer(data: Devi
     found = train_unit(data, recipe, Design(), unit)[0]
     if recipe.stacked:
         model = train_stack(data, recipe, np.tile(everything, (5, 1)), (0, "full", 0))
-        seen = [model.features(flat_pixels(flattened(x)).expand(5, -1, -1))[0] for x in (data.x_train, data.x_test)]
+        seen = [model.features(flat_inputs(flattened(x)).expand(5, -1, -1))[0] for x in (data.x_train, data.x_test)]
     else:
         network = train_single(data, recipe, everything, (0, "full", 0)).eval()
         seen = [network.features(pixels(x)) for x in (data.x_train, data.x_test)]

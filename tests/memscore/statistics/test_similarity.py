@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from memscore.statistics import similarity
-from memscore.statistics.counts import class_groups
+from memscore.statistics.counts import ClassGroup, class_groups
 from memscore.statistics.similarity import (
     BINS,
     OCTAVE,
@@ -16,6 +16,7 @@ from memscore.statistics.similarity import (
     rank_bins,
     ranks,
     reduced,
+    rounded,
     weights,
 )
 from memscore.study.sketches import WIDTH, Sketch
@@ -117,3 +118,19 @@ def test_bins_nest_in_octaves():
     assert len(OCTAVE) == len(STARTS) == BINS
     assert OCTAVE[bins_of_ranks(8)].tolist() == [0, 1, 1, 2, 2, 2, 2, 3]
     assert (bins_of_ranks(500).max(), len(np.unique(bins_of_ranks(500)))) == (30, 31)
+
+
+def test_features_are_ranked_by_their_distance():
+    """Against brute force over the rounded values, with more features than one exact product has."""
+    random = np.random.default_rng(3)
+    train, test = (random.normal(size=(n, 1500)).astype(np.float32) for n in (30, 7))
+    a, b = (rounded(part).astype(np.int64) for part in (train, test))
+    squared = ((a[:, None] - b[None]) ** 2).sum(axis=2)
+    ranks = np.argsort(np.argsort(squared, axis=0, kind="stable"), axis=0)
+    group = ClassGroup(0, np.arange(30), np.arange(7))
+    np.testing.assert_array_equal(Similarity.of([group], train, test).bins[0], bins_of_ranks(30)[ranks])
+
+
+def test_features_are_rounded_to_bytes_in_steps_of_a_thirty_second():
+    values = np.array([-10, -4, -1 / 32, 0, 1 / 64, 3 / 64, 127 / 32, 10], np.float32)
+    assert rounded(values).tolist() == [0, 0, 127, 128, 128, 130, 255, 255]

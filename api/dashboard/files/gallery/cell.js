@@ -9,12 +9,13 @@ import { COLUMNS } from "./pages.js";
 /** @import { Shown } from "../types.js" */
 
 /**
- * Words and addresses for cells; `images` says whether there are any, `shape` is that of an image.
+ * Words and addresses for cells; `images` says whether there are any, `shape` is that of an image, `words` stand in its place.
  * @typedef {{
  *   name: (label: number) => string,
  *   address: (index: number) => string,
  *   images: () => boolean,
  *   shape: number[],
+ *   words: (index: number) => HTMLElement | null,
  * }} Naming
  */
 
@@ -101,6 +102,7 @@ export class Cell {
   #pending(position, total) {
     this.link.removeAttribute("href");
     this.link.removeAttribute("data-index");
+    this.#picture.replaceChildren();
     this.link.setAttribute("aria-label", `Sample ${whole(position + 1)} of ${whole(total)} is loading`);
     for (const text of [this.#name, this.#mem, this.#index, this.#mark]) text.textContent = "";
     this.#mark.className = "";
@@ -115,22 +117,25 @@ export class Cell {
    * @param {Naming} naming
    */
   #score(position, total, row, naming) {
-    const { index, label, mem, interval: ends, set } = row;
+    const { index, name: called, label, mem, interval: ends, set } = row;
     const vote = "label_error" in row ? voted(/** @type {Suspect} */ (row), naming) : null;
     const { link } = this;
     const [low, high] = ends;
     const name = naming.name(label);
     link.href = naming.address(index);
+    const words = naming.words(index);
+    if (words) this.#picture.replaceChildren(words);
     link.dataset.index = String(index);
     const error = low === null ? "" : `, interval ${interval(ends)}`;
     const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}`;
     const place = `${whole(position + 1)} of ${whole(total)}`;
     link.setAttribute("aria-label", `${name}, ${value}, training sample ${index}, ${place}`);
     const range = low === null ? "" : `, 95 % interval ${interval(ends)}`;
-    link.title = `${name}, training sample ${index}\nmem ${fixed(mem, 3)}${range}${vote ? `\n${vote.words}` : ""}`;
+    const said = vote ? `\n${vote.words}` : "";
+    link.title = `${called ? `${called}\n` : ""}${name}, training sample ${index}\nmem ${fixed(mem, 3)}${range}${said}`;
     this.#name.textContent = name;
     this.#mem.textContent = vote?.number ?? fixed(mem);
-    this.#index.textContent = String(index);
+    this.#index.textContent = called ?? String(index);
     this.#mark.textContent = vote?.mark ?? set ?? "";
     this.#mark.className = vote ? vote.kind : set ? `mark ${set}` : "";
     this.#dot.style.left = mem === null ? "-1rem" : `${100 * inside(mem)}%`;

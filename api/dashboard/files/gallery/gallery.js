@@ -6,6 +6,7 @@ import { address, get, Problem } from "../http.js";
 import { problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
 import { spriteUrl } from "../parts/tile.js";
+import { inWords, words } from "../parts/words.js";
 import { Grid } from "./grid.js";
 import { COLUMNS, Pages } from "./pages.js";
 
@@ -59,7 +60,10 @@ export class Gallery {
     });
     this.#pages = new Pages({
       ask,
-      sprite: async (indices) => spriteUrl((await study).study.dataset, "train", indices, COLUMNS),
+      sprite: async (indices) => {
+        const { dataset } = await study;
+        return inWords(dataset.name) ? null : spriteUrl(dataset.name, "train", indices, COLUMNS);
+      },
       changed: (number) => this.#changed(number),
       failed: (error) => this.#failed(error),
       gone: (url) => this.#gone(url),
@@ -84,7 +88,8 @@ export class Gallery {
         name: (label) => className(dataset, label),
         address: (index) => sampleUrl(study, "train", index),
         images: () => this.#pages.images,
-        shape: dataset.image_shape,
+        shape: dataset.kind === "images" ? dataset.image_shape : [1, 1],
+        words: (index) => (inWords(dataset.name) ? words(dataset.name, "train", index) : null),
       },
       moved: () => this.#remember(),
       label: `Training samples of ${study.name}, ${counted(dataset.class_names.length, "class", "classes")}`,

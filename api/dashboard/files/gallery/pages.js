@@ -22,12 +22,12 @@ const KEPT = 60; // pages
  */
 
 /**
- * `ask` answers a part of the list, `sprite` the address of the images of samples. `changed` is called when a page has
+ * `ask` answers a part of the list, `sprite` the address of the images of samples (null: they have none). `changed` is called when a page has
  * rows or images, `failed` when the rows cannot be had, `gone` when images cannot, `renewed` when the service has a
  * newer table than the one that was shown.
  * @typedef {{
  *   ask: (offset: number, limit: number, signal: AbortSignal) => Promise<Scores>,
- *   sprite: (indices: number[]) => Promise<string>,
+ *   sprite: (indices: number[]) => Promise<string | null>,
  *   changed: (number: number) => void,
  *   failed: (error: unknown) => void,
  *   gone: (url: string) => void,

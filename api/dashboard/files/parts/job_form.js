@@ -85,8 +85,11 @@ export class JobForm {
     const dataset = this.#datasets.find(({ name }) => name === this.#dataset.value);
     if (!dataset) return;
     const { train_samples: train, test_samples: test, image_shape: shape, class_names: classes } = dataset;
-    const images = `${whole(train)} training and ${counted(test, "test image")} of ${shape.join(" × ")}`;
-    this.#about.textContent = `${images}, ${counted(classes.length, "class", "classes")}`;
+    const images = dataset.kind === "images";
+    const kind = counted(test, images ? "test image" : "test sample");
+    const shaped = images ? shape.join(" × ") : counted(shape[0], "feature");
+    const samples = `${whole(train)} training and ${test ? kind : `no ${kind.slice(2)}`} of ${shaped}`;
+    this.#about.textContent = `${samples}, ${counted(classes.length, "class", "classes")}`;
   }
 
   /** Fields of the target that are empty, as a problem names them. */

@@ -8,9 +8,11 @@ import { barsOf, plan } from "../study/bars.js";
 import { tellGone } from "./images_gone.js";
 import { problem } from "./problem.js";
 import { sampleUrl } from "./sample.js";
+import { loadDataset } from "./study_head.js";
 import { cut, spriteUrl } from "./tile.js";
+import { inWords, words as wordsOf } from "./words.js";
 
-/** @import { Histogram, SampleScore, Scores, StudyMessage } from "../api.js" */
+/** @import { DatasetDetail, Histogram, SampleScore, Scores, StudyMessage } from "../api.js" */
 /** @import { Bar } from "../study/bars.js" */
 
 const IMAGES = 12;
@@ -116,10 +118,11 @@ function quality({ table }) {
 async function draw(place, study, signal) {
   const bins = plan(study);
   try {
-    /** @type {[Scores, Histogram]} */
+    /** @type {[Scores, Histogram, DatasetDetail]} */
     const [{ scores }, histogram] = await Promise.all([
       get(path`/v1/studies/${study.name}/scores`, { sort: "-mem", limit: IMAGES }, { signal }),
       get(path`/v1/studies/${study.name}/histogram`, { bins: bins.bins }, { signal }),
+      loadDataset(study.dataset, signal),
     ]);
     fill(place, strip(study, scores), bars(barsOf(histogram, bins)));
   } catch (error) {
@@ -141,10 +144,12 @@ function strip(study, scores) {
       title: `train ${index}, mem ${fixed(mem)}`,
       "aria-label": `Training image ${index}, mem ${fixed(mem)}`,
     });
-    cut(link, url, cell, scores.length, 1);
+    if (inWords(study.dataset)) link.replaceChildren(wordsOf(study.dataset, "train", index));
+    else cut(link, url, cell, scores.length, 1);
     return h("li", {}, link);
   });
   const images = h("ul", { class: "study-strip", "aria-label": `Most memorized images of ${study.name}` }, cells);
+  if (inWords(study.dataset)) return images;
   const sprite = new Image();
   sprite.addEventListener("error", () => {
     images.classList.add("without"); // the links stay

@@ -4,6 +4,7 @@ import { h } from "../dom.js";
 import { counted, whole } from "../format.js";
 import { address, get, path } from "../http.js";
 import { empty } from "./problem.js";
+import { learnKind } from "./words.js";
 
 /** @import { DatasetDetail, StudyMessage } from "../api.js" */
 /** @import { Loaded, Named, Page } from "../types.js" */
@@ -41,6 +42,7 @@ export async function load(page) {
 export async function loadDataset(name, signal) {
   const dataset = datasets.get(name) ?? (await get(path`/v1/datasets/${name}`, {}, { signal }));
   datasets.set(name, dataset);
+  learnKind(dataset);
   return dataset;
 }
 

@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { address, path } from "../http.js";
 import { tellGone } from "./images_gone.js";
+import { inWords, words } from "./words.js";
 
 /** @import { Interval, SetName } from "../api.js" */
 /** @import { Split } from "../types.js" */
@@ -27,13 +28,14 @@ export const spriteUrl = (dataset, split, indices, columns) =>
   address(path`/v1/datasets/${dataset}/${split}/sprite.png`, { indices: indices.join(","), columns });
 
 /**
- * One image; where it cannot be had its place says so, and the view says why.
+ * One image, or words where the dataset has none; where it cannot be had its place says so, and the view says why.
  * @param {string} dataset
  * @param {Split} split
  * @param {number} index
  * @param {{ label?: string, scale?: number, size?: string }} options
  */
 export function image(dataset, split, index, { label = "", scale = 1, size } = {}) {
+  if (inWords(dataset)) return sized(words(dataset, split, index), size);
   const text = `${split === "train" ? "Training" : "Test"} image ${index}${label ? `, ${label}` : ""}`;
   const picture = h("img", {
     class: "picture",
@@ -42,16 +44,25 @@ export function image(dataset, split, index, { label = "", scale = 1, size } = {
     loading: "lazy",
     decoding: "async",
   });
-  if (size) picture.style.width = picture.style.height = size;
+  sized(picture, size);
   const failed = () => {
     const stand = gone(text);
     stand.classList.add(...picture.classList);
-    if (size) stand.style.width = stand.style.height = size;
-    picture.replaceWith(stand);
+    picture.replaceWith(sized(stand, size));
     tellGone(picture.getAttribute("src") ?? "");
   };
   picture.addEventListener("error", failed, { once: true });
   return picture;
+}
+
+/**
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {string | undefined} size
+ */
+function sized(element, size) {
+  if (size) element.style.width = element.style.height = size;
+  return element;
 }
 
 /**

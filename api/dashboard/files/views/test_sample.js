@@ -3,6 +3,7 @@
 import { fill, focusIn, h, put } from "../dom.js";
 import { className, counted, fixed, percent } from "../format.js";
 import { get, path } from "../http.js";
+import { about, nearest } from "../parts/about_sample.js";
 import { DISCOVERY_RATE, influenceText } from "../parts/influence.js";
 import { empty, problem } from "../parts/problem.js";
 import { byKeys, sampleUrl, stepLinks } from "../parts/sample.js";
@@ -35,17 +36,19 @@ export async function show(page) {
   const found = await pairsOf(view, null);
   const large = image(dataset.name, "test", score.index, { label, scale: 8 });
   large.classList.add("large");
-  large.loading = "eager";
+  if (large instanceof HTMLImageElement) large.loading = "eager";
+  const near = await nearest(page, study, dataset, "test", score.index);
   put(
     page.main,
     head(study, dataset, null, `Test sample ${score.index}: ${label}`),
     h(
       "section",
       { class: "sample", "aria-label": "Score" },
-      h("div", {}, large, steps(study, dataset, score)),
+      h("div", {}, large, about(dataset, "test", score.index), steps(study, dataset, score)),
       h("div", {}, h("p", {}, sentence(score)), measures(view)),
     ),
     rests(view, found),
+    near,
   );
 }
 

@@ -3,6 +3,7 @@
 import { h, put } from "../dom.js";
 import { className, fixed, interval, known, whole } from "../format.js";
 import { get, path } from "../http.js";
+import { about, nearest } from "../parts/about_sample.js";
 import { influenceText } from "../parts/influence.js";
 import { drawPlace, placeFor } from "../parts/place.js";
 import { empty } from "../parts/problem.js";
@@ -31,6 +32,7 @@ export async function show(page) {
   const { score } = found;
   const { mem } = score;
   const links = await steps(page, study, found);
+  const near = await nearest(page, study, dataset, "train", score.index);
   const place = placeFor();
   put(
     page.main,
@@ -38,11 +40,12 @@ export async function show(page) {
     h(
       "section",
       { class: "sample", "aria-label": "Score" },
-      h("div", {}, picture(dataset, score), links),
+      h("div", {}, picture(dataset, score), about(dataset, "train", score.index), links),
       h("div", {}, h("p", {}, found.sentence), measures(dataset, found), mem !== null && place, rates(score)),
     ),
     influences(page, study, dataset, found),
     alike(study, dataset, found),
+    near,
   );
   if (mem !== null) await drawPlace(page, place, study, { mem, interval: score.interval });
 }
@@ -54,7 +57,7 @@ export async function show(page) {
 function picture(dataset, score) {
   const large = image(dataset.name, "train", score.index, { label: className(dataset, score.label), scale: 8 });
   large.classList.add("large");
-  large.loading = "eager";
+  if (large instanceof HTMLImageElement) large.loading = "eager";
   return large;
 }
 
@@ -122,7 +125,10 @@ async function steps(page, study, { score: { index }, position, samples }) {
 function influences(page, study, dataset, { score, influences: found, floor, strong }) {
   const title = h("h2", { id: "influences" }, "Test samples it influences");
   if (!found.length) {
-    const none = empty("None", h("p", {}, `It influences no test sample by ${floor} or more.`));
+    const nothing = dataset.test_samples
+      ? `It influences no test sample by ${floor} or more.`
+      : "The dataset has no test part, which influences need.";
+    const none = empty("None", h("p", {}, nothing));
     return h("section", { "aria-labelledby": "influences" }, title, none);
   }
   const about =

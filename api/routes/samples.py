@@ -1,0 +1,114 @@
+"""What is known of single samples: names, texts and other columns, and the nearest samples by their features."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, Query
+from fastapi import Path as InPath
+
+from api import errors
+from api.dependencies import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
+from api.routes.datasets import arrays_of, require_sample
+from api.routes.sprites import indices_in
+from memscore.datasets.dataset import Dataset, kind_of
+from memscore.datasets.resemblance import closeness
+from memscore.errors import NotFound
+from memscore.messages.datasets import Neighbour, Neighbours, Sample, SampleNames, Samples
+from memscore.store import datasets
+
+ROWS = 10_000  # training samples compared at once
+SHOWN_BY_NAME = ("text", "thumbnail", "id", "file")
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+
+SplitInPath = Annotated[Literal["train", "test"], InPath(description="training or test samples", examples=["train"])]
+
+
+@router.get("/{name}/{split}/samples", operation_id="list_samples", responses=errors.documented(404))
+def list_samples(
+    database: DatabaseOf,
+    home: HomeOf,
+    name: DatasetInPath,
+    split: SplitInPath,
+    indices: Annotated[
+        str,
+        Query(
+            max_length=5000,
+            description="indices of at most 500 samples, separated by commas",
+            examples=["17,4,23"],
+            json_schema_extra={"pattern": "^[0-9]{1,9}(,[0-9]{1,9}){0,499}$"},
+        ),
+    ],
+) -> Samples:
+    """Samples with their label, name, text and other columns, in the order of the request."""
+    wanted = indices_in(indices)
+    with database.reading() as connection:
+        record = datasets.by_name(connection, name)
+    for index in wanted:
+        require_sample(record, split, index)
+    dataset = arrays_of(home, record.fingerprint)
+    return Samples(samples=[_sample(dataset, split, index) for index in wanted])
+
+
+@router.get("/{name}/{split}/names", operation_id="list_sample_names", responses=errors.documented(404))
+def list_names(database: DatabaseOf, home: HomeOf, name: DatasetInPath, split: SplitInPath) -> SampleNames:
+    """The ids or file names of all samples; null if the dataset was added without."""
+    with database.reading() as connection:
+        record = datasets.by_name(connection, name)
+    names = arrays_of(home, record.fingerprint).columns.names(split)
+    return SampleNames(names=None if names is None else names.tolist())
+
+
+@router.get("/{name}/{split}/{index}/neighbours", operation_id="list_neighbours", responses=errors.documented(404))
+def list_neighbours(
+    database: DatabaseOf,
+    home: HomeOf,
+    name: DatasetInPath,
+    split: SplitInPath,
+    index: IndexInPath,
+    count: Annotated[int, Query(ge=1, le=100, description="number of neighbours")] = 10,
+) -> Neighbours:
+    """The training samples whose features are nearest to a sample's, nearest first."""
+    with database.reading() as connection:
+        record = datasets.by_name(connection, name)
+    require_sample(record, split, index)
+    if kind_of(record.image_shape) == "images":
+        raise NotFound(f"Dataset {record.name!r} has images; neighbours are known for features.")
+    dataset = arrays_of(home, record.fingerprint)
+    asked = (dataset.x_train if split == "train" else dataset.x_test)[index : index + 1]
+    parts = [
+        closeness(asked, dataset.x_train[first : first + ROWS])[0] for first in range(0, len(dataset.x_train), ROWS)
+    ]
+    found = np.concatenate(parts)
+    if split == "train":
+        found[index] = -np.inf
+    order = np.argsort(-found, kind="stable")[: min(count, len(found) - (split == "train"))]
+    return Neighbours(
+        neighbours=[
+            Neighbour(**_sample(dataset, "train", int(one)).model_dump(), closeness=round(float(found[one]), 6))
+            for one in order
+        ]
+    )
+
+
+def _sample(dataset: Dataset, split: Literal["train", "test"], index: int) -> Sample:
+    columns = dataset.columns.part(split)
+    label = int((dataset.y_train if split == "train" else dataset.y_test)[index])
+    others = {name: _value(columns[name][index]) for name in columns if name not in SHOWN_BY_NAME}
+    return Sample(
+        index=index,
+        label=label,
+        class_name=dataset.class_names[label],
+        name=dataset.columns.name_of(split, index),
+        text=str(columns["text"][index]) if "text" in columns else None,
+        columns=others,
+    )
+
+
+def _value(value: np.str_ | np.float64) -> str | float | None:
+    """A value for JSON; NaN becomes null."""
+    if isinstance(value, np.str_):
+        return str(value)
+    return float(value) if np.isfinite(value) else None

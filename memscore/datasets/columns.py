@@ -1,0 +1,116 @@
+"""What is known of single samples besides their values: ids, texts, thumbnails, groups and any other column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from memscore.arrays import Indices
+from memscore.errors import InvalidDataset
+
+Split = Literal["train", "test"]
+Column = npt.NDArray[np.str_] | npt.NDArray[np.float64]
+
+NAMES = ("id", "file")
+"""The columns that name a sample, the better one first."""
+LONGEST_TEXT = 2_000
+"""Characters kept of a text: in memory, all texts of a column take as much as its longest."""
+
+
+def _none() -> Mapping[str, Column]:
+    return {}
+
+
+@dataclass(frozen=True)
+class SampleColumns:
+    """Columns of the training and the test samples by name, each an array of str or float64 as long as its part.
+
+    `id` names a sample, and otherwise `file` does; `text` is shown in place of an image, `thumbnail` is the path of a
+    picture, `group` says which samples belong together. Any other column is shown under its name. Columns do not count
+    in a dataset's fingerprint.
+    """
+
+    train: Mapping[str, Column] = field(default_factory=_none)
+    test: Mapping[str, Column] = field(default_factory=_none)
+
+    def __bool__(self) -> bool:
+        return bool(self.train or self.test)
+
+    def part(self, split: Split) -> Mapping[str, Column]:
+        """The columns of one part."""
+        return self.train if split == "train" else self.test
+
+    def name_of(self, split: Split, index: int) -> str:
+        """A sample's id, or else the name of its file, or else its part and index, such as "train 17"."""
+        columns = self.part(split)
+        name = next((str(columns[one][index]) for one in NAMES if one in columns), "")
+        return name or f"{split} {index}"
+
+    def names(self, split: Split) -> npt.NDArray[np.str_] | None:
+        """The ids or file names of a part's samples, str [n]; None if there are none."""
+        columns = self.part(split)
+        return next((columns[one].astype(np.str_) for one in NAMES if one in columns), None)
+
+    def select(self, train: npt.NDArray[Any] | slice, test: npt.NDArray[Any] | slice) -> SampleColumns:
+        """The columns of the samples in two index arrays or masks."""
+        return SampleColumns(
+            {name: column[train] for name, column in self.train.items()},
+            {name: column[test] for name, column in self.test.items()},
+        )
+
+    def split(self, train: Indices, test: Indices) -> SampleColumns:
+        """The columns after the training samples `test` have become the test part."""
+        return SampleColumns(
+            {name: column[train] for name, column in self.train.items()},
+            {name: column[test] for name, column in self.train.items()},
+        )
+
+
+def checked(columns: SampleColumns, train_samples: int, test_samples: int) -> tuple[SampleColumns, tuple[str, ...]]:
+    """The columns as arrays of str or float64, and notes on what was changed.
+
+    Raises InvalidDataset for a column that is not as long as its part, and for ids that occur twice.
+    """
+    cut = 0
+    parts: dict[Split, dict[str, Column]] = {"train": {}, "test": {}}
+    counts: dict[Split, int] = {"train": train_samples, "test": test_samples}
+    for split, samples in counts.items():
+        for name, values in columns.part(split).items():
+            column, longer = _column(name, values)
+            if column.shape != (samples,):
+                raise InvalidDataset(
+                    f"The column {name!r} of the {split} samples has shape {column.shape}; give it one value for each "
+                    f"of the {samples} samples."
+                )
+            parts[split][name] = column
+            cut += longer
+        _require_unique_ids(split, parts[split].get("id"))
+    notes = (f"{cut} texts of over {LONGEST_TEXT:,} characters were cut there.",) if cut else ()
+    return SampleColumns(parts["train"], parts["test"]), notes
+
+
+def _column(name: str, values: Any) -> tuple[Column, int]:
+    """A column as an array of str or float64, and how many of its texts were cut."""
+    array: npt.NDArray[Any] = np.asarray(values)
+    if array.ndim != 1:
+        return array.astype(np.str_) if array.dtype.kind == "O" else array, 0
+    if array.dtype.kind == "f" or (array.dtype.kind in "iu" and name not in NAMES):
+        return array.astype(np.float64), 0
+    texts = ["" if one is None else str(one) for one in array.tolist()]
+    longer = sum(len(one) > LONGEST_TEXT for one in texts)
+    return np.array([one[:LONGEST_TEXT] for one in texts], np.str_), longer
+
+
+def _require_unique_ids(split: Split, ids: Column | None) -> None:
+    if ids is None:
+        return
+    values, counts = np.unique(ids, return_counts=True)
+    if len(counts) and counts.max() > 1:
+        raise InvalidDataset(
+            f"The id {str(values[counts.argmax()])[:100]!r} belongs to {counts.max()} {split} samples; give each its "
+            "own, or name the column otherwise."
+        )
