@@ -34,7 +34,7 @@ demo: setup ## run the whole workflow on real images: scores, service, adversari
 # Two processes that take about as long, of which only the second imports torch, which takes seconds of a core.
 WITHOUT_TORCH := tests/test_layout.py tests/api $(wildcard tests/memscore/test_*.py) tests/memscore/datasets
 WITH_TORCH := tests/trainer $(addprefix tests/memscore/,client datasets/test_official.py datasets/test_resemblance.py \
-	exchange scores statistics study)
+	exchange scores statistics study test_sampling.py)
 SLOWER := $(addprefix tests/api/,serving routes/test_paths.py test_hostile_input.py test_schema.py test_stateful.py) \
 	$(addprefix tests/memscore/,test_launch.py test_npz.py test_progress.py client/test_client_faults.py \
 	datasets/test_real_images.py exchange/test_hostile_files.py) $(addprefix tests/trainer/,experiments \

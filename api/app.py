@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
+from pathlib import Path
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
@@ -73,12 +74,16 @@ class Service(FastAPI):
 
 
 def create_app(
-    database: Database, network_modules: tuple[str, ...] | None = None, protection: Protection = Protection()
+    database: Database,
+    network_modules: tuple[str, ...] | None = None,
+    protection: Protection = Protection(),
+    home: Path | None = None,
 ) -> Service:
     """The service over a database at the current revision.
 
     `network_modules`: packages whose functions recipes may name as networks; None allows every package,
     for an application in the process of the user who runs the jobs. `protection`: what callers must present.
+    `home`: the folder of the datasets, by default that of the settings.
     """
     app = Service(
         title="memscore",
@@ -90,6 +95,7 @@ def create_app(
         dependencies=[Depends(errors.only_known_parameters)],
     )
     app.state.database = database
+    app.state.home = home
     app.state.network_modules = network_modules
     app.state.tables = TableCache(database)
     app.state.metrics = Metrics(database)

@@ -35,8 +35,9 @@ async def _own_networks(request: Request) -> Callable[[str], bool]:
     return lambda network: modules is None or network.partition(":")[0].partition(".")[0] in modules
 
 
-async def _home() -> FilePath:
-    return settings.load().home
+async def _home(request: Request) -> FilePath:
+    home = cast("FilePath | None", request.app.state.home)
+    return settings.load().home if home is None else home
 
 
 async def _keyring(request: Request) -> Keyring:

@@ -34,6 +34,8 @@ PUBLIC = (
     "memscore.learning.networks",
     "memscore.settings",
     "memscore.workflows",
+    "memscore.notebook",
+    "memscore.sampling",
     "trainer.sampling",
     "trainer.methods",
     "trainer.attacks",

@@ -46,6 +46,7 @@ LONGEST = (
     "tests/memscore/farm/",
     "tests/deployment/",
     "tests/browser/",
+    "tests/memscore/notebook/",
     "tests/trainer/test_own_networks.py",
     "tests/trainer/test_resume.py",
     "tests/trainer/test_command.py",

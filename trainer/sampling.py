@@ -5,7 +5,6 @@ All of it relies on the order of the dataset that the scores were made from, so 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sized
 from typing import Any, cast
 
@@ -13,27 +12,13 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Subset, WeightedRandomSampler
 
-from memscore.arrays import Bools, Float64
+from memscore.arrays import Bools
 from memscore.counted import counted
 from memscore.errors import FingerprintMismatch, InvalidInput
+from memscore.sampling import weights as sample_weights
 from memscore.scores.tables import ScoreTable
 
-MOST_ALPHA = 100.0  # larger values push weights towards the smallest floats
-
-
-def sample_weights(table: ScoreTable, alpha: float = 1.0, threshold: float | None = None) -> Float64:
-    """A weight for each training sample, float64 [n]: exp(-alpha mem), so that memorized samples count less.
-
-    With a `threshold`, exp(-alpha) for samples with mem above it and 1 for all others, as BAT weights poisoning
-    samples. Negative mem, which is noise, counts as 0; so does undefined mem, for lack of evidence.
-    Raises InvalidInput unless 0 <= alpha <= 100 and the threshold, if given, is a number.
-    """
-    if not 0 <= alpha <= MOST_ALPHA:
-        raise InvalidInput(f"alpha must be from 0 to {MOST_ALPHA:g}, not {alpha:g}.")
-    if threshold is not None and math.isnan(threshold):
-        raise InvalidInput("threshold must be a number, such as 0.15.")
-    mem = np.clip(np.nan_to_num(table["mem"].astype(np.float64), nan=0.0), 0.0, 1.0)
-    return np.exp(-alpha * (mem if threshold is None else table.atypical(threshold)))
+__all__ = ["IndexedDataset", "require_same", "sample_weights", "subset", "weighted_sampler"]
 
 
 def weighted_sampler(

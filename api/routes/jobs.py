@@ -24,7 +24,7 @@ from memscore.store import Database, datasets, evidence, idempotency, job_logs, 
 from memscore.store.datasets import DatasetRecord
 from memscore.store.jobs import JobRecord
 from memscore.study.recipes import recipe_of, require_suited
-from memscore.study.spec import BLOCK, NETWORKS, JobRequest, Recipe, Wanted, study_id
+from memscore.study.spec import BLOCK, ESTIMATOR, NETWORKS, JobRequest, Recipe, Wanted, study_id
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,9 @@ def submit_job(
     With `dry_run` nothing is queued; the answer, with status 200, is the job's cost and expected precision.
     """
     recipe = recipe_of(request.recipe)
-    if recipe.network not in NETWORKS and not own_networks(recipe.network):
+    if recipe.network == ESTIMATOR and not own_networks(recipe.network):
+        raise InvalidInput("This service trains no estimators of scikit-learn; call memscore.estimate on your machine.")
+    if recipe.network not in (*NETWORKS, ESTIMATOR) and not own_networks(recipe.network):
         raise InvalidInput(
             f"This service does not accept the network {recipe.network}; list its package in MEMSCORE_NETWORK_MODULES "
             "where the service runs."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
@@ -13,8 +15,8 @@ from memscore.store import Database
 class InProcessTransport(httpx.BaseTransport):
     """Answers the requests of a synchronous httpx client from an event loop in a separate thread."""
 
-    def __init__(self, database: Database, app: FastAPI | None = None) -> None:
-        self._asgi = httpx.ASGITransport(app or create_app(database), raise_app_exceptions=False)
+    def __init__(self, database: Database, app: FastAPI | None = None, *, home: Path | None = None) -> None:
+        self._asgi = httpx.ASGITransport(app or create_app(database, home=home), raise_app_exceptions=False)
         self._context = start_blocking_portal()
         self._portal = self._context.__enter__()
 
@@ -32,6 +34,9 @@ class InProcessTransport(httpx.BaseTransport):
         self._context.__exit__(None, None, None)
 
 
-def in_process(database: Database) -> httpx.Client:
-    """An HTTP client with the same contract as one connected to a server."""
-    return httpx.Client(transport=InProcessTransport(database), base_url="http://memscore")
+def in_process(database: Database, home: Path | None = None) -> httpx.Client:
+    """An HTTP client with the same contract as one connected to a server.
+
+    `home`: the folder of the datasets, by default that of the settings.
+    """
+    return httpx.Client(transport=InProcessTransport(database, home=home), base_url="http://memscore")

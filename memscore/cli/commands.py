@@ -64,7 +64,7 @@ COMMANDS: Entries = {
         },
     ),
     "datasets": Group(
-        "Datasets: add, list, show, image.",
+        "Datasets: add, list, show, image, export.",
         {
             "add": Entry(
                 "datasets:add_dataset",
@@ -73,6 +73,10 @@ COMMANDS: Entries = {
             "list": Entry("datasets:list_datasets", "List the registered datasets."),
             "show": Entry("datasets:show_dataset", "Show one dataset, with the indices of labels flipped on purpose."),
             "image": Entry("datasets:dataset_image", "Write the image of one sample as PNG."),
+            "export": Entry(
+                "dataset_export:export_dataset",
+                "Write a dataset as .npz, .csv, .parquet or class folders, with corrected labels if you give them.",
+            ),
         },
     ),
     "jobs": Group(

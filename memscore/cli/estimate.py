@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from memscore import settings as settings_module
 from memscore.cli.context import opened_client
-from memscore.cli.job_progress import follow as follow_job
 from memscore.cli.options import Json, Url
 from memscore.client import Extras
 from memscore.console import decimal, note, out, percent, print_json, print_table, warn
@@ -26,6 +25,7 @@ from memscore.study.spec import Design, EvidenceKind, Target
 from memscore.validation import sentence
 from memscore.workflows import estimation
 from memscore.workflows.estimation import Estimation, EstimationRequest
+from memscore.workflows.job_progress import follow as follow_job
 
 Made = TypeVar("Made")
 

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from memscore.cli.context import opened_client
-from memscore.cli.job_progress import follow as follow_job
 from memscore.cli.options import Json, Url
 from memscore.console import err, out, print_json, print_record, print_table
 from memscore.messages.jobs import JobEvent, State
 from memscore.messages.message import MOST_A_PAGE
+from memscore.workflows.job_progress import follow as follow_job
 
 
 def list_jobs(

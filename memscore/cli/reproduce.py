@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memscore import settings as settings_module
-from memscore.cli.job_progress import follow
 from memscore.cli.options import GpusPerRun, Json, Slots
 from memscore.cli.runs_progress import runs_watch
 from memscore.console import err, fail, note, out, print_json, print_table
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.progress import duration, told
+from memscore.workflows.job_progress import follow
 
 if TYPE_CHECKING:
     from memscore.workflows.reproduction.items import Reproduction

@@ -113,6 +113,8 @@ class StoredColumns(Mapping[str, Column]):
         return name in self.column_names
 
     def __getitem__(self, name: str) -> Column:
+        if name not in self.column_names:  # a dataset without columns has no file of them
+            raise KeyError(name)
         return self._read[name]
 
     @cached_property

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 
 from memscore.learning.data import DeviceData
+from memscore.learning.estimators import log_probabilities
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
-from memscore.study.spec import BLOCK, Design, Recipe
+from memscore.study.randomness import random_order
+from memscore.study.spec import BLOCK, ESTIMATOR, Design, Recipe
 
 STEPS = 6  # timed, after the same number for warm-up
 EVALUATED = 500  # images
@@ -25,6 +27,8 @@ def seconds_a_trial(data: DeviceData, recipe: Recipe, design: Design) -> float:
     """
     samples = len(data.y_train)
     subset = max(1, round(design.subset_ratio * samples))
+    if recipe.network == ESTIMATOR:
+        return _seconds_of_estimator(data, recipe, subset)
     steps = -(-subset // recipe.batch_size)
     few = min(STEPS, steps)
     probe = np.zeros((BLOCK if recipe.stacked else 1, samples), np.bool_)
@@ -46,6 +50,16 @@ def seconds_a_trial(data: DeviceData, recipe: Recipe, design: Design) -> float:
     setup = max(0.0, once - few * step)
     evaluation = _evaluation_seconds(data, recipe) * (samples + len(data.y_test))
     return (recipe.epochs * steps * step + setup + evaluation) / len(probe)
+
+
+def _seconds_of_estimator(data: DeviceData, recipe: Recipe, subset: int) -> float:
+    """The duration of one whole trial: an estimator has no steps to time."""
+    chosen = np.zeros(len(data.y_train), np.bool_)
+    chosen[random_order(len(chosen), "calibration")[:subset]] = True
+    x_train, y_train, x_test = (one.cpu().numpy() for one in (data.x_train, data.y_train, data.x_test))
+    started = time.perf_counter()
+    log_probabilities(recipe, x_train, y_train, x_test, chosen, data.classes, ("calibration",))
+    return time.perf_counter() - started
 
 
 def memory_of_unit(data: DeviceData, recipe: Recipe, design: Design) -> tuple[int, int]:

@@ -17,13 +17,14 @@ import memscore
 from memscore.errors import Diverged
 from memscore.learning.correctness import margins, predictions
 from memscore.learning.data import DeviceData
+from memscore.learning.estimators import log_probabilities
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.sketches import network_sketch, stack_sketch
 from memscore.learning.stack import flattened, stack_logits, train_stack
 from memscore.study.evidence import Outputs, Trial, pack_trial
 from memscore.study.margins import encode
 from memscore.study.sketches import SKETCHED, Sketch
-from memscore.study.spec import BLOCK, Design, EvidenceKind, Recipe
+from memscore.study.spec import BLOCK, ESTIMATOR, Design, EvidenceKind, Recipe
 from memscore.study.subsets import Unit, unit_membership
 
 
@@ -99,6 +100,9 @@ def _train(
     """
     first = unit.numbers[0]
     wanted = [sketched and unit.full and number < SKETCHED for number in unit.numbers]
+    if recipe.network == ESTIMATOR:
+        name = (design.seed, "full" if unit.full else "trial", first)
+        return *_fitted(data, recipe, membership[0], name), [None]
     if recipe.stacked:
         stack_name = (design.seed, "full", first) if unit.full else (design.seed, first // BLOCK)
         model = train_stack(data, recipe, membership, stack_name)
@@ -111,6 +115,16 @@ def _train(
     train = single_logits(network, data.x_train)[None]
     test = single_logits(network, data.x_test)[None] if len(data.x_test) else train[:, :0]
     return train, test, [network_sketch(network, data, first) if wanted[0] else None]
+
+
+def _fitted(
+    data: DeviceData, recipe: Recipe, membership: np.ndarray, name: tuple[str | int, ...]
+) -> tuple[Tensor, Tensor]:
+    """Log-probabilities [1, n, classes] and [1, q, classes] of an estimator fitted on the samples of membership [n]."""
+    x_train, y_train, x_test = (one.cpu().numpy() for one in (data.x_train, data.y_train, data.x_test))
+    found = log_probabilities(recipe, x_train, y_train, x_test, membership, data.classes, name)
+    train, test = (torch.from_numpy(one).to(data.device)[None] for one in found)
+    return train, test
 
 
 def _require_finite(logits: Tensor, part: str, unit: Unit, recipe: Recipe) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -26,7 +27,13 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int, widt
     so each bar covers a whole number of these steps, and no value falls on an edge.
     """
     figure = Figure(figsize=(width, 3.5), layout="constrained")
-    axes = figure.add_subplot()
+    draw_histogram(figure.add_subplot(), mem, thresholds, held_out)
+    figure.legend(frameon=False, loc="outside upper center", ncols=3, columnspacing=1, handlelength=1)
+    return figure
+
+
+def draw_histogram(axes: Axes, mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int) -> None:
+    """Draw the bars, thresholds and labels of `histogram`, without a legend."""
     unit = 1 / held_out if held_out else BAR
     step = unit * np.ceil(BAR / unit - 1e-9)
     first = np.floor(min(-0.05, float(mem.min())) / step)
@@ -53,27 +60,29 @@ def histogram(mem: npt.NDArray[Any], thresholds: Thresholds, held_out: int, widt
     axes.set_yticks([tick for tick in (0, 5, 10, 100, 1000, 10_000, 100_000, 1_000_000) if tick <= counts.max() * 1.5])
     filled = np.flatnonzero(counts)
     axes.set_xlim(min(-0.06, float(edges[filled[0]])), max(1.02, float(edges[filled[-1] + 1])))
-    figure.legend(frameon=False, loc="outside upper center", ncols=3, columnspacing=1, handlelength=1)
     axes.set_xlabel("memorization value mem")
     axes.set_ylabel("training samples (log scale)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    return figure
 
 
 def agreement(even: npt.NDArray[Any], odd: npt.NDArray[Any]) -> Figure:
     """Density plot of mem from the odd blocks against mem from the even blocks, float32 [k] each without NaN."""
     figure = Figure(figsize=SQUARE, layout="constrained")
-    axes = figure.add_subplot()
+    draw_agreement(figure.add_subplot(), even, odd)
+    return figure
+
+
+def draw_agreement(axes: Axes, even: npt.NDArray[Any], odd: npt.NDArray[Any]) -> None:
+    """Draw `agreement` into axes, with a colour bar beside them."""
     low = min(-0.1, float(even.min()), float(odd.min())) - 0.02
     axes.plot([low, 1.02], [low, 1.02], color=ORANGE, linewidth=1, zorder=0)
     extent = (low, 1.02, low, 1.02)
     drawn = axes.hexbin(even, odd, gridsize=36, extent=extent, norm="log", mincnt=1, cmap=DENSITY)
-    figure.colorbar(drawn, ax=axes, label="training samples", shrink=0.8, format="{x:,.0f}")
+    axes.figure.colorbar(drawn, ax=axes, label="training samples", shrink=0.8, format="{x:,.0f}")
     axes.set(xlim=(low, 1.02), ylim=(low, 1.02), aspect="equal")
     axes.set(xlabel="mem from the even blocks", ylabel="mem from the odd blocks")
     axes.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 def calibration(points: Calibration) -> Figure:

@@ -12,10 +12,11 @@ from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.sources import PATH_SOURCES, SOURCES
 from memscore.exchange.evidence_file import StudyEvidence
+from memscore.learning.estimators import in_words
 from memscore.messages.studies import StudyMessage
 from memscore.report.cards import legible
 from memscore.scores.tables import PairsTable, ScoreTable
-from memscore.study.spec import Design, Recipe
+from memscore.study.spec import ESTIMATOR, Design, Recipe
 
 FULL_TRIALS = 5  # the default of `memscore estimate`
 
@@ -49,6 +50,8 @@ class Making:
 
 def recipe_in_words(recipe: Recipe, name: str | None) -> str:
     """Describe a recipe: `digits: mlp 128-128, 60 epochs, batch size 32, sgd at learning rate 0.1, ..., float32`."""
+    if recipe.network == ESTIMATOR:
+        return (f"{name}: " if name else "") + f"the estimator {in_words(recipe)}"
     network = " ".join(
         [recipe.network, *(["-".join(map(str, recipe.hidden))] if recipe.hidden else []),
          *(f"{option} {value}" for option, value in recipe.options.items())]

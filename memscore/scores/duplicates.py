@@ -134,7 +134,9 @@ def _equal(samples: dict[Split, Samples], found: Found) -> dict[Split, Indices]:
 def _alike(samples: dict[Split, Samples], firsts: dict[Split, Indices], alike: float, found: Found) -> None:
     """Add the near-copies."""
     of_images = samples["train"].ndim == 4
-    parts: dict[Split, _Points] = {split: _Points.of(samples[split], firsts[split]) for split in samples}
+    parts: dict[Split, _Points] = {
+        split: _Points.of(part, firsts[split]) for split, part in samples.items() if len(part)
+    }
     mirrored = _Points.of(samples["train"], firsts["train"], mirrored=True) if of_images else None
     kinds: dict[Kind, _Points] = {"near": parts["train"]}
     if mirrored is not None:

@@ -8,12 +8,13 @@ has only a header line.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from memscore import strict_json
 from memscore.errors import InvalidInput, MissingPackage
@@ -89,6 +90,17 @@ def to_pandas(table: Table, rows: Rows = "train") -> Any:
     frame: Any = _optional("pandas").DataFrame(rows_of(table, rows))
     frame.attrs = dict(table.meta)
     return frame.set_index("index") if "index" in frame else frame
+
+
+def data_frame(columns: Mapping[str, npt.NDArray[Any]]) -> Any:
+    """Columns of equal length as a pandas.DataFrame. Raises MissingPackage."""
+    return _optional("pandas").DataFrame({name: column.tolist() for name, column in columns.items()})
+
+
+def arrow_table(columns: Mapping[str, npt.NDArray[Any]]) -> Any:
+    """Columns of equal length as a pyarrow.Table; NaN becomes null. Raises MissingPackage."""
+    arrow = _optional("pyarrow")
+    return arrow.table({name: arrow.array(column.tolist(), from_pandas=True) for name, column in columns.items()})
 
 
 def _optional(package: str) -> Any:

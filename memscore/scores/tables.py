@@ -310,6 +310,15 @@ class ScoreTable(Table):
     def __len__(self) -> int:
         return len(self.columns["mem"])
 
+    def __repr__(self) -> str:
+        return f"<ScoreTable: {len(self):,} training and {self.test_samples:,} test samples, {self.trials:,} trials>"
+
+    def _repr_html_(self) -> str:
+        """The most memorized samples, for notebooks."""
+        from memscore.scores.html import scores_html
+
+        return scores_html(self)
+
     @overload
     def __getitem__(self, wanted: str) -> npt.NDArray[Any]: ...
     @overload
@@ -400,6 +409,15 @@ class PairsTable(Table):
 
     def __len__(self) -> int:
         return len(self.columns["infl"])
+
+    def __repr__(self) -> str:
+        return f"<PairsTable: {len(self):,} pairs, {self.trials:,} trials>"
+
+    def _repr_html_(self) -> str:
+        """The first pairs, for notebooks."""
+        from memscore.scores.html import pairs_html
+
+        return pairs_html(self)
 
     @property
     def weighted(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import reason
-from memscore.study.spec import Recipe
+from memscore.study.spec import ESTIMATOR, Recipe
 from memscore.validation import sentence
 
 RECIPES: dict[str, Recipe] = {
@@ -126,7 +126,7 @@ def read_recipe(source: str) -> Recipe:
 
 def require_suited(network: str, shape: Sequence[int]) -> None:
     """Raise InvalidInput if samples of this shape are features, and the network needs images."""
-    if len(shape) == 1 and network != "mlp":
+    if len(shape) == 1 and network not in ("mlp", ESTIMATOR):
         raise InvalidInput(
             f"The network {network} needs images, and these samples are features; use a recipe with the network mlp, "
             "such as features-mlp."

@@ -27,6 +27,9 @@ class Frozen(BaseModel):
 NETWORKS = ("mlp", "cnn", "resnet9", "resnet18", "resnet50", "resnet32", "wrn28_10")
 """The built-in networks; all others are named `package.module:function`."""
 
+ESTIMATOR = "estimator"
+"""In place of a network: a classifier of scikit-learn, described by the option of the same name."""
+
 OWN_NETWORK = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 
 
@@ -62,7 +65,9 @@ class Recipe(Frozen):
 
     @model_validator(mode="after")
     def _complete(self) -> Recipe:
-        if self.network not in NETWORKS and not re.match(OWN_NETWORK, self.network):
+        if self.network == ESTIMATOR:
+            self._require_estimator()
+        elif self.network not in NETWORKS and not re.match(OWN_NETWORK, self.network):
             raise ValueError(
                 f"there is no network {self.network!r}; the networks are: {', '.join(NETWORKS)}, "
                 "or package.module:function for your own"
@@ -74,6 +79,17 @@ class Recipe(Frozen):
         if self.plain_epochs > self.epochs:
             raise ValueError("`plain_epochs` cannot exceed `epochs`")
         return self
+
+    def _require_estimator(self) -> None:
+        """An estimator has its own training, so that the fields which say how to train must not say anything."""
+        described = set(self.options) == {ESTIMATOR} and isinstance(self.options[ESTIMATOR], str)
+        unused = {"epochs": 1, "batch_size": 1, "learning_rate": 1.0}
+        given = self.model_dump(exclude_defaults=True, exclude={"network", "options"})
+        if not described or given != unused:
+            raise ValueError(
+                "the network estimator needs the option estimator, its description, and 1 for epochs, batch_size and "
+                "learning_rate, which it does not use"
+            )
 
     @property
     def stacked(self) -> bool:

@@ -49,5 +49,5 @@ def opened_application(settings: Settings) -> Generator[tuple[Database, Client]]
     """The configured database, and a client of the application on it in this process."""
     from api.serving.in_process import in_process
 
-    with opened_database(settings) as database, Client(http=in_process(database)) as client:
+    with opened_database(settings) as database, Client(http=in_process(database, settings.home)) as client:
         yield database, client

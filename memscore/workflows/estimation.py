@@ -48,11 +48,24 @@ def estimate(
     has changed since the stored trials, and JobFailed.
     """
     with opened_application(settings) as (database, client):
-        record = ensure_registered(database, settings, request.dataset)
-        _require_network(database, settings, record.fingerprint, request)
-        job = _submit(client, request, on_note)
-        job = run_job(database, client, settings, job, follow=follow, on_note=on_note)
-        return Estimation(job, client.study(job.study))
+        return estimate_in(database, client, request, settings, follow=follow, on_note=on_note)
+
+
+def estimate_in(
+    database: Database,
+    client: Client,
+    request: EstimationRequest,
+    settings: Settings,
+    *,
+    follow: Follow = follow_silently,
+    on_note: OnNote = ignore,
+) -> Estimation:
+    """Estimate scores in this process with an application that is already open. Raises as `estimate` does."""
+    record = ensure_registered(database, settings, request.dataset)
+    _require_network(database, settings, record.fingerprint, request)
+    job = _submit(client, request, on_note)
+    job = run_job(database, client, settings, job, follow=follow, on_note=on_note)
+    return Estimation(job, client.study(job.study))
 
 
 def estimate_with(

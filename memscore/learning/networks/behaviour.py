@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from memscore.learning.networks.adoption import Shape, adopt, fixed_images, unto
 from memscore.learning.networks.registry import build_network
 from memscore.learning.seeding import seed, seeded
 from memscore.study import signatures
-from memscore.study.spec import NETWORKS, Recipe
+from memscore.study.spec import ESTIMATOR, NETWORKS, Recipe
 
 IMAGES = 3
 CLASSES = 8
@@ -40,7 +41,11 @@ def signature_of(network: str, shape: Shape, classes: int, options: dict[str, An
 
 
 def signature_of_recipe(recipe: Recipe, shape: Shape, classes: int) -> str:
-    """The signature of a recipe's network."""
+    """The signature of a recipe's network or estimator."""
+    if recipe.network == ESTIMATOR:
+        from memscore.learning.estimators import signature_of_estimator
+
+        return signature_of_estimator(recipe, math.prod(shape), classes)
     options = {"hidden": recipe.hidden} if recipe.stacked else recipe.options
     return signature_of(recipe.network, shape, classes, options)
 

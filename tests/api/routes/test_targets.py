@@ -188,8 +188,8 @@ def test_an_impossible_recipe_is_refused(http: httpx.Client, stored_study: Store
 
 
 def test_a_service_imports_networks_of_listed_packages_only(database: Database, stored_study: StoredStudy):
-    def post(network: str, modules: tuple[str, ...] | None) -> httpx.Response:
-        recipe = {**BODY["recipe"], "network": network, "hidden": []}
+    def post(network: str, modules: tuple[str, ...] | None, **fields: Any) -> httpx.Response:
+        recipe = {**BODY["recipe"], "network": network, "hidden": [], **fields}
         transport = InProcessTransport(database)
         transport._asgi = httpx.ASGITransport(create_app(database, modules), raise_app_exceptions=False)
         with httpx.Client(transport=transport, base_url="http://memscore") as client:
@@ -199,6 +199,10 @@ def test_a_service_imports_networks_of_listed_packages_only(database: Database, 
     problem(post("mine_too.nets:build", ("mine",)), 422, "does not accept the network mine_too.nets:build")
     assert post("mine.nets:build", ("mine",)).status_code == 202
     assert post("any.thing:at_all", None).status_code == 202
+    description = '{"class": "sklearn.naive_bayes:GaussianNB", "params": {}}'
+    estimator = {"options": {"estimator": description}, "epochs": 1, "batch_size": 1, "learning_rate": 1.0}
+    problem(post("estimator", ("sklearn",), **estimator), 422, "This service trains no estimators of scikit-learn")
+    assert post("estimator", None, **estimator).status_code == 202
 
 
 def test_jobs_of_an_older_version_are_understood(database: Database, stored_study: StoredStudy, http: httpx.Client):

@@ -239,6 +239,13 @@ def test_a_share_of_each_class_becomes_the_test_part_with_its_columns():
     assert build_dataset(x, labels, source="made", test_share=0.2, seed=1).fingerprint != dataset.fingerprint
 
 
+def test_a_stored_dataset_without_columns_has_none(home: Path):
+    columns = open_dataset(home, save(make_dataset(), home)).columns
+    assert "text" not in columns.train
+    assert columns.train.get("text") is None
+    assert columns.name_of("train", 3) == "train 3"
+
+
 def test_columns_given_later_are_added_to_a_stored_dataset(home: Path):
     """A dataset stored by an earlier version has no names; adding it again brings them, and no add takes them away."""
     plain = make_dataset()

@@ -1,0 +1,243 @@
+"""Datasets written as files that `memscore datasets add` reads, with other labels too: arrays, folders, or rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from memscore.arrays import Images, Labels
+from memscore.datasets.columns import Column, Split
+from memscore.datasets.dataset import Dataset
+from memscore.errors import InvalidDataset, InvalidInput
+from memscore.files import reason, write_file
+
+Layout = Literal["folder", "npz", "csv", "parquet"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+RESERVED = ("label", "split", "image")
+"""Columns of rows that are written besides those of the samples."""
+
+Changes = Mapping[int, int | str | None]
+"""New labels by training sample: a class by name or number, None to leave the sample out."""
+
+
+def changed(dataset: Dataset, changes: Changes) -> Dataset:
+    """The dataset with other labels of these training samples, and without those whose label is None.
+
+    A text is a class's name, a number its place among the classes. Raises InvalidInput for an unknown sample or class,
+    and InvalidDataset if a class has no training sample left.
+    """
+    labels, kept = np.array(dataset.y_train), np.ones(len(dataset.y_train), np.bool_)
+    for index, label in changes.items():
+        if not 0 <= index < len(labels):
+            raise InvalidInput(f"There is no training sample {index}; they go from 0 to {len(labels) - 1}.")
+        if label is None:
+            kept[index] = False
+        else:
+            labels[index] = _label(dataset, label)
+    left = np.bincount(labels[kept], minlength=dataset.classes)
+    if not left.all():
+        lost = dataset.class_names[int(np.argmin(left > 0))]
+        raise InvalidDataset(f"No training sample of class {lost!r} would be left; change or leave out fewer.")
+    return replace(dataset, y_train=labels).select(kept, slice(None))
+
+
+def read_changes(path: Path) -> dict[int, int | str | None]:
+    """New labels from a CSV file with the columns `index` and `label`; an empty label leaves the sample out.
+
+    A label is a class's name, or else its number. Raises InvalidInput that names the invalid line.
+    """
+    changes: dict[int, int | str | None] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if not {"index", "label"} <= set(reader.fieldnames or ()):
+                raise InvalidInput(f"{path} must begin with a header line that names the columns index and label.")
+            for row in reader:
+                where = f"{path}, line {reader.line_num}"
+                try:
+                    index = int(row["index"])
+                except (TypeError, ValueError):
+                    raise InvalidInput(f"{where}: the index {row['index']!r} is not a whole number.") from None
+                if index in changes:
+                    raise InvalidInput(f"{where}: sample {index} has a label above already.")
+                changes[index] = (row["label"] or "").strip() or None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{path} cannot be read as a CSV file ({error}).") from error
+    return changes
+
+
+def layout_of(path: Path) -> Layout:
+    """The layout that a path's suffix names: .npz, .csv or .parquet, otherwise a folder. Raises InvalidInput."""
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix in LAYOUTS:
+        return suffix
+    if suffix and suffix.isalpha() and len(suffix) <= len("parquet"):
+        raise InvalidInput(
+            f"The suffix of {path.name!r} is no layout: use .npz, .csv, .parquet, or a folder without one."
+        )
+    return "folder"
+
+
+def write_dataset(dataset: Dataset, path: Path) -> Path:
+    """Write a dataset in the layout of the path's suffix, whole or not at all, and return the path.
+
+    Features are written as they were before standardization, except that values beyond ten deviations are clipped, that
+    constant columns are missing, and that texts are in the columns of the samples. Raises InvalidInput if the path
+    exists or cannot be written, or if the layout cannot hold these samples: folders and .csv files hold only images,
+    or only features.
+    """
+    layout = layout_of(path)
+    if path.exists() or path.is_symlink():
+        raise InvalidInput(f"{path} exists; choose another path, or remove it.")
+    if layout == "folder":
+        _write_folder(dataset, path)
+    elif layout == "npz":
+        write_file(path, _npz(dataset))
+    else:
+        write_file(path, _rows(dataset, layout))
+    return path
+
+
+def _label(dataset: Dataset, label: int | str) -> int:
+    if isinstance(label, str):
+        if label in dataset.class_names:
+            return dataset.class_names.index(label)
+        if not label.isdecimal():
+            raise InvalidInput(
+                f"There is no class {label[:100]!r}; the first are: {', '.join(dataset.class_names[:10])}."
+            )
+    if not 0 <= int(label) < dataset.classes:
+        raise InvalidInput(f"There is no class {label}; they are numbered from 0 to {dataset.classes - 1}.")
+    return int(label)
+
+
+def _part(dataset: Dataset, split: Split) -> tuple[npt.NDArray[Any], Labels, Mapping[str, Column]]:
+    samples, labels = (dataset.x_train, dataset.y_train) if split == "train" else (dataset.x_test, dataset.y_test)
+    return samples, labels, dataset.columns.part(split)
+
+
+def _parts(dataset: Dataset) -> list[Split]:
+    return ["train", "test"] if len(dataset.y_test) else ["train"]
+
+
+def _npz(dataset: Dataset) -> bytes:
+    arrays: dict[str, npt.NDArray[Any]] = {"class_names": np.array(dataset.class_names, np.str_)}
+    for split in _parts(dataset):
+        samples, labels, columns = _part(dataset, split)
+        arrays |= {f"{name}_{split}": column for name, column in columns.items() if name not in ("x", "y")}
+        arrays[f"x_{split}"] = samples if dataset.kind == "images" else _raw(dataset, samples)[0]
+        arrays[f"y_{split}"] = labels
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _rows(dataset: Dataset, layout: Layout) -> bytes:
+    """The samples as rows: their columns, features or image, class and part."""
+    if layout == "csv" and dataset.kind == "images":
+        raise InvalidInput("A .csv file cannot hold images; write a folder, .npz or .parquet.")
+    import pyarrow
+
+    tables: list[Any] = []
+    for split in _parts(dataset):
+        samples, labels, columns = _part(dataset, split)
+        made: dict[str, Any] = {name: column.tolist() for name, column in columns.items() if name not in RESERVED}
+        if dataset.kind == "images":
+            made["image"] = [_png(image) for image in samples]
+        else:
+            raw, names = _raw(dataset, samples)
+            made |= {name: raw[:, place] for place, name in enumerate(names)}
+        made["label"] = [dataset.class_names[label] for label in labels.tolist()]
+        made["split"] = [split] * len(labels)
+        tables.append(pyarrow.table(made))
+    return _encoded(pyarrow.concat_tables(tables, promote_options="default"), layout)
+
+
+def _encoded(table: Any, layout: Layout) -> bytes:
+    buffer = io.BytesIO()
+    if layout == "csv":
+        from pyarrow import csv as arrow_csv
+
+        arrow_csv.write_csv(table, buffer)
+    else:
+        from pyarrow import parquet
+
+        parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def _raw(dataset: Dataset, samples: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], list[str]]:
+    """Features before standardization, float32 [n, k], and a name for each column; NaN where a value was missing."""
+    scaling = dataset.scaling
+    if scaling is None:
+        return np.asarray(samples), [f"feature_{column}" for column in range(samples.shape[1])]
+    values = samples.astype(np.float64) * scaling.scale + scaling.mean
+    own = np.flatnonzero(~scaling.missing)
+    raw = values[:, own]
+    for place in np.flatnonzero(scaling.missing):
+        beside = np.flatnonzero(scaling.columns[own] == scaling.columns[place])
+        raw[:, beside] = np.where(values[:, [place]] > 0.5, np.nan, raw[:, beside])
+    return raw.astype(np.float32), [f"feature_{column}" for column in scaling.columns[own]]
+
+
+def _write_folder(dataset: Dataset, path: Path) -> None:
+    if dataset.kind != "images":
+        raise InvalidInput("A folder cannot hold features; write .npz, .csv or .parquet.")
+    folders = _folders(dataset.class_names)
+    scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        for split in _parts(dataset):
+            samples, labels, columns = _part(dataset, split)
+            for name in folders:
+                (scratch / split / name).mkdir(parents=True)
+            names = _files(columns, len(labels))
+            for image, label, name in zip(samples, labels.tolist(), names, strict=True):
+                (scratch / split / folders[label] / name).write_bytes(_png(image))
+        scratch.rename(path)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written ({reason(error)}).") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _folders(class_names: tuple[str, ...]) -> list[str]:
+    """A folder for each class: its name, if that can be one."""
+    safe = [_safe(name) for name in class_names]
+    unique = len({name.casefold() for name in safe}) == len(safe) and all(safe)
+    width = len(str(len(safe) - 1))
+    return safe if unique else [f"{label:0{width}d}-{name}"[:200] for label, name in enumerate(safe)]
+
+
+def _files(columns: Mapping[str, Column], samples: int) -> list[str]:
+    """A file name for each sample: its own, if all have one and no two the same, otherwise its place."""
+    given = [_safe(Path(str(name)).stem) for name in columns["file"]] if "file" in columns else []
+    if given and all(given) and len({name.casefold() for name in given}) == len(given):
+        return [f"{name}.png" for name in given]
+    width = len(str(max(samples - 1, 0)))
+    return [f"{place:0{width}d}.png" for place in range(samples)]
+
+
+def _safe(name: str) -> str:
+    """A name as part of a path: letters, digits and a few signs, never a path of its own."""
+    kept = "".join(one if one.isalnum() or one in " ._-+()" else "_" for one in name)
+    return kept.strip(" .")[:200]
+
+
+def _png(image: Images) -> bytes:
+    """One image uint8 [H, W, C] as a PNG file. Raises InvalidInput for a number of channels that PNG does not have."""
+    channels = image.shape[2]
+    if channels not in (1, 3, 4):
+        raise InvalidInput(f"Images of {channels} channels cannot be written as PNG; write .npz.")
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image[..., 0] if channels == 1 else image)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,133 @@
+"""Registering what Python users hold: arrays, frames, tensors, datasets of any package, or the name of a source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from memscore.datasets import SOURCES, SourceOptions
+from memscore.datasets.columns import SampleColumns
+from memscore.datasets.copies import with_findings
+from memscore.datasets.dataset import Dataset
+from memscore.datasets.frames import dataset_of
+from memscore.datasets.options import ROLES
+from memscore.errors import Conflict, InvalidInput, NotFound
+from memscore.notebook.application import Application
+from memscore.store import datasets
+from memscore.study.spec import NAME_PATTERN
+from memscore.workflows.datasets import ensure_registered, load_named, register
+
+Columns = SampleColumns | Mapping[str, Any]
+"""Columns of the samples: a mapping describes the training samples alone."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a caller says of the data, besides the data."""
+
+    labels: Any = None
+    test: Any = None
+    test_labels: Any = None
+    test_share: float | None = None
+    columns: Columns | None = None
+    roles: Mapping[str, str] | None = None
+    class_names: Sequence[str] | None = None
+    seed: int = 0
+
+
+def registered(
+    application: Application, data: Any, given: Given, name: str | None, on_note: Callable[[str], None]
+) -> str:
+    """Register a dataset in the home folder, and return its name, by default one made of its fingerprint.
+
+    `on_note` is called with what reading a new dataset changed and found in it. Raises InvalidInput or InvalidDataset
+    with one sentence, NotFound for an unknown source, Conflict if the name is taken.
+    """
+    if isinstance(data, str):
+        return _of_source(application, data, given, name, on_note)
+    if isinstance(data, Dataset):
+        _refuse(given, ("labels", "test", "test_labels", "test_share", "columns", "class_names"), "data is a Dataset")
+    dataset = _dataset_of(data, given)
+    name = name or f"data-{dataset.fingerprint[:8]}"
+    if not re.match(NAME_PATTERN, name):
+        raise InvalidInput(f"{name!r} is not a valid name: use at most 63 letters, digits, '.', '_' and '-'.")
+    return _kept(application, name, dataset, on_note)
+
+
+def _dataset_of(data: Any, given: Given) -> Dataset:
+    """The dataset of any Python objects. Raises InvalidInput or InvalidDataset."""
+    test: Any = given.test
+    test_labels = given.test_labels
+    if isinstance(test, tuple) and test_labels is None and len(cast("tuple[Any, ...]", test)) == 2:
+        test, test_labels = cast("tuple[Any, Any]", test)
+    beside = given.labels is not None and not isinstance(given.labels, str)
+    if test is not None and test_labels is None and beside:
+        raise InvalidInput("test_labels is missing: give one label for each sample of test.")
+    return dataset_of(
+        data,
+        given.labels,
+        test,
+        test_labels,
+        options=_options(given),
+        class_names=given.class_names,
+        columns=given.columns if isinstance(given.columns, SampleColumns) else SampleColumns(given.columns or {}),
+        seed=given.seed,
+    )
+
+
+def _of_source(
+    application: Application, source: str, given: Given, name: str | None, on_note: Callable[[str], None]
+) -> str:
+    """Register what a source names; a dataset that is registered already is used by its name."""
+    _refuse(given, ("test", "test_labels", "columns", "class_names"), f"data names the source {source}")
+    options = _options(given, SourceOptions(downloads=application.settings.home / "downloads"))
+    if given.labels is not None and not isinstance(given.labels, str):
+        raise InvalidInput(f"data names the source {source}, which has its own: leave out labels, or name a column.")
+    plain = ":" not in source and given.labels is None and given.test_share is None and not given.roles
+    if plain and name in (None, source):
+        try:
+            return ensure_registered(application.database, application.settings, source).name
+        except NotFound as error:
+            raise NotFound(
+                f"There is no dataset {source!r}: give arrays, the name of a registered dataset "
+                f"({_known(application)}), or a source: {', '.join(SOURCES)}, npz:FILE, csv:FILE, folder:DIR and more."
+            ) from error
+    named, dataset = load_named(source, name, options)
+    return _kept(application, named, dataset, on_note)
+
+
+def _options(given: Given, options: SourceOptions = SourceOptions()) -> SourceOptions:
+    """The options of a source or a table that the caller's arguments mean. Raises InvalidInput."""
+    roles: dict[str, Any] = dict(given.roles or {})
+    if unknown := sorted(set(roles) - set(ROLES)):
+        raise InvalidInput(f"roles has {unknown[0]!r}; a column can be: {', '.join(ROLES)}.")
+    if isinstance(given.labels, str):
+        roles["label"] = given.labels
+    return SourceOptions(downloads=options.downloads, test_share=given.test_share, **roles)
+
+
+def _kept(application: Application, name: str, dataset: Dataset, on_note: Callable[[str], None]) -> str:
+    """Register a dataset, and look at a new one for copies first. Raises Conflict if the name is another's."""
+    with application.database.reading() as connection:
+        found = {record.name: record for record in datasets.listing(connection)}.get(name)
+    if found is not None and found.fingerprint != dataset.fingerprint:
+        raise Conflict(f"The name {name!r} belongs to another dataset; give another name, or none.")
+    if found is None:
+        dataset = with_findings(dataset)
+        for text in dataset.notes:
+            on_note(text)
+    return register(application.database, application.settings, name, dataset).name
+
+
+def _known(application: Application) -> str:
+    with application.database.reading() as connection:
+        names = [record.name for record in datasets.listing(connection, 5)]
+    return ", ".join(names) if names else "none yet"
+
+
+def _refuse(given: Given, names: tuple[str, ...], why: str) -> None:
+    unwanted = [name for name in names if getattr(given, name) is not None]
+    if unwanted:
+        raise InvalidInput(f"{why}, which has its own: leave out {', '.join(unwanted)}.")

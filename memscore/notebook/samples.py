@@ -1,0 +1,106 @@
+"""How single samples of a dataset are shown: by name and class, and as a picture, a text or a few of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from memscore.datasets.columns import Split
+from memscore.datasets.dataset import Dataset
+from memscore.report.cards import image_uri, legible
+from memscore.scores.html import Html
+
+TEXT = 160
+"""Characters shown of a sample's text."""
+
+VALUES = 4
+"""Features shown of a sample that has neither text nor picture."""
+
+SIDE = 48
+"""Height of a picture, in pixels of the page."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a dataset; with None, of one whose arrays are not in the home folder: by number alone."""
+
+    dataset: Dataset | None
+
+    @property
+    def named(self) -> bool:
+        """Whether training samples have names of their own."""
+        return self.dataset is not None and self.dataset.columns.names("train") is not None
+
+    def name(self, split: Split, index: int) -> str:
+        """The sample's id or file name, or else its part and number."""
+        return f"{split} {index}" if self.dataset is None else legible(self.dataset.columns.name_of(split, index))
+
+    def names(self, split: Split, indices: Iterable[Any]) -> list[str]:
+        """The names of several samples."""
+        return [self.name(split, int(index)) for index in indices]
+
+    def class_name(self, label: int) -> str:
+        """The name of a class, or its number."""
+        if self.dataset is None or not 0 <= label < self.dataset.classes:
+            return str(label)
+        return legible(self.dataset.class_names[label]) or f"class {label}"
+
+    def class_names(self, labels: Iterable[Any]) -> list[str]:
+        """The names of several classes; those of negative labels are empty."""
+        return [self.class_name(int(label)) if label >= 0 else "" for label in labels]
+
+    def text(self, split: Split, index: int) -> str | None:
+        """The sample's text, if it has one."""
+        texts = None if self.dataset is None else self.dataset.columns.part(split).get("text")
+        return None if texts is None else legible(str(texts[index]))
+
+    def image(self, split: Split, index: int) -> npt.NDArray[np.uint8] | None:
+        """The sample as an image uint8 [H, W, C], or its thumbnail; None if it has neither, or it cannot be read."""
+        if self.dataset is None:
+            return None
+        if self.dataset.kind == "images":
+            return np.asarray((self.dataset.x_train if split == "train" else self.dataset.x_test)[index])
+        paths = self.dataset.columns.part(split).get("thumbnail")
+        return None if paths is None else _read(str(paths[index]))
+
+    def show(self, split: Split, index: int) -> Html:
+        """The sample as HTML: a picture, a text, or its first features."""
+        image = self.image(split, index)
+        if image is not None:
+            name = escape(self.name(split, index), quote=True)
+            return Html(
+                f'<img src="{image_uri(image)}" alt="{name}" title="{name}" '
+                f'style="height:{SIDE}px;image-rendering:pixelated">'
+            )
+        return Html(f'<span style="white-space:normal">{escape(self.words(split, index))}</span>')
+
+    def shows(self, split: Split, indices: Iterable[Any]) -> list[Html]:
+        """Several samples as HTML."""
+        return [self.show(split, int(index)) for index in indices]
+
+    def words(self, split: Split, index: int) -> str:
+        """The sample in words: its text, shortened, or its first features."""
+        text = self.text(split, index)
+        if text is not None:
+            return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
+        if self.dataset is None or self.dataset.kind == "images":
+            return self.name(split, index)
+        values = (self.dataset.x_train if split == "train" else self.dataset.x_test)[index]
+        rest = ", …" if len(values) > VALUES else ""
+        return f"({', '.join(f'{value:.2f}' for value in values[:VALUES])}{rest})"
+
+
+def _read(path: str) -> npt.NDArray[np.uint8] | None:
+    """A picture file as uint8 [H, W, 3]; None if it cannot be read."""
+    try:
+        with Image.open(Path(path).expanduser()) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None

@@ -1,0 +1,33 @@
+"""The command that writes a dataset with corrected labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memscore.datasets import load_source
+from tests.command_line import refused
+from tests.conftest import StoredStudy
+
+
+@pytest.mark.databases("sqlite")
+def test_a_dataset_is_exported_with_corrected_labels(
+    memscore, embedded: StoredStudy, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MEMSCORE_HOME", str(home))
+    changes, output = tmp_path / "changes.csv", tmp_path / "better.npz"
+    changes.write_text("index,label\n0,2\n1,\n")
+    done = memscore("datasets", "export", "made-up", "--output", str(output), "--changes", str(changes))
+    assert done.out == f"1 samples relabelled and 1 left out; dataset written to {output}\n".replace(
+        "1 samples", "1 sample"
+    )
+    better = load_source(f"npz:{output}")
+    expected = np.delete(np.array(embedded.dataset.y_train), 1)
+    expected[0] = 2
+    assert (better.y_train == expected).all()
+    plain = memscore("datasets", "export", "made-up", "-o", str(tmp_path / "folder"), "--json").json
+    assert plain == {"file": str(tmp_path / "folder"), "relabelled": 0, "left_out": 0}
+    refused(memscore("datasets", "export", "made-up", "-o", str(output)), "exists; choose another path")
+    refused(memscore("datasets", "export", "nothing", "-o", str(tmp_path / "x")), "There is no dataset 'nothing'")

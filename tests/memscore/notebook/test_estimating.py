@@ -1,0 +1,207 @@
+"""memscore.estimate: from arrays, sources and torch datasets to a study, from a script, a thread and after a stop."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch.utils.data import TensorDataset
+
+import memscore
+from memscore.client import Client
+from memscore.errors import Conflict, InvalidDataset, InvalidInput, MemscoreError, NotFound
+from memscore.messages.jobs import JobMessage
+from memscore.study.spec import Design
+from memscore.workflows import estimation
+from tests.conftest import QUICK, make_dataset
+
+MADE = make_dataset()
+X, Y = MADE.x_train, MADE.y_train
+TEST = (MADE.x_test, MADE.y_test)
+
+
+def quick(data: Any = X, labels: Any = Y, **wanted: Any) -> memscore.Study:
+    """20 quick trials, with a test part unless the data or the caller bring one."""
+    brought = data is not X or "test_share" in wanted
+    usual = {"recipe": QUICK, "trials": 20, "full_trials": 0, "progress": False, "test": None if brought else TEST}
+    return memscore.estimate(data, labels, **{**usual, **wanted})
+
+
+def test_arrays_become_a_study_that_the_same_call_finds_again(train_here: list[int]):
+    study = quick(test=MADE.x_test, test_labels=MADE.y_test, name="mine")
+    assert (study.name, study.trials, train_here) == ("mine", 20, list(range(20)))
+    assert study.dataset.fingerprint == MADE.fingerprint
+    assert quick(name="mine").id == study.id
+    assert train_here == list(range(20)), "nothing is trained twice"
+    assert quick(name="mine", trials=30).trials == 30
+    assert study.more(10, progress=False).trials == 40
+    assert train_here == list(range(40))
+
+
+def test_data_without_a_name_are_named_by_what_they_are(train_here: list[int]):
+    study = quick()
+    assert study.name == f"data-{MADE.fingerprint[:8]}"
+    other = quick(subset_ratio=0.5, seed=3)
+    assert other.message.design == Design(subset_ratio=0.5, seed=3)
+    assert (other.id != study.id, other.message.dataset) == (True, study.message.dataset)
+
+
+def test_torch_datasets_and_datasets_are_read(train_here: list[int]):
+    study = quick()
+    images, labels = torch.from_numpy(X), torch.from_numpy(Y.astype(np.int64))
+    test = TensorDataset(torch.from_numpy(MADE.x_test), torch.from_numpy(MADE.y_test.astype(np.int64)))
+    assert quick(TensorDataset(images, labels), None, test=test).id == study.id
+    assert quick(images, labels, test=TEST).id == study.id, "tensors are arrays"
+    assert quick(MADE, None).id == study.id
+
+    with pytest.raises(InvalidInput, match="data is a Dataset, which has its own: leave out labels"):
+        quick(MADE, Y)
+
+
+def test_features_have_a_recipe_and_no_need_of_a_test_part(train_here: list[int], tmp_path: Path):
+    random = np.random.default_rng(0)
+    features = random.normal(size=(60, 20)) + Y[:, None]
+    study = memscore.estimate(features, Y, trials=10, full_trials=0, progress=False)
+    assert study.message.recipe_name == "features-mlp"
+    assert (len(study.dataset.y_test), len(study.pairs())) == (0, 0)
+    for shown in (study, study.scores(), study.pairs(), study.suspects(3), study.risk(), study.duplicates()):
+        assert "<table>" in shown._repr_html_()
+    better = study.corrected({0: "1", 3: None}, tmp_path / "better.csv")
+    assert len(memscore.datasets.load_source(f"csv:{better}").y_train) == 59
+
+
+def test_tables_name_their_columns(train_here: list[int]):
+    table = {"review": [f"sample {place}" for place in range(60)], "verdict": np.where(Y == 0, "bad", "good")}
+    flat = {f"f{column}": X.reshape(60, -1)[:, column].astype(float) for column in range(16)}
+    study = quick(table | flat, "verdict", roles={"text": "review"}, test_share=0.2)
+    assert study.dataset.class_names == ("bad", "good")
+    assert (study.samples.text("train", 0) or "").startswith("sample ")
+    with pytest.raises(InvalidInput, match="roles has 'picture'; a column can be: label, split"):
+        quick(table | flat, "verdict", roles={"picture": "review"})
+
+
+def test_a_share_for_testing_and_columns(train_here: list[int]):
+    ids = [f"picture {place}" for place in range(len(X))]
+    study = quick(test_share=0.25, columns={"id": ids}, class_names=["cat", "dog", "owl"])
+    assert len(study.dataset.y_test) == 15
+    assert study.suspects(1)["name"][0].startswith("picture ")
+    assert study.dataset.class_names == ("cat", "dog", "owl")
+
+
+def test_sources_and_registered_names(train_here: list[int], tmp_path: Path):
+    file = tmp_path / "some.npz"
+    np.savez(file, x_train=X, y_train=Y, x_test=MADE.x_test, y_test=MADE.y_test)
+    study = quick(f"npz:{file}", None)
+    assert study.name == "some"
+    assert quick("some", None).id == study.id
+    with pytest.raises(InvalidInput, match="data names the source some, which has its own: leave out labels"):
+        quick("some", Y)
+    with pytest.raises(NotFound, match=r"There is no dataset 'nothing': give arrays, the name of .* \(some\)"):
+        quick("nothing", None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "said"),
+    [
+        ({"labels": None, "test": None}, InvalidDataset, "There are samples but no labels"),
+        ({"labels": Y[:-1]}, InvalidDataset, "60 samples but 59 labels"),
+        ({"test": MADE.x_test}, InvalidInput, "test_labels is missing"),
+        ({"trials": 0}, InvalidInput, "trials must be at least 1"),
+        ({"name": "a b"}, InvalidInput, "'a b' is not a valid name"),
+        ({"subset_ratio": 1.5}, InvalidInput, "subset_ratio"),
+        ({"recipe": "nothing"}, NotFound, "There is no recipe 'nothing'"),
+        ({"estimator": LogisticRegression()}, InvalidInput, "recipe and estimator exclude each other"),
+        ({"columns": {"id": ["a"]}}, InvalidDataset, "The column 'id'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_wrong_input_is_one_sentence_and_leaves_nothing(
+    train_here: list[int], wanted: dict[str, Any], kind: type[MemscoreError], said: str
+):
+    with pytest.raises(kind, match=said) as raised:
+        quick(**{"data": X, "labels": Y, **wanted})
+    assert "\n" not in str(raised.value)
+    assert memscore.studies() == []
+
+
+def test_a_name_belongs_to_one_dataset(train_here: list[int]):
+    quick(name="mine")
+    with pytest.raises(Conflict, match="The name 'mine' belongs to another dataset; give another name, or none"):
+        quick(X[:-1], Y[:-1], test=TEST, name="mine")
+
+
+def test_an_interrupted_call_continues_where_it_stopped(
+    train_here: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with monkeypatch.context() as patched:
+
+        def stopped(client: Client, *_: object, **__: object) -> JobMessage:
+            raise KeyboardInterrupt
+
+        patched.setattr(Client, "wait", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            quick(progress=True, name="mine")
+    assert "paused; the finished trials of study mine are stored" in capsys.readouterr().err
+    assert memscore.Study.open("mine").trials == 20
+    assert quick(trials=30, name="mine").trials == 30
+    assert train_here == list(range(30))
+
+
+def test_threads_share_the_machine(train_here: list[int], monkeypatch: pytest.MonkeyPatch):
+    running, most = 0, 0
+    run_job = estimation.run_job
+
+    def counted(*given: Any, **named: Any) -> JobMessage:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return run_job(*given, **named)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(estimation, "run_job", counted)
+    found: list[memscore.Study] = []
+    threads = [threading.Thread(target=lambda seed=seed: found.append(quick(seed=seed))) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({study.id for study in found}) == 3
+    assert all(study.trials == 20 for study in found)
+    assert most == 1
+
+
+SCRIPT = """
+import numpy as np
+import memscore
+from sklearn.naive_bayes import GaussianNB
+
+x = np.arange(40 * 16, dtype=np.uint8).reshape(40, 4, 4)
+y = np.repeat(["low", "high"], 20)
+study = memscore.estimate(x, y, test_share=0.25, trials=10, full_trials=0, estimator=GaussianNB(), name="from-a-script")
+print(study, len(study.suspects(3)))
+"""
+
+
+def test_a_plain_script_needs_no_guard(tmp_path: Path, home: Path):
+    """Ray is started and stopped by the call; the script has no `if __name__ == "__main__"`."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "MEMSCORE_HOME": str(home), "PYTHONPATH": str(Path(memscore.__file__).parents[1])}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "<memscore.Study from-a-script: 10 trials> 3\n"
+    assert "succeeded: 10 of 10 trials" in done.stderr
+    study = memscore.Study.open("from-a-script")
+    assert study.dataset.class_names == ("high", "low")
+    assert study.message.recipe is not None
+    assert study.message.recipe.network == "estimator"

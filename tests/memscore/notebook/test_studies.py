@@ -1,0 +1,166 @@
+"""A study in this process: the numbers of the client and the engine, with names, and one sentence for wrong input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import memscore
+from memscore.datasets import load_source
+from memscore.errors import FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
+from memscore.notebook.studies import Study
+from memscore.scores.label_errors import label_errors
+from memscore.scores.quality import quality
+from memscore.settings import Settings
+from memscore.store import datasets, studies
+from memscore.study.spec import Design, Recipe
+from memscore.workflows.embedded import opened_database
+from tests.conftest import StoredStudy, make_dataset
+from tests.memscore.notebook.conftest import store_study
+
+
+def test_a_study_has_what_the_client_has(study: Study):
+    client, name = study.client, study.name
+    assert study.scores().digest == client.table(name).digest
+    assert study.pairs().digest == client.pairs_table(name).digest
+    assert study.sets().counts() == client.sets(name).counts()
+    assert study.histogram(bins=5) == client.histogram(name, bins=5)
+    assert study.explain(np.int64(7)) == client.explain(name, 7)
+    assert study.trials == client.table(name).trials == 50
+    assert study.quality()["check"].tolist() == [one.name for one in quality(study.scores(), Design())]
+    assert study.compare(study).mean_difference == 0
+    assert study.compare(study.name).samples == study.compare(study.scores()).samples == 60
+    assert [one.id for one in memscore.studies()] == [study.id]
+    assert repr(study) == "<memscore.Study made-up: 50 trials>"
+
+
+def test_suspects_are_those_of_the_engine(study: Study):
+    errors = label_errors(study.scores(), 0.5)
+    found = study.suspects(precision=0.5)
+    assert errors.suspected
+    assert found.indices.tolist() == errors.order[: errors.suspected].tolist()
+    assert found["suspected"].all()
+    assert found["suggested_label"].tolist() == study.scores()["vote_label"][found.indices].tolist()
+    assert (found["label_error"] == errors.label_error[found.indices]).all()
+    assert found.mask(60).sum() == len(found)
+    five = study.suspects(5, precision=0.5)
+    assert five.indices.tolist() == errors.order[:5].tolist()
+    assert five["suspected"].tolist() == (np.arange(5) < errors.suspected).tolist()
+    with pytest.raises(InvalidInput, match=r"precision must be between 0\.5 and 1, not 0\.2\."):
+        study.suspects(precision=0.2)
+
+
+def test_samples_have_their_names_everywhere(named_study: Study):
+    suspects, risk = named_study.suspects(5), named_study.risk(5)
+    for listing in (suspects, risk):
+        assert listing["name"].tolist() == [f"train-{index}" for index in listing["index"]]
+    assert set(suspects["class"]) <= {"<b>0</b>", "<b>1</b>", "<b>2</b>"}
+    frame = named_study.scores().to_pandas()
+    assert frame["name"][7] == "train-7"
+    assert frame["class"][7] == "<b>1</b>"
+    assert named_study.scores().to_pandas("test")["name"][3] == "test-3"
+    assert named_study.scores().to_arrow()["name"].to_pylist()[7] == "train-7"
+    assert list(named_study.scores().to_arrow().column_names)[:3] == ["index", "name", "class"]
+
+
+def test_listings_are_columns_rows_and_frames(study: Study):
+    risk = study.risk(4)
+    assert len(risk) == len(list(risk)) == 4
+    assert next(iter(risk))["index"] == risk["index"][0]
+    assert risk.to_pandas().shape == (4, 6)
+    assert risk.to_arrow().column_names == ["index", "name", "class", "risk", "se_risk", "mem"]
+    assert repr(risk) == "<Samples at risk: 4 rows>"
+
+
+def test_copies_are_found_with_their_part(settings_of_sqlite: Settings):
+    dataset = make_dataset()
+    x_train, x_test = dataset.x_train.copy(), dataset.x_test.copy()
+    x_train[9], x_test[2] = x_train[3], x_train[4]
+    copied = store_study(
+        settings_of_sqlite,
+        type(dataset)(x_train, dataset.y_train, x_test, dataset.y_test, dataset.class_names, "made up"),
+        "copies",
+    )
+    found = copied.duplicates()
+    assert [(row["index"], row["split"], row["other"], row["kind"]) for row in found] == [
+        (4, "test", 2, "equal"),
+        (3, "train", 9, "equal"),
+    ]
+
+
+@pytest.mark.databases("sqlite")
+def test_the_report_is_the_command_s(embedded: StoredStudy, tmp_path: Path, memscore):
+    written = Study.open(embedded.record.name).report(tmp_path / "mine.html")
+    assert memscore("report", embedded.record.name, "--output", str(tmp_path / "its.html")).status == 0
+    assert written.read_text() == (tmp_path / "its.html").read_text()
+
+
+def test_unknown_and_unfinished_studies_are_refused_in_one_sentence(settings_of_sqlite: Settings, study: Study):
+    with pytest.raises(NotFound, match="no study 'nothing'"):
+        memscore.Study.open("nothing")
+    other = Recipe(network="mlp", hidden=(4,), epochs=1, batch_size=8, learning_rate=0.1)
+    with opened_database(settings_of_sqlite) as database, database.writing() as connection:
+        record = datasets.by_name(connection, "made-up")
+        empty = studies.ensure(connection, record, other, Design(), "empty")
+    unfinished = Study.open(empty.id)
+    assert (unfinished.trials, unfinished.name) == (0, "empty")
+    with pytest.raises(NoScoresYet):
+        unfinished.scores()
+    assert "none finished yet" in unfinished._repr_html_()
+    store_study(settings_of_sqlite, make_dataset(seed=1), "other")
+    with pytest.raises(FingerprintMismatch):
+        study.compare("other")
+
+
+def test_studies_of_another_home_are_its_own(study: Study, tmp_path: Path):
+    elsewhere = tmp_path / "elsewhere"
+    assert memscore.studies(elsewhere) == []
+    with pytest.raises(NotFound):
+        Study.open("made-up", elsewhere)
+    there = store_study(Settings(home=elsewhere), make_dataset(seed=3), "there")
+    assert there.client.image("there", "train", 0).startswith(b"\x89PNG")
+
+
+def test_a_study_without_pairs_is_shown(settings_of_sqlite: Settings):
+    lonely = store_study(settings_of_sqlite, make_dataset(), "lonely", pairs=False)
+    assert len(lonely.pairs()) == 0
+    assert "0 pairs" in lonely.pairs()._repr_html_()
+    assert "0 pairs" in lonely._repr_html_()
+    with pytest.raises(InvalidInput, match="There is no pair to show"):
+        lonely.plot.pairs()
+
+
+def test_corrected_labels_are_written_and_read_again(study: Study, tmp_path: Path):
+    suspects = study.suspects(3, precision=0.5)
+    path = study.corrected(suspects, tmp_path / "better.npz")
+    better = load_source(f"npz:{path}")
+    expected = np.array(study.dataset.y_train)
+    voted = suspects["suggested_label"] >= 0
+    expected[suspects.indices[voted]] = suspects["suggested_label"][voted]
+    kept = np.ones(len(expected), np.bool_)
+    kept[suspects.indices[~voted]] = False
+    assert (better.y_train == expected[kept]).all()
+    fewer = load_source(f"npz:{study.corrected(suspects, tmp_path / 'fewer.npz', drop=True)}")
+    assert len(fewer.y_train) == len(expected) - 3
+    own = load_source(f"npz:{study.corrected({0: '2', 5: 1, 6: None}, tmp_path / 'own.npz')}")
+    assert own.y_train[:6].tolist() == [2, 1, 2, 0, 1, 1]
+    assert len(own.y_train) == len(expected) - 1
+
+
+def test_imported_scores_cannot_grow(study: Study, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(InvalidInput, match="trials must be at least 1"):
+        study.more(0)
+    imported = study.message.model_copy(update={"recipe": None})
+    monkeypatch.setattr(Study, "message", property(lambda _: imported))
+    with pytest.raises(InvalidInput, match="were imported"):
+        study.more(10)
+
+
+def test_public_names_are_few_and_import_on_first_use():
+    assert dir(memscore) == sorted(memscore.__all__)
+    for name in memscore.__all__:
+        assert getattr(memscore, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        memscore.Nothing  # noqa: B018
