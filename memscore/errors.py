@@ -200,6 +200,12 @@ class BlockFailed(JobFailed):
     slug = "block-failed"
 
 
+class ModelsDoNotFit(JobFailed):
+    """The first models of a job classify too few of the samples they trained on correctly for mem to mean anything."""
+
+    slug = "models-do-not-fit"
+
+
 class Diverged(JobFailed):
     """A loss is not finite; the message names the epoch and what to change."""
 

@@ -25,6 +25,7 @@ from rich.progress import (
 )
 
 from memscore.console import err
+from memscore.durations import readable
 from memscore.settings import load_possible
 
 MANY = 2_000  # with fewer files, a bar would hardly appear
@@ -34,7 +35,6 @@ SPEED_SECONDS = 30.0  # window for estimating the time left
 FIRST_SECONDS = 5.0  # before the first line: anything faster gets only its last line
 LOOK_SECONDS = 1.0
 LEAST_CHANGES = 5  # kept however old they are: a trial may take minutes
-DAYS = 3 * 86_400.0  # longer durations are given in days
 
 T = TypeVar("T")
 
@@ -210,12 +210,12 @@ class Lines(Progress):
                 parts.append(f"{done:,} of {total:,} {self.unit}")
         elif task.completed:
             parts.append(f"{counted(int(task.completed))} {self.unit}".strip())
-        elapsed = duration(task.elapsed or 0)
+        elapsed = readable(round(task.elapsed or 0))
         parts.append(f"after {elapsed}" if last else f"{elapsed} so far")
         pace = self._paces.get(task.id)
         if not last and pace is not None and task.total is not None:
             left = pace.seconds(task.total - task.completed)
-            parts += [] if left is None else [f"about {duration(left)} left"]
+            parts += [] if left is None else [f"about {readable(round(left))} left"]
         return f"{task.fields.get('at_length', task.description)}: {', '.join(parts)}"
 
 
@@ -246,12 +246,3 @@ class _Pace:
             return None
         (begun, before), (_, done) = self._changes[0], self._changes[-1]
         return left * (time.monotonic() - begun) / (done - before)
-
-
-def duration(seconds: float) -> str:
-    """Format a duration in a readable unit."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < DAYS else f"{seconds / 86_400:,.0f} days"

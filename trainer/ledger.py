@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from memscore.progress import duration
+from memscore.durations import readable
 from trainer.checkpoint_selection import measure, split_names
 from trainer.data import TrainingData
 from trainer.learner import Learner
@@ -35,7 +35,7 @@ class CostEstimate:
     def sentence(self) -> str:
         """For people."""
         passes = f"{self.forwards:.0f} forward and {self.backwards:.0f} backward passes per image"
-        return f"{self.steps} steps with {passes}, about {duration(self.seconds)}"
+        return f"{self.steps} steps with {passes}, about {readable(self.seconds)}"
 
 
 def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> CostEstimate:

@@ -23,6 +23,7 @@ from memscore.scores.tables import NO_TEST_PART, ScoreTable
 from memscore.store import Database, datasets, evidence, idempotency, job_logs, jobs, leadership, studies, tables
 from memscore.store.datasets import DatasetRecord
 from memscore.store.jobs import JobRecord
+from memscore.study.automatic import AUTO, automatic, described
 from memscore.study.recipes import recipe_of, require_suited
 from memscore.study.spec import BLOCK, ESTIMATOR, NETWORKS, JobRequest, Recipe, Wanted, study_id
 
@@ -76,7 +77,7 @@ def submit_job(
 
     With `dry_run` nothing is queued; the answer, with status 200, is the job's cost and expected precision.
     """
-    recipe = recipe_of(request.recipe)
+    recipe, chosen = _recipe(database, request)
     if recipe.network == ESTIMATOR and not own_networks(recipe.network):
         raise InvalidInput("This service trains no estimators of scikit-learn; call memscore.estimate on your machine.")
     if recipe.network not in (*NETWORKS, ESTIMATOR) and not own_networks(recipe.network):
@@ -85,6 +86,7 @@ def submit_job(
             "where the service runs."
         )
     wanted, notes = _whole_blocks(request.wanted)
+    notes = [*chosen, *notes]
     if dry_run:
         response.status_code = 200
         return _plan(database, request, recipe, wanted)
@@ -101,6 +103,16 @@ def submit_job(
         log.info("posted a job for %d trials", message.target_trials, extra=_named(message))
     response.headers["Location"] = f"/v1/jobs/{message.id}"
     return message
+
+
+def _recipe(database: Database, request: JobRequest) -> tuple[Recipe, list[str]]:
+    """The recipe of a request, and what to say of it if it was chosen here. Raises NotFound."""
+    if request.recipe != AUTO:
+        return recipe_of(request.recipe), []
+    with database.reading() as connection:
+        dataset = datasets.by_name(connection, request.dataset)
+    recipe = automatic(dataset.train_samples, dataset.image_shape)
+    return recipe, [described(recipe, dataset.train_samples, dataset.image_shape)]
 
 
 def _submit(
@@ -223,6 +235,7 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
             seconds_a_trial=seconds,
             timed_on=None if seconds is None else "the study's stored trials",
             output_bytes=evidence.output_bytes(connection, study),
+            same_class_pairs=dataset.train_samples * dataset.test_samples // len(dataset.class_names),
         )
 
 

@@ -16,23 +16,37 @@ from memscore.cli.options import Json, Url
 from memscore.client import Extras
 from memscore.console import decimal, note, out, percent, print_json, print_table, warn
 from memscore.counted import counted
-from memscore.durations import seconds_of
+from memscore.durations import readable, seconds_of
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import Plan
-from memscore.progress import duration, told
+from memscore.progress import told
+from memscore.study.automatic import AUTO
 from memscore.study.recipes import RECIPES, read_recipe
 from memscore.study.spec import Design, EvidenceKind, Target
 from memscore.validation import sentence
 from memscore.workflows import estimation
 from memscore.workflows.estimation import Estimation, EstimationRequest
 from memscore.workflows.job_progress import follow as follow_job
+from trainer.assignments import pairs
 
 Made = TypeVar("Made")
+
+MIN_IN_SAMPLE = 0.9
+"""The in-sample accuracy below which `estimate` stops after the first block."""
+
+BUSY = 1.3
+"""How many times as long as alone a trial may take before the plan says that the machine is busy."""
 
 
 def estimate(
     dataset: Annotated[str, typer.Option(help="A registered dataset; a built-in one is added automatically.")],
-    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; or a JSON file.")] = "digits",
+    recipe: Annotated[
+        str, typer.Option(help=f"auto, by the dataset's size and shape; one of {', '.join(RECIPES)}; or a JSON file.")
+    ] = AUTO,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE: a field of the recipe, or an option of its network; repeatable."),
+    ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Trials that the study should have.", show_default="200")
     ] = None,
@@ -69,6 +83,12 @@ def estimate(
     time_limit: Annotated[
         str | None, typer.Option(help="Stop after this running time, such as 90m or 2h30m; `jobs resume` continues.")
     ] = None,
+    min_in_sample: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Stop after the first block if models fit a smaller share of what they trained on."
+        ),
+    ] = MIN_IN_SAMPLE,
     allow_changed_network: Annotated[
         bool, typer.Option("--allow-changed-network", help="Continue even if the network's code has changed.")
     ] = False,
@@ -92,8 +112,11 @@ def estimate(
         extras["allow_changed_network"] = True
     if _evidence_kind(evidence) == "bits":
         extras["evidence"] = "bits"
+    if min_in_sample:
+        extras["min_in_sample"] = min_in_sample
     chosen = read_recipe(recipe) if recipe.endswith(".json") else recipe
-    request = EstimationRequest(dataset, chosen, target, design, study_name, extras)
+    given = pairs(changes or (), "--set")
+    request = EstimationRequest(dataset, chosen, target, design, study_name, extras, given)
     if dry_run:
         _print_plan(*_planned(request, url, lines=not as_json), as_json, by_scores=target.pairs_found is None)
         return
@@ -194,10 +217,10 @@ def _planned(request: EstimationRequest, url: str | None, *, lines: bool) -> tup
     """The plan of the service; or that of this machine, and how many trials it trains at a time."""
     if url is not None:
         with opened_client(url) as client:
-            return estimation.plan_with(client, request), None
+            return estimation.plan_with(client, request, on_note=note), None
     settings = settings_module.load()
     with told("measuring a trial", lines=lines):
-        return estimation.plan(request, settings), settings.slots
+        return estimation.plan(request, settings, on_note=note), settings.slots
 
 
 def _print_estimation(found: Estimation, as_json: bool) -> None:
@@ -226,12 +249,15 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool, *, by_scores: bool
     rows = [
         ("trials of the study", f"{expected}{'at most ' if plan.at_most else ''}{plan.trials}"),
         ("to train", f"{counted(plan.new_trials, 'trial')}"),
-        ("a trial takes", "unknown" if plan.seconds_a_trial is None else f"{plan.seconds_a_trial:.3g} s on one worker"),
+        ("a trial takes", "unknown" if (one := plan.seconds_a_trial) is None else f"{readable(one)} on one worker"),
     ]
     if plan.device_seconds is not None:
-        rows.append(("all of them", f"{duration(plan.device_seconds)} of one worker"))
+        rows.append(("all of them", f"{readable(plan.device_seconds)} of one worker"))
         if slots is not None:
-            rows.append((f"with {counted(slots, 'worker')}", duration(plan.device_seconds / slots)))
+            altogether = plan.device_seconds / slots + plan.other_seconds
+            rows.append(
+                (f"with {counted(slots, 'worker')}", f"{readable(altogether)}, with their start and the tables")
+            )
     rows += [
         ("disk", f"{plan.disk_bytes / 1e6:.2g} MB"),
         (
@@ -246,5 +272,7 @@ def _print_plan(plan: Plan, slots: int | None, as_json: bool, *, by_scores: bool
     if plan.at_most and by_scores:
         rows.append(("precision", f"judged by {'margins' if plan.by_margins else 'correctness'}"))
     print_table(("what", "how much"), rows)
+    if plan.busy >= BUSY:
+        note(f"other work slows this machine: as it is now, training would take about {plan.busy:.1f} times as long.")
     if plan.seconds_a_trial is None:
         note("no trial of this study has been timed yet; without --url, --dry-run times one on this machine.")

@@ -238,7 +238,7 @@ def _names(client: Client, study: str, pairs: Sequence[Pair]) -> Names:
 def _named(names: Names, row: dict[str, Any]) -> dict[str, str]:
     """The fields train_name and test_name of a pair, as far as its samples have names."""
     parts: tuple[Split, Split] = "train", "test"
-    keys = {split: (split, row[f"{split}_index"]) for split in parts}
+    keys: dict[Split, tuple[Split, int]] = {split: (split, row[f"{split}_index"]) for split in parts}
     return {f"{split}_name": names[key] for split, key in keys.items() if key in names}
 
 

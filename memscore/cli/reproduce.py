@@ -14,8 +14,9 @@ from memscore.cli.options import GpusPerRun, Json, Slots
 from memscore.cli.runs_progress import runs_watch
 from memscore.console import err, fail, note, out, print_json, print_table
 from memscore.counted import counted
+from memscore.durations import readable
 from memscore.errors import InvalidInput
-from memscore.progress import duration, told
+from memscore.progress import told
 from memscore.workflows.job_progress import follow
 
 if TYPE_CHECKING:
@@ -134,8 +135,8 @@ def _print_cost(work: Reproduction, cost: ReproductionCost, as_json: bool) -> No
     rows = [
         ("items", ", ".join(one.item.name for one in work.wanted)),
         ("settings", "; ".join(dict.fromkeys(one.described for wanted in work.wanted for one in wanted.settings))),
-        ("studies", f"{counted(cost.trials, 'trial')} to train, about {duration(cost.seconds_of_studies)}"),
-        ("runs", f"{cost.left} of {cost.runs} to train, about {duration(cost.seconds_of_runs)}"),
-        ("together", f"about {duration(cost.seconds)} on this machine, not counting attacks by CW and AutoAttack"),
+        ("studies", f"{counted(cost.trials, 'trial')} to train, about {readable(cost.seconds_of_studies)}"),
+        ("runs", f"{cost.left} of {cost.runs} to train, about {readable(cost.seconds_of_runs)}"),
+        ("together", f"about {readable(cost.seconds)} on this machine, not counting attacks by CW and AutoAttack"),
     ]
     print_table(("what", "how much"), rows)

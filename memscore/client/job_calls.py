@@ -24,6 +24,7 @@ class Extras(TypedDict, total=False):
     probabilities: bool
     pairs: PairScope
     time_limit_seconds: float | None
+    min_in_sample: float | None
     allow_changed_network: bool
 
 

@@ -18,6 +18,7 @@ from memscore.errors import InvalidDataset
 
 LARGEST = 10.0
 """Standardized values are clipped to this: a single outlier would otherwise dominate the training of a network."""
+HUGE = 1e300  # from here on, values count as infinite
 COLUMNS = 128  # standardized at once, so that a large array is not copied whole
 SHOWN = 10  # columns that a note names
 
@@ -45,7 +46,7 @@ class Scaling:
         for start in range(0, len(self.columns), COLUMNS):
             part = slice(start, start + COLUMNS)
             values = raw[:, self.columns[part]].astype(np.float64)
-            finite = np.isfinite(values)
+            finite = _finite(values)
             values = np.where(finite, values, self.fill[part])
             values = np.where(self.missing[part], ~finite, values)
             stored[:, part] = np.clip((values - self.mean[part]) / self.scale[part], -LARGEST, LARGEST)
@@ -119,7 +120,7 @@ class _Columns:
 def _fit(raw: npt.NDArray[Any], first: int) -> _Columns:
     """The candidates of some raw columns [n, k], whose first has the number `first`."""
     values = raw.astype(np.float64)
-    finite = np.isfinite(values)
+    finite = _finite(values)
     absent = (~finite).sum(axis=0)
     fill = np.zeros(values.shape[1])
     fill[absent == 0] = _middle(values[:, absent == 0])
@@ -138,6 +139,11 @@ def _fit(raw: npt.NDArray[Any], first: int) -> _Columns:
         np.concatenate([scale, scale_of_missing]),
         np.concatenate([absent, absent[half]]),
     )
+
+
+def _finite(values: Float64) -> Bools:
+    """Which values are numbers, and not so large that their differences overflow."""
+    return np.abs(values) < HUGE
 
 
 def _middle(values: Float64) -> Float64:
@@ -176,7 +182,7 @@ def _notes(
         )
     in_test = 0
     for start in range(0, x_test.shape[1], COLUMNS):
-        in_test += int((~np.isfinite(x_test[:, start : start + COLUMNS].astype(np.float64))).sum())
+        in_test += int((~_finite(x_test[:, start : start + COLUMNS].astype(np.float64))).sum())
     if in_test:
         notes.append(f"{in_test} missing or infinite test values became the medians of the training values.")
     added = found.column[found.missing]

@@ -23,12 +23,13 @@ from memscore import logs
 from memscore import settings as settings_module
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
-from memscore.errors import MemscoreError, StoreError
+from memscore.errors import MemscoreError, ModelsDoNotFit, StoreError
 from memscore.farm.job_reporter import JobReporter, JobStopped, JournalHandler, patiently
 from memscore.farm.lifeline import follow_parent, ray_folder
 from memscore.farm.study_counts import Scoring
 from memscore.farm.worker_log import WorkerLines, WorkerLog
 from memscore.settings import Settings
+from memscore.statistics.fit import FIRST_MODELS, misfit
 from memscore.statistics.influence import Matmul
 from memscore.store import Database, evidence, jobs, open_database, studies
 from memscore.store.jobs import JobRecord
@@ -139,6 +140,9 @@ class Driver:
         except JobStopped as stopped:
             self.rebuild_at_end()
             return "cancelled", str(stopped)
+        except ModelsDoNotFit as error:
+            self.rebuild_at_end()
+            return "failed", f"{error}{self.give_name_back()}"
         except MemscoreError as error:
             self.rebuild_at_end()
             return "failed", str(error)
@@ -148,6 +152,7 @@ class Driver:
         first = next(missing := self.missing(), None)
         if first is None:
             return
+        self.require_fit()
         from memscore.farm.workers import Farm, FarmOptions  # imports torch and Ray, needed only for training
 
         self.enter("starting")
@@ -221,8 +226,27 @@ class Driver:
         self.scoring.add(finished)
         self.journal.result(len(finished))
         self.tick()
+        self.require_fit()
         if self.scoring.rebuild_due:
             self.rebuild()
+
+    def require_fit(self) -> None:
+        """Raise ModelsDoNotFit if the first models do not reach the in-sample accuracy that the job asks for."""
+        if self.wanted.min_in_sample is None or self.scoring.counts.trials < FIRST_MODELS:
+            return
+        reason = misfit(self.scoring.counts.statistics, self.dataset.y_train, self.recipe, self.wanted.min_in_sample)
+        if reason is not None:
+            raise ModelsDoNotFit(f"Stopped after {self.scoring.counts.trials} trials: {reason}")
+
+    def give_name_back(self) -> str:
+        """Rename the study, if a first attempt at it holds a name that the next will want; a sentence that says so."""
+
+        def release() -> str | None:
+            with self.database.writing() as connection:
+                return studies.release_name(connection, self.study.id)
+
+        renamed = patiently(release)
+        return "" if renamed is None else f" The study keeps its trials under the name {renamed}."
 
     def rebuild(self) -> None:
         """Rebuild the tables from the stored evidence."""

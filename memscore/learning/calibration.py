@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
+from statistics import median
 
 import numpy as np
 import torch
@@ -16,40 +19,71 @@ from memscore.learning.stack import flattened, stack_logits, train_stack
 from memscore.study.randomness import random_order
 from memscore.study.spec import BLOCK, ESTIMATOR, Design, Recipe
 
-STEPS = 6  # timed, after the same number for warm-up
+STEPS = 6  # of an epoch that is timed
 EVALUATED = 500  # images
+MEASURED_SECONDS = 0.7  # of steps, so that their time is large beside its own variation
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class TrialTime:
+    """How long a trial takes.
+
+    seconds: on a worker that is already warm and has a core, or the GPU, to itself. busy: how many times as long the
+    measurement took by the clock; well above 1 if other work is slowing this machine.
+    """
+
+    seconds: float
+    busy: float = 1.0
 
 
 def seconds_a_trial(data: DeviceData, recipe: Recipe, design: Design) -> float:
-    """Estimate one trial's duration in seconds on a worker that is already warm.
+    """Estimate one trial's duration in seconds; `trial_time` says on what conditions."""
+    return trial_time(data, recipe, design).seconds
 
-    Times a few training steps and one evaluation batch, and extrapolates. Raises the same errors as training.
+
+def trial_time(data: DeviceData, recipe: Recipe, design: Design) -> TrialTime:
+    """Estimate one trial's duration from its training steps and an evaluation batch.
+
+    On a CPU, where training has one thread, its CPU time is what counts: other work makes it wait, but hardly changes
+    it. Raises the same errors as training.
     """
     samples = len(data.y_train)
     subset = max(1, round(design.subset_ratio * samples))
     if recipe.network == ESTIMATOR:
-        return _seconds_of_estimator(data, recipe, subset)
+        return TrialTime(_seconds_of_estimator(data, recipe, subset))
     steps = -(-subset // recipe.batch_size)
     few = min(STEPS, steps)
     probe = np.zeros((BLOCK if recipe.stacked else 1, samples), np.bool_)
     probe[:, : min(subset, few * recipe.batch_size)] = True
+    started, used = time.perf_counter(), time.process_time()
 
     def seconds_of(epochs: int) -> float:
         shortened = recipe.model_copy(update={"epochs": epochs, "plain_epochs": 0})
-        started = time.perf_counter()
-        if recipe.stacked:
-            train_stack(data, shortened, probe, ("calibration",))
-        else:
-            train_single(data, shortened, probe[0], ("calibration",))
-        _synchronize(data.device)
-        return time.perf_counter() - started
+
+        def train() -> None:
+            if recipe.stacked:
+                train_stack(data, shortened, probe, ("calibration",))
+            else:
+                train_single(data, shortened, probe[0], ("calibration",))
+
+        return _seconds(train, data.device)
 
     seconds_of(1)
     once = seconds_of(1)
-    step = max(0.0, (seconds_of(2) - once) / few)
+    roughly = max(seconds_of(2) - once, 1e-4)
+    more = max(1, math.ceil(MEASURED_SECONDS / roughly))
+    step = max(0.0, (median(seconds_of(1 + more) for _ in range(REPEATS)) - once) / (more * few))
     setup = max(0.0, once - few * step)
     evaluation = _evaluation_seconds(data, recipe) * (samples + len(data.y_test))
-    return (recipe.epochs * steps * step + setup + evaluation) / len(probe)
+    cpu, clock = time.process_time() - used, time.perf_counter() - started
+    busy = 1.0 if data.device.type == "cuda" else max(1.0, clock / max(cpu, 1e-3))
+    return TrialTime((recipe.epochs * steps * step + setup + evaluation) / len(probe), busy)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is worth using on a device: a processor without AVX-512 converts each number in software."""
+    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # pyright: ignore
 
 
 def _seconds_of_estimator(data: DeviceData, recipe: Recipe, subset: int) -> float:
@@ -57,9 +91,9 @@ def _seconds_of_estimator(data: DeviceData, recipe: Recipe, subset: int) -> floa
     chosen = np.zeros(len(data.y_train), np.bool_)
     chosen[random_order(len(chosen), "calibration")[:subset]] = True
     x_train, y_train, x_test = (one.cpu().numpy() for one in (data.x_train, data.y_train, data.x_test))
-    started = time.perf_counter()
+    started = time.process_time()
     log_probabilities(recipe, x_train, y_train, x_test, chosen, data.classes, ("calibration",))
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def memory_of_unit(data: DeviceData, recipe: Recipe, design: Design) -> tuple[int, int]:
@@ -72,24 +106,26 @@ def memory_of_unit(data: DeviceData, recipe: Recipe, design: Design) -> tuple[in
 
 
 def _evaluation_seconds(data: DeviceData, recipe: Recipe) -> float:
-    """Seconds to evaluate one image, by all models if the recipe trains a stack."""
-    images = data.x_train[:EVALUATED]
+    """Seconds to evaluate one sample, by all models if the recipe trains a stack."""
+    chosen = data.x_train[:EVALUATED]
     two = replace(data, x_train=data.x_train[:2], y_train=data.y_train[:2])
     probe = np.ones((BLOCK if recipe.stacked else 1, 2), np.bool_)
     quick = recipe.model_copy(update={"epochs": 1, "plain_epochs": 0})
     if recipe.stacked:
         stack = train_stack(two, quick, probe, ("calibration",))
-        evaluate = partial(stack_logits, stack, flattened(images))
+        evaluate = partial(stack_logits, stack, flattened(chosen))
     else:
         network = train_single(two, quick, probe[0], ("calibration",))
-        evaluate = partial(single_logits, network, images)
+        evaluate = partial(single_logits, network, chosen)
     evaluate()
-    started = time.perf_counter()
-    evaluate()
-    _synchronize(data.device)
-    return (time.perf_counter() - started) / len(images)
+    return median(_seconds(evaluate, data.device) for _ in range(REPEATS)) / len(chosen)
 
 
-def _synchronize(device: torch.device) -> None:
+def _seconds(action: Callable[[], object], device: torch.device) -> float:
+    """Seconds of CPU that an action takes, or of the clock if a GPU works."""
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    started = clock()
+    action()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    return clock() - started

@@ -102,7 +102,8 @@ def _train(
     wanted = [sketched and unit.full and number < SKETCHED for number in unit.numbers]
     if recipe.network == ESTIMATOR:
         name = (design.seed, "full" if unit.full else "trial", first)
-        return *_fitted(data, recipe, membership[0], name), [None]
+        train, test = _fitted(data, recipe, membership[0], name)
+        return train, test, [None]
     if recipe.stacked:
         stack_name = (design.seed, "full", first) if unit.full else (design.seed, first // BLOCK)
         model = train_stack(data, recipe, membership, stack_name)

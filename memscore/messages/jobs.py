@@ -106,6 +106,12 @@ class Plan(Message):
     new_trials: int = Field(description="trials to train, with full trials; with a precision target: the maximum")
     seconds_a_trial: float | None = Field(description="on one worker; null if no such trial was timed")
     device_seconds: float | None = Field(description="of all new trials on one worker")
+    other_seconds: float = Field(
+        default=0, description="beside the trials: starting the workers, and building the tables; on a quiet machine"
+    )
+    busy: float = Field(
+        default=1, description="how many times as long the timed trial took by the clock as its computation"
+    )
     disk_bytes: int = Field(description="size of the new trials' evidence")
     worst_standard_error: float = Field(description="of mem, for a sample with p_in and p_out of 0.5")
     typical_standard_error: float = Field(description="of mem, for a sample with p_in of 1 and p_out of 0.9")

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from memscore.console import note
-from memscore.datasets.storage import open_dataset
 from memscore.errors import InvalidInput
 from memscore.notebook import running
-from memscore.notebook.application import Application, application
+from memscore.notebook.application import application
 from memscore.notebook.data import Columns, Given, registered
 from memscore.notebook.studies import Study
-from memscore.store import datasets
-from memscore.study.recipes import read_recipe, recipe_of
+from memscore.study.automatic import AUTO
+from memscore.study.recipes import read_recipe
 from memscore.study.spec import Design, PairScope, Recipe, Target
 from memscore.workflows.estimation import EstimationRequest
 from memscore.workflows.watching import ignore
@@ -36,6 +35,7 @@ def estimate(
     class_names: Sequence[str] | None = None,
     subset_ratio: float = 0.7,
     full_trials: int = 5,
+    min_in_sample: float = 0.9,
     pairs: PairScope = "same_class",
     seed: int = 0,
     home: Path | str | None = None,
@@ -49,11 +49,14 @@ def estimate(
     `test_share` of each class; without any, there are no influences, and mem is as good.
 
     trials: models to train, each on `subset_ratio` of the samples; a multiple of ten is best. recipe: a name of
-    `memscore recipes`, a Recipe, or a .json file; by default one for the kind of data. estimator: instead, a
-    scikit-learn classifier with `predict_proba`, fitted once a trial: slow. columns: texts, ids and other columns of
-    the samples, shown with them; roles: which columns of a table are these, such as {"text": "review", "id": "key"},
-    where their names do not say. pairs: "all" also looks for influence between classes. seed: of the subsets. home: the
-    folder of studies, by default that of the settings. name: of the dataset and its study.
+    `memscore recipes`, a Recipe, or a .json file; by default one that suits the data's size and shape. estimator:
+    instead, a scikit-learn classifier with `predict_proba`, fitted once a trial: slow. min_in_sample: stop after the
+    first block if models fit a smaller share of the samples they trained on; 0 never stops.
+
+    columns: texts, ids and other columns of the samples, shown with them; roles: which columns of a table are these,
+    such as {"text": "review", "id": "key"}, where their names do not say. pairs: "all" also looks for influence between
+    classes. seed: of the subsets. home: the folder of studies, by default that of the settings. name: of the dataset
+    and its study.
 
     The same call returns the same study at once if its trials are there, and continues after an interruption: each
     finished trial is stored. Ctrl-C, or a notebook's stop button, raises KeyboardInterrupt and loses nothing else.
@@ -65,7 +68,7 @@ def estimate(
     if recipe is not None and estimator is not None:
         raise InvalidInput("recipe and estimator exclude each other: an estimator brings its own training.")
     design = _design(subset_ratio, seed)
-    chosen = None if recipe is None else recipe_of(read_recipe(recipe) if isinstance(recipe, str) else recipe)
+    chosen = read_recipe(recipe) if isinstance(recipe, str) and recipe != AUTO else recipe
     if estimator is not None:
         from memscore.learning.estimators import recipe_of_estimator
 
@@ -75,21 +78,13 @@ def estimate(
     dataset = registered(opened, data, given, name, note if progress else ignore)
     request = EstimationRequest(
         dataset,
-        chosen or default_recipe(opened, dataset),
+        chosen or AUTO,
         Target(trials=trials),
         design,
         name,
-        {"full_trials": full_trials, "pairs": pairs},
+        {"full_trials": full_trials, "pairs": pairs, "min_in_sample": min_in_sample},
     )
     return Study(running.estimated(opened, request, progress=progress).id, home)
-
-
-def default_recipe(opened: Application, name: str) -> Recipe:
-    """The recipe for the kind of a registered dataset's samples."""
-    with opened.database.reading() as connection:
-        fingerprint = datasets.by_name(connection, name).fingerprint
-    kind = open_dataset(opened.settings.home, fingerprint).kind
-    return recipe_of("digits" if kind == "images" else "features-mlp")
 
 
 def _design(subset_ratio: float, seed: int) -> Design:

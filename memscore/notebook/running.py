@@ -10,10 +10,10 @@ from typing import Any
 
 from memscore.client import Client
 from memscore.console import note
+from memscore.durations import readable
 from memscore.messages.jobs import JobMessage
 from memscore.messages.studies import StudyMessage
 from memscore.notebook.application import Application
-from memscore.progress import duration
 from memscore.workflows import estimation
 from memscore.workflows.estimation import Estimation, EstimationRequest
 from memscore.workflows.job_progress import follow as follow_on_terminal
@@ -78,7 +78,7 @@ class Progress:
         self.done, self.total = job.progress.done, job.progress.total
         self.what = job.waiting_for or (job.state if job.finished else job.progress.phase)
         left = job.progress.seconds_left
-        self.left = "" if left is None or job.finished else f", about {duration(left)} left"
+        self.left = "" if left is None or job.finished else f", about {readable(round(left))} left"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Progress) and vars(self) == vars(other)

@@ -11,6 +11,7 @@ import memscore
 from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.sources import PATH_SOURCES, SOURCES
+from memscore.durations import readable
 from memscore.exchange.evidence_file import StudyEvidence
 from memscore.learning.estimators import in_words
 from memscore.messages.studies import StudyMessage
@@ -93,7 +94,7 @@ def facts(
     if making is not None:
         rows["trained on"] = _counted(making.devices)
         rows["trained by"] = _counted({f"memscore {version}": count for version, count in making.code_versions.items()})
-        rows["training time"] = f"{_duration(making.seconds)} in total, on one worker"
+        rows["training time"] = f"{readable(making.seconds)} in total, on one worker"
     versions = scores.meta.get("versions", {})
     if versions:
         rows["tables built with"] = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -171,10 +172,3 @@ def _counted(trials: dict[str, int]) -> str:
     if len(trials) == 1:
         return legible(next(iter(trials)))
     return ", ".join(f"{legible(name)} ({counted(count, 'trial')})" for name, count in trials.items())
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} seconds"

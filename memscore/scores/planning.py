@@ -19,6 +19,12 @@ from memscore.study.subsets import units
 ROW_BYTES = 400
 """Size of a stored trial apart from its samples: digests, the network's signature, times and accuracies."""
 
+START_SECONDS = 10.0
+"""Starting Ray and its workers, and importing torch in each, on a quiet machine."""
+
+PAIR_SECONDS = 1.5e-6
+"""Building the tables: time for each pair of a training and a test sample of one class, similarity included."""
+
 INDEX_BYTES = 70
 """A stored trial's share of the indexes."""
 
@@ -40,10 +46,12 @@ def plan(
     seconds_a_trial: float | None,
     timed_on: str | None,
     output_bytes: float | None = None,
+    same_class_pairs: int = 0,
 ) -> Plan:
     """Plan a job on a dataset of this size, for a study with the trials `present` and possibly scores.
 
-    output_bytes: what margins and mistakes take in a stored trial of the study, if it has any.
+    output_bytes: what margins and mistakes take in a stored trial of the study, if it has any. same_class_pairs: pairs
+    of a training and a test sample of one class.
     """
     trials = wanted.target.whole_blocks
     missing = units(recipe, trials, present=present)
@@ -61,6 +69,7 @@ def plan(
         new_trials=new,
         seconds_a_trial=seconds_a_trial,
         device_seconds=None if seconds_a_trial is None else new * seconds_a_trial,
+        other_seconds=round(START_SECONDS + PAIR_SECONDS * same_class_pairs, 1) if new else 0,
         disk_bytes=new * trial_bytes(train_samples, test_samples, wanted, output_bytes),
         worst_standard_error=error.worst,
         typical_standard_error=error.typical,

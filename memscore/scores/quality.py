@@ -9,8 +9,9 @@ import numpy as np
 
 from memscore.arrays import Float64
 from memscore.counted import counted
-from memscore.scores.table_builder import AGREE, CALIBRATED, CALIBRATION_TRIALS, INTERPOLATES, is_calibrated
+from memscore.scores.table_builder import AGREE, CALIBRATED, CALIBRATION_TRIALS, is_calibrated
 from memscore.scores.tables import ScoreTable
+from memscore.statistics.fit import INTERPOLATES
 from memscore.study.spec import BLOCK, Design
 
 Verdict = Literal["pass", "look at it", "cannot be told"]

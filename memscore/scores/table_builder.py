@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Columns, Float64, Int64
+from memscore.arrays import Columns, Float64, Int32, Int64
 from memscore.scores.tables import ATYPICAL, CORRECT, LIKELY, PAIRS_FLOOR, TYPICAL, PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
 from memscore.statistics.effects import Posterior, strong_of
 from memscore.statistics.estimates import Difference, Halves, SufficientStatistics, halves, memorization, reliability
 from memscore.statistics.findings import LEVEL, Findings, Source, halves_check, placebo_check
+from memscore.statistics.fit import INTERPOLATES, has_learned, majority_share
 from memscore.statistics.influence import Float32s, infl_of, pair_columns, strongest_first
 from memscore.statistics.margin_estimates import MarginModel, margin_memorization
 from memscore.statistics.output_counts import ProbabilityCounts
@@ -24,12 +25,6 @@ from memscore.statistics.significance import PairTest
 from memscore.statistics.similarity import Similarity
 from memscore.statistics.weighted import WeightedTest
 from memscore.study.margins import CERTAIN, UNIT
-
-INTERPOLATES = 0.98
-"""Mean in-sample accuracy below which mem measures under-fitting rather than memorization."""
-
-LEARNS = 1.5
-"""Multiple of chance accuracy below which models have learned nothing."""
 
 CALIBRATED = (0.9, 1.1)
 """Range of the split-half ratio; outside it, the standard errors are wrong."""
@@ -127,7 +122,7 @@ def build_tables(
         },
         {
             **meta,
-            "warnings": _warnings(statistics, agreement, int(counts.train_labels.max()) + 1, provenance.networks)
+            "warnings": _warnings(statistics, agreement, counts.train_labels, provenance.networks)
             + _disagreement(counts.margins.trials, margin_ratio, margin_ratio_error),
         },
     )
@@ -161,17 +156,18 @@ def zero_sum_residual(weighted_correct: Int64, statistics: SufficientStatistics)
     return float(np.abs(excess).max() / (inside * (trials - inside)))
 
 
-def _warnings(statistics: SufficientStatistics, agreement: Halves, classes: int, networks: int) -> list[str]:
+def _warnings(statistics: SufficientStatistics, agreement: Halves, labels: Int32, networks: int) -> list[str]:
     found: list[str] = []
     if networks > 1:
         found.append(
             f"{networks} versions of the recipe's network trained these models: its code changed between trials. "
             "The scores mix them; give each version its own name and study."
         )
-    if statistics.in_sample_accuracy < LEARNS / classes:
+    if not has_learned(statistics.in_sample_accuracy, labels):
         found.append(
-            f"The models have learned nothing: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f} with "
-            f"{classes} classes. Lower the recipe's learning_rate, or give it a warmup."
+            f"The models have learned nothing: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f}, and the "
+            f"most frequent class alone gives {majority_share(labels):.3f}. Lower the recipe's learning_rate, or give "
+            "it a warmup."
         )
     elif statistics.in_sample_accuracy < INTERPOLATES:
         found.append(

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Row, or_, select, tuple_
+from sqlalchemy import JSON, Connection, Row, and_, exists, not_, or_, select, tuple_, update
 
 from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.store.database import insert_new
 from memscore.store.datasets import DatasetRecord
-from memscore.store.schema import studies
+from memscore.store.schema import full_trials, jobs, score_tables, studies, trials
 from memscore.study.spec import Design, Recipe, study_id
 
 ID_PATTERN = re.compile(r"[0-9a-f]{16}")
@@ -55,14 +55,56 @@ def require_name(connection: Connection, identifier: str, name: str) -> None:
     if ID_PATTERN.fullmatch(name):
         raise InvalidInput(f"{name!r} looks like a study's id; choose another study_name.")
     holder = connection.execute(select(studies.c.id).where(studies.c.name == name)).scalar()
-    if holder is not None and holder != identifier:
+    if holder is not None and holder != identifier and not _is_empty(connection, holder):
         raise Conflict(f"The name {name!r} belongs to another study ({holder}); choose another name.")
+
+
+def release_name(connection: Connection, identifier: str) -> str | None:
+    """Rename a study whose name the next attempt will want, and return the new name; None if it has that already."""
+    name = connection.execute(select(studies.c.name).where(studies.c.id == identifier)).scalar_one()
+    if name.endswith(f"-{identifier[:8]}"):
+        return None
+    renamed = _long_name(name, identifier)
+    connection.execute(update(studies).where(studies.c.id == identifier).values(name=renamed))
+    return renamed
+
+
+def _return_name(connection: Connection, identifier: str, name: str) -> None:
+    """Give a study back the name that `release_name` took from it, if it is asked for and nobody else has it."""
+    free = connection.execute(select(studies.c.id).where(studies.c.name == name)).first() is None
+    if free:
+        own = and_(studies.c.id == identifier, studies.c.name == _long_name(name, identifier))
+        connection.execute(update(studies).where(own).values(name=name))
+
+
+def _long_name(name: str, identifier: str) -> str:
+    return f"{name[:54]}-{identifier[:8]}"
+
+
+def _is_empty(connection: Connection, identifier: str) -> bool:
+    """Whether a study's jobs have failed and left no trials and no scores, and none may still bring some."""
+    owned = (trials, full_trials, score_tables)
+    something = or_(
+        *(exists().where(table.c.study_id == identifier) for table in owned),
+        exists().where(jobs.c.study_id == identifier, jobs.c.state.not_in(("failed", "cancelled"))),
+    )
+    failed = exists().where(jobs.c.study_id == identifier, jobs.c.state == "failed")
+    return bool(connection.execute(select(and_(failed, not_(something)))).scalar_one())
+
+
+def _free_name(connection: Connection, name: str, identifier: str) -> None:
+    """Take a name from a study that has nothing to show for it, such as one whose models diverged."""
+    holder = connection.execute(select(studies.c.id).where(studies.c.name == name)).scalar()
+    if holder is not None and holder != identifier and _is_empty(connection, holder):
+        release_name(connection, holder)
 
 
 def _ensure(
     connection: Connection, dataset: DatasetRecord, identifier: str, parts: dict[str, Any], name: str | None
 ) -> StudyRecord:
+    _free_name(connection, name or dataset.name, identifier)
     if name is not None:
+        _return_name(connection, identifier, name)
         require_name(connection, identifier, name)
     existing = connection.execute(select(studies).where(studies.c.id == identifier)).one_or_none()
     if existing is not None:
@@ -71,7 +113,7 @@ def _ensure(
     taken = holder is not None or ID_PATTERN.fullmatch(dataset.name)
     row = {
         "id": identifier,
-        "name": name or (f"{dataset.name[:54]}-{identifier[:8]}" if taken else dataset.name),
+        "name": name or (_long_name(dataset.name, identifier) if taken else dataset.name),
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         **parts,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from memscore import strict_json
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import reason
 from memscore.study.spec import ESTIMATOR, Recipe
@@ -21,10 +23,18 @@ RECIPES: dict[str, Recipe] = {
         batch_size=32,
         learning_rate=0.1,
     ),
-    # Interpolates standardized features, from a few hundred samples to 10,000 of 512 noisy features.
-    "features-mlp": Recipe(network="mlp", hidden=(256,), epochs=30, batch_size=32, learning_rate=0.1),
+    # Interpolates standardized features, from 178 samples to 10,000 of 512 features (figures in docs/recipes.md).
+    "features-mlp": Recipe(network="mlp", hidden=(256,), epochs=25, batch_size=64, learning_rate=0.2),
     # Feldman and Zhang's network and epochs for MNIST.
     "mnist-mlp": Recipe(network="mlp", hidden=(512, 256), epochs=10, batch_size=128, learning_rate=0.1),
+    # Interpolates small sets of colour images, whose few batches a convolutional network cannot be fitted with.
+    "photos-mlp": Recipe(
+        network="mlp", hidden=(256, 128), epochs=60, batch_size=32, learning_rate=0.001, optimizer="adamw"
+    ),
+    # Interpolates tens of thousands of gray images, such as Fashion-MNIST.
+    "gray-mlp": Recipe(
+        network="mlp", hidden=(256, 128), epochs=40, batch_size=128, learning_rate=0.001, optimizer="adamw"
+    ),
     "fashion-cnn": Recipe(
         network="cnn",
         options={"width": 32},
@@ -136,3 +146,24 @@ def require_suited(network: str, shape: Sequence[int]) -> None:
 def name_of(recipe: Recipe) -> str | None:
     """The name under which this recipe is listed, or None."""
     return next((name for name, listed in RECIPES.items() if listed == recipe), None)
+
+
+def changed(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
+    """The recipe with fields set to values as they are typed: `epochs` to `40`, `hidden` to `[256, 128]`.
+
+    A name that is no field is an option of the network, such as `width`. Raises InvalidInput for an unusable value.
+    """
+    fields = recipe.model_dump(mode="json")
+    for name, text in changes.items():
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        if name in Recipe.model_fields:
+            fields[name] = value
+        else:
+            fields["options"] = {**fields["options"], name: value}
+    try:
+        return Recipe.model_validate_json(strict_json.dumps(fields))
+    except ValidationError as error:
+        raise InvalidInput(f"--set: {sentence(error)}.") from error

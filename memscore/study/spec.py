@@ -188,6 +188,14 @@ class Wanted(Frozen):
     time_limit_seconds: float | None = Field(
         default=None, gt=0, le=10**9, description="the job stops after running for this long, and can be resumed"
     )
+    min_in_sample: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        exclude_if=lambda value: value is None,
+        description="the job stops after its first block if models classify a smaller share of the samples they "
+        "trained on correctly",
+    )
     allow_changed_network: bool = Field(
         default=False, description="continue even if the network differs from the one that trained the stored trials"
     )
@@ -200,7 +208,7 @@ class JobRequest(Wanted):
     recipe: Annotated[
         Annotated[str, Tag("name")] | Annotated[Recipe, Tag("recipe")],
         Discriminator(lambda value: "name" if isinstance(value, str) else "recipe"),
-    ] = Field(description="name of a recipe, or a recipe")
+    ] = Field(description="name of a recipe, `auto` for one that suits the dataset, or a recipe")
     design: Design = Design()
     study_name: Name | None = None
 

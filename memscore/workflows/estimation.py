@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from memscore.client import Client, Extras
 from memscore.errors import Conflict
@@ -11,7 +12,8 @@ from memscore.messages.studies import StudyMessage
 from memscore.settings import Settings
 from memscore.store import Database, evidence
 from memscore.study import signatures
-from memscore.study.recipes import recipe_of
+from memscore.study.automatic import AUTO, described, resolved
+from memscore.study.recipes import changed, recipe_of
 from memscore.study.spec import NETWORKS, Design, Recipe, Target, study_id
 from memscore.workflows.datasets import ensure_registered
 from memscore.workflows.embedded import opened_application
@@ -21,14 +23,18 @@ from memscore.workflows.watching import Follow, OnNote, follow_silently, ignore
 
 @dataclass(frozen=True)
 class EstimationRequest:
-    """Which scores to estimate: the dataset, the study, and the precision."""
+    """Which scores to estimate: the dataset, the study, and the precision.
+
+    recipe: itself, its name, or `auto` for one that suits the dataset. changes: fields of it to set, as they are typed.
+    """
 
     dataset: str
-    recipe: str | Recipe = "digits"
+    recipe: str | Recipe = AUTO
     target: Target = field(default_factory=lambda: Target(trials=200))
     design: Design = field(default_factory=Design)
     study_name: str | None = None
     extras: Extras = field(default_factory=Extras)
+    changes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ def estimate_in(
 ) -> Estimation:
     """Estimate scores in this process with an application that is already open. Raises as `estimate` does."""
     record = ensure_registered(database, settings, request.dataset)
+    request = _with_recipe(client, request, on_note)
     _require_network(database, settings, record.fingerprint, request)
     job = _submit(client, request, on_note)
     job = run_job(database, client, settings, job, follow=follow, on_note=on_note)
@@ -72,25 +79,39 @@ def estimate_with(
     client: Client, request: EstimationRequest, *, follow: Follow = follow_silently, on_note: OnNote = ignore
 ) -> Estimation:
     """Estimate scores with the service of `client`. Raises the client's errors, and JobFailed."""
-    job = follow(client, _submit(client, request, on_note))
+    job = follow(client, _submit(client, _with_recipe(client, request, on_note), on_note))
     return Estimation(job, client.study(job.study))
 
 
-def plan(request: EstimationRequest, settings: Settings) -> Plan:
+def plan(request: EstimationRequest, settings: Settings, *, on_note: OnNote = ignore) -> Plan:
     """The cost and expected precision of `estimate`. Times a trial on this machine, and queues nothing.
 
     Raises like `estimate` before any work starts.
     """
     with opened_application(settings) as (database, client):
         record = ensure_registered(database, settings, request.dataset)
+        request = _with_recipe(client, request, on_note)
         _require_network(database, settings, record.fingerprint, request)
         planned = plan_with(client, request)
-        return _calibrated(planned, settings, record.fingerprint, recipe_of(request.recipe), request.design)
+        recipe = recipe_of(request.recipe)
+        return _calibrated(planned, settings, record.fingerprint, recipe, request.design, on_note)
 
 
-def plan_with(client: Client, request: EstimationRequest) -> Plan:
+def plan_with(client: Client, request: EstimationRequest, *, on_note: OnNote = ignore) -> Plan:
     """The cost and expected precision of `estimate_with`, as planned by the service."""
+    request = _with_recipe(client, request, on_note)
     return client.plan(request.dataset, request.recipe, target=request.target, design=request.design, **request.extras)
+
+
+def _with_recipe(client: Client, request: EstimationRequest, on_note: OnNote) -> EstimationRequest:
+    """The request with the recipe itself, so that a service need not know how to choose one. Raises as `estimate`."""
+    if request.recipe != AUTO and not request.changes:
+        return request
+    samples, shape = (dataset := client.dataset(request.dataset)).train_samples, dataset.image_shape
+    recipe = changed(resolved(request.recipe, samples, shape), request.changes)
+    if request.recipe == AUTO:
+        on_note(described(recipe, samples, shape))
+    return replace(request, recipe=recipe, changes={})
 
 
 def _submit(client: Client, request: EstimationRequest, on_note: OnNote) -> JobMessage:
@@ -128,22 +149,30 @@ def _require_network(database: Database, settings: Settings, fingerprint: str, r
         raise Conflict(signatures.has_changed(recipe.network, "the trials stored", "--allow-changed-network"))
 
 
-def _calibrated(plan: Plan, settings: Settings, fingerprint: str, recipe: Recipe, design: Design) -> Plan:
+def _calibrated(
+    plan: Plan, settings: Settings, fingerprint: str, recipe: Recipe, design: Design, on_note: OnNote
+) -> Plan:
     """The plan with a trial's duration measured here, on one thread."""
     import torch
 
     from memscore.datasets.storage import open_dataset
-    from memscore.learning.calibration import seconds_a_trial
+    from memscore.learning.calibration import computes_bfloat16, trial_time
     from memscore.learning.data import DeviceData
     from memscore.learning.unit import device_name, prepare
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     prepare(device)
     data = DeviceData.of(open_dataset(settings.home, fingerprint), device)
-    seconds = seconds_a_trial(data, recipe, design)
+    if recipe.precision == "bfloat16" and not computes_bfloat16(device):
+        on_note(
+            "this processor has no instructions for bfloat16, which makes the recipe slow here; "
+            "--set precision=float32 gives scores that are equal within their errors, sooner."
+        )
+    time = trial_time(data, recipe, design)
     measured = {
-        "seconds_a_trial": seconds,
-        "device_seconds": plan.new_trials * seconds,
+        "seconds_a_trial": time.seconds,
+        "device_seconds": plan.new_trials * time.seconds,
         "timed_on": f"a few steps on {device_name(device)} here",
+        "busy": round(time.busy, 2),
     }
     return plan.model_copy(update=measured)

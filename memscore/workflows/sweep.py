@@ -9,10 +9,10 @@ from pathlib import Path
 
 from memscore.client.sources import source_kind
 from memscore.counted import counted
+from memscore.durations import readable
 from memscore.errors import InvalidInput
 from memscore.farm.commands import Command
 from memscore.files import write_file
-from memscore.progress import duration
 from memscore.settings import Settings
 from memscore.workflows.datasets import ensure_registered
 from memscore.workflows.embedded import opened_database
@@ -55,7 +55,7 @@ class SweepPlan:
             if due and not epochs:
                 return runs_left
             total += due and due * seconds / epochs
-        return f"{runs_left}, about {duration(total)} of training one after the other" if total else runs_left
+        return f"{runs_left}, about {readable(total)} of training one after the other" if total else runs_left
 
 
 @dataclass(frozen=True)

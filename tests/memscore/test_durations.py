@@ -2,7 +2,7 @@
 
 import pytest
 
-from memscore.durations import seconds_of
+from memscore.durations import readable, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,25 @@ def test_other_forms_are_none(text: str):
 def test_numbers_may_have_so_many_digits_and_no_more():
     assert seconds_of("99999d", most_digits=5) == 99_999 * 86_400
     assert seconds_of("100000d", most_digits=5) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (0.0004, "under 0.01 s"),
+        (0.0312, "0.031 s"),
+        (3.14, "3.1 s"),
+        (9.96, "10 s"),
+        (89, "89 s"),
+        (100, "2 min"),
+        (3570, "1 h"),
+        (9480, "2 h 38 min"),
+        (172_790, "2.0 days"),
+        (570_000, "6.6 days"),
+        (864_000, "10 days"),
+        (10**9, "11,574 days"),
+    ],
+)
+def test_durations_are_shown_in_the_units_that_people_use(seconds: float, words: str):
+    assert readable(seconds) == words

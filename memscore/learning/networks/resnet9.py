@@ -9,19 +9,24 @@ from memscore.errors import InvalidInput
 from memscore.learning.networks.blocks import Residual, convolution_norm
 from memscore.learning.networks.network import Network, normalize
 
+LARGEST_STEM = 32
+
 
 class ResNet9(Network):
     """Eight 3x3 convolutions, two pairs of them residual, three 2x2 poolings, global max pooling, and a linear head.
 
     The architecture is David Page's ("How to Train Your ResNet", 2018), with widths `width`, 2 `width`, 4 `width`,
     8 `width`; unlike his, the head has a bias and logits are not scaled. 6,573,130 parameters with 3 channels and 10
-    classes. `stem` is the first convolution's kernel: 3 with stride 1, or 2 with stride 2, which makes all later layers
-    four times cheaper. Pooling rounds up, so images need only 2x2 pixels. Raises InvalidInput for any other stem.
+    classes. `stem` is the first convolution's kernel: 3 with stride 1, or an even number of pixels with that stride,
+    which makes all later layers cheaper by its square. Pooling rounds up, so 2x2 pixels behind the stem are enough.
+    Raises InvalidInput for any other stem.
     """
 
     def __init__(self, channels: int, classes: int, width: int = 64, stem: int = 3) -> None:
-        if stem not in (2, 3):
-            raise InvalidInput(f"stem must be 3 (3x3, stride 1) or 2 (2x2, stride 2), got {stem!r}")
+        if stem != 3 and stem not in range(2, LARGEST_STEM + 1, 2):
+            raise InvalidInput(
+                f"stem must be 3 (3x3, stride 1), or an even number of pixels up to {LARGEST_STEM}, got {stem!r}"
+            )
         super().__init__()
 
         def stage(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -34,7 +39,7 @@ class ResNet9(Network):
             return Residual(nn.Sequential(stage(maps, maps), stage(maps, maps)))
 
         self.stages = nn.Sequential(
-            stage(channels, width, stem, stride=1 if stem == 3 else 2),
+            stage(channels, width, stem, stride=1 if stem == 3 else stem),
             halving(width, 2 * width),
             residual(2 * width),
             halving(2 * width, 4 * width),

@@ -52,7 +52,7 @@ def test_missing_values_of_the_test_part_are_filled_from_the_training_part():
 
 def test_constant_and_empty_columns_are_left_out():
     raw = drawn(20, 4)
-    raw[:, 1], raw[:, 2], raw[:, 3] = 7, np.nan, -1e300
+    raw[:, 1], raw[:, 2], raw[:, 3] = 7, np.nan, -1e299
     train, _, _, notes = standardized_features(raw, raw[:0])
     assert train.shape == (20, 1)
     assert "2 constant columns were left out: column 1, column 3." in notes

@@ -64,6 +64,28 @@ def test_a_job_stores_exactly_what_training_gives(client: Client, database: Data
     np.testing.assert_array_equal(table["n_out"], 12)
 
 
+def test_a_job_stops_when_models_do_not_fit_and_gives_the_name_back(
+    client: Client, database: Database, settings: Settings
+):
+    slow = Recipe(network="mlp", hidden=(2,), epochs=1, batch_size=32, learning_rate=1e-6)
+    with (
+        dispatching(database, settings),
+        pytest.raises(JobFailed, match=r"learned nothing.*--set learning_rate") as error,
+    ):
+        client.wait(client.submit("made-up", slow, trials=200, min_in_sample=0.9).id)
+    study = client.jobs().jobs[0].study
+    assert f"under the name made-up-{study[:8]}" in str(error.value)
+    stored = client.study(study)
+    assert stored.trials < 100, driver_logs(settings.home)
+    assert any("learned nothing" in text for text in client.table(study).meta["warnings"])
+    with dispatching(database, settings):
+        good = client.wait(client.submit("made-up", QUICK, trials=10, full_trials=0, min_in_sample=0.1).id)
+    assert (good.state, good.study_name) == ("succeeded", "made-up")
+    with dispatching(database, settings):  # asked for as it is, it goes on
+        more = client.wait(client.submit("made-up", slow, trials=stored.trials + 10, full_trials=0).id)
+    assert more.state == "succeeded"
+
+
 def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
     client: Client, database: Database, settings: Settings
 ):

@@ -105,13 +105,13 @@ def test_resnet9_takes_images_of_two_pixels_and_more(shape: Shape, stem: int):
     check_logits(build("resnet9", shape, width=4, stem=stem), shape, 10)
 
 
-def test_the_stem_of_two_pixels_quarters_the_maps_of_resnet9():
+def test_larger_stems_of_resnet9_divide_the_side_of_its_maps():
     sizes = []
-    for stem in (3, 2):
+    for stem in (3, 2, 8):
         network = build("resnet9", CIFAR, width=4, stem=stem)
         assert isinstance(network, ResNet9)
         sizes.append(network.stages[0](images(CIFAR)).shape)
-    assert sizes == [(2, 4, 32, 32), (2, 4, 16, 16)]
+    assert sizes == [(2, 4, 32, 32), (2, 4, 16, 16), (2, 4, 4, 4)]
 
 
 @pytest.mark.parametrize("network", CONVOLUTIONAL)
@@ -253,7 +253,7 @@ def test_the_check_of_logits_changes_nothing():
         ("resnet18", {"width": 4}, "unknown option width of network resnet18, which takes no options"),
         ("resnet9", {"widht": 4}, "unknown option widht of network resnet9, which takes only width, stem"),
         ("resnet9", {"width": 0}, "width must be a positive whole number, got 0"),
-        ("resnet9", {"width": 4, "stem": 5}, "stem must be 3 .* or 2 .*, got 5"),
+        ("resnet9", {"width": 4, "stem": 5}, "stem must be 3 .* or an even number of pixels up to 32, got 5"),
         ("cnn", {"width": True}, "width must be a positive whole number, got True"),
         ("mlp", {}, "mlp needs the option hidden"),
         ("mlp", {"hidden": 64}, "hidden must be a list of positive whole numbers, got 64"),

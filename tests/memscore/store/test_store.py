@@ -10,12 +10,12 @@ from sqlalchemy import update
 
 from memscore.errors import Conflict, Damaged, InvalidInput, NoScoresYet, NotFound, StoreError
 from memscore.settings import Settings
-from memscore.store import Database, datasets, evidence, migrate, open_database, studies, tables
+from memscore.store import Database, datasets, evidence, jobs, migrate, open_database, studies, tables
 from memscore.store.database import sqlite_file
 from memscore.store.migrate import require_current
 from memscore.store.schema import trials
 from memscore.study.recipes import RECIPES
-from memscore.study.spec import Design
+from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
 from tests.made_evidence import with_outputs
 
@@ -100,6 +100,48 @@ def test_studies_are_named_after_their_dataset(database: Database):
             studies.ensure(connection, record, RECIPES["digits"], Design(), "one")
         with pytest.raises(NotFound, match="the latest are: "):
             studies.find(connection, "nothing")
+
+
+def test_a_failed_study_without_trials_gives_its_name_back(database: Database):
+    with database.writing() as connection:
+        record = datasets.register(connection, "one", make_dataset())
+        failed = studies.ensure(connection, record, QUICK, Design(), "one")
+        job, _ = jobs.submit(connection, failed.id, Wanted(), 0)
+        with pytest.raises(Conflict, match="belongs to another study"):  # it may still bring trials
+            studies.ensure(connection, record, RECIPES["digits"], Design(), "one")
+        claimed = jobs.claim(connection, "here", 60)
+        assert claimed is not None
+        assert jobs.finish(connection, job.id, claimed.attempt, "failed", "the loss is not finite")
+        good = studies.ensure(connection, record, RECIPES["digits"], Design(), "one")
+        assert studies.find(connection, "one") == good
+        assert studies.find(connection, failed.id).name == f"one-{failed.id[:8]}"
+        with pytest.raises(Conflict, match="belongs to another study"):  # the holder has not failed
+            studies.ensure(connection, record, QUICK, Design(), "one")
+
+
+def test_a_failed_study_with_trials_keeps_its_name(stored_study: StoredStudy, database: Database):
+    with database.writing() as connection:
+        study = stored_study.record
+        job, _ = jobs.submit(connection, study.id, Wanted(target=Target(trials=100)), 40)
+        claimed = jobs.claim(connection, "here", 60)
+        assert claimed is not None
+        assert jobs.finish(connection, job.id, claimed.attempt, "failed", "no GPU")
+        record = datasets.by_name(connection, study.dataset)
+        other = studies.ensure(connection, record, RECIPES["digits"], Design(), None)
+        assert studies.find(connection, study.name) == study
+        assert other.name == f"{study.dataset}-{other.id[:8]}"
+
+
+def test_a_released_name_comes_back_when_it_is_asked_for(stored_study: StoredStudy, database: Database):
+    with database.writing() as connection:
+        study = stored_study.record
+        renamed = studies.release_name(connection, study.id)
+        assert renamed == f"{study.name}-{study.id[:8]}"
+        assert studies.release_name(connection, study.id) is None
+        record = datasets.by_name(connection, study.dataset)
+        assert study.recipe is not None
+        assert study.design is not None
+        assert studies.ensure(connection, record, study.recipe, study.design, study.name) == study
 
 
 def test_evidence_comes_back_as_it_went_in(stored_study: StoredStudy, database: Database):

@@ -8,6 +8,7 @@ from memscore.client import Client
 from memscore.errors import InvalidInput, NotFound
 from memscore.messages.jobs import JobMessage
 from memscore.settings import Settings
+from memscore.study.automatic import automatic
 from memscore.study.spec import Target
 from memscore.workflows.embedded import opened_application
 from memscore.workflows.estimation import EstimationRequest, estimate, plan
@@ -51,3 +52,24 @@ def test_what_cannot_be_is_refused_before_a_job_is_made(
         estimate(request_, settings)
     with opened_application(settings) as (_, client):
         assert client.jobs().jobs == []
+
+
+def test_a_recipe_is_chosen_by_the_dataset_and_can_be_changed(settings: Settings):
+    notes: list[str] = []
+    request = EstimationRequest("made-up", changes={"epochs": "3", "hidden": "[16]"})
+    planned = plan(request, settings, on_note=notes.append)
+    assert planned.busy >= 1
+    assert planned.other_seconds > 0
+    assert len(notes) == 1
+    assert "mlp 16, 3 epochs; --recipe names another" in notes[0]
+    with pytest.raises(InvalidInput, match=r"^--set: epochs"):
+        plan(EstimationRequest("made-up", changes={"epochs": "three"}), settings)
+
+
+def test_the_service_chooses_too_and_says_so(settings: Settings):
+    with opened_application(settings) as (_, client):
+        job = client.submit("made-up", "auto", trials=10)
+        assert any(text.startswith("recipe chosen for") for text in job.notes)
+        recipe = client.study(job.study).recipe
+        dataset = client.dataset("made-up")
+        assert recipe == automatic(dataset.train_samples, dataset.image_shape)

@@ -1,7 +1,7 @@
 // What is known of a sample besides its scores: its name, text and columns, and the nearest samples by feature.
 
 import { h } from "../dom.js";
-import { className, fixed } from "../format.js";
+import { fixed } from "../format.js";
 import { get, path } from "../http.js";
 import { sampleCard } from "./sample.js";
 import { inWords, sampleOf } from "./words.js";
@@ -24,7 +24,7 @@ export function about(dataset, split, index) {
       const named = name !== `${split} ${index}`;
       const others = Object.entries(columns);
       if (named) place.append(h("p", { class: "sample-name" }, name));
-      if (text) place.append(h("p", { class: "sample-text" }, text));
+      if (text && !inWords(dataset.name)) place.append(h("p", { class: "sample-text" }, text));
       if (others.length) place.append(h("dl", { class: "measure" }, others.map(row)));
     },
     () => {},
@@ -33,7 +33,10 @@ export function about(dataset, split, index) {
 }
 
 /** @param {[string, string | number | null]} column */
-const row = ([name, value]) => [h("dt", {}, name), h("dd", {}, value === null ? "missing" : String(value))];
+const row = ([name, value]) => [h("dt", {}, name), h("dd", {}, shown(value))];
+
+/** @param {string | number | null} value */
+const shown = (value) => (typeof value === "number" ? String(Number(value.toPrecision(6))) : (value ?? "missing"));
 
 /**
  * The training samples with the nearest features; nothing for a dataset of images.
@@ -49,7 +52,7 @@ export async function nearest(page, study, dataset, split, index) {
   /** @type {Neighbours} */
   const { neighbours } = await get(address, { count: NEAREST }, { signal: page.signal });
   const cards = neighbours.map((one) =>
-    sampleCard(study, dataset, "train", one, { right: fixed(one.closeness), below: className(dataset, one.label) }),
+    sampleCard(study, dataset, "train", one, { right: fixed(one.closeness), below: one.name }),
   );
   return h(
     "section",

@@ -86,9 +86,9 @@ export class JobForm {
     if (!dataset) return;
     const { train_samples: train, test_samples: test, image_shape: shape, class_names: classes } = dataset;
     const images = dataset.kind === "images";
-    const kind = counted(test, images ? "test image" : "test sample");
+    const noun = images ? "test image" : "test sample";
     const shaped = images ? shape.join(" × ") : counted(shape[0], "feature");
-    const samples = `${whole(train)} training and ${test ? kind : `no ${kind.slice(2)}`} of ${shaped}`;
+    const samples = `${whole(train)} training and ${test ? counted(test, noun) : `no ${noun}s`} of ${shaped}`;
     this.#about.textContent = `${samples}, ${counted(classes.length, "class", "classes")}`;
   }
 
