@@ -92,7 +92,7 @@ def stage_progress(console: Console, unit: str, text: str, *, lines: bool = True
 
 
 @contextmanager
-def told(text: str, unit: str = "", *, lines: bool = True) -> Generator[Show]:
+def progress_lines(text: str, unit: str = "", *, lines: bool = True) -> Generator[Show]:
     """Print lines without a terminal for long work that has no bar; print nothing if it finishes quickly."""
     progress = Lines(unit, SPEED_SECONDS, last=False)
     task = progress.add_task(text, total=None)
@@ -138,7 +138,7 @@ def downloads(console: Console) -> Generator[Callable[[str, int, int | None], No
 def tracked(files: Sequence[T], doing: str, /) -> Generator[T]:
     """Iterate over the files, with a bar on standard error if there are many, or lines without a terminal."""
     if len(files) < MANY:
-        with told(doing, "images") as show:
+        with progress_lines(doing, "images") as show:
             for done, file in enumerate(files):
                 show(done, len(files), doing)
                 yield file

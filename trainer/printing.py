@@ -23,7 +23,7 @@ def print_run(run: Run) -> None:
         print_table(header(same[0].rows), map(cells, same[0].rows), title=f"epoch {epoch}: {title}")
 
 
-def told(run: Run) -> Iterator[str]:
+def notes_on(run: Run) -> Iterator[str]:
     """Notes to go with the tables: events of the run, and serious findings of its evaluations."""
     for event in run.events:
         yield f"{event}."

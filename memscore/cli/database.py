@@ -14,7 +14,7 @@ from memscore.cli.options import Json
 from memscore.console import err, out, print_json, print_table
 from memscore.counted import counted
 from memscore.errors import Conflict, InvalidInput
-from memscore.progress import progress_bar, told
+from memscore.progress import progress_bar, progress_lines
 from memscore.store import Database, leadership
 from memscore.store.checking import check, size
 from memscore.store.findings import DatabaseFinding
@@ -26,7 +26,7 @@ def upgrade_database(as_json: Json = False) -> None:
     """Upgrade the database to the schema of this version."""
     with opened_at_any_revision(settings_module.load()) as database:
         before = current_revision(database)
-        with told("upgrading the database", lines=not as_json):
+        with progress_lines("upgrading the database", lines=not as_json):
             upgrade(database)
         _print_revisions(database, before, as_json)
 
@@ -49,7 +49,7 @@ def downgrade_database(
                 out.print(f"{'lost' if yes else 'would be lost'}: {loss.what}, {counted}")
         if not yes:
             typer.confirm(f"Downgrade {database.shown} from revision {before} to {revision}?", abort=True)
-        with told("downgrading the database", lines=not as_json):
+        with progress_lines("downgrading the database", lines=not as_json):
             downgrade(database, revision)
         _print_revisions(database, before, as_json, lost={loss.what: loss.values for loss in lost})
 
@@ -102,7 +102,7 @@ def prune_database(
     """Remove old versions of score tables and pairs tables. Evidence is always kept."""
     from memscore.store import pruning
 
-    with told("pruning", lines=not as_json), existing_database(settings_module.load()) as database:
+    with progress_lines("pruning", lines=not as_json), existing_database(settings_module.load()) as database:
         if vacuum:
             pruning.require_vacuum(database)
         pruned = pruning.prune(database, study, keep, dry_run=dry_run)

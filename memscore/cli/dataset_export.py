@@ -10,7 +10,7 @@ import typer
 from memscore import settings as settings_module
 from memscore.cli.options import Json, Output
 from memscore.console import out, print_json
-from memscore.progress import told
+from memscore.progress import progress_lines
 from memscore.store import datasets
 from memscore.workflows.embedded import existing_database
 
@@ -31,7 +31,7 @@ def export_dataset(
     from memscore.datasets.writing import changed, read_changes, write_dataset
 
     settings = settings_module.load()
-    with told(f"writing {output}", lines=not as_json):
+    with progress_lines(f"writing {output}", lines=not as_json):
         with existing_database(settings) as database, database.reading() as connection:
             fingerprint = datasets.by_name(connection, name).fingerprint
         found = {} if changes is None else read_changes(changes)

@@ -16,7 +16,7 @@ from memscore.datasets import SourceOptions
 from memscore.datasets.copies import with_findings
 from memscore.datasets.sources import KNOWN
 from memscore.files import write_file
-from memscore.progress import told, tracked
+from memscore.progress import progress_lines, tracked
 from memscore.workflows.datasets import load_named, register
 from memscore.workflows.embedded import opened_database
 
@@ -52,9 +52,9 @@ def add_dataset(
     if origin is not None and name is None:
         name = source
     name, dataset = load_named(origin or source, name, options, flipped_share=flip, seed=seed)
-    with told(f"looking for copies in {name}", lines=not as_json):
+    with progress_lines(f"looking for copies in {name}", lines=not as_json):
         dataset = with_findings(dataset)
-    with told(f"adding {name}", lines=not as_json), opened_database(settings) as database:
+    with progress_lines(f"adding {name}", lines=not as_json), opened_database(settings) as database:
         record = register(database, settings, name, dataset)
     if as_json:
         print_json({**record.__dict__, "flipped": list(record.flipped), "notes": list(dataset.notes)})

@@ -19,7 +19,7 @@ from memscore.counted import counted
 from memscore.durations import readable, seconds_of
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import Plan
-from memscore.progress import told
+from memscore.progress import progress_lines
 from memscore.study.automatic import AUTO
 from memscore.study.recipes import RECIPES, read_recipe
 from memscore.study.spec import Design, EvidenceKind, Target
@@ -219,7 +219,7 @@ def _planned(request: EstimationRequest, url: str | None, *, lines: bool) -> tup
         with opened_client(url) as client:
             return estimation.plan_with(client, request, on_note=note), None
     settings = settings_module.load()
-    with told("measuring a trial", lines=lines):
+    with progress_lines("measuring a trial", lines=lines):
         return estimation.plan(request, settings, on_note=note), settings.slots
 
 

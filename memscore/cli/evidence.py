@@ -13,12 +13,12 @@ from memscore.console import out, print_json, warn
 from memscore.counted import counted
 from memscore.exchange.evidence_file import read_evidence
 from memscore.files import read_file, write_file
-from memscore.progress import told
+from memscore.progress import progress_lines
 
 
 def export_evidence(study: str, output: Output, url: Url = None, as_json: Json = False) -> None:
     """Write the evidence of a study: which samples each trial trained on and classified correctly."""
-    with told(f"exporting {study}", lines=not as_json):
+    with progress_lines(f"exporting {study}", lines=not as_json):
         with opened_client(url) as client:
             evidence = client.evidence(study)
         write_file(output, evidence.encode())
@@ -37,7 +37,7 @@ def import_evidence(
 ) -> None:
     """Merge the evidence of a study run elsewhere, and rebuild the scores."""
     payload = read_file(file)
-    with told(f"importing {file}", lines=not as_json):
+    with progress_lines(f"importing {file}", lines=not as_json):
         evidence = read_evidence(payload)
         with opened_client(url) as client:
             merged = client.merge_evidence(

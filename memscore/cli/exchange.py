@@ -17,7 +17,7 @@ from memscore.counted import counted
 from memscore.errors import InvalidInput, NotFound
 from memscore.exchange.feldman_zhang import published_of
 from memscore.files import read_file, write_file
-from memscore.progress import progress_bar, told
+from memscore.progress import progress_bar, progress_lines
 from memscore.scores.frames import Rows, encode, format_of
 from memscore.scores.tables import NO_TEST_PART
 from memscore.store.publishing import publish, unpublish
@@ -56,7 +56,7 @@ def export_scores(
 ) -> None:
     """Write the score table as npz, csv, parquet or arrow, or scores and influences in Feldman and Zhang's layout."""
     if format == "feldman-zhang":
-        with told(f"exporting {study}", lines=not as_json):
+        with progress_lines(f"exporting {study}", lines=not as_json):
             with opened_client(url) as client:
                 table = client.table(study)
                 if not table.test_samples:
@@ -67,7 +67,7 @@ def export_scores(
         print_written(output, len(table), "training samples", "feldman-zhang", as_json)
         return
     chosen = format or format_of(output)
-    with told(f"exporting {study}", lines=not as_json):
+    with progress_lines(f"exporting {study}", lines=not as_json):
         with opened_client(url) as client:
             table = client.table(study)
             names = None if chosen == "npz" else _names(client, study, rows)

@@ -22,7 +22,7 @@ from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Pair
-from memscore.progress import told
+from memscore.progress import progress_lines
 from memscore.scores.duplicates import ALIKE, LIMITS, LIMITS_OF_FEATURES, Copies, near_duplicates
 from memscore.scores.frames import Format, encode, format_of
 from memscore.scores.suspects import duplicates
@@ -135,7 +135,7 @@ def list_duplicates(
         warn(f"{error} Samples were not compared.")
     else:
         limits = LIMITS if dataset.kind == "images" else LIMITS_OF_FEATURES
-        with told(f"comparing {'pixels' if dataset.kind == 'images' else 'features'}", lines=not as_json):
+        with progress_lines(f"comparing {'pixels' if dataset.kind == 'images' else 'features'}", lines=not as_json):
             found = near_duplicates(
                 dataset.x_train,
                 dataset.y_train,

@@ -12,7 +12,7 @@ from memscore.cli.context import opened_client
 from memscore.cli.options import Url
 from memscore.console import out
 from memscore.files import write_file
-from memscore.progress import told
+from memscore.progress import progress_lines
 from memscore.workflows.report import page_of
 
 
@@ -22,6 +22,6 @@ def report(
     url: Url = None,
 ) -> None:
     """Write a study as one self-contained HTML page."""
-    with told(f"writing {output}"), opened_client(url) as client:
+    with progress_lines(f"writing {output}"), opened_client(url) as client:
         write_file(output, page_of(client, settings_module.load(), study).encode())
     out.print(f"Report written to {output}")

@@ -16,7 +16,7 @@ from memscore.console import err, fail, note, out, print_json, print_table
 from memscore.counted import counted
 from memscore.durations import readable
 from memscore.errors import InvalidInput
-from memscore.progress import told
+from memscore.progress import progress_lines
 from memscore.workflows.job_progress import follow
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def reproduce(
 def _measured(work: Reproduction, *, lines: bool) -> ReproductionCost:
     from memscore.workflows.reproduction.reproduce import cost
 
-    with told("measuring", lines=lines):
+    with progress_lines("measuring", lines=lines):
         err.print("Measuring how long this takes on this machine ...", highlight=False)
         return cost(work)
 

@@ -15,7 +15,7 @@ from memscore.cli.context import opened_client, plain
 from memscore.cli.options import Json, Url
 from memscore.cli.score_rows import INTERVAL, named, print_rows, rows_of
 from memscore.console import decimal, note, print_json, print_table, warn
-from memscore.progress import told
+from memscore.progress import progress_lines
 from memscore.scores.label_errors import PRECISION, label_errors, suggestion
 from memscore.scores.suspects import GroupMemorization, group_memorization, note_on, read_groups
 from memscore.statistics.clustered import ClusteredMean
@@ -71,7 +71,7 @@ def score_groups(
     as_json: Json = False,
 ) -> None:
     """Estimate how much groups of training samples, such as duplicates, are memorized together."""
-    with told(f"reading {study}", lines=not as_json):
+    with progress_lines(f"reading {study}", lines=not as_json):
         with opened_client(url) as client:
             members = read_groups(groups, len(client.table(study)))
             evidence = client.evidence(study)

@@ -16,7 +16,7 @@ from memscore.console import err, for_json, note, print_json, warn
 from memscore.errors import InvalidInput
 from memscore.progress import stage_progress
 from trainer.assignments import assigned, number
-from trainer.printing import print_run, told
+from trainer.printing import notes_on, print_run
 
 if TYPE_CHECKING:
     from trainer.config import TrainConfig
@@ -120,4 +120,4 @@ def _print(run: Run, output: Path | None, stop: Stop, as_json: bool) -> None:
         print_json([asdict(one) for one in run.checkpoints])
     else:
         print_run(run)
-    warn(*told(run))
+    warn(*notes_on(run))

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from memscore.cli.options import Json
 from memscore.console import err, out, print_json
-from memscore.progress import told
+from memscore.progress import progress_lines
 
 if TYPE_CHECKING:
     from trainer.verification.certificate import Certificate
@@ -22,7 +22,7 @@ def verify(as_json: Json = False) -> None:
     """Verify training by golden values, identities and other packages' attacks; exit status 1 if a check fails."""
     from trainer.verification.certificate import certify
 
-    with err.status("checking") as status, told("checking", "checks", lines=not as_json) as report:
+    with err.status("checking") as status, progress_lines("checking", "checks", lines=not as_json) as report:
 
         def show(done: int, total: int, name: str) -> None:
             status.update(Text(name))

@@ -168,7 +168,7 @@ class Dispatcher:
         running.driver.stop()
         end = running.driver.log()
         with self.database.writing() as connection:
-            state = jobs.lost(connection, job.id, job.attempt, reason)
+            state = jobs.mark_lost(connection, job.id, job.attempt, reason)
             if state is not None and end:
                 last = "\n".join(end.splitlines()[-LAST_LINES:])
                 job_logs.append(connection, job.id, job.attempt, f"[the driver's last output]\n{last}")
@@ -199,7 +199,7 @@ class Dispatcher:
             driver = self.launcher.adopt(job)
             with self.database.writing() as connection:
                 if driver is None:
-                    state = jobs.lost(connection, job.id, job.attempt, reason)
+                    state = jobs.mark_lost(connection, job.id, job.attempt, reason)
                     log.warning("%s; the job is now %s", reason, state, extra=_named(job))
                 elif jobs.adopt(connection, job.id, job.attempt, self.owner, self.settings.lease_seconds):
                     self.running[job.id] = _Running(job, driver, time.monotonic())
@@ -221,7 +221,7 @@ class Dispatcher:
             except LaunchFailed as error:
                 log.warning("%s", error, extra=_named(job))
                 with self.database.writing() as connection:
-                    jobs.lost(connection, job.id, job.attempt, str(error))
+                    jobs.mark_lost(connection, job.id, job.attempt, str(error))
                 self.asked_at = float("-inf")  # ask the launcher again before the next launch
                 return
 

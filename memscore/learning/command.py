@@ -21,7 +21,7 @@ from memscore.exchange.evidence_file import read_evidence, write_evidence
 from memscore.learning.data import DeviceData
 from memscore.learning.networks.behaviour import signature_of_recipe
 from memscore.learning.unit import prepare, train_unit
-from memscore.progress import told, tracked
+from memscore.progress import progress_lines, tracked
 from memscore.study import signatures
 from memscore.study.evidence import Trial
 from memscore.study.recipes import RECIPES, read_recipe
@@ -76,7 +76,7 @@ def run(
     every = units(chosen, trials) + units(chosen, full_trials, full=True)
     todo = [unit for unit in every[mine] if any((number, unit.full) not in present for number in unit.numbers)]
     saved = time.monotonic()
-    with told("training", "parts") as show:  # a part may take long
+    with progress_lines("training", "parts") as show:  # a part may take long
         for position, unit in enumerate(todo):
             show(position, len(todo), str(unit))
             if minutes is not None and time.monotonic() - started > 60 * minutes:

@@ -163,5 +163,5 @@ def _request_findings(connection: Connection, job: str) -> Iterator[DatabaseFind
 
 def _release(database: Database, job: str, attempt: int) -> str | None:
     with database.writing() as connection:
-        state = jobs.lost(connection, job, attempt, "a check found it without a lease")
+        state = jobs.mark_lost(connection, job, attempt, "a check found it without a lease")
     return None if state is None else f"now {state}"

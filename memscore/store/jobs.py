@@ -253,7 +253,7 @@ def finish(connection: Connection, job: str, attempt: int, state: str, message: 
     return bool(changed.rowcount)
 
 
-def lost(connection: Connection, job: str, attempt: int, reason: str) -> str | None:
+def mark_lost(connection: Connection, job: str, attempt: int, reason: str) -> str | None:
     """End an attempt without an outcome: the job recovers, or fails when its attempts are used up.
 
     A job that was being cancelled becomes cancelled. Returns the new state, or None if the attempt no longer held the
@@ -304,7 +304,7 @@ def release(connection: Connection, job: str, attempt: int, reason: str) -> None
     if changed.rowcount:
         _event(connection, job, "queued", reason)
     else:
-        lost(connection, job, attempt, reason)
+        mark_lost(connection, job, attempt, reason)
 
 
 def cancel(connection: Connection, job: str) -> JobRecord:

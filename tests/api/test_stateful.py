@@ -203,7 +203,7 @@ class JobsMachine(RuleBasedStateMachine):
 
     def lose(self, job: Modelled, stale: bool, _: st.DataObject):
         with self.database.writing() as connection:
-            state = jobs.lost(connection, job.id, job.attempt - stale, "killed")
+            state = jobs.mark_lost(connection, job.id, job.attempt - stale, "killed")
         if not stale:
             self.is_lost(job)
         assert state == (None if stale else job.state)

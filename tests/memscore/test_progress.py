@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from memscore import progress as progress_module
-from memscore.progress import SHOWN_BYTES, downloads, progress_bar, stage_progress, told
+from memscore.progress import SHOWN_BYTES, downloads, progress_bar, progress_lines, stage_progress
 
 PIPE = Console(force_terminal=False, file=io.StringIO())
 
@@ -79,7 +79,7 @@ def test_what_is_asked_for_as_json_or_shown_on_a_terminal_has_no_lines(capsys: p
         with progress_bar("steps", console, lines=lines) as bar:
             bar.add_task("going", total=10)
             time.sleep(0.5)
-    with told("reading", lines=False):
+    with progress_lines("reading", lines=False):
         time.sleep(0.5)
     assert lines_of(capsys) == []
 
@@ -95,11 +95,11 @@ def test_a_terminal_that_shows_no_bars_has_lines(capsys: pytest.CaptureFixture[s
 def test_what_has_no_bar_is_told_of_only_if_it_takes_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    with told("reading"):
+    with progress_lines("reading"):
         time.sleep(0.5)
     assert re.fullmatch(r"reading: \d s so far", lines_of(capsys)[0])
     monkeypatch.setenv("MEMSCORE_PROGRESS_SECONDS", "30")
-    with told("reading"):
+    with progress_lines("reading"):
         pass
     assert lines_of(capsys) == []
 

@@ -26,7 +26,7 @@ from trainer.folder import RunFolder
 from trainer.loop import Loop
 from trainer.metrics import read_metrics
 from trainer.outcome import read_outcome
-from trainer.printing import told
+from trainer.printing import notes_on
 from trainer.run import Run, Watch, train_network
 from trainer.run import train as run
 from trainer.scores import TrainingScores, read
@@ -209,7 +209,7 @@ def test_a_run_that_went_back_says_so_at_its_end_and_wherever_it_is_shown(
     assert table["meta"]["events"] == [event]
     assert f"in training: {event}" in table["notes"]
     assert read_outcome(tmp_path).events == (event,)
-    assert next(told(finished)) == f"{event}."
+    assert next(notes_on(finished)) == f"{event}."
     assert run(dataset, "made-up", ERM, None, tmp_path).events == (event,), "also when it is asked for again"
 
 

@@ -17,5 +17,5 @@ def published(item: str, setting: Setting) -> dict[tuple[str, str], float]:
     return {
         (one["row"], one["column"]): float(one["value"])
         for one in rows
-        if one["item"] == item and (one["dataset"], one["model"]) == setting.stands_for
+        if one["item"] == item and (one["dataset"], one["model"]) == setting.paper_setting
     }

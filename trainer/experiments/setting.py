@@ -29,15 +29,15 @@ class Setting:
     """A dataset and a network that represent two of the paper's, and how networks are trained there.
 
     dataset: its registered name. model: a short name of the network, for folders. described: both, for captions.
-    stands_for: the paper's dataset and model. fields: of every run; `preliminary`: additional ones for section 3 of the
-    paper; `methods`: additional ones by method for the comparison in section 5. along: epochs between networks kept for
-    curves. extra: the user's fields for every run. autoattack_samples: number of test samples for AutoAttack.
+    paper_setting: the paper's dataset and model. fields: of every run; `preliminary`: additional ones for section 3 of
+    the paper; `methods`: additional ones by method for the comparison in section 5. along: epochs between networks kept
+    for curves. extra: the user's fields for every run. autoattack_samples: number of test samples for AutoAttack.
     """
 
     dataset: str
     model: str
     described: str
-    stands_for: tuple[str, str]
+    paper_setting: tuple[str, str]
     study: StudySpec
     fields: Fields
     preliminary: Fields = field(default_factory=Fields)

@@ -186,7 +186,7 @@ class Reproduction:
 
 def _shown(setting: Setting) -> str:
     """The dataset and network shown, and those of the paper that they replace, for the head of a page."""
-    dataset, model = setting.stands_for
+    dataset, model = setting.paper_setting
     if (REGISTERED[dataset], model) == (setting.dataset, setting.model):
         return setting.described
     return f"{setting.described}, instead of the paper's {dataset}, {model}"

@@ -90,7 +90,7 @@ def test_progress_has_a_rate_and_a_forecast(http: httpx.Client, database: Databa
     progress = http.get(f"/v1/jobs/{job}").json()["progress"]
     assert (progress["trials_per_second"], progress["seconds_left"]) == (0.5, 16)
     with database.writing() as connection:
-        jobs.lost(connection, job, 1, "killed")
+        jobs.mark_lost(connection, job, 1, "killed")
     progress = http.get(f"/v1/jobs/{job}").json()["progress"]
     assert (progress["trials_per_second"], progress["seconds_left"]) == (None, None)
 

@@ -64,7 +64,7 @@ def activity(database: Database, stored_study: StoredStudy) -> dict[str, str]:
             jobs.finish(connection, job.id, job.attempt, state, "as it happens")
             made[state] = job.id
         lost = start(4)
-        assert jobs.lost(connection, lost.id, lost.attempt, "gone") == "recovering"
+        assert jobs.mark_lost(connection, lost.id, lost.attempt, "gone") == "recovering"
         queued, _ = jobs.submit(connection, stored_study.record.id, Wanted(target=Target(trials=100)), 40)
         made |= {"running": running.id, "recovering": lost.id, "queued": queued.id}
         second = studies.find(connection, running.study_id)

@@ -61,7 +61,7 @@ def test_a_report_tells_the_driver_to_stop(database: Database, stored_study: Sto
     with pytest.raises(JobStopped, match="cancelled with 50 trials stored"):
         job_reporter.report("training", 50, 100)
     with database.writing() as connection:
-        jobs.lost(connection, job_reporter.job.id, 1, "killed")
+        jobs.mark_lost(connection, job_reporter.job.id, 1, "killed")
     with pytest.raises(SystemExit, match="no longer the current one"):
         job_reporter.report("training", 60, 100)
 

@@ -134,8 +134,8 @@ def test_a_lost_attempt_is_recovered_later_and_its_writes_are_ignored(database: 
     job = submit(database, stored_study.record.id)
     claim(database)
     with database.writing() as connection:
-        assert jobs.lost(connection, job.id, 1, "killed") == "recovering"
-        assert jobs.lost(connection, job.id, 1, "killed") is None
+        assert jobs.mark_lost(connection, job.id, 1, "killed") == "recovering"
+        assert jobs.mark_lost(connection, job.id, 1, "killed") is None
     assert claim(database) is None  # it waits before the next attempt
     make_due(database, job.id)
     again = claim(database)
@@ -155,7 +155,7 @@ def test_attempts_without_progress_are_bounded(database: Database, stored_study:
         make_due(database, job.id)
         assert claim(database) is not None
         with database.writing() as connection:
-            states.append(jobs.lost(connection, job.id, attempt, "no memory"))
+            states.append(jobs.mark_lost(connection, job.id, attempt, "no memory"))
     assert states == ["recovering"] * (MAX_FAILURES - 1) + ["failed"]
     error = fetch(database, job.id).error
     assert error is not None
@@ -169,7 +169,7 @@ def test_a_new_block_forgives_lost_attempts(database: Database, stored_study: St
         assert claim(database) is not None
         with database.writing() as connection:
             jobs.report(connection, job.id, attempt, "training", 40 + 10 * attempt, 1000)
-            assert jobs.lost(connection, job.id, attempt, "killed") == "recovering"
+            assert jobs.mark_lost(connection, job.id, attempt, "killed") == "recovering"
 
 
 def test_cancelling_waits_for_the_driver_only_where_one_runs(database: Database, stored_study: StoredStudy):
@@ -206,7 +206,7 @@ def test_a_driver_lost_while_cancelling_leaves_the_job_cancelled(database: Datab
     claim(database)
     with database.writing() as connection:
         jobs.cancel(connection, job.id)
-        assert jobs.lost(connection, job.id, 1, "killed") == "cancelled"
+        assert jobs.mark_lost(connection, job.id, 1, "killed") == "cancelled"
 
 
 def test_a_released_job_is_claimed_at_once_by_a_new_attempt(database: Database, stored_study: StoredStudy):
@@ -274,7 +274,7 @@ def test_reports_add_up_the_time_that_drivers_worked(database: Database, stored_
         assert 0 <= silent < 5
         assert jobs.silent_seconds(connection, job.id, 2) is None
     with database.writing() as connection:
-        jobs.lost(connection, job.id, 1, "killed")
+        jobs.mark_lost(connection, job.id, 1, "killed")
     time.sleep(0.5)  # waiting does not count
     make_due(database, job.id)
     claim(database)

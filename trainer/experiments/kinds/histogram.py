@@ -59,7 +59,7 @@ class MemHistogram(FromStudy):
                 }
                 for place, (low, high) in enumerate(pairwise(EDGES.tolist()))
             ]
-            subject, least = PUBLISHED[panel.setting.stands_for[0]]
+            subject, least = PUBLISHED[panel.setting.paper_setting[0]]
             atypical, typical = (share(groups[name]).points() for name in ("atypical", "typical"))
             cells = (panel.study.described, subject, f"{atypical} %", f"{typical} %", f"over {100 * least:.0f} %")
             table.append(f"| {' | '.join(cells)} |")
@@ -121,7 +121,7 @@ def _verdicts(panel: Panel, mem: Float32, atypical: Bools) -> list[Verdict]:
     top = share(mem > np.float32(NEAR_1))
     numbers = f"{described}: {top.points()} % of the samples have mem above {NEAR_1:g}"
     tail = exceeds(f"The tail reaches up to 1: over {100 * TAIL:.0f} % of the samples", numbers, top, TAIL)
-    subject = panel.setting.stands_for[0]
+    subject = panel.setting.paper_setting[0]
     name, least = PUBLISHED[subject]
     found = share(atypical)
     claim = f"Over {100 * least:.0f} % of {name}'s training samples are atypical"

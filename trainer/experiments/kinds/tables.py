@@ -139,7 +139,7 @@ def _by_group(contest: Contest) -> list[Verdict]:
 
 def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
     """The paper's claims on tables 4 to 7: comparable robustness, and higher on a wide network."""
-    wide = panel.setting.stands_for[1] == WRN
+    wide = panel.setting.paper_setting[1] == WRN
     found: list[Verdict] = []
     for bat in BATS:
         found.append(contest.highest(bat, ("all", "clean")))
