@@ -25,6 +25,9 @@ TECHNICAL = {
 }
 """Wordings by pydantic's type of error."""
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+"""Of names of datasets and studies."""
+
 OBJECTS = frozenset(("Input should be an object", "Input should be a valid dictionary or instance of Recipe"))
 
 BOUNDS = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "above", "less_than": "below"}
@@ -57,8 +60,11 @@ def worded(error: Mapping[str, Any]) -> str:
     if kind in BOUNDS:
         limit = next(iter(error["ctx"].values()))
         bound = f"{limit:g}" if isinstance(limit, float) else limit
-        given = str(error.get("input"))
+        value = error.get("input")
+        given = f"{value:g}" if isinstance(value, float) else str(value)
         return f"must be {BOUNDS[kind]} {bound}{f', not {given}' if len(given) <= SHOWN else ''}"
+    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
+        return "must start with a letter or digit and have at most 63 letters, digits, dots, hyphens and underscores"
     if message in OBJECTS:
         return "must be a JSON object"
     return TECHNICAL.get(kind) or re.sub(r"^(Input|String|List|Value) should ", "must ", message)

@@ -163,9 +163,9 @@ OPTIONS = {
     "trials": "--trials",
     "subset_ratio": "--ratio",
     "seed": "--seed",
+    "study_name": "--study-name",
     "kind": "--design",
     "full_trials": "--full-trials",
-    "study_name": "--study-name",
 }
 
 

@@ -152,7 +152,7 @@ def list_duplicates(
         return
     if found is not None:
         note(limits)
-        _print_copies(found)
+        _print_copies(found, "pixels" if limits == LIMITS else "features")
     if not scores.test_samples:
         out.print(NO_TEST_PART)
         return
@@ -179,10 +179,10 @@ def _holds(row: dict[str, Any]) -> bool:
     return _known(q) and q <= LEVEL
 
 
-def _print_copies(found: list[Copies]) -> None:
+def _print_copies(found: list[Copies], by: str) -> None:
     copies = {split: sum(one.split == split for one in found) for split in ("test", "train")}
     if not found:
-        out.print("By pixels: no copies, neither in the test set nor within the training set.")
+        out.print(f"By {by}: no copies, neither in the test set nor within the training set.")
         return
     print_table(
         ("training sample", "copy", "kind", "correlation", "labels", "mem", "infl"),

@@ -47,7 +47,9 @@ def train_unit(
     """
     started = time.perf_counter()
     membership = unit_membership(design, len(data.y_train), unit)
-    train_logits, test_logits, sketches = _train(data, recipe, design, unit, membership, sketched=kind == "margins")
+    ranked = len(data.x_test) > 0 and len(data.shape) == 3  # sketches rank pairs of images
+    sketched = kind == "margins" and ranked
+    train_logits, test_logits, sketches = _train(data, recipe, design, unit, membership, sketched=sketched)
     for part, logits in (("training", train_logits), ("test", test_logits)):
         _require_finite(logits, part, unit, recipe)
     observed = [

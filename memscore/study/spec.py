@@ -10,11 +10,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from memscore import strict_json
+from memscore.validation import NAME_PATTERN
 
 BLOCK = 10
 """Trials in a block: the smallest number at which a ratio with one decimal balances exactly."""
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from memscore.client import Client, Extras
@@ -68,9 +68,9 @@ def estimate_in(
 ) -> Estimation:
     """Estimate scores in this process with an application that is already open. Raises as `estimate` does."""
     record = ensure_registered(database, settings, request.dataset)
-    request = _with_recipe(client, request, on_note)
+    request, chosen = _with_recipe(client, request)
     _require_network(database, settings, record.fingerprint, request)
-    job = _submit(client, request, on_note)
+    job = _submit(client, request, on_note, chosen)
     job = run_job(database, client, settings, job, follow=follow, on_note=on_note)
     return Estimation(job, client.study(job.study))
 
@@ -79,7 +79,8 @@ def estimate_with(
     client: Client, request: EstimationRequest, *, follow: Follow = follow_silently, on_note: OnNote = ignore
 ) -> Estimation:
     """Estimate scores with the service of `client`. Raises the client's errors, and JobFailed."""
-    job = follow(client, _submit(client, _with_recipe(client, request, on_note), on_note))
+    request, chosen = _with_recipe(client, request)
+    job = follow(client, _submit(client, request, on_note, chosen))
     return Estimation(job, client.study(job.study))
 
 
@@ -90,31 +91,40 @@ def plan(request: EstimationRequest, settings: Settings, *, on_note: OnNote = ig
     """
     with opened_application(settings) as (database, client):
         record = ensure_registered(database, settings, request.dataset)
-        request = _with_recipe(client, request, on_note)
+        request, chosen = _with_recipe(client, request)
         _require_network(database, settings, record.fingerprint, request)
         planned = plan_with(client, request)
+        for text in chosen:
+            on_note(text)
         recipe = recipe_of(request.recipe)
         return _calibrated(planned, settings, record.fingerprint, recipe, request.design, on_note)
 
 
 def plan_with(client: Client, request: EstimationRequest, *, on_note: OnNote = ignore) -> Plan:
     """The cost and expected precision of `estimate_with`, as planned by the service."""
-    request = _with_recipe(client, request, on_note)
-    return client.plan(request.dataset, request.recipe, target=request.target, design=request.design, **request.extras)
+    request, chosen = _with_recipe(client, request)
+    planned = client.plan(
+        request.dataset, request.recipe, target=request.target, design=request.design, **request.extras
+    )
+    for text in chosen:
+        on_note(text)
+    return planned
 
 
-def _with_recipe(client: Client, request: EstimationRequest, on_note: OnNote) -> EstimationRequest:
-    """The request with the recipe itself, so that a service need not know how to choose one. Raises as `estimate`."""
+def _with_recipe(client: Client, request: EstimationRequest) -> tuple[EstimationRequest, list[str]]:
+    """The request with the recipe itself, so that a service need not know how to choose one, and notes on the choice.
+
+    Raises as `estimate`.
+    """
     if request.recipe != AUTO and not request.changes:
-        return request
+        return request, []
     samples, shape = (dataset := client.dataset(request.dataset)).train_samples, dataset.image_shape
     recipe = changed(resolved(request.recipe, samples, shape), request.changes)
-    if request.recipe == AUTO:
-        on_note(described(recipe, samples, shape))
-    return replace(request, recipe=recipe, changes={})
+    notes = [described(recipe, samples, shape)] if request.recipe == AUTO else []
+    return replace(request, recipe=recipe, changes={}), notes
 
 
-def _submit(client: Client, request: EstimationRequest, on_note: OnNote) -> JobMessage:
+def _submit(client: Client, request: EstimationRequest, on_note: OnNote, chosen: Sequence[str]) -> JobMessage:
     job = client.submit(
         request.dataset,
         request.recipe,
@@ -123,7 +133,7 @@ def _submit(client: Client, request: EstimationRequest, on_note: OnNote) -> JobM
         study_name=request.study_name,
         **request.extras,
     )
-    for text in job.notes:
+    for text in (*chosen, *job.notes):
         on_note(text)
     return job
 

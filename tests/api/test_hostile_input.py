@@ -59,9 +59,11 @@ def test_hostile_addresses_are_problems(http: httpx.Client, path: str):
 
 
 @pytest.mark.parametrize("name", ["train_index", "test_index"])
-def test_an_index_of_no_sample_has_no_pairs(http: httpx.Client, name: str):
+def test_pairs_of_no_sample_are_refused(http: httpx.Client, name: str):
     for value in (HUGE, "-1", "10000"):
-        assert http.get("/v1/studies/made-up/pairs", params={name: value}).json()["pairs"] == []
+        response = http.get("/v1/studies/made-up/pairs", params={name: value})
+        assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+        assert "sample" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,8 @@ export interface Plan {
   worst_standard_error: number;
   typical_standard_error: number;
   timed_on: string | null;
+  other_seconds: number;
+  busy: number;
 }
 
 export interface TableSummary {

@@ -133,7 +133,9 @@ def test_a_list_is_filtered_and_says_how_many_match(http: httpx.Client, stored_s
     found = pages(http, f"{STUDY}/scores", "scores", **params)
     assert {row["index"] for row in found} == set(np.flatnonzero(wanted))
     assert [row["mem"] for row in found] == sorted((row["mem"] for row in found), reverse=True)
-    assert http.get(f"{STUDY}/scores", params={"label": 99}).json()["scores"] == []
+    refused = http.get(f"{STUDY}/scores", params={"label": 99})
+    assert refused.status_code == 404
+    assert "99" in refused.json()["detail"]
 
 
 def test_a_cursor_of_another_order_or_none_is_refused(http: httpx.Client):

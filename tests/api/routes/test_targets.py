@@ -48,14 +48,14 @@ def test_a_target_of_precision_is_kept_with_the_job(http: httpx.Client, stored_s
     [
         ({}, "give one of trials, standard_error, settled_at and pairs_found"),
         ({"trials": 10, "standard_error": 0.1}, "give one of trials, standard_error, settled_at and"),
-        ({"trials": 10, "share": 0.5}, "share and max_trials belong to"),
+        ({"trials": 10, "share": 0.5}, "share and max_trials are for a precision"),
         ({"pairs_found": 0.5, "share": 0.9}, "share belongs to standard_error or settled_at, not to pairs_found"),
         ({"pairs_found": 0.5, "settled_at": 0.15}, "give one of trials"),
-        ({"pairs_found": 1}, "less than 1"),
-        ({"standard_error": 0}, "greater than 0"),
-        ({"standard_error": 0.1, "share": 1.5}, "less than or equal to 1"),
-        ({"settled_at": 2}, "less than 1"),
-        ({"standard_error": 0.1, "max_trials": 10**9}, "less than or equal to 1000000"),
+        ({"pairs_found": 1}, "must be below 1"),
+        ({"standard_error": 0}, "must be above 0"),
+        ({"standard_error": 0.1, "share": 1.5}, "must be at most 1"),
+        ({"settled_at": 2}, "must be below 1"),
+        ({"standard_error": 0.1, "max_trials": 10**9}, "must be at most 1000000"),
     ],
 )
 def test_an_impossible_target_is_refused(http: httpx.Client, stored_study: StoredStudy, target: Any, sentence: str):

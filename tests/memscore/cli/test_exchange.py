@@ -193,7 +193,7 @@ def test_duplicates_are_listed(memscore, embedded: StoredStudy):
     assert [row["test_index"] for row in found["influence"]] == pairs["test_index"][expected].tolist()
     shown = memscore("pairs", "duplicates", "made-up")
     assert "cropped or rotated are not found" in shown.err.replace("\n", " ")
-    assert "0 copies in the test set" in shown.out
+    assert "By pixels: no copies, neither in the test set" in shown.out
 
 
 def test_scores_are_compared_with_published_ones(memscore, embedded: StoredStudy, tmp_path: Path):
@@ -284,7 +284,6 @@ def test_evidence_with_other_results_is_counted(memscore, embedded: StoredStudy,
         (("scores", "compare", "made-up", "made-up", "--plot", "plot.gif"), "must be .svg, .png or .pdf"),
         (("scores", "suspects", "nothing"), "There is no study 'nothing'"),
         (("scores", "groups", "nothing", "--groups", "x.csv"), "There is no study 'nothing'"),
-        (("pairs", "list", "made-up", "--q-max", "7"), "less than or equal to 1"),
         (("pairs", "duplicates", "nothing"), "There is no study 'nothing'"),
         (("pairs", "export", "made-up", "-o", "pairs"), "is not a known format"),
         (("evidence", "export", "nothing", "-o", "x.npz"), "There is no study 'nothing'"),
@@ -306,3 +305,18 @@ def test_scores_of_another_dataset_are_not_compared(memscore, embedded: StoredSt
     file.write_bytes(ScoreTable.of(embedded.scores.columns, meta).encode())
     refused(memscore("scores", "compare", "made-up", str(file)), "different datasets")
     assert json.loads(memscore("scores", "compare", "made-up", "made-up", "--json").out)["pearson"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pairs", "list", "made-up", "--q-max", "7"),
+        ("sets", "made-up", "--atypical", "7"),
+        ("pairs", "duplicates", "made-up", "--alike", "7"),
+    ],
+)
+def test_an_option_out_of_range_is_named_with_its_bound(memscore, embedded: StoredStudy, words: tuple[str, ...]):
+    outcome = memscore(*words)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert words[-2] in outcome.err
+    assert "must be at most 1, not 7" in " ".join(outcome.err.split())

@@ -115,7 +115,7 @@ def test_a_failed_study_without_trials_gives_its_name_back(database: Database):
         good = studies.ensure(connection, record, RECIPES["digits"], Design(), "one")
         assert studies.find(connection, "one") == good
         assert studies.find(connection, failed.id).name == f"one-{failed.id[:8]}"
-        with pytest.raises(Conflict, match="belongs to another study"):  # the holder has not failed
+        with pytest.raises(Conflict, match=f"under the name 'one-{failed.id[:8]}'"):  # its name now has a holder
             studies.ensure(connection, record, QUICK, Design(), "one")
 
 
