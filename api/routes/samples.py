@@ -1,4 +1,4 @@
-"""What is known of single samples: names, texts and other columns, and the nearest samples by their features."""
+"""What is known of single samples: names, texts and other columns, and the nearest samples."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from api import errors
 from api.dependencies import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
 from api.routes.datasets import arrays_of, require_sample
 from api.routes.sprites import indices_in
-from memscore.datasets.dataset import Dataset, kind_of
+from memscore.datasets.dataset import Dataset
 from memscore.datasets.resemblance import closeness
-from memscore.errors import NotFound
 from memscore.messages.datasets import Neighbour, Neighbours, Sample, SampleNames, Samples
 from memscore.store import datasets
 
-ROWS = 10_000  # training samples compared at once
+NUMBERS = 1 << 24  # pixels or features compared at once: 64 MB
 SHOWN_BY_NAME = ("text", "thumbnail", "id", "file")
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
@@ -70,16 +69,15 @@ def list_neighbours(
     index: IndexInPath,
     count: Annotated[int, Query(ge=1, le=100, description="number of neighbours")] = 10,
 ) -> Neighbours:
-    """The training samples whose features are nearest to a sample's, nearest first."""
+    """The training samples that are nearest to a sample, by pixels or features, nearest first."""
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
     require_sample(record, split, index)
-    if kind_of(record.image_shape) == "images":
-        raise NotFound(f"Dataset {record.name!r} has images; neighbours are known for features.")
     dataset = arrays_of(home, record.fingerprint)
     asked = (dataset.x_train if split == "train" else dataset.x_test)[index : index + 1]
+    step = max(1, NUMBERS // int(np.prod(record.image_shape)))
     parts = [
-        closeness(asked, dataset.x_train[first : first + ROWS])[0] for first in range(0, len(dataset.x_train), ROWS)
+        closeness(asked, dataset.x_train[first : first + step])[0] for first in range(0, len(dataset.x_train), step)
     ]
     found = np.concatenate(parts)
     if split == "train":

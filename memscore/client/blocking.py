@@ -154,9 +154,9 @@ class Client:
     def neighbours(
         self, dataset: str, index: int, split: Literal["train", "test"] = "train", count: int = 10
     ) -> list[Neighbour]:
-        """The training samples whose features are nearest to a sample's, nearest first.
+        """The training samples that are nearest to a sample, by pixels or features, nearest first.
 
-        Raises NotFound, also for a dataset of images.
+        Raises NotFound.
         """
         return self._run(dataset_calls.neighbours, dataset, index, split, count)
 

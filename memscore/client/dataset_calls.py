@@ -56,9 +56,9 @@ def sample_names(
 def neighbours(
     service: ServiceAccess, dataset: str, index: int, split: Literal["train", "test"] = "train", count: int = 10
 ) -> Flow[list[Neighbour]]:
-    """The training samples whose features are nearest to a sample's, nearest first.
+    """The training samples that are nearest to a sample, by pixels or features, nearest first.
 
-    Raises NotFound, also for a dataset of images.
+    Raises NotFound.
     """
     path = f"/v1/datasets/{part(dataset)}/{part(split)}/{index}/neighbours"
     return (yield from ask(service, Neighbours, get(path, count=count))).neighbours

@@ -56,7 +56,9 @@ class SampleNames(Message):
 class Neighbour(Sample):
     """A training sample near another sample."""
 
-    closeness: float = Field(description="2 ab / (aa + bb) of the features a and b: 1 if they are equal")
+    closeness: float = Field(
+        description="correlation of the pixels, or 2 ab / (aa + bb) of the features a and b: 1 if equal"
+    )
 
 
 class Neighbours(Message):

@@ -41,8 +41,9 @@ OPERATIONS = (
     "cancel_job compare_studies create_key explain_score get_dataset get_evidence get_histogram get_image "
     "get_job get_pairs_table get_quality get_score get_session get_sets get_sprite get_study get_table "
     "get_test_score health import_scores job_events job_log list_classes list_datasets list_jobs "
-    "list_keys list_pairs list_recipes list_risks list_scores list_studies list_suspects look_up_scores "
-    "merge_evidence metrics readiness resume_job revoke_key sign_in sign_out submit_job"
+    "list_keys list_neighbours list_pairs list_recipes list_risks list_sample_names list_samples list_scores "
+    "list_studies list_suspects look_up_scores merge_evidence metrics readiness resume_job revoke_key sign_in "
+    "sign_out submit_job"
 )
 
 # What no document can say. Each entry switches off one check of one operation.

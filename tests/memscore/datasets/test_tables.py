@@ -246,7 +246,7 @@ def test_ids_keep_their_zeros(tmp_path: Path):
         ({"label": [0.5, 1.5] * 20}, {}, "The column 'label' has fractions, such as 0.5; labels must be"),
         ({"label": [1.0, 2.0] * 20}, {}, "The column 'label' has numbers with a decimal point, such as 1.0; write"),
         ({"label": [f"v{row}" for row in range(ROWS)]}, {}, "The column 'label' has 40 different values in 40 rows"),
-        ({"label": ["a"] * ROWS}, {}, "There are 40 training samples of 1 classes"),
+        ({"label": ["a"] * ROWS}, {}, "There are 40 training samples of 1 class;"),
         ({"split": ["train", "tset"] * 20}, {"split": "split"}, "The column 'split' has 'tset' in row 2; its"),
         ({"split": ["test"] * ROWS}, {}, "FILE has no rows for training."),
         ({"split": ["train", "train", "test", "train"] * 10}, {"test_share": 0.2}, "FILE has a test part; --test"),
