@@ -42,7 +42,7 @@ class Absent(Exception):
 
 
 def cifar(*counts: int, scale: int = 1) -> Dataset:
-    """So many training images of each of the first classes of CIFAR-100, enlarged by repeating pixels."""
+    """These numbers of training images of the first classes of CIFAR-100, enlarged by repeating pixels."""
     if real_images() is None:
         raise Absent("the images of CIFAR-100 are not at hand")
     whole = images()

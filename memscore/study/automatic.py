@@ -13,7 +13,7 @@ from memscore.study.recipes import RECIPES, recipe_of
 from memscore.study.spec import Recipe
 
 AUTO = "auto"
-"""The name that stands for the recipe chosen here."""
+"""The name of whichever recipe is chosen here."""
 
 TINY_SIDE = 16
 """Pixels a side of the largest gray images that the recipe for digits suits; its learning rate is too high beyond."""

@@ -43,7 +43,7 @@ def test_the_choice_is_a_function_of_size_and_shape():
     assert automatic(5_000, (32, 32, 3)) != automatic(2_000, (32, 32, 3))
 
 
-def test_a_recipe_of_ones_own_stays():
+def test_a_given_recipe_stays():
     own = Recipe(network="mlp", hidden=(7,), epochs=2, batch_size=8, learning_rate=0.1)
     assert resolved(own, 100, (8, 8, 1)) is own
     assert resolved("mnist-mlp", 100, (8, 8, 1)) == RECIPES["mnist-mlp"]
