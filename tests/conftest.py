@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -37,6 +38,9 @@ from tests.made_evidence import made_evidence
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # for small networks several threads are slower, in each process of a test
+
+hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("patient")
 
 QUICK = Recipe(network="mlp", hidden=(8,), epochs=2, batch_size=32, learning_rate=0.1)
 

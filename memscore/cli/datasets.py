@@ -35,12 +35,12 @@ def add_dataset(
     test_share: Annotated[
         float | None, typer.Option(help="Share of each class to use as the test part, for data without one.")
     ] = None,
-    label: Annotated[str | None, typer.Option(help=f"{COLUMN} the labels.")] = None,
+    label: Annotated[str | None, typer.Option(help=f"{COLUMN} each sample's label.")] = None,
     split: Annotated[str | None, typer.Option(help=f"{COLUMN} train or test for each row.")] = None,
     image: Annotated[str | None, typer.Option(help=f"{COLUMN} the paths or the bytes of images.")] = None,
     text: Annotated[str | None, typer.Option(help=f"{COLUMN} texts, to be shown.")] = None,
     ids: Annotated[str | None, typer.Option("--id", help=f"{COLUMN} the names of the samples.")] = None,
-    group: Annotated[str | None, typer.Option(help=f"{COLUMN} which samples belong together.")] = None,
+    group: Annotated[str | None, typer.Option(help=f"{COLUMN} the group of each sample.")] = None,
     flip: Annotated[float | None, typer.Option("--flip-labels", help="Share of training labels to make wrong.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the flipped labels.")] = 0,
     as_json: Json = False,

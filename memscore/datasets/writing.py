@@ -54,7 +54,9 @@ def changed(dataset: Dataset, changes: Changes) -> Dataset:
 def read_changes(path: Path) -> dict[int, int | str | None]:
     """New labels from a CSV file with the columns `index` and `label`; an empty label leaves the sample out.
 
-    A label is a class's name, or else its number. Raises InvalidInput that names the invalid line.
+    A label is a class's name, or else its number. The list of `scores suspects --csv` has the labels as they are; its
+    column `suggested` is read instead, and a sample without a suggestion keeps its label. Raises InvalidInput that
+    names the invalid line.
     """
     changes: dict[int, int | str | None] = {}
     try:
@@ -70,7 +72,11 @@ def read_changes(path: Path) -> dict[int, int | str | None]:
                     raise InvalidInput(f"{where}: the index {row['index']!r} is not a whole number.") from None
                 if index in changes:
                     raise InvalidInput(f"{where}: sample {index} has a label above already.")
-                changes[index] = (row["label"] or "").strip() or None
+                suggested = row.get("suggested")
+                if suggested is None:
+                    changes[index] = (row["label"] or "").strip() or None
+                elif suggested.strip() and suggested.strip() != "-1":
+                    changes[index] = suggested.strip()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path} cannot be read as a CSV file ({error}).") from error
     return changes

@@ -28,7 +28,7 @@ def percent(share: float | None) -> str:
 
 def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:
     """What was measured, and on which dataset."""
-    images = f"{counted(len(dataset.y_train), f'training {_sample(dataset.kind)}')} of {study.dataset}"
+    images = f"{counted(len(dataset.y_train), f'training {_noun(dataset.kind)}')} of {study.dataset}"
     if study.recipe is None or study.design is None:
         return f"Scores of the {images}, imported without the underlying model outputs."
     network = recipe_in_words(study.recipe, None).split(", batch size")[0]
@@ -40,7 +40,7 @@ def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:
 
 def finding(scores: ScoreTable, kind: Kind = "images") -> str:
     """The number of memorized training samples."""
-    samples, named = len(scores), _sample(kind)
+    samples, named = len(scores), _noun(kind)
     if not np.isfinite(scores["mem"]).any():
         return f"Not one of the {counted(samples, f'training {named}')} has a score yet."
     atypical, typical = scores.atypical(), scores.typical()
@@ -52,7 +52,7 @@ def finding(scores: ScoreTable, kind: Kind = "images") -> str:
     return (
         f"{memorized} are memorized (atypical, mem above {ATYPICAL:g}{sure}): models classify them correctly more "
         f"often if they were trained on them. {learned} are typical (mem below {TYPICAL:g}): models learn them from "
-        f"similar {named}."
+        f"similar {named}s."
     )
 
 
@@ -65,7 +65,7 @@ def points(
 ) -> list[str]:
     """Further findings, one or two sentences each."""
     sentences: list[str] = []
-    named = _sample(kind)
+    named = _noun(kind)
     classes = found.by_share
     if len(classes) > 1 and classes[0].share > classes[-1].share:
         sentences.append(f"Memorized most: class {_class(classes[0])}; least: class {_class(classes[-1])}.")
@@ -76,14 +76,14 @@ def points(
         )
     if influences.tested and influences.kept:
         sentences.append(
-            f"Test {named} that depend on a single training {named[:-1]} beyond chance: {influences.test_images:,} "
+            f"Test {named}s that depend on a single training {named} beyond chance: {influences.test_images:,} "
             f"(pairs at a false-discovery rate of {100 * influences.q_shown:g} %: {influences.significant:,})."
         )
     if privacy is not None:
         recognized, auc = privacy.tpr_at_0_001, privacy.auc
         sentences.append(
             "An attacker who knows the recipe and has subsets of the same data recognizes "
-            f"{percent(recognized.value)} % of the {named} that a model was trained on, at 0.1 % false alarms (95 % "
+            f"{percent(recognized.value)} % of the {named}s that a model was trained on, at 0.1 % false alarms (95 % "
             f"interval {percent(recognized.low)} to {percent(recognized.high)}; AUC {auc.value:.3f})."
         )
     return sentences
@@ -103,7 +103,7 @@ def forecast(scores: ScoreTable, design: Design | None) -> list[str]:
     ]
 
 
-def _sample(kind: Kind) -> str:
+def _noun(kind: Kind) -> str:
     return "image" if kind == "images" else "sample"
 
 

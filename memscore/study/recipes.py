@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,8 +12,11 @@ from pydantic import ValidationError
 from memscore import strict_json
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import reason
-from memscore.study.spec import ESTIMATOR, Recipe
+from memscore.study.spec import ESTIMATOR, NETWORKS, Recipe
 from memscore.validation import sentence
+
+NETWORK_OPTIONS = ("width", "stem")
+"""Options of the built-in networks."""
 
 RECIPES: dict[str, Recipe] = {
     # Interpolates the digits, even with 10 % of the labels flipped (figures in docs/recipes.md).
@@ -151,7 +155,8 @@ def name_of(recipe: Recipe) -> str | None:
 def changed(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
     """The recipe with fields set to values as they are typed: `epochs` to `40`, `hidden` to `[256, 128]`.
 
-    A name that is no field is an option of the network, such as `width`. Raises InvalidInput for an unusable value.
+    A name that is no field is an option of the network, such as `width`. Raises InvalidInput for an unusable value, or
+    a name that is neither.
     """
     fields = recipe.model_dump(mode="json")
     for name, text in changes.items():
@@ -161,8 +166,11 @@ def changed(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
             value = text
         if name in Recipe.model_fields:
             fields[name] = value
-        else:
+        elif name in NETWORK_OPTIONS or recipe.network not in NETWORKS:
             fields["options"] = {**fields["options"], name: value}
+        else:
+            near = get_close_matches(name, [*Recipe.model_fields, *NETWORK_OPTIONS], n=1)
+            raise InvalidInput(f"--set: a recipe has no field {name}{f'; did you mean {near[0]}?' if near else '.'}")
     try:
         return Recipe.model_validate_json(strict_json.dumps(fields))
     except ValidationError as error:

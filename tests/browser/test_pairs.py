@@ -18,7 +18,7 @@ from tests.processes import Service
 
 
 def wanted(service: Service, **query: Any) -> list[tuple[int, int]]:
-    answer = httpx.get(f"{service.url}/v1/studies/digits/pairs", params={"limit": 1000, **query})
+    answer = httpx.get(f"{service.url}/v1/studies/digits/pairs", params={"limit": 1000, "order": "holds", **query})
     assert answer.is_success, answer.text
     return [(one["train_index"], one["test_index"]) for one in answer.json()["pairs"]]
 

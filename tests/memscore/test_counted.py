@@ -22,6 +22,8 @@ PLURALS = r"(datasets|trials|samples|images|classes|workers|rows|models|labels|v
         (2, "class", "2 classes"),
         (3, "study", "3 studies"),
         (2, "key", "2 keys"),
+        (60, "epoch", "60 epochs"),
+        (2, "box", "2 boxes"),
     ],
 )
 def test_a_noun_agrees_with_its_number(count: int, noun: str, expected: str):

@@ -106,5 +106,5 @@ def test_it_refuses_a_file_of_another_study_and_a_wrong_recipe(
     recipe = json.loads((tmp_path / "quick.json").read_text())
     (tmp_path / "quick.json").write_text(json.dumps({**recipe, "epochs": 0}))
     wrong = refusal(arguments)
-    assert "quick.json: epochs: " in wrong
+    assert "quick.json: epochs must be at least 1, not 0" in wrong
     assert wrong.count("\n") == 1

@@ -506,7 +506,7 @@ def test_the_page_says_how_it_was_made_and_what_to_cite():
         report.scores.digest,
         report.pairs.digest,
         "cpu (30 trials), NVIDIA H100 (10 trials)",
-        "2.0 hours in total, on one worker",
+        "2 h in total, on one worker",
         "@inproceedings{feldman2020what,",
         "arXiv preprint arXiv:2106.04794",
         "@software{memscore,",

@@ -65,6 +65,14 @@ def test_fields_and_options_are_set_as_they_are_typed():
     assert changed(RECIPES["digits"], {}) == RECIPES["digits"]
 
 
+def test_a_mistyped_field_is_refused_with_the_one_that_was_meant():
+    for typed, meant in (("epoch", "epochs"), ("hiddn", "hidden"), ("widht", "width")):
+        with pytest.raises(InvalidInput, match=f"no field {typed}; did you mean {meant}"):
+            changed(RECIPES["digits"], {typed: "5"})
+    own = RECIPES["cifar-small"].model_copy(update={"network": "mine:net"})
+    assert changed(own, {"depth": "5"}).options["depth"] == 5
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"), [("epochs", "many", "epochs"), ("epochs", "0", "epochs"), ("flip", "true", "flip")]
 )

@@ -42,7 +42,7 @@ def test_a_better_bat_confirms_what_the_paper_says_of_it(tmp_path: Path):
     assert set(verdicts(by_group).values()) == {"confirmed"}
     assert set(verdicts(by_attack).values()) == {"confirmed"}
     assert len(by_group.verdicts) == 14
-    assert "atypical test samples by the raw estimate of influence (rule raw)" in by_group.notes[0]
+    assert "Atypical test samples by the raw estimate of influence (rule raw)" in by_group.notes[0]
     assert len(by_attack.verdicts) == 11
 
 
