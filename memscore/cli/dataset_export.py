@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from memscore import settings as settings_module
 from memscore.cli.options import Json, Output
 from memscore.console import out, print_json
+from memscore.counted import counted
 from memscore.progress import progress_lines
 from memscore.store import datasets
 from memscore.workflows.embedded import existing_database
@@ -35,12 +37,12 @@ def export_dataset(
         with existing_database(settings) as database, database.reading() as connection:
             fingerprint = datasets.by_name(connection, name).fingerprint
         found = {} if changes is None else read_changes(changes)
-        dataset = changed(open_dataset(settings.home, fingerprint), found)
+        before = open_dataset(settings.home, fingerprint)
+        dataset = changed(before, found)
         write_dataset(dataset, output)
-    left_out = sum(label is None for label in found.values())
+    kept = np.array([found.get(index, 0) is not None for index in range(len(before.y_train))], np.bool_)
+    relabelled, left_out = int((dataset.y_train != before.y_train[kept]).sum()), int((~kept).sum())
     if as_json:
-        print_json({"file": str(output), "relabelled": len(found) - left_out, "left_out": left_out})
+        print_json({"file": str(output), "relabelled": relabelled, "left_out": left_out})
         return
-    relabelled = len(found) - left_out
-    what = f"{relabelled:,} {'sample' if relabelled == 1 else 'samples'} relabelled and {left_out:,} left out"
-    out.print(f"{what}; dataset written to {output}")
+    out.print(f"{counted(relabelled, 'sample')} relabelled and {left_out:,} left out; dataset written to {output}")

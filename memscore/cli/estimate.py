@@ -25,14 +25,11 @@ from memscore.study.recipes import RECIPES, read_recipe
 from memscore.study.spec import Design, EvidenceKind, Target
 from memscore.validation import sentence
 from memscore.workflows import estimation
-from memscore.workflows.estimation import Estimation, EstimationRequest
+from memscore.workflows.estimation import MIN_IN_SAMPLE, Estimation, EstimationRequest
 from memscore.workflows.job_progress import follow as follow_job
 from trainer.assignments import pairs
 
 Made = TypeVar("Made")
-
-MIN_IN_SAMPLE = 0.9
-"""The in-sample accuracy below which `estimate` stops after the first block."""
 
 BUSY = 1.3
 """How many times as long as alone a trial may take before the plan says that the machine is busy."""

@@ -15,7 +15,7 @@ from memscore.notebook.studies import Study
 from memscore.study.automatic import AUTO
 from memscore.study.recipes import read_recipe
 from memscore.study.spec import Design, PairScope, Recipe, Target
-from memscore.workflows.estimation import EstimationRequest
+from memscore.workflows.estimation import MIN_IN_SAMPLE, EstimationRequest
 from memscore.workflows.watching import ignore
 
 
@@ -35,7 +35,7 @@ def estimate(
     class_names: Sequence[str] | None = None,
     subset_ratio: float = 0.7,
     full_trials: int = 5,
-    min_in_sample: float = 0.9,
+    min_in_sample: float | None = None,
     pairs: PairScope = "same_class",
     seed: int = 0,
     home: Path | str | None = None,
@@ -51,7 +51,8 @@ def estimate(
     trials: models to train, each on `subset_ratio` of the samples; a multiple of ten is best. recipe: a name of
     `memscore recipes`, a Recipe, or a .json file; by default one that suits the data's size and shape. estimator:
     instead, a scikit-learn classifier with `predict_proba`, fitted once a trial: slow. min_in_sample: stop after the
-    first block if models fit a smaller share of the samples they trained on; 0 never stops.
+    first block if models fit a smaller share of the samples they trained on; by default 0.9, and 0, which never stops,
+    for an estimator.
 
     columns: texts, ids and other columns of the samples, shown with them; roles: which columns of a table are these,
     such as {"text": "review", "id": "key"}, where their names do not say. pairs: "all" also looks for influence between
@@ -73,6 +74,7 @@ def estimate(
         from memscore.learning.estimators import recipe_of_estimator
 
         chosen = recipe_of_estimator(estimator)
+    least = (MIN_IN_SAMPLE if estimator is None else 0.0) if min_in_sample is None else min_in_sample
     opened = application(home)
     given = Given(labels, test, test_labels, test_share, columns, roles, class_names, seed)
     dataset = registered(opened, data, given, name, note if progress else ignore)
@@ -82,7 +84,7 @@ def estimate(
         Target(trials=trials),
         design,
         name,
-        {"full_trials": full_trials, "pairs": pairs, "min_in_sample": min_in_sample},
+        {"full_trials": full_trials, "pairs": pairs, "min_in_sample": least},
     )
     return Study(running.estimated(opened, request, progress=progress).id, home)
 

@@ -20,6 +20,9 @@ from memscore.workflows.embedded import opened_application
 from memscore.workflows.jobs import run_job
 from memscore.workflows.watching import Follow, OnNote, follow_silently, ignore
 
+MIN_IN_SAMPLE = 0.9
+"""The in-sample accuracy below which an estimate stops after the first block, if nothing else is asked for."""
+
 
 @dataclass(frozen=True)
 class EstimationRequest:

@@ -179,3 +179,25 @@ def test_changes_are_read(tmp_path: Path):
     file = tmp_path / "changes.csv"
     file.write_text("\ufeffindex,label,why\n3,cat,\n4, ,a blur\n5,2,\n")
     assert read_changes(file) == {3: "cat", 4: None, 5: "2"}
+
+
+def test_rows_of_a_table_are_written_with_its_own_columns(tmp_path: Path):
+    random = np.random.default_rng(1)
+    lines = ["size,colour,label"]
+    lines += [f"{random.normal(5, 2):.3f},{('red', 'blue')[one % 2]},{('a', 'b')[one % 3 > 0]}" for one in range(60)]
+    source = tmp_path / "fruit.csv"
+    source.write_text("\n".join(lines) + "\n")
+    before = load_source(f"csv:{source}")
+    write_dataset(before, tmp_path / "again.csv")
+    again = load_source(f"csv:{tmp_path / 'again.csv'}")
+    assert "feature_0" not in (tmp_path / "again.csv").read_text()
+    np.testing.assert_allclose(again.x_train, before.x_train, atol=1e-5)
+    np.testing.assert_array_equal(again.y_train, before.y_train)
+
+
+def test_suspects_are_changes_by_their_suggestions(tmp_path: Path):
+    listed = tmp_path / "suspects.csv"
+    listed.write_text(
+        "index,label,mem,label_error,suggested,share\n4,2,1.0,0.9,0,0.8\n7,1,0.5,0.1,,\n9,1,0.5,0.1,-1,\n"
+    )
+    assert read_changes(listed) == {4: "0"}
