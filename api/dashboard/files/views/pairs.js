@@ -254,7 +254,7 @@ function taken({ name }, chosen) {
     })),
     python: [
       pythonClient(),
-      `for pair in client.iter_pairs("${name}"${keywords}):`,
+      `for pair in client.iter_pairs("${name}"${keywords}, order="holds"):`,
       "    print(pair.train_index, pair.test_index, pair.infl)",
       `table = client.pairs_table("${name}")`,
     ].join("\n"),
