@@ -61,7 +61,7 @@ LONGEST = (
 )
 """Folders and files whose tests take minutes, or wait for processes."""
 
-PROCESSES = "the first four folders of LONGEST"
+PROCESSES = "the first five folders of LONGEST"
 
 POSTGRESQL_FOLDER = pytest.StashKey[Path]()
 
@@ -99,7 +99,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 
     class OneWorkerForProcesses(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return PROCESSES if nodeid.startswith(LONGEST[:4]) else super()._split_scope(nodeid)
+            return PROCESSES if nodeid.startswith(LONGEST[:5]) else super()._split_scope(nodeid)
 
     return OneWorkerForProcesses(config, log) if config.getvalue("dist") == "loadfile" else None
 
