@@ -234,7 +234,7 @@ def _print_estimation(found: Estimation, as_json: bool) -> None:
     if job.wanted.target.precise and job.outcome is not None:
         out.print(job.outcome)
     warn(*study.table.warnings)
-    out.print(f"Next: memscore scores top {study.name}")
+    out.print(f"Next: memscore scores top {study.name}, scores suspects {study.name}, or report {study.name}")
 
 
 def _print_plan(plan: Plan, slots: int | None, as_json: bool, *, by_scores: bool) -> None:

@@ -50,7 +50,9 @@ def sets(
     )
     if message.sure is not None:
         bound = message.thresholds["atypical"]
-        out.print(f"Sure: the whole 95 % interval of mem lies on the set's side of {bound:g}.")
+        out.print(
+            f"Sure: the whole 95 % interval of mem, by margins if there are any, is on the set's side of {bound:g}."
+        )
     for sentence in worth(
         message.rule, message.counts, message.expected_false, message.typical_false, message.by_chance
     ):

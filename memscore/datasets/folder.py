@@ -161,7 +161,9 @@ def split(samples: list[Sample], share: float) -> tuple[list[Sample], list[Sampl
 
 def _parts(root: Path) -> tuple[Path, Path | None, list[str]]:
     """The folders that hold the class folders of training and test images, and notes. Raises InvalidDataset."""
-    there = {path.name.lower(): path for path in _visible(root) if path.is_dir()} if root.is_dir() else {}
+    if not root.is_dir():
+        raise InvalidDataset(f"There is no folder {root}; write folder:DIR with the path of a folder of images.")
+    there = {path.name.lower(): path for path in _visible(root) if path.is_dir()}
 
     def first(names: tuple[str, ...]) -> Path | None:
         return next((there[name] for name in names if name in there), None)

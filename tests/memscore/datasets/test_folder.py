@@ -252,7 +252,7 @@ def test_what_is_not_laid_out_as_expected_is_refused(folder: Path, tmp_path: Pat
         change(copy)
         return refusal(copy).replace(str(copy), "DIR")
 
-    assert altered(lambda copy: shutil.rmtree(copy)).startswith("There are no class folders in DIR; folder:DIR is a")
+    assert altered(lambda copy: shutil.rmtree(copy)).startswith("There is no folder DIR; write folder:DIR")
     assert altered(lambda copy: shutil.rmtree(copy / "train")).startswith("There are no class folders in DIR;")
     assert altered(lambda copy: [shutil.rmtree(copy / "train"), (copy / "train").mkdir()]) == (
         "DIR/train is empty; it must contain a folder for each class."
@@ -325,7 +325,7 @@ def test_loops_and_broken_links_are_left_out(folder: Path):
     assert refusal(folder).startswith(f"{loop} is a folder")
     loop.unlink()
     (folder / "self").symlink_to(folder / "self")
-    assert refusal(folder / "self").startswith("There are no class folders in")
+    assert refusal(folder / "self").startswith("There is no folder")
 
 
 def test_a_link_to_an_image_or_a_class_is_followed(folder: Path):
