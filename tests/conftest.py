@@ -17,7 +17,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from memscore import cli, logs
+from memscore import cli, logs, progress
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
 from memscore.scores.table_builder import Provenance, build_tables
@@ -209,7 +209,9 @@ def routes_shared() -> Generator[None]:
 def memscore(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], routes_shared: None
 ) -> Callable[..., Outcome]:
-    """The command line, called in this process."""
+    """The command line, called in this process; on a busy machine, it prints no lines of progress before a refusal."""
+    monkeypatch.setattr(progress, "FIRST_SECONDS", 600.0)
+    monkeypatch.setenv("MEMSCORE_PROGRESS_SECONDS", "600")
 
     def call(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["memscore", *arguments])

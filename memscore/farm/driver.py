@@ -100,6 +100,7 @@ class Driver:
         self.cluster = cluster
         self.phase = "starting"
         self.ending = False
+        self.judged = False  # whether the first models must fit
         self.farm: Farm | None = None  # while it trains
 
     @cached_property
@@ -152,6 +153,7 @@ class Driver:
         first = next(missing := self.missing(), None)
         if first is None:
             return
+        self.judged = self.wanted.min_in_sample is not None and patiently(self.is_first_attempt)
         self.require_fit()
         from memscore.farm.workers import Farm, FarmOptions  # imports torch and Ray, needed only for training
 
@@ -231,12 +233,18 @@ class Driver:
             self.rebuild()
 
     def require_fit(self) -> None:
-        """Raise ModelsDoNotFit if the first models do not reach the in-sample accuracy that the job asks for."""
-        if self.wanted.min_in_sample is None or self.scoring.counts.trials < FIRST_MODELS:
+        """Raise ModelsDoNotFit if a study's first models do not reach the in-sample accuracy that the job asks for."""
+        least, counts = self.wanted.min_in_sample, self.scoring.counts
+        if not self.judged or least is None or counts.trials < FIRST_MODELS:
             return
-        reason = misfit(self.scoring.counts.statistics, self.dataset.y_train, self.recipe, self.wanted.min_in_sample)
+        reason = misfit(counts.statistics, self.dataset.y_train, self.recipe, least)
         if reason is not None:
-            raise ModelsDoNotFit(f"Stopped after {self.scoring.counts.trials} trials: {reason}")
+            raise ModelsDoNotFit(f"Stopped after {counts.trials} trials: {reason}")
+
+    def is_first_attempt(self) -> bool:
+        """Whether the study has shown nothing yet, so that its models are still judged."""
+        with self.database.reading() as connection:
+            return jobs.is_first_attempt(connection, self.study.id, self.scoring.counts.trials)
 
     def give_name_back(self) -> str:
         """Rename the study, if a first attempt at it holds a name that the next will want; a sentence that says so."""

@@ -85,7 +85,7 @@ class Similarity:
     ) -> Similarity:
         """Compare images [n, H, W, C] and [q, H, W, C] (`of_images`), or standardized features [n, d] and [q, d].
 
-        Features are compared as they are (`of_features`): sketches could only say less.
+        Features are compared as they are, without sketches (`of_features`).
         """
         if x_train.ndim == 4:
             return cls.of_images(groups, x_train, x_test, sketches, tick)

@@ -358,6 +358,12 @@ def resume(connection: Connection, job: str) -> JobRecord:
     return get(connection, job)
 
 
+def is_first_attempt(connection: Connection, study: str, trials: int) -> bool:
+    """Whether a study with this many trials has shown nothing yet: no job succeeded, and trials are of failed ones."""
+    ended = set(connection.execute(select(jobs.c.state).where(jobs.c.study_id == study)).scalars())
+    return "succeeded" not in ended and (trials == 0 or "failed" in ended)
+
+
 def silent_seconds(connection: Connection, job: str, attempt: int) -> float | None:
     """Seconds since the driver of this attempt last reported; None if the attempt no longer holds the job."""
     return connection.execute(select(now() - jobs.c.reported_at).where(_held_by(job, attempt))).scalar()

@@ -102,13 +102,14 @@ def _free_name(connection: Connection, name: str, identifier: str) -> None:
 def _ensure(
     connection: Connection, dataset: DatasetRecord, identifier: str, parts: dict[str, Any], name: str | None
 ) -> StudyRecord:
-    _free_name(connection, name or dataset.name, identifier)
     if name is not None:
+        _free_name(connection, name, identifier)
         _return_name(connection, identifier, name)
         require_name(connection, identifier, name)
     existing = connection.execute(select(studies).where(studies.c.id == identifier)).one_or_none()
     if existing is not None:
         return _record(existing)
+    _free_name(connection, dataset.name, identifier)
     holder = connection.execute(select(studies.c.id).where(studies.c.name == dataset.name)).scalar()
     taken = holder is not None or ID_PATTERN.fullmatch(dataset.name)
     row = {

@@ -84,6 +84,10 @@ def test_a_job_stops_when_models_do_not_fit_and_gives_the_name_back(
     with dispatching(database, settings):  # asked for as it is, it goes on
         more = client.wait(client.submit("made-up", slow, trials=stored.trials + 10, full_trials=0).id)
     assert more.state == "succeeded"
+    with dispatching(database, settings):  # and a study that has succeeded is judged no more, nor renamed
+        wanted = client.submit("made-up", slow, trials=stored.trials + 20, full_trials=0, min_in_sample=0.9)
+        last = client.wait(wanted.id)
+    assert (last.state, last.study_name) == ("succeeded", f"made-up-{study[:8]}")
 
 
 def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(

@@ -119,6 +119,33 @@ def test_a_failed_study_without_trials_gives_its_name_back(database: Database):
             studies.ensure(connection, record, QUICK, Design(), "one")
 
 
+def test_a_study_is_judged_until_a_job_has_succeeded(database: Database):
+    with database.writing() as connection:
+        record = datasets.register(connection, "one", make_dataset())
+        study = studies.ensure(connection, record, QUICK, Design(), "one").id
+        assert jobs.is_first_attempt(connection, study, 0)
+        assert not jobs.is_first_attempt(connection, study, 40)  # evidence from elsewhere
+        for state, expected in (("failed", True), ("succeeded", False)):
+            job, _ = jobs.submit(connection, study, Wanted(), 0)
+            claimed = jobs.claim(connection, "here", 60)
+            assert claimed is not None
+            assert jobs.finish(connection, job.id, claimed.attempt, state, "ended")
+            assert jobs.is_first_attempt(connection, study, 40) == expected
+
+
+def test_another_study_keeps_its_name_while_nobody_wants_it(database: Database):
+    with database.writing() as connection:
+        record = datasets.register(connection, "one", make_dataset())
+        failed = studies.ensure(connection, record, QUICK, Design(), None)
+        other = studies.ensure(connection, record, RECIPES["digits"], Design(), None)
+        job, _ = jobs.submit(connection, failed.id, Wanted(), 0)
+        claimed = jobs.claim(connection, "here", 60)
+        assert claimed is not None
+        assert jobs.finish(connection, job.id, claimed.attempt, "failed", "the loss is not finite")
+        assert studies.ensure(connection, record, RECIPES["digits"], Design(), None) == other
+        assert studies.find(connection, failed.id).name == "one"
+
+
 def test_a_failed_study_with_trials_keeps_its_name(stored_study: StoredStudy, database: Database):
     with database.writing() as connection:
         study = stored_study.record
