@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import secrets
@@ -95,3 +96,25 @@ def held(path: Path, *, passing: bool = False) -> Generator[BinaryIO]:
             if passing:
                 with suppress(OSError):  # Windows removes no open file
                     path.unlink()
+
+
+def rows_of_samples(path: Path, column: str) -> Generator[tuple[str, int, dict[str, str | None]]]:
+    """The rows of a CSV file with the columns `index` and `column`: where each stands, its index, and all its fields.
+
+    Raises InvalidInput that names the invalid line, or if the file cannot be read.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if not {"index", column} <= set(reader.fieldnames or ()):
+                raise InvalidInput(f"{path} must begin with a header line that names the columns index and {column}.")
+            for row in reader:
+                where = f"{path}, line {reader.line_num}"
+                try:
+                    index = int(row["index"])
+                except (TypeError, ValueError):
+                    raise InvalidInput(f"{where}: the index {row['index']!r} is not a whole number.") from None
+                yield where, index, row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = reason(error) if isinstance(error, OSError) else error
+        raise InvalidInput(f"{path} cannot be read as a CSV file ({why}).") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import secrets
 import shutil
@@ -19,7 +18,7 @@ from memscore.arrays import Images, Labels
 from memscore.datasets.columns import Column, Split
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidDataset, InvalidInput
-from memscore.files import reason, write_file
+from memscore.files import reason, rows_of_samples, write_file
 
 Layout = Literal["folder", "npz", "csv", "parquet"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -62,26 +61,14 @@ def read_changes(path: Path) -> dict[int, int | str | None]:
     names the invalid line.
     """
     changes: dict[int, int | str | None] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"index", "label"} <= set(reader.fieldnames or ()):
-                raise InvalidInput(f"{path} must begin with a header line that names the columns index and label.")
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                try:
-                    index = int(row["index"])
-                except (TypeError, ValueError):
-                    raise InvalidInput(f"{where}: the index {row['index']!r} is not a whole number.") from None
-                if index in changes:
-                    raise InvalidInput(f"{where}: sample {index} has a label above already.")
-                suggested = row.get("suggested")
-                if suggested is None:
-                    changes[index] = (row["label"] or "").strip() or None
-                elif suggested.strip() and suggested.strip() != "-1":
-                    changes[index] = suggested.strip()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{path} cannot be read as a CSV file ({error}).") from error
+    for where, index, row in rows_of_samples(path, "label"):
+        if index in changes:
+            raise InvalidInput(f"{where}: sample {index} has a label above already.")
+        suggested = row.get("suggested")
+        if suggested is None:
+            changes[index] = (row["label"] or "").strip() or None
+        elif suggested.strip() and suggested.strip() != "-1":
+            changes[index] = suggested.strip()
     return changes
 
 

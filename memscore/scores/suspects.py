@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from memscore.arrays import Bools, Indices, UInt8
 from memscore.counted import counted
 from memscore.errors import InvalidInput
+from memscore.files import rows_of_samples
 from memscore.scores.label_errors import LabelErrors, label_errors
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.clustered import ClusteredMean, joint_memorization, mean_memorization
@@ -142,29 +142,16 @@ def read_groups(path: Path, samples: int) -> dict[str, Indices]:
     A sample may be in several groups. Raises InvalidInput that names the invalid line, or if the file cannot be read.
     """
     groups: dict[str, set[int]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"index", "group"} <= set(reader.fieldnames or ()):
-                raise InvalidInput(f"{path} must begin with a header line that names the columns index and group.")
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                try:
-                    index = int(row["index"])
-                except (TypeError, ValueError):
-                    raise InvalidInput(f"{where}: the index {row['index']!r} is not a whole number.") from None
-                if not 0 <= index < samples:
-                    raise InvalidInput(
-                        f"{where}: there is no training sample {index}; indices go from 0 to {samples - 1}."
-                    )
-                if not row["group"]:
-                    raise InvalidInput(f"{where}: the group has no name.")
-                members = groups.setdefault(row["group"], set())
-                if index in members:
-                    raise InvalidInput(f"{where}: sample {index} is already in group {row['group']!r}.")
-                members.add(index)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{path} cannot be read as a CSV file ({error}).") from error
+    for where, index, row in rows_of_samples(path, "group"):
+        if not 0 <= index < samples:
+            raise InvalidInput(f"{where}: there is no training sample {index}; indices go from 0 to {samples - 1}.")
+        name = row["group"]
+        if not name:
+            raise InvalidInput(f"{where}: the group has no name.")
+        members = groups.setdefault(name, set())
+        if index in members:
+            raise InvalidInput(f"{where}: sample {index} is already in group {name!r}.")
+        members.add(index)
     if not groups:
         raise InvalidInput(f"{path} has no rows below its header.")
     return {name: np.array(sorted(members), np.int64) for name, members in groups.items()}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from memscore.farm.study_counts import Scoring
-from memscore.scores import table_builder
+from memscore.scores import pairs_builder
 from memscore.scores.planning import pair_forecast
 from memscore.statistics import similarity
 from memscore.store import Database, evidence, tables
@@ -87,9 +87,9 @@ def test_a_driver_reports_while_it_compares_samples_and_builds_tables(
         monkeypatch.setattr(module, name, noting)
 
     monkeypatch.setattr(similarity, "PAIRS", 100)  # 5 test samples of a class of 20
-    monkeypatch.setattr(table_builder, "BLOCK_OF_FINDINGS", 35)  # 5 training samples
+    monkeypatch.setattr(pairs_builder, "BLOCK_OF_FINDINGS", 35)  # 5 training samples
     noted(similarity, "pixel_correlation")
-    noted(table_builder, "infl_of")
+    noted(pairs_builder, "infl_of")
     with database.writing() as connection:
         evidence.add(connection, stored_study.record.id, full_trials(stored_study, 0, 5))
     made = scoring(database, stored_study, Wanted(), lambda: at.append("tick"))

@@ -159,7 +159,7 @@ def test_the_posterior_answers_any_threshold_as_if_it_had_been_fitted_for_it(
     planted_tables: list[tuple[Planted, ScoreTable, PairsTable]], monkeypatch: pytest.MonkeyPatch
 ):
     planted, scores, pairs = planted_tables[0]
-    monkeypatch.setattr("memscore.scores.table_builder.ATYPICAL", 0.3)
+    monkeypatch.setattr("memscore.scores.pairs_builder.ATYPICAL", 0.3)
     counts = Counts.of(planted.evidence, planted.y_train, planted.y_test, planted.design)
     similarity = Similarity.of_images(counts.groups, planted.x_train, planted.x_test)
     _, fitted = build_tables(counts, Provenance("a" * 16, "f" * 64, {}, {}), similarity)

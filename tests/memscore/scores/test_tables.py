@@ -167,7 +167,7 @@ def test_q_values_are_those_of_all_sorted_p_values():
 def test_tables_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPatch):
     counts = counts_of(made_evidence(60, 30, 8))
     scores, pairs = made_tables(counts)
-    monkeypatch.setattr("memscore.scores.table_builder.BLOCK_OF_PAIRS", 50)
+    monkeypatch.setattr("memscore.scores.pairs_builder.BLOCK_OF_PAIRS", 50)
     monkeypatch.setattr("memscore.statistics.influence.CACHED", 7)
     again, pairs_again = made_tables(counts)
     assert again.digest == scores.digest
