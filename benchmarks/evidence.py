@@ -32,6 +32,7 @@ from benchmarks.heads import (
 )
 from benchmarks.machine import header
 from memscore.arrays import Bools, Float64, Indices
+from memscore.datasets.dataset import Dataset
 from memscore.files import atomic_write
 from memscore.learning.data import DeviceData
 from memscore.learning.sketches import stack_sketch
@@ -132,10 +133,17 @@ def similarities_of(bed: Bed, sketches: list[Sketch]) -> dict[str, Similarity]:
     }
 
 
-def pairs_and_sets(bed: Bed, trials: Trials, count: int, splits: int, similarities: dict[str, Similarity]) -> None:
-    """Pairs found, their ranking, posteriors and sets at this number of trials."""
-    groups = class_groups(bed.y_train, bed.y_test)
-    alike = similarities[FEATURES]
+def pairs_and_sets(
+    samples: Bed | Dataset,
+    trials: Trials,
+    count: int,
+    splits: int,
+    alike: Similarity,
+    others: dict[str, Similarity] | None = None,
+) -> None:
+    """Pairs found, their ranking, posteriors and sets at this number of trials; what matters by other similarities."""
+    y_train, y_test = samples.y_train, samples.y_test
+    groups = class_groups(y_train, y_test)
     total = len(trials.membership)
     rows: list[dict[str, float]] = []
     for seed in range(splits):
@@ -144,13 +152,13 @@ def pairs_and_sets(bed: Bed, trials: Trials, count: int, splits: int, similariti
         used, rest = every[:count], every[count:]
         truth = Truth(trials, rest, groups)
         evidence = evidence_of(trials, used)
-        counts = Counts.of(evidence, bed.y_train, bed.y_test, DESIGN)
+        counts = Counts.of(evidence, y_train, y_test, DESIGN)
         scores, pairs = build_tables(counts, Provenance("bed", "f" * 64, {}, {}), alike)
-        bits = Counts.of(replace(evidence, margins=None), bed.y_train, bed.y_test, DESIGN)
+        bits = Counts.of(replace(evidence, margins=None), y_train, y_test, DESIGN)
         _, plain = build_tables(bits, Provenance("bed", "f" * 64, {}, {}), alike)
         row = _row(truth, scores, pairs, plain)
-        for name in sorted(similarities.keys() - {FEATURES}):
-            other = build_tables(counts, Provenance("bed", "f" * 64, {}, {}), similarities[name])
+        for name, similarity in (others or {}).items():
+            other = build_tables(counts, Provenance("bed", "f" * 64, {}, {}), similarity)
             row |= {f"{what}, by {name}": value for what, value in _main(truth, *other).items()}
         rows.append(row)
     print(f"{count} trials, {splits} splits, truth from {total - count} others")
@@ -283,8 +291,9 @@ def main() -> None:
         margins.accuracy(by_block, count, chosen.splits)
         margins.privacy(by_block, count)
     similarities = similarities_of(bed, full_sketches(chosen.cache, bed))
+    alike = similarities.pop(FEATURES)
     for count in (100, 200):
-        pairs_and_sets(bed, trials, count, chosen.splits, similarities)
+        pairs_and_sets(bed, trials, count, chosen.splits, alike, similarities)
     made_studies()
     stored_tables(bed)
 

@@ -23,6 +23,7 @@ STEPS = 6  # of an epoch that is timed
 EVALUATED = 500  # images
 MEASURED_SECONDS = 0.7  # of steps, so that their time is large beside its own variation
 REPEATS = 3
+GROWTH = 10  # largest factor between two numbers of epochs that are tried
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,25 @@ def trial_time(data: DeviceData, recipe: Recipe, design: Design) -> TrialTime:
 
     seconds_of(1)
     once = seconds_of(1)
-    roughly = max(seconds_of(2) - once, 1e-4)
-    more = max(1, math.ceil(MEASURED_SECONDS / roughly))
+    more = _enough(lambda epochs: seconds_of(1 + epochs) - once)
     step = max(0.0, (median(seconds_of(1 + more) for _ in range(REPEATS)) - once) / (more * few))
     setup = max(0.0, once - few * step)
     evaluation = _evaluation_seconds(data, recipe) * (samples + len(data.y_test))
     cpu, clock = time.process_time() - used, time.perf_counter() - started
     busy = 1.0 if data.device.type == "cuda" else max(1.0, clock / max(cpu, 1e-3))
     return TrialTime((recipe.epochs * steps * step + setup + evaluation) / len(probe), busy)
+
+
+def _enough(seconds_of: Callable[[int], float]) -> int:
+    """How many epochs take MEASURED_SECONDS or more, by growing numbers of them.
+
+    A single epoch may seem to take no time at all where other work disturbs its measurement, so the number grows by
+    what was seen, but at most tenfold at a time.
+    """
+    epochs = 1
+    while (seen := seconds_of(epochs)) < MEASURED_SECONDS:
+        epochs = math.ceil(epochs * min(GROWTH, max(2.0, 1.2 * MEASURED_SECONDS / max(seen, 1e-9))))
+    return epochs
 
 
 def computes_bfloat16(device: torch.device) -> bool:

@@ -18,7 +18,7 @@ from memscore.workflows.datasets import register
 from tests.conftest import build
 from tests.processes import alive, driver_logs, eventually, kill, service
 
-TRIALS = 60
+TRIALS = 40
 RECIPE = Recipe(network="mlp", hidden=(96,), epochs=40, batch_size=32, learning_rate=0.1)  # a second or two a block
 
 

@@ -68,7 +68,10 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", [pytest.param(one, marks=[pytest.mark.slow] * (one == "resnet")) for one in USABLE])
-def test_a_run_that_is_interrupted_ends_bit_for_bit_as_one_that_is_not(name: str, images: Dataset, tmp_path: Path):
+def test_a_run_that_is_interrupted_ends_bit_for_bit_as_one_that_is_not(
+    name: str, images: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("trainer.run.ATTACKS", ("fgsm", "pgd-2"))  # PGD of 20 steps takes most of a run's time
     chosen = config(name)
     whole = train(images, "made-up", chosen, None, tmp_path / "whole", stop=Stop())
     assert whole.finished

@@ -14,6 +14,14 @@ from tests.command_line import refused
 from tests.conftest import QUICK, StoredStudy
 
 
+@pytest.fixture
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans take a trial's duration as given, for tests of what else is in them."""
+    from memscore.learning import calibration
+
+    monkeypatch.setattr(calibration, "trial_time", lambda *_: calibration.TrialTime(0.5))
+
+
 def test_a_dry_run_measures_here_and_queues_nothing(memscore, embedded: StoredStudy, database: Database):
     register(database, load(), "made-up", embedded.dataset)
     plan = memscore("estimate", "--dataset", "made-up", "--recipe", "digits", "--dry-run", "--json").json
@@ -73,6 +81,7 @@ def test_an_impossible_target_is_one_sentence(memscore, embedded: StoredStudy, o
     refused(memscore("estimate", "--dataset", "made-up", *options), sentence)
 
 
+@pytest.mark.usefixtures("untimed")
 def test_a_precision_is_planned_from_the_scores_there_are(memscore, embedded: StoredStudy, database: Database):
     register(database, load(), "made-up", embedded.dataset)
     recipe = embedded.record.recipe
@@ -100,7 +109,7 @@ def test_a_precision_is_planned_from_the_scores_there_are(memscore, embedded: St
     assert 0.5 <= then < 0.6
 
 
-@pytest.mark.usefixtures("margin_scores")
+@pytest.mark.usefixtures("margin_scores", "untimed")
 def test_a_precision_is_planned_by_margins_where_all_trials_have_them(
     memscore, embedded: StoredStudy, database: Database
 ):

@@ -64,6 +64,7 @@ def test_a_job_stores_exactly_what_training_gives(client: Client, database: Data
     np.testing.assert_array_equal(table["n_out"], 12)
 
 
+@pytest.mark.databases("sqlite")
 def test_a_job_stops_when_models_do_not_fit_and_gives_the_name_back(
     client: Client, database: Database, settings: Settings
 ):

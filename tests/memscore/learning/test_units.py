@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from memscore.errors import Diverged, InvalidInput
+from memscore.learning import calibration
 from memscore.learning.calibration import seconds_a_trial
 from memscore.learning.data import Augmentation, DeviceData, flat_inputs, pixels
 from memscore.learning.optimization import learning_rate, optimizer_of
@@ -350,3 +351,21 @@ def test_the_calibration_is_near_the_time_a_trial_takes(data: DeviceData, recipe
     expected = seconds_a_trial(data, recipe, Design())
     took = np.mean([trial.seconds for trial in train_unit(data, recipe, Design(), units(recipe, 1)[0])])
     assert took / 10 < expected < 10 * took
+
+
+def test_a_disturbed_clock_does_not_prolong_the_calibration(data: DeviceData, monkeypatch: pytest.MonkeyPatch):
+    """An epoch takes 10 ms, but whenever the clock ticks in steps of half a second, it seems to take none."""
+    now, trained = [0.0], list[int]()
+
+    def train(data: DeviceData, recipe: Recipe, *_: object) -> None:
+        trained.append(recipe.epochs)
+        now[0] += 0.01 * recipe.epochs
+
+    monkeypatch.setattr(calibration, "train_stack", train)
+    monkeypatch.setattr(calibration, "_evaluation_seconds", lambda *_: 0.0)
+    monkeypatch.setattr(calibration.time, "process_time", lambda: np.floor(now[0] * 2) / 2)
+    seconds = calibration.seconds_a_trial(data, QUICK.model_copy(update={"epochs": 1000}), Design())
+    assert max(trained) <= 1000
+    assert sum(trained) < 4000
+    steps = -(-round(0.7 * len(data.y_train)) // QUICK.batch_size)
+    assert seconds == pytest.approx(1000 * 0.01 * steps / min(steps, calibration.STEPS) / 10, rel=0.6)
