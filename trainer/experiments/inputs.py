@@ -19,6 +19,7 @@ from memscore.scores.sets import Sets
 from memscore.scores.tables import PairsTable, ScoreTable
 from trainer import checkpoints
 from trainer.evaluation import SampleRecords, read_samples
+from trainer.evaluation.control import matched
 from trainer.evaluation.result import SAMPLES
 from trainer.evaluation.sample_records import CORRECT
 from trainer.experiments.run import ATTACKED, ExperimentRun
@@ -45,6 +46,11 @@ class StudyMaterial:
         recipe = self.message.recipe
         source = f"{counted(self.message.trials, 'trial')} of {recipe.network}" if recipe else "imported scores"
         return f"{self.message.dataset}, {source}"
+
+    @cached_property
+    def control(self) -> Bools:
+        """Mask of the atypical test samples' control group: others that held-out models find as hard; may be empty."""
+        return matched(self.scores["test_p"], self.sets.test_atypical).control
 
     def notes_on_sets(self) -> list[str]:
         """How atypical test samples were chosen, and what their number is worth, for items that depend on them."""

@@ -17,7 +17,7 @@ from trainer.experiments.run import CONTENDERS, Contender, compared
 from trainer.experiments.verdict import Verdict, above, no_loss
 
 ATTACKS = {"clean": "clean", "fgsm": "FGSM", "pgd": "PGD-20", "cw": "CW", "autoattack": "AutoAttack"}
-GROUPS = ("all", "typical", "atypical")
+GROUPS = ("all", "typical", "atypical", "control")
 BEST_ADVERSARIAL, BEST_CLEAN = "PGD, best adv.", "PGD, best clean"
 BATS = tuple(one.label for one in CONTENDERS if one.method == "bat")
 MARGIN = 0.01
@@ -47,9 +47,10 @@ def shown(panel: Panel, *, attacked: bool) -> dict[str, list[SampleRecords]]:
 
 
 def groups(panel: Panel) -> dict[str, Bools]:
-    """Masks of all, typical and atypical test samples."""
+    """Masks of all, typical and atypical test samples, and of others that held-out models find as hard as the last."""
     sets = panel.study.sets
-    return dict(zip(GROUPS, (np.ones_like(sets.test_typical), sets.test_typical, sets.test_atypical), strict=True))
+    every = np.ones_like(sets.test_typical)
+    return dict(zip(GROUPS, (every, sets.test_typical, sets.test_atypical, panel.study.control), strict=True))
 
 
 def table(title: str, found: dict[str, dict[Column, Estimate]], paper: dict[tuple[str, str], float]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from memscore.errors import InvalidInput
 from tests.trainer.experiments.finished_runs import Bench, Share, drawn, finish, study, verdicts
-from trainer.experiments.kinds.atypical import Atypical
+from trainer.experiments.kinds.atypical import CONTROL, Atypical
 from trainer.experiments.kinds.removal import Removal
 from trainer.experiments.scales import CIFAR100, RESNET18, WRN, setting
 from trainer.experiments.setting import Setting
@@ -51,6 +53,19 @@ def test_the_papers_course_confirms_its_findings(tmp_path: Path):
     assert {row["epoch"] for row in artifact.numbers} == {10, 20, 30}
     assert re.search(r"\| atypical test samples, clean \| [34]\d\.\d \[.*\] \| 40 \|", artifact.tables[0])
     assert artifact.tables[0].endswith(" | - |"), "the paper gives no number for typical samples here"
+    far = next(one for one in artifact.verdicts if one.finding == FAR)
+    assert re.search(r"; 120 others as hard for held-out models have [45]\d\.\d \[.*\] %, \+[34]\d\.\d", far.numbers)
+    assert {row["samples"] for row in artifact.numbers} >= {CONTROL}
+
+
+def test_without_anything_as_hard_there_is_no_control(tmp_path: Path):
+    easy: Any = {"test_p": np.full(1200, np.nan, np.float32)}
+    bench = Bench(tmp_path, study=replace(study(), scores=easy))
+    ended(bench, as_in_the_paper)
+    artifact = bench.make("fig1")
+    assert CONTROL not in {row["samples"] for row in artifact.numbers}
+    assert not any("as hard" in one.numbers for one in artifact.verdicts)
+    drawn(artifact)
 
 
 def test_the_opposite_course_confirms_none_of_them(tmp_path: Path):

@@ -44,6 +44,8 @@ def test_a_better_bat_confirms_what_the_paper_says_of_it(tmp_path: Path):
     assert len(by_group.verdicts) == 14
     assert "Atypical test samples by the raw estimate of influence (rule raw)" in by_group.notes[0]
     assert len(by_attack.verdicts) == 11
+    assert "| control, clean | control, PGD-20 |" in by_group.tables[0].splitlines()[0]
+    assert not any("control" in one.finding for one in by_group.verdicts)
 
 
 def test_one_better_baseline_decides_over_the_highest_accuracy(tmp_path: Path):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import BLUE, GREY, ORANGE, STYLES, band, legend_below, panels_beside
+from trainer.experiments.figure import BLUE, GREEN, GREY, ORANGE, STYLES, band, legend_below, panels_beside
 from trainer.experiments.inputs import Panel, correct, curves
 from trainer.experiments.interval import apart, difference, estimate
 from trainer.experiments.item import Item
@@ -20,11 +20,12 @@ from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above, no_loss, untestable
 
 TRAIN, TEST, TYPICAL = "atypical training samples", "atypical test samples", "typical test samples"
+CONTROL = "test samples as hard as the atypical ones"
 SHOWN = {
     "erm": ((TRAIN, "clean"), (TEST, "clean")),
-    "pgd": ((TRAIN, "clean"), (TRAIN, "pgd"), (TEST, "clean"), (TEST, "pgd"), (TYPICAL, "pgd")),
+    "pgd": ((TRAIN, "clean"), (TRAIN, "pgd"), (TEST, "clean"), (TEST, "pgd"), (TYPICAL, "pgd"), (CONTROL, "pgd")),
 }
-COLOURS = {TRAIN: BLUE, TEST: ORANGE, TYPICAL: GREY}
+COLOURS = {TRAIN: BLUE, TEST: ORANGE, TYPICAL: GREY, CONTROL: GREEN}
 CAUSAL = (NONE, EVERY, MATCHED)
 FAR = 0.10
 """Difference of adversarial accuracies above which one is far below the other."""
@@ -83,14 +84,16 @@ class Atypical:
     def _curves(self, panel: Panel) -> Curves:
         sets = panel.study.sets
         runs = [panel.finished(preliminary(panel.setting, self.method, seed)) for seed in panel.seeds]
-        found: Curves = {shown: [] for shown in SHOWN[self.method]}
+        found: Curves = {
+            (group, attack): [] for group, attack in SHOWN[self.method] if group != CONTROL or panel.study.control.any()
+        }
         for split in ("train", "test"):
             for epoch, samples in curves(runs, split):
                 if split == "train":
                     trained = np.logical_and.reduce([one["trained"].filled(True) for one in samples])
                     masks = {TRAIN: sets.train_atypical & trained}
                 else:
-                    masks = {TEST: sets.test_atypical, TYPICAL: sets.test_typical}
+                    masks = {TEST: sets.test_atypical, TYPICAL: sets.test_typical, CONTROL: panel.study.control}
                 for (group, attack), moments in found.items():
                     if group in masks:
                         moments.append((epoch, correct(samples, attack, masks[group])))
@@ -116,7 +119,8 @@ class Atypical:
         if robust.verdict == "not confirmed":
             reason = "atypical training samples are not fitted under attack here, so nothing could carry over"
             unmoved = untestable(unmoved.finding, f"{_course(described, found[TEST, 'pgd'])}; {reason}")
-        return [fitted, memorized, robust, helped, unmoved, _far(described, found[TEST, "pgd"], found[TYPICAL, "pgd"])]
+        far = _far(described, found[TEST, "pgd"], found[TYPICAL, "pgd"], found.get((CONTROL, "pgd")))
+        return [fitted, memorized, robust, helped, unmoved, far]
 
 
 def _rises(finding: str, described: str, curve: Curve) -> Verdict:
@@ -149,8 +153,8 @@ def _memorized(described: str, curve: Curve) -> Verdict:
     return above(finding, f"{described}: {end.points()} % after epoch {epoch}", end, WHOLLY)
 
 
-def _far(described: str, atypical: Curve, typical: Curve) -> Verdict:
-    """Whether accuracy on atypical samples ends more than FAR below that on typical ones."""
+def _far(described: str, atypical: Curve, typical: Curve, control: Curve | None) -> Verdict:
+    """Whether accuracy on atypical samples ends more than FAR below that on typical ones; the control's beside it."""
     finding = "Adversarial accuracy on atypical test samples ends far below that on typical ones (PGD-20)"
     (epoch, low), (_, high) = atypical[-1], typical[-1]
     gap = apart(low, high)
@@ -158,6 +162,12 @@ def _far(described: str, atypical: Curve, typical: Curve) -> Verdict:
         f"{described}, after epoch {epoch}: {estimate(low).points()} % of the atypical, {estimate(high).points()} % "
         f"of the typical ones; the difference is {gap.points('+')} points, where far means more than {100 * FAR:g}"
     )
+    if control:
+        right = control[-1][1]
+        numbers += (
+            f"; {right.shape[1]:,} others as hard for held-out models have {estimate(right).points()} %, "
+            f"{apart(low, right).points('+')} points from the atypical ones"
+        )
     return above(finding, numbers, gap, FAR)
 
 

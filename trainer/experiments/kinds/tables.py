@@ -47,7 +47,7 @@ Estimates = dict[str, dict[Column, Estimate]]
 
 
 class ByGroup:
-    """Clean and adversarial accuracy on all, typical and atypical test samples: tables 2 and 3."""
+    """Clean and adversarial accuracy by group of test samples: tables 2 and 3."""
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """A run for each contender and seed."""
@@ -77,8 +77,9 @@ class ByGroup:
             verdicts += _by_group(Contest(panel.setting.described, rights))
         legend_below(figure, areas[0][0], 4)
         caption = (
-            "Clean accuracy against adversarial accuracy on all, typical and atypical test samples, mean and 95 % "
-            f"interval over seeds and samples. {SELECTED} Verdicts compare methods on the same samples, and so detect "
+            "Clean accuracy against adversarial accuracy on all, typical and atypical test samples, and on a control "
+            "group (others that held-out models find as hard as the atypical ones), mean and 95 % interval over seeds "
+            f"and samples. {SELECTED} Verdicts compare methods on the same samples, and so detect "
             "smaller differences than the figure's intervals suggest."
         )
         notes = [note for panel in panels for note in panel.study.notes_on_sets()]
