@@ -14,7 +14,7 @@ import numpy as np
 from memscore.arrays import Bools, Float64, Int64
 from memscore.statistics.estimates import Z_95
 from memscore.statistics.margin_estimates import MarginModel, Side
-from memscore.statistics.normal import cdf, density
+from memscore.statistics.normal import cdf
 from memscore.statistics.output_counts import MarginCounts, TargetMargins
 from memscore.study.margins import UNIT, Codes, decode
 
@@ -32,6 +32,11 @@ MOST_SCORES = 1 << 20
 """Samples attacked in all target models together, unless these are the fewest."""
 
 
+NODES: Float64 = np.sqrt(2) * np.polynomial.hermite.hermgauss(9)[0]
+WEIGHTS: Float64 = np.polynomial.hermite.hermgauss(9)[1] / np.sqrt(np.pi)
+"""Means over a standard normal variable are sums of values at NODES with WEIGHTS (Gauss and Hermite's)."""
+
+
 @dataclass(frozen=True)
 class Risk:
     """Of each sample, the chance to be recognized as trained on at 0.1 % false alarms, and its standard error [n]."""
@@ -43,7 +48,8 @@ class Risk:
 def sample_risk(model: MarginModel) -> Risk:
     """P(margin of a model trained on the sample > the 99.9 % point of margins of models that were not): [n].
 
-    NaN where a side has fewer than two trials. The standard error is that of the delta method.
+    NaN where a side has fewer than two trials. The standard error is the root of the mean squared change of P when its
+    argument varies by its own error: near 0 and 1, where P is flat, the delta method's would be far too small.
     """
     inside, outside = model.inside, model.outside
     ratio = outside.variance / inside.variance
@@ -54,7 +60,9 @@ def sample_risk(model: MarginModel) -> Risk:
             + z * z / (2 * (inside.trials - 1 + inside.prior))
             + ratio * (1 / outside.trials + Z_999**2 / (2 * (outside.trials - 1 + outside.prior)))
         )
-    return Risk(cdf(z), density(z) * np.sqrt(variance))
+    risk, error = cdf(z), np.sqrt(variance)
+    squares = sum(weight * (cdf(z + node * error) - risk) ** 2 for node, weight in zip(NODES, WEIGHTS, strict=True))
+    return Risk(risk, np.sqrt(squares))
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ TRIALS, N = 100, 8000
 class Simulated:
     """Normal margins; the shift from out to in, and so the risk, differs by sample."""
 
-    def __init__(self, seed: int = 0, *, shift: float | None = None, n: int = N) -> None:
+    def __init__(self, seed: int = 0, *, shift: float | None = None, n: int = N, trials: int = TRIALS) -> None:
         self.random = np.random.default_rng(seed)
         self.mean_out = self.random.normal(1, 2, n)
         self.deviation_out = np.sqrt((1 + 0.1 * self.mean_out**2) * 20 / self.random.chisquare(20, n))
         self.deviation_in = np.sqrt(20 / self.random.chisquare(20, n))
         self.shift = self.random.uniform(0, 8, n) if shift is None else np.full(n, shift)
-        self.membership = np.argsort(self.random.random((TRIALS, n)), axis=0) < 0.7 * TRIALS
+        self.membership = np.argsort(self.random.random((trials, n)), axis=0) < 0.7 * trials
         self.codes = self.drawn(self.membership)
-        self.counts = MarginCounts.of(self.membership, self.codes, np.zeros((TRIALS, 1), np.int8))
+        self.counts = MarginCounts.of(self.membership, self.codes, np.zeros((trials, 1), np.int8))
         self.model = MarginModel.of(self.counts)
 
     def drawn(self, membership: np.ndarray) -> np.ndarray:
@@ -47,6 +47,16 @@ def test_risk_is_calibrated_in_deciles_and_its_error_is_right():
         assert risk.estimate[part].mean() == pytest.approx(study.true_risk[part].mean(), abs=0.05)
     deviation = np.sqrt(np.mean((risk.estimate - study.true_risk) ** 2))
     assert np.sqrt(np.mean(risk.standard_error**2)) == pytest.approx(deviation, rel=0.15)
+
+
+@pytest.mark.parametrize("trials", [20, 50])
+def test_the_error_is_right_for_samples_that_few_trials_put_near_one(trials: int):
+    study = Simulated(1, trials=trials)
+    risk = sample_risk(study.model)
+    sure = risk.estimate > 0.995
+    assert sure.sum() > 300
+    deviation = np.sqrt(np.mean((risk.estimate - study.true_risk)[sure] ** 2))
+    assert deviation / 2 < np.sqrt(np.mean(risk.standard_error[sure] ** 2)) < 2 * deviation
 
 
 def test_predicted_risk_comes_true_at_the_estimated_threshold():
