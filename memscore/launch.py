@@ -17,6 +17,14 @@ INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """The command that runs a module of ours in a process of its own.
+
+    Without the current folder on its path, where a user may well have a trainer.py or a folder api.
+    """
+    return (sys.executable, "-P", "-m", module, *arguments)
+
+
 def launch(module: str) -> None:
     """Import a program's module and run its `main`.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 import threading
 from collections.abc import Collection, Iterable, Mapping
+
+from memscore.launch import python
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Companion:
         inherited: Collection[int] = (),
     ) -> None:
         self.name = name
-        self.command = [sys.executable, "-m", "memscore.cli", *command, "--follow-stdin"]
+        self.command = python("memscore.cli", *command, "--follow-stdin")
         self.environment = environment
         self.stopping = stopping
         self.stdout = stdout

@@ -7,11 +7,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from memscore.doctor.diagnosis import Diagnosis, problem
+from memscore.launch import python
 
 CHECKS = {
     name: f"memscore.doctor.{name}:check"
@@ -29,7 +29,7 @@ def examine(checks: Mapping[str, str], url: str | None, seconds: float) -> list[
 
 def _run(name: str, path: str, url: str | None, seconds: float) -> list[Diagnosis]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "memscore.doctor", path, *([url] if url else [])],
+        python("memscore.doctor", path, *([url] if url else [])),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from memscore.errors import LaunchFailed
 from memscore.farm.launchers import driver_environment
+from memscore.launch import python
 from memscore.logs import end_of
 from memscore.settings import Settings
 
@@ -83,7 +83,7 @@ def run(
     """
     with log.open("ab") as output:
         driver = subprocess.Popen(
-            [sys.executable, "-m", "memscore.farm.command_driver"],
+            python("memscore.farm.command_driver"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from memscore.errors import LaunchFailed, StoreError
+from memscore.launch import python
 from memscore.logs import Discretion, end_of
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
@@ -106,7 +106,7 @@ class LocalLauncher(Launcher):
         try:
             with log_path.open("ab") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "memscore.farm.driver", job.id, str(job.attempt)],
+                    python("memscore.farm.driver", job.id, str(job.attempt)),
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,

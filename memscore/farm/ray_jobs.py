@@ -30,7 +30,7 @@ from memscore.logs import Discretion, readable
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
 
-ENTRYPOINT = "exec python -m memscore.farm.driver {job} {attempt} --cluster"
+ENTRYPOINT = "exec python -P -m memscore.farm.driver {job} {attempt} --cluster"
 CALL_SECONDS = 5.0
 SUBMIT_SECONDS = 10.0  # Ray's head waits for its own agent first
 STATUS_SECONDS = 2.0  # a driver's status is cached this long

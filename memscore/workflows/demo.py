@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
 from memscore.files import atomic_write, reason
+from memscore.launch import python
 from memscore.report import Making, MethodComparison, Report
 from memscore.settings import Settings
 from memscore.workflows.datasets import add_dataset
@@ -83,7 +83,7 @@ def _service(settings: Settings, watch: DemoWatch) -> Generator[str]:
     log_path = settings.home / "logs" / "demo-service.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "memscore.cli", "serve", "--port", "0", "--follow-stdin"],
+            python("memscore.cli", "serve", "--port", "0", "--follow-stdin"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

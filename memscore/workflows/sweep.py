@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from memscore.durations import readable
 from memscore.errors import InvalidInput
 from memscore.farm.commands import Command
 from memscore.files import write_file
+from memscore.launch import python
 from memscore.settings import Settings
 from memscore.workflows.datasets import ensure_registered
 from memscore.workflows.embedded import opened_database
@@ -155,7 +155,7 @@ def _command(run: SweptRun, folder: Path, attacks: tuple[str, ...]) -> Command |
     tried = read_outcome(output).attacks if is_finished(output) else None
     if tried is not None and {*attacks} <= {*tried}:
         return None
-    memscore = (sys.executable, "-m", "memscore.cli")
+    memscore = python("memscore.cli")
     scores = () if run.scores is None else ("--scores", run.scores)
     about = ("--method", run.method, "--dataset", run.dataset, "--preset", run.preset, "--seed", str(run.seed))
     settings = tuple(word for name, value in run.settings for word in ("--set", f"{name}={value}"))

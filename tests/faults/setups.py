@@ -99,7 +99,7 @@ def has_role(process: psutil.Process, role: str) -> bool:
     words = process.cmdline()
     if role == "actor":
         return bool(words) and words[0].startswith(part)
-    return bool(words) and "python" in words[0] and part in " ".join(words[:4])
+    return bool(words) and "python" in words[0] and part in " ".join(words[:5])
 
 
 class Local(Setup):

@@ -1,6 +1,7 @@
 """How programs begin and end: one line for Ctrl-C, whenever it comes, and for a disk that is full."""
 
 import errno
+import importlib
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from memscore.launch import python
 
 LAUNCH = "from memscore.launch import launch; launch('made_up')"
 
@@ -73,3 +76,20 @@ def main():
     command = [sys.executable, "-c", LAUNCH]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(tmp_path, code))
     assert (ended.stdout, ended.stderr) == ("told\n", "")
+
+
+@pytest.mark.parametrize("module", ["memscore.cli", "memscore.farm.driver", "memscore.farm.command_driver"])
+def test_modules_of_the_users_folder_stay_out_of_processes_of_ours(module: str, tmp_path: Path):
+    for name in ("trainer", "api", "memscore", "torch", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the user was run')")
+    program, safe, *rest = python(module)
+    command = [program, safe, "-c", f"import {module}, api, trainer.run; print('ours')"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (ended.stdout, ended.stderr) == ("ours\n", "")
+    assert rest == ["-m", module]
+
+
+def test_no_process_is_started_in_another_way():
+    packages = [Path(importlib.import_module(name).__path__[0]) for name in ("memscore", "trainer", "api")]
+    sources = [file for package in packages for file in package.rglob("*.py")]
+    assert [file.name for file in sources if "sys.executable" in file.read_text()] == ["launch.py"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from memscore import strict_json
 from memscore.errors import InvalidInput
+from memscore.launch import python
 from trainer.config import TrainConfig
 from trainer.evaluation.result import TABLE_JSON
 from trainer.experiments.setting import Fields, Setting
@@ -62,7 +62,7 @@ class ExperimentRun:
 
         Raises Conflict if its folder holds a finished run with other settings, such as those of another version.
         """
-        memscore, folder = (sys.executable, "-m", "memscore.cli"), self.folder(runs)
+        memscore, folder = python("memscore.cli"), self.folder(runs)
         steps: list[tuple[str, ...]] = []
         if is_finished(folder):
             RunFolder(folder).require_settings(self.config())

@@ -48,7 +48,7 @@ def test_an_impossible_url_is_refused(url: str):
 def test_a_driver_is_submitted_with_ids_alone(launcher: RayJobsLauncher, ray: FakeRay):
     launcher.launch(job("ab12", 3))
     submitted = ray.records["ab12-3"]
-    assert submitted["entrypoint"] == "exec python -m memscore.farm.driver ab12 3 --cluster"
+    assert submitted["entrypoint"] == "exec python -P -m memscore.farm.driver ab12 3 --cluster"
     assert submitted["metadata"] == {"memscore_job": "ab12", "memscore_study": "study"}
     assert "runtime_env" not in submitted
     assert TOKEN not in json.dumps(submitted)
