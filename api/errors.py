@@ -116,12 +116,16 @@ def install(app: FastAPI) -> None:
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MemscoreError)
-    return known(request, error)
+    return known(request, error, discreet=request.app.state.protection.keys_required)
 
 
-def known(request: Request, error: MemscoreError) -> JSONResponse:
-    """The answer to an error that users may encounter."""
-    response = problem(request, error.status, error.slug, str(error))
+def known(request: Request, error: MemscoreError, *, discreet: bool) -> JSONResponse:
+    """The answer to an error that users may encounter; `discreet`: without what only operators should know."""
+    detail = str(error)
+    if discreet and isinstance(error, StoreError) and error.public is not None:
+        log.warning("%s", detail)
+        detail = error.public
+    response = problem(request, error.status, error.slug, detail)
     if isinstance(error, NotSatisfiable):
         response.headers["Content-Range"] = f"bytes */{error.size}"
     elif isinstance(error, (StoreError, Busy)):

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from api.serving.server import configuration, listen
+from memscore.settings import Settings
 
 
 def main(size: int, *, routed: bool) -> None:
@@ -31,7 +32,7 @@ def main(size: int, *, routed: bool) -> None:
     listener = listen("127.0.0.1", 0)
     listener.listen()
     print(f"a bare server at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    uvicorn.Server(configuration(served, 30)).run(sockets=[listener])
+    uvicorn.Server(configuration(served, Settings())).run(sockets=[listener])
 
 
 if __name__ == "__main__":

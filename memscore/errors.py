@@ -171,9 +171,16 @@ class Unavailable(MemscoreError):
 
 
 class StoreError(Unavailable):
-    """The database or the home folder cannot be used."""
+    """The database or the home folder cannot be used.
+
+    `public`: what callers of a service with keys are told instead of the message, which names hosts and users.
+    """
 
     slug = "store-unavailable"
+
+    def __init__(self, message: str, *, public: str | None = None) -> None:
+        super().__init__(message)
+        self.public = public
 
 
 class Damaged(MemscoreError):

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     cors_origins: str = Field(
         default="", description="comma-separated origins whose pages may use the service from a browser"
     )
+    root_path: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="prefix such as `/memscore` that a proxy in front of the service removes from paths",
+    )
     rate_limit: float = Field(default=1000, ge=0, description="requests a second for each key or address; 0: no limit")
     max_upload_bytes: int = Field(default=2**30, ge=1, description="largest accepted file of scores or evidence")
 
@@ -139,10 +144,10 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def load() -> Settings:
-    """The settings of this process. Raises InvalidInput if a variable has an invalid value."""
+def load(**instead: Any) -> Settings:
+    """The settings of this process, some replaced. Raises InvalidInput if a variable has an invalid value."""
     try:
-        return Settings()
+        return Settings(**instead)
     except ValidationError as error:
         raise InvalidInput(f"{_complaints(error)[0]}.") from error
 

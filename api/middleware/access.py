@@ -12,6 +12,7 @@ from api import errors
 from api.authentication import SESSION, Caller, Keyring, largest, needed_scope
 from api.middleware import body_limits
 from api.middleware.cross_site import Hosts, require_same_site
+from api.middleware.paths import route_path
 from api.middleware.rate_limits import Rates
 from api.protection import Protection
 from api.sessions import Session, Sessions, require_csrf_token, token_in
@@ -48,13 +49,14 @@ class AccessControl:
                 require_same_site(headers, self.protection.origins)
                 if isinstance(caller, Session):
                     require_csrf_token(headers, caller)
-                if _is_upload(scope["path"]):
+                if _is_upload(route_path(scope)):
                     uploads = self._take_place(headers)
                 else:
                     body_limits.require_length(headers, body_limits.MAX_BYTES)
                     receive = await body_limits.read_ahead(receive, body_limits.MAX_BYTES)
         except MemscoreError as error:
-            await errors.known(Request(scope), error)(scope, receive, send)
+            answer = errors.known(Request(scope), error, discreet=self.protection.keys_required)
+            await answer(scope, receive, send)
             return
         except ClientDisconnect:
             return
@@ -65,7 +67,7 @@ class AccessControl:
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller | None:
         """The caller, if a key or session names one. Raises Misdirected, Unauthorized, InsufficientScope, TooMany."""
-        path = _path(scope)
+        path = route_path(scope)
         if path not in PROBES:
             self.hosts.require(headers.get(b"host", b""))
         header = headers.get(b"authorization")
@@ -130,12 +132,6 @@ def is_open(path: str) -> bool:
     /v1/session needs none, because pages ask it who is signed in before anyone is.
     """
     return path == SESSION or not (path.startswith("/v1/") or path == "/metrics")
-
-
-def _path(scope: Scope) -> str:
-    """The path as routes see it, without the prefix that the application is mounted at."""
-    path, root = scope["path"], scope.get("root_path", "")
-    return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
 def _address(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.file_answers import Conditions
+from api.middleware.paths import route_path
 from api.numeric_json import encode
 from api.table_cache import StudyTables, TableCache
 from memscore.messages.scores import LookupRequest
@@ -33,8 +34,9 @@ class ReadyAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
-        if scope["type"] == "http" and not scope["query_string"] and scope["path"].startswith(STUDIES):
-            study, *below = scope["path"][len(STUDIES) :].split("/")
+        path = route_path(scope) if scope["type"] == "http" and not scope["query_string"] else ""
+        if path.startswith(STUDIES):
+            study, *below = path[len(STUDIES) :].split("/")
             current = self.tables.fresh(study)
             if current is not None and below[-1:] == ["lookup"] and scope["method"] == "POST":
                 message = await receive()  # the whole body, which was read ahead
@@ -66,7 +68,7 @@ def one(current: StudyTables, digits: str) -> Ready:
 
 def many(current: StudyTables, scope: Scope, message: Message) -> Ready:
     """The answer to a look-up of many samples; None for another request, or if the study lacks one of them."""
-    if not scope["path"].endswith("/scores/lookup") or JSON not in scope["headers"] or message.get("more_body"):
+    if not route_path(scope).endswith("/scores/lookup") or JSON not in scope["headers"] or message.get("more_body"):
         return None
     try:
         request = LookupRequest.model_validate(orjson.loads(message.get("body", b"")))

@@ -25,6 +25,8 @@ POLL_SECONDS = 1.0
 PING_SECONDS = 15.0
 RECONNECT_MILLISECONDS = 2000
 MOST_STREAMS = 200  # of one process
+UNBUFFERED = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+"""Proxies pass events on at once: nginx neither collects nor compresses them, nor does any that heeds no-transform."""
 
 STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
@@ -62,7 +64,7 @@ async def job_events(
     if len(streams) >= MOST_STREAMS:
         raise errors.Busy("Too many event streams are open; poll the job instead.")
     stream = _stream(database, job, after, request.app.state.stopping, streams)
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return StreamingResponse(stream, media_type="text/event-stream", headers=UNBUFFERED)
 
 
 async def _stream(

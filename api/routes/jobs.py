@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.openapi.models import Example
 from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection
@@ -71,6 +71,7 @@ def submit_job(
     key: IdempotencyKey,
     request: Annotated[JobRequest, Body(openapi_examples=EXAMPLES)],
     response: Response,
+    http: Request,
     dry_run: Annotated[bool, Query(description="queue nothing, return the plan")] = False,
 ) -> JobMessage | Plan:
     """Queue a job. Repeating the request returns the same job, unless that failed or was cancelled.
@@ -101,7 +102,7 @@ def submit_job(
             response.headers["Idempotency-Replayed"] = "true"
     if new:
         log.info("posted a job for %d trials", message.target_trials, extra=_named(message))
-    response.headers["Location"] = f"/v1/jobs/{message.id}"
+    response.headers["Location"] = f"{http.scope.get('root_path', '')}/v1/jobs/{message.id}"
     return message
 
 
@@ -305,9 +306,16 @@ def _waiting_for(connection: Connection, job: JobRecord) -> str | None:
         return lease.note
     ahead = jobs.ahead(connection, job)
     if ahead is None:
-        return None
+        return _backing_off(job)
     name, done = studies.find(connection, ahead.study_id).name, f"{ahead.done:,} of {counted(ahead.total, 'trial')}"
     return f"job {ahead.id} of study {name} ({done}) runs first; to end it: memscore jobs cancel {ahead.id}"
+
+
+def _backing_off(job: JobRecord) -> str | None:
+    """Until when a job that lost an attempt waits, or None."""
+    if job.state != "recovering":
+        return None
+    return f"it lost {counted(job.failures, 'attempt')}, and starts again at {time_of(job.not_before):%H:%M:%S} UTC"
 
 
 def time_of(seconds: float) -> datetime:

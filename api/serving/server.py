@@ -69,14 +69,14 @@ def serve_here(
     from api.app import create_app  # a process that only watches workers does not need it
 
     app = create_app(database, settings.own_networks, protection_of(settings, listener.getsockname()[0]))
-    server = _Server(configuration(app, settings.stop_seconds), announce, stopping, app.state.stopping.set)
+    server = _Server(configuration(app, settings), announce, stopping, app.state.stopping.set)
     _stop_on_signals(stopping)
     gc.collect()
     gc.freeze()  # objects that live as long as the process need no scan for garbage
     server.run(sockets=[listener])
 
 
-def configuration(app: ASGIApp, stop_seconds: int) -> uvicorn.Config:
+def configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """How uvicorn serves an application; docs/decisions/31-uvicorn.md has the reasons."""
     return uvicorn.Config(
         app,
@@ -88,7 +88,8 @@ def configuration(app: ASGIApp, stop_seconds: int) -> uvicorn.Config:
         ws="none",
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=stop_seconds,
+        timeout_graceful_shutdown=settings.stop_seconds,
+        root_path=settings.root_path,
     )
 
 

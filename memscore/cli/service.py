@@ -32,13 +32,16 @@ def serve(
     database_url: Annotated[
         str | None, typer.Option(help="Use this database instead of MEMSCORE_DATABASE_URL.")
     ] = None,
+    root_path: Annotated[
+        str | None, typer.Option(help="Prefix that a proxy removes from paths; default: MEMSCORE_ROOT_PATH.")
+    ] = None,
     follow_stdin: Annotated[bool, typer.Option("--follow-stdin", hidden=True)] = False,
 ) -> None:
     """Run the service: the API and a dispatcher."""
     from api.protection import protection_of
     from api.serving.server import serve as run
 
-    settings = settings_module.load()
+    settings = settings_module.load(**({} if root_path is None else {"root_path": root_path}))
     if database_url is not None:
         settings = settings.model_copy(update={"database_url": database_url})
     logs.configure(settings)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
-
-import psutil
 
 from memscore.errors import LaunchFailed, MemscoreError, StoreError
 from memscore.farm.launchers import Launched, Launcher, LocalLauncher
 from memscore.settings import Settings
 from memscore.store import Database, job_logs, jobs, leadership
 from memscore.store.jobs import JobRecord
+from memscore.store.owners import owner_may_live, process_identity
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +22,33 @@ RETRY_SECONDS = 2.0  # pause after the database could not be used
 AVAILABILITY_SECONDS = 5.0  # between checks of whether the launcher can launch
 END_SECONDS = 60.0  # a driver still running this long after its outcome, or a cancellation, is stopped
 RENEWALS_PER_LEASE = 3
+CONTESTS = 5  # leases within which two losses of the lead are a warning
 LAST_LINES = 30  # of a dead driver's output, copied into the job's log
+CONTESTED = (
+    "Dispatchers take the lead from each other, so jobs may wait; see that their machines are not suspended or "
+    "too busy to renew it, and raise MEMSCORE_LEASE_SECONDS."
+)
+
+
+class Stopwatch:
+    """How long a value has not changed, as seen by one who looks again and again.
+
+    By the monotonic clock, which nobody sets. One look adds at most `limit` seconds: whoever was stopped or suspended
+    between two looks does not know whether others were.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.value: object = None
+        self.seconds = 0.0
+        self._looked_at = time.monotonic()
+
+    def look(self, value: object) -> float:
+        """Seconds since the value changed."""
+        elapsed, self._looked_at = time.monotonic() - self._looked_at, time.monotonic()
+        self.seconds = self.seconds + min(elapsed, self.limit) if value == self.value else 0.0
+        self.value = value
+        return self.seconds
 
 
 @dataclass
@@ -32,6 +56,7 @@ class _Running:
     job: JobRecord
     driver: Launched
     renewed_at: float
+    reports: Stopwatch
     ending_since: float | None = None
 
 
@@ -53,8 +78,12 @@ class Dispatcher:
         self.running: dict[str, _Running] = {}
         self.at_most = settings.parallel_jobs if self.launcher.outlives_dispatcher else 1
         self.renewal = settings.lease_seconds / RENEWALS_PER_LEASE
+        self.longest_look = 2 * self.renewal
         self.leader_lease = self.renewal  # so that a new leader takes over before the leases of jobs expire
         self.led_at = float("-inf")
+        self.lost_at = deque[float](maxlen=2)  # when other dispatchers took the lead from this one
+        self.holder = Stopwatch(2 * self.leader_lease)
+        self.orphans: dict[str, Stopwatch] = {}
         self.unavailable: str | None = None
         self.asked_at = float("-inf")
 
@@ -66,6 +95,9 @@ class Dispatcher:
                     self.step()
                 except StoreError as error:
                     log.warning("%s Trying again.", error)
+                    stop.wait(RETRY_SECONDS)
+                except Exception:  # its jobs' drivers would end with it
+                    log.exception("a pass of the dispatcher failed; trying again")
                     stop.wait(RETRY_SECONDS)
                 stop.wait(POLL_SECONDS)
         finally:
@@ -95,7 +127,10 @@ class Dispatcher:
             self.running.clear()
 
     def _leads(self) -> bool:
-        """Whether this dispatcher leads; takes the lead if it is free or its holder is certainly dead."""
+        """Whether this dispatcher leads; takes the lead if it is free or its holder is certainly dead.
+
+        Free too is a lease that its holder has not renewed for as long as it lasts, whatever clocks say.
+        """
         changed = self._ask_launcher()
         since = time.monotonic() - self.led_at
         if since < self.leader_lease / RENEWALS_PER_LEASE and not changed:
@@ -104,19 +139,32 @@ class Dispatcher:
             holder = leadership.current(connection, leadership.LEADER)
         dead = None
         if holder is not None and holder.owner != self.owner:
-            if not owner_may_live(holder.owner):
+            if self.led_at > float("-inf"):
+                self.lost_at.append(time.monotonic())
+            left = self.holder.look((holder.owner, holder.expires_at)) <= self.leader_lease
+            if not owner_may_live(holder.owner) or not left:
                 dead = holder.owner
             elif holder.seconds_left >= 0:
                 self.led_at = float("-inf")
                 return False
         with self.database.writing() as connection:
             leads = leadership.take(
-                connection, leadership.LEADER, self.owner, self.leader_lease, note=self.unavailable, dead=dead
+                connection,
+                leadership.LEADER,
+                self.owner,
+                self.leader_lease,
+                note=self.unavailable or self._contested(),
+                dead=dead,
             )
         if leads and since > self.leader_lease:
             log.info("this dispatcher (%s) has taken the lead", self.owner)
         self.led_at = time.monotonic() if leads else float("-inf")
         return leads
+
+    def _contested(self) -> str | None:
+        """A warning if others have taken the lead from this dispatcher twice within a few leases."""
+        recent = [at for at in self.lost_at if time.monotonic() - at < CONTESTS * self.settings.lease_seconds]
+        return CONTESTED if len(recent) > 1 else None
 
     def _ask_launcher(self) -> bool:
         """Check every few seconds whether drivers can be launched; returns whether the answer has changed."""
@@ -138,10 +186,11 @@ class Dispatcher:
             return
         with self.database.reading() as connection:
             current = jobs.get(connection, job.id)
-            silent = jobs.silent_seconds(connection, job.id, job.attempt)
-        if silent is None and current.attempt == job.attempt and current.finished:
+            reported_at = jobs.last_report(connection, job.id, job.attempt)
+        silent = running.reports.look(reported_at)
+        if reported_at is None and current.attempt == job.attempt and current.finished:
             self._await_end(running)  # it has stored the outcome
-        elif silent is None:
+        elif reported_at is None:
             log.warning("another attempt has taken this job over", extra=_named(job))
             running.driver.stop()
             self.running.pop(job.id)
@@ -187,6 +236,10 @@ class Dispatcher:
         with self.database.reading() as connection:
             orphans = [job for job in jobs.held(connection) if job.id not in self.running]
             overdue = {job.id for job in jobs.expired(connection)} if orphans else set[str]()
+        self.orphans = {job.id: self.orphans.get(job.id) or self._stopwatch() for job in orphans}
+        for job in orphans:
+            if self.orphans[job.id].look((job.attempt, job.lease_expires_at)) > self.settings.lease_seconds:
+                overdue.add(job.id)  # its lease is not renewed, though it may last by a clock that was set back
         for job in orphans:
             if job.id in overdue:
                 reason = "its lease expired"
@@ -202,8 +255,11 @@ class Dispatcher:
                     state = jobs.mark_lost(connection, job.id, job.attempt, reason)
                     log.warning("%s; the job is now %s", reason, state, extra=_named(job))
                 elif jobs.adopt(connection, job.id, job.attempt, self.owner, self.settings.lease_seconds):
-                    self.running[job.id] = _Running(job, driver, time.monotonic())
+                    self.running[job.id] = _Running(job, driver, time.monotonic(), self._stopwatch())
                     log.info("attempt adopted: %s", reason, extra=_named(job))
+
+    def _stopwatch(self) -> Stopwatch:
+        return Stopwatch(self.longest_look)
 
     def _start(self) -> None:
         """Launch drivers for the jobs that are due."""
@@ -217,7 +273,8 @@ class Dispatcher:
                 return
             log.info("attempt %d starts", job.attempt, extra=_named(job))
             try:
-                self.running[job.id] = _Running(job, self.launcher.launch(job), time.monotonic())
+                launched = self.launcher.launch(job)
+                self.running[job.id] = _Running(job, launched, time.monotonic(), self._stopwatch())
             except LaunchFailed as error:
                 log.warning("%s", error, extra=_named(job))
                 with self.database.writing() as connection:
@@ -241,20 +298,3 @@ _PERFECT = {"cancelled": "been cancelled"}
 def _named(job: JobRecord) -> dict[str, str | int]:
     """The fields of a structured log line that name its job."""
     return {"job": job.id, "study": job.study_id, "attempt": job.attempt}
-
-
-def process_identity() -> str:
-    """This process as HOST/PID/START, unique even across restarts and reused process numbers."""
-    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
-
-
-def owner_may_live(owner: str) -> bool:
-    """False only if the owner was a process of this host that is certainly gone."""
-    host, pid, started = owner.rsplit("/", 2)
-    if host != socket.gethostname():
-        return True
-    try:
-        process = psutil.Process(int(pid))
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(started)) < 1
-    except psutil.NoSuchProcess:
-        return False

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Double, Engine, Table, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
-    DatabaseError,
     DataError,
     DBAPIError,
     IntegrityError,
     NoSuchModuleError,
     ProgrammingError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_SECONDS = 60
+MOST_WAITING = 16  # writers of a process that wait for SQLite's lock; a service has 40 threads, readers need some
 CONNECT_SECONDS = 10
+UNUSABLE = "The database cannot be used at the moment; the service's log says why."
 
 
 class now(FunctionElement[float]):  # noqa: N801 -- it reads as the SQL function it is
@@ -54,6 +57,10 @@ class Database:
     """An engine with the two kinds of transaction the product uses."""
 
     engine: Engine
+    _writer: threading.Lock = field(default_factory=threading.Lock, compare=False)
+    _writers: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MOST_WAITING), compare=False
+    )
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
@@ -66,21 +73,47 @@ class Database:
 
     @contextmanager
     def writing(self) -> Generator[Connection]:
-        """A short transaction that writes; on SQLite it takes the write lock at its start."""
-        with self._transaction(self.engine.execution_options(memscore_writes=True)) as connection:
+        """A short transaction that writes; on SQLite it takes the write lock at its start.
+
+        Raises StoreError if the database cannot be reached, or too many others wait to write.
+        """
+        with self._turn(), self._transaction(self.engine.execution_options(memscore_writes=True)) as connection:
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        """Wait for this process's other writers to SQLite without a connection, so that readers find one."""
+        if self.engine.dialect.name != "sqlite":
+            yield
+            return
+        if not self._writers.acquire(blocking=False):
+            raise StoreError("Too many requests wait to write to the database; try again.")
+        try:
+            if not self._writer.acquire(timeout=BUSY_SECONDS):
+                text = f"The database {self.shown} has been locked for {BUSY_SECONDS} s; try again."
+                raise StoreError(text, public=UNUSABLE)
+            try:
+                yield
+            finally:
+                self._writer.release()
+        finally:
+            self._writers.release()
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Generator[Connection]:
         try:
             with engine.begin() as connection:
                 yield connection
-        except DatabaseError as error:
+        except PoolTimeout as error:
+            text = f"All connections to the database {self.shown} are in use; try again."
+            raise StoreError(text, public=UNUSABLE) from error
+        except DBAPIError as error:
             if isinstance(error, DataError):
                 raise InvalidInput(f"A value cannot be used: {_first_line(error)}.") from error
             if isinstance(error, (IntegrityError, ProgrammingError)):
                 raise  # a bug of ours, not a state of the database
-            raise StoreError(f"The database {self.shown} cannot be used: {_first_line(error)}.") from error
+            text = f"The database {self.shown} cannot be used: {_first_line(error)}."
+            raise StoreError(text, public=UNUSABLE) from error
 
     @property
     def shown(self) -> str:
@@ -142,8 +175,11 @@ def open_database(url: str) -> Database:
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         try:
-            waits = {"connect_timeout": CONNECT_SECONDS}  # for a host that does not answer at all
-            return Database(create_engine(parsed, pool_pre_ping=True, connect_args=waits))
+            options = {
+                "connect_timeout": CONNECT_SECONDS,  # for a host that does not answer at all
+                "prepare_threshold": None,  # a pooler such as pgbouncer may give each transaction another connection
+            }
+            return Database(create_engine(parsed, pool_pre_ping=True, connect_args=options))
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise InvalidInput("PostgreSQL needs the package psycopg: install memscore[postgresql].") from error
     raise InvalidInput(f"The database {parsed.get_backend_name()!r} is not supported; use sqlite or postgresql.")

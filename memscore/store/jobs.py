@@ -30,6 +30,8 @@ from memscore.study.spec import Wanted
 MAX_FAILURES = 5  # attempts lost in a row without a new block
 ABANDONED_SECONDS = 120.0  # without a lease and without a report, as in a copy of a database
 BACK_OFF_SECONDS = 2.0  # doubles with each failure
+LONGEST_BACK_OFF = BACK_OFF_SECONDS * 2**MAX_FAILURES
+LONGEST_REPORT = 120.0  # most seconds that a job has run between two reports: more is a clock that was set, or a sleep
 WAITING = ("queued", "recovering")
 HELD = ("running", "cancelling")  # states in which an attempt holds a lease
 
@@ -215,6 +217,8 @@ def report(
 
     New trials since the last report reset the count of lost attempts.
     """
+    since = now() - func.coalesce(jobs.c.reported_at, now())
+    ran = case((since < 0, 0.0), (since > LONGEST_REPORT, LONGEST_REPORT), else_=since)
     written = connection.execute(
         update(jobs)
         .where(_held_by(job, attempt))
@@ -224,7 +228,7 @@ def report(
             done=done,
             total=total,
             trials_per_second=trials_per_second,
-            ran_seconds=jobs.c.ran_seconds + now() - func.coalesce(jobs.c.reported_at, now()),
+            ran_seconds=jobs.c.ran_seconds + ran,
             reported_at=now(),
         )
         .returning(*jobs.c)
@@ -364,9 +368,9 @@ def is_first_attempt(connection: Connection, study: str, trials: int) -> bool:
     return "succeeded" not in ended and (trials == 0 or "failed" in ended)
 
 
-def silent_seconds(connection: Connection, job: str, attempt: int) -> float | None:
-    """Seconds since the driver of this attempt last reported; None if the attempt no longer holds the job."""
-    return connection.execute(select(now() - jobs.c.reported_at).where(_held_by(job, attempt))).scalar()
+def last_report(connection: Connection, job: str, attempt: int) -> float | None:
+    """When the driver of this attempt last reported; None if the attempt no longer holds the job."""
+    return connection.execute(select(jobs.c.reported_at).where(_held_by(job, attempt))).scalar()
 
 
 def expired(connection: Connection) -> list[JobRecord]:
@@ -458,7 +462,9 @@ def _due(first: str | None) -> Select[Any]:
     first_waits = exists().where(preferred.c.id == first, preferred.c.state.in_(WAITING))
     return (
         select(jobs.c.id)
-        .where(jobs.c.state.in_(WAITING), jobs.c.not_before <= now(), ~busy)
+        .where(jobs.c.state.in_(WAITING), ~busy)
+        # Further ahead than any back-off, the clock has been set back since.
+        .where(or_(jobs.c.not_before <= now(), jobs.c.not_before > now() + LONGEST_BACK_OFF))
         .where(or_(jobs.c.id == first, ~first_waits))
         .order_by(jobs.c.created_at, jobs.c.id)
         .limit(1)

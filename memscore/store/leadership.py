@@ -15,9 +15,13 @@ LEADER = "dispatcher"
 
 @dataclass(frozen=True)
 class LeaseRecord:
-    """The holder of a lease; `seconds_left` is negative once it has expired. `note`: why its owner cannot work."""
+    """The holder of a lease, until when it holds it by the database's clock, and how long that still is.
+
+    seconds_left is negative once it has expired. note: why its owner cannot work.
+    """
 
     owner: str
+    expires_at: float
     seconds_left: float
     note: str | None
 
@@ -43,6 +47,8 @@ def release(connection: Connection, name: str, owner: str) -> None:
 
 def current(connection: Connection, name: str) -> LeaseRecord | None:
     """The current or last holder of a lease."""
-    query = select(leases.c.owner, (leases.c.expires_at - now()).label("seconds_left"), leases.c.note)
+    query = select(
+        leases.c.owner, leases.c.expires_at, (leases.c.expires_at - now()).label("seconds_left"), leases.c.note
+    )
     row = connection.execute(query.where(leases.c.name == name)).one_or_none()
     return None if row is None else LeaseRecord(*row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from memscore.errors import StoreError
 from memscore.settings import Settings
 from memscore.store import leadership
 from memscore.store.database import Database
+from memscore.store.owners import host_of, on_this_machine
 
 REMOTE = {
     *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs", "gfs2", "glusterfs", "gpfs", "juicefs", "lustre"),
@@ -49,14 +49,12 @@ def require_one_host(database: Database, settings: Settings) -> None:
         )
     with database.reading() as connection:
         leader = leadership.current(connection, leadership.LEADER)
-    if leader is not None and leader.seconds_left >= 0:
-        host = leader.owner.rsplit("/", 2)[0]
-        if host != socket.gethostname():
-            raise StoreError(
-                f"A dispatcher on the host {host} uses this SQLite database, which only one host may; "
-                f"{USE_POSTGRESQL}, or, if that is this host under another name, try again in "
-                f"{leader.seconds_left:.0f} s."
-            )
+    if leader is not None and leader.seconds_left >= 0 and not on_this_machine(leader.owner):
+        raise StoreError(
+            f"A dispatcher on the host {host_of(leader.owner)} uses this SQLite database, which only one host may; "
+            f"{USE_POSTGRESQL}, or, if that is this host under another name, try again in "
+            f"{leader.seconds_left:.0f} s."
+        )
 
 
 def file_system(path: Path) -> str | None:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 from memscore.client import Client
 from memscore.counted import counted
-from memscore.farm.dispatcher import Dispatcher, owner_may_live
+from memscore.farm.dispatcher import Dispatcher
 from memscore.messages.jobs import JobMessage
 from memscore.settings import Settings
 from memscore.store import Database, jobs, leadership
 from memscore.store.jobs import JobRecord
+from memscore.store.owners import owner_may_live
 from memscore.workflows.watching import Follow, OnNote, follow_silently, ignore
 
 

@@ -21,6 +21,7 @@ from api.serving.in_process import InProcessTransport
 from api.serving.server import configuration
 from memscore import keys
 from memscore.keys import Pepper
+from memscore.settings import Settings
 from memscore.store import Database, api_keys
 from memscore.store.database import now
 from tests.api.conftest import BODY, KEYS_REQUIRED, PEPPER, count_lookups, make_key, problem
@@ -148,7 +149,7 @@ def test_a_trusted_proxy_says_that_it_is_https(
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
     if trusted is not None:
         monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
-    served = configuration(create_app(database, (), KEYS_REQUIRED), 1)
+    served = configuration(create_app(database, (), KEYS_REQUIRED), Settings(stop_seconds=1))
     served.load()
     key = make_key(database, "read")
 

@@ -27,12 +27,12 @@ from memscore.doctor import database as of_database
 from memscore.doctor import datasets, farm, home, learning, machine, service, variables, versions
 from memscore.doctor.diagnosis import Context, Diagnosis, size
 from memscore.doctor.examination import CHECKS, OF_SERVICE, examine
-from memscore.farm.dispatcher import process_identity
 from memscore.scores.planning import trial_bytes
 from memscore.settings import Settings
 from memscore.store import Database, jobs, leadership
 from memscore.store.database import now
 from memscore.store.migrate import downgrade
+from memscore.store.owners import process_identity
 from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Target, Wanted
 from tests.conftest import StoredStudy

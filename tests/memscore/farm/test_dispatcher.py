@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import socket
+import re
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import ProgrammingError
 
 from memscore.errors import LaunchFailed, StoreError
 from memscore.farm import dispatcher as dispatcher_module
-from memscore.farm.dispatcher import Dispatcher, process_identity
+from memscore.farm.dispatcher import Dispatcher
 from memscore.farm.launchers import Launched, Launcher, Status
 from memscore.settings import Settings
 from memscore.store import Database, job_logs, jobs, leadership
 from memscore.store.database import now
 from memscore.store.jobs import JobRecord
+from memscore.store.owners import process_identity
 from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Target, Wanted
 from memscore.workflows.jobs import interrupted
 from tests.conftest import StoredStudy
 
 ELSEWHERE = "elsewhere/1/0"
+GONE = re.sub(r"/\d+/\d+@", "/999999999/1@", process_identity())
+"""A process of this boot that is certainly gone."""
 
 
 @dataclass
@@ -72,6 +79,19 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture(autouse=True)
 def _ask_launchers_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher_module, "AVAILABILITY_SECONDS", 0.0)
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let that many seconds pass by the dispatchers' monotonic clock, and none by the database's."""
+    passed = [0.0]
+    real = time.monotonic
+    monkeypatch.setattr(dispatcher_module.time, "monotonic", lambda: real() + passed[0])
+
+    def wait(seconds: float) -> None:
+        passed[0] += seconds
+
+    return wait
 
 
 def submit(database: Database, study: StoredStudy, trials: int = 50) -> str:
@@ -149,7 +169,7 @@ def test_what_a_command_left_behind_is_told_unless_somebody_works_on_it(database
     left, own = submit(database, stored_study), submit(database, stored_study, 70)
     assert [job.id for job in interrupted(database, own)] == [left]
     with database.writing() as connection:
-        claimed = jobs.claim(connection, f"{socket.gethostname()}/999999999/0", 60)
+        claimed = jobs.claim(connection, GONE, 60)
     assert claimed is not None
     assert [job.id for job in interrupted(database, own)] == [left]  # its owner is gone
     change(database, left, lease_owner=process_identity())
@@ -216,12 +236,19 @@ def test_the_log_tells_of_a_job_that_failed(
     assert (caplog.records[-1].levelname, caplog.messages[-1]) == ("ERROR", "the job has failed: no worker could start")
 
 
-def test_a_silent_driver_is_stopped_though_it_runs(database: Database, settings: Settings, stored_study: StoredStudy):
+def test_a_silent_driver_is_stopped_though_it_runs(
+    database: Database, settings: Settings, stored_study: StoredStudy, wait: Callable[[float], None]
+):
     job, launcher = submit(database, stored_study), FakeLauncher()
     dispatcher = make(database, settings, launcher)
     dispatcher.step()
-    change(database, job, reported_at=now() - settings.stall_seconds - 5)
-    dispatcher.step()
+    for _ in range(59):
+        wait(15)
+        dispatcher.step()
+    assert not launcher.launched[0].stopped
+    for _ in range(2):
+        wait(15)
+        dispatcher.step()
     assert launcher.launched[0].stopped
     assert fetch(database, job).state == "recovering"
     with database.reading() as connection:
@@ -229,15 +256,17 @@ def test_a_silent_driver_is_stopped_though_it_runs(database: Database, settings:
 
 
 def test_where_ray_does_not_answer_the_drivers_reports_decide(
-    database: Database, settings: Settings, stored_study: StoredStudy
+    database: Database, settings: Settings, stored_study: StoredStudy, wait: Callable[[float], None]
 ):
     job, launcher = submit(database, stored_study), FakeLauncher(outlives_dispatcher=True)
     dispatcher = make(database, settings, launcher)
     dispatcher.step()
     launcher.launched[0].now_is = Status("unknown", "Ray does not answer")
     dispatcher.step()
+    wait(settings.lease_seconds)
+    dispatcher.step()
     assert fetch(database, job).state == "running"
-    change(database, job, reported_at=now() - settings.lease_seconds - 5)
+    wait(settings.lease_seconds)
     dispatcher.step()
     assert fetch(database, job).state == "recovering"
     with database.reading() as connection:
@@ -349,3 +378,103 @@ def test_an_outage_of_the_database_ends_no_driver(
     dispatcher.step()
     assert not launcher.launched[0].stopped
     assert fetch(database, job).attempt == 1
+
+
+def test_a_clock_that_is_set_and_a_machine_that_sleeps_cost_no_attempt(
+    database: Database, settings: Settings, stored_study: StoredStudy, wait: Callable[[float], None]
+):
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    for step in (2000, -2000, 36_000):  # as the database's clock sees the last report after such a step
+        change(database, job, reported_at=now() - step, lease_expires_at=now() + settings.lease_seconds - step)
+        dispatcher.step()
+    for _ in range(50):  # each time stopped for longer than a driver may be silent, as it was itself
+        wait(2 * settings.stall_seconds)
+        dispatcher.step()
+        change(database, job, reported_at=now())
+        dispatcher.step()
+    held = fetch(database, job)
+    assert (held.state, held.attempt, held.failures) == ("running", 1, 0)
+    assert not launcher.launched[0].stopped
+
+
+@pytest.mark.parametrize("back", [1800, 90_000])
+def test_after_a_clock_was_set_back_no_job_waits_for_it_to_catch_up(
+    database: Database, settings: Settings, stored_study: StoredStudy, wait: Callable[[float], None], back: float
+):
+    queued = submit(database, stored_study)
+    change(database, queued, not_before=now() + back)
+    launcher = FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    assert [driver.job.id for driver in launcher.launched] == [queued]
+
+    change(database, queued, lease_owner=ELSEWHERE, lease_expires_at=now() + back)  # whose machine is gone
+    leader = make(database, settings, FakeLauncher())
+    with database.writing() as connection:
+        leadership.release(connection, leadership.LEADER, dispatcher.owner)
+        leadership.take(connection, leadership.LEADER, ELSEWHERE, back)
+    leader.step()
+    assert fetch(database, queued).state == "running"
+    for _ in range(6):
+        wait(settings.lease_seconds / 2)
+        leader.step()
+    assert fetch(database, queued).state == "recovering"
+    with database.reading() as connection:
+        lead = leadership.current(connection, leadership.LEADER)
+    assert lead is not None
+    assert lead.owner == leader.owner
+
+
+def test_dispatchers_of_hosts_with_one_name_judge_each_other_by_leases_alone(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    """Two machines called alike, or containers that share the host's name: process numbers say nothing there."""
+    job = submit(database, stored_study)
+    namesake = re.sub(r"/\d+/(\d+)@.*", r"/1/\1@another-world", process_identity())
+    one, two = FakeLauncher(), FakeLauncher()
+    first, second = make(database, settings, one, namesake), make(database, settings, two)
+    for _ in range(5):
+        first.step()
+        second.step()
+    held = fetch(database, job)
+    assert (held.state, held.attempt, held.lease_owner) == ("running", 1, namesake)
+    assert two.launched == []
+
+
+def test_a_lead_that_goes_to_and_fro_is_a_warning(database: Database, settings: Settings, stored_study: StoredStudy):
+    first, second = (make(database, settings, FakeLauncher(), owner) for owner in ("host-a/1/0", "host-b/1/0"))
+
+    def lead() -> str | None:
+        with database.reading() as connection:
+            held = leadership.current(connection, leadership.LEADER)
+        return None if held is None else held.note
+
+    for dispatcher in (first, second, first, second, first):
+        with database.writing() as connection:
+            connection.execute(leadership.leases.update().values(expires_at=0))
+        dispatcher.led_at = min(dispatcher.led_at, 0.0)  # its own renewal is due
+        dispatcher.step()
+        assert (lead() is not None) == (dispatcher is first and len(first.lost_at) > 1)
+    assert "take the lead from each other" in (lead() or "")
+
+
+def test_an_odd_answer_of_the_database_does_not_end_a_dispatcher(
+    database: Database, settings: Settings, stored_study: StoredStudy, caplog: pytest.LogCaptureFixture
+):
+    job, launcher, stop = submit(database, stored_study), FakeLauncher(), threading.Event()
+    dispatcher = make(database, settings, launcher)
+    odd = [KeyError("odd"), ProgrammingError("select", {}, Exception("a prepared statement of another connection"))]
+    working = dispatcher.step
+
+    def step() -> None:
+        if odd:
+            raise odd.pop()
+        working()
+        stop.set()
+
+    dispatcher.step = step  # pyright: ignore[reportAttributeAccessIssue]
+    dispatcher.run(stop)
+    assert [driver.job.id for driver in launcher.launched] == [job]
+    assert caplog.messages.count("a pass of the dispatcher failed; trying again") == 2

@@ -11,7 +11,6 @@ import torch
 from api.serving.in_process import in_process
 from memscore.client import Client
 from memscore.errors import JobFailed
-from memscore.farm.dispatcher import owner_may_live, process_identity
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import train_unit
 from memscore.scores.planning import margin_model_of
@@ -108,15 +107,6 @@ def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
 def test_a_driver_leaves_torch_to_its_workers():
     code = "import sys, memscore.farm.driver, memscore.farm.workers; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
-
-
-def test_the_identity_of_a_process_tells_whether_it_lives():
-    own = process_identity()
-    assert owner_may_live(own)
-    host, pid, started = own.rsplit("/", 2)
-    assert not owner_may_live(f"{host}/{pid}/{float(started) - 100:.2f}")
-    assert not owner_may_live(f"{host}/{2**22 + 1}/0")
-    assert owner_may_live(f"elsewhere/{pid}/0")
 
 
 @pytest.mark.databases("sqlite")

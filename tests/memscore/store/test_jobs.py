@@ -7,7 +7,9 @@ import pytest
 
 from memscore.errors import Conflict, NotFound
 from memscore.store import Database, jobs
+from memscore.store.database import now
 from memscore.store.jobs import MAX_FAILURES, JobRecord
+from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Target, Wanted
 from tests.conftest import StoredStudy
 
@@ -269,10 +271,8 @@ def test_reports_add_up_the_time_that_drivers_worked(database: Database, stored_
     assert 0.25 < first.ran_seconds < 5
     assert first.trials_per_second == 2.5
     with database.reading() as connection:
-        silent = jobs.silent_seconds(connection, job.id, 1)
-        assert silent is not None
-        assert 0 <= silent < 5
-        assert jobs.silent_seconds(connection, job.id, 2) is None
+        assert jobs.last_report(connection, job.id, 1) == first.reported_at
+        assert jobs.last_report(connection, job.id, 2) is None
     with database.writing() as connection:
         jobs.mark_lost(connection, job.id, 1, "killed")
     time.sleep(0.5)  # waiting does not count
@@ -317,3 +317,16 @@ def test_cancel_and_completion_race_to_one_outcome(database: Database, stored_st
         with database.reading() as connection:
             states = [event.state for event in jobs.events(connection, job.id)]
         assert states in (["queued", "running", "succeeded"], ["queued", "running", "cancelling", "succeeded"])
+
+
+@pytest.mark.parametrize(("step", "least", "most"), [(2000, 100, 121), (-2000, 0, 5), (90, 90, 95)])
+def test_a_clock_that_is_set_hardly_adds_to_the_time_a_job_has_run(
+    database: Database, stored_study: StoredStudy, step: float, least: float, most: float
+):
+    job = submit(database, stored_study.record.id)
+    claim(database)
+    with database.writing() as connection:
+        connection.execute(jobs_table.update().values(reported_at=now() - step))
+        reported = jobs.report(connection, job.id, 1, "training", 40, 50)
+    assert reported is not None
+    assert least <= reported.ran_seconds <= most

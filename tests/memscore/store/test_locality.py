@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from memscore.errors import StoreError
-from memscore.farm.dispatcher import process_identity
 from memscore.settings import Settings
-from memscore.store import Database, leadership, locality
+from memscore.store import Database, leadership, owners
 from memscore.store.locality import file_system, is_remote, require_one_host
+from memscore.store.owners import process_identity
 
 
 class Mount(NamedTuple):
@@ -111,5 +111,5 @@ def test_a_dispatcher_that_leads_on_another_host_is_refused(
     require_one_host(database, settings)  # long dead
     with database.writing() as connection:
         leadership.take(connection, leadership.LEADER, process_identity(), 20)
-    monkeypatch.setattr(locality.socket, "gethostname", lambda: f"not-{socket.gethostname}")
+    monkeypatch.setattr(owners.socket, "gethostname", lambda: f"not-{socket.gethostname}")
     judged(database, settings, "only one host may")
