@@ -70,7 +70,8 @@ def test_a_stream_tells_changes_and_progress_until_the_job_has_ended(served: Ser
     seen: list[dict[str, Any]] = []
     with served.http.stream("GET", f"/v1/jobs/{job}/events") as response:
         assert response.headers["content-type"].startswith("text/event-stream")
-        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["cache-control"] == "no-store, no-transform"
+        assert response.headers["x-accel-buffering"] == "no"
         for event in read(response):
             seen.append(event)
             if len(seen) == 3:  # the reconnection time, the state, and the job as it is
