@@ -1,4 +1,4 @@
-"""Atomic file writes, and lock files that one process holds at a time."""
+"""Files and folders that are on the disk, whole, once they are said to be written; and lock files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import secrets
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from errno import ENOSPC, EWOULDBLOCK
+from errno import EACCES, EBADF, EINVAL, ENOSPC, ENOTDIR, ENOTSUP, EWOULDBLOCK
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,38 +18,110 @@ from memscore.errors import InvalidInput
 _CUT_SHORT = re.compile(r"\d+ requested and \d+ written")  # NumPy's message for a full disk, which has no errno
 
 
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+_FOR_OTHERS = stat.S_IRWXO
+_NOT_FOR_FOLDERS = (EACCES, EBADF, EINVAL, ENOTSUP)  # from file systems that have no way to sync a folder
+
+
 @contextmanager
-def atomic_write(path: Path) -> Generator[Path]:
+def atomic_write(path: Path, *, private: bool = False) -> Generator[Path]:
     """Yield a scratch path next to `path`; it replaces `path`, on the disk too, if the block ends without an error.
 
-    Raises InvalidInput if `path` exists and is not a regular file, OSError if it cannot be written.
+    A `private` file is for its owner alone, whatever the umask. Raises InvalidInput if `path` exists and is not a
+    regular file, OSError if it cannot be written.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise InvalidInput(f"{path} is not a regular file; choose another path.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     # The kernel subtracts the umask; to ask for it would be to change it, for the files of other threads as well.
-    handle = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    handle = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE if private else 0o666)
     try:
         mode = stat.S_IMODE(os.fstat(handle).st_mode)
         os.close(handle)
         yield scratch
         scratch.chmod(mode)  # the block may have replaced the scratch file
-        _sync(scratch)  # or a crash of the machine could leave the new name without content
-        scratch.replace(path)
-        with suppress(OSError):  # not every file system syncs folders; the file is whole either way
-            _sync(path.parent)
+        sync(scratch)  # or a crash of the machine could leave the new name without content
+        os.replace(scratch, path)
+        sync(path.parent)
     finally:
         scratch.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
-    """Wait until the disk has a file, or the names in a folder."""
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+def sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder. Raises OSError."""
+    folder = path.is_dir()
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if not (folder and error.errno in _NOT_FOR_FOLDERS):
+            raise
+
+
+def append_line(path: Path, line: str) -> int:
+    """Append a line to a file, on the disk too; returns the file's length in bytes. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        content = f"{line}\n".encode()
+        if file.write(content) != len(content):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        os.fsync(file.fileno())
+        return file.tell()
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Create a folder and the missing ones above it, on the disk too; one that is there stays as it is.
+
+    `mode` is that of the last one. Raises OSError.
+    """
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode if folder == path else 0o777, exist_ok=True)
+        sync(folder.parent)
+    if not path.is_dir():
+        raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), str(path))
+
+
+def place_folder(scratch: Path, path: Path) -> None:
+    """Rename a folder to `path`, on the same file system, once the disk has everything in it; then it has the name.
+
+    Raises OSError, also if `path` is taken.
+    """
+    sync_all(scratch)
+    os.rename(scratch, path)
+    sync(path.parent)
+
+
+def sync_all(path: Path) -> None:
+    """Wait until the disk has a file, or a folder with everything in it. Raises OSError."""
+    for folder, folders, files in os.walk(path):
+        for name in files + folders:
+            sync(Path(folder, name))
+    sync(path)
+
+
+def private(path: str | Path, flags: int) -> int:
+    """An opener for `open`: a file that it creates is for its owner alone, whatever the umask."""
+    return os.open(path, flags, PRIVATE_FILE)
+
+
+def tighten(path: Path) -> bool:
+    """Leave a file or folder of this user's to its owner alone if anybody on the machine may use it; whether it was so.
+
+    One that is shared with its group alone was meant to be, and stays. Other users' files are theirs to protect.
+    """
+    try:
+        status = path.lstat()
+        own = os.name == "posix" and status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode)
+        if not own or not status.st_mode & _FOR_OTHERS:
+            return False
+        path.chmod(PRIVATE_FOLDER if stat.S_ISDIR(status.st_mode) else PRIVATE_FILE)
+    except OSError:
+        return False  # it is not there, or its file system knows no modes
+    return True
 
 
 def reason(error: OSError) -> str:

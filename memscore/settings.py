@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memscore.errors import InvalidInput, StoreError
-from memscore.files import reason
+from memscore.files import PRIVATE_FOLDER, make_folder, reason, tighten
 from memscore.validation import located, worded
 
 PREFIX = "MEMSCORE_"
@@ -117,10 +117,16 @@ class Settings(BaseSettings):
         return {**os.environ, **{f"MEMSCORE_{name.upper()}": str(value) for name, value in values.items()}, **ray}
 
     def prepare_home(self) -> Path:
-        """Create the home folder and return it. Raises StoreError if it cannot be written."""
+        """Create the home folder, for this user alone, and return it. Raises StoreError if it cannot be written.
+
+        One that is there keeps its mode, which its owner chose, but its folders and files are closed to other users
+        of the machine if they were open to all of them.
+        """
         try:
+            make_folder(self.home, PRIVATE_FOLDER)
             for folder in (self.home / "datasets", self.home / "logs"):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder, PRIVATE_FOLDER)
+                tighten(folder)
             probe = self.home / f".write-test-{os.getpid()}"
             try:
                 probe.write_bytes(b"a byte needs space on the disk")

@@ -18,7 +18,7 @@ import memscore
 from memscore import strict_json
 from memscore.counted import counted
 from memscore.errors import Conflict, Damaged, InvalidInput
-from memscore.files import atomic_write, held, reason
+from memscore.files import atomic_write, held, make_folder, reason
 from memscore.study import signatures
 from trainer import checkpoints
 from trainer.checkpoint_selection import Kept
@@ -67,13 +67,18 @@ class RunFolder:
         cannot be written.
         """
         with self._writing():
-            if (self.path / REQUEST).exists():
+            if _has_content(self.path / REQUEST):
                 changed = self.require_same(config, allow_changed_network=allow_changed_network)
                 self._note_changes(changed)
             else:
                 skipped = (
                     [f"each epoch leaves out {left_out} of its samples, too few for a last batch"] if left_out else []
                 )
+                if (self.path / STEP).exists() or (self.path / EPOCH).exists():
+                    skipped.append(
+                        f"{REQUEST} was lost, as in a power cut: resumed with the present settings, "
+                        "whatever the earlier ones were"
+                    )
                 _write(self.path / ENVIRONMENT, {**environment(), CHANGES: skipped})
                 _write(self.path / REQUEST, self._request(config))
 
@@ -99,10 +104,10 @@ class RunFolder:
         """Events that a reader of the results should know: warnings on the threat, then changes, then rollbacks."""
         asked, ran_on = self.path / REQUEST, self.path / ENVIRONMENT
         threat: list[str] = []
-        if asked.exists():
+        if _has_content(asked):
             with suppress(ValidationError):  # a configuration of another version
                 threat = warnings_of(TrainConfig.model_validate(_read(asked)["config"]))
-        changes = _read(ran_on).get(CHANGES, []) if ran_on.exists() else []
+        changes = _read(ran_on).get(CHANGES, []) if _has_content(ran_on) else []
         happened = [record["event"] for record in read_metrics(self.path) if "event" in record]
         return [*(warning.rstrip(".") for warning in threat), *changes, *happened]
 
@@ -117,7 +122,7 @@ class RunFolder:
         with ExitStack() as stack:
             try:
                 with self._writing():
-                    self.path.mkdir(parents=True, exist_ok=True)
+                    make_folder(self.path)
                     stack.enter_context(held(self.path / LOCK))
             except BlockingIOError as error:
                 raise Conflict(f"Another command is using {self.path}; wait for it or use another folder.") from error
@@ -202,7 +207,7 @@ class RunFolder:
     def _note_changes(self, network_changed: bool) -> None:
         """Record as events what changed since the previous attempt."""
         path = self.path / ENVIRONMENT
-        kept = _read(path) if path.exists() else {}
+        kept = _read(path) if _has_content(path) else {}
         before = kept.get(LATEST, kept)
         now = {"versions": versions(), "device": device()}
         changes = [
@@ -278,6 +283,11 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
+
+
+def _has_content(path: Path) -> bool:
+    """Whether a file is there, and not emptied: versions that did not sync their files lost them to power cuts."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from memscore import strict_json
 from memscore.errors import InvalidInput
-from memscore.files import reason
+from memscore.files import append_line, reason, sync
 
 FILE = "metrics.jsonl"
 
@@ -28,16 +29,15 @@ class MetricsLog:
         self._board = None
         with self._writing():
             self.path.touch()
+            sync(folder)
             with self.path.open("r+b") as file:
-                file.truncate(kept)
+                file.truncate(min(kept, file.seek(0, os.SEEK_END)))  # a longer one would get zeros at its end
             self._board = _board(folder / "tensorboard", epoch)
 
     def write(self, record: dict[str, Any]) -> int:
-        """Append a record and return the file's length in bytes. Raises InvalidInput."""
+        """Append a record, on the disk when this returns the file's length in bytes. Raises InvalidInput."""
         with self._writing():
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(strict_json.dumps(record) + "\n")
-                length = file.tell()
+            length = append_line(self.path, strict_json.dumps(record))
             if self._board is not None and "epoch" in record:
                 for name, value in _flat(record).items():
                     self._board.add_scalar(name, value, record["epoch"])

@@ -14,6 +14,7 @@ from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.options import SourceOptions
 from memscore.errors import InvalidDataset
+from memscore.files import make_folder, sync, sync_all
 
 NETWORK_TIMEOUT = 10  # seconds without a byte
 
@@ -50,12 +51,14 @@ def locate(files: OfficialFiles, options: SourceOptions) -> Path:
         if options.root is not None and len(missing) < files.count:
             raise InvalidDataset(f"{folder} lacks {', '.join(missing)}; {files.name} consists of {files.wanted}.")
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         with tempfile.TemporaryDirectory(prefix=".downloading-", dir=root) as scratch, _impatient_network():
             downloaded = files.download(Path(scratch))
-            target.mkdir(parents=True, exist_ok=True)
+            make_folder(target)
             for file in downloaded.iterdir():
+                sync_all(file)
                 file.replace(target / file.name)
+            sync(target)
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         reason = " ".join(str(getattr(error, "reason", None) or error).split()).rstrip(".")
         raise InvalidDataset(

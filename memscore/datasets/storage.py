@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ from memscore.datasets.columns import Column, SampleColumns, Split
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.features import Scaling
 from memscore.errors import Damaged, NotFound, StoreError
-from memscore.files import reason
+from memscore.files import make_folder, place_folder, reason, sync, sync_all
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -29,34 +33,73 @@ def folder_of(home: Path, fingerprint: str) -> Path:
 
 
 def save(dataset: Dataset, home: Path) -> str:
-    """Write the dataset to home/datasets/FINGERPRINT; returns the fingerprint.
+    """Write the dataset to home/datasets/FINGERPRINT, on the disk when this returns its fingerprint.
 
-    If it is there, only its columns and notes are replaced, by those of `dataset` if it has any.
+    If its arrays are there and whole, only its columns and notes are replaced, by those of `dataset` if it has any;
+    damaged arrays are replaced. Raises StoreError if the folder cannot be written.
     """
     fingerprint = dataset.fingerprint
     folder = folder_of(home, fingerprint)
-    if folder.is_dir():
-        if dataset.columns or dataset.notes:
+    try:
+        if not folder.is_dir():
+            _write(dataset, folder)
+        elif not _is_whole(dataset, home, fingerprint):
+            _write(_described(dataset, home, fingerprint), folder)
+        elif dataset.columns or dataset.notes:
             _replace_descriptions(dataset, folder)
-        return fingerprint
+    except OSError as error:
+        raise StoreError(f"The dataset could not be written to {folder} ({reason(error)}).") from error
+    return fingerprint
+
+
+def _is_whole(dataset: Dataset, home: Path, fingerprint: str) -> bool:
+    """Whether everything stored of a dataset can be read, with the arrays and correct labels of `dataset`."""
+    try:
+        stored = _read(home, fingerprint)
+    except (NotFound, Damaged):
+        return False
+    clean, wanted = stored.clean_labels, dataset.clean_labels
+    same_labels = wanted is None or (clean is not None and np.array_equal(clean, wanted))
+    return same_labels and stored.fingerprint == fingerprint
+
+
+def _read(home: Path, fingerprint: str) -> Dataset:
+    """A stored dataset with its columns in memory. Raises like `open_dataset`."""
+    stored = open_dataset(home, fingerprint)
+    return replace(stored, columns=SampleColumns(*(dict(stored.columns.part(split)) for split in SPLITS)))
+
+
+def _described(dataset: Dataset, home: Path, fingerprint: str) -> Dataset:
+    """A dataset that replaces a damaged one: where that one can still tell more, it keeps its columns and notes."""
+    try:
+        damaged = _read(home, fingerprint)
+    except (NotFound, Damaged):
+        return dataset
+    return replace(dataset, columns=dataset.columns or damaged.columns, notes=dataset.notes or damaged.notes)
+
+
+def _write(dataset: Dataset, folder: Path) -> None:
+    """Write a dataset's folder; another that is there gives way to it. Raises OSError."""
     scratch = _scratch(folder.parent)
+    replaced = scratch.with_name(f"{scratch.name}-replaced")
     try:
         for name in ARRAYS:
             np.save(scratch / f"{name}.npy", getattr(dataset, name))
         if dataset.clean_labels is not None:
             np.save(scratch / "clean_labels.npy", dataset.clean_labels)
         _write_descriptions(dataset, scratch)
-        scratch.chmod(0o755)
+        scratch.chmod(stat.S_IMODE(folder.parent.stat().st_mode))  # for those who may use its neighbours
+        sync_all(scratch)
+        with suppress(FileNotFoundError):
+            folder.rename(replaced)
         try:
-            scratch.rename(folder)
+            place_folder(scratch, folder)
         except OSError:
             if not folder.is_dir():  # otherwise another process wrote the same dataset
                 raise
-    except OSError as error:
-        raise StoreError(f"The dataset could not be written to {folder} ({reason(error)}).") from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return fingerprint
+        for left in (scratch, replaced):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def open_dataset(home: Path, fingerprint: str) -> Dataset:
@@ -87,7 +130,7 @@ def open_dataset(home: Path, fingerprint: str) -> Dataset:
             notes=tuple(description.get("notes", ())),
             scaling=None if scaling is None else Scaling.of_json(scaling),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise _damaged(folder, error) from error
 
 
@@ -143,14 +186,12 @@ def _column_file(folder: Path, split: Split) -> Path:
 
 
 def _damaged(folder: Path, error: Exception) -> Damaged:
-    return Damaged(
-        f"The stored dataset in {folder} cannot be read ({error}); delete the folder and add the dataset again."
-    )
+    return Damaged(f"The stored dataset in {folder} cannot be read ({error}); add the dataset again, which repairs it.")
 
 
 def _scratch(parent: Path) -> Path:
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        make_folder(parent)
         return Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
     except OSError as error:
         raise StoreError(f"The folder {parent} cannot be written ({reason(error)}).") from error
@@ -186,7 +227,9 @@ def _replace_descriptions(dataset: Dataset, folder: Path) -> None:
         _write_descriptions(dataset, scratch, json.loads((folder / "dataset.json").read_text()))
         for name in [*(_column_file(scratch, split).name for split in SPLITS), "dataset.json"]:
             if (scratch / name).exists():
-                (scratch / name).replace(folder / name)
+                sync(scratch / name)
+                os.replace(scratch / name, folder / name)
+                sync(folder)
     except ValueError as error:
         raise _damaged(folder, error) from error
     except OSError as error:

@@ -18,7 +18,7 @@ from memscore.arrays import Images, Labels
 from memscore.datasets.columns import Column, Split
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidDataset, InvalidInput
-from memscore.files import reason, rows_of_samples, write_file
+from memscore.files import make_folder, place_folder, reason, rows_of_samples, write_file
 
 Layout = Literal["folder", "npz", "csv", "parquet"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -202,6 +202,7 @@ def _write_folder(dataset: Dataset, path: Path) -> None:
     folders = _folders(dataset.class_names)
     scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
+        make_folder(path.parent)
         for split in _parts(dataset):
             samples, labels, columns = _part(dataset, split)
             for name in folders:
@@ -209,7 +210,7 @@ def _write_folder(dataset: Dataset, path: Path) -> None:
             names = _files(columns, len(labels))
             for image, label, name in zip(samples, labels.tolist(), names, strict=True):
                 (scratch / split / folders[label] / name).write_bytes(_png(image))
-        scratch.rename(path)
+        place_folder(scratch, path)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written ({reason(error)}).") from error
     finally:

@@ -36,7 +36,6 @@ def check(context: Context) -> Iterator[Diagnosis]:
             found = f"the arrays of {record.name} are not under {context.settings.home / 'datasets'}"
         except Damaged as error:
             found = f"the arrays of {record.name} cannot be read: {str(error).partition(';')[0]}"
-            again = f"delete the folder, then: {again}"
         else:
             if (len(dataset.y_train), len(dataset.y_test)) == (record.train_samples, record.test_samples):
                 continue

@@ -95,9 +95,9 @@ def _arrays_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
     except NotFound:
         return f"its arrays are missing: the folder {folder} does not exist", add
     except Damaged as error:
-        return f"its arrays cannot be read: {error}", f"delete the folder {folder}, and {add}"
+        return f"its arrays cannot be read: {error}", add
     if dataset.fingerprint != record.fingerprint:
-        return f"its arrays in {folder} do not match their fingerprint", f"delete the folder, and {add}"
+        return f"its arrays in {folder} do not match their fingerprint", add
     return None
 
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from memscore.errors import StoreError
-from memscore.files import reason
+from memscore.files import reason, sync, tighten
 from memscore.keys import Pepper
 from memscore.settings import Settings
 
@@ -24,6 +24,7 @@ def pepper_of(settings: Settings) -> Pepper:
         if not path.exists():
             settings.prepare_home()
             _make(path)
+        tighten(path)
         return Pepper(path.read_bytes().strip())
     except OSError as error:
         raise StoreError(
@@ -33,7 +34,7 @@ def pepper_of(settings: Settings) -> Pepper:
 
 
 def _make(path: Path) -> None:
-    """Write a random pepper atomically, readable only by this user; of several processes, the first one wins."""
+    """Write a random pepper to the disk, whole and for this user alone; of several processes, the first one wins."""
     handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(handle, "w") as file:
@@ -41,6 +42,7 @@ def _make(path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(scratch, path)
+        sync(path.parent)
     except FileExistsError:
         pass
     finally:

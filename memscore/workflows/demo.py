@@ -16,7 +16,7 @@ from memscore.client import Client
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
-from memscore.files import atomic_write, reason
+from memscore.files import atomic_write, make_folder, reason
 from memscore.launch import python
 from memscore.report import Making, MethodComparison, Report
 from memscore.settings import Settings
@@ -43,7 +43,7 @@ def run(settings: Settings, output: Path, trials: int, watch: DemoWatch = DemoWa
     Raises InvalidInput if the folder cannot be written, StoreError if the service does not start, JobFailed.
     """
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
     except OSError as error:
         raise InvalidInput(f"The folder {output} cannot be written ({reason(error)}); see --output.") from error
     settings.prepare_home()

@@ -11,7 +11,7 @@ from pathlib import Path
 from memscore.errors import Conflict, InvalidInput
 from memscore.farm import commands
 from memscore.farm.commands import Command, CommandPlan, Ended, Started
-from memscore.files import held, reason
+from memscore.files import held, make_folder, reason
 from memscore.logs import end_of
 from memscore.settings import Settings
 from memscore.workflows.watching import RunsProgress, RunsWatch, ignore
@@ -92,7 +92,7 @@ def alone(folder: Path, lock: str, logs: str, who: str) -> Generator[int]:
     """
     with ExitStack() as stack:
         try:
-            (folder / logs).mkdir(parents=True, exist_ok=True)
+            make_folder(folder / logs)
             file = stack.enter_context(held(folder / lock))
         except BlockingIOError as error:
             raise Conflict(f"Another {who} is using {folder}, or is just ending; wait until it has ended.") from error

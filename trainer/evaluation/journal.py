@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from memscore import strict_json
 from memscore.arrays import Columns
 from memscore.errors import Conflict, InvalidInput
-from memscore.files import atomic_write, held, reason
+from memscore.files import atomic_write, held, make_folder, reason, sync
 
 LOCK = "journal.lock"
 
@@ -50,7 +50,7 @@ class Journal:
         if path is None:
             return self
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._lock.enter_context(held(path.with_name(LOCK)))
             self._read(path)
         except BlockingIOError as error:
@@ -64,7 +64,13 @@ class Journal:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._lock.close()
+        """Release the file. Its lines are on the disk then: not after each, since a lost one is only attacked again."""
+        try:
+            if self._path is not None:
+                with suppress(OSError):  # what can be read is resumed from
+                    sync(self._path)
+        finally:
+            self._lock.close()
 
     def _read(self, path: Path) -> None:
         """Load the lines with the same identity, and rewrite the file if it holds any others."""
