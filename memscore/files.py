@@ -72,14 +72,18 @@ def append_line(path: Path, line: str) -> int:
         return file.tell()
 
 
-def make_folder(path: Path, mode: int = 0o777) -> None:
+def make_folder(path: Path, mode: int | None = None) -> None:
     """Create a folder and the missing ones above it, on the disk too; one that is there stays as it is.
 
-    `mode` is that of the last one. Raises OSError.
+    `mode` is that of the last one, by default what the umask leaves. Raises OSError.
     """
     missing = [one for one in (path, *path.parents) if not one.exists()]
     for folder in reversed(missing):
-        folder.mkdir(mode if folder == path else 0o777, exist_ok=True)
+        wanted = mode if folder == path else None
+        with suppress(FileExistsError):  # another process was faster
+            folder.mkdir(0o777 if wanted is None else wanted)
+            if wanted is not None:
+                folder.chmod(wanted)  # whatever the umask
         sync(folder.parent)
     if not path.is_dir():
         raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), str(path))
@@ -106,6 +110,18 @@ def sync_all(path: Path) -> None:
 def private(path: str | Path, flags: int) -> int:
     """An opener for `open`: a file that it creates is for its owner alone, whatever the umask."""
     return os.open(path, flags, PRIVATE_FILE)
+
+
+def shared_mode(folder: Path) -> int:
+    """The mode of a folder to be made in this one: the same if it is shared at most with a group, otherwise private."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    return PRIVATE_FOLDER if mode & _FOR_OTHERS else mode
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether users who are neither the owner nor in the group may use a file or folder, and can get there."""
+    let_through = all(folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents)
+    return let_through and bool(path.stat().st_mode & _FOR_OTHERS)
 
 
 def tighten(path: Path) -> bool:

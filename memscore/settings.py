@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memscore.errors import InvalidInput, StoreError
-from memscore.files import PRIVATE_FOLDER, make_folder, reason, tighten
+from memscore.files import PRIVATE_FOLDER, make_folder, reason, shared_mode, tighten
 from memscore.validation import located, worded
 
 PREFIX = "MEMSCORE_"
@@ -119,13 +119,13 @@ class Settings(BaseSettings):
     def prepare_home(self) -> Path:
         """Create the home folder, for this user alone, and return it. Raises StoreError if it cannot be written.
 
-        One that is there keeps its mode, which its owner chose, but its folders and files are closed to other users
-        of the machine if they were open to all of them.
+        One that is there keeps its mode, which its owner chose. The folders in it are closed to other users, except
+        that one which is shared with its group alone shares them too.
         """
         try:
             make_folder(self.home, PRIVATE_FOLDER)
             for folder in (self.home / "datasets", self.home / "logs"):
-                make_folder(folder, PRIVATE_FOLDER)
+                make_folder(folder, shared_mode(self.home))
                 tighten(folder)
             probe = self.home / f".write-test-{os.getpid()}"
             try:

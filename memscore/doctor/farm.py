@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,19 +16,30 @@ import httpx
 from memscore.counted import counted
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
 from memscore.doctor.versions import installed
+from memscore.farm.lifeline import PLACE
+from memscore.files import open_to_others
 from memscore.settings import Settings
 
 ACCELERATOR = "accelerator_type:"  # prefix of the Ray resource that names a node's GPU model
 FULL = 0.95  # share of a disk above which Ray stores no more objects on it
-RAY_FILES = "/tmp"  # noqa: S108 -- where a local driver's Ray keeps its files
+RAY_FILES = str(PLACE)
 
 
 def check(context: Context) -> Iterator[Diagnosis]:
-    """Check Ray for the configured launcher."""
+    """Check Ray for the configured launcher, and who may read a token of this user's."""
     if context.settings.launcher == "local":
         yield from _local()
     else:
         yield from of_cluster(context.settings)
+    yield from _token_file(context.settings.ray_token_file)
+
+
+def _token_file(file: Path) -> Iterator[Diagnosis]:
+    with suppress(OSError):  # there is none
+        if open_to_others(file):
+            found = f"every user of this machine may read {file}, and run code on the Ray that it is for"
+            remedy = f"chmod 600 {shlex.quote(str(file))}; where others may have read it, make a new token"
+            yield warning("Ray's token", found, remedy)
 
 
 def _local() -> Iterator[Diagnosis]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_of, size, warning
 from memscore.errors import MemscoreError
+from memscore.files import open_to_others
 from memscore.scores.planning import trial_bytes
 from memscore.settings import Settings
 from memscore.store import datasets, evidence, jobs, open_database, studies
@@ -25,7 +27,7 @@ def check(context: Context) -> Iterator[Diagnosis]:
     if existing == home:
         try:
             context.settings.prepare_home()
-            yield ok("home", f"{home} can be written ({file_system(home) or 'unknown file system'})")
+            yield _writable(home)
         except MemscoreError as error:
             yield problem_of("home", error, "set MEMSCORE_HOME to a folder that you can write to")
     elif os.access(existing, os.W_OK) and existing.is_dir():
@@ -43,6 +45,15 @@ def check(context: Context) -> Iterator[Diagnosis]:
         if file is not None and file.exists() and file.stat().st_dev == device:
             needed = _to_come(context.settings)
         yield _space(folder, needed)
+
+
+def _writable(home: Path) -> Diagnosis:
+    """Whether other users of the machine may enter a home that can be written."""
+    found = f"{home} can be written ({file_system(home) or 'unknown file system'})"
+    if open_to_others(home):
+        remedy = f"chmod 700 {shlex.quote(str(home))}, or 770 for a group, unless it also holds what others need"
+        return warning("home", f"{found}, and every user of this machine may enter it", remedy)
+    return ok("home", found)
 
 
 def _space(folder: Path, needed: int) -> Diagnosis:

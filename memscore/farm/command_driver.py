@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -23,7 +22,7 @@ from ray.exceptions import RayError
 
 from memscore.farm import local_ray
 from memscore.farm.commands import Command, CommandPlan, Ended, Event, Started
-from memscore.farm.lifeline import after_this_process, follow_parent, ray_folder, terminate
+from memscore.farm.lifeline import after_this_process, follow_parent, private_folder, ray_below, terminate
 from memscore.farm.placement import living, places
 
 GRACE_SECONDS = 8.0  # for a command to end after SIGTERM
@@ -32,13 +31,13 @@ POLL_SECONDS = 0.1
 
 def main() -> None:
     """Run the commands of the plan."""
-    folder = ray_folder(secrets.token_hex(4), 1)
     plan = CommandPlan.model_validate_json(sys.stdin.readline())
+    folder = private_folder("commands")
     follow_parent(folder)
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray's output belongs in the log
     try:
-        local_ray.start(folder, plan.slots)
+        local_ray.start(ray_below(folder), plan.slots)
         signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
         run_all(plan, events)
     finally:

@@ -9,12 +9,12 @@ closes); on a cluster, where Ray launched it, it ends when its attempt no longer
 from __future__ import annotations
 
 import logging
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, ModelsDoNotFit, StoreError
 from memscore.farm.job_reporter import JobReporter, JobStopped, JournalHandler, patiently
-from memscore.farm.lifeline import follow_parent, ray_folder
+from memscore.farm.lifeline import follow_parent, private_folder, ray_below, remove_private_folders
 from memscore.farm.study_counts import Scoring
 from memscore.farm.worker_log import WorkerLines, WorkerLog
 from memscore.settings import Settings
@@ -48,10 +48,12 @@ log = logging.getLogger("memscore.farm.driver")  # also where this module is __m
 def main() -> None:
     """Run one attempt and exit 0 if its outcome is stored."""
     job_id, attempt, cluster = sys.argv[1], int(sys.argv[2]), "--cluster" in sys.argv[3:]
+    folder = None
     if not cluster:
-        follow_parent(ray_folder(job_id, attempt))
         for earlier in range(1, attempt):  # left behind if everything was killed at once
-            shutil.rmtree(ray_folder(job_id, earlier), ignore_errors=True)
+            remove_private_folders(f"{job_id}-{earlier}")
+        folder = private_folder(f"{job_id}-{attempt}")
+        follow_parent(folder)
     settings = settings_module.load()
     logs.configure(settings, job=job_id, attempt=attempt)
     database = open_database(settings.database)
@@ -63,7 +65,7 @@ def main() -> None:
     lines = _log_into(journal, settings)
     log.info("attempt %d of job %s, study %s, on %s", attempt, job.id, study.id, socket.gethostname())
     try:
-        Driver(database, settings, job, study, journal, lines, cluster=cluster).run()
+        Driver(database, settings, job, study, journal, lines, folder).run()
     except SystemExit as end:
         log.warning("the driver was ended (%s)", end)
         raise
@@ -75,7 +77,7 @@ def main() -> None:
 
 
 class Driver:
-    """One attempt at one job."""
+    """One attempt at one job, on Ray in the private `folder`, or else on the cluster that runs already."""
 
     def __init__(
         self,
@@ -85,8 +87,7 @@ class Driver:
         study: StudyRecord,
         journal: JobReporter,
         lines: WorkerLines,
-        *,
-        cluster: bool,
+        folder: Path | None,
     ) -> None:
         assert study.recipe is not None
         self.database = database
@@ -97,7 +98,7 @@ class Driver:
         self.wanted = job.wanted
         self.journal = journal
         self.lines = lines
-        self.cluster = cluster
+        self.folder = folder
         self.phase = "starting"
         self.ending = False
         self.judged = False  # whether the first models must fit
@@ -161,11 +162,10 @@ class Driver:
         at_most = sum(len(some) for some in self.absent())
         log.info("%d trials stored; at most %d units to train", self.scoring.counts.trials, at_most)
         options = FarmOptions(
-            cluster=self.cluster,
             slots=self.settings.slots,
             trials_per_gpu=self.settings.trials_per_gpu,
             at_most=at_most,
-            folder=ray_folder(self.job.id, self.journal.attempt),
+            folder=None if self.folder is None else ray_below(self.folder),
             ahead=not self.wanted.target.precise,
         )
         with Farm(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 from abc import ABC, abstractmethod
@@ -11,19 +12,27 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from memscore.errors import LaunchFailed, StoreError
+from memscore.files import private
 from memscore.launch import python
 from memscore.logs import Discretion, end_of
 from memscore.settings import Settings
 from memscore.store.jobs import JobRecord
 
 LOG_TAIL = 20_000  # bytes
+TOKEN_BYTES = 32
 GCS_SECONDS = 10  # Ray's default of 60 suits a control service that restarts; here it ends with its driver
 
 
 def driver_environment(settings: Settings) -> dict[str, str]:
-    """The environment of a process that starts Ray on this machine, and of its workers: one thread each."""
+    """The environment of a process that starts Ray on this machine, and of its workers: one thread each.
+
+    It holds a token of its own for this Ray, not that of a cluster, which is none of its business.
+    """
+    inherited = {name: value for name, value in settings.environment().items() if name != "RAY_AUTH_TOKEN_PATH"}
     return {
-        **settings.environment(),
+        **inherited,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(TOKEN_BYTES),
         "OMP_NUM_THREADS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
@@ -104,7 +113,7 @@ class LocalLauncher(Launcher):
         """Start `python -m memscore.farm.driver` in its own process group, logging to home/logs."""
         log_path = self.settings.home / "logs" / f"{job.id}-{job.attempt}.log"
         try:
-            with log_path.open("ab") as log:
+            with open(log_path, "ab", opener=private) as log:
                 process = subprocess.Popen(
                     python("memscore.farm.driver", job.id, str(job.attempt)),
                     stdin=subprocess.PIPE,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -18,9 +21,29 @@ import psutil
 _reaper: subprocess.Popen[bytes] | None = None
 
 
-def ray_folder(job: str, attempt: int) -> Path:
-    """The attempt's folder for Ray's sockets and logs, with a path short enough for a socket's name."""
-    return Path("/tmp") / f"memscore-{job}-{attempt}"  # noqa: S108 -- the job's id is random
+PLACE = Path("/tmp")  # noqa: S108 -- below it only in new folders of random names
+"""Where Ray's files are: a path that leaves room for Ray's own names in those of sockets, of at most 107 bytes."""
+
+
+def private_folder(name: str) -> Path:
+    """A new folder in PLACE that nobody else on the machine may enter, with a random name that begins with `name`.
+
+    Ray opens its own folder to everybody, so it belongs below this one, as `ray_below` names it.
+    """
+    return Path(tempfile.mkdtemp(prefix=f"ms-{name}-", dir=PLACE))
+
+
+def ray_below(folder: Path) -> Path:
+    """Ray's folder below a private one; Ray makes it."""
+    return folder / "r"
+
+
+def remove_private_folders(name: str) -> None:
+    """Remove what this user's `private_folder` made for `name`; what others put there under such a name is theirs."""
+    for folder in PLACE.glob(f"ms-{name}-*"):
+        status = folder.lstat()
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def follow_parent(folder: Path) -> None:
@@ -28,7 +51,7 @@ def follow_parent(folder: Path) -> None:
 
     The launcher holds the other end of standard input; when that closes, this process gets SIGTERM. A
     shell outside the process group waits in the same way for this process, then kills the rest of the
-    group and removes Ray's `folder`: Ray's agents outlive a driver that was killed with SIGKILL.
+    group and removes `folder`, with Ray's files: Ray's agents outlive a driver that was killed with SIGKILL.
     """
     signal.signal(signal.SIGTERM, terminate)
 

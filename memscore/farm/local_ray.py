@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 import shutil
 from pathlib import Path
 
 import ray
 
+from memscore.farm.launchers import TOKEN_BYTES
 from memscore.farm.lifeline import end_processes_of
 
 log = logging.getLogger(__name__)
@@ -20,8 +23,12 @@ OBJECT_STORE_MARGIN = 100 * 2**20  # bytes
 def start(folder: Path, slots: int, shared: int = 0) -> None:
     """Start Ray with `slots` CPUs and all GPUs; retries if the machine is so busy that Ray times out.
 
-    `shared`: bytes of the objects that workers share. `folder` holds Ray's files; the caller removes it at the end.
+    `shared`: bytes of the objects that workers share. `folder` holds Ray's files; nobody else should be able to reach
+    it, and the caller removes it at the end. Whoever has Ray's token can run code as this user. It is that of the
+    environment, where `driver_environment` puts one; without one, a new one, since Ray would leave its own in the home
+    folder, readable by all and the same for ever.
     """
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(TOKEN_BYTES))
     for tries_left in reversed(range(START_TRIES)):
         try:
             _init(folder, slots, shared)

@@ -48,18 +48,17 @@ LOST = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError, Obje
 class FarmOptions:
     """Where and how to train.
 
-    cluster: on the running Ray cluster, instead of one started here with `slots` workers.
+    folder: for the files of a Ray that is started here with `slots` workers, removed at the end; None for the running
+    cluster.
     trials_per_gpu: workers that share a GPU; None measures how many its memory holds.
     at_most: the most units to train, and so the most workers.
     ahead: hand out the next unit before the finished one is stored, so that no worker waits for the database.
-    folder: for Ray's files, if Ray is started here; removed at the end.
     """
 
-    cluster: bool
+    folder: Path | None
     slots: int
     trials_per_gpu: int | None
     at_most: int
-    folder: Path
     ahead: bool = True
 
 
@@ -90,7 +89,7 @@ class Farm:
         self.networks = networks
 
     def __enter__(self) -> Farm:
-        if self.options.cluster:
+        if self.options.folder is None:
             ray.init(address="auto", log_to_driver=True)
         else:
             size = self.dataset.x_train.nbytes + self.dataset.x_test.nbytes
@@ -104,7 +103,7 @@ class Farm:
 
     def __exit__(self, *exception: object) -> None:
         ray.shutdown()
-        if not self.options.cluster:
+        if self.options.folder is not None:
             shutil.rmtree(self.options.folder, ignore_errors=True)
 
     @property

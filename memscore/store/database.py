@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -25,12 +27,15 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from memscore.errors import InvalidInput, StoreError
+from memscore.files import PRIVATE_FILE, tighten
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_SECONDS = 60
 MOST_WAITING = 16  # writers of a process that wait for SQLite's lock; a service has 40 threads, readers need some
+JOURNALS = ("-wal", "-shm", "-journal")
+"""What SQLite adds to a database's name for the files that belong to it."""
 CONNECT_SECONDS = 10
 UNUSABLE = "The database cannot be used at the moment; the service's log says why."
 
@@ -168,6 +173,7 @@ def open_database(url: str) -> Database:
         if not folder.is_dir():
             raise StoreError(f"The folder {folder} of the database does not exist; create it first.")
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "do_connect", _protect_sqlite)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return Database(engine)
@@ -192,6 +198,18 @@ def sqlite_file(url: str) -> Path | None:
     except ArgumentError:
         return None
     return Path(parsed.database).absolute() if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def _protect_sqlite(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
+    """Create a missing database file for this user alone; SQLite gives its journals the mode of the database.
+
+    Close to other users what an earlier version, or a restore by hand, left open to all of them. The file is never
+    opened here: to close it again would release the locks that SQLite holds on it for this process.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # it is there, or this system cannot: SQLite creates it
+        os.mknod(arguments[0], PRIVATE_FILE)
+    for suffix in ("", *JOURNALS):
+        tighten(Path(f"{arguments[0]}{suffix}"))
 
 
 def _configure_sqlite(connection: Any, record: Any) -> None:

@@ -79,7 +79,7 @@ def test_everything_killed_and_started_again_ends_with_the_same_bits(
     with registered.reading() as connection:
         states = [event.state for event in jobs.events(connection, job.id)]
     assert states == ["queued", "running", "recovering", "running", "succeeded"]
-    eventually(lambda: not list(Path("/tmp").glob(f"memscore-{job.id}-*")), 10)
+    eventually(lambda: not list(Path("/tmp").glob(f"ms-{job.id}-*")), 10)
 
 
 @ON_SQLITE

@@ -37,6 +37,7 @@ from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Target, Wanted
 from tests.conftest import StoredStudy
 from tests.fake_ray import TOKEN, URL, FakeRay, answering, refuse
+from tests.other_user import open_folder
 from tests.ray_cluster import free_port
 
 Check = Callable[[Context], Iterator[Diagnosis]]
@@ -206,6 +207,20 @@ def test_a_home_that_can_be_written_is_ok(settings: Settings, stored_study: Stor
     assert "can be written" in told[0].found
 
 
+def test_a_home_that_others_may_enter_is_a_warning():
+    with open_folder() as place:
+        settings = Settings(home=place / "home")
+        settings.prepare_home()
+        assert only(found(home.check, settings), "home").verdict == "ok"
+        settings.home.chmod(0o770)
+        assert only(found(home.check, settings), "home").verdict == "ok"
+        settings.home.chmod(0o755)
+        told = only(found(home.check, settings), "home")
+        assert (told.verdict, told.remedy.partition(",")[0]) == ("warning", f"chmod 700 {settings.home}")
+        place.chmod(0o700)
+        assert only(found(home.check, settings), "home").verdict == "ok", "they cannot get there"
+
+
 def test_a_home_that_is_not_there_yet_is_not_made(tmp_path: Path):
     there = tmp_path / "not" / "yet"
     assert "does not exist yet" in only(found(home.check, Settings(home=there)), "home").found
@@ -359,6 +374,21 @@ def test_a_full_disk_below_rays_files_is_a_warning(settings_of_sqlite: Settings,
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(__version__="2.60.0"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(100, 96, 4))
     assert verdicts(found(farm.check, settings_of_sqlite)) == {"Ray": "ok", "Ray's files": "warning"}
+
+
+def test_a_token_that_others_may_read_is_a_warning(settings_of_sqlite: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(__version__="2.60.0"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(100, 1, 99))
+    with open_folder() as place:
+        monkeypatch.setenv("HOME", str(place))
+        assert verdicts(found(farm.check, settings_of_sqlite)) == {"Ray": "ok"}
+        file = place / ".ray" / "auth_token"
+        file.parent.mkdir()
+        file.touch(0o644)
+        told = only(found(farm.check, settings_of_sqlite), "Ray's token")
+        assert (told.verdict, told.remedy.partition(";")[0]) == ("warning", f"chmod 600 {file}")
+        file.chmod(0o600)
+        assert verdicts(found(farm.check, settings_of_sqlite)) == {"Ray": "ok"}
 
 
 GPU_NODE = {"CPU": 8.0, "GPU": 2.0, "accelerator_type:H100": 1.0, "memory": "3 GiB"}

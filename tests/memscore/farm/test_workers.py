@@ -55,9 +55,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Generator[StartFarm]:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
         monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-        options = FarmOptions(
-            cluster=False, slots=slots, trials_per_gpu=trials_per_gpu, at_most=at_most, folder=folder / "ray"
-        )
+        options = FarmOptions(folder=folder / "ray", slots=slots, trials_per_gpu=trials_per_gpu, at_most=at_most)
         farm = Farm(make_dataset(), recipe, DESIGN, options, wanted=Wanted())
         started.append(farm.__enter__())
         return farm
