@@ -16,19 +16,21 @@ ENV PATH=/opt/memscore/bin:$PATH \
 
 FROM base AS packages
 ARG TORCH_INDEX=""
+ARG UV=0.13.9
 ENV VIRTUAL_ENV=/opt/memscore \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy
-# hadolint ignore=DL3013,DL3042
+# hadolint ignore=DL3042
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install uv && python -m venv --without-pip "$VIRTUAL_ENV"
+    pip install "uv==$UV" && python -m venv --without-pip "$VIRTUAL_ENV"
 WORKDIR /build
 COPY requirements.lock pyproject.toml ./
-# Every version comes from requirements.lock; used as a constraint, it does not install the developer tools it also pins.
+# Every version comes from requirements.lock, and files that do not match a hash there are refused (TORCH_INDEX apart). As
+# a constraint, it does not install the developer tools it also pins.
 # hadolint ignore=SC2046
 RUN --mount=type=cache,target=/root/.cache/uv \
     if [ -n "$TORCH_INDEX" ]; then \
-        uv pip install --no-deps --index-url "$TORCH_INDEX" $(grep -E '^torch(vision)?==' requirements.lock); \
+        uv pip install --no-deps --index-url "$TORCH_INDEX" $(grep -oE '^torch(vision)?==[^ ]+' requirements.lock); \
     fi && \
     uv pip install --constraint requirements.lock --requirement pyproject.toml --extra cluster --extra postgresql
 COPY README.md LICENSE ./

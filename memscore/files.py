@@ -1,4 +1,4 @@
-"""Files and folders that are on the disk, whole, once they are said to be written; and lock files."""
+"""Files and folders that reach the disk whole before they are reported as written; and lock files."""
 
 from __future__ import annotations
 

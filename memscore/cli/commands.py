@@ -57,6 +57,14 @@ COMMANDS: Entries = {
                 "database:check_database",
                 "Verify all stored data and list the damage; exit status 1 if any remains after repairs.",
             ),
+            "backup": Entry(
+                "backup:backup_database",
+                "Back up the SQLite database and the pepper of its keys to one file, also while a service runs.",
+            ),
+            "restore": Entry(
+                "backup:restore_database",
+                "Restore the SQLite database and the pepper from a backup. Stop the service first.",
+            ),
             "prune": Entry(
                 "database:prune_database",
                 "Remove old versions of score tables and pairs tables. Evidence is always kept.",

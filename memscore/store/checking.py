@@ -80,23 +80,24 @@ def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[Da
             yield DatabaseFinding(f"dataset {name}", "its row cannot be read", "restore the database from a copy")
             continue
         if record.fingerprint not in faults:
-            faults[record.fingerprint] = _arrays_fault(record, home)
+            faults[record.fingerprint] = arrays_fault(home, name, record.fingerprint)
         fault = faults[record.fingerprint] or _record_fault(record, home)
         if fault is not None:
             yield DatabaseFinding(f"dataset {name}", *fault)
         watch(f"dataset {name}", 1)
 
 
-def _arrays_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
-    folder = home / "datasets" / record.fingerprint
-    add = f"add the dataset again: memscore datasets add {record.name}"
+def arrays_fault(home: Path, name: str, fingerprint: str) -> tuple[str, str] | None:
+    """What is wrong with the stored arrays of a registered dataset, and what to do; None if they are as registered."""
+    folder = home / "datasets" / fingerprint
+    add = f"add the dataset again: memscore datasets add {name}"
     try:
-        dataset = open_dataset(home, record.fingerprint)
+        dataset = open_dataset(home, fingerprint)
     except NotFound:
         return f"its arrays are missing: the folder {folder} does not exist", add
     except Damaged as error:
         return f"its arrays cannot be read: {error}", add
-    if dataset.fingerprint != record.fingerprint:
+    if dataset.fingerprint != fingerprint:
         return f"its arrays in {folder} do not match their fingerprint", add
     return None
 

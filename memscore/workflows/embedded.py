@@ -23,13 +23,21 @@ def opened_database(settings: Settings) -> Generator[Database]:
 
 @contextmanager
 def existing_database(settings: Settings) -> Generator[Database]:
-    """The configured database, without creating one. Raises StoreError if there is none."""
+    """The configured database at the current revision, without creating one. Raises StoreError if there is none."""
+    with existing_at_any_revision(settings) as database:
+        require_current(database)
+        yield database
+
+
+@contextmanager
+def existing_at_any_revision(settings: Settings) -> Generator[Database]:
+    """The configured database, whatever its revision, without creating one. Raises StoreError if there is none."""
     file = sqlite_file(settings.database)
     if file is not None and not file.exists():
         raise StoreError(
             f"There is no database {file}; set MEMSCORE_HOME or MEMSCORE_DATABASE_URL to the one you mean."
         )
-    with opened_database(settings) as database:
+    with opened_at_any_revision(settings) as database:
         yield database
 
 

@@ -1,4 +1,4 @@
-"""Whatever is said to be written is on the disk, whole and under its name; until then the disk has what was before."""
+"""What a writer has reported as written is on the disk, whole and under its name; before, what was there is."""
 
 from __future__ import annotations
 

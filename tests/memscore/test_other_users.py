@@ -75,7 +75,7 @@ def test_another_user_reads_nothing_of_a_home(place: Path):
             names = {path.name for path in settings.home.iterdir()}
             assert {"memscore.db", "memscore.db-wal", "memscore.db-shm", FILE, "logs", "datasets"} <= names
             assert as_other_user(READ_ALL, place) == []
-            settings.home.chmod(0o755)  # as earlier versions made it: what is in it has to stand for itself
+            settings.home.chmod(0o755)  # as earlier versions made it: what is in it needs no help
             assert as_other_user(READ_ALL, place) == ["home"]
     finally:
         os.umask(before)

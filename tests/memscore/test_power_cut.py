@@ -1,4 +1,4 @@
-"""A power cut on real file systems: what was said to be stored a moment before is there after the start.
+"""A power cut on real file systems: what was stored a moment before, as its writer reported, is there after it.
 
 The disk is a file, mounted as a loop device. A copy of it holds what a machine would find after a power cut in the
 moment of copying: what its file system has sent to the disk, and nothing that only its memory held.
