@@ -173,7 +173,7 @@ class Unavailable(MemscoreError):
 class StoreError(Unavailable):
     """The database or the home folder cannot be used.
 
-    `public`: what callers of a service with keys are told instead of the message, which names hosts and users.
+    `public`: the text for callers of a service with keys, since the message names hosts and users.
     """
 
     slug = "store-unavailable"

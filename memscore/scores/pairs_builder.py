@@ -222,5 +222,5 @@ def _findings_meta(
 
 
 def share_of(correct: Int64, trials: int) -> Float64:
-    """The share of so many trials that classify each sample correctly, NaN for none: float64, shaped as `correct`."""
+    """The share of this many trials that classify each sample correctly, NaN for none: float64, shaped as `correct`."""
     return correct / trials if trials else np.full(len(correct), np.nan)
