@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from memscore.client import dataset_calls, following, job_calls, service_calls, study_calls, table_calls
 from memscore.client.cache import MAX_BYTES
+from memscore.client.connecting import connected
 from memscore.client.following import POLL_SECONDS, Happening
 from memscore.client.job_calls import Extras
 from memscore.client.retries import Retries
@@ -61,7 +62,7 @@ class AsyncClient:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._service = ServiceAccess.to(url, key, cache, cache_bytes, retries, on_download, remote=http is None)
-        self._http = http or httpx.AsyncClient(base_url=self.url, timeout=timeout)
+        self._http = http or connected(httpx.AsyncClient, self.url, timeout)
         self._sleep = sleep
 
     @property

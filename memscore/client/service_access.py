@@ -13,6 +13,8 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from memscore.client.cache import DownloadCache
+from memscore.client.connecting import Proxy, proxy_of, through
+from memscore.client.received import received
 from memscore.client.retries import ONCE, Patience, Retries
 from memscore.client.steps import Flow, Open, Pause, Read, Reply, Request
 from memscore.errors import InvalidInput, ServiceError, TooMany, Unavailable, service_error
@@ -42,6 +44,7 @@ class ServiceAccess:
     cache: DownloadCache | None
     remote: bool
     on_download: OnDownload | None
+    proxy: Proxy | None = None
     pulled: dict[tuple[str, str], Table] = field(default_factory=dict[tuple[str, str], Table])
 
     @classmethod
@@ -70,6 +73,7 @@ class ServiceAccess:
             None if cache is None else DownloadCache(Path(cache).expanduser(), cache_bytes),
             remote,
             on_download,
+            proxy_of(url) if remote else None,
         )
 
     def keep(self, study: str, table: Table) -> None:
@@ -96,7 +100,10 @@ class ServiceAccess:
         if not isinstance(error, of_http):
             return error
         why = str(error) or type(error).__name__
-        sentence = f"The service at {self.url} does not answer ({why}); start it with: memscore serve"
+        what = "start it with: memscore serve"
+        if self.proxy is not None:
+            what = "see that the proxy reaches it, or name its host in NO_PROXY"
+        sentence = f"The service at {self.url} does not answer{through(self.proxy)} ({why}); {what}"
         return service_error(sentence, Unavailable.slug, Unavailable.status)
 
 
@@ -161,8 +168,8 @@ def ask(service: ServiceAccess, message: type[AnyMessage], request: Request) -> 
 def decoded(service: ServiceAccess, message: type[AnyMessage], request: Request, content: bytes | str) -> AnyMessage:
     """A response's content as a message. Raises ServiceError if it does not parse as one."""
     try:
-        return message.model_validate_json(content)
-    except ValidationError as error:
+        return received(message, content)
+    except (ValidationError, ValueError) as error:
         raise ServiceError(
             f"The server at {service.url} is not a memscore service of this version: {request.path} returned no "
             f"{message.__name__}."
@@ -186,7 +193,7 @@ def _error(reply: Reply) -> ServiceError:
         "retry_after": _seconds(reply.headers.get("Retry-After")),
     }
     try:
-        problem = Problem.model_validate_json(reply.content)
+        problem = received(Problem, reply.content)
     except ValidationError:
         sentence = f"The service answered {reply.status} {reply.reason}."
         return service_error(sentence, "", reply.status, problem={"status": reply.status}, **details)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import httpx
 
 import memscore
+from memscore.client.connecting import connected, proxy_of, through
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
+from memscore.errors import InvalidInput
 
 SECONDS = 8.0
 SLOW_SECONDS = 1.0
@@ -19,14 +21,14 @@ def check(context: Context) -> Iterator[Diagnosis]:
     assert context.url is not None
     where = f"check that memscore serve runs there, and that {context.url} is its address"
     try:
-        with httpx.Client(base_url=context.url, timeout=SECONDS) as http:
+        with connected(httpx.Client, context.url, SECONDS) as http:
             started = time.perf_counter()
             health = http.get("/healthz")
             seconds = time.perf_counter() - started
             ready = http.get("/readyz")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, InvalidInput) as error:
         reason = str(error) or type(error).__name__
-        yield problem("service", f"{context.url} does not answer: {reason}", where)
+        yield problem("service", f"{context.url} does not answer{through(proxy_of(context.url))}: {reason}", where)
         return
     try:
         version = health.json()["version"]
