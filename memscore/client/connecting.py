@@ -27,7 +27,7 @@ def proxy_of(url: str) -> Proxy | None:
     """The proxy that requests to a URL go through by the environment's variables; never for this machine itself."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if is_loopback(host) or urllib.request.proxy_bypass_environment(host):
+    if is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
     names = f"{parts.scheme}_proxy", "all_proxy"
     given = [name for one in names for name in (one, one.upper()) if os.environ.get(name)]

@@ -25,6 +25,8 @@ def received(message: type[AnyMessage], content: bytes | str) -> AnyMessage:
         return message.model_validate_json(content, extra="ignore")
     except ValidationError as error:
         unknown = error
+    if any(_known(one) is None for one in unknown.errors()):
+        raise unknown
     data = json.loads(content)
     kept: dict[tuple[int | str, ...], Any] = {}
     for _ in range(ROUNDS):

@@ -169,7 +169,7 @@ def decoded(service: ServiceAccess, message: type[AnyMessage], request: Request,
     """A response's content as a message. Raises ServiceError if it does not parse as one."""
     try:
         return received(message, content)
-    except (ValidationError, ValueError) as error:
+    except ValidationError as error:
         raise ServiceError(
             f"The server at {service.url} is not a memscore service of this version: {request.path} returned no "
             f"{message.__name__}."

@@ -119,7 +119,7 @@ def test_unknown_values_are_kept_as_they_are(database: Database, stored_study: S
 def test_an_event_of_a_new_state_is_read_and_a_garbled_one_is_an_error_of_the_service():
     event = {"id": 3, "job": "ab", "at": "2026-11-29T12:00:00Z", "state": "paused", "message": "", "by": "somebody"}
     assert received(JobEvent, json.dumps(event)).state == "paused"
-    with pytest.raises(ValueError, match="delimiter"):
+    with pytest.raises(ValueError, match="JobEvent"):
         received(JobEvent, '{"id": 3')
     with pytest.raises(ValueError, match="created_at"):
         received(JobMessage, "{}")
