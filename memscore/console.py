@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any, cast
 
@@ -65,15 +65,16 @@ def print_json(value: Any) -> None:
     print(strict_json.dumps(plain, indent=2, default=str))
 
 
-def print_record(message: BaseModel, as_json: bool) -> None:
-    """Print a message as JSON, or as one line per field."""
+def print_record(message: BaseModel | Mapping[str, Any], as_json: bool) -> None:
+    """Print a message or its fields as JSON, or as one line per field."""
     if as_json:
         print_json(message)
         return
+    fields = message.model_dump(mode="json") if isinstance(message, BaseModel) else message
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in message.model_dump(mode="json").items():
+    for name, value in fields.items():
         table.add_row(name, _shown(value))
     out.print(table)
 

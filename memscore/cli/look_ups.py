@@ -10,15 +10,16 @@ import typer
 from rich.text import Text
 
 from memscore.cli.context import opened_client, plain
+from memscore.cli.naming import Names, Split
 from memscore.cli.options import Json, Url
-from memscore.cli.score_rows import INTERVAL, named, names_of, print_rows, rows_of
+from memscore.cli.score_rows import INTERVAL, named, print_rows, rows_of
 from memscore.console import decimal, out, percent, print_json, print_record, print_table, warn
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.files import read_file
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Explanation, Influence
-from memscore.messages.scores import Histogram, SampleScore, SetName
+from memscore.messages.scores import Histogram, SampleScore, SetName, TestScore
 from memscore.scores.selection import Order
 from memscore.scores.tables import NO_TEST_PART
 from memscore.statistics.findings import LEVEL
@@ -52,10 +53,12 @@ def list_scores(
             page=min(limit, MOST_A_PAGE),
         )
         samples = list(islice(found, limit))
+        names = Names.of(client, study, [one.index for one in samples])
+    rows = [_named(sample, names) for sample in samples]
     if as_json:
-        print_json([sample.model_dump(mode="json") for sample in samples])
+        print_json(rows)
         return
-    print_rows(map(_row, samples), ("index", "label", "mem", "se", INTERVAL, "p_in", "p_out", "set"))
+    print_rows(map(_with_limits, rows), ("index", "label", "mem", "se", INTERVAL, "p_in", "p_out", "set"))
 
 
 def top_scores(
@@ -93,26 +96,38 @@ def look_up_scores(
         raise InvalidInput("Name the samples: memscore scores lookup STUDY 3 5 7, or --indices-file FILE.")
     with opened_client(url) as client:
         columns = client.scores(study, wanted)
-        names = names_of(client, study, wanted)
-    if as_json:
-        more = {} if names is None else {"name": names}
-        print_json({name: [plain(value) for value in column] for name, column in columns.items()} | more)
-        return
+        names = Names.of(client, study, wanted)
     shown = ("index", "label", "mem", "se", "mem_low", "mem_high", "p_in", "p_out", "n_in", "n_out")
-    rows = [{name: plain(columns[name][row]) for name in shown} for row in range(len(wanted))]
-    print_rows(({**row, "name": name} for row, name in zip(rows, names or [None] * len(rows), strict=True)), shown)
+    rows = names.rows({name: plain(columns[name][row]) for name in shown} for row in range(len(wanted)))
+    if as_json:
+        called = ("name", "class_name") if names.has("train") else ("class_name",)
+        print_json(
+            {name: [plain(value) for value in column] for name, column in columns.items()}
+            | {name: [row[name] for row in rows] for name in called}
+        )
+        return
+    print_rows(rows, shown)
 
 
 def show_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
     """Show the scores of one training sample."""
     with opened_client(url) as client:
-        print_record(client.score(study, index), as_json)
+        score = client.score(study, index)
+        names = Names.of(client, study, [index])
+    print_record(_named(score, names), as_json)
 
 
 def show_test_score(study: str, index: int, url: Url = None, as_json: Json = False) -> None:
     """Show the scores of one test sample."""
     with opened_client(url) as client:
-        print_record(client.test_score(study, index), as_json)
+        score = client.test_score(study, index)
+        names = Names.of(client, study, [] if score.infl_index is None else [score.infl_index], [index])
+    record: dict[str, Any] = {}
+    for name, value in _named(score, names, "test").items():
+        record[name] = value
+        if name == "infl_index" and value is not None:
+            record |= names.fields("train", value, "infl_name")
+    print_record(record, as_json)
 
 
 def show_histogram(
@@ -143,10 +158,17 @@ def explain_score(
     with opened_client(url) as client:
         explanation = client.explain(study, index, limit=limit)
         tested = explanation.influences or client.dataset(client.study(study).dataset).test_samples
+        beside = {other.train_index for one in explanation.influences for other in one.others}
+        names = Names.of(
+            client,
+            study,
+            [index, *beside, *(one.index for one in explanation.rivals)],
+            [one.test_index for one in explanation.influences],
+        )
     if as_json:
-        print_json(explanation)
+        print_json(_named_explanation(explanation, names))
         return
-    _print_explanation(explanation, NO_TEST_PART if not tested else None)
+    _print_explanation(explanation, names, NO_TEST_PART if not tested else None)
 
 
 def _indices(file: Path) -> list[int]:
@@ -157,9 +179,19 @@ def _indices(file: Path) -> list[int]:
     return [int(word) for word in words]
 
 
-def _row(sample: SampleScore) -> dict[str, Any]:
-    low, high = sample.interval
-    return {**sample.model_dump(), "mem_low": low, "mem_high": high}
+def _named(score: SampleScore | TestScore, names: Names, split: Split = "train") -> dict[str, Any]:
+    """The fields of a score with the names of the sample and of its class."""
+    row: dict[str, Any] = {}
+    for name, value in score.model_dump(mode="json").items():
+        row[name] = value
+        if name == "label":
+            row["class_name"] = names.class_name(value)
+    return row | names.fields(split, score.index)
+
+
+def _with_limits(row: dict[str, Any]) -> dict[str, Any]:
+    low, high = row["interval"]
+    return {**row, "mem_low": low, "mem_high": high}
 
 
 def _print_histogram(histogram: Histogram) -> None:
@@ -192,8 +224,22 @@ def _holds(one: Influence) -> bool:
     return q is not None and q <= LEVEL
 
 
-def _print_explanation(explanation: Explanation, nothing: str | None) -> None:
-    out.print(explanation.sentence, soft_wrap=True)
+def _named_explanation(explanation: Explanation, names: Names) -> dict[str, Any]:
+    """An explanation as plain data, with names beside the indices of samples that have one."""
+    found = explanation.model_dump(mode="json")
+    for one in found["influences"]:
+        one |= names.fields("test", one["test_index"], "test_name")
+        for other in one["others"]:
+            other |= names.fields("train", other["train_index"], "train_name")
+    for rival in found["rivals"]:
+        rival |= names.fields("train", rival["index"]) | {"class_name": names.class_name(rival["label"])}
+    return found
+
+
+def _print_explanation(explanation: Explanation, names: Names, nothing: str | None) -> None:
+    index = explanation.score.index
+    called = names.fields("train", index).get("name")
+    out.print(f"{'' if called is None else f'{called}: '}{explanation.sentence}", soft_wrap=True)
     if explanation.influences:
         weighted = any(one.q_weighted is not None for one in explanation.influences)
         held = sum(_holds(one) for one in explanation.influences)
@@ -205,11 +251,14 @@ def _print_explanation(explanation: Explanation, nothing: str | None) -> None:
             ("test", "infl", "se", "weighted q" if weighted else "q-value", "also influenced by"),
             (
                 (
-                    one.test_index,
+                    names.numbered("test", one.test_index),
                     decimal(one.infl),
                     decimal(one.se),
                     "-" if (q := _q(one)) is None else f"{q:.2g}",
-                    ", ".join(f"{other.train_index} ({decimal(other.infl)})" for other in one.others) or "-",
+                    ", ".join(
+                        f"{names.sample('train', other.train_index)} ({decimal(other.infl)})" for other in one.others
+                    )
+                    or "-",
                 )
                 for one in explanation.influences
             ),
@@ -219,9 +268,15 @@ def _print_explanation(explanation: Explanation, nothing: str | None) -> None:
     if explanation.rivals:
         out.print("\nTraining samples that influence the same test samples")
         print_table(
-            ("index", "label", "mem", "shared", "overlap"),
+            ("sample", "class", "mem", "shared", "overlap"),
             (
-                (rival.index, rival.label, decimal(rival.mem), rival.shared, decimal(rival.overlap))
+                (
+                    names.numbered("train", rival.index),
+                    names.class_name(rival.label),
+                    decimal(rival.mem),
+                    rival.shared,
+                    decimal(rival.overlap),
+                )
                 for rival in explanation.rivals
             ),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
 from typing import Annotated, Any
@@ -11,8 +11,8 @@ import typer
 
 from memscore import settings as settings_module
 from memscore.cli.context import opened_client, plain
+from memscore.cli.naming import SPLITS, Names, Split
 from memscore.cli.options import Json, Output, Url
-from memscore.cli.score_rows import Split, names_of
 from memscore.cli.written import print_written
 from memscore.client import Client
 from memscore.client.study_calls import PairFilters
@@ -21,12 +21,11 @@ from memscore.counted import counted
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
-from memscore.messages.pairs import Pair
 from memscore.progress import progress_lines
 from memscore.scores.duplicates import ALIKE, LIMITS, LIMITS_OF_FEATURES, Copies, near_duplicates
 from memscore.scores.frames import Format, encode, format_of
 from memscore.scores.suspects import duplicates
-from memscore.scores.tables import NO_TEST_PART
+from memscore.scores.tables import NO_TEST_PART, PairsTable, ScoreTable
 from memscore.statistics.findings import LEVEL
 
 RESTS_ON_ONE = (
@@ -82,7 +81,8 @@ def list_pairs(
         else:
             held["q_max"] = min(LEVEL, q_max or LEVEL)
         holding = list(islice(client.iter_pairs(study, page=page, **held), limit))
-        names = _names(client, study, [*holding, *strongest])
+        listed = [*holding, *strongest]
+        names = Names.of(client, study, [one.train_index for one in listed], [one.test_index for one in listed])
         tested = bool(strongest) or client.dataset(client.study(study).dataset).test_samples > 0
     if harmful and any(one.infl > 0 for one in strongest):
         raise InvalidInput("This service is too old to list harmful pairs.")
@@ -123,36 +123,19 @@ def list_duplicates(
 
     Pixels and features are those of the dataset in this machine's home folder.
     """
-    from memscore.datasets.storage import open_dataset
-
     with opened_client(url) as client:
-        pairs, scores, fingerprint = client.pairs_table(study), client.table(study), client.study(study).fingerprint
-    found: list[Copies] | None = None
-    limits = LIMITS
-    try:
-        dataset = open_dataset(settings_module.load().home, fingerprint)
-    except NotFound as error:
-        warn(f"{error} Samples were not compared.")
-    else:
-        limits = LIMITS if dataset.kind == "images" else LIMITS_OF_FEATURES
-        with progress_lines(f"comparing {'pixels' if dataset.kind == 'images' else 'features'}", lines=not as_json):
-            found = near_duplicates(
-                dataset.x_train,
-                dataset.y_train,
-                dataset.x_test,
-                dataset.y_test,
-                scores=scores,
-                pairs=pairs,
-                alike=alike,
-            )
-    rows = [{name: plain(pairs[name][row]) for name in pairs.dtypes} for row in duplicates(pairs, infl_min, mem_min)]
+        pairs, scores = client.pairs_table(study), client.table(study)
+        found, limits = _copies(client, study, scores, pairs, alike, lines=not as_json)
+        chosen = duplicates(pairs, infl_min, mem_min)
+        rows: list[dict[str, Any]] = [{name: plain(pairs[name][row]) for name in pairs.dtypes} for row in chosen]
+        names = Names.of(client, study, *_samples(found or [], rows))
     if as_json:
-        copies = None if found is None else [_finite(asdict(one)) for one in found]
-        print_json({"pixels": copies, "influence": rows})
+        copies = None if found is None else [_named_copy(one, names) for one in found]
+        print_json({"pixels": copies, "influence": [row | _named(names, row) for row in rows]})
         return
     if found is not None:
         note(limits)
-        _print_copies(found, "pixels" if limits == LIMITS else "features")
+        _print_copies(found, names, "pixels" if limits == LIMITS else "features")
     if not scores.test_samples:
         out.print(NO_TEST_PART)
         return
@@ -165,12 +148,53 @@ def list_duplicates(
         else "By evidence: none."
     )
     if rows:
-        _print_pairs(rows)
+        _print_pairs(rows, names)
 
 
-def _finite(copy: dict[str, Any]) -> dict[str, Any]:
-    """With None for NaN."""
-    return {name: None if value != value else value for name, value in copy.items()}
+def _copies(
+    client: Client, study: str, scores: ScoreTable, pairs: PairsTable, alike: float, *, lines: bool
+) -> tuple[list[Copies] | None, str]:
+    """Copies by the samples in this machine's home folder, None if they are not there; and what is not found so."""
+    from memscore.datasets.storage import open_dataset
+
+    try:
+        dataset = open_dataset(settings_module.load().home, client.study(study).fingerprint)
+    except NotFound as error:
+        warn(f"{error} Samples were not compared.")
+        return None, LIMITS
+    of_images = dataset.kind == "images"
+    with progress_lines(f"comparing {'pixels' if of_images else 'features'}", lines=lines):
+        found = near_duplicates(
+            dataset.x_train,
+            dataset.y_train,
+            dataset.x_test,
+            dataset.y_test,
+            scores=scores,
+            pairs=pairs,
+            alike=alike,
+        )
+    return found, LIMITS if of_images else LIMITS_OF_FEATURES
+
+
+def _samples(copies: list[Copies], rows: list[dict[str, Any]]) -> tuple[set[int], set[int]]:
+    """The training and test samples of copies and of pairs."""
+    parts: dict[Split, set[int]] = {split: {row[f"{split}_index"] for row in rows} for split in SPLITS}
+    for one in copies:
+        parts["train"].add(one.index)
+        parts[one.split].add(one.other)
+    return parts["train"], parts["test"]
+
+
+def _named_copy(copy: Copies, names: Names) -> dict[str, Any]:
+    """A copy as plain data with None for NaN, and with the names of both samples and of their classes."""
+    fields = {name: None if value != value else value for name, value in asdict(copy).items()}
+    called = names.fields("train", copy.index) | names.fields(copy.split, copy.other, "other_name")
+    return {
+        **fields,
+        **called,
+        "class_name": names.class_name(copy.label),
+        "other_class_name": names.class_name(copy.other_label),
+    }
 
 
 def _holds(row: dict[str, Any]) -> bool:
@@ -179,26 +203,26 @@ def _holds(row: dict[str, Any]) -> bool:
     return _known(q) and q <= LEVEL
 
 
-def _print_copies(found: list[Copies], by: str) -> None:
+def _print_copies(found: list[Copies], names: Names, by: str) -> None:
     copies = {split: sum(one.split == split for one in found) for split in ("test", "train")}
     if not found:
         out.print(f"By {by}: no copies, neither in the test set nor within the training set.")
         return
     print_table(
-        ("training sample", "copy", "kind", "correlation", "labels", "mem", "infl"),
+        ("training sample", "copy", "kind", "correlation", "classes", "mem", "infl"),
         (
             (
-                one.index,
-                f"{one.split} {one.other}",
+                names.numbered("train", one.index),
+                f"{one.split} {names.numbered(one.split, one.other)}",
                 one.kind,
                 f"{one.correlation:.4f}",
-                one.label if one.label == one.other_label else f"{one.label}, {one.other_label}",
+                ", ".join(dict.fromkeys(names.class_name(label) for label in (one.label, one.other_label))),
                 decimal(one.mem),
                 decimal(one.infl),
             )
             for one in found
         ),
-        title=f"By pixels: {counted(copies['test'], 'copy')} in the test set, {copies['train']:,} within the training "
+        title=f"By {by}: {counted(copies['test'], 'copy')} in the test set, {copies['train']:,} within the training "
         "set",
     )
 
@@ -218,35 +242,24 @@ def export_pairs(
     print_written(output, len(pairs), "pairs", chosen, as_json)
 
 
-Names = dict[tuple[Split, int], str]
-"""Names of samples by part and index."""
-
-
-def _names(client: Client, study: str, pairs: Sequence[Pair]) -> Names:
-    """The names of the samples of these pairs, as far as they have any."""
-    found: Names = {}
-    parts: dict[Split, list[int]] = {
-        "train": sorted({one.train_index for one in pairs}),
-        "test": sorted({one.test_index for one in pairs}),
-    }
-    for split, indices in parts.items():
-        names = names_of(client, study, indices, split) or []
-        found |= {(split, index): name for index, name in zip(indices, names, strict=False)}
+def _named(names: Names, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of a pair's samples and of their classes, as far as they are known."""
+    found: dict[str, Any] = {}
+    for split in SPLITS:
+        index = row[f"{split}_index"]
+        found |= names.fields(split, index, f"{split}_name") | names.class_fields(split, index, f"{split}_class_name")
     return found
 
 
-def _named(names: Names, row: dict[str, Any]) -> dict[str, str]:
-    """The fields train_name and test_name of a pair, as far as its samples have names."""
-    parts: tuple[Split, Split] = "train", "test"
-    keys: dict[Split, tuple[Split, int]] = {split: (split, row[f"{split}_index"]) for split in parts}
-    return {f"{split}_name": names[key] for split, key in keys.items() if key in names}
-
-
-def _print_pairs(rows: list[dict[str, Any]], known: Names | None = None) -> None:
+def _print_pairs(rows: list[dict[str, Any]], known: Names) -> None:
     weighted = any(_known(row["q_weighted"]) for row in rows)
-    named = [_named(known or {}, row) for row in rows]
+    named = [_named(known, row) for row in rows]
     called = tuple(name for name in ("train_name", "test_name") if any(name in one for one in named))
-    names = ("train", "test", *called, "infl", "se", "q-value", "mem")
+    classes = [
+        ", ".join(dict.fromkeys(one[name] for name in ("train_class_name", "test_class_name") if name in one)) or "-"
+        for one in named
+    ]
+    names = ("train", "test", *called, "class", "infl", "se", "q-value", "mem")
     more = ("weighted q", "P(strong)") if weighted else ()
     print_table(
         (*names, *more),
@@ -255,13 +268,14 @@ def _print_pairs(rows: list[dict[str, Any]], known: Names | None = None) -> None
                 row["train_index"],
                 row["test_index"],
                 *(one.get(name, "-") for name in called),
+                of,
                 decimal(row["infl"]),
                 decimal(row["se"]),
                 _q(row["q_value"]),
                 decimal(row["mem"]),
                 *((_q(row["q_weighted"]), decimal(row["p_strong"])) if weighted else ()),
             )
-            for row, one in zip(rows, named, strict=True)
+            for row, one, of in zip(rows, named, classes, strict=True)
         ),
     )
 

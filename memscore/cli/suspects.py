@@ -11,9 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
+from memscore.arrays import Labels
 from memscore.cli.context import opened_client, plain
+from memscore.cli.naming import Names
 from memscore.cli.options import Json, Url
-from memscore.cli.score_rows import INTERVAL, named, print_rows, rows_of
+from memscore.cli.score_rows import INTERVAL, print_rows, rows_of
 from memscore.console import decimal, note, print_json, print_table, warn
 from memscore.progress import progress_lines
 from memscore.scores.label_errors import PRECISION, label_errors, suggestion
@@ -39,12 +41,14 @@ def list_suspects(
         table = client.table(study)
         errors = label_errors(table, precision)
         columns = ("label", "mem", "mem_low", "mem_high", "p_in", "p_out")
-        rows = named(client, study, rows_of(table, errors.order[:count], columns))
-    for place, row in enumerate(rows):
-        vote = suggestion(table, row["index"])
-        row["label_error"] = plain(errors.label_error[row["index"]])
-        row["suggested"], row["share"] = (None, None) if vote is None else vote
-        row["suspected"] = None if errors.suspected is None else place < errors.suspected
+        rows = rows_of(table, errors.order[:count], columns)
+        for place, row in enumerate(rows):
+            vote = suggestion(table, row["index"])
+            row["label_error"] = plain(errors.label_error[row["index"]])
+            row["suggested"], row["share"] = (None, None) if vote is None else vote
+            row["suspected"] = None if errors.suspected is None else place < errors.suspected
+        names = Names.of(client, study, [row["index"] for row in rows])
+    rows = names.rows(rows)
     if as_json:
         print_json(rows)
         return
@@ -52,15 +56,19 @@ def list_suspects(
     warn(*table.warnings)
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(rows[0] if rows else ("index", *columns, "label_error", "suggested", "share", "suspected"))
+        empty: dict[str, None] = dict.fromkeys(("index", *columns, "label_error", "suggested", "share", "suspected"))
+        writer.writerow(rows[0] if rows else names.rows([empty])[0])
         writer.writerows(row.values() for row in rows)
         return
     voted = () if errors.suspected is None else ("label_error", "suggested", "share")
     print_rows(rows, ("index", "label", *voted, "mem", INTERVAL, "p_in", "p_out"))
     if errors.confusion:
         print_table(
-            ("label", "predicted", "suspected samples"),
-            ((one.given, one.predicted, one.count) for one in errors.confusion[:CONFUSED]),
+            ("class", "predicted", "suspected samples"),
+            (
+                (names.class_name(one.given), names.class_name(one.predicted), one.count)
+                for one in errors.confusion[:CONFUSED]
+            ),
         )
 
 
@@ -73,19 +81,20 @@ def score_groups(
     """Estimate how much groups of training samples, such as duplicates, are memorized together."""
     with progress_lines(f"reading {study}", lines=not as_json):
         with opened_client(url) as client:
-            members = read_groups(groups, len(client.table(study)))
+            members = read_groups(groups, len(table := client.table(study)))
             evidence = client.evidence(study)
+            names = Names.of(client, study, {int(index) for some in members.values() for index in some})
         found = group_memorization(evidence.unpacked(), members, evidence.meta.design.subset_ratio)
     warnings = [group.warning for group in found if group.warning is not None]
-    groups_found = [_group(group) for group in found]
+    groups_found = [_group(group, names, table["label"]) for group in found]
     if as_json:
         print_json({"groups": groups_found, "warnings": warnings})
         return
-    _print_groups(groups_found)
+    _print_groups(groups_found, names)
     warn(*warnings)
 
 
-def _print_groups(groups: list[dict[str, Any]]) -> None:
+def _print_groups(groups: list[dict[str, Any]], names: Names) -> None:
     print_table(
         ("group", "samples", "memorized together", INTERVAL, "mean mem", INTERVAL),
         (
@@ -98,11 +107,12 @@ def _print_groups(groups: list[dict[str, Any]]) -> None:
         ),
     )
     print_table(
-        ("group", "index", "group mem", "95 % interval", "p all", "p none", "trials with all", "with none"),
+        ("group", "sample", "class", "group mem", "95 % interval", "p all", "p none", "trials with all", "with none"),
         (
             (
                 group["name"],
-                member["index"],
+                names.numbered("train", member["index"]),
+                member["class_name"],
                 decimal(member["mem"]),
                 f"[{decimal(member['low'])}, {decimal(member['high'])}]",
                 decimal(member["p_all"]),
@@ -125,8 +135,8 @@ def _with_interval(mean: dict[str, float | None]) -> tuple[str, str]:
     return decimal(mean["estimate"]), f"[{decimal(mean['low'])}, {decimal(mean['high'])}]"
 
 
-def _group(group: GroupMemorization) -> dict[str, Any]:
-    """A group as plain data."""
+def _group(group: GroupMemorization, names: Names, labels: Labels) -> dict[str, Any]:
+    """A group as plain data, its members with the names of these and of their classes."""
     scores = group.scores
     fields = {
         "mem": scores.estimate,
@@ -145,7 +155,13 @@ def _group(group: GroupMemorization) -> dict[str, Any]:
         "together": _defined(group.together),
         "mean_mem": _defined(group.mean_mem),
         "members": [
-            {"index": int(index), **{name: plain(values[row]) for name, values in fields.items()}}
-            for row, index in enumerate(group.members)
+            {
+                "index": index,
+                **names.fields("train", index),
+                "label": int(labels[index]),
+                "class_name": names.class_name(int(labels[index])),
+                **{name: plain(values[row]) for name, values in fields.items()},
+            }
+            for row, index in enumerate(group.members.tolist())
         ],
     }

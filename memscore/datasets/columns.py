@@ -44,11 +44,14 @@ class SampleColumns:
         """The columns of one part."""
         return self.train if split == "train" else self.test
 
+    def own_name(self, split: Split, index: int) -> str:
+        """A sample's id, or else the name of its file, or else nothing."""
+        columns = self.part(split)
+        return next((str(columns[one][index]) for one in NAMES if one in columns), "")
+
     def name_of(self, split: Split, index: int) -> str:
         """A sample's id, or else the name of its file, or else its part and index, such as "train 17"."""
-        columns = self.part(split)
-        name = next((str(columns[one][index]) for one in NAMES if one in columns), "")
-        return name or f"{split} {index}"
+        return self.own_name(split, index) or f"{split} {index}"
 
     def names(self, split: Split) -> npt.NDArray[np.str_] | None:
         """The ids or file names of a part's samples, str [n]; None if there are none."""

@@ -18,6 +18,7 @@ from memscore.scores.html import most_memorized as most_memorized_of
 from memscore.scores.html import pairs_html, scores_html, table_of
 from memscore.scores.tables import PairsTable, Rows, ScoreTable
 
+SPLITS: tuple[Split, Split] = ("train", "test")
 SHOWN = 20
 """Rows of a listing that a notebook shows."""
 
@@ -163,7 +164,44 @@ class NamedPairs(PairsTable):
             part = "training" if split == "train" else "test"
             shown[f"{part} sample"] = list(self.samples.shows(split, indices))
             shown[part] = self._names(split, indices)
+        if self.samples.dataset is not None:
+            of_train, of_test = (self._class_names(split, indices) for split, indices in parts)
+            shown["class"] = [", ".join(dict.fromkeys(both)) for both in zip(of_train, of_test, strict=True)]
         return pairs_html(self, shown)
+
+    def to_pandas(self, rows: Rows = "train") -> Any:
+        """The pairs as a pandas.DataFrame, with the names of both samples and of their classes.
+
+        Raises MissingPackage if pandas is not installed.
+        """
+        frame: Any = to_pandas(self, rows)
+        for place, (name, values) in enumerate(self._described().items()):
+            frame.insert(2 + place, name, values)
+        return frame
+
+    def to_arrow(self, rows: Rows = "train") -> Any:
+        """The pairs as a pyarrow.Table, with the names of both samples and of their classes. Raises MissingPackage."""
+        table: Any = to_arrow(self, rows)
+        for place, (name, values) in enumerate(self._described().items()):
+            table = table.add_column(2 + place, name, [values])
+        return table
+
+    def _described(self) -> dict[str, list[str]]:
+        """Names of samples, where they have any, and of classes, after the two columns of indices."""
+        dataset = self.samples.dataset
+        if dataset is None:
+            return {}
+        named = {
+            f"{split}_name": self.samples.names(split, self[f"{split}_index"])
+            for split in SPLITS
+            if dataset.columns.names(split) is not None
+        }
+        return named | {f"{split}_class": self._class_names(split, self[f"{split}_index"]) for split in SPLITS}
+
+    def _class_names(self, split: Split, indices: npt.NDArray[Any]) -> list[str]:
+        dataset = self.samples.dataset
+        assert dataset is not None
+        return self.samples.class_names((dataset.y_train if split == "train" else dataset.y_test)[indices])
 
     def _names(self, split: Split, indices: npt.NDArray[Any]) -> list[str]:
         return self.samples.names(split, indices) if self.samples.named else [str(index) for index in indices]

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from memscore import naming
 from memscore.datasets.columns import Split
 from memscore.datasets.dataset import Dataset
-from memscore.report.cards import image_uri, legible
+from memscore.naming import legible
+from memscore.report.cards import image_uri
 from memscore.scores.html import Html
 
 TEXT = 160
@@ -48,13 +50,11 @@ class Samples:
 
     def class_name(self, label: int) -> str:
         """The name of a class, or its number."""
-        if self.dataset is None or not 0 <= label < self.dataset.classes:
-            return str(label)
-        return legible(self.dataset.class_names[label]) or f"class {label}"
+        return naming.class_name(() if self.dataset is None else self.dataset.class_names, label)
 
     def class_names(self, labels: Iterable[Any]) -> list[str]:
         """The names of several classes; those of negative labels are empty."""
-        return [self.class_name(int(label)) if label >= 0 else "" for label in labels]
+        return [self.class_name(int(label)) for label in labels]
 
     def text(self, split: Split, index: int) -> str | None:
         """The sample's text, if it has one."""

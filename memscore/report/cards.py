@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image
 
 from memscore.datasets.columns import NAMES, Column, Split
 from memscore.datasets.dataset import Dataset
+from memscore.naming import class_name, legible
 from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable, is_atypical, is_typical
 
 LOSSLESS = 40  # largest side in pixels for lossless images
@@ -112,7 +112,7 @@ class Album:
     def _shown(self, split: Split, index: int) -> dict[str, Any]:
         """What a card shows of a sample: its image, or else its text or other columns, and its name."""
         columns = self.dataset.columns.part(split)
-        called = next((legible(str(columns[one][index])) for one in NAMES if one in columns), "")
+        called = legible(self.dataset.columns.own_name(split, index))
         if self.dataset.kind == "images":
             samples = self.dataset.x_train if split == "train" else self.dataset.x_test
             return {"uri": image_uri(samples[index]), "called": called}
@@ -130,12 +130,7 @@ class Album:
 
     def name(self, label: int) -> str:
         """The class name as displayable text."""
-        return legible(self.dataset.class_names[label]) or f"class {label}"
-
-
-def legible(text: str) -> str:
-    """Replace characters that cannot be shown or stored: control characters and lone surrogates."""
-    return "".join("\ufffd" if unicodedata.category(one) in ("Cc", "Cs") else one for one in text).strip()
+        return class_name(self.dataset.class_names, label)
 
 
 def image_uri(image: npt.NDArray[np.uint8]) -> str:

@@ -15,7 +15,7 @@ from memscore.durations import readable
 from memscore.exchange.evidence_file import StudyEvidence
 from memscore.learning.estimators import in_words
 from memscore.messages.studies import StudyMessage
-from memscore.report.cards import legible
+from memscore.naming import legible
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.study.spec import ESTIMATOR, Design, Recipe
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from memscore.cli import naming
 from memscore.datasets.columns import SampleColumns
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
@@ -123,6 +124,59 @@ def test_a_study_of_features_is_scored_and_every_command_names_its_samples(
     assert "training images" not in html
 
     assert memscore("db", "check").status == 0
+
+
+@pytest.mark.databases("sqlite")
+def test_classes_and_samples_are_named_in_every_table(made: Made, memscore: Memscore, tmp_path: Path):
+    columns, classes = made.dataset.columns, np.array(made.dataset.class_names)
+    groups = tmp_path / "groups.csv"
+    groups.write_text("index,group\n3,a\n5,a\n")
+    influential = int(made.pairs["train_index"][0]) if len(made.pairs) else 3
+    study = "sentences"
+    shown = {
+        "list": memscore("scores", "list", study, "--limit", "5"),
+        "top": memscore("scores", "top", study, "-n", "5"),
+        "lookup": memscore("scores", "lookup", study, "3", "5"),
+        "show": memscore("scores", "show", study, "3"),
+        "suspects": memscore("scores", "suspects", study),
+        "risk": memscore("scores", "risk", study),
+        "groups": memscore("scores", "groups", study, "--groups", str(groups)),
+        "explain": memscore("scores", "explain", study, str(influential)),
+        "duplicates": memscore("pairs", "duplicates", study),
+    }
+    if len(made.pairs):
+        shown["pairs"] = memscore("pairs", "list", study)
+        shown["test"] = memscore("scores", "test", study, str(made.pairs["test_index"][0]))
+    for command, outcome in shown.items():
+        assert outcome.status == 0, outcome.err
+        assert any(name in outcome.out for name in classes), command
+        assert any(name in outcome.out for name in columns.train["id"].tolist()), command
+
+    row = memscore("scores", "list", study, "--limit", "1", "--json").json[0]
+    assert row["class_name"] == classes[row["label"]]
+    rows = list(csv.DictReader(memscore("scores", "suspects", study, "--csv").out.splitlines()))
+    for one in rows:
+        assert one["class_name"] == classes[int(one["label"])]
+        assert one["suggested_name"] == (classes[int(one["suggested"])] if one["suggested"] else "")
+    (copy,) = memscore("pairs", "duplicates", study, "--json").json["pixels"]
+    assert copy["name"] == columns.name_of("train", copy["index"])
+    assert copy["other_name"] == columns.name_of(copy["split"], copy["other"])
+    assert copy["class_name"] == copy["other_class_name"] == classes[copy["label"]]
+    (group,) = memscore("scores", "groups", study, "--groups", str(groups), "--json").json["groups"]
+    assert [one["name"] for one in group["members"]] == [columns.name_of("train", index) for index in (3, 5)]
+    looked_up = memscore("scores", "lookup", study, "3", "--json").json
+    assert looked_up["class_name"] == [classes[made.dataset.y_train[3]]]
+    assert looked_up["name"] == [columns.name_of("train", 3)]
+    for pair in memscore("pairs", "list", study, "--json").json:
+        assert pair["train_class_name"] == classes[made.dataset.y_train[pair["train_index"]]]
+        assert pair["test_name"] == columns.name_of("test", pair["test_index"])
+
+
+@pytest.mark.databases("sqlite")
+def test_names_of_many_samples_are_asked_for_at_once(made: Made, memscore: Memscore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(naming, "MANY", 1)
+    found = memscore("scores", "lookup", "sentences", "5", "3", "3", "--json").json
+    assert found["name"] == [made.dataset.columns.name_of("train", index) for index in (5, 3, 3)]
 
 
 @pytest.mark.databases("sqlite")

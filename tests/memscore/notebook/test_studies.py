@@ -63,6 +63,13 @@ def test_samples_have_their_names_everywhere(named_study: Study):
     assert named_study.scores().to_pandas("test")["name"][3] == "test-3"
     assert named_study.scores().to_arrow()["name"].to_pylist()[7] == "train-7"
     assert list(named_study.scores().to_arrow().column_names)[:3] == ["index", "name", "class"]
+    pairs, dataset = named_study.pairs(), named_study.dataset
+    frame, table = pairs.to_pandas(), pairs.to_arrow()
+    assert list(frame.columns)[:6] == table.column_names[:6]
+    assert frame["test_name"].tolist() == [f"test-{index}" for index in pairs["test_index"]]
+    of_train = [dataset.class_names[label] for label in dataset.y_train[pairs["train_index"]]]
+    assert frame["train_class"].tolist() == table["train_class"].to_pylist() == of_train
+    assert "<th>class</th>" in pairs._repr_html_()
 
 
 def test_listings_are_columns_rows_and_frames(study: Study):
