@@ -45,6 +45,10 @@ class MemscoreError(Exception):
     status: int = 500
     slug: ClassVar[str] = "internal-error"
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show in place of a traceback: the sentence."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InvalidInput(MemscoreError):
     """A value is invalid; the message names it and what is allowed."""

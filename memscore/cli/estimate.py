@@ -22,7 +22,7 @@ from memscore.messages.jobs import Plan
 from memscore.progress import progress_lines
 from memscore.study.automatic import AUTO
 from memscore.study.recipes import RECIPES, read_recipe
-from memscore.study.spec import Design, EvidenceKind, Target
+from memscore.study.spec import Design, EvidenceKind
 from memscore.validation import sentence
 from memscore.workflows import estimation
 from memscore.workflows.estimation import MIN_IN_SAMPLE, Estimation, EstimationRequest
@@ -95,9 +95,7 @@ def estimate(
 ) -> None:
     """Estimate the scores of a dataset: submit a job, and run it here unless --url names a service."""
     design = _validated(lambda: Design.model_validate({"kind": design_kind, "subset_ratio": ratio, "seed": seed}))
-    target = _validated(
-        lambda: _target(trials, until_se, until_settled, until_pairs, share=share, max_trials=max_trials)
-    )
+    target = _validated(lambda: estimation.target_of(trials, until_se, until_settled, until_pairs, share, max_trials))
     extras: Extras = {
         "full_trials": full_trials,
         "probabilities": probabilities,
@@ -180,24 +178,6 @@ def _evidence_kind(given: str) -> EvidenceKind:
     if given not in get_args(EvidenceKind):
         raise InvalidInput(f"--evidence must be margins or bits, not {given!r}.")
     return cast("EvidenceKind", given)
-
-
-def _target(
-    trials: int | None,
-    until_se: float | None,
-    until_settled: float | None,
-    until_pairs: float | None,
-    **further: float | None,
-) -> Target:
-    """The target that the options set; 200 trials if they set none."""
-    given = {
-        "trials": 200 if (trials, until_se, until_settled, until_pairs) == (None,) * 4 else trials,
-        "standard_error": until_se,
-        "settled_at": until_settled,
-        "pairs_found": until_pairs,
-        **further,
-    }
-    return Target.model_validate({name: value for name, value in given.items() if value is not None})
 
 
 def _seconds(time_limit: str) -> float:

@@ -159,7 +159,7 @@ def _require_unique(name: str, column: Any) -> None:
         if value in seen:
             raise InvalidDataset(
                 f"The column {name!r} has {value!r} in rows {seen[value]} and {row}, but each sample needs its own id; "
-                f"name another column with --id, or use this one as --group {name}."
+                f"name another column with --id, or give this one as --group."
             )
         seen[value] = row
 

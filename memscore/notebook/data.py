@@ -35,6 +35,7 @@ class Given:
     roles: Mapping[str, str] | None = None
     class_names: Sequence[str] | None = None
     seed: int = 0
+    resize: int | None = None
 
 
 def registered(
@@ -85,7 +86,7 @@ def _of_source(
     options = _options(given, SourceOptions(downloads=application.settings.home / "downloads"))
     if given.labels is not None and not isinstance(given.labels, str):
         raise InvalidInput(f"data names the source {source}, which has its own: leave out labels, or name a column.")
-    plain = ":" not in source and given.labels is None and given.test_share is None and not given.roles
+    plain = ":" not in source and (given.labels, given.test_share, given.resize, given.roles or None) == (None,) * 4
     if plain and name in (None, source):
         try:
             return ensure_registered(application.database, application.settings, source).name
@@ -105,7 +106,7 @@ def _options(given: Given, options: SourceOptions = SourceOptions()) -> SourceOp
         raise InvalidInput(f"roles has {unknown[0]!r}; a column can be: {', '.join(ROLES)}.")
     if isinstance(given.labels, str):
         roles["label"] = given.labels
-    return SourceOptions(downloads=options.downloads, test_share=given.test_share, **roles)
+    return SourceOptions(downloads=options.downloads, test_share=given.test_share, resize=given.resize, **roles)
 
 
 def _kept(application: Application, name: str, dataset: Dataset, on_note: Callable[[str], None]) -> str:

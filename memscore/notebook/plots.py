@@ -103,7 +103,7 @@ class Plots:
         scores = self._study.scores()
         even, odd = scores["mem_even"], scores["mem_odd"]
         both = np.isfinite(even) & np.isfinite(odd)
-        _require(int(both.sum()), "The halves of the trials cannot be compared yet: run at least two blocks")
+        _require(int(both.sum()), "The halves of the trials cannot be compared yet: run 20 or more trials")
         axes = _axes(ax, *charts.SQUARE)
         charts.draw_agreement(axes, even[both], odd[both])
         reliability: dict[str, Any] = scores.meta.get("checks", {})

@@ -14,6 +14,7 @@ from memscore.durations import readable
 from memscore.messages.jobs import JobMessage
 from memscore.messages.studies import StudyMessage
 from memscore.notebook.application import Application
+from memscore.notebook.arguments import noted
 from memscore.workflows import estimation
 from memscore.workflows.estimation import Estimation, EstimationRequest
 from memscore.workflows.job_progress import follow as follow_on_terminal
@@ -27,11 +28,13 @@ def estimated(application: Application, request: EstimationRequest, *, progress:
 
     Raises as `memscore.workflows.estimation.estimate` does; KeyboardInterrupt ends the driver and keeps its evidence.
     """
-    follow, on_note = (_follow(), note) if progress else (follow_silently, ignore)
+    follow, on_note = (_follow(), noted) if progress else (follow_silently, ignore)
     with _one_at_a_time:
         found: Estimation = estimation.estimate_in(
             application.database, application.client, request, application.settings, follow=follow, on_note=on_note
         )
+    if request.target.precise and found.job.outcome is not None:
+        on_note(found.job.outcome)
     return found.study
 
 

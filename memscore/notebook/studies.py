@@ -20,6 +20,7 @@ from memscore.messages.scores import Histogram
 from memscore.messages.studies import StudyMessage
 from memscore.notebook import running
 from memscore.notebook.application import Application, application
+from memscore.notebook.arguments import in_python
 from memscore.notebook.card import card
 from memscore.notebook.listings import Listing, NamedPairs, NamedScores, Suspects
 from memscore.notebook.plots import Plots
@@ -45,6 +46,7 @@ class Study:
     Every method reads the current scores, also those that another process has added. `client` has all other calls.
     """
 
+    @in_python
     def __init__(self, study: str, home: Path | str | None = None) -> None:
         self._home = home
         message = self._application.client.study(study)
@@ -118,6 +120,7 @@ class Study:
         """The typical and atypical training and test samples as masks. Raises InvalidInput for bad thresholds."""
         return self.client.sets(self.id, thresholds)
 
+    @in_python
     def suspects(self, count: int | None = None, *, precision: float = PRECISION) -> Suspects:
         """The samples whose labels are most likely wrong, likeliest first.
 
@@ -155,6 +158,7 @@ class Study:
             (*self._unnamed, *(("label", "suggested_label") if self.samples.dataset else ()), "mem_low", "mem_high"),
         )
 
+    @in_python
     def risk(self, count: int = 100) -> Listing:
         """The training samples at the highest privacy risk; `client.risk` also tells what an attack achieves.
 
@@ -179,6 +183,7 @@ class Study:
             self._unnamed,
         )
 
+    @in_python
     def duplicates(self, *, alike: float = ALIKE) -> Listing:
         """Copies and near-copies of training samples, within training and in the test part.
 
@@ -226,6 +231,7 @@ class Study:
         }
         return Listing("Quality of the scores", columns, warnings=tuple(self.scores().warnings), hidden=("meaning",))
 
+    @in_python
     def explain(self, index: int | np.integer[Any], *, limit: int = 10) -> Explanation:
         """Why a training sample has its score: `explain(17).sentence`, its influences and rivals.
 
@@ -233,10 +239,12 @@ class Study:
         """
         return self.client.explain(self.id, int(index), limit=limit)
 
+    @in_python
     def histogram(self, *, bins: int = 20, column: str = "mem", label: int | None = None) -> Histogram:
         """The distribution of mem, se, p_in or p_out over all training samples, or those of one class."""
         return self.client.histogram(self.id, bins=bins, column=column, label=label)
 
+    @in_python
     def compare(self, other: Study | ScoreTable | str, *, threshold: float = Thresholds.atypical) -> TableComparison:
         """How well these scores agree with those of another study of the same dataset, a table, or a study's name.
 
@@ -246,6 +254,7 @@ class Study:
             other = Study(other, self._home)
         return compare(self.scores(), other.scores() if isinstance(other, Study) else other, threshold)
 
+    @in_python
     def report(self, path: Path | str = "report.html") -> Path:
         """Write the study as one self-contained HTML page, and return its path.
 
@@ -257,6 +266,7 @@ class Study:
         write_file(path, page_of(self.client, self._application.settings, self.id).encode())
         return path
 
+    @in_python
     def more(self, trials: int = 100, *, progress: bool = True) -> Study:
         """Train `trials` more trials, and return this study with the better scores.
 
@@ -274,6 +284,7 @@ class Study:
         running.estimated(self._application, request, progress=progress)
         return self
 
+    @in_python
     def corrected(
         self,
         suspects: Suspects | Mapping[int, int | str | None],
@@ -308,6 +319,7 @@ class Study:
         return card(self)
 
 
+@in_python
 def studies(home: Path | str | None = None) -> list[Study]:
     """The studies in `home` or the settings' home folder, oldest first. Raises StoreError."""
     return [Study(one.id, home) for one in application(home).client.studies().studies]

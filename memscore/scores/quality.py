@@ -147,7 +147,7 @@ def _reliability(scores: ScoreTable, found: dict[str, Any]) -> Check:
     name = "Reliability"
     value = errors if halves is None else halves
     if value is None:
-        advice = "Run more trials." if scores.trials else NO_EVIDENCE
+        advice = _why_nothing_compares(scores) or ("Run more trials." if scores.trials else NO_EVIDENCE)
         return Check("reliability", name, "cannot be told", "unknown", meaning, advice)
     ways = (("two halves of the trials", halves), ("the standard errors", errors))
     shown = ", ".join(f"{_fixed(one)} by {way}" for way, one in ways if one is not None)
@@ -170,7 +170,7 @@ def _calibration(scores: ScoreTable, found: dict[str, Any]) -> Check:
     )
     name = "Calibration"
     if ratio is None:
-        advice = "Run at least two blocks of trials." if scores.trials else NO_EVIDENCE
+        advice = _why_nothing_compares(scores) or (f"Run {2 * BLOCK} or more trials." if scores.trials else NO_EVIDENCE)
         return Check("calibration", name, "cannot be told", "unknown", meaning, advice)
     value = f"{ratio:.2f}"
     compared = differences(scores)
@@ -186,6 +186,20 @@ def _calibration(scores: ScoreTable, found: dict[str, Any]) -> Check:
         "from another code version or device."
     )
     return Check("calibration", name, "look at it", value, meaning, advice)
+
+
+def _why_nothing_compares(scores: ScoreTable) -> str | None:
+    """Why the halves of a study's trials cannot be compared although both have trials; None if they can."""
+    both = np.isfinite(scores["mem_even"]) & np.isfinite(scores["mem_odd"])
+    if not both.any() or (scores["se"][both] > 0).any():
+        return None
+    values = np.unique(scores["mem"][both])
+    if len(values) > 1:
+        return "No sample's trials differ among themselves, so there is no error to compare. More trials may differ."
+    found = f"Every trial agrees: mem is {values[0]:g} for all samples, so there are no differences and no errors."
+    if values[0] == 0:
+        found += " Models learn each sample from the others, or learn nothing at all: see their in-sample accuracy."
+    return found
 
 
 def _zero_sum(scores: ScoreTable, found: dict[str, Any], design: Design | None) -> Check:

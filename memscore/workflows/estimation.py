@@ -24,6 +24,31 @@ MIN_IN_SAMPLE = 0.9
 """The in-sample accuracy below which an estimate stops after the first block, if nothing else is asked for."""
 
 
+def target_of(
+    trials: int | None = None,
+    until_se: float | None = None,
+    until_settled: float | None = None,
+    until_pairs: float | None = None,
+    share: float | None = None,
+    max_trials: int | None = None,
+    *,
+    default: int = 200,
+) -> Target:
+    """The target that these set, as `Target` describes it; `default` trials if they set none.
+
+    Raises pydantic's ValidationError, whose fields are those of `Target`.
+    """
+    given = {
+        "trials": default if (trials, until_se, until_settled, until_pairs) == (None,) * 4 else trials,
+        "standard_error": until_se,
+        "settled_at": until_settled,
+        "pairs_found": until_pairs,
+        "share": share,
+        "max_trials": max_trials,
+    }
+    return Target.model_validate({name: value for name, value in given.items() if value is not None})
+
+
 @dataclass(frozen=True)
 class EstimationRequest:
     """Which scores to estimate: the dataset, the study, and the precision.

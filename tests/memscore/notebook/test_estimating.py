@@ -19,7 +19,7 @@ import memscore
 from memscore.client import Client
 from memscore.errors import Conflict, InvalidDataset, InvalidInput, MemscoreError, NotFound
 from memscore.messages.jobs import JobMessage
-from memscore.study.spec import Design
+from memscore.study.spec import Design, Target
 from memscore.workflows import estimation
 from tests.conftest import QUICK, make_dataset
 
@@ -114,7 +114,22 @@ def test_sources_and_registered_names(train_here: list[int], tmp_path: Path):
         ({"labels": None, "test": None}, InvalidDataset, "There are samples but no labels"),
         ({"labels": Y[:-1]}, InvalidDataset, "60 samples but 59 labels"),
         ({"test": MADE.x_test}, InvalidInput, "test_labels is missing"),
-        ({"trials": 0}, InvalidInput, "trials must be at least 1"),
+        ({"trials": 0}, InvalidInput, "^trials must be at least 1"),
+        ({"trials": "20"}, InvalidInput, "^trials must be a whole number, not '20'\\.$"),
+        ({"trials": 20.0}, InvalidInput, "^trials must be a whole number, not 20\\.0\\.$"),
+        ({"trials": True}, InvalidInput, "^trials must be a whole number, not True\\.$"),
+        ({"until_se": 0.1}, InvalidInput, "^give one of trials, until_se, until_settled and until_pairs\\.$"),
+        ({"trials": None, "until_se": 2.0}, InvalidInput, "^until_se must be below 0\\.5, not 2\\.$"),
+        ({"share": 0.5}, InvalidInput, "^share and max_trials are for a precision \\(until_se, "),
+        ({"seed": X}, InvalidInput, "^seed must be a whole number, not a ndarray\\.$"),
+        ({"name": 7}, InvalidInput, "^name must be text, not 7\\.$"),
+        ({"recipe": 7}, InvalidInput, "^recipe must be text or a Recipe, not 7\\.$"),
+        ({"pairs": "some"}, InvalidInput, "^pairs must be 'same_class' or 'all', not 'some'\\.$"),
+        ({"columns": 7}, InvalidInput, "^columns must be a SampleColumns or a Mapping, not 7\\.$"),
+        ({"changes": {"epoch": 3}}, InvalidInput, "^changes: a recipe has no field epoch; did you mean epochs"),
+        ({"test": None, "test_share": 2}, InvalidInput, "^test_share must be between 0 and 1"),
+        ({"resize": 8}, InvalidDataset, "resize is for image files"),
+        ({"data": "csv:none.csv", "labels": None, "test": None}, InvalidDataset, "none.csv"),
         ({"name": "a b"}, InvalidInput, "'a b' is not a valid name"),
         ({"subset_ratio": 1.5}, InvalidInput, "subset_ratio"),
         ({"recipe": "nothing"}, NotFound, "There is no recipe 'nothing'"),
@@ -129,7 +144,22 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(
     with pytest.raises(kind, match=said) as raised:
         quick(**{"data": X, "labels": Y, **wanted})
     assert "\n" not in str(raised.value)
+    assert "--" not in str(raised.value)
+    assert raised.value._render_traceback_() == [f"{type(raised.value).__name__}: {raised.value}"]
     assert memscore.studies() == []
+
+
+def test_a_precision_is_aimed_at_as_on_the_command_line(
+    train_here: list[int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    study = quick(trials=None, until_se=0.4, share=0.5, max_trials=np.int64(20), progress=True)
+    (job,) = study.client.jobs().jobs
+    assert job.wanted.target == Target(standard_error=0.4, share=0.5, max_trials=20)
+    assert study.trials == len(train_here) == 20
+    capsys.readouterr()
+    changed = quick(trials=None, recipe="digits", changes={"epochs": 2}, until_pairs=0.5, max_trials=10, progress=True)
+    assert changed.message.recipe is not None
+    assert changed.message.recipe.epochs == 2
 
 
 def test_a_name_belongs_to_one_dataset(train_here: list[int]):
