@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -207,7 +207,7 @@ def _write_folder(dataset: Dataset, path: Path) -> None:
             samples, labels, columns = _part(dataset, split)
             for name in folders:
                 (scratch / split / name).mkdir(parents=True)
-            names = _files(columns, len(labels))
+            names = _files(columns, labels)
             for image, label, name in zip(samples, labels.tolist(), names, strict=True):
                 (scratch / split / folders[label] / name).write_bytes(_png(image))
         place_folder(scratch, path)
@@ -225,13 +225,20 @@ def _folders(class_names: tuple[str, ...]) -> list[str]:
     return safe if unique else [f"{label:0{width}d}-{name}"[:200] for label, name in enumerate(safe)]
 
 
-def _files(columns: Mapping[str, Column], samples: int) -> list[str]:
-    """A file name for each sample: its own, if all have one and no two the same, otherwise its place."""
-    given = [_safe(Path(str(name)).stem) for name in columns["file"]] if "file" in columns else []
-    if given and all(given) and len({name.casefold() for name in given}) == len(given):
-        return [f"{name}.png" for name in given]
-    width = len(str(max(samples - 1, 0)))
-    return [f"{place:0{width}d}.png" for place in range(samples)]
+def _files(columns: Mapping[str, Column], labels: Labels) -> list[str]:
+    """A file name for each sample: its own, or else its place; followed by its place if its class has another such."""
+    width = len(str(max(len(labels) - 1, 0)))
+    numbers = [f"{place:0{width}d}" for place in range(len(labels))]
+    own = [_safe(PurePosixPath(str(name)).stem) for name in columns["file"]] if "file" in columns else numbers
+    taken: set[tuple[int, str]] = set()
+    files: list[str] = []
+    for label, name, number in zip(labels.tolist(), own, numbers, strict=True):
+        name = name or number
+        while (label, name.casefold()) in taken:
+            name = f"{name}-{number}"
+        taken.add((label, name.casefold()))
+        files.append(f"{name}.png")
+    return files
 
 
 def _safe(name: str) -> str:

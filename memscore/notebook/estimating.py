@@ -69,7 +69,7 @@ def estimate(
     trials: models to train, each on `subset_ratio` of the samples, by default 100; a multiple of ten is best. Instead,
     until_se: train until the standard error of mem is at most this; until_settled: until mem clearly lies above or
     below this; both for `share` of the samples, by default 0.95; until_pairs: until this share of the pairs of infl 0.2
-    should be found. max_trials: at most so many for that, by default 2,000.
+    should be found. max_trials: the most trials for that, by default 2,000.
 
     recipe: a name of `memscore recipes`, a Recipe, or a .json file; by default one that suits the data's size and
     shape. changes: fields of it to set, such as {"epochs": 120}. estimator: instead, a scikit-learn classifier with

@@ -141,6 +141,23 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, name: str, said: 
     assert [one.name for one in tmp_path.iterdir()] == ["there.npz"]
 
 
+def test_files_keep_their_names_in_their_class(tmp_path: Path):
+    dataset = make_dataset()
+    names = ["ant", "bee", "cat"]
+    files = np.array([f"train/{names[row % 3]}/img {row // 3}.jpg" for row in range(60)])
+    files[3] = "train/ant/IMG 0.tiff"  # as the first one, but for its suffix and case
+    files[6] = "train/ant/....jpg"
+    named = replace(dataset, class_names=tuple(names), columns=SampleColumns({"file": files}))
+    path = write_dataset(changed(named, {1: "ant", 4: None}), tmp_path / "some")
+    ants = {one.name for one in (path / "train" / "ant").iterdir()}
+    assert {"img 0.png", "IMG 0-03.png", "05.png", "img 0-01.png", "img 3.png", "img 19.png"} <= ants
+    assert len(ants) == 21
+    bees = sorted(one.name for one in (path / "train" / "bee").iterdir())
+    assert bees == sorted(f"img {place}.png" for place in range(2, 20))
+    assert (path / "test" / "cat").is_dir()
+    assert len(list(path.rglob("*.png"))) == 59 + 20
+
+
 def test_hostile_names_stay_in_their_folder(tmp_path: Path):
     dataset = make_dataset()
     files = np.array(["../../escape.png", *(f"{one}.jpg" for one in range(1, 60))])
