@@ -15,6 +15,7 @@ from memscore.notebook.samples import Samples
 from memscore.scores.html import warned
 from memscore.scores.label_errors import LabelErrors, label_errors
 from memscore.scores.risk import privacy_of
+from memscore.scores.sets import limits
 from memscore.scores.tables import ATYPICAL, PairsTable, ScoreTable
 from memscore.statistics.findings import LEVEL
 
@@ -80,13 +81,13 @@ def _spread(scores: ScoreTable) -> str:
 
 
 def _memorized(scores: ScoreTable) -> str:
-    count, known = int(scores.atypical().sum()), np.isfinite(scores["mem_low"])
+    count, found = int(scores.atypical().sum()), limits(scores)
     text = f"{count:,} of {len(scores):,}"
-    if not known.any():
+    if found is None:
         return text
-    surely = int((scores["mem_low"] > np.float32(ATYPICAL)).sum())
-    perhaps = int((scores["mem_high"] > np.float32(ATYPICAL)).sum())
-    return f"{text}; by the 95 % intervals {surely:,} surely and {perhaps:,} possibly"
+    low, high, by = found
+    surely, perhaps = (int((limit > np.float32(ATYPICAL)).sum()) for limit in (low, high))
+    return f"{text}; by the 95 % intervals{by} {surely:,} surely and {perhaps:,} possibly"
 
 
 def _suspected(errors: LabelErrors) -> str:

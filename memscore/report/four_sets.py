@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from memscore.arrays import Indices
 from memscore.report.cards import Album, Card
-from memscore.scores.sets import Sets
+from memscore.scores.sets import Sets, sure
 
 EXAMPLES = 8
 
@@ -18,8 +18,9 @@ EXAMPLES = 8
 class SetPart:
     """One of the four sets: its rule, the number of members and of all samples, and examples.
 
-    settled: members of a training set whose whole interval is on their side of the atypical threshold; None if there
-    are no intervals. known: False if the scores do not determine the set. worth: what the number of members is worth.
+    settled: members of a training set whose whole interval is on their side of the atypical threshold, as the command
+    `sets` counts them; None if there are no intervals. known: False if the scores do not determine the set. worth: what
+    the number of members is worth.
     """
 
     key: str
@@ -35,10 +36,7 @@ class SetPart:
 
 def four_sets(album: Album, sets: Sets) -> list[SetPart]:
     """The sets, atypical before typical. Examples are spread evenly over the set, in dataset order."""
-    limits, low, high = sets.thresholds, album.scores["mem_low"], album.scores["mem_high"]
-    ranged = bool(np.isfinite(low).any())
-    above = sets.train_atypical & (low > np.float32(limits.atypical))
-    below = sets.train_typical & (high < np.float32(limits.atypical))
+    limits, settled = sets.thresholds, sure(album.scores, sets) or {}
     train, test = len(album.scores), album.scores.test_samples
     image = "image" if album.dataset.kind == "images" else "sample"
 
@@ -54,7 +52,7 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
             int(sets.train_atypical.sum()),
             train,
             examples(sets.train_atypical, "train"),
-            int(above.sum()) if ranged else None,
+            settled.get("train_atypical"),
         ),
         SetPart(
             "train-typical",
@@ -63,7 +61,7 @@ def four_sets(album: Album, sets: Sets) -> list[SetPart]:
             int(sets.train_typical.sum()),
             train,
             examples(sets.train_typical, "train"),
-            int(below.sum()) if ranged else None,
+            settled.get("train_typical"),
         ),
         SetPart(
             "test-atypical",

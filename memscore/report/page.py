@@ -22,7 +22,7 @@ from memscore.report.provenance import Making
 from memscore.report.suspected import suspected
 from memscore.scores.quality import calibration, differences, quality
 from memscore.scores.risk import ATTACKER, privacy_of
-from memscore.scores.sets import Thresholds, split
+from memscore.scores.sets import Thresholds, limits, split
 from memscore.scores.tables import NO_TEST_PART, PairsTable, ScoreTable
 
 
@@ -75,6 +75,7 @@ class Report:
             suspected=suspects,
             influences=found,
             sets=four_sets(album, sets),
+            by=(limits(scores) or ("", "", ""))[2],
             notes_on_sets=sets.notes,
             privacy=privacy,
             attacker=ATTACKER,

@@ -13,6 +13,7 @@ from memscore.report.influences import Influences
 from memscore.report.provenance import recipe_in_words
 from memscore.report.suspected import Suspected
 from memscore.scores.planning import pair_forecast
+from memscore.scores.sets import limits
 from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable
 from memscore.statistics.pair_power import RATE, TARGET
 from memscore.study.spec import Design, Wanted
@@ -45,9 +46,10 @@ def finding(scores: ScoreTable, kind: Kind = "images") -> str:
         return f"Not one of the {counted(samples, f'training {named}')} has a score yet."
     atypical, typical = scores.atypical(), scores.typical()
     sure = ""
-    if np.isfinite(scores["mem_low"]).any():
-        above = int((atypical & (scores["mem_low"] > np.float32(ATYPICAL))).sum())
-        sure = f"; for {above:,} of them, the whole 95 % interval is above it"
+    if (found := limits(scores)) is not None:
+        low, _, by = found
+        above = int((atypical & (low > np.float32(ATYPICAL))).sum())
+        sure = f"; for {above:,} of them, the whole 95 % interval{by} is above it"
     memorized, learned = (_of(int(chosen.sum()), samples, named) for chosen in (atypical, typical))
     return (
         f"{memorized} are memorized (atypical, mem above {ATYPICAL:g}{sure}): models classify them correctly more "

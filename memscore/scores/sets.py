@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from memscore import strict_json
-from memscore.arrays import Bools, Float64, Int64
+from memscore.arrays import Bools, Float32, Float64, Int64
 from memscore.errors import Damaged, InvalidInput
 from memscore.npz import NpzReader
 from memscore.scores.tables import ATYPICAL, CORRECT, LIKELY, NO_TEST_PART, TYPICAL, PairsTable, ScoreTable
@@ -154,16 +154,26 @@ def split(scores: ScoreTable, pairs: PairsTable, thresholds: Thresholds = Thresh
     )
 
 
-def sure(scores: ScoreTable, sets: Sets) -> dict[str, int] | None:
-    """How many atypical, and typical, training samples have an interval of mem wholly above, or below, `atypical`.
+def limits(scores: ScoreTable) -> tuple[Float32, Float32, str] | None:
+    """The 95 % limits of mem [n] by which a sample's side of a threshold is sure, and what they are estimated from.
 
-    By mem_margin's interval where there is one; None for scores without intervals.
+    Those of mem_margin where there are any; None for scores without intervals.
     """
-    low, high = (scores[name] for name in ("mem_low", "mem_high"))
-    if np.isfinite(scores["mem_margin"]).any():
-        low, high = scores["mem_margin_low"], scores["mem_margin_high"]
-    if not np.isfinite(low).any():
+    if np.isfinite(scores["mem_margin_low"]).any():
+        return scores["mem_margin_low"], scores["mem_margin_high"], " by margins"
+    low, high = scores["mem_low"], scores["mem_high"]
+    return (low, high, "") if np.isfinite(low).any() else None
+
+
+def sure(scores: ScoreTable, sets: Sets) -> dict[str, int] | None:
+    """How many atypical, and typical, training samples have limits of mem wholly above, or below, `atypical`.
+
+    None for scores without intervals.
+    """
+    found = limits(scores)
+    if found is None:
         return None
+    low, high, _ = found
     bound = np.float32(sets.thresholds.atypical)
     return {
         "train_atypical": int((sets.train_atypical & (low > bound)).sum()),

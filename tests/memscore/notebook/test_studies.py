@@ -11,8 +11,10 @@ import memscore
 from memscore.datasets import load_source
 from memscore.errors import FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
 from memscore.notebook.studies import Study
+from memscore.report.page import Report
 from memscore.scores.label_errors import label_errors
 from memscore.scores.quality import quality
+from memscore.scores.tables import ATYPICAL
 from memscore.settings import Settings
 from memscore.store import datasets, studies
 from memscore.study.spec import Design, Recipe
@@ -102,6 +104,18 @@ def test_the_report_is_the_command_s(embedded: StoredStudy, tmp_path: Path, mems
     written = Study.open(embedded.record.name).report(tmp_path / "mine.html")
     assert memscore("report", embedded.record.name, "--output", str(tmp_path / "its.html")).status == 0
     assert written.read_text() == (tmp_path / "its.html").read_text()
+
+
+def test_report_card_and_sets_are_sure_of_the_same_samples(study: Study):
+    found = study.client.set_indices(study.id).sure
+    assert found is not None
+    by_bits = int((study.scores()["mem_low"] > np.float32(ATYPICAL)).sum())
+    assert found["train_atypical"] != by_bits, "otherwise this shows nothing"
+    page = " ".join(Report(study.message, study.scores(), study.pairs(), study.dataset).html().split())
+    assert f"for {found['train_atypical']:,} of them, the whole 95 % interval by margins is above it" in page
+    assert f"The whole 95 % interval by margins is above 0.15 for {found['train_atypical']:,} of them" in page
+    assert f"The whole 95 % interval by margins is below 0.15 for {found['train_typical']:,} of them" in page
+    assert f"; by the 95 % intervals by margins {found['train_atypical']:,} surely" in study._repr_html_()
 
 
 def test_unknown_and_unfinished_studies_are_refused_in_one_sentence(settings_of_sqlite: Settings, study: Study):
