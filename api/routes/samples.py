@@ -18,7 +18,7 @@ from memscore.messages.datasets import Neighbour, Neighbours, Sample, SampleName
 from memscore.store import datasets
 
 NUMBERS = 1 << 24  # pixels or features compared at once: 64 MB
-SHOWN_BY_NAME = ("text", "thumbnail", "id", "file")
+SHOWN_BY_NAME = ("text", "id", "file")
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 

@@ -29,8 +29,9 @@ def _none() -> Mapping[str, Column]:
 class SampleColumns:
     """Columns of the training and the test samples by name, each an array of str or float64 as long as its part.
 
-    `id` names a sample, and otherwise `file` does; `text` is shown in place of an image, `thumbnail` is the path of a
-    picture, `group` says which samples belong together. Any other column is shown under its name. Columns do not count
+    `id` names a sample, and otherwise `file` does; `text` is shown in place of an image, `group` says which samples
+    belong together. `thumbnail` is the path of a picture that notebooks show if it is below their working folder. Any
+    other column is shown under its name. Columns do not count
     in a dataset's fingerprint.
     """
 

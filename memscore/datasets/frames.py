@@ -134,7 +134,8 @@ def _is_array(data: Any) -> bool:
 
 
 def _is_frame(data: Any) -> bool:
-    return hasattr(data, "to_arrow") or hasattr(data, "schema") or (hasattr(data, "iloc") and hasattr(data, "columns"))
+    known = hasattr(data, "to_arrow") or hasattr(data, "schema") or hasattr(data, "collect_schema")
+    return known or (hasattr(data, "columns") and (hasattr(data, "iloc") or hasattr(data, "__arrow_c_stream__")))
 
 
 def _part(data: Any, labels: Any, options: SourceOptions) -> _Arrays | _Table:
@@ -175,10 +176,14 @@ def _table(data: Any) -> _Table | None:
             features = data.features or {}
             names = {name: tuple(one.names) for name, one in features.items() if getattr(one, "names", None)}
             return _Table(data.with_format("arrow")[:], names)
-        if hasattr(data, "to_arrow"):  # polars, and others
+        if hasattr(data, "collect") and hasattr(data, "collect_schema"):  # a LazyFrame of polars
+            data = data.collect()
+        if hasattr(data, "to_arrow") and hasattr(data, "columns"):  # polars, and others
             return _Table(data.to_arrow(), {})
         if hasattr(data, "iloc") and hasattr(data, "columns"):
             return _Table(_of_pandas(data), {})
+        if hasattr(data, "__arrow_c_stream__") and hasattr(data, "columns"):  # DuckDB, and others
+            return _Table(pa.table(data), {})
         if isinstance(data, Mapping) and data:
             return _Table(pa.table({str(name): _column(values) for name, values in data.items()}), {})
         if isinstance(data, list) and data and all(isinstance(one, Mapping) and _is_row(one) for one in data):

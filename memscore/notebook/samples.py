@@ -16,7 +16,7 @@ from memscore import naming
 from memscore.datasets.columns import Split
 from memscore.datasets.dataset import Dataset
 from memscore.naming import legible
-from memscore.report.cards import image_uri
+from memscore.report.cards import LARGEST, image_uri
 from memscore.scores.html import Html
 
 TEXT = 160
@@ -62,7 +62,7 @@ class Samples:
         return None if texts is None else legible(str(texts[index]))
 
     def image(self, split: Split, index: int) -> npt.NDArray[np.uint8] | None:
-        """The sample as an image uint8 [H, W, C], or its thumbnail; None if it has neither, or it cannot be read."""
+        """The sample as an image uint8 [H, W, C], or its thumbnail; None if it has neither that can be read."""
         if self.dataset is None:
             return None
         if self.dataset.kind == "images":
@@ -98,9 +98,16 @@ class Samples:
 
 
 def _read(path: str) -> npt.NDArray[np.uint8] | None:
-    """A picture file as uint8 [H, W, 3]; None if it cannot be read."""
+    """A picture file below the working folder as uint8 [H, W, 3]; None if it is elsewhere or cannot be read.
+
+    A dataset made by somebody else must not bring pictures from anywhere on this disk into a page that is passed on.
+    """
     try:
-        with Image.open(Path(path).expanduser()) as picture:
+        file = Path(path).resolve(strict=True)
+        if not file.is_relative_to(Path.cwd()) or not file.is_file():
+            return None
+        with Image.open(file) as picture:
+            picture.thumbnail((LARGEST, LARGEST))
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError):
         return None

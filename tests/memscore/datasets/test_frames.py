@@ -30,6 +30,26 @@ def chw(images: np.ndarray) -> torch.Tensor:
     return torch.tensor(images.transpose(0, 3, 1, 2)) / 255
 
 
+class Foreign:
+    """A table of another package: what polars, its lazy frames and DuckDB offer."""
+
+    columns = ("x", "kind")
+
+    def __init__(self, table: pa.Table, offers: str) -> None:
+        made: dict[str, Callable[..., Any]] = {
+            "to_arrow": lambda: table,
+            "__arrow_c_stream__": table.__arrow_c_stream__,
+            "collect": lambda: Foreign(table, "to_arrow"),
+            "collect_schema": lambda: None,
+        }
+        self._made = {name: made[name] for name in offers.split()}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__dict__.get("_made", {}):
+            return self._made[name]
+        raise AttributeError(name)
+
+
 class Animals:
     """A dataset of pairs as torchvision's, of Pillow images."""
 
@@ -313,3 +333,30 @@ def test_what_does_not_name_a_function_is_refused():
     for name in ("torch:module", "torch::f", "torch:.a:f"):
         with pytest.raises(InvalidDataset, match=r"does not name a function; write torch:package\.module:function"):
             load_source(name)
+
+
+TABLE = pa.table({"x": VECTORS[:, 0], "kind": ["ant", "bee", "cat"] * 8})
+
+
+@pytest.mark.parametrize("offers", ["to_arrow", "collect collect_schema", "__arrow_c_stream__"])
+def test_tables_of_other_packages_are_read_by_what_they_offer(offers: str):
+    made = dataset_of(Foreign(TABLE, offers), "kind")
+    assert made.fingerprint == dataset_of(TABLE, "kind").fingerprint
+    tested = dataset_of(Foreign(TABLE, offers), "kind", Foreign(TABLE, offers), "kind")
+    assert len(tested.y_test) == N
+
+
+def test_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    frame = polars.from_arrow(TABLE).with_columns(
+        polars.col("kind").cast(polars.Categorical), id=polars.Series(range(N))
+    )
+    expected = dataset_of(TABLE, "kind").fingerprint
+    for given in (frame, frame.lazy()):
+        made = dataset_of(given, "kind")
+        assert made.fingerprint == expected
+        assert made.columns.name_of("train", 5) == "5"
+    beside = dataset_of(frame.select("x"), frame["kind"])
+    assert beside.class_names == ("ant", "bee", "cat")
+    columns = SampleColumns({"id": frame["kind"] + frame["id"].cast(str)})
+    assert dataset_of(VECTORS, frame["kind"], columns=columns).columns.name_of("train", 1) == "bee1"

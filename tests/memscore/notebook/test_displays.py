@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,17 +82,32 @@ def test_images_come_before_texts_and_texts_before_values(named_study: Study):
     assert "<script" not in with_text.show("train", 3)
 
 
-def test_thumbnails_are_shown_and_unreadable_ones_are_not(tmp_path):
-    Image.new("RGB", (12, 8), "red").save(tmp_path / "a.png")
-    (tmp_path / "b.png").write_text("not a picture")
-    random = np.random.default_rng(0)
-    paths = np.array([str(tmp_path / ("a.png" if place else "b.png")) for place in range(20)])
+def test_thumbnails_below_the_working_folder_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for file in (here / "a.png", tmp_path / "elsewhere.png"):
+        Image.new("RGB", (1200, 800), "red").save(file)
+    (here / "b.png").write_text("not a picture")
+    (here / "link.png").symlink_to(tmp_path / "elsewhere.png")
+    os.mkfifo(here / "pipe.png")
+    shown = ("a.png", str(here / "a.png"))
+    others = ("b.png", "link.png", "pipe.png", "../elsewhere.png", str(tmp_path / "elsewhere.png"), "", ".", "none.png")
+    others += ("https://example.com/a.png", "file:///etc/a.png", "a\0.png")
+    paths = np.array([*shown, *others, *["a.png"] * (20 - len(shown) - len(others))])
     dataset = build_dataset(
-        random.normal(size=(20, 3)), np.arange(20) % 2, source="made up", columns=SampleColumns({"thumbnail": paths})
+        np.random.default_rng(0).normal(size=(20, 3)),
+        np.arange(20) % 2,
+        source="made up",
+        columns=SampleColumns({"thumbnail": paths}),
     )
     samples = Samples(dataset)
-    assert samples.show("train", 1).startswith("<img")
-    assert samples.show("train", 0).startswith("<span")
+    for place in range(20):
+        expected = "<span" if paths[place] in others else '<img src="data:image/'
+        assert samples.show("train", place).startswith(expected), paths[place]
+    picture = samples.image("train", 0)
+    assert picture is not None
+    assert picture.shape == (75, 112, 3)
 
 
 def test_without_the_dataset_samples_are_numbers():

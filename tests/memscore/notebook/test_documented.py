@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import re
 from collections.abc import Generator
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+import torch
 from matplotlib import pyplot
+from torch.utils.data import DataLoader
 
 import memscore
+from memscore import sampling
 from memscore.datasets import load_source
 
 DOCS = Path(memscore.__file__).parents[1] / "docs"
@@ -77,12 +82,48 @@ def test_the_notebook_runs_and_finds_what_it_says(train_here: list[int], capsys:
     assert len(load_source("npz:digits-corrected.npz").y_train) == len(names["data"].y_train)
 
 
+def blocks_of(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+
+
+def absent() -> set[str]:
+    """The packages for training that are not installed: memscore does not need them."""
+    return {name for name in ("pytorch_lightning", "transformers") if importlib.util.find_spec(name) is None}
+
+
+def test_the_trainer_of_transformers_draws_by_the_weights(tmp_path: Path):
+    transformers = pytest.importorskip("transformers")
+    (block,) = (one for one in blocks_of("python.md") if "import transformers" in one)
+    weights = np.repeat([0.0, 1.0], 10)
+
+    class Counting(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+            self.seen: list[int] = []
+
+        def forward(self, x: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+            self.seen += x.tolist()
+            return {"loss": (self.weight - labels.float()).square().mean()}
+
+    names: dict[str, Any] = {"DataLoader": DataLoader, "sampler": sampling.sampler(weights, samples=40)}
+    exec(block, names)
+    model = Counting()
+    options = transformers.TrainingArguments(str(tmp_path / "run"), num_train_epochs=1, report_to=[], use_cpu=True)
+    items = [{"x": place, "labels": place % 2} for place in range(20)]
+    names["WeightedTrainer"](model=model, args=options, train_dataset=items).train()
+    assert len(model.seen) == 40
+    assert set(model.seen) <= set(range(10, 20))
+
+
 def test_the_page_runs(train_here: list[int], capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "python.md").read_text(), re.DOTALL)
-    assert len(blocks) > 5
+    blocks = blocks_of("python.md")
+    assert len(blocks) > 8
     names: dict[str, Any] = {}
     for block in blocks:
-        exec(block, names)
+        if not (set(re.findall(r"^import (\w+)$", block, re.MULTILINE)) & absent()):
+            exec(block, names)
+    assert len(names["loader"].dataset) == len(names["weights"])
     printed = capsys.readouterr().out
     assert "<memscore.Study digits-in-python: 20 trials>" in printed
     written = {one.name for one in tmp_path.iterdir()} - {"home"}
