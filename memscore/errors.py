@@ -47,7 +47,8 @@ class MemscoreError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython and notebooks show in place of a traceback: the sentence."""
-        return [f"{type(self).__name__}: {self}"]
+        kind = type(self).__name__
+        return [f"{kind if kind == 'ServiceError' else kind.removeprefix('Service')}: {self}"]
 
 
 class InvalidInput(MemscoreError):

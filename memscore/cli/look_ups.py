@@ -13,6 +13,7 @@ from memscore.cli.context import opened_client, plain
 from memscore.cli.naming import Names, Split
 from memscore.cli.options import Json, Url
 from memscore.cli.score_rows import INTERVAL, named, print_rows, rows_of
+from memscore.client import Client
 from memscore.console import decimal, out, percent, print_json, print_record, print_table, warn
 from memscore.counted import counted
 from memscore.errors import InvalidInput
@@ -20,6 +21,7 @@ from memscore.files import read_file
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Explanation, Influence
 from memscore.messages.scores import Histogram, SampleScore, SetName, TestScore
+from memscore.naming import label_of
 from memscore.scores.selection import Order
 from memscore.scores.tables import NO_TEST_PART
 from memscore.statistics.findings import LEVEL
@@ -30,7 +32,7 @@ PARTS = " ▏▎▍▌▋▊▉█"
 
 def list_scores(
     study: str,
-    label: Annotated[int | None, typer.Option(min=0, help="Only samples of this class.")] = None,
+    label: Annotated[str | None, typer.Option(help="Only samples of this class, by name or number.")] = None,
     set: Annotated[SetName | None, typer.Option(help="Only samples of this set.")] = None,
     mem_min: Annotated[float | None, typer.Option(min=-1, max=1, help="Minimum mem.")] = None,
     mem_max: Annotated[float | None, typer.Option(min=-1, max=1, help="Maximum mem.")] = None,
@@ -45,7 +47,7 @@ def list_scores(
     with opened_client(url) as client:
         found = client.iter_scores(
             study,
-            label=label,
+            label=_label(client, study, label),
             set=set,
             mem_min=mem_min,
             mem_max=mem_max,
@@ -134,13 +136,13 @@ def show_histogram(
     study: str,
     bins: Annotated[int, typer.Option(min=1, max=1000, help="Number of bins.")] = 20,
     column: Annotated[Literal["mem", "se", "p_in", "p_out"], typer.Option(help="Column to show.")] = "mem",
-    label: Annotated[int | None, typer.Option(min=0, help="Only samples of this class.")] = None,
+    label: Annotated[str | None, typer.Option(help="Only samples of this class, by name or number.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Show the distribution of mem, or another column, over the training samples."""
     with opened_client(url) as client:
-        histogram = client.histogram(study, bins=bins, column=column, label=label)
+        histogram = client.histogram(study, bins=bins, column=column, label=_label(client, study, label))
     if as_json:
         print_json(histogram)
         return
@@ -169,6 +171,11 @@ def explain_score(
         print_json(_named_explanation(explanation, names))
         return
     _print_explanation(explanation, names, NO_TEST_PART if not tested else None)
+
+
+def _label(client: Client, study: str, given: str | None) -> int | None:
+    """The number of the class that `--label` names. Raises InvalidInput."""
+    return None if given is None else label_of(client.dataset(client.study(study).dataset).class_names, given)
 
 
 def _indices(file: Path) -> list[int]:

@@ -339,7 +339,7 @@ def _values(data: Any) -> npt.NDArray[Any] | list[Picture]:
             return [Picture.of_file(Path(one)) for one in data]
         if hasattr(data[0], "detach"):
             return _stacked(data)
-    return _array("data", data)
+    return _several("samples", _array("data", data))
 
 
 def _labels(labels: Any) -> npt.NDArray[Any]:
@@ -349,7 +349,14 @@ def _labels(labels: Any) -> npt.NDArray[Any]:
         if any(issubclass(one, str) for one in types) and not all(issubclass(one, str) for one in types):
             named = " and ".join(sorted(one.__name__ for one in types))
             raise InvalidDataset(f"The labels are of the types {named}; give all of one type.")
-    return _array("labels", labels)
+    return _several("labels", _array("labels", labels))
+
+
+def _several(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array. Raises InvalidDataset if it is a single value."""
+    if array.ndim == 0:
+        raise InvalidDataset(f"The {name} are a single {type(array.item()).__name__}; give a list or an array of them.")
+    return array
 
 
 def _array(name: str, data: Any) -> npt.NDArray[Any]:
@@ -393,8 +400,8 @@ def _of_items(data: Any, options: SourceOptions) -> _Arrays:
 def _iterated(data: Any) -> list[Any]:
     if not hasattr(data, "__iter__"):
         raise InvalidDataset(
-            f"A {type(data).__name__} is no dataset; give arrays, a table, or an object whose items are pairs of a "
-            "sample and its label."
+            f"The type {type(data).__name__} is no dataset; give arrays, a table, or an object whose items are pairs "
+            "of a sample and its label."
         )
     return list(data)
 

@@ -19,6 +19,7 @@ from memscore.datasets.columns import Column, Split
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidDataset, InvalidInput
 from memscore.files import make_folder, place_folder, reason, rows_of_samples, write_file
+from memscore.naming import label_of
 
 Layout = Literal["folder", "npz", "csv", "parquet"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -45,7 +46,7 @@ def changed(dataset: Dataset, changes: Changes) -> Dataset:
         if label is None:
             kept[index] = False
         else:
-            labels[index] = _label(dataset, label)
+            labels[index] = label_of(dataset.class_names, label)
     left = np.bincount(labels[kept], minlength=dataset.classes)
     if not left.all():
         lost = dataset.class_names[int(np.argmin(left > 0))]
@@ -102,19 +103,6 @@ def write_dataset(dataset: Dataset, path: Path) -> Path:
     else:
         write_file(path, _rows(dataset, layout))
     return path
-
-
-def _label(dataset: Dataset, label: int | str) -> int:
-    if isinstance(label, str):
-        if label in dataset.class_names:
-            return dataset.class_names.index(label)
-        if not label.isdecimal():
-            raise InvalidInput(
-                f"There is no class {label[:100]!r}; the first are: {', '.join(dataset.class_names[:10])}."
-            )
-    if not 0 <= int(label) < dataset.classes:
-        raise InvalidInput(f"There is no class {label}; they are numbered from 0 to {dataset.classes - 1}.")
-    return int(label)
 
 
 def _part(dataset: Dataset, split: Split) -> tuple[npt.NDArray[Any], Labels, Mapping[str, Column]]:

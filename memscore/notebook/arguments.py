@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from pathlib import Path
 from types import NoneType, UnionType
@@ -67,6 +67,8 @@ WORDS: Mapping[Any, str] = {
     str: "text",
     Path: "a path",
     NoneType: "None",
+    Mapping: "a mapping",
+    Sequence: "a list",
 }
 SHOWN = 60
 """Most characters of a wrong argument that an error repeats."""
@@ -147,8 +149,8 @@ def _is_number_of_numpy(one: Any) -> bool:
 
 
 def _is_own(one: Any) -> bool:
-    """Whether a type is a class of this package, or a mapping."""
-    return isinstance(one, type) and (one is Mapping or one.__module__.startswith("memscore."))
+    """Whether a type is a class of this package."""
+    return isinstance(one, type) and one.__module__.startswith("memscore.")
 
 
 def _checked(name: str, value: Any, types: tuple[Any, ...] | None) -> Any:
@@ -163,13 +165,15 @@ def _checked(name: str, value: Any, types: tuple[Any, ...] | None) -> Any:
 
 
 def _is(value: Any, kind: Any) -> bool:
-    """Whether a value has a type, or is the value of a literal. DataFrames count as mappings of columns."""
+    """Whether a value has a type, or is the value of a literal. DataFrames are mappings of columns, arrays lists."""
     if isinstance(kind, str):
         return isinstance(value, str) and value == kind
     if isinstance(value, bool):
         return kind is bool
     if kind is Mapping:
         return hasattr(value, "keys") and hasattr(value, "__getitem__")
+    if kind is Sequence:
+        return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, str)
     return isinstance(value, (int, float) if kind is float else kind)
 
 

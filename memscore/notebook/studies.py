@@ -18,6 +18,7 @@ from memscore.files import write_file
 from memscore.messages.pairs import Explanation
 from memscore.messages.scores import Histogram
 from memscore.messages.studies import StudyMessage
+from memscore.naming import label_of
 from memscore.notebook import running
 from memscore.notebook.application import Application, application
 from memscore.notebook.arguments import in_python
@@ -240,8 +241,13 @@ class Study:
         return self.client.explain(self.id, int(index), limit=limit)
 
     @in_python
-    def histogram(self, *, bins: int = 20, column: str = "mem", label: int | None = None) -> Histogram:
-        """The distribution of mem, se, p_in or p_out over all training samples, or those of one class."""
+    def histogram(self, *, bins: int = 20, column: str = "mem", label: int | str | None = None) -> Histogram:
+        """The distribution of mem, se, p_in or p_out over all training samples, or those of a class, by name or number.
+
+        Raises InvalidInput for an unknown column or class.
+        """
+        if isinstance(label, str):
+            label = label_of(self.client.dataset(self.message.dataset).class_names, label)
         return self.client.histogram(self.id, bins=bins, column=column, label=label)
 
     @in_python

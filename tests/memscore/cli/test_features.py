@@ -23,7 +23,7 @@ from memscore.store.rebuilding import count_study, rebuild_tables, similarity_of
 from memscore.study.evidence import Trial
 from memscore.study.spec import Design, Recipe
 from memscore.study.subsets import units
-from tests.command_line import Outcome
+from tests.command_line import Outcome, refused
 
 RECIPE = Recipe(network="mlp", hidden=(32,), epochs=20, batch_size=32, learning_rate=0.1)
 TRIALS = 60
@@ -154,6 +154,11 @@ def test_classes_and_samples_are_named_in_every_table(made: Made, memscore: Mems
 
     row = memscore("scores", "list", study, "--limit", "1", "--json").json[0]
     assert row["class_name"] == classes[row["label"]]
+    assert {one["label"] for one in memscore("scores", "list", study, "--label", "bee", "--json").json} == {1}
+    by_name, by_number = (memscore("scores", "histogram", study, "--label", one).out for one in ("bee", "1"))
+    assert by_name == by_number != memscore("scores", "histogram", study).out
+    refused(memscore("scores", "list", study, "--label", "wasp"), "There is no class 'wasp'; the first are: ant, bee")
+    refused(memscore("scores", "histogram", study, "--label", "3"), "no class 3; they are numbered from 0 to 2")
     rows = list(csv.DictReader(memscore("scores", "suspects", study, "--csv").out.splitlines()))
     for one in rows:
         assert one["class_name"] == classes[int(one["label"])]

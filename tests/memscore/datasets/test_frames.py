@@ -247,7 +247,7 @@ REFUSED: list[tuple[Callable[[], Dataset], str]] = [
     (lambda: dataset_of(FRAME, None, X, Y), "The training part is a table and the test part is not;"),
     (lambda: dataset_of({"test": (X, Y)}), "There is no part train, only test."),
     (lambda: dataset_of((X, Y, X)), "3 things were given; give (x, y), (train, test) or (x_train"),
-    (lambda: dataset_of(7), "A int is no dataset; give arrays, a table,"),
+    (lambda: dataset_of(7), "The type int is no dataset; give arrays, a table,"),
     (lambda: dataset_of(Animals(range(0))), "The dataset has no items."),
     (lambda: dataset_of(Animals([*range(20), 99])), "Reading item 20 raises IndexError: index 99 is out of bounds"),
     (lambda: dataset_of(Animals(transform=noisy)), "Item 0 is not the same when it is read again; leave out random"),

@@ -125,7 +125,12 @@ def test_sources_and_registered_names(train_here: list[int], tmp_path: Path):
         ({"name": 7}, InvalidInput, "^name must be text, not 7\\.$"),
         ({"recipe": 7}, InvalidInput, "^recipe must be text or a Recipe, not 7\\.$"),
         ({"pairs": "some"}, InvalidInput, "^pairs must be 'same_class' or 'all', not 'some'\\.$"),
-        ({"columns": 7}, InvalidInput, "^columns must be a SampleColumns or a Mapping, not 7\\.$"),
+        ({"columns": 7}, InvalidInput, "^columns must be a SampleColumns or a mapping, not 7\\.$"),
+        ({"class_names": "ab"}, InvalidInput, "^class_names must be a list, not 'ab'\\.$"),
+        ({"labels": 7}, InvalidDataset, "^The labels are a single int; give a list or an array of them\\.$"),
+        ({"data": 7.5}, InvalidDataset, "^The samples are a single float; give a list"),
+        ({"data": 7, "labels": None, "test": None}, InvalidDataset, "^The type int is no dataset; give arrays"),
+        ({"recipe": "cifar-small", "data": X.reshape(60, -1), "test": None}, InvalidInput, "resnet9 needs images"),
         ({"changes": {"epoch": 3}}, InvalidInput, "^changes: a recipe has no field epoch; did you mean epochs"),
         ({"test": None, "test_share": 2}, InvalidInput, "^test_share must be between 0 and 1"),
         ({"resize": 8}, InvalidDataset, "resize is for image files"),
@@ -145,7 +150,7 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(
         quick(**{"data": X, "labels": Y, **wanted})
     assert "\n" not in str(raised.value)
     assert "--" not in str(raised.value)
-    assert raised.value._render_traceback_() == [f"{type(raised.value).__name__}: {raised.value}"]
+    assert raised.value._render_traceback_() == [f"{kind.__name__}: {raised.value}"]
     assert memscore.studies() == []
 
 

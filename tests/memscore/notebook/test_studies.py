@@ -72,6 +72,9 @@ def test_samples_have_their_names_everywhere(named_study: Study):
     of_train = [dataset.class_names[label] for label in dataset.y_train[pairs["train_index"]]]
     assert frame["train_class"].tolist() == table["train_class"].to_pylist() == of_train
     assert "<th>class</th>" in pairs._repr_html_()
+    assert named_study.histogram(label="<b>1</b>").counts == named_study.histogram(label=1).counts
+    with pytest.raises(InvalidInput, match="There is no class 'bee'; the first are: <b>0</b>"):
+        named_study.histogram(label="bee")
 
 
 def test_listings_are_columns_rows_and_frames(study: Study):
