@@ -144,7 +144,7 @@ def test_risks_are_listed(memscore, embedded: StoredStudy, margin_scores: ScoreT
     expected = riskiest(margin_scores, 5).tolist()
     found = memscore("scores", "risk", "made-up", "--top", "5", "--json").json
     assert [row["index"] for row in found["samples"]] == expected
-    assert set(found["samples"][0]) == {"index", "label", "risk", "se_risk", "mem"}
+    assert set(found["samples"][0]) == {"index", "label", "class_name", "risk", "se_risk", "mem"}
     assert found["privacy"]["targets"] == 20
     shown = memscore("scores", "risk", "made-up")
     assert "The attacker knows the recipe" in shown.err.replace("\n", " ")
@@ -177,9 +177,10 @@ def test_suspects_are_listed(memscore, embedded: StoredStudy):
     assert "95 % interval" in shown.out
     lines = list(csv.DictReader(io.StringIO(memscore("scores", "suspects", "made-up", "-n", "5", "--csv").out)))
     assert [int(line["index"]) for line in lines] == expected
-    assert set(lines[0]) == {"index", "label", "mem", "mem_low", "mem_high", "p_in", "p_out"} | {
+    assert set(lines[0]) == {"index", "label", "class_name", "mem", "mem_low", "mem_high", "p_in", "p_out"} | {
         "label_error",
         "suggested",
+        "suggested_name",
         "share",
         "suspected",
     }
