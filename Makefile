@@ -14,7 +14,7 @@ PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile everything again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick quick-without-torch quick-with-torch test test-all exits peers check format bench docs screenshots load serve client lock clean
+.PHONY: help setup demo quick quick-without-torch quick-with-torch test test-all exits peers datalab check format bench docs screenshots load serve client lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -67,6 +67,11 @@ exits: setup ## 20 small runs with all native libraries in one process; each mus
 peers: setup ## compare attacks with torchattacks, foolbox, ART and pyautoattack; installs them, keeping pinned packages
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement tests/peers/requirements.txt
 	$(BIN)/python -m pytest -m peers tests/peers
+
+datalab: setup ## planted label errors: memscore against cleanlab's Datalab, which gets a venv of its own
+	test -x build/cleanlab/bin/python || $(BIN)/python -m venv build/cleanlab
+	$(BIN)/uv pip install --quiet --python build/cleanlab/bin/python --requirement benchmarks/peers/requirements.txt
+	$(BIN)/python benchmarks/peers/label_errors.py --peer build/cleanlab/bin/python
 
 node_modules/.installed: package.json package-lock.json | setup
 	$(NPM) ci --no-audit --no-fund

@@ -8,16 +8,21 @@ A model of the samples that held-out trials mostly assign to another class k tha
   at each level of agreement, not only above one threshold.
 - a hard sample with a right label: rarer, the more trials agree.
 
-Where trials agree, margins tell both apart: an image of class k is further from a label drawn for it than a
-hard image is from its own. Expectation maximization fits the rates, the levels of agreement of hard samples, and the
-distributions of margins; no label needs to be known to be right.
+Margins tell both apart. Where trials assign an image to k, the logit of k is ahead of the next class by a distance that
+is known at each level of agreement, from the many samples whose given label trials confirm. The given label of a hard
+sample is that next class or a bit behind it; that of a wrong one is any class, further behind. Each kind has a gamma
+distribution with a mean linear in that known distance, and never below it.
+
+Expectation maximization fits the rates, the levels of agreement of hard samples and the distributions; no label needs
+to be known to be right. How alike pairs of classes are, in errors and in hard samples, is estimated too (empirical
+Bayes): where errors are drawn among all classes, a pair whose images are often confused does not look full of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import lgamma, log
+from math import lgamma
 
 import numpy as np
 
@@ -36,17 +41,8 @@ AGREEMENT = np.array([0.5, 0.7, 0.85, 0.95, 1.0])
 ROUNDS = 200
 SETTLED = 1e-6
 
-PRIOR_OF_CLASS = 0.5
-"""Strength of the common error rate as a prior of a pair's rate, in samples of a class of average size."""
-
-PRIOR_OF_PAIR = 0.5
-"""Strength of the average number of hard samples as a prior of a pair's number."""
-
-PRIOR_OF_MARGINS = 20.0
-"""Samples with a right label and the same agreement that count as hard ones, in their distribution of margins."""
-
-PRIORS_OF_WRONG = (20.0, 400.0)
-"""Wrong labels of all levels of agreement that count as of each, in the distribution of their margins, in both fits."""
+ALIKE = (0.02, 1000.0)
+"""Bounds of how alike pairs of classes are: the inverse of their rates' squared coefficient of variation."""
 
 LEAST_HARD, LEAST_WRONG, LARGEST_SHAPE = 0.7, 1.5, 50.0
 """Bounds of the shape of the gamma distributions of hard samples' and wrong labels' margins."""
@@ -152,13 +148,13 @@ def _posterior(scores: ScoreTable, voted: Indices) -> Float64:
     if not len(wrong) or not len(right):
         return probability
     scale = _scales(margins[right], given[right], int(max(given.max(), winner.max())) + 1)
+    ahead = _by_level(margins[right] / scale[given[right]], level[right])
     model = _Mixture(
         np.maximum(-margins[wrong] / scale[winner[wrong]], SMALLEST),
         level[wrong],
         given[wrong],
         winner[wrong],
-        np.maximum(margins[right] / scale[given[right]], SMALLEST),
-        level[right],
+        ahead[level[wrong]],
         _by_class_and_level(winner, level, len(scale)),
     )
     probability[wrong] = model.fit()
@@ -185,97 +181,90 @@ def _by_class_and_level(winner: Int64, level: Int64, classes: int) -> Int64:
     return np.bincount(winner * levels + level, minlength=classes * levels).reshape(classes, levels)
 
 
+def _by_level(distance: Float64, level: Int64) -> Float64:
+    """Mean of the distances [r] at each level, float64 [levels]; 0 where there are none."""
+    levels = len(AGREEMENT) + 1
+    return np.bincount(level, distance, levels) / np.maximum(1, np.bincount(level, minlength=levels))
+
+
 @dataclass(frozen=True)
-class _Gamma:
-    """A gamma distribution with this shape and rate."""
+class _Pairs:
+    """The p pairs of given and winning class that occur, among all pairs.
 
-    shape: float
-    rate: float
+    exposure float64 [p]: of how many samples a pair's count is a share. total, squares: the sums of exposure and of its
+    square over all pairs, also those that do not occur.
+    """
 
-    @classmethod
-    def of(cls, values: Float64, weights: Float64, least: float) -> _Gamma:
-        """By the moments of weighted values; the shape is bounded."""
-        total = max(float(weights.sum()), SMALLEST)
-        mean = max(float((weights * values).sum()) / total, SMALLEST)
-        variance = max(float((weights * (values - mean) ** 2).sum()) / total, SMALLEST**2)
-        shape = min(max(mean**2 / variance, least), LARGEST_SHAPE)
-        return cls(shape, shape / mean)
+    exposure: Float64
+    total: float
+    squares: float
 
-    def log_density(self, values: Float64) -> Float64:
-        """Logarithm of the density at positive values."""
-        constant = self.shape * log(self.rate) - lgamma(self.shape)
-        return constant + (self.shape - 1) * np.log(values) - self.rate * values
+    def rates(self, counts: Float64) -> Float64:
+        """Each pair's rate [p], from its expected count [p], shrunk towards that of all pairs.
+
+        The posterior mean of a Poisson rate under a gamma prior, which has the mean and variance of all pairs' rates.
+        """
+        mean = max(float(counts.sum()) / self.total, 1e-12)
+        poisson = mean * self.total
+        excess = float((counts * (counts - 2 * mean * self.exposure)).sum()) + mean**2 * self.squares - poisson
+        alike = min(max(mean**2 * self.squares / max(excess, 1e-12), ALIKE[0]), ALIKE[1])
+        return (counts + alike) / (self.exposure + alike / mean)
 
 
 @dataclass(frozen=True)
 class _Mixture:
     """Wrong labels and hard samples among the w samples that trials assign to another class.
 
-    distance float64 [w]: how far their margins are below 0; level, given, winner int64 [w]. right_distance,
-    right_level: of the r samples that trials assign to their given class. assigned int64 [classes, levels].
+    distance float64 [w]: how far their margins are below 0; level, given, winner int64 [w]. ahead float64 [w]: mean
+    margin of right labels at their level. assigned int64 [classes, levels].
     """
 
     distance: Float64
     level: Int64
     given: Int64
     winner: Int64
-    right_distance: Float64
-    right_level: Int64
+    ahead: Float64
     assigned: Int64
 
     def fit(self) -> Float64:
-        """The probability of a wrong label for each sample, float64 [w].
-
-        The first fit leaves the margins of wrong labels free at each level of agreement. The second, from there, ties
-        them together; on its own, it may end with all samples as hard ones.
-        """
-        error = 0.5 * np.minimum(1, self.distance / np.median(self.distance))
-        for prior in PRIORS_OF_WRONG:
-            error = self._settled(error, prior)
-        return error
-
-    def _settled(self, error: Float64, prior: float) -> Float64:
-        """Expectation maximization from these probabilities [w]."""
+        """The probability of a wrong label for each sample, float64 [w], by expectation maximization."""
         classes, levels = self.assigned.shape
         exposed = self.assigned.astype(np.float64)
         of_class = exposed.sum(axis=1)
-        pairs, place = np.unique(self.given * classes + self.winner, return_inverse=True)
-        of_winner = of_class[pairs % classes]
-        possible = float(of_class.sum()) * (classes - 1)
-        strength = PRIOR_OF_CLASS * float(of_class.mean())
+        found, place = np.unique(self.given * classes + self.winner, return_inverse=True)
+        others = classes - 1
+        wrong_pairs = _Pairs(
+            of_class[found % classes], float(of_class.sum()) * others, float((of_class**2).sum()) * others
+        )
+        hard_pairs = _Pairs(np.ones(len(found)), float(classes * others), float(classes * others))
+        error = 0.5 * np.minimum(1, self.distance / np.median(self.distance))
         for _ in range(ROUNDS):
             hard = 1 - error
-            rates = (np.bincount(place, error) + float(error.sum()) / possible * strength) / (of_winner + strength)
-            common = float(hard.sum()) / (classes * (classes - 1))
-            hards = (np.bincount(place, hard) + common * PRIOR_OF_PAIR) / (1 + PRIOR_OF_PAIR)
+            rates = wrong_pairs.rates(np.bincount(place, error))
+            hards = hard_pairs.rates(np.bincount(place, hard))
             at_level = (np.bincount(self.level, hard, levels) + 0.5) / (float(hard.sum()) + 0.5 * levels)
-            with np.errstate(divide="ignore"):
-                wrong = np.log(rates[place] * exposed[self.winner, self.level]) + self._wrong_margins(error, prior)
-                right = np.log(hards[place] * at_level[self.level]) + self._hard_margins(hard)
+            wrong = np.log(rates[place] * exposed[self.winner, self.level]) + self._margins(error, LEAST_WRONG)
+            right = np.log(hards[place] * at_level[self.level]) + self._margins(hard, LEAST_HARD)
             before, error = error, 1 / (1 + np.exp(np.clip(right - wrong, -700, 700)))
             if float(np.abs(error - before).max()) < SETTLED:
                 break
         return error
 
-    def _wrong_margins(self, error: Float64, prior: float) -> Float64:
-        """Logarithm of the density of each sample's distance if its label is wrong, by level of agreement."""
-        found = np.zeros(len(error))
-        anywhere = error * (prior / max(float(error.sum()), SMALLEST))
-        for level in np.unique(self.level):
-            here = self.level == level
-            weights = np.where(here, error, 0) + anywhere
-            found[here] = _Gamma.of(self.distance, weights, LEAST_WRONG).log_density(self.distance[here])
-        return found
+    def _margins(self, weights: Float64, least: float) -> Float64:
+        """Logarithm of the density of each sample's distance under the gamma distribution of these weights [w].
 
-    def _hard_margins(self, hard: Float64) -> Float64:
-        """Logarithm of the density of each sample's distance if it is a hard one, by level of agreement."""
-        found = np.zeros(len(hard))
-        for level in np.unique(self.level):
-            here, alike = self.level == level, self.right_distance[self.right_level == level]
-            values = np.concatenate([self.distance[here], alike])
-            weights = np.concatenate([hard[here], np.full(len(alike), PRIOR_OF_MARGINS / max(1, len(alike)))])
-            found[here] = _Gamma.of(values, weights, LEAST_HARD).log_density(self.distance[here])
-        return found
+        Its mean rises with `ahead`, by at most as much, and is at least that: the given label is not the winner, so it
+        is at best the next class. Its shape is the same at all levels, and bounded below by `least`.
+        """
+        weights = weights / max(float(weights.sum()), SMALLEST)
+        ahead, distance = float((weights * self.ahead).sum()), float((weights * self.distance).sum())
+        rise = float((weights * (self.ahead - ahead) * (self.distance - distance)).sum())
+        slope = min(max(rise / max(float((weights * (self.ahead - ahead) ** 2).sum()), SMALLEST**2), 0), 1)
+        mean = np.maximum(distance + slope * (self.ahead - ahead), np.maximum(self.ahead, SMALLEST))
+        variance = float((weights * (self.distance / mean - 1) ** 2).sum())
+        shape = min(max(1 / max(variance, SMALLEST**2), least), LARGEST_SHAPE)
+        rate = shape / mean
+        return shape * np.log(rate) - lgamma(shape) + (shape - 1) * np.log(self.distance) - rate * self.distance
 
 
 def _confusion(scores: ScoreTable, suspected: Indices) -> list[GivenAndPredicted]:

@@ -11,9 +11,9 @@ META = {"study": "s", "trials": 100, "fingerprint": "f"}
 
 
 def made(
-    samples: int = 3000, errors: float = 0.1, seed: int = 0, *, next_class: bool = False
+    samples: int = 3000, errors: float = 0.1, seed: int = 0, *, next_class: bool = False, held_out: int = 30
 ) -> tuple[ScoreTable, np.ndarray]:
-    """Scores from 30 held-out trials, and which labels are wrong: a share of `errors`, drawn for images of all kinds.
+    """Scores from some held-out trials, and which labels are wrong: a share of `errors`, drawn for images of all kinds.
 
     One sample in 20 looks like another class without being of it; what trials agree on less has smaller margins.
     """
@@ -26,7 +26,7 @@ def made(
     hard = random.random(samples) < 0.05
     looks = np.where(hard, other, true)
     certain = np.where(hard, random.uniform(-0.3, 1, samples), random.normal(3, 1, samples))
-    share = np.rint(30 / (1 + np.exp(-2 * certain.clip(-1)))) / 30
+    share = np.rint(held_out / (1 + np.exp(-2 * certain.clip(-1)))) / held_out
     right = looks == given
     p_out = np.where(right, share, (1 - share) * (true == given))
     margin = np.where(right, 1, -1) * certain * random.uniform(1.5, 2.5, samples) - 3 * (~right & wrong)
@@ -59,6 +59,19 @@ def test_about_as_many_are_suspected_as_are_wrong(errors: float, next_class: boo
     assert found.precision is not None
     assert 0.95 <= found.precision < 1
     assert found.expected == pytest.approx(wrong.sum(), rel=0.3)
+
+
+@pytest.mark.parametrize("held_out", [6, 15, 30])
+@pytest.mark.parametrize("next_class", [False, True])
+@pytest.mark.parametrize("errors", [0.03, 0.1, 0.2])
+def test_labels_that_trials_contradict_are_as_often_wrong_as_expected(errors: float, next_class: bool, held_out: int):
+    """Also where the image is ambiguous, so that a wrong label is not far behind the true one."""
+    scores, wrong = made(errors=errors, next_class=next_class, held_out=held_out)
+    probability = label_errors(scores).label_error
+    contradicted = probability > 0
+    assert probability.sum() == pytest.approx(wrong.sum(), rel=0.1)
+    assert wrong[contradicted & (probability <= 0.02)].mean() <= 0.04
+    assert wrong[probability >= 0.9].mean() >= 0.96
 
 
 def test_right_labels_are_not_suspected():
