@@ -16,13 +16,15 @@ distribution with a mean linear in that known distance, and never below it.
 Expectation maximization fits the rates, the levels of agreement of hard samples and the distributions; no label needs
 to be known to be right. How alike pairs of classes are, in errors and in hard samples, is estimated too (empirical
 Bayes): where errors are drawn among all classes, a pair whose images are often confused does not look full of them.
+The probabilities at the end allow for some hard samples as far from their label as wrong ones: where trials disagree, a
+large margin, which images with large features have, is less of a sign.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import lgamma
+from math import lgamma, log
 
 import numpy as np
 
@@ -43,6 +45,9 @@ SETTLED = 1e-6
 
 ALIKE = (0.02, 1000.0)
 """Bounds of how alike pairs of classes are: the inverse of their rates' squared coefficient of variation."""
+
+STRAY = 0.05
+"""Share of hard samples as far from their label as wrong ones are; keeps a large margin from deciding alone."""
 
 LEAST_HARD, LEAST_WRONG, LARGEST_SHAPE = 0.7, 1.5, 50.0
 """Bounds of the shape of the gamma distributions of hard samples' and wrong labels' margins."""
@@ -184,7 +189,8 @@ def _by_class_and_level(winner: Int64, level: Int64, classes: int) -> Int64:
 def _by_level(distance: Float64, level: Int64) -> Float64:
     """Mean of the distances [r] at each level, float64 [levels]; 0 where there are none."""
     levels = len(AGREEMENT) + 1
-    return np.bincount(level, distance, levels) / np.maximum(1, np.bincount(level, minlength=levels))
+    count = np.bincount(level, minlength=levels)
+    return np.bincount(level, distance, levels) / np.maximum(1, count.astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -236,19 +242,23 @@ class _Mixture:
         wrong_pairs = _Pairs(
             of_class[found % classes], float(of_class.sum()) * others, float((of_class**2).sum()) * others
         )
-        hard_pairs = _Pairs(np.ones(len(found)), float(classes * others), float(classes * others))
+        hard_pairs = _Pairs(np.ones(len(found), np.float64), float(classes * others), float(classes * others))
         error = 0.5 * np.minimum(1, self.distance / np.median(self.distance))
+        far = wrong = rare = near = np.zeros(len(error))
         for _ in range(ROUNDS):
             hard = 1 - error
-            rates = wrong_pairs.rates(np.bincount(place, error))
-            hards = hard_pairs.rates(np.bincount(place, hard))
+            rates = wrong_pairs.rates(np.bincount(place, error).astype(np.float64))
+            hards = hard_pairs.rates(np.bincount(place, hard).astype(np.float64))
             at_level = (np.bincount(self.level, hard, levels) + 0.5) / (float(hard.sum()) + 0.5 * levels)
-            wrong = np.log(rates[place] * exposed[self.winner, self.level]) + self._margins(error, LEAST_WRONG)
-            right = np.log(hards[place] * at_level[self.level]) + self._margins(hard, LEAST_HARD)
+            far, near = self._margins(error, LEAST_WRONG), self._margins(hard, LEAST_HARD)
+            wrong = np.log(rates[place] * exposed[self.winner, self.level]) + far
+            rare = np.log(hards[place] * at_level[self.level])
+            right = rare + near
             before, error = error, 1 / (1 + np.exp(np.clip(right - wrong, -700, 700)))
             if float(np.abs(error - before).max()) < SETTLED:
                 break
-        return error
+        right = rare + np.logaddexp(log(STRAY) + far, log(1 - STRAY) + near)
+        return 1 / (1 + np.exp(np.clip(right - wrong, -700, 700)))
 
     def _margins(self, weights: Float64, least: float) -> Float64:
         """Logarithm of the density of each sample's distance under the gamma distribution of these weights [w].
