@@ -1,15 +1,22 @@
 """The REST contract, on SQLite and PostgreSQL, through the application in this process."""
 
+import threading
+
 import httpx
 import numpy as np
 import pytest
 
+from api.app import create_app
+from api.protection import Protection
+from api.routes import health
+from api.serving.in_process import InProcessTransport
+from memscore import keys
 from memscore.datasets.dataset import Dataset
 from memscore.scores.sets import Sets, split
 from memscore.scores.tables import PairsTable, ScoreTable
-from memscore.store import Database, datasets, studies, tables
+from memscore.store import Database, datasets, open_database, studies, tables
 from memscore.study.spec import Design
-from tests.api.conftest import BODY, problem
+from tests.api.conftest import BODY, KEYS_REQUIRED, problem
 from tests.conftest import QUICK, StoredStudy, build, make_trials
 
 
@@ -246,3 +253,30 @@ def test_the_service_needs_neither_torch_nor_ray():
         "print(sorted({'torch', 'ray', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.databases("sqlite")
+def test_a_database_that_hangs_is_told_within_seconds(http: httpx.Client, monkeypatch: pytest.MonkeyPatch):
+    released = threading.Event()
+    monkeypatch.setattr(health, "READY_SECONDS", 0.2)
+    monkeypatch.setattr(health, "_readiness", lambda *_: released.wait(30))
+    problem(http.get("/readyz"), 503, "has not answered within 0 s")
+    released.set()
+
+
+@pytest.mark.parametrize(("protection", "told"), [(Protection(), True), (KEYS_REQUIRED, False)])
+def test_only_users_of_this_machine_learn_where_the_database_is(
+    protection: Protection, told: bool, caplog: pytest.LogCaptureFixture
+):
+    away = open_database("postgresql://labuser:secret@127.0.0.1:1/keysdb")
+    transport = InProcessTransport(away, create_app(away, (), protection))
+    with httpx.Client(transport=transport, base_url="http://memscore") as http:
+        for answer in (
+            http.get("/readyz"),
+            http.get("/v1/jobs", headers={"Authorization": f"Bearer {keys.generate()[0]}"}),
+        ):
+            assert answer.status_code == 503
+            assert ("labuser" in answer.text) == told
+            assert "secret" not in answer.text
+    assert "labuser" in caplog.text or told
+    away.close()

@@ -1,16 +1,20 @@
 """The store on SQLite and PostgreSQL: names, evidence, table versions."""
 
 import shutil
+import sqlite3
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import create_engine, event, update
 
 from memscore.errors import Conflict, Damaged, InvalidInput, NoScoresYet, NotFound, StoreError
 from memscore.settings import Settings
 from memscore.store import Database, datasets, evidence, jobs, migrate, open_database, studies, tables
+from memscore.store import database as database_module
 from memscore.store.database import sqlite_file
 from memscore.store.migrate import require_current
 from memscore.store.schema import trials
@@ -240,3 +244,60 @@ def test_a_failed_transaction_leaves_nothing(database: Database):
         fail()
     with database.reading() as connection:
         assert datasets.listing(connection) == []
+
+
+def test_statements_are_not_prepared_so_that_a_pooler_may_change_connections():
+    """pgbouncer in transaction mode gives each transaction another connection, which lacks prepared statements."""
+    database = open_database("postgresql://someone@127.0.0.1:1/x")
+    _, options = database.engine.dialect.create_connect_args(database.engine.url)
+    seen: dict[str, object] = {}
+
+    def connect(dialect: object, record: object, arguments: object, given: dict[str, object]) -> None:
+        seen.update(given)
+
+    event.listen(database.engine, "do_connect", connect)
+    with pytest.raises(StoreError), database.reading():
+        pass
+    assert seen["prepare_threshold"] is None
+    assert options is not None
+
+
+@pytest.mark.databases("sqlite")
+def test_writers_that_wait_leave_connections_to_readers(database: Database, monkeypatch: pytest.MonkeyPatch):
+    """More writers than the pool has connections wait while another process holds the lock; readers do not."""
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 3)
+    file = database.engine.url.database
+    assert file is not None
+    database.close()  # connections opened from now on wait for 3 s
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def write(number: int) -> str:
+        try:
+            with database.writing() as connection:
+                jobs.events(connection, str(number))
+        except StoreError as error:
+            return str(error)
+        return "written"
+
+    with ThreadPoolExecutor(30) as threads:
+        writing = [threads.submit(write, number) for number in range(30)]
+        while sum(one.done() for one in writing) < 14:  # of 30, 16 may wait; the others are refused at once
+            time.sleep(0.01)
+        for _ in range(20):
+            with database.reading() as connection:
+                assert jobs.events(connection, "x") == []
+        other.execute("ROLLBACK")
+        ended = [one.result() for one in writing]
+    other.close()
+    assert ended.count("Too many requests wait to write to the database; try again.") == 14
+    assert ended.count("written") == 16
+
+
+def test_a_pool_without_a_free_connection_is_a_state_of_the_store(database: Database):
+    pool = create_engine(database.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.05)
+    small = Database(pool)
+    with small.reading(), pytest.raises(StoreError, match=r"All connections .* are in use") as error, small.reading():
+        pass
+    assert error.value.public == "The database cannot be used at the moment; the service's log says why."
+    pool.dispose()
