@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Double, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Double, Engine, Table, create_engine, event, func, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -134,6 +134,15 @@ def shown_url(url: URL) -> str:
     """A database's URL without its passwords."""
     hidden = [name for name in url.query if "password" in name]
     return url.difference_update_query(hidden).render_as_string(hide_password=True)
+
+
+def one_at_a_time(connection: Connection, what: str) -> None:
+    """Wait until no other transaction works on `what`, and keep others waiting until this one ends.
+
+    For a decision that reads first and writes afterwards. SQLite's writers are alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"memscore {what}", 0))))
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from memscore.counted import counted
 from memscore.errors import Conflict, NotFound
 from memscore.messages.jobs import STATES, TERMINAL
-from memscore.store.database import now
+from memscore.store.database import now, one_at_a_time
 from memscore.store.schema import job_events, jobs
 from memscore.study.spec import Wanted
 
@@ -94,6 +94,7 @@ def submit(
     A succeeded job counts if the study still has its trials, unless `again` asks for a new one; a failed or cancelled
     job does not.
     """
+    one_at_a_time(connection, f"jobs of study {study}")
     target_trials = wanted.target.whole_blocks
     same = connection.execute(
         select(jobs)
@@ -158,6 +159,7 @@ def claim(connection: Connection, owner: str, lease_seconds: float, first: str |
     identifier = connection.execute(due).scalar()
     if identifier is None:
         return None
+    one_at_a_time(connection, f"study {get(connection, identifier).study_id}")  # an import may be adding trials to it
     take = (
         update(jobs)
         .where(jobs.c.id == identifier, jobs.c.state.in_(WAITING))

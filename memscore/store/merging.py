@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from memscore.arrays import Labels
 from memscore.errors import Conflict, InvalidInput
 from memscore.store import evidence, jobs
+from memscore.store.database import one_at_a_time
 from memscore.store.schema import full_trials, trials
 from memscore.store.studies import StudyRecord
 from memscore.study import signatures
@@ -55,6 +56,7 @@ def require_known_classes(trials: Sequence[Trial], train_labels: Labels, test_la
 
 def merge(connection: Connection, study: str, brought: Sequence[Trial]) -> Merged:
     """Store the trials that a study lacks. Raises Conflict while a job, which counts in memory, works on the study."""
+    one_at_a_time(connection, f"study {study}")
     for job in jobs.held(connection):
         if job.study_id == study:
             raise Conflict(f"Job {job.id} is working on this study; import after it has ended, or cancel it first.")

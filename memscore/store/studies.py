@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Row, and_, exists, not_, or_, select, tuple_, update
 
 from memscore.errors import Conflict, InvalidInput, NotFound
-from memscore.store.database import insert_new
+from memscore.store.database import insert_new, one_at_a_time
 from memscore.store.datasets import DatasetRecord
 from memscore.store.schema import full_trials, jobs, score_tables, studies, trials
 from memscore.study.spec import Design, Recipe, study_id
@@ -102,6 +102,7 @@ def _free_name(connection: Connection, name: str, identifier: str) -> None:
 def _ensure(
     connection: Connection, dataset: DatasetRecord, identifier: str, parts: dict[str, Any], name: str | None
 ) -> StudyRecord:
+    one_at_a_time(connection, "names of studies")
     if name is not None:
         _free_name(connection, name, identifier)
         _return_name(connection, identifier, name)
@@ -110,17 +111,23 @@ def _ensure(
     if existing is not None:
         return _record(existing)
     _free_name(connection, dataset.name, identifier)
-    holder = connection.execute(select(studies.c.id).where(studies.c.name == dataset.name)).scalar()
-    taken = holder is not None or ID_PATTERN.fullmatch(dataset.name)
     row = {
         "id": identifier,
-        "name": name or (_long_name(dataset.name, identifier) if taken else dataset.name),
+        "name": name or _unused_name(connection, dataset.name, identifier),
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         **parts,
     }
     insert_new(connection, studies, [row])
     return find(connection, identifier)
+
+
+def _unused_name(connection: Connection, name: str, identifier: str) -> str:
+    """A dataset's name for its new study, with as much of the study's id as makes it unique."""
+    longer = (_long_name(name, identifier), f"{name[:46]}-{identifier}")
+    wanted = longer if ID_PATTERN.fullmatch(name) else (name, *longer)
+    taken = set(connection.execute(select(studies.c.name).where(studies.c.name.in_(wanted))).scalars())
+    return next(one for one in wanted if one not in taken)
 
 
 def find(connection: Connection, study: str) -> StudyRecord:
