@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -23,6 +24,7 @@ PATIENCE_SECONDS = 300.0  # a driver waits this long for a database that cannot 
 LONGEST_WAIT_SECONDS = 10.0  # between two tries
 REPORT_SECONDS = 1.0  # between writes of progress, unless the phase or the number of trials changes
 RATE_OVER = 20  # results
+MOST_LINES = 10_000  # of a log that wait to be written
 
 
 class JobStopped(Exception):
@@ -54,6 +56,44 @@ def patiently(action: Callable[[], Result]) -> Result:
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
 
+class UnwrittenLines:
+    """Lines of a log that wait to be written: at most MOST_LINES. The oldest are left out beyond that, and counted."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lines: deque[str] = deque()
+        self._left_out = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, line: str) -> None:
+        """Add a line; any thread may."""
+        with self._lock:
+            self._lines.append(line)
+            self._limit()
+
+    def take(self) -> list[str]:
+        """All lines, which are then no longer here, after a line that says how many were left out."""
+        with self._lock:
+            gap = [f"... {counted(self._left_out, 'line')} left out"] if self._left_out else []
+            lines = [*gap, *self._lines]
+            self._lines.clear()
+            self._left_out = 0
+            return lines
+
+    def put_back(self, lines: list[str]) -> None:
+        """Lines that were taken but could not be written, before those added since."""
+        with self._lock:
+            self._lines.extendleft(reversed(lines))
+            self._limit()
+
+    def _limit(self) -> None:
+        while len(self._lines) > MOST_LINES:
+            self._lines.popleft()
+            self._left_out += 1
+
+
 class JobReporter:
     """The row, events and log of one attempt of a job. `hide` removes secrets from a text."""
 
@@ -64,14 +104,14 @@ class JobReporter:
         self.job = job
         self.attempt = attempt
         self.hide = hide
-        self.lines: deque[str] = deque(maxlen=10_000)  # not written yet
+        self.lines = UnwrittenLines()
         self.written: tuple[str, int, int] | None = None
         self.written_at = float("-inf")
         self.results: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
 
     def note(self, line: str) -> None:
         """Add a line to the job's log; it is written with the next report. Any thread may call this."""
-        self.lines.append(self.hide(line))
+        self.lines.add(self.hide(line))
 
     def training_starts(self) -> None:
         """Start measuring the rate of trials now."""
@@ -117,27 +157,29 @@ class JobReporter:
 
     def flush(self) -> None:
         """Write the rest of the log, if the database can be used."""
-        if not self.lines:
+        lines = self.lines.take()
+        if not lines:
             return
         try:
             with self.database.writing() as connection:
-                job_logs.append(connection, self.job.id, self.attempt, "\n".join(list(self.lines)))
+                job_logs.append(connection, self.job.id, self.attempt, "\n".join(lines))
         except StoreError as error:
             log.warning("%s", error)
 
     def _with_lines(self, write: Callable[[Connection], Result]) -> Result:
         """Run `write` and add the new lines of the log in the same transaction."""
-        lines = list(self.lines)
+        lines = self.lines.take()
 
         def both(connection: Connection) -> Result:
             if lines:
                 job_logs.append(connection, self.job.id, self.attempt, "\n".join(lines))
             return write(connection)
 
-        result = patiently(lambda: self._transaction(both))
-        for _ in lines:
-            self.lines.popleft()
-        return result
+        try:
+            return patiently(lambda: self._transaction(both))
+        except BaseException:
+            self.lines.put_back(lines)
+            raise
 
     def _transaction(self, write: Callable[[Connection], Result]) -> Result:
         with self.database.writing() as connection:

@@ -29,17 +29,19 @@ class WorkerLog(io.TextIOBase):
         self.on_line = on_line
         self.as_records = as_records
         self.part = ""
+        self._lock = threading.RLock()  # what handles a line may print itself
 
     def write(self, text: str) -> int:
-        """Write text."""
-        if not self.as_records:
-            self.stream.write(text)
-        *lines, self.part = (self.part + text).split("\n")
-        for line in lines:
-            plain = COLOUR.sub("", line)
-            if self.as_records:
-                _log(plain)
-            self.on_line(plain)
+        """Write text; any thread may, and the lines of one stay whole if it writes them whole."""
+        with self._lock:
+            if not self.as_records:
+                self.stream.write(text)
+            *lines, self.part = (self.part + text).split("\n")
+            for line in lines:
+                plain = COLOUR.sub("", line)
+                if self.as_records:
+                    _log(plain)
+                self.on_line(plain)
         return len(text)
 
     def flush(self) -> None:

@@ -80,10 +80,50 @@ def test_a_log_keeps_its_newest_part(database: Database, stored_study: StoredStu
     for number in range(100):
         job_reporter.note(f"line {number:03} {'.' * 40}")
         job_reporter.flush()
-        job_reporter.lines.clear()
+        job_reporter.lines.take()
     lines = log_of(job_reporter)
     assert 8 <= len(lines) <= 20
     assert lines[-1].startswith("line 099")
+
+
+def test_lines_that_come_during_a_write_are_not_lost_and_too_many_are_counted(
+    database: Database, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(journal_module, "MOST_LINES", 100)
+    job_reporter = start(database, stored_study.record.id)
+    for number in range(60):
+        job_reporter.note(f"before {number}")
+    write = job_reporter._transaction  # pyright: ignore[reportPrivateUsage]
+
+    def during(action: Callable[..., object]) -> object:
+        for number in range(60):
+            job_reporter.note(f"during {number}")
+        return write(action)
+
+    monkeypatch.setattr(job_reporter, "_transaction", during)
+    job_reporter.report("training", 40, 50)
+    monkeypatch.undo()
+    job_reporter.flush()
+    assert log_of(job_reporter) == [f"{when} {number}" for when in ("before", "during") for number in range(60)]
+
+
+def test_lines_that_could_not_be_written_wait_and_the_oldest_beyond_the_limit_are_counted(
+    database: Database, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(journal_module, "MOST_LINES", 100)
+    monkeypatch.setattr(journal_module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(journal_module.time, "sleep", lambda _: None)
+    job_reporter = start(database, stored_study.record.id)
+    for number in range(80):
+        job_reporter.note(f"line {number}")
+    with monkeypatch.context() as away:
+        away.setattr(job_reporter, "_transaction", lambda _: failing(10)())
+        with pytest.raises(StoreError):
+            job_reporter.report("training", 40, 50)
+    for number in range(80, 150):
+        job_reporter.note(f"line {number}")
+    job_reporter.flush()
+    assert log_of(job_reporter) == ["... 50 lines left out", *(f"line {number}" for number in range(50, 150))]
 
 
 def test_records_are_logged_with_time_and_level(database: Database, stored_study: StoredStudy):

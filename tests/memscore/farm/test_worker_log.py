@@ -1,6 +1,7 @@
 """What workers print: forwarded, kept by process, without colours."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 from memscore.farm.worker_log import KEPT_LINES, WorkerLines, WorkerLog
 
@@ -26,3 +27,13 @@ def test_the_last_lines_of_each_worker_are_kept():
     assert lines.of(19) == []
     assert noted[-1] == "of the driver"
     assert len(noted) == KEPT_LINES + 7
+
+
+def test_lines_of_several_threads_stay_whole():
+    noted: list[str] = []
+    stream = WorkerLog(io.StringIO(), noted.append)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda number: [stream.write(f"line of {number}\n") for _ in range(20_000)], range(4)))
+    assert sorted(set(noted)) == [f"line of {number}" for number in range(4)]
+    assert len(noted) == 80_000
