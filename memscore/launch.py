@@ -31,6 +31,7 @@ def launch(module: str) -> None:
     Ctrl-C prints one line and exits with status 130, even during imports; an error meant for the user prints one
     sentence and exits with status 1.
     """
+    _open_closed_streams()
     main = imported(module).main
     threading.excepthook = _of_thread
     try:
@@ -49,6 +50,20 @@ def launch(module: str) -> None:
 
         fail(text)
         sys.exit(1)
+
+
+def _open_closed_streams() -> None:
+    """Where a shell has closed standard output or error (`>&-`), what is printed goes nowhere.
+
+    Otherwise it would go into the first file that happens to get its number.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w", closefd=False))
 
 
 def imported(module: str) -> ModuleType:

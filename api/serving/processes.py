@@ -5,19 +5,26 @@ from __future__ import annotations
 import logging
 import subprocess
 import threading
+import time
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
+from memscore.files import PRIVATE_FOLDER, make_folder
 from memscore.launch import python
 
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
+SETTLED_SECONDS = 30.0  # a process that has run for this long had started
+MOST_FAILURES = 10  # starts in a row that failed, after which it is not started again
 
 
 class Companion:
     """One process that runs a command of memscore, which must end when its standard input closes.
 
-    Once `stopping` is set it is not restarted. It runs in its own session, so Ctrl-C does not reach it.
+    Once `stopping` is set it is not restarted. It runs in its own session, so Ctrl-C does not reach it. `folder` is
+    made before each start, since something may have cleared it away. After MOST_FAILURES failed starts, it has
+    `given_up`.
     """
 
     def __init__(
@@ -29,6 +36,7 @@ class Companion:
         *,
         stdout: int | None = None,
         inherited: Collection[int] = (),
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self.command = python("memscore.cli", *command, "--follow-stdin")
@@ -36,6 +44,8 @@ class Companion:
         self.stopping = stopping
         self.stdout = stdout
         self.inherited = inherited
+        self.folder = folder
+        self.given_up = False
         self.process = self._start()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -57,6 +67,8 @@ class Companion:
         self.process.kill()
 
     def _start(self) -> subprocess.Popen[bytes]:
+        if self.folder is not None:
+            make_folder(self.folder, PRIVATE_FOLDER)
         return subprocess.Popen(
             self.command,
             stdin=subprocess.PIPE,
@@ -67,9 +79,17 @@ class Companion:
         )
 
     def _watch(self) -> None:
+        failures = 0
         while True:
+            started = time.monotonic()
             status = self.process.wait()
+            self.release()  # its end of the pipe
+            failures = failures + 1 if time.monotonic() - started < SETTLED_SECONDS else 0
             if self.stopping.wait(RESTART_SECONDS):
+                return
+            if failures >= MOST_FAILURES:
+                log.error("%s failed %d times in a row, last with status %d", self.name, failures, status)
+                self.given_up = True
                 return
             log.warning("%s ended with status %d; restarting it", self.name, status)
             self.process = self._start()

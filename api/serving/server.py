@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp
 from api.protection import protection_of, require_a_key
 from api.serving.connections import LimitedConnection
 from api.serving.processes import Companion
-from memscore.errors import InvalidInput
+from memscore.errors import InvalidInput, StoreError
 from memscore.settings import METRICS_FOLDER, Settings
 from memscore.store import Database
 
@@ -131,10 +132,18 @@ def _serve_in_workers(
     """Serve in other processes, which count requests in files of one folder."""
     ready, worker_is_ready = os.pipe()
     command = ["serve-worker", str(listener.fileno())]
-    with tempfile.TemporaryDirectory(prefix="memscore-metrics-") as folder:
+    with tempfile.TemporaryDirectory(prefix="memscore-metrics-", ignore_cleanup_errors=True) as folder:
         environment = {**settings.environment(), METRICS_FOLDER: folder}
         running = [
-            Companion("a worker", command, environment, stopping, stdout=worker_is_ready, inherited=[listener.fileno()])
+            Companion(
+                "a worker",
+                command,
+                environment,
+                stopping,
+                stdout=worker_is_ready,
+                inherited=[listener.fileno()],
+                folder=Path(folder),
+            )
             for _ in range(workers)
         ]
         _stop_on_signals(stopping, lambda: [worker.kill() for worker in running])
@@ -143,6 +152,8 @@ def _serve_in_workers(
             if select.select([ready], [], [], TICK_SECONDS)[0] and os.read(ready, 64) and not announced:
                 announced = True
                 announce()
+            if all(worker.given_up for worker in running):
+                raise StoreError("No worker can be started; the log above says why.")
         listener.close()
         for worker in running:
             worker.release()

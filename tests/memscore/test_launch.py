@@ -93,3 +93,11 @@ def test_no_process_is_started_in_another_way():
     packages = [Path(importlib.import_module(name).__path__[0]) for name in ("memscore", "trainer", "api")]
     sources = [file for package in packages for file in package.rglob("*.py")]
     assert [file.name for file in sources if "sys.executable" in file.read_text()] == ["launch.py"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_no_command(closed: str, tmp_path: Path):
+    program = " ".join(python("memscore.cli", "recipes"))
+    ended = subprocess.run(["sh", "-c", f"{program} {closed}"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ("digits" in ended.stdout) == (not closed.startswith((">", "<")))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import Generator
 from urllib.parse import urlsplit
@@ -14,6 +17,8 @@ import numpy as np
 import psutil
 import pytest
 
+from api.serving import processes, server
+from memscore.errors import StoreError
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.settings import Settings
 from memscore.store import Database, datasets, jobs, open_database, studies, tables
@@ -198,6 +203,31 @@ def test_a_worker_that_dies_is_replaced_and_its_counts_stay(settings_of_sqlite: 
         text = httpx.get(f"{service.url}/metrics").text
         assert 'memscore_http_requests_total{method="GET",route="/v1/studies",status="200"} 5.0' in text
     assert "a worker ended with status -9; restarting it" in service.log.read_text()
+
+
+def test_a_folder_of_counts_that_was_cleared_away_is_made_again(settings_of_sqlite: Settings):
+    with serving(settings_of_sqlite, "--no-dispatch", "--workers", "2") as service:
+        (folder,) = {one.environ()["PROMETHEUS_MULTIPROC_DIR"] for one in workers_of(service)}
+        shutil.rmtree(folder)
+        before = workers_of(service)
+        kill(before)
+        eventually(lambda: len(workers_of(service)) == 2 and not set(before) & set(workers_of(service)))
+        assert httpx.get(f"{service.url}/healthz", timeout=30).status_code == 200
+        assert "memscore_http_requests_total" in httpx.get(f"{service.url}/metrics").text
+
+
+@pytest.mark.databases("sqlite")
+def test_a_service_whose_workers_cannot_start_ends(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(processes, "RESTART_SECONDS", 0.01)
+    monkeypatch.setattr(processes, "MOST_FAILURES", 3)
+    monkeypatch.setattr(processes, "python", lambda *_: (sys.executable, "-c", "raise SystemExit(7)"))
+    monkeypatch.setattr(server.signal, "signal", lambda *_: None)
+    with pytest.raises(StoreError, match="No worker can be started"):
+        server.serve(
+            database, settings, "127.0.0.1", 0, workers=2, dispatch=False, stopping=threading.Event(), announce=print
+        )
 
 
 def test_nothing_outlives_a_service_that_is_killed(settings_of_sqlite: Settings):
