@@ -83,4 +83,4 @@ def restore_database(
 
 def _faults(restored: Backup, settings: Settings) -> list[tuple[str, str] | None]:
     """What is wrong with the arrays of each dataset in the home folder, and what to do."""
-    return [arrays_fault(settings.home, one.name, one.fingerprint) for one in restored.datasets]
+    return [arrays_fault(settings.home, one.name, one.fingerprint, one.source) for one in restored.datasets]

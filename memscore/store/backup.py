@@ -37,6 +37,7 @@ class NamedDataset(_Frozen):
 
     name: str
     fingerprint: str
+    source: str
 
 
 class Backup(_Frozen):
@@ -66,6 +67,8 @@ def back_up(database: Database, settings: Settings, file: Path, *, overwrite: bo
         )
     if file.exists() and not overwrite:
         raise InvalidInput(f"{file} exists; choose another file, or replace it with --overwrite.")
+    if file.exists():
+        _require_backup(file)
     try:
         with atomic_write(file, private=True) as scratch, _scratch_copy(scratch) as copy:
             _copy(database, copy)
@@ -155,7 +158,7 @@ def _examined(file: Path, *, pepper: bool) -> Backup:
             if sound != "ok":
                 raise Damaged(str(sound).splitlines()[-1])
             (revision,) = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608
-            rows = connection.execute("SELECT name, fingerprint FROM datasets ORDER BY name").fetchall()
+            rows = connection.execute("SELECT name, fingerprint, source FROM datasets ORDER BY name").fetchall()
     except (sqlite3.DatabaseError, TypeError) as error:
         raise Damaged(str(error)) from error
     return Backup(
@@ -163,7 +166,9 @@ def _examined(file: Path, *, pepper: bool) -> Backup:
         memscore=memscore.__version__,
         revision=revision,
         pepper=pepper,
-        datasets=tuple(NamedDataset(name=name, fingerprint=fingerprint) for name, fingerprint in rows),
+        datasets=tuple(
+            NamedDataset(name=name, fingerprint=fingerprint, source=source) for name, fingerprint, source in rows
+        ),
     )
 
 
@@ -179,10 +184,19 @@ def _opened(file: Path) -> Generator[zipfile.ZipFile]:
         yield packed
 
 
+def _require_backup(file: Path) -> None:
+    """Raises InvalidInput unless a file that is to be replaced is a backup: not the database, nor anything else."""
+    try:
+        with _opened(file) as packed:
+            _description(packed, file)
+    except (InvalidInput, Damaged) as error:
+        raise InvalidInput(f"{file} is no backup, so it is not replaced; choose another file.") from error
+
+
 def _description(packed: zipfile.ZipFile, file: Path) -> Backup:
     try:
         about = Backup.model_validate_json(packed.read(ABOUT))
-    except (KeyError, ValidationError, zipfile.BadZipFile) as error:
+    except (KeyError, ValidationError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: it is encrypted
         raise InvalidInput(f"{file} {_NO_BACKUP}, or it is a newer version's.") from error
     if not {DATABASE, *([PEPPER] if about.pepper else [])} <= set(packed.namelist()):
         raise Damaged(f"The backup {file} is damaged: it lacks a part that it should have.")

@@ -80,17 +80,18 @@ def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[Da
             yield DatabaseFinding(f"dataset {name}", "its row cannot be read", "restore the database from a copy")
             continue
         if record.fingerprint not in faults:
-            faults[record.fingerprint] = arrays_fault(home, name, record.fingerprint)
+            faults[record.fingerprint] = arrays_fault(home, name, record.fingerprint, record.source)
         fault = faults[record.fingerprint] or _record_fault(record, home)
         if fault is not None:
             yield DatabaseFinding(f"dataset {name}", *fault)
         watch(f"dataset {name}", 1)
 
 
-def arrays_fault(home: Path, name: str, fingerprint: str) -> tuple[str, str] | None:
+def arrays_fault(home: Path, name: str, fingerprint: str, source: str) -> tuple[str, str] | None:
     """What is wrong with the stored arrays of a registered dataset, and what to do; None if they are as registered."""
     folder = home / "datasets" / fingerprint
-    add = f"add the dataset again: memscore datasets add {name}"
+    taken_from = "" if source == name else f" --from {source}, with the options that it was added with"
+    add = f"add the dataset again: memscore datasets add {name}{taken_from}"
     try:
         dataset = open_dataset(home, fingerprint)
     except NotFound:

@@ -383,3 +383,32 @@ def test_backup_and_restore_are_on_the_disk(
 def test_postgresql_names_its_own_way(memscore: Callable[..., Outcome], embedded: StoredStudy, tmp_path: Path):
     refused(memscore("db", "backup", str(tmp_path / "b.zip")), "pg_dump --format=custom")
     refused(memscore("db", "restore", str(tmp_path / "b.zip")), "pg_restore")
+
+
+@pytest.mark.parametrize("name", ["memscore.db", "key-pepper", "memscore.db-wal", "notes.txt"])
+def test_a_backup_replaces_nothing_but_a_backup(
+    name: str, database: Database, settings: Settings, stored_study: StoredStudy, tmp_path: Path
+):
+    pepper_of(settings)
+    (settings.home / "notes.txt").write_text("of the user")
+    before = (settings.home / name).read_bytes()
+    with pytest.raises(InvalidInput, match="is no backup, so it is not replaced"):
+        back_up(database, settings, settings.home / name, overwrite=True)
+    assert (settings.home / name).read_bytes()[: len(before)] == before
+    back_up(database, settings, tmp_path / "b.zip")
+    assert back_up(database, settings, tmp_path / "b.zip", overwrite=True).datasets
+
+
+def test_an_encrypted_zip_is_no_backup(
+    database: Database, settings: Settings, stored_study: StoredStudy, tmp_path: Path
+):
+    file = tmp_path / "b.zip"
+    back_up(database, settings, file)
+    with zipfile.ZipFile(file) as archive:
+        directory = archive.start_dir
+    packed = bytearray(file.read_bytes())
+    for place in (6, directory + 8):  # the flags of the first part, and those in the directory
+        packed[place] |= 1
+    file.write_bytes(packed)
+    with pytest.raises(InvalidInput, match="is no backup made by memscore db backup"):
+        restore(file, Settings(home=tmp_path / "elsewhere"))
