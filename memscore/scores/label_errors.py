@@ -73,7 +73,8 @@ class LabelErrors:
     it, ties by the mean held-out margin of the given label. suspected: the number of samples at its beginning that look
     mislabelled: the largest group of which a share of `precision_wanted` is expected to be, each more likely than not;
     None without votes. precision: the share expected among these, None if there are none. expected: the expected
-    number of wrong labels in all.
+    number of wrong labels in all. contradicted: the samples beyond the suspected ones that every held-out trial assigns
+    to one other class.
     """
 
     order: Indices
@@ -83,6 +84,7 @@ class LabelErrors:
     precision: float | None
     expected: float | None
     confusion: list[GivenAndPredicted]
+    contradicted: int = 0
 
     @cached_property
     def suspects(self) -> Bools:
@@ -121,6 +123,7 @@ def label_errors(scores: ScoreTable, precision: float = PRECISION) -> LabelError
         float(mean[suspected - 1]) if suspected else None,
         float(np.cumsum(probability[order])[-1]),
         _confusion(scores, order[:suspected]),
+        int((scores["vote_share"][order[suspected:]] == 1).sum()),
     )
 
 

@@ -34,11 +34,23 @@ def note_on(errors: LabelErrors) -> str:
     if errors.suspected is None:
         return f"{NOT_WRONG} {WITHOUT_VOTES}"
     if errors.precision is None:
-        return f"No group of samples is expected to hold {_percent(errors.precision_wanted)} wrong labels. {NOT_WRONG}"
+        found = f"No group of samples is expected to hold {_percent(errors.precision_wanted)} wrong labels. "
+    else:
+        found = (
+            f"{errors.suspected:,} {'samples look' if errors.suspected != 1 else 'sample looks'} mislabelled, with a "
+            f"probability of {_percent(errors.precision)} on average. "
+        )
+    return f"{found}{_contradicted(errors.contradicted)}{NOT_WRONG}"
+
+
+def _contradicted(count: int) -> str:
+    """A sentence on samples that are not suspected although no held-out trial agrees with their label."""
+    if not count:
+        return ""
+    more = "1 more sample is" if count == 1 else f"{count:,} more samples are"
     return (
-        f"{errors.suspected:,} {'samples look' if errors.suspected != 1 else 'sample looks'} mislabelled, with a "
-        f"probability of {_percent(errors.precision)} on average. "
-        f"{NOT_WRONG}"
+        f"{more} assigned to another class by every held-out trial; these trials cannot tell a wrong label from a hard "
+        "sample there, so look further down the list too. "
     )
 
 

@@ -105,6 +105,15 @@ def test_a_higher_precision_suspects_fewer():
     assert (label_errors(scores, 0.5).suspected or 0) >= (label_errors(scores, 0.999).suspected or 0) > 0
 
 
+def test_samples_that_no_held_out_trial_agrees_with_are_counted_beyond_the_suspected_ones():
+    scores, _ = made(held_out=6)
+    for precision in (0.5, 0.9, 0.999):
+        found = label_errors(scores, precision)
+        unanimous = np.isfinite(scores["margin_out"]) & (scores["vote_share"] == 1)
+        assert found.contradicted == int((unanimous & ~found.suspects).sum())
+    assert found.contradicted > 0
+
+
 def test_the_confusion_counts_the_suspected_by_given_and_predicted_class():
     scores, _ = made(next_class=True)
     found = label_errors(scores)

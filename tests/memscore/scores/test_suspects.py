@@ -61,6 +61,9 @@ def test_the_note_says_how_many_look_mislabelled():
     assert note_on(errors).startswith("4 samples look mislabelled, with a probability of 97 % on average. ")
     assert note_on(replace(errors, suspected=1)).startswith("1 sample looks mislabelled, ")
     assert "No group of samples is expected" in note_on(replace(errors, suspected=0, precision=None))
+    assert "held-out trial" not in note_on(errors)
+    assert "on average. 1 more sample is assigned to another class by every" in note_on(replace(errors, contradicted=1))
+    assert "labels. 1,234 more samples are" in note_on(replace(errors, contradicted=1234, suspected=0, precision=None))
     assert "New trials record predictions" in note_on(replace(errors, suspected=None, precision=None))
 
 
