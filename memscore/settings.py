@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memscore.errors import InvalidInput, StoreError
@@ -78,11 +79,18 @@ class Settings(BaseSettings):
     )
     root_path: str = Field(
         default="",
-        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
         description="prefix such as `/memscore` that a proxy in front of the service removes from paths",
     )
     rate_limit: float = Field(default=1000, ge=0, description="requests a second for each key or address; 0: no limit")
     max_upload_bytes: int = Field(default=2**30, ge=1, description="largest accepted file of scores or evidence")
+
+    @field_validator("root_path")
+    @classmethod
+    def _prefix(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+            raise ValueError("must be a path such as /memscore, of letters, digits, '.', '_', '~' and '-'")
+        return path
 
     @property
     def client_key(self) -> str | None:

@@ -7,7 +7,6 @@ from collections.abc import Generator
 import httpx
 import pytest
 import uvicorn
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,7 +15,8 @@ from api.app import create_app
 from api.serving.in_process import InProcessTransport
 from api.serving.server import configuration
 from memscore.client import Client
-from memscore.settings import Settings
+from memscore.errors import InvalidInput
+from memscore.settings import Settings, load
 from memscore.store import Database
 from tests.api.conftest import BODY
 from tests.conftest import StoredStudy
@@ -79,7 +79,11 @@ def test_files_have_their_own_limit_there_too(below: httpx.Client, stored_study:
         assert "is not a" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["mem", "/mem/", "/a b", "/a?b"])
+@pytest.mark.parametrize("path", ["mem", "/a//b", "/a b", "/a?b"])
 def test_a_prefix_that_is_none_is_refused(path: str):
-    with pytest.raises(ValidationError, match="root_path"):
-        Settings(root_path=path)
+    with pytest.raises(InvalidInput, match="MEMSCORE_ROOT_PATH must be a path such as /memscore"):
+        load(root_path=path)
+
+
+def test_a_slash_at_the_end_of_a_prefix_does_not_matter():
+    assert (load(root_path="/mem/").root_path, load(root_path="/").root_path) == ("/mem", "")
