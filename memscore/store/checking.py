@@ -90,8 +90,9 @@ def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[Da
 def arrays_fault(home: Path, name: str, fingerprint: str, source: str) -> tuple[str, str] | None:
     """What is wrong with the stored arrays of a registered dataset, and what to do; None if they are as registered."""
     folder = home / "datasets" / fingerprint
-    taken_from = "" if source == name else f" --from {source}, with the options that it was added with"
-    add = f"add the dataset again: memscore datasets add {name}{taken_from}"
+    add = f"add the dataset again: memscore datasets add {name}"
+    if source != name:
+        add = f"add the dataset again, with its options: memscore datasets add {name} --from {source}"
     try:
         dataset = open_dataset(home, fingerprint)
     except NotFound:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from memscore.datasets import load_source
+from memscore.datasets.label_noise import flip_labels
 from memscore.datasets.storage import save
 from memscore.learning.data import DeviceData
 from memscore.learning.unit import prepare, train_unit
@@ -26,7 +27,7 @@ def fill(settings: Settings, wanted: dict[str, tuple[int, int]], *, old: frozens
     settings.prepare_home()
     place, recipe = torch.device("cpu"), RECIPES["digits"]
     prepare(place)
-    images = load_source("digits")
+    images = flip_labels(load_source("digits"), 0.03, seed=0)  # errors for the list of suspects
     data = DeviceData.of(images, place)
     save(images, settings.home)
     database = open_database(f"sqlite:///{settings.home / 'memscore.db'}")

@@ -20,6 +20,11 @@ BELOW = ("datasets", "exchange", "farm", "learning", "scores", "statistics", "st
 BESIDE = ("datasets", "estimation", "jobs", "watching")
 COMMANDS_ALONE = {
     "cluster",  # of the driver's process
+    "from",  # of `datasets add`
+    "clean",  # of PostgreSQL's pg_restore, as the next two are
+    "dbname",
+    "file",
+    "overwrite",  # of `db backup` and `db restore`
     "evidence",  # of python -m memscore.learning, as the next four are
     "output",
     "part",

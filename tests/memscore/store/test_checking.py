@@ -361,9 +361,8 @@ def test_datasets_are_compared_with_their_fingerprint(whole: Whole):
     shutil.rmtree(folder)
     (finding,) = whole.check(repair=True)
     assert finding.problem == f"its arrays are missing: the folder {folder} does not exist"
-    assert finding.remedy.startswith(
-        "add the dataset again: memscore datasets add made-up --from made up, with the opt"
-    )
+    again = "memscore datasets add made-up --from made up"
+    assert finding.remedy == f"add the dataset again, with its options: {again}"
     assert finding.damage
 
 

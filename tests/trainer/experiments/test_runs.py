@@ -78,9 +78,9 @@ def test_commands_do_what_is_missing(tmp_path: Path):
     mini = setting("mini", CIFAR100, RESNET18)
     run = compared(mini, CONTENDERS[4], 1, attacked=("last",))
     train, attack = run.steps(tmp_path, "fashion-5", "abc")
-    assert train[3] == "train"
+    assert train[4] == "train"
     assert "alpha=1" in " ".join(train)
-    assert attack[3] == "evaluate"
+    assert attack[4] == "evaluate"
     folder = tmp_path / run.name
     folder.mkdir()
     (folder / "finished.json").write_text("{}")
