@@ -6,6 +6,7 @@ import asyncio
 from functools import cached_property
 from pathlib import Path
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -103,6 +104,7 @@ def create_app(
     app.state.sessions = Sessions(app.state.keyring)
     app.state.protection = protection
     app.state.stopping = asyncio.Event()  # set when the process should end: streams then end at once
+    app.state.probes = CapacityLimiter(2)  # readiness has threads of its own: those that wait keep none from requests
     app.state.streams = set[object]()  # open event streams
     errors.install(app)
     data = (

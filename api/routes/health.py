@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import anyio
 from anyio import to_thread
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 import memscore
 from api.dependencies import DatabaseOf
@@ -28,6 +28,7 @@ async def health() -> Health:
 
 @router.get("/readyz", operation_id="readiness")
 async def readiness(
+    request: Request,
     database: DatabaseOf,
     require: Annotated[
         Literal["dispatcher"] | None, Query(description="dispatcher: not ready unless one holds the lead")
@@ -39,7 +40,9 @@ async def readiness(
     it. Answers within seconds, whatever else waits for the database.
     """
     with anyio.move_on_after(READY_SECONDS):
-        return await to_thread.run_sync(_readiness, database, require, abandon_on_cancel=True)
+        return await to_thread.run_sync(
+            _readiness, database, require, abandon_on_cancel=True, limiter=request.app.state.probes
+        )
     raise StoreError(f"The database has not answered within {READY_SECONDS:.0f} s.")
 
 

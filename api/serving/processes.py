@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import subprocess
 import threading
 import time
@@ -16,15 +17,14 @@ log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
 SETTLED_SECONDS = 30.0  # a process that has run for this long had started
-MOST_FAILURES = 10  # starts in a row that failed, after which it is not started again
 
 
 class Companion:
     """One process that runs a command of memscore, which must end when its standard input closes.
 
     Once `stopping` is set it is not restarted. It runs in its own session, so Ctrl-C does not reach it. `folder` is
-    made before each start, since something may have cleared it away. After MOST_FAILURES failed starts, it has
-    `given_up`.
+    made before each start, since something may have cleared it away. It has `given_up` once its starts have failed for
+    `patience` seconds, by default never.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Companion:
         stdout: int | None = None,
         inherited: Collection[int] = (),
         folder: Path | None = None,
+        patience: float = math.inf,
     ) -> None:
         self.name = name
         self.command = python("memscore.cli", *command, "--follow-stdin")
@@ -45,6 +46,7 @@ class Companion:
         self.stdout = stdout
         self.inherited = inherited
         self.folder = folder
+        self.patience = patience
         self.given_up = False
         self.process = self._start()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -79,16 +81,17 @@ class Companion:
         )
 
     def _watch(self) -> None:
-        failures = 0
+        settled = time.monotonic()
         while True:
             started = time.monotonic()
             status = self.process.wait()
             self.release()  # its end of the pipe
-            failures = failures + 1 if time.monotonic() - started < SETTLED_SECONDS else 0
+            if time.monotonic() - started >= SETTLED_SECONDS:
+                settled = time.monotonic()
             if self.stopping.wait(RESTART_SECONDS):
                 return
-            if failures >= MOST_FAILURES:
-                log.error("%s failed %d times in a row, last with status %d", self.name, failures, status)
+            if time.monotonic() - settled > self.patience:
+                log.error("%s has failed for %.0f s, last with status %d", self.name, self.patience, status)
                 self.given_up = True
                 return
             log.warning("%s ended with status %d; restarting it", self.name, status)

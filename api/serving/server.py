@@ -25,6 +25,7 @@ from memscore.settings import METRICS_FOLDER, Settings
 from memscore.store import Database
 
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which proxies give up an idle connection
+WORKER_PATIENCE_SECONDS = 300.0  # as long as drivers wait for a database
 TICK_SECONDS = 0.2
 END_SECONDS = 20.0  # for a process to end, in addition to its wait for downloads
 
@@ -143,6 +144,7 @@ def _serve_in_workers(
                 stdout=worker_is_ready,
                 inherited=[listener.fileno()],
                 folder=Path(folder),
+                patience=WORKER_PATIENCE_SECONDS,
             )
             for _ in range(workers)
         ]

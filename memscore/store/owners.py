@@ -31,9 +31,9 @@ def host_of(owner: str) -> str:
 
 def on_this_machine(owner: str) -> bool:
     """Whether the owner's machine has the name of this one and, as far as its identity tells, was started with it."""
-    _, _, of = owner.rpartition("@")
-    other = "@" in owner and "." in of and of.partition(".")[0] != world().partition(".")[0]
-    return host_of(owner) == socket.gethostname() and not other
+    boot, known, _ = owner.rpartition("@")[2].partition(".") if "@" in owner else ("", "", "")
+    own, own_known, _ = world().partition(".")
+    return host_of(owner) == socket.gethostname() and not (known and own_known and boot != own)
 
 
 def owner_may_live(owner: str) -> bool:

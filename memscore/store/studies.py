@@ -110,7 +110,8 @@ def _ensure(
     existing = connection.execute(select(studies).where(studies.c.id == identifier)).one_or_none()
     if existing is not None:
         return _record(existing)
-    _free_name(connection, dataset.name, identifier)
+    if name is None:
+        _free_name(connection, dataset.name, identifier)
     row = {
         "id": identifier,
         "name": name or _unused_name(connection, dataset.name, identifier),

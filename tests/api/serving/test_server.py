@@ -221,13 +221,31 @@ def test_a_service_whose_workers_cannot_start_ends(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(processes, "RESTART_SECONDS", 0.01)
-    monkeypatch.setattr(processes, "MOST_FAILURES", 3)
+    monkeypatch.setattr(server, "WORKER_PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(processes, "python", lambda *_: (sys.executable, "-c", "raise SystemExit(7)"))
     monkeypatch.setattr(server.signal, "signal", lambda *_: None)
     with pytest.raises(StoreError, match="No worker can be started"):
         server.serve(
             database, settings, "127.0.0.1", 0, workers=2, dispatch=False, stopping=threading.Event(), announce=print
         )
+
+
+def test_a_dispatcher_is_started_again_however_often_it_fails(monkeypatch: pytest.MonkeyPatch):
+    """It cannot start while the database is away, which may take long."""
+    monkeypatch.setattr(processes, "RESTART_SECONDS", 0.01)
+    monkeypatch.setattr(processes, "python", lambda *_: ("false",))
+    stopping = threading.Event()
+    companion = processes.Companion("the dispatcher", ["dispatch"], {}, stopping)
+    seen = set[int]()
+
+    def many() -> bool:
+        seen.add(companion.process.pid)
+        return len(seen) > 20
+
+    eventually(many)
+    assert not companion.given_up
+    stopping.set()
+    companion.process.wait()
 
 
 def test_nothing_outlives_a_service_that_is_killed(settings_of_sqlite: Settings):

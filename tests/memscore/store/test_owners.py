@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from memscore.store import owners
-from memscore.store.owners import owner_may_live, process_identity
+from memscore.store.owners import on_this_machine, owner_may_live, process_identity
 
 PRINT = "from memscore.store.owners import process_identity; print(process_identity(), flush=True); input()"
 
@@ -44,6 +44,17 @@ def test_what_other_boots_namespaces_and_versions_wrote_may_live(start: str):
     host, pid, _ = process_identity().rsplit("/", 2)
     assert owner_may_live(f"{host}/{2**22 + 1}/{start}")
     assert owner_may_live(f"{host}/{pid}/{start}")
+
+
+def test_machines_are_told_apart_by_their_boots_as_far_as_both_are_known(monkeypatch: pytest.MonkeyPatch):
+    host, pid, start = process_identity().rsplit("/", 2)
+    assert on_this_machine(f"{host}/{pid}/{start}")
+    assert on_this_machine(f"{host}/{pid}/12@{owners.world().partition('.')[0]}.1"), "another container"
+    assert not on_this_machine(f"{host}/{pid}/12@0123456789ab.1"), "another machine of the same name"
+    assert not on_this_machine(f"not-{host}/{pid}/{start}")
+    assert on_this_machine(f"{host}/{pid}/1795913923.33"), "an earlier version"
+    monkeypatch.setattr(owners, "world", lambda: "cannot-tell")
+    assert on_this_machine(f"{host}/{pid}/{start}")
 
 
 def test_a_step_of_the_clock_changes_no_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -148,6 +148,8 @@ def test_another_study_keeps_its_name_while_nobody_wants_it(database: Database):
         assert jobs.finish(connection, job.id, claimed.attempt, "failed", "the loss is not finite")
         assert studies.ensure(connection, record, RECIPES["digits"], Design(), None) == other
         assert studies.find(connection, failed.id).name == "one"
+        studies.ensure(connection, record, RECIPES["mnist-mlp"], Design(), "another")
+        assert studies.find(connection, failed.id).name == "one", "nobody asked for its name"
 
 
 def test_a_failed_study_with_trials_keeps_its_name(stored_study: StoredStudy, database: Database):
