@@ -19,15 +19,20 @@ from memscore.study.subsets import units
 from tests.conftest import build
 
 
-def fill(settings: Settings, wanted: dict[str, tuple[int, int]], *, old: frozenset[str] = frozenset()) -> None:
+def fill(
+    settings: Settings, wanted: dict[str, tuple[int, int]], *, old: frozenset[str] = frozenset(), errors: float = 0
+) -> None:
     """Register the digits in a new embedded database, with a study for each name of `wanted`: seed and trials.
 
-    Tables are as a service makes them; those of the studies `old`, as it made them before it compared images.
+    Tables are as a service makes them; those of the studies `old`, as it made them before it compared images. A share
+    `errors` of the training labels is wrong.
     """
     settings.prepare_home()
     place, recipe = torch.device("cpu"), RECIPES["digits"]
     prepare(place)
-    images = flip_labels(load_source("digits"), 0.03, seed=0)  # errors for the list of suspects
+    images = load_source("digits")
+    if errors:
+        images = flip_labels(images, errors, seed=0)
     data = DeviceData.of(images, place)
     save(images, settings.home)
     database = open_database(f"sqlite:///{settings.home / 'memscore.db'}")

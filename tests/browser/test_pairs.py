@@ -40,23 +40,23 @@ def field(page: Page, label: str) -> Locator:
 def test_filters_change_the_list_and_the_address_which_restores_them(page: Page, service: Service):
     visit(page, service)
     assert shown(page) == wanted(service, infl_min=0.15)[:48]
-    strong, memorized = wanted(service, infl_min=0.4), wanted(service, infl_min=0.4, mem_min=0.5)
+    strong, memorized = wanted(service, infl_min=0.3), wanted(service, infl_min=0.3, mem_min=0.5)
     assert 48 > len(strong) > len(memorized) > 0
     assert wanted(service, q_max=0.05) == []  # so few trials prove nothing
-    field(page, "infl from").fill("0.4")
-    expect(page).to_have_url(re.compile(r"pairs\?infl_min=0\.4$"))
+    field(page, "infl from").fill("0.3")
+    expect(page).to_have_url(re.compile(r"pairs\?infl_min=0\.3$"))
     expect(page.locator(".pair")).to_have_count(len(strong))
     field(page, "q-value up to").fill("0.05")
     expect(page.get_by_role("heading", name="No pair passes these filters")).to_be_visible()
     field(page, "q-value up to").fill("0.9")
     field(page, "mem of the training sample from").fill("0.5")
-    expect(page).to_have_url(re.compile(r"infl_min=0\.4&q_max=0\.9&mem_min=0\.5$"))
+    expect(page).to_have_url(re.compile(r"infl_min=0\.3&q_max=0\.9&mem_min=0\.5$"))
     expect(page.locator(".pair")).to_have_count(len(memorized))
     assert shown(page) == memorized
     page.reload()
     settled(page)
     assert shown(page) == memorized
-    for label, value in (("infl from", "0.4"), ("mem of the training sample from", "0.5"), ("q-value up to", "0.9")):
+    for label, value in (("infl from", "0.3"), ("mem of the training sample from", "0.5"), ("q-value up to", "0.9")):
         expect(field(page, label)).to_have_value(value)
     field(page, "infl from").fill("")
     expect(page).to_have_url(re.compile("infl_min=any"))
