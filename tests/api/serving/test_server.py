@@ -231,7 +231,7 @@ def test_a_service_whose_workers_cannot_start_ends(
 
 
 def test_a_dispatcher_is_started_again_however_often_it_fails(monkeypatch: pytest.MonkeyPatch):
-    """It cannot start while the database is away, which may take long."""
+    """It cannot start while the database is down, however long that is."""
     monkeypatch.setattr(processes, "RESTART_SECONDS", 0.01)
     monkeypatch.setattr(processes, "python", lambda *_: ("false",))
     stopping = threading.Event()
