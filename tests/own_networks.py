@@ -111,16 +111,25 @@ def dropping(shape: Shape, classes: int) -> nn.Module:
 
 
 def mobilenet(shape: Shape, classes: int) -> nn.Module:
-    return torchvision.models.mobilenet_v3_small(num_classes=classes)
+    """torchvision's MobileNetV3, with four of its eleven blocks."""
+    from torchvision.models.mobilenetv3 import InvertedResidualConfig
+
+    blocks = [
+        InvertedResidualConfig(16, 3, 16, 16, True, "RE", 2, 1, 1.0),
+        InvertedResidualConfig(16, 3, 48, 24, False, "RE", 2, 1, 1.0),
+        InvertedResidualConfig(24, 5, 96, 40, True, "HS", 1, 1, 1.0),
+        InvertedResidualConfig(40, 5, 120, 48, True, "HS", 2, 1, 1.0),
+    ]
+    return torchvision.models.MobileNetV3(blocks, 128, num_classes=classes)
 
 
 def squeezenet(shape: Shape, classes: int) -> nn.Module:
-    return torchvision.models.squeezenet1_0(num_classes=classes)
+    return torchvision.models.squeezenet1_1(num_classes=classes)
 
 
 def resnet(shape: Shape, classes: int) -> nn.Module:
-    """torchvision's ResNet-18 with the stem that suits images of 32 x 32."""
-    network = torchvision.models.resnet18(num_classes=classes)
+    """torchvision's ResNet with one block a stage, and the stem that suits images of 32 x 32."""
+    network = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1], num_classes=classes)
     network.conv1 = nn.Conv2d(shape[0], 64, 3, stride=2, padding=1, bias=False)
     network.maxpool = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
     return network

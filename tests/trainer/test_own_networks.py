@@ -40,7 +40,7 @@ def images() -> Dataset:
         tint = np.eye(3)[labels][:, None, None, :] * 90
         return (tint + rng.integers(40, 160, (count, 32, 32, 3))).astype(np.uint8), labels
 
-    return build_dataset(*drawn(36), *drawn(6), source="made up")
+    return build_dataset(*drawn(24), *drawn(6), source="made up")
 
 
 def with_test_images(dataset: Dataset, images: np.ndarray) -> Dataset:
@@ -149,7 +149,7 @@ def test_what_cannot_be_trained_is_refused_before_the_first_step(
 
 
 def test_a_network_without_a_representation_trains_by_every_method_but_bat(images: Dataset, tmp_path: Path):
-    mem = np.linspace(0, 1, 36, dtype=np.float32)
+    mem = np.linspace(0, 1, 24, dtype=np.float32)
     from trainer.run import train_network
 
     headless = "tests.trainer.test_own_networks:headless"
