@@ -105,7 +105,7 @@ def create_app(
     app.state.protection = protection
     app.state.stopping = asyncio.Event()  # set when the process should end: streams then end at once
     app.state.probes = CapacityLimiter(2)  # readiness has threads of its own: those that wait keep none from requests
-    app.state.streams = set[object]()  # open event streams
+    app.state.streams = dict[object, str]()  # open event streams with their callers
     errors.install(app)
     data = (
         scores,

@@ -7,15 +7,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
-from typing import Any, Literal, TypeAlias
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from starlette.concurrency import run_in_threadpool
+from anyio import to_thread
 from starlette.responses import Response
 
+from api import numeric_json
+from api.expensive import Lanes
 from api.file_answers import NPZ, Representation
 from memscore import settings
 from memscore.arrays import Indices
@@ -46,7 +48,8 @@ MEDIA_TYPES: dict[Format, str] = {
     "arrow": "application/vnd.apache.arrow.file",
 }
 
-ExportKey: TypeAlias = tuple[str, Format, Rows]
+Asked = ParamSpec("Asked")
+Result = TypeVar("Result")
 OrderKey: TypeAlias = Order | Literal["risk"]
 AnswerKey: TypeAlias = tuple[object, ...]
 
@@ -65,13 +68,15 @@ class StudyTables:
     scores_file: Representation
     pairs_file: Representation
     checked_at: float
+    lanes: Lanes = field(repr=False)
     names: dict[Rows, npt.NDArray[np.str_] | None] = field(default_factory=dict[Rows, npt.NDArray[np.str_] | None])
-    exports: OrderedDict[ExportKey, Representation] = field(default_factory=OrderedDict[ExportKey, Representation])
+    exports: OrderedDict[AnswerKey, Representation] = field(default_factory=OrderedDict[AnswerKey, Representation])
     orders: dict[OrderKey, Indices] = field(default_factory=dict[OrderKey, Indices])
     errors: LabelErrors | None = None
+    sets: Sets | None = None
     answers: OrderedDict[AnswerKey, bytes] = field(default_factory=OrderedDict[AnswerKey, bytes])
     comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict[str, TableComparison])
-    harmful: asyncio.Task[PairsTable] | None = None
+    harmful: PairsTable | None = None
 
     @classmethod
     def of(
@@ -81,6 +86,7 @@ class StudyTables:
         scores: tables.Version,
         pairs: tables.Version,
         names: dict[Rows, npt.NDArray[np.str_] | None],
+        lanes: Lanes,
     ) -> StudyTables:
         """Decode stored versions; `names` of the samples of both parts. Raises Damaged."""
         return cls(
@@ -91,6 +97,7 @@ class StudyTables:
             Representation.of(scores.payload, f"{study.name}.scores.npz", etag=scores.digest),
             Representation.of(pairs.payload, f"{study.name}.pairs.npz", etag=pairs.digest),
             time.monotonic(),
+            lanes,
             names,
         )
 
@@ -107,14 +114,10 @@ class StudyTables:
         if self.errors is not None:
             orders += self.errors.order.nbytes + self.errors.label_error.nbytes
         answers = sum(map(len, self.answers.values()))
-        if self.harmful is not None and self.harmful.done() and self._harm_known(self.harmful):
-            answers += sum(column.nbytes for column in self.harmful.result().columns.values())
+        if self.harmful is not None:
+            answers += sum(column.nbytes for column in self.harmful.columns.values())
+        answers += 8 * len(self.pairs)  # its index by sample
         return 2 * (len(self.scores_file.payload) + len(self.pairs_file.payload)) + exports + orders + answers
-
-    @cached_property
-    def sets(self) -> Sets:
-        """The sets at the paper's thresholds."""
-        return split(self.scores, self.pairs)
 
     @cached_property
     def source(self) -> dict[str, Any]:
@@ -164,7 +167,7 @@ class StudyTables:
     async def order(self, order: OrderKey) -> Indices:
         """The training samples in an order, sorted once; `risk`: those with a risk, the highest first."""
         if order not in self.orders:
-            self.orders[order] = await run_in_threadpool(self._sorted, order)
+            self.orders[order] = await self._once("pages", ("order", order), lambda: self._sorted(order))
         return self.orders[order]
 
     def _sorted(self, order: OrderKey) -> Indices:
@@ -173,26 +176,46 @@ class StudyTables:
     async def label_errors(self) -> LabelErrors:
         """The samples with a score, likely label errors first, estimated once."""
         if self.errors is None:
-            self.errors = await run_in_threadpool(label_errors, self.scores)
+            self.errors = await self._once("whole", ("label_errors",), lambda: label_errors(self.scores))
         return self.errors
 
-    async def answer(self, key: tuple[object, ...], make: Callable[[], Message]) -> Response:
-        """A message about all samples, made once, in a thread; equal keys mean equal answers."""
+    async def at_thresholds(self) -> Sets:
+        """The sets at the paper's thresholds, found once."""
+        if self.sets is None:
+            self.sets = await self._once("pages", ("sets",), lambda: split(self.scores, self.pairs))
+        return self.sets
+
+    async def made(
+        self, make: Callable[Concatenate[StudyTables, Asked], Result], *args: Asked.args, **named: Asked.kwargs
+    ) -> Result:
+        """`make(self, *args)`, which looks at all rows: in a thread, once for equal arguments at a time."""
+        key = (make.__module__, make.__qualname__, *args, *named.items())
+        return await self._once("pages", key, lambda: make(self, *args, **named))
+
+    async def page(
+        self, make: Callable[Concatenate[StudyTables, Asked], Any], *args: Asked.args, **named: Asked.kwargs
+    ) -> Response:
+        """JSON of `make(self, *args)`, as `made` has it."""
+        key = (make.__module__, make.__qualname__, *args, *named.items())
+        body = await self._once("pages", key, lambda: numeric_json.encode(make(self, *args, **named)))
+        return Response(body, media_type="application/json")
+
+    async def answer(self, key: AnswerKey, make: Callable[[], Message]) -> Response:
+        """A message about all samples, made once; equal keys mean equal answers."""
         if key not in self.answers:
-            self.answers[key] = await run_in_threadpool(lambda: make().model_dump_json().encode())
+            body = await self._once("whole", ("answer", *key), lambda: make().model_dump_json().encode())
+            self.answers[key] = body
             while len(self.answers) > MOST_ANSWERS:
                 self.answers.popitem(last=False)
+            return Response(body, media_type="application/json")
         return Response(self.answers[key], media_type="application/json")
 
     async def harmful_pairs(self, database: Database) -> PairsTable:
-        """The harmful pairs across all classes, looked for once, in a thread. Raises Conflict as the store does."""
-        if self.harmful is None or (self.harmful.done() and not self._harm_known(self.harmful)):
-            self.harmful = asyncio.create_task(run_in_threadpool(harmful_pairs, database, self.study, self.scores))
-        return await asyncio.shield(self.harmful)
-
-    @staticmethod
-    def _harm_known(task: asyncio.Task[PairsTable]) -> bool:
-        return not task.cancelled() and task.exception() is None
+        """The harmful pairs across all classes, looked for once. Raises Conflict as the store does."""
+        if self.harmful is None:
+            find = partial(harmful_pairs, database, self.study, self.scores)
+            self.harmful = await self._once("whole", ("harmful",), find)
+        return self.harmful
 
     def compared(self, other: StudyTables, threshold: float) -> TableComparison:
         """These scores compared with another study's. Raises FingerprintMismatch, InvalidInput."""
@@ -206,14 +229,23 @@ class StudyTables:
 
     async def export(self, kind: Literal["scores", "pairs"], format: Format, rows: Rows) -> Representation:
         """A table in another format, made once."""
-        key = kind, format, rows
-        if key not in self.exports:
-            table: Table = self.scores if kind == "scores" else self.pairs
-            names = self.names.get(rows) if kind == "scores" else None
-            self.exports[key] = await run_in_threadpool(exported, table, self.study.name, format, rows, names)
-            while len(self.exports) > MOST_EXPORTS:
-                self.exports.popitem(last=False)
-        return self.exports[key]
+        table: Table = self.scores if kind == "scores" else self.pairs
+        names = self.names.get(rows) if kind == "scores" else None
+        return await self.exported((kind, format, rows), lambda: exported(table, self.study.name, format, rows, names))
+
+    async def exported(self, key: AnswerKey, make: Callable[[], Representation]) -> Representation:
+        """A file made from a table, kept among the last ones."""
+        if key in self.exports:
+            return self.exports[key]
+        found = self.exports[key] = await self._once("whole", ("export", *key), make)
+        while len(self.exports) > MOST_EXPORTS:
+            self.exports.popitem(last=False)
+        return found
+
+    async def _once(self, lane: Literal["whole", "pages"], key: AnswerKey, make: Callable[[], Result]) -> Result:
+        """What `make` returns; for equal keys at the same time it is called once."""
+        chosen = self.lanes.whole if lane == "whole" else self.lanes.pages
+        return await chosen.once((self.study.id, *self.digests, *key), make)
 
 
 def exported(
@@ -246,6 +278,7 @@ class TableCache:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.lanes = Lanes()
         self.entries: OrderedDict[str, StudyTables] = OrderedDict()
         self.loading: dict[str, asyncio.Task[StudyTables]] = {}
 
@@ -263,7 +296,7 @@ class TableCache:
             return entry
         loading = self.loading.get(study)
         if loading is None:
-            loading = asyncio.create_task(run_in_threadpool(self._load, study))
+            loading = asyncio.create_task(to_thread.run_sync(self._load, study, limiter=self.lanes.loads))
             self.loading[study] = loading
             loading.add_done_callback(lambda _: self.loading.pop(study))
         entry = await asyncio.shield(loading)
@@ -286,7 +319,7 @@ class TableCache:
                     return entry
             class_names = datasets.by_name(connection, record.dataset).class_names
             scores, pairs = tables.current(connection, record.id)
-        return StudyTables.of(record, class_names, scores, pairs, _names(record.fingerprint))
+        return StudyTables.of(record, class_names, scores, pairs, _names(record.fingerprint), self.lanes)
 
     def _make_room(self) -> None:
         """Drop the least recently requested studies until the others fit."""

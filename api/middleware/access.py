@@ -134,6 +134,12 @@ def is_open(path: str) -> bool:
     return path == SESSION or not (path.startswith("/v1/") or path == "/metrics")
 
 
+def caller_of(scope: Scope) -> str:
+    """The key or session of an admitted request, or the address it comes from."""
+    caller: Caller | None = scope.get("state", {}).get("caller")
+    return _address(scope) if caller is None else caller.id
+
+
 def _address(scope: Scope) -> str:
     """The address a request comes from; for IPv6 its network, since one machine has many addresses there."""
     address = (scope.get("client") or ("",))[0]

@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 
 from api import errors
 from api.dependencies import DatabaseOf, JobInPath
+from api.middleware.access import caller_of
 from api.routes.jobs import job_message, time_of
 from memscore.errors import StoreError
 from memscore.messages.jobs import JobEvent, JobEvents, JobMessage
@@ -25,6 +26,9 @@ POLL_SECONDS = 1.0
 PING_SECONDS = 15.0
 RECONNECT_MILLISECONDS = 2000
 MOST_STREAMS = 200  # of one process
+MOST_OF_ONE = 50  # of one caller
+LAST_ID = 2**31 - 1
+MOST_DIGITS = 20  # Python refuses to read numbers of thousands
 UNBUFFERED = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 """Proxies pass events on at once: nginx neither collects nor compresses them, nor does any that heeds no-transform."""
 
@@ -42,7 +46,7 @@ async def job_events(
     request: Request,
     database: DatabaseOf,
     job: JobInPath,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="id of the last event that the client has")] = 0,
+    after: Annotated[int, Query(ge=0, le=LAST_ID, description="id of the last event that the client has")] = 0,
     last_event_id: Annotated[
         str | None, Header(description="the same, sent by an EventSource that reconnects; overrides `after`")
     ] = None,
@@ -54,25 +58,28 @@ async def job_events(
     a comment after 15 quiet seconds. With `format=json`, the history so far.
     """
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdecimal():
-        after = min(int(last_event_id), 2**31 - 1)
+        after = LAST_ID if len(last_event_id) > MOST_DIGITS else min(int(last_event_id), LAST_ID)
     events, message = await run_in_threadpool(_read, database, job, after)
     if format == "json":
         return JobEvents(job=job, events=events)
     if message.finished and not events:
         return Response(status_code=204)
-    streams: set[object] = request.app.state.streams
+    streams: dict[object, str] = request.app.state.streams
+    caller = caller_of(request.scope)
     if len(streams) >= MOST_STREAMS:
         raise errors.Busy("Too many event streams are open; poll the job instead.")
-    stream = _stream(database, job, after, request.app.state.stopping, streams)
+    if sum(one == caller for one in streams.values()) >= MOST_OF_ONE:
+        raise errors.Busy(f"You have {MOST_OF_ONE} event streams open; close some, or poll the job instead.")
+    stream = _stream(database, job, after, request.app.state.stopping, streams, caller)
     return StreamingResponse(stream, media_type="text/event-stream", headers=UNBUFFERED)
 
 
 async def _stream(
-    database: Database, job: str, after: int, stopping: asyncio.Event, streams: set[object]
+    database: Database, job: str, after: int, stopping: asyncio.Event, streams: dict[object, str], caller: str
 ) -> AsyncIterator[bytes]:
     """Events until the job ends or the service stops; during an outage of the database it waits."""
     stream, sent, quiet_since = object(), None, time.monotonic()
-    streams.add(stream)
+    streams[stream] = caller
     try:
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
         while not stopping.is_set():
@@ -94,7 +101,7 @@ async def _stream(
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
     finally:
-        streams.discard(stream)
+        del streams[stream]
 
 
 def _read(database: Database, job: str, after: int) -> tuple[list[JobEvent], JobMessage]:

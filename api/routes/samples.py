@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal, cast
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 
 from api import errors
 from api.dependencies import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
 from api.routes.datasets import arrays_of, require_sample
 from api.routes.sprites import indices_in
+from api.table_cache import TableCache
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.resemblance import closeness
 from memscore.messages.datasets import Neighbour, Neighbours, Sample, SampleNames, Samples
-from memscore.store import datasets
+from memscore.store import Database, datasets
 
 NUMBERS = 1 << 24  # pixels or features compared at once: 64 MB
 SHOWN_BY_NAME = ("text", "id", "file")
@@ -61,7 +64,8 @@ def list_names(database: DatabaseOf, home: HomeOf, name: DatasetInPath, split: S
 
 
 @router.get("/{name}/{split}/{index}/neighbours", operation_id="list_neighbours", responses=errors.documented(404))
-def list_neighbours(
+async def list_neighbours(
+    request: Request,
     database: DatabaseOf,
     home: HomeOf,
     name: DatasetInPath,
@@ -70,6 +74,15 @@ def list_neighbours(
     count: Annotated[int, Query(ge=1, le=100, description="number of neighbours")] = 10,
 ) -> Neighbours:
     """The training samples that are nearest to a sample, by pixels or features, nearest first."""
+    lanes = cast("TableCache", request.app.state.tables).lanes
+    find = partial(_neighbours, database, home, name, split, index, count)
+    return await lanes.whole.once(("neighbours", name, split, index, count), find)
+
+
+def _neighbours(
+    database: Database, home: Path, name: str, split: Literal["train", "test"], index: int, count: int
+) -> Neighbours:
+    """Compare a sample with all training samples. Raises NotFound."""
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
     require_sample(record, split, index)

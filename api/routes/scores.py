@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from api import errors, numeric_json
 from api.dependencies import DatabaseOf, IndexInPath, LabelInQuery, TablesOf
 from api.paging import Cursor, Limit, cursor_of, values_of
 from api.table_cache import StudyTables
+from memscore.arrays import Indices
 from memscore.errors import InvalidInput, NotFound
 from memscore.messages.message import Message
 from memscore.messages.pairs import Explanation, Influence, Pair, Pairs
@@ -74,14 +76,31 @@ async def list_scores(
     order = Order.parse(sort)
     if cursor is not None and offset:
         raise InvalidInput("offset and cursor both set the start of the page; give only one of them.")
-    wanted = Filters(label, set, mem_min, mem_max).mask(current.scores)
-    matching = int(wanted.sum())
+    after = None
     if cursor is not None:
         sorted_by, value, index = values_of(cursor, str, (float, type(None)), int)
         if sorted_by != sort:
             raise InvalidInput("cursor belongs to another sort; give the same sort, or leave the cursor out.")
-        wanted &= order.after(current.scores, value, index)
-    sorted_samples = await current.order(order)
+        after = (value, index)
+    await current.order(order)
+    return await current.page(_scores, order, sort, Filters(label, set, mem_min, mem_max), after, offset, limit)
+
+
+def _scores(
+    current: StudyTables,
+    order: Order,
+    sort: str,
+    filters: Filters,
+    after: tuple[float | None, int] | None,
+    offset: int,
+    limit: int,
+) -> dict[str, Any]:
+    """The fields of Scores; the samples must have been sorted in this order."""
+    wanted = filters.mask(current.scores)
+    matching = int(wanted.sum())
+    if after is not None:
+        wanted &= order.after(current.scores, *after)
+    sorted_samples = current.orders[order]
     found = sorted_samples[wanted[sorted_samples]][offset : offset + limit + 1]
     rows = [current.row(int(index)) for index in found[:limit]]
     further = None
@@ -89,13 +108,14 @@ async def list_scores(
         last = int(found[limit - 1])
         value = float(column_of(current.scores, order.column)[last])
         further = cursor_of(sort, None if np.isnan(value) else value, last)
-    return numeric_json.answer(current.source | {"matching": matching, "scores": rows, "next": further})
+    return current.source | {"matching": matching, "scores": rows, "next": further}
 
 
 @router.get("/{study}/test-scores/{index}", operation_id="get_test_score", response_model=TestScore)
 async def get_test_score(current: TablesOf, index: IndexInPath) -> Response:
     """One test sample by its index in the dataset."""
-    table, sets, index = current.scores, current.sets, _test_index(current, index)
+    index = _test_index(current, index)
+    table, sets = current.scores, await current.at_thresholds()
     strongest = table["test_infl_index"][index]
     score = {
         "index": index,
@@ -118,11 +138,16 @@ async def get_histogram(
     column: Annotated[Literal["mem", "se", "p_in", "p_out"], Query(description="the column to count")] = "mem",
 ) -> Response:
     """The distribution of mem, or of another column, over the training samples."""
+    return await current.page(_histogram, label, bins, column)
+
+
+def _histogram(current: StudyTables, label: int | None, bins: int, column: str) -> dict[str, Any]:
+    """The fields of Histogram."""
     values = current.scores[column][Filters(label=label).mask(current.scores)]
     defined = values[~np.isnan(values)]
     counts, edges = np.histogram(defined, bins, (-1.0 if column == "mem" else 0.0, 1.0))
     found = {"column": column, "edges": edges, "counts": counts, "undefined": len(values) - len(defined)}
-    return numeric_json.answer(current.source | found)
+    return current.source | found
 
 
 @router.get("/{study}/explain/{index}", operation_id="explain_score", response_model=Explanation)
@@ -132,13 +157,18 @@ async def explain_score(
     limit: Annotated[int, Query(ge=1, le=100, description="length of each list")] = 10,
 ) -> Response:
     """An explanation of a training sample's score: its counts in words, the test samples it influences, its rivals."""
-    table, pairs, index = current.scores, current.pairs, _train_index(current, index)
+    return await current.page(_explained, _train_index(current, index), limit)
+
+
+def _explained(current: StudyTables, index: int, limit: int) -> dict[str, Any]:
+    """The fields of Explanation."""
+    table, pairs = current.scores, current.pairs
     class_name = current.class_names[int(table["label"][index])]
     overall, in_class = explanation.places(table, index)
     own = explanation.influenced(pairs, index)[:limit]
     beside = explanation.others(pairs, index, pairs["test_index"][own])
     rivals = explanation.rivals(pairs, index, limit)
-    found = {
+    return {
         "score": current.source | current.row(index),
         "class_name": class_name,
         "rank": overall.rank,
@@ -170,7 +200,6 @@ async def explain_score(
         "floor": pairs.meta["floor"],
         "strong": pairs.meta.get("strong"),
     }
-    return numeric_json.answer(found)
 
 
 @router.get("/{study}/pairs", operation_id="list_pairs", response_model=Pairs)
@@ -201,44 +230,80 @@ async def list_pairs(
     Harmful pairs are looked for in the evidence, among all classes, and at most ten kept of each test sample. They have
     a q-value of their own test, but neither weighted q-values nor p_strong.
     """
-    pairs = await current.harmful_pairs(database) if harmful else current.pairs
-    infl = pairs["infl"] if not harmful else -pairs["infl"]
-    chosen = np.ones(len(pairs), np.bool_)
-    if train_index is not None:
-        chosen &= pairs["train_index"] == _train_index(current, train_index)
-    if test_index is not None:
-        chosen &= pairs["test_index"] == _test_index(current, test_index)
-    for column, least in (("infl", infl_min), ("mem", mem_min)):
-        if least is not None:
-            chosen &= pairs[column] >= least
-    for column, most in (("q_value", q_max), ("q_weighted", q_weighted_max)):
-        if most is not None:
-            chosen &= pairs[column] <= np.float32(most)
-    if p_min is not None:
-        chosen &= pairs["p_strong"] >= np.float32(p_min)
-    first = pairs.holding if order == "holds" else np.zeros(len(pairs), np.bool_)
+    wanted = _Wanted(
+        None if train_index is None else _train_index(current, train_index),
+        None if test_index is None else _test_index(current, test_index),
+        (("infl", infl_min), ("mem", mem_min), ("p_strong", p_min)),
+        (("q_value", q_max), ("q_weighted", q_weighted_max)),
+    )
+    after = None
     if cursor is not None:
-        begun: bool | None = None
-        if order == "holds":
-            at, train, test, begun = values_of(cursor, float, int, int, bool)
+        kinds = (float, int, int, bool) if order == "holds" else (float, int, int)
+        after = tuple(values_of(cursor, *kinds))
+    if harmful:
+        await current.harmful_pairs(database)
+    return await current.page(_pairs, wanted, order, harmful, after, limit)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Conditions on pairs; None means no condition. Bounds are inclusive, in single precision."""
+
+    train_index: int | None
+    test_index: int | None
+    least: tuple[tuple[str, float | None], ...]
+    most: tuple[tuple[str, float | None], ...]
+
+    def rows(self, pairs: PairsTable) -> Indices:
+        """The rows that meet them, in the table's order."""
+        if self.train_index is not None:
+            rows = pairs.of_train(self.train_index)
+        elif self.test_index is not None:
+            rows = pairs.of_test(self.test_index)
         else:
-            at, train, test = values_of(cursor, float, int, int)
+            rows = np.arange(len(pairs))
+        if self.train_index is not None and self.test_index is not None:
+            rows = rows[pairs["test_index"][rows] == self.test_index]
+        for column, least in self.least:
+            if least is not None:
+                rows = rows[pairs.at(column, rows) >= np.float32(least)]
+        for column, most in self.most:
+            if most is not None:
+                rows = rows[pairs.at(column, rows) <= np.float32(most)]
+        return rows
+
+
+def _pairs(
+    current: StudyTables, wanted: _Wanted, order: PairOrder, harmful: bool, after: tuple[Any, ...] | None, limit: int
+) -> dict[str, Any]:
+    """The fields of Pairs; harmful pairs must have been looked for."""
+    pairs = current.pairs
+    if harmful:
+        assert current.harmful is not None
+        pairs = current.harmful
+    rows = wanted.rows(pairs)
+    first = pairs.holding[rows] if order == "holds" else np.zeros(len(rows), np.bool_)
+    if after is not None:
+        at, train, test, *held = after
+        infl = pairs["infl"][rows] if not harmful else -pairs["infl"][rows]
+        trains, tests = pairs["train_index"][rows], pairs["test_index"][rows]
         before = np.float32(-at if harmful else at)
-        tie = (pairs["train_index"] > train) | ((pairs["train_index"] == train) & (pairs["test_index"] > test))
+        tie = (trains > train) | ((trains == train) & (tests > test))
         later = (infl < before) | ((infl == before) & tie)
-        chosen &= (first & later) | ~first if begun else ~first & later
-    rows = np.concatenate([np.flatnonzero(chosen & first), np.flatnonzero(chosen & ~first)])[: limit + 1]
+        chosen = (first & later) | ~first if held == [True] else ~first & later
+        rows, first = rows[chosen], first[chosen]
+    rows = np.concatenate([rows[first], rows[~first]])[: limit + 1]
     further = None
     if len(rows) > limit:
         last = rows[limit - 1]
         place = [pairs[name][last].item() for name in ("infl", "train_index", "test_index")]
-        further = cursor_of(*place, *([bool(first[last])] if order == "holds" else []))
+        further = cursor_of(*place, *([bool(pairs.holding[last])] if order == "holds" else []))
     of_all: dict[str, Any] = {
         "strong": pairs.meta.get("strong"),
         "found": pairs.meta.get("pairs_found"),
         "expected": pairs.meta.get("pairs_expected"),
     }
-    found = {
+    return {
         "study": current.study.id,
         "digest": pairs.digest,
         "floor": pairs.meta["floor"],
@@ -246,12 +311,11 @@ async def list_pairs(
         "pairs": [_row_of(pairs, row, Pair) for row in rows[:limit]],
         "next": further,
     }
-    return numeric_json.answer(found)
 
 
 def _row_of(pairs: PairsTable, row: int, message: type[Message]) -> dict[str, Any]:
     """The fields of a message from one row of a pairs table."""
-    return {name: pairs[name][row] for name in message.model_fields}
+    return {name: pairs.at(name, row) for name in message.model_fields}
 
 
 def _train_index(current: StudyTables, index: int) -> int:

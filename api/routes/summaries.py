@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api import errors, numeric_json
+from api import errors
 from api.dependencies import LabelInQuery, TablesOf
 from api.paging import Limit
 from api.table_cache import StudyTables
@@ -44,7 +44,14 @@ async def list_suspects(
     offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip")] = 0,
 ) -> Response:
     """Training samples whose labels may be wrong by what held-out trials predict, likeliest first."""
-    errors = await current.label_errors()
+    await current.label_errors()
+    return await current.page(_suspects, label, limit, offset)
+
+
+def _suspects(current: StudyTables, label: int | None, limit: int, offset: int) -> dict[str, Any]:
+    """The fields of Suspects; label errors must have been estimated."""
+    errors = current.errors
+    assert errors is not None
     found = errors.order
     if label is not None:
         found = found[current.scores["label"][found] == label]
@@ -52,7 +59,7 @@ async def list_suspects(
     listed = {"matching": len(found), "scores": rows, "next": None, "note": note_on(errors)}
     counted = {name: getattr(errors, name) for name in ("suspected", "precision", "cutoff", "expected")}
     confusion = {"confusion": [asdict(one) for one in errors.confusion]}
-    return numeric_json.answer(current.source | listed | counted | confusion)
+    return current.source | listed | counted | confusion
 
 
 def _suspect(current: StudyTables, errors: LabelErrors, index: int) -> dict[str, Any]:
@@ -75,7 +82,13 @@ async def list_risks(
     offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip")] = 0,
 ) -> Response:
     """Training samples by privacy risk, the highest first, and what a membership-inference attack achieves."""
-    found = await current.order("risk")
+    await current.order("risk")
+    return await current.page(_risks, label, limit, offset)
+
+
+def _risks(current: StudyTables, label: int | None, limit: int, offset: int) -> dict[str, Any]:
+    """The fields of Risks; samples must have been sorted by risk."""
+    found = current.orders["risk"]
     if label is not None:
         found = found[current.scores["label"][found] == label]
     privacy = privacy_of(current.scores)
@@ -86,7 +99,7 @@ async def list_risks(
         "privacy": None if privacy is None else privacy.model_dump(),
         "note": note_on_risk(current.scores),
     }
-    return numeric_json.answer(current.source | listed)
+    return current.source | listed
 
 
 def _quality(current: StudyTables) -> Quality:

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Header, Query, Response
-from starlette.concurrency import run_in_threadpool
 
 from api import errors
 from api.dependencies import DatabaseOf, TablesOf
@@ -74,7 +73,8 @@ async def get_table(
 ) -> Response:
     """The whole score table, as .npz (whose ETag is the table's digest), CSV, Parquet or Arrow."""
     if digest not in (None, current.scores.digest):
-        stored = await run_in_threadpool(_version, database, current, ScoreTable, digest, format, rows)
+        asked = (ScoreTable, digest, format, rows)
+        stored = await current.exported(asked, lambda: _version(database, current, *asked))
         return stored.answer(conditions, FOR_EVER)
     file = current.scores_file if format == "npz" else await current.export("scores", format, rows)
     return file.answer(conditions, ASK_AGAIN if digest is None else FOR_EVER)
@@ -86,7 +86,8 @@ async def get_pairs_table(
 ) -> Response:
     """The whole pairs table, in the same formats."""
     if digest not in (None, current.pairs.digest):
-        stored = await run_in_threadpool(_version, database, current, PairsTable, digest, format, "train")
+        asked = (PairsTable, digest, format, "train")
+        stored = await current.exported(asked, lambda: _version(database, current, *asked))
         return stored.answer(conditions, FOR_EVER)
     file = current.pairs_file if format == "npz" else await current.export("pairs", format, "train")
     return file.answer(conditions, ASK_AGAIN if digest is None else FOR_EVER)
@@ -113,14 +114,22 @@ async def get_sets(
     ] = Thresholds.rule,
     format: Annotated[Literal["npz", "json"], Query(description="masks, or counts and indices")] = "npz",
     limit: Annotated[int | None, Query(ge=0, description="most indices of each set in JSON; default: all")] = None,
-) -> Response | SetsMessage:
+) -> Response:
     """Typical and atypical sets: boolean masks as .npz, or counts and indices as JSON."""
-    sets = split(current.scores, current.pairs, Thresholds(atypical, typical, test_accuracy, rule))
-    if format == "npz":
-        name = f'attachment; filename="{current.study.name}.sets.npz"'
-        return Response(
-            sets.encode(digest=current.scores.digest), media_type=NPZ, headers={"Content-Disposition": name}
-        )
+    thresholds = Thresholds(atypical, typical, test_accuracy, rule)
+    if format == "json":
+        return await current.page(_listed, thresholds, limit)
+    name = f'attachment; filename="{current.study.name}.sets.npz"'
+    return Response(await current.made(_masks, thresholds), media_type=NPZ, headers={"Content-Disposition": name})
+
+
+def _masks(current: StudyTables, thresholds: Thresholds) -> bytes:
+    return split(current.scores, current.pairs, thresholds).encode(digest=current.scores.digest)
+
+
+def _listed(current: StudyTables, thresholds: Thresholds, limit: int | None) -> dict[str, Any]:
+    """The fields of SetsMessage."""
+    sets = split(current.scores, current.pairs, thresholds)
     return SetsMessage(
         study=current.study.id,
         digest=current.scores.digest,
@@ -133,7 +142,7 @@ async def get_sets(
         counts=sets.counts(),
         indices={name: np.flatnonzero(mask)[:limit].tolist() for name, mask in sets.masks().items()},
         warnings=[*current.scores.warnings, *sets.notes],
-    )
+    ).model_dump()
 
 
 def _version(

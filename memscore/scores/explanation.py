@@ -69,12 +69,13 @@ def in_words(table: ScoreTable, index: int, class_name: str) -> str:
 
 def influenced(pairs: PairsTable, index: int) -> Indices:
     """Rows of the pairs table in which a training sample influences a test sample, strongest first."""
-    return np.flatnonzero(pairs["train_index"] == index)
+    return pairs.of_train(index)
 
 
 def others(pairs: PairsTable, index: int, tests: Indices) -> Indices:
     """Rows in which other training samples influence any of these test samples, strongest first."""
-    return np.flatnonzero(np.isin(pairs["test_index"], tests) & (pairs["train_index"] != index))
+    rows = np.concatenate([np.zeros(0, np.int64), *(pairs.of_test(int(test)) for test in np.unique(tests))])
+    return np.sort(rows[pairs["train_index"][rows] != index])
 
 
 def rivals(pairs: PairsTable, index: int, limit: int) -> list[Rival]:

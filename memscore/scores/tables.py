@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, cast, overload
 
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore import strict_json
-from memscore.arrays import Bools, Columns, Float64
+from memscore.arrays import Bools, Columns, Float64, Indices, Int32, Int64
 from memscore.errors import Damaged, FingerprintMismatch, InvalidInput
 from memscore.npz import NpzReader
 from memscore.statistics.effects import strong_of
@@ -72,6 +73,13 @@ class Table:
             dtype = np.dtype(self.dtypes[column])
             return np.full(len(self.columns[self.added[column]]), np.nan if dtype.kind == "f" else -1, dtype)
         return self.columns[column]
+
+    def at(self, column: str, rows: Any) -> Any:
+        """A column at one of its rows or at several, without filling in all of one that an older table lacks."""
+        if column in self.added and column not in self.columns:
+            dtype = np.dtype(self.dtypes[column])
+            return np.full(np.shape(rows), np.nan if dtype.kind == "f" else -1, dtype)[()]
+        return self.columns[column][rows]
 
     @property
     def digest(self) -> str:
@@ -429,6 +437,22 @@ class PairsTable(Table):
         """Mask of the pairs that hold at a false-discovery rate of LEVEL, with weights where there are any: [pairs]."""
         return self["q_weighted" if self.weighted else "q_value"] <= np.float32(LEVEL)
 
+    def of_train(self, index: int) -> Indices:
+        """The rows of a training sample, in the table's order; found without looking at all, after the first time."""
+        return self._by_train.of(index)
+
+    def of_test(self, index: int) -> Indices:
+        """The rows of a test sample, likewise."""
+        return self._by_test.of(index)
+
+    @cached_property
+    def _by_train(self) -> _RowsBySample:
+        return _RowsBySample.index(self.columns["train_index"])
+
+    @cached_property
+    def _by_test(self) -> _RowsBySample:
+        return _RowsBySample.index(self.columns["test_index"])
+
     def above(self, threshold: float) -> Float64 | None:
         """The posterior probability of each pair that infl is above the threshold: float64 [pairs], NaN if undefined.
 
@@ -442,6 +466,26 @@ class PairsTable(Table):
             return None
         mixing = np.array(self.meta["mixing"], np.float64)
         return strong_of(self["effect_cell"], mixing, int(self.meta["mixing_trials"]), threshold)
+
+
+@dataclass(frozen=True)
+class _RowsBySample:
+    """The rows of each sample: those of sample i are `rows[starts[i] : starts[i + 1]]`, ascending."""
+
+    rows: Int32
+    starts: Int64
+
+    @classmethod
+    def index(cls, samples: Int32) -> _RowsBySample:
+        """Index rows by the sample of each: int32 [rows]."""
+        counts = np.bincount(samples) if len(samples) else np.zeros(0, np.int64)
+        return cls(np.argsort(samples, kind="stable").astype(np.int32), np.concatenate([[0], np.cumsum(counts)]))
+
+    def of(self, sample: int) -> Indices:
+        """The rows of a sample."""
+        if sample >= len(self.starts) - 1:
+            return np.zeros(0, np.int64)
+        return self.rows[self.starts[sample] : self.starts[sample + 1]].astype(np.int64)
 
 
 def _selector(wanted: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:

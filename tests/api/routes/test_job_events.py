@@ -134,7 +134,20 @@ def test_streams_are_limited_and_given_back(served: Served, monkeypatch: pytest.
     assert not served.app.state.streams
 
 
-@pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 30])
+def test_one_caller_cannot_take_all_streams(served: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(job_events, "MOST_OF_ONE", 1)
+    path = f"/v1/jobs/{post(served.http)}/events"
+    served.app.state.streams[object()] = "another caller"
+    with served.http.stream("GET", path) as first:
+        next(first.iter_lines())
+        refused = served.http.get(path)
+        assert (refused.status_code, "You have 1 event streams open" in refused.json()["detail"]) == (503, True)
+        monkeypatch.setattr(job_events, "caller_of", lambda _: "a third caller")
+        with served.http.stream("GET", path) as other:
+            assert other.status_code == 200
+
+
+@pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 30, "9" * 6000])
 def test_an_event_id_that_is_none_asks_for_everything_or_nothing(
     database: Database, stored_study: StoredStudy, given: str
 ):

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memscore.errors import Damaged, FingerprintMismatch
 from memscore.scores.table_builder import Provenance, build_tables
@@ -450,3 +452,17 @@ def test_models_that_learned_nothing_are_told_apart_from_those_that_under_fit():
     half = np.random.default_rng(0).random(evidence.train_correct.shape) < 0.8
     (warning,) = made_tables(counts_of(replace(evidence, train_correct=half)))[0].warnings
     assert warning.startswith("The recipe does not interpolate")
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), max_size=40), st.integers(0, 9))
+def test_rows_of_a_sample_are_those_that_name_it_in_order(pairs: list[tuple[int, int]], sample: int):
+    train, test = (np.array([one[part] for one in pairs], np.int32) for part in (0, 1))
+    table = PairsTable({"train_index": train, "test_index": test, "infl": np.zeros(len(pairs), np.float32)})
+    assert table.of_train(sample).tolist() == np.flatnonzero(train == sample).tolist()
+    assert table.of_test(sample).tolist() == np.flatnonzero(test == sample).tolist()
+    for name in ("infl", "q_weighted", "effect_cell"):  # the last two are missing, as in tables of older versions
+        rows = table.of_test(sample)
+        assert np.array_equal(table.at(name, rows), table[name][rows], equal_nan=True)
+        assert table.at(name, rows).dtype == table[name].dtype
+        if len(rows):
+            assert np.array_equal(table.at(name, int(rows[0])), table[name][rows[0]], equal_nan=True)
