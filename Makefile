@@ -59,7 +59,7 @@ test: setup ## run all tests except the slow ones, on SQLite and PostgreSQL, wit
 	$(PYTEST) $(PARALLEL)
 
 test-all: setup ## run all tests except peers, including the slow ones
-	$(PYTEST) $(PARALLEL) -m "not peers"
+	THOROUGH=1 $(PYTEST) $(PARALLEL) -m "not peers"
 
 exits: setup ## 20 small runs with all native libraries in one process; each must exit by itself
 	for run in $$(seq 20); do $(PYTEST) --quiet $(NATIVE) || exit 1; done

@@ -24,6 +24,7 @@ from memscore import settings as settings_module
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import MemscoreError, ModelsDoNotFit, StoreError
+from memscore.farm import gpus
 from memscore.farm.job_reporter import JobReporter, JobStopped, JournalHandler, patiently
 from memscore.farm.lifeline import follow_parent, private_folder, ray_below, remove_private_folders
 from memscore.farm.study_counts import Scoring
@@ -292,11 +293,11 @@ def _log_into(journal: JobReporter, settings: Settings) -> WorkerLines:
 
 def _matmul() -> Matmul:
     """Matrix products on this machine's GPU, or by NumPy without one."""
-    import torch
-
+    if not gpus.count():
+        return np.matmul
     from memscore.learning.matmul import torch_matmul
 
-    return torch_matmul("cuda") if torch.cuda.is_available() else np.matmul
+    return torch_matmul("cuda")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ray
 
+from memscore.farm import gpus
 from memscore.farm.launchers import TOKEN_BYTES
 from memscore.farm.lifeline import end_processes_of
 
@@ -43,12 +44,10 @@ def start(folder: Path, slots: int, shared: int = 0) -> None:
 
 
 def _init(folder: Path, slots: int, shared: int) -> None:
-    import torch  # to count the GPUs; a driver on a cluster does not need it
-
     ray.init(
         address="local",
         num_cpus=slots,
-        num_gpus=torch.cuda.device_count(),
+        num_gpus=gpus.count(),
         include_dashboard=False,
         log_to_driver=True,
         object_store_memory=2 * shared + OBJECT_STORE_MARGIN,

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memscore.study.spec import Design, JobRequest, Recipe, Target
+from tests.budget import examples
 
 pytestmark = pytest.mark.usefixtures("stored_study")
 
@@ -147,7 +148,7 @@ def operations(http: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
 @given(data=st.data())
 @settings(
     deadline=None,
-    max_examples=600,
+    max_examples=examples(600, 200),
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

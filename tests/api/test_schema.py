@@ -133,12 +133,18 @@ def mistakes(schema: BaseSchema) -> Iterator[str]:
             yield f"{event.label}: {event.info.format()}"
 
 
-@pytest.mark.parametrize("study", ["prepared", "database"])
-@pytest.mark.parametrize("examples", [1, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("study", "keyed", "examples"),
+    [
+        ("prepared", True, 1),
+        *(pytest.param("prepared", keyed, 200, marks=pytest.mark.slow) for keyed in (False, True)),
+        *(pytest.param("database", True, examples, marks=pytest.mark.slow) for examples in (1, 200)),
+    ],
+)
 def test_the_service_does_what_its_document_says(
-    database_url: str, study: str, examples: int, request: pytest.FixtureRequest
+    database_url: str, study: str, keyed: bool, examples: int, request: pytest.FixtureRequest
 ):
-    key = request.getfixturevalue("admin") if study == "database" else None
+    key = request.getfixturevalue("admin") if keyed else None
     found = list(mistakes(described(request.getfixturevalue(study), examples, key=key)))
     assert not found, "\n\n".join(found)
 

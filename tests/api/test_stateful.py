@@ -29,6 +29,7 @@ from memscore.messages.jobs import TERMINAL
 from memscore.store import Database, jobs, open_database
 from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Design
+from tests.budget import examples
 from tests.conftest import QUICK, StoredStudy
 
 pytestmark = pytest.mark.databases("sqlite")
@@ -319,7 +320,7 @@ def test_jobs_are_what_the_model_says(
     run_state_machine_as_test(
         JobsMachine,
         settings=settings(
-            max_examples=30,
+            max_examples=examples(30, 10),
             stateful_step_count=20,
             derandomize=True,
             deadline=None,

@@ -66,9 +66,9 @@ def settings_of_digits(home_of_digits: Path, tmp_path: Path) -> Settings:
     return copied(home_of_digits, tmp_path / "service")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def service(home_of_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
-    """A service with both studies that no test of the module changes."""
+    """A service with both studies that no test changes."""
     with ending(Service(copied(home_of_digits, tmp_path_factory.mktemp("service")), "--no-dispatch")) as started:
         yield started
 

@@ -169,7 +169,7 @@ def test_a_killed_command_goes_on_to_the_same_end(tmp_path: Path):
     environment = {**os.environ, "MEMSCORE_HOME": str(tmp_path / "home")}
 
     def command(folder: str) -> list[str]:
-        options = "--method pgd --dataset digits --epochs 3 --set attack_steps=2 --set evaluation_steps=2 --json"
+        options = "--method pgd --dataset digits --epochs 2 --set attack_steps=1 --set evaluation_steps=1 --json"
         small = 'network_options={"width": 4}'
         return [
             sys.executable,

@@ -27,12 +27,19 @@ from tests.processes import driver_logs
 
 
 @pytest.fixture
+def one_slot(settings: Settings) -> Settings:
+    """Settings for what one worker shows as well as two, in less time."""
+    return settings.model_copy(update={"slots": 1})
+
+
+@pytest.fixture
 def client(database: Database, settings: Settings) -> Generator[Client]:
     register(database, settings, "made-up", make_dataset())
     with Client(http=in_process(database)) as made:
         yield made
 
 
+@pytest.mark.databases("postgresql")
 def test_a_job_stores_exactly_what_training_gives(client: Client, database: Database, settings: Settings):
     design = Design(seed=4)
     with dispatching(database, settings):
@@ -65,43 +72,44 @@ def test_a_job_stores_exactly_what_training_gives(client: Client, database: Data
 
 @pytest.mark.databases("sqlite")
 def test_a_job_stops_when_models_do_not_fit_and_gives_the_name_back(
-    client: Client, database: Database, settings: Settings
+    client: Client, database: Database, one_slot: Settings
 ):
     slow = Recipe(network="mlp", hidden=(2,), epochs=1, batch_size=32, learning_rate=1e-6)
     with (
-        dispatching(database, settings),
+        dispatching(database, one_slot),
         pytest.raises(JobFailed, match=r"learned nothing.*--set learning_rate") as error,
     ):
         client.wait(client.submit("made-up", slow, trials=200, min_in_sample=0.9).id)
     study = client.jobs().jobs[0].study
     assert f"under the name made-up-{study[:8]}" in str(error.value)
     stored = client.study(study)
-    assert stored.trials < 100, driver_logs(settings.home)
+    assert stored.trials < 100, driver_logs(one_slot.home)
     assert any("learned nothing" in text for text in client.table(study).meta["warnings"])
-    with dispatching(database, settings):
+    with dispatching(database, one_slot):
         good = client.wait(client.submit("made-up", QUICK, trials=10, full_trials=0, min_in_sample=0.1).id)
     assert (good.state, good.study_name) == ("succeeded", "made-up")
-    with dispatching(database, settings):  # asked for as it is, it goes on
+    with dispatching(database, one_slot):  # asked for as it is, it goes on
         more = client.wait(client.submit("made-up", slow, trials=stored.trials + 10, full_trials=0).id)
     assert more.state == "succeeded"
-    with dispatching(database, settings):  # and a study that has succeeded is judged no more, nor renamed
+    with dispatching(database, one_slot):  # and a study that has succeeded is judged no more, nor renamed
         wanted = client.submit("made-up", slow, trials=stored.trials + 20, full_trials=0, min_in_sample=0.9)
         last = client.wait(wanted.id)
     assert (last.state, last.study_name) == ("succeeded", f"made-up-{study[:8]}")
 
 
+@pytest.mark.databases("sqlite")
 def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
-    client: Client, database: Database, settings: Settings
+    client: Client, database: Database, one_slot: Settings
 ):
     wild = Recipe(network="mlp", hidden=(8,), epochs=5, batch_size=8, learning_rate=1000, weight_decay=1)
-    with dispatching(database, settings), pytest.raises(JobFailed, match="lower learning_rate") as error:
+    with dispatching(database, one_slot), pytest.raises(JobFailed, match="lower learning_rate") as error:
         client.wait(client.submit("made-up", wild, trials=10, full_trials=0).id)
-    assert "Traceback" not in str(error.value), driver_logs(settings.home)
+    assert "Traceback" not in str(error.value), driver_logs(one_slot.home)
     (job,) = client.jobs().jobs
     assert job.state == "failed"
     assert job.error is not None
     assert "Trials 0 to 9 failed" in job.error
-    assert driver_logs(settings.home).count("trials 0 to 9 diverged; trying it once more") == 1
+    assert driver_logs(one_slot.home).count("trials 0 to 9 diverged; trying it once more") == 1
 
 
 def test_a_driver_leaves_torch_to_its_workers():
@@ -110,9 +118,9 @@ def test_a_driver_leaves_torch_to_its_workers():
 
 
 @pytest.mark.databases("sqlite")
-def test_a_target_of_precision_ends_the_job_when_it_is_reached(client: Client, database: Database, settings: Settings):
+def test_a_target_of_precision_ends_the_job_when_it_is_reached(client: Client, database: Database, one_slot: Settings):
     target = Target(standard_error=0.12, share=0.8, max_trials=200)
-    with dispatching(database, settings):
+    with dispatching(database, one_slot):
         job = client.wait(client.submit("made-up", QUICK, target=target, full_trials=0, probabilities=True).id)
         table = client.table(job.study)
         assert 20 <= table.trials < 200
@@ -134,7 +142,7 @@ def test_a_target_of_precision_ends_the_job_when_it_is_reached(client: Client, d
     assert (everything["infl"] >= 0.02).all()
 
     unreachable = Target(settled_at=0.15, share=1.0, max_trials=30)
-    with dispatching(database, settings):
+    with dispatching(database, one_slot):
         short = client.wait(client.submit("made-up", QUICK, target=unreachable, design=Design(seed=9)).id)
     assert short.progress.done == 30
     assert short.outcome is not None
@@ -148,14 +156,14 @@ def events(database: Database, job: str) -> list[str]:
 
 
 @pytest.mark.databases("sqlite")
-def test_single_trials_are_stored_one_by_one(client: Client, database: Database, settings: Settings):
+def test_single_trials_are_stored_one_by_one(client: Client, database: Database, one_slot: Settings):
     recipe = Recipe(network="cnn", options={"width": 4}, epochs=1, batch_size=8, learning_rate=0.05)
     with database.writing() as connection:
         dataset = datasets.by_name(connection, "made-up")
         study = studies.ensure(connection, dataset, recipe, Design(), None)
         data = DeviceData.of(make_dataset(), torch.device("cpu"))
         evidence.add(connection, study.id, train_unit(data, recipe, Design(), Unit((3,))))
-    with dispatching(database, settings):
+    with dispatching(database, one_slot):
         job = client.wait(client.submit("made-up", recipe, trials=10, full_trials=1).id)
     with database.reading() as connection:
         stored = evidence.load(connection, job.study)
@@ -164,7 +172,7 @@ def test_single_trials_are_stored_one_by_one(client: Client, database: Database,
     assert evidence_digest(stored) == evidence_digest(expected)
     assert all(trial.train_margin is not None for trial in stored)
 
-    with dispatching(database, settings):  # more trials, which record bits alone
+    with dispatching(database, one_slot):  # more trials, which record bits alone
         client.wait(client.submit("made-up", recipe, trials=20, full_trials=1, evidence="bits").id)
     expected += [train_unit(data, recipe, Design(), Unit((k,)), kind="bits")[0] for k in range(10, 20)]
     with database.reading() as connection:
