@@ -1,4 +1,4 @@
-"""Arguments of the functions for Python: their types are checked, and errors speak of keywords rather than options.
+"""Errors of the functions for Python, which speak of keywords rather than of options.
 
 The application below words its errors for the command line, whose options people know. Here is the one place that
 rewords them for those who called a function.
@@ -6,18 +6,14 @@ rewords them for those who called a function.
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, wraps
-from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-import numpy as np
-
+from memscore.arguments import typed
 from memscore.console import note
-from memscore.errors import InvalidInput, MemscoreError
+from memscore.errors import MemscoreError
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -60,37 +56,18 @@ COMMAND = re.compile(r"\bmemscore [a-z]+ [^;,.)`]*")
 """A command that an error says to run, which stays as it is."""
 OPTION = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?: (?:([a-z_]+)=([\w.]+\w|\w+)|(N\b|\d+(?:\.\d+)?)))?")
 
-WORDS: Mapping[Any, str] = {
-    bool: "True or False",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    Path: "a path",
-    NoneType: "None",
-    Mapping: "a mapping",
-    Sequence: "a list",
-}
-SHOWN = 60
-"""Most characters of a wrong argument that an error repeats."""
-
 
 def in_python(function: Callable[P, Result]) -> Callable[P, Result]:
     """A function that refuses arguments of other types than it declares, and whose errors name keywords.
 
     Raises InvalidInput with one sentence for an argument of another type.
     """
-    signature = inspect.signature(function)
+    checked = typed(function)
 
     @wraps(function)
     def called(*given: P.args, **named: P.kwargs) -> Result:
         try:
-            bound = signature.bind(*given, **named)
-        except TypeError:
-            return function(*given, **named)  # which says it as Python does
-        try:
-            for name, value in bound.arguments.items():
-                bound.arguments[name] = _checked(name, value, _types(function).get(name))
-            return function(*bound.args, **bound.kwargs)
+            return checked(*given, **named)
         except MemscoreError as error:
             error.args = (reworded(str(error)), *error.args[1:])
             raise
@@ -125,64 +102,3 @@ def _keyword(found: re.Match[str]) -> str:
         number = re.fullmatch(r"[\d.]+(e-?\d+)?", found[3])
         return f'{keyword}={{"{found[2]}": {found[3] if number else repr(found[3])}}}'
     return f"{keyword}={found[4]}" if found[4] else keyword
-
-
-@cache
-def _types(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
-    """The types that each argument may have; arguments that take anything are left out."""
-    hints = get_type_hints(function)
-    found = {name: _members(hint) for name, hint in hints.items() if name != "return"}
-    return {name: types for name, types in found.items() if types}
-
-
-def _members(hint: Any) -> tuple[Any, ...]:
-    """The types, and the values of literals, that a hint allows; none if it is not made of these alone."""
-    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    plain = [get_args(one) if get_origin(one) is Literal else (get_origin(one) or one,) for one in members]
-    allowed = tuple(one for some in plain for one in some if not _is_number_of_numpy(one))
-    return allowed if all(one in WORDS or isinstance(one, str) or _is_own(one) for one in allowed) else ()
-
-
-def _is_number_of_numpy(one: Any) -> bool:
-    """Whether a type is NumPy's for numbers, which are taken as Python's."""
-    return isinstance(one, type) and issubclass(one, np.generic)
-
-
-def _is_own(one: Any) -> bool:
-    """Whether a type is a class of this package."""
-    return isinstance(one, type) and one.__module__.startswith("memscore.")
-
-
-def _checked(name: str, value: Any, types: tuple[Any, ...] | None) -> Any:
-    """The value, a NumPy number as Python's. Raises InvalidInput if it has none of the types."""
-    if types is None:
-        return value
-    plain: Any = cast("Any", value.item()) if isinstance(value, np.generic) else value
-    if any(_is(plain, one) for one in types):
-        return plain
-    shown = repr(plain) if len(repr(plain)) <= SHOWN else f"a {type(plain).__name__}"
-    raise InvalidInput(f"{name} must be {_either(types)}, not {shown}.")
-
-
-def _is(value: Any, kind: Any) -> bool:
-    """Whether a value has a type, or is the value of a literal. DataFrames are mappings of columns, arrays lists."""
-    if isinstance(kind, str):
-        return isinstance(value, str) and value == kind
-    if isinstance(value, bool):
-        return kind is bool
-    if kind is Mapping:
-        return hasattr(value, "keys") and hasattr(value, "__getitem__")
-    if kind is Sequence:
-        return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, str)
-    return isinstance(value, (int, float) if kind is float else kind)
-
-
-def _either(types: tuple[Any, ...]) -> str:
-    """The types in words; None, the default, is not mentioned."""
-    words = [
-        repr(one) if isinstance(one, str) else WORDS.get(one) or f"a {one.__name__}"
-        for one in types
-        if one is not NoneType
-    ]
-    first = ", ".join(words[:-1])
-    return f"{first} or {words[-1]}" if first else words[-1]
