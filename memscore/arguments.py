@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 
 from memscore.errors import InvalidInput
 
@@ -22,6 +23,7 @@ WORDS: Mapping[Any, str] = {
     int: "a whole number",
     float: "a number",
     str: "text",
+    bytes: "bytes",
     Path: "a path",
     NoneType: "None",
     Mapping: "a mapping",
@@ -53,10 +55,15 @@ def typed(function: Callable[P, Result]) -> Callable[P, Result]:
 
     Raises InvalidInput with one sentence for an argument of another type.
     """
+    return cast("Callable[P, Result]", _typed(function))
+
+
+@cache
+def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(function)
 
     @wraps(function)
-    def called(*given: P.args, **named: P.kwargs) -> Result:
+    def called(*given: Any, **named: Any) -> Any:
         try:
             bound = signature.bind(*given, **named)
         except TypeError:
@@ -68,6 +75,35 @@ def typed(function: Callable[P, Result]) -> Callable[P, Result]:
         return function(*bound.args, **bound.kwargs)
 
     return called
+
+
+def check_fields(instance: Any) -> None:
+    """For a dataclass's `__post_init__`: refuse fields of other types than it declares, as `typed` does arguments."""
+    for name, types in _types(cast("Callable[..., Any]", type(instance))).items():
+        _checked(name, getattr(instance, name), types)
+
+
+def indices_of(name: str, chosen: Any, samples: int) -> npt.NDArray[np.int64]:
+    """Indices of training samples, or a mask bool [samples], as indices, int64 [k], in the order that is given.
+
+    Raises InvalidInput for anything else, and for an index outside 0 to samples - 1.
+    """
+    array = as_array(name, chosen)
+    if array.dtype == np.bool_ and array.shape == (samples,):
+        return np.flatnonzero(array)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InvalidInput(f"{name} must be indices, or a mask with one value for each of the {samples} samples.")
+    if array.size and not 0 <= array.min() <= array.max() < samples:
+        raise InvalidInput(f"{name} must lie in 0 to {samples - 1}.")
+    return array.astype(np.int64)
+
+
+def as_array(name: str, values: Any) -> npt.NDArray[Any]:
+    """Values as an array. Raises InvalidInput if these are lists of different lengths."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name} must be a list or an array of numbers, all rows of one length.") from error
 
 
 def require_at_least_one(name: str, count: int | None) -> None:
@@ -82,7 +118,7 @@ def shown(value: Any) -> str:
         text = repr(value)
     except Exception:  # of somebody else's class
         text = ""
-    kind = type(value).__name__
+    kind = "array" if isinstance(value, np.ndarray) else type(value).__name__
     return text if text and len(text) <= SHOWN and "\n" not in text else f"{_article(kind)} {kind}"
 
 
@@ -119,7 +155,7 @@ def _is_number_of_numpy(one: Any) -> bool:
 
 def _is_class(one: Any) -> bool:
     """Whether a type is a class that can be checked for."""
-    return isinstance(one, type) and one.__module__.startswith(OTHERS)
+    return isinstance(one, type) and one.__module__.startswith(OTHERS) and not getattr(one, "_is_protocol", False)
 
 
 def _checked(name: str, value: Any, types: tuple[_Type, ...]) -> Any:
@@ -161,7 +197,7 @@ def _is(value: Any, kind: Any) -> bool:
 
 def _either(types: tuple[_Type, ...]) -> str:
     """The types in words; None, the default, is not mentioned."""
-    return _or([_word(one.kind) for one in types if one.kind is not NoneType])
+    return _or(list(dict.fromkeys(_word(one.kind) for one in types if one.kind is not NoneType)))
 
 
 def _or(words: Sequence[str]) -> str:

@@ -2,13 +2,15 @@
 
     MemscoreError                       status  meaning
     ├── InvalidInput                    422     a value is invalid; the message names it and what is allowed
-    │   └── InvalidDataset              422     a data file or array cannot be used
+    │   ├── InvalidDataset              422     a data file or array cannot be used
+    │   └── NoColumn                    422     a table has no column of that name
     ├── Unauthorized                    401     the key is missing or unknown to this service
     ├── Forbidden                       403     the request is not allowed
     │   ├── InsufficientScope           403     the key's scope does not allow this
     │   ├── CrossSite                   403     a page on another site requested a change
     │   └── NoCsrfToken                 403     a browser session requested a change without its CSRF token
     ├── NotFound                        404     there is no dataset, recipe, study, job, or sample with that name
+    │   └── NoSample                    404     a table has no sample with that index
     ├── Conflict                        409     the request contradicts stored data
     │   ├── FingerprintMismatch         409     the scores belong to a different dataset
     │   └── NoScoresYet                 409     the study has no finished block
@@ -64,6 +66,12 @@ class InvalidDataset(InvalidInput):
     slug = "invalid-dataset"
 
 
+class NoColumn(InvalidInput, KeyError):
+    """A table has no column of that name; the message lists those that it has."""
+
+    __str__ = Exception.__str__  # that of KeyError would put it in quotes
+
+
 class Unauthorized(MemscoreError):
     """The key is missing or unknown to this service; `presented` is whether the request had one."""
 
@@ -109,6 +117,10 @@ class NotFound(MemscoreError):
 
     status = 404
     slug = "not-found"
+
+
+class NoSample(NotFound, IndexError):
+    """A table has no sample with that index."""
 
 
 class Conflict(MemscoreError):

@@ -11,15 +11,17 @@ NumPy alone, except for `sampler`. Everything is in the order of the dataset tha
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from memscore.arguments import as_array, indices_of, typed
 from memscore.arrays import Bools, Float64, Indices
 from memscore.errors import InvalidInput, MissingPackage
 from memscore.scores.tables import ScoreTable
 
+MOST_SEEDS = 2**63
 MOST_ALPHA = 100.0  # larger values push weights towards the smallest floats
 
 
@@ -33,6 +35,7 @@ class Listed(Protocol):
         ...
 
 
+@typed
 def weights(scores: ScoreTable, alpha: float = 1.0, threshold: float | None = None) -> Float64:
     """A weight for each training sample, float64 [n]: exp(-alpha mem), so that memorized samples count less.
 
@@ -42,12 +45,12 @@ def weights(scores: ScoreTable, alpha: float = 1.0, threshold: float | None = No
     """
     if not 0 <= alpha <= MOST_ALPHA:
         raise InvalidInput(f"alpha must be from 0 to {MOST_ALPHA:g}, not {alpha:g}.")
-    if threshold is not None and math.isnan(threshold):
-        raise InvalidInput("threshold must be a number, such as 0.15.")
+    _require_number("threshold", threshold)
     mem = np.clip(np.nan_to_num(scores["mem"].astype(np.float64), nan=0.0), 0.0, 1.0)
     return np.exp(-alpha * (mem if threshold is None else scores.atypical(threshold)))
 
 
+@typed
 def keep(
     scores: ScoreTable,
     *,
@@ -63,8 +66,9 @@ def keep(
     """
     kept = np.ones(len(scores), np.bool_)
     if drop is not None:
-        kept &= ~_mask(drop.indices if isinstance(drop, Listed) else drop, len(scores))
+        kept[indices_of("drop", drop.indices if isinstance(drop, Listed) else drop, len(scores))] = False
     for name, most in (("mem", mem_max), ("risk", risk_max)):
+        _require_number(f"{name}_max", most)
         if most is not None:
             kept &= ~(scores[name] > np.float32(most))
     if not kept.any():
@@ -72,6 +76,7 @@ def keep(
     return kept
 
 
+@typed
 def sampler(weights: npt.ArrayLike, *, samples: int | None = None, replacement: bool = True, seed: int = 0) -> Any:
     """A torch.utils.data.WeightedRandomSampler that draws by these weights, float [n], none of them negative.
 
@@ -79,30 +84,25 @@ def sampler(weights: npt.ArrayLike, *, samples: int | None = None, replacement: 
     the `sampler` of a DataLoader, and so works in Lightning and in any loop. Raises InvalidInput for other weights,
     MissingPackage if torch is not installed.
     """
-    given = np.asarray(weights, np.float64)
+    array = as_array("weights", weights)
+    given = array.astype(np.float64) if array.dtype.kind in "fiub" else np.empty((0, 0))
     if given.ndim != 1 or not np.isfinite(given).all() or (given < 0).any() or not given.any():
         raise InvalidInput("weights must be a one-dimensional array of numbers, none below 0 and one above.")
     positive = int((given > 0).sum())
     wanted = positive if samples is None else samples
     if wanted < 1 or (not replacement and wanted > positive):
-        raise InvalidInput(f"samples must be from 1 to {positive} without replacement, not {wanted}.")
+        most = f"from 1 to {positive} without replacement" if not replacement else "at least 1"
+        raise InvalidInput(f"samples must be {most}, not {wanted}.")
+    if not 0 <= seed < MOST_SEEDS:
+        raise InvalidInput(f"seed must be at least 0 and below {MOST_SEEDS}, not {seed}.")
     try:
         import torch
     except ImportError as error:
         raise MissingPackage("A sampler needs torch, which is not installed: pip install torch") from error
     generator = torch.Generator().manual_seed(seed)
-    return torch.utils.data.WeightedRandomSampler(given.tolist(), wanted, replacement, generator)
+    return torch.utils.data.WeightedRandomSampler(cast("list[float]", given.tolist()), wanted, replacement, generator)
 
 
-def _mask(chosen: npt.ArrayLike, samples: int) -> Bools:
-    """Indices or a mask as a mask, bool [samples]."""
-    array = np.asarray(chosen)
-    if array.dtype == np.bool_ and array.shape == (samples,):
-        return array
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise InvalidInput(f"drop must be indices, or a mask with one value for each of the {samples} samples.")
-    if array.size and not 0 <= array.min() <= array.max() < samples:
-        raise InvalidInput(f"drop has indices outside 0 to {samples - 1}.")
-    mask = np.zeros(samples, np.bool_)
-    mask[array.astype(np.int64)] = True
-    return mask
+def _require_number(name: str, value: float | None) -> None:
+    if value is not None and math.isnan(value):
+        raise InvalidInput(f"{name} must be a number, such as 0.15, not nan.")

@@ -22,7 +22,7 @@ from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
 from memscore.progress import progress_lines
-from memscore.scores.duplicates import ALIKE, LIMITS, LIMITS_OF_FEATURES, Copies, near_duplicates
+from memscore.scores.duplicates import ALIKE, LEAST_ALIKE, LIMITS, LIMITS_OF_FEATURES, Copies, near_duplicates
 from memscore.scores.frames import Format, encode, format_of
 from memscore.scores.suspects import duplicates
 from memscore.scores.tables import NO_TEST_PART, PairsTable, ScoreTable
@@ -114,7 +114,8 @@ def list_duplicates(
     infl_min: Annotated[float, typer.Option(min=0, max=1, help="Minimum influence on the test sample.")] = 0.8,
     mem_min: Annotated[float, typer.Option(min=-1, max=1, help="Minimum mem of the training sample.")] = 0.8,
     alike: Annotated[
-        float, typer.Option(min=0.9, max=1, help="Minimum correlation of the pixels, or likeness of the features.")
+        float,
+        typer.Option(min=LEAST_ALIKE, max=1, help="Minimum correlation of the pixels, or likeness of the features."),
     ] = ALIKE,
     url: Url = None,
     as_json: Json = False,

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
+from memscore.arguments import typed
 from memscore.client import dataset_calls, following, job_calls, service_calls, study_calls, table_calls
 from memscore.client.cache import MAX_BYTES
 from memscore.client.connecting import connected
@@ -48,6 +49,7 @@ class AsyncClient:
     Work that takes processor or disk time, such as verifying a table, runs in a thread.
     """
 
+    @typed
     def __init__(
         self,
         url: str = DEFAULT_URL,
@@ -84,14 +86,14 @@ class AsyncClient:
         self, call: Callable[Concatenate[ServiceAccess, P], Flow[Result]], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
         """The result of a call."""
-        async with aclosing(self._take_steps(emitted(call(self._service, *args, **kwargs)))) as results:
+        async with aclosing(self._take_steps(emitted(typed(call)(self._service, *args, **kwargs)))) as results:
             return await anext(results)
 
     def _iterate(
         self, call: Callable[Concatenate[ServiceAccess, P], Items[Item]], *args: P.args, **kwargs: P.kwargs
     ) -> AsyncGenerator[Item]:
         """The results of a call, one by one."""
-        return self._take_steps(call(self._service, *args, **kwargs))
+        return self._take_steps(typed(call)(self._service, *args, **kwargs))
 
     async def _take_steps(self, items: Items[Item]) -> AsyncGenerator[Item]:
         """Take the steps of a call one by one, and yield the items that it emits."""

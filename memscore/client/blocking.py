@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
+from memscore.arguments import typed
 from memscore.client import dataset_calls, following, job_calls, service_calls, study_calls, table_calls
 from memscore.client.cache import MAX_BYTES
 from memscore.client.connecting import connected
@@ -49,6 +50,7 @@ class Client:
     or evidence arrives. `http` replaces the connection, for an application in this process.
     """
 
+    @typed
     def __init__(
         self,
         url: str = DEFAULT_URL,
@@ -85,14 +87,14 @@ class Client:
         self, call: Callable[Concatenate[ServiceAccess, P], Flow[Result]], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
         """The result of a call."""
-        with closing(self._take_steps(emitted(call(self._service, *args, **kwargs)))) as results:
+        with closing(self._take_steps(emitted(typed(call)(self._service, *args, **kwargs)))) as results:
             return next(results)
 
     def _iterate(
         self, call: Callable[Concatenate[ServiceAccess, P], Items[Item]], *args: P.args, **kwargs: P.kwargs
     ) -> Iterator[Item]:
         """The results of a call, one by one."""
-        return self._take_steps(call(self._service, *args, **kwargs))
+        return self._take_steps(typed(call)(self._service, *args, **kwargs))
 
     def _take_steps(self, items: Items[Item]) -> Generator[Item]:
         """Take the steps of a call one by one, and yield the items that it emits."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from memscore.arguments import shown
 from memscore.client.pages import gathered, one_by_one
 from memscore.client.service_access import ServiceAccess, ask, exchange, get, part, post, post_file
 from memscore.client.steps import Flow, Items
@@ -236,10 +237,17 @@ def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: st
 
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:
     if not isinstance(indices, np.ndarray):
-        indices = list(indices)
-        if (far := next((one for one in indices if abs(one) >= 2**63), None)) is not None:
+        given: Any = indices
+        if not isinstance(given, Iterable):
+            raise InvalidInput(f"The indices must be a list or an array of integers, not {shown(given)}.")
+        listed: Any = list(cast("Iterable[Any]", given))
+        if (wrong := next((one for one in listed if not isinstance(one, int | np.integer)), None)) is not None:
+            raise InvalidInput(f"The indices must be integers in one dimension, not {shown(wrong)}.")
+        if (far := next((one for one in listed if abs(one) >= 2**63), None)) is not None:
             raise InvalidInput(f"{far} is not an index of a sample: it is too large.")
-    array = np.asarray(indices)
+    else:
+        listed = cast("Any", indices)
+    array: npt.NDArray[Any] = np.asarray(listed)
     if (array.size and array.dtype.kind not in "iu") or array.ndim != 1:
         raise InvalidInput("The indices must be integers in one dimension; np.flatnonzero converts a mask.")
     return array.tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+from memscore.arguments import shown
 from memscore.client.download import download
 from memscore.client.service_access import ServiceAccess, ask, get, part, post_file
 from memscore.client.steps import Flow, done
@@ -134,7 +135,10 @@ def _read_evidence(payload: bytes) -> StudyEvidence:
 def _fingerprint(dataset: str | Fingerprinted) -> tuple[str, str]:
     """A dataset's fingerprint and its name for messages. Raises InvalidInput for text that is not a fingerprint."""
     if not isinstance(dataset, str):
-        return dataset.fingerprint, str(getattr(dataset, "name", None) or getattr(dataset, "source", "yours"))
+        fingerprint = getattr(dataset, "fingerprint", None)
+        if not isinstance(fingerprint, str):
+            raise InvalidInput(f"dataset must be a dataset or its fingerprint, not {shown(dataset)}.")
+        return fingerprint, str(getattr(dataset, "name", None) or getattr(dataset, "source", "yours"))
     if len(dataset) != 64 or not set(dataset) <= set("0123456789abcdef"):
         raise InvalidInput(
             f"{dataset[:80]!r} is not a fingerprint: pass a dataset, or its fingerprint of 64 hexadecimal digits."

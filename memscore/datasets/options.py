@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from memscore.arguments import check_fields
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 
@@ -58,6 +59,7 @@ class SourceOptions:
     group: str | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.classes is not None and self.classes < 2:
             raise InvalidInput(f"--classes must be at least 2, not {self.classes}.")
         if self.resize is not None and not 1 <= self.resize <= 4096:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from memscore.arguments import typed
 from memscore.datasets.cifar import load_cifar10, load_cifar100
 from memscore.datasets.csv_file import load_csv
 from memscore.datasets.dataset import Dataset
@@ -58,6 +59,7 @@ PATH_SOURCES = {
 KNOWN = ", ".join([*SOURCES, *(f"{kind}:{source.names}" for kind, source in PATH_SOURCES.items())])
 
 
+@typed
 def load_source(source: str, options: SourceOptions | None = None) -> Dataset:
     """Load `NAME` or `KIND:PATH`.
 

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from memscore.arguments import typed
 from memscore.arrays import Bools, Indices
 from memscore.datasets.columns import Split
+from memscore.errors import InvalidInput
 from memscore.notebook.samples import Samples
 from memscore.scores.frames import arrow_table, data_frame, to_arrow, to_pandas
 from memscore.scores.html import first_pairs as first_pairs_of
 from memscore.scores.html import most_memorized as most_memorized_of
 from memscore.scores.html import pairs_html, scores_html, table_of
-from memscore.scores.tables import PairsTable, Rows, ScoreTable
+from memscore.scores.tables import PairsTable, Rows, ScoreTable, column_of
 
 SPLITS: tuple[Split, Split] = ("train", "test")
 SHOWN = 20
@@ -45,7 +47,7 @@ class Listing:
         return len(next(iter(self.columns.values()), ()))
 
     def __getitem__(self, column: str) -> npt.NDArray[Any]:
-        return self.columns[column]
+        return column_of(self.columns, column, "this listing")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         lists = {name: column.tolist() for name, column in self.columns.items()}
@@ -95,8 +97,11 @@ class Suspects(Listing):
         """The training samples, int64 [k]."""
         return self["index"].astype(np.int64)
 
+    @typed
     def mask(self, samples: int) -> Bools:
         """Mask of these among all `samples` training samples: bool [samples]."""
+        if len(self) and samples <= self.indices.max():
+            raise InvalidInput(f"samples must be the number of all training samples, above {samples}.")
         found = np.zeros(samples, np.bool_)
         found[self.indices] = True
         return found
@@ -119,6 +124,7 @@ class NamedScores(ScoreTable):
             shown["class"] = self.samples.class_names(self["label"][first])
         return scores_html(self, shown)
 
+    @typed
     def to_pandas(self, rows: Rows = "train") -> Any:
         """The training or test rows as a pandas.DataFrame indexed by sample, with their names and classes.
 
@@ -129,6 +135,7 @@ class NamedScores(ScoreTable):
             frame.insert(place, name, values)
         return frame
 
+    @typed
     def to_arrow(self, rows: Rows = "train") -> Any:
         """The training or test rows as a pyarrow.Table with their names and classes. Raises MissingPackage."""
         table: Any = to_arrow(self, rows)
@@ -169,6 +176,7 @@ class NamedPairs(PairsTable):
             shown["class"] = [", ".join(dict.fromkeys(both)) for both in zip(of_train, of_test, strict=True)]
         return pairs_html(self, shown)
 
+    @typed
     def to_pandas(self, rows: Rows = "train") -> Any:
         """The pairs as a pandas.DataFrame, with the names of both samples and of their classes.
 
@@ -179,6 +187,7 @@ class NamedPairs(PairsTable):
             frame.insert(2 + place, name, values)
         return frame
 
+    @typed
     def to_arrow(self, rows: Rows = "train") -> Any:
         """The pairs as a pyarrow.Table, with the names of both samples and of their classes. Raises MissingPackage."""
         table: Any = to_arrow(self, rows)

@@ -15,9 +15,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
+from memscore.arguments import indices_of, require_at_least_one
 from memscore.arrays import Indices
 from memscore.datasets.columns import Split
 from memscore.errors import InvalidInput
+from memscore.notebook.arguments import in_python
+from memscore.notebook.listings import Suspects
 from memscore.notebook.samples import Samples
 from memscore.report import charts
 from memscore.report.figures import GREY
@@ -40,6 +43,7 @@ class Plots:
     def __init__(self, study: Study) -> None:
         self._study = study
 
+    @in_python
     def histogram(self, ax: Axes | None = None) -> Axes:
         """The distribution of mem, with the typical and atypical samples. Raises NoScoresYet."""
         scores = self._study.scores()
@@ -50,19 +54,22 @@ class Plots:
         axes.legend(frameon=False, loc="upper right", fontsize="small")
         return axes
 
-    def gallery(self, count: int = 12, indices: Sequence[int] | Indices | None = None, ax: Axes | None = None) -> Axes:
+    @in_python
+    def gallery(
+        self, count: int = 12, indices: Sequence[int] | Indices | Suspects | None = None, ax: Axes | None = None
+    ) -> Axes:
         """The `count` most memorized training samples, or those with these `indices`, with their classes and mem.
 
-        Raises NoScoresYet, and InvalidInput for an index outside the dataset.
+        `indices` may be a mask or suspects too. Raises NoScoresYet, and InvalidInput for an index outside the dataset.
         """
+        require_at_least_one("count", count)
         scores, samples = self._study.scores(), self._study.samples
         mem = scores["mem"].astype(np.float64)
         if indices is None:
-            chosen = np.argsort(np.where(np.isfinite(mem), -mem, np.inf), kind="stable")[: max(0, count)]
+            chosen = np.argsort(np.where(np.isfinite(mem), -mem, np.inf), kind="stable")[:count]
         else:
-            chosen = np.asarray(indices, np.int64).ravel()
-            if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(scores):
-                raise InvalidInput(f"indices must lie in 0 to {len(scores) - 1}.")
+            listed = indices.indices if isinstance(indices, Suspects) else indices
+            chosen = indices_of("indices", listed, len(scores))
         _require(len(chosen), "There is no sample to show")
         columns = min(6, len(chosen))
         rows = -(-len(chosen) // columns)
@@ -71,17 +78,19 @@ class Plots:
         for place, index in enumerate(chosen.tolist()):
             x, y = place % columns, rows - 1 - place // columns
             label = samples.class_name(int(scores["label"][index]))
-            text = f"{samples.name('train', index)}\nlabel {label}\nmem {_number(mem[index])}"
+            text = f"{samples.name('train', index)}\nlabel {label}\nmem {_number(float(mem[index]))}"
             _draw(axes, samples, "train", index, x + 0.5, y + 0.38, text)
         return axes
 
+    @in_python
     def pairs(self, count: int = 8, ax: Axes | None = None) -> Axes:
         """The first pairs: training samples, and below them the test samples that they influence.
 
         Pairs that hold at a false-discovery rate of 5 % come first. Raises NoScoresYet.
         """
+        require_at_least_one("count", count)
         table, samples = self._study.pairs(), self._study.samples
-        rows = first_pairs(table, max(0, count))
+        rows = first_pairs(table, count)
         _require(len(rows), "There is no pair to show")
         width = CELL if samples.image("train", int(table["train_index"][rows[0]])) is not None else WIDE
         axes = _grid(ax, len(rows), 2, width)
@@ -95,6 +104,7 @@ class Plots:
             )
         return axes
 
+    @in_python
     def reliability(self, ax: Axes | None = None) -> Axes:
         """mem from one half of the trials against mem from the other; on the line, both agree.
 

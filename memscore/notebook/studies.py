@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from memscore.arguments import require_at_least_one
 from memscore.client import Client
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
@@ -27,7 +28,7 @@ from memscore.notebook.listings import Listing, NamedPairs, NamedScores, Suspect
 from memscore.notebook.plots import Plots
 from memscore.notebook.samples import Samples
 from memscore.scores.comparison import TableComparison, compare
-from memscore.scores.duplicates import ALIKE, LIMITS, near_duplicates
+from memscore.scores.duplicates import ALIKE, LEAST_ALIKE, LIMITS, near_duplicates
 from memscore.scores.label_errors import PRECISION, label_errors
 from memscore.scores.quality import quality
 from memscore.scores.risk import note_on_risk, riskiest
@@ -117,6 +118,7 @@ class Study:
         table = self.client.pairs_table(self.id)
         return NamedPairs(table.columns, table.meta, samples=self.samples)
 
+    @in_python
     def sets(self, thresholds: Thresholds = Thresholds()) -> Sets:
         """The typical and atypical training and test samples as masks. Raises InvalidInput for bad thresholds."""
         return self.client.sets(self.id, thresholds)
@@ -128,13 +130,14 @@ class Study:
         `count` of them, or else those that look mislabelled: the largest group of which a share of `precision` should
         be. Raises NoScoresYet.
         """
+        require_at_least_one("count", count)
         if not 0.5 <= precision <= 1:
             raise InvalidInput(f"precision must be between 0.5 and 1, not {precision:g}.")
         table = self.scores()
         errors = label_errors(table, precision)
         suspected = errors.suspected or 0
         wanted = RANKED if errors.suspected is None else suspected
-        order = errors.order[: wanted if count is None else max(0, count)]
+        order = errors.order[: wanted if count is None else count]
         votes = table["vote_label"][order]
         labels = table["label"][order]
         columns = {
@@ -166,8 +169,9 @@ class Study:
         Columns: index, name, class, risk (the chance that an attacker of 0.1 % false alarms recognizes the sample),
         se_risk, mem. Empty where no trial recorded margins. Raises NoScoresYet.
         """
+        require_at_least_one("count", count)
         table = self.scores()
-        order = riskiest(table, max(0, count))
+        order = riskiest(table, count)
         columns = {
             "index": order.astype(np.int64),
             "name": _texts(self.samples.names("train", order)),
@@ -189,9 +193,11 @@ class Study:
         """Copies and near-copies of training samples, within training and in the test part.
 
         Columns: index and name of the training sample, its class, split, other and other_name of the copy, its
-        other_class, kind, correlation, mem, infl. `alike` is the least correlation of a near-copy. Raises NotFound if
-        the dataset is not in the home folder.
+        other_class, kind, correlation, mem, infl. `alike`, 0.9 to 1, is the least correlation of a near-copy. Raises
+        NotFound if the dataset is not in the home folder.
         """
+        if not LEAST_ALIKE <= alike <= 1:
+            raise InvalidInput(f"alike must be from {LEAST_ALIKE:g} to 1, not {alike:g}.")
         dataset = self.dataset
         found = near_duplicates(
             dataset.x_train,

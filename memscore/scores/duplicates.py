@@ -17,6 +17,7 @@ import numpy as np
 from memscore.arrays import Float32, Float64, Indices, Labels, Samples
 from memscore.scores.tables import PairsTable, ScoreTable
 
+LEAST_ALIKE = 0.9
 ALIKE = 0.995
 """Default of the least correlation of near-copies."""
 

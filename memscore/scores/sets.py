@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from memscore import strict_json
+from memscore.arguments import check_fields
 from memscore.arrays import Bools, Float32, Float64, Int64
 from memscore.errors import Damaged, InvalidInput
 from memscore.npz import NpzReader
@@ -32,12 +33,16 @@ class Thresholds:
     paper's Pr[F(x') = y'], if the study has any, otherwise of the trials on subsets.
     rule: "posterior": infl of one atypical sample is above the threshold with a probability above 1/2; "raw": its
     estimate is above it, literally as in the paper, which after a hundred trials names mostly chance.
+    Raises InvalidInput for a value of another type.
     """
 
     atypical: float = ATYPICAL
     typical: float = TYPICAL
     test_accuracy: float = CORRECT
     rule: Rule = "posterior"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore import strict_json
+from memscore.arguments import as_array, shown, typed
 from memscore.arrays import Bools, Columns, Float64, Indices, Int32, Int64
-from memscore.errors import Damaged, FingerprintMismatch, InvalidInput
+from memscore.errors import Damaged, FingerprintMismatch, InvalidInput, NoColumn, NoSample
 from memscore.npz import NpzReader
 from memscore.statistics.effects import strong_of
 from memscore.statistics.findings import LEVEL
@@ -72,7 +73,7 @@ class Table:
         if column in self.added and column not in self.columns:
             dtype = np.dtype(self.dtypes[column])
             return np.full(len(self.columns[self.added[column]]), np.nan if dtype.kind == "f" else -1, dtype)
-        return self.columns[column]
+        return column_of(self.columns, column, f"the {self.kind}")
 
     def at(self, column: str, rows: Any) -> Any:
         """A column at one of its rows or at several, without filling in all of one that an older table lacks."""
@@ -112,6 +113,7 @@ class Table:
         return buffer.getvalue()
 
     @classmethod
+    @typed
     def decode(cls, payload: bytes) -> Self:
         """Decode the output of `encode` and check its digest. Raises Damaged for anything else."""
         try:
@@ -136,9 +138,10 @@ class Table:
         return table
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    @typed
+    def load(cls, path: Path | str) -> Self:
         """Read a table file. Raises Damaged if it is not valid, OSError if it cannot be read."""
-        return cls.decode(path.read_bytes())
+        return cls.decode(Path(path).read_bytes())
 
     def require_dataset(self, fingerprint: str, name: str) -> None:
         """Raise FingerprintMismatch unless the table belongs to the dataset with this fingerprint."""
@@ -148,6 +151,7 @@ class Table:
                 f"{str(self.meta['fingerprint'])[:12]}, not {fingerprint[:12]}); use the dataset they were made from."
             )
 
+    @typed
     def to_pandas(self, rows: Rows = "train") -> Any:
         """The training or test rows as a pandas.DataFrame, indexed by position in the dataset.
 
@@ -157,6 +161,7 @@ class Table:
 
         return to_pandas(self, rows)
 
+    @typed
     def to_arrow(self, rows: Rows = "train") -> Any:
         """The training or test rows, or the pairs, as a pyarrow.Table; undefined values are null.
 
@@ -338,30 +343,36 @@ class ScoreTable(Table):
     ) -> npt.NDArray[Any] | Sample | Columns:
         """Index like a NumPy record array: by name for a column, by index for a sample, by slice, indices or mask.
 
-        The latter give a dict of columns by name, `index` first. Raises KeyError or IndexError if not found.
+        The latter give a dict of columns by name, `index` first. Raises NoColumn or NoSample if not found, and
+        InvalidInput for what is neither.
         """
         if isinstance(wanted, str):
             return super().__getitem__(wanted)
         if isinstance(wanted, int | np.integer):
             return self.row(int(wanted))
-        chosen = np.arange(len(self), dtype=np.int32)[wanted if isinstance(wanted, slice) else _selector(wanted)]
+        every = np.arange(len(self), dtype=np.int32)
+        chosen = every[wanted] if isinstance(wanted, slice) else _chosen(every, wanted)
         return {"index": chosen, **{name: self[name][chosen] for name in SAMPLE_COLUMNS}}
 
+    @typed
     def row(self, index: int) -> Sample:
         """The training sample with this index in the dataset; negative indices count from the end."""
         if not -len(self) <= index < len(self):
-            raise IndexError(f"There is no training sample {index}; indices go from 0 to {len(self) - 1}.")
+            raise NoSample(f"There is no training sample {index}; indices go from 0 to {len(self) - 1}.")
         index %= len(self)
         return Sample(index, *(self[name][index].item() for name in SAMPLE_COLUMNS))
 
+    @typed
     def atypical(self, threshold: float = ATYPICAL) -> Bools:
         """Mask of training samples with mem above the threshold (paper, section 3): bool [n]; False if undefined."""
         return is_atypical(self["mem"], threshold)
 
+    @typed
     def typical(self, threshold: float = TYPICAL) -> Bools:
         """Mask of training samples with mem below the threshold: bool [n]; False if undefined."""
         return is_typical(self["mem"], threshold)
 
+    @typed
     def mask(self, *, label: int | None = None, mem_min: float | None = None, mem_max: float | None = None) -> Bools:
         """Mask of training samples of this class with mem within these inclusive bounds: bool [n]."""
         wanted = np.ones(len(self), np.bool_)
@@ -453,6 +464,7 @@ class PairsTable(Table):
     def _by_test(self) -> _RowsBySample:
         return _RowsBySample.index(self.columns["test_index"])
 
+    @typed
     def above(self, threshold: float) -> Float64 | None:
         """The posterior probability of each pair that infl is above the threshold: float64 [pairs], NaN if undefined.
 
@@ -488,7 +500,23 @@ class _RowsBySample:
         return self.rows[self.starts[sample] : self.starts[sample + 1]].astype(np.int64)
 
 
-def _selector(wanted: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Convert indices or a mask to an array; an empty list counts as indices."""
-    array = np.asarray(wanted)
-    return array if array.size else array.astype(np.int64)
+def column_of(columns: Mapping[str, npt.NDArray[Any]], column: Any, of: str) -> npt.NDArray[Any]:
+    """The column with this name. Raises NoColumn."""
+    if not isinstance(column, str) or column not in columns:
+        raise NoColumn(f"There is no column {shown(column)} in {of}; its columns are: {', '.join(columns)}.")
+    return columns[column]
+
+
+def _chosen(every: Int32, wanted: Any) -> Int32:
+    """Of all samples [n], those of indices or of a mask; an empty list counts as indices. Raises as a table does."""
+    array = as_array("The indices", wanted)
+    array = array if array.size else array.astype(np.int64)
+    if array.dtype.kind not in "iub":
+        raise InvalidInput("A table takes the name of a column, an index, a slice, indices or a mask.")
+    try:
+        return every[array]
+    except IndexError as error:
+        raise NoSample(
+            f"There are {len(every):,} training samples: indices go from 0 to {len(every) - 1}, and a mask has one "
+            "value for each."
+        ) from error

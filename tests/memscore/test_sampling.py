@@ -36,6 +36,23 @@ def test_memorized_samples_count_less(table: ScoreTable):
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"alpha": "2"}, "alpha must be a number, not '2'"),
+        ({"alpha": float("nan")}, "alpha must be from 0 to 100, not nan"),
+        ({"threshold": "0.15"}, r"threshold must be a number, not '0\.15'"),
+        ({"threshold": float("nan")}, r"threshold must be a number, such as 0\.15, not nan"),
+    ],
+)
+def test_what_cannot_weigh(table: ScoreTable, given: dict[str, Any], said: str):
+    with pytest.raises(InvalidInput, match=said):
+        sampling.weights(table, **given)
+    wrong: Any = table["mem"].repeat(9)
+    with pytest.raises(InvalidInput, match="scores must be a ScoreTable, not an array"):
+        sampling.weights(wrong)
+
+
+@pytest.mark.parametrize(
     ("conditions", "kept"),
     [
         ({}, [0, 1, 2, 3, 4]),
@@ -54,9 +71,14 @@ def test_what_is_kept(table: ScoreTable, conditions: dict[str, Any], kept: list[
 @pytest.mark.parametrize(
     ("conditions", "said"),
     [
-        ({"drop": [5]}, "drop has indices outside 0 to 4"),
-        ({"drop": [-1]}, "drop has indices outside 0 to 4"),
+        ({"drop": [5]}, "drop must lie in 0 to 4"),
+        ({"drop": [-1]}, "drop must lie in 0 to 4"),
         ({"drop": [0.5]}, "drop must be indices"),
+        ({"drop": "abc"}, "drop must be indices"),
+        ({"drop": [[1], [2, 3]]}, "drop must be a list or an array of numbers, all rows of one length"),
+        ({"mem_max": "0.9"}, r"mem_max must be a number, not '0\.9'"),
+        ({"risk_max": "0.9"}, r"risk_max must be a number, not '0\.9'"),
+        ({"risk_max": float("nan")}, r"risk_max must be a number, such as 0\.15, not nan"),
         ({"drop": np.ones(4, np.bool_)}, "drop must be indices, or a mask with one value for each of the 5 samples"),
         ({"drop": np.ones(5, np.bool_)}, "drop every training sample"),
     ],
@@ -84,7 +106,14 @@ def test_a_sampler_draws_by_weight_and_depends_on_its_seed():
         ([0.0, 0.0], {}, "and one above"),
         ([float("nan"), 1.0], {}, "weights must be"),
         ([1.0, 0.0], {"samples": 2, "replacement": False}, "samples must be from 1 to 1"),
-        ([1.0], {"samples": 0}, "samples must be from 1"),
+        ([1.0], {"samples": 0}, "samples must be at least 1, not 0"),
+        ([1.0], {"samples": "2"}, "samples must be a whole number, not '2'"),
+        ([1.0], {"seed": "0"}, "seed must be a whole number, not '0'"),
+        ([1.0], {"seed": -1}, "seed must be at least 0 and below 9223372036854775808, not -1"),
+        ([1.0], {"seed": 2**63}, "seed must be at least 0 and below"),
+        ([1.0], {"replacement": "no"}, "replacement must be True or False, not 'no'"),
+        (["a"], {}, "weights must be a one-dimensional array of numbers"),
+        ([[1.0], [2.0, 3.0]], {}, "weights must be a list or an array of numbers"),
     ],
 )
 def test_what_cannot_be_sampled(weights: Any, wanted: dict[str, Any], said: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -63,8 +64,36 @@ def test_the_gallery_shows_the_most_memorized_or_what_is_asked_for(study: Study)
     assert "train 17" in texts(study.plot.gallery(indices=[17]))
     with pytest.raises(InvalidInput, match="indices must lie in 0 to 59"):
         study.plot.gallery(indices=[60])
+    mask = np.arange(60) == 23
+    assert "train 23" in texts(study.plot.gallery(indices=mask))
+    suspects = study.suspects(3)
+    shown = texts(study.plot.gallery(indices=suspects))
+    assert all(f"train {index}" in shown for index in suspects.indices)
     with pytest.raises(InvalidInput, match="There is no sample to show"):
-        study.plot.gallery(0)
+        study.plot.gallery(indices=[])
+
+
+def test_a_wrong_argument_is_one_sentence(study: Study):
+    plot: Any = study.plot
+    for draw in (plot.histogram, plot.gallery, plot.pairs, plot.reliability):
+        with pytest.raises(InvalidInput, match=r"^ax must be a matplotlib Axes, not 3\.$"):
+            draw(ax=3)
+    for draw in (plot.gallery, plot.pairs):
+        with pytest.raises(InvalidInput, match=r"^count must be a whole number, not '12'\.$"):
+            draw("12")
+        for count in (0, -1):
+            with pytest.raises(InvalidInput, match=rf"^count must be at least 1, not {count}\.$"):
+                draw(count)
+    for indices, said in (
+        ("ab", "indices must be a list or a Suspects, not 'ab'"),
+        (3, "indices must be a list or a Suspects, not 3"),
+        (["a"], "The items of indices must be whole numbers, not 'a'"),
+        ([1.5], r"The items of indices must be whole numbers, not 1\.5"),
+        (np.array([1.5]), "indices must be indices, or a mask with one value for each of the 60 samples"),
+    ):
+        with pytest.raises(InvalidInput, match=f"^{said}"):
+            plot.gallery(indices=indices)
+    assert pyplot.get_fignums() == []
 
 
 def test_texts_are_drawn_in_place_of_pictures_and_are_no_formulas(settings_of_sqlite: Settings):

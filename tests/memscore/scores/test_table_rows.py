@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
-from memscore.errors import MissingPackage
+from memscore.errors import InvalidInput, MissingPackage, NoColumn, NoSample
 from memscore.scores.frames import rows_of
-from memscore.scores.sets import split
+from memscore.scores.sets import Thresholds, split
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.study.spec import Design
 from tests.conftest import build, make_dataset, make_trials
@@ -41,8 +42,37 @@ def test_an_index_gives_a_sample(scores: ScoreTable):
     for wrong in (60, -61):
         with pytest.raises(IndexError, match="indices go from 0 to 59"):
             scores[wrong]
-    with pytest.raises(KeyError):
+        with pytest.raises(NoSample, match="There is no training sample"):
+            scores[wrong]
+
+
+def test_a_wrong_column_or_index_is_one_sentence(tables: tuple[ScoreTable, PairsTable]):
+    scores, pairs = tables
+    wrong: Any = scores
+    with pytest.raises(KeyError) as refused:
         scores["men"]
+    assert isinstance(refused.value, NoColumn)
+    assert str(refused.value).startswith("There is no column 'men' in the score table; its columns are: mem, se, ")
+    with pytest.raises(NoColumn, match=r"There is no column 'mem_out' in the pairs table; its .*test_index, infl"):
+        pairs["mem_out"]
+    for odd in (1.5, ("mem", 3), ["a"], None):
+        with pytest.raises(InvalidInput, match=r"takes the name of a column, an index, a slice|all rows of one length"):
+            wrong[odd]
+    for call, said in (
+        (lambda: wrong.row("1"), "index must be a whole number, not '1'"),
+        (lambda: wrong.atypical("0.1"), r"threshold must be a number, not '0\.1'"),
+        (lambda: wrong.typical(None), "threshold must be a number, not None"),
+        (lambda: wrong.mask(label="1"), "label must be a whole number, not '1'"),
+        (lambda: wrong.mask(mem_min="0.1"), r"mem_min must be a number, not '0\.1'"),
+        (lambda: wrong.to_pandas("training"), "rows must be 'train' or 'test', not 'training'"),
+        (lambda: wrong.to_arrow(3), "rows must be 'train' or 'test', not 3"),
+        (lambda: ScoreTable.decode("x"), "payload must be bytes, not 'x'"),  # pyright: ignore[reportArgumentType]
+        (lambda: ScoreTable.load(3), "path must be a path or text, not 3"),  # pyright: ignore[reportArgumentType]
+        (lambda: Thresholds("a"), "atypical must be a number, not 'a'"),  # pyright: ignore[reportArgumentType]
+        (lambda: Thresholds(rule="a"), "rule must be 'posterior' or 'raw', not 'a'"),  # pyright: ignore[reportArgumentType]
+    ):
+        with pytest.raises(InvalidInput, match=f"^{said}"):
+            call()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +94,7 @@ def test_several_are_columns(scores: ScoreTable, wanted, indices: list[int]):
 
 
 def test_a_mask_of_another_length_is_an_error(scores: ScoreTable):
-    with pytest.raises(IndexError):
+    with pytest.raises(NoSample, match="There are 60 training samples: indices go from 0 to 59, and a mask has one"):
         scores[np.ones(59, np.bool_)]
 
 
