@@ -69,9 +69,17 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
     if as_json:
         print_json(message)
         return
-    columns = ("name", "train", "test", "sample", "classes", "flipped", "fingerprint")
+    planted = any(one.flipped for one in message.datasets)
     print_table(
-        columns,
+        (
+            "name",
+            "train",
+            "test",
+            "sample",
+            "classes",
+            *(("labels flipped on purpose",) if planted else ()),
+            "fingerprint",
+        ),
         (
             (
                 one.name,
@@ -79,7 +87,7 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
                 one.test_samples,
                 "x".join(map(str, one.image_shape)),
                 len(one.class_names),
-                one.flipped,
+                *((one.flipped,) if planted else ()),
                 one.fingerprint[:12],
             )
             for one in message.datasets
@@ -90,7 +98,15 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
 def show_dataset(name: str, url: Url = None, as_json: Json = False) -> None:
     """Show one dataset, with the indices of labels flipped on purpose."""
     with opened_client(url) as client:
-        print_record(client.dataset(name), as_json)
+        dataset = client.dataset(name)
+    if as_json:
+        print_json(dataset)
+        return
+    fields = dataset.model_dump(mode="json")
+    count, places = fields.pop("flipped"), fields.pop("flipped_indices")
+    if count:
+        fields |= {"labels flipped on purpose": count, "of the training samples": places}
+    print_record(fields, as_json=False)
 
 
 def dataset_image(

@@ -30,7 +30,7 @@ def print_added(record: DatasetRecord, notes: Sequence[str] = ()) -> None:
         parts = f"no test part, {counted(record.train_samples, f'training {noun}')} {of}"
     out.print(
         f"Dataset {record.name}: {parts}, {counted(len(record.class_names), 'class')}"
-        + (f", {counted(len(record.flipped), 'label')} flipped" if record.flipped else "")
+        + (f", {counted(len(record.flipped), 'label')} flipped on purpose" if record.flipped else "")
         + f", fingerprint {record.fingerprint[:12]}",
         highlight=False,
     )

@@ -99,7 +99,12 @@ def checked(columns: SampleColumns, train_samples: int, test_samples: int) -> tu
 
 def _column(name: str, values: Any) -> tuple[Column, int]:
     """A column as an array of str or float64, and how many of its texts were cut."""
-    array: npt.NDArray[Any] = np.asarray(values)
+    try:
+        array: npt.NDArray[Any] = np.asarray(values)
+    except ValueError as error:
+        raise InvalidDataset(
+            f"The column {name!r} has rows of different lengths; give it one value for each sample."
+        ) from error
     if array.ndim != 1:
         return array.astype(np.str_) if array.dtype.kind == "O" else array, 0
     if array.dtype.kind == "f" or (array.dtype.kind in "iu" and name not in NAMES):

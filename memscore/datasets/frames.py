@@ -71,8 +71,13 @@ def dataset_of(
     """
     if isinstance(data, Dataset):
         return data
-    if labels is None and x_test is None:
-        data, labels, x_test, y_test = _parts(data)
+    if labels is None and x_test is not None and isinstance(data, tuple) and len(data) == 2:
+        if all(_has_labels(one) for one in data):
+            raise InvalidDataset("The data have a test part, and another is given beside them: leave one of them out.")
+        data, labels = data
+    if x_test is None and (labels is None or _is_split(data, labels)):
+        data, own, x_test, y_test = _parts(data)
+        labels = own if labels is None else labels
     if isinstance(labels, str):
         options = replace(options, label=labels)
         labels = None
@@ -112,6 +117,15 @@ def _parts(data: Any) -> tuple[Any, Any, Any, Any]:
             f"{len(data)} things were given; give (x, y), (train, test) or (x_train, y_train, x_test, y_test)."
         )
     return data, None, None, None
+
+
+def _is_split(data: Any, labels: Any) -> bool:
+    """Whether data are a training and a test table, in both of which `labels` names the column of labels."""
+    if not isinstance(labels, str):
+        return False
+    if isinstance(data, Mapping):
+        return labels not in data and any(one in PARTS for one in data)
+    return isinstance(data, (tuple, list)) and len(data) == 2 and all(_has_labels(one) for one in data)
 
 
 def _pair(data: Any) -> tuple[Any, Any]:
@@ -347,9 +361,18 @@ def _labels(labels: Any) -> npt.NDArray[Any]:
     if isinstance(labels, (list, tuple)):
         types = {type(one) for one in labels}
         if any(issubclass(one, str) for one in types) and not all(issubclass(one, str) for one in types):
+            if any(one is None or (isinstance(one, float) and one != one) for one in labels):
+                return _missing(labels)
             named = " and ".join(sorted(one.__name__ for one in types))
             raise InvalidDataset(f"The labels are of the types {named}; give all of one type.")
     return _several("labels", _array("labels", labels))
+
+
+def _missing(labels: Sequence[Any]) -> npt.NDArray[Any]:
+    """Labels with some missing as an array of objects, which is refused with the place of the first of them."""
+    array = np.empty(len(labels), object)
+    array[:] = labels
+    return array
 
 
 def _several(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:

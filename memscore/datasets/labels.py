@@ -67,6 +67,7 @@ def _flat(name: str, labels: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
             f"{name} has shape {labels.shape}, but {data} has {count} samples; give one label per sample."
         )
     if labels.dtype.kind == "f":
+        _require_labels(name, np.isnan(labels))
         whole = bool(np.all(labels == np.floor(labels)))  # not so for NaN
         advice = f"if these are classes, give {name}.astype(int)" if whole else "a number to predict is no class"
         raise InvalidDataset(f"{name} has dtype {labels.dtype}; labels must be integers, texts or booleans: {advice}.")
@@ -77,6 +78,16 @@ def _flat(name: str, labels: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     if labels.dtype.kind not in "iubU":
         raise InvalidDataset(f"{name} has dtype {labels.dtype}; labels must be integers, texts or booleans.")
     return labels
+
+
+def _require_labels(name: str, absent: npt.NDArray[np.bool_]) -> None:
+    """Raise InvalidDataset if labels are missing: None or NaN, as pandas writes it."""
+    count = int(absent.sum())
+    if count:
+        which = f"sample {absent.argmax()}" if count == 1 else f"{count:,} samples, the first of them {absent.argmax()}"
+        raise InvalidDataset(
+            f"{name} has no label (None or NaN) for {which}; leave out samples without a label, or give them one."
+        )
 
 
 def _one_hot(name: str, rows: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -98,9 +109,7 @@ def _plain(name: str, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     for kind in (str, bool, int):
         if kinds == {kind}:
             return np.array(labels.tolist())
-    absent = np.flatnonzero([one is None or one != one for one in labels.tolist()])  # NaN differs from itself
-    if len(absent):
-        raise InvalidDataset(f"{name} has no label for sample {absent[0]}; leave out samples without one.")
+    _require_labels(name, np.array([one is None or one != one for one in labels.tolist()]))  # NaN differs from itself
     if kinds == {float}:
         return _flat(name, labels.astype(np.float64), len(labels))
     named = " and ".join(sorted(kind.__name__ for kind in kinds))

@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 
 from memscore import strict_json
+from memscore.arguments import shown
 from memscore.arrays import Bools, Float32, Float64
 from memscore.errors import BlockFailed, InvalidInput
 from memscore.study import signatures
@@ -38,6 +39,13 @@ def recipe_of_estimator(estimator: Any) -> Recipe:
 
     Raises InvalidInput if it has no `fit` and `predict_proba`, or a parameter that cannot be described.
     """
+    if isinstance(estimator, type):
+        name = cast("type[Any]", estimator).__name__
+        raise InvalidInput(f"estimator is the class {name}; give an instance of it, such as {name}().")
+    if not hasattr(estimator, "get_params"):
+        raise InvalidInput(
+            f"estimator must be a classifier of scikit-learn, such as LogisticRegression(), not {shown(estimator)}."
+        )
     description = strict_json.dumps(_described(estimator, type(estimator).__name__), sort_keys=True)
     if not hasattr(estimator, "fit") or not hasattr(estimator, "predict_proba"):
         raise InvalidInput(
@@ -121,6 +129,9 @@ def _described(value: Any, where: str) -> Any:
         return {"dict": [[_described(one, where), _described(named[one], f"{where}[{one!r}]")] for one in named]}
     if hasattr(value, "get_params") and not isinstance(value, type):
         return _described_estimator(value, where)
+    if isinstance(value, type) and hasattr(value, "get_params"):
+        name = cast("type[Any]", value).__name__
+        raise InvalidInput(f"The parameter {where} is the class {name}; give an instance of it, such as {name}().")
     raise InvalidInput(
         f"The parameter {where} is a {type(value).__name__}, which cannot be written down; use numbers, texts, lists "
         "and other estimators."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from memscore import settings as settings_module
 from memscore.client import Client
+from memscore.errors import InvalidInput, MemscoreError
 from memscore.settings import Settings
 from memscore.store import Database
 from memscore.workflows.embedded import opened_application
@@ -26,6 +28,9 @@ class Application:
     held: ExitStack
 
 
+SETTING = re.compile(r"\bset MEMSCORE_HOME(?: or MEMSCORE_DATABASE_URL)? to\b")
+"""What an error advises whose reader gave the keyword `home`, which comes before the setting."""
+
 _open: dict[tuple[int, str, Path], Application] = {}
 _lock = threading.Lock()
 
@@ -36,6 +41,17 @@ def application(home: Path | str | None = None) -> Application:
     Raises StoreError if the folder or its database cannot be used, InvalidInput for invalid settings.
     """
     settings = settings_of(home)
+    if home is None:
+        return _opened(settings)
+    try:
+        return _opened(settings)
+    except MemscoreError as error:
+        error.args = (SETTING.sub("give as home", str(error)), *error.args[1:])
+        raise
+
+
+def _opened(settings: Settings) -> Application:
+    """The application over these settings. Raises as `application`."""
     key = os.getpid(), settings.database, settings.home  # a forked process has no thread that answers
     with _lock:
         found = _open.get(key)
@@ -51,6 +67,8 @@ def settings_of(home: Path | str | None) -> Settings:
     settings = settings_module.load()
     if home is None:
         return settings
+    if not str(home).strip():
+        raise InvalidInput("home is empty; name a folder, or leave it out for the one of the settings.")
     return settings.model_copy(update={"home": Path(home).expanduser().absolute(), "database_url": None})
 
 

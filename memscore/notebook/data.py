@@ -63,6 +63,11 @@ def _dataset_of(data: Any, given: Given) -> Dataset:
     test_labels = given.test_labels
     if isinstance(test, tuple) and test_labels is None and len(cast("tuple[Any, ...]", test)) == 2:
         test, test_labels = cast("tuple[Any, Any]", test)
+    if isinstance(data, tuple) and isinstance(given.labels, tuple):
+        raise InvalidInput(
+            "data and labels are both tuples: give the training part as data and labels, and the test part as test and "
+            "test_labels."
+        )
     beside = given.labels is not None and not isinstance(given.labels, str)
     if test is not None and test_labels is None and beside:
         raise InvalidInput("test_labels is missing: give one label for each sample of test.")

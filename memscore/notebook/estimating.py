@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import numpy as np
 from pydantic import ValidationError
 
+from memscore import strict_json
+from memscore.arguments import shown
 from memscore.client import Extras
 from memscore.errors import InvalidInput
 from memscore.notebook import running
@@ -114,9 +118,34 @@ def estimate(
         design,
         name,
         extras,
-        {name: str(value) for name, value in (changes or {}).items()},
+        {name: _as_typed(name, value) for name, value in (changes or {}).items()},
     )
     return Study(running.estimated(opened, request, progress=progress).id, home)
+
+
+def _as_typed(name: str, value: Any) -> str:
+    """The value of a change as it is typed for the command. Raises InvalidInput for a number that is given as text."""
+    if isinstance(value, str):
+        try:
+            number = json.loads(value)
+        except ValueError:
+            return value
+        raise InvalidInput(f"changes: give {name} as {number!r}, not as the text {value!r}.")
+    try:
+        return strict_json.dumps(value, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"changes: {name} must be a number, a text or a list of these, not {shown(value)}."
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number or array as Python's. Raises TypeError for anything else."""
+    if isinstance(value, np.floating):
+        return float(str(cast("Any", value)))  # 0.01, not the nearest number of single precision
+    if isinstance(value, np.generic | np.ndarray):
+        return cast("Any", value).tolist()
+    raise TypeError
 
 
 def _validated(make: Callable[[], Made]) -> Made:

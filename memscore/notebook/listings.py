@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,18 @@ from memscore.datasets.columns import Split
 from memscore.errors import InvalidInput
 from memscore.notebook.samples import Samples
 from memscore.scores.frames import arrow_table, data_frame, to_arrow, to_pandas
+from memscore.scores.html import Html, pairs_html, scores_html, table_of
 from memscore.scores.html import first_pairs as first_pairs_of
 from memscore.scores.html import most_memorized as most_memorized_of
-from memscore.scores.html import pairs_html, scores_html, table_of
+from memscore.scores.sets import Sets
 from memscore.scores.tables import PairsTable, Rows, ScoreTable, column_of
 
 SPLITS: tuple[Split, Split] = ("train", "test")
 SHOWN = 20
 """Rows of a listing that a notebook shows."""
+FIRST = 5
+"""Samples of each set that a notebook shows."""
+SetOfSamples = Literal["train_atypical", "train_typical", "test_atypical", "test_typical"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -151,6 +155,70 @@ class NamedScores(ScoreTable):
         names = self.samples.names(rows, range(len(labels))) if {"id", "file"} & set(columns) else None
         described = {} if names is None else {"name": np.array(names, np.str_)}
         return {**described, "class": np.array(self.samples.class_names(labels), np.str_)}
+
+
+@dataclass(frozen=True, repr=False)
+class NamedSets(Sets):
+    """The four sets, whose samples have names and classes. `sets.names("test_atypical")`, `sets.to_pandas()`."""
+
+    samples: Samples = field(default=Samples(None), compare=False)
+
+    @classmethod
+    def of(cls, sets: Sets, samples: Samples) -> NamedSets:
+        """The sets with the samples that they are of."""
+        return cls(**{one.name: getattr(sets, one.name) for one in fields(sets)}, samples=samples)
+
+    @typed
+    def names(self, name: SetOfSamples) -> list[str]:
+        """The names of a set's samples in dataset order: ids, file names, or their part and number."""
+        return self.samples.names(_part_of(name), np.flatnonzero(self.masks()[name]))
+
+    def _repr_html_(self) -> str:
+        """The size of each set, and its first samples with pictures or texts, for notebooks."""
+        first = {name: np.flatnonzero(mask)[:FIRST].tolist() for name, mask in self.masks().items()}
+        shown: dict[str, list[Any]] = {
+            "set": [name.replace("_", " ") for name in first],
+            "samples": list(self.counts().values()),
+            "the first of them": [
+                Html(" ".join(self.samples.shows(_part_of(name), indices))) for name, indices in first.items()
+            ],
+            "names": [", ".join(self.samples.names(_part_of(name), indices)) for name, indices in first.items()],
+        }
+        return table_of(shown, title="Typical and atypical samples", notes=(*self.worth(), *self.notes))
+
+    def to_pandas(self) -> Any:
+        """A row for each sample of each set: set, index, name and class. Raises MissingPackage."""
+        return data_frame(self._columns())
+
+    def to_arrow(self) -> Any:
+        """The same rows as a pyarrow.Table. Raises MissingPackage."""
+        return arrow_table(self._columns())
+
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:
+        found = {name: np.flatnonzero(mask) for name, mask in self.masks().items()}
+        columns: dict[str, npt.NDArray[Any]] = {
+            "set": np.repeat(np.array(list(found), np.str_), [len(one) for one in found.values()]),
+            "index": np.concatenate(list(found.values())),
+            "name": np.array(
+                [text for name in found for text in self.samples.names(_part_of(name), found[name])], np.str_
+            ),
+        }
+        dataset = self.samples.dataset
+        if dataset is not None:
+            columns["class"] = np.array(
+                [
+                    self.samples.class_name(int(label))
+                    for name, indices in found.items()
+                    for label in (dataset.y_train if _part_of(name) == "train" else dataset.y_test)[indices]
+                ],
+                np.str_,
+            )
+        return columns
+
+
+def _part_of(name: str) -> Split:
+    """The part whose samples are in a set."""
+    return "train" if name.startswith("train") else "test"
 
 
 @dataclass(frozen=True, repr=False)

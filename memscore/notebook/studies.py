@@ -16,7 +16,6 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
-from memscore.messages.pairs import Explanation
 from memscore.messages.scores import Histogram
 from memscore.messages.studies import StudyMessage
 from memscore.naming import label_of
@@ -24,7 +23,8 @@ from memscore.notebook import running
 from memscore.notebook.application import Application, application
 from memscore.notebook.arguments import in_python
 from memscore.notebook.card import card
-from memscore.notebook.listings import Listing, NamedPairs, NamedScores, Suspects
+from memscore.notebook.explanation import NamedExplanation
+from memscore.notebook.listings import Listing, NamedPairs, NamedScores, NamedSets, Suspects
 from memscore.notebook.plots import Plots
 from memscore.notebook.samples import Samples
 from memscore.scores.comparison import TableComparison, compare
@@ -32,7 +32,7 @@ from memscore.scores.duplicates import ALIKE, LEAST_ALIKE, LIMITS, near_duplicat
 from memscore.scores.label_errors import PRECISION, label_errors
 from memscore.scores.quality import quality
 from memscore.scores.risk import note_on_risk, riskiest
-from memscore.scores.sets import Sets, Thresholds
+from memscore.scores.sets import Thresholds
 from memscore.scores.suspects import note_on
 from memscore.scores.tables import ScoreTable
 from memscore.study.spec import Target
@@ -119,9 +119,12 @@ class Study:
         return NamedPairs(table.columns, table.meta, samples=self.samples)
 
     @in_python
-    def sets(self, thresholds: Thresholds = Thresholds()) -> Sets:
-        """The typical and atypical training and test samples as masks. Raises InvalidInput for bad thresholds."""
-        return self.client.sets(self.id, thresholds)
+    def sets(self, thresholds: Thresholds = Thresholds()) -> NamedSets:
+        """The typical and atypical training and test samples: masks, counts, names, and a frame of all of them.
+
+        Raises InvalidInput for bad thresholds.
+        """
+        return NamedSets.of(self.client.sets(self.id, thresholds), self.samples)
 
     @in_python
     def suspects(self, count: int | None = None, *, precision: float = PRECISION) -> Suspects:
@@ -239,12 +242,12 @@ class Study:
         return Listing("Quality of the scores", columns, warnings=tuple(self.scores().warnings), hidden=("meaning",))
 
     @in_python
-    def explain(self, index: int | np.integer[Any], *, limit: int = 10) -> Explanation:
+    def explain(self, index: int | np.integer[Any], *, limit: int = 10) -> NamedExplanation:
         """Why a training sample has its score: `explain(17).sentence`, its influences and rivals.
 
         At most `limit`, 1 to 100, of each. Raises NotFound, or NoScoresYet.
         """
-        return self.client.explain(self.id, int(index), limit=limit)
+        return NamedExplanation.of(self.client.explain(self.id, int(index), limit=limit), self.samples)
 
     @in_python
     def histogram(self, *, bins: int = 20, column: str = "mem", label: int | str | None = None) -> Histogram:

@@ -195,7 +195,10 @@ def _why_nothing_compares(scores: ScoreTable) -> str | None:
         return None
     values = np.unique(scores["mem"][both])
     if len(values) > 1:
-        return "No sample's trials differ among themselves, so there is no error to compare. More trials may differ."
+        return (
+            "All trials that trained on a sample found the same for it, and so did all others, so there is no error to "
+            "compare with. Train more trials: some may find otherwise."
+        )
     found = f"Every trial agrees: mem is {values[0]:g} for all samples, so there are no differences and no errors."
     if values[0] == 0:
         found += " Models learn each sample from the others, or learn nothing at all: see their in-sample accuracy."

@@ -67,6 +67,10 @@ class Sets:
     typical_false: float | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.counts().items())
+        return f"<Sets: {counts}>"
+
     def masks(self) -> dict[str, Bools]:
         """The four masks by name."""
         return {name: getattr(self, name) for name in MASKS}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from memscore.counted import counted
 from memscore.study.recipes import RECIPES, recipe_of
 from memscore.study.spec import Recipe
 
@@ -62,9 +63,23 @@ def name_of(recipe: Recipe) -> str:
 
 
 def described(recipe: Recipe, samples: int, shape: tuple[int, ...]) -> str:
-    """One sentence that says which recipe was chosen, and for what."""
-    what = f"features of {shape[0]} columns" if len(shape) == 1 else f"images {'x'.join(map(str, shape))}"
-    return f"recipe chosen for {samples} {what}: {name_of(recipe)}; --recipe names another"
+    """One sentence that says which recipe was chosen, for what data, and why."""
+    if len(shape) == 1:
+        what, why = f"{samples:,} training samples of {counted(shape[0], 'feature')} each", "features"
+    else:
+        what = f"{samples:,} training images of {'x'.join(map(str, shape))}"
+        why = _why(samples, max(shape[:2]), shape[2])
+    return f"recipe {name_of(recipe)}: chosen for {what}, as it suits {why}; choose another with --recipe"
+
+
+def _why(samples: int, side: int, channels: int) -> str:
+    """The images that the chosen recipe suits, in the order in which `automatic` asks."""
+    if side > SMALL_SIDE:
+        return f"images of more than {SMALL_SIDE} pixels a side"
+    if channels == 1:
+        return f"gray images of at most {TINY_SIDE if side <= TINY_SIDE else SMALL_SIDE} pixels a side"
+    number = f"fewer than {FEW:,}" if samples < FEW else f"{FEW:,} or more"
+    return f"{number} colour images of at most {SMALL_SIDE} pixels a side"
 
 
 def _convolutional(samples: int, side: int) -> Recipe:

@@ -52,7 +52,9 @@ def test_datasets_are_added_and_listed(memscore, tmp_path: Path):
     listed = memscore("datasets", "list", "--json").json["datasets"]
     assert [one["name"] for one in listed] == ["digits", "digits-noisy", "mine", "other"]
     assert [one["flipped"] for one in listed] == [0, 144, 0, 0]
-    assert "digits-noisy" in memscore("datasets", "list").out
+    assert "labels flipped on purpose" in " ".join(memscore("datasets", "list").out.split())
+    assert "labels flipped on purpose  144" in memscore("datasets", "show", "digits-noisy").out
+    assert "flipped" not in memscore("datasets", "show", "mine").out, "of a dataset that has none"
     assert memscore("datasets", "show", "digits-noisy", "--json").json["flipped_indices"] == noisy.json["flipped"]
 
 

@@ -148,6 +148,19 @@ def test_an_impossible_value_of_an_option_is_refused(options: dict[str, Any]):
         SourceOptions(**options)
 
 
+def test_other_types_are_refused():
+    for name, said in (("resize", "a whole number"), ("classes", "a whole number"), ("test_share", "a number")):
+        wrong: dict[str, Any] = {name: "3"}
+        with pytest.raises(InvalidInput, match=f"^{name} must be {said}, not '3'"):
+            SourceOptions(**wrong)
+    with pytest.raises(InvalidInput, match=r"^root must be a path, not 3"):
+        SourceOptions(root=3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidInput, match=r"^source must be text, not 3"):
+        load_source(3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidInput, match=r"^options must be a SourceOptions, not 3"):
+        load_source("digits", 3)  # pyright: ignore[reportArgumentType]
+
+
 def test_importing_the_datasets_imports_no_library_that_only_some_sources_need():
     heavy = "{'torch', 'torchvision', 'PIL', 'sklearn', 'rich', 'pandas', 'pyarrow'}"
     code = f"import sys, memscore.datasets; print(sorted({heavy} & set(sys.modules)))"

@@ -133,6 +133,15 @@ def test_the_same_table_in_every_form_is_the_same_dataset(form: str):
 
 def test_two_frames_are_a_training_and_a_test_part():
     dataset = dataset_of(FRAME[:18], None, FRAME[18:])
+    parts: tuple[Any, ...] = (
+        (FRAME[:18], FRAME[18:]),
+        [FRAME[:18], FRAME[18:]],
+        {"train": FRAME[:18], "test": FRAME[18:]},
+    )
+    for labels in (None, "label"):
+        assert {dataset_of(one, labels).fingerprint for one in parts} == {dataset.fingerprint}
+    pairs = dataset_of((X[:18], Y[:18]), None, X[18:], Y[18:])
+    assert pairs.fingerprint == dataset_of(X[:18], Y[:18], X[18:], Y[18:]).fingerprint
     assert dataset.fingerprint == dataset_of({"train": FRAME[:18], "test": FRAME[18:]}).fingerprint
     beside = dataset_of(FRAME[:18].drop(columns="label"), Y[:18], FRAME[18:].drop(columns="label"), Y[18:])
     assert beside.fingerprint == dataset.fingerprint
@@ -229,6 +238,17 @@ def noisy(image: np.ndarray) -> np.ndarray:
 
 
 REFUSED: list[tuple[Callable[[], Dataset], str]] = [
+    (lambda: dataset_of(X, [None, *Y.tolist()[1:]]), "y_train has no label (None or NaN) for sample 0;"),
+    (lambda: dataset_of(X, [None, *map(str, Y[1:])]), "y_train has no label (None or NaN) for sample 0;"),
+    (
+        lambda: dataset_of(X, [*map(str, Y[2:]), *[float("nan")] * 2]),
+        "y_train has no label (None or NaN) for 2 samples, ",
+    ),
+    (
+        lambda: dataset_of(X, np.where(Y == 1, np.nan, Y)),
+        "y_train has no label (None or NaN) for 8 samples, the first of",
+    ),
+    (lambda: dataset_of((FRAME, FRAME), x_test=FRAME), "The data have a test part, and another is given beside them:"),
     (lambda: dataset_of(X), "There are samples but no labels; give these as the second argument."),
     (lambda: dataset_of(VECTORS.tolist()), "There are samples but no labels;"),
     (lambda: dataset_of(X, Y[:20]), "There are 24 samples but 20 labels; give one label per sample."),

@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -89,10 +89,12 @@ def test_only_class_and_parameters_are_its_identity():
         (LinearSVC(), "LinearSVC has no predict_proba"),
         (make_pipeline(FunctionTransformer(np.log1p), GaussianNB()), "steps.*func is a ufunc, which cannot be written"),
         (LogisticRegression(C=float("nan")), "C is a float"),
-        (object(), "is a object"),
-        (GaussianNB, "is a ABCMeta"),
+        (object(), "estimator must be a classifier of scikit-learn, such as LogisticRegression\\(\\), not <object"),
+        ("svm", "estimator must be a classifier of scikit-learn, .*, not 'svm'"),
+        (GaussianNB, "estimator is the class GaussianNB; give an instance of it, such as GaussianNB\\(\\)"),
+        (Pipeline([("model", GaussianNB)]), "steps.* is the class GaussianNB; give an instance of it"),
     ],
-    ids=["no probabilities", "a function", "not finite", "no estimator", "a class"],
+    ids=["no probabilities", "a function", "not finite", "no estimator", "a text", "a class", "a class in a pipeline"],
 )
 def test_what_is_no_estimator_is_refused_in_one_sentence(estimator: Any, said: str):
     with pytest.raises(InvalidInput, match=said):

@@ -44,6 +44,11 @@ class Tags(HTMLParser):
         self.text += data
 
 
+def explained(study: Study) -> int:
+    """The training sample of the strongest pair, which has influences to explain."""
+    return int(study.pairs()["train_index"][0])
+
+
 def displays(study: Study) -> dict[str, str]:
     shown = {
         "study": study,
@@ -53,6 +58,8 @@ def displays(study: Study) -> dict[str, str]:
         "risk": study.risk(),
         "duplicates": study.duplicates(alike=0.9),
         "quality": study.quality(),
+        "sets": study.sets(),
+        "explanation": study.explain(explained(study)),
     }
     return {name: one._repr_html_() for name, one in shown.items()}
 
@@ -80,6 +87,39 @@ def test_images_come_before_texts_and_texts_before_values(named_study: Study):
     with_text = Samples(build_dataset(x, y, source="made up", columns=texts))
     assert "&lt;script&gt;" in with_text.show("train", 3)
     assert "<script" not in with_text.show("train", 3)
+
+
+def test_an_explanation_shows_its_samples(named_study: Study):
+    index = explained(named_study)
+    found = named_study.explain(index, limit=3)
+    assert found.influences
+    assert found.rivals
+    page = found._repr_html_()
+    tags = Tags(page)
+    titles = {attributes["title"] for tag, attributes in tags.found if tag == "img"}
+    tests, rivals = (
+        (f"test-{one.test_index}" for one in found.influences),
+        (f"train-{one.index}" for one in found.rivals),
+    )
+    others = {f"train-{other.train_index}" for one in found.influences for other in one.others[:3]}
+    assert titles == {f"train-{index}", *tests, *rivals, *others}
+    assert found.sentence in tags.text
+    assert named_study.dataset.class_names[int(named_study.dataset.y_test[found.influences[0].test_index])] in tags.text
+    assert repr(found) == f"<Explanation of train {index}: {found.sentence}>"
+    alone = next(one for one in range(60) if not named_study.explain(one).influences)
+    text = Tags(named_study.explain(alone)._repr_html_()).text
+    assert "It influences no test sample by 0.02 or more." in text
+    assert "No other training sample influences the same test samples." in text
+
+
+def test_the_sets_show_their_first_samples(named_study: Study):
+    sets = named_study.sets()
+    page = Tags(sets._repr_html_())
+    shown = [attributes["title"] for tag, attributes in page.found if tag == "img"]
+    expected = [name for one in sets.masks() for name in sets.names(one)[:5]]  # pyright: ignore[reportArgumentType]
+    assert shown == expected
+    assert ", ".join(sets.names("train_atypical")[:5]) in page.text
+    assert sets.worth()[0] in page.text
 
 
 def test_thumbnails_below_the_working_folder_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

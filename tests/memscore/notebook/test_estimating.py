@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +18,7 @@ from torch.utils.data import TensorDataset
 
 import memscore
 from memscore.client import Client
-from memscore.errors import Conflict, InvalidDataset, InvalidInput, MemscoreError, NotFound
+from memscore.errors import Conflict, InvalidDataset, InvalidInput, MemscoreError, NotFound, StoreError
 from memscore.messages.jobs import JobMessage
 from memscore.study.spec import Design, Target
 from memscore.workflows import estimation
@@ -88,6 +89,32 @@ def test_tables_name_their_columns(train_here: list[int]):
         quick(table | flat, "verdict", roles={"picture": "review"})
 
 
+def test_a_pair_of_frames_has_a_test_part(train_here: list[int]):
+    frame = pandas.DataFrame(X.reshape(60, -1)).add_prefix("f").assign(label=Y)
+    train, test = frame.iloc[:40].reset_index(drop=True), frame.iloc[40:].reset_index(drop=True)
+    study = quick((train, test), "label")
+    assert (len(study.dataset.y_train), len(study.dataset.y_test)) == (40, 20)
+    assert quick((train, test), None).id == quick(train, "label", test=test).id == study.id
+    assert quick((X, Y), None, test=TEST).id == quick().id
+
+
+def test_changes_are_numbers_lists_and_texts(train_here: list[int]):
+    study = quick(changes={"learning_rate": np.float32(0.01), "hidden": (8, np.int64(4)), "schedule": "constant"})
+    recipe = study.message.recipe
+    assert recipe is not None
+    assert (recipe.learning_rate, recipe.hidden, recipe.schedule) == (0.01, (8, 4), "constant")
+
+
+def test_an_error_of_the_settings_folder_names_the_setting(monkeypatch: pytest.MonkeyPatch):
+    """The keyword is named only to those who gave it."""
+    monkeypatch.setenv("MEMSCORE_HOME", "/proc/nowhere")
+    with pytest.raises(StoreError, match="; set MEMSCORE_HOME to a folder that you can write to"):
+        quick()
+    for call in (memscore.studies, lambda home: memscore.Study.open("mine", home)):
+        with pytest.raises(StoreError, match="; give as home a folder that you can write to"):
+            call("/proc/elsewhere")
+
+
 def test_a_share_for_testing_and_columns(train_here: list[int]):
     ids = [f"picture {place}" for place in range(len(X))]
     study = quick(test_share=0.25, columns={"id": ids}, class_names=["cat", "dog", "owl"])
@@ -121,7 +148,7 @@ def test_sources_and_registered_names(train_here: list[int], tmp_path: Path):
         ({"until_se": 0.1}, InvalidInput, "^give one of trials, until_se, until_settled and until_pairs\\.$"),
         ({"trials": None, "until_se": 2.0}, InvalidInput, "^until_se must be below 0\\.5, not 2\\.$"),
         ({"share": 0.5}, InvalidInput, "^share and max_trials are for a precision \\(until_se, "),
-        ({"seed": X}, InvalidInput, "^seed must be a whole number, not a ndarray\\.$"),
+        ({"seed": X}, InvalidInput, "^seed must be a whole number, not an array\\.$"),
         ({"name": 7}, InvalidInput, "^name must be text, not 7\\.$"),
         ({"recipe": 7}, InvalidInput, "^recipe must be text or a Recipe, not 7\\.$"),
         ({"pairs": "some"}, InvalidInput, "^pairs must be 'same_class' or 'all', not 'some'\\.$"),
@@ -140,6 +167,31 @@ def test_sources_and_registered_names(train_here: list[int], tmp_path: Path):
         ({"recipe": "nothing"}, NotFound, "There is no recipe 'nothing'"),
         ({"estimator": LogisticRegression()}, InvalidInput, "recipe and estimator exclude each other"),
         ({"columns": {"id": ["a"]}}, InvalidDataset, "The column 'id'"),
+        ({"columns": {"id": [[1], [2, 3]]}}, InvalidDataset, "The column 'id' has rows of different lengths; give it"),
+        ({"columns": {3: ["a"] * 60}}, InvalidInput, "^The keys of columns must be texts, not 3\\.$"),
+        ({"roles": {"text": 3}}, InvalidInput, "^The values of roles must be texts, not 3\\.$"),
+        ({"class_names": [1, 2, 3]}, InvalidInput, "^The items of class_names must be texts, not 1\\.$"),
+        ({"changes": {"epochs": "1"}}, InvalidInput, "^changes: give epochs as 1, not as the text '1'\\.$"),
+        ({"changes": {"hidden": "[16]"}}, InvalidInput, "^changes: give hidden as \\[16\\], not as the text"),
+        ({"changes": {"epochs": object}}, InvalidInput, "^changes: epochs must be a number, a text or a list of these"),
+        ({"changes": {"epochs": float("nan")}}, InvalidInput, "^changes: epochs must be a whole number"),
+        (
+            {"estimator": LogisticRegression, "recipe": None},
+            InvalidInput,
+            "^estimator is the class LogisticRegression; ",
+        ),
+        (
+            {"labels": np.where(Y == 1, np.nan, Y)},
+            InvalidDataset,
+            "^y_train has no label \\(None or NaN\\) for 20 samples",
+        ),
+        ({"data": (X, X), "labels": (Y, Y), "test": None}, InvalidInput, "^data and labels are both tuples: give the "),
+        ({"home": " "}, InvalidInput, "^home is empty; name a folder, or leave it out"),
+        (
+            {"home": "/proc/nowhere"},
+            StoreError,
+            "^The home folder /proc/nowhere cannot .*; give as home a folder that you",
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )

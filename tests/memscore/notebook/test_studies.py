@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def test_a_study_has_what_the_client_has(study: Study):
     assert study.pairs().digest == client.pairs_table(name).digest
     assert study.sets().counts() == client.sets(name).counts()
     assert study.histogram(bins=5) == client.histogram(name, bins=5)
-    assert study.explain(np.int64(7)) == client.explain(name, 7)
+    assert study.explain(np.int64(7)).model_dump() == client.explain(name, 7).model_dump()
     assert study.trials == client.table(name).trials == 50
     assert study.quality()["check"].tolist() == [one.name for one in quality(study.scores(), Design())]
     assert study.compare(study).mean_difference == 0
@@ -52,6 +53,65 @@ def test_suspects_are_those_of_the_engine(study: Study):
     assert five["suspected"].tolist() == (np.arange(5) < errors.suspected).tolist()
     with pytest.raises(InvalidInput, match=r"precision must be between 0\.5 and 1, not 0\.2\."):
         study.suspects(precision=0.2)
+
+
+def test_the_sets_have_names(named_study: Study):
+    sets, plain = named_study.sets(), named_study.client.sets(named_study.id)
+    assert {name: mask.tolist() for name, mask in sets.masks().items()} == {
+        name: mask.tolist() for name, mask in plain.masks().items()
+    }
+    assert repr(sets) == repr(plain) == f"<Sets: {', '.join(f'{n} {s}' for s, n in words(plain.counts()))}>"
+    assert sets.names("train_atypical") == [f"train-{index}" for index in np.flatnonzero(sets.train_atypical)]
+    assert sets.names("test_typical") == [f"test-{index}" for index in np.flatnonzero(sets.test_typical)]
+    frame, dataset = sets.to_pandas(), named_study.dataset
+    assert frame.columns.tolist() == ["set", "index", "name", "class"] == sets.to_arrow().column_names
+    assert frame["set"].value_counts().to_dict() == {name: n for name, n in sets.counts().items() if n}
+    of_train = frame[frame["set"] == "train_atypical"]
+    labels = dataset.y_train[of_train["index"].to_numpy()]
+    assert of_train["class"].tolist() == [dataset.class_names[label] for label in labels]
+    assert of_train["name"].tolist() == sets.names("train_atypical")
+    wrong: Any = sets
+    with pytest.raises(InvalidInput, match="name must be 'train_atypical', 'train_typical', 'test_atypical' or "):
+        wrong.names("typical")
+
+
+def test_sets_without_names_have_numbers(study: Study):
+    sets = study.sets()
+    assert sets.names("train_atypical") == [f"train {index}" for index in np.flatnonzero(sets.train_atypical)]
+
+
+def words(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return [(name.replace("_", " "), count) for name, count in counts.items()]
+
+
+def test_listings_of_no_rows_and_other_types_are_refused(study: Study):
+    wrong: Any = study
+    for call in (wrong.suspects, wrong.risk):
+        for count in (0, -1):
+            with pytest.raises(InvalidInput, match=rf"^count must be at least 1, not {count}\.$"):
+                call(count)
+        with pytest.raises(InvalidInput, match=r"^count must be a whole number, not '3'\.$"):
+            call("3")
+        assert len(call(1)) == 1
+    for alike in (0.5, 3.0, float("nan")):
+        with pytest.raises(InvalidInput, match=rf"^alike must be from 0\.9 to 1, not {alike:g}\.$"):
+            study.duplicates(alike=alike)
+    with pytest.raises(InvalidInput, match=r"^thresholds must be a Thresholds, not 'x'\.$"):
+        wrong.sets("x")
+    for call in (lambda: study.explain(1, limit=0), lambda: study.histogram(bins=0), lambda: study.more(0)):
+        with pytest.raises(InvalidInput, match="must be at least 1, not 0"):
+            call()
+    for listing, of in ((study.suspects(3), "this listing"), (study.scores(), "the score table")):
+        with pytest.raises(KeyError) as refused:
+            listing["nope"]
+        assert str(refused.value).startswith(f"There is no column 'nope' in {of}; its columns are: ")
+    suspects: Any = study.suspects(5)
+    with pytest.raises(InvalidInput, match="samples must be the number of all training samples, above 1"):
+        suspects.mask(1)
+    with pytest.raises(InvalidInput, match="samples must be a whole number, not '60'"):
+        suspects.mask("60")
+    with pytest.raises(InvalidInput, match="rows must be 'train' or 'test', not 'all'"):
+        wrong.scores().to_pandas("all")
 
 
 def test_samples_have_their_names_everywhere(named_study: Study):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from memscore.errors import InvalidInput, NotFound
@@ -54,7 +56,28 @@ def test_a_given_recipe_stays():
 
 def test_the_choice_is_described_in_one_sentence():
     sentence = described(automatic(204, (32, 32, 3)), 204, (32, 32, 3))
-    assert sentence == "recipe chosen for 204 images 32x32x3: photos-mlp; --recipe names another"
+    assert sentence == (
+        "recipe photos-mlp: chosen for 204 training images of 32x32x3, as it suits fewer than 1,000 colour images of "
+        "at most 40 pixels a side; choose another with --recipe"
+    )
+
+
+@pytest.mark.parametrize(
+    ("samples", "shape", "said"),
+    [
+        (456, (30,), "features-mlp: chosen for 456 training samples of 30 features each, as it suits features;"),
+        (
+            1297,
+            (8, 8, 1),
+            "digits: chosen for 1,297 training images of 8x8x1, as it suits gray images of at most 16 pixels",
+        ),
+        (60_000, (28, 28, 1), "gray-mlp: .* suits gray images of at most 40 pixels a side;"),
+        (5_000, (32, 32, 3), "resnet9, width 24, .* suits 1,000 or more colour images of at most 40 pixels a side;"),
+        (200, (224, 224, 3), "resnet9, .* suits images of more than 40 pixels a side;"),
+    ],
+)
+def test_the_reason_is_that_of_the_choice(samples: int, shape: tuple[int, ...], said: str):
+    assert re.match(f"recipe {said}", described(automatic(samples, shape), samples, shape))
 
 
 def test_fields_and_options_are_set_as_they_are_typed():

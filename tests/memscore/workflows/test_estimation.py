@@ -61,7 +61,7 @@ def test_a_recipe_is_chosen_by_the_dataset_and_can_be_changed(settings: Settings
     assert planned.busy >= 1
     assert planned.other_seconds > 0
     assert len(notes) == 1
-    assert "mlp 16, 3 epochs; --recipe names another" in notes[0]
+    assert notes[0].startswith("recipe mlp 16, 3 epochs: chosen for")
     with pytest.raises(InvalidInput, match=r"^--set: epochs"):
         plan(EstimationRequest("made-up", changes={"epochs": "three"}), settings)
 
@@ -69,7 +69,7 @@ def test_a_recipe_is_chosen_by_the_dataset_and_can_be_changed(settings: Settings
 def test_the_service_chooses_too_and_says_so(settings: Settings):
     with opened_application(settings) as (_, client):
         job = client.submit("made-up", "auto", trials=10)
-        assert any(text.startswith("recipe chosen for") for text in job.notes)
+        assert any(": chosen for 60 training images of " in text for text in job.notes)
         recipe = client.study(job.study).recipe
         dataset = client.dataset("made-up")
         assert recipe == automatic(dataset.train_samples, dataset.image_shape)
