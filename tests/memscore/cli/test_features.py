@@ -143,6 +143,7 @@ def test_classes_and_samples_are_named_in_every_table(made: Made, memscore: Mems
         "groups": memscore("scores", "groups", study, "--groups", str(groups)),
         "explain": memscore("scores", "explain", study, str(influential)),
         "duplicates": memscore("pairs", "duplicates", study),
+        "sets": memscore("sets", study),
     }
     if len(made.pairs):
         shown["pairs"] = memscore("pairs", "list", study)
@@ -172,6 +173,15 @@ def test_classes_and_samples_are_named_in_every_table(made: Made, memscore: Mems
     looked_up = memscore("scores", "lookup", study, "3", "--json").json
     assert looked_up["class_name"] == [classes[made.dataset.y_train[3]]]
     assert looked_up["name"] == [columns.name_of("train", 3)]
+    sets = memscore("sets", study, "--json").json
+    assert sets["counts"]["train_atypical"] > 0
+    for name, indices in sets["indices"].items():
+        split = "train" if name.startswith("train") else "test"
+        labels = made.dataset.y_train if split == "train" else made.dataset.y_test
+        assert sets["class_names"][name] == classes[labels[indices]].tolist()
+        assert sets["names"].get(name, []) == [columns.name_of(split, index) for index in indices]
+    first = sets["names"]["train_atypical"][0]
+    assert f" {first} (" in " ".join(shown["sets"].out.split())
     for pair in memscore("pairs", "list", study, "--json").json:
         assert pair["train_class_name"] == classes[made.dataset.y_train[pair["train_index"]]]
         assert pair["test_name"] == columns.name_of("test", pair["test_index"])
@@ -182,6 +192,10 @@ def test_names_of_many_samples_are_asked_for_at_once(made: Made, memscore: Memsc
     monkeypatch.setattr(naming, "MANY", 1)
     found = memscore("scores", "lookup", "sentences", "5", "3", "3", "--json").json
     assert found["name"] == [made.dataset.columns.name_of("train", index) for index in (5, 3, 3)]
+    sets = memscore("sets", "sentences", "--json").json
+    atypical = sets["indices"]["train_atypical"]
+    assert sets["names"]["train_atypical"] == [made.dataset.columns.name_of("train", index) for index in atypical]
+    assert len(sets["class_names"]["train_atypical"]) == len(atypical) > 0
 
 
 @pytest.mark.databases("sqlite")
