@@ -28,6 +28,7 @@ from api.routes import (
     comparisons,
     datasets,
     docs_page,
+    duplicates,
     exchange,
     health,
     job_events,
@@ -118,6 +119,7 @@ def create_app(
         job_events,
         recipes,
         datasets,
+        duplicates,
         samples,
         sprites,
     )

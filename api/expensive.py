@@ -49,11 +49,12 @@ class Lanes:
     """The lanes of one application.
 
     whole: files and comparisons of whole tables, each seconds and gigabytes at a million samples. pages: lists, counts
-    and explanations, milliseconds each, which must not wait behind the former. loads: tables that are read from the
-    database.
+    and explanations, milliseconds each, which must not wait behind the former. searches: for copies among all samples,
+    minutes at a hundred thousand. loads: tables that are read from the database.
     """
 
     def __init__(self) -> None:
         self.whole = Lane(2, 16, name="other tables or comparisons")
         self.pages = Lane(2, 200, name="other lists")
+        self.searches = Lane(1, 8, name="other searches for copies")
         self.loads = CapacityLimiter(4)

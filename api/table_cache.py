@@ -21,11 +21,13 @@ from api.expensive import Lanes
 from api.file_answers import NPZ, Representation
 from memscore import settings
 from memscore.arrays import Indices
+from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Damaged, NoScoresYet, NotFound
 from memscore.messages.message import Message
 from memscore.messages.scores import ScoreColumns
 from memscore.scores.comparison import TableComparison, at_threshold, compare
+from memscore.scores.duplicates import Copies, near_duplicates
 from memscore.scores.frames import Format, Rows, encode
 from memscore.scores.label_errors import LabelErrors, label_errors
 from memscore.scores.risk import riskiest
@@ -39,6 +41,8 @@ from memscore.store.studies import StudyRecord
 FRESH_SECONDS = 1.0
 MOST_BYTES = 4 * 2**30  # of tables in memory; the last one requested always stays
 MOST_EXPORTS = 8  # in memory per study
+MOST_SEARCHES = 4  # for copies, in memory per study
+BYTES_A_COPY = 400
 MOST_ANSWERS = 16  # in memory per study; the same number of comparisons with other studies
 
 MEDIA_TYPES: dict[Format, str] = {
@@ -77,6 +81,7 @@ class StudyTables:
     answers: OrderedDict[AnswerKey, bytes] = field(default_factory=OrderedDict[AnswerKey, bytes])
     comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict[str, TableComparison])
     harmful: PairsTable | None = None
+    copying: OrderedDict[float, list[Copies]] = field(default_factory=OrderedDict[float, list[Copies]])
 
     @classmethod
     def of(
@@ -117,6 +122,7 @@ class StudyTables:
         if self.harmful is not None:
             answers += sum(column.nbytes for column in self.harmful.columns.values())
         answers += 8 * len(self.pairs)  # its index by sample
+        answers += BYTES_A_COPY * sum(map(len, self.copying.values()))
         return 2 * (len(self.scores_file.payload) + len(self.pairs_file.payload)) + exports + orders + answers
 
     @cached_property
@@ -217,6 +223,17 @@ class StudyTables:
             self.harmful = await self._once("whole", ("harmful",), find)
         return self.harmful
 
+    async def copies(self, dataset: Dataset, alike: float) -> list[Copies]:
+        """Copies of training samples that are at least so alike, looked for once and kept among the last ones."""
+        if alike in self.copying:
+            return self.copying[alike]
+        arrays = dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test
+        find = partial(near_duplicates, *arrays, scores=self.scores, pairs=self.pairs, alike=alike)
+        found = self.copying[alike] = await self._once("searches", ("copies", alike), find)
+        while len(self.copying) > MOST_SEARCHES:
+            self.copying.popitem(last=False)
+        return found
+
     def compared(self, other: StudyTables, threshold: float) -> TableComparison:
         """These scores compared with another study's. Raises FingerprintMismatch, InvalidInput."""
         found = self.comparisons.get(other.scores.digest)
@@ -242,10 +259,12 @@ class StudyTables:
             self.exports.popitem(last=False)
         return found
 
-    async def _once(self, lane: Literal["whole", "pages"], key: AnswerKey, make: Callable[[], Result]) -> Result:
+    async def _once(
+        self, lane: Literal["whole", "pages", "searches"], key: AnswerKey, make: Callable[[], Result]
+    ) -> Result:
         """What `make` returns; for equal keys at the same time it is called once."""
-        chosen = self.lanes.whole if lane == "whole" else self.lanes.pages
-        return await chosen.once((self.study.id, *self.digests, *key), make)
+        lanes = {"whole": self.lanes.whole, "pages": self.lanes.pages, "searches": self.lanes.searches}
+        return await lanes[lane].once((self.study.id, *self.digests, *key), make)
 
 
 def exported(

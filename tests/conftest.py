@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from memscore import cli, logs, progress
+from memscore.datasets.columns import SampleColumns
 from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.storage import save
 from memscore.scores.table_builder import Provenance, build_tables
@@ -293,6 +294,23 @@ def stored_study(database: Database, dataset: Dataset, home: Path) -> StoredStud
         scores, pairs = build(dataset, trials, design, study.id)
         tables.add(connection, study.id, scores, pairs)
     return StoredStudy(study, dataset, trials, scores, pairs)
+
+
+@pytest.fixture
+def copied(database: Database, home: Path) -> Dataset:
+    """The dataset of a study `copied`, which has names, two copies in the test part and one within training."""
+    made = make_dataset()
+    x_train, x_test = made.x_train.copy(), made.x_test.copy()
+    x_train[9], x_test[2], x_test[5] = x_train[3], x_train[4], x_train[1]
+    ids = [{"id": np.array([f"{part}-{i}" for i in range(n)])} for part, n in (("a", len(x_train)), ("b", len(x_test)))]
+    dataset = replace(made, x_train=x_train, x_test=x_test, columns=SampleColumns(*ids))
+    save(dataset, home)
+    trials = make_trials(dataset, Design(), blocks=2)
+    with database.writing() as connection:
+        record = datasets.register(connection, "copied", dataset)
+        study = studies.ensure(connection, record, QUICK, Design(), "copied")
+        tables.add(connection, study.id, *build(dataset, trials, Design(), study.id))
+    return dataset
 
 
 @pytest.fixture

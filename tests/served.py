@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 
@@ -14,8 +15,10 @@ from memscore.store import Database
 
 
 @contextmanager
-def served(database: Database) -> Generator[str]:
-    config = uvicorn.Config(create_app(database), port=0, lifespan="off", log_config=None, log_level="error")
+def served(database: Database, home: Path | None = None) -> Generator[str]:
+    """The service's address; `home` has its datasets, by default that of the settings."""
+    app = create_app(database, home=home)
+    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

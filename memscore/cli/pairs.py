@@ -21,6 +21,7 @@ from memscore.counted import counted
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
 from memscore.messages.message import MOST_A_PAGE
+from memscore.messages.pairs import Duplicate
 from memscore.progress import progress_lines
 from memscore.scores.duplicates import ALIKE, LEAST_ALIKE, LIMITS, LIMITS_OF_FEATURES, Copies, near_duplicates
 from memscore.scores.frames import Format, encode, format_of
@@ -122,7 +123,7 @@ def list_duplicates(
 ) -> None:
     """List copies of training samples by pixels or features, and test samples that depend on one sample.
 
-    Pixels and features are those of the dataset in this machine's home folder.
+    Pixels and features are those of the dataset in this machine's home folder, or else in the service's.
     """
     with opened_client(url) as client:
         pairs, scores = client.pairs_table(study), client.table(study)
@@ -155,14 +156,21 @@ def list_duplicates(
 def _copies(
     client: Client, study: str, scores: ScoreTable, pairs: PairsTable, alike: float, *, lines: bool
 ) -> tuple[list[Copies] | None, str]:
-    """Copies by the samples in this machine's home folder, None if they are not there; and what is not found so."""
+    """Copies by the samples in the home folder of this machine or of the service, and what is not found so.
+
+    None if the samples are in neither.
+    """
     from memscore.datasets.storage import open_dataset
 
     try:
         dataset = open_dataset(settings_module.load().home, client.study(study).fingerprint)
     except NotFound as error:
-        warn(f"{error} Samples were not compared.")
-        return None, LIMITS
+        try:
+            with progress_lines("comparing samples in the service", lines=lines):
+                return _copies_of_service(client, study, alike)
+        except NotFound:
+            warn(f"{error} Samples were not compared.")
+            return None, LIMITS
     of_images = dataset.kind == "images"
     with progress_lines(f"comparing {'pixels' if of_images else 'features'}", lines=lines):
         found = near_duplicates(
@@ -175,6 +183,22 @@ def _copies(
             alike=alike,
         )
     return found, LIMITS if of_images else LIMITS_OF_FEATURES
+
+
+def _copies_of_service(client: Client, study: str, alike: float) -> tuple[list[Copies], str]:
+    """All copies that the service finds, and its note on them. Raises NotFound if it cannot look."""
+    found: list[Copies] = []
+    while True:
+        page = client.duplicates(study, alike=alike, limit=MOST_A_PAGE, offset=len(found))
+        found += [Copies(**_with_nan(one)) for one in page.copies]
+        if not page.copies or len(found) >= page.matching:
+            return found, page.note
+
+
+def _with_nan(copy: Duplicate) -> dict[str, Any]:
+    """A copy's fields as the engine has them: NaN for what is not defined."""
+    fields = copy.model_dump(exclude={"name", "other_name"})
+    return {name: float("nan") if value is None else value for name, value in fields.items()}
 
 
 def _samples(copies: list[Copies], rows: list[dict[str, Any]]) -> tuple[set[int], set[int]]:

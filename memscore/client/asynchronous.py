@@ -30,7 +30,7 @@ from memscore.messages.datasets import DatasetDetail, Datasets, Neighbour, Sampl
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
-from memscore.messages.pairs import Explanation, Pair, Pairs
+from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
@@ -254,6 +254,17 @@ class AsyncClient:
         NoScoresYet.
         """
         return await self._run(study_calls.suspects, study, label=label, limit=limit, offset=offset)
+
+    async def duplicates(
+        self, study: str, *, alike: float | None = None, limit: int = 100, offset: int = 0
+    ) -> Duplicates:
+        """Copies of training samples by pixels or features, those in the test part first.
+
+        `alike`, from 0.98 to 1, is the least correlation, by default 0.995. At most 1000 copies; `offset` of them are
+        skipped. The service looks for them at the first request, which takes minutes for a large dataset. Raises
+        NotFound if it does not have the dataset's files, or NoScoresYet.
+        """
+        return await self._run(study_calls.duplicates, study, alike=alike, limit=limit, offset=offset)
 
     async def explain(self, study: str, index: int, *, limit: int = 10) -> Explanation:
         """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.

@@ -29,7 +29,7 @@ from memscore.messages.datasets import DatasetDetail, Datasets, Neighbour, Sampl
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
-from memscore.messages.pairs import Explanation, Pair, Pairs
+from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
@@ -248,6 +248,15 @@ class Client:
         NoScoresYet.
         """
         return self._run(study_calls.suspects, study, label=label, limit=limit, offset=offset)
+
+    def duplicates(self, study: str, *, alike: float | None = None, limit: int = 100, offset: int = 0) -> Duplicates:
+        """Copies of training samples by pixels or features, those in the test part first.
+
+        `alike`, from 0.98 to 1, is the least correlation, by default 0.995. At most 1000 copies; `offset` of them are
+        skipped. The service looks for them at the first request, which takes minutes for a large dataset. Raises
+        NotFound if it does not have the dataset's files, or NoScoresYet.
+        """
+        return self._run(study_calls.duplicates, study, alike=alike, limit=limit, offset=offset)
 
     def explain(self, study: str, index: int, *, limit: int = 10) -> Explanation:
         """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.

@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 30.0
 MOST_PULLED = 16
 """Tables that a client keeps in memory."""
 
-TRANSFER_SECONDS = 600.0  # for uploads, which the service processes before it answers
+TRANSFER_SECONDS = 600.0  # for uploads and searches, which the service finishes before it answers
 
 OnDownload = Callable[[str, int, int | None], None]
 """Called with the path, the bytes received, and the total bytes, None if the service does not send their number."""

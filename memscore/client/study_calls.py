@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Literal, TypedDict, Unpack, cast
 
 import numpy as np
@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from memscore.arguments import shown
 from memscore.client.pages import gathered, one_by_one
-from memscore.client.service_access import ServiceAccess, ask, exchange, get, part, post, post_file
+from memscore.client.service_access import TRANSFER_SECONDS, ServiceAccess, ask, exchange, get, part, post, post_file
 from memscore.client.steps import Flow, Items
 from memscore.errors import Conflict, InvalidInput
 from memscore.messages.message import MOST_A_PAGE
-from memscore.messages.pairs import Explanation, Pair, Pairs
+from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.scores import (
     MOST_INDICES,
     Histogram,
@@ -174,6 +174,19 @@ def suspects(
     """
     request = get(f"/v1/studies/{part(study)}/suspects", label=label, limit=limit, offset=offset)
     return (yield from ask(service, Suspects, request))
+
+
+def duplicates(
+    service: ServiceAccess, study: str, *, alike: float | None = None, limit: int = 100, offset: int = 0
+) -> Flow[Duplicates]:
+    """Copies of training samples by pixels or features, those in the test part first.
+
+    `alike`, from 0.98 to 1, is the least correlation, by default 0.995. At most 1000 copies; `offset` of them are
+    skipped. The service looks for them at the first request, which takes minutes for a large dataset. Raises NotFound
+    if it does not have the dataset's files, or NoScoresYet.
+    """
+    request = get(f"/v1/studies/{part(study)}/duplicates", alike=alike, limit=limit, offset=offset)
+    return (yield from ask(service, Duplicates, replace(request, timeout=TRANSFER_SECONDS)))
 
 
 def explain(service: ServiceAccess, study: str, index: int, *, limit: int = 10) -> Flow[Explanation]:

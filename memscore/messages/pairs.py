@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from memscore.messages.message import Message
@@ -56,6 +58,33 @@ class Pairs(Message):
     expected: float | None = Field(default=None, description="expected pairs with infl above `strong`: sum of p_strong")
     pairs: list[Pair]
     next: str | None
+
+
+class Duplicate(Message):
+    """A training sample and its copy `other`, a later training sample or a test sample."""
+
+    index: int
+    name: str | None = Field(default=None, description="id or file name, if the sample has one")
+    label: int
+    split: Literal["train", "test"] = Field(description="the part that the copy is in")
+    other: int = Field(description="the copy's place in its part")
+    other_name: str | None = None
+    other_label: int
+    kind: Literal["equal", "near", "mirrored"]
+    correlation: float = Field(description="of the pixels; of features a and b, 2ab / (aa + bb)")
+    mem: float | None = Field(description="of the training sample")
+    infl: float | None = Field(description="on the test sample, as far as the pairs table has it")
+
+
+class Duplicates(Message):
+    """Copies of training samples: test samples first, then training samples, each by the training sample."""
+
+    study: str
+    trials: int
+    digest: str
+    matching: int = Field(description="copies in all")
+    copies: list[Duplicate]
+    note: str = Field(description="what is found so, and what is not")
 
 
 class InfluencedTest(Influence):

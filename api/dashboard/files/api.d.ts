@@ -360,6 +360,29 @@ export interface Rival {
   mem: number | null;
 }
 
+export interface Duplicate {
+  index: number;
+  name?: string | null;
+  label: number;
+  split: "train" | "test";
+  other: number;
+  other_name?: string | null;
+  other_label: number;
+  kind: "equal" | "near" | "mirrored";
+  correlation: number;
+  mem: number | null;
+  infl: number | null;
+}
+
+export interface Duplicates {
+  study: string;
+  trials: number;
+  digest: string;
+  matching: number;
+  copies: Duplicate[];
+  note: string;
+}
+
 export interface Explanation {
   score: Score;
   class_name: string;

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pyarrow import feather, parquet
 
+from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import save
 from memscore.exchange.evidence_file import gather, read_evidence
 from memscore.scores.quality import quality
@@ -22,6 +23,7 @@ from memscore.store.migrate import upgrade
 from memscore.study.spec import Design
 from tests.command_line import refused
 from tests.conftest import QUICK, StoredStudy, make_dataset, make_trials
+from tests.served import served
 
 pytestmark = pytest.mark.databases(
     "sqlite"
@@ -184,6 +186,33 @@ def test_suspects_are_listed(memscore, embedded: StoredStudy):
         "share",
         "suspected",
     }
+
+
+def test_duplicates_of_a_dataset_elsewhere_are_asked_of_the_service(
+    memscore,
+    embedded: StoredStudy,
+    copied: Dataset,
+    database: Database,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    arguments = ("pairs", "duplicates", "copied", "--alike", "0.98", "--json")
+    here = memscore(*arguments).json["pixels"]
+    assert len(here) == 3
+    monkeypatch.setenv("MEMSCORE_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("memscore.cli.pairs.MOST_A_PAGE", 2)
+    with served(database, home) as url:
+        found = memscore(*arguments, "--url", url).json["pixels"]
+        assert [one | {"mem": None, "infl": None} for one in found] == [
+            one | {"mem": None, "infl": None} for one in here
+        ]
+        for ours, theirs in zip(here, found, strict=True):
+            assert theirs["mem"] == pytest.approx(ours["mem"], rel=1e-6)
+    with served(database, tmp_path / "elsewhere") as url:
+        outcome = memscore(*arguments, "--url", url)
+        assert outcome.json["pixels"] is None
+        assert "Samples were not compared" in outcome.err
 
 
 def test_duplicates_are_listed(memscore, embedded: StoredStudy):

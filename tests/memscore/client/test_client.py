@@ -28,6 +28,7 @@ from memscore.errors import (
 )
 from memscore.files import atomic_write
 from memscore.messages.jobs import JobEvent
+from memscore.scores.duplicates import near_duplicates
 from memscore.scores.label_errors import label_errors
 from memscore.scores.risk import riskiest
 from memscore.scores.sets import Thresholds, split
@@ -61,6 +62,7 @@ def test_everything_that_is_served_can_be_had(client: Caller, stored_study: Stor
     assert client.test_score("made-up", 3).p == pytest.approx(float(scores["test_p"][3]))
     assert sum(client.histogram("made-up", bins=10, label=1).counts) == 20
     assert client.explain("made-up", 3, limit=2).score.index == 3
+    assert client.duplicates("made-up", alike=0.99).digest == scores.digest
     assert client.table("made-up").digest == scores.digest
     assert client.pairs_table("made-up").digest == pairs.digest
     assert client.table("made-up", digest=scores.digest).digest == scores.digest
@@ -315,6 +317,18 @@ def test_suspects_are_those_of_the_table(client: Caller, margin_scores: ScoreTab
     assert {one.label for one in of_class.scores} == {label}
     with pytest.raises(NotFound, match="no class 77"):
         client.suspects("made-up", label=77)
+
+
+def test_copies_are_those_of_the_engine(client: Caller, copied: Dataset):
+    expected = near_duplicates(copied.x_train, copied.y_train, copied.x_test, copied.y_test, alike=0.98)
+    found = client.duplicates("copied", alike=0.98)
+    assert [(one.index, one.split, one.other) for one in found.copies] == [
+        (one.index, one.split, one.other) for one in expected
+    ]
+    assert found.matching == len(expected) == 3
+    assert client.duplicates("copied", alike=0.98, limit=1, offset=1).copies == found.copies[1:2]
+    with pytest.raises(InvalidInput, match=r"alike must be at least 0\.98, not 0\.5"):
+        client.duplicates("copied", alike=0.5)
 
 
 def test_risks_and_margins_are_those_of_the_table(client: Caller, margin_scores: ScoreTable):

@@ -25,6 +25,7 @@ ENUMERATED = {
     *STATES,
     *("balanced", "uniform", "sgd", "adamw", "linear", "cosine", "constant", "float32", "bfloat16"),
     *("margins", "bits", "same_class", "all", "trials", "ready", "ok", "leading", "missing", "images", "features"),
+    *("equal", "near", "mirrored"),
     *("pass", "look at it", "cannot be told", "posterior", "raw"),
 }
 
@@ -76,6 +77,7 @@ def calls(client: Client, study: StoredStudy) -> Iterator[Any]:
     yield client.sets(name)
     yield client.histogram(name)
     yield client.risk(name)
+    yield client.duplicates(name)
     job = client.submit("made-up", QUICK, trials=50)
     yield job
     yield client.jobs()
