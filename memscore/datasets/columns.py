@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from memscore.arguments import shown
 from memscore.arrays import Indices
 from memscore.errors import InvalidDataset
 
@@ -37,6 +38,14 @@ class SampleColumns:
 
     train: Mapping[str, Column] = field(default_factory=_none)
     test: Mapping[str, Column] = field(default_factory=_none)
+
+    def __post_init__(self) -> None:
+        for name in ("train", "test"):
+            if not hasattr(getattr(self, name), "items"):
+                raise InvalidDataset(
+                    f"{name} must be a mapping of names to columns, such as {{'id': ids}}, not "
+                    f"{shown(getattr(self, name))}."
+                )
 
     def __bool__(self) -> bool:
         return bool(self.train or self.test)
@@ -79,6 +88,9 @@ def checked(columns: SampleColumns, train_samples: int, test_samples: int) -> tu
 
     Raises InvalidDataset for a column that is not as long as its part, and for ids that occur twice.
     """
+    given: Any = columns
+    if not isinstance(given, SampleColumns):
+        raise InvalidDataset(f"columns must be SampleColumns, of mappings of names to columns, not {shown(given)}.")
     cut = 0
     parts: dict[Split, dict[str, Column]] = {"train": {}, "test": {}}
     counts: dict[Split, int] = {"train": train_samples, "test": test_samples}

@@ -47,3 +47,13 @@ def test_columns_that_do_not_fit_are_refused(columns: dict[str, Any], sentence: 
     with pytest.raises(InvalidDataset) as error:
         checked(SampleColumns(columns, {}), 3, 0)
     assert sentence in str(error.value)
+
+
+def test_what_is_no_mapping_of_columns_is_refused():
+    wrong: Any = 3
+    with pytest.raises(InvalidDataset, match="train must be a mapping of names to columns, such as .*, not 3"):
+        SampleColumns(wrong)
+    with pytest.raises(InvalidDataset, match="columns must be SampleColumns, of mappings of names to columns, not 3"):
+        checked(wrong, 2, 2)
+    with pytest.raises(InvalidDataset, match="The column 'id' has rows of different lengths; give it one value for"):
+        checked(SampleColumns({"id": [[1], [2, 3]]}), 2, 0)  # pyright: ignore[reportArgumentType]
