@@ -51,7 +51,7 @@ def test_columns_that_do_not_fit_are_refused(columns: dict[str, Any], sentence: 
 
 def test_what_is_no_mapping_of_columns_is_refused():
     wrong: Any = 3
-    with pytest.raises(InvalidDataset, match="train must be a mapping of names to columns, such as .*, not 3"):
+    with pytest.raises(InvalidDataset, match=r"train must be a mapping of names to columns, such as .*, not 3"):
         SampleColumns(wrong)
     with pytest.raises(InvalidDataset, match="columns must be SampleColumns, of mappings of names to columns, not 3"):
         checked(wrong, 2, 2)
