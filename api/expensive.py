@@ -50,7 +50,7 @@ class Lanes:
 
     whole: files and comparisons of whole tables, each seconds and gigabytes at a million samples. pages: lists, counts
     and explanations, milliseconds each, which must not wait behind the former. searches: for copies among all samples,
-    minutes at a hundred thousand. loads: tables that are read from the database.
+    2 s of CPU at 20,000 images, growing with their square. loads: tables that are read from the database.
     """
 
     def __init__(self) -> None:
