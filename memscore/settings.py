@@ -147,6 +147,11 @@ class Settings(BaseSettings):
             ) from error
         return self.home
 
+    def require_home(self) -> None:
+        """Raises StoreError if the home folder is gone. A process that began with one must not make an empty one."""
+        if not self.home.is_dir():
+            raise StoreError(f"The home folder {self.home} is gone; move it back, or restart what uses it.")
+
 
 def sqlite_url(file: Path) -> str:
     """The URL of an SQLite file, with characters escaped that are special in a URL."""

@@ -57,7 +57,7 @@ def main() -> None:
         follow_parent(folder)
     settings = settings_module.load()
     logs.configure(settings, job=job_id, attempt=attempt)
-    database = open_database(settings.database)
+    database = open_database(settings.database, create=False)
     patiently(lambda: require_current(database))
     with database.reading() as connection:
         job = jobs.get(connection, job_id)

@@ -19,7 +19,7 @@ from memscore.store.migrate import require_current
 
 def dispatcher_trouble(settings: Settings) -> str | None:
     """One sentence if no dispatcher leads, or None. Raises StoreError if the database cannot be used."""
-    database = open_database(settings.database)
+    database = open_database(settings.database, create=False)
     try:
         require_current(database)
         with database.reading() as connection:

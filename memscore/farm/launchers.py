@@ -100,6 +100,7 @@ class LocalLauncher(Launcher):
     def unavailable(self) -> str | None:
         """One sentence if the home folder cannot be written; a driver starts its own Ray and needs nothing else."""
         try:
+            self.settings.require_home()
             self.settings.prepare_home()
         except StoreError as error:
             return str(error)

@@ -57,11 +57,50 @@ def _now_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
 
 
+class SqliteFile:
+    """The file of an SQLite database, which must stay the one that this process opened first.
+
+    A file that is removed or replaced lives on until the processes that have it open close it: what they write to it is
+    lost.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._opened: tuple[int, int] | None = None
+
+    def require(self) -> None:
+        """Raises StoreError unless the path still leads to that file."""
+        if self._opened is not None and self._opened != self._found():
+            raise StoreError(
+                f"The database file {self.path} was moved, replaced or removed while this process used it; move it "
+                "back, or restart the process.",
+                public="The database file was moved, replaced or removed; restart the service.",
+            )
+
+    def opened(self) -> None:
+        """Remember the file, once a connection has opened it. Raises StoreError if it is not the first one's."""
+        if self._opened is None:
+            self._opened = self._found()
+        self.require()
+
+    def closed(self) -> None:
+        """Forget the file."""
+        self._opened = None
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 @dataclass(frozen=True)
 class Database:
-    """An engine with the two kinds of transaction the product uses."""
+    """An engine with the two kinds of transaction the product uses; `file` is that of SQLite."""
 
     engine: Engine
+    file: SqliteFile | None = field(default=None, compare=False)
     _writer: threading.Lock = field(default_factory=threading.Lock, compare=False)
     _writers: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_WAITING), compare=False
@@ -107,6 +146,8 @@ class Database:
     @contextmanager
     def _transaction(self, engine: Engine) -> Generator[Connection]:
         try:
+            if self.file is not None:
+                self.file.require()
             with engine.begin() as connection:
                 yield connection
         except PoolTimeout as error:
@@ -126,8 +167,10 @@ class Database:
         return shown_url(self.engine.url)
 
     def close(self) -> None:
-        """Close all pooled connections."""
+        """Close all pooled connections; those opened later may be to another file in the old one's place."""
         self.engine.dispose()
+        if self.file is not None:
+            self.file.closed()
 
 
 def shown_url(url: URL) -> str:
@@ -167,8 +210,12 @@ def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.
     return insert(table)
 
 
-def open_database(url: str) -> Database:
-    """A database for a SQLAlchemy URL. Raises InvalidInput for a URL that names no supported database."""
+def open_database(url: str, *, create: bool = True) -> Database:
+    """A database for a SQLAlchemy URL.
+
+    Raises InvalidInput for a URL that names no supported database; without `create`, StoreError if SQLite's file does
+    not exist.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -178,14 +225,20 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database is None or parsed.database == ":memory:":
             raise InvalidInput("An SQLite database must be a file, since several processes open it: sqlite:///FILE.")
-        folder = Path(parsed.database).absolute().parent
+        file = SqliteFile(Path(parsed.database).absolute())
+        if not create and not file.path.exists():
+            raise StoreError(
+                f"There is no database {file.path}; set MEMSCORE_HOME or MEMSCORE_DATABASE_URL to the one you mean."
+            )
+        folder = file.path.parent
         if not folder.is_dir():
             raise StoreError(f"The folder {folder} of the database does not exist; create it first.")
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "do_connect", _protect_sqlite)
         event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", lambda *_: file.opened())
         event.listen(engine, "begin", _begin_sqlite)
-        return Database(engine)
+        return Database(engine, file)
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")

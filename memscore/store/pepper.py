@@ -22,7 +22,7 @@ def pepper_of(settings: Settings) -> Pepper:
     path = settings.home / FILE
     try:
         if not path.exists():
-            settings.prepare_home()
+            settings.require_home()
             _make(path)
         tighten(path)
         return Pepper(path.read_bytes().strip())

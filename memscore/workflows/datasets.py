@@ -66,10 +66,10 @@ def load_named(
 
 def register(database: Database, settings: Settings, name: str, dataset: Dataset) -> DatasetRecord:
     """Store a dataset's arrays in the home folder and register its name. Raises Conflict if another dataset has it."""
-    settings.prepare_home()
     with database.reading() as connection:
         taken = {record.name: record for record in datasets.listing(connection)}.get(name)
     if taken is None or taken.fingerprint == dataset.fingerprint:
+        settings.prepare_home()
         save(dataset, settings.home)
     with database.writing() as connection:
         return datasets.register(connection, name, dataset)

@@ -6,10 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from memscore.client import Client
-from memscore.errors import StoreError
 from memscore.settings import Settings
 from memscore.store import Database, open_database
-from memscore.store.database import sqlite_file
 from memscore.store.migrate import require_current
 
 
@@ -32,11 +30,7 @@ def existing_database(settings: Settings) -> Generator[Database]:
 @contextmanager
 def existing_at_any_revision(settings: Settings) -> Generator[Database]:
     """The configured database, whatever its revision, without creating one. Raises StoreError if there is none."""
-    file = sqlite_file(settings.database)
-    if file is not None and not file.exists():
-        raise StoreError(
-            f"There is no database {file}; set MEMSCORE_HOME or MEMSCORE_DATABASE_URL to the one you mean."
-        )
+    open_database(settings.database, create=False).close()
     with opened_at_any_revision(settings) as database:
         yield database
 

@@ -245,6 +245,7 @@ def test_beyond_loopback_a_service_refuses_to_start_without_a_key(database: Data
         api_keys.add(connection, identifier, key, protection.pepper(), "x", "read", None)
     require_a_key(database, protection, "0.0.0.0")
     another = settings.model_copy(update={"key_pepper": None, "home": settings.home / "another"})
+    another.home.mkdir()
     with pytest.raises(InvalidInput, match="hashed with a pepper other than"):
         require_a_key(database, protection_of(another, "0.0.0.0"), "0.0.0.0")
     with database.writing() as connection:
