@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 from typing import Annotated, Any, cast
 
 from fastapi import Query
@@ -13,6 +12,9 @@ from fastapi import Query
 from memscore import strict_json
 from memscore.errors import InvalidInput
 from memscore.messages.message import MOST_A_PAGE
+from memscore.texts import is_plain
+
+MOST_SINGLE = 3.4e38  # what single precision can hold; times in seconds are far below
 
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the previous page")]
 Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE, description="length of the page")]
@@ -41,7 +43,11 @@ def values_of(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any]:
 
 
 def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
-    """Whether a value has exactly one of these types and, if it is a float, is finite."""
-    return type(value) in (kind if isinstance(kind, tuple) else (kind,)) and not (
-        isinstance(value, float) and not math.isfinite(value)
-    )
+    """Whether a value has exactly one of these types, and a database and NumPy can hold it."""
+    if type(value) not in (kind if isinstance(kind, tuple) else (kind,)):
+        return False
+    if isinstance(value, str):
+        return is_plain(value)
+    if isinstance(value, float):
+        return abs(value) <= MOST_SINGLE  # and not NaN
+    return not isinstance(value, int) or 0 <= value < 2**63

@@ -93,7 +93,8 @@ class NpzReader:
             wanted = " or ".join(_KINDS.get(kind, kind) for kind in kinds if kind != "u")
             raise self._refusal(f"the array {name} holds {_KINDS.get(dtype.kind, str(dtype))}, not {wanted}")
         if len(found) != len(shape) or any(
-            have < 0 or (want is not None and have != want) for have, want in zip(found, shape, strict=True)
+            isinstance(have, bool) or have < 0 or (want is not None and have != want)
+            for have, want in zip(found, shape, strict=True)
         ):
             expected = ", ".join("any" if length is None else str(length) for length in shape)
             raise self._refusal(f"the array {name} has the shape {list(found)}, not [{expected}]")

@@ -12,12 +12,14 @@ import numpy.typing as npt
 from memscore.arguments import shown
 from memscore.arrays import Indices
 from memscore.errors import InvalidDataset
+from memscore.texts import fault_of, harmless
 
 Split = Literal["train", "test"]
 Column = npt.NDArray[np.str_] | npt.NDArray[np.float64]
 
 NAMES = ("id", "file")
 """The columns that name a sample, the better one first."""
+LONGEST_COLUMN_NAME = 200
 LONGEST_TEXT = 2_000
 """Characters kept of a text: in memory, all texts of a column take as much as its longest."""
 
@@ -91,12 +93,15 @@ def checked(columns: SampleColumns, train_samples: int, test_samples: int) -> tu
     given: Any = columns
     if not isinstance(given, SampleColumns):
         raise InvalidDataset(f"columns must be SampleColumns, of mappings of names to columns, not {shown(given)}.")
-    cut = 0
+    cut = escaped = 0
     parts: dict[Split, dict[str, Column]] = {"train": {}, "test": {}}
     counts: dict[Split, int] = {"train": train_samples, "test": test_samples}
     for split, samples in counts.items():
         for name, values in columns.part(split).items():
-            column, longer = _column(name, values)
+            fault = fault_of(name, LONGEST_COLUMN_NAME)
+            if fault is not None:
+                raise InvalidDataset(f"The name of the column {harmless(name)[:100]!r} {fault}; give it another.")
+            column, longer, changed = _column(name, values)
             if column.shape != (samples,):
                 raise InvalidDataset(
                     f"The column {name!r} of the {split} samples has shape {column.shape}; give it one value for each "
@@ -104,13 +109,21 @@ def checked(columns: SampleColumns, train_samples: int, test_samples: int) -> tu
                 )
             parts[split][name] = column
             cut += longer
+            escaped += changed
         _require_unique_ids(split, parts[split].get("id"))
-    notes = (f"{cut} texts of over {LONGEST_TEXT:,} characters were cut there.",) if cut else ()
+    notes = (
+        *([f"{cut} texts of over {LONGEST_TEXT:,} characters were cut there."] if cut else []),
+        *(
+            [f"{escaped} texts had characters that cannot be shown, written as escapes such as \\x1b."]
+            if escaped
+            else []
+        ),
+    )
     return SampleColumns(parts["train"], parts["test"]), notes
 
 
-def _column(name: str, values: Any) -> tuple[Column, int]:
-    """A column as an array of str or float64, and how many of its texts were cut."""
+def _column(name: str, values: Any) -> tuple[Column, int, int]:
+    """A column as an array of str or float64, and how many of its texts were cut, and got escapes."""
     try:
         array: npt.NDArray[Any] = np.asarray(values)
     except ValueError as error:
@@ -118,12 +131,14 @@ def _column(name: str, values: Any) -> tuple[Column, int]:
             f"The column {name!r} has rows of different lengths; give it one value for each sample."
         ) from error
     if array.ndim != 1:
-        return array.astype(np.str_) if array.dtype.kind == "O" else array, 0
+        return array.astype(np.str_) if array.dtype.kind == "O" else array, 0, 0
     if array.dtype.kind == "f" or (array.dtype.kind in "iu" and name not in NAMES):
-        return array.astype(np.float64), 0
-    texts = ["" if one is None else str(one) for one in array.tolist()]
+        return array.astype(np.float64), 0, 0
+    given = ["" if one is None else str(one).replace("\r\n", "\n") for one in array.tolist()]
+    texts = [harmless(one) for one in given]
+    changed = sum(one != plain for one, plain in zip(given, texts, strict=True))
     longer = sum(len(one) > LONGEST_TEXT for one in texts)
-    return np.array([one[:LONGEST_TEXT] for one in texts], np.str_), longer
+    return np.array([one[:LONGEST_TEXT] for one in texts], np.str_), longer, changed
 
 
 def _require_unique_ids(split: Split, ids: Column | None) -> None:

@@ -19,7 +19,9 @@ from memscore.datasets.labels import classes_of
 from memscore.datasets.leakage import telling
 from memscore.errors import InvalidDataset
 from memscore.study.randomness import random_order
+from memscore.texts import fault_of, harmless
 
+LONGEST_NAME = 500  # of a class
 MIN_TRAIN_SAMPLES = 10  # a block of ten trials holds each out in turn
 
 Kind = Literal["images", "features"]
@@ -128,6 +130,10 @@ def build_dataset(
         raise InvalidDataset("There is a test part; a share of the samples for testing is for data without one.")
     x_test, y_test = _array("x_test", x_test), _array("y_test", y_test)
     classes = classes_of(y_train, y_test, (len(x_train), len(x_test)), class_names)
+    for name in classes.names:
+        fault = fault_of(name, LONGEST_NAME)
+        if fault is not None:
+            raise InvalidDataset(f"The class name {harmless(name)[:100]!r} {fault}; give the class another name.")
     train_samples, known = len(classes.train), len(classes.names)
     if known < 2 or train_samples < MIN_TRAIN_SAMPLES:
         raise InvalidDataset(

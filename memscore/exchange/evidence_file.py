@@ -35,6 +35,7 @@ from memscore.study.evidence import Evidence, Trial, trial_fault, unpack_trials
 from memscore.study.sketches import WIDTH
 from memscore.study.spec import BLOCK, Design, Frozen, Recipe, study_id
 from memscore.study.subsets import block_membership
+from memscore.texts import harmless
 from memscore.validation import sentence
 
 KIND = "memscore evidence"
@@ -42,6 +43,7 @@ FULL = "full_"
 CHUNK_BLOCKS = 10
 """Blocks unpacked together: 100 trials of 50,000 samples take 15 MB."""
 
+MOST_SECONDS = 1e9  # of one trial; sums of more would overflow
 MOST_TRIALS = 1_000_000
 """Maximum trials in a file, the same as for a job."""
 
@@ -227,7 +229,7 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
         return file.read(prefix + name, "U", count).tolist()
 
     def floats(name: str) -> list[float]:
-        return file.read(prefix + name, "f", count).tolist()
+        return file.read(prefix + name, "f", count).astype(np.float64).tolist()
 
     train_bits = file.read(prefix + "train_bits", "u", count, _bytes(meta.train_samples))
     test_bits = file.read(prefix + "test_bits", "u", count, _bytes(meta.test_samples))
@@ -257,6 +259,8 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
     in_accuracies, out_accuracies, test_accuracies = map(floats, ("in_accuracies", "out_accuracies", "test_accuracies"))
     seconds, device, code_version = floats("seconds"), texts("device"), texts("code_version")
     network = texts("network") if prefix + "network" in file else [""] * count
+    if any(one > MOST_SECONDS for one in seconds):
+        raise InvalidInput(f"This is not a usable {KIND} file: {prefix}seconds are over {MOST_SECONDS:.0e}.")
     everything = np.ones(meta.train_samples, np.bool_)
     block, subsets = -1, np.empty((0, 0), np.bool_)
     found: list[Trial] = []
@@ -269,12 +273,12 @@ def _trials(file: NpzReader, prefix: str, meta: EvidenceMeta) -> tuple[Trial, ..
             in_accuracy=in_accuracies[row],
             out_accuracy=None if prefix == FULL else out_accuracies[row],
             test_accuracy=test_accuracies[row],
-            device=device[row][:63],
-            code_version=code_version[row][:63],
+            device=harmless(device[row])[:63],
+            code_version=harmless(code_version[row])[:63],
             seconds=seconds[row],
             train_probability=train_probability[row],
             test_probability=test_probability[row],
-            network=network[row][: signatures.LONGEST] or None,
+            network=harmless(network[row])[: signatures.LONGEST] or None,
             train_sketch=sketches[row][0],
             test_sketch=sketches[row][1],
             **outputs[row],

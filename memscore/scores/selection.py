@@ -43,7 +43,7 @@ class Order:
     def after(self, table: ScoreTable, value: float | None, index: int) -> Bools:
         """Mask of the samples that come after one with this value (None: undefined) and index: bool [n]."""
         keys = self._keys(values_of(table, self.column))
-        (key,) = self._keys(np.array([np.nan if value is None else value], values_of(table, self.column).dtype))
+        (key,) = self._keys(np.array([np.nan if value is None else value]))
         return (keys > key) | ((keys == key) & (np.arange(len(keys)) > index))
 
     def place(self, table: ScoreTable, index: int) -> int:

@@ -25,6 +25,7 @@ from memscore.npz import NpzReader
 from memscore.statistics.effects import strong_of
 from memscore.statistics.findings import LEVEL
 from memscore.study.bits import digest
+from memscore.texts import harmless_values
 
 CORRECT = 0.8
 """Least share of models that classify a typical test sample correctly (paper, section 3)."""
@@ -118,7 +119,7 @@ class Table:
         """Decode the output of `encode` and check its digest. Raises Damaged for anything else."""
         try:
             with NpzReader(payload, f"memscore {cls.kind}") as file:
-                meta: Any = json.loads(str(file.read("meta", "U")[()]))
+                meta: Any = harmless_values(json.loads(str(file.read("meta", "U")[()])))
                 columns = {
                     name: file.read(name, np.dtype(dtype).kind, None)
                     for name, dtype in cls.dtypes.items()

@@ -12,6 +12,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import Conflict, NotFound
 from memscore.store.database import insert_new
 from memscore.store.schema import datasets
+from memscore.texts import harmless
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,6 @@ def _record(row: Row[Any]) -> DatasetRecord:
         row.train_samples,
         row.test_samples,
         tuple(row.image_shape),
-        tuple(row.class_names),
+        tuple(harmless(one) for one in row.class_names),
         tuple(row.flipped),
     )

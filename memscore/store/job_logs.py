@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from memscore.store.database import now
 from memscore.store.schema import job_logs
+from memscore.texts import harmless
 
 MOST_BYTES = 2**20  # of a job
 
@@ -24,7 +25,8 @@ class LogPart:
 
 def append(connection: Connection, job: str, attempt: int, text: str) -> None:
     """Add whole lines to a job's log; beyond MOST_BYTES the older half is dropped."""
-    text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[-MOST_BYTES:]  # PostgreSQL's text has no NUL
+    # PostgreSQL's text has no NUL, and a terminal would obey escapes.
+    text = harmless(text.replace("\r\n", "\n").replace("\r", "\n"))[-MOST_BYTES:]
     connection.execute(job_logs.insert().values(job_id=job, attempt=attempt, at=now(), text=text))
     mine = job_logs.c.job_id == job
     if connection.execute(select(func.sum(func.length(job_logs.c.text))).where(mine)).scalar_one() > MOST_BYTES:
@@ -41,4 +43,4 @@ def read(connection: Connection, job: str, after: int = 0) -> list[LogPart]:
     """The parts of a job's log with an id above `after`, oldest first."""
     columns = (job_logs.c.id, job_logs.c.attempt, job_logs.c.at, job_logs.c.text)
     query = select(*columns).where(job_logs.c.job_id == job, job_logs.c.id > after).order_by(job_logs.c.id)
-    return [LogPart(*row) for row in connection.execute(query)]
+    return [LogPart(row.id, row.attempt, row.at, harmless(row.text)) for row in connection.execute(query)]

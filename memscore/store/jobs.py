@@ -26,6 +26,7 @@ from memscore.messages.jobs import STATES, TERMINAL
 from memscore.store.database import now, one_at_a_time
 from memscore.store.schema import job_events, jobs
 from memscore.study.spec import Wanted
+from memscore.texts import harmless
 
 MAX_FAILURES = 5  # attempts lost in a row without a new block
 ABANDONED_SECONDS = 120.0  # without a lease and without a report, as in a copy of a database
@@ -429,14 +430,14 @@ def events(connection: Connection, job: str, after: int = 0) -> list[EventRecord
     """The history of a job, oldest first: the events with an id above `after`."""
     columns = (job_events.c.id, job_events.c.at, job_events.c.state, job_events.c.message)
     query = select(*columns).where(job_events.c.job_id == job, job_events.c.id > after).order_by(job_events.c.id)
-    return [EventRecord(*row) for row in connection.execute(query)]
+    return [EventRecord(row.id, row.at, row.state, harmless(row.message)) for row in connection.execute(query)]
 
 
 def outcomes(connection: Connection, finished: list[str]) -> dict[str, str]:
     """The last message of each of these jobs."""
     last = select(func.max(job_events.c.id)).where(job_events.c.job_id.in_(finished)).group_by(job_events.c.job_id)
     query = select(job_events.c.job_id, job_events.c.message).where(job_events.c.id.in_(last))
-    return {row.job_id: row.message for row in connection.execute(query)}
+    return {row.job_id: harmless(row.message) for row in connection.execute(query)}
 
 
 def ahead(connection: Connection, job: JobRecord) -> JobRecord | None:
@@ -482,4 +483,6 @@ def _event(connection: Connection, job: str, state: str, message: str) -> None:
 
 
 def _record(row: Row[Any]) -> JobRecord:
-    return JobRecord(**row._mapping)  # pyright: ignore[reportPrivateUsage]
+    values: dict[str, Any] = dict(row._mapping)  # pyright: ignore[reportPrivateUsage]
+    values["error"] = None if row.error is None else harmless(row.error)
+    return JobRecord(**values)

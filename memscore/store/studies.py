@@ -12,7 +12,8 @@ from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.store.database import insert_new, one_at_a_time
 from memscore.store.datasets import DatasetRecord
 from memscore.store.schema import full_trials, jobs, score_tables, studies, trials
-from memscore.study.spec import Design, Recipe, study_id
+from memscore.study.spec import STORED, Design, Recipe, study_id
+from memscore.texts import harmless_values
 
 ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
@@ -169,7 +170,7 @@ def _record(row: Row[Any]) -> StudyRecord:
         row.name,
         row.dataset,
         row.fingerprint,
-        None if row.recipe is None else Recipe.model_validate(row.recipe),
+        None if row.recipe is None else Recipe.model_validate(harmless_values(row.recipe), context=STORED),
         None if row.design is None else Design.model_validate(row.design),
         row.created_at,
     )

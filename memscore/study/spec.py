@@ -7,15 +7,32 @@ import math
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from memscore import strict_json
+from memscore.texts import fault_of
 from memscore.validation import NAME_PATTERN
 
 BLOCK = 10
 """Trials in a block: the smallest number at which a ratio with one decimal balances exactly."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+LONGEST_OPTION = 10_000
+"""Characters of a text among a network's options; an estimator's description is the longest."""
+
+STORED = {"stored": True}
+"""Context for validating what an earlier version has stored, when it accepted more."""
 
 
 class Frozen(BaseModel):
@@ -62,6 +79,21 @@ class Recipe(Frozen):
     plain_epochs: int = Field(default=0, ge=0, description="epochs without augmentation at the end")
     precision: Literal["float32", "bfloat16"] = Field(default="float32", description="bfloat16: autocast")
     compile: bool = Field(default=False, description="compile the network with torch.compile")
+
+    @field_validator("options")
+    @classmethod
+    def _bounded(
+        cls, options: dict[str, int | float | bool | str], info: ValidationInfo
+    ) -> dict[str, int | float | bool | str]:
+        if info.context == STORED:
+            return options
+        for name, value in options.items():
+            fault = fault_of(value, LONGEST_OPTION) if isinstance(value, str) else None
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                fault = "must be a whole number of at most 63 bits"
+            if fault is not None:
+                raise ValueError(f"the option {name} {fault}")
+        return options
 
     @model_validator(mode="after")
     def _complete(self) -> Recipe:
