@@ -158,7 +158,7 @@ def test_a_pickled_array_is_refused_and_not_unpickled():
     ("shape", "reason"),
     [
         ((-1,), "has the shape"), ((-(2**40),), "has the shape"), ((2**62,), "much more memory"),
-        ((2**200,), "much more memory"), ((1, 2), "has the shape"), ((), "has the shape"), ((True,), "is damaged|data"),
+        ((2**200,), "much more memory"), ((1, 2), "has the shape"), ((), "has the shape"), ((True,), "has the shape"),
         ((6,), "is damaged"), ((4,), "more data"), (5, "is damaged"), (("5",), "is damaged"), ((5.0,), "is damaged"),
         ([5], "is damaged"), (None, "is damaged"),
     ],
