@@ -139,7 +139,8 @@ def test_one_caller_cannot_take_all_streams(served: Served, monkeypatch: pytest.
     path = f"/v1/jobs/{post(served.http)}/events"
     served.app.state.streams[object()] = "another caller"
     with served.http.stream("GET", path) as first:
-        next(first.iter_lines())
+        lines = first.iter_lines()  # kept, since a response ends with its iterator
+        next(lines)
         refused = served.http.get(path)
         assert (refused.status_code, "You have 1 event streams open" in refused.json()["detail"]) == (503, True)
         monkeypatch.setattr(job_events, "caller_of", lambda _: "a third caller")
