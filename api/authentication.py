@@ -140,9 +140,9 @@ def largest(scopes: frozenset[Scope]) -> Scope:
 
 
 def needed_scope(method: str, path: str) -> Scope:
-    """The scope a request needs: to read, to change, or to manage keys; any key may sign in and out."""
-    if path.startswith("/v1/keys"):
-        return "admin"
+    """The scope a request needs: to read, to add, or to remove, rename and manage keys; any key may sign in and out."""
     if path == SESSION:
         return "read"
+    if path.startswith("/v1/keys") or method in ("DELETE", "PATCH"):
+        return "admin"
     return "read" if method in ("GET", "HEAD", "OPTIONS") or path.endswith("/scores/lookup") else "write"

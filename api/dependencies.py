@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Annotated, cast
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Body, Depends, Path, Query, Request, Response
 
 from api.authentication import Keyring
 from api.sessions import Sessions
@@ -18,6 +18,11 @@ from memscore.store import Database
 StudyInPath = Annotated[str, Path(description="id or name of a study", examples=["digits"])]
 DatasetInPath = Annotated[str, Path(description="name of a registered dataset", examples=["digits"])]
 IndexInPath = Annotated[int, Path(description="place of a sample in its dataset, from 0", examples=[17])]
+Confirm = Annotated[
+    str | None, Query(description="the name again, without which nothing is removed", examples=["digits"])
+]
+DryRun = Annotated[bool, Query(description="remove nothing, return what would go")]
+RENAMED = Body(openapi_examples={"name": {"summary": "another name", "value": {"name": "digits-2"}}})
 JobInPath = Annotated[str, Path(description="id of a job", examples=["5f2b9c41d07ae836"])]
 
 

@@ -318,7 +318,11 @@ class TableCache:
             loading = asyncio.create_task(to_thread.run_sync(self._load, study, limiter=self.lanes.loads))
             self.loading[study] = loading
             loading.add_done_callback(lambda _: self.loading.pop(study))
-        entry = await asyncio.shield(loading)
+        try:
+            entry = await asyncio.shield(loading)
+        except (NotFound, NoScoresYet):  # it was renamed or removed
+            self.entries.pop(study, None)
+            raise
         self.entries[study] = entry
         self.entries.move_to_end(study)
         self._make_room()

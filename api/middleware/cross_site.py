@@ -76,7 +76,7 @@ def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     if not origins:
         return app
     methods, allowed, exposed = (
-        ("GET", "POST", "DELETE"),
+        ("GET", "POST", "PATCH", "DELETE"),
         ("Authorization", *ALLOWED_HEADERS),
         ("Location", *EXPOSED_HEADERS),
     )

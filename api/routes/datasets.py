@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,15 +13,18 @@ from fastapi import APIRouter, Query, Response
 from fastapi import Path as InPath
 
 from api import errors
-from api.dependencies import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
+from api.dependencies import RENAMED, Confirm, DatabaseOf, DatasetInPath, DryRun, HomeOf, IndexInPath
 from api.file_answers import ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.datasets.dataset import Dataset, kind_of
 from memscore.datasets.storage import folder_of, open_dataset
 from memscore.errors import Damaged, NotFound
 from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets
-from memscore.store import datasets
+from memscore.messages.removal import DatasetRemoved, NewName
+from memscore.store import datasets, removal
 from memscore.store.datasets import DatasetRecord
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -52,6 +57,27 @@ def get_dataset(database: DatabaseOf, home: HomeOf, name: DatasetInPath) -> Data
     except (NotFound, Damaged):  # this machine has not its arrays; the rest is known all the same
         notes = ()
     return DatasetDetail(**_message(record).model_dump(), flipped_indices=list(record.flipped), notes=list(notes))
+
+
+@router.patch("/{name}", operation_id="rename_dataset", responses=errors.documented(404, 409))
+def rename_dataset(database: DatabaseOf, name: DatasetInPath, request: Annotated[NewName, RENAMED]) -> DatasetMessage:
+    """Give a dataset another name; its studies stay. Needs the scope admin."""
+    with database.writing() as connection:
+        record = datasets.rename(connection, name, request.name)
+    log.info("renamed the dataset %s to %s", name, record.name)
+    return _message(record)
+
+
+@router.delete("/{name}", operation_id="remove_dataset", responses=errors.documented(404, 409))
+def remove_dataset(
+    database: DatabaseOf, home: HomeOf, name: DatasetInPath, confirm: Confirm = None, dry_run: DryRun = False
+) -> DatasetRemoved:
+    """Remove a dataset and its files, which no study may use. Needs the scope admin."""
+    removed = removal.remove_dataset(database, home, name, confirm=confirm, dry_run=dry_run)
+    if not dry_run:
+        _opened.cache_clear()  # or the disk would keep the removed arrays while they are mapped
+        log.info("removed the dataset %s", removed.name)
+    return DatasetRemoved(removed=not dry_run, **asdict(removed))
 
 
 @router.get(

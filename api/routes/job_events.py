@@ -17,7 +17,7 @@ from api import errors
 from api.dependencies import DatabaseOf, JobInPath
 from api.middleware.access import caller_of
 from api.routes.jobs import job_message, time_of
-from memscore.errors import StoreError
+from memscore.errors import NotFound, StoreError
 from memscore.messages.jobs import JobEvent, JobEvents, JobMessage
 from memscore.store import Database, jobs
 from memscore.store.jobs import EventRecord
@@ -87,6 +87,8 @@ async def _stream(
                 events, message = await run_in_threadpool(_read, database, job, after)
             except StoreError:
                 events, message = [], sent
+            except NotFound:  # it has ended and was removed
+                return
             for event in events:
                 after = event.id
                 yield format_sse_event(data_str=event.model_dump_json(), event="state", id=str(event.id))

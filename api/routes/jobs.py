@@ -12,15 +12,27 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection
 
 from api import errors
-from api.dependencies import DatabaseOf, JobInPath, OwnNetworks
+from api.dependencies import DatabaseOf, DryRun, HomeOf, JobInPath, OwnNetworks
 from api.idempotency import Caller, IdempotencyKey
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import JobMessage, Jobs, LogMessage, Plan, Progress, State
+from memscore.messages.removal import JobsPruned
 from memscore.scores.planning import plan
 from memscore.scores.tables import NO_TEST_PART, ScoreTable
-from memscore.store import Database, datasets, evidence, idempotency, job_logs, jobs, leadership, studies, tables
+from memscore.store import (
+    Database,
+    datasets,
+    evidence,
+    idempotency,
+    job_logs,
+    jobs,
+    leadership,
+    removal,
+    studies,
+    tables,
+)
 from memscore.store.datasets import DatasetRecord
 from memscore.store.jobs import JobRecord
 from memscore.study.automatic import AUTO, automatic, described
@@ -154,6 +166,20 @@ def list_jobs(
         names = studies.names(connection)
     messages = [_brief_message(job, names[job.study_id], outcomes.get(job.id)) for job in listed]
     return Jobs(jobs=messages, next=cursor_of(listed[-1].created_at, listed[-1].id) if len(found) > limit else None)
+
+
+@router.delete("", operation_id="prune_jobs")
+def prune_jobs(
+    database: DatabaseOf,
+    home: HomeOf,
+    older: Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False, description="seconds since they finished")],
+    dry_run: DryRun = False,
+) -> JobsPruned:
+    """Remove the jobs that finished longer ago, with their events and logs; studies stay. Needs the scope admin."""
+    pruned = removal.prune_jobs(database, home, older, dry_run=dry_run)
+    if pruned.jobs and not dry_run:
+        log.info("removed %s", counted(pruned.jobs, "finished job"))
+    return JobsPruned(removed=not dry_run, jobs=pruned.jobs, bytes=pruned.bytes)
 
 
 @router.get("/{job}", operation_id="get_job", responses=errors.documented(404))

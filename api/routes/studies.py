@@ -1,19 +1,23 @@
-"""Lists studies, what they consist of, and their progress."""
+"""Lists studies, what they consist of, and their progress; renames and removes them."""
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
 from api import errors
-from api.dependencies import DatabaseOf, StudyInPath
+from api.dependencies import RENAMED, Confirm, DatabaseOf, DryRun, HomeOf, StudyInPath
 from api.paging import Cursor, Limit, cursor_of, values_of
+from memscore.messages.removal import NewName, StudyRemoved
 from memscore.messages.studies import Studies, StudyMessage, TableSummary
-from memscore.store import evidence, studies, tables
+from memscore.store import evidence, removal, studies, tables
 from memscore.store.studies import StudyRecord
 from memscore.study.recipes import name_of
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -41,6 +45,43 @@ def get_study(database: DatabaseOf, study: StudyInPath) -> StudyMessage:
     """One study by id or unique name, with a summary of its current scores."""
     with database.reading() as connection:
         return study_message(connection, studies.find(connection, study))
+
+
+@router.patch("/{study}", operation_id="rename_study", responses=errors.documented(404, 409))
+def rename_study(database: DatabaseOf, study: StudyInPath, request: Annotated[NewName, RENAMED]) -> StudyMessage:
+    """Give a study another name; its id stays. Needs the scope admin."""
+    with database.writing() as connection:
+        record = studies.rename(connection, study, request.name)
+        message = study_message(connection, record)
+    log.info("renamed the study %s to %s", study, record.name, extra={"study": record.id})
+    return message
+
+
+@router.delete("/{study}", operation_id="remove_study", responses=errors.documented(404, 409))
+def remove_study(
+    database: DatabaseOf,
+    home: HomeOf,
+    study: StudyInPath,
+    confirm: Confirm = None,
+    evidence: Annotated[bool, Query(description="remove its trials too; otherwise a study with trials stays")] = False,
+    dry_run: DryRun = False,
+) -> StudyRemoved:
+    """Remove a study with its tables and jobs, none of which may wait or run. Needs the scope admin."""
+    removed = removal.remove_study(database, home, study, confirm=confirm, evidence=evidence, dry_run=dry_run)
+    if not dry_run:
+        log.info("removed the study %s: %s", removed.name, removal.described(removed.size), extra={"study": removed.id})
+    size = removed.size
+    return StudyRemoved(
+        removed=not dry_run,
+        id=removed.id,
+        name=removed.name,
+        trials=size.trials,
+        full_trials=size.full_trials,
+        tables=size.tables,
+        published=size.published,
+        jobs=size.jobs,
+        bytes=size.bytes,
+    )
 
 
 def study_message(connection: Connection, study: StudyRecord) -> StudyMessage:

@@ -72,7 +72,7 @@ COMMANDS: Entries = {
         },
     ),
     "datasets": Group(
-        "Datasets: add, list, show, image, export.",
+        "Datasets: add, list, show, image, export, rename, remove.",
         {
             "add": Entry(
                 "datasets:add_dataset",
@@ -85,10 +85,27 @@ COMMANDS: Entries = {
                 "dataset_export:export_dataset",
                 "Write a dataset as .npz, .csv, .parquet or class folders, with corrected labels if you give them.",
             ),
+            "rename": Entry("removal:rename_dataset", "Give a dataset another name; its studies stay."),
+            "remove": Entry(
+                "removal:remove_dataset",
+                "Remove a dataset that no study uses, with its files; without --yes, say what would go and ask.",
+            ),
+        },
+    ),
+    "studies": Group(
+        "Studies: list, rename, remove.",
+        {
+            "list": Entry("removal:list_studies", "List the studies, oldest first."),
+            "rename": Entry("removal:rename_study", "Give a study another name; its id stays."),
+            "remove": Entry(
+                "removal:remove_study",
+                "Remove a study with its tables and jobs, and with --evidence its trials; without --yes, say what "
+                "would go.",
+            ),
         },
     ),
     "jobs": Group(
-        "Jobs: list, show, watch, cancel, resume, log, events.",
+        "Jobs: list, show, watch, cancel, resume, log, events, prune.",
         {
             "list": Entry("jobs:list_jobs", "List jobs, newest first."),
             "show": Entry("jobs:show_job", "Show one job."),
@@ -106,6 +123,10 @@ COMMANDS: Entries = {
             "log": Entry("jobs:job_log", "Print the output of a job's driver and workers, from all its attempts."),
             "events": Entry(
                 "jobs:job_events", "Print the state changes of a job; with --json, one JSON object per line."
+            ),
+            "prune": Entry(
+                "removal:prune_jobs",
+                "Remove old finished jobs with their events and logs. Studies and their scores stay.",
             ),
         },
     ),

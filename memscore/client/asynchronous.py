@@ -26,11 +26,12 @@ from memscore.client.study_calls import PairFilters, ScoreFilters
 from memscore.client.table_calls import Fingerprinted
 from memscore.exchange.evidence_file import StudyEvidence
 from memscore.keys import Scope
-from memscore.messages.datasets import DatasetDetail, Datasets, Neighbour, Sample
+from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets, Neighbour, Sample
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
+from memscore.messages.removal import DatasetRemoved, JobsPruned, StudyRemoved
 from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
@@ -174,6 +175,20 @@ class AsyncClient:
         """
         return await self._run(dataset_calls.image, dataset, split, index, scale)
 
+    async def rename_dataset(self, name: str, new: str) -> DatasetMessage:
+        """Give a dataset another name; its studies stay.
+
+        Needs the scope admin. Raises NotFound, InvalidInput for an impossible name, or Conflict if it is taken.
+        """
+        return await self._run(dataset_calls.rename_dataset, name, new)
+
+    async def remove_dataset(self, name: str, *, confirm: str | None = None, dry_run: bool = False) -> DatasetRemoved:
+        """Remove a dataset and its files; `confirm` repeats its name. With `dry_run`, only what would go is returned.
+
+        Needs the scope admin. Raises NotFound, Conflict while a study uses it, or InvalidInput unless it is confirmed.
+        """
+        return await self._run(dataset_calls.remove_dataset, name, confirm=confirm, dry_run=dry_run)
+
     async def studies(self, dataset: str | None = None) -> Studies:
         """All studies, or those of one dataset, oldest first."""
         return await self._run(study_calls.studies, dataset)
@@ -312,6 +327,23 @@ class AsyncClient:
         """
         return await self._run(study_calls.import_scores, payload, dataset, name)
 
+    async def rename_study(self, study: str, new: str) -> StudyMessage:
+        """Give a study another name; its id stays.
+
+        Needs the scope admin. Raises NotFound, InvalidInput for an impossible name, or Conflict if it is taken.
+        """
+        return await self._run(study_calls.rename_study, study, new)
+
+    async def remove_study(
+        self, study: str, *, confirm: str | None = None, evidence: bool = False, dry_run: bool = False
+    ) -> StudyRemoved:
+        """Remove a study with its tables and jobs; `confirm` repeats its name, and `evidence` lets its trials go too.
+
+        With `dry_run`, only what would go is returned. Needs the scope admin. Raises NotFound; Conflict while a job
+        waits or works on it, or if it has trials and `evidence` is False; InvalidInput unless it is confirmed.
+        """
+        return await self._run(study_calls.remove_study, study, confirm=confirm, evidence=evidence, dry_run=dry_run)
+
     async def table(
         self, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None
     ) -> ScoreTable:
@@ -434,6 +466,13 @@ class AsyncClient:
         Needs the scope write. Raises NotFound, or Conflict if the job succeeded.
         """
         return await self._run(job_calls.resume, job)
+
+    async def prune_jobs(self, older: float, *, dry_run: bool = False) -> JobsPruned:
+        """Remove the jobs that finished more than `older` seconds ago, with their events and logs; studies stay.
+
+        With `dry_run`, only what would go is returned. Needs the scope admin.
+        """
+        return await self._run(job_calls.prune_jobs, older, dry_run=dry_run)
 
     async def log(self, job: str, after: int = 0) -> LogMessage:
         """The output of a job's driver and workers; `after` is the `next` of the previous part."""

@@ -25,11 +25,12 @@ from memscore.client.study_calls import PairFilters, ScoreFilters
 from memscore.client.table_calls import Fingerprinted
 from memscore.exchange.evidence_file import StudyEvidence
 from memscore.keys import Scope
-from memscore.messages.datasets import DatasetDetail, Datasets, Neighbour, Sample
+from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets, Neighbour, Sample
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
+from memscore.messages.removal import DatasetRemoved, JobsPruned, StudyRemoved
 from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
@@ -170,6 +171,20 @@ class Client:
         """
         return self._run(dataset_calls.image, dataset, split, index, scale)
 
+    def rename_dataset(self, name: str, new: str) -> DatasetMessage:
+        """Give a dataset another name; its studies stay.
+
+        Needs the scope admin. Raises NotFound, InvalidInput for an impossible name, or Conflict if it is taken.
+        """
+        return self._run(dataset_calls.rename_dataset, name, new)
+
+    def remove_dataset(self, name: str, *, confirm: str | None = None, dry_run: bool = False) -> DatasetRemoved:
+        """Remove a dataset and its files; `confirm` repeats its name. With `dry_run`, only what would go is returned.
+
+        Needs the scope admin. Raises NotFound, Conflict while a study uses it, or InvalidInput unless it is confirmed.
+        """
+        return self._run(dataset_calls.remove_dataset, name, confirm=confirm, dry_run=dry_run)
+
     def studies(self, dataset: str | None = None) -> Studies:
         """All studies, or those of one dataset, oldest first."""
         return self._run(study_calls.studies, dataset)
@@ -302,6 +317,23 @@ class Client:
         """
         return self._run(study_calls.import_scores, payload, dataset, name)
 
+    def rename_study(self, study: str, new: str) -> StudyMessage:
+        """Give a study another name; its id stays.
+
+        Needs the scope admin. Raises NotFound, InvalidInput for an impossible name, or Conflict if it is taken.
+        """
+        return self._run(study_calls.rename_study, study, new)
+
+    def remove_study(
+        self, study: str, *, confirm: str | None = None, evidence: bool = False, dry_run: bool = False
+    ) -> StudyRemoved:
+        """Remove a study with its tables and jobs; `confirm` repeats its name, and `evidence` lets its trials go too.
+
+        With `dry_run`, only what would go is returned. Needs the scope admin. Raises NotFound; Conflict while a job
+        waits or works on it, or if it has trials and `evidence` is False; InvalidInput unless it is confirmed.
+        """
+        return self._run(study_calls.remove_study, study, confirm=confirm, evidence=evidence, dry_run=dry_run)
+
     def table(self, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None) -> ScoreTable:
         """The whole score table, transferred only if it has changed since the last call.
 
@@ -422,6 +454,13 @@ class Client:
         Needs the scope write. Raises NotFound, or Conflict if the job succeeded.
         """
         return self._run(job_calls.resume, job)
+
+    def prune_jobs(self, older: float, *, dry_run: bool = False) -> JobsPruned:
+        """Remove the jobs that finished more than `older` seconds ago, with their events and logs; studies stay.
+
+        With `dry_run`, only what would go is returned. Needs the scope admin.
+        """
+        return self._run(job_calls.prune_jobs, older, dry_run=dry_run)
 
     def log(self, job: str, after: int = 0) -> LogMessage:
         """The output of a job's driver and workers; `after` is the `next` of the previous part."""

@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from typing import Literal
 
 from memscore.client.pages import gathered
-from memscore.client.service_access import ServiceAccess, ask, exchange, get, part
-from memscore.client.steps import Flow
-from memscore.messages.datasets import DatasetDetail, Datasets, Neighbour, Neighbours, Sample, SampleNames, Samples
+from memscore.client.service_access import ServiceAccess, ask, delete, exchange, get, part
+from memscore.client.steps import Flow, Request
+from memscore.messages.datasets import (
+    DatasetDetail,
+    DatasetMessage,
+    Datasets,
+    Neighbour,
+    Neighbours,
+    Sample,
+    SampleNames,
+    Samples,
+)
+from memscore.messages.removal import DatasetRemoved
 
 AT_ONCE = 400  # samples of one request
 
@@ -74,3 +84,23 @@ def image(
     path = f"/v1/datasets/{part(dataset)}/{part(split)}/{index}/image.png"
     reply = yield from exchange(service, get(path, scale=None if scale == 1 else scale))
     return reply.content
+
+
+def rename_dataset(service: ServiceAccess, name: str, new: str) -> Flow[DatasetMessage]:
+    """Give a dataset another name; its studies stay.
+
+    Needs the scope admin. Raises NotFound, InvalidInput for an impossible name, or Conflict if it is taken.
+    """
+    request = Request("PATCH", f"/v1/datasets/{part(name)}", json={"name": new}, repeatable=False)
+    return (yield from ask(service, DatasetMessage, request))
+
+
+def remove_dataset(
+    service: ServiceAccess, name: str, *, confirm: str | None = None, dry_run: bool = False
+) -> Flow[DatasetRemoved]:
+    """Remove a dataset and its files; `confirm` repeats its name. With `dry_run`, only what would go is returned.
+
+    Needs the scope admin. Raises NotFound, Conflict while a study uses it, or InvalidInput unless it is confirmed.
+    """
+    request = delete(f"/v1/datasets/{part(name)}", confirm=confirm, dry_run=dry_run or None)
+    return (yield from ask(service, DatasetRemoved, request))

@@ -8,10 +8,11 @@ from typing import Any, TypedDict, Unpack
 from pydantic import ValidationError
 
 from memscore.client.pages import one_by_one
-from memscore.client.service_access import ServiceAccess, ask, get, part, post
+from memscore.client.service_access import ServiceAccess, ask, delete, get, part, post
 from memscore.client.steps import Flow, Items
 from memscore.errors import InvalidInput
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
+from memscore.messages.removal import JobsPruned
 from memscore.study.spec import Design, EvidenceKind, JobRequest, PairScope, Recipe, Target
 from memscore.validation import sentence
 
@@ -111,6 +112,14 @@ def resume(service: ServiceAccess, job: str) -> Flow[JobMessage]:
     Needs the scope write. Raises NotFound, or Conflict if the job succeeded.
     """
     return (yield from ask(service, JobMessage, post(f"/v1/jobs/{part(job)}/resume")))
+
+
+def prune_jobs(service: ServiceAccess, older: float, *, dry_run: bool = False) -> Flow[JobsPruned]:
+    """Remove the jobs that finished more than `older` seconds ago, with their events and logs; studies stay.
+
+    With `dry_run`, only what would go is returned. Needs the scope admin.
+    """
+    return (yield from ask(service, JobsPruned, delete("/v1/jobs", older=older, dry_run=dry_run or None)))
 
 
 def log(service: ServiceAccess, job: str, after: int = 0) -> Flow[LogMessage]:

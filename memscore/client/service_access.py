@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 30.0
 MOST_PULLED = 16
 """Tables that a client keeps in memory."""
 
-TRANSFER_SECONDS = 600.0  # for uploads and searches, which the service finishes before it answers
+TRANSFER_SECONDS = 600.0  # for uploads, searches and removals, which the service finishes before it answers
 
 OnDownload = Callable[[str, int, int | None], None]
 """Called with the path, the bytes received, and the total bytes, None if the service does not send their number."""
@@ -115,6 +115,11 @@ def get(path: str, **params: Any) -> Request:
 def post(path: str, json: Any = None, **params: Any) -> Request:
     """A POST request, for changes and for queries too long for a URL; parameters that are None are left out."""
     return Request("POST", path, _given(params), json=json)
+
+
+def delete(path: str, **params: Any) -> Request:
+    """A DELETE request for much, never retried: a second one would find nothing and say so."""
+    return Request("DELETE", path, _given(params), timeout=TRANSFER_SECONDS, repeatable=False)
 
 
 def post_file(path: str, payload: bytes, **params: Any) -> Request:

@@ -11,11 +11,22 @@ import numpy.typing as npt
 
 from memscore.arguments import shown
 from memscore.client.pages import gathered, one_by_one
-from memscore.client.service_access import TRANSFER_SECONDS, ServiceAccess, ask, exchange, get, part, post, post_file
-from memscore.client.steps import Flow, Items
+from memscore.client.service_access import (
+    TRANSFER_SECONDS,
+    ServiceAccess,
+    ask,
+    delete,
+    exchange,
+    get,
+    part,
+    post,
+    post_file,
+)
+from memscore.client.steps import Flow, Items, Request
 from memscore.errors import Conflict, InvalidInput
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
+from memscore.messages.removal import StudyRemoved
 from memscore.messages.scores import (
     MOST_INDICES,
     Histogram,
@@ -246,6 +257,27 @@ def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: st
     """
     request = post_file("/v1/studies/import", payload, dataset=dataset, name=name)
     return (yield from ask(service, StudyMessage, request))
+
+
+def rename_study(service: ServiceAccess, study: str, new: str) -> Flow[StudyMessage]:
+    """Give a study another name; its id stays.
+
+    Needs the scope admin. Raises NotFound, InvalidInput for an impossible name, or Conflict if it is taken.
+    """
+    request = Request("PATCH", f"/v1/studies/{part(study)}", json={"name": new}, repeatable=False)
+    return (yield from ask(service, StudyMessage, request))
+
+
+def remove_study(
+    service: ServiceAccess, study: str, *, confirm: str | None = None, evidence: bool = False, dry_run: bool = False
+) -> Flow[StudyRemoved]:
+    """Remove a study with its tables and jobs; `confirm` repeats its name, and `evidence` lets its trials go too.
+
+    With `dry_run`, only what would go is returned. Needs the scope admin. Raises NotFound; Conflict while a job waits
+    or works on it, or if it has trials and `evidence` is False; InvalidInput unless it is confirmed.
+    """
+    options = {"confirm": confirm, "evidence": evidence or None, "dry_run": dry_run or None}
+    return (yield from ask(service, StudyRemoved, delete(f"/v1/studies/{part(study)}", **options)))
 
 
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:

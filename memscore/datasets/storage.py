@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -25,6 +26,8 @@ from memscore.files import make_folder, place_folder, reason, sync, sync_all
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 SPLITS: tuple[Split, ...] = ("train", "test")
+ASIDE = ".removed-"
+"""How the name of a folder begins that is about to be deleted."""
 
 
 def folder_of(home: Path, fingerprint: str) -> Path:
@@ -100,6 +103,30 @@ def _write(dataset: Dataset, folder: Path) -> None:
     finally:
         for left in (scratch, replaced):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def set_aside(home: Path, fingerprint: str) -> bool:
+    """Take a dataset's folder away in one step, for `clear_aside` to delete; whether it was there. Raises OSError."""
+    folder = folder_of(home, fingerprint)
+    try:
+        folder.rename(folder.with_name(f"{ASIDE}{fingerprint}-{secrets.token_hex(4)}"))
+    except FileNotFoundError:
+        return False
+    sync(folder.parent)
+    return True
+
+
+def clear_aside(home: Path) -> None:
+    """Delete the folders that were set aside, now or before a crash. Raises OSError."""
+    for folder in (home / "datasets").glob(f"{ASIDE}*"):
+        with suppress(FileNotFoundError):  # another process deletes it too
+            shutil.rmtree(folder)
+
+
+def size_of(home: Path, fingerprint: str) -> int:
+    """The bytes of a stored dataset's files; 0 if they are not in this home."""
+    folder = folder_of(home, fingerprint)
+    return sum(file.stat().st_size for file in folder.glob("*") if file.is_file())
 
 
 def open_dataset(home: Path, fingerprint: str) -> Dataset:

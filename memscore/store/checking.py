@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, func, select, text
 
+from memscore.counted import counted
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Damaged, NotFound
 from memscore.messages.jobs import STATES
-from memscore.store import jobs, studies
+from memscore.store import jobs, leftovers, studies
 from memscore.store.checking_published import check_published
 from memscore.store.checking_studies import StudyCheck
 from memscore.store.database import Database, now
@@ -44,7 +45,8 @@ def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iter
     """Check everything and yield the findings.
 
     With `repair`, damaged trials and tables are deleted (to be trained and built again), tables and published rows that
-    do not follow from the evidence are replaced, and jobs without a lease are queued again. Sound data is not touched.
+    do not follow from the evidence are replaced, jobs without a lease are queued again, and files of removed data are
+    deleted. Sound data is not touched.
     """
     if database.engine.dialect.name == "sqlite":
         yield from guarded("database", _check_file(database, watch))
@@ -52,6 +54,7 @@ def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iter
     yield from guarded("studies", _check_studies(database, home, repair, watch))
     yield from guarded("published rows", check_published(database, repair, watch))
     yield from guarded("jobs", _check_jobs(database, repair, watch))
+    yield from guarded("removed files", _check_leftovers(database, home, repair))
 
 
 def _check_file(database: Database, watch: Watch) -> Iterator[DatabaseFinding]:
@@ -153,6 +156,17 @@ def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[Data
         with database.reading() as connection:
             yield from _request_findings(connection, row.id)
         watch("jobs", 1)
+
+
+def _check_leftovers(database: Database, home: Path, repair: bool) -> Iterator[DatabaseFinding]:
+    """Look for files whose removal a crash has interrupted."""
+    with database.reading() as connection:
+        listed = leftovers.listed(connection)
+    if repair:
+        leftovers.sweep(database, home)
+    if listed:
+        problem = f"are not deleted yet, of {counted(len(listed), 'removed dataset or job')}"
+        yield DatabaseFinding("files", problem, "are deleted", "deleted" if repair else None, harmless=True)
 
 
 def _request_findings(connection: Connection, job: str) -> Iterator[DatabaseFinding]:

@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from memscore.errors import InvalidInput, StoreError
+from memscore.errors import Conflict, InvalidInput, StoreError
 from memscore.files import PRIVATE_FILE, tighten
 
 if TYPE_CHECKING:
@@ -156,6 +156,9 @@ class Database:
         except DBAPIError as error:
             if isinstance(error, DataError):
                 raise InvalidInput(f"A value cannot be used: {_first_line(error)}.") from error
+            if isinstance(error, IntegrityError) and _refers_to_nothing(error):
+                text = "What this belongs to was removed in the meantime; see what is left, and try again."
+                raise Conflict(text) from error
             if isinstance(error, (IntegrityError, ProgrammingError)):
                 raise  # a bug of ours, not a state of the database
             text = f"The database {self.shown} cannot be used: {_first_line(error)}."
@@ -300,6 +303,11 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("memscore_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _refers_to_nothing(error: IntegrityError) -> bool:
+    """Whether a row refers to a missing one, or was to be deleted while others refer to it."""
+    return getattr(error.orig, "sqlstate", None) == "23503" or "FOREIGN KEY" in str(error.orig)
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, delete, select, update
 
+from memscore.datasets import SOURCES
 from memscore.datasets.dataset import Dataset
-from memscore.errors import Conflict, NotFound
-from memscore.store.database import insert_new
-from memscore.store.schema import datasets
+from memscore.errors import Conflict, InvalidInput, NotFound
+from memscore.store.database import insert_ignoring, insert_new, one_at_a_time
+from memscore.store.schema import datasets, studies
 from memscore.texts import harmless
+from memscore.validation import NAME_PATTERN
+
+IN_USE = "names of studies"
+"""What `one_at_a_time` holds while a study is made, or a dataset renamed or removed."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,31 @@ def by_name(connection: Connection, name: str) -> DatasetRecord:
         source = name[:100] if ":" in name else "NAME"
         raise NotFound(f"There is no dataset {name[:100]!r}; {there}. Add one with: memscore datasets add {source}")
     return _record(row)
+
+
+def rename(connection: Connection, old: str, new: str) -> DatasetRecord:
+    """Give a dataset another name, under which its studies list it from now on.
+
+    Raises NotFound, InvalidInput for an impossible name, or Conflict if it is taken.
+    """
+    require_valid(new)
+    one_at_a_time(connection, IN_USE)
+    row = connection.execute(select(datasets).where(datasets.c.name == by_name(connection, old).name)).one()
+    if old == new:
+        return _record(row)
+    if new in SOURCES and row.source != new:
+        raise InvalidInput(f"{new!r} is the name of a published dataset, and this is another one; choose another name.")
+    if not insert_ignoring(connection, datasets, {**row._mapping, "name": new}):  # pyright: ignore[reportPrivateUsage]
+        raise Conflict(f"The name {new!r} already belongs to another dataset; choose another name.")
+    connection.execute(update(studies).where(studies.c.dataset == old).values(dataset=new))
+    connection.execute(delete(datasets).where(datasets.c.name == old))
+    return by_name(connection, new)
+
+
+def require_valid(name: str) -> None:
+    """Raises InvalidInput for a name that neither a dataset nor a study can have."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InvalidInput(f"{name[:100]!r} is not a valid name: use at most 63 letters, digits, '.', '_' and '-'.")
 
 
 def listing(connection: Connection, limit: int | None = None, after: str | None = None) -> list[DatasetRecord]:

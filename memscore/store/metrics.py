@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, case, func, select, text
 
 from memscore.messages.jobs import STATES
-from memscore.store import leadership
+from memscore.store import leadership, tallies
 from memscore.store.database import now
 from memscore.store.jobs import HELD, WAITING
 from memscore.store.leadership import LeaseRecord
@@ -19,7 +19,10 @@ LOST = ("recovering", "failed")  # states that a lost or failed attempt leaves b
 
 @dataclass(frozen=True)
 class Activity:
-    """The state of the service at one moment, over all jobs and studies. Times are in seconds."""
+    """The state of the service at one moment, over all jobs and studies. Times are in seconds.
+
+    Counts include what was removed, except for the jobs by state.
+    """
 
     jobs: dict[str, int]  # by state, all states
     attempts: int
@@ -63,19 +66,21 @@ def activity(connection: Connection) -> Activity:
     rows = connection.execute(by_state).all()
     lost = select(func.count()).select_from(job_events).where(job_events.c.state.in_(LOST))
     stored, blocks = _stored(connection)
+    full = select(func.count()).select_from(full_trials)
+    before = tallies.removed(connection)
     return Activity(
         jobs={**dict.fromkeys(STATES, 0), **{row.state: row.jobs for row in rows}},
-        attempts=sum(row.attempts for row in rows),
-        attempts_lost=connection.execute(lost).scalar_one(),
-        jobs_started=sum(row.started for row in rows),
-        waited=sum(row.waited or 0.0 for row in rows),
+        attempts=sum(row.attempts for row in rows) + int(before["attempts"]),
+        attempts_lost=connection.execute(lost).scalar_one() + int(before["attempts_lost"]),
+        jobs_started=sum(row.started for row in rows) + int(before["jobs_started"]),
+        waited=sum(row.waited or 0.0 for row in rows) + before["waited"],
         longest_wait=max([0.0, *(row.longest_wait or 0.0 for row in rows)]),
         report_age=max([0.0, *(row.report_age or 0.0 for row in rows)]),
         overdue_leases=sum(row.overdue for row in rows),
         trials_per_second=sum(row.rate or 0.0 for row in rows),
-        trials=stored,
-        full_trials=connection.execute(select(func.count()).select_from(full_trials)).scalar_one(),
-        blocks=blocks,
+        trials=stored + int(before["trials"]),
+        full_trials=connection.execute(full).scalar_one() + int(before["full_trials"]),
+        blocks=blocks + int(before["blocks"]),
         leader=leadership.current(connection, leadership.LEADER),
         database_bytes=database_bytes(connection),
     )

@@ -131,6 +131,23 @@ leases = Table(
     Column("note", Text),  # why the owner cannot work, if it cannot
 )
 
+# Files of removed data. They are deleted after the rows, and listed here until then: a crash in between loses none.
+leftovers = Table(
+    "leftovers",
+    metadata,
+    Column("kind", String(16), primary_key=True),  # dataset: its arrays; job: the logs of its attempts
+    Column("name", String(64), primary_key=True),  # the dataset's fingerprint, the job's id
+    Column("created_at", Double, nullable=False),
+)
+
+# What removed jobs and studies had counted, so that counters of metrics never fall.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("value", Double, nullable=False),
+)
+
 
 def _trials(name: str, *more: Column[Any], held_out: bool) -> Table:
     return Table(

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Connection, Row, and_, exists, not_, or_, select, t
 
 from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.store.database import insert_new, one_at_a_time
-from memscore.store.datasets import DatasetRecord
+from memscore.store.datasets import IN_USE, DatasetRecord, by_name, require_valid
 from memscore.store.schema import full_trials, jobs, score_tables, studies, trials
 from memscore.study.spec import STORED, Design, Recipe, study_id
 from memscore.texts import harmless_values
@@ -70,6 +70,21 @@ def release_name(connection: Connection, identifier: str) -> str | None:
     return renamed
 
 
+def rename(connection: Connection, study: str, new: str) -> StudyRecord:
+    """Give a study another name; its id stays. Raises NotFound, InvalidInput, or Conflict if the name is taken."""
+    require_valid(new)
+    one_at_a_time(connection, IN_USE)
+    record = find(connection, study)
+    if ID_PATTERN.fullmatch(new):
+        raise InvalidInput(f"{new!r} looks like a study's id; choose another name.")
+    _free_name(connection, new, record.id)
+    holder = connection.execute(select(studies.c.id).where(studies.c.name == new)).scalar()
+    if holder not in (None, record.id):
+        raise Conflict(f"The name {new!r} belongs to another study ({holder}); choose another name.")
+    connection.execute(update(studies).where(studies.c.id == record.id).values(name=new))
+    return find(connection, record.id)
+
+
 def _return_name(connection: Connection, identifier: str, name: str) -> None:
     """Give a study back the name that `release_name` took from it, if it is asked for and nobody else has it."""
     free = connection.execute(select(studies.c.id).where(studies.c.name == name)).first() is None
@@ -103,7 +118,9 @@ def _free_name(connection: Connection, name: str, identifier: str) -> None:
 def _ensure(
     connection: Connection, dataset: DatasetRecord, identifier: str, parts: dict[str, Any], name: str | None
 ) -> StudyRecord:
-    one_at_a_time(connection, "names of studies")
+    one_at_a_time(connection, IN_USE)
+    if by_name(connection, dataset.name).fingerprint != dataset.fingerprint:  # it may have been removed meanwhile
+        raise Conflict(f"The name {dataset.name!r} was given to another dataset in the meantime; try again.")
     if name is not None:
         _free_name(connection, name, identifier)
         _return_name(connection, identifier, name)

@@ -10,11 +10,11 @@ from memscore.datasets import SOURCES, SourceOptions, load_source
 from memscore.datasets.copies import with_findings
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.label_noise import flip_labels
-from memscore.datasets.storage import save
+from memscore.datasets.storage import folder_of, save
 from memscore.errors import InvalidInput, NotFound
 from memscore.progress import tracked
 from memscore.settings import Settings
-from memscore.store import Database, datasets
+from memscore.store import Database, datasets, leftovers
 from memscore.store.datasets import DatasetRecord
 from memscore.study.spec import NAME_PATTERN
 from memscore.workflows.embedded import opened_database
@@ -68,11 +68,16 @@ def register(database: Database, settings: Settings, name: str, dataset: Dataset
     """Store a dataset's arrays in the home folder and register its name. Raises Conflict if another dataset has it."""
     with database.reading() as connection:
         taken = {record.name: record for record in datasets.listing(connection)}.get(name)
-    if taken is None or taken.fingerprint == dataset.fingerprint:
-        settings.prepare_home()
-        save(dataset, settings.home)
-    with database.writing() as connection:
-        return datasets.register(connection, name, dataset)
+    wanted = taken is None or taken.fingerprint == dataset.fingerprint
+    while True:
+        if wanted:
+            settings.prepare_home()
+            save(dataset, settings.home)
+        with database.writing() as connection:
+            leftovers.hold_arrays(connection, dataset.fingerprint)
+            if not wanted or folder_of(settings.home, dataset.fingerprint).is_dir():
+                return datasets.register(connection, name, dataset)
+        # The arrays were those of a dataset that was removed just now.
 
 
 def ensure_registered(database: Database, settings: Settings, name: str) -> DatasetRecord:

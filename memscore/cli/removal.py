@@ -1,0 +1,156 @@
+"""Commands that rename and remove datasets and studies, and prune jobs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.filesize import decimal
+
+from memscore.cli.context import opened_client
+from memscore.cli.options import Json, Url
+from memscore.console import out, print_json, print_table
+from memscore.counted import counted
+from memscore.durations import seconds_of
+from memscore.errors import InvalidInput
+from memscore.messages.removal import StudyRemoved
+
+Yes = Annotated[
+    str | None,
+    typer.Option("--yes", metavar="NAME", help="Remove it without asking; the name again, against mistakes."),
+]
+
+
+def rename_dataset(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The dataset's name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its name from now on.")],
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Give a dataset another name; its studies stay."""
+    with opened_client(url) as client:
+        dataset = client.rename_dataset(old, new)
+    _say(dataset, f"Dataset {old} is now {dataset.name}.", as_json)
+
+
+def remove_dataset(name: str, yes: Yes = None, url: Url = None, as_json: Json = False) -> None:
+    """Remove a dataset that no study uses, with its files; without --yes, say what would go and ask."""
+    with opened_client(url) as client:
+        would = client.remove_dataset(name, dry_run=True)
+        files = f"{decimal(would.bytes)} of files" if would.bytes else "no files, which another name still needs"
+        what = f"dataset {would.name}: {counted(would.samples, 'sample')}, {files}"
+        confirm = yes or _asked(would.name, what, would, as_json)
+        removed = client.remove_dataset(name, confirm=confirm)
+    _say(removed, f"Removed {what}", as_json)
+
+
+def list_studies(
+    dataset: Annotated[str | None, typer.Option(help="Only studies of this dataset.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the studies, oldest first."""
+    with opened_client(url) as client:
+        found = client.studies(dataset)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("study", "id", "dataset", "recipe", "trials"),
+        (
+            (
+                one.name,
+                one.id,
+                one.dataset,
+                "imported" if one.recipe is None else one.recipe_name or one.recipe.network,
+                one.trials,
+            )
+            for one in found.studies
+        ),
+    )
+
+
+def rename_study(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="The study's name or id.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its name from now on; the id stays.")],
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Give a study another name; its id stays."""
+    with opened_client(url) as client:
+        renamed = client.rename_study(study, new)
+    _say(renamed, f"Study {study} is now {renamed.name}.", as_json)
+
+
+def remove_study(
+    study: str,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Remove its trials too; without it, a study with trials stays.")
+    ] = False,
+    yes: Yes = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Remove a study with its tables and jobs, and with --evidence its trials; without --yes, say what would go."""
+    with opened_client(url) as client:
+        would = client.remove_study(study, dry_run=True)
+        what = f"study {would.name}: {_parts(would)}"
+        if (would.trials or would.full_trials) and not evidence and yes is None:
+            _refuse(would, what, "add --evidence, since trials can only be trained again", as_json)
+        confirm = yes or _asked(would.name, what, would, as_json)
+        removed = client.remove_study(study, confirm=confirm, evidence=evidence)
+    _say(removed, f"Removed {what}", as_json)
+
+
+def prune_jobs(
+    older: Annotated[str, typer.Option(help="How long ago they must have finished: 12h, 90d or 26w.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Remove old finished jobs with their events and logs. Studies and their scores stay."""
+    seconds = seconds_of(older)
+    if seconds is None:
+        raise InvalidInput(f"--older: {older!r} is not a duration; write it like 12h, 90d or 26w.")
+    with opened_client(url) as client:
+        pruned = client.prune_jobs(seconds, dry_run=dry_run)
+    would = "would be " if dry_run else ""
+    _say(pruned, f"{counted(pruned.jobs, 'job')} {would}removed, with {decimal(pruned.bytes)} of logs", as_json)
+
+
+def _parts(would: StudyRemoved) -> str:
+    """What a study has, as a list."""
+    parts = [
+        counted(would.trials, "trial"),
+        *([counted(would.full_trials, "full trial")] if would.full_trials else []),
+        counted(would.tables, "table"),
+        *([counted(would.published, "published row")] if would.published else []),
+        counted(would.jobs, "job"),
+    ]
+    return f"{', '.join(parts)}; {decimal(would.bytes)}"
+
+
+def _asked(name: str, what: str, would: BaseModel, as_json: bool) -> str:
+    """The name, typed at the terminal as a confirmation. Exits with status 1 without it."""
+    if as_json or not sys.stdin.isatty():
+        _refuse(would, what, f"add --yes {name}", as_json)
+    out.print(f"This would remove {what}.", soft_wrap=True)
+    if typer.prompt(f"Type {name} to remove it for good", default="", show_default=False).strip() != name:
+        out.print("Nothing was removed.")
+        raise typer.Exit(1)
+    return name
+
+
+def _refuse(would: BaseModel, what: str, remedy: str, as_json: bool) -> None:
+    """Say what would go and what to add, and exit with status 1."""
+    _say(would, f"This would remove {what}.\nNothing was removed; to remove it, {remedy}.", as_json)
+    raise typer.Exit(1)
+
+
+def _say(message: BaseModel, sentence: str, as_json: bool) -> None:
+    if as_json:
+        print_json(message)
+    else:
+        out.print(sentence, soft_wrap=True)

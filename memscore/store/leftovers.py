@@ -1,0 +1,90 @@
+"""Deletes the files of removed data: after the rows that named them, and after a crash in between too.
+
+The transaction that removes the rows lists the files in `leftovers`; they are deleted, then struck off the list. So no
+row ever points at missing files, and nothing is deleted that nobody removed, as a home may serve several databases.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Connection, delete, select
+
+from memscore.datasets.storage import clear_aside, set_aside
+from memscore.errors import StoreError
+from memscore.files import reason
+from memscore.store.database import Database, insert_ignoring, now, one_at_a_time
+from memscore.store.schema import datasets, leftovers, studies
+
+Kind = Literal["dataset", "job"]
+AT_ONCE = 500  # values in one statement
+
+
+def note(connection: Connection, kind: Kind, name: str) -> None:
+    """List the files of a dataset's fingerprint, or of a job, as no longer needed."""
+    insert_ignoring(connection, leftovers, {"kind": kind, "name": name, "created_at": now()})
+
+
+def listed(connection: Connection) -> list[tuple[Kind, str]]:
+    """What is listed, oldest first."""
+    query = select(leftovers.c.kind, leftovers.c.name).order_by(leftovers.c.created_at, leftovers.c.name)
+    return [(row.kind, row.name) for row in connection.execute(query)]
+
+
+def hold_arrays(connection: Connection, fingerprint: str) -> None:
+    """Keep the arrays of a dataset from being removed, or registered elsewhere, until the transaction ends."""
+    one_at_a_time(connection, f"arrays {fingerprint}")
+
+
+def sweep(database: Database, home: Path) -> int:
+    """Delete all files that are listed, and return how many datasets and jobs had any.
+
+    Arrays that were registered again in the meantime stay. Raises StoreError if a file cannot be deleted; it stays
+    listed.
+    """
+    with database.reading() as connection:
+        found = listed(connection)
+    removed = 0
+    try:
+        logs = [name for kind, name in found if kind == "job"]
+        for name in logs:
+            removed += _delete_logs(home, name)
+        if logs:
+            with database.writing() as connection:
+                _strike_off_logs(connection, logs)
+        for name in [name for kind, name in found if kind == "dataset"]:
+            with database.writing() as connection:
+                hold_arrays(connection, name)
+                if not _needed(connection, name):
+                    removed += set_aside(home, name)
+                connection.execute(delete(leftovers).where(leftovers.c.kind == "dataset", leftovers.c.name == name))
+        clear_aside(home)
+    except OSError as error:
+        raise StoreError(
+            f"The rows are removed, but their files in {home} cannot be deleted ({reason(error)}); when they can, run: "
+            "memscore db check --repair"
+        ) from error
+    return removed
+
+
+def _needed(connection: Connection, fingerprint: str) -> bool:
+    """Whether a dataset or a study has this fingerprint."""
+    return any(
+        connection.execute(select(table.c.fingerprint).where(table.c.fingerprint == fingerprint)).first() is not None
+        for table in (datasets, studies)
+    )
+
+
+def _delete_logs(home: Path, job: str) -> bool:
+    """Delete the logs of a job's attempts on this machine; whether there were any. Raises OSError."""
+    files = list((home / "logs").glob(f"{job}-*.log"))
+    for file in files:
+        file.unlink(missing_ok=True)
+    return bool(files)
+
+
+def _strike_off_logs(connection: Connection, names: list[str]) -> None:
+    for first in range(0, len(names), AT_ONCE):
+        some = names[first : first + AT_ONCE]
+        connection.execute(delete(leftovers).where(leftovers.c.kind == "job", leftovers.c.name.in_(some)))
