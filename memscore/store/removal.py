@@ -101,9 +101,7 @@ def remove_study(
     with database.writing() as connection:
         one_at_a_time(connection, IN_USE)
         record = studies.find(connection, study)
-        connection.execute(select(studies_table.c.id).where(studies_table.c.id == record.id).with_for_update())
-        mine = select(jobs.c.id).where(jobs.c.study_id == record.id).with_for_update()
-        found = connection.execute(mine).scalars().all()
+        hold(connection, record.id)
         _require_idle(connection, record)
         removed = _size_of(connection, record)
         _require_confirmed("study", record.name, confirm, described(removed.size))
@@ -112,12 +110,7 @@ def remove_study(
                 f"Study {record.name!r} has {described(removed.size)}; what trials have found can only be trained "
                 "again. To remove them too, add evidence=true (--evidence)."
             )
-        _remove_jobs(connection, found)
-        _count_trials(connection, record.id)
-        for table in reversed(metadata.sorted_tables):
-            if "study_id" in table.c:
-                connection.execute(delete(table).where(table.c.study_id == record.id))
-        connection.execute(delete(studies_table).where(studies_table.c.id == record.id))
+        delete_study(connection, record.id)
     leftovers.sweep(database, home)
     return removed
 
@@ -136,6 +129,23 @@ def prune_jobs(database: Database, home: Path, older_seconds: float, *, dry_run:
         _remove_jobs(connection, found)
     leftovers.sweep(database, home)
     return pruned
+
+
+def hold(connection: Connection, study: str) -> None:
+    """Keep others from adding anything to a study, or from resuming its jobs, until the transaction ends."""
+    connection.execute(select(studies_table.c.id).where(studies_table.c.id == study).with_for_update())
+    connection.execute(select(jobs.c.id).where(jobs.c.study_id == study).with_for_update())
+
+
+def delete_study(connection: Connection, study: str) -> None:
+    """Delete a study that is held, with all rows that belong to it, and list the files of its jobs."""
+    found = connection.execute(select(jobs.c.id).where(jobs.c.study_id == study)).scalars().all()
+    _remove_jobs(connection, found)
+    _count_trials(connection, study)
+    for table in reversed(metadata.sorted_tables):
+        if "study_id" in table.c:
+            connection.execute(delete(table).where(table.c.study_id == study))
+    connection.execute(delete(studies_table).where(studies_table.c.id == study))
 
 
 def described(size: StudySize) -> str:

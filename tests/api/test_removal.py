@@ -1,0 +1,268 @@
+"""Removal and new names over REST: who may, what is answered first, and what hostile callers get."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.serving.in_process import InProcessTransport, in_process
+from api.table_cache import FRESH_SECONDS
+from memscore.client import Client
+from memscore.errors import Conflict, InsufficientScope, InvalidInput, NotFound
+from memscore.keys import Scope
+from memscore.settings import Settings
+from memscore.store import Database, datasets, jobs, studies
+from memscore.workflows.datasets import register
+from tests.api.conftest import BODY, KEYS_REQUIRED, make_key, problem
+from tests.conftest import StoredStudy, make_dataset
+
+CHANGES: list[tuple[str, str, dict[str, Any]]] = [
+    ("DELETE", "/v1/datasets/spare", {"params": {"confirm": "spare"}}),
+    ("PATCH", "/v1/datasets/spare", {"json": {"name": "other"}}),
+    ("DELETE", "/v1/studies/made-up", {"params": {"confirm": "made-up", "evidence": True}}),
+    ("PATCH", "/v1/studies/made-up", {"json": {"name": "other"}}),
+    ("DELETE", "/v1/jobs", {"params": {"older": 0}}),
+]
+
+
+@pytest.fixture
+def spare(database: Database, stored_study: StoredStudy, settings: Settings) -> StoredStudy:
+    """A stored study, and a dataset that no study uses."""
+    register(database, settings, "spare", make_dataset(seed=5))
+    return stored_study
+
+
+@pytest.fixture
+def http(database: Database, settings: Settings) -> Generator[httpx.Client]:
+    with in_process(database, settings.home) as client:
+        yield client
+
+
+def protected(database: Database, settings: Settings) -> httpx.Client:
+    """A client of a service that needs keys."""
+    app = create_app(database, (), KEYS_REQUIRED, settings.home)
+    return httpx.Client(transport=InProcessTransport(database, app), base_url="http://memscore")
+
+
+def state(database: Database) -> tuple[list[str], list[str], int]:
+    with database.reading() as connection:
+        return (
+            [one.name for one in datasets.listing(connection)],
+            [one.name for one in studies.listing(connection)],
+            len(jobs.listing(connection)),
+        )
+
+
+@pytest.mark.parametrize(("method", "path", "rest"), CHANGES)
+@pytest.mark.parametrize(("scope", "status"), [(None, 401), ("read", 403), ("write", 403), ("admin", 200)])
+def test_only_an_administrator_may(
+    database: Database, spare: StoredStudy, settings: Settings, scope: Scope | None, status: int, method, path, rest
+):
+    before = state(database)
+    headers = {} if scope is None else {"Authorization": f"Bearer {make_key(database, scope)}"}
+    with protected(database, settings) as http:
+        for dry_run in (True, False) if method == "DELETE" else (False,):
+            more = {"params": {**rest["params"], "dry_run": True}} if dry_run else {}
+            answer = http.request(method, path, **{**rest, **more}, headers=headers)
+            assert answer.status_code == status, answer.text
+            if status != 200:
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert state(database) == before
+
+
+def test_a_removal_is_told_first_and_confirmed(database: Database, spare: StoredStudy, http: httpx.Client):
+    before = state(database)
+    told = http.delete("/v1/datasets/spare", params={"dry_run": True}).json()
+    assert (told["removed"], told["name"], told["samples"]) == (False, "spare", 80)
+    assert told["bytes"] > 80 * 16
+    for confirm in ({}, {"confirm": ""}, {"confirm": "Spare"}, {"confirm": "made-up"}):
+        problem(http.delete("/v1/datasets/spare", params=confirm), 422, "dataset 'spare' would go for good (80 samples")
+    problem(http.delete("/v1/studies/made-up"), 422, "study 'made-up' would go for good (40 trials, 2 tables, 0 jobs, ")
+    identifier = spare.record.id
+    problem(http.delete(f"/v1/studies/{identifier}", params={"confirm": identifier}), 422, "confirm=made-up")
+    problem(http.delete("/v1/studies/made-up", params={"confirm": "made-up"}), 409, "add evidence=true")
+    problem(http.delete("/v1/datasets/made-up", params={"confirm": "made-up"}), 409, "is used by study made-up")
+    assert state(database) == before
+    done = http.delete(f"/v1/studies/{identifier}", params={"confirm": "made-up", "evidence": True}).json()
+    assert done == {
+        "removed": True,
+        "id": identifier,
+        "name": "made-up",
+        "trials": 40,
+        "full_trials": 0,
+        "tables": 2,
+        "published": 0,
+        "jobs": 0,
+        "bytes": done["bytes"],
+    }
+    assert http.delete("/v1/datasets/spare", params={"confirm": "spare"}).json() == {**told, "removed": True}
+    assert state(database) == (["made-up"], [], 0)
+
+
+def test_what_was_removed_is_no_longer_answered(database: Database, spare: StoredStudy, http: httpx.Client):
+    """Not from a table kept in memory, nor from arrays that are still mapped."""
+    paths = ["/v1/studies/made-up/scores/3", "/v1/studies/made-up", "/v1/studies/made-up/table"]
+    images = ["/v1/datasets/spare/train/3/image.png", "/v1/datasets/spare/train/sprite.png?indices=1,2"]
+    assert {http.get(path).status_code for path in paths + images} == {200}
+    http.delete("/v1/studies/made-up", params={"confirm": "made-up", "evidence": True}).raise_for_status()
+    http.delete("/v1/datasets/spare", params={"confirm": "spare"}).raise_for_status()
+    time.sleep(FRESH_SECONDS)  # for as long, tables in memory are not compared with the database
+    for path in paths:
+        problem(http.get(path), 404, "There is no study 'made-up'")
+    for path in images:
+        problem(http.get(path), 404, "There is no dataset 'spare'")
+
+
+def test_a_new_name_is_answered_at_once_and_the_old_one_no_more(
+    database: Database, spare: StoredStudy, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.table_cache.FRESH_SECONDS", 0.0)
+    before = http.get("/v1/studies/made-up/scores/3").json()
+    renamed = http.patch("/v1/studies/made-up", json={"name": "finer"}).json()
+    assert (renamed["name"], renamed["id"]) == ("finer", spare.record.id)
+    assert http.patch("/v1/datasets/made-up", json={"name": "better"}).json()["name"] == "better"
+    assert http.get("/v1/studies/finer").json()["dataset"] == "better"
+    assert http.get("/v1/studies/finer/scores/3").json() == before
+    problem(http.get("/v1/studies/made-up/scores/3"), 404, "There is no study 'made-up'")
+    problem(http.get("/v1/datasets/made-up"), 404, "There is no dataset 'made-up'")
+    assert http.post("/v1/jobs", json={**BODY, "dataset": "better"}).json()["study_name"] == "finer"
+
+
+HOSTILE_NAMES = [
+    "",
+    " ",
+    "a b",
+    "../../etc",
+    "a/b",
+    "a\n",
+    "\x00",
+    "é",
+    "\ud800",
+    "x" * 64,
+    "x" * 5000,
+    5,
+    None,
+    [],
+    {},
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("path", ["/v1/datasets/spare", "/v1/studies/made-up"])
+def test_a_new_name_must_be_one(database: Database, spare: StoredStudy, http: httpx.Client, path: str, name: object):
+    before = state(database)
+    body = {"name": name}
+    if name == "\ud800":
+        answer = http.patch(path, content=b'{"name": "\\ud800"}', headers={"content-type": "application/json"})
+    else:
+        answer = http.patch(path, json=body)
+    problem(answer, 422, "name")
+    assert state(database) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "rest", "status"),
+    [
+        ("PATCH", "/v1/datasets/spare", {"json": {}}, 422),
+        ("PATCH", "/v1/datasets/spare", {"json": {"name": "other", "fingerprint": "0" * 64}}, 422),
+        ("PATCH", "/v1/datasets/spare", {"content": b"{"}, 422),
+        ("PATCH", "/v1/datasets/nothing", {"json": {"name": "other"}}, 404),
+        ("PATCH", "/v1/datasets/spare", {"json": {"name": "made-up"}}, 409),
+        ("PATCH", "/v1/studies/nothing", {"json": {"name": "other"}}, 404),
+        ("PATCH", "/v1/studies/made-up", {"json": {"name": "0123456789abcdef"}}, 422),
+        ("DELETE", "/v1/datasets/nothing", {"params": {"confirm": "nothing"}}, 404),
+        ("DELETE", "/v1/datasets/spare", {"params": {"confirm": "x" * 5000}}, 422),
+        ("DELETE", "/v1/datasets/spare", {"params": {"confirm": "spare", "force": "true"}}, 422),
+        ("DELETE", "/v1/datasets/spare", {"params": {"confirm": "spare", "dry_run": "perhaps"}}, 422),
+        ("DELETE", "/v1/studies/made-up", {"params": {"confirm": "made-up", "evidence": "maybe"}}, 422),
+        ("DELETE", "/v1/studies/nothing", {"params": {"confirm": "nothing"}}, 404),
+        ("DELETE", "/v1/jobs", {}, 422),
+        ("DELETE", "/v1/jobs", {"params": {"older": "-1"}}, 422),
+        ("DELETE", "/v1/jobs", {"params": {"older": "nan"}}, 422),
+        ("DELETE", "/v1/jobs", {"params": {"older": "inf"}}, 422),
+        ("DELETE", "/v1/jobs", {"params": {"older": "1e30"}}, 422),
+        ("DELETE", "/v1/jobs", {"params": {"older": "7d"}}, 422),
+        ("DELETE", "/v1/jobs/0123456789abcdef", {}, 405),
+        ("DELETE", "/v1/studies", {}, 405),
+        ("DELETE", "/v1/datasets", {}, 405),
+    ],
+)
+def test_what_is_meant_must_be_clear(
+    database: Database,
+    spare: StoredStudy,
+    http: httpx.Client,
+    method: str,
+    path: str,
+    rest: dict[str, Any],
+    status: int,
+):
+    http.post("/v1/jobs", json=BODY)
+    before = state(database)
+    problem(http.request(method, path, **rest), status, "")
+    assert state(database) == before
+
+
+@pytest.mark.parametrize("kind", ["datasets", "studies", "jobs"])
+@pytest.mark.parametrize("name", ["%00", "%ff%fe", "%ED%A0%80", "..%2f..", "x" * 5000, "' OR 1=1 --"])
+def test_hostile_addresses_remove_nothing(
+    database: Database, spare: StoredStudy, http: httpx.Client, kind: str, name: str
+):
+    before = state(database)
+    for method, rest in (("DELETE", {"params": {"confirm": name}}), ("PATCH", {"json": {"name": "other"}})):
+        answer = http.request(method, f"/v1/{kind}/{name}", **rest)
+        assert 400 <= answer.status_code < 500, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert state(database) == before
+
+
+def test_pages_of_other_sites_may_not(database: Database, spare: StoredStudy, http: httpx.Client):
+    before = state(database)
+    for method, path, rest in CHANGES:
+        answer = http.request(method, path, **rest, headers={"Sec-Fetch-Site": "cross-site"})
+        problem(answer, 403, "Pages of other sites may not change anything here")
+    assert state(database) == before
+
+
+def test_a_study_with_a_job_stays(database: Database, spare: StoredStudy, http: httpx.Client):
+    job = http.post("/v1/jobs", json=BODY).json()["id"]
+    confirmed = {"confirm": "made-up", "evidence": True}
+    problem(http.delete("/v1/studies/made-up", params=confirmed), 409, f"Job {job} of study 'made-up' is queued")
+    assert http.delete("/v1/jobs", params={"older": 0}).json() == {"removed": True, "jobs": 0, "bytes": 0}
+    http.post(f"/v1/jobs/{job}/cancel")
+    assert http.delete("/v1/jobs", params={"older": 0, "dry_run": True}).json()["jobs"] == 1
+    assert http.delete("/v1/jobs", params={"older": 3600}).json()["jobs"] == 0
+    assert http.delete("/v1/jobs", params={"older": 0}).json() == {"removed": True, "jobs": 1, "bytes": 0}
+    problem(http.get(f"/v1/jobs/{job}"), 404, "There is no job")
+    problem(http.get(f"/v1/jobs/{job}/events"), 404, "There is no job")
+
+
+def test_the_client_raises_what_the_service_says(database: Database, spare: StoredStudy, http: httpx.Client):
+    with Client(http=http) as client:
+        assert client.remove_dataset("spare", dry_run=True).removed is False
+        with pytest.raises(InvalidInput, match="confirm=spare"):
+            client.remove_dataset("spare")
+        with pytest.raises(Conflict, match="is used by study"):
+            client.remove_dataset("made-up", confirm="made-up")
+        with pytest.raises(Conflict, match="evidence=true"):
+            client.remove_study("made-up", confirm="made-up")
+        with pytest.raises(InvalidInput, match="is not a name"):
+            client.remove_study("../keys", confirm="../keys")
+        assert client.rename_study("made-up", "finer").name == "finer"
+        assert client.rename_dataset("made-up", "better").name == "better"
+        assert client.remove_study("finer", confirm="finer", evidence=True).trials == 40
+        assert client.remove_dataset("better", confirm="better").removed is True
+        assert client.prune_jobs(0.0).jobs == 0
+        with pytest.raises(NotFound):
+            client.remove_dataset("better", confirm="better")
+
+
+def test_the_client_of_a_reader_is_told_what_it_lacks(database: Database, spare: StoredStudy, settings: Settings):
+    http = protected(database, settings)
+    http.headers["Authorization"] = f"Bearer {make_key(database, 'write')}"
+    with Client(http=http) as client, pytest.raises(InsufficientScope, match="needs a key with the scope admin"):
+        client.remove_dataset("spare", confirm="spare")
