@@ -59,6 +59,12 @@ class Settings(BaseSettings):
         default=900, gt=0, description="a driver that reports nothing for this many seconds is replaced"
     )
     stop_seconds: int = Field(default=30, ge=0, description="time for open downloads to finish when the service stops")
+    keep_jobs_days: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="the leading dispatcher removes jobs that finished longer ago, with their logs; default: never",
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="how processes log to standard error")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="lowest level logged; debug also logs each request"

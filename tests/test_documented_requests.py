@@ -73,6 +73,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         study = studies.ensure(connection, record, recipe_of("digits"), design, "digits")
         evidence.add(connection, study.id, trials)
         tables.add(connection, study.id, *build(dataset, trials, design, study.id))
+        for number in (1, 2):  # to be renamed and removed
+            datasets.register(connection, f"digits-{number}", dataset)
+            studies.ensure(connection, record, recipe_of("digits"), Design(seed=number), f"try-{number}")
     database.close()
     with ending(Service(settings, "--no-dispatch")) as service:
         yield service

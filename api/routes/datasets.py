@@ -34,7 +34,7 @@ PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "the client's copy is current"},
     **errors.documented(404, 416),
 }
-A_DAY = "private, max-age=86400"  # a name always means the same dataset
+A_MINUTE = "private, max-age=60"  # then the tag is compared: a removed dataset may give its name to another
 
 
 @router.get("", operation_id="list_datasets")
@@ -98,7 +98,7 @@ def get_image(
     require_image(record, split, index)
     payload = _png(arrays_of(home, record.fingerprint), split, index, scale)
     filename = f"{record.name}-{split}-{index}.png"
-    return Representation.of(payload, filename, "image/png").answer(conditions, A_DAY, inline=True)
+    return Representation.of(payload, filename, "image/png").answer(conditions, A_MINUTE, inline=True)
 
 
 def require_image(record: DatasetRecord, split: Literal["train", "test"], index: int) -> None:

@@ -11,7 +11,7 @@ from fastapi import Path as InPath
 
 from api.dependencies import DatabaseOf, DatasetInPath, HomeOf
 from api.file_answers import ConditionsOf, Representation
-from api.routes.datasets import A_DAY, PNG_RESPONSES, arrays_of, require_image
+from api.routes.datasets import A_MINUTE, PNG_RESPONSES, arrays_of, require_image
 from memscore.errors import InvalidInput
 from memscore.store import datasets
 
@@ -55,7 +55,7 @@ def get_sprite(
     stored = arrays_of(home, record.fingerprint)
     pixels = (stored.x_train if split == "train" else stored.x_test)[wanted]
     sprite = Representation.of(_png(pixels, rows, columns), f"{record.name}-{split}.png", "image/png")
-    return sprite.answer(conditions, A_DAY, inline=True)
+    return sprite.answer(conditions, A_MINUTE, inline=True)
 
 
 def indices_in(text: str) -> list[int]:

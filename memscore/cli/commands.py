@@ -69,6 +69,10 @@ COMMANDS: Entries = {
                 "database:prune_database",
                 "Remove old versions of score tables and pairs tables. Evidence is always kept.",
             ),
+            "usage": Entry(
+                "usage:show_usage",
+                "Show what takes the disk: trials, tables and logs of each study, files of each dataset.",
+            ),
         },
     ),
     "datasets": Group(

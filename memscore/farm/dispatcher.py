@@ -8,10 +8,11 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from memscore.errors import LaunchFailed, MemscoreError, StoreError
+from memscore.counted import counted
+from memscore.errors import LaunchFailed, MemscoreError, NotFound, StoreError
 from memscore.farm.launchers import Launched, Launcher, LocalLauncher
 from memscore.settings import Settings
-from memscore.store import Database, job_logs, jobs, leadership
+from memscore.store import Database, job_logs, jobs, leadership, removal
 from memscore.store.jobs import JobRecord
 from memscore.store.owners import owner_may_live, process_identity
 
@@ -23,6 +24,8 @@ AVAILABILITY_SECONDS = 5.0  # between checks of whether the launcher can launch
 END_SECONDS = 60.0  # a driver still running this long after its outcome, or a cancellation, is stopped
 RENEWALS_PER_LEASE = 3
 CONTESTS = 5  # leases within which two losses of the lead are a warning
+HOUSEKEEPING_SECONDS = 3600.0
+SECONDS_A_DAY = 86_400.0
 LAST_LINES = 30  # of a dead driver's output, copied into the job's log
 CONTESTED = (
     "Dispatchers take the lead from each other, so jobs may wait; see that their machines are not suspended or "
@@ -86,6 +89,7 @@ class Dispatcher:
         self.orphans: dict[str, Stopwatch] = {}
         self.unavailable: str | None = None
         self.asked_at = float("-inf")
+        self.kept_house_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then queue running jobs again, or leave lasting drivers to the next leader."""
@@ -106,10 +110,16 @@ class Dispatcher:
     def step(self) -> None:
         """Make one pass: attend to the running drivers; if this one leads, recover lost jobs and start the next."""
         for running in list(self.running.values()):
-            self._attend(running)
+            try:
+                self._attend(running)
+            except NotFound:  # it stored its outcome, and its job was removed before this dispatcher looked
+                running.driver.stop()
+                running.driver.forget()
+                self.running.pop(running.job.id, None)
         if self._leads():
             self._recover()
             self._start()
+            self._keep_house()
 
     def close(self) -> None:
         """Give up the lead. Drivers that cannot outlive this process are stopped, and their jobs queued again."""
@@ -257,6 +267,16 @@ class Dispatcher:
                 elif jobs.adopt(connection, job.id, job.attempt, self.owner, self.settings.lease_seconds):
                     self.running[job.id] = _Running(job, driver, time.monotonic(), self._stopwatch())
                     log.info("attempt adopted: %s", reason, extra=_named(job))
+
+    def _keep_house(self) -> None:
+        """Once an hour, remove the jobs that finished longer ago than the settings keep them."""
+        days = self.settings.keep_jobs_days
+        if days is None or time.monotonic() - self.kept_house_at < HOUSEKEEPING_SECONDS:
+            return
+        self.kept_house_at = time.monotonic()
+        pruned = removal.prune_jobs(self.database, self.settings.home, days * SECONDS_A_DAY)
+        if pruned.jobs:
+            log.info("%s removed that had finished %g days ago or more", counted(pruned.jobs, "job"), days)
 
     def _stopwatch(self) -> Stopwatch:
         return Stopwatch(self.longest_look)

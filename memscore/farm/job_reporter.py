@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from memscore.counted import counted
-from memscore.errors import JobFailed, StoreError
+from memscore.errors import Conflict, JobFailed, StoreError
 from memscore.store import Database, job_logs, jobs
 from memscore.store.jobs import JobRecord
 
@@ -163,7 +163,7 @@ class JobReporter:
         try:
             with self.database.writing() as connection:
                 job_logs.append(connection, self.job.id, self.attempt, "\n".join(lines))
-        except StoreError as error:
+        except (StoreError, Conflict) as error:  # Conflict: the job was removed as soon as it had ended
             log.warning("%s", error)
 
     def _with_lines(self, write: Callable[[Connection], Result]) -> Result:

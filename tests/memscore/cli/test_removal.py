@@ -125,3 +125,22 @@ def test_a_study_without_trials_needs_no_word_for_them(memscore, database: Datab
         studies.ensure(connection, dataset, QUICK, Design(), "mistyped")
     assert memscore("studies", "remove", "mistyped", "--yes", "mistyped").status == 0
     assert known(database)[1] == ["made-up"]
+
+
+def test_usage_shows_what_a_removal_frees(memscore, database: Database, spare: Settings, embedded: StoredStudy):
+    (spare.home / "logs" / "0123456789abcdef-1.log").write_text("12345")
+    shown = memscore("db", "usage", "--json").json
+    (study,) = shown["studies"]
+    assert (study["name"], study["size"]["trials"], study["size"]["tables"]) == ("made-up", 40, 2)
+    would = memscore("studies", "remove", "made-up", "--json").json
+    assert study["bytes"] == would["bytes"] > len(embedded.scores.encode())
+    files = {one["name"]: one["bytes"] for one in shown["datasets"]}
+    assert files["spare"] == memscore("datasets", "remove", "spare", "--json").json["bytes"] > 80 * 16
+    assert {one["name"]: one["studies"] for one in shown["datasets"]} == {"made-up": 1, "spare": 0}
+    assert shown["log_files"] == {"files": 1, "bytes": 5}
+    assert shown["database_bytes"] > study["bytes"]
+    printed = memscore("db", "usage").out
+    assert "made-up" in printed
+    assert "1 log file 5 bytes" in printed
+    memscore("studies", "remove", "made-up", "--evidence", "--yes", "made-up")
+    assert memscore("db", "usage", "--json").json["studies"] == []

@@ -17,7 +17,7 @@ from memscore.farm import dispatcher as dispatcher_module
 from memscore.farm.dispatcher import Dispatcher
 from memscore.farm.launchers import Launched, Launcher, Status
 from memscore.settings import Settings
-from memscore.store import Database, job_logs, jobs, leadership
+from memscore.store import Database, job_logs, jobs, leadership, removal
 from memscore.store.database import now
 from memscore.store.jobs import JobRecord
 from memscore.store.owners import process_identity
@@ -478,3 +478,54 @@ def test_an_odd_answer_of_the_database_does_not_end_a_dispatcher(
     dispatcher.run(stop)
     assert [driver.job.id for driver in launcher.launched] == [job]
     assert caplog.messages.count("a pass of the dispatcher failed; trying again") == 2
+
+
+@pytest.mark.parametrize("status", [Status("running"), Status("ended", "exited with status 0")])
+def test_a_job_that_is_removed_as_it_ends_holds_up_no_other(
+    database: Database, settings: Settings, stored_study: StoredStudy, status: Status
+):
+    settings = settings.model_copy(update={"parallel_jobs": 1})
+    job, launcher = submit(database, stored_study), FakeLauncher()
+    dispatcher = make(database, settings, launcher)
+    dispatcher.step()
+    with database.writing() as connection:
+        jobs.finish(connection, job, 1, "failed", "that was it")
+    removal.prune_jobs(database, settings.home, 0)
+    launcher.launched[0].now_is = status
+    other = submit(database, stored_study, 60)
+    dispatcher.step()
+    assert list(dispatcher.running) == [other]
+    assert launcher.launched[0].stopped
+    assert launcher.launched[0].forgotten
+
+
+def test_the_leader_removes_old_jobs_if_it_is_told_to(
+    database: Database, settings: Settings, stored_study: StoredStudy, wait: Callable[[float], None]
+):
+    def finished(days: float, trials: int) -> str:
+        job = submit(database, stored_study, trials)
+        with database.writing() as connection:
+            jobs.cancel(connection, job)
+        change(database, job, finished_at=now() - days * 86_400)
+        return job
+
+    def left() -> set[str]:
+        with database.reading() as connection:
+            return {job.id for job in jobs.listing(connection)}
+
+    old, recent = finished(8, 50), finished(6, 60)
+    make(database, settings, FakeLauncher()).step()
+    assert left() == {old, recent}, "by default all stay"
+    dispatcher = make(database, settings.model_copy(update={"keep_jobs_days": 7.0}), FakeLauncher())
+    second = make(database, settings.model_copy(update={"keep_jobs_days": 1.0}), FakeLauncher(), ELSEWHERE)
+    with database.writing() as connection:
+        leadership.release(connection, leadership.LEADER, process_identity())
+    dispatcher.step()
+    second.step()
+    assert left() == {recent}, "only the leader does, and only what is older"
+    another = finished(9, 70)
+    dispatcher.step()
+    assert left() == {recent, another}, "not in every pass"
+    wait(dispatcher_module.HOUSEKEEPING_SECONDS + 1)
+    dispatcher.step()
+    assert left() == {recent}
