@@ -22,7 +22,7 @@ Confirm = Annotated[
     str | None, Query(description="the name again, without which nothing is removed", examples=["digits"])
 ]
 DryRun = Annotated[bool, Query(description="remove nothing, return what would go")]
-RENAMED = Body(openapi_examples={"name": {"summary": "another name", "value": {"name": "digits-2"}}})
+RENAMED = Body(openapi_examples={"name": {"summary": "a name", "value": {"name": "digits"}}})
 JobInPath = Annotated[str, Path(description="id of a job", examples=["5f2b9c41d07ae836"])]
 
 

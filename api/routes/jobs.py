@@ -172,7 +172,10 @@ def list_jobs(
 def prune_jobs(
     database: DatabaseOf,
     home: HomeOf,
-    older: Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False, description="seconds since they finished")],
+    older: Annotated[
+        float,
+        Query(ge=0, le=1e9, allow_inf_nan=False, description="seconds since they finished", examples=[7776000]),
+    ],
     dry_run: DryRun = False,
 ) -> JobsPruned:
     """Remove the jobs that finished longer ago, with their events and logs; studies stay. Needs the scope admin."""

@@ -213,8 +213,8 @@ def test_hostile_addresses_remove_nothing(
     database: Database, spare: StoredStudy, http: httpx.Client, kind: str, name: str
 ):
     before = state(database)
-    for method, rest in (("DELETE", {"params": {"confirm": name}}), ("PATCH", {"json": {"name": "other"}})):
-        answer = http.request(method, f"/v1/{kind}/{name}", **rest)
+    path = f"/v1/{kind}/{name}"
+    for answer in (http.delete(path, params={"confirm": name}), http.patch(path, json={"name": "other"})):
         assert 400 <= answer.status_code < 500, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
     assert state(database) == before

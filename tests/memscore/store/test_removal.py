@@ -82,7 +82,7 @@ def finished_job(database: Database, home: Path, study: str, trials: int = 50, s
 
 
 def ended(database: Database, job: str, days: float) -> None:
-    """Let a job have ended so many days ago."""
+    """Date the end of a job back by this many days."""
     with database.writing() as connection:
         mine = update(jobs_table).where(jobs_table.c.id == job)
         connection.execute(mine.values(finished_at=jobs_table.c.finished_at - days * DAY))
