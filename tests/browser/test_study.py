@@ -378,3 +378,34 @@ def _no_images(page: Page, service: Service) -> None:
     expect(page.locator(f'[data-part="gallery"] [data-index="{SAMPLES - 1}"]')).to_be_visible()
     expect(advice).to_have_count(1)
     require_accessible(page)
+
+
+def test_a_study_is_removed_after_its_name_was_typed(settings_of_digits: Settings, page: Page, troubles: Troubles):
+    with ending(Service(settings_of_digits, "--no-dispatch")) as service:
+        body = {"dataset": "digits", "recipe": "digits", "target": {"trials": 400}}
+        job = httpx.post(f"{service.url}/v1/jobs", json=body).json()["id"]
+        visit(page, service)
+        remove = page.locator('[data-action="remove"]')
+        troubles.expect("409")
+        remove.click()
+        expect(page.get_by_role("alert")).to_contain_text(f"Job {job} of study 'digits' is queued")
+        httpx.post(f"{service.url}/v1/jobs/{job}/cancel")
+        remove.click()
+        dialog, yes = page.get_by_role("dialog"), page.get_by_role("button", name="Remove the study")
+        expect(dialog).to_contain_text("This removes 40 trials, ")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(yes).to_be_disabled()
+        require_accessible(page)
+        dialog.get_by_label("Type digits").fill("digit")
+        expect(yes).to_be_disabled()
+        dialog.get_by_label("Type digits").press("Enter")
+        page.get_by_role("button", name="Keep it").click()
+        expect(dialog).to_have_count(0)
+        assert httpx.get(f"{service.url}/v1/studies/digits").status_code == 200
+        remove.click()
+        dialog.get_by_label("Type digits").fill("digits")
+        yes.click()
+        expect(page).to_have_url(f"{service.url}/")
+        expect(page.locator('[data-study="digits-2"]')).to_be_visible()
+        expect(page.locator('[data-study="digits"]')).to_have_count(0)
+        assert httpx.get(f"{service.url}/v1/studies/digits").status_code == 404

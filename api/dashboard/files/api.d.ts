@@ -201,6 +201,18 @@ export interface StudyMessage {
   imported: boolean;
 }
 
+export interface StudyRemoved {
+  removed: boolean;
+  id: string;
+  name: string;
+  trials: number;
+  full_trials: number;
+  tables: number;
+  published: number;
+  jobs: number;
+  bytes: number;
+}
+
 /** A study that has scores. */
 export interface ScoredStudy extends StudyMessage {
   table: TableSummary;

@@ -5,12 +5,17 @@ import { h, required } from "../dom.js";
 /** @import { Child } from "../types.js" */
 
 /**
- * Whether the reader says yes. `text`: what it means, a sentence or nodes.
- * @param {{ title: string, text: Child, yes: string, no: string, signal: AbortSignal }} options
+ * Whether the reader says yes. `text`: what it means, a sentence or nodes; `typed`: what has to be typed first.
+ * @param {{ title: string, text: Child, yes: string, no: string, signal: AbortSignal, typed?: string }} options
  * @returns {Promise<boolean>}
  */
-export function confirmed({ title, text, yes, no, signal }) {
+export function confirmed({ title, text, yes, no, signal, typed }) {
   return new Promise((resolve) => {
+    const button = h("button", { value: "yes", class: "primary", disabled: typed !== undefined }, yes);
+    const check = () => {
+      button.disabled = field.value !== typed;
+    };
+    const field = h("input", { type: "text", autocomplete: "off", spellcheck: "false", on: { input: check } });
     const dialog = h(
       "dialog",
       { class: "question", "aria-labelledby": "question" },
@@ -19,7 +24,8 @@ export function confirmed({ title, text, yes, no, signal }) {
       h(
         "form",
         { method: "dialog", class: "actions" },
-        h("button", { value: "yes", class: "primary" }, yes),
+        typed !== undefined && h("label", {}, `Type ${typed}`, field),
+        button,
         h("button", { value: "no", autofocus: true }, no),
       ),
     );

@@ -122,7 +122,7 @@ async function draw(place, study, signal) {
     const [{ scores }, histogram] = await Promise.all([
       get(path`/v1/studies/${study.name}/scores`, { sort: "-mem", limit: IMAGES }, { signal }),
       get(path`/v1/studies/${study.name}/histogram`, { bins: bins.bins }, { signal }),
-      loadDataset(study.dataset, signal),
+      loadDataset(study, signal),
     ]);
     fill(place, strip(study, scores), bars(barsOf(histogram, bins)));
   } catch (error) {

@@ -20,7 +20,7 @@ const VIEWS = [
 ];
 
 /** @type {Map<string, DatasetDetail>} */
-const datasets = new Map(); // a name stays with one dataset
+const datasets = new Map();
 
 /**
  * The study of a page and its dataset. Throws Problem.
@@ -30,17 +30,20 @@ const datasets = new Map(); // a name stays with one dataset
 export async function load(page) {
   /** @type {StudyMessage} */
   const study = await get(path`/v1/studies/${page.params.study}`, {}, { signal: page.signal });
-  return { study, dataset: await loadDataset(study.dataset, page.signal) };
+  return { study, dataset: await loadDataset(study, page.signal) };
 }
 
 /**
- * A dataset, asked for once.
- * @param {string} name
+ * The dataset of a study, asked for once, as long as its name means the same.
+ * @param {Pick<StudyMessage, "dataset" | "fingerprint">} study
  * @param {AbortSignal} signal
  * @returns {Promise<DatasetDetail>}
  */
-export async function loadDataset(name, signal) {
-  const dataset = datasets.get(name) ?? (await get(path`/v1/datasets/${name}`, {}, { signal }));
+export async function loadDataset({ dataset: name, fingerprint }, signal) {
+  const known = datasets.get(name);
+  const same = known?.fingerprint === fingerprint;
+  /** @type {DatasetDetail} */
+  const dataset = known && same ? known : await get(path`/v1/datasets/${name}`, {}, { signal });
   datasets.set(name, dataset);
   learnKind(dataset);
   return dataset;

@@ -123,7 +123,7 @@ class Comparison {
     const { a, b } = this;
     const signal = this.#newest();
     try {
-      const dataset = await loadDataset(a.dataset, this.#page.signal);
+      const dataset = await loadDataset(a, this.#page.signal);
       const query = { with: b.name, threshold: threshold === ATYPICAL ? null : threshold, bins: BINS, limit: SHOWN };
       /** @type {ComparisonMessage} */
       const found = await get(path`/v1/studies/${a.name}/compare`, query, { signal });

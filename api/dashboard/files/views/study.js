@@ -15,6 +15,7 @@ import { Histogram } from "../study/histogram.js";
 import { drawPrivacy } from "../study/privacy_panel.js";
 import { followJobs } from "../study/progress.js";
 import { QualityPanel } from "../study/quality_panel.js";
+import { removal } from "../study/removal.js";
 
 /** @import { Classes, DatasetDetail, Quality, Risks, Scores, StudyMessage, Suspects } from "../api.js" */
 /** @import { Loaded, Page } from "../types.js" */
@@ -41,7 +42,7 @@ export async function show(page) {
  */
 function wait(page, study, dataset) {
   const job = h("div", { "data-part": "job" });
-  fill(page.main, head(study, dataset, "scores"), job, h("section", {}, noScores(study)));
+  fill(page.main, head(study, dataset, "scores"), job, h("section", {}, noScores(study)), removal(page, study));
   /** @type {StudyView | null} */
   let view = null;
   followJobs(page, job, study, (now) => {
@@ -159,6 +160,7 @@ class StudyView {
       section("quality", "How far to trust the scores", this.#quality),
       section("privacy", "Privacy of whole models", this.#privacy),
       downloads(study),
+      removal(page, study),
     );
     drawFacts(this.#numbers, study, dataset, null);
     this.#gallery.settle();
