@@ -70,7 +70,7 @@ COMMANDS: Entries = {
                 "Remove old versions of score tables and pairs tables. Evidence is always kept.",
             ),
             "usage": Entry(
-                "usage:show_usage",
+                "database:show_usage",
                 "Show what takes the disk: trials, tables and logs of each study, files of each dataset.",
             ),
         },

@@ -1,4 +1,4 @@
-"""Commands on the database itself: db upgrade, downgrade, check, prune."""
+"""Commands on the database itself: db upgrade, downgrade, check, prune, usage."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from memscore.store import Database, leadership
 from memscore.store.checking import check, size
 from memscore.store.findings import DatabaseFinding
 from memscore.store.migrate import current_revision, downgrade, losses, migrations_folder, upgrade
+from memscore.store.usage import Usage, usage
 from memscore.workflows.embedded import existing_database, opened_at_any_revision
 
 
@@ -119,6 +120,51 @@ def prune_database(
     )
     if freed is not None:
         out.print(f"The database file is {decimal(freed)} smaller.")
+
+
+def show_usage(as_json: Json = False) -> None:
+    """Show what takes the disk: trials, tables and logs of each study, files of each dataset."""
+    settings = settings_module.load()
+    with existing_database(settings) as database, database.reading() as connection:
+        found = usage(connection, settings.home)
+    if as_json:
+        print_json(
+            {
+                "studies": [{**asdict(one), "bytes": one.size.bytes} for one in found.studies],
+                "datasets": [asdict(one) for one in found.datasets],
+                "log_files": {"files": found.log_files, "bytes": found.log_file_bytes},
+                "database_bytes": found.database_bytes,
+            }
+        )
+        return
+    _print_usage(found)
+    out.print(
+        f"The database takes {decimal(found.database_bytes)}, datasets {decimal(found.dataset_bytes)}, and "
+        f"{counted(found.log_files, 'log file')} {decimal(found.log_file_bytes)}, in {settings.home}.",
+        soft_wrap=True,
+    )
+
+
+def _print_usage(found: Usage) -> None:
+    """Tables of studies and of datasets, the largest first."""
+    columns = ("study", "dataset", "trials", "evidence", "tables", "published", "jobs", "logs")
+    rows = [
+        (
+            one.name,
+            one.dataset,
+            one.size.trials + one.size.full_trials,
+            decimal(one.size.evidence_bytes),
+            f"{one.size.tables}: {decimal(one.size.table_bytes)}",
+            one.size.published,
+            one.size.jobs,
+            decimal(one.size.log_bytes),
+        )
+        for one in sorted(found.studies, key=lambda one: -one.size.bytes)
+    ]
+    files = [(one.name, one.studies, decimal(one.bytes)) for one in sorted(found.datasets, key=lambda one: -one.bytes)]
+    for titles, shown in ((columns, rows), (("dataset", "studies", "files"), files)):
+        if shown:
+            print_table(titles, shown)
 
 
 def _print_findings(findings: list[DatabaseFinding]) -> None:
