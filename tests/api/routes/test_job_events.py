@@ -13,7 +13,7 @@ import uvicorn
 from api.app import create_app
 from api.routes import job_events
 from api.serving.in_process import in_process
-from memscore.store import Database, jobs
+from memscore.store import Database, jobs, removal
 from tests.conftest import QUICK, StoredStudy
 
 BODY = {"dataset": "made-up", "recipe": QUICK.model_dump(mode="json"), "target": {"trials": 50}}
@@ -107,6 +107,17 @@ def test_a_client_that_comes_back_hears_only_what_is_new(served: Served, databas
     with served.http.stream("GET", path, headers={"Last-Event-ID": str(cancelled["id"])}) as response:
         first = next(event for event in read(response) if event.get("event") == "state")
     assert first["data"]["message"] == "resumed"
+
+
+def test_a_stream_ends_when_its_job_is_removed(served: Served, database: Database):
+    job = post(served.http)
+    with served.http.stream("GET", f"/v1/jobs/{job}/events") as response:
+        events = read(response)
+        assert any(event.get("event") == "progress" for event in events)
+        with database.writing() as connection:  # both between two looks of the stream
+            jobs.cancel(connection, job)
+            removal.delete_study(connection, jobs.get(connection, job).study_id)
+        assert list(events) == []
 
 
 def test_a_quiet_stream_is_pinged_and_ends_when_the_service_stops(served: Served, monkeypatch: pytest.MonkeyPatch):
