@@ -142,9 +142,9 @@ def test_unknown_addresses_are_problems(http: httpx.Client, database: Database, 
 
 
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(http: httpx.Client, database: Database):
-    response = http.delete("/v1/jobs")
-    problem(response, 405, "does not support DELETE")
-    assert "allow" in response.headers
+    response = http.put("/v1/jobs")
+    problem(response, 405, "does not support PUT")
+    assert response.headers["allow"] == "DELETE, GET, HEAD, POST"
 
 
 def test_one_score(http: httpx.Client, stored_study: StoredStudy):
