@@ -244,6 +244,7 @@ def test_the_contract_is_described(http: httpx.Client, database: Database):
     assert len(names) == len(set(names))
 
 
+@pytest.mark.slower
 def test_the_service_needs_neither_torch_nor_ray():
     import subprocess
     import sys

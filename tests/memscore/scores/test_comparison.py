@@ -179,6 +179,7 @@ def test_average_ranks_and_kappa():
     assert kappa(20, 5, 10, 15) == pytest.approx(0.4)  # the example of Cohen's kappa with 50 judgements
 
 
+@pytest.mark.slower
 @pytest.mark.parametrize(("samples", "form", "start"), [(200, "svg", b"<?xml"), (4000, "png", b"\x89PNG")])
 def test_a_plot_is_drawn_of_few_and_of_many_samples(samples: int, form: str, start: bytes):
     p_out = np.random.default_rng(7).beta(0.6, 0.3, samples)

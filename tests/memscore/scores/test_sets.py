@@ -92,6 +92,7 @@ def planted_tables() -> list[tuple[Planted, ScoreTable, PairsTable]]:
     return found
 
 
+@pytest.mark.slower
 def test_the_posterior_names_the_influenced_test_samples_and_the_raw_rule_mostly_chance(
     planted_tables: list[tuple[Planted, ScoreTable, PairsTable]],
 ):

@@ -22,6 +22,7 @@ def draw(random: np.random.Generator, shared: float) -> tuple[np.ndarray, np.nda
     return membership, correct, float(1 - chance.mean())
 
 
+@pytest.mark.slower
 @pytest.mark.parametrize("shared", [0.0, 0.2])
 def test_errors_and_intervals_of_the_mean_hold_whether_or_not_samples_depend(shared: float):
     random = np.random.default_rng(3)

@@ -74,6 +74,7 @@ def test_a_sides_mean_and_variance_are_those_of_its_margins(seed: int, trials: i
             assert side.variance[i] == pytest.approx(expected / (side.prior + len(own) - 1), rel=1e-6)
 
 
+@pytest.mark.slower
 @given(seed=st.integers(0, 1000))
 def test_merged_counts_give_the_bits_of_all_trials(seed: int):
     membership, margins, _ = made("normal", 20, 30, seed)

@@ -109,6 +109,7 @@ def test_targets_are_the_first_trials_with_margins_even_if_earlier_trials_had_no
     assert list(counts.targets.ordered()) == list(range(2 * BLOCK, 2 * BLOCK + TARGETS))
 
 
+@pytest.mark.slower
 @given(
     order=st.permutations(range(BLOCKS)),
     cut=st.integers(0, BLOCKS),

@@ -139,6 +139,7 @@ def level(test: PairTest, alpha: float) -> float:
     return float(np.mean(chances))
 
 
+@pytest.mark.slower
 def test_p_values_and_q_values_are_calibrated_where_nothing_influences():
     """60 shuffled studies of 6,000 pairs.
 

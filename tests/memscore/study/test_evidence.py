@@ -41,6 +41,7 @@ def faults(trial: Trial) -> str | None:
     return trial_fault(trial, trial.digest, MEMBERSHIP[trial.number], Q)
 
 
+@pytest.mark.slower
 @given(data=st.data(), wide=st.booleans())
 def test_what_is_packed_is_unpacked(data: st.DataObject, wide: bool):
     correct = np.array(data.draw(st.lists(st.booleans(), min_size=N, max_size=N)))
