@@ -14,7 +14,7 @@ from memscore.errors import InvalidInput
 from memscore.messages.message import MOST_A_PAGE
 from memscore.texts import is_plain
 
-MOST_SINGLE = 3.4e38  # what single precision can hold; times in seconds are far below
+MOST_SINGLE = 3.4028234663852886e38  # the largest number of single precision; times in seconds are far below
 
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the previous page")]
 Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE, description="length of the page")]
