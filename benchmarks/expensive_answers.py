@@ -21,6 +21,7 @@ import numpy as np
 from api.app import create_app
 from api.serving.in_process import InProcessTransport
 from benchmarks.machine import header
+from memscore.arrays import Columns
 from memscore.datasets.dataset import build_dataset
 from memscore.scores import explanation
 from memscore.scores.tables import PairsTable, ScoreTable
@@ -43,10 +44,10 @@ DIFFERENT = [
 def made_tables(samples: int, pairs: int, study: str) -> tuple[ScoreTable, PairsTable]:
     """Tables of random numbers."""
     random = np.random.default_rng(0)
-    scores = {name: random.random(samples) for name in ScoreTable.dtypes if not name.startswith("test_")}
+    scores: Columns = {name: random.random(samples) for name in ScoreTable.dtypes if not name.startswith("test_")}
     scores |= {name: random.random(TESTS) for name in ScoreTable.dtypes if name.startswith("test_")}
     scores["label"], scores["test_label"] = np.arange(samples) % CLASSES, np.arange(TESTS) % CLASSES
-    found = {name: random.random(pairs) for name in PairsTable.dtypes}
+    found: Columns = {name: random.random(pairs) for name in PairsTable.dtypes}
     found["infl"] = -np.sort(-found["infl"])
     found["train_index"], found["test_index"] = random.integers(0, samples, pairs), random.integers(0, TESTS, pairs)
     meta = {"study": study, "fingerprint": "f" * 64, "trials": 4000}
