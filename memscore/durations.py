@@ -1,8 +1,9 @@
-"""Durations as people write and read them: 90m, 2h30m, 1d12h; 3 s, 29 min, 2 h 38 min, 6.6 days."""
+"""Durations as people write and read them: 90m, 2h30m, 1d12h; 3 s, 29 min, 2 h 38 min, 6.6 days. Times likewise."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 MOST_DIGITS = 9
@@ -35,3 +36,8 @@ def readable(seconds: float) -> str:
         return f"{hours} h {rest} min" if rest else f"{hours} h"
     days = minutes / (24 * 60)
     return f"{days:.1f} days" if days < 9.95 else f"{days:,.0f} days"
+
+
+def local_time(time: datetime) -> str:
+    """A time with its zone in that of this machine, as its logs have it, to the second."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"

@@ -12,6 +12,7 @@ import typer
 from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Url
 from memscore.console import err, out, print_json, print_record, print_table
+from memscore.durations import local_time
 from memscore.messages.jobs import JobEvent, State
 from memscore.messages.message import MOST_A_PAGE
 from memscore.workflows.job_progress import follow as follow_job
@@ -31,7 +32,7 @@ def list_jobs(
         print_json({"jobs": [job.model_dump(mode="json") for job in found]})
         return
     print_table(
-        ("job", "study", "state", "trials", "attempt", "created"),
+        ("job", "study", "state", "trials", "attempt", "created (local time)"),
         (
             (
                 job.id,
@@ -39,7 +40,7 @@ def list_jobs(
                 job.state,
                 f"{job.progress.done}/{job.progress.total}",
                 job.attempt,
-                f"{job.created_at:%Y-%m-%d %H:%M:%S}",
+                local_time(job.created_at),
             )
             for job in found
         ),
@@ -108,4 +109,4 @@ def job_events(
             if as_json:
                 print(event.model_dump_json(), flush=True)
             else:
-                out.print(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.state:10}  {event.message}", soft_wrap=True)
+                out.print(f"{local_time(event.at)}  {event.state:10}  {event.message}", soft_wrap=True)

@@ -10,6 +10,7 @@ import typer
 from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Url
 from memscore.console import note, out, print_json, print_record, print_table
+from memscore.durations import local_time
 from memscore.keys import Scope, id_of, seconds_of
 
 
@@ -40,7 +41,7 @@ def list_keys(url: Url = None, as_json: Json = False) -> None:
         return
     times = ("created_at", "expires_at", "last_used_at")
     print_table(
-        ("id", "name", "scope", "state", "created", "expires", "last used"),
+        ("id", "name", "scope", "state", "created (local time)", "expires", "last used"),
         (
             (one.id, one.name, one.scope, one.state, *(_minute(getattr(one, time)) for time in times))
             for one in message.keys
@@ -59,4 +60,4 @@ def revoke_key(
 
 
 def _minute(time: datetime | None) -> str:
-    return "-" if time is None else f"{time:%Y-%m-%d %H:%M}"
+    return "-" if time is None else local_time(time)[:16]

@@ -33,6 +33,13 @@ TRANSFER_SECONDS = 600.0  # for uploads, searches and removals, which the servic
 OnDownload = Callable[[str, int, int | None], None]
 """Called with the path, the bytes received, and the total bytes, None if the service does not send their number."""
 
+FROM_A_PROXY = {
+    413: ", which is not its own: a proxy before it takes no body of this size (client_max_body_size in nginx)",
+    502: ", which is not its own: a proxy before it cannot reach it; see that memscore serve runs there",
+    504: ", which is not its own: a proxy before it has waited too long",
+}
+"""What answers without a problem document mean: the service's own have one."""
+
 
 @dataclass
 class ServiceAccess:
@@ -200,7 +207,7 @@ def _error(reply: Reply) -> ServiceError:
     try:
         problem = received(Problem, reply.content)
     except ValidationError:
-        sentence = f"The service answered {reply.status} {reply.reason}."
+        sentence = f"The service answered {reply.status} {reply.reason}{FROM_A_PROXY.get(reply.status, '')}."
         return service_error(sentence, "", reply.status, problem={"status": reply.status}, **details)
     details["request_id"] = problem.request_id or details["request_id"]
     slug = problem.type.rpartition("/")[2]

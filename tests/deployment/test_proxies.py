@@ -21,7 +21,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from memscore.client import Client
+from memscore.client import Client, Retries
+from memscore.errors import ServiceError
 from memscore.settings import Settings
 from memscore.store import Database, jobs, open_database
 from tests.api.conftest import BODY
@@ -214,3 +215,17 @@ def test_a_job_is_done_through_a_pooler(
     with opened.reading() as connection:
         assert jobs.get(connection, done.id).attempt == 1
     opened.close()
+
+
+@pytest.mark.databases("sqlite")
+def test_a_proxys_own_refusal_says_that_it_is_the_proxys(behind_nginx: tuple[str, Service]):
+    url, started = behind_nginx
+    # nginx takes 1 MiB by default
+    with Client(url) as client, pytest.raises(ServiceError, match=r"413 .* a proxy before it takes no body of this"):
+        client.import_scores(bytes(2**21), "made-up")
+    started.stop()
+    with (
+        Client(url, retries=Retries(attempts=1)) as client,
+        pytest.raises(ServiceError, match=r"502 .* a proxy before it cannot reach"),
+    ):
+        client.studies()

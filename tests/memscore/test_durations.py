@@ -1,8 +1,12 @@
-"""Durations: what people write, and what is none."""
+"""Durations: what people write, and what is none; times as tables show them."""
+
+import logging
+import time
+from datetime import UTC, datetime
 
 import pytest
 
-from memscore.durations import readable, seconds_of
+from memscore.durations import local_time, readable, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,18 @@ def test_numbers_may_have_so_many_digits_and_no_more():
 )
 def test_durations_are_shown_in_the_units_that_people_use(seconds: float, words: str):
     assert readable(seconds) == words
+
+
+def test_times_of_tables_are_those_of_the_log(monkeypatch: pytest.MonkeyPatch):
+    noon = datetime(2026, 11, 29, 12, 0, 5, tzinfo=UTC)
+    try:
+        for zone, expected in (("Asia/Tokyo", "21:00:05"), ("UTC", "12:00:05"), ("America/St_Johns", "08:30:05")):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            assert local_time(noon) == f"2026-11-29 {expected}"
+            logged = logging.Formatter("%(asctime)s", "%Y-%m-%d %H:%M:%S")
+            record = logging.makeLogRecord({"created": noon.timestamp()})
+            assert logged.format(record) == local_time(noon)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
