@@ -8,7 +8,7 @@ from datetime import datetime
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 MOST_DIGITS = 9
 
-_FORM = re.compile("".join(rf"(?:(\d+){unit})?" for unit in UNITS))
+_FORM = re.compile("".join(rf"(?:(\d+){unit})?" for unit in UNITS), re.ASCII)
 
 
 def seconds_of(text: str, most_digits: int = MOST_DIGITS) -> int | None:

@@ -47,8 +47,9 @@ def launch(module: str) -> None:
         if (text := _sentence(error)) is None:
             raise
         from memscore.console import fail
+        from memscore.texts import harmless
 
-        fail(text)
+        fail(harmless(text))  # it may quote what others wrote
         sys.exit(1)
 
 

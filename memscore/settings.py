@@ -61,8 +61,8 @@ class Settings(BaseSettings):
     stop_seconds: int = Field(default=30, ge=0, description="time for open downloads to finish when the service stops")
     keep_jobs_days: float | None = Field(
         default=None,
-        gt=0,
-        allow_inf_nan=False,
+        ge=1,
+        le=36_500,
         description="the leading dispatcher removes jobs that finished longer ago, with their logs; default: never",
     )
     log_format: Literal["text", "json"] = Field(default="text", description="how processes log to standard error")

@@ -14,11 +14,14 @@ from memscore.workflows.embedded import opened_application
 
 
 @contextmanager
-def opened_client(url: str | None) -> Generator[Client]:
-    """A client of the service at `url`, which shows large downloads; with None, of the application in this process."""
+def opened_client(url: str | None, *, create: bool = False) -> Generator[Client]:
+    """A client of the service at `url`, which shows large downloads; with None, of the application in this process.
+
+    The latter raises StoreError if there is no database, unless it may `create` one.
+    """
     settings = settings_module.load()
     if url is None:
-        with opened_application(settings) as (_, client):
+        with opened_application(settings, create=create) as (_, client):
             yield client
         return
     with (

@@ -22,13 +22,13 @@ def create_key(
     as_json: Json = False,
 ) -> None:
     """Create a key and print it; it cannot be shown again."""
-    with opened_client(url) as client:
+    with opened_client(url, create=True) as client:
         made = client.create_key(name, scope, None if expires is None else seconds_of(expires))
     if as_json:
         print_json(made)
         return
     out.print(made.key, soft_wrap=True)
-    expiry = "" if made.expires_at is None else f"; it expires on {_minute(made.expires_at)} UTC"
+    expiry = "" if made.expires_at is None else f"; it expires on {_minute(made.expires_at)} (local time)"
     note(f"keep this key: it is not shown again. Its id is {made.id}, and its scope is {made.scope}{expiry}.")
 
 

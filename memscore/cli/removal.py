@@ -112,8 +112,8 @@ def prune_jobs(
 ) -> None:
     """Remove old finished jobs with their events and logs. Studies and their scores stay."""
     seconds = seconds_of(older)
-    if seconds is None:
-        raise InvalidInput(f"--older: {older!r} is not a duration; write it like 12h, 90d or 26w.")
+    if seconds is None or older[-1] in "ms":
+        raise InvalidInput(f"--older: {older!r} is not a duration in hours, days or weeks; write 12h, 90d or 26w.")
     with opened_client(url) as client:
         pruned = client.prune_jobs(seconds, dry_run=dry_run)
     would = "would be " if dry_run else ""

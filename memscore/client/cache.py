@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from memscore.client.parts import FilePart, MemoryPart, Part
 from memscore.errors import Damaged
-from memscore.files import atomic_write
+from memscore.files import PRIVATE_FOLDER, atomic_write, make_folder
 from memscore.scores.tables import Table
 
 AnyTable = TypeVar("AnyTable", bound=Table)
@@ -64,6 +64,7 @@ class DownloadCache:
     def keep(self, table: Table, payload: bytes) -> None:
         """Store a received table."""
         with contextlib.suppress(OSError):
+            make_folder(self.folder, PRIVATE_FOLDER)
             path = self.folder / f"{table.digest}.npz"
             if not path.exists():
                 with atomic_write(path) as scratch:
@@ -79,7 +80,7 @@ class DownloadCache:
         """The partial download of an address; in memory if another process holds its file or it cannot be written."""
         held = ExitStack()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder, PRIVATE_FOLDER)
             part: Part = held.enter_context(FilePart(self.folder, _name(url, path)))
         except OSError:
             part = MemoryPart()

@@ -48,6 +48,8 @@ def submit(
     the scope write. Raises InvalidInput for a request that cannot be met, NotFound for an unknown dataset or recipe.
     """
     body = _body(dataset, recipe, trials, target, design, study_name, wanted)
+    if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable()):
+        raise InvalidInput("idempotency_key must be of printable ASCII characters.")
     once = {"Idempotency-Key": f'"{idempotency_key or uuid.uuid4()}"'}
     return (yield from ask(service, JobMessage, post("/v1/jobs", body).with_headers(once)))
 

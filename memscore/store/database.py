@@ -269,8 +269,15 @@ def _protect_sqlite(dialect: Any, record: Any, arguments: Any, options: Any) -> 
     """Create a missing database file for this user alone; SQLite gives its journals the mode of the database.
 
     Close to other users what an earlier version, or a restore by hand, left open to all of them. The file is never
-    opened here: to close it again would release the locks that SQLite holds on it for this process.
+    opened here: to close it again would release the locks that SQLite holds on it for this process. A journal without
+    its database is kept for that one: SQLite would delete it beside a new file. Raises StoreError if there is one.
     """
+    file, journal = Path(arguments[0]), Path(f"{arguments[0]}{JOURNALS[0]}")
+    if not file.exists() and journal.exists() and journal.stat().st_size:
+        raise StoreError(
+            f"The database file {file} is missing, but its journal {journal.name} is there, with what was written "
+            "last. Move the database back beside it; if you mean to start over, move the journal away."
+        )
     with contextlib.suppress(OSError, AttributeError):  # it is there, or this system cannot: SQLite creates it
         os.mknod(arguments[0], PRIVATE_FILE)
     for suffix in ("", *JOURNALS):

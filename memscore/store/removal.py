@@ -185,9 +185,10 @@ def _has_another_name(connection: Connection, record: DatasetRecord) -> bool:
 
 def _require_confirmed(kind: str, name: str, confirm: str | None, what: str) -> None:
     if confirm != name:
+        wrong = "" if confirm is None else f"{confirm[:63]!r} is not its name, {name!r}. "
         raise InvalidInput(
-            f"Nothing is removed before it is confirmed: {kind} {name!r} would go for good ({what}). To remove it, "
-            f"repeat its name: confirm={name} (--yes {name})."
+            f"{wrong}Nothing is removed before it is confirmed: {kind} {name!r} would go for good ({what}). To remove "
+            f"it, repeat its name: confirm={name} (--yes {name})."
         )
 
 

@@ -47,9 +47,13 @@ def opened_at_any_revision(settings: Settings) -> Generator[Database]:
 
 
 @contextmanager
-def opened_application(settings: Settings) -> Generator[tuple[Database, Client]]:
-    """The configured database, and a client of the application on it in this process."""
+def opened_application(settings: Settings, *, create: bool = True) -> Generator[tuple[Database, Client]]:
+    """The configured database, and a client of the application on it in this process.
+
+    Without `create`, raises StoreError if there is none: a command that only reads makes no home and no database.
+    """
     from api.serving.in_process import in_process
 
-    with opened_database(settings) as database, Client(http=in_process(database, settings.home)) as client:
+    opened = opened_database if create else existing_database
+    with opened(settings) as database, Client(http=in_process(database, settings.home)) as client:
         yield database, client

@@ -112,7 +112,7 @@ def test_wrong_input_is_one_sentence(memscore, embedded: StoredStudy, arguments:
 
 def test_a_home_that_cannot_be_written_is_named(memscore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MEMSCORE_HOME", "/proc/nowhere")
-    refused(memscore("datasets", "list"), "set MEMSCORE_HOME to a folder that you can write to")
+    refused(memscore("datasets", "add", "digits"), "set MEMSCORE_HOME to a folder that you can write to")
 
 
 def test_an_impossible_setting_is_named(memscore, monkeypatch: pytest.MonkeyPatch):

@@ -54,7 +54,7 @@ def test_without_yes_a_command_says_what_would_go(memscore, database: Database, 
 
 
 def test_with_yes_it_goes(memscore, database: Database, spare: Settings):
-    refused(memscore("datasets", "remove", "spare", "--yes", "made-up"), "repeat its name: confirm=spare (--yes spare)")
+    refused(memscore("datasets", "remove", "spare", "--yes", "made-up"), "'made-up' is not its name, 'spare'")
     refused(memscore("datasets", "remove", "made-up", "--yes", "made-up"), "is used by study made-up; remove it first")
     refused(memscore("studies", "remove", "made-up", "--yes", "made-up"), "add evidence=true (--evidence)")
     done = memscore("studies", "remove", "made-up", "--evidence", "--yes", "made-up")
@@ -111,11 +111,14 @@ def test_jobs_are_pruned_by_their_age(memscore, database: Database, spare: Setti
         jobs.cancel(connection, job.id)
     assert memscore("jobs", "prune", "--older", "1h").out == "0 jobs removed, with 0 bytes of logs\n"
     assert (
-        memscore("jobs", "prune", "--older", "0s", "--dry-run").out == "1 job would be removed, with 0 bytes of logs\n"
+        memscore("jobs", "prune", "--older", "0h", "--dry-run").out == "1 job would be removed, with 0 bytes of logs\n"
     )
-    assert memscore("jobs", "prune", "--older", "0s", "--json").json == {"removed": True, "jobs": 1, "bytes": 0}
-    for wrong in ("", "1", "-1d", "1 d", "5x", "d"):
-        refused(memscore("jobs", "prune", f"--older={wrong}"), "is not a duration; write it like 12h, 90d or 26w.")
+    assert memscore("jobs", "prune", "--older", "0h", "--json").json == {"removed": True, "jobs": 1, "bytes": 0}
+    for wrong in ("", "1", "-1d", "1 d", "5x", "d", "1m", "30s", "\u0661d"):
+        refused(
+            memscore("jobs", "prune", f"--older={wrong}"),
+            "is not a duration in hours, days or weeks; write 12h, 90d or 26w.",
+        )
     assert memscore("jobs", "prune").status == 2
 
 

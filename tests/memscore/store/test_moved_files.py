@@ -17,10 +17,11 @@ from memscore.errors import StoreError
 from memscore.farm.launchers import LocalLauncher
 from memscore.launch import python
 from memscore.settings import Settings
-from memscore.store import Database, open_database
+from memscore.store import Database, datasets, open_database
 from memscore.store.backup import back_up, restore
 from memscore.store.pepper import pepper_of
 from memscore.workflows.datasets import register
+from tests.command_line import Outcome, refused
 from tests.conftest import make_dataset
 
 pytestmark = pytest.mark.databases("sqlite")
@@ -169,3 +170,38 @@ def test_a_database_that_must_exist_is_not_made(tmp_path: Path):
     with pytest.raises(StoreError, match=r"There is no database .*/none\.db; set MEMSCORE_HOME"):
         open_database(f"sqlite:///{tmp_path / 'none.db'}", create=False)
     assert not list(tmp_path.glob("none*"))
+
+
+def test_a_journal_without_its_database_keeps_everything_for_it(database: Database, settings: Settings):
+    """As after a move of the file alone: a new one in its place would have SQLite delete what was written last."""
+    with database.writing() as connection:
+        datasets.register(connection, "kept", make_dataset())
+    file = file_of(database)
+    journal = file.with_name(f"{file.name}-wal")
+    assert journal.stat().st_size
+    written = journal.read_bytes()
+    moved(file)
+    for create in (True, False):
+        with pytest.raises(StoreError, match=r"is missing, but its journal|There is no database"):  # noqa: SIM117
+            with open_database(f"sqlite:///{file}", create=create).writing():
+                pass
+    assert not file.exists()
+    assert journal.read_bytes() == written
+    os.rename(file.with_name("elsewhere.db"), file)
+    with database.reading() as connection:
+        assert datasets.by_name(connection, "kept").name == "kept"
+
+
+COMMANDS = [
+    *(["studies list", "datasets list", "jobs list", "jobs prune --older 1d --dry-run", "keys list", "db usage"]),
+    *(["scores list nothing", "pairs list nothing", "sets nothing", "datasets remove nothing", "db check"]),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_that_read_make_no_home(
+    command: str, memscore: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("MEMSCORE_HOME", str(tmp_path / "mistyped"))
+    refused(memscore(*command.split()), "There is no database")
+    assert not (tmp_path / "mistyped").exists()
