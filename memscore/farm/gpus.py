@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""Files that a GPU's driver makes: NVIDIA's, AMD's, and that of Windows for Linux."""
+DRIVERS = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/kfd", "/dev/dxg")
+"""Files that a GPU's driver makes: NVIDIA's on servers and on Jetson, AMD's, and that of Windows for Linux."""
 
 
 def count() -> int:

@@ -96,12 +96,15 @@ class LocalLauncher(Launcher):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.had_home = settings.home.is_dir()
 
     def unavailable(self) -> str | None:
         """One sentence if the home folder cannot be written; a driver starts its own Ray and needs nothing else."""
         try:
-            self.settings.require_home()
+            if self.had_home:
+                self.settings.require_home()
             self.settings.prepare_home()
+            self.had_home = True
         except StoreError as error:
             return str(error)
         return None

@@ -45,7 +45,7 @@ def test_progress_rate_and_log_are_written_with_a_report(database: Database, sto
     assert (job.phase, job.done, job.total) == ("training", 50, 100)
     assert job.trials_per_second is not None
     assert 10 < job.trials_per_second < 250
-    assert log_of(job_reporter) == ["one", "two\N{REPLACEMENT CHARACTER}"]
+    assert log_of(job_reporter) == ["one", r"two\x00"]
     job_reporter.note("three")
     job_reporter.report("training", 50, 100)  # nothing new: waits until a sign of life is due
     assert len(log_of(job_reporter)) == 2

@@ -19,6 +19,7 @@ import ray
 import torch
 
 from memscore.errors import BlockFailed
+from memscore.farm import gpus as gpus_module
 from memscore.farm import local_ray
 from memscore.farm import workers as farm_module
 from memscore.farm.worker_pool import Worker
@@ -50,6 +51,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Generator[StartFarm]:
         recipe: Recipe = QUICK, slots: int = 2, gpus: str = "", trials_per_gpu: int | None = None, at_most: int = 100
     ) -> Farm:
         names = [name for name in gpus.split(",") if name]
+        monkeypatch.setattr(gpus_module, "DRIVERS", ("/dev/null",))
         monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
         if names:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)

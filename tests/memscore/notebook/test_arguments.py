@@ -25,6 +25,7 @@ COMMANDS_ALONE = {
     "dbname",
     "file",
     "overwrite",  # of `db backup` and `db restore`
+    "yes",  # of `datasets remove` and `studies remove`
     "evidence",  # of python -m memscore.learning, as the next four are
     "output",
     "part",
