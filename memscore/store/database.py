@@ -231,7 +231,8 @@ def open_database(url: str, *, create: bool = True) -> Database:
         file = SqliteFile(Path(parsed.database).absolute())
         if not create and not file.path.exists():
             raise StoreError(
-                f"There is no database {file.path}; set MEMSCORE_HOME or MEMSCORE_DATABASE_URL to the one you mean."
+                f"There is no database {file.path}; set MEMSCORE_HOME or MEMSCORE_DATABASE_URL to the one you mean, or "
+                "make one: memscore datasets add, memscore estimate, or memscore serve."
             )
         folder = file.path.parent
         if not folder.is_dir():

@@ -39,7 +39,6 @@ def client(database: Database, settings: Settings) -> Generator[Client]:
         yield made
 
 
-@pytest.mark.databases("postgresql")
 def test_a_job_stores_exactly_what_training_gives(client: Client, database: Database, settings: Settings):
     design = Design(seed=4)
     with dispatching(database, settings):
@@ -97,7 +96,6 @@ def test_a_job_stops_when_models_do_not_fit_and_gives_the_name_back(
     assert (last.state, last.study_name) == ("succeeded", f"made-up-{study[:8]}")
 
 
-@pytest.mark.databases("sqlite")
 def test_a_diverging_recipe_fails_the_job_and_says_what_to_change(
     client: Client, database: Database, one_slot: Settings
 ):
