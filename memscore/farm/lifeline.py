@@ -18,6 +18,9 @@ from types import FrameType
 
 import psutil
 
+LOOKS = 100
+SECONDS_BETWEEN_LOOKS = 0.02
+
 _reaper: subprocess.Popen[bytes] | None = None
 
 
@@ -78,11 +81,31 @@ def after_this_process(script: str) -> subprocess.Popen[bytes]:
 
 
 def end_processes_of(folder: Path) -> None:
-    """Kill the processes below this one that name `folder` in their command line, as all of Ray's do."""
+    """Kill the processes below this one that name `folder` in their command line, as all of Ray's do.
+
+    Looks again while there are any: one that is killed may just have started another, and the command line of one
+    that has just begun is empty for some microseconds.
+    """
+    for _ in range(LOOKS):
+        found, unnamed = _processes_of(folder)
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        if not found and not unnamed:
+            return
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _processes_of(folder: Path) -> tuple[list[psutil.Process], bool]:
+    """The living processes below this one that name `folder`; whether the command line of another is still empty."""
+    found, unnamed = list[psutil.Process](), False
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
-            if any(str(folder) in word for word in process.cmdline()):
-                process.kill()
+            words = process.cmdline() if process.status() != psutil.STATUS_ZOMBIE else ["ended"]
+            unnamed |= not words
+            if any(str(folder) in word for word in words):
+                found.append(process)
+    return found, unnamed
 
 
 def wait_for_closed_input() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
+from memscore.farm.lifeline import end_processes_of
 from tests.processes import alive, eventually
 
 PARENT = """
@@ -36,3 +39,23 @@ def test_a_process_that_is_killed_leaves_neither_its_group_nor_its_folder(tmp_pa
         parent.wait()
         eventually(lambda: not alive([child]), 20)
         eventually(lambda: not folder.exists(), 20)
+
+
+def test_processes_that_have_only_just_begun_are_ended_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """The command line of such a process is empty for some microseconds, or for longer if it has to wait for a CPU."""
+    seen = set[int]()
+    command_line = psutil.Process.cmdline
+
+    def at_first_empty(process: psutil.Process) -> list[str]:
+        new = process.pid not in seen
+        seen.add(process.pid)
+        return [] if new else command_line(process)
+
+    monkeypatch.setattr(psutil.Process, "cmdline", at_first_empty)
+    other = subprocess.Popen(["sleep", "1000"])
+    newborn = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", str(tmp_path)])
+    end_processes_of(tmp_path)
+    assert newborn.wait(10) == -signal.SIGKILL
+    assert other.poll() is None
+    other.kill()
+    other.wait()
