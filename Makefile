@@ -34,15 +34,16 @@ demo: setup ## run the whole workflow on real images: scores, service, adversari
 	$(BIN)/memscore demo
 
 # Two processes that take about as long, of which only the second imports torch, which takes seconds of a core.
-WITH_TORCH := tests/trainer $(addprefix tests/memscore/,client datasets/test_resemblance.py \
+WITH_TORCH := tests/trainer $(addprefix tests/memscore/,client datasets/test_frames.py datasets/test_resemblance.py \
 	exchange scores statistics study test_sampling.py)
 SLOWER := $(addprefix tests/api/,serving routes/test_paths.py routes/test_exchange.py test_removal.py test_hostile_input.py test_schema.py test_stateful.py) \
 	$(addprefix tests/memscore/,test_durability.py test_launch.py test_npz.py test_progress.py client/test_client_faults.py \
-	datasets/test_official.py datasets/test_real_images.py exchange/test_hostile_files.py) $(addprefix tests/trainer/,experiments \
+	datasets/test_copies.py datasets/test_official.py \
+	datasets/test_real_images.py exchange/test_hostile_files.py scores/test_sets.py) $(addprefix tests/trainer/,experiments \
 	$(addprefix test_,attacks.py autoattack.py command.py distributed.py entry.py evaluation.py evaluation_cli.py \
 	identity.py likelihood.py masking.py methods.py own_networks.py resume.py run.py verification.py))
 WITHOUT_TORCH := tests/test_layout.py tests/api tests/memscore/datasets \
-	$(filter-out $(SLOWER),$(wildcard tests/memscore/test_*.py)) # pytest runs what is named, ignored or not
+	$(filter-out $(SLOWER) $(WITH_TORCH),$(wildcard tests/memscore/test_*.py)) # pytest runs what is named, ignored or not
 FAST := not slow and not slower and not peers and not postgresql
 NATIVE := tests/api/test_file_answers.py tests/memscore/farm/test_workers.py tests/memscore/learning/test_seeding.py \
 	tests/memscore/report tests/memscore/store/test_leadership.py tests/trainer/test_tensor_file.py

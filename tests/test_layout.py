@@ -5,6 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 NAMED = re.compile(
     r"(?<![\w/.-])((?:memscore|trainer|api|migrations|tests|benchmarks|docs|scripts)/[\w./-]*\w\.(?:py|js|css|html|md))\b"
@@ -20,6 +22,7 @@ def test_the_layers_name_everything_in_memscore():
     assert named == found | {"api", "trainer"}
 
 
+@pytest.mark.slower
 def test_no_test_module_is_imported():
     """What several test modules use is in a conftest or a helper module, so that each of them can be moved alone."""
     found = [

@@ -39,6 +39,7 @@ def with_key(database: Database) -> Callable[[keys.Scope], dict[str, str]]:
     return lambda scope: {"Authorization": f"Bearer {make_key(database, scope)}"}
 
 
+@pytest.mark.slower
 def test_without_a_key_everything_that_tells_of_what_is_stored_is_refused(protected: httpx.Client):
     for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
         assert protected.get(path).status_code == 200
@@ -284,6 +285,7 @@ def test_a_host_with_another_pepper_makes_no_key_that_others_would_refuse(databa
         assert http.post("/v1/keys", json=wanted).status_code == 201
 
 
+@pytest.mark.slower
 def test_the_description_says_which_key_a_call_needs(protected: httpx.Client):
     document = protected.get("/openapi.json").json()
     assert document["components"]["securitySchemes"]["key"].items() >= {"type": "http", "scheme": "bearer"}.items()

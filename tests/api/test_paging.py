@@ -60,6 +60,7 @@ def test_lists_are_filtered(http: httpx.Client, stored_study: StoredStudy):
     assert [one["id"] for one in http.get("/v1/jobs", params={"state": "cancelled"}).json()["jobs"]] == [other]
 
 
+@pytest.mark.slower
 @given(
     st.floats(width=32, allow_nan=False, allow_infinity=False), st.text(NAMED, max_size=20), st.integers(0, 2**63 - 1)
 )

@@ -141,6 +141,7 @@ def test_unknown_addresses_are_problems(http: httpx.Client, database: Database, 
     problem(http.get(path), 404, "There is no")
 
 
+@pytest.mark.slower
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(http: httpx.Client, database: Database):
     response = http.put("/v1/jobs")
     problem(response, 405, "does not support PUT")
@@ -234,6 +235,7 @@ def test_datasets_are_listed(http: httpx.Client, stored_study: StoredStudy):
     problem(http.get("/v1/datasets/other"), 404, "There is no dataset")
 
 
+@pytest.mark.slower
 def test_the_contract_is_described(http: httpx.Client, database: Database):
     paths = http.get("/openapi.json").json()["paths"]
     for path in ("/healthz", "/readyz", "/v1/jobs", "/v1/jobs/{job}", "/v1/studies/{study}"):

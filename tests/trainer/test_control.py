@@ -13,6 +13,7 @@ from trainer.evaluation.sample_records import SampleRecords, known, unknown
 shares = st.lists(st.tuples(st.sampled_from([None, 0.0, 0.3, 0.34, 0.5, 0.9, 1.0]), st.booleans()), min_size=1)
 
 
+@pytest.mark.slower
 @given(shares)
 def test_every_control_is_another_sample_nearly_as_hard(samples: list[tuple[float | None, bool]]):
     test_p = np.array([np.nan if share is None else share for share, _ in samples], np.float32)

@@ -61,6 +61,7 @@ def test_the_interval_is_bonett_and_price():
     assert high == pytest.approx(0.0586, abs=2e-4)
 
 
+@pytest.mark.slower
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 60))
 def test_intervals_hold_the_difference_and_mirror(first: int, second: int, rest: int):
     count = first + second + rest

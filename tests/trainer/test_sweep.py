@@ -115,6 +115,7 @@ def test_lists_in_a_grid_are_values():
     }
 
 
+@pytest.mark.slower
 @given(st.dictionaries(st.sampled_from(("network", "epsilon", "milestones")), st.text(min_size=1), min_size=1))
 def test_names_are_safe_short_and_differ_with_what_they_are_of(settings: dict[str, str]):
     def run(seed: int, values: dict[str, str]) -> SweptRun:

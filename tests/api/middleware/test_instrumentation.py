@@ -58,6 +58,7 @@ def test_an_id_that_is_none_is_replaced(http: httpx.Client, given: str):
     assert first != second
 
 
+@pytest.mark.slower
 def test_every_answer_has_an_id(http: httpx.Client, stored_study: StoredStudy):
     answers = [
         http.get("/healthz"),

@@ -126,6 +126,7 @@ def test_an_empty_database_gives_zeros(http: httpx.Client):
     assert "memscore_dispatcher_blocked" not in found
 
 
+@pytest.mark.slower
 def test_requests_are_counted_by_the_template_of_their_route(http: httpx.Client, stored_study: StoredStudy):
     for index in range(30):
         http.get(f"/v1/studies/made-up/scores/{index}")
@@ -143,6 +144,7 @@ def test_requests_are_counted_by_the_template_of_their_route(http: httpx.Client,
     assert found['memscore_http_requests_total{method="DELETE",route="/healthz",status="405"}'] == 1
 
 
+@pytest.mark.slower
 def test_no_label_takes_values_without_number(http: httpx.Client, database: Database, activity: dict[str, str]):
     http.get("/v1/jobs/none?limit=3")
     allowed = {
@@ -189,6 +191,7 @@ def gone(http: httpx.Client) -> None:
     assert any(name.startswith(("process_", "memscore_http")) for name in found)
 
 
+@pytest.mark.slower
 def test_a_database_without_tables_is_one_that_is_away(http: httpx.Client, database: Database):
     http.get("/healthz")
     downgrade(database, "base")

@@ -42,6 +42,7 @@ def test_the_examples_of_the_standard(text: str, data: list[str]):
     assert [event.data for event in EventParser().feed(text.encode())] == data
 
 
+@pytest.mark.slower
 @pytest.mark.parametrize(
     "payload",
     [

@@ -422,6 +422,7 @@ def test_few_trials_are_not_judged():
     assert made_tables(simulated(shared=True, trials=80))[0].warnings == []
 
 
+@pytest.mark.slower
 def test_few_samples_seldom_give_a_false_warning():
     """30 samples make the ratio itself uncertain by 0.13: it has to be 4 of these away from 1."""
     assert not [seed for seed in range(40) if made_tables(simulated(False, 100, 30, seed))[0].warnings]

@@ -82,6 +82,7 @@ def test_influence_equals_brute_force(evidence: Evidence):
             assert infl[i, j] == float(exact)
 
 
+@pytest.mark.slower
 @given(tens=st.integers(1, 8), ratio=st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9]), seed=st.integers(0, 1000))
 @settings(deadline=None, max_examples=25)
 def test_influence_on_a_test_sample_sums_to_zero_under_a_doubly_balanced_design(tens: int, ratio: float, seed: int):

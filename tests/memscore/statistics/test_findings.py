@@ -65,6 +65,7 @@ def test_counts_of_parts_add_up_to_those_of_all():
     np.testing.assert_equal(whole.joint_even, total.joint_even)
 
 
+@pytest.mark.slower
 @pytest.mark.parametrize("margins", [True, False])
 def test_planted_pairs_are_found_and_their_probabilities_come_true(margins: bool):
     found = true = strong = came_true = 0
@@ -113,6 +114,7 @@ def test_undefined_training_samples_have_no_cell_and_count_nothing():
     assert findings.test.count.sum() == findings.effects.sum() == 249 * 100
 
 
+@pytest.mark.slower
 @pytest.mark.parametrize("margins", [True, False])
 def test_few_placebo_pairs_are_found(margins: bool):
     real = placebo = 0

@@ -65,6 +65,7 @@ def test_influence_on_the_training_set_has_mem_on_its_diagonal():
     np.testing.assert_array_equal(np.diag(matrix(targets)), mem.astype(np.float32))
 
 
+@pytest.mark.slower
 @given(memory=st.integers(1, 200_000))
 @settings(deadline=None, max_examples=10)
 def test_the_matrix_is_the_same_in_blocks_of_any_size(memory: int):
@@ -256,6 +257,7 @@ def test_some_condition_is_needed():
         find_pairs(*pack(BALANCED))
 
 
+@pytest.mark.slower
 def test_memory_stays_below_the_limit():
     """3,000 x 2,000 pairs of 100 trials: their S alone would be 24 MB. The tables of the test take 1.4 MB more."""
     random = np.random.default_rng(0)

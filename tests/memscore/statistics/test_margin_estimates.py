@@ -54,6 +54,7 @@ def made(kind: str, trials: int, n: int, seed: int = 0) -> tuple[np.ndarray, Flo
     return membership, margins, below(mean / spread)
 
 
+@pytest.mark.slower
 @given(seed=st.integers(0, 1000), trials=st.integers(0, 12), n=st.integers(1, 8))
 def test_a_sides_mean_and_variance_are_those_of_its_margins(seed: int, trials: int, n: int):
     random = np.random.default_rng(seed)
@@ -87,6 +88,7 @@ def test_merged_counts_give_the_bits_of_all_trials(seed: int):
     np.testing.assert_array_equal(merged.low, whole.low)
 
 
+@pytest.mark.slower
 @given(seed=st.integers(0, 1000))
 def test_the_interval_holds_the_estimate_and_turns_with_the_sides(seed: int):
     membership, margins, _ = made("normal", 20, 30, seed)

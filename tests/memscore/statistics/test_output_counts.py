@@ -174,6 +174,7 @@ def test_the_widest_margins_do_not_overflow():
     assert counts.sum_out.tolist() == [-t * 40 * 256] * 2
 
 
+@pytest.mark.slower
 @given(portions=st.lists(st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 2**16 - 1)), max_size=9), max_size=9))
 def test_votes_of_any_samples_and_classes_settle_as_they_are(portions: list[list[tuple[int, int]]]):
     votes, merged = Votes(), Votes()

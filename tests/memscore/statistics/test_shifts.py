@@ -65,6 +65,7 @@ def test_on_bits_it_is_infl():
     np.testing.assert_allclose(found.infl, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slower
 @pytest.mark.parametrize(("skewed", "least"), [(0.15, 0.0), (1.0, 0.8), (6.0, 0.6)])  # rarely right: cannot be small
 def test_p_values_are_those_of_permuted_memberships(skewed: float, least: float):
     _, values = made(3, skewed)

@@ -56,6 +56,7 @@ def test_memberships_of_two_samples_in_a_balanced_block_are_nearly_independent()
     assert np.mean(together) == pytest.approx(0.09, abs=0.01)
 
 
+@pytest.mark.slower
 def test_every_sample_is_equally_likely_in_each_trial():
     share = np.mean([block_membership(Design(seed=seed), 15, 0) for seed in range(2000)], axis=0)
     assert np.abs(share - 0.7).max() < 0.05  # five standard errors
