@@ -15,6 +15,7 @@ from memscore.client import Client
 from memscore.errors import InvalidInput, MemscoreError
 from memscore.settings import Settings
 from memscore.store import Database
+from memscore.store.database import sqlite_file
 from memscore.workflows.embedded import opened_application
 
 
@@ -35,29 +36,35 @@ _open: dict[tuple[int, str, Path], Application] = {}
 _lock = threading.Lock()
 
 
-def application(home: Path | str | None = None) -> Application:
-    """The application over a home folder, by default that of the settings.
+def application(home: Path | str | None = None, *, create: bool = False) -> Application:
+    """The application over a home folder, by default that of the settings; `create` makes a folder that is missing.
 
     Raises StoreError if the folder or its database cannot be used, InvalidInput for invalid settings.
     """
     settings = settings_of(home)
     if home is None:
-        return _opened(settings)
+        return _opened(settings, create)
     try:
-        return _opened(settings)
+        return _opened(settings, create)
     except MemscoreError as error:
         error.args = (SETTING.sub("give as home", str(error)), *error.args[1:])
         raise
 
 
-def _opened(settings: Settings) -> Application:
+def exists(home: Path | str | None) -> bool:
+    """Whether there is a database for that home folder, by default that of the settings; one on a server counts."""
+    file = sqlite_file(settings_of(home).database)
+    return file is None or file.exists()
+
+
+def _opened(settings: Settings, create: bool) -> Application:
     """The application over these settings. Raises as `application`."""
     key = os.getpid(), settings.database, settings.home  # a forked process has no thread that answers
     with _lock:
         found = _open.get(key)
         if found is None:
             held = ExitStack()
-            database, client = held.enter_context(opened_application(settings))
+            database, client = held.enter_context(opened_application(settings, create=create))
             found = _open[key] = Application(settings, database, client, held)
         return found
 

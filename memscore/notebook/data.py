@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from memscore.datasets.copies import with_findings
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.frames import dataset_of
 from memscore.datasets.options import ROLES
-from memscore.errors import Conflict, InvalidInput, NotFound
+from memscore.errors import Conflict, InvalidInput, MemscoreError, NotFound
 from memscore.notebook.application import Application
 from memscore.store import datasets
 from memscore.study.spec import NAME_PATTERN
@@ -38,14 +39,37 @@ class Given:
     resize: int | None = None
 
 
+@contextmanager
 def registered(
     application: Application, data: Any, given: Given, name: str | None, on_note: Callable[[str], None]
-) -> str:
-    """Register a dataset in the home folder, and return its name, by default one made of its fingerprint.
+) -> Generator[str]:
+    """Register a dataset in the home folder, for a block that gets its name, by default one made of its fingerprint.
 
-    `on_note` is called with what reading a new dataset changed and found in it. Raises InvalidInput or InvalidDataset
-    with one sentence, NotFound for an unknown source, Conflict if the name is taken.
+    If the block is refused before it posts a job, a dataset that was new is removed again: its name stays free for
+    the data that the caller meant. `on_note` is called with what reading a new dataset changed and found in it.
+    Raises InvalidInput or InvalidDataset with one sentence, NotFound for an unknown source, Conflict if the name is
+    taken.
     """
+    before = _names(application)
+    found = _registered(application, data, given, name, on_note)
+    try:
+        yield found
+    except (InvalidInput, Conflict, NotFound):
+        if found not in before:
+            with suppress(MemscoreError):  # by now a study may use it, or another process has removed it
+                application.client.remove_dataset(found, confirm=found)
+        raise
+
+
+def _names(application: Application) -> set[str]:
+    with application.database.reading() as connection:
+        return {record.name for record in datasets.listing(connection)}
+
+
+def _registered(
+    application: Application, data: Any, given: Given, name: str | None, on_note: Callable[[str], None]
+) -> str:
+    """Register a dataset and return its name. Raises as `registered`."""
     if isinstance(data, str):
         return _of_source(application, data, given, name, on_note)
     if isinstance(data, Dataset):

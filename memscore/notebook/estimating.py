@@ -108,19 +108,12 @@ def estimate(
     extras: Extras = {"full_trials": full_trials, "pairs": pairs, "min_in_sample": least}
     if allow_changed_network:
         extras["allow_changed_network"] = True
-    opened = application(home)
+    typed = {name: _as_typed(name, value) for name, value in (changes or {}).items()}
+    opened = application(home, create=True)
     given = Given(labels, test, test_labels, test_share, columns, roles, class_names, seed, resize)
-    dataset = registered(opened, data, given, name, noted if progress else ignore)
-    request = EstimationRequest(
-        dataset,
-        chosen or AUTO,
-        target,
-        design,
-        name,
-        extras,
-        {name: _as_typed(name, value) for name, value in (changes or {}).items()},
-    )
-    return Study(running.estimated(opened, request, progress=progress).id, home)
+    with registered(opened, data, given, name, noted if progress else ignore) as dataset:
+        request = EstimationRequest(dataset, chosen or AUTO, target, design, name, extras, typed)
+        return Study(running.estimated(opened, request, progress=progress).id, home)
 
 
 def _as_typed(name: str, value: Any) -> str:

@@ -20,7 +20,7 @@ from memscore.messages.scores import Histogram
 from memscore.messages.studies import StudyMessage
 from memscore.naming import label_of
 from memscore.notebook import running
-from memscore.notebook.application import Application, application
+from memscore.notebook.application import Application, application, exists
 from memscore.notebook.arguments import in_python
 from memscore.notebook.card import card
 from memscore.notebook.explanation import NamedExplanation
@@ -337,6 +337,8 @@ class Study:
 @in_python
 def studies(home: Path | str | None = None) -> list[Study]:
     """The studies in `home` or the settings' home folder, oldest first. Raises StoreError."""
+    if home is None and not exists(home):
+        return []
     return [Study(one.id, home) for one in application(home).client.studies().studies]
 
 

@@ -20,6 +20,7 @@ import memscore
 from memscore.client import Client
 from memscore.errors import Conflict, InvalidDataset, InvalidInput, MemscoreError, NotFound, StoreError
 from memscore.messages.jobs import JobMessage
+from memscore.notebook.application import application, exists
 from memscore.study.spec import Design, Target
 from memscore.workflows import estimation
 from tests.conftest import QUICK, make_dataset
@@ -111,7 +112,7 @@ def test_an_error_of_the_settings_folder_names_the_setting(monkeypatch: pytest.M
     with pytest.raises(StoreError, match="; set MEMSCORE_HOME to a folder that you can write to"):
         quick()
     for call in (memscore.studies, lambda home: memscore.Study.open("mine", home)):
-        with pytest.raises(StoreError, match="; give as home a folder that you can write to"):
+        with pytest.raises(StoreError, match="; give as home the one you mean, or make one"):
             call("/proc/elsewhere")
 
 
@@ -204,6 +205,38 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(
     assert "--" not in str(raised.value)
     assert raised.value._render_traceback_() == [f"{kind.__name__}: {raised.value}"]
     assert memscore.studies() == []
+    if exists(None):
+        assert application(None).client.datasets().datasets == []
+
+
+def test_a_refused_call_leaves_a_dataset_that_was_there(train_here: list[int]):
+    kept = quick(trials=10, name="mine")
+    with pytest.raises(Conflict, match="The name 'mine' belongs to another study"):
+        quick(trials=10, name="mine", recipe="cifar-small")
+    assert [study.id for study in memscore.studies()] == [kept.id]
+    assert quick(trials=10, name="mine").id == kept.id
+
+
+def test_a_name_is_free_again_after_a_refused_call(train_here: list[int]):
+    with pytest.raises(NotFound, match="There is no recipe"):
+        quick(name="mine", recipe="nothing")
+    with pytest.raises(InvalidInput, match="has no field epoch"):
+        quick(name="mine", changes={"epoch": 3})
+    assert quick(X[:-1], Y[:-1], test=TEST, name="mine").name == "mine"
+
+
+def test_a_home_that_is_not_there_is_not_made_by_reading(tmp_path: Path):
+    missing = tmp_path / "mistyped"
+    for read in (lambda: memscore.Study.open("digits", home=missing), lambda: memscore.studies(home=missing)):
+        with pytest.raises(StoreError, match=r"There is no database .*mistyped.*; give as home the one you mean"):
+            read()
+    assert not missing.exists()
+
+
+def test_without_a_home_there_are_no_studies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("MEMSCORE_HOME", str(tmp_path / "none yet"))
+    assert memscore.studies() == []
+    assert not (tmp_path / "none yet").exists()
 
 
 def test_a_precision_is_aimed_at_as_on_the_command_line(

@@ -200,10 +200,10 @@ def test_unknown_and_unfinished_studies_are_refused_in_one_sentence(settings_of_
 
 def test_studies_of_another_home_are_its_own(study: Study, tmp_path: Path):
     elsewhere = tmp_path / "elsewhere"
-    assert memscore.studies(elsewhere) == []
+    there = store_study(Settings(home=elsewhere), make_dataset(seed=3), "there")
+    assert [one.name for one in memscore.studies(elsewhere)] == ["there"]
     with pytest.raises(NotFound):
         Study.open("made-up", elsewhere)
-    there = store_study(Settings(home=elsewhere), make_dataset(seed=3), "there")
     assert there.client.image("there", "train", 0).startswith(b"\x89PNG")
 
 
