@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import rankdata
 from torch.nn.functional import cross_entropy
 
 from benchmarks import margins
@@ -67,7 +67,7 @@ def shares(signal: Float64, truth: Float64) -> tuple[float, float, float]:
     positives, negatives = strong.sum(), (~strong).sum()
     area = (ranks[strong].sum() - positives * (positives + 1) / 2) / (positives * negatives)
     first = np.argsort(-signal, kind="stable")[: len(signal) // 20]
-    return float(spearmanr(signal, truth).statistic), float(area), float(strong[first].mean())
+    return float(np.corrcoef(ranks, rankdata(truth))[0, 1]), float(area), float(strong[first].mean())
 
 
 def told(name: str, found: list[tuple[float, float, float]]) -> None:
