@@ -92,9 +92,7 @@ def main() -> None:
     print(f"CPU seconds: a training with its losses {(time.process_time() - start) / TRAININGS:.2f}", end=", ")
     print(f"a trial of a block {trials.seconds:.2f}")
     truth = bed.bits(np.arange(bed.blocks)).estimate
-    print(
-        f"truth from {BLOCK * bed.blocks} trials; mem >= {MEMORIZED} in {(truth >= MEMORIZED).mean():.3f} of the samples"
-    )
+    print(f"truth from {BLOCK * bed.blocks} trials; {(truth >= MEMORIZED).mean():.1%} have mem >= {MEMORIZED}")
     print(f"{'':44}    rank corr.    AUROC         precision of the first 5 %")
     told("loss, one training", [shares(loss, truth) for loss, _ in runs])
     told("forgetting, one training", [shares(forgotten, truth) for _, forgotten in runs])
