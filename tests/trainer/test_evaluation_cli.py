@@ -140,6 +140,10 @@ def test_any_network_with_its_weights_is_evaluated(memscore, stored_study: Store
         (("--attacks", "foo"), "There is no attack 'foo'"),
         (("--epsilon", "8/0"), "is not a number"),
         (("--epsilon", "2"), "2 is out of range: pixels lie in [0, 1]; write 2/255"),
+        (("--norm", "l1", "--epsilon", "0.1"), "'linf' or 'l2'"),
+        (("--norm", "l2"), "Name the radius of the attacks with --epsilon, such as --epsilon 0.5"),
+        (("--attacks", "transfer"), "name it with --transfer-from"),
+        (("--attacks", "apgd-ce+pgd"), "has no part 'pgd'"),
         (("--splits", "both"), "'train' or 'test'"),
         (("--scores", "nothing"), "no study"),
         (("--output", "/proc/nowhere"), "cannot be"),
@@ -149,6 +153,18 @@ def test_wrong_input_is_told_in_one_sentence(memscore, run: Path, arguments: tup
     before = contents(run)
     refused(memscore("evaluate", str(run), *QUICK, *arguments), sentence)
     assert contents(run) == before
+
+
+def test_a_run_is_tried_in_an_l2_ball_and_with_images_of_another_network(memscore, run: Path):
+    refused(memscore("evaluate", str(run), *QUICK, "--transfer-from", str(run)), "holds several checkpoints")
+    last = str(run / "checkpoints" / "last")
+    others = ("--norm", "l2", "--epsilon", "2", "--transfer-from", last, "-o", str(run / "l2"))
+    outcome = memscore("evaluate", last, *QUICK, *others)
+    assert "epsilon 2 (l2)" in outcome.out
+    (found,) = memscore("evaluate", last, *QUICK, *others, "--json").json
+    assert {"clean", "transfer", "worst"} <= set(found["rows"][0]["accuracy"])
+    assert found["meta"]["norm"] == "l2"
+    assert found["meta"]["source"] == found["meta"]["weights"]
 
 
 def test_what_is_no_checkpoint_is_told_in_one_sentence(memscore, run: Path, stored_study: StoredStudy, tmp_path: Path):

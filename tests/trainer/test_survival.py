@@ -117,7 +117,7 @@ def test_names_say_steps_starts_and_step_size(name: str, steps: int, divisor: fl
 
 
 @pytest.mark.parametrize(
-    "name", ["", "PGD", "pgd-0", "pgdx0", "pgd-20@eps/0", "fgsm-2", "square", "pgd-20x", "pgd-1e9"]
+    "name", ["", "PGD", "pgd-0", "pgdx0", "pgd-20@eps/0", "fgsm-2", "squares", "pgd-20x", "pgd-1e9"]
 )
 def test_other_names_are_refused(name: str):
     with pytest.raises(InvalidInput, match="There is no attack"):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from memscore.errors import InvalidInput, MissingPackage
+from trainer.attacks.attack import Norm
 from trainer.attacks.crafting import crafting
 from trainer.attacks.entry import anywhere, require_pixels
 from trainer.attacks.survival import correct
@@ -37,9 +38,29 @@ def parts(classes: int) -> tuple[str, ...]:
     return ("apgd-ce", "apgd-t" if classes > 3 else "apgd-dlr", "fab-t", "square")
 
 
+LEAST_CLASSES = {"apgd-ce": 2, "apgd-dlr": 3, "apgd-t": 4, "fab-t": 2, "square": 2}
+"""The classes that a part needs."""
+
+
+def require_classes(part: str, classes: int) -> None:
+    """Raise InvalidInput if a part's loss is not defined for so few classes."""
+    if classes < LEAST_CLASSES[part]:
+        raise InvalidInput(
+            f"The loss of {part} needs {LEAST_CLASSES[part]} classes, and there are {classes}; use "
+            f"{' or '.join(other for other, least in LEAST_CLASSES.items() if least <= max(classes, 2))}."
+        )
+
+
 @anywhere
 def survives_part(
-    part: str, network: nn.Module, images: Tensor, labels: Tensor, epsilon: float, classes: int, seed: int
+    part: str,
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    classes: int,
+    seed: int,
+    norm: Norm = "linf",
 ) -> tuple[Tensor, list[str]]:
     """Which of the images [B, C, H, W] survive a part, bool [B], and the part's warnings.
 
@@ -52,14 +73,21 @@ def survives_part(
         return survived, []
     attacked = survived.nonzero().squeeze(1)
     inside, truth = images[attacked], labels[attacked]
-    adversarial, warned = craft_part(part, network, inside, truth, epsilon, classes, seed)
+    adversarial, warned = craft_part(part, network, inside, truth, epsilon, classes, seed, norm)
     survived[attacked] = correct(network, adversarial, truth)
     return survived, warned
 
 
 @anywhere
 def craft_part(
-    part: str, network: nn.Module, images: Tensor, labels: Tensor, epsilon: float, classes: int, seed: int
+    part: str,
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    classes: int,
+    seed: int,
+    norm: Norm = "linf",
 ) -> tuple[Tensor, list[str]]:
     """A part's adversarial versions of correctly classified images, and its warnings.
 
@@ -69,7 +97,7 @@ def craft_part(
     warned = _Warnings()
     devices = [images.device] if images.is_cuda else []
     with torch.random.fork_rng(devices=devices), torch.no_grad(), crafting(network):
-        attack = _attack(part, network, epsilon, classes, seed, images.device, warned)
+        attack = _attack(part, network, (norm, epsilon), classes, seed, images.device, warned)
         # It calls view(), which needs contiguous images.
         return attack.perturb(images.contiguous(), labels), warned.texts
 
@@ -96,11 +124,19 @@ def require() -> None:
 
 
 def _attack(
-    part: str, network: nn.Module, epsilon: float, classes: int, seed: int, device: torch.device, warned: _Warnings
+    part: str,
+    network: nn.Module,
+    ball: tuple[Norm, float],
+    classes: int,
+    seed: int,
+    device: torch.device,
+    warned: _Warnings,
 ) -> Any:
     """A part with the settings of the standard version."""
+    norm, epsilon = ball
     targets = min(MOST_TARGETS, classes - 1)
-    shared = {"eps": epsilon, "norm": "Linf", "seed": seed, "device": device, "verbose": False, "n_restarts": 1}
+    measure = "Linf" if norm == "linf" else "L2"
+    shared = {"eps": epsilon, "norm": measure, "seed": seed, "device": device, "verbose": False, "n_restarts": 1}
     if part in ("apgd-ce", "apgd-dlr"):
         apgd = _package("autopgd_base").APGDAttack
         return apgd(network, n_iter=100, loss=part.removeprefix("apgd-"), logger=warned.logger, **shared)

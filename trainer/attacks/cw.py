@@ -1,4 +1,4 @@
-"""Carlini and Wagner's margin loss in the l_inf ball, maximized by projected gradient ascent."""
+"""Carlini and Wagner's margin loss in a ball, maximized by projected gradient ascent."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def cw(
     Raises InvalidInput unless the images lie in [0, 1].
     """
     require_pixels(images)
-    start = uniform_start(images, attack.epsilon, generator) if attack.random_start else images.clone()
+    start = uniform_start(images, attack.epsilon, generator, attack.norm) if attack.random_start else images.clone()
     return ascend(network, images, start, margin(labels), attack)

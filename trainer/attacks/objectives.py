@@ -32,6 +32,11 @@ def margins(logits: Tensor, labels: Tensor) -> Tensor:
     return wrong - true
 
 
+def towards(targets: Tensor) -> Objective:
+    """Minus the cross-entropy with classes int64 [B] that the network shall take the images for."""
+    return lambda logits: -cross_entropies(logits, targets)
+
+
 def divergence(clean: Tensor) -> Objective:
     """KL(clean || softmax(logits)) from clean probabilities [B, K], computed once (TRADES, equation 3)."""
     clean = clean.detach()

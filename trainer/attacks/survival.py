@@ -44,8 +44,31 @@ def survives(
             break
         inside = images[active]
         at_random = attack.random_start or number > 0
-        start = uniform_start(inside, attack.epsilon, generator) if at_random else inside.clone()
-        survived[active] = _withstands(network, inside, labels[active], start, objective, attack)
+        start = uniform_start(inside, attack.epsilon, generator, attack.norm) if at_random else inside.clone()
+        truth = labels[active]
+        survived[active] = _withstands(network, inside, truth, start, _of(objective, truth), attack)
+    return survived
+
+
+@anywhere
+def survives_targets(network: nn.Module, images: Tensor, labels: Tensor, attack: Attack, targets: int) -> Tensor:
+    """Which images [B, C, H, W] are right at every iterate of PGD towards each of several wrong classes, bool [B].
+
+    The objective is the target's logit less the true one (Gowal et al. 2019). The targets are the `targets` classes
+    that the network finds likeliest for the image itself, besides the true one. Every start is the image. Raises
+    InvalidInput unless the images lie in [0, 1].
+    """
+    require_pixels(images)
+    with torch.no_grad(), crafting(network):
+        logits = network(images)
+    survived = is_correct(logits, labels)
+    rivals = logits.scatter(1, labels[:, None], -torch.inf).argsort(dim=1, descending=True)
+    for place in range(min(targets, logits.shape[1] - 1)):
+        active = survived.nonzero().squeeze(1)
+        if not len(active):
+            break
+        inside, truth, goals = images[active], labels[active], rivals[active, place]
+        survived[active] = _withstands(network, inside, truth, inside.clone(), _lead(truth, goals), attack)
     return survived
 
 
@@ -53,6 +76,26 @@ def correct(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     """Which images are classified correctly in eval mode, bool [B]."""
     with torch.no_grad(), crafting(network):
         return is_correct(network(images), labels)
+
+
+def _of(objective: Callable[[Tensor], Objective], labels: Tensor) -> Callable[[Tensor], Objective]:
+    """The objective of the samples at some places, from one that takes labels."""
+    return lambda places: objective(labels[places])
+
+
+def _lead(labels: Tensor, goals: Tensor) -> Callable[[Tensor], Objective]:
+    """The logit of each sample's goal less that of its label, for the samples at some places."""
+
+    def of(places: Tensor) -> Objective:
+        pair = torch.stack([goals[places], labels[places]], dim=1)
+
+        def lead(logits: Tensor) -> Tensor:
+            goal, true = logits.to(torch.promote_types(logits.dtype, torch.float32)).gather(1, pair).unbind(dim=1)
+            return goal - true
+
+        return lead
+
+    return of
 
 
 def _withstands(
@@ -63,6 +106,10 @@ def _withstands(
     objective: Callable[[Tensor], Objective],
     attack: Attack,
 ) -> Tensor:
+    """Whether each image is right at every iterate from `start`, bool [B].
+
+    `objective` gives that of the images at some places, int64.
+    """
     active = torch.arange(len(labels), device=labels.device)
     one_step = attack.model_copy(update={"steps": 1})
     adversarial = start
@@ -70,7 +117,7 @@ def _withstands(
         # The pass that a step takes its gradient from also says whether the iterate before it was still right.
         logits: list[Tensor] = []
         truth = labels[active]
-        stepped = ascend(network, images[active], adversarial, objective(truth), one_step, logits.append)
+        stepped = ascend(network, images[active], adversarial, objective(active), one_step, logits.append)
         kept = is_correct(logits[0], truth)
         active, adversarial = active[kept], stepped[kept]
         if not len(active):

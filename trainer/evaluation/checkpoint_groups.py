@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from torch import nn
+
 from memscore.datasets.dataset import Dataset
 from memscore.learning.data import DeviceData
 from memscore.study import signatures
@@ -42,10 +44,11 @@ def evaluate_together(
     progress: Progress,
     network: str | None = None,
     on_note: Callable[[str], None] | None = None,
+    source: nn.Module | None = None,
 ) -> Iterator[Evaluated]:
     """Evaluate candidates on a dataset, given with its name, and write the results to the folder of each.
 
-    `network` is passed to `load`, `on_note` to `evaluate`. Raises the errors of both.
+    `network` is passed to `load`, `on_note` and `source` to `evaluate`. Raises the errors of both.
     """
     name, images = dataset
     fingerprint = images.fingerprint
@@ -68,6 +71,7 @@ def evaluate_together(
                     trained=trained_of(candidate, images, mem),
                     fingerprint=fingerprint,
                     folder=candidate.folder,
+                    source=source,
                     on_progress=on_progress,
                     on_note=on_note,
                 )

@@ -8,19 +8,20 @@ from pydantic import Field, field_validator
 
 from memscore.scores.tables import ATYPICAL, TYPICAL
 from memscore.study.spec import Frozen
-from trainer.attacks.attack import Radius
+from trainer.attacks.attack import Norm, Radius
 from trainer.attacks.registry import check_names
 
 Split = Literal["train", "test"]
 
 
 class EvaluationConfig(Frozen):
-    """The threat model, an l_inf ball of radius epsilon in [0, 1] pixel space, and how to evaluate a network in it.
+    """The threat model, a ball of radius epsilon in [0, 1] pixel space, and how to evaluate a network in it.
 
     atypical and typical: the bounds on mem that classify training samples if there are no sets.
     alpha and sigma: the parameters of BAT's weights (paper, equation 5).
     """
 
+    norm: Norm = "linf"
     epsilon: Radius
     attacks: tuple[str, ...] = Field(default=("fgsm", "pgd", "cw", "autoattack"), strict=False)
     splits: tuple[Split, ...] = Field(default=("train", "test"), min_length=1, strict=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from memscore.learning.data import DeviceData, pixels
 from memscore.learning.memory import Batches
 from memscore.scores.sets import Sets
 from trainer.attacks import autoattack, crafting
-from trainer.attacks.registry import AUTOATTACK
+from trainer.attacks.registry import AUTOATTACK, TRANSFER, AttackInParts, every
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.control import compared, controls_of
 from trainer.evaluation.findings import EvaluationFinding
@@ -32,7 +32,7 @@ from trainer.evaluation.lint import finite_outputs, lint
 from trainer.evaluation.masking import Probes, alarms
 from trainer.evaluation.passes import OnProgress, counter
 from trainer.evaluation.precision import full_precision
-from trainer.evaluation.probing import probed
+from trainer.evaluation.probing import probed, widest
 from trainer.evaluation.representation import class_cosines
 from trainer.evaluation.result import Evaluation
 from trainer.evaluation.sample_outcomes import attacked, groups_of
@@ -57,6 +57,7 @@ def evaluate(
     trained: Bools | None = None,
     fingerprint: str | None = None,
     folder: Path | None = None,
+    source: nn.Module | None = None,
     on_progress: OnProgress | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Evaluation:
@@ -66,17 +67,17 @@ def evaluate(
     atypical samples; without them, `mem` float32 [n] separates the training samples, and test samples stay together.
     `test_p` float [q], the share of the scores' trials that classify each test sample correctly, gives atypical test
     samples a control group as hard as they are. `trained` bool [n] marks the training samples that the network was
-    trained on, if known. With a `folder`, results are kept in its journal, from which a killed evaluation resumes;
-    nothing else is written. A journal of another network, even one with the same weights, is started over, and
-    `on_note` receives the reason. `fingerprint` is the dataset's, computed unless given. Raises InvalidInput, before
-    any work, if sets or mem do not match the data's samples, MissingPackage if AutoAttack is requested but not
-    installed, and Conflict if another command is evaluating in the folder.
+    trained on, if known. `source` is the network, on the same device, that the attack `transfer` is crafted on. With a
+    `folder`, results are kept in its journal, from which a killed evaluation resumes; nothing else is written. A
+    journal of another network, even one with the same weights, is started over, and `on_note` receives the reason.
+    `fingerprint` is the dataset's, computed unless given. Raises InvalidInput, before any work, if sets or mem do not
+    match the data's samples or an attack cannot be run, MissingPackage if AutoAttack is requested but not installed,
+    and Conflict if another command is evaluating in the folder.
     """
-    if AUTOATTACK in config.attacks:
-        autoattack.require()
+    _require_attacks(config, data.classes, source)
     _require_same_samples(data, sets, mem)
     in_training = network.training
-    with full_precision(), crafting(network):
+    with full_precision(), crafting(network), nullcontext() if source is None else crafting(source):
         meta = {
             **config.model_dump(mode="json"),
             "fingerprint": fingerprint or _fingerprint(data),
@@ -84,6 +85,7 @@ def evaluate(
             "behaviour": behaviour(network, data.x_test),
             "device": torch.cuda.get_device_name(data.device) if data.device.type == "cuda" else "cpu",
             "versions": _versions(),
+            **({} if source is None else {"source": digest(source)}),
         }
         identity = {name: meta[name] for name in ("fingerprint", "weights", "behaviour", "device", "versions")}
         with Journal(None if folder is None else folder / JOURNAL, identity) as journal:
@@ -91,23 +93,26 @@ def evaluate(
                 on_note(_started_over(journal.differing, folder))
             watched: Split = "test" if "test" in config.splits else config.splits[0]
             counts: dict[Split, int] = {split: len(_of(data, split)[1]) for split in config.splits}
-            advance = counter(counts, watched, data.classes, config, on_progress)
+            reach = widest(config.norm, data.x_test)
+            advance = counter(counts, watched, data.classes, reach, config, on_progress)
             notes = _notes(sets, mem, trained if "train" in config.splits else None)
             memory = Batches(config.batch_size)
             findings = _linted(network, data, config, watched, in_training, memory)
             rows: list[Row] = []
-            every: list[SampleRecords] = []
+            records: list[SampleRecords] = []
             probes = Probes()
             for split in config.splits:
                 images, labels = _of(data, split)
-                attempts = Attempts(network, images, labels, data.classes, split, config, journal, advance, memory)
+                attempts = Attempts(
+                    network, images, labels, data.classes, split, config, journal, advance, memory, source
+                )
                 groups = groups_of(split, len(labels), config, sets, mem)
                 groups["trained"] = (
                     known(trained) if split == "train" and trained is not None else unknown(len(labels), np.bool_)
                 )
                 groups |= controls_of(split, len(labels), sets, test_p)
                 samples, found = attacked(attempts, mem if split == "train" else None, groups)
-                every.append(samples)
+                records.append(samples)
                 try:
                     cosines = class_cosines(network, images, labels, data.classes, samples.groups(), memory)
                 except InvalidInput as error:
@@ -118,10 +123,21 @@ def evaluate(
                 if split == watched:
                     probes = probed(attempts, samples, found)
                     findings += alarms(samples, probes)
-            findings += [finite_outputs(samples) for samples in every]
+            findings += [finite_outputs(samples) for samples in records]
     if memory.halved:
         notes.append(f"batches of {memory.asked} did not fit in memory; used batches of {memory.size}")
-    return Evaluation(meta, rows, findings, list(dict.fromkeys(notes)), probes, every)
+    return Evaluation(meta, rows, findings, list(dict.fromkeys(notes)), probes, records)
+
+
+def _require_attacks(config: EvaluationConfig, classes: int, source: nn.Module | None) -> None:
+    """Raise InvalidInput or MissingPackage if an attack cannot be run."""
+    parts = [part for attack in every(config.attacks) if isinstance(attack, AttackInParts) for part in attack.parts]
+    if AUTOATTACK in config.attacks or parts:
+        autoattack.require()
+    for part in parts:
+        autoattack.require_classes(part, classes)
+    if TRANSFER in config.attacks and source is None:
+        raise InvalidInput("The attack transfer needs the network to craft on; name it with --transfer-from.")
 
 
 def _started_over(differing: list[str], folder: Path | None) -> str:

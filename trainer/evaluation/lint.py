@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.attacks import autoattack
-from trainer.attacks.registry import AUTOATTACK, iterative
+from trainer.attacks.registry import AUTOATTACK, AttackInParts, every
 from trainer.attacks.survival import correct
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.findings import EvaluationFinding, Level, graded
@@ -28,7 +28,7 @@ def lint(
     with torch.no_grad():
         logits = network(images)
     return [
-        _radius(config.epsilon),
+        _radius(config),
         *_reach(config),
         _pixel_range(network, images, labels),
         _logits(logits),
@@ -47,7 +47,11 @@ def near_common(epsilon: float) -> str | None:
     return f"{100 * off:.1f} % off {nearest}/255" if 1e-4 < off < 0.05 else None
 
 
-def _radius(epsilon: float) -> EvaluationFinding:
+def _radius(config: EvaluationConfig) -> EvaluationFinding:
+    epsilon = config.epsilon
+    if config.norm == "l2":
+        meaning = "An l2 ball is another threat model than an l_inf one: accuracies in one do not apply to the other."
+        return EvaluationFinding("epsilon", "green", f"l2 epsilon {epsilon:.6g}", meaning)
     near = near_common(epsilon)
     return EvaluationFinding(
         "epsilon",
@@ -59,7 +63,9 @@ def _radius(epsilon: float) -> EvaluationFinding:
 
 def _reach(config: EvaluationConfig) -> list[EvaluationFinding]:
     findings: list[EvaluationFinding] = []
-    for attack in (iterative(name) for name in config.attacks if name != AUTOATTACK):
+    for attack in every(config.attacks):
+        if isinstance(attack, AttackInParts):
+            continue
         reach = attack.steps / attack.divisor
         findings.append(
             EvaluationFinding(

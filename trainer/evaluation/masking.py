@@ -108,7 +108,7 @@ def _reaches_zero(sweep: dict[float, float]) -> EvaluationFinding:
         0.02,
         0.1,
         curve,
-        "At epsilon 1 any image can become any other, so accuracy must be 0 there, or the attack is too weak.",
+        "At the widest, any image can become any other, so accuracy must be 0 there, or the attack is too weak.",
     )
 
 

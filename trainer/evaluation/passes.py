@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trainer.attacks import autoattack
-from trainer.attacks.registry import AUTOATTACK, iterative
+from trainer.attacks.registry import AUTOATTACK, named
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.probing import SWEEP, sweep_radii
 from trainer.evaluation.split_attacks import Advance
@@ -15,11 +15,16 @@ OnProgress = Callable[[int, int, str], None]
 
 
 def counter(
-    counts: dict[Split, int], watched: Split, classes: int, config: EvaluationConfig, on_progress: OnProgress | None
+    counts: dict[Split, int],
+    watched: Split,
+    classes: int,
+    widest: float,
+    config: EvaluationConfig,
+    on_progress: OnProgress | None,
 ) -> Advance:
     """A counter of the passes planned for `counts` samples of each split; an attack that ends early needs fewer.
 
-    The alarms use the split `watched`.
+    The alarms use the split `watched`, and radii up to `widest`.
     """
     total = done = 0
     for split, count in counts.items():
@@ -29,10 +34,10 @@ def counter(
                 passes = sum(autoattack.PASSES[part] for part in autoattack.parts(classes))
                 total += passes * min(count, config.autoattack_samples)
             else:
-                total += iterative(name).passes * count
+                total += named(name).passes * count
         if split == watched:
             probed = min(count, config.alarm_samples)
-            total += probed * (1 + SWEEP.passes * len(sweep_radii(config.epsilon)))
+            total += probed * (1 + SWEEP.passes * len(sweep_radii(config.epsilon, widest)))
 
     def advance(passes: int, what: str) -> None:
         nonlocal done

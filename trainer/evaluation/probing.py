@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from torch import Tensor
+
+from trainer.attacks.attack import Norm
 from trainer.attacks.registry import iterative
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.sample_outcomes import strata
@@ -20,18 +23,22 @@ def probed(attempts: Attempts, samples: SampleRecords, probes: Probes) -> Probes
     if not config.alarm_samples:
         return probes
     chosen = stratified(strata(samples.columns), config.alarm_samples, "alarms", config.seed, attempts.split)
-    sweep = {
-        epsilon: float(attempts.survived(SWEEP, chosen, epsilon).mean()) for epsilon in sweep_radii(config.epsilon)
-    }
+    radii = sweep_radii(config.epsilon, widest(config.norm, attempts.images))
+    sweep = {epsilon: float(attempts.survived(SWEEP, chosen, epsilon).mean()) for epsilon in radii}
     right = samples[f"{CORRECT}{CLEAN}"].data[chosen]
     gradients = attempts.gradients(chosen)
     zero = float(gradients["zero"][right].mean()) if right.any() else None
     return replace(probes, sweep=sweep, zero_gradients=zero, broken_gradients=float((~gradients["finite"]).mean()))
 
 
-def sweep_radii(epsilon: float) -> list[float]:
-    """Epsilons of the sweep: half the radius, the radius, its doublings below 1, and 1."""
+def widest(norm: Norm, images: Tensor) -> float:
+    """The radius within which any of the images [n, H, W, C] can become any other."""
+    return 1.0 if norm == "linf" else float(images.shape[1:].numel() ** 0.5)
+
+
+def sweep_radii(epsilon: float, widest: float = 1.0) -> list[float]:
+    """Epsilons of the sweep: half the radius, the radius, its doublings below the widest one, and that."""
     radii = [epsilon / 2 or 1 / 255]
-    while 2 * radii[-1] < 1:
+    while 2 * radii[-1] < widest:
         radii.append(2 * radii[-1])
-    return [*radii, 1.0]
+    return [*radii, widest]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from memscore.arrays import Indices
 from memscore.scores.sets import Sets
 from memscore.scores.tables import is_atypical, is_typical
-from trainer.attacks.registry import AUTOATTACK, iterative
+from trainer.attacks.registry import AUTOATTACK, iterative, named
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.sample_records import CLEAN, CORRECT, WORST, Columns, SampleRecords, known, scattered, unknown
@@ -55,7 +55,7 @@ def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) 
             tried[name] = known(watched["survived"])
             columns |= _of_pgd(watched, columns, config)
         else:
-            tried[name] = known(attempts.survived(iterative(name)))
+            tried[name] = known(attempts.survived_by(named(name)))
     tried[WORST] = np.ma.masked_array(
         np.logical_and.reduce([column.filled(False) for column in tried.values()]),
         mask=np.logical_or.reduce([column.mask for column in tried.values()]),

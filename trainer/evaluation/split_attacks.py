@@ -22,10 +22,12 @@ from memscore.learning.data import pixels
 from memscore.learning.memory import Batches
 from memscore.learning.seeding import seeded
 from memscore.study.randomness import seed_for
-from trainer.attacks import ascend, autoattack, cross_entropy, survives
+from trainer.attacks import ascend, autoattack, cross_entropy, survival, survives
 from trainer.attacks.objectives import margins
-from trainer.attacks.registry import IterativeAttack
+from trainer.attacks.registry import AttackInParts, IterativeAttack, NamedAttack, TargetedAttack, TransferredAttack
+from trainer.attacks.survival import survives_targets
 from trainer.evaluation.config import EvaluationConfig
+from trainer.evaluation.identity import digest
 from trainer.evaluation.journal import Journal
 from trainer.methods.bat import poisoning_scores
 
@@ -46,6 +48,7 @@ class Attempts:
     journal: Journal
     advance: Advance
     memory: Batches = field(default_factory=lambda: Batches(500))
+    source: nn.Module | None = None
 
     def clean(self) -> Columns:
         """Without an attack: prediction int64 (-1 where outputs are not finite), margin and loss float32, each [n]."""
@@ -62,7 +65,7 @@ class Attempts:
         survived bool (correct at every iterate), and for the last iterate: prediction int64, margin, loss and
         poisoning_score float32, poisoning_class int64 (the likeliest wrong class), each [n].
         """
-        within = attack.within(self.config.epsilon)
+        within = attack.within(self.config.epsilon, self.config.norm)
 
         def last_iterate(images: Tensor, labels: Tensor, seed: int) -> Columns:
             survived = torch.ones_like(labels, dtype=torch.bool)
@@ -87,7 +90,7 @@ class Attempts:
 
     def survived(self, attack: IterativeAttack, chosen: Indices | None = None, epsilon: float | None = None) -> Bools:
         """Which samples survive an attack, bool, in the order of `chosen` (default: all)."""
-        within = attack.within(self.config.epsilon if epsilon is None else epsilon)
+        within = attack.within(self.config.epsilon if epsilon is None else epsilon, self.config.norm)
 
         def attempt(images: Tensor, labels: Tensor, seed: int) -> Columns:
             generator = torch.Generator(images.device).manual_seed(seed)
@@ -97,22 +100,67 @@ class Attempts:
         everyone = self._everyone if chosen is None else chosen
         return self._batches(attack.name, attack.passes, everyone, attempt, within.epsilon)["survived"]
 
+    def targeted(self, attack: TargetedAttack) -> Bools:
+        """Which samples survive an attack towards the likeliest wrong classes, bool [n]."""
+        within = attack.within(self.config.epsilon, self.config.norm)
+
+        def attempt(images: Tensor, labels: Tensor, seed: int) -> Columns:
+            left = survives_targets(self.network, images, labels, within, attack.targets)
+            return {"survived": left.cpu().numpy()}
+
+        return self._batches(attack.name, attack.passes, self._everyone, attempt)["survived"]
+
+    def transferred(self, attack: TransferredAttack) -> Bools:
+        """Which samples survive what was crafted on the source, bool [n]."""
+        source = self.source
+        assert source is not None
+        within = attack.within(self.config.epsilon, self.config.norm)
+
+        def attempt(images: Tensor, labels: Tensor, seed: int) -> Columns:
+            crafted = ascend(source, images, images.clone(), cross_entropy(labels), within)
+            left = survival.correct(self.network, images, labels) & survival.correct(self.network, crafted, labels)
+            return {"survived": left.cpu().numpy()}
+
+        name = f"{attack.name} from {digest(source)[:16]}"
+        return self._batches(name, attack.passes, self._everyone, attempt)["survived"]
+
+    def survived_by(self, attack: NamedAttack) -> Bools:
+        """Which samples survive an attack of any kind, bool [n]."""
+        if isinstance(attack, AttackInParts):
+            return self.in_parts(attack)
+        if isinstance(attack, TargetedAttack):
+            return self.targeted(attack)
+        if isinstance(attack, TransferredAttack):
+            return self.transferred(attack)
+        return self.survived(attack)
+
     def autoattack(self, chosen: Indices) -> tuple[dict[str, Bools], list[str]]:
         """Which of the chosen samples survive up to each part of AutoAttack, and its warnings."""
-        left: dict[str, Bools] = {}
         warned = self._first_batch_checks(chosen)
+        parts = autoattack.parts(self.classes)
+        left, said = self._parts({part: f"autoattack {part}" for part in parts}, chosen)
+        return left, warned + said
+
+    def in_parts(self, attack: AttackInParts) -> Bools:
+        """Which samples survive all parts of an attack, bool [n]."""
+        units = {part: f"parts {'+'.join(attack.parts[: place + 1])}" for place, part in enumerate(attack.parts)}
+        return self._parts(units, self._everyone)[0][attack.parts[-1]]
+
+    def _parts(self, units: dict[str, str], chosen: Indices) -> tuple[dict[str, Bools], list[str]]:
+        """Which of the chosen samples survive up to each part, under its name in the journal; and the warnings."""
+        left: dict[str, Bools] = {}
+        warned: list[str] = []
         before = np.ones(len(chosen), np.bool_)
-        for part in autoattack.parts(self.classes):
+        for part, unit in units.items():
 
             def attempt(images: Tensor, labels: Tensor, seed: int, part: str = part) -> Columns:
                 survived, texts = autoattack.survives_part(
-                    part, self.network, images, labels, self.config.epsilon, self.classes, seed
+                    part, self.network, images, labels, self.config.epsilon, self.classes, seed, self.config.norm
                 )
                 return {"survived": survived.cpu().numpy(), "warned": np.array(texts, np.str_)}
 
             nothing: Columns = {"survived": np.empty(0, np.bool_), "warned": np.empty(0, np.str_)}
-            passes = autoattack.PASSES[part]
-            found = self._batches(f"autoattack {part}", passes, chosen, attempt, among=before, nothing=nothing)
+            found = self._batches(unit, autoattack.PASSES[part], chosen, attempt, among=before, nothing=nothing)
             before = before.copy()
             before[before] = found["survived"]
             left[part] = before
@@ -173,7 +221,8 @@ class Attempts:
                 self.advance(passed, f"{self.split}, {attack}")
                 continue
             digest = hashlib.sha256(batch.astype("<i8").tobytes()).hexdigest()[:16]
-            unit = f"{self.split}, {attack}, epsilon {epsilon!r}, seed {self.config.seed}, samples {digest}"
+            ball = "" if self.config.norm == "linf" else f"{self.config.norm} "
+            unit = f"{self.split}, {attack}, {ball}epsilon {epsilon!r}, seed {self.config.seed}, samples {digest}"
             found = self.journal.get(unit)
             if found is None:
                 found = self._worked(batch, unit, work)

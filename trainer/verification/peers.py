@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from memscore.errors import MissingPackage
 from memscore.learning.correctness import is_correct
 from trainer.attacks import Attack, fgsm, pgd
+from trainer.attacks.attack import Norm
 from trainer.attacks.autoattack import PASSES, craft_part
 from trainer.verification.check import VerificationCheck
 from trainer.verification.material import Material
@@ -38,12 +39,13 @@ MODULES = {"adversarial-robustness-toolbox": "art"}
 
 @dataclass(frozen=True)
 class PeerAttack:
-    """An attack of the package `peer`, and ours, which must give the same images."""
+    """An attack of the package `peer`, and ours, which must give the same images, or pixels within `tolerance`."""
 
     peer: str
     attack: str
     theirs: Crafter
     ours: Callable[[Material], Tensor]
+    tolerance: float = 0.0
 
     def images(self, material: Material) -> tuple[Tensor, Tensor]:
         """Our adversarial images and theirs. Raises MissingPackage if theirs is not installed."""
@@ -62,14 +64,17 @@ def checks(material: Material) -> list[VerificationCheck]:
 
 
 def _check(comparison: PeerAttack, material: Material) -> VerificationCheck:
+    tolerance = comparison.tolerance
+    wanted = f"pixels within {tolerance:.2g}" if tolerance else "equal images"
+
     def look() -> tuple[str, bool]:
         ours, theirs = comparison.images(material)
         if torch.equal(ours, theirs):
             return "equal images", True
         pixels, distance = int((ours != theirs).sum()), (ours - theirs).abs().max().item()
-        return f"{pixels} of {ours.numel()} pixels differ, by up to {distance:.2g}", False
+        return f"{pixels} of {ours.numel()} pixels differ, by up to {distance:.2g}", distance <= tolerance
 
-    return VerificationCheck(f"{comparison.attack} = that of {comparison.peer}", "equal images", look)
+    return VerificationCheck(f"{comparison.attack} = that of {comparison.peer}", wanted, look)
 
 
 def imported(peer: str) -> ModuleType:
@@ -128,6 +133,29 @@ def _foolbox(foolbox: ModuleType, crafter: Any, material: Material) -> Tensor:
     return adversarial
 
 
+L2: dict[str, Any] = {"norm": "l2", "epsilon": 0.5, "step_size": 0.1}
+ROUNDING = 1e-5
+"""Of pixels: packages divide a gradient by its length in another order than we do, so the last bits differ."""
+
+
+def _l2_pgd(material: Material) -> Tensor:
+    return _pgd(material, **L2)
+
+
+def _torchattacks_l2_pgd(torchattacks: ModuleType, material: Material) -> Tensor:
+    radius, step = L2["epsilon"], L2["step_size"]
+    images = material.images.contiguous()
+    # It calls view(), also on gradients, which may have another layout than the images.
+    network = nn.Sequential(nn.Flatten(), nn.Unflatten(1, images.shape[1:]), material.network)
+    return torchattacks.PGDL2(network, radius, step, material.attack.steps, random_start=False)(images, material.labels)
+
+
+def _foolbox_l2_pgd(foolbox: ModuleType, material: Material) -> Tensor:
+    attack = foolbox.attacks.L2PGD(abs_stepsize=L2["step_size"], steps=material.attack.steps, random_start=False)
+    network = foolbox.PyTorchModel(material.network, bounds=(0, 1), device=material.images.device)
+    return attack(network, material.images, material.labels, epsilons=L2["epsilon"])[1]
+
+
 def _art_pgd(art: ModuleType, material: Material) -> Tensor:
     classifiers = importlib.import_module(f"{art.__name__}.estimators.classification")
     evasion = importlib.import_module(f"{art.__name__}.attacks.evasion")
@@ -155,27 +183,31 @@ def _art_pgd(art: ModuleType, material: Material) -> Tensor:
     return torch.from_numpy(crafter.generate(material.images.numpy(), material.labels.numpy()))
 
 
-def _autoattack(part: str) -> PeerAttack:
+def _autoattack(part: str, norm: Norm = "linf") -> PeerAttack:
     """A part of AutoAttack, on fewer images; images that survive it are unchanged."""
+
+    def radius(material: Material) -> float:
+        return material.attack.epsilon if norm == "linf" else L2["epsilon"]
 
     def ours(material: Material) -> Tensor:
         few = material.first(FEW)
         with torch.no_grad():
             classes = few.network(few.images).shape[1]
-            crafted, _ = craft_part(part, few.network, few.images, few.labels, few.attack.epsilon, classes, SEED)
+            crafted, _ = craft_part(part, few.network, few.images, few.labels, radius(few), classes, SEED, norm)
             misled = ~is_correct(few.network(crafted), few.labels)
         return torch.where(misled[:, None, None, None], crafted, few.images)
 
     def theirs(pyautoattack: ModuleType, material: Material) -> Tensor:
         few, trace = material.first(FEW), sys.gettrace()
-        attack = pyautoattack.AutoAttack(few.network, eps=few.attack.epsilon, seed=SEED)
+        measure = "Linf" if norm == "linf" else "L2"
+        attack = pyautoattack.AutoAttack(few.network, norm=measure, eps=radius(few), seed=SEED)
         attack.attacks_to_run = [part]
         try:
             return attack.run_standard_evaluation(few.images, few.labels, batch_size=FEW)[0]
         finally:  # the attack replaces a debugger's trace
             sys.settrace(trace)
 
-    return PeerAttack("pyautoattack", f"AutoAttack's {part}", theirs, ours)
+    return PeerAttack("pyautoattack", f"AutoAttack's {part}" + " in an l2 ball" * (norm == "l2"), theirs, ours)
 
 
 COMPARISONS: tuple[PeerAttack, ...] = (
@@ -185,5 +217,8 @@ COMPARISONS: tuple[PeerAttack, ...] = (
     PeerAttack("foolbox", "PGD from the image", _foolbox_pgd, _pgd),
     PeerAttack("foolbox", "FGSM", _foolbox_fgsm, _fgsm),
     PeerAttack("adversarial-robustness-toolbox", "PGD from the image", _art_pgd, _pgd),
+    PeerAttack("torchattacks", "PGD in an l2 ball", _torchattacks_l2_pgd, _l2_pgd, ROUNDING),
+    PeerAttack("foolbox", "PGD in an l2 ball", _foolbox_l2_pgd, _l2_pgd, ROUNDING),
     *(_autoattack(part) for part in PASSES),
+    *(_autoattack(part, "l2") for part in PASSES),
 )

@@ -85,7 +85,7 @@ def _positive(value: object) -> bool:
 
 
 def _users_module(network: str, shape: tuple[int, ...], classes: int, options: dict[str, Any]) -> nn.Module:
-    function = _users_function(network)
+    function = users_function(network)
     try:
         module = function(shape, classes, **options)
     except MemscoreError:
@@ -125,7 +125,8 @@ def _materialize(module: nn.Module, network: str, shape: tuple[int, ...]) -> Non
         raise InvalidInput(f"the lazy layer of {unused[0]} in {network} is not called in forward; remove it")
 
 
-def _users_function(network: str) -> Callable[..., object]:
+def users_function(network: str, kind: str = "network") -> Callable[..., object]:
+    """The function that `package.module:function` names; `kind` is what it makes. Raises InvalidInput."""
     module_name, _, name = network.partition(":")
     if not module_name or not name or module_name.startswith("."):
         raise InvalidInput(f"{network!r} does not name a function; write it as 'package.module:function'")
@@ -133,14 +134,14 @@ def _users_function(network: str) -> Callable[..., object]:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise InvalidInput(
-            f"cannot import {module_name} of network {network} ({error}); "
+            f"cannot import {module_name} of {kind} {network} ({error}); "
             "install it on the machine that trains, or set PYTHONPATH there"
         ) from error
     except (Exception, SystemExit) as error:
         raise InvalidInput(
-            f"importing {module_name} of network {network} raises {type(error).__name__}: {error}; fix that module"
+            f"importing {module_name} of {kind} {network} raises {type(error).__name__}: {error}; fix that module"
         ) from error
     function = getattr(module, name, None)
     if not callable(function):
-        raise InvalidInput(f"{module_name} has no function {name} of network {network}; correct the name")
+        raise InvalidInput(f"{module_name} has no function {name} of {kind} {network}; correct the name")
     return function
