@@ -30,7 +30,9 @@ def run(
     method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat or bat.")],
     dataset: Annotated[str, typer.Option(help="A source, such as digits or npz:FILE.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the run; rerun to resume.")],
-    scores: Annotated[str | None, typer.Option(help="A table file, or URL#STUDY.")] = None,
+    scores: Annotated[
+        str | None, typer.Option(help="A table file, URL#STUDY, or values as FILE.npy, FILE.npz:KEY, FILE.csv:COLUMN.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE. May be repeated.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a resume point.")] = None,

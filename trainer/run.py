@@ -28,7 +28,7 @@ from trainer.learner import Learner
 from trainer.ledger import CostEstimate, estimate
 from trainer.loop import Loop, OnStep
 from trainer.network import initial_network, signature, training_device
-from trainer.scores import TrainingScores
+from trainer.scores import Scores
 from trainer.stopping import Stop, Stopped
 
 ATTACKS = ("fgsm", "pgd")
@@ -89,7 +89,7 @@ def train(
     dataset: Dataset,
     name: str,
     config: TrainConfig,
-    scores: TrainingScores | None,
+    scores: Scores | None,
     folder: Path | None,
     watch: Watch = Watch(),
     stop: Stop | None = None,
@@ -115,13 +115,13 @@ def train(
     identity = {
         "dataset": name,
         "fingerprint": dataset.fingerprint,
-        "scores": None if scores is None else scores.table.digest,
+        "scores": None if scores is None else scores.digest,
     }
     kept = RunFolder(folder, identity, signature(dataset, config))
     if kept.finished:
         kept.require_same(config, allow_changed_network=allow_changed_network)
         return finished_run(kept, config)
-    mem = None if scores is None else scores.table["mem"]
+    mem = None if scores is None else scores.mem
     data = TrainingData(dataset, mem, config, training_device(world), world)
     learner = Learner(initial_network(dataset, config, data.mem.device, world), config, world)
     with kept.alone() if world.first else nullcontext():
@@ -171,7 +171,7 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
 
 
 def _evaluate(
-    dataset: Dataset, data: TrainingData, folder: RunFolder, scores: TrainingScores | None, watch: Watch, stop: Stop
+    dataset: Dataset, data: TrainingData, folder: RunFolder, scores: Scores | None, watch: Watch, stop: Stop
 ) -> list[str]:
     """Evaluate every kept network, write the results to its folder, and return the checkpoints' names.
 

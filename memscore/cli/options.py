@@ -13,7 +13,13 @@ File = Annotated[Path, typer.Argument(metavar="FILE")]
 GpusPerRun = Annotated[
     float, typer.Option(min=0.01, max=1, help="Share of a GPU for each run: 0.5 puts two runs on each GPU.")
 ]
-Scores = Annotated[str | None, typer.Option(help="A table file, URL#STUDY, or a study of the embedded database.")]
+Scores = Annotated[
+    str | None,
+    typer.Option(
+        help="A study of the embedded database, URL#STUDY, a table file, or values of your own: FILE.npy, "
+        "FILE.npz:KEY, FILE.csv:COLUMN, FILE.parquet:COLUMN."
+    ),
+]
 Slots = Annotated[
     int | None, typer.Option(min=1, help="Maximum number of runs at a time.", show_default="one per GPU share or core")
 ]

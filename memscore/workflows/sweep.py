@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memscore.client.sources import source_kind
 from memscore.counted import counted
+from memscore.datasets.storage import open_dataset
 from memscore.durations import readable
 from memscore.errors import InvalidInput
 from memscore.farm.commands import Command
@@ -25,6 +26,7 @@ from trainer.outcome import is_finished, made_with, progress, read_outcome
 from trainer.presets import configured
 from trainer.run import ATTACKS
 from trainer.run_comparison import RunComparison, compare
+from trainer.score_values import file_of, is_values
 from trainer.sweep import SweepRequest, SweptRun, expand, expand_all, read_requests, record_requests
 
 LOCK, LOGS, RAY_LOG = "sweep.lock", "logs", "ray.log"
@@ -115,10 +117,10 @@ def sweep(
 
 def _stable(scores: str | None) -> str | None:
     """The source of scores, by a name that does not depend on the current folder."""
-    if scores is None or source_kind(scores) != "file":
+    if scores is None or not (is_values(scores) or source_kind(scores) == "file"):
         return scores
-    file = Path(scores).expanduser()
-    return str(file.resolve()) if file.is_file() else scores
+    file = Path(file_of(scores)).expanduser()
+    return str(file.resolve()) + scores[len(file_of(scores)) :] if file.is_file() else scores
 
 
 def _configuration(run: SweptRun) -> TrainConfig:
@@ -137,9 +139,9 @@ def _check_data(
     with opened_database(settings) as database:
         record = ensure_registered(database, settings, request.dataset)
     if request.scores is not None:
-        table = training_scores(request.scores, settings).table
-        table.require_dataset(record.fingerprint, record.name)
-        return record.fingerprint, table.digest
+        scores = training_scores(request.scores, settings)
+        scores.require(open_dataset(settings.home, record.fingerprint), record.name)
+        return record.fingerprint, scores.digest
     needing = dict.fromkeys(one.method for one in configurations if one.needs_scores)
     if needing:
         raise InvalidInput(f"{', '.join(needing)} need memorization scores; name them with --scores.")

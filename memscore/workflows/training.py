@@ -50,7 +50,7 @@ def train(
     images = open_dataset(settings.home, record.fingerprint)
     if pulled is not None:
         pulled.require(images, dataset)
-        for text in (*pulled.table.warnings, *pulled.notes):
+        for text in (*pulled.warnings, *pulled.notes):
             on_warning(f"scores: {text}")
     with one_thread(), joined_world() as world, watching as watch:
         trained = run.train(

@@ -20,7 +20,7 @@ from trainer.evaluation.identity import digest
 from trainer.evaluation.passes import OnProgress
 from trainer.evaluation.result import Evaluation
 from trainer.network import signature
-from trainer.scores import TrainingScores
+from trainer.scores import Scores
 
 Progress = Callable[[str], AbstractContextManager[OnProgress]]
 """From a checkpoint's name to a context that provides the callback for its evaluation's passes."""
@@ -40,7 +40,7 @@ def evaluate_together(
     dataset: tuple[str, Dataset],
     data: DeviceData,
     config: EvaluationConfig,
-    scores: TrainingScores | None,
+    scores: Scores | None,
     progress: Progress,
     network: str | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -52,7 +52,7 @@ def evaluate_together(
     """
     name, images = dataset
     fingerprint = images.fingerprint
-    mem = None if scores is None else scores.table["mem"]
+    mem = None if scores is None else scores.mem
     found: dict[str, tuple[str, Evaluation]] = {}
     signed: dict[str, str] = {}
     for candidate in candidates:
@@ -67,7 +67,7 @@ def evaluate_together(
                     config,
                     sets=None if scores is None else scores.sets,
                     mem=mem,
-                    test_p=None if scores is None else scores.table["test_p"],
+                    test_p=None if scores is None else scores.test_p,
                     trained=trained_of(candidate, images, mem),
                     fingerprint=fingerprint,
                     folder=candidate.folder,
@@ -78,7 +78,7 @@ def evaluate_together(
                 evaluation = replace(evaluation, findings=[*evaluation.findings, *_changes(candidate, images, signed)])
             found[weights] = candidate.name, evaluation
         description = {**candidate.description, "dataset": name}
-        digest_of_scores = None if scores is None else scores.table.digest
+        digest_of_scores = None if scores is None else scores.digest
         evaluation = found[weights][1].of_checkpoint(candidate.name, description, digest_of_scores)
         evaluation.write(candidate.folder)
         yield Evaluated(candidate, evaluation, twin)
