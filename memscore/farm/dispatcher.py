@@ -23,6 +23,8 @@ RETRY_SECONDS = 2.0  # pause after the database could not be used
 AVAILABILITY_SECONDS = 5.0  # between checks of whether the launcher can launch
 END_SECONDS = 60.0  # a driver still running this long after its outcome, or a cancellation, is stopped
 RENEWALS_PER_LEASE = 3
+LOOKS_PER_LEASE = 6  # at least so often a leader looks at the leases of others
+GRACE = 0.5  # of a lease, in which its owner renews it at least once
 CONTESTS = 5  # leases within which two losses of the lead are a warning
 HOUSEKEEPING_SECONDS = 3600.0
 SECONDS_A_DAY = 86_400.0
@@ -242,19 +244,23 @@ class Dispatcher:
             log.log(level, "the job has %s: %s", _PERFECT.get(current.state, current.state), outcome, extra=_named(job))
 
     def _recover(self) -> None:
-        """Take over attempts of other dispatchers whose drivers are alive; recover the jobs of all others."""
+        """Take over attempts of other dispatchers whose drivers are alive; recover the jobs of all others.
+
+        A lease that has expired by the clock must also have been seen not to be renewed for half its length: a clock
+        that was set ahead, or a machine that slept, ends the leases of those who live too, until they renew them. One
+        that nobody renews for its whole length has expired, though it may last by a clock that was set back.
+        """
         with self.database.reading() as connection:
             orphans = [job for job in jobs.held(connection) if job.id not in self.running]
-            overdue = {job.id for job in jobs.expired(connection)} if orphans else set[str]()
-        self.orphans = {job.id: self.orphans.get(job.id) or self._stopwatch() for job in orphans}
+            expired = {job.id for job in jobs.expired(connection)} if orphans else set[str]()
+        usual = self.settings.lease_seconds / LOOKS_PER_LEASE
+        self.orphans = {job.id: self.orphans.get(job.id) or Stopwatch(usual) for job in orphans}
         for job in orphans:
-            if self.orphans[job.id].look((job.attempt, job.lease_expires_at)) > self.settings.lease_seconds:
-                overdue.add(job.id)  # its lease is not renewed, though it may last by a clock that was set back
-        for job in orphans:
-            if job.id in overdue:
-                reason = "its lease expired"
-            elif job.lease_owner is not None and not owner_may_live(job.lease_owner):
+            unrenewed = self.orphans[job.id].look((job.attempt, job.lease_expires_at)) / self.settings.lease_seconds
+            if job.lease_owner is not None and not owner_may_live(job.lease_owner):
                 reason = "its dispatcher is gone"
+            elif unrenewed > 1 or (job.id in expired and unrenewed > GRACE):
+                reason = "its lease expired"
             elif self.launcher.outlives_dispatcher:
                 reason = "its dispatcher no longer leads"
             else:

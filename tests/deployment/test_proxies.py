@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from memscore.client import Client, Retries
 from memscore.errors import ServiceError
@@ -28,89 +19,19 @@ from memscore.store import Database, jobs, open_database
 from tests.api.conftest import BODY
 from tests.conftest import QUICK, StoredStudy
 from tests.processes import Service, ending, eventually
-from tests.ray_cluster import free_port
+from tests.proxies import nginx, pgbouncer
 
 PREFIX = "/lab/mem"
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    gzip on;
-    gzip_types *;
-    gzip_min_length 1;
-    server {{
-        listen 127.0.0.1:{port};
-        location {prefix}/ {{
-            proxy_pass {url}/;
-            proxy_set_header Host $http_host;
-        }}
-    }}
-}}
-"""
-PGBOUNCER = """
-[databases]
-* = host={host} port={port} user={user}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {own}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 4
-ignore_startup_parameters = extra_float_digits
-logfile = {folder}/pgbouncer.log
-pidfile = {folder}/pgbouncer.pid
-"""
-
-
-def program(name: str) -> str:
-    """The path of a program. Skips where it is not installed."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed: apt-get install {name}")
-    return found
-
-
-@contextmanager
-def running(*command: str, log: Path, port: int) -> Generator[None]:
-    """A server in the foreground that listens on a port."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-    try:
-        eventually(lambda: listens(port) or process.poll() is not None, 20)
-        assert process.poll() is None, log.read_text()
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
-def behind_nginx(
-    database: Database, stored_study: StoredStudy, settings: Settings, tmp_path: Path
-) -> Generator[tuple[str, Service]]:
+def behind_nginx(database: Database, stored_study: StoredStudy, settings: Settings) -> Generator[tuple[str, Service]]:
     """The address of a service below PREFIX of an nginx that compresses, and the service."""
-    nginx, port = program("nginx"), free_port()
-    with ending(Service(settings, "--no-dispatch", "--root-path", PREFIX)) as started:
-        text = NGINX.format(folder=tmp_path, port=port, prefix=PREFIX, url=started.url)
-        (tmp_path / "nginx.conf").write_text(text)
-        with running(
-            nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), log=tmp_path / "nginx.log", port=port
-        ):
-            yield f"http://127.0.0.1:{port}{PREFIX}", started
+    with (
+        ending(Service(settings, "--no-dispatch", "--root-path", PREFIX)) as started,
+        nginx(started.url, PREFIX) as proxy,
+    ):
+        yield f"http://127.0.0.1:{proxy.port}{PREFIX}", started
 
 
 @pytest.mark.databases("sqlite")
@@ -168,17 +89,9 @@ def test_events_pass_an_nginx_that_compresses_as_they_happen(
 @pytest.fixture
 def behind_pgbouncer(database_url: str) -> Generator[str]:
     """A URL of the database through a pgbouncer that gives each transaction any of its connections."""
-    bouncer, own = program("pgbouncer"), free_port()
-    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
-        host, port, user = connection.info.host, connection.info.port, connection.info.user
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        os.chmod(folder, 0o777)  # pgbouncer refuses to run as root
-        settings = Path(folder, "pgbouncer.ini")
-        settings.write_text(PGBOUNCER.format(folder=folder, host=host, port=port, user=user, own=own))
-        other = ["-u", Path(host).owner()] if os.getuid() == 0 else []  # who may use the server's socket
-        with running(bouncer, *other, str(settings), log=Path(folder, "log"), port=own):
-            url = make_url(database_url).set(host="127.0.0.1", port=own, username=user, query={})
-            yield url.render_as_string(hide_password=False)
+    bouncer, url = pgbouncer(database_url)
+    with bouncer:
+        yield url
 
 
 @pytest.mark.databases("postgresql")

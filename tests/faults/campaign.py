@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import psutil
-from sqlalchemy import func, select
 
 from memscore.client import Client
 from memscore.errors import MemscoreError, StoreError
 from memscore.store import evidence, job_logs, jobs
 from memscore.store.jobs import JobRecord
-from memscore.store.schema import trials
 from memscore.study.evidence import evidence_digest
 from memscore.study.spec import BLOCK
 from tests.faults.recoveries import Recovery
@@ -41,37 +39,49 @@ class Campaign:
     reference: Reference
     chance: random.Random
     recoveries: list[Recovery]
+    time_limit: float | None = None
     seen: set[int] = field(default_factory=set[int])
     compared: set[int] = field(default_factory=set[int])
     may_be_lost: int = 0
 
     def __post_init__(self) -> None:
         with Client(self.setup.url) as client:
-            self.job = client.submit("digits", self.reference.recipe, trials=MANY).id
+            limit = self.time_limit
+            self.job = client.submit("digits", self.reference.recipe, trials=MANY, time_limit_seconds=limit).id
         self.run_until(lambda: self.numbers() and not self.setup.missing())
 
     def disturb(
-        self, victim: str, how: str, disturbance: Disturbance, *, attempts: Sequence[int] = (0,), lost: int = 0
+        self,
+        victim: str,
+        how: str,
+        disturbance: Disturbance,
+        *,
+        attempts: Sequence[int] = (0,),
+        lost: int = 0,
+        watched: float = 0.0,
     ) -> Recovery:
         """Disturb at a random moment, wait until all is well again, and compare what is stored with the reference.
 
-        `attempts`: how many new attempts it may cost; `lost`: how many trials at most must be trained again.
+        `attempts`: how many new attempts it may cost; `lost`: how many trials at most must be trained again;
+        `watched`: for how many seconds the job goes on before attempts are counted, for those that are lost late.
         """
         time.sleep(self.chance.uniform(0, 2))
         before = self.record().attempt
-        started = time.time()
+        started = time.monotonic()
         dying = list(disturbance())
         self.run_until(lambda: not alive(dying))
-        gone = time.time()
+        stored = self.numbers()  # a new one is seen, not dated: some rows set the clock
         next_trial, whole = None, None
         while next_trial is None or whole is None:
-            passed = time.time() - started
-            if next_trial is None and (stored_at := self.first_stored_after(gone)) is not None:
-                next_trial = stored_at - started
+            passed = time.monotonic() - started
+            if next_trial is None and self.numbers() - stored:
+                next_trial = passed
             if whole is None and not self.setup.missing():
                 whole = passed
             assert passed < RECOVERY_SECONDS, self.explain(f"{victim} {how}: {next_trial=} {whole=}")
             self._look_after()
+        watched_until = time.monotonic() + watched
+        self.run_until(lambda: time.monotonic() >= watched_until)
         self.compare()
         now = self.record().attempt
         assert now - before in attempts, self.explain(f"{victim} {how}: attempt {before}, then {now}")
@@ -119,19 +129,14 @@ class Campaign:
         with self.setup.database.reading() as connection:
             added = [trial for trial in evidence.load(connection, self.reference.study) if trial.number in new]
             states = [event.state for event in jobs.events(connection, self.job)]
+            attempt = jobs.get(connection, self.job).attempt
         assert self.reference.differing(added) == []
-        assert states.count("running") == self.record().attempt
+        assert states.count("running") == attempt
         self.compared = numbers
 
     def numbers(self) -> set[int]:
         """The trials that are stored; waits for the database, and has it started again."""
         return self._patiently(lambda connection: set(evidence.numbers(connection, self.reference.study)))
-
-    def first_stored_after(self, moment: float) -> float | None:
-        """When the first trial was stored after a moment, by the database's clock; waits for the database."""
-        query = select(func.min(trials.c.created_at))
-        query = query.where(trials.c.study_id == self.reference.study, trials.c.created_at > moment)
-        return self._patiently(lambda connection: connection.execute(query).scalar())
 
     def record(self) -> JobRecord:
         """The job; waits for the database."""

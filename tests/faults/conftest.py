@@ -13,6 +13,7 @@ from memscore.settings import Settings
 from memscore.store import Database, open_database
 from memscore.store.migrate import upgrade
 from memscore.workflows.datasets import register
+from tests.faults.clocks import Clock
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery, as_markdown
 from tests.faults.reference import PACED, STACKED, Reference
@@ -60,6 +61,13 @@ def postgres() -> Generator[Postgres]:
     """A server of the test's own, which it may kill."""
     with Postgres() as server:
         yield server
+
+
+@pytest.fixture
+def clock() -> Generator[Clock]:
+    """A wall clock that can be set."""
+    with Clock() as made:
+        yield made
 
 
 @pytest.fixture

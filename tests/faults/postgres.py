@@ -10,9 +10,11 @@ import tempfile
 import time
 import uuid
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+import psutil
 import psycopg
 
 from tests.processes import Family, eventually
@@ -26,9 +28,13 @@ SIGNALS = {signal.SIGTERM: signal.SIGINT, signal.SIGKILL: signal.SIGKILL}
 
 
 class Postgres:
-    """The server, as one process that a supervisor runs in the foreground; a context manager."""
+    """The server, as one process that a supervisor runs in the foreground; a context manager.
 
-    def __init__(self) -> None:
+    `environment` is added to its own.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self.environment = {**os.environ, **(environment or {})}
         self.folder = Path(tempfile.mkdtemp(prefix="mp-", dir="/tmp"))  # short: it is part of a socket's name
         (self.folder / "data").mkdir()
         made = PostgresServer(self.folder / "data")
@@ -48,7 +54,7 @@ class Postgres:
             if self.family is None or not self.family.running:
                 if self.family is not None:
                     self.family.cut()
-                self.family = Family(command, dict(os.environ), self.folder / "log")
+                self.family = Family(command, self.environment, self.folder / "log")
             with contextlib.suppress(psycopg.OperationalError), self.connect():
                 return
             time.sleep(0.1)
@@ -68,6 +74,10 @@ class Postgres:
     def running(self) -> bool:
         """Whether it was started and has not ended."""
         return self.family is not None and self.family.running
+
+    def processes(self) -> list[psutil.Process]:
+        """The server and its children."""
+        return [] if self.family is None else self.family.family()
 
     def connect(self, name: str = "postgres") -> psycopg.Connection:
         """A connection that commits each statement."""

@@ -19,9 +19,9 @@ STACKED = Recipe(network="mlp", hidden=(96,), epochs=80, batch_size=32, learning
 """Trained and stored by blocks of ten trials: a second or two a block."""
 
 PACED = Recipe(
-    network="tests.faults.networks:paced", options={"seconds": 0.5}, epochs=10, batch_size=64, learning_rate=0.2
+    network="tests.faults.networks:paced", options={"seconds": 1.0}, epochs=2, batch_size=64, learning_rate=0.2
 )
-"""Trained and stored trial by trial; most of a trial's half a second is spent asleep."""
+"""Trained and stored trial by trial; most of its second is spent asleep."""
 
 FULL = 5  # full trials of a job that does not say how many
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Protocol, Self
 
 import httpx
 import psutil
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from memscore.settings import Settings
 from memscore.store import Database
+from tests.faults.clocks import Clock
 from tests.faults.networks import TRAININGS
 from tests.faults.postgres import Postgres
 from tests.processes import CLI, Family, Service, driver_logs
@@ -31,16 +32,29 @@ SLOTS = 2
 UNHEALTHY_SECONDS = 15.0  # a head that fails its health check for so long is started again
 
 
+class Server(Protocol):
+    """What the product needs and is no part of it, such as PostgreSQL or a proxy."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        ...
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        ...
+
+
 class Setup(ABC):
     """Processes of the product; `supervise` starts again what a machine's supervisor would, and nothing else."""
 
     name: str
     url: str
 
-    def __init__(self, settings: Settings, database: Database, postgres: Postgres | None) -> None:
+    def __init__(self, settings: Settings, database: Database, *servers: Server | None) -> None:
         self.settings = settings
         self.database = database
-        self.postgres = postgres
+        self.servers = [server for server in servers if server is not None]
         self.port = free_port()
         self.trainings = settings.home.parent / "trainings"
         self.trainings.touch()
@@ -50,9 +64,11 @@ class Setup(ABC):
     def processes(self) -> list[psutil.Process]:
         """All processes of the product."""
 
-    @abstractmethod
     def supervise(self) -> None:
         """Start again what ended and does not come back by itself."""
+        for server in self.servers:
+            if not server.running:
+                server.start()
 
     @abstractmethod
     def expected(self) -> dict[str, int]:
@@ -107,6 +123,7 @@ class Local(Setup):
 
     def __init__(self, settings: Settings, database: Database, postgres: Postgres | None = None) -> None:
         super().__init__(settings, database, postgres)
+        self.postgres = postgres
         self.name = f"local, {'PostgreSQL' if postgres else 'SQLite'}"
         self.services = [Service(settings, port=self.port, environment=self.environment)]
         self.url = self.services[0].url
@@ -118,8 +135,7 @@ class Local(Setup):
         return {"API": 1, "dispatcher": 1, "driver": 1, "actor": SLOTS, "raylet": 1, "GCS": 1}
 
     def supervise(self) -> None:
-        if self.postgres is not None and not self.postgres.running:
-            self.postgres.start()
+        super().supervise()
         if not self.services[-1].running:  # what it left behind must end by itself
             self.services.append(Service(self.settings, port=self.port, environment=self.environment))
 
@@ -138,16 +154,16 @@ class Cluster(Setup):
         postgres: Postgres,
         *,
         nodes: int = SLOTS,
-        wrong_clocks: Path | None = None,
+        wrong_clocks: Clock | None = None,
     ) -> None:
-        """`wrong_clocks`: library of clock.c; dispatchers and head are then an hour ahead, the nodes an hour behind."""
+        """With `wrong_clocks`, dispatchers and head are an hour ahead, the nodes an hour behind."""
         super().__init__(settings, database, postgres)
+        self.postgres = postgres
         self.name = "cluster" if wrong_clocks is None else "cluster, wrong clocks"
         self.nodes = nodes
         self.ahead, self.behind = dict[str, str](), dict[str, str]()
         if wrong_clocks is not None:
-            self.ahead = {"LD_PRELOAD": str(wrong_clocks), "FAULTS_CLOCK": "3600"}
-            self.behind = {"LD_PRELOAD": str(wrong_clocks), "FAULTS_CLOCK": "-3600"}
+            self.ahead, self.behind = wrong_clocks.wrong_by(3600), wrong_clocks.wrong_by(-3600)
         self.environment |= self.behind
         self.ray = RayCluster(settings.environment())
         ray = {"launcher": "ray-jobs", "ray_url": self.ray.url, "ray_auth_token": SecretStr(self.ray.token)}
@@ -186,9 +202,7 @@ class Cluster(Setup):
         return [node for node in self.ray.nodes if node.name.startswith("worker")]
 
     def supervise(self) -> None:
-        assert self.postgres is not None
-        if not self.postgres.running:
-            self.postgres.start()
+        super().supervise()
         if not self.services[-1].running:
             self.services.append(Service(self.settings, "--no-dispatch", port=self.port))
         for place, dispatcher in enumerate(self.dispatchers):
@@ -225,6 +239,74 @@ class Cluster(Setup):
         for family in (*self.services, *self.dispatchers):
             family.cut()
         self.ray.stop()
+
+
+class Apart(Setup):
+    """An API and dispatchers that are processes of their own, whose drivers run on the dispatcher's machine."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        database: Database,
+        *servers: Server | None,
+        dispatchers: int = 1,
+        within: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`within` is put before the command of each dispatcher, `environment` added to that of all processes."""
+        super().__init__(settings, database, *servers)
+        self.name = name
+        self.within = within
+        self.environment |= environment or {}
+        self.log = settings.home.parent / "dispatchers.log"
+        self.services = [self._new_service()]
+        self.url = self.services[0].url
+        self.dispatchers = [self._new_dispatcher() for _ in range(dispatchers)]
+
+    def _new_service(self) -> Service:
+        return Service(self.settings, "--no-dispatch", port=self.port, environment=self.environment)
+
+    def _new_dispatcher(self) -> Family:
+        command = [*self.within, *CLI, "dispatch"]
+        return Family(command, {**self.settings.environment(), **self.environment}, self.log)
+
+    def processes(self) -> list[psutil.Process]:
+        return [process for family in (*self.services, *self.dispatchers) for process in family.family()]
+
+    def expected(self) -> dict[str, int]:
+        drivers = {"driver": 1, "actor": SLOTS, "raylet": 1, "GCS": 1}
+        return {"API": 1, "dispatcher": len(self.dispatchers), **drivers}
+
+    def supervise(self) -> None:
+        super().supervise()
+        if not self.services[-1].running:
+            self.services.append(self._new_service())
+        for place, dispatcher in enumerate(self.dispatchers):
+            if not dispatcher.running and not dispatcher.family():  # what it left behind must end by itself
+                self.dispatchers[place] = self._new_dispatcher()
+
+    def holder(self) -> Family:
+        """The dispatcher whose driver runs."""
+        (found,) = [one for one in self.dispatchers if one.find(ROLES["driver"])]
+        return found
+
+    def standby(self) -> Family:
+        """A dispatcher without a driver."""
+        return next(one for one in self.dispatchers if not one.find(ROLES["driver"]))
+
+    def logs(self) -> str:
+        return f"{super().logs()}\n{self.log.read_text()}"
+
+    def stop(self) -> None:
+        for family in (*self.services, *self.dispatchers):
+            family.cut()
+
+
+def dispatch_process(family: Family) -> psutil.Process:
+    """The dispatcher itself, whatever was put before its command."""
+    (found,) = [one for one in family.family() if has_role(one, "dispatcher")]
+    return found
 
 
 def runs(node: Node) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import Generator
@@ -20,6 +19,7 @@ from memscore.store import Database, open_database
 from memscore.store.migrate import upgrade
 from memscore.workflows.datasets import register
 from tests.faults.campaign import IN_FLIGHT, Campaign
+from tests.faults.clocks import Clock
 from tests.faults.postgres import Postgres
 from tests.faults.recoveries import Recovery
 from tests.faults.reference import Reference
@@ -123,31 +123,19 @@ def test_a_home_that_cannot_be_written_is_refused_and_nothing_is_lost(
         campaign.finish()
 
 
-@pytest.fixture(scope="module")
-def wrong_clocks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that makes the wall clock of the processes that load it wrong."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("this needs a C compiler")
-    library = tmp_path_factory.mktemp("clock") / "clock.so"
-    source = Path(__file__).with_name("clock.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
-    return library
-
-
 def test_wrong_clocks_change_nothing(
     settings: Settings,
     postgres: Postgres,
     paced: Reference,
     chance: random.Random,
     recoveries: list[Recovery],
-    wrong_clocks: Path,
+    clock: Clock,
 ):
     settings = settings.model_copy(update={"database_url": postgres.create_database()})
     opened = open_database(settings.database)
     upgrade(opened)
     register(opened, settings, "digits", paced.dataset)
-    with Cluster(settings, opened, postgres, wrong_clocks=wrong_clocks) as setup:
+    with Cluster(settings, opened, postgres, wrong_clocks=clock) as setup:
         campaign = Campaign(setup, paced, chance, recoveries)
         (driver,) = setup.find("driver")
         assert driver.environ()["FAULTS_CLOCK"] == "3600"
