@@ -34,6 +34,10 @@ async def _tables(request: Request, study: StudyInPath) -> StudyTables:
     return await cast("TableCache", request.app.state.tables).get(study)
 
 
+async def _forget(request: Request) -> Callable[[], None]:
+    return cast("TableCache", request.app.state.tables).forget
+
+
 async def _own_networks(request: Request) -> Callable[[str], bool]:
     """Whether a network `package.module:function` may be imported where this service's jobs run."""
     modules = cast("tuple[str, ...] | None", request.app.state.network_modules)
@@ -73,6 +77,8 @@ async def _label(
 
 
 DatabaseOf = Annotated[Database, Depends(_database)]
+Forget = Annotated[Callable[[], None], Depends(_forget)]
+"""What a route calls once it has renamed, removed or changed a study: no table read before is used any more."""
 HomeOf = Annotated[FilePath, Depends(_home)]
 KeyringOf = Annotated[Keyring, Depends(_keyring)]
 LabelInQuery = Annotated[int | None, Depends(_label)]

@@ -92,6 +92,7 @@ class StudyTables:
         pairs: tables.Version,
         names: dict[Rows, npt.NDArray[np.str_] | None],
         lanes: Lanes,
+        checked_at: float,
     ) -> StudyTables:
         """Decode stored versions; `names` of the samples of both parts. Raises Damaged."""
         return cls(
@@ -101,7 +102,7 @@ class StudyTables:
             pairs.decode(PairsTable),
             Representation.of(scores.payload, f"{study.name}.scores.npz", etag=scores.digest),
             Representation.of(pairs.payload, f"{study.name}.pairs.npz", etag=pairs.digest),
-            time.monotonic(),
+            checked_at,
             lanes,
             names,
         )
@@ -292,19 +293,26 @@ def _names(fingerprint: str) -> dict[Rows, npt.NDArray[np.str_] | None]:
 class TableCache:
     """The most recently requested studies; each is compared with the database at most once a second.
 
-    While one request compares, others use the previous tables. Use it from one event loop only.
+    While one request compares, others use the previous tables. Use it from one event loop only, except `forget`.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.lanes = Lanes()
         self.entries: OrderedDict[str, StudyTables] = OrderedDict()
-        self.loading: dict[str, asyncio.Task[StudyTables]] = {}
+        self.loading: dict[str, tuple[float, asyncio.Task[StudyTables]]] = {}
+        self.forgotten_at = float("-inf")
+
+    def forget(self) -> None:
+        """Use nothing that was read before now: this process has renamed, removed or changed a study."""
+        self.forgotten_at = time.monotonic()
 
     def fresh(self, study: str) -> StudyTables | None:
         """The tables of a study by id or name, if they were compared a moment ago or are being compared."""
         entry = self.entries.get(study)
-        if entry is None or (time.monotonic() - entry.checked_at >= FRESH_SECONDS and study not in self.loading):
+        if entry is None or entry.checked_at <= self.forgotten_at:
+            return None
+        if time.monotonic() - entry.checked_at >= FRESH_SECONDS and study not in self.loading:
             return None
         return entry
 
@@ -313,11 +321,9 @@ class TableCache:
         entry = self.fresh(study)
         if entry is not None:
             return entry
-        loading = self.loading.get(study)
-        if loading is None:
-            loading = asyncio.create_task(to_thread.run_sync(self._load, study, limiter=self.lanes.loads))
-            self.loading[study] = loading
-            loading.add_done_callback(lambda _: self.loading.pop(study))
+        began, loading = self.loading.get(study, (float("-inf"), None))
+        if loading is None or began <= self.forgotten_at:
+            loading = self._begin(study)
         try:
             entry = await asyncio.shield(loading)
         except (NotFound, NoScoresYet):  # it was renamed or removed
@@ -328,7 +334,20 @@ class TableCache:
         self._make_room()
         return entry
 
+    def _begin(self, study: str) -> asyncio.Task[StudyTables]:
+        """Start to load a study, in the place of what may be loading already."""
+        loading = asyncio.create_task(to_thread.run_sync(self._load, study, limiter=self.lanes.loads))
+        own = self.loading[study] = time.monotonic(), loading
+
+        def ended(_: asyncio.Task[StudyTables]) -> None:
+            if self.loading.get(study) is own:
+                del self.loading[study]
+
+        loading.add_done_callback(ended)
+        return loading
+
     def _load(self, study: str) -> StudyTables:
+        began = time.monotonic()
         with self.database.reading() as connection:
             record = studies.find(connection, study)
             digests = tables.current_digests(connection, record.id)
@@ -338,11 +357,11 @@ class TableCache:
                 )
             for entry in list(self.entries.values()):
                 if entry.study == record and entry.digests == digests:
-                    entry.checked_at = time.monotonic()
+                    entry.checked_at = began
                     return entry
             class_names = datasets.by_name(connection, record.dataset).class_names
             scores, pairs = tables.current(connection, record.id)
-        return StudyTables.of(record, class_names, scores, pairs, _names(record.fingerprint), self.lanes)
+        return StudyTables.of(record, class_names, scores, pairs, _names(record.fingerprint), self.lanes, began)
 
     def _make_room(self) -> None:
         """Drop the least recently requested studies until the others fit."""

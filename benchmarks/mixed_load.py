@@ -2,7 +2,8 @@
 
 Clients look up scores, explain them, pull tables (whole, in parts, with an entity tag), list, post, cancel and resume
 jobs on the digits, and follow their events, all at once, while real drivers train and the dispatcher is killed twice.
-Each answer is compared with the stored table. Prints the requests of each kind, the wrong answers, and the resources
+Others bring studies and datasets, rename and remove them, and prune finished jobs (benchmarks/removals.py). Each answer
+is compared with what is stored. Prints the requests of each kind, the wrong answers, and the resources
 of the service's process: memory, threads, open files, open databases, connections.
 
 An answer is wrong if its content or status is not as expected; 503 with Retry-After is counted separately. A resource
@@ -28,7 +29,9 @@ import httpx
 import numpy as np
 import psutil
 
+from benchmarks import removals
 from benchmarks.machine import header
+from benchmarks.removals import Guests
 from memscore.datasets import load_source
 from memscore.scores.tables import ScoreTable
 from memscore.settings import Settings
@@ -52,6 +55,7 @@ class Load:
     scores: ScoreTable
     payload: bytes
     seconds: float
+    guests: Guests
     requests: Counter[str] = field(default_factory=Counter[str])
     busy: Counter[str] = field(default_factory=Counter[str])
     wrong: list[str] = field(default_factory=list[str])
@@ -68,6 +72,11 @@ class Load:
         elif response.status_code != status or not right():
             self.wrong.append(f"{kind}: {response.request.url} {response.status_code} {response.text[:200]}")
 
+    @staticmethod
+    def same(answered: float | None, stored: Any) -> bool:
+        """Whether a number in an answer is the stored one; JSON has null where that is not a number."""
+        return bool(np.isnan(stored)) if answered is None else np.float32(answered) == stored
+
 
 Client = Callable[[Load, httpx.AsyncClient], Awaitable[None]]
 
@@ -76,22 +85,24 @@ async def look_up(load: Load, http: httpx.AsyncClient) -> None:
     """Look up one score, and a hundred."""
     index = random.randrange(len(load.scores))
     response = await http.get(f"/v1/studies/known/scores/{index}")
-    load.check("score", response, 200, lambda: _same(response.json()["mem"], load.scores["mem"][index]))
+    load.check("score", response, 200, lambda: load.same(response.json()["mem"], load.scores["mem"][index]))
     indices = random.choices(range(len(load.scores)), k=100)
     columns = await http.post("/v1/studies/known/scores/lookup", json={"indices": indices})
     wanted = load.scores["mem"][indices]
-    load.check("look-up of 100", columns, 200, lambda: all(map(_same, columns.json()["mem"], wanted)))
+    load.check("look-up of 100", columns, 200, lambda: all(map(load.same, columns.json()["mem"], wanted)))
 
 
 async def explain(load: Load, http: httpx.AsyncClient) -> None:
     """Fetch the explanation of a score, and the most memorized samples."""
     index = random.randrange(len(load.scores))
     response = await http.get(f"/v1/studies/known/explain/{index}")
-    load.check("explanation", response, 200, lambda: _same(response.json()["score"]["mem"], load.scores["mem"][index]))
+    load.check(
+        "explanation", response, 200, lambda: load.same(response.json()["score"]["mem"], load.scores["mem"][index])
+    )
     page = await http.get("/v1/studies/known/scores?limit=50")
     highest = np.sort(load.scores["mem"])[::-1][:50]
     load.check(
-        "page of scores", page, 200, lambda: all(map(_same, (one["mem"] for one in page.json()["scores"]), highest))
+        "page of scores", page, 200, lambda: all(map(load.same, (one["mem"] for one in page.json()["scores"]), highest))
     )
     await asyncio.sleep(0.05)
 
@@ -109,7 +120,7 @@ async def pull(load: Load, http: httpx.AsyncClient) -> None:
 
 
 async def post(load: Load, http: httpx.AsyncClient) -> None:
-    """Post a new job, sent twice under one key; every other job is cancelled and resumed."""
+    """Post a new job, sent twice under one key; every other job is cancelled, and half of those are resumed."""
     seed = random.randrange(2**40)
     body = {
         "dataset": "digits",
@@ -127,10 +138,10 @@ async def post(load: Load, http: httpx.AsyncClient) -> None:
         if seed % 2:
             load.check("cancellation", await http.post(f"/v1/jobs/{job}/cancel"), 202)
             await asyncio.sleep(2)
-            resumed = await http.post(f"/v1/jobs/{job}/resume")
-            load.check(
-                "resumption", resumed, 202, lambda: resumed.json()["state"] in ("queued", "running", "cancelling")
-            )
+            if seed % 4 == 1:
+                resumed = await http.post(f"/v1/jobs/{job}/resume")
+                states = ("queued", "running", "cancelling")
+                load.check("resumption", resumed, 202, lambda: resumed.json()["state"] in states)
     await asyncio.sleep(10)
 
 
@@ -150,6 +161,10 @@ async def follow(load: Load, http: httpx.AsyncClient) -> None:
     except TimeoutError:
         pass
     history = await http.get(f"/v1/jobs/{job}/events", params={"format": "json"})
+    if history.status_code == 404:
+        load.requests["events of a job that was pruned"] += 1
+        load.guests.missed.append(job)
+        return
     load.check("events", history, 200, lambda: seen == [one["id"] for one in history.json()["events"]][: len(seen)])
 
 
@@ -173,7 +188,13 @@ async def survey(load: Load, http: httpx.AsyncClient) -> None:
     await asyncio.sleep(0.5)
 
 
-CLIENTS: tuple[Client, ...] = (look_up, look_up, explain, pull, post, follow, follow, survey)
+CLIENTS: tuple[Client, ...] = (
+    *(look_up, look_up, explain, pull, post, follow, follow, survey),
+    removals.studies_come_and_go,
+    removals.datasets_come_and_go,
+    removals.a_study_goes_with_its_job,
+    removals.jobs_are_pruned,
+)
 
 
 async def repeat(client: Client, load: Load) -> None:
@@ -236,10 +257,6 @@ def prepare(settings: Settings) -> tuple[ScoreTable, bytes]:
     return scores, payload
 
 
-def _same(answered: float | None, stored: Any) -> bool:
-    return bool(np.isnan(stored)) if answered is None else np.float32(answered) == stored
-
-
 async def run(service: Service, load: Load) -> dict[str, list[float]]:
     """Run all clients at once."""
     held: dict[str, list[float]] = {name: [] for name in LEAST}
@@ -258,10 +275,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder) / "home", slots=1)
         scores, payload = prepare(settings)
+        guests = Guests.of(settings, load_source("digits"), RECIPE)
         service = Service(settings)
         try:
-            load = Load(service.url, scores, payload, 60 * minutes)
+            load = Load(service.url, scores, payload, 60 * minutes, guests)
             held = asyncio.run(run(service, load))
+            removals.require_pruned(load)
             last = httpx.get(f"{service.url}/v1/jobs", params={"limit": 1000}).json()["jobs"]
             began = time.monotonic()
             service.stop(120)

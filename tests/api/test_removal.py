@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
+import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -11,15 +12,16 @@ import pytest
 
 from api.app import create_app
 from api.serving.in_process import InProcessTransport, in_process
-from api.table_cache import FRESH_SECONDS
+from api.table_cache import StudyTables, TableCache
 from memscore.client import Client
 from memscore.errors import Conflict, InsufficientScope, InvalidInput, NotFound
 from memscore.keys import Scope
 from memscore.settings import Settings
-from memscore.store import Database, datasets, jobs, studies
+from memscore.store import Database, datasets, jobs, studies, tables
+from memscore.study.spec import Design
 from memscore.workflows.datasets import register
 from tests.api.conftest import BODY, KEYS_REQUIRED, make_key, problem
-from tests.conftest import StoredStudy, make_dataset
+from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
 
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("DELETE", "/v1/datasets/spare", {"params": {"confirm": "spare"}}),
@@ -111,7 +113,6 @@ def test_what_was_removed_is_no_longer_answered(database: Database, spare: Store
     assert {http.get(path).status_code for path in paths + images} == {200}
     http.delete("/v1/studies/made-up", params={"confirm": "made-up", "evidence": True}).raise_for_status()
     http.delete("/v1/datasets/spare", params={"confirm": "spare"}).raise_for_status()
-    time.sleep(FRESH_SECONDS)  # for as long, tables in memory are not compared with the database
     for path in paths:
         problem(http.get(path), 404, "There is no study 'made-up'")
     for path in images:
@@ -119,9 +120,8 @@ def test_what_was_removed_is_no_longer_answered(database: Database, spare: Store
 
 
 def test_a_new_name_is_answered_at_once_and_the_old_one_no_more(
-    database: Database, spare: StoredStudy, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    database: Database, spare: StoredStudy, http: httpx.Client
 ):
-    monkeypatch.setattr("api.table_cache.FRESH_SECONDS", 0.0)
     before = http.get("/v1/studies/made-up/scores/3").json()
     renamed = http.patch("/v1/studies/made-up", json={"name": "finer"}).json()
     assert (renamed["name"], renamed["id"]) == ("finer", spare.record.id)
@@ -131,6 +131,59 @@ def test_a_new_name_is_answered_at_once_and_the_old_one_no_more(
     problem(http.get("/v1/studies/made-up/scores/3"), 404, "There is no study 'made-up'")
     problem(http.get("/v1/datasets/made-up"), 404, "There is no dataset 'made-up'")
     assert http.post("/v1/jobs", json={**BODY, "dataset": "better"}).json()["study_name"] == "finer"
+
+
+def test_a_name_that_became_free_is_the_next_studys_at_once(
+    database: Database, stored_study: StoredStudy, http: httpx.Client
+):
+    """Within the second, too, in which tables in memory are not compared with the database."""
+    path, row = "/v1/studies/made-up/scores/3", {"study": stored_study.record.id}
+    for change in ("rename", "remove"):
+        assert http.get(path).json()["study"] == row["study"]
+        if change == "rename":
+            http.patch("/v1/studies/made-up", json={"name": "finer"}).raise_for_status()
+        else:
+            http.delete("/v1/studies/made-up", params={"confirm": "made-up", "evidence": True}).raise_for_status()
+        design = Design(seed=len(change))
+        trials = make_trials(stored_study.dataset, design, blocks=1)
+        with database.writing() as connection:
+            dataset = datasets.by_name(connection, "made-up")
+            study = studies.ensure(connection, dataset, QUICK, design, "made-up")
+            tables.add(connection, study.id, *build(stored_study.dataset, trials, design, study.id))
+        row = {"study": study.id}
+        assert http.get(path).json()["study"] == study.id
+
+
+def test_what_was_being_read_while_a_study_changed_is_not_used(
+    database: Database, stored_study: StoredStudy, monkeypatch: pytest.MonkeyPatch
+):
+    begun, go_on = threading.Event(), threading.Event()
+    load = TableCache._load  # pyright: ignore[reportPrivateUsage]
+
+    def slowly(cache: TableCache, study: str) -> StudyTables:
+        found = load(cache, study)
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(20)
+        return found
+
+    monkeypatch.setattr(TableCache, "_load", slowly)
+
+    async def ask() -> None:
+        cache = TableCache(database)
+        early = asyncio.create_task(cache.get("made-up"))
+        await asyncio.to_thread(begun.wait, 20)
+        with database.writing() as connection:
+            studies.rename(connection, "made-up", "finer")
+        cache.forget()
+        with pytest.raises(NotFound):
+            await cache.get("made-up")
+        go_on.set()
+        assert (await early).study.name == "made-up", "it was asked for before"
+        assert cache.fresh("made-up") is None
+        assert (await cache.get("finer")).study.name == "finer"
+
+    asyncio.run(ask())
 
 
 HOSTILE_NAMES = [
