@@ -92,9 +92,8 @@ async def studies_come_and_go(load: Load, http: httpx.AsyncClient) -> None:
     old, new = random.sample(NAMES, 2)
     await _bring(load, http, first, old)
     await _is_at(load, http, first, old)
-    renamed, *_ = await asyncio.gather(
-        http.patch(f"/v1/studies/{old}", json={"name": new}), *_watched(load, http, [(old, first), (new, first)])
-    )
+    change = http.patch(f"/v1/studies/{old}", json={"name": new})
+    renamed = await _watched(load, http, change, (old, first), (new, first))
     load.check("study renamed", renamed, 200, lambda: (renamed.json()["id"], renamed.json()["name"]) == (first.id, new))
     await _is_gone(load, http, "study", old)
     await _bring(load, http, second, old)
@@ -211,10 +210,8 @@ async def _look_up(load: Load, http: httpx.AsyncClient, brought: Brought, name: 
 
 async def _remove(load: Load, http: httpx.AsyncClient, brought: Brought, name: str) -> None:
     confirmed = {"confirm": name, "evidence": True}
-    removed, *_ = await asyncio.gather(
-        http.delete(f"/v1/studies/{name}", params=confirmed),
-        *_watched(load, http, [(name, brought), (brought.id, brought)]),
-    )
+    change = http.delete(f"/v1/studies/{name}", params=confirmed)
+    removed = await _watched(load, http, change, (name, brought), (brought.id, brought))
     load.check(
         "study removed", removed, 200, lambda: (removed.json()["id"], removed.json()["trials"]) == (brought.id, 10)
     )
@@ -222,9 +219,13 @@ async def _remove(load: Load, http: httpx.AsyncClient, brought: Brought, name: s
     load.check("study removed again", await http.delete(f"/v1/studies/{name}", params=confirmed), 404)
 
 
-def _watched(load: Load, http: httpx.AsyncClient, names: list[tuple[str, Brought]]) -> list[Awaitable[None]]:
-    """Look-ups at the same time as a change: each has the study's own score, or nothing any more or yet."""
-    return [_look_up(load, http, brought, name, (200, 404)) for _ in range(3) for name, brought in names]
+async def _watched(
+    load: Load, http: httpx.AsyncClient, change: Awaitable[httpx.Response], *names: tuple[str, Brought]
+) -> httpx.Response:
+    """The answer to a change; look-ups at the same time have the study's own score, or nothing any more or yet."""
+    looks = [_look_up(load, http, brought, name, (200, 404)) for _ in range(3) for name, brought in names]
+    answer, _ = await asyncio.gather(change, asyncio.gather(*looks))
+    return answer
 
 
 async def _is_gone(load: Load, http: httpx.AsyncClient, kind: str, *names: str) -> None:

@@ -121,8 +121,10 @@ def has_role(process: psutil.Process, role: str) -> bool:
 class Local(Setup):
     """`memscore serve`, whose dispatcher runs drivers on this machine."""
 
-    def __init__(self, settings: Settings, database: Database, postgres: Postgres | None = None) -> None:
-        super().__init__(settings, database, postgres)
+    def __init__(
+        self, settings: Settings, database: Database, postgres: Postgres | None = None, *servers: Server
+    ) -> None:
+        super().__init__(settings, database, postgres, *servers)
         self.postgres = postgres
         self.name = f"local, {'PostgreSQL' if postgres else 'SQLite'}"
         self.services = [Service(settings, port=self.port, environment=self.environment)]
@@ -258,7 +260,7 @@ class Apart(Setup):
         super().__init__(settings, database, *servers)
         self.name = name
         self.within = within
-        self.environment |= environment or {}
+        self.environment.update(environment or {})
         self.log = settings.home.parent / "dispatchers.log"
         self.services = [self._new_service()]
         self.url = self.services[0].url
