@@ -22,7 +22,14 @@ from ray.exceptions import RayError
 
 from memscore.farm import local_ray
 from memscore.farm.commands import Command, CommandPlan, Ended, Event, Started
-from memscore.farm.lifeline import after_this_process, follow_parent, private_folder, ray_below, terminate
+from memscore.farm.lifeline import (
+    after_this_process,
+    follow_parent,
+    killing_session,
+    private_folder,
+    ray_below,
+    terminate,
+)
 from memscore.farm.placement import living, places
 
 GRACE_SECONDS = 8.0  # for a command to end after SIGTERM
@@ -98,7 +105,7 @@ def _status(arguments: tuple[str, ...], command: Command, folder: Path) -> int:
             start_new_session=True,
             env={**os.environ, **command.environment},
         )
-    reaper = after_this_process(f"kill -s KILL -- -{process.pid}")
+    reaper = after_this_process(killing_session(process.pid))
     try:
         while (status := process.poll()) is None:
             time.sleep(POLL_SECONDS)  # not wait(), which does not return when Ray cancels the task

@@ -53,8 +53,9 @@ def follow_parent(folder: Path) -> None:
     """End with the process that launched this one, and leave none of Ray's processes and files behind.
 
     The launcher holds the other end of standard input; when that closes, this process gets SIGTERM. A
-    shell outside the process group waits in the same way for this process, then kills the rest of the
-    group and removes `folder`, with Ray's files: Ray's agents outlive a driver that was killed with SIGKILL.
+    shell outside the session waits in the same way for this process, then kills the rest of the session and removes
+    `folder`, with Ray's files: Ray's agents outlive a driver that was killed with SIGKILL, and so do its workers, which
+    have process groups of their own, if the clock is set at that moment.
     """
     signal.signal(signal.SIGTERM, terminate)
 
@@ -67,9 +68,7 @@ def follow_parent(folder: Path) -> None:
     threading.Thread(target=wait_for_end, daemon=True).start()
     if os.getpgrp() == os.getpid():
         global _reaper
-        _reaper = after_this_process(
-            f"sleep 1; kill -s KILL -- -{os.getpid()} 2>/dev/null; rm -rf {shlex.quote(str(folder))}"
-        )
+        _reaper = after_this_process(f"sleep 1; {killing_session(os.getpid())}; rm -rf {shlex.quote(str(folder))}")
 
 
 def after_this_process(script: str) -> subprocess.Popen[bytes]:
@@ -78,6 +77,30 @@ def after_this_process(script: str) -> subprocess.Popen[bytes]:
     It waits for a pipe to close, which closing the returned object's standard input also does.
     """
     return subprocess.Popen(["sh", "-c", f"read -r line; {script}"], stdin=subprocess.PIPE, start_new_session=True)
+
+
+def killing_session(leader: int) -> str:
+    """A shell script that kills all processes of a session, whatever their groups; without /proc, the leader's group.
+
+    Looks again while it finds any: one that is killed may just have started another.
+    """
+    return _KILLING_SESSION.format(leader=leader, looks=LOOKS).strip()
+
+
+_KILLING_SESSION = """
+kill -s KILL -- -{leader} 2>/dev/null
+looks=0 found=yes
+while [ "$found" ] && [ $looks -lt {looks} ]; do
+    looks=$((looks + 1)) found=
+    for stat in /proc/[0-9]*/stat; do
+        {{ read -r line < "$stat"; }} 2>/dev/null || continue
+        set -- ${{line##*') '}} # state, parent, group, session: the name before them may hold spaces and brackets
+        [ "$4" = {leader} ] && [ "$1" != Z ] || continue
+        pid=${{stat#/proc/}}
+        kill -s KILL "${{pid%/stat}}" 2>/dev/null && found=yes
+    done
+done
+"""
 
 
 def end_processes_of(folder: Path) -> None:

@@ -45,12 +45,17 @@ def registered(settings: Settings, reference: Reference) -> Database:
 
 
 def set_clock(
-    clock: Clock, seconds: int, killed: Callable[[], Sequence[psutil.Process]] = tuple
+    clock: Clock,
+    seconds: int,
+    killed: Callable[[], list[psutil.Process]] = list,
+    ending: Callable[[], list[psutil.Process]] = list,
 ) -> Sequence[psutil.Process]:
-    """Set the clock, just after some processes were killed."""
-    kill(list(victims := killed()))
+    """Set the clock, just after some processes were killed; those, and others that must end with them."""
+    victims = killed()
+    gone = [*victims, *ending()]
+    kill(victims)
     clock.set(seconds)
-    return victims
+    return gone
 
 
 def set_ahead(clock: Clock) -> Sequence[psutil.Process]:
@@ -94,7 +99,7 @@ def test_the_clock_of_a_machine_is_set_in_mid_job(
         campaign.disturb("clock", "back by 3 h more", partial(set_clock, clock, -HOURS), watched=LEASE)
         for victim, find in victims.items():
             for how, seconds in (("ahead", HOURS), ("back", -HOURS)):
-                blow = partial(set_clock, clock, seconds, find)
+                blow = partial(set_clock, clock, seconds, find, lambda: setup.find("actor"))
                 text = f"SIGKILL, and the clock {how} by 6 h"
                 campaign.disturb(victim, text, blow, attempts=(1,), lost=IN_FLIGHT)
         assert campaign.record().ran_seconds < time.monotonic() - began + 7 * 120, "a step counts two minutes at most"
@@ -115,7 +120,7 @@ def test_the_clock_of_the_databases_machine_is_set_in_mid_job(
             assert row is not None
             assert abs(row[0] - time.time() - HOURS) < 60
             campaign.disturb("PostgreSQL's clock", "back by 6 h", partial(set_clock, clock, -HOURS), watched=LEASE)
-            blow = partial(set_clock, clock, -2 * HOURS, lambda: setup.find("driver"))
+            blow = partial(set_clock, clock, -2 * HOURS, *(partial(setup.find, role) for role in ("driver", "actor")))
             campaign.disturb(
                 "driver", "SIGKILL, and PostgreSQL's clock back by 3 h", blow, attempts=(1,), lost=IN_FLIGHT
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,13 +20,18 @@ from pathlib import Path
 from memscore.farm.lifeline import follow_parent
 folder = Path(sys.argv[1])
 follow_parent(folder)
-(folder / "pid").write_text(str(subprocess.Popen(["sleep", "1000"]).pid))
+groups = [None, 0]  # its own group, as Ray's agents are in, and one for each child, as Ray's workers have
+children = [subprocess.Popen(["sleep", "1000"], process_group=group).pid for group in groups]
+named = folder / "a) S 1 (b"  # a program whose name looks like what follows names in /proc
+named.symlink_to("/bin/sleep")
+children.append(subprocess.Popen([named, "1000"], process_group=0).pid)
+(folder / "pids").write_text(" ".join(map(str, children)))
 (folder / "started").touch()
 time.sleep(1000)
 """
 
 
-def test_a_process_that_is_killed_leaves_neither_its_group_nor_its_folder(tmp_path: Path):
+def test_a_process_that_is_killed_leaves_neither_its_session_nor_its_folder(tmp_path: Path):
     folder = tmp_path / "it's a folder"
     folder.mkdir()
     parent = subprocess.Popen(
@@ -34,10 +40,12 @@ def test_a_process_that_is_killed_leaves_neither_its_group_nor_its_folder(tmp_pa
     assert parent.stdin is not None
     with parent.stdin:
         eventually((folder / "started").exists)
-        child = psutil.Process(int((folder / "pid").read_text()))
+        children = [psutil.Process(int(pid)) for pid in (folder / "pids").read_text().split()]
+        assert len({os.getpgid(child.pid) for child in children}) == len(children)
+        children[1].suspend()  # it cannot even notice
         parent.kill()
         parent.wait()
-        eventually(lambda: not alive([child]), 20)
+        eventually(lambda: not alive(children), 20)
         eventually(lambda: not folder.exists(), 20)
 
 
