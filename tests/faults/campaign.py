@@ -76,7 +76,9 @@ class Campaign:
             passed = time.monotonic() - started
             if next_trial is None and self.numbers() - stored:
                 next_trial = passed
-            if whole is None and not self.setup.missing():
+            if self.setup.missing():
+                whole = None  # what a dead driver left behind has only been counted for the next one's
+            elif whole is None:
                 whole = passed
             assert passed < RECOVERY_SECONDS, self.explain(f"{victim} {how}: {next_trial=} {whole=}")
             self._look_after()

@@ -286,6 +286,7 @@ class Apart(Setup):
             self.services.append(self._new_service())
         for place, dispatcher in enumerate(self.dispatchers):
             if not dispatcher.running and not dispatcher.family():  # what it left behind must end by itself
+                dispatcher.cut()
                 self.dispatchers[place] = self._new_dispatcher()
 
     def holder(self) -> Family:
