@@ -97,6 +97,8 @@ def test_the_clock_of_a_machine_is_set_in_mid_job(
         campaign.disturb("clock", "ahead by 3 h, three times", partial(set_ahead, clock), watched=LEASE)
         campaign.disturb("clock", "back by 9 h", partial(set_clock, clock, 0), watched=LEASE)
         campaign.disturb("clock", "back by 3 h more", partial(set_clock, clock, -HOURS), watched=LEASE)
+        blow = partial(set_clock, clock, -HOURS, lambda: setup.find("actor")[:1])
+        campaign.disturb("actor", "SIGKILL, with the clock back by 12 h", blow, lost=1)
         for victim, find in victims.items():
             for how, seconds in (("ahead", HOURS), ("back", -HOURS)):
                 blow = partial(set_clock, clock, seconds, find, lambda: setup.find("actor"))
