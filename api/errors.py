@@ -47,6 +47,7 @@ MEANINGS = {
     406: "no format that the client accepts",
     408: "the body arrived too slowly",
     409: "the request contradicts stored data, or the study has no scores yet",
+    410: "the sample was removed on request, and only its label and scores are left",
     413: "the body is larger than the service accepts",
     416: "the range begins past the end of the file",
     422: "a value is invalid; `errors` names the place",

@@ -21,7 +21,8 @@ from api.expensive import Lanes
 from api.file_answers import NPZ, Representation
 from memscore import settings
 from memscore.arrays import Indices
-from memscore.datasets.dataset import Dataset
+from memscore.datasets.dataset import SPLITS, Dataset
+from memscore.datasets.forgotten import NONE, Forgotten
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Damaged, NoScoresYet, NotFound
 from memscore.messages.message import Message
@@ -34,7 +35,7 @@ from memscore.scores.risk import riskiest
 from memscore.scores.selection import Order
 from memscore.scores.sets import Sets, split
 from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, Table
-from memscore.store import Database, datasets, studies, tables
+from memscore.store import Database, datasets, forgotten, studies, tables
 from memscore.store.rebuilding import harmful_pairs
 from memscore.store.studies import StudyRecord
 
@@ -81,6 +82,7 @@ class StudyTables:
     answers: OrderedDict[AnswerKey, bytes] = field(default_factory=OrderedDict[AnswerKey, bytes])
     comparisons: OrderedDict[str, TableComparison] = field(default_factory=OrderedDict[str, TableComparison])
     harmful: PairsTable | None = None
+    forgotten: Forgotten = NONE
     copying: OrderedDict[float, list[Copies]] = field(default_factory=OrderedDict[float, list[Copies]])
 
     @classmethod
@@ -93,8 +95,9 @@ class StudyTables:
         names: dict[Rows, npt.NDArray[np.str_] | None],
         lanes: Lanes,
         checked_at: float,
+        gone: Forgotten,
     ) -> StudyTables:
-        """Decode stored versions; `names` of the samples of both parts. Raises Damaged."""
+        """Decode stored versions; `names` of the samples of both parts, of which some are `gone`. Raises Damaged."""
         return cls(
             study,
             class_names,
@@ -105,6 +108,7 @@ class StudyTables:
             checked_at,
             lanes,
             names,
+            forgotten=gone,
         )
 
     @property
@@ -229,7 +233,9 @@ class StudyTables:
         if alike in self.copying:
             return self.copying[alike]
         arrays = dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test
-        find = partial(near_duplicates, *arrays, scores=self.scores, pairs=self.pairs, alike=alike)
+        gone = self.forgotten | dataset.forgotten
+        without = gone.train, gone.test
+        find = partial(near_duplicates, *arrays, scores=self.scores, pairs=self.pairs, alike=alike, without=without)
         found = self.copying[alike] = await self._once("searches", ("copies", alike), find)
         while len(self.copying) > MOST_SEARCHES:
             self.copying.popitem(last=False)
@@ -249,7 +255,9 @@ class StudyTables:
         """A table in another format, made once."""
         table: Table = self.scores if kind == "scores" else self.pairs
         names = self.names.get(rows) if kind == "scores" else None
-        return await self.exported((kind, format, rows), lambda: exported(table, self.study.name, format, rows, names))
+        gone = len(self.forgotten.part(rows))
+        make = partial(exported, table, self.study.name, format, rows, names, gone)
+        return await self.exported((kind, format, rows), make)
 
     async def exported(self, key: AnswerKey, make: Callable[[], Representation]) -> Representation:
         """A file made from a table, kept among the last ones."""
@@ -269,25 +277,33 @@ class StudyTables:
 
 
 def exported(
-    table: Table, study_name: str, format: Format, rows: Rows, names: npt.NDArray[np.str_] | None = None
+    table: Table, study_name: str, format: Format, rows: Rows, names: npt.NDArray[np.str_] | None = None, gone: int = 0
 ) -> Representation:
-    """A table in another format, with the samples' names if they are known.
+    """A table in another format, with the samples' names if they are known; `gone` of them were forgotten.
 
     Its tag names the version of pyarrow, since others may write other bytes.
     """
     filename = f"{study_name}.{rows if isinstance(table, ScoreTable) else 'pairs'}.{format}"
-    etag = f"{table.digest}-{rows}-{format}-{version('pyarrow')}{'' if names is None else '-named'}"
-    named = None if names is None else names.tolist()
-    return Representation.of(encode(table, format, rows, named), filename, MEDIA_TYPES[format], etag)
+    named = "" if names is None else f"-named-without-{gone}" if gone else "-named"
+    etag = f"{table.digest}-{rows}-{format}-{version('pyarrow')}{named}"
+    listed = None if names is None else names.tolist()
+    return Representation.of(encode(table, format, rows, listed), filename, MEDIA_TYPES[format], etag)
 
 
-def _names(fingerprint: str) -> dict[Rows, npt.NDArray[np.str_] | None]:
-    """The ids or file names of a dataset's samples; none if its files are not in the home folder."""
+def _names(fingerprint: str, noted: Forgotten) -> dict[Rows, npt.NDArray[np.str_] | None]:
+    """The ids or file names of a dataset's samples, empty for those that are noted as forgotten, here or in its files.
+
+    None if its files are not in the home folder.
+    """
     try:
-        columns = open_dataset(settings.load().home, fingerprint).columns
-        return {"train": columns.names("train"), "test": columns.names("test")}
+        dataset = open_dataset(settings.load().home, fingerprint)
+        names: dict[Rows, npt.NDArray[np.str_] | None] = {part: dataset.columns.names(part) for part in SPLITS}
     except (NotFound, Damaged):
         return {}
+    for part, of_part in names.items():
+        if of_part is not None:
+            of_part[list((noted | dataset.forgotten).part(part))] = ""
+    return names
 
 
 class TableCache:
@@ -355,13 +371,15 @@ class TableCache:
                 raise NoScoresYet(
                     f"Study {record.name!r} has no scores yet; they appear when its first block is stored."
                 )
+            dataset = datasets.by_name(connection, record.dataset)
+            gone = forgotten.of(connection, record.fingerprint) if dataset.forgotten else NONE
             for entry in list(self.entries.values()):
-                if entry.study == record and entry.digests == digests:
+                if entry.study == record and entry.digests == digests and entry.forgotten == gone:
                     entry.checked_at = began
                     return entry
-            class_names = datasets.by_name(connection, record.dataset).class_names
             scores, pairs = tables.current(connection, record.id)
-        return StudyTables.of(record, class_names, scores, pairs, _names(record.fingerprint), self.lanes, began)
+        names = _names(record.fingerprint, gone)
+        return StudyTables.of(record, dataset.class_names, scores, pairs, names, self.lanes, began, gone)
 
     def _make_room(self) -> None:
         """Drop the least recently requested studies until the others fit."""

@@ -11,6 +11,7 @@
     │   └── NoCsrfToken                 403     a browser session requested a change without its CSRF token
     ├── NotFound                        404     there is no dataset, recipe, study, job, or sample with that name
     │   └── NoSample                    404     a table has no sample with that index
+    ├── Gone                            410     it was there, and was removed on request
     ├── Conflict                        409     the request contradicts stored data
     │   ├── FingerprintMismatch         409     the scores belong to a different dataset
     │   └── NoScoresYet                 409     the study has no finished block
@@ -121,6 +122,13 @@ class NotFound(MemscoreError):
 
 class NoSample(NotFound, IndexError):
     """A table has no sample with that index."""
+
+
+class Gone(MemscoreError):
+    """It was there, and was removed on request."""
+
+    status = 410
+    slug = "gone"
 
 
 class Conflict(MemscoreError):
@@ -276,6 +284,7 @@ BY_STATUS: dict[int, type[MemscoreError]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    410: Gone,
     422: InvalidInput,
     429: TooMany,
     502: Unavailable,

@@ -103,10 +103,12 @@ def train(
     Ends early, with a resume point in the folder, when `stop` is due. With several processes, only the first one
     evaluates and returns the result.
 
-    Raises FingerprintMismatch, before any work, if the scores belong to another dataset; Conflict if the folder holds
-    another run, or this run with other code of its network (unless allowed), or another command is using it; Diverged
-    if the loss does not stay finite; InvalidInput for anything that cannot be trained or written.
+    Raises FingerprintMismatch, before any work, if the scores belong to another dataset; Conflict if samples of the
+    dataset were forgotten, if the folder holds another run, or this run with other code of its network (unless
+    allowed), or if another command is using it; Diverged if the loss does not stay finite; InvalidInput for anything
+    that cannot be trained or written.
     """
+    dataset.require_whole(name)
     if scores is not None:
         scores.require(dataset, name)
     if folder is None:

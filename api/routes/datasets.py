@@ -7,21 +7,24 @@ import logging
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
 from api import errors
+from api.authentication import Caller
 from api.dependencies import RENAMED, Confirm, DatabaseOf, DatasetInPath, DryRun, Forget, HomeOf, IndexInPath
 from api.file_answers import ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
+from memscore.counted import counted
 from memscore.datasets.dataset import Dataset, kind_of
-from memscore.datasets.storage import folder_of, open_dataset
-from memscore.errors import Damaged, NotFound
+from memscore.datasets.forgotten import NONE, Forgotten
+from memscore.datasets.storage import COLUMN_FILES, DESCRIPTION, folder_of, open_dataset
+from memscore.errors import Damaged, InvalidInput, NotFound
 from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets
-from memscore.messages.removal import DatasetRemoved, NewName
-from memscore.store import datasets, removal
+from memscore.messages.removal import DatasetRemoved, NewName, SamplesForgotten
+from memscore.store import Database, datasets, forgetting, forgotten, removal
 from memscore.store.datasets import DatasetRecord
 
 log = logging.getLogger(__name__)
@@ -32,8 +35,19 @@ PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
     206: {"description": "the requested part"},
     304: {"description": "the client's copy is current"},
-    **errors.documented(404, 416),
+    **errors.documented(404, 410, 416),
 }
+MOST_IMAGES = 500  # samples named in one request
+INDICES = f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{MOST_IMAGES - 1}}}$"
+ForgottenIndices = Annotated[
+    str,
+    Query(
+        max_length=5000,
+        description=f"indices of at most {MOST_IMAGES} samples to forget, separated by commas",
+        examples=["17,4,23"],
+        json_schema_extra={"pattern": INDICES},
+    ),
+]
 A_MINUTE = "private, max-age=60"  # then the tag is compared: a removed dataset may give its name to another
 
 
@@ -52,11 +66,18 @@ def get_dataset(database: DatabaseOf, home: HomeOf, name: DatasetInPath) -> Data
     """One dataset, with the indices of deliberately flipped labels, and what reading the data changed."""
     with database.reading() as connection:
         record = datasets.by_name(connection, name)
+        gone = forgotten.of(connection, record.fingerprint)
     try:
         notes = arrays_of(home, record.fingerprint).notes
     except (NotFound, Damaged):  # this machine has not its arrays; the rest is known all the same
         notes = ()
-    return DatasetDetail(**_message(record).model_dump(), flipped_indices=list(record.flipped), notes=list(notes))
+    return DatasetDetail(
+        **_message(record).model_dump(),
+        flipped_indices=list(record.flipped),
+        forgotten_train=list(gone.train),
+        forgotten_test=list(gone.test),
+        notes=list(notes),
+    )
 
 
 @router.patch("/{name}", operation_id="rename_dataset", responses=errors.documented(404, 409))
@@ -83,6 +104,35 @@ def remove_dataset(
     return DatasetRemoved(removed=not dry_run, **asdict(removed))
 
 
+@router.delete("/{name}/samples", operation_id="forget_samples", responses=errors.documented(404, 409))
+def forget_samples(
+    http: Request,
+    database: DatabaseOf,
+    home: HomeOf,
+    name: DatasetInPath,
+    train: ForgottenIndices = "",
+    test: ForgottenIndices = "",
+    confirm: Confirm = None,
+    dry_run: DryRun = False,
+) -> SamplesForgotten:
+    """Overwrite samples of a dataset, of which only labels and scores stay. Needs the scope admin."""
+    wanted = Forgotten.of(*(indices_in(one) if one else () for one in (train, test)))
+    caller = cast("Caller | None", getattr(http.state, "caller", None))
+    by = None if caller is None else caller.name
+    told = forgetting.forget(database, home, name, wanted, confirm=confirm, dry_run=dry_run, key_name=by)
+    if not dry_run:
+        log.info("forgot %s of the dataset %s", counted(len(wanted), "sample"), told.name)
+    return SamplesForgotten(
+        forgotten=not dry_run,
+        name=told.name,
+        train=list(told.train),
+        test=list(told.test),
+        before=told.before,
+        names=list(told.names),
+        copies=list(told.copies),
+    )
+
+
 @router.get(
     "/{name}/{split}/{index}/image.png", operation_id="get_image", responses=PNG_RESPONSES, response_class=Response
 )
@@ -96,12 +146,31 @@ def get_image(
     scale: Annotated[int, Query(ge=1, le=16, description="pixels per pixel of the image, along each side")] = 1,
 ) -> Response:
     """The image of one sample."""
-    with database.reading() as connection:
-        record = datasets.by_name(connection, name)
+    record, gone = found(database, name)
     require_image(record, split, index)
-    payload = _png(arrays_of(home, record.fingerprint), split, index, scale)
+    gone.require(name, split, index)
+    dataset = arrays_of(home, record.fingerprint)
+    dataset.forgotten.require(name, split, index)  # which the files may know alone
+    payload = _png(dataset, split, index, scale)
     filename = f"{record.name}-{split}-{index}.png"
     return Representation.of(payload, filename, "image/png").answer(conditions, A_MINUTE, inline=True)
+
+
+def found(database: Database, name: str) -> tuple[DatasetRecord, Forgotten]:
+    """A dataset, and its forgotten samples. Raises NotFound."""
+    with database.reading() as connection:
+        record = datasets.by_name(connection, name)
+        return record, forgotten.of(connection, record.fingerprint) if record.forgotten else NONE
+
+
+def indices_in(text: str) -> list[int]:
+    """The indices in a query. Raises InvalidInput."""
+    parts = text.split(",")
+    if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
+        raise InvalidInput("indices: give whole numbers separated by commas, such as 17,4,123.")
+    if len(parts) > MOST_IMAGES:
+        raise InvalidInput(f"indices: {len(parts)} samples are too many for one answer; request at most {MOST_IMAGES}.")
+    return [int(part) for part in parts]
 
 
 def require_image(record: DatasetRecord, split: Literal["train", "test"], index: int) -> None:
@@ -126,16 +195,21 @@ def require_sample(record: DatasetRecord, split: Literal["train", "test"], index
 
 def arrays_of(home: Path, fingerprint: str) -> Dataset:
     """A dataset's arrays, mapped from their files. Raises NotFound if these were removed, or Damaged."""
+    folder = folder_of(home, fingerprint)
+    return _opened(home, fingerprint, tuple(_version(folder / name) for name in (DESCRIPTION, *COLUMN_FILES)))
+
+
+def _version(file: Path) -> tuple[int, int]:
+    """What changes when a file is replaced."""
     try:
-        found = (folder_of(home, fingerprint) / "dataset.json").stat()
-        version = found.st_ino, found.st_mtime_ns
+        status = file.stat()
     except FileNotFoundError:
-        version = 0, 0
-    return _opened(home, fingerprint, version)
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
 
 
 @lru_cache(maxsize=16)
-def _opened(home: Path, fingerprint: str, version: tuple[int, int]) -> Dataset:
+def _opened(home: Path, fingerprint: str, version: tuple[tuple[int, int], ...]) -> Dataset:
     """The arrays in a folder; `version` changes if it is created again, or its columns and notes are replaced."""
     return open_dataset(home, fingerprint)
 
@@ -163,4 +237,5 @@ def _message(record: DatasetRecord) -> DatasetMessage:
         kind=kind_of(record.image_shape),
         class_names=record.class_names,
         flipped=len(record.flipped),
+        forgotten=record.forgotten,
     )

@@ -16,7 +16,8 @@ from api.dependencies import DatabaseOf, DryRun, HomeOf, JobInPath, OwnNetworks
 from api.idempotency import Caller, IdempotencyKey
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.counted import counted
-from memscore.errors import InvalidInput
+from memscore.datasets.dataset import refused
+from memscore.errors import Conflict, InvalidInput
 from memscore.messages.jobs import JobMessage, Jobs, LogMessage, Plan, Progress, State
 from memscore.messages.removal import JobsPruned
 from memscore.scores.planning import plan
@@ -25,6 +26,7 @@ from memscore.store import (
     Database,
     datasets,
     evidence,
+    forgotten,
     idempotency,
     job_logs,
     jobs,
@@ -33,7 +35,8 @@ from memscore.store import (
     studies,
     tables,
 )
-from memscore.store.datasets import DatasetRecord
+from memscore.store.database import one_at_a_time
+from memscore.store.datasets import IN_USE, DatasetRecord
 from memscore.store.jobs import JobRecord
 from memscore.study.automatic import AUTO, automatic, described
 from memscore.study.recipes import recipe_of, require_suited
@@ -136,7 +139,9 @@ def _submit(
     if request.design.kind == "balanced" and dataset.train_samples < BLOCK:
         raise InvalidInput(f"Dataset {dataset.name!r} has fewer than {BLOCK} training samples.")
     wanted = _suited(dataset, recipe, wanted)
+    forgotten.require_whole(dataset)
     study = studies.ensure(connection, dataset, recipe, request.design, request.study_name)
+    forgotten.require_whole(datasets.by_name(connection, dataset.name))  # now that nobody else can forget any
     done = evidence.count(connection, study.id)
     job, new = jobs.submit(connection, study.id, wanted, done, again=not _complete(connection, study.id, wanted))
     meta = tables.current_meta(connection, study.id) or {}
@@ -205,6 +210,10 @@ def cancel_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
 def resume_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
     """Queue a cancelled or failed job again; it continues from its evidence. An unfinished job is not changed."""
     with database.writing() as connection:
+        one_at_a_time(connection, IN_USE)  # or samples of its dataset might be forgotten meanwhile
+        study = studies.find(connection, jobs.get(connection, job).study_id)
+        if gone := forgotten.of(connection, study.fingerprint):
+            raise Conflict(refused(study.dataset, len(gone)))
         message = job_message(connection, jobs.resume(connection, job))
     log.info("resuming the job, now %s", message.state, extra=_named(message))
     return message
@@ -246,6 +255,7 @@ def _plan(database: Database, request: JobRequest, recipe: Recipe, wanted: Wante
     """The plan of a job, with the measured time per trial of its study."""
     with database.reading() as connection:
         dataset = datasets.by_name(connection, request.dataset)
+        forgotten.require_whole(dataset)
         wanted = _suited(dataset, recipe, wanted)
         study = study_id(dataset.fingerprint, recipe, request.design)
         if request.study_name is not None:

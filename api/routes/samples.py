@@ -12,13 +12,13 @@ from fastapi import Path as InPath
 
 from api import errors
 from api.dependencies import DatabaseOf, DatasetInPath, HomeOf, IndexInPath
-from api.routes.datasets import arrays_of, require_sample
-from api.routes.sprites import indices_in
+from api.routes.datasets import arrays_of, found, indices_in, require_sample
 from api.table_cache import TableCache
 from memscore.datasets.dataset import Dataset
+from memscore.datasets.forgotten import Forgotten
 from memscore.datasets.resemblance import closeness
 from memscore.messages.datasets import Neighbour, Neighbours, Sample, SampleNames, Samples
-from memscore.store import Database, datasets
+from memscore.store import Database
 
 NUMBERS = 1 << 24  # pixels or features compared at once: 64 MB
 SHOWN_BY_NAME = ("text", "id", "file")
@@ -46,24 +46,25 @@ def list_samples(
 ) -> Samples:
     """Samples with their label, name, text and other columns, in the order of the request."""
     wanted = indices_in(indices)
-    with database.reading() as connection:
-        record = datasets.by_name(connection, name)
+    record, gone = found(database, name)
     for index in wanted:
         require_sample(record, split, index)
     dataset = arrays_of(home, record.fingerprint)
-    return Samples(samples=[_sample(dataset, split, index) for index in wanted])
+    return Samples(samples=[_sample(dataset, split, index, gone) for index in wanted])
 
 
 @router.get("/{name}/{split}/names", operation_id="list_sample_names", responses=errors.documented(404))
 def list_names(database: DatabaseOf, home: HomeOf, name: DatasetInPath, split: SplitInPath) -> SampleNames:
     """The ids or file names of all samples; null if the dataset was added without."""
-    with database.reading() as connection:
-        record = datasets.by_name(connection, name)
-    names = arrays_of(home, record.fingerprint).columns.names(split)
+    record, gone = found(database, name)
+    dataset = arrays_of(home, record.fingerprint)
+    names = dataset.columns.names(split)
+    if names is not None:
+        names[list((gone | dataset.forgotten).part(split))] = ""
     return SampleNames(names=None if names is None else names.tolist())
 
 
-@router.get("/{name}/{split}/{index}/neighbours", operation_id="list_neighbours", responses=errors.documented(404))
+@router.get("/{name}/{split}/{index}/neighbours", operation_id="list_neighbours", responses=errors.documented(404, 410))
 async def list_neighbours(
     request: Request,
     database: DatabaseOf,
@@ -82,31 +83,40 @@ async def list_neighbours(
 def _neighbours(
     database: Database, home: Path, name: str, split: Literal["train", "test"], index: int, count: int
 ) -> Neighbours:
-    """Compare a sample with all training samples. Raises NotFound."""
-    with database.reading() as connection:
-        record = datasets.by_name(connection, name)
+    """Compare a sample with all training samples, except forgotten ones. Raises NotFound, or Gone."""
+    record, gone = found(database, name)
     require_sample(record, split, index)
     dataset = arrays_of(home, record.fingerprint)
+    gone |= dataset.forgotten
+    gone.require(name, split, index)
     asked = (dataset.x_train if split == "train" else dataset.x_test)[index : index + 1]
     step = max(1, NUMBERS // int(np.prod(record.image_shape)))
     parts = [
         closeness(asked, dataset.x_train[first : first + step])[0] for first in range(0, len(dataset.x_train), step)
     ]
-    found = np.concatenate(parts)
-    if split == "train":
-        found[index] = -np.inf
-    order = np.argsort(-found, kind="stable")[: min(count, len(found) - (split == "train"))]
+    close = np.concatenate(parts)
+    left_out = {*gone.train, index} if split == "train" else {*gone.train}
+    close[list(left_out)] = -np.inf
+    order = np.argsort(-close, kind="stable")[: min(count, len(close) - len(left_out))]
     return Neighbours(
         neighbours=[
-            Neighbour(**_sample(dataset, "train", int(one)).model_dump(), closeness=round(float(found[one]), 6))
+            Neighbour(**_sample(dataset, "train", int(one), gone).model_dump(), closeness=round(float(close[one]), 6))
             for one in order
         ]
     )
 
 
-def _sample(dataset: Dataset, split: Literal["train", "test"], index: int) -> Sample:
+def _sample(dataset: Dataset, split: Literal["train", "test"], index: int, gone: Forgotten) -> Sample:
     columns = dataset.columns.part(split)
     label = int((dataset.y_train if split == "train" else dataset.y_test)[index])
+    if (gone | dataset.forgotten).has(split, index):
+        return Sample(
+            index=index,
+            label=label,
+            class_name=dataset.class_names[label],
+            name=f"{split} {index}",
+            forgotten=True,
+        )
     others = {name: _value(columns[name][index]) for name in columns if name not in SHOWN_BY_NAME}
     return Sample(
         index=index,

@@ -11,11 +11,19 @@ from fastapi import Path as InPath
 
 from api.dependencies import DatabaseOf, DatasetInPath, HomeOf
 from api.file_answers import ConditionsOf, Representation
-from api.routes.datasets import A_MINUTE, PNG_RESPONSES, arrays_of, require_image
+from api.routes.datasets import (
+    A_MINUTE,
+    INDICES,
+    MOST_IMAGES,
+    PNG_RESPONSES,
+    arrays_of,
+    found,
+    indices_in,
+    require_image,
+)
 from memscore.errors import InvalidInput
-from memscore.store import datasets
 
-MOST_IMAGES = 500
+GREY = 128
 MOST_PIXELS = 2**23  # of one answer
 FAST = 1  # zlib's level: higher ones hardly compress images of this size further
 
@@ -35,15 +43,17 @@ def get_sprite(
             max_length=5000,
             description=f"indices of at most {MOST_IMAGES} samples, separated by commas",
             examples=["17,4,23"],
-            json_schema_extra={"pattern": f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{MOST_IMAGES - 1}}}$"},
+            json_schema_extra={"pattern": INDICES},
         ),
     ],
     columns: Annotated[int, Query(ge=1, le=MOST_IMAGES, description="images per row")] = 10,
 ) -> Response:
-    """The images of many samples in one, row by row in the order of the request; unused cells are black."""
+    """The images of many samples in one, row by row in the order of the request; unused cells are black.
+
+    An image that was removed on request is grey.
+    """
     wanted = indices_in(indices)
-    with database.reading() as connection:
-        record = datasets.by_name(connection, name)
+    record, gone = found(database, name)
     for index in wanted:
         require_image(record, split, index)
     height, width = record.image_shape[:2]
@@ -54,18 +64,9 @@ def get_sprite(
         )
     stored = arrays_of(home, record.fingerprint)
     pixels = (stored.x_train if split == "train" else stored.x_test)[wanted]
+    pixels[(gone | stored.forgotten).among(split, wanted)] = GREY
     sprite = Representation.of(_png(pixels, rows, columns), f"{record.name}-{split}.png", "image/png")
     return sprite.answer(conditions, A_MINUTE, inline=True)
-
-
-def indices_in(text: str) -> list[int]:
-    """The indices in a query. Raises InvalidInput."""
-    parts = text.split(",")
-    if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
-        raise InvalidInput("indices: give whole numbers separated by commas, such as 17,4,123.")
-    if len(parts) > MOST_IMAGES:
-        raise InvalidInput(f"indices: {len(parts)} images are too many for one answer; request at most {MOST_IMAGES}.")
-    return [int(part) for part in parts]
 
 
 def _png(images: np.ndarray, rows: int, columns: int) -> bytes:

@@ -76,7 +76,7 @@ COMMANDS: Entries = {
         },
     ),
     "datasets": Group(
-        "Datasets: add, list, show, image, export, rename, remove.",
+        "Datasets: add, list, show, image, export, rename, forget, remove.",
         {
             "add": Entry(
                 "datasets:add_dataset",
@@ -90,6 +90,11 @@ COMMANDS: Entries = {
                 "Write a dataset as .npz, .csv, .parquet or class folders, with corrected labels if you give them.",
             ),
             "rename": Entry("removal:rename_dataset", "Give a dataset another name; its studies stay."),
+            "forget": Entry(
+                "removal:forget_samples",
+                "Overwrite samples, such as images of people who ask for it; scores stay, without --confirm, say what "
+                "would go.",
+            ),
             "remove": Entry(
                 "removal:remove_dataset",
                 "Remove a dataset that no study uses, with its files; without --yes, say what would go and ask.",

@@ -13,7 +13,7 @@ from memscore.cli.options import Json, Output
 from memscore.console import out, print_json
 from memscore.counted import counted
 from memscore.progress import progress_lines
-from memscore.store import datasets
+from memscore.store import datasets, forgotten
 from memscore.workflows.embedded import existing_database
 
 
@@ -36,12 +36,15 @@ def export_dataset(
     with progress_lines(f"writing {output}", lines=not as_json):
         with existing_database(settings) as database, database.reading() as connection:
             fingerprint = datasets.by_name(connection, name).fingerprint
+            gone = forgotten.of(connection, fingerprint)
         found = {} if changes is None else read_changes(changes)
-        before = open_dataset(settings.home, fingerprint)
+        before = open_dataset(settings.home, fingerprint).without(gone, fingerprint)
         dataset = changed(before, found)
         write_dataset(dataset, output)
     kept = np.array([found.get(index, 0) is not None for index in range(len(before.y_train))], np.bool_)
-    relabelled, left_out = int((dataset.y_train != before.y_train[kept]).sum()), int((~kept).sum())
+    kept[list(before.forgotten.train)] = False
+    relabelled = int((dataset.y_train != before.y_train[kept]).sum())
+    left_out = int((~kept).sum()) + len(before.forgotten.test)
     if as_json:
         print_json({"file": str(output), "relabelled": relabelled, "left_out": left_out})
         return

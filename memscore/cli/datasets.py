@@ -70,6 +70,7 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
         print_json(message)
         return
     planted = any(one.flipped for one in message.datasets)
+    forgotten = any(one.forgotten for one in message.datasets)
     print_table(
         (
             "name",
@@ -78,6 +79,7 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
             "sample",
             "classes",
             *(("labels flipped on purpose",) if planted else ()),
+            *(("removed on request",) if forgotten else ()),
             "fingerprint",
         ),
         (
@@ -88,6 +90,7 @@ def list_datasets(url: Url = None, as_json: Json = False) -> None:
                 "x".join(map(str, one.image_shape)),
                 len(one.class_names),
                 *((one.flipped,) if planted else ()),
+                *((one.forgotten,) if forgotten else ()),
                 one.fingerprint[:12],
             )
             for one in message.datasets
@@ -106,6 +109,9 @@ def show_dataset(name: str, url: Url = None, as_json: Json = False) -> None:
     count, places = fields.pop("flipped"), fields.pop("flipped_indices")
     if count:
         fields |= {"labels flipped on purpose": count, "of the training samples": places}
+    gone = {split: fields.pop(f"forgotten_{split}") for split in ("train", "test")}
+    if fields.pop("forgotten"):
+        fields |= {f"{split} samples removed on request": some for split, some in gone.items() if some}
     print_record(fields, as_json=False)
 
 

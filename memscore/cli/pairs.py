@@ -160,10 +160,14 @@ def _copies(
 
     None if the samples are in neither.
     """
+    from memscore.datasets.forgotten import Forgotten
     from memscore.datasets.storage import open_dataset
 
     try:
-        dataset = open_dataset(settings_module.load().home, client.study(study).fingerprint)
+        message = client.study(study)
+        about = client.dataset(message.dataset)
+        gone = Forgotten.of(about.forgotten_train, about.forgotten_test)
+        dataset = open_dataset(settings_module.load().home, message.fingerprint).without(gone, message.fingerprint)
     except NotFound as error:
         try:
             with progress_lines("comparing samples in the service", lines=lines):
@@ -181,6 +185,7 @@ def _copies(
             scores=scores,
             pairs=pairs,
             alike=alike,
+            without=(dataset.forgotten.train, dataset.forgotten.test),
         )
     return found, LIMITS if of_images else LIMITS_OF_FEATURES
 

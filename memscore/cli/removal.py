@@ -1,4 +1,4 @@
-"""Commands that rename and remove datasets and studies, and prune jobs."""
+"""Commands that rename and remove datasets and studies, forget samples, and prune jobs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from rich.filesize import decimal
 
 from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Url
-from memscore.console import out, print_json, print_table
+from memscore.console import out, print_json, print_table, warn
 from memscore.counted import counted
 from memscore.durations import seconds_of
 from memscore.errors import InvalidInput
-from memscore.messages.removal import StudyRemoved
+from memscore.messages.removal import SamplesForgotten, StudyRemoved
 
+MOST_NAMED = 5
 Yes = Annotated[
     str | None,
     typer.Option("--yes", metavar="NAME", help="Remove it without asking; the name again, against mistakes."),
@@ -44,6 +45,29 @@ def remove_dataset(name: str, yes: Yes = None, url: Url = None, as_json: Json = 
         confirm = yes or _asked(would.name, what, would, as_json)
         removed = client.remove_dataset(name, confirm=confirm)
     _say(removed, f"Removed {what}", as_json)
+
+
+def forget_samples(
+    name: str,
+    train: Annotated[list[int] | None, typer.Option("--train", min=0, help="A training sample; repeat it.")] = None,
+    test: Annotated[list[int] | None, typer.Option("--test", min=0, help="A test sample; repeat it.")] = None,
+    confirm: Annotated[
+        str | None,
+        typer.Option("--confirm", "--yes", metavar="NAME", help="Do it without asking; the name again."),
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Overwrite samples, such as images of people who ask for it; scores stay, without --confirm, say what would go."""
+    some = tuple(train or ()), tuple(test or ())
+    with opened_client(url) as client:
+        would = client.forget_samples(name, *some, dry_run=True)
+        what = _content(would)
+        given = confirm or _asked(would.name, what, would, as_json, "--confirm")
+        done = client.forget_samples(name, *some, confirm=given)
+    if would.copies and not as_json:
+        warn(f"Equal samples stay: {', '.join(would.copies[:MOST_NAMED])}; forget them too if they show the same.")
+    _say(done, f"Removed {what}", as_json)
 
 
 def list_studies(
@@ -120,6 +144,18 @@ def prune_jobs(
     _say(pruned, f"{counted(pruned.jobs, 'job')} {would}removed, with {decimal(pruned.bytes)} of logs", as_json)
 
 
+def _content(would: SamplesForgotten) -> str:
+    """What forgetting takes, as a clause."""
+    parts = {"training sample": len(would.train), "test sample": len(would.test)}
+    samples = " and ".join(counted(number, kind) for kind, number in parts.items() if number)
+    also = f" (also named {', '.join(would.names)})" if would.names else ""
+    already = f", {would.before:,} of them removed before" if would.before else ""
+    return (
+        f"the content of {samples} of dataset {would.name}{also}{already}; their labels and all scores stay, and "
+        "nothing more can be trained on the dataset"
+    )
+
+
 def _parts(would: StudyRemoved) -> str:
     """What a study has, as a list."""
     parts = [
@@ -132,10 +168,10 @@ def _parts(would: StudyRemoved) -> str:
     return f"{', '.join(parts)}; {decimal(would.bytes)}"
 
 
-def _asked(name: str, what: str, would: BaseModel, as_json: bool) -> str:
+def _asked(name: str, what: str, would: BaseModel, as_json: bool, option: str = "--yes") -> str:
     """The name, typed at the terminal as a confirmation. Exits with status 1 without it."""
     if as_json or not sys.stdin.isatty():
-        _refuse(would, what, f"add --yes {name}", as_json)
+        _refuse(would, what, f"add {option} {name}", as_json)
     out.print(f"This would remove {what}.", soft_wrap=True)
     if typer.prompt(f"Type {name} to remove it for good", default="", show_default=False).strip() != name:
         out.print("Nothing was removed.")

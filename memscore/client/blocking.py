@@ -30,7 +30,7 @@ from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
-from memscore.messages.removal import DatasetRemoved, JobsPruned, StudyRemoved
+from memscore.messages.removal import DatasetRemoved, JobsPruned, SamplesForgotten, StudyRemoved
 from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
@@ -149,7 +149,7 @@ class Client:
         return self._run(dataset_calls.samples, dataset, indices, split)
 
     def sample_names(self, dataset: str, split: Literal["train", "test"] = "train") -> list[str] | None:
-        """The ids or file names of all samples of a part; None if the dataset was added without.
+        """The ids or file names of all samples of a part, empty where removed; None if the dataset was added without.
 
         Raises NotFound.
         """
@@ -160,16 +160,34 @@ class Client:
     ) -> list[Neighbour]:
         """The training samples that are nearest to a sample, by pixels or features, nearest first.
 
-        Raises NotFound.
+        Raises NotFound, or Gone if the sample was removed on request.
         """
         return self._run(dataset_calls.neighbours, dataset, index, split, count)
 
     def image(self, dataset: str, split: Literal["train", "test"], index: int, scale: int = 1) -> bytes:
         """The image of one sample as a PNG file.
 
-        Each pixel is drawn `scale` times as wide and as high, from 1 to 16. Raises NotFound.
+        Each pixel is drawn `scale` times as wide and as high, from 1 to 16. Raises NotFound, or Gone if it was removed
+        on request.
         """
         return self._run(dataset_calls.image, dataset, split, index, scale)
+
+    def forget_samples(
+        self,
+        name: str,
+        train: Sequence[int] = (),
+        test: Sequence[int] = (),
+        *,
+        confirm: str | None = None,
+        dry_run: bool = False,
+    ) -> SamplesForgotten:
+        """Overwrite samples of a dataset, such as images of people who ask for it; their labels and all scores stay.
+
+        `confirm` repeats the dataset's name; with `dry_run`, only what would go is returned. At most 500 samples of
+        each part. Needs the scope admin. Raises NotFound, Conflict while a job of the dataset waits or works, or
+        InvalidInput unless it is confirmed.
+        """
+        return self._run(dataset_calls.forget_samples, name, train, test, confirm=confirm, dry_run=dry_run)
 
     def rename_dataset(self, name: str, new: str) -> DatasetMessage:
         """Give a dataset another name; its studies stay.

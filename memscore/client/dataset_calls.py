@@ -18,7 +18,7 @@ from memscore.messages.datasets import (
     SampleNames,
     Samples,
 )
-from memscore.messages.removal import DatasetRemoved
+from memscore.messages.removal import DatasetRemoved, SamplesForgotten
 
 AT_ONCE = 400  # samples of one request
 
@@ -55,7 +55,7 @@ def samples(
 def sample_names(
     service: ServiceAccess, dataset: str, split: Literal["train", "test"] = "train"
 ) -> Flow[list[str] | None]:
-    """The ids or file names of all samples of a part; None if the dataset was added without.
+    """The ids or file names of all samples of a part, empty where removed; None if the dataset was added without.
 
     Raises NotFound.
     """
@@ -68,7 +68,7 @@ def neighbours(
 ) -> Flow[list[Neighbour]]:
     """The training samples that are nearest to a sample, by pixels or features, nearest first.
 
-    Raises NotFound.
+    Raises NotFound, or Gone if the sample was removed on request.
     """
     path = f"/v1/datasets/{part(dataset)}/{part(split)}/{index}/neighbours"
     return (yield from ask(service, Neighbours, get(path, count=count))).neighbours
@@ -79,11 +79,34 @@ def image(
 ) -> Flow[bytes]:
     """The image of one sample as a PNG file.
 
-    Each pixel is drawn `scale` times as wide and as high, from 1 to 16. Raises NotFound.
+    Each pixel is drawn `scale` times as wide and as high, from 1 to 16. Raises NotFound, or Gone if it was removed on
+    request.
     """
     path = f"/v1/datasets/{part(dataset)}/{part(split)}/{index}/image.png"
     reply = yield from exchange(service, get(path, scale=None if scale == 1 else scale))
     return reply.content
+
+
+def forget_samples(
+    service: ServiceAccess,
+    name: str,
+    train: Sequence[int] = (),
+    test: Sequence[int] = (),
+    *,
+    confirm: str | None = None,
+    dry_run: bool = False,
+) -> Flow[SamplesForgotten]:
+    """Overwrite samples of a dataset, such as images of people who ask for it; their labels and all scores stay.
+
+    `confirm` repeats the dataset's name; with `dry_run`, only what would go is returned. At most 500 samples of each
+    part. Needs the scope admin. Raises NotFound, Conflict while a job of the dataset waits or works, or InvalidInput
+    unless it is confirmed.
+    """
+    given = {
+        split: ",".join(str(int(one)) for one in some) or None for split, some in (("train", train), ("test", test))
+    }
+    request = delete(f"/v1/datasets/{part(name)}/samples", **given, confirm=confirm, dry_run=dry_run or None)
+    return (yield from ask(service, SamplesForgotten, request))
 
 
 def rename_dataset(service: ServiceAccess, name: str, new: str) -> Flow[DatasetMessage]:

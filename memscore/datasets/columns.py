@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -77,12 +77,25 @@ class SampleColumns:
             {name: column[test] for name, column in self.test.items()},
         )
 
+    def blanked(self, train: Sequence[int], test: Sequence[int]) -> SampleColumns:
+        """The columns with no text and no number for some samples."""
+        return SampleColumns(
+            {name: _blanked(column, train) for name, column in self.train.items()},
+            {name: _blanked(column, test) for name, column in self.test.items()},
+        )
+
     def split(self, train: Indices, test: Indices) -> SampleColumns:
         """The columns after the training samples `test` have become the test part."""
         return SampleColumns(
             {name: column[train] for name, column in self.train.items()},
             {name: column[test] for name, column in self.train.items()},
         )
+
+
+def _blanked(column: Column, places: Sequence[int]) -> Column:
+    blank = column.copy()
+    blank[list(places)] = "" if column.dtype.kind == "U" else np.nan
+    return blank
 
 
 def checked(columns: SampleColumns, train_samples: int, test_samples: int) -> tuple[SampleColumns, tuple[str, ...]]:

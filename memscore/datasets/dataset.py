@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -12,12 +13,13 @@ import numpy.typing as npt
 
 from memscore.arrays import Indices, Labels, Samples
 from memscore.counted import counted
-from memscore.datasets.columns import SampleColumns, checked
+from memscore.datasets.columns import SampleColumns, Split, checked
 from memscore.datasets.features import Scaling, standardized_features
+from memscore.datasets.forgotten import NONE, Forgotten
 from memscore.datasets.image_arrays import images_of
 from memscore.datasets.labels import classes_of
 from memscore.datasets.leakage import telling
-from memscore.errors import InvalidDataset
+from memscore.errors import Conflict, InvalidDataset
 from memscore.study.randomness import random_order
 from memscore.texts import fault_of, harmless
 
@@ -26,6 +28,9 @@ MIN_TRAIN_SAMPLES = 10  # a block of ten trials holds each out in turn
 
 Kind = Literal["images", "features"]
 NO_COLUMNS = SampleColumns()
+IDENTIFYING = ("id", "file", "text", "group", "thumbnail")  # columns that may tell who a sample is
+SPLITS: tuple[Split, ...] = ("train", "test")
+ROWS = 4096  # samples hashed at once where some are taken for zeros
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Dataset:
     and [q, d]; y_train int32 [n] and y_test int32 [q]; one class name per label. q is 0 without a test part. `source`
     describes the origin; `clean_labels` int32 [n] is set if labels were flipped on purpose. `columns` describe single
     samples; `notes` are sentences on what reading changed, skipped or found; `scaling` is how features were
-    standardized.
+    standardized. Samples that are `forgotten` are zeros without columns; `registered_as` is then the fingerprint that
+    the dataset had with them.
     """
 
     x_train: Samples
@@ -49,6 +55,8 @@ class Dataset:
     columns: SampleColumns = NO_COLUMNS
     notes: tuple[str, ...] = ()
     scaling: Scaling | None = None
+    forgotten: Forgotten = NONE
+    registered_as: str | None = None
 
     @property
     def kind(self) -> Kind:
@@ -69,15 +77,56 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over samples and labels in order; class names, source, columns and notes do not count."""
+        """SHA-256 over samples and labels in order; class names, source, columns and notes do not count.
+
+        A dataset keeps its fingerprint when samples of it are forgotten.
+        """
+        return self.digest() if self.registered_as is None else self.registered_as
+
+    def digest(self, without: Forgotten = NONE) -> str:
+        """The fingerprint of the arrays as they are, with zeros for the samples `without`."""
         state = hashlib.sha256(b"memscore dataset 1")
-        for array in (self.x_train, self.y_train, self.x_test, self.y_test):
+        samples = ((self.x_train, without.train), (self.y_train, ()), (self.x_test, without.test), (self.y_test, ()))
+        for array, blank in samples:
             state.update(f"{array.dtype.str}{array.shape}".encode())
-            state.update(np.ascontiguousarray(array).data if array.size else b"")
+            if not blank:
+                state.update(np.ascontiguousarray(array).data if array.size else b"")
+                continue
+            for first in range(0, len(array), ROWS):
+                part = np.array(array[first : first + ROWS])
+                part[[index - first for index in blank if first <= index < first + ROWS]] = 0
+                state.update(part.data)
         return state.hexdigest()
+
+    def blanked(self, forgotten: Forgotten) -> Dataset:
+        """The dataset after samples of it were forgotten: zeros in their places, and nothing in their columns."""
+        x_train, x_test = np.array(self.x_train), np.array(self.x_test)
+        x_train[list(forgotten.train)] = 0
+        x_test[list(forgotten.test)] = 0
+        return replace(
+            self,
+            x_train=x_train,
+            x_test=x_test,
+            columns=self.columns.blanked(forgotten.train, forgotten.test),
+            notes=without_names(self.notes, self.columns, forgotten),
+            forgotten=forgotten,
+            registered_as=self.fingerprint,
+        )
+
+    def without(self, samples: Forgotten, fingerprint: str) -> Dataset:
+        """The dataset of this fingerprint, with the same arrays, in which these samples count as forgotten too."""
+        return replace(self, forgotten=self.forgotten | samples, registered_as=fingerprint) if samples else self
+
+    def require_whole(self, name: str) -> None:
+        """Raises Conflict if samples were forgotten: what is trained now would see other data than the fingerprint."""
+        if self.forgotten:
+            raise Conflict(refused(name, len(self.forgotten)))
 
     def select(self, train: npt.NDArray[Any] | slice, test: npt.NDArray[Any] | slice) -> Dataset:
         """The dataset of the samples in two index arrays or masks. Features keep the scaling of the whole."""
+        gone_train, gone_test = np.zeros(len(self.y_train), np.bool_), np.zeros(len(self.y_test), np.bool_)
+        gone_train[list(self.forgotten.train)] = True
+        gone_test[list(self.forgotten.test)] = True
         return replace(
             self,
             x_train=self.x_train[train],
@@ -86,7 +135,34 @@ class Dataset:
             y_test=self.y_test[test],
             clean_labels=None if self.clean_labels is None else self.clean_labels[train],
             columns=self.columns.select(train, test),
+            forgotten=Forgotten.of(
+                np.flatnonzero(gone_train[train]).tolist(), np.flatnonzero(gone_test[test]).tolist()
+            ),
+            registered_as=None,
         )
+
+
+def refused(name: str, forgotten: int) -> str:
+    """Why nothing more is trained on a dataset, as a sentence that says what to do."""
+    was = "sample was" if forgotten == 1 else "samples were"
+    return (
+        f"Nothing more is trained on dataset {name!r}, since {forgotten:,} of its {was} removed on request, and its "
+        "scores stay as they are; to train on the rest, write that and add it under another name: memscore datasets "
+        f"export {name} --output FILE"
+    )
+
+
+def without_names(notes: Sequence[str], columns: SampleColumns, forgotten: Forgotten) -> tuple[str, ...]:
+    """The notes, except those that name a forgotten sample."""
+    names = {
+        str(columns.part(split)[column][index]).strip()
+        for split in SPLITS
+        for column in columns.part(split)
+        if column in IDENTIFYING
+        for index in forgotten.part(split)
+    } - {""}
+    named = [re.compile(rf"(?<!\w){re.escape(name)}(?!\w)") for name in names]
+    return tuple(note for note in notes if not any(one.search(note) for one in named))
 
 
 def kind_of(shape: Sequence[int]) -> Kind:

@@ -8,9 +8,11 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from errno import ENOLCK, ENOSYS, ENOTSUP
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,22 @@ from typing import Any
 import numpy as np
 
 from memscore import strict_json
+from memscore.arrays import Labels
 from memscore.datasets.columns import Column, SampleColumns, Split
-from memscore.datasets.dataset import Dataset
+from memscore.datasets.dataset import SPLITS, Dataset
 from memscore.datasets.features import Scaling
-from memscore.errors import Damaged, NotFound, StoreError
-from memscore.files import make_folder, place_folder, reason, sync, sync_all
+from memscore.datasets.forgotten import NONE, Forgotten
+from memscore.errors import Conflict, Damaged, NotFound, StoreError
+from memscore.files import held, make_folder, place_folder, reason, sync, sync_all
 
+PATIENCE_SECONDS = 600
+SECONDS_BETWEEN_LOOKS = 0.05
+NO_LOCKS = (ENOLCK, ENOSYS, ENOTSUP)  # from file systems without locks
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-SPLITS: tuple[Split, ...] = ("train", "test")
+DESCRIPTION = "dataset.json"
+COLUMN_FILES = ("columns-train.parquet", "columns-test.parquet")
+WRITING = ".writing-"
+"""How the name of a folder begins that a dataset is written to; that of the dataset's fingerprint follows."""
 ASIDE = ".removed-"
 """How the name of a folder begins that is about to be deleted."""
 
@@ -35,18 +45,49 @@ def folder_of(home: Path, fingerprint: str) -> Path:
     return home / "datasets" / fingerprint
 
 
+@contextmanager
+def alone(home: Path, fingerprint: str) -> Generator[None]:
+    """Let no other process of this machine write a dataset's arrays within the block.
+
+    Raises Conflict if another does so for a long time, StoreError if the folder cannot be written.
+    """
+    folder = folder_of(home, fingerprint)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with ExitStack() as holding:
+        while True:
+            try:
+                make_folder(folder.parent)
+                holding.enter_context(held(folder.with_name(f".lock-{fingerprint}"), passing=True))
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Conflict(
+                        f"Another process has been writing the dataset {fingerprint[:12]} in {folder.parent} for "
+                        f"{PATIENCE_SECONDS // 60} minutes; try again when it has ended."
+                    ) from None
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+            except OSError as error:
+                if error.errno in NO_LOCKS:
+                    break
+                raise StoreError(f"The folder {folder.parent} cannot be written ({reason(error)}).") from error
+        yield
+
+
 def save(dataset: Dataset, home: Path) -> str:
     """Write the dataset to home/datasets/FINGERPRINT, on the disk when this returns its fingerprint.
 
     If its arrays are there and whole, only its columns and notes are replaced, by those of `dataset` if it has any;
-    damaged arrays are replaced. Raises StoreError if the folder cannot be written.
+    damaged arrays are replaced. Samples that were forgotten there do not come back. Raises StoreError if the folder
+    cannot be written.
     """
     fingerprint = dataset.fingerprint
     folder = folder_of(home, fingerprint)
+    if gone := forgotten_in(home, fingerprint) - dataset.forgotten:
+        dataset = dataset.blanked(gone | dataset.forgotten)
     try:
         if not folder.is_dir():
             _write(dataset, folder)
-        elif not _is_whole(dataset, home, fingerprint):
+        elif not is_whole(home, fingerprint, dataset.clean_labels):
             _write(_described(dataset, home, fingerprint), folder)
         elif dataset.columns or dataset.notes:
             _replace_descriptions(dataset, folder)
@@ -55,15 +96,49 @@ def save(dataset: Dataset, home: Path) -> str:
     return fingerprint
 
 
-def _is_whole(dataset: Dataset, home: Path, fingerprint: str) -> bool:
-    """Whether everything stored of a dataset can be read, with the arrays and correct labels of `dataset`."""
+def forgotten_in(home: Path, fingerprint: str) -> Forgotten:
+    """The samples of a dataset that its files in this home call forgotten; none if these are missing or damaged."""
+    try:
+        return open_dataset(home, fingerprint).forgotten
+    except (NotFound, Damaged):
+        return NONE
+
+
+def is_whole(home: Path, fingerprint: str, clean_labels: Labels | None = None) -> bool:
+    """Whether everything stored of a dataset can be read, with its arrays as registered and with these correct labels.
+
+    Of a dataset with forgotten samples, all others are as registered.
+    """
     try:
         stored = _read(home, fingerprint)
     except (NotFound, Damaged):
         return False
-    clean, wanted = stored.clean_labels, dataset.clean_labels
-    same_labels = wanted is None or (clean is not None and np.array_equal(clean, wanted))
-    return same_labels and stored.fingerprint == fingerprint
+    clean = stored.clean_labels
+    same_labels = clean_labels is None or (clean is not None and np.array_equal(clean, clean_labels))
+    return same_labels and has_right_arrays(home, fingerprint, stored)
+
+
+def has_right_arrays(home: Path, fingerprint: str, stored: Dataset) -> bool:
+    """Whether the arrays of a stored dataset are as registered, apart from forgotten samples."""
+    if not stored.forgotten:
+        return stored.digest() == fingerprint
+    return stored.digest(stored.forgotten) == description_of(folder_of(home, fingerprint)).get("digest")
+
+
+def is_blank(stored: Dataset) -> bool:
+    """Whether nothing is left of the forgotten samples of a stored dataset. Raises Damaged."""
+    x = {"train": stored.x_train, "test": stored.x_test}
+    return all(
+        not x[split][list(gone)].any()
+        and all(_is_empty(column, gone) for column in stored.columns.part(split).values())
+        for split in SPLITS
+        if (gone := stored.forgotten.part(split))
+    )
+
+
+def _is_empty(column: Column, places: Sequence[int]) -> bool:
+    values: Any = column[list(places)]
+    return not np.any(values != "") if values.dtype.kind == "U" else bool(np.isnan(values).all())
 
 
 def _read(home: Path, fingerprint: str) -> Dataset:
@@ -83,7 +158,7 @@ def _described(dataset: Dataset, home: Path, fingerprint: str) -> Dataset:
 
 def _write(dataset: Dataset, folder: Path) -> None:
     """Write a dataset's folder; another that is there gives way to it. Raises OSError."""
-    scratch = _scratch(folder.parent)
+    scratch = _scratch(folder)
     replaced = scratch.with_name(f"{scratch.name}-replaced")
     try:
         for name in ARRAYS:
@@ -141,11 +216,13 @@ def open_dataset(home: Path, fingerprint: str) -> Dataset:
             "memscore datasets add NAME"
         )
     try:
-        description = json.loads((folder / "dataset.json").read_text())
+        description = description_of(folder)
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
         clean = folder / "clean_labels.npy"
         scaling = description.get("scaling")
         named = description.get("columns", {})
+        gone = description.get("forgotten")
+        forgotten = NONE if gone is None else Forgotten.of(*(map(int, gone[split]) for split in SPLITS))
         return Dataset(
             **arrays,
             class_names=tuple(description["class_names"]),
@@ -156,9 +233,16 @@ def open_dataset(home: Path, fingerprint: str) -> Dataset:
             ),
             notes=tuple(description.get("notes", ())),
             scaling=None if scaling is None else Scaling.of_json(scaling),
+            forgotten=forgotten,
+            registered_as=fingerprint if forgotten else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise _damaged(folder, error) from error
+
+
+def description_of(folder: Path) -> dict[str, Any]:
+    """What is stored of a dataset besides arrays and columns. Raises OSError, ValueError."""
+    return dict(json.loads((folder / DESCRIPTION).read_text()))
 
 
 class StoredColumns(Mapping[str, Column]):
@@ -192,7 +276,7 @@ class StoredColumns(Mapping[str, Column]):
         from pyarrow import ArrowException, parquet  # its import takes longer than opening the arrays
 
         try:
-            table: Any = parquet.read_table(_column_file(self.folder, self.split))
+            table: Any = parquet.read_table(column_file(self.folder, self.split))
             columns = {name: _array(table[name]) for name in self.column_names}
         except (OSError, ValueError, KeyError, ArrowException) as error:
             raise _damaged(self.folder, error) from error
@@ -208,7 +292,8 @@ def _array(column: Any) -> Column:
     return np.array(column.to_pylist(), np.str_)
 
 
-def _column_file(folder: Path, split: Split) -> Path:
+def column_file(folder: Path, split: Split) -> Path:
+    """The file of the columns of one part, in a dataset's folder."""
     return folder / f"columns-{split}.parquet"
 
 
@@ -216,12 +301,13 @@ def _damaged(folder: Path, error: Exception) -> Damaged:
     return Damaged(f"The stored dataset in {folder} cannot be read ({error}); add the dataset again, which repairs it.")
 
 
-def _scratch(parent: Path) -> Path:
+def _scratch(folder: Path) -> Path:
+    """A new folder beside that of a dataset, for parts of it."""
     try:
-        make_folder(parent)
-        return Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
+        make_folder(folder.parent)
+        return Path(tempfile.mkdtemp(prefix=f"{WRITING}{folder.name}-", dir=folder.parent))
     except OSError as error:
-        raise StoreError(f"The folder {parent} cannot be written ({reason(error)}).") from error
+        raise StoreError(f"The folder {folder.parent} cannot be written ({reason(error)}).") from error
 
 
 def _write_descriptions(dataset: Dataset, folder: Path, earlier: dict[str, Any] | None = None) -> None:
@@ -231,28 +317,32 @@ def _write_descriptions(dataset: Dataset, folder: Path, earlier: dict[str, Any] 
         description["notes"] = dataset.notes
     if dataset.scaling is not None:
         description["scaling"] = dataset.scaling.as_json()
+    if dataset.forgotten:
+        description["forgotten"] = {split: list(dataset.forgotten.part(split)) for split in SPLITS}
+        description["digest"] = dataset.digest()
     if dataset.columns:
         description["columns"] = {split: list(dataset.columns.part(split)) for split in SPLITS}
-        _write_columns(dataset.columns, folder)
-    (folder / "dataset.json").write_text(strict_json.dumps(description))
+        for split in SPLITS:
+            if part := dataset.columns.part(split):
+                write_column_file(part, column_file(folder, split))
+    (folder / DESCRIPTION).write_text(strict_json.dumps(description))
 
 
-def _write_columns(columns: SampleColumns, folder: Path) -> None:
+def write_column_file(columns: Mapping[str, Column], file: Path) -> None:
+    """Write the columns of one part. Raises OSError."""
     import pyarrow
     from pyarrow import parquet
 
-    for split in SPLITS:
-        if part := columns.part(split):
-            table = pyarrow.table({name: pyarrow.array(column) for name, column in part.items()})
-            parquet.write_table(table, _column_file(folder, split))
+    table = pyarrow.table({name: pyarrow.array(column) for name, column in columns.items()})
+    parquet.write_table(table, file)
 
 
 def _replace_descriptions(dataset: Dataset, folder: Path) -> None:
     """Replace columns and notes of a stored dataset, its description last."""
-    scratch = _scratch(folder.parent)
+    scratch = _scratch(folder)
     try:
-        _write_descriptions(dataset, scratch, json.loads((folder / "dataset.json").read_text()))
-        for name in [*(_column_file(scratch, split).name for split in SPLITS), "dataset.json"]:
+        _write_descriptions(dataset, scratch, description_of(folder))
+        for name in [*(column_file(scratch, split).name for split in SPLITS), DESCRIPTION]:
             if (scratch / name).exists():
                 sync(scratch / name)
                 os.replace(scratch / name, folder / name)

@@ -36,6 +36,7 @@ Changes = Mapping[int, int | str | None]
 def changed(dataset: Dataset, changes: Changes) -> Dataset:
     """The dataset with other labels of these training samples, and without those whose label is None.
 
+    Samples whose content was removed on request are left out too.
     A text is a class's name, a number its place among the classes. Raises InvalidInput for an unknown sample or class,
     and InvalidDataset if a class has no training sample left.
     """
@@ -47,11 +48,14 @@ def changed(dataset: Dataset, changes: Changes) -> Dataset:
             kept[index] = False
         else:
             labels[index] = label_of(dataset.class_names, label)
+    kept[list(dataset.forgotten.train)] = False
+    kept_test = np.ones(len(dataset.y_test), np.bool_)
+    kept_test[list(dataset.forgotten.test)] = False
     left = np.bincount(labels[kept], minlength=dataset.classes)
     if not left.all():
         lost = dataset.class_names[int(np.argmin(left > 0))]
         raise InvalidDataset(f"No training sample of class {lost!r} would be left; change or leave out fewer.")
-    return replace(dataset, y_train=labels).select(kept, slice(None))
+    return replace(dataset, y_train=labels).select(kept, kept_test if dataset.forgotten.test else slice(None))
 
 
 def read_changes(path: Path) -> dict[int, int | str | None]:

@@ -16,8 +16,8 @@ import httpx
 from memscore.counted import counted
 from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, warning
 from memscore.doctor.versions import installed
-from memscore.farm.lifeline import PLACE
 from memscore.files import open_to_others
+from memscore.private_folders import PLACE
 from memscore.settings import Settings
 
 ACCELERATOR = "accelerator_type:"  # prefix of the Ray resource that names a node's GPU model

@@ -22,15 +22,9 @@ from ray.exceptions import RayError
 
 from memscore.farm import local_ray
 from memscore.farm.commands import Command, CommandPlan, Ended, Event, Started
-from memscore.farm.lifeline import (
-    after_this_process,
-    follow_parent,
-    killing_session,
-    private_folder,
-    ray_below,
-    terminate,
-)
+from memscore.farm.lifeline import after_this_process, follow_parent, killing_session, ray_below, terminate
 from memscore.farm.placement import living, places
+from memscore.private_folders import private_folder
 
 GRACE_SECONDS = 8.0  # for a command to end after SIGTERM
 POLL_SECONDS = 0.1

@@ -21,18 +21,20 @@ import numpy as np
 
 from memscore import logs
 from memscore import settings as settings_module
-from memscore.datasets.dataset import Dataset
+from memscore.datasets.dataset import Dataset, refused
+from memscore.datasets.forgotten import Forgotten
 from memscore.datasets.storage import open_dataset
-from memscore.errors import MemscoreError, ModelsDoNotFit, StoreError
+from memscore.errors import Conflict, MemscoreError, ModelsDoNotFit, StoreError
 from memscore.farm import gpus
 from memscore.farm.job_reporter import JobReporter, JobStopped, JournalHandler, patiently
-from memscore.farm.lifeline import follow_parent, private_folder, ray_below, remove_private_folders
+from memscore.farm.lifeline import follow_parent, ray_below
 from memscore.farm.study_counts import Scoring
 from memscore.farm.worker_log import WorkerLines, WorkerLog
+from memscore.private_folders import private_folder, remove_private_folders
 from memscore.settings import Settings
 from memscore.statistics.fit import FIRST_MODELS, misfit
 from memscore.statistics.influence import Matmul
-from memscore.store import Database, evidence, jobs, open_database, studies
+from memscore.store import Database, evidence, forgotten, jobs, open_database, studies
 from memscore.store.jobs import JobRecord
 from memscore.store.migrate import require_current
 from memscore.store.studies import StudyRecord
@@ -107,8 +109,17 @@ class Driver:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The study's dataset. Raises MemscoreError if it is missing or damaged."""
-        return open_dataset(self.settings.home, self.study.fingerprint)
+        """The study's dataset. Raises MemscoreError if it is missing or damaged, or if samples of it were forgotten."""
+
+        def noted() -> Forgotten:
+            with self.database.reading() as connection:
+                return forgotten.of(connection, self.study.fingerprint)
+
+        dataset = open_dataset(self.settings.home, self.study.fingerprint)
+        gone = patiently(noted) | dataset.forgotten  # a restored database may not know what the files say
+        if gone:
+            raise Conflict(refused(self.study.dataset, len(gone)))
+        return dataset
 
     @cached_property
     def scoring(self) -> Scoring:

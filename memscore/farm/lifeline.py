@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import signal
-import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -24,29 +21,9 @@ SECONDS_BETWEEN_LOOKS = 0.02
 _reaper: subprocess.Popen[bytes] | None = None
 
 
-PLACE = Path("/tmp")  # noqa: S108 -- below it only in new folders of random names
-"""Where Ray's files are: a path that leaves room for Ray's own names in those of sockets, of at most 107 bytes."""
-
-
-def private_folder(name: str) -> Path:
-    """A new folder in PLACE that nobody else on the machine may enter, with a random name that begins with `name`.
-
-    Ray opens its own folder to everybody, so it belongs below this one, as `ray_below` names it.
-    """
-    return Path(tempfile.mkdtemp(prefix=f"ms-{name}-", dir=PLACE))
-
-
 def ray_below(folder: Path) -> Path:
     """Ray's folder below a private one; Ray makes it."""
     return folder / "r"
-
-
-def remove_private_folders(name: str) -> None:
-    """Remove what this user's `private_folder` made for `name`; what others put there under such a name is theirs."""
-    for folder in PLACE.glob(f"ms-{name}-*"):
-        status = folder.lstat()
-        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def follow_parent(folder: Path) -> None:

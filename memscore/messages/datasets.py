@@ -21,12 +21,17 @@ class DatasetMessage(Message):
     kind: Literal["images", "features"] = "images"
     class_names: tuple[str, ...]
     flipped: int = Field(description="training labels flipped on purpose")
+    forgotten: int = Field(
+        default=0, description="samples whose content was removed on request; nothing more is trained on the dataset"
+    )
 
 
 class DatasetDetail(DatasetMessage):
-    """A registered dataset with the indices of its flipped labels."""
+    """A registered dataset with the indices of its flipped labels and of its forgotten samples."""
 
     flipped_indices: list[int]
+    forgotten_train: list[int] = Field(default=[], description="training samples whose content was removed on request")
+    forgotten_test: list[int] = Field(default=[], description="test samples whose content was removed on request")
     notes: list[str] = Field(default=[], description="what reading the data changed, skipped or found")
 
 
@@ -39,6 +44,7 @@ class Sample(Message):
     name: str = Field(description="its id or the name of its file; else its part and index, such as `train 17`")
     text: str | None = None
     columns: dict[str, str | float | None] = Field(default={}, description="other columns of the data, by name")
+    forgotten: bool = Field(default=False, description="whether its content was removed on request; it has no columns")
 
 
 class Samples(Message):
@@ -48,7 +54,7 @@ class Samples(Message):
 
 
 class SampleNames(Message):
-    """The ids or file names of all samples of a part; null if there are none."""
+    """The ids or file names of all samples of a part, empty where removed on request; null if there are none."""
 
     names: list[str] | None
 

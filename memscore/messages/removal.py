@@ -27,6 +27,20 @@ class DatasetRemoved(Message):
     bytes: int = Field(description="of its files; 0 if another name of the same data keeps them")
 
 
+class SamplesForgotten(Message):
+    """Samples of a dataset that were forgotten, or with `dry_run` would be: only their labels and scores stay."""
+
+    forgotten: bool
+    name: str
+    train: list[int] = Field(description="training samples")
+    test: list[int] = Field(description="test samples")
+    before: int = Field(description="how many of them were forgotten already")
+    names: list[str] = Field(description="other names of the same data, for which they are forgotten too")
+    copies: list[str] = Field(
+        description="equal samples, such as `train 3 of pets`, which stay; not looked for in datasets over 8 GB"
+    )
+
+
 class StudyRemoved(Message):
     """A study that was removed, or with `dry_run` would be."""
 

@@ -15,6 +15,7 @@ from PIL import Image
 from memscore import naming
 from memscore.datasets.columns import Split
 from memscore.datasets.dataset import Dataset
+from memscore.datasets.forgotten import INSTEAD
 from memscore.naming import legible
 from memscore.report.cards import LARGEST, image_uri
 from memscore.scores.html import Html
@@ -57,21 +58,30 @@ class Samples:
         return [self.class_name(int(label)) for label in labels]
 
     def text(self, split: Split, index: int) -> str | None:
-        """The sample's text, if it has one."""
+        """The sample's text, if it has one, or that it was removed on request."""
+        if self._gone(split, index):
+            return INSTEAD["images" if self.dataset is not None and self.dataset.kind == "images" else "features"]
         texts = None if self.dataset is None else self.dataset.columns.part(split).get("text")
         return None if texts is None else legible(str(texts[index]))
 
     def image(self, split: Split, index: int) -> npt.NDArray[np.uint8] | None:
-        """The sample as an image uint8 [H, W, C], or its thumbnail; None if it has neither that can be read."""
-        if self.dataset is None:
+        """The sample as an image uint8 [H, W, C], or its thumbnail.
+
+        None if it has neither that can be read, or was removed on request.
+        """
+        if self.dataset is None or self._gone(split, index):
             return None
         if self.dataset.kind == "images":
             return np.asarray((self.dataset.x_train if split == "train" else self.dataset.x_test)[index])
         paths = self.dataset.columns.part(split).get("thumbnail")
         return None if paths is None else _read(str(paths[index]))
 
+    def _gone(self, split: Split, index: int) -> bool:
+        """Whether the sample was removed on request."""
+        return self.dataset is not None and self.dataset.forgotten.has(split, index)
+
     def show(self, split: Split, index: int) -> Html:
-        """The sample as HTML: a picture, a text, or its first features."""
+        """The sample as HTML: a picture, a text, its first features, or that it was removed on request."""
         image = self.image(split, index)
         if image is not None:
             name = escape(self.name(split, index), quote=True)

@@ -13,6 +13,7 @@ import numpy as np
 from memscore.arguments import require_at_least_one
 from memscore.client import Client
 from memscore.datasets.dataset import Dataset
+from memscore.datasets.forgotten import Forgotten
 from memscore.datasets.storage import open_dataset
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
@@ -85,7 +86,10 @@ class Study:
     @cached_property
     def dataset(self) -> Dataset:
         """The study's dataset, memory-mapped. Raises NotFound if its arrays are not in the home folder."""
-        return open_dataset(self._application.settings.home, self.message.fingerprint)
+        message = self.message
+        about = self.client.dataset(message.dataset)
+        gone = Forgotten.of(about.forgotten_train, about.forgotten_test)
+        return open_dataset(self._application.settings.home, message.fingerprint).without(gone, message.fingerprint)
 
     @cached_property
     def samples(self) -> Samples:
@@ -210,6 +214,7 @@ class Study:
             scores=self.scores(),
             pairs=self.pairs(),
             alike=alike,
+            without=(dataset.forgotten.train, dataset.forgotten.test),
         )
         columns = {
             "index": np.array([one.index for one in found], np.int64),

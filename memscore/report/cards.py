@@ -14,6 +14,7 @@ from PIL import Image
 
 from memscore.datasets.columns import NAMES, Column, Split
 from memscore.datasets.dataset import Dataset
+from memscore.datasets.forgotten import INSTEAD
 from memscore.naming import class_name, legible
 from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable, is_atypical, is_typical
 
@@ -110,8 +111,13 @@ class Album:
         return Card(split="test", index=int(index), label=label, **self._shown("test", int(index)))
 
     def _shown(self, split: Split, index: int) -> dict[str, Any]:
-        """What a card shows of a sample: its image, or else its text or other columns, and its name."""
+        """What a card shows of a sample: its image, or else its text or other columns, and its name.
+
+        Of one that was removed on request, only that.
+        """
         columns = self.dataset.columns.part(split)
+        if self.dataset.forgotten.has(split, index):
+            return {"uri": None, "words": INSTEAD[self.dataset.kind]}
         called = legible(self.dataset.columns.own_name(split, index))
         if self.dataset.kind == "images":
             samples = self.dataset.x_train if split == "train" else self.dataset.x_test

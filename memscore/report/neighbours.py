@@ -55,14 +55,20 @@ def votes(dataset: Dataset, scores: ScoreTable, asked: Indices) -> Votes | None:
     """Let the nearest typical training images vote on these training samples; None if there are too few typical ones.
 
     Nearness is the correlation of pixels after averaging to at most SIDE pixels a side, or the cosine of features.
+    Samples that were removed on request neither vote nor get votes.
     Without a test part, the vote cannot be checked and is not trusted.
     """
-    references = _spread(np.setdiff1d(np.flatnonzero(scores.typical()), asked), REFERENCES)
+    gone = dataset.forgotten
+    references = np.setdiff1d(np.setdiff1d(np.flatnonzero(scores.typical()), asked), gone.train)
+    references = _spread(references.astype(np.int64), REFERENCES)
     if len(references) < 2 * NEAREST:
         return None
     vectors, labels = _vectors(dataset.x_train, references), scores["label"][references]
-    found = [_vote(row, references, labels) for row in _nearest(_vectors(dataset.x_train, asked), vectors)]
-    tested = _spread(np.arange(len(dataset.y_test)), TESTED)
+    found = [
+        _vote(row, references, labels) if index not in gone.train else Vote(int(scores["label"][index]), 0, index)
+        for index, row in zip(asked.tolist(), _nearest(_vectors(dataset.x_train, asked), vectors), strict=True)
+    ]
+    tested = _spread(np.setdiff1d(np.arange(len(dataset.y_test)), gone.test).astype(np.int64), TESTED)
     if not len(tested):
         return Votes(found, 0.0, 0)
     given = [_vote(row, references, labels).label for row in _nearest(_vectors(dataset.x_test, tested), vectors)]

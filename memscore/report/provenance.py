@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import memscore
 from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
+from memscore.datasets.forgetting import described
 from memscore.datasets.sources import PATH_SOURCES, SOURCES
 from memscore.durations import readable
 from memscore.exchange.evidence_file import StudyEvidence
@@ -98,6 +99,8 @@ def facts(
     versions = scores.meta.get("versions", {})
     if versions:
         rows["tables built with"] = ", ".join(f"{name} {version}" for name, version in versions.items())
+    if dataset.forgotten:
+        rows["removed on request"] = f"the content of {described(dataset.forgotten)}; labels and scores stay"
     if dataset.notes:
         rows["reading the data"] = " ".join(legible(one) for one in dataset.notes)
     rows["score table digest"] = scores.digest

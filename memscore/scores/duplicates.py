@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,17 +78,19 @@ def near_duplicates(
     pairs: PairsTable | None = None,
     alike: float = ALIKE,
     near: bool = True,
+    without: tuple[Collection[int], Collection[int]] = ((), ()),
 ) -> list[Copies]:
     """Find copies of training samples, test samples first, then training samples, each by the training sample.
 
     x_train: images uint8 [n, H, W, C] or features float32 [n, d]; x_test [q, ...] alike. alike: the least correlation.
     near: also look for copies that are not equal; its time grows with n (n + q). Of equal samples only the first is
-    compared with others. Memory grows with n + q, and with ROWS (n + q).
+    compared with others. without: training and test samples that are not looked at. Memory grows with n + q, and with
+    ROWS (n + q).
     """
     found: Found = {}
     samples: dict[Split, Samples] = {"train": x_train, "test": x_test}
     labels: dict[Split, Labels] = {"train": y_train, "test": y_test}
-    firsts = _equal(samples, found)
+    firsts = _equal(samples, found, dict(zip(("train", "test"), map(frozenset, without), strict=True)))
     if near and (x_train.ndim == 4 or x_train.shape[1] >= LEAST_FEATURES):
         _alike(samples, firsts, alike, found)
     influence = {} if pairs is None else _influences(pairs)
@@ -111,16 +113,18 @@ def near_duplicates(
     ]
 
 
-def _equal(samples: dict[Split, Samples], found: Found) -> dict[Split, Indices]:
+def _equal(samples: dict[Split, Samples], found: Found, without: Mapping[str, Collection[int]]) -> dict[Split, Indices]:
     """Add the equal samples; of many equal training samples, each with the first one.
 
-    Returns the first of each set of equal samples, for each part.
+    Returns the first of each set of equal samples, for each part, without those left out.
     """
     first: dict[bytes, int] = {}
     firsts: dict[Split, list[int]] = {"train": [], "test": []}
     for split, of_split in samples.items():
         known: set[bytes] = set()
         for number, sample in enumerate(of_split):
+            if number in without[split]:
+                continue
             digest = hashlib.sha256(np.ascontiguousarray(sample).tobytes()).digest()
             if digest not in known:
                 known.add(digest)

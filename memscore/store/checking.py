@@ -9,10 +9,11 @@ import numpy as np
 from sqlalchemy import Connection, func, select, text
 
 from memscore.counted import counted
-from memscore.datasets.storage import open_dataset
+from memscore.datasets.forgetting import described
+from memscore.datasets.storage import alone, has_right_arrays, is_blank, open_dataset
 from memscore.errors import Damaged, NotFound
 from memscore.messages.jobs import STATES
-from memscore.store import jobs, leftovers, studies
+from memscore.store import forgotten, jobs, leftovers, studies
 from memscore.store.checking_published import check_published
 from memscore.store.checking_studies import StudyCheck
 from memscore.store.database import Database, now
@@ -45,12 +46,12 @@ def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iter
     """Check everything and yield the findings.
 
     With `repair`, damaged trials and tables are deleted (to be trained and built again), tables and published rows that
-    do not follow from the evidence are replaced, jobs without a lease are queued again, and files of removed data are
-    deleted. Sound data is not touched.
+    do not follow from the evidence are replaced, jobs without a lease are queued again, files of removed data are
+    deleted, and samples that were removed on request are overwritten. Sound data is not touched.
     """
     if database.engine.dialect.name == "sqlite":
         yield from guarded("database", _check_file(database, watch))
-    yield from guarded("datasets", _check_datasets(database, home, watch))
+    yield from guarded("datasets", _check_datasets(database, home, repair, watch))
     yield from guarded("studies", _check_studies(database, home, repair, watch))
     yield from guarded("published rows", check_published(database, repair, watch))
     yield from guarded("jobs", _check_jobs(database, repair, watch))
@@ -69,11 +70,12 @@ def _check_file(database: Database, watch: Watch) -> Iterator[DatabaseFinding]:
         yield DatabaseFinding(f"table {table}", f"its row {row} refers to a missing row of {parent}", copy)
 
 
-def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[DatabaseFinding]:
+def _check_datasets(database: Database, home: Path, repair: bool, watch: Watch) -> Iterator[DatabaseFinding]:
     """Compare the arrays on disk with the fingerprint, and the stored row with the arrays."""
     with database.reading() as connection:
         names = connection.execute(select(datasets_table.c.name).order_by(datasets_table.c.name)).scalars().all()
     faults: dict[str, tuple[str, str] | None] = {}
+    looked: set[str] = set()
     for name in names:
         watch(f"dataset {name}", 0)
         try:
@@ -87,6 +89,9 @@ def _check_datasets(database: Database, home: Path, watch: Watch) -> Iterator[Da
         fault = faults[record.fingerprint] or _record_fault(record, home)
         if fault is not None:
             yield DatabaseFinding(f"dataset {name}", *fault)
+        if record.fingerprint not in looked:
+            looked.add(record.fingerprint)
+            yield from _forgotten_findings(database, home, record, repair)
         watch(f"dataset {name}", 1)
 
 
@@ -102,9 +107,35 @@ def arrays_fault(home: Path, name: str, fingerprint: str, source: str) -> tuple[
         return f"its arrays are missing: the folder {folder} does not exist", add
     except Damaged as error:
         return f"its arrays cannot be read: {error}", add
-    if dataset.fingerprint != fingerprint:
+    if not has_right_arrays(home, fingerprint, dataset):
         return f"its arrays in {folder} do not match their fingerprint", add
     return None
+
+
+def _forgotten_findings(
+    database: Database, home: Path, record: DatasetRecord, repair: bool
+) -> Iterator[DatabaseFinding]:
+    """Look for forgotten samples that are still in the files, and for those that only the files know of."""
+    with database.reading() as connection:
+        noted = forgotten.of(connection, record.fingerprint)
+    try:
+        stored = open_dataset(home, record.fingerprint)
+        blank = is_blank(stored)
+    except (NotFound, Damaged):
+        return
+    place = f"dataset {record.name}"
+    if unknown := stored.forgotten - noted:
+        problem = f"the database does not know that {described(unknown)} of it were removed on request; it is older"
+        if repair:
+            with database.writing() as connection:
+                forgotten.add(connection, record.fingerprint, unknown, None)
+        yield DatabaseFinding(place, problem, "is noted again", "noted again" if repair else None)
+    if noted - stored.forgotten or not blank:
+        problem = "its files still hold samples that were removed on request"
+        if repair:
+            with alone(home, record.fingerprint):
+                leftovers.overwrite_forgotten(database, home, record.fingerprint)
+        yield DatabaseFinding(place, problem, "are overwritten", "overwritten" if repair else None)
 
 
 def _record_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
@@ -165,7 +196,7 @@ def _check_leftovers(database: Database, home: Path, repair: bool) -> Iterator[D
     if repair:
         leftovers.sweep(database, home)
     if listed:
-        problem = f"are not deleted yet, of {counted(len(listed), 'removed dataset or job')}"
+        problem = f"are not deleted or overwritten yet, of {counted(len(listed), 'removed dataset, job or sample')}"
         yield DatabaseFinding("files", problem, "are deleted", "deleted" if repair else None, harmless=True)
 
 

@@ -20,7 +20,7 @@ from memscore.statistics.counts import Counts
 from memscore.statistics.similarity import Similarity
 from memscore.store import datasets, evidence, jobs, tables
 from memscore.store.database import Database
-from memscore.store.faults import KINDS, ROTTEN, UNREAD, different_columns, version_fault
+from memscore.store.faults import KINDS, ROTTEN, UNREAD, different_columns, version_fault, without_similarity
 from memscore.store.findings import UNREADABLE, DatabaseFinding, Watch
 from memscore.store.rebuilding import (
     Trials,
@@ -222,9 +222,12 @@ class StudyCheck:
         with self.database.reading() as connection:
             scores, pairs = tables.current(connection, self.study.id)
         stored = scores.decode(ScoreTable), pairs.decode(PairsTable)
+        compared = stored, built
+        if self.images is not None and self.images.forgotten:  # what the tables once were made with is gone
+            compared = tuple((table, without_similarity(rows)) for table, rows in compared)
         different = [
             f"{name} of the {table.kind}"
-            for table, other in zip(stored, built, strict=True)
+            for table, other in zip(*compared, strict=True)
             for name in different_columns(table, other)
         ]
         if different and _same_trials(stored[0], there):

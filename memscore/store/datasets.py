@@ -7,23 +7,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from memscore.datasets import SOURCES
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.store.database import insert_ignoring, insert_new, one_at_a_time
-from memscore.store.schema import datasets, studies
+from memscore.store.schema import datasets, forgotten_samples, studies
 from memscore.texts import harmless
 from memscore.validation import NAME_PATTERN
 
 IN_USE = "names of studies"
-"""What `one_at_a_time` holds while a study is made, or a dataset renamed or removed."""
+"""What `one_at_a_time` holds while a study is made or resumed, or a dataset renamed, removed or partly forgotten."""
+
+_FORGOTTEN = (
+    select(func.count()).where(forgotten_samples.c.fingerprint == datasets.c.fingerprint).correlate(datasets)
+).scalar_subquery()
+_RECORDS = select(datasets, _FORGOTTEN.label("forgotten"))
 
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """A registered dataset. `flipped`: indices of deliberately flipped training labels."""
+    """A registered dataset.
+
+    flipped: indices of deliberately flipped training labels. forgotten: samples whose content was removed on request.
+    """
 
     name: str
     fingerprint: str
@@ -33,6 +41,7 @@ class DatasetRecord:
     image_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     flipped: tuple[int, ...]
+    forgotten: int = 0
 
 
 def register(connection: Connection, name: str, dataset: Dataset) -> DatasetRecord:
@@ -59,7 +68,7 @@ def register(connection: Connection, name: str, dataset: Dataset) -> DatasetReco
 
 def by_name(connection: Connection, name: str) -> DatasetRecord:
     """The dataset with this name. Raises NotFound, which lists the existing names."""
-    row = connection.execute(select(datasets).where(datasets.c.name == name)).one_or_none()
+    row = connection.execute(_RECORDS.where(datasets.c.name == name)).one_or_none()
     if row is None:
         known = connection.execute(select(datasets.c.name).order_by(datasets.c.name).limit(11)).scalars().all()
         there = (
@@ -81,7 +90,7 @@ def rename(connection: Connection, old: str, new: str) -> DatasetRecord:
     one_at_a_time(connection, IN_USE)
     row = connection.execute(select(datasets).where(datasets.c.name == by_name(connection, old).name)).one()
     if old == new:
-        return _record(row)
+        return by_name(connection, old)
     if new in SOURCES and row.source != new:
         raise InvalidInput(f"{new!r} is the name of a published dataset, and this is another one; choose another name.")
     if not insert_ignoring(connection, datasets, {**row._mapping, "name": new}):  # pyright: ignore[reportPrivateUsage]
@@ -99,7 +108,7 @@ def require_valid(name: str) -> None:
 
 def listing(connection: Connection, limit: int | None = None, after: str | None = None) -> list[DatasetRecord]:
     """Datasets sorted by name: all, or those after this name."""
-    query = select(datasets).order_by(datasets.c.name).limit(limit)
+    query = _RECORDS.order_by(datasets.c.name).limit(limit)
     if after is not None:
         query = query.where(datasets.c.name > after)
     return [_record(row) for row in connection.execute(query)]
@@ -115,4 +124,5 @@ def _record(row: Row[Any]) -> DatasetRecord:
         tuple(row.image_shape),
         tuple(harmless(one) for one in row.class_names),
         tuple(row.flipped),
+        row.forgotten,
     )

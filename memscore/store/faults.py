@@ -35,6 +35,13 @@ def version_fault(connection: Connection, stored: Table, study: str, version: st
     return None if (table.trials, table.meta) == (row.trials, row.meta) else "has metadata that differ from its row's"
 
 
+def without_similarity(pairs: PairsTable) -> PairsTable:
+    """The part of a pairs table that does not rest on what the samples look like."""
+    rows = np.flatnonzero(pairs["infl"] >= np.float32(pairs.meta["floor"]))
+    columns = {name: column[rows] for name, column in pairs.columns.items() if name not in PairsTable.added}
+    return PairsTable.of(columns, pairs.meta)
+
+
 def different_columns(stored: ScoreTable | PairsTable, built: ScoreTable | PairsTable) -> list[str]:
     """The columns where two tables differ by more than rounding."""
     if stored.digest == built.digest:

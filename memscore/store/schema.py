@@ -135,9 +135,23 @@ leases = Table(
 leftovers = Table(
     "leftovers",
     metadata,
-    Column("kind", String(16), primary_key=True),  # dataset: its arrays; job: the logs of its attempts
+    # dataset: its arrays; forgotten: what they hold of forgotten samples; job: the logs of its attempts
+    Column("kind", String(16), primary_key=True),
     Column("name", String(64), primary_key=True),  # the dataset's fingerprint, the job's id
     Column("created_at", Double, nullable=False),
+)
+
+# Samples whose content was removed on request. They belong to a dataset's fingerprint, whatever its names, and outlast
+# its row, so that the content does not come back when the dataset is added again.
+forgotten_samples = Table(
+    "forgotten_samples",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("split", String(5), primary_key=True),
+    Column("sample_index", Integer, primary_key=True, autoincrement=False),
+    Column("key_name", String(63)),  # of the API key that asked for it; null: somebody without one
+    Column("created_at", Double, nullable=False),
+    CheckConstraint("split IN ('train', 'test')", name="split"),
 )
 
 # What removed jobs and studies had counted, so that counters of metrics never fall.

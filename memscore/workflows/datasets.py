@@ -6,15 +6,18 @@ import os
 import re
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from memscore.datasets import SOURCES, SourceOptions, load_source
 from memscore.datasets.copies import with_findings
 from memscore.datasets.dataset import Dataset
+from memscore.datasets.forgotten import Forgotten
 from memscore.datasets.label_noise import flip_labels
-from memscore.datasets.storage import folder_of, save
-from memscore.errors import InvalidInput, NotFound
+from memscore.datasets.storage import alone, folder_of, forgotten_in, is_whole, save
+from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.progress import tracked
 from memscore.settings import Settings
-from memscore.store import Database, datasets, leftovers
+from memscore.store import Database, datasets, forgotten, leftovers
 from memscore.store.datasets import DatasetRecord
 from memscore.study.spec import NAME_PATTERN
 from memscore.workflows.embedded import opened_database
@@ -65,32 +68,61 @@ def load_named(
 
 
 def register(database: Database, settings: Settings, name: str, dataset: Dataset) -> DatasetRecord:
-    """Store a dataset's arrays in the home folder and register its name. Raises Conflict if another dataset has it."""
-    with database.reading() as connection:
-        taken = {record.name: record for record in datasets.listing(connection)}.get(name)
-    wanted = taken is None or taken.fingerprint == dataset.fingerprint
-    while True:
-        if wanted:
-            settings.prepare_home()
-            save(dataset, settings.home)
-        with database.writing() as connection:
-            leftovers.hold_arrays(connection, dataset.fingerprint)
-            if not wanted or folder_of(settings.home, dataset.fingerprint).is_dir():
-                return datasets.register(connection, name, dataset)
-        # The arrays were those of a dataset that was removed just now.
+    """Store a dataset's arrays in the home folder and register its name.
+
+    Raises Conflict if another dataset has the name, or if samples of this one were forgotten; if its files are damaged
+    or missing, they are written again without those samples.
+    """
+    fingerprint = dataset.fingerprint
+    settings.prepare_home()
+    with alone(settings.home, fingerprint):
+        while True:
+            with database.reading() as connection:
+                taken = {record.name: record for record in datasets.listing(connection)}.get(name)
+                gone = forgotten.of(connection, fingerprint) | forgotten_in(settings.home, fingerprint)
+            wanted = taken is None or taken.fingerprint == fingerprint
+            if wanted and gone:
+                if taken is None or is_whole(settings.home, fingerprint, dataset.clean_labels):
+                    raise Conflict(_not_again(name, len(gone)))
+                dataset = dataset.blanked(gone)
+            if wanted:
+                save(dataset, settings.home)
+            with database.writing() as connection:
+                leftovers.hold_arrays(connection, fingerprint)
+                if not wanted or _may_stay(connection, settings.home, fingerprint, gone):
+                    return datasets.register(connection, name, dataset)
+            # The arrays were those of a dataset that was removed just now, or samples of it were forgotten.
+            leftovers.overwrite_forgotten(database, settings.home, fingerprint)
+
+
+def _may_stay(connection: Connection, home: Path, fingerprint: str, gone: Forgotten) -> bool:
+    """Whether the arrays that were written are there, and no further sample of them was forgotten meanwhile."""
+    return folder_of(home, fingerprint).is_dir() and not forgotten.of(connection, fingerprint) - gone
+
+
+def _not_again(name: str, samples: int) -> str:
+    was = "sample of it was" if samples == 1 else "samples of it were"
+    return (
+        f"Dataset {name!r} is not added again, since {samples:,} {was} removed on request and would come back; to add "
+        f"the rest, leave {'it' if samples == 1 else 'them'} out of the data, which makes it another dataset."
+    )
 
 
 def ensure_registered(database: Database, settings: Settings, name: str) -> DatasetRecord:
     """The dataset of that name; a built-in one is registered on first use, from files in home/downloads.
 
-    Raises NotFound, or InvalidDataset if files of a built-in one are missing and cannot be downloaded.
+    It is for training: raises Conflict if samples of it were forgotten. Raises NotFound, or InvalidDataset if files of
+    a built-in one are missing and cannot be downloaded.
     """
     with database.reading() as connection:
         try:
-            return datasets.by_name(connection, name)
+            record = datasets.by_name(connection, name)
         except NotFound:
             if name not in SOURCES:
                 raise
+        else:
+            forgotten.require_whole(record)
+            return record
     options = SourceOptions(downloads=settings.home / "downloads", track=tracked)
     return register(database, settings, name, load_source(name, options))
 

@@ -71,7 +71,8 @@ def evaluate(
     """Attack each network, write its tables, and yield its evaluation.
 
     Raises InvalidInput if a network cannot be evaluated, FingerprintMismatch if the dataset differs from that of the
-    training or of the scores, Conflict while another command uses the run's folder.
+    training or of the scores, Conflict if samples of the dataset were forgotten, or while another command
+    uses the run's folder.
     """
     candidates = find(request.checkpoint)
     description = candidates[0].description
@@ -80,6 +81,7 @@ def evaluate(
     config = _config(request, description)
     name, fingerprint = _dataset(settings, description, request.dataset)
     images = open_dataset(settings.home, fingerprint)
+    images.require_whole(name)
     pulled = None if request.scores is None else training_scores(request.scores, settings, request.thresholds)
     if pulled is not None:
         pulled.require(images, name)

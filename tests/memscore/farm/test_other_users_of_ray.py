@@ -18,10 +18,12 @@ import psutil
 import pytest
 import ray
 
-from memscore.farm import lifeline, local_ray
+from memscore import private_folders
+from memscore.farm import local_ray
 from memscore.farm.commands import Command, CommandPlan
 from memscore.farm.launchers import driver_environment
-from memscore.farm.lifeline import private_folder, ray_below, remove_private_folders
+from memscore.farm.lifeline import ray_below
+from memscore.private_folders import private_folder, remove_private_folders
 from memscore.settings import Settings
 from tests.other_user import NOBODY, as_other_user, needs_root, open_folder
 from tests.processes import Family, eventually
@@ -204,7 +206,7 @@ def test_without_an_environment_of_its_own_ray_gets_a_token_too(tmp_path: Path, 
 
 
 def test_nobody_can_prepare_the_folder_of_an_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(lifeline, "PLACE", tmp_path)
+    monkeypatch.setattr(private_folders, "PLACE", tmp_path)
     made = [private_folder("job-1") for _ in range(3)]
     assert len(set(made)) == 3
     assert {stat.S_IMODE(one.stat().st_mode) for one in made} == {0o700}
@@ -214,7 +216,7 @@ def test_nobody_can_prepare_the_folder_of_an_attempt(tmp_path: Path, monkeypatch
 
 
 def test_what_earlier_attempts_left_is_removed_but_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(lifeline, "PLACE", tmp_path)
+    monkeypatch.setattr(private_folders, "PLACE", tmp_path)
     (private_folder("job-1") / "r" / "session").mkdir(parents=True)
     other_attempt, target = private_folder("job-11"), tmp_path / "target"
     target.mkdir()

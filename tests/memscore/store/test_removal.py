@@ -22,7 +22,7 @@ from memscore.study.spec import Design, Target, Wanted
 from memscore.workflows.datasets import register
 from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
 
-KEPT = {"datasets", "leases", "api_keys", "tallies", "leftovers", "idempotency_keys"}
+KEPT = {"datasets", "forgotten_samples", "leases", "api_keys", "tallies", "leftovers", "idempotency_keys"}
 """Tables that say nothing of a study."""
 
 DAY = 86_400.0
