@@ -76,6 +76,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         for number in (1, 2):  # to be renamed and removed
             datasets.register(connection, f"digits-{number}", dataset)
             studies.ensure(connection, record, recipe_of("digits"), Design(seed=number), f"try-{number}")
+    people = make_dataset(seed=9)  # some of which are to be forgotten
+    save(people, home)
+    with database.writing() as connection:
+        datasets.register(connection, "people", people)
     database.close()
     with ending(Service(settings, "--no-dispatch")) as service:
         yield service

@@ -32,10 +32,13 @@ export interface DatasetMessage {
   kind: "images" | "features";
   class_names: string[];
   flipped: number;
+  forgotten: number;
 }
 
 export interface DatasetDetail extends DatasetMessage {
   flipped_indices: number[];
+  forgotten_train: number[];
+  forgotten_test: number[];
   notes: string[];
 }
 
@@ -46,6 +49,7 @@ export interface Sample {
   name: string;
   text: string | null;
   columns: Record<string, string | number | null>;
+  forgotten: boolean;
 }
 
 export interface Samples {

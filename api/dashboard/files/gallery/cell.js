@@ -124,7 +124,7 @@ export class Cell {
     const name = naming.name(label);
     link.href = naming.address(index);
     const words = naming.words(index);
-    if (words) this.#picture.replaceChildren(words);
+    this.#picture.replaceChildren(...(words ? [words] : []));
     link.dataset.index = String(index);
     const error = low === null ? "" : `, interval ${interval(ends)}`;
     const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}`;

@@ -6,7 +6,7 @@ import { address, get, Problem } from "../http.js";
 import { problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
 import { spriteUrl } from "../parts/tile.js";
-import { inWords, words } from "../parts/words.js";
+import { inWords, isRemoved, words } from "../parts/words.js";
 import { Grid } from "./grid.js";
 import { COLUMNS, Pages } from "./pages.js";
 
@@ -89,7 +89,8 @@ export class Gallery {
         address: (index) => sampleUrl(study, "train", index),
         images: () => this.#pages.images,
         shape: dataset.kind === "images" ? dataset.image_shape : [1, 1],
-        words: (index) => (inWords(dataset.name) ? words(dataset.name, "train", index) : null),
+        words: (index) =>
+          inWords(dataset.name) || isRemoved(dataset.name, "train", index) ? words(dataset.name, "train", index) : null,
       },
       moved: () => this.#remember(),
       label: `Training samples of ${study.name}, ${counted(dataset.class_names.length, "class", "classes")}`,

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { fixed } from "../format.js";
 import { get, path } from "../http.js";
 import { sampleCard } from "./sample.js";
-import { inWords, sampleOf } from "./words.js";
+import { inWords, isRemoved, sampleOf } from "./words.js";
 
 /** @import { DatasetDetail, Neighbours, StudyMessage } from "../api.js" */
 /** @import { Page, Split } from "../types.js" */
@@ -39,7 +39,7 @@ const row = ([name, value]) => [h("dt", {}, name), h("dd", {}, shown(value))];
 const shown = (value) => (typeof value === "number" ? String(Number(value.toPrecision(6))) : (value ?? "missing"));
 
 /**
- * The training samples with the nearest features; nothing for a dataset of images.
+ * The training samples with the nearest features; nothing for a dataset of images, or a sample that was removed.
  * @param {Page} page
  * @param {StudyMessage} study
  * @param {DatasetDetail} dataset
@@ -47,7 +47,7 @@ const shown = (value) => (typeof value === "number" ? String(Number(value.toPrec
  * @param {number} index
  */
 export async function nearest(page, study, dataset, split, index) {
-  if (!inWords(dataset.name)) return null;
+  if (!inWords(dataset.name) || isRemoved(dataset.name, split, index)) return null;
   const address = path`/v1/datasets/${dataset.name}/${split}/${index}/neighbours`;
   /** @type {Neighbours} */
   const { neighbours } = await get(address, { count: NEAREST }, { signal: page.signal });

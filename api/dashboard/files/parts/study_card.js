@@ -10,7 +10,7 @@ import { problem } from "./problem.js";
 import { sampleUrl } from "./sample.js";
 import { loadDataset } from "./study_head.js";
 import { cut, spriteUrl } from "./tile.js";
-import { inWords, words as wordsOf } from "./words.js";
+import { inWords, isRemoved, words as wordsOf } from "./words.js";
 
 /** @import { DatasetDetail, Histogram, SampleScore, Scores, StudyMessage } from "../api.js" */
 /** @import { Bar } from "../study/bars.js" */
@@ -144,7 +144,8 @@ function strip(study, scores) {
       title: `train ${index}, mem ${fixed(mem)}`,
       "aria-label": `Training image ${index}, mem ${fixed(mem)}`,
     });
-    if (inWords(study.dataset)) link.replaceChildren(wordsOf(study.dataset, "train", index));
+    if (inWords(study.dataset) || isRemoved(study.dataset, "train", index))
+      link.replaceChildren(wordsOf(study.dataset, "train", index));
     else cut(link, url, cell, scores.length, 1);
     return h("li", {}, link);
   });

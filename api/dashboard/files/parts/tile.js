@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { address, path } from "../http.js";
 import { tellGone } from "./images_gone.js";
-import { inWords, words } from "./words.js";
+import { inWords, isRemoved, words } from "./words.js";
 
 /** @import { Interval, SetName } from "../api.js" */
 /** @import { Split } from "../types.js" */
@@ -35,7 +35,7 @@ export const spriteUrl = (dataset, split, indices, columns) =>
  * @param {{ label?: string, scale?: number, size?: string }} options
  */
 export function image(dataset, split, index, { label = "", scale = 1, size } = {}) {
-  if (inWords(dataset)) return sized(words(dataset, split, index), size);
+  if (inWords(dataset) || isRemoved(dataset, split, index)) return sized(words(dataset, split, index), size);
   const text = `${split === "train" ? "Training" : "Test"} image ${index}${label ? `, ${label}` : ""}`;
   const picture = h("img", {
     class: "picture",

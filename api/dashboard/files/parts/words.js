@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { get, path } from "../http.js";
 
-/** @import { DatasetMessage, Sample, Samples } from "../api.js" */
+/** @import { DatasetDetail, Sample, Samples } from "../api.js" */
 /** @import { Split } from "../types.js" */
 
 const WAIT_MILLISECONDS = 10; // for more samples of the same part to ask for
@@ -13,18 +13,30 @@ const COLUMNS = 6; // of a sample without a text
 
 /** @type {Set<string>} */
 const wordy = new Set(); // datasets of features
+/** @type {Map<string, Record<Split, Set<number>>>} */
+const removed = new Map(); // samples whose content was removed on request, by dataset
 /** @type {Map<string, Promise<Sample>>} */
 const known = new Map();
 /** @type {Map<string, { index: number, done: (sample: Sample) => void, failed: (error: unknown) => void }[]>} */
 const waiting = new Map();
 
 /**
- * Remember whether the samples of a dataset have images.
- * @param {DatasetMessage} dataset
+ * Remember whether the samples of a dataset have images, and which were removed on request.
+ * @param {DatasetDetail} dataset
  */
-export function learnKind({ name, kind }) {
+export function learnKind({ name, kind, forgotten_train: train, forgotten_test: test }) {
   if (kind === "features") wordy.add(name);
+  else wordy.delete(name);
+  removed.set(name, { train: new Set(train), test: new Set(test) });
 }
+
+/**
+ * Whether the content of a sample was removed on request.
+ * @param {string} dataset
+ * @param {Split} split
+ * @param {number} index
+ */
+export const isRemoved = (dataset, split, index) => Boolean(removed.get(dataset)?.[split].has(index));
 
 /**
  * Whether the samples of a dataset are shown in words.
@@ -81,6 +93,10 @@ async function ask(part) {
  */
 export function words(dataset, split, index) {
   const place = h("span", { class: "picture words" });
+  if (isRemoved(dataset, split, index)) {
+    place.textContent = `This ${inWords(dataset) ? "sample" : "image"} was removed on request.`;
+    return place;
+  }
   sampleOf(dataset, split, index).then(
     (sample) => {
       place.textContent = wordsOf(sample);
@@ -94,7 +110,8 @@ export function words(dataset, split, index) {
 }
 
 /** @param {Sample} sample */
-function wordsOf({ name, text, columns }) {
+function wordsOf({ name, text, columns, forgotten }) {
+  if (forgotten) return "This sample was removed on request.";
   if (text) return text;
   const others = Object.entries(columns).slice(0, COLUMNS);
   return others.map(([column, value]) => `${column} ${shown(value)}`).join(", ") || name;
