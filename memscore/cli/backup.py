@@ -12,9 +12,10 @@ from memscore import settings as settings_module
 from memscore.cli.options import Json
 from memscore.console import note, out, print_json, warn
 from memscore.counted import counted
+from memscore.datasets.forgetting import described
 from memscore.progress import progress_lines
 from memscore.settings import Settings
-from memscore.store.backup import Backup, back_up, restore
+from memscore.store.backup import Backup, back_up, restore, unknown_to
 from memscore.store.checking import arrays_fault
 from memscore.store.database import sqlite_file
 from memscore.store.migrate import head_revision
@@ -79,6 +80,11 @@ def restore_database(
             warn(f"Dataset {one.name}: {fault[0]} ({fault[1]}).")
     if restored.revision != head_revision():
         note("It is of an earlier version; next: memscore db upgrade.")
+    for one, gone in unknown_to(settings, restored):
+        warn(
+            f"Dataset {one.name}: {described(gone)} were removed on request after the backup; so that nothing is "
+            "trained on it, next: memscore db check --repair"
+        )
 
 
 def _faults(restored: Backup, settings: Settings) -> list[tuple[str, str] | None]:

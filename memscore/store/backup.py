@@ -15,6 +15,9 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import memscore
+from memscore.datasets.dataset import SPLITS
+from memscore.datasets.forgotten import Forgotten
+from memscore.datasets.storage import forgotten_in
 from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
 from memscore.files import PRIVATE_FILE, atomic_write, make_folder, reason, sync
 from memscore.settings import Settings
@@ -122,6 +125,20 @@ def restore(file: Path, settings: Settings, *, overwrite: bool = False) -> Backu
         except OSError as error:
             raise StoreError(f"The database {target} cannot be written ({reason(error)}).") from error
     return about
+
+
+def unknown_to(settings: Settings, about: Backup) -> list[tuple[NamedDataset, Forgotten]]:
+    """The datasets of a restored database whose files call samples forgotten that it does not know to be so."""
+    known: set[tuple[str, str, int]] = set()
+    target = sqlite_file(settings.database)
+    with closing(sqlite3.connect(str(target))) as connection, suppress(sqlite3.OperationalError):  # an older schema
+        known.update(connection.execute("SELECT fingerprint, split, sample_index FROM forgotten_samples"))
+    found: list[tuple[NamedDataset, Forgotten]] = []
+    for one in about.datasets:
+        noted = [{index for of, split, index in known if (of, split) == (one.fingerprint, part)} for part in SPLITS]
+        if unknown := forgotten_in(settings.home, one.fingerprint) - Forgotten.of(*noted):
+            found.append((one, unknown))
+    return found
 
 
 @contextmanager

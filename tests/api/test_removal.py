@@ -25,6 +25,7 @@ from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
 
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("DELETE", "/v1/datasets/spare", {"params": {"confirm": "spare"}}),
+    ("DELETE", "/v1/datasets/spare/samples", {"params": {"confirm": "spare", "train": "17"}}),
     ("PATCH", "/v1/datasets/spare", {"json": {"name": "other"}}),
     ("DELETE", "/v1/studies/made-up", {"params": {"confirm": "made-up", "evidence": True}}),
     ("PATCH", "/v1/studies/made-up", {"json": {"name": "other"}}),
