@@ -115,6 +115,7 @@ def test_reports_and_python_show_a_sentence(memscore, embedded: StoredStudy, her
 
 
 @pytest.mark.databases("sqlite")
+@pytest.mark.databases("sqlite")
 def test_a_restored_database_is_told_what_it_does_not_know(
     memscore, database: Database, embedded: StoredStudy, here: Settings, tmp_path: Path
 ):
