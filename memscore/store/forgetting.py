@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from memscore.datasets.dataset import SPLITS
 from memscore.datasets.forgetting import copies_of, described
 from memscore.datasets.forgotten import Forgotten
-from memscore.datasets.storage import alone, open_dataset
+from memscore.datasets.storage import alone
 from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.messages.jobs import TERMINAL
 from memscore.store import datasets, forgotten, leftovers
@@ -56,7 +56,8 @@ def forget(
     """
     with database.reading() as connection:
         record = _forgettable(connection, name, samples)
-        told = _told(connection, home, record, samples)
+        every, noted = datasets.listing(connection), forgotten.of(connection, record.fingerprint)
+    told = _told(home, record, samples, every, noted)
     if dry_run:
         return told
     _require_confirmed(name, confirm, samples)
@@ -74,14 +75,6 @@ def forget(
 def _forgettable(connection: Connection, name: str, samples: Forgotten) -> DatasetRecord:
     """The dataset of that name, which has these samples and on which nothing works. Raises as `forget` does."""
     record = datasets.by_name(connection, name)
-    if not samples:
-        raise InvalidInput("Name the samples to forget: training samples by train (--train), others by test (--test).")
-    for split in SPLITS:
-        there = record.train_samples if split == "train" else record.test_samples
-        for index in samples.part(split):
-            if not 0 <= index < there:
-                known = f"its indices go from 0 to {there - 1}" if there else "it has no such part"
-                raise NotFound(f"Dataset {name!r} has no {split} sample {index}; {known}.")
     unfinished = select(jobs.c.id, jobs.c.state, studies.c.name).join(studies, studies.c.id == jobs.c.study_id)
     unfinished = unfinished.where(studies.c.fingerprint == record.fingerprint, jobs.c.state.not_in(TERMINAL))
     row = connection.execute(unfinished.order_by(jobs.c.created_at, jobs.c.id)).first()
@@ -90,16 +83,24 @@ def _forgettable(connection: Connection, name: str, samples: Forgotten) -> Datas
             f"Job {row.id} of study {row.name!r}, which is trained on dataset {name!r}, is {row.state}; wait for its "
             f"end, or end it: memscore jobs cancel {row.id}"
         )
+    if not samples:
+        raise InvalidInput("Name the samples to forget: training samples by train (--train), others by test (--test).")
+    for split in SPLITS:
+        there = record.train_samples if split == "train" else record.test_samples
+        for index in samples.part(split):
+            if not 0 <= index < there:
+                known = f"its indices go from 0 to {there - 1}" if there else "it has no such part"
+                raise NotFound(f"Dataset {name!r} has no {split} sample {index}; {known}.")
     return record
 
 
-def _told(connection: Connection, home: Path, record: DatasetRecord, samples: Forgotten) -> ForgottenSamples:
-    """What would be forgotten. Raises NotFound, or Damaged, without readable arrays in this home."""
-    open_dataset(home, record.fingerprint)
-    every = datasets.listing(connection)
+def _told(
+    home: Path, record: DatasetRecord, samples: Forgotten, every: list[DatasetRecord], noted: Forgotten
+) -> ForgottenSamples:
+    """What would be forgotten, of the datasets `every`. Raises NotFound, or Damaged, without readable arrays here."""
     others = {one.fingerprint: one.name for one in every} | {record.fingerprint: record.name}
     same = tuple(one.name for one in every if one.fingerprint == record.fingerprint and one.name != record.name)
-    before = samples - (samples - forgotten.of(connection, record.fingerprint))
+    before = samples - (samples - noted)
     copies = copies_of(home, record.fingerprint, samples, others)
     return ForgottenSamples(record.name, samples.train, samples.test, len(before), same, tuple(copies))
 

@@ -1,4 +1,4 @@
-"""Forgetting samples over REST: what is said first, who asked, and what the service shows in their place."""
+"""Forgetting samples over REST: preview and confirmation, who asked, and what the service shows in their place."""
 
 from __future__ import annotations
 

@@ -55,6 +55,7 @@ def test_samples_come_in_the_order_of_the_request_with_name_text_and_columns(htt
         "name": "s5",
         "text": "text <b>5</b>",
         "columns": {"age": None, "place": "there"},
+        "forgotten": False,
     }
     assert found[1]["name"] == "s3"
     unnamed = http.get("/v1/datasets/images/test/samples?indices=2").json()["samples"][0]

@@ -26,6 +26,9 @@ COMMANDS_ALONE = {
     "file",
     "overwrite",  # of `db backup` and `db restore`
     "yes",  # of `datasets remove` and `studies remove`
+    "confirm",  # of `datasets forget`, as the next two are
+    "train",
+    "test",
     "evidence",  # of python -m memscore.learning, as the next four are
     "output",
     "part",

@@ -62,7 +62,6 @@ def then_die(module, name):
     setattr(module, name, lambda *those: (real(*those), die()))
 
 if where == "rows are there":
-    files.storage.open_dataset = forgetting.open_dataset
     leftovers.overwrite = die
 elif where == "the description is written":
     then_die(files, "_mark")
