@@ -34,7 +34,7 @@ async def _tables(request: Request, study: StudyInPath) -> StudyTables:
     return await cast("TableCache", request.app.state.tables).get(study)
 
 
-async def _forget(request: Request) -> Callable[[], None]:
+async def _drop_tables(request: Request) -> Callable[[], None]:
     return cast("TableCache", request.app.state.tables).forget
 
 
@@ -77,7 +77,7 @@ async def _label(
 
 
 DatabaseOf = Annotated[Database, Depends(_database)]
-Forget = Annotated[Callable[[], None], Depends(_forget)]
+DropTables = Annotated[Callable[[], None], Depends(_drop_tables)]
 """What a route calls once it has renamed, removed or changed a study: no table read before is used any more."""
 HomeOf = Annotated[FilePath, Depends(_home)]
 KeyringOf = Annotated[Keyring, Depends(_keyring)]

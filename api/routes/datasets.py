@@ -14,7 +14,7 @@ from fastapi import Path as InPath
 
 from api import errors
 from api.authentication import Caller
-from api.dependencies import RENAMED, Confirm, DatabaseOf, DatasetInPath, DryRun, Forget, HomeOf, IndexInPath
+from api.dependencies import RENAMED, Confirm, DatabaseOf, DatasetInPath, DropTables, DryRun, HomeOf, IndexInPath
 from api.file_answers import ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.counted import counted
@@ -82,12 +82,12 @@ def get_dataset(database: DatabaseOf, home: HomeOf, name: DatasetInPath) -> Data
 
 @router.patch("/{name}", operation_id="rename_dataset", responses=errors.documented(404, 409))
 def rename_dataset(
-    database: DatabaseOf, forget: Forget, name: DatasetInPath, request: Annotated[NewName, RENAMED]
+    database: DatabaseOf, drop_tables: DropTables, name: DatasetInPath, request: Annotated[NewName, RENAMED]
 ) -> DatasetMessage:
     """Give a dataset another name; its studies stay. Needs the scope admin."""
     with database.writing() as connection:
         record = datasets.rename(connection, name, request.name)
-    forget()
+    drop_tables()
     log.info("renamed the dataset %s to %s", name, record.name)
     return _message(record)
 

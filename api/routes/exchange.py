@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
 from api import errors
-from api.dependencies import DatabaseOf, Forget, HomeOf, StudyInPath
+from api.dependencies import DatabaseOf, DropTables, HomeOf, StudyInPath
 from api.file_answers import NPZ, ConditionsOf, Representation
 from api.routes.studies import study_message
 from api.routes.tables import NPZ_CONTENT
@@ -54,7 +54,7 @@ def _npz_body(description: str) -> dict[str, Any]:
 def import_scores(
     database: DatabaseOf,
     home: HomeOf,
-    forget: Forget,
+    drop_tables: DropTables,
     upload: Upload,
     dataset: Annotated[str, Query(description="the registered dataset that the scores were made from")],
     name: StudyName = None,
@@ -70,7 +70,7 @@ def import_scores(
         study = studies.ensure_imported(connection, record, identifier, name)
         tables.add(connection, study.id, scores, pairs)
         message = study_message(connection, study)
-    forget()
+    drop_tables()
     return message
 
 
@@ -92,7 +92,7 @@ def get_evidence(database: DatabaseOf, conditions: ConditionsOf, study: StudyInP
 def merge_evidence(
     database: DatabaseOf,
     home: HomeOf,
-    forget: Forget,
+    drop_tables: DropTables,
     upload: Upload,
     study: StudyInPath,
     dataset: Annotated[str | None, Query(description="the registered dataset that the evidence is about")] = None,
@@ -121,7 +121,7 @@ def merge_evidence(
             require_same_network(connection, record, every)
         merged = merge(connection, record.id, every)
     _rebuild(database, home, record)
-    forget()
+    drop_tables()
     with database.reading() as connection:
         return EvidenceMerged(
             study=record.id,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
 from api import errors
-from api.dependencies import RENAMED, Confirm, DatabaseOf, DryRun, Forget, HomeOf, StudyInPath
+from api.dependencies import RENAMED, Confirm, DatabaseOf, DropTables, DryRun, HomeOf, StudyInPath
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.messages.removal import NewName, StudyRemoved
 from memscore.messages.studies import Studies, StudyMessage, TableSummary
@@ -49,13 +49,13 @@ def get_study(database: DatabaseOf, study: StudyInPath) -> StudyMessage:
 
 @router.patch("/{study}", operation_id="rename_study", responses=errors.documented(404, 409))
 def rename_study(
-    database: DatabaseOf, forget: Forget, study: StudyInPath, request: Annotated[NewName, RENAMED]
+    database: DatabaseOf, drop_tables: DropTables, study: StudyInPath, request: Annotated[NewName, RENAMED]
 ) -> StudyMessage:
     """Give a study another name; its id stays. Needs the scope admin."""
     with database.writing() as connection:
         record = studies.rename(connection, study, request.name)
         message = study_message(connection, record)
-    forget()
+    drop_tables()
     log.info("renamed the study %s to %s", study, record.name, extra={"study": record.id})
     return message
 
@@ -64,7 +64,7 @@ def rename_study(
 def remove_study(
     database: DatabaseOf,
     home: HomeOf,
-    forget: Forget,
+    drop_tables: DropTables,
     study: StudyInPath,
     confirm: Confirm = None,
     evidence: Annotated[bool, Query(description="remove its trials too; otherwise a study with trials stays")] = False,
@@ -73,7 +73,7 @@ def remove_study(
     """Remove a study with its tables and jobs, none of which may wait or run. Needs the scope admin."""
     removed = removal.remove_study(database, home, study, confirm=confirm, evidence=evidence, dry_run=dry_run)
     if not dry_run:
-        forget()
+        drop_tables()
         log.info("removed the study %s: %s", removed.name, removal.described(removed.size), extra={"study": removed.id})
     size = removed.size
     return StudyRemoved(
