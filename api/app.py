@@ -43,6 +43,7 @@ from api.routes import (
     studies,
     summaries,
     tables,
+    usage,
 )
 from api.sessions import Sessions
 from api.table_cache import TableCache
@@ -123,7 +124,7 @@ def create_app(
         samples,
         sprites,
     )
-    for module in (*data, keys, sign_in, health, metrics, docs_page):
+    for module in (*data, usage, keys, sign_in, health, metrics, docs_page):
         app.include_router(module.router)
     pages.install(app)
     return app

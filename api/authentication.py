@@ -32,6 +32,9 @@ REMEMBERED = 10_000
 SESSION = "/v1/session"
 """The address where browsers sign in, sign out and ask who is signed in."""
 
+ADMINISTRATION = ("/v1/keys", "/v1/usage")
+"""What starts with these needs the scope admin whatever the method, as removing and renaming do everywhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -140,9 +143,9 @@ def largest(scopes: frozenset[Scope]) -> Scope:
 
 
 def needed_scope(method: str, path: str) -> Scope:
-    """The scope a request needs: to read, to add, or to remove, rename and manage keys; any key may sign in and out."""
+    """The scope a request needs: to read, to add, or to administer; any key may sign in and out."""
     if path == SESSION:
         return "read"
-    if path.startswith("/v1/keys") or method in ("DELETE", "PATCH"):
+    if path.startswith(ADMINISTRATION) or method in ("DELETE", "PATCH"):
         return "admin"
     return "read" if method in ("GET", "HEAD", "OPTIONS") or path.endswith("/scores/lookup") else "write"

@@ -22,7 +22,7 @@ TAGS = {
     "jobs": "Requests to bring a study to a number of trials or to a precision.",
     "datasets": "Registered datasets and their images.",
     "keys": "API keys, managed with one of scope admin, and browser sessions, begun with any key.",
-    "health": "Liveness, readiness and metrics.",
+    "health": "Liveness, readiness, metrics and disk use.",
 }
 HEADERS = {
     "X-Request-ID": "the request's id, also in problem documents and in the service's log",

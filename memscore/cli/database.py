@@ -128,14 +128,7 @@ def show_usage(as_json: Json = False) -> None:
     with existing_database(settings) as database, database.reading() as connection:
         found = usage(connection, settings.home)
     if as_json:
-        print_json(
-            {
-                "studies": [{**asdict(one), "bytes": one.size.bytes} for one in found.studies],
-                "datasets": [asdict(one) for one in found.datasets],
-                "log_files": {"files": found.log_files, "bytes": found.log_file_bytes},
-                "database_bytes": found.database_bytes,
-            }
-        )
+        print_json(found.message())
         return
     _print_usage(found)
     out.print(

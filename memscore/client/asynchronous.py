@@ -35,6 +35,7 @@ from memscore.messages.removal import DatasetRemoved, JobsPruned, SamplesForgott
 from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
+from memscore.messages.usage import Usage
 from memscore.scores.sets import Sets, Thresholds
 from memscore.scores.tables import Columns, PairsTable, ScoreTable
 from memscore.study.spec import Design, Recipe, Target
@@ -539,6 +540,10 @@ class AsyncClient:
     async def metrics(self) -> str:
         """The service's metrics in Prometheus's text format."""
         return await self._run(service_calls.metrics)
+
+    async def usage(self) -> Usage:
+        """What takes the disk: trials, tables and logs of each study, files of each dataset. Needs the scope admin."""
+        return await self._run(service_calls.usage)
 
     async def create_key(self, name: str, scope: Scope, expires_in: int | None = None) -> KeyCreated:
         """Create a key. Only this response shows its secret.

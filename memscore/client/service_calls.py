@@ -10,6 +10,7 @@ from memscore.client.steps import Flow, Request
 from memscore.keys import Scope
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.service import Health, Readiness
+from memscore.messages.usage import Usage
 
 
 def health(service: ServiceAccess) -> Flow[Health]:
@@ -30,6 +31,11 @@ def metrics(service: ServiceAccess) -> Flow[str]:
     """The service's metrics in Prometheus's text format."""
     reply = yield from exchange(service, get("/metrics"))
     return reply.content.decode()
+
+
+def usage(service: ServiceAccess) -> Flow[Usage]:
+    """What takes the disk: trials, tables and logs of each study, files of each dataset. Needs the scope admin."""
+    return (yield from ask(service, Usage, get("/v1/usage")))
 
 
 def create_key(service: ServiceAccess, name: str, scope: Scope, expires_in: int | None = None) -> Flow[KeyCreated]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
 from memscore.datasets.storage import size_of
+from memscore.messages import usage as messages
 from memscore.store import datasets
 from memscore.store.metrics import database_bytes
 from memscore.store.schema import studies
@@ -49,6 +52,25 @@ class Usage:
         """The bytes of all datasets' files, each once."""
         return sum({one.fingerprint: one.bytes for one in self.datasets}.values())
 
+    def message(self) -> messages.Usage:
+        """All of it as a message."""
+        return messages.Usage(
+            studies=[
+                messages.StudyUsage(
+                    id=one.id,
+                    name=one.name,
+                    dataset=one.dataset,
+                    size=messages.StudyRows(**asdict(one.size)),
+                    bytes=one.size.bytes,
+                )
+                for one in self.studies
+            ],
+            datasets=[messages.DatasetUsage(**asdict(one)) for one in self.datasets],
+            dataset_bytes=self.dataset_bytes,
+            log_files=messages.LogFiles(files=self.log_files, bytes=self.log_file_bytes),
+            database_bytes=self.database_bytes,
+        )
+
 
 def usage(connection: Connection, home: Path) -> Usage:
     """What is stored in a database and its home."""
@@ -66,5 +88,12 @@ def usage(connection: Connection, home: Path) -> Usage:
         )
         for record in datasets.listing(connection)
     ]
-    files = [file.stat().st_size for file in (home / "logs").glob("*.log")]
+    files = list(_sizes(home / "logs"))
     return Usage(of_studies, of_datasets, len(files), sum(files), database_bytes(connection))
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    """The bytes of each log file in a folder, from which any may be removed meanwhile."""
+    for file in folder.glob("*.log"):
+        with suppress(FileNotFoundError):
+            yield file.stat().st_size
