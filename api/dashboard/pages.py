@@ -29,6 +29,7 @@ VIEWS = (
     "/studies/{study}/pairs",
     "/studies/{study}/sets",
     "/compare",
+    "/storage",
     "/sign-in",
 )
 

@@ -409,3 +409,24 @@ def test_a_study_is_removed_after_its_name_was_typed(settings_of_digits: Setting
         expect(page.locator('[data-study="digits-2"]')).to_be_visible()
         expect(page.locator('[data-study="digits"]')).to_have_count(0)
         assert httpx.get(f"{service.url}/v1/studies/digits").status_code == 404
+
+
+def test_a_study_gets_another_name_on_its_page(settings_of_digits: Settings, page: Page, troubles: Troubles):
+    with ending(Service(settings_of_digits, "--no-dispatch")) as service:
+        visit(page, service)
+        rename = page.locator('[data-action="rename"]')
+        troubles.expect("409")
+        rename.click()
+        page.get_by_label("New name").fill("digits-2")
+        page.get_by_label("New name").press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("digits-2")
+        rename.click()
+        page.get_by_role("button", name="Keep the name").click()
+        rename.click()
+        require_accessible(page)
+        page.get_by_label("New name").fill("finer")
+        page.get_by_role("button", name="Rename the study").click()
+        expect(page).to_have_url(f"{service.url}/studies/finer")
+        expect(page.get_by_role("heading", level=1)).to_have_text("finer")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        assert httpx.get(f"{service.url}/v1/studies/finer").json()["trials"] == 40

@@ -205,6 +205,59 @@ export interface StudyMessage {
   imported: boolean;
 }
 
+export interface DatasetRemoved {
+  removed: boolean;
+  name: string;
+  samples: number;
+  bytes: number;
+}
+
+export interface JobsPruned {
+  removed: boolean;
+  jobs: number;
+  bytes: number;
+}
+
+/** Of one study in the database. */
+export interface StudyRows {
+  trials: number;
+  full_trials: number;
+  evidence_bytes: number;
+  tables: number;
+  table_bytes: number;
+  published: number;
+  jobs: number;
+  log_bytes: number;
+}
+
+export interface StudyUsage {
+  id: string;
+  name: string;
+  dataset: string;
+  size: StudyRows;
+  bytes: number;
+}
+
+export interface DatasetUsage {
+  name: string;
+  fingerprint: string;
+  studies: number;
+  bytes: number;
+}
+
+export interface LogFiles {
+  files: number;
+  bytes: number;
+}
+
+export interface Usage {
+  studies: StudyUsage[];
+  datasets: DatasetUsage[];
+  dataset_bytes: number;
+  log_files: LogFiles;
+  database_bytes: number;
+}
+
 export interface StudyRemoved {
   removed: boolean;
   id: string;

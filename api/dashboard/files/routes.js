@@ -4,7 +4,7 @@
 
 /**
  * Where a view stands in the navigation; null: nowhere.
- * @typedef {"overview" | "jobs" | "studies" | "compare" | null} Place
+ * @typedef {"overview" | "jobs" | "studies" | "compare" | "storage" | null} Place
  */
 
 /** @type {{ path: string, load: () => Promise<View>, place: Place }[]} */
@@ -20,6 +20,7 @@ const ROUTES = [
   { path: "/studies/:study/pairs", load: () => import("./views/pairs.js"), place: "studies" },
   { path: "/studies/:study/sets", load: () => import("./views/sets.js"), place: "studies" },
   { path: "/compare", load: () => import("./views/compare.js"), place: "compare" },
+  { path: "/storage", load: () => import("./views/storage.js"), place: "storage" },
   { path: "/sign-in", load: () => import("./views/sign_in.js"), place: null },
 ];
 

@@ -1,4 +1,4 @@
-// A question in the page, before something is done that ends work.
+// Questions in the page: before something is done that ends work, and for a new name.
 
 import { h, required } from "../dom.js";
 
@@ -9,13 +9,50 @@ import { h, required } from "../dom.js";
  * @param {{ title: string, text: Child, yes: string, no: string, signal: AbortSignal, typed?: string }} options
  * @returns {Promise<boolean>}
  */
-export function confirmed({ title, text, yes, no, signal, typed }) {
+export async function confirmed({ typed, ...options }) {
+  const asked = typed === undefined ? null : { label: `Type ${typed}`, value: "" };
+  return (await answer({ ...options, asked, fits: (text) => text === (typed ?? "") })) !== null;
+}
+
+/**
+ * The new name that the reader gives something, or null.
+ * @param {{ title: string, text: Child, name: string, yes: string, no: string, signal: AbortSignal }} options
+ * @returns {Promise<string | null>}
+ */
+export async function newName({ name, ...options }) {
+  const fits = (/** @type {string} */ text) => !["", name].includes(text.trim());
+  return (await answer({ ...options, asked: { label: "New name", value: name }, fits }))?.trim() ?? null;
+}
+
+/**
+ * What stands in the field, or "" without one, once the reader says yes; null otherwise. `fits`: whether yes may be said.
+ * @param {{
+ *   title: string,
+ *   text: Child,
+ *   asked: { label: string, value: string } | null,
+ *   fits: (text: string) => boolean,
+ *   yes: string,
+ *   no: string,
+ *   signal: AbortSignal,
+ * }} options
+ * @returns {Promise<string | null>}
+ */
+function answer({ title, text, asked, fits, yes, no, signal }) {
   return new Promise((resolve) => {
-    const button = h("button", { value: "yes", class: "primary", disabled: typed !== undefined }, yes);
+    const button = h("button", { value: "yes", class: "primary" }, yes);
     const check = () => {
-      button.disabled = field.value !== typed;
+      button.disabled = !fits(field.value);
     };
-    const field = h("input", { type: "text", autocomplete: "off", spellcheck: "false", on: { input: check } });
+    const field = h("input", {
+      type: "text",
+      value: asked?.value,
+      autocomplete: "off",
+      spellcheck: "false",
+      maxlength: 100,
+      autofocus: Boolean(asked?.value),
+      on: { input: check },
+    });
+    check();
     const dialog = h(
       "dialog",
       { class: "question", "aria-labelledby": "question" },
@@ -24,17 +61,20 @@ export function confirmed({ title, text, yes, no, signal, typed }) {
       h(
         "form",
         { method: "dialog", class: "actions" },
-        typed !== undefined && h("label", {}, `Type ${typed}`, field),
+        asked && h("label", {}, asked.label, field),
         button,
-        h("button", { value: "no", autofocus: true }, no),
+        h("button", { value: "no", autofocus: !asked?.value }, no),
       ),
     );
+    const left = () => dialog.close("");
     dialog.addEventListener("close", () => {
+      signal.removeEventListener("abort", left);
       dialog.remove();
-      resolve(dialog.returnValue === "yes");
+      resolve(dialog.returnValue === "yes" ? field.value : null);
     });
-    signal.addEventListener("abort", () => dialog.close());
+    signal.addEventListener("abort", left);
     required("#main").append(dialog);
     dialog.showModal();
+    if (asked?.value) field.select();
   });
 }

@@ -2,7 +2,9 @@
 
 import { fill, h, part } from "../dom.js";
 import { address } from "../http.js";
+import { session } from "../session.js";
 
+const STORAGE = ["storage", "Storage", "/storage"]; // for administrators
 const PLACES = [
   ["overview", "Overview", "/"],
   ["jobs", "Jobs", "/jobs"],
@@ -16,7 +18,7 @@ const PLACES = [
 export function drawNavigation(place) {
   fill(
     part("navigation"),
-    PLACES.map(([name, text, path]) =>
+    [...PLACES, ...(session.may("admin") ? [STORAGE] : [])].map(([name, text, path]) =>
       h("a", { href: address(path), "aria-current": name === place ? "page" : null }, text),
     ),
     h("a", { href: address("/docs"), target: "_self" }, "REST"),

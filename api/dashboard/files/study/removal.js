@@ -1,70 +1,39 @@
-// Removing a study for good: what would go, and its name typed once more.
+// Renaming a study, and removing it for good.
 
-import { fill, h } from "../dom.js";
-import { bytes, counted } from "../format.js";
-import { address, path, send } from "../http.js";
-import { confirmed } from "../parts/confirm.js";
-import { problem } from "../parts/problem.js";
+import { h } from "../dom.js";
+import { address, path } from "../http.js";
+import { actionButton } from "../parts/act.js";
+import { removeStudy, renameStudy } from "../parts/administer.js";
 import { session } from "../session.js";
 
-/** @import { StudyMessage, StudyRemoved } from "../api.js" */
+/** @import { StudyMessage } from "../api.js" */
 /** @import { Page } from "../types.js" */
 
 /**
- * The section with the button, for those who may; null for others.
+ * The section with the buttons, for those who may; null for others.
  * @param {Page} page
  * @param {StudyMessage} study
  */
 export function removal(page, study) {
   if (!session.may("admin")) return null;
   const trouble = h("div", {});
-  const click = async () => {
-    try {
-      fill(trouble);
-      if (await remove(page, study)) page.go(address("/"));
-    } catch (error) {
-      if (!page.signal.aborted) fill(trouble, problem(error, { compact: true }));
-    }
+  const rename = async () => {
+    const renamed = await renameStudy(study, page.signal);
+    if (renamed) page.go(address(path`/studies/${renamed.name}`));
   };
-  const button = h("button", { type: "button", "data-action": "remove", on: { click } }, "Remove this study …");
+  const remove = async () => {
+    if (await removeStudy(study.id, page.signal)) page.go(address("/"));
+  };
   return h(
     "section",
     { "aria-labelledby": "removal" },
-    h("h2", { id: "removal" }, "Removal"),
+    h("h2", { id: "removal" }, "Name and removal"),
     trouble,
-    h("p", { class: "actions" }, button),
+    h(
+      "p",
+      { class: "actions" },
+      actionButton(page, { text: "Rename this study …", action: "rename", trouble }, rename),
+      actionButton(page, { text: "Remove this study …", action: "remove", trouble }, remove),
+    ),
   );
-}
-
-/**
- * Whether the study was removed. Throws Problem.
- * @param {Page} page
- * @param {StudyMessage} study
- */
-async function remove({ signal }, { id }) {
-  const where = path`/v1/studies/${id}`;
-  /** @type {StudyRemoved} */
-  const would = await send("DELETE", where, undefined, { query: { dry_run: true }, signal });
-  const yes = await confirmed({
-    title: `Remove ${would.name} for good?`,
-    text: `${goes(would)} Trials can only be trained again. The dataset stays.`,
-    typed: would.name,
-    yes: "Remove the study",
-    no: "Keep it",
-    signal,
-  });
-  if (yes) await send("DELETE", where, undefined, { query: { confirm: would.name, evidence: true }, signal });
-  return yes;
-}
-
-/** @param {StudyRemoved} would */
-function goes({ trials, full_trials: full, tables, published, jobs, bytes: size }) {
-  const parts = [
-    counted(trials, "trial"),
-    full > 0 && counted(full, "full trial"),
-    counted(tables, "table"),
-    published > 0 && counted(published, "published row"),
-    counted(jobs, "job"),
-  ];
-  return `This removes ${parts.filter(Boolean).join(", ")}: ${bytes(size)}.`;
 }
