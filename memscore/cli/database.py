@@ -57,7 +57,11 @@ def downgrade_database(
 
 def check_database(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Delete damaged data that can be trained or built again, and nothing else.")
+        bool,
+        typer.Option(
+            "--repair",
+            help="Delete damaged data that can be trained or built again, and escape texts that cannot be shown.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

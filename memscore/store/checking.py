@@ -16,6 +16,7 @@ from memscore.messages.jobs import STATES
 from memscore.store import forgotten, jobs, leftovers, studies
 from memscore.store.checking_published import check_published
 from memscore.store.checking_studies import StudyCheck
+from memscore.store.checking_texts import check_texts
 from memscore.store.database import Database, now
 from memscore.store.datasets import DatasetRecord, by_name
 from memscore.store.findings import UNREADABLE, DatabaseFinding, Watch, guarded
@@ -46,11 +47,13 @@ def check(database: Database, home: Path, *, repair: bool, watch: Watch) -> Iter
     """Check everything and yield the findings.
 
     With `repair`, damaged trials and tables are deleted (to be trained and built again), tables and published rows that
-    do not follow from the evidence are replaced, jobs without a lease are queued again, files of removed data are
-    deleted, and samples that were removed on request are overwritten. Sound data is not touched.
+    do not follow from the evidence are replaced, jobs without a lease are queued again, texts that cannot be shown are
+    written with escapes, files of removed data are deleted, and samples that were removed on request are overwritten.
+    Sound data is not touched.
     """
     if database.engine.dialect.name == "sqlite":
         yield from guarded("database", _check_file(database, watch))
+    yield from check_texts(database, repair, watch)
     yield from guarded("datasets", _check_datasets(database, home, repair, watch))
     yield from guarded("studies", _check_studies(database, home, repair, watch))
     yield from guarded("published rows", check_published(database, repair, watch))
