@@ -6,6 +6,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from sqlalchemy import Connection, select, text
 
@@ -14,10 +15,11 @@ from memscore.doctor.diagnosis import Context, Diagnosis, ok, problem, problem_o
 from memscore.errors import MemscoreError, StoreError
 from memscore.settings import Settings
 from memscore.store import Database, leadership, metrics, open_database
-from memscore.store.database import now, sqlite_file
+from memscore.store.database import now, require_no_lone_journal, sqlite_file
 from memscore.store.locality import USE_POSTGRESQL, require_one_host
 from memscore.store.metrics import Trouble
 from memscore.store.migrate import current_revision, head_revision, require_current
+from memscore.store.open_files import users_of_another
 
 PROBE = "doctor"  # the lease taken and released to measure a write
 SLOW_READ, SLOW_WRITE = 0.05, 0.25  # seconds
@@ -33,6 +35,11 @@ def check(context: Context) -> Iterator[Diagnosis]:
     file = sqlite_file(context.settings.database)
     home = context.settings.home.absolute()
     to_come = file is not None and (file.parent.is_dir() or (file.parent == home and not home.exists()))
+    if file is not None:
+        lost = list(_lost(file, context.settings))
+        yield from lost
+        if lost and not file.exists():
+            return
     if file is not None and not file.exists() and to_come:
         yield ok("database", f"there is none yet: {file} is created on first use")
         return
@@ -47,6 +54,26 @@ def check(context: Context) -> Iterator[Diagnosis]:
         yield problem_of("database", error, "check that it runs and that MEMSCORE_DATABASE_URL is right")
     finally:
         database.close()
+
+
+def _lost(file: Path, settings: Settings) -> Iterator[Diagnosis]:
+    """Whether an SQLite file was taken from under the processes that use it, or from a home that needs it."""
+    if others := users_of_another(file, settings.home.absolute()):
+        many = len(others) > 1
+        who = f"{'processes' if many else 'process'} {', '.join(str(one) for one in others[:NAMED])}"
+        who += f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        it, them = ("they use", "them") if many else ("it uses", "it")
+        found = f"the database file {file} was moved, replaced or removed while {who} used it; what {it} now is lost"
+        yield problem("database", found, f"move it back, or restart {them}")
+        return
+    try:
+        require_no_lone_journal(file)
+    except StoreError as error:
+        yield problem_of("database", error, "move the database back")
+        return
+    if not file.exists() and (kept := len(list((settings.home / "datasets").glob("*")))):
+        found = f"there is none, though {settings.home} has the files of {counted(kept, 'dataset')}: {file} is missing"
+        yield warning("database", found, "move it back, or add the datasets again")
 
 
 def _of(database: Database, settings: Settings) -> Iterator[Diagnosis]:

@@ -266,6 +266,16 @@ def sqlite_file(url: str) -> Path | None:
     return Path(parsed.database).absolute() if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
+def require_no_lone_journal(file: Path) -> None:
+    """Raises StoreError if an SQLite file is missing and its journal is not: it was moved or removed."""
+    journal = Path(f"{file}{JOURNALS[0]}")
+    if not file.exists() and journal.exists() and journal.stat().st_size:
+        raise StoreError(
+            f"The database file {file} is missing, but its journal {journal.name} is there, with what was written "
+            "last; move the database back beside it, or, if you mean to start over, move the journal away."
+        )
+
+
 def _protect_sqlite(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
     """Create a missing database file for this user alone; SQLite gives its journals the mode of the database.
 
@@ -273,12 +283,7 @@ def _protect_sqlite(dialect: Any, record: Any, arguments: Any, options: Any) -> 
     opened here: to close it again would release the locks that SQLite holds on it for this process. A journal without
     its database is kept for that one: SQLite would delete it beside a new file. Raises StoreError if there is one.
     """
-    file, journal = Path(arguments[0]), Path(f"{arguments[0]}{JOURNALS[0]}")
-    if not file.exists() and journal.exists() and journal.stat().st_size:
-        raise StoreError(
-            f"The database file {file} is missing, but its journal {journal.name} is there, with what was written "
-            "last. Move the database back beside it; if you mean to start over, move the journal away."
-        )
+    require_no_lone_journal(Path(arguments[0]))
     with contextlib.suppress(OSError, AttributeError):  # it is there, or this system cannot: SQLite creates it
         os.mknod(arguments[0], PRIVATE_FILE)
     for suffix in ("", *JOURNALS):

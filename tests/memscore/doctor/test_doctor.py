@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -686,3 +687,76 @@ def test_other_versions_other_programs_and_silence_are_told(
     assert verdicts(found(service.check, settings_of_sqlite, url)) == {"service": "warning", "readiness": "ok"}
     serve(monkeypatch, lambda _: httpx.Response(404, text="<html>"))
     assert "is not memscore" in found(service.check, settings_of_sqlite, url)[0].found
+
+
+def moved(file: Path) -> None:
+    file.rename(file.with_name("elsewhere.db"))
+
+
+def removed(file: Path) -> None:
+    file.unlink()
+
+
+def replaced(file: Path) -> None:
+    shutil.copyfile(file, file.with_name("copy.db"))
+    file.with_name("copy.db").replace(file)
+
+
+def home_moved(file: Path) -> None:
+    file.parent.rename(file.parent.with_name("home.gone"))
+
+
+USING = """
+import sys
+from sqlalchemy import text
+from memscore.store import open_database
+database = open_database(sys.argv[1], create=False)
+with database.writing() as connection:
+    connection.execute(text("UPDATE leases SET expires_at = 0"))
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="processes that use a file are found by /proc")
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("change", [moved, removed, replaced, home_moved])
+def test_a_database_taken_from_under_a_process_is_a_problem_as_the_service_says(
+    database: Database, settings: Settings, change: Callable[[Path], None]
+):
+    file = settings.home / "memscore.db"
+    database.close()
+    command = [sys.executable, "-c", USING, settings.database]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env={**os.environ, **settings.environment()}, **pipes) as process:  # pyright: ignore[reportCallIssue, reportArgumentType]
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "open\n"
+        assert verdicts(found(of_database.check, settings))["database"] == "ok"
+        change(file)
+        first = found(of_database.check, settings)[0]
+        assert (first.subject, first.verdict) == ("database", "problem")
+        assert f"{file} was moved, replaced or removed while process {process.pid} used it" in first.found
+        assert first.remedy == "move it back, or restart it"
+        process.stdin.close()
+    if change is not home_moved:
+        assert all(str(process.pid) not in one.found for one in found(of_database.check, settings))
+
+
+@pytest.mark.databases("sqlite")
+def test_a_home_with_datasets_but_no_database_is_not_a_new_one(database: Database, settings: Settings):
+    database.close()
+    (settings.home / "memscore.db").unlink()
+    (first,) = found(of_database.check, settings)
+    assert first.found.startswith("there is none yet")
+    (settings.home / "datasets" / ("a" * 64)).mkdir()
+    (first,) = found(of_database.check, settings)
+    assert first.verdict == "warning"
+    assert "has the files of 1 dataset" in first.found
+    (settings.home / "memscore.db-wal").write_bytes(b"written last")
+    (first,) = found(of_database.check, settings)
+    assert (first.verdict, first.found) == (
+        "problem",
+        f"The database file {settings.home / 'memscore.db'} is missing, but its journal memscore.db-wal is there, with "
+        "what was written last",
+    )
