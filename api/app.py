@@ -99,6 +99,7 @@ def create_app(
     )
     app.state.database = database
     app.state.home = home
+    app.state.in_process = False  # whether commands ask it without a server
     app.state.network_modules = network_modules
     app.state.tables = TableCache(database)
     app.state.metrics = Metrics(database)

@@ -8,12 +8,13 @@ from typing import Annotated, cast
 
 from fastapi import Body, Depends, Path, Query, Request, Response
 
-from api.authentication import Keyring
+from api.authentication import Caller, Keyring
 from api.sessions import Sessions
 from api.table_cache import StudyTables, TableCache
 from memscore import settings
 from memscore.errors import NotFound
 from memscore.store import Database
+from memscore.texts import harmless
 
 StudyInPath = Annotated[str, Path(description="id or name of a study", examples=["digits"])]
 DatasetInPath = Annotated[str, Path(description="name of a registered dataset", examples=["digits"])]
@@ -57,6 +58,14 @@ async def _sessions(request: Request) -> Sessions:
     return cast("Sessions", request.app.state.sessions)
 
 
+async def _actor(request: Request) -> str:
+    """Who asks, for the log: a key by its name, never its secret."""
+    caller: Caller | None = request.scope.get("state", {}).get("caller")
+    if caller is not None:
+        return f"the key {harmless(caller.name)}"
+    return "the command line" if request.app.state.in_process else "a user of this machine"
+
+
 async def never_stored(response: Response) -> None:
     """A dependency of routes whose answers no cache may keep, not even the browser's."""
     response.headers["Cache-Control"] = "no-store"
@@ -76,6 +85,7 @@ async def _label(
     return label
 
 
+ActorOf = Annotated[str, Depends(_actor)]
 DatabaseOf = Annotated[Database, Depends(_database)]
 DropTables = Annotated[Callable[[], None], Depends(_drop_tables)]
 """What a route calls once it has renamed, removed or changed a study: no table read before is used any more."""

@@ -14,7 +14,17 @@ from fastapi import Path as InPath
 
 from api import errors
 from api.authentication import Caller
-from api.dependencies import RENAMED, Confirm, DatabaseOf, DatasetInPath, DropTables, DryRun, HomeOf, IndexInPath
+from api.dependencies import (
+    RENAMED,
+    ActorOf,
+    Confirm,
+    DatabaseOf,
+    DatasetInPath,
+    DropTables,
+    DryRun,
+    HomeOf,
+    IndexInPath,
+)
 from api.file_answers import ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.counted import counted
@@ -82,25 +92,34 @@ def get_dataset(database: DatabaseOf, home: HomeOf, name: DatasetInPath) -> Data
 
 @router.patch("/{name}", operation_id="rename_dataset", responses=errors.documented(404, 409))
 def rename_dataset(
-    database: DatabaseOf, drop_tables: DropTables, name: DatasetInPath, request: Annotated[NewName, RENAMED]
+    database: DatabaseOf,
+    drop_tables: DropTables,
+    actor: ActorOf,
+    name: DatasetInPath,
+    request: Annotated[NewName, RENAMED],
 ) -> DatasetMessage:
     """Give a dataset another name; its studies stay. Needs the scope admin."""
     with database.writing() as connection:
         record = datasets.rename(connection, name, request.name)
     drop_tables()
-    log.info("renamed the dataset %s to %s", name, record.name)
+    log.info("%s renamed the dataset %s to %s", actor, name, record.name)
     return _message(record)
 
 
 @router.delete("/{name}", operation_id="remove_dataset", responses=errors.documented(404, 409))
 def remove_dataset(
-    database: DatabaseOf, home: HomeOf, name: DatasetInPath, confirm: Confirm = None, dry_run: DryRun = False
+    database: DatabaseOf,
+    home: HomeOf,
+    actor: ActorOf,
+    name: DatasetInPath,
+    confirm: Confirm = None,
+    dry_run: DryRun = False,
 ) -> DatasetRemoved:
     """Remove a dataset and its files, which no study may use. Needs the scope admin."""
     removed = removal.remove_dataset(database, home, name, confirm=confirm, dry_run=dry_run)
     if not dry_run:
         _opened.cache_clear()  # or the disk would keep the removed arrays while they are mapped
-        log.info("removed the dataset %s", removed.name)
+        log.info("%s removed the dataset %s", actor, removed.name)
     return DatasetRemoved(removed=not dry_run, **asdict(removed))
 
 

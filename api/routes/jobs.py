@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection
 
 from api import errors
-from api.dependencies import DatabaseOf, DryRun, HomeOf, JobInPath, OwnNetworks
+from api.dependencies import ActorOf, DatabaseOf, DryRun, HomeOf, JobInPath, OwnNetworks
 from api.idempotency import Caller, IdempotencyKey
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.counted import counted
@@ -177,6 +177,7 @@ def list_jobs(
 def prune_jobs(
     database: DatabaseOf,
     home: HomeOf,
+    actor: ActorOf,
     older: Annotated[
         float,
         Query(ge=0, le=1e9, allow_inf_nan=False, description="seconds since they finished", examples=[7776000]),
@@ -186,7 +187,7 @@ def prune_jobs(
     """Remove the jobs that finished longer ago, with their events and logs; studies stay. Needs the scope admin."""
     pruned = removal.prune_jobs(database, home, older, dry_run=dry_run)
     if pruned.jobs and not dry_run:
-        log.info("removed %s", counted(pruned.jobs, "finished job"))
+        log.info("%s removed %s", actor, counted(pruned.jobs, "finished job"))
     return JobsPruned(removed=not dry_run, jobs=pruned.jobs, bytes=pruned.bytes)
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Path
 from fastapi.openapi.models import Example
 
 from api import errors
-from api.dependencies import DatabaseOf, KeyringOf, SessionsOf, never_stored
+from api.dependencies import ActorOf, DatabaseOf, KeyringOf, SessionsOf, never_stored
 from api.protection import require_pepper
 from memscore.keys import generate
 from memscore.messages.keys import KeyCreated, KeyMessage, KeyRequest, Keys
@@ -29,7 +29,10 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(never
 
 @router.post("", operation_id="create_key", status_code=201)
 def create_key(
-    database: DatabaseOf, keyring: KeyringOf, request: Annotated[KeyRequest, Body(openapi_examples=EXAMPLES)]
+    database: DatabaseOf,
+    keyring: KeyringOf,
+    actor: ActorOf,
+    request: Annotated[KeyRequest, Body(openapi_examples=EXAMPLES)],
 ) -> KeyCreated:
     """Make a key. Only this answer shows it, since only its hash is stored."""
     key, identifier = generate()
@@ -39,7 +42,7 @@ def create_key(
         record = api_keys.add(
             connection, identifier, key, keyring.pepper, request.name, request.scope, request.expires_in
         )
-    log.info("made key %s for %s with the scope %s", record.id, record.name, request.scope)
+    log.info("%s made key %s for %s with the scope %s", actor, record.id, record.name, request.scope)
     return KeyCreated(**_message(record).model_dump(), key=key)
 
 
@@ -55,6 +58,7 @@ def revoke_key(
     database: DatabaseOf,
     keyring: KeyringOf,
     sessions: SessionsOf,
+    actor: ActorOf,
     id: Annotated[str, Path(description="id of a key", examples=["1f0c8e5a9b3d7246"])],
 ) -> KeyMessage:
     """Revoke a key and its sessions for good: this process refuses them at once, others within a second."""
@@ -62,7 +66,7 @@ def revoke_key(
         record = api_keys.revoke(connection, id)
     keyring.forget()
     sessions.forget()
-    log.info("revoked key %s of %s", record.id, record.name)
+    log.info("%s revoked key %s of %s", actor, record.id, record.name)
     return _message(record)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
 from api import errors
-from api.dependencies import RENAMED, Confirm, DatabaseOf, DropTables, DryRun, HomeOf, StudyInPath
+from api.dependencies import RENAMED, ActorOf, Confirm, DatabaseOf, DropTables, DryRun, HomeOf, StudyInPath
 from api.paging import Cursor, Limit, cursor_of, values_of
 from memscore.messages.removal import NewName, StudyRemoved
 from memscore.messages.studies import Studies, StudyMessage, TableSummary
@@ -49,14 +49,18 @@ def get_study(database: DatabaseOf, study: StudyInPath) -> StudyMessage:
 
 @router.patch("/{study}", operation_id="rename_study", responses=errors.documented(404, 409))
 def rename_study(
-    database: DatabaseOf, drop_tables: DropTables, study: StudyInPath, request: Annotated[NewName, RENAMED]
+    database: DatabaseOf,
+    drop_tables: DropTables,
+    actor: ActorOf,
+    study: StudyInPath,
+    request: Annotated[NewName, RENAMED],
 ) -> StudyMessage:
     """Give a study another name; its id stays. Needs the scope admin."""
     with database.writing() as connection:
         record = studies.rename(connection, study, request.name)
         message = study_message(connection, record)
     drop_tables()
-    log.info("renamed the study %s to %s", study, record.name, extra={"study": record.id})
+    log.info("%s renamed the study %s to %s", actor, study, record.name, extra={"study": record.id})
     return message
 
 
@@ -65,6 +69,7 @@ def remove_study(
     database: DatabaseOf,
     home: HomeOf,
     drop_tables: DropTables,
+    actor: ActorOf,
     study: StudyInPath,
     confirm: Confirm = None,
     evidence: Annotated[bool, Query(description="remove its trials too; otherwise a study with trials stays")] = False,
@@ -74,7 +79,8 @@ def remove_study(
     removed = removal.remove_study(database, home, study, confirm=confirm, evidence=evidence, dry_run=dry_run)
     if not dry_run:
         drop_tables()
-        log.info("removed the study %s: %s", removed.name, removal.described(removed.size), extra={"study": removed.id})
+        what = removal.described(removed.size)
+        log.info("%s removed the study %s: %s", actor, removed.name, what, extra={"study": removed.id})
     size = removed.size
     return StudyRemoved(
         removed=not dry_run,

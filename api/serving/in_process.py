@@ -16,7 +16,10 @@ class InProcessTransport(httpx.BaseTransport):
     """Answers the requests of a synchronous httpx client from an event loop in a separate thread."""
 
     def __init__(self, database: Database, app: FastAPI | None = None, *, home: Path | None = None) -> None:
-        self._asgi = httpx.ASGITransport(app or create_app(database, home=home), raise_app_exceptions=False)
+        if app is None:
+            app = create_app(database, home=home)
+            app.state.in_process = True
+        self._asgi = httpx.ASGITransport(app, raise_app_exceptions=False)
         self._context = start_blocking_portal()
         self._portal = self._context.__enter__()
 

@@ -320,3 +320,49 @@ def test_the_client_of_a_reader_is_told_what_it_lacks(database: Database, spare:
     http.headers["Authorization"] = f"Bearer {make_key(database, 'write')}"
     with Client(http=http) as client, pytest.raises(InsufficientScope, match="needs a key with the scope admin"):
         client.remove_dataset("spare", confirm="spare")
+
+
+ASKED = [
+    ("PATCH", "/v1/datasets/spare", {"json": {"name": "other"}}, "renamed the dataset spare to other"),
+    ("DELETE", "/v1/datasets/other", {"params": {"confirm": "other"}}, "removed the dataset other"),
+    ("PATCH", "/v1/studies/made-up", {"json": {"name": "finer"}}, "renamed the study made-up to finer"),
+    ("DELETE", "/v1/jobs", {"params": {"older": 0}}, "removed 1 finished job"),
+    ("DELETE", "/v1/studies/finer", {"params": {"confirm": "finer", "evidence": True}}, "removed the study finer: "),
+]
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("who", ["the key somebody", "a user of this machine", "the command line"])
+def test_the_log_says_who_did_it_and_no_secret(
+    database: Database, spare: StoredStudy, settings: Settings, caplog: pytest.LogCaptureFixture, who: str
+):
+    caplog.set_level("INFO", logger="api")
+    secret = make_key(database, "admin")
+    headers = {}
+    if who == "the key somebody":
+        http = protected(database, settings)
+        headers = {"Authorization": f"Bearer {secret}"}
+    elif who == "a user of this machine":
+        app = create_app(database, (), home=settings.home)
+        http = httpx.Client(transport=InProcessTransport(database, app), base_url="http://memscore")
+    else:
+        http = in_process(database, settings.home)
+    with http:
+        job = http.post("/v1/jobs", json=BODY, headers=headers).json()["id"]
+        http.post(f"/v1/jobs/{job}/cancel", headers=headers)
+        for method, path, rest, said in ASKED:
+            caplog.clear()
+            http.request(method, path, **rest, headers=headers).raise_for_status()
+            (line,) = [one.getMessage() for one in caplog.records if said in one.getMessage()]
+            assert line.startswith(f"{who} {said}")
+            assert secret not in caplog.text
+        if headers:
+            caplog.clear()
+            made = http.post("/v1/keys", json={"name": "trainer", "scope": "read"}, headers=headers).json()
+            http.delete(f"/v1/keys/{made['id']}", headers=headers).raise_for_status()
+            said = [one.getMessage() for one in caplog.records if one.name == "api.routes.keys"]
+            assert said == [
+                f"{who} made key {made['id']} for trainer with the scope read",
+                f"{who} revoked key {made['id']} of trainer",
+            ]
+            assert made["key"] not in caplog.text
