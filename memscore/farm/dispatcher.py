@@ -282,11 +282,7 @@ class Dispatcher:
         self.kept_house_at = time.monotonic()
         pruned = removal.prune_jobs(self.database, self.settings.home, days * SECONDS_A_DAY)
         if pruned.jobs:
-            log.info(
-                "MEMSCORE_KEEP_JOBS_DAYS: %s removed that had finished %g days ago or more",
-                counted(pruned.jobs, "job"),
-                days,
-            )
+            log.info("MEMSCORE_KEEP_JOBS_DAYS=%g removed %s", days, counted(pruned.jobs, "finished job"))
 
     def _stopwatch(self) -> Stopwatch:
         return Stopwatch(self.longest_look)
