@@ -22,6 +22,7 @@ from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
 from memscore.files import PRIVATE_FILE, atomic_write, make_folder, reason, sync
 from memscore.settings import Settings
 from memscore.store.database import JOURNALS, Database, sqlite_file
+from memscore.store.intact import require_intact
 from memscore.store.migrate import VERSION_TABLE, revisions
 from memscore.store.pepper import FILE as PEPPER
 
@@ -92,9 +93,10 @@ def back_up(database: Database, settings: Settings, file: Path, *, overwrite: bo
 def restore(file: Path, settings: Settings, *, overwrite: bool = False) -> Backup:
     """Put a backup in the place of the database and its journals, which no process may use, and of the pepper.
 
-    If that fails, nothing has changed. Raises InvalidInput for PostgreSQL, if `file` is no backup, or if there is a
-    database or another pepper without `overwrite`; Damaged if the backup is; Conflict while a process uses the
-    database; StoreError if the backup is a newer version's, or the database cannot be written.
+    All its trials and tables are compared with their digests first. If anything fails, nothing has changed. Raises
+    InvalidInput for PostgreSQL, if `file` is no backup, or if there is a database or another pepper without
+    `overwrite`; Damaged if the backup is; Conflict while a process uses the database; StoreError if the backup is a
+    newer version's, or the database cannot be written.
     """
     target = sqlite_file(settings.database)
     if target is None:
@@ -113,6 +115,7 @@ def restore(file: Path, settings: Settings, *, overwrite: bool = False) -> Backu
                     raise StoreError(
                         f"{file} was made by a newer version (revision {about.revision}); update memscore."
                     )
+                require_intact(scratch)
                 sync(scratch)
                 with _out_of_use(target):
                     os.replace(scratch, target)
@@ -121,7 +124,7 @@ def restore(file: Path, settings: Settings, *, overwrite: bool = False) -> Backu
                 with atomic_write(home / PEPPER, private=True) as written:
                     written.write_bytes(pepper)
         except Damaged as error:
-            raise Damaged(f"The backup {file} is damaged: {error}.") from error
+            raise Damaged(f"The backup {file} is damaged: {error}; nothing was replaced, restore another.") from error
         except OSError as error:
             raise StoreError(f"The database {target} cannot be written ({reason(error)}).") from error
     return about

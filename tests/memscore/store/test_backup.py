@@ -269,6 +269,22 @@ def test_a_stray_journal_without_a_database_is_not_replayed(
     assert faults(database, settings.home) == []
 
 
+def flipped(table: str, column: str, at: int) -> str:
+    """One byte changed in a blob, which SQLite's own check does not see."""
+    part = f"substr({column}, 1, {at}) || x'5a' || substr({column}, {at} + 2)"
+    return f"UPDATE {table} SET {column} = CAST({part} AS BLOB) WHERE rowid = (SELECT max(rowid) FROM {table})"
+
+
+WITHIN = {
+    "score table": flipped("score_tables", "payload", 600),
+    "pairs table": flipped("pair_tables", "payload", 600),
+    "trial": flipped("trials", "train_bits", 3),
+    "digest of a trial": f"UPDATE trials SET digest = '{64 * '0'}' WHERE number = 7",
+    "name of a table": f"UPDATE score_tables SET digest = '{64 * '1'}'",
+    "type of a value": "UPDATE trials SET train_bits = 'text' WHERE number = 3",
+}
+
+
 def spoiled(file: Path, way: str) -> None:
     """Spoil a backup."""
     content = file.read_bytes()
@@ -296,6 +312,13 @@ def spoiled(file: Path, way: str) -> None:
         elif way == "damaged database":
             whole = parts["memscore.db"]
             parts["memscore.db"] = whole[:8192] + b"\xff" * 8192 + whole[16384:]
+        elif way in WITHIN:
+            copy = file.with_name("copy.db")
+            copy.write_bytes(parts["memscore.db"])
+            with sqlite3.connect(copy) as connection:
+                connection.execute(WITHIN[way])
+            connection.close()
+            parts["memscore.db"] = copy.read_bytes()
         elif way == "of the future":
             parts["backup.json"] = parts["backup.json"].replace(b'"format": 1', b'"format": 2')
         with zipfile.ZipFile(file, "w") as packed:
@@ -312,6 +335,12 @@ def spoiled(file: Path, way: str) -> None:
         ("another zip", InvalidInput, "is no backup made by memscore db backup"),
         ("no database", Damaged, "lacks a part"),
         ("damaged database", Damaged, "is damaged"),
+        ("score table", Damaged, "is damaged: the score table .* does not match its digest; nothing was replaced"),
+        ("pairs table", Damaged, "is damaged: the pairs table .* does not match its digest; nothing was replaced"),
+        ("trial", Damaged, "is damaged: trial 39 of study .* does not match its digest; nothing was replaced"),
+        ("digest of a trial", Damaged, "is damaged: trial 7 of study"),
+        ("name of a table", Damaged, "is damaged: the score table 111111111111 of study .* holds the table"),
+        ("type of a value", Damaged, "is damaged: trial 3 of study .* cannot be read, or does not match"),
         ("newer", StoreError, "made by a newer version"),
         ("of the future", InvalidInput, "or it is a newer version's"),
     ],
@@ -412,3 +441,17 @@ def test_an_encrypted_zip_is_no_backup(
     file.write_bytes(packed)
     with pytest.raises(InvalidInput, match="is no backup made by memscore db backup"):
         restore(file, Settings(home=tmp_path / "elsewhere"))
+
+
+@pytest.mark.parametrize("older", revisions()[1:-1])
+def test_evidence_of_every_earlier_revision_is_checked_and_restored(
+    older: str, database: Database, settings: Settings, stored_study: StoredStudy, tmp_path: Path
+):
+    downgrade(database, older)
+    back_up(database, settings, tmp_path / "b.zip")
+    database.close()
+    assert restore(tmp_path / "b.zip", settings, overwrite=True).revision == older
+    spoiled(tmp_path / "b.zip", "digest of a trial")
+    with pytest.raises(Damaged, match="is damaged: trial 7 of study"):
+        restore(tmp_path / "b.zip", settings, overwrite=True)
+    assert current_revision(database) == older
