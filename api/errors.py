@@ -163,7 +163,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     elif first["loc"] == ("body",):
         detail = "The body must be a JSON object, sent with content-type: application/json."
     else:
-        detail = f"{located(errors[0]['pointer'].removeprefix('query/').removeprefix('path/'), errors[0]['message'])}."
+        where = errors[0]["pointer"].partition("/")[2]  # whether that is in the body or the query is in `errors`
+        detail = f"{located(where, errors[0]['message'])}."
     return problem(request, 422, "invalid-input", detail, errors)
 
 

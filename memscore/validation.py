@@ -28,6 +28,16 @@ TECHNICAL = {
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 """Of names of datasets and studies."""
 
+DIGEST_PATTERN = r"^[0-9a-f]{64}$"
+"""Of SHA-256 in hexadecimal digits: fingerprints of datasets, digests of tables."""
+
+PATTERNS = {
+    NAME_PATTERN: "must start with a letter or digit and have at most 63 letters, digits, dots, hyphens and "
+    "underscores",
+    DIGEST_PATTERN: "must be 64 of the characters 0 to 9 and a to f",
+}
+"""Wordings by pattern, which no person should have to read."""
+
 OBJECTS = frozenset(("Input should be an object", "Input should be a valid dictionary or instance of Recipe"))
 
 BOUNDS = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "above", "less_than": "below"}
@@ -62,9 +72,11 @@ def worded(error: Mapping[str, Any]) -> str:
         bound = f"{limit:g}" if isinstance(limit, float) else limit
         value = error.get("input")
         given = f"{value:g}" if isinstance(value, float) else str(value)
+        if given.strip().lower().removeprefix("-").removeprefix("+") == "nan":
+            return f"must be a number, not {given}"
         return f"must be {BOUNDS[kind]} {bound}{f', not {given}' if len(given) <= SHOWN else ''}"
-    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
-        return "must start with a letter or digit and have at most 63 letters, digits, dots, hyphens and underscores"
+    if kind == "string_pattern_mismatch" and (text := PATTERNS.get(error["ctx"]["pattern"])):
+        return text
     if message in OBJECTS:
         return "must be a JSON object"
     return TECHNICAL.get(kind) or re.sub(r"^(Input|String|List|Value) should ", "must ", message)

@@ -17,7 +17,7 @@ from api import errors
 from api.dependencies import DatabaseOf, JobInPath
 from api.middleware.access import caller_of
 from api.routes.jobs import job_message, time_of
-from memscore.errors import NotFound, StoreError
+from memscore.errors import NotFound, StoreError, TooMany
 from memscore.messages.jobs import JobEvent, JobEvents, JobMessage
 from memscore.store import Database, jobs
 from memscore.store.jobs import EventRecord
@@ -48,7 +48,11 @@ async def job_events(
     job: JobInPath,
     after: Annotated[int, Query(ge=0, le=LAST_ID, description="id of the last event that the client has")] = 0,
     last_event_id: Annotated[
-        str | None, Header(description="the same, sent by an EventSource that reconnects; overrides `after`")
+        str | None,
+        Header(
+            description="the same, sent by an EventSource that reconnects; overrides `after`. With what is no such id, "
+            "all events are sent: after an error an EventSource would never reconnect"
+        ),
     ] = None,
     format: Annotated[Literal["sse", "json"], Query(description="json: the history so far")] = "sse",
 ) -> JobEvents | Response:
@@ -69,7 +73,8 @@ async def job_events(
     if len(streams) >= MOST_STREAMS:
         raise errors.Busy("Too many event streams are open; poll the job instead.")
     if sum(one == caller for one in streams.values()) >= MOST_OF_ONE:
-        raise errors.Busy(f"You have {MOST_OF_ONE} event streams open; close some, or poll the job instead.")
+        sentence = f"You have {MOST_OF_ONE} event streams open; close some, or poll the job instead."
+        raise TooMany(sentence, retry_after=errors.BUSY_SECONDS)
     stream = _stream(database, job, after, request.app.state.stopping, streams, caller)
     return StreamingResponse(stream, media_type="text/event-stream", headers=UNBUFFERED)
 

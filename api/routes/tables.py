@@ -19,6 +19,7 @@ from memscore.scores.frames import Format, Rows
 from memscore.scores.sets import Rule, Thresholds, split, sure
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, tables
+from memscore.validation import DIGEST_PATTERN
 
 router = APIRouter(prefix="/v1/studies", tags=["tables"])
 
@@ -40,7 +41,7 @@ ACCEPTED: dict[str, Format] = {
 }
 
 Digest = Annotated[
-    str | None, Query(pattern="^[0-9a-f]{64}$", description="digest of a stored version; default: the current one")
+    str | None, Query(pattern=DIGEST_PATTERN, description="digest of a stored version; default: the current one")
 ]
 
 

@@ -137,14 +137,14 @@ def show_usage(as_json: Json = False) -> None:
     _print_usage(found)
     out.print(
         f"The database takes {decimal(found.database_bytes)}, datasets {decimal(found.dataset_bytes)}, and "
-        f"{counted(found.log_files, 'log file')} {decimal(found.log_file_bytes)}, in {settings.home}.",
+        f"{counted(found.log_files, 'file')} of job logs {decimal(found.log_file_bytes)}, in {settings.home}.",
         soft_wrap=True,
     )
 
 
 def _print_usage(found: Usage) -> None:
     """Tables of studies and of datasets, the largest first."""
-    columns = ("study", "dataset", "trials", "evidence", "tables", "published", "jobs", "logs")
+    columns = ("study", "dataset", "trials", "evidence", "tables", "published", "jobs", "job logs")
     rows = [
         (
             one.name,

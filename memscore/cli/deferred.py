@@ -43,7 +43,9 @@ class DeferredCommand(TyperCommand):
         """Import the command. Ctrl-C during the import ends the process at once."""
         module, _, function = self.entry.function.partition(":")
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name, hidden=self.hidden)(getattr(imported(f"{__package__}.{module}"), function))
+        alone.command(self.name, cls=_naming(), hidden=self.hidden)(
+            getattr(imported(f"{__package__}.{module}"), function)
+        )
         return typer.main.get_command(alone)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
@@ -53,6 +55,12 @@ class DeferredCommand(TyperCommand):
         except typer.BadParameter as error:
             error.message = _reworded(error)
             raise
+
+
+def _naming() -> Any:
+    from memscore.cli.arguments import NamingCommand  # imported with a command only: help needs no client
+
+    return NamingCommand
 
 
 def _reworded(error: typer.BadParameter) -> str:

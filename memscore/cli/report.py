@@ -18,7 +18,9 @@ from memscore.workflows.report import page_of
 
 def report(
     study: str,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The HTML file to write; missing folders are made.")
+    ] = Path("report.html"),
     url: Url = None,
 ) -> None:
     """Write a study as one self-contained HTML page."""

@@ -33,6 +33,9 @@ TRANSFER_SECONDS = 600.0  # for uploads, searches and removals, which the servic
 OnDownload = Callable[[str, int, int | None], None]
 """Called with the path, the bytes received, and the total bytes, None if the service does not send their number."""
 
+PLACES = ("body", "query", "path", "header")
+"""With which the pointer of a wrong value begins: where in the request it stood."""
+
 FROM_A_PROXY = {
     413: ", which is not its own: a proxy before it takes no body of this size (client_max_body_size in nginx)",
     502: ", which is not its own: a proxy before it cannot reach it; see that memscore serve runs there",
@@ -211,7 +214,17 @@ def _error(reply: Reply) -> ServiceError:
         return service_error(sentence, "", reply.status, problem={"status": reply.status}, **details)
     details["request_id"] = problem.request_id or details["request_id"]
     slug = problem.type.rpartition("/")[2]
-    return service_error(problem.detail, slug, reply.status, problem=problem.model_dump(), **details)
+    return service_error(_in_python(problem), slug, reply.status, problem=problem.model_dump(), **details)
+
+
+def _in_python(problem: Problem) -> str:
+    """What is wrong, with the name of an argument in place of where its value stood in the request."""
+    pointer = str(problem.errors[0].get("pointer", "")) if problem.errors else ""
+    place, _, name = pointer.partition("/")
+    if place not in PLACES or not name:
+        return problem.detail
+    found = problem.detail.removeprefix(f"{place}/")
+    return name.replace("/", ".") + found[len(name) :] if found.startswith(name) else found
 
 
 def _seconds(retry_after: str | None) -> float | None:

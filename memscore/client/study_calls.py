@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Literal, TypedDict, Unpack, cast
 
@@ -283,7 +283,7 @@ def remove_study(
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:
     if not isinstance(indices, np.ndarray):
         given: Any = indices
-        if not isinstance(given, Iterable):
+        if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
             raise InvalidInput(f"The indices must be a list or an array of integers, not {shown(given)}.")
         listed: Any = list(cast("Iterable[Any]", given))
         if (wrong := next((one for one in listed if not isinstance(one, int | np.integer)), None)) is not None:

@@ -210,6 +210,7 @@ def build_dataset(
         fault = fault_of(name, LONGEST_NAME)
         if fault is not None:
             raise InvalidDataset(f"The class name {harmless(name)[:100]!r} {fault}; give the class another name.")
+    require_distinct(classes.names)
     train_samples, known = len(classes.train), len(classes.names)
     if known < 2 or train_samples < MIN_TRAIN_SAMPLES:
         raise InvalidDataset(
@@ -246,6 +247,19 @@ def build_dataset(
         notes=(*said, *changed),
         scaling=scaling,
     )
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Raises InvalidDataset unless each class can be told from the others by its name, in one line of a table."""
+    seen: dict[str, int] = {}
+    for label, name in enumerate(names):
+        if not name.strip():
+            raise InvalidDataset(f"The name of class {label} is empty; give each class a name.")
+        if len(name.splitlines()) > 1 or name.splitlines()[0] != name:
+            raise InvalidDataset(f"The class name {name[:100]!r} has a line break; give the class another name.")
+        if name in seen:
+            raise InvalidDataset(f"Classes {seen[name]} and {label} are both named {name!r}; give each its own name.")
+        seen[name] = label
 
 
 def _array(name: str, values: Any) -> npt.NDArray[Any]:

@@ -36,7 +36,7 @@ from memscore.study.sketches import WIDTH
 from memscore.study.spec import BLOCK, Design, Frozen, Recipe, study_id
 from memscore.study.subsets import block_membership
 from memscore.texts import harmless
-from memscore.validation import sentence
+from memscore.validation import DIGEST_PATTERN, sentence
 
 KIND = "memscore evidence"
 FULL = "full_"
@@ -56,7 +56,7 @@ class EvidenceMeta(Frozen):
 
     format: Literal["memscore evidence 1", "memscore evidence 2"] = "memscore evidence 1"
     study: str
-    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
+    fingerprint: str = Field(pattern=DIGEST_PATTERN)
     recipe: Recipe
     design: Design
     train_samples: int = Field(ge=1, le=2**31)

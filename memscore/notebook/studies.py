@@ -276,7 +276,7 @@ class Study:
 
     @in_python
     def report(self, path: Path | str = "report.html") -> Path:
-        """Write the study as one self-contained HTML page, and return its path.
+        """Write the study as one self-contained HTML page, and return its path; missing folders are made.
 
         Raises NotFound if the dataset is not in the home folder, InvalidInput if the file cannot be written.
         """

@@ -171,11 +171,18 @@ def _removable_dataset(connection: Connection, home: Path, name: str) -> tuple[R
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         raise Conflict(
             f"Dataset {name!r} is used by {'study' if len(names) == 1 else 'studies'} {', '.join(names[:MOST_NAMED])}"
-            f"{more}; remove {'it' if len(names) == 1 else 'them'} first: memscore studies remove {names[0]}"
+            f"{more}; remove {_first(names)}"
         )
     kept = _has_another_name(connection, record)
     size = 0 if kept else size_of(home, record.fingerprint)
     return RemovedDataset(name, record.train_samples + record.test_samples, size), record
+
+
+def _first(names: Sequence[str]) -> str:
+    """The command that removes the studies which keep a dataset."""
+    if len(names) == 1:
+        return f"this study first: memscore studies remove {names[0]} --evidence"
+    return f"these studies first, each with: memscore studies remove {names[0]} --evidence"
 
 
 def _has_another_name(connection: Connection, record: DatasetRecord) -> bool:

@@ -66,7 +66,7 @@ def test_what_takes_the_disk_is_shown_the_largest_first(changed: Service, page: 
     expect(row(page, "Datasets", "digits").locator("td").first).to_have_text("2")
     expect(page.get_by_role("region", name="Studies by size").locator("tbody tr")).to_have_count(2)
     expect(row(page, "Studies", "digits")).to_contain_text("40: ")
-    expect(page.locator(".facts dt")).to_have_text(["Database", "Files of datasets", "0 log files"])
+    expect(page.locator(".facts dt")).to_have_text(["Database", "Files of datasets", "0 files of job logs"])
     shown, unit = page.locator(".facts dd").first.inner_text().split()
     assert float(shown) * {"kB": 1e3, "MB": 1e6}[unit] == pytest.approx(usage["database_bytes"], rel=0.05)
     require_accessible(page)

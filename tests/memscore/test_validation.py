@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from memscore.validation import sentence
+from memscore.validation import DIGEST_PATTERN, NAME_PATTERN, sentence
 
 
 class Body(BaseModel, extra="forbid"):
@@ -16,6 +16,8 @@ class Body(BaseModel, extra="forbid"):
     name: Annotated[str, Field(max_length=3)] = "a"
     names: list[str] = []
     flag: bool = False
+    digest: Annotated[str, Field(pattern=DIGEST_PATTERN)] = "0" * 64
+    called: Annotated[str, Field(pattern=NAME_PATTERN)] = "a"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,15 @@ class Body(BaseModel, extra="forbid"):
         ({"share": -0.5}, "share must be above 0, not -0.5"),
         ({"share": "1" * 200}, "share must be below 1"),
         ({"share": "half"}, "share must be a number"),
+        ({"share": "nan"}, "share must be a number, not nan"),
+        ({"share": float("nan")}, "share must be a number, not nan"),
+        ({"share": "-inf"}, "share must be above 0, not -inf"),
+        ({"digest": "0" * 63}, "digest must be 64 of the characters 0 to 9 and a to f"),
+        (
+            {"called": "../x"},
+            "called must start with a letter or digit and have at most 63 letters, digits, dots, hyphens and "
+            "underscores",
+        ),
         ({"name": "longer"}, "name must have at most 3 characters"),
         ({"name": 3}, "name must be text"),
         ({"names": [1]}, "names.0 must be text"),

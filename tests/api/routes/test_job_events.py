@@ -153,7 +153,8 @@ def test_one_caller_cannot_take_all_streams(served: Served, monkeypatch: pytest.
         lines = first.iter_lines()  # kept, since a response ends with its iterator
         next(lines)
         refused = served.http.get(path)
-        assert (refused.status_code, "You have 1 event streams open" in refused.json()["detail"]) == (503, True)
+        assert (refused.status_code, "You have 1 event streams open" in refused.json()["detail"]) == (429, True)
+        assert refused.headers["retry-after"] == "5"
         monkeypatch.setattr(job_events, "caller_of", lambda _: "a third caller")
         with served.http.stream("GET", path) as other:
             assert other.status_code == 200
@@ -168,4 +169,6 @@ def test_an_event_id_that_is_none_asks_for_everything_or_nothing(
         http.post(f"/v1/jobs/{job}/cancel")
         response = http.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": given})
         assert response.status_code == (204 if given.startswith("9") else 200)
+        everything = http.get(f"/v1/jobs/{job}/events", params={"format": "json"}).json()["events"]
+        assert response.text.count("event: state") == (0 if given.startswith("9") else len(everything))
         assert http.get("/v1/jobs/nothing/events").status_code == 404

@@ -55,7 +55,10 @@ def test_without_yes_a_command_says_what_would_go(memscore, database: Database, 
 
 def test_with_yes_it_goes(memscore, database: Database, spare: Settings):
     refused(memscore("datasets", "remove", "spare", "--yes", "made-up"), "'made-up' is not its name, 'spare'")
-    refused(memscore("datasets", "remove", "made-up", "--yes", "made-up"), "is used by study made-up; remove it first")
+    refused(
+        memscore("datasets", "remove", "made-up", "--yes", "made-up"),
+        "is used by study made-up; remove this study first: memscore studies remove made-up --evidence",
+    )
     refused(memscore("studies", "remove", "made-up", "--yes", "made-up"), "add evidence=true (--evidence)")
     done = memscore("studies", "remove", "made-up", "--evidence", "--yes", "made-up")
     assert (done.status, done.err) == (0, "")
@@ -95,7 +98,8 @@ def test_names_change(memscore, database: Database, spare: Settings):
     assert memscore("datasets", "rename", "made-up", "better").out == "Dataset made-up is now better.\n"
     assert memscore("studies", "rename", "made-up", "finer", "--json").json["name"] == "finer"
     refused(memscore("datasets", "rename", "better", "spare"), "already belongs to another dataset")
-    refused(memscore("datasets", "rename", "better", "a b"), "name")
+    for kind, old in (("datasets", "better"), ("studies", "finer")):
+        refused(memscore(kind, "rename", old, "a b"), "NEW must start with a letter or digit and have at most 63")
     refused(memscore("studies", "rename", "nothing", "something"), "There is no study 'nothing'")
     assert known(database) == (["better", "spare"], ["finer"])
     (listed,) = memscore("studies", "list", "--json").json["studies"]
@@ -144,6 +148,6 @@ def test_usage_shows_what_a_removal_frees(memscore, database: Database, spare: S
     assert shown["database_bytes"] > study["bytes"]
     printed = memscore("db", "usage").out
     assert "made-up" in printed
-    assert "1 log file 5 bytes" in printed
+    assert "1 file of job logs 5 bytes" in printed
     memscore("studies", "remove", "made-up", "--evidence", "--yes", "made-up")
     assert memscore("db", "usage", "--json").json["studies"] == []

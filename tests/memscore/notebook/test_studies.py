@@ -167,6 +167,10 @@ def test_the_report_is_the_command_s(embedded: StoredStudy, tmp_path: Path, mems
     written = Study.open(embedded.record.name).report(tmp_path / "mine.html")
     assert memscore("report", embedded.record.name, "--output", str(tmp_path / "its.html")).status == 0
     assert written.read_text() == (tmp_path / "its.html").read_text()
+    below = Study.open(embedded.record.name).report(tmp_path / "new" / "folder" / "mine.html")  # as the command does
+    assert below.is_file()
+    assert memscore("report", embedded.record.name, "--output", str(tmp_path / "its" / "r.html")).status == 0
+    assert (tmp_path / "its" / "r.html").is_file()
 
 
 def test_report_card_and_sets_are_sure_of_the_same_samples(study: Study):

@@ -215,7 +215,8 @@ def test_a_dataset_stays_while_a_study_uses_it(database: Database, stored_study:
         for seed in range(1, 7):
             record = datasets.by_name(connection, "made-up")
             studies.ensure(connection, record, QUICK, Design(seed=seed), f"other-{seed}")
-    with pytest.raises(Conflict, match=r"studies made-up, other-1, .*other-4 and 2 more; remove them first"):
+    first = "remove these studies first, each with: memscore studies remove made-up --evidence"
+    with pytest.raises(Conflict, match=rf"studies made-up, other-1, .*other-4 and 2 more; {first}"):
         removal.remove_dataset(database, home, "made-up", confirm="made-up")
     for study in ("made-up", *(f"other-{seed}" for seed in range(1, 7))):
         remove(database, home, study)

@@ -195,7 +195,7 @@ function facts({ database_bytes: database, dataset_bytes: files, log_files: logs
   return [
     one("Database", bytes(database)),
     one("Files of datasets", bytes(files)),
-    one(counted(logs.files, "log file"), bytes(logs.bytes)),
+    one(`${counted(logs.files, "file")} of job logs`, bytes(logs.bytes)),
   ];
 }
 
