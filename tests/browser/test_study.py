@@ -430,3 +430,4 @@ def test_a_study_gets_another_name_on_its_page(settings_of_digits: Settings, pag
         expect(page.get_by_role("heading", level=1)).to_have_text("finer")
         expect(page.get_by_role("alert")).to_have_count(0)
         assert httpx.get(f"{service.url}/v1/studies/finer").json()["trials"] == 40
+        page.goto("about:blank")  # or the page would ask a service that has ended
