@@ -231,7 +231,8 @@ def test_sets_as_masks_and_as_indices(http: httpx.Client, stored_study: StoredSt
 def test_datasets_are_listed(http: httpx.Client, stored_study: StoredStudy):
     (dataset,) = http.get("/v1/datasets").json()["datasets"]
     assert dataset["name"] == "made-up"
-    assert http.get("/v1/datasets/made-up").json() == {**dataset, "flipped_indices": [], "notes": []}
+    none = {key: [] for key in ("flipped_indices", "forgotten_train", "forgotten_test", "notes")}
+    assert http.get("/v1/datasets/made-up").json() == {**dataset, **none}
     problem(http.get("/v1/datasets/other"), 404, "There is no dataset")
 
 
