@@ -128,6 +128,7 @@ def forget_samples(
     http: Request,
     database: DatabaseOf,
     home: HomeOf,
+    actor: ActorOf,
     name: DatasetInPath,
     train: ForgottenIndices = "",
     test: ForgottenIndices = "",
@@ -140,7 +141,7 @@ def forget_samples(
     by = None if caller is None else caller.name
     told = forgetting.forget(database, home, name, wanted, confirm=confirm, dry_run=dry_run, key_name=by)
     if not dry_run:
-        log.info("forgot %s of the dataset %s", counted(len(wanted), "sample"), told.name)
+        log.info("%s had %s of the dataset %s forgotten", actor, counted(len(wanted), "sample"), told.name)
     return SamplesForgotten(
         forgotten=not dry_run,
         name=told.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Generator
+from typing import Any
 
 import httpx
 import numpy as np
@@ -130,7 +131,7 @@ def with_names(seed: int = 0) -> Dataset:
     """The made-up images with names, texts and ages."""
     plain = make_dataset(seed=seed)
 
-    def columns(samples: int) -> dict[str, list[object]]:
+    def columns(samples: int) -> dict[str, Any]:
         return {
             "id": [f"person {index}" for index in range(samples)],
             "text": [f"life of {index}" for index in range(samples)],
@@ -191,7 +192,7 @@ def test_both_clients_forget(database: Database, stored_study: StoredStudy, sett
         with pytest.raises(InvalidInput, match="before it is confirmed"):
             client.forget_samples("spare", [1, 2])
         assert client.forget_samples("spare", [1, 2], dry_run=True).forgotten is False
-        told = client.forget_samples("spare", [1, 2], np.array([3]), confirm="spare")
+        told = client.forget_samples("spare", [1, 2], np.array([3]).tolist(), confirm="spare")
         assert (told.forgotten, told.train, told.test) == (True, [1, 2], [3])
         assert client.dataset("spare").forgotten == 3
         with pytest.raises(Gone, match="was removed on request") as caught:

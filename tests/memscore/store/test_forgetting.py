@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -49,6 +50,7 @@ SECRET = "Ada Lovelace"
 KILLED = """
 import os, sys
 from pathlib import Path
+from typing import Literal
 from memscore.datasets import forgetting as files
 from memscore.datasets.forgotten import Forgotten
 from memscore.store import forgetting, leftovers, open_database
@@ -164,7 +166,8 @@ def require_gone(home: Path, study: StoredStudy) -> None:
         if file.is_file() and "memscore.db" not in file.name:
             content = file.read_bytes()
             assert not any(trace in content for trace in traces), file
-    for split, x in (("train", "x_train"), ("test", "x_test")):
+    parts: tuple[tuple[Literal["train", "test"], str], ...] = (("train", "x_train"), ("test", "x_test"))
+    for split, x in parts:
         kept = np.setdiff1d(np.arange(len(getattr(before, x))), GONE.part(split))
         assert np.array_equal(getattr(stored, x)[kept], getattr(before, x)[kept])
         assert not getattr(stored, x)[list(GONE.part(split))].any()
