@@ -19,6 +19,7 @@ from memscore.store.findings import DatabaseFinding, Watch, guarded
 from memscore.store.schema import (
     api_keys,
     datasets,
+    forgotten_samples,
     full_trials,
     idempotency_keys,
     job_events,
@@ -43,6 +44,7 @@ FREE: dict[Column[Any], int] = {
     idempotency_keys.c.answer: LONGEST,
     leases.c.note: LONGEST,
     api_keys.c.name: 63,
+    forgotten_samples.c.key_name: 63,
     **{
         table.c[name]: cast("String", table.c[name].type).length or LONGEST
         for table in (trials, full_trials)
