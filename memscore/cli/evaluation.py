@@ -27,7 +27,7 @@ STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 
 
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, a run folder, or a .safetensors file.")],
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, a run folder, or a file of weights.")],
     attacks: Annotated[
         str,
         typer.Option(
@@ -44,9 +44,9 @@ def evaluate(
         Path | None, typer.Option(help="A checkpoint folder: also try images crafted on its network.")
     ] = None,
     network: Annotated[
-        str | None, typer.Option(help="With a .safetensors file: a network's name, or package.module:function.")
+        str | None, typer.Option(help="With a file of weights: a network's name, or package.module:function.")
     ] = None,
-    dataset: Annotated[str | None, typer.Option(help="With a .safetensors file: a registered dataset.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="With a file of weights: a registered dataset.")] = None,
     splits: Annotated[str, typer.Option(help="train, test, or both.")] = "train,test",
     autoattack_samples: Annotated[
         int, typer.Option(min=1, help="Maximum number of samples of each split for AutoAttack.")

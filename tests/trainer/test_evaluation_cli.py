@@ -175,8 +175,9 @@ def test_what_is_no_checkpoint_is_told_in_one_sentence(memscore, run: Path, stor
     refused(memscore("evaluate", weights, "--network", "cnn", "--epsilon", "0.1"), "name it with --dataset")
     given = ("--epsilon", "0.1", "--dataset", "made-up")
     refused(memscore("evaluate", weights, *given, "--network", "resnet9"), "names are in only one of them")
-    (tmp_path / "bad.safetensors").write_bytes(b"no weights")
-    refused(memscore("evaluate", str(tmp_path / "bad.safetensors"), *given, "--network", "cnn"), "are not those of cnn")
+    for name, sentence in (("a.safetensors", "is not a .safetensors file"), ("a.pt", "is not a file that torch.save")):
+        (tmp_path / name).write_bytes(b"")
+        refused(memscore("evaluate", str(tmp_path / name), *given, "--network", "cnn"), sentence)
 
 
 def test_two_checkpoints_are_compared_sample_by_sample(memscore, run: Path, tmp_path: Path):

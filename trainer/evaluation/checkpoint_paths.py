@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from memscore.arrays import Bools, Float32
@@ -21,6 +19,7 @@ from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
 from trainer.folder import CHECKPOINTS, EVALUATIONS, REQUEST, RunFolder
 from trainer.samples import trained_mask
+from trainer.state_file import WEIGHT_FILES, weights_in
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Candidate:
 
 def find(path: Path) -> list[Candidate]:
     """The candidates at a path. Raises InvalidInput if there are none, Damaged if a description cannot be read."""
-    if path.is_file() and path.suffix == ".safetensors":
+    if path.is_file() and path.suffix in WEIGHT_FILES:
         return [Candidate(path.stem, path, path.parent / f"{path.stem}-evaluation", {})]
     run = RunFolder(path)
     names = run.checkpoint_names()
@@ -45,7 +44,7 @@ def find(path: Path) -> list[Candidate]:
         return [_of_folder(path)]
     raise InvalidInput(
         f"{path} holds no checkpoint: pass a folder with {checkpoints.WEIGHTS} and {checkpoints.DESCRIPTION}, a run "
-        "folder, or a .safetensors file together with --network and --dataset."
+        "folder, or a file of weights (.safetensors, .pt, .pth) together with --network and --dataset."
     )
 
 
@@ -74,12 +73,12 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
     built = build_network(network, shape, dataset.classes, {})
     module = built.module if isinstance(built, Wrapped) else built
     try:
-        weights = _with_shared(_unwrapped(load_file(candidate.weights), module), module)
+        weights = _with_shared(_unwrapped(weights_in(candidate.weights), module), module)
         differing = sorted(set(weights) ^ set(module.state_dict()))
         if differing:
             raise RuntimeError(f"{len(differing)} names are in only one of them, such as {differing[0]}")
         module.load_state_dict(weights)
-    except (OSError, RuntimeError, SafetensorError) as error:
+    except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise InvalidInput(f"The weights in {candidate.weights} are not those of {network}: {reason}.") from error
     adopt(built, shape, dataset.classes, torch.device("cpu"))
@@ -109,11 +108,17 @@ def evaluated(path: Path) -> Path:
 
 
 def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """Weights without DataParallel's prefix on their names, unless the module has it too."""
-    prefix = "module."
-    if any(name.startswith(prefix) for name in module.state_dict()):
-        return weights
-    return {name.removeprefix(prefix): value for name, value in weights.items()}
+    """Weights without the prefixes that all names share but the module's do not.
+
+    DataParallel puts "module." before them, torch.compile "_orig_mod.", and wrappers that normalize often "model.".
+    """
+    while weights:
+        prefix = next(iter(weights)).partition(".")[0] + "."
+        own = any(name.startswith(prefix) for name in module.state_dict())
+        if own or not all(name.startswith(prefix) for name in weights):
+            break
+        weights = {name.removeprefix(prefix): value for name, value in weights.items()}
+    return weights
 
 
 def _with_shared(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
