@@ -111,7 +111,7 @@ def show_dataset(name: str, url: Url = None, as_json: Json = False) -> None:
         fields |= {"labels flipped on purpose": count, "of the training samples": places}
     gone = {split: fields.pop(f"forgotten_{split}") for split in ("train", "test")}
     if fields.pop("forgotten"):
-        fields |= {f"{split} samples removed on request": some for split, some in gone.items() if some}
+        fields |= {f"removed on request, {split}": some for split, some in gone.items() if some}
     print_record(fields, as_json=False)
 
 
