@@ -33,15 +33,17 @@ setup: .venv/.installed ## create .venv with the packages pinned in requirements
 demo: setup ## run the whole workflow on real images: scores, service, adversarial training, demo/report.html
 	$(BIN)/memscore demo
 
+# What needs a process for each test, a service, or a second of a core is left to `make test`.
 # Two processes that take about as long, of which only the second imports torch, which takes seconds of a core.
-WITH_TORCH := tests/trainer $(addprefix tests/memscore/,client datasets/test_frames.py datasets/test_resemblance.py \
+WITH_TORCH := tests/trainer $(addprefix tests/memscore/,$(addprefix datasets/test_,folder.py frames.py resemblance.py) \
 	exchange scores statistics study test_sampling.py)
-SLOWER := $(addprefix tests/api/,serving routes/test_paths.py routes/test_exchange.py test_removal.py test_hostile_input.py test_schema.py test_stateful.py) \
-	$(addprefix tests/memscore/,test_durability.py test_launch.py test_npz.py test_progress.py client/test_client_faults.py \
-	datasets/test_copies.py datasets/test_official.py \
-	datasets/test_real_images.py exchange/test_hostile_files.py scores/test_sets.py) $(addprefix tests/trainer/,experiments \
+SLOWER := $(addprefix tests/api/,serving $(addprefix routes/test_,exchange.py job_events.py paths.py targets.py) \
+	$(addprefix test_,expensive.py forgetting.py hostile_input.py removal.py schema.py stateful.py)) \
+	$(addprefix tests/memscore/,test_durability.py test_launch.py test_npz.py test_progress.py \
+	$(addprefix datasets/test_,copies.py damaged.py official.py real_images.py) exchange/test_hostile_files.py scores/test_sets.py) \
+	$(addprefix tests/trainer/,experiments \
 	$(addprefix test_,attacks.py autoattack.py command.py distributed.py entry.py evaluation.py evaluation_cli.py \
-	identity.py likelihood.py masking.py methods.py own_networks.py resume.py run.py verification.py))
+	identity.py likelihood.py masking.py methods.py named_attacks.py own_networks.py resume.py run.py verification.py))
 WITHOUT_TORCH := tests/test_layout.py tests/api tests/memscore/datasets \
 	$(filter-out $(SLOWER) $(WITH_TORCH),$(wildcard tests/memscore/test_*.py)) # pytest runs what is named, ignored or not
 FAST := not slow and not slower and not peers and not postgresql
