@@ -77,7 +77,7 @@ def all_ready(farm: Farm, count: int) -> list[Worker]:
         farm.pool.wait(0.1)
         return farm.workers == count
 
-    eventually(ready, 300)  # starting a worker takes minutes where other work keeps the cores
+    eventually(ready, 120)
     return farm.pool.ready
 
 
