@@ -7,23 +7,24 @@ places the rows, which otherwise are those of the training samples in order.
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Float32, Float64
 from memscore.counted import counted
+from memscore.datasets import arrow
+from memscore.datasets.csv_file import read_csv
 from memscore.datasets.dataset import Dataset
-from memscore.errors import FingerprintMismatch, InvalidInput, MissingPackage
+from memscore.datasets.parquet_file import read_parquet
+from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.npz import NpzReader
+from memscore.study.bits import digest
 
 _NAMED = re.compile(r"(?P<file>.+\.(?:npy|npz|csv|parquet|arrow))(?::(?P<part>[^/]+))?", re.IGNORECASE)
 MEM, INDEX = "mem", "index"
@@ -39,14 +40,14 @@ class ScoreValues:
     mem: Float32
     source: str
     fingerprint: str | None = None
-    sets: None = None
-    test_p: None = None
-    warnings: tuple[str, ...] = ()
+    sets: ClassVar[None] = None
+    test_p: ClassVar[None] = None
+    warnings: ClassVar[tuple[str, ...]] = ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the values, as 16 hexadecimal digits."""
-        return hashlib.sha256(self.mem.astype("<f4").tobytes()).hexdigest()[:16]
+        """SHA-256 over the values, as a table has over its columns."""
+        return digest(self.mem.astype("<f4").tobytes())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -97,10 +98,8 @@ def read_values(source: str) -> ScoreValues:
             if part not in file:
                 raise InvalidInput(f"{path} has no array {part!r}.")
             values = file.read(cast("str", part), "fiub", None)
-    elif kind == ".csv":
-        values = _of_columns(_csv_columns(path), part, path)
     else:
-        columns, fingerprint = _arrow_columns(path)
+        columns, fingerprint = _columns(path)
         values = _of_columns(columns, part, path)
     return ScoreValues(_checked(values, source), source, fingerprint)
 
@@ -113,52 +112,33 @@ def _of_npy(path: Path) -> npt.NDArray[Any]:
     return values
 
 
-def _csv_columns(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The columns of numbers, float64, NaN where a cell is empty; columns with other texts are left out."""
+def _columns(path: Path) -> tuple[dict[str, Float64], str | None]:
+    """The columns of numbers, NaN where a cell is empty, and the fingerprint in a table that memscore exported."""
+    table = _table(path)
+    found = {name: arrow.numbers(one) for name, one in arrow.plain(table).items() if arrow.kind_of(one) == "number"}
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{path} is not a CSV file in UTF-8.") from error
-    if len(rows) < 2:
-        raise InvalidInput(f"{path} has no rows below its header.")
-    header, body = rows[0], [row for row in rows[1:] if row]
-    wrong = next((place for place, row in enumerate(body) if len(row) != len(header)), None)
-    if wrong is not None:
-        raise InvalidInput(f"Row {wrong + 1} of {path} has {len(body[wrong])} cells, the header {len(header)}.")
-    if len(set(header)) < len(header):
-        raise InvalidInput(f"{path} has two columns of the same name; rename one.")
-    columns = zip(header, zip(*body, strict=True), strict=True)
-    return {name: numbers for name, cells in columns if (numbers := _numbers(cells)) is not None}
+        meta: Any = json.loads((table.schema.metadata or {})[b"memscore"])
+        return found, str(meta["fingerprint"])
+    except (KeyError, TypeError, ValueError):
+        return found, None
 
 
-def _numbers(cells: Iterable[str]) -> Float64 | None:
-    try:
-        return np.array([float(cell) if cell.strip() else np.nan for cell in cells])
-    except ValueError:
-        return None
+def _table(path: Path) -> Any:
+    """The file as an Arrow table. Raises InvalidDataset, which is InvalidInput."""
+    if path.suffix.lower() == ".csv":
+        return read_csv(path)[0]
+    if path.suffix.lower() == ".parquet":
+        return read_parquet(path)
+    import pyarrow as pa
+    from pyarrow import feather
 
-
-def _arrow_columns(path: Path) -> tuple[dict[str, npt.NDArray[Any]], str | None]:
-    """The columns of numbers, and the fingerprint in a table that memscore exported."""
     try:
-        import pyarrow as pa
-        from pyarrow import feather, parquet
-    except ImportError as error:
-        raise MissingPackage("Reading this file needs pyarrow, which is not installed: pip install pyarrow.") from error
-    try:
-        table: Any = parquet.read_table(path) if path.suffix.lower() == ".parquet" else feather.read_table(path)
+        return feather.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise InvalidInput(f"{path} is not a {path.suffix[1:].capitalize()} file.") from error
-    columns: dict[str, npt.NDArray[Any]] = {}
-    for field in table.schema:
-        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
-            columns[field.name] = table[field.name].to_numpy()
-    meta = json.loads((table.schema.metadata or {}).get(b"memscore", b"{}"))
-    return columns, meta.get("fingerprint") if isinstance(meta, dict) else None
+        raise InvalidInput(f"{path} cannot be read as Arrow ({arrow.why(error)}).") from error
 
 
-def _of_columns(columns: dict[str, npt.NDArray[Any]], part: str | None, path: Path) -> npt.NDArray[Any]:
+def _of_columns(columns: dict[str, Float64], part: str | None, path: Path) -> Float64:
     """The chosen column, in the order of the samples."""
     names = [name for name in columns if name != INDEX]
     name = part or (MEM if MEM in columns else names[0] if len(names) == 1 else None)
@@ -171,7 +151,7 @@ def _of_columns(columns: dict[str, npt.NDArray[Any]], part: str | None, path: Pa
     values = columns[name]
     if INDEX not in columns or name == INDEX:
         return values
-    index = columns[INDEX].astype(np.float64)
+    index = columns[INDEX]
     placed = np.argsort(index, kind="stable")
     if not np.array_equal(index[placed], np.arange(len(index))):
         raise InvalidInput(

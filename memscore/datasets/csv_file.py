@@ -30,18 +30,23 @@ def load_csv(path: Path, options: SourceOptions) -> Dataset:
 
     Raises InvalidDataset with the reason.
     """
+    table, delimiter = read_csv(path, options)
+    notes = () if delimiter == "," else (f"Columns are separated by {DELIMITERS[delimiter]}.",)
+    return dataset_of_rows(
+        Rows(table, options.described(f"csv:{path.name}"), str(path), path.parent, notes=notes), options
+    )
+
+
+def read_csv(path: Path, options: SourceOptions = SourceOptions()) -> tuple[Any, str]:
+    """The Arrow table in a CSV file, and its delimiter; columns named by options are texts. Raises InvalidDataset."""
     if not path.is_file():
         raise InvalidDataset(f"There is no file {path}; write csv:FILE with the path of a CSV file.")
     try:
         head = _head(path)
         delimiter = _delimiter(head)
-        table = _table(path, delimiter, head, options)
+        return _table(path, delimiter, head, options), delimiter
     except OSError as error:
         raise InvalidDataset(f"{path} cannot be read ({reason(error)}).") from error
-    notes = () if delimiter == "," else (f"Columns are separated by {DELIMITERS[delimiter]}.",)
-    return dataset_of_rows(
-        Rows(table, options.described(f"csv:{path.name}"), str(path), path.parent, notes=notes), options
-    )
 
 
 def _head(path: Path) -> list[str]:
