@@ -36,7 +36,7 @@ async def _tables(request: Request, study: StudyInPath) -> StudyTables:
 
 
 async def _drop_tables(request: Request) -> Callable[[], None]:
-    return cast("TableCache", request.app.state.tables).forget
+    return cast("TableCache", request.app.state.tables).drop
 
 
 async def _own_networks(request: Request) -> Callable[[str], bool]:
@@ -58,11 +58,15 @@ async def _sessions(request: Request) -> Sessions:
     return cast("Sessions", request.app.state.sessions)
 
 
-async def _actor(request: Request) -> str:
-    """Who asks, for the log: a key by its name, never its secret."""
+async def _key_name(request: Request) -> str | None:
     caller: Caller | None = request.scope.get("state", {}).get("caller")
-    if caller is not None:
-        return f"the key {harmless(caller.name)}"
+    return None if caller is None else caller.name
+
+
+async def _actor(request: Request, key_name: Annotated[str | None, Depends(_key_name)]) -> str:
+    """Who asks, for the log: a key by its name, never its secret."""
+    if key_name is not None:
+        return f"the key {harmless(key_name)}"
     return "the command line" if request.app.state.in_process else "a user of this machine"
 
 
@@ -88,8 +92,10 @@ async def _label(
 ActorOf = Annotated[str, Depends(_actor)]
 DatabaseOf = Annotated[Database, Depends(_database)]
 DropTables = Annotated[Callable[[], None], Depends(_drop_tables)]
-"""What a route calls once it has renamed, removed or changed a study: no table read before is used any more."""
+"""What a route calls once it has changed a study, or what is shown with one: no table read before is used any more."""
 HomeOf = Annotated[FilePath, Depends(_home)]
+KeyName = Annotated[str | None, Depends(_key_name)]
+"""The name of the API key that asks; None for somebody without one."""
 KeyringOf = Annotated[Keyring, Depends(_keyring)]
 LabelInQuery = Annotated[int | None, Depends(_label)]
 OwnNetworks = Annotated[Callable[[str], bool], Depends(_own_networks)]

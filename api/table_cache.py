@@ -309,7 +309,7 @@ def _names(fingerprint: str, noted: Forgotten) -> dict[Rows, npt.NDArray[np.str_
 class TableCache:
     """The most recently requested studies; each is compared with the database at most once a second.
 
-    While one request compares, others use the previous tables. Use it from one event loop only, except `forget`.
+    While one request compares, others use the previous tables. Use it from one event loop only, except `drop`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -317,16 +317,16 @@ class TableCache:
         self.lanes = Lanes()
         self.entries: OrderedDict[str, StudyTables] = OrderedDict()
         self.loading: dict[str, tuple[float, asyncio.Task[StudyTables]]] = {}
-        self.forgotten_at = float("-inf")
+        self.dropped_at = float("-inf")
 
-    def forget(self) -> None:
+    def drop(self) -> None:
         """Use nothing that was read before now: this process has renamed, removed or changed a study."""
-        self.forgotten_at = time.monotonic()
+        self.dropped_at = time.monotonic()
 
     def fresh(self, study: str) -> StudyTables | None:
         """The tables of a study by id or name, if they were compared a moment ago or are being compared."""
         entry = self.entries.get(study)
-        if entry is None or entry.checked_at <= self.forgotten_at:
+        if entry is None or entry.checked_at <= self.dropped_at:
             return None
         if time.monotonic() - entry.checked_at >= FRESH_SECONDS and study not in self.loading:
             return None
@@ -338,7 +338,7 @@ class TableCache:
         if entry is not None:
             return entry
         began, loading = self.loading.get(study, (float("-inf"), None))
-        if loading is None or began <= self.forgotten_at:
+        if loading is None or began <= self.dropped_at:
             loading = self._begin(study)
         try:
             entry = await asyncio.shield(loading)

@@ -7,13 +7,12 @@ import logging
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi import Path as InPath
 
 from api import errors
-from api.authentication import Caller
 from api.dependencies import (
     RENAMED,
     ActorOf,
@@ -24,6 +23,7 @@ from api.dependencies import (
     DryRun,
     HomeOf,
     IndexInPath,
+    KeyName,
 )
 from api.file_answers import ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
@@ -125,9 +125,10 @@ def remove_dataset(
 
 @router.delete("/{name}/samples", operation_id="forget_samples", responses=errors.documented(404, 409))
 def forget_samples(
-    http: Request,
     database: DatabaseOf,
     home: HomeOf,
+    drop_tables: DropTables,
+    key_name: KeyName,
     actor: ActorOf,
     name: DatasetInPath,
     train: ForgottenIndices = "",
@@ -137,20 +138,11 @@ def forget_samples(
 ) -> SamplesForgotten:
     """Overwrite samples of a dataset, of which only labels and scores stay. Needs the scope admin."""
     wanted = Forgotten.of(*(indices_in(one) if one else () for one in (train, test)))
-    caller = cast("Caller | None", getattr(http.state, "caller", None))
-    by = None if caller is None else caller.name
-    told = forgetting.forget(database, home, name, wanted, confirm=confirm, dry_run=dry_run, key_name=by)
+    told = forgetting.forget(database, home, name, wanted, confirm=confirm, dry_run=dry_run, key_name=key_name)
     if not dry_run:
+        drop_tables()  # they have the samples' names
         log.info("%s had %s of the dataset %s forgotten", actor, counted(len(wanted), "sample"), told.name)
-    return SamplesForgotten(
-        forgotten=not dry_run,
-        name=told.name,
-        train=list(told.train),
-        test=list(told.test),
-        before=told.before,
-        names=list(told.names),
-        copies=list(told.copies),
-    )
+    return SamplesForgotten.model_validate({"forgotten": not dry_run, **asdict(told)})
 
 
 @router.get(
@@ -216,7 +208,7 @@ def require_sample(record: DatasetRecord, split: Literal["train", "test"], index
 def arrays_of(home: Path, fingerprint: str) -> Dataset:
     """A dataset's arrays, mapped from their files. Raises NotFound if these were removed, or Damaged."""
     folder = folder_of(home, fingerprint)
-    return _opened(home, fingerprint, tuple(_version(folder / name) for name in (DESCRIPTION, *COLUMN_FILES)))
+    return _opened(home, fingerprint, tuple(_version(folder / name) for name in (DESCRIPTION, *COLUMN_FILES.values())))
 
 
 def _version(file: Path) -> tuple[int, int]:

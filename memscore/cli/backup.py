@@ -12,7 +12,7 @@ from memscore import settings as settings_module
 from memscore.cli.options import Json
 from memscore.console import note, out, print_json, warn
 from memscore.counted import counted
-from memscore.datasets.forgetting import described
+from memscore.datasets.forgotten import described
 from memscore.progress import progress_lines
 from memscore.settings import Settings
 from memscore.store.backup import Backup, back_up, restore, unknown_to

@@ -92,8 +92,8 @@ COMMANDS: Entries = {
             "rename": Entry("removal:rename_dataset", "Give a dataset another name; its studies stay."),
             "forget": Entry(
                 "removal:forget_samples",
-                "Overwrite samples, such as images of people who ask for it; scores stay, without --confirm, say what "
-                "would go.",
+                "Overwrite samples, such as images of people who ask; scores stay. "
+                "Without --yes, say what would go and ask.",
             ),
             "remove": Entry(
                 "removal:remove_dataset",

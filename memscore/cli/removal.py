@@ -13,6 +13,7 @@ from memscore.cli.context import opened_client
 from memscore.cli.options import Json, Url
 from memscore.console import out, print_json, print_table, warn
 from memscore.counted import counted
+from memscore.datasets.forgotten import Forgotten, described
 from memscore.durations import seconds_of
 from memscore.errors import InvalidInput
 from memscore.messages.removal import SamplesForgotten, StudyRemoved
@@ -51,20 +52,20 @@ def forget_samples(
     name: str,
     train: Annotated[list[int] | None, typer.Option("--train", min=0, help="A training sample; repeat it.")] = None,
     test: Annotated[list[int] | None, typer.Option("--test", min=0, help="A test sample; repeat it.")] = None,
-    confirm: Annotated[
+    yes: Annotated[
         str | None,
-        typer.Option("--confirm", "--yes", metavar="NAME", help="Do it without asking; the name again."),
+        typer.Option("--yes", metavar="NAME", help="Remove them without asking; the dataset's name, against mistakes."),
     ] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Overwrite samples, such as images of people who ask for it; scores stay, without --confirm, say what would go."""
+    """Overwrite samples, such as images of people who ask; scores stay. Without --yes, say what would go and ask."""
     some = tuple(train or ()), tuple(test or ())
     with opened_client(url) as client:
         would = client.forget_samples(name, *some, dry_run=True)
         what = _content(would)
-        given = confirm or _asked(would.name, what, would, as_json, "--confirm")
-        done = client.forget_samples(name, *some, confirm=given)
+        confirm = yes or _asked(would.name, what, would, as_json)
+        done = client.forget_samples(name, *some, confirm=confirm)
     if would.copies and not as_json:
         warn(f"Equal samples stay: {', '.join(would.copies[:MOST_NAMED])}; forget them too if they show the same.")
     _say(done, f"Removed {what}", as_json)
@@ -146,8 +147,7 @@ def prune_jobs(
 
 def _content(would: SamplesForgotten) -> str:
     """What forgetting takes, as a clause."""
-    parts = {"training sample": len(would.train), "test sample": len(would.test)}
-    samples = " and ".join(counted(number, kind) for kind, number in parts.items() if number)
+    samples = described(Forgotten.of(would.train, would.test))
     also = f" (also named {', '.join(would.names)})" if would.names else ""
     already = f", {would.before:,} of them removed before" if would.before else ""
     return (
@@ -168,10 +168,10 @@ def _parts(would: StudyRemoved) -> str:
     return f"{', '.join(parts)}; {decimal(would.bytes)}"
 
 
-def _asked(name: str, what: str, would: BaseModel, as_json: bool, option: str = "--yes") -> str:
+def _asked(name: str, what: str, would: BaseModel, as_json: bool) -> str:
     """The name, typed at the terminal as a confirmation. Exits with status 1 without it."""
     if as_json or not sys.stdin.isatty():
-        _refuse(would, what, f"add {option} {name}", as_json)
+        _refuse(would, what, f"add --yes {name}", as_json)
     out.print(f"This would remove {what}.", soft_wrap=True)
     if typer.prompt(f"Type {name} to remove it for good", default="", show_default=False).strip() != name:
         out.print("Nothing was removed.")

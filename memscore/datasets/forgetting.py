@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from memscore import strict_json
-from memscore.counted import counted
 from memscore.datasets import storage
 from memscore.datasets.columns import SampleColumns, Split
 from memscore.datasets.dataset import SPLITS, Dataset, without_names
@@ -161,9 +160,3 @@ def _remove_downloads(downloads: Path, source: str) -> None:
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
-
-
-def described(forgotten: Forgotten) -> str:
-    """Samples in words: 2 training samples and 1 test sample."""
-    parts = {"training sample": len(forgotten.train), "test sample": len(forgotten.test)}
-    return " and ".join(counted(number, kind) for kind, number in parts.items() if number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from memscore.counted import counted
 from memscore.datasets.columns import Split
 from memscore.errors import Gone
 
@@ -56,3 +57,9 @@ class Forgotten:
 
 
 NONE = Forgotten()
+
+
+def described(forgotten: Forgotten) -> str:
+    """Samples in words: 2 training samples and 1 test sample."""
+    parts = {"training sample": len(forgotten.train), "test sample": len(forgotten.test)}
+    return " and ".join(counted(number, kind) for kind, number in parts.items() if number)

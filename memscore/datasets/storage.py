@@ -33,7 +33,7 @@ SECONDS_BETWEEN_LOOKS = 0.05
 NO_LOCKS = (ENOLCK, ENOSYS, ENOTSUP)  # from file systems without locks
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 DESCRIPTION = "dataset.json"
-COLUMN_FILES = ("columns-train.parquet", "columns-test.parquet")
+COLUMN_FILES: dict[Split, str] = {split: f"columns-{split}.parquet" for split in SPLITS}
 WRITING = ".writing-"
 """How the name of a folder begins that a dataset is written to; that of the dataset's fingerprint follows."""
 ASIDE = ".removed-"
@@ -294,7 +294,7 @@ def _array(column: Any) -> Column:
 
 def column_file(folder: Path, split: Split) -> Path:
     """The file of the columns of one part, in a dataset's folder."""
-    return folder / f"columns-{split}.parquet"
+    return folder / COLUMN_FILES[split]
 
 
 def _damaged(folder: Path, error: Exception) -> Damaged:
@@ -342,7 +342,7 @@ def _replace_descriptions(dataset: Dataset, folder: Path) -> None:
     scratch = _scratch(folder)
     try:
         _write_descriptions(dataset, scratch, description_of(folder))
-        for name in [*(column_file(scratch, split).name for split in SPLITS), DESCRIPTION]:
+        for name in (*COLUMN_FILES.values(), DESCRIPTION):
             if (scratch / name).exists():
                 sync(scratch / name)
                 os.replace(scratch / name, folder / name)

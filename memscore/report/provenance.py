@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import memscore
 from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
-from memscore.datasets.forgetting import described
+from memscore.datasets.forgotten import described
 from memscore.datasets.sources import PATH_SOURCES, SOURCES
 from memscore.durations import readable
 from memscore.exchange.evidence_file import StudyEvidence

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select, text
 
 from memscore.counted import counted
-from memscore.datasets.forgetting import described
+from memscore.datasets.forgotten import described
 from memscore.datasets.storage import alone, has_right_arrays, is_blank, open_dataset
 from memscore.errors import Damaged, NotFound
 from memscore.messages.jobs import STATES
@@ -78,7 +78,6 @@ def _check_datasets(database: Database, home: Path, repair: bool, watch: Watch) 
     with database.reading() as connection:
         names = connection.execute(select(datasets_table.c.name).order_by(datasets_table.c.name)).scalars().all()
     faults: dict[str, tuple[str, str] | None] = {}
-    looked: set[str] = set()
     for name in names:
         watch(f"dataset {name}", 0)
         try:
@@ -87,13 +86,13 @@ def _check_datasets(database: Database, home: Path, repair: bool, watch: Watch) 
         except UNREADABLE:
             yield DatabaseFinding(f"dataset {name}", "its row cannot be read", "restore the database from a copy")
             continue
-        if record.fingerprint not in faults:
+        first = record.fingerprint not in faults  # of the names of these data
+        if first:
             faults[record.fingerprint] = arrays_fault(home, name, record.fingerprint, record.source)
         fault = faults[record.fingerprint] or _record_fault(record, home)
         if fault is not None:
             yield DatabaseFinding(f"dataset {name}", *fault)
-        if record.fingerprint not in looked:
-            looked.add(record.fingerprint)
+        if first:
             yield from _forgotten_findings(database, home, record, repair)
         watch(f"dataset {name}", 1)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from memscore.datasets.dataset import SPLITS
-from memscore.datasets.forgetting import copies_of, described
-from memscore.datasets.forgotten import Forgotten
+from memscore.datasets.forgetting import copies_of
+from memscore.datasets.forgotten import Forgotten, described
 from memscore.datasets.storage import alone
 from memscore.errors import Conflict, InvalidInput, NotFound
 from memscore.messages.jobs import TERMINAL
@@ -111,5 +111,5 @@ def _require_confirmed(name: str, confirm: str | None, samples: Forgotten) -> No
         raise InvalidInput(
             f"{wrong}Nothing is forgotten before it is confirmed: the content of {described(samples)} of dataset "
             f"{name!r} would go for good, and nothing more could be trained on it. To forget "
-            f"{'it' if len(samples) == 1 else 'them'}, repeat its name: confirm={name} (--confirm {name})."
+            f"{'it' if len(samples) == 1 else 'them'}, repeat its name: confirm={name} (--yes {name})."
         )

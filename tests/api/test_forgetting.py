@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Generator
 from typing import Any
 
@@ -15,7 +14,6 @@ from sqlalchemy import select
 
 from api.app import create_app
 from api.serving.in_process import InProcessTransport, in_process
-from api.table_cache import FRESH_SECONDS
 from memscore.client import Client
 from memscore.datasets.columns import SampleColumns
 from memscore.datasets.dataset import Dataset, build_dataset
@@ -110,7 +108,6 @@ def test_images_give_way_to_one_sentence_and_a_grey_tile(
     found = http.get(f"{address}/5/neighbours", params={"count": 100}).json()["neighbours"]
     assert len(found) == 57
     assert not {17, 4} & {one["index"] for one in found}
-    time.sleep(FRESH_SECONDS)
     assert http.get("/v1/studies/made-up").json()["table"]["digest"] == digests
     assert http.get("/v1/studies/made-up/scores/17").json() == score
     assert http.get("/v1/studies/made-up/table").content == table
@@ -123,7 +120,6 @@ def test_images_give_way_to_one_sentence_and_a_grey_tile(
 def test_blank_samples_are_no_copies_of_each_other(database: Database, stored_study: StoredStudy, http: httpx.Client):
     before = http.get("/v1/studies/made-up/duplicates").json()["matching"]
     forget(http)
-    time.sleep(FRESH_SECONDS)
     assert http.get("/v1/studies/made-up/duplicates").json()["matching"] == before
 
 
@@ -155,12 +151,10 @@ def test_listings_carry_neither_name_nor_text(
     save(with_names(), settings.home)
     scores = "/v1/studies/made-up/scores/17"
     export = "/v1/studies/made-up/table?format=csv"
-    time.sleep(FRESH_SECONDS)
     assert http.get(scores).json()["name"] == "person 17"
     exported = http.get(export)
     assert "person 17" in exported.text
     forget(http)
-    time.sleep(FRESH_SECONDS)
     assert not http.get(scores).json().get("name")
     again = http.get(export, headers={"if-none-match": exported.headers["etag"]})
     assert again.status_code == 200

@@ -176,7 +176,7 @@ def test_what_was_being_read_while_a_study_changed_is_not_used(
         await asyncio.to_thread(begun.wait, 20)
         with database.writing() as connection:
             studies.rename(connection, "made-up", "finer")
-        cache.forget()
+        cache.drop()
         with pytest.raises(NotFound):
             await cache.get("made-up")
         go_on.set()

@@ -41,10 +41,10 @@ def test_without_confirm_it_says_what_would_go(memscore, database: Database, emb
     said = memscore(*ASKED)
     assert said.status == 1
     assert said.out.startswith(f"This would remove {WHAT}, and nothing more can be trained on the dataset.")
-    assert said.out.endswith("Nothing was removed; to remove it, add --confirm made-up.\n")
+    assert said.out.endswith("Nothing was removed; to remove it, add --yes made-up.\n")
     asked = memscore(*ASKED, "--json")
     assert (asked.status, asked.json["forgotten"], asked.json["train"]) == (1, False, [4, 17])
-    refused(memscore(*ASKED, "--confirm", "made"), "'made' is not its name, 'made-up'")
+    refused(memscore(*ASKED, "--yes", "made"), "'made' is not its name, 'made-up'")
     refused(memscore("datasets", "forget", "made-up"), "Name the samples to forget")
     refused(memscore("datasets", "forget", "made-up", "--train", "60"), "no train sample 60; its indices go from 0 to")
     assert known(database, embedded) == 0
@@ -69,7 +69,7 @@ def test_everything_says_so_afterwards(
     memscore, database: Database, embedded: StoredStudy, here: Settings, tmp_path: Path
 ):
     assert "removed on request" not in memscore("datasets", "list").out
-    done = memscore(*ASKED, "--confirm", "made-up")
+    done = memscore(*ASKED, "--yes", "made-up")
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(f"Removed {WHAT}")
     assert memscore(*ASKED, "--yes", "made-up", "--json").json["before"] == 3
@@ -91,7 +91,7 @@ def test_everything_says_so_afterwards(
 
 
 def test_what_is_written_leaves_them_out(memscore, database: Database, embedded: StoredStudy, here: Settings):
-    memscore(*ASKED, "--confirm", "made-up")
+    memscore(*ASKED, "--yes", "made-up")
     file = here.home.parent / "rest.npz"
     written = memscore("datasets", "export", "made-up", "--output", str(file), "--json")
     assert (written.json["relabelled"], written.json["left_out"]) == (0, 3)
@@ -102,7 +102,7 @@ def test_what_is_written_leaves_them_out(memscore, database: Database, embedded:
 
 
 def test_reports_and_python_show_a_sentence(memscore, embedded: StoredStudy, here: Settings, tmp_path: Path):
-    memscore("datasets", "forget", "made-up", *(f"--train={index}" for index in range(60)), "--confirm", "made-up")
+    memscore("datasets", "forget", "made-up", *(f"--train={index}" for index in range(60)), "--yes", "made-up")
     page = tmp_path / "report.html"
     assert memscore("report", "made-up", "--output", str(page)).status == 0
     assert "This image was removed on request." in page.read_text()
@@ -120,7 +120,7 @@ def test_a_restored_database_is_told_what_it_does_not_know(
     memscore, database: Database, embedded: StoredStudy, here: Settings, tmp_path: Path
 ):
     memscore("db", "backup", str(tmp_path / "before.zip"))
-    memscore(*ASKED, "--confirm", "made-up")
+    memscore(*ASKED, "--yes", "made-up")
     memscore("db", "backup", str(tmp_path / "after.zip"))
     database.close()
     said = memscore("db", "restore", str(tmp_path / "before.zip"), "--overwrite")
@@ -140,7 +140,7 @@ def test_the_same_source_is_not_added_again(memscore, database: Database, embedd
     add = ("datasets", "add", "own", "--from", f"npz:{file}")
     assert memscore(*add).status == 0
     assert memscore(*add).status == 0
-    memscore("datasets", "forget", "own", "--train", "17", "--confirm", "own")
+    memscore("datasets", "forget", "own", "--train", "17", "--yes", "own")
     refused(memscore(*add), "Dataset 'own' is not added again, since 1 sample of it was removed on request")
     refused(memscore(*add, "--name", "other"), "Dataset 'other' is not added again")
     register(database, here, "spare", make_dataset(seed=5))

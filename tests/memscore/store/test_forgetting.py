@@ -265,9 +265,7 @@ def test_a_kill_between_rows_and_files_on_postgresql(
 
 @pytest.mark.parametrize("confirm", [None, "", "People", "made-up"])
 def test_nothing_goes_before_it_is_confirmed(database: Database, study: StoredStudy, home: Path, confirm: str | None):
-    with pytest.raises(
-        InvalidInput, match=r"2 training samples and 1 test sample of dataset 'people' .*--confirm peop"
-    ):
+    with pytest.raises(InvalidInput, match=r"2 training samples and 1 test sample of dataset 'people' .*--yes peop"):
         forgetting.forget(database, home, "people", GONE, confirm=confirm)
     assert noted(database, study) == Forgotten()
     assert findings(database, home) == []
