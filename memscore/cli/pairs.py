@@ -160,14 +160,10 @@ def _copies(
 
     None if the samples are in neither.
     """
-    from memscore.datasets.forgotten import Forgotten
-    from memscore.datasets.storage import open_dataset
+    from memscore.workflows.datasets import dataset_of_study
 
     try:
-        message = client.study(study)
-        about = client.dataset(message.dataset)
-        gone = Forgotten.of(about.forgotten_train, about.forgotten_test)
-        dataset = open_dataset(settings_module.load().home, message.fingerprint).without(gone, message.fingerprint)
+        dataset = dataset_of_study(client, settings_module.load(), client.study(study))
     except NotFound as error:
         try:
             with progress_lines("comparing samples in the service", lines=lines):

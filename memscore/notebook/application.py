@@ -51,9 +51,9 @@ def application(home: Path | str | None = None, *, create: bool = False) -> Appl
         raise
 
 
-def exists(home: Path | str | None) -> bool:
-    """Whether there is a database for that home folder, by default that of the settings; one on a server counts."""
-    file = sqlite_file(settings_of(home).database)
+def exists() -> bool:
+    """Whether there is the database of the settings; one on a server counts."""
+    file = sqlite_file(settings_module.load().database)
     return file is None or file.exists()
 
 

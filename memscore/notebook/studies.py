@@ -13,8 +13,6 @@ import numpy as np
 from memscore.arguments import require_at_least_one
 from memscore.client import Client
 from memscore.datasets.dataset import Dataset
-from memscore.datasets.forgotten import Forgotten
-from memscore.datasets.storage import open_dataset
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
 from memscore.messages.scores import Histogram
@@ -37,6 +35,7 @@ from memscore.scores.sets import Thresholds
 from memscore.scores.suspects import note_on
 from memscore.scores.tables import ScoreTable
 from memscore.study.spec import Target
+from memscore.workflows.datasets import dataset_of_study
 from memscore.workflows.estimation import EstimationRequest
 
 RANKED = 20
@@ -86,10 +85,7 @@ class Study:
     @cached_property
     def dataset(self) -> Dataset:
         """The study's dataset, memory-mapped. Raises NotFound if its arrays are not in the home folder."""
-        message = self.message
-        about = self.client.dataset(message.dataset)
-        gone = Forgotten.of(about.forgotten_train, about.forgotten_test)
-        return open_dataset(self._application.settings.home, message.fingerprint).without(gone, message.fingerprint)
+        return dataset_of_study(self.client, self._application.settings, self.message)
 
     @cached_property
     def samples(self) -> Samples:
@@ -342,7 +338,7 @@ class Study:
 @in_python
 def studies(home: Path | str | None = None) -> list[Study]:
     """The studies in `home` or the settings' home folder, oldest first. Raises StoreError."""
-    if home is None and not exists(home):
+    if home is None and not exists():
         return []
     return [Study(one.id, home) for one in application(home).client.studies().studies]
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from memscore.client import Client
 from memscore.datasets import SOURCES, SourceOptions, load_source
 from memscore.datasets.copies import with_findings
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.forgotten import Forgotten
 from memscore.datasets.label_noise import flip_labels
-from memscore.datasets.storage import alone, folder_of, forgotten_in, is_whole, save
+from memscore.datasets.storage import alone, folder_of, forgotten_in, is_whole, open_dataset, save
 from memscore.errors import Conflict, InvalidInput, NotFound
+from memscore.messages.studies import StudyMessage
 from memscore.progress import tracked
 from memscore.settings import Settings
 from memscore.store import Database, datasets, forgotten, leftovers
@@ -106,6 +108,16 @@ def _not_again(name: str, samples: int) -> str:
         f"Dataset {name!r} is not added again, since {samples:,} {was} removed on request and would come back; to add "
         f"the rest, leave {'it' if samples == 1 else 'them'} out of the data, which makes it another dataset."
     )
+
+
+def dataset_of_study(client: Client, settings: Settings, study: StudyMessage) -> Dataset:
+    """The dataset of a study, memory-mapped from this home, without what the client's service says was forgotten.
+
+    Raises NotFound if its arrays are not here.
+    """
+    about = client.dataset(study.dataset)
+    gone = Forgotten.of(about.forgotten_train, about.forgotten_test)
+    return open_dataset(settings.home, study.fingerprint).without(gone, study.fingerprint)
 
 
 def ensure_registered(database: Database, settings: Settings, name: str) -> DatasetRecord:

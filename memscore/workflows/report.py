@@ -14,14 +14,11 @@ def page_of(client: Client, settings: Settings, study: str) -> str:
 
     Raises NotFound if the dataset is not in the home folder, and the client's errors.
     """
-    from memscore.datasets.forgotten import Forgotten
-    from memscore.datasets.storage import open_dataset
     from memscore.report import Making, Report
+    from memscore.workflows.datasets import dataset_of_study
 
     message = client.study(study)
-    about = client.dataset(message.dataset)
-    gone = Forgotten.of(about.forgotten_train, about.forgotten_test)
-    dataset = open_dataset(settings.home, message.fingerprint).without(gone, message.fingerprint)
+    dataset = dataset_of_study(client, settings, message)
     scores, pairs = client.table(study), client.pairs_table(study)
     evidence_bytes = scores.trials * (len(scores) + scores.test_samples) // 8
     known = message.design is not None and evidence_bytes <= MOST_EVIDENCE

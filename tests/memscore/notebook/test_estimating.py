@@ -205,7 +205,7 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(
     assert "--" not in str(raised.value)
     assert raised.value._render_traceback_() == [f"{kind.__name__}: {raised.value}"]
     assert memscore.studies() == []
-    if exists(None):
+    if exists():
         assert application(None).client.datasets().datasets == []
 
 
