@@ -77,6 +77,23 @@ def test_parts_in_a_row_leave_what_each_leaves_of_the_rest(network: nn.Module, d
     assert both[alone].tolist() == survived.tolist()
 
 
+def test_parts_alone_are_held_against_pgd_and_their_warnings_are_told(
+    network: nn.Module, data: DeviceData, monkeypatch: pytest.MonkeyPatch
+):
+    craft = autoattack.craft_part
+
+    def warning(*given: Any) -> Any:
+        return craft(*given)[0], ["there are 2 points with zero gradient!"]
+
+    monkeypatch.setattr(autoattack, "craft_part", warning)
+    found = evaluated(network, data, "pgd", "apgd-ce+apgd-t")
+    checks = {finding.check: finding for finding in found.findings}
+    assert "apgd-ce+apgd-t against PGD" in checks
+    assert checks["AutoAttack's flags"].level == "amber"
+    assert checks["AutoAttack's flags"].found == "4 starting points without a gradient of its loss"
+    assert "AutoAttack's flags" not in {finding.check for finding in evaluated(network, data, "pgd").findings}
+
+
 def test_the_first_part_is_attacked_once_for_several_attacks(
     network: nn.Module, data: DeviceData, monkeypatch: pytest.MonkeyPatch
 ):

@@ -14,6 +14,8 @@ from trainer.evaluation.mcnemar import exact_mcnemar
 from trainer.evaluation.sample_records import CORRECT, SampleRecords
 
 SIGNIFICANT = 0.05
+STRONG = ("apgd-ce+apgd-t",)
+"""Attacks that leave nearly what AutoAttack leaves, and are held against PGD as it is."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,15 @@ class Probes:
 
     sweep: accuracy under PGD by epsilon. zero_gradients: share of the correctly classified samples without a gradient.
     broken_gradients: share of samples whose gradient is not finite.
-    parts: which samples survived up to each part of AutoAttack; warnings: AutoAttack's own.
+    parts: which samples survived up to each part of AutoAttack; warnings: AutoAttack's own, or those of its parts where
+    they run by themselves, None if none of them ran.
     """
 
     sweep: dict[float, float] = field(default_factory=dict)
     zero_gradients: float | None = None
     broken_gradients: float | None = None
     parts: dict[str, Bools] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] | None = None
 
 
 def alarms(samples: SampleRecords, probes: Probes) -> list[EvaluationFinding]:
@@ -37,7 +40,8 @@ def alarms(samples: SampleRecords, probes: Probes) -> list[EvaluationFinding]:
     findings: list[EvaluationFinding] = []
     if {"fgsm", "pgd"} <= set(samples.attacks):
         findings.append(_pgd_weaker_than_fgsm(samples))
-    for attack, amber, red in (("cw", 0.04, 0.08), (AUTOATTACK, 0.08, 0.15)):
+    bounds = dict.fromkeys((AUTOATTACK, *STRONG), (0.08, 0.15))
+    for attack, (amber, red) in {"cw": (0.04, 0.08), **bounds}.items():
         if {"pgd", attack} <= set(samples.attacks):
             findings.append(_far_below_pgd(samples, attack, amber, red))
     if "square" in probes.parts:
@@ -53,7 +57,7 @@ def alarms(samples: SampleRecords, probes: Probes) -> list[EvaluationFinding]:
         found = f"{100 * probes.broken_gradients:.1f} % of the samples have a gradient that is not finite"
         meaning = "An attack cannot move where the gradient is not finite: such samples only seem robust."
         findings.append(graded("finite gradients", probes.broken_gradients, 0, 0, found, meaning))
-    if AUTOATTACK in samples.attacks:
+    if probes.warnings is not None:
         findings.append(_own_flags(probes.warnings))
     return findings
 

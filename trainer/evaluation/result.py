@@ -53,7 +53,7 @@ class Evaluation:
             "sweep": [{"epsilon": epsilon, "accuracy": share} for epsilon, share in sorted(self.probes.sweep.items())],
             "zero_gradients": self.probes.zero_gradients,
             "broken_gradients": self.probes.broken_gradients,
-            "autoattack": {"left": parts, "warnings": list(self.probes.warnings)},
+            "autoattack": {"left": parts, "warnings": list(self.probes.warnings or ())},
         }
 
     @staticmethod

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Indices
+from memscore.arrays import Bools, Indices
 from memscore.scores.sets import Sets
 from memscore.scores.tables import is_atypical, is_typical
-from trainer.attacks.registry import AUTOATTACK, iterative, named
+from trainer.attacks.registry import AUTOATTACK, AttackInParts, iterative, named
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.sample_records import CLEAN, CORRECT, WORST, Columns, SampleRecords, known, scattered, unknown
@@ -43,25 +43,30 @@ def attacked(attempts: Attempts, mem: npt.NDArray[Any] | None, groups: Columns) 
     }
     tried = {CLEAN: known(columns["prediction"].data == columns["label"].data)}
     columns |= {name: unknown(count, kind) for name, kind in PGD_COLUMNS.items()}
-    probes = Probes()
+    parts: dict[str, Bools] = {}
+    warned: tuple[str, ...] | None = None
     for name in config.attacks:
         if name == AUTOATTACK:
             chosen = stratified(strata(columns), config.autoattack_samples, name, config.seed, attempts.split)
-            parts, warnings = attempts.autoattack(chosen)
-            probes = Probes(parts=parts, warnings=tuple(warnings))
+            parts, said = attempts.autoattack(chosen)
+            warned = (*(warned or ()), *said)
             tried[name] = scattered(list(parts.values())[-1], chosen, count)
         elif name == "pgd" and config.poisoning:
             watched = attempts.watched(iterative(name))
             tried[name] = known(watched["survived"])
             columns |= _of_pgd(watched, columns, config)
+        elif isinstance(attack := named(name), AttackInParts):
+            survived, said = attempts.in_parts(attack)
+            warned = (*(warned or ()), *said)
+            tried[name] = known(survived)
         else:
-            tried[name] = known(attempts.survived_by(named(name)))
+            tried[name] = known(attempts.survived_by(attack))
     tried[WORST] = np.ma.masked_array(
         np.logical_and.reduce([column.filled(False) for column in tried.values()]),
         mask=np.logical_or.reduce([column.mask for column in tried.values()]),
     )
     columns |= {f"{CORRECT}{name}": column for name, column in tried.items()}
-    return SampleRecords(attempts.split, columns), probes
+    return SampleRecords(attempts.split, columns), Probes(parts=parts, warnings=warned)
 
 
 def groups_of(split: Split, count: int, config: EvaluationConfig, sets: Sets | None, mem: Any) -> Columns:

@@ -24,7 +24,7 @@ from memscore.learning.seeding import seeded
 from memscore.study.randomness import seed_for
 from trainer.attacks import ascend, autoattack, cross_entropy, survival, survives
 from trainer.attacks.objectives import margins
-from trainer.attacks.registry import AttackInParts, IterativeAttack, NamedAttack, TargetedAttack, TransferredAttack
+from trainer.attacks.registry import AttackInParts, IterativeAttack, Stepwise, TargetedAttack, TransferredAttack
 from trainer.attacks.survival import survives_targets
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.identity import digest
@@ -124,14 +124,13 @@ class Attempts:
         name = f"{attack.name} from {digest(source)[:16]}"
         return self._batches(name, attack.passes, self._everyone, attempt)["survived"]
 
-    def survived_by(self, attack: NamedAttack) -> Bools:
-        """Which samples survive an attack of any kind, bool [n]."""
-        if isinstance(attack, AttackInParts):
-            return self.in_parts(attack)
+    def survived_by(self, attack: Stepwise) -> Bools:
+        """Which samples survive an attack by steps of any kind, bool [n]."""
         if isinstance(attack, TargetedAttack):
             return self.targeted(attack)
         if isinstance(attack, TransferredAttack):
             return self.transferred(attack)
+        assert isinstance(attack, IterativeAttack)
         return self.survived(attack)
 
     def autoattack(self, chosen: Indices) -> tuple[dict[str, Bools], list[str]]:
@@ -141,10 +140,11 @@ class Attempts:
         left, said = self._parts({part: f"autoattack {part}" for part in parts}, chosen)
         return left, warned + said
 
-    def in_parts(self, attack: AttackInParts) -> Bools:
-        """Which samples survive all parts of an attack, bool [n]."""
+    def in_parts(self, attack: AttackInParts) -> tuple[Bools, list[str]]:
+        """Which samples survive all parts of an attack, bool [n], and the parts' warnings."""
         units = {part: f"parts {'+'.join(attack.parts[: place + 1])}" for place, part in enumerate(attack.parts)}
-        return self._parts(units, self._everyone)[0][attack.parts[-1]]
+        left, warned = self._parts(units, self._everyone)
+        return left[attack.parts[-1]], warned
 
     def _parts(self, units: dict[str, str], chosen: Indices) -> tuple[dict[str, Bools], list[str]]:
         """Which of the chosen samples survive up to each part, under its name in the journal; and the warnings."""
