@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +12,12 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
 from api import errors
-from api.dependencies import DatabaseOf, DropTables, HomeOf, StudyInPath
+from api.dependencies import ActorOf, DatabaseOf, DropTables, HomeOf, StudyInPath
 from api.file_answers import NPZ, ConditionsOf, Representation
 from api.routes.studies import study_message
 from api.routes.tables import NPZ_CONTENT
 from api.uploads import Upload
+from memscore.counted import counted
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
 from memscore.exchange.evidence_file import EvidenceMeta, StudyEvidence, gather, read_evidence
@@ -29,6 +31,7 @@ from memscore.study.bits import digest_of_file
 from memscore.study.spec import NAME_PATTERN
 
 router = APIRouter(prefix="/v1/studies", tags=["exchange"])
+log = logging.getLogger(__name__)
 
 EVIDENCE_RESPONSES: dict[int | str, dict[str, Any]] = {
     **NPZ_CONTENT,
@@ -55,6 +58,7 @@ def import_scores(
     database: DatabaseOf,
     home: HomeOf,
     drop_tables: DropTables,
+    actor: ActorOf,
     upload: Upload,
     dataset: Annotated[str, Query(description="the registered dataset that the scores were made from")],
     name: StudyName = None,
@@ -71,6 +75,7 @@ def import_scores(
         tables.add(connection, study.id, scores, pairs)
         message = study_message(connection, study)
     drop_tables()
+    log.info("%s imported scores as the study %s", actor, study.name, extra={"study": study.id})
     return message
 
 
@@ -93,6 +98,7 @@ def merge_evidence(
     database: DatabaseOf,
     home: HomeOf,
     drop_tables: DropTables,
+    actor: ActorOf,
     upload: Upload,
     study: StudyInPath,
     dataset: Annotated[str | None, Query(description="the registered dataset that the evidence is about")] = None,
@@ -122,6 +128,13 @@ def merge_evidence(
         merged = merge(connection, record.id, every)
     _rebuild(database, home, record)
     drop_tables()
+    log.info(
+        "%s merged %s into the study %s",
+        actor,
+        counted(merged.added, "new trial"),
+        record.name,
+        extra={"study": record.id},
+    )
     with database.reading() as connection:
         return EvidenceMerged(
             study=record.id,

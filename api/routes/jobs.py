@@ -81,6 +81,7 @@ EXAMPLES: dict[str, Example] = {
 @router.post("", operation_id="submit_job", status_code=202, responses=SUBMIT_RESPONSES | errors.documented(404, 409))
 def submit_job(
     database: DatabaseOf,
+    actor: ActorOf,
     own_networks: OwnNetworks,
     caller: Caller,
     key: IdempotencyKey,
@@ -116,7 +117,7 @@ def submit_job(
             message, new = JobMessage.model_validate(answered), False
             response.headers["Idempotency-Replayed"] = "true"
     if new:
-        log.info("posted a job for %d trials", message.target_trials, extra=_named(message))
+        log.info("%s posted a job for %d trials", actor, message.target_trials, extra=_named(message))
     response.headers["Location"] = f"{http.scope.get('root_path', '')}/v1/jobs/{message.id}"
     return message
 
@@ -199,16 +200,16 @@ def get_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
 
 
 @router.post("/{job}/cancel", operation_id="cancel_job", status_code=202, responses=errors.documented(404))
-def cancel_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
+def cancel_job(database: DatabaseOf, actor: ActorOf, job: JobInPath) -> JobMessage:
     """Cancel a job. Its evidence is kept, and a later job continues from it. A finished job is not changed."""
     with database.writing() as connection:
         message = job_message(connection, jobs.cancel(connection, job))
-    log.info("cancelling the job, now %s", message.state, extra=_named(message))
+    log.info("%s cancels the job, now %s", actor, message.state, extra=_named(message))
     return message
 
 
 @router.post("/{job}/resume", operation_id="resume_job", status_code=202, responses=errors.documented(404, 409))
-def resume_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
+def resume_job(database: DatabaseOf, actor: ActorOf, job: JobInPath) -> JobMessage:
     """Queue a cancelled or failed job again; it continues from its evidence. An unfinished job is not changed."""
     with database.writing() as connection:
         one_at_a_time(connection, IN_USE)  # or samples of its dataset might be forgotten meanwhile
@@ -216,7 +217,7 @@ def resume_job(database: DatabaseOf, job: JobInPath) -> JobMessage:
         if gone := forgotten.of(connection, study.fingerprint):
             raise Conflict(refused(study.dataset, len(gone)))
         message = job_message(connection, jobs.resume(connection, job))
-    log.info("resuming the job, now %s", message.state, extra=_named(message))
+    log.info("%s resumes the job, now %s", actor, message.state, extra=_named(message))
     return message
 
 

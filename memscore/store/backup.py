@@ -61,8 +61,8 @@ class Backup(_Frozen):
 def back_up(database: Database, settings: Settings, file: Path, *, overwrite: bool = False) -> Backup:
     """Write a backup for this user alone, as the database is at one moment. Others may write to it meanwhile.
 
-    Raises InvalidInput for PostgreSQL, or if `file` cannot be written, or exists without `overwrite`; StoreError if the
-    database is damaged.
+    All trials and tables of the backup are compared with their digests before it gets its name. Raises InvalidInput for
+    PostgreSQL, or if `file` cannot be written, or exists without `overwrite`; StoreError if the database is damaged.
     """
     if database.engine.dialect.name != "sqlite":
         raise InvalidInput(
@@ -78,6 +78,7 @@ def back_up(database: Database, settings: Settings, file: Path, *, overwrite: bo
             _copy(database, copy)
             pepper = settings.home / PEPPER
             about = _examined(copy, pepper=pepper.exists())
+            require_intact(copy)
             with zipfile.ZipFile(scratch, "w") as packed:
                 packed.writestr(ABOUT, about.model_dump_json(indent=2))
                 packed.write(copy, DATABASE)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Generator
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
+from api import dependencies, routes
 from api.app import create_app
 from api.serving.in_process import InProcessTransport, in_process
 from api.table_cache import StudyTables, TableCache
 from memscore.client import Client
 from memscore.errors import Conflict, InsufficientScope, InvalidInput, NotFound
+from memscore.exchange.evidence_file import read_evidence
+from memscore.exchange.feldman_zhang import published_of
 from memscore.keys import Scope
 from memscore.settings import Settings
 from memscore.store import Database, datasets, jobs, studies, tables
@@ -331,6 +337,20 @@ ASKED = [
 ]
 
 
+def test_every_operation_that_changes_something_knows_who_asks():
+    """Those that sign in and out name their key themselves; a look-up changes nothing."""
+    modules = [import_module(f"{routes.__name__}.{one.name}") for one in iter_modules(routes.__path__)]
+    every = [one for module in modules if hasattr(module, "router") for one in module.router.routes]
+    changing = {
+        one.operation_id: {need.call for need in one.dependant.dependencies}
+        for one in every
+        if isinstance(one, APIRoute) and not one.methods <= {"GET", "HEAD"}
+    }
+    nameless = {name for name, needed in changing.items() if dependencies._actor not in needed}
+    assert nameless == {"sign_in", "sign_out", "look_up_scores"}
+    assert len(changing) > 10
+
+
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("who", ["the key somebody", "a user of this machine", "the command line"])
 def test_the_log_says_who_did_it_and_no_secret(
@@ -349,8 +369,23 @@ def test_the_log_says_who_did_it_and_no_secret(
         http = in_process(database, settings.home)
     with http:
         job = http.post("/v1/jobs", json=BODY, headers=headers).json()["id"]
-        http.post(f"/v1/jobs/{job}/cancel", headers=headers)
-        for method, path, rest, said in ASKED:
+        file = http.get("/v1/studies/made-up/evidence", headers=headers).content
+        unpacked, made = read_evidence(file).unpacked(), spare.dataset
+        scores = published_of(unpacked, made.y_train, made.y_test).encode()
+        brought = [
+            ("POST", f"/v1/jobs/{job}/cancel", {}, "cancels the job, now cancelled"),
+            ("POST", f"/v1/jobs/{job}/resume", {}, "resumes the job, now queued"),
+            ("POST", "/v1/jobs", {"json": {**BODY, "design": {"seed": 9}}}, "posted a job for 50 trials"),
+            ("POST", f"/v1/jobs/{job}/cancel", {}, "cancels the job, now cancelled"),
+            ("POST", "/v1/studies/made-up/evidence", {"content": file}, "merged 0 new trials into the study made-up"),
+            (
+                "POST",
+                "/v1/studies/import",
+                {"params": {"dataset": "made-up", "name": "published"}, "content": scores},
+                "imported scores as the study published",
+            ),
+        ]
+        for method, path, rest, said in (*brought, *ASKED):
             caplog.clear()
             http.request(method, path, **rest, headers=headers).raise_for_status()
             (line,) = [one.getMessage() for one in caplog.records if said in one.getMessage()]

@@ -125,12 +125,12 @@ def test_a_job_can_be_followed_from_its_request_on(
     http.post(f"/v1/jobs/{made['id']}/resume")
     told = [record for record in caplog.records if record.name == "api.routes.jobs"]
     assert [record.getMessage() for record in told] == [
-        "posted a job for 50 trials",
-        "cancelling the job, now cancelled",
-        "resuming the job, now queued",
+        "the command line posted a job for 50 trials",
+        "the command line cancels the job, now cancelled",
+        "the command line resumes the job, now queued",
     ]
     assert {(record.__dict__["job"], record.__dict__["study"]) for record in told} == {(made["id"], made["study"])}
-    assert ("INFO posted a job for 50 trials", "mine") in ids
+    assert ("INFO the command line posted a job for 50 trials", "mine") in ids
 
 
 def test_readiness_tells_whether_a_dispatcher_leads(http: httpx.Client, database: Database):

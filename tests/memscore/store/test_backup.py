@@ -14,6 +14,7 @@ from errno import EIO
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from memscore.client import Client
 from memscore.errors import Conflict, Damaged, InvalidInput, StoreError
@@ -244,6 +245,26 @@ def test_a_database_that_is_missing_or_damaged_is_not_backed_up(
     refused(memscore("db", "backup", str(tmp_path / "b.zip")), "There is no database")
     assert not (tmp_path / "b.zip").exists()
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        ("UPDATE trials SET digest = 'odd' WHERE number = 7", "is damaged: trial 7 of study"),
+        ("UPDATE score_tables SET payload = zeroblob(100)", "is damaged: the score table"),
+    ],
+)
+def test_a_database_with_content_that_has_not_its_digest_is_not_backed_up(
+    database: Database, settings: Settings, stored_study: StoredStudy, tmp_path: Path, spoil: str, sentence: str
+):
+    """Or the damage would be found only when the backup is restored."""
+    back_up(database, settings, tmp_path / "b.zip")
+    before = (tmp_path / "b.zip").read_bytes()
+    with database.writing() as connection:
+        assert connection.execute(text(spoil)).rowcount > 0
+    with pytest.raises(StoreError, match=f"{sentence}.*; see memscore db check"):
+        back_up(database, settings, tmp_path / "b.zip", overwrite=True)
+    assert (tmp_path / "b.zip").read_bytes() == before
 
 
 def test_a_restore_replaces_a_database_that_cannot_even_be_opened(
