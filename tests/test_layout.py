@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -33,6 +34,16 @@ def test_no_test_module_is_imported():
         if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
     ]
     assert found == []
+
+
+def test_no_data_or_model_is_part_of_the_repository():
+    """Published scores and the evidence that a test compares with are results; a home folder's content is not."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("there is no git repository here")
+    data = {".arrow", ".db", ".npy", ".npz", ".parquet", ".pickle", ".pkl", ".pt", ".pth", ".safetensors", ".zip"}
+    found = {name for name in listed.stdout.splitlines() if Path(name).suffix in data}
+    assert {one for one in found if not one.startswith("docs/results/")} == {"tests/committed_study/evidence.npz"}
 
 
 def test_files_named_in_the_documentation_exist():
