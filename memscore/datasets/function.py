@@ -11,6 +11,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.frames import dataset_of
 from memscore.datasets.options import SourceOptions
 from memscore.errors import InvalidDataset, MemscoreError
+from memscore.signals import pass_on
 
 
 def load_function(name: str, options: SourceOptions) -> Dataset:
@@ -25,6 +26,7 @@ def load_function(name: str, options: SourceOptions) -> Dataset:
         except MemscoreError:
             raise
         except (Exception, SystemExit) as error:
+            pass_on(error)
             raise InvalidDataset(
                 f"{name}() raises {type(error).__name__}: {' '.join(str(error).split())[:300] or 'no message'}"
             ) from error
@@ -49,6 +51,7 @@ def _found(name: str) -> Any:
             f"{module_name} cannot be imported ({error}); go to its folder, or install it, or set PYTHONPATH."
         ) from error
     except (Exception, SystemExit) as error:
+        pass_on(error)
         raise InvalidDataset(f"Importing {module_name} raises {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(here)

@@ -17,6 +17,7 @@ from memscore.errors import InvalidInput, MemscoreError
 from memscore.learning.data import pixels
 from memscore.learning.networks.wrapped import Wrapped
 from memscore.learning.seeding import kept_generators, seed
+from memscore.signals import pass_on
 from memscore.study.randomness import random_words
 
 Shape = tuple[int, ...]
@@ -188,6 +189,7 @@ def _answer(network: nn.Module, images: Tensor, how: str) -> Tensor:
     except MemscoreError:
         raise
     except (Exception, SystemExit) as error:
+        pass_on(error)
         advice = "use images of a supported size, or fix its forward"
         if len(images) == 1 and not how and _takes(network, images):
             advice = "it must also accept a single image: instead of squeeze(), name the dimension or use flatten(1)"
@@ -201,7 +203,8 @@ def _takes(network: nn.Module, image: Tensor) -> bool:
     """Whether the network accepts two copies of an image that it does not accept alone."""
     try:
         network(torch.cat([image, image]))
-    except (Exception, SystemExit):
+    except (Exception, SystemExit) as error:
+        pass_on(error)
         return False
     return True
 

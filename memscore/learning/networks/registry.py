@@ -21,6 +21,7 @@ from memscore.learning.networks.resnet32 import ResNet32
 from memscore.learning.networks.resnet50 import ResNet50
 from memscore.learning.networks.wrapped import Wrapped
 from memscore.learning.networks.wrn28_10 import WRN28x10
+from memscore.signals import pass_on
 from memscore.study.recipes import require_suited
 from memscore.study.spec import NETWORKS
 
@@ -97,6 +98,7 @@ def _users_module(network: str, shape: tuple[int, ...], classes: int, options: d
             "it is called as function(shape, classes, **options)"
         ) from error
     except (Exception, SystemExit) as error:
+        pass_on(error)
         message = " ".join(str(error).split())
         raise InvalidInput(f"{network} raises {type(error).__name__}: {message}; fix it or its options") from error
     if not isinstance(module, nn.Module):
@@ -138,6 +140,7 @@ def users_function(network: str, kind: str = "network") -> Callable[..., object]
             "install it on the machine that trains, or set PYTHONPATH there"
         ) from error
     except (Exception, SystemExit) as error:
+        pass_on(error)
         raise InvalidInput(
             f"importing {module_name} of {kind} {network} raises {type(error).__name__}: {error}; fix that module"
         ) from error
