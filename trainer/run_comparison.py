@@ -1,4 +1,4 @@
-"""Compare many runs: mean and standard deviation over seeds of every accuracy, for every checkpoint."""
+"""Compare many runs: every accuracy over seeds, and how methods differ from one of them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from statistics import fmean, stdev
 from typing import Any, TypeVar
 
 from memscore import strict_json
+from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.study import signatures
-from trainer.evaluation.sample_records import CLEAN
+from trainer.evaluation.mcnemar import ReadEvaluation
+from trainer.evaluation.result import SAMPLES
+from trainer.evaluation.sample_records import CLEAN, read_samples
+from trainer.evaluation.seed_comparison import MethodDifference, compare_seeds
+from trainer.folder import EVALUATIONS
 from trainer.outcome import is_finished, read_outcome
 from trainer.sweep import SweptRun
 
-CHECKPOINTS = ("best-adversarial", "best-clean", "last")
+LAST = "last"
+CHECKPOINTS = ("best-adversarial", "best-clean", LAST)
+DIFFERENCES = (
+    "Accuracy minus that of the reference, in points, paired by seed and sample, with the 95 % interval over seeds and "
+    "samples. Methods differ where the interval excludes 0; one seed has no interval."
+)
+ONE_SEED = "One seed decides nothing: networks of one method differ by their seed too. Add more with --seeds 3."
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -54,13 +65,29 @@ class ComparedRow:
 
 
 @dataclass(frozen=True)
+class ComparedMethods:
+    """How a method at a grid point differs from the reference, in its last networks with the seeds that both have."""
+
+    method: str
+    point: str
+    reference: str
+    differences: list[MethodDifference]
+
+    @property
+    def name(self) -> str:
+        """The method with its point."""
+        return f"{self.method} {self.point}".strip()
+
+
+@dataclass(frozen=True)
 class RunComparison:
-    """All rows, warnings on their comparability, and the runs without a result.
+    """All rows, how they differ from the reference, warnings on their comparability, and the runs without a result.
 
     conditions, counts: the entries of these Outcome fields that all runs share.
     """
 
     rows: list[ComparedRow]
+    differences: list[ComparedMethods]
     conditions: dict[str, str]
     counts: dict[tuple[str, str], int]
     warnings: list[str]
@@ -85,6 +112,22 @@ class RunComparison:
                         lines.append((row.method, row.point or "-", row.checkpoint, str(row.seeds), *shown))
                 if lines:
                     yield f"{split}, {group} samples ({self.counts.get((split, group), '?')})", columns, lines
+
+    def table_of_differences(self, groups: Sequence[str] = GROUPS) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Differences to the reference on test samples: columns and rows, in points with their intervals."""
+        attacks = [one for one in self.attacks() if any(one == row.attack for row in self._of_test())]
+        lines: list[tuple[str, ...]] = []
+        for one in self.differences:
+            for group in groups:
+                rows = {row.attack: row for row in one.differences if (row.split, row.group) == ("test", group)}
+                if rows:
+                    seeds = str(next(iter(rows.values())).seeds)
+                    cells = ["-" if attack not in rows else _points(rows[attack]) for attack in attacks]
+                    lines.append((one.name, one.reference, group, seeds, *cells))
+        return ("method", "minus", "samples", "seeds", *attacks), lines
+
+    def _of_test(self) -> list[MethodDifference]:
+        return [row for one in self.differences for row in one.differences if row.split == "test"]
 
     def files(self) -> dict[str, str]:
         """The comparison in every format, by file name."""
@@ -130,6 +173,16 @@ class RunComparison:
             "conditions": self.conditions,
             "samples": {" ".join(group): count for group, count in self.counts.items()},
             "rows": rows,
+            "differences": [
+                {
+                    "method": one.method,
+                    "point": one.point,
+                    "reference": one.reference,
+                    "checkpoint": LAST,
+                    "accuracy": [{**row.as_row(), "decided": row.decided} for row in one.differences],
+                }
+                for one in self.differences
+            ],
             "warnings": self.warnings,
             "unfinished": self.unfinished,
         }
@@ -145,6 +198,11 @@ class RunComparison:
             rule = ["---"] * 3 + ["---:"] * (len(columns) - 3)
             shown = "\n".join(f"| {' | '.join(line)} |" for line in (columns, rule, *lines))
             parts.append(f"## {title[0].upper()}{title[1:]}\n\n{shown}")
+        columns, lines = self.table_of_differences()
+        if lines:
+            rule = ["---"] * 4 + ["---:"] * (len(columns) - 4)
+            shown = "\n".join(f"| {' | '.join(line)} |" for line in (columns, rule, *lines))
+            parts.append(f"## Differences on test samples, last networks\n\n{DIFFERENCES}\n\n{shown}")
         return "\n\n".join(parts) + "\n"
 
 
@@ -163,18 +221,57 @@ def compare(folder: Path, runs: Sequence[SweptRun]) -> RunComparison:
                 keys = dict.fromkeys(key for one in found for key in one)
                 cells = {key: Cell.of([one[key] for one in found if key in one]) for key in keys}
                 rows.append(ComparedRow(method, point, checkpoint, len(found), cells))
+    differences, refused = _compared_methods(folder, points)
     warnings = _differences({run.name: outcome.conditions for run, outcome in outcomes.items()})
     if len({frozenset(run.seed for run in members) for members in points.values()}) > 1:
         warnings.append("The rows do not cover the same seeds.")
     warnings += _changed_networks({run.name: outcome.network for run, outcome in outcomes.items()})
     warnings += [f"{run.name}: {event}." for run, outcome in outcomes.items() for event in outcome.events]
+    if any(len(members) == 1 for members in points.values()) and len(points) > 1:
+        warnings.append(ONE_SEED)
+    warnings += refused
     return RunComparison(
         rows,
+        differences,
         _common([outcome.conditions for outcome in outcomes.values()]),
         _common([outcome.counts for outcome in outcomes.values()]),
         warnings,
         [run.name for run in runs if run not in outcomes],
     )
+
+
+def _compared_methods(
+    folder: Path, points: dict[tuple[str, str], list[SweptRun]]
+) -> tuple[list[ComparedMethods], list[str]]:
+    """Every method at every point against PGD training, or the first if there is none, and why some could not be."""
+    if len(points) < 2:
+        return [], []
+    reference = next((key for key in points if key == ("pgd", "")), next(iter(points)))
+    by_seed = {run.seed: run for run in points[reference]}
+    name = " ".join(reference).strip()
+    found: list[ComparedMethods] = []
+    refused: list[str] = []
+    for (method, point), members in points.items():
+        pairs = [(by_seed[run.seed], run) for run in members if run.seed in by_seed]
+        if (method, point) == reference or not pairs:
+            continue
+        try:
+            read = [[_last(folder / run.name) for run in pair] for pair in pairs]
+            found.append(ComparedMethods(method, point, name, compare_seeds([(one, other) for one, other in read])))
+        except (InvalidInput, FingerprintMismatch) as error:
+            refused.append(f"{method} {point}".strip() + f" was not compared with {name}: {error}")
+    return found, refused
+
+
+def _last(run: Path) -> ReadEvaluation:
+    """The evaluation of a run's last network."""
+    return read_samples(run / EVALUATIONS / LAST / SAMPLES)
+
+
+def _points(row: MethodDifference) -> str:
+    """A difference in points with its interval; of one seed, without."""
+    value = f"{100 * row.difference:+.1f}"
+    return value if row.seeds == 1 else f"{value} [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
 
 
 def _common(records: Sequence[dict[Key, Value]]) -> dict[Key, Value]:

@@ -26,7 +26,7 @@ COMMANDS: Entries = {
     ),
     "compare-runs": Entry(
         "evaluation:compare_runs",
-        "Test whether two evaluated networks differ: McNemar's exact test, sample by sample.",
+        "Test whether two evaluated networks differ, sample by sample; with further pairs, whether their methods do.",
     ),
     "reproduce": Entry(
         "reproduce:reproduce",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from memscore import settings as settings_module
 from memscore.cli.options import Json, Scores
 from memscore.console import err, for_json, note, out, print_json, print_table, warn
 from memscore.counted import counted
+from memscore.errors import InvalidInput
 from memscore.progress import Show, stage_progress
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import ATYPICAL, TYPICAL
@@ -21,6 +22,7 @@ from trainer.assignments import number
 from trainer.printing import selection
 
 if TYPE_CHECKING:
+    from trainer.evaluation import MethodDifference
     from trainer.evaluation.checkpoint_groups import Evaluated
 
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
@@ -103,21 +105,32 @@ def evaluate(
 def compare_runs(
     first: Annotated[Path, typer.Argument(help="A run, a checkpoint or an evaluation: a folder, or samples.parquet.")],
     second: Annotated[Path, typer.Argument(help="The same for another network, on the same dataset.")],
+    further: Annotated[
+        list[Path] | None, typer.Argument(help="Further pairs, first and second, for other seeds of the two methods.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Test whether two evaluated networks differ: McNemar's exact test, sample by sample."""
-    from trainer.evaluation import compare, read_samples
+    """Test whether two evaluated networks differ, sample by sample; with further pairs, whether their methods do."""
+    from trainer.evaluation import compare, compare_seeds, read_samples
     from trainer.evaluation.checkpoint_paths import evaluated
 
-    one, other = read_samples(evaluated(first)), read_samples(evaluated(second))
-    found = compare(one, other)
-    ways = [_way(meta.get("selected")) for _, meta in (one, other)]
-    if ways[0] != ways[1]:
-        note(f"the networks were selected differently: {ways[0]}, and {ways[1]}.")
-    for which, (_, meta) in (("first", one), ("second", other)):
-        events: list[str] = meta.get("events") or []
-        for event in events:
-            warn(f"the {which} network, in training: {event}.")
+    paths = [first, second, *(further or ())]
+    if len(paths) % 2:
+        raise InvalidInput(f"Runs come in pairs, one of each method; there are {len(paths)}.")
+    files = [evaluated(path) for path in paths]
+    twice = [path for place, path in enumerate(paths) if files[place].resolve() in _resolved(files[:place])]
+    if twice and len(paths) > 2:
+        raise InvalidInput(f"{twice[0]} is named twice; name each run once.")
+    read = [read_samples(file) for file in files]
+    _warn_of(paths, [meta for _, meta in read])
+    if len(read) > 2:
+        _print_seeds(compare_seeds(list(zip(read[::2], read[1::2], strict=True))), as_json)
+        return
+    found = compare(*read)
+    note(
+        "one run of each tells two networks apart, not two methods: seeds of one method differ too. For that, add "
+        "further pairs: compare-runs FIRST SECOND FIRST SECOND ..."
+    )
     if as_json:
         print_json([row.as_row() for row in found])
         return
@@ -138,6 +151,44 @@ def compare_runs(
             for row in found
         ),
     )
+
+
+def _warn_of(paths: Sequence[Path], described: Sequence[dict[str, Any]]) -> None:
+    """Say what makes networks less comparable: how they were selected, and what happened in training."""
+    ways = list(dict.fromkeys(_way(meta.get("selected")) for meta in described))
+    if len(ways) > 1:
+        note(f"the networks were selected differently: {', and '.join(ways)}.")
+    for path, meta in zip(paths, described, strict=True):
+        events: list[str] = meta.get("events") or []
+        for event in events:
+            warn(f"{path}, in training: {event}.")
+
+
+def _print_seeds(found: Sequence[MethodDifference], as_json: bool) -> None:
+    if as_json:
+        print_json([row.as_row() for row in found])
+        return
+    print_table(
+        ("samples", "attack", "count", "first", "second", "difference", "95 % interval", "methods differ"),
+        (
+            (
+                f"{row.split} {row.group}",
+                row.attack,
+                row.count,
+                f"{100 * row.first:.1f} %",
+                f"{100 * row.second:.1f} %",
+                f"{100 * row.difference:+.1f}",
+                f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
+                "yes" if row.decided else "undecided",
+            )
+            for row in found
+        ),
+    )
+    out.print(f"{counted(found[0].seeds, 'seed')} of each; intervals are over seeds and samples.")
+
+
+def _resolved(files: Sequence[Path]) -> list[Path]:
+    return [file.resolve() for file in files]
 
 
 def _note(text: str) -> None:

@@ -110,7 +110,7 @@ def _print(found: ReproductionResult, folder: Path, as_json: bool) -> None:
     if as_json:
         print_json([{"item": name, **one.as_json()} for name, one in found.verdicts])
     else:
-        rows = ((name, one.finding, one.verdict, one.numbers) for name, one in found.verdicts)
+        rows = ((name, one.finding, one.verdict, one.described) for name, one in found.verdicts)
         print_table(("item", "the paper's finding", "here", "numbers"), rows)
         out.print(f"Figures, numbers and pages: {folder}/README.md")
     for name, reason in found.refused.items():

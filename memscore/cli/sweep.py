@@ -97,6 +97,10 @@ def _print(comparison: RunComparison, output: Path, as_json: bool) -> None:
         for title, columns, lines in comparison.tables(("test",)):
             print_table(columns, lines, title=title)
         out.print("Per cent: mean ± standard deviation over seeds.")
+        columns, lines = comparison.table_of_differences()
+        if lines:
+            print_table(columns, lines, title="differences on test samples, last networks")
+            out.print("Points, with 95 % intervals over seeds and samples; methods differ where these exclude 0.")
         out.print(f"With training samples too, as CSV, JSON and Markdown: {', '.join(comparison.files())} in {output}")
     warn(*comparison.warnings)
     if comparison.unfinished:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +190,31 @@ def test_two_checkpoints_are_compared_sample_by_sample(memscore, run: Path, tmp_
         assert row["difference"] == pytest.approx((row["only_second"] - row["only_first"]) / row["count"])
     outcome = memscore("compare-runs", str(run), str(run / "evaluation" / "best-clean"))
     assert "only one right" in outcome.out
+    assert "one run of each tells two networks apart, not two methods" in outcome.err
     assert "selected differently: last, and clean accuracy on validation" in outcome.err
     table: Any = json.loads((run / "evaluation" / "last" / "table.json").read_text())
     row = next(row for row in table["rows"] if row["split"] == "test")
     assert row["accuracy"]["pgd-4"]["share"] == next(
         row["first"] for row in found if (row["split"], row["attack"]) == ("test", "pgd-4")
     )
+
+
+def test_methods_are_compared_by_several_seeds_in_pairs(memscore, run: Path, tmp_path: Path):
+    assert memscore("evaluate", str(run), *QUICK).status == 0
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    last, best = (str(run / "evaluation" / name) for name in ("last", "best-clean"))
+    again = [str(other / "evaluation" / name) for name in ("last", "best-clean")]
+    outcome = memscore("compare-runs", last, best, *again)
+    assert "2 seeds of each; intervals are over seeds and samples." in outcome.out
+    assert "one run of each" not in outcome.err
+    found = memscore("compare-runs", last, best, *again, "--json").json
+    alone = memscore("compare-runs", last, best, "--json").json
+    for row, single in zip(found, alone, strict=True):
+        assert row["seeds"] == 2
+        assert {name: row[name] for name in ("split", "group", "attack", "count", "first", "second")} == {
+            name: single[name] for name in ("split", "group", "attack", "count", "first", "second")
+        }
+        assert row["deviation"] == 0
+    refused(memscore("compare-runs", last, best, again[0]), "Runs come in pairs, one of each method; there are 3")
+    refused(memscore("compare-runs", last, best, last, again[1]), f"{last} is named twice; name each run once")

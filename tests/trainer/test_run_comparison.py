@@ -13,7 +13,10 @@ import pytest
 
 from memscore.errors import Damaged
 from memscore.study import signatures
-from trainer.run_comparison import Cell, RunComparison, compare
+from trainer.evaluation.result import SAMPLES
+from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, write_samples
+from trainer.interval import difference
+from trainer.run_comparison import ONE_SEED, Cell, RunComparison, compare
 from trainer.sweep import SweepRequest, SweptRun, expand
 
 Shares = dict[str, float | None]
@@ -38,6 +41,14 @@ def finish(folder: Path, run: SweptRun, shares: Shares, scores: str | None = "c"
         ]
         table = {"meta": {"epsilon": 0.1}, "rows": rows}
         (home / "evaluation" / name / "table.json").write_text(json.dumps(table))
+        right = {
+            f"{CORRECT}{attack}": known(np.arange(10) < round(10 * share))
+            for attack, share in shares.items()
+            if share is not None
+        }
+        samples = SampleRecords("test", {"label": known(np.zeros(10, np.int32)), **right})
+        meta = {"fingerprint": "f" * 64, "epsilon": config.get("epsilon", 0.1), "seed": 0}
+        write_samples(home / "evaluation" / name / SAMPLES, [samples], meta)
     settings = {"epochs": 5, "epsilon": 0.1, "select_on": "validation", "validation": 0.02, **config}
     request = {"config": settings, "dataset": "digits", "fingerprint": "f" * 64, "scores": scores}
     (home / "config.json").write_text(json.dumps(request))
@@ -71,7 +82,45 @@ def test_means_and_deviations_over_seeds(comparison: RunComparison):
     single = rows["bat", "alpha=1", "last"].cells["test", "all", "clean"]
     assert single == Cell(0.9, None, 1)
     assert comparison.unfinished == ["bat-alpha=1-seed=1", "bat-alpha=2-seed=0", "bat-alpha=2-seed=1"]
-    assert comparison.warnings == ["The rows do not cover the same seeds."]
+    assert comparison.warnings == ["The rows do not cover the same seeds.", ONE_SEED]
+
+
+def test_one_seed_gives_a_difference_without_an_interval(comparison: RunComparison):
+    (bat,) = comparison.differences
+    assert (bat.name, bat.reference) == ("bat alpha=1", "pgd")
+    clean = next(row for row in bat.differences if row.attack == "clean")
+    assert (clean.seeds, clean.count, clean.deviation, clean.decided) == (1, 10, None, False)
+    assert clean.difference == pytest.approx(0.4)
+    columns, lines = comparison.table_of_differences()
+    assert columns == ("method", "minus", "samples", "seeds", "clean", "pgd")
+    assert lines == [("bat alpha=1", "pgd", "all", "1", "+40.0", "+20.0")]
+
+
+def test_several_seeds_give_an_interval_over_seeds_and_samples(tmp_path: Path):
+    bats = [run for run in RUNS if run.label == "alpha=1"]
+    for run, share in zip([*RUNS[:2], *bats], (0.5, 0.6, 0.8, 0.9), strict=True):
+        finish(tmp_path, run, {"clean": share, "pgd": share / 2})
+    comparison = compare(tmp_path, RUNS)
+    assert comparison.warnings == []
+    (clean, _) = comparison.differences[0].differences
+    assert (clean.first, clean.second, clean.deviation) == (pytest.approx(0.55), pytest.approx(0.85), 0.0)
+    expected = difference(np.arange(10) < np.array([[5], [6]]), np.arange(10) < np.array([[8], [9]]))
+    assert (clean.low, clean.high) == (expected.low, expected.high)
+    (line,) = comparison.table_of_differences()[1]
+    assert line[4] == f"+30.0 [{100 * expected.low:+.1f}, {100 * expected.high:+.1f}]"
+    files = comparison.files()
+    assert f"| bat alpha=1 | pgd | all | 2 | {line[4]} |" in files["comparison.md"]
+    (told,) = json.loads(files["comparison.json"])["differences"]
+    assert (told["method"], told["point"], told["reference"], told["checkpoint"]) == ("bat", "alpha=1", "pgd", "last")
+    assert told["accuracy"][0] == {**clean.as_row(), "decided": clean.decided}
+
+
+def test_what_cannot_be_compared_is_said(tmp_path: Path):
+    finish(tmp_path, RUNS[0], {"clean": 0.5})
+    finish(tmp_path, RUNS[2], {"clean": 0.5}, epsilon=0.2)
+    comparison = compare(tmp_path, [RUNS[0], RUNS[2]])
+    assert comparison.differences == []
+    assert any(one.startswith("bat alpha=1 was not compared with pgd: ") for one in comparison.warnings)
 
 
 def test_the_tables_say_the_same_in_every_format(comparison: RunComparison):

@@ -7,16 +7,19 @@ from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.mcnemar import PairedDifference, compare
 from trainer.evaluation.result import Evaluation
 from trainer.evaluation.sample_records import SampleRecords, read_samples
+from trainer.evaluation.seed_comparison import MethodDifference, compare_seeds
 from trainer.evaluation.table import Row
 
 __all__ = [
     "Evaluation",
     "EvaluationConfig",
     "EvaluationFinding",
+    "MethodDifference",
     "PairedDifference",
     "Row",
     "SampleRecords",
     "compare",
+    "compare_seeds",
     "correct",
     "evaluate",
     "read_samples",

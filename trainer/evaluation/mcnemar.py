@@ -39,16 +39,12 @@ class PairedDifference:
         return asdict(self)
 
 
-def compare(
-    first: tuple[list[SampleRecords], dict[str, Any]], second: tuple[list[SampleRecords], dict[str, Any]]
-) -> list[PairedDifference]:
-    """Compare each group under each attack that both evaluations have; `first`'s groups take precedence.
+ReadEvaluation = tuple[list[SampleRecords], dict[str, Any]]
+"""An evaluation's samples by split, and its description, as `read_samples` returns them."""
 
-    The worst over attacks is compared only if both used the same attacks.
 
-    Raises FingerprintMismatch if their datasets differ, InvalidInput if their threat models or seeds differ or they
-    have nothing in common.
-    """
+def require_comparable(first: ReadEvaluation, second: ReadEvaluation) -> None:
+    """Raise FingerprintMismatch if the datasets differ, InvalidInput if the epsilons or the attacks' seeds do."""
     for name, mismatch in (("fingerprint", "datasets"), ("epsilon", "epsilons"), ("seed", "seeds")):
         if first[1].get(name) != second[1].get(name):
             kind = FingerprintMismatch if name == "fingerprint" else InvalidInput
@@ -56,6 +52,17 @@ def compare(
                 f"The evaluations have different {mismatch} ({first[1].get(name)} and {second[1].get(name)}); "
                 "evaluate both in the same way."
             )
+
+
+def compare(first: ReadEvaluation, second: ReadEvaluation) -> list[PairedDifference]:
+    """Compare each group under each attack that both evaluations have; `first`'s groups take precedence.
+
+    The worst over attacks is compared only if both used the same attacks.
+
+    Raises FingerprintMismatch if their datasets differ, InvalidInput if their threat models or seeds differ or they
+    have nothing in common.
+    """
+    require_comparable(first, second)
     others = {samples.split: samples for samples in second[0]}
     found: list[PairedDifference] = []
     for samples in first[0]:

@@ -47,7 +47,7 @@ class Artifact:
         """Write everything to `folder`, each file atomically. Raises InvalidInput if it cannot be written."""
         files: dict[str, bytes] = {NUMBERS: _csv(self.numbers).encode()}
         for name, figure in self.figures.items():
-            files |= {f"{name}.{kind}": _drawn(figure, kind) for kind in ("png", "svg")}
+            files |= {f"{name}.{kind}": drawn(figure, kind) for kind in ("png", "svg")}
         verdicts = [verdict.as_json() for verdict in self.verdicts]
         files[VERDICTS] = (strict_json.dumps(verdicts, indent=2) + "\n").encode()
         files[MADE] = (strict_json.dumps(made, indent=2) + "\n").encode()
@@ -87,13 +87,14 @@ def verdict_table(rows: Sequence[tuple[str, Verdict]]) -> str:
     named = any(name for name, _ in rows)
     columns = [*(["item"] if named else []), "the paper's finding", "here", "numbers"]
     lines = [columns, ["---"] * len(columns)]
-    lines += [[*([name] if named else []), one.finding, f"**{one.verdict}**", one.numbers] for name, one in rows]
+    lines += [[*([name] if named else []), one.finding, f"**{one.verdict}**", one.described] for name, one in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def read_verdicts(folder: Path) -> list[Verdict]:
-    """The verdicts in an item's folder."""
-    return [Verdict(**one) for one in json.loads((folder / VERDICTS).read_text())]
+def read_verdicts(folder: Path) -> list[Verdict] | None:
+    """The verdicts in an item's folder; None if an earlier version made them, by other rules."""
+    read = json.loads((folder / VERDICTS).read_text())
+    return [Verdict(**one) for one in read] if all("setting" in one for one in read) else None
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:
@@ -104,7 +105,8 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def _drawn(figure: Figure, kind: str) -> bytes:
+def drawn(figure: Figure, kind: str) -> bytes:
+    """A figure as the content of a file, png or svg, the same for the same figure."""
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):
         metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from memscore.report.figures import BLUE, GREEN, GREY, ORANGE
-from trainer.experiments.interval import Estimate
+from trainer.interval import Estimate
 
 COLOURS = (BLUE, GREEN, ORANGE, "#CC79A7", "#E69F00", "#56B4E9", GREY)
 """The palette of Okabe and Ito, in order of use."""

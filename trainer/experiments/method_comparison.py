@@ -12,9 +12,9 @@ import numpy as np
 from memscore.arrays import Bools
 from trainer.evaluation import SampleRecords
 from trainer.experiments.inputs import Panel
-from trainer.experiments.interval import Estimate, difference, estimate, weakest
 from trainer.experiments.run import CONTENDERS, Contender, compared
 from trainer.experiments.verdict import Verdict, above, no_loss
+from trainer.interval import Estimate, difference, estimate, weakest
 
 ATTACKS = {"clean": "clean", "fgsm": "FGSM", "pgd": "PGD-20", "cw": "CW", "autoattack": "AutoAttack"}
 GROUPS = ("all", "typical", "atypical", "control")
@@ -73,22 +73,24 @@ class Contest:
 
     def higher(self, one: str, other: str, column: Column) -> Verdict:
         """Whether a method's accuracy is above another's."""
-        return above(f"{one} has higher {_words(column)} than {other}", *self._pair(one, [other], column))
+        return above(
+            f"{one} has higher {_words(column)} than {other}", self.described, *self._pair(one, [other], column)
+        )
 
     def comparable(self, one: str, other: str, column: Column) -> Verdict:
         """Whether a method's accuracy is at most MARGIN below another's."""
         finding = f"{one} has {_words(column)} comparable to that of {other}"
-        return no_loss(finding, *self._pair(one, [other], column), MARGIN)
+        return no_loss(finding, self.described, *self._pair(one, [other], column), MARGIN)
 
     def highest(self, one: str, column: Column) -> Verdict:
         """Whether a method's accuracy is above every baseline's; the weakest difference decides."""
         finding = f"{one} has higher {_words(column)} than every baseline"
-        return above(finding, *self._pair(one, self._others(), column))
+        return above(finding, self.described, *self._pair(one, self._others(), column))
 
     def comparable_to_all(self, one: str, column: Column) -> Verdict:
         """Whether a method's accuracy is at most MARGIN below every baseline's."""
         finding = f"{one} has {_words(column)} comparable to that of every baseline"
-        return no_loss(finding, *self._pair(one, self._others(), column, -MARGIN), MARGIN)
+        return no_loss(finding, self.described, *self._pair(one, self._others(), column, -MARGIN), MARGIN)
 
     def _others(self) -> list[str]:
         return [label for label in self.rights if label not in BATS]
@@ -101,8 +103,7 @@ class Contest:
         found, against = differences[other], estimate(self.rights[other][column])
         which = "the difference" if len(others) == 1 else "the deciding difference"
         return (
-            f"{self.described}: {estimate(own).points()} % against {against.points()} % of {other}; "
-            f"{which} is {found.points('+')} points"
+            f"{estimate(own).points()} % against {against.points()} % of {other}; {which} is {found.points('+')} points"
         ), found
 
 

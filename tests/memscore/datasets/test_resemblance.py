@@ -7,7 +7,7 @@ from memscore.datasets import resemblance
 from memscore.datasets.dataset import build_dataset
 from memscore.datasets.resemblance import closest, correlations
 from tests.trainer.experiments.synthetic_study import like, noise
-from trainer.experiments.interval import share, shares_apart
+from trainer.interval import share, shares_apart
 
 
 def test_correlations_are_pearsons():

@@ -48,7 +48,7 @@ def test_a_flat_grid_confirms_nothing(tmp_path: Path):
     bench = Bench(tmp_path, seeds=(0, 1))
     ended(bench, lambda *_: 0.0)
     found = verdicts(bench.make("fig5"))
-    assert set(found.values()) == {"not confirmed"}, "the best of equal points is not better for having been chosen"
+    assert set(found.values()) == {"undecided"}, "the best of equal points is not better for having been chosen"
 
 
 def test_one_part_that_does_all_the_work_leaves_the_other_unconfirmed(tmp_path: Path):
@@ -59,7 +59,7 @@ def test_one_part_that_does_all_the_work_leaves_the_other_unconfirmed(tmp_path: 
     adds = (
         "The discrimination loss adds to reweighting: alpha 1, beta 0.2 has higher clean accuracy than alpha 1, beta 0"
     )
-    assert found[adds] == "not confirmed"
+    assert found[adds] == "undecided"
     assert found[TOO_MUCH] == "confirmed"
 
 

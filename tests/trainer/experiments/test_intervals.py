@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from trainer.experiments.interval import Estimate, apart, best_of, difference, estimate, over_seeds, weakest
-from trainer.experiments.verdict import above, no_loss, untestable
+from trainer.experiments.verdict import Precondition, Verdict, above, no_loss, untestable
+from trainer.interval import Estimate, apart, best_of, difference, estimate, over_seeds, weakest
 
 REPETITIONS = 400
 
@@ -65,21 +65,77 @@ def test_equal_values_have_no_width():
 
 
 def test_a_finding_is_confirmed_by_a_whole_interval_alone():
-    claim = "up"
-    assert above(claim, "x", Estimate(0.02, 0.01, 0.03, 0.0, 3)).verdict == "confirmed"
-    assert above(claim, "x", Estimate(0.02, -0.01, 0.05, 0.0, 3)).verdict == "not confirmed"
-    opposite = above(claim, "x", Estimate(-0.02, -0.03, -0.01, 0.0, 3))
-    assert opposite.verdict == "not confirmed"
-    assert "the opposite is significant" in opposite.numbers
-    assert above(claim, "x", over_seeds(np.array([1.0]))).verdict == "not testable here"
-    assert "one seed" in above(claim, "x", Estimate(0.02, 0.01, 0.03, float("nan"), 1)).numbers
+    def word(value: float, low: float, high: float, seeds: int, bound: float = 0.0) -> str:
+        return above("up", "here", "x", Estimate(value, low, high, 0.0, seeds), bound).verdict
+
+    assert word(0.02, 0.01, 0.03, 3) == "confirmed"
+    assert word(0.02, 0.01, 0.03, 0) == "confirmed", "what is about no runs has no seeds"
+    assert word(0.02, -0.01, 0.05, 3) == "undecided"
+    assert word(-0.02, -0.03, -0.01, 3) == "contradicted"
+    assert word(0.06, 0.05, 0.07, 3, 0.1) == "contradicted"
+    assert word(0.06, 0.05, 0.12, 3, 0.1) == "undecided"
+    assert above("up", "here", "x", over_seeds(np.array([1.0]))).verdict == "not testable"
+
+
+def test_one_seed_decides_nothing():
+    words = [
+        above("up", "here", "x", Estimate(value, value - 0.01, value + 0.01, float("nan"), 1))
+        for value in (0.02, 0.0, -0.02)
+    ]
+    assert [one.verdict for one in words] == ["seen in one seed", "undecided", "opposite seen in one seed"]
+    assert all("one seed: the interval covers only the samples" in one.numbers for one in words)
+
+
+def test_what_a_finding_presupposes_is_asked_first():
+    sure = Estimate(0.02, 0.01, 0.03, 0.0, 3)
+    fitted = Precondition("they are fitted", "99 % are", True)
+    missed = Precondition("they are fitted", "48 % are", False)
+    assert above("up", "here", "x", sure, needs=fitted).verdict == "confirmed"
+    verdict = above("up", "here", "x", sure, needs=missed)
+    assert verdict.verdict == "not testable"
+    assert verdict.numbers == "x; it presupposes that they are fitted, which these runs do not show: 48 % are"
+    assert (verdict.value, verdict.low, verdict.high, verdict.seeds) == (0.02, 0.01, 0.03, 3)
+    assert no_loss("same", "here", "x", sure, 0.01, needs=missed).verdict == "not testable"
+    assert [one.holds for one in (fitted.and_also(missed), missed.and_also(fitted), fitted.and_also(fitted))] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_no_loss_needs_a_loss_beyond_the_margin_to_be_excluded():
-    assert no_loss("same", "x", Estimate(0.0, -0.005, 0.005, 0.0, 3), 0.01).verdict == "confirmed"
-    assert no_loss("same", "x", Estimate(0.0, -0.02, 0.02, 0.0, 3), 0.01).verdict == "not confirmed"
-    assert "the opposite is significant" in no_loss("same", "x", Estimate(-0.03, -0.04, -0.02, 0.0, 3), 0.01).numbers
-    assert untestable("same", "too few").verdict == "not testable here"
+    def found(value: float, half: float, seeds: int = 3) -> Verdict:
+        return no_loss("same", "here", "x", Estimate(value, value - half, value + half, 0.0, seeds), 0.01)
+
+    assert found(0.0, 0.005).verdict == "confirmed"
+    assert found(-0.008, 0.008).verdict == "undecided"
+    assert found(-0.03, 0.01).verdict == "contradicted"
+    assert found(0.008, 0.008, 1).verdict == "seen in one seed"
+    assert untestable("same", "here", "too few").verdict == "not testable"
+
+
+def test_an_interval_wider_than_the_margin_cannot_show_that_nothing_is_lost():
+    wide = no_loss("same", "here", "x", Estimate(0.0, -0.045, 0.045, 0.0, 3), 0.01)
+    assert wide.verdict == "not testable"
+    assert "known to ± 4.5 only: more seeds or test samples are needed" in wide.numbers
+    gain = no_loss("same", "here", "x", Estimate(0.06, 0.015, 0.105, 0.0, 3), 0.01)
+    assert gain.verdict == "confirmed", "a gain as large as that is no loss, however wide"
+    loss = no_loss("same", "here", "x", Estimate(-0.06, -0.105, -0.015, 0.0, 3), 0.01)
+    assert loss.verdict == "contradicted"
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_equal_methods_are_seldom_called_different(seeds: int):
+    """Seeds of one method against others of the same, with the effects of seeds that were measured at mini scale."""
+    generator = np.random.default_rng(6)
+    words = [
+        above("up", "here", "x", estimate(one - other)).verdict
+        for one, other in (
+            [_drawn(generator, seeds, 500, 0.01, 0.3, 0.1) for _ in range(2)] for _ in range(REPETITIONS)
+        )
+    ]
+    assert words.count("confirmed") + words.count("contradicted") < 0.07 * REPETITIONS
+    assert set(words) <= {"confirmed", "contradicted", "undecided"}
 
 
 def test_the_weakest_of_several_decides_over_all():
@@ -104,5 +160,5 @@ def test_the_best_of_equal_candidates_does_not_look_better_for_having_been_chose
 def test_nothing_is_known_of_no_samples():
     nothing = estimate(np.ones((3, 0)))
     assert np.isnan(nothing.value)
-    assert above("up", "x", nothing).verdict == "not testable here"
-    assert no_loss("same", "x", apart(np.ones((3, 5)), np.ones((3, 0))), 0.01).verdict == "not testable here"
+    assert above("up", "here", "x", nothing).verdict == "not testable"
+    assert no_loss("same", "here", "x", apart(np.ones((3, 5)), np.ones((3, 0))), 0.01).verdict == "not testable"

@@ -50,7 +50,7 @@ def _study(looks: np.ndarray, trials: int = 1000) -> StudyMaterial:
 
 def test_poisoning_samples_that_look_like_the_other_class_are_found(tmp_path: Path):
     artifact = _made(tmp_path, np.where(POISONING, 1 - LABELS, LABELS))
-    assert words(artifact) == ["confirmed", "confirmed"]
+    assert words(artifact) == ["seen in one seed", "seen in one seed"]
     assert list(artifact.figures) == ["fig3-fashion-5"]
     assert "one seed" in artifact.verdicts[0].numbers
     assert len(artifact.numbers) == ATYPICAL.sum()
@@ -58,33 +58,32 @@ def test_poisoning_samples_that_look_like_the_other_class_are_found(tmp_path: Pa
 
 def test_poisoning_samples_that_look_like_their_own_class_do_not_confirm(tmp_path: Path):
     verdicts = _made(tmp_path, LABELS).verdicts
-    assert [one.verdict for one in verdicts] == ["not confirmed"] * 2
-    assert "the opposite is significant" in verdicts[0].numbers
+    assert [one.verdict for one in verdicts] == ["opposite seen in one seed", "undecided"]
 
 
 def test_what_holds_for_every_atypical_sample_is_no_finding_on_poisoning_ones(tmp_path: Path):
-    assert words(_made(tmp_path, np.where(ATYPICAL, 1 - LABELS, LABELS))) == ["confirmed", "not confirmed"]
+    assert words(_made(tmp_path, np.where(ATYPICAL, 1 - LABELS, LABELS))) == ["seen in one seed", "undecided"]
 
 
 def test_samples_that_the_network_was_not_trained_on_are_left_out(tmp_path: Path):
     artifact = _made(tmp_path, LABELS, trained=~POISONING)
-    assert words(artifact) == ["not testable here"] * 2
+    assert words(artifact) == ["not testable"] * 2
     assert len(artifact.numbers) == (ATYPICAL & ~POISONING).sum()
 
 
 def test_two_poisoning_samples_are_too_few_to_decide(tmp_path: Path):
     looks = np.where(POISONING, 1 - LABELS, LABELS)
-    assert words(_made(tmp_path, looks, poisoning=np.arange(COUNT) >= COUNT - 2))[0] == "not confirmed"
+    assert words(_made(tmp_path, looks, poisoning=np.arange(COUNT) >= COUNT - 2))[0] == "undecided"
 
 
 def test_without_any_that_withstands_there_is_nothing_to_compare_with(tmp_path: Path):
     looks = np.where(ATYPICAL, 1 - LABELS, LABELS)
-    assert words(_made(tmp_path, looks, poisoning=ATYPICAL)) == ["confirmed", "not testable here"]
+    assert words(_made(tmp_path, looks, poisoning=ATYPICAL)) == ["seen in one seed", "not testable"]
 
 
 def test_without_atypical_samples_nothing_is_drawn_or_decided(tmp_path: Path):
     artifact = _made(tmp_path, LABELS, trained=~ATYPICAL)
-    assert words(artifact) == ["not testable here"] * 2
+    assert words(artifact) == ["not testable"] * 2
     assert not artifact.figures
     artifact.write(
         tmp_path / "fig3",

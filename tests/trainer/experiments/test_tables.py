@@ -54,7 +54,7 @@ def test_one_better_baseline_decides_over_the_highest_accuracy(tmp_path: Path):
     found = {one.finding: one for one in bench.make("table2").verdicts}
     for bat in BATS:
         highest = found[f"{bat} has higher clean accuracy on all test samples than every baseline"]
-        assert highest.verdict == "not confirmed"
+        assert highest.verdict == "contradicted"
         assert "of MART; the deciding difference is -" in highest.numbers
         higher = found[f"{bat} has higher clean accuracy on all test samples than {BEST_ADVERSARIAL}"]
         assert higher.verdict == "confirmed"
@@ -68,7 +68,7 @@ def test_a_loss_of_robustness_is_not_comparable(tmp_path: Path):
         found[
             f"{BATS[0]} has adversarial accuracy (PGD-20) on all test samples comparable to that of {BEST_ADVERSARIAL}"
         ]
-        == "not confirmed"
+        == "contradicted"
     )
 
 
@@ -113,7 +113,7 @@ def test_an_attack_that_leaves_more_than_a_weaker_one_breaks_the_ranking(
     bench = Bench(tmp_path)
     ended(bench, {})
     ranking = bench.make("table4").verdicts[0]
-    assert ranking.verdict == "not confirmed"
+    assert ranking.verdict == "contradicted"
     assert "AutoAttack to CW" in ranking.numbers
 
 
@@ -130,7 +130,7 @@ def test_a_group_without_samples_is_left_open(tmp_path: Path):
     bench = Bench(tmp_path, study=study(atypical=False))
     ended(bench, {"bat": 0.7})
     artifact = bench.make("table2")
-    open_ones = {one.finding for one in artifact.verdicts if one.verdict == "not testable here"}
+    open_ones = {one.finding for one in artifact.verdicts if one.verdict == "not testable"}
     assert open_ones == {
         f"{bat} has higher clean accuracy on atypical test samples than {BEST_ADVERSARIAL}" for bat in BATS
     }

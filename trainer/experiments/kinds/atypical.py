@@ -10,14 +10,15 @@ import numpy as np
 
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import BLUE, GREEN, GREY, ORANGE, STYLES, band, legend_below, panels_beside
-from trainer.experiments.inputs import Panel, correct, curves
-from trainer.experiments.interval import apart, difference, estimate
+from trainer.experiments.inputs import Finished, Panel, correct, curves
 from trainer.experiments.item import Item
 from trainer.experiments.kinds.removal import ATTACKS, CONDITIONS, EVERY, MATCHED, NONE
 from trainer.experiments.paper_numbers import published
+from trainer.experiments.preconditions import fitted
 from trainer.experiments.run import ExperimentRun, preliminary
 from trainer.experiments.setting import Setting
-from trainer.experiments.verdict import Verdict, above, no_loss, untestable
+from trainer.experiments.verdict import LAST_ALONE, Precondition, Verdict, above, no_loss, untestable
+from trainer.interval import apart, difference, estimate
 
 TRAIN, TEST, TYPICAL = "atypical training samples", "atypical test samples", "typical test samples"
 CONTROL = "test samples as hard as the atypical ones"
@@ -60,14 +61,15 @@ class Atypical:
         verdicts: list[Verdict] = []
         tables: list[str] = []
         for panel, (area,) in zip(panels, axes, strict=True):
-            found = self._curves(panel)
+            trained = [panel.finished(preliminary(panel.setting, self.method, seed)) for seed in panel.seeds]
+            found = self._curves(panel, trained)
             for (samples, attack), moments in found.items():
                 line = [(epoch, estimate(right)) for epoch, right in moments]
                 band(area, line, COLOURS[samples], STYLES[attack], f"{samples}, {ATTACKS[attack]}")
                 about = {"setting": panel.setting.described, "samples": samples, "attack": attack}
                 numbers += [{**about, "epoch": epoch, **one.columns()} for epoch, one in line]
             area.set(xlabel="epoch", ylabel="accuracy, %", title=panel.setting.described)
-            verdicts += self._verdicts(panel, found)
+            verdicts += self._verdicts(panel, trained, found)
             if paper := published(item.name, panel.setting):
                 tables.append(_ends(panel.setting, found, paper))
             if self.method == "erm":
@@ -81,9 +83,8 @@ class Atypical:
         notes = [note for panel in panels for note in panel.study.notes_on_sets()]
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
 
-    def _curves(self, panel: Panel) -> Curves:
+    def _curves(self, panel: Panel, runs: Sequence[Finished]) -> Curves:
         sets = panel.study.sets
-        runs = [panel.finished(preliminary(panel.setting, self.method, seed)) for seed in panel.seeds]
         found: Curves = {
             (group, attack): [] for group, attack in SHOWN[self.method] if group != CONTROL or panel.study.control.any()
         }
@@ -99,58 +100,75 @@ class Atypical:
                         moments.append((epoch, correct(samples, attack, masks[group])))
         return found
 
-    def _verdicts(self, panel: Panel, found: Curves) -> list[Verdict]:
-        described = panel.setting.described
-        fitted, helped = (
-            _rises("Atypical training samples are fitted during training (clean)", described, found[TRAIN, "clean"]),
-            _rises("Accuracy on atypical test samples rises during training (clean)", described, found[TEST, "clean"]),
+    def _verdicts(self, panel: Panel, runs: Sequence[Finished], found: Curves) -> list[Verdict]:
+        described, training = panel.setting.described, f"{self.method.upper()} training"
+        fits, helped = (
+            _rises(f"{finding} during {training} (clean)", described, found[samples, "clean"])
+            for finding, samples in (
+                ("Atypical training samples are fitted", TRAIN),
+                ("Accuracy on atypical test samples rises", TEST),
+            )
         )
-        memorized = _memorized(described, found[TRAIN, "clean"])
+        memorized = _memorized(described, training, found[TRAIN, "clean"])
         if self.method == "erm":
-            return [fitted, memorized, helped]
+            return [fits, memorized, helped]
         robust = _rises(
             "Atypical training samples are fitted under attack too (PGD-20)", described, found[TRAIN, "pgd"]
         )
-        unmoved = _rises_not(
-            "Adversarial accuracy on atypical test samples does not rise during training (PGD-20)",
-            described,
-            found[TEST, "pgd"],
-        )
-        if robust.verdict == "not confirmed":
-            reason = "atypical training samples are not fitted under attack here, so nothing could carry over"
-            unmoved = untestable(unmoved.finding, f"{_course(described, found[TEST, 'pgd'])}; {reason}")
+        needs = fitted(runs, panel.study.sets.train_atypical, attacked=True)
+        unmoved = _rises_not(described, found[TEST, "pgd"], needs)
+        less = _rises_less(described, found[TEST, "clean"], found[TEST, "pgd"], needs)
         far = _far(described, found[TEST, "pgd"], found[TYPICAL, "pgd"], found.get((CONTROL, "pgd")))
-        return [fitted, memorized, robust, helped, unmoved, far]
+        return [fits, memorized, robust, helped, unmoved, less, far]
 
 
 def _rises(finding: str, described: str, curve: Curve) -> Verdict:
     """Whether accuracy rises from the first kept epoch to the last."""
     if len(curve) == 1:
-        return untestable(finding, f"{described}: only the last network was kept")
-    return above(finding, _course(described, curve), difference(curve[0][1], curve[-1][1]))
+        return untestable(finding, described, LAST_ALONE)
+    return above(finding, described, _course(curve), difference(curve[0][1], curve[-1][1]))
 
 
-def _rises_not(finding: str, described: str, curve: Curve) -> Verdict:
+def _rises_not(described: str, curve: Curve, needs: Precondition) -> Verdict:
     """Whether a rise by more than RISE can be excluded."""
+    finding = "Adversarial accuracy on atypical test samples does not rise during training (PGD-20)"
     if len(curve) == 1:
-        return untestable(finding, f"{described}: only the last network was kept")
-    return no_loss(finding, _course(described, curve), difference(curve[-1][1], curve[0][1]), RISE)
+        return untestable(finding, described, LAST_ALONE)
+    change = difference(curve[-1][1], curve[0][1])
+    return no_loss(finding, described, _course(curve), change, RISE, needs=needs)
 
 
-def _course(described: str, curve: Curve) -> str:
+def _rises_less(described: str, clean: Curve, attacked: Curve, needs: Precondition) -> Verdict:
+    """Whether clean accuracy gains more than adversarial accuracy does: a difference of differences."""
+    finding = "Accuracy on atypical test samples rises more without the attack than under it (PGD-20)"
+    if len(clean) == 1:
+        return untestable(finding, described, LAST_ALONE)
+    gains = [np.subtract(curve[-1][1], curve[0][1], dtype=np.float64) for curve in (clean, attacked)]
+    rises = [estimate(gain).points("+") for gain in gains]
+    more = estimate(gains[0] - gains[1])
+    numbers = (
+        f"{rises[0]} points without, {rises[1]} under it, from epoch {clean[0][0]} to epoch {clean[-1][0]}; the "
+        f"difference is {more.points('+')} points"
+    )
+    return above(finding, described, numbers, more, needs=needs)
+
+
+def _course(curve: Curve) -> str:
     (first, before), (last, after) = curve[0], curve[-1]
     return (
-        f"{described}: {estimate(before).points()} % after epoch {first}, {estimate(after).points()} % after epoch "
+        f"{estimate(before).points()} % after epoch {first}, {estimate(after).points()} % after epoch "
         f"{last}; the rise is {difference(before, after).points('+')} points"
     )
 
 
-def _memorized(described: str, curve: Curve) -> Verdict:
+def _memorized(described: str, training: str, curve: Curve) -> Verdict:
     """Whether accuracy ends above WHOLLY."""
-    finding = f"Nearly all atypical training samples are memorized (clean accuracy above {100 * WHOLLY:g} %)"
+    finding = (
+        f"Nearly all atypical training samples are memorized by {training} (clean accuracy above {100 * WHOLLY:g} %)"
+    )
     epoch, right = curve[-1]
     end = estimate(right)
-    return above(finding, f"{described}: {end.points()} % after epoch {epoch}", end, WHOLLY)
+    return above(finding, described, f"{end.points()} % after epoch {epoch}", end, WHOLLY)
 
 
 def _far(described: str, atypical: Curve, typical: Curve, control: Curve | None) -> Verdict:
@@ -159,7 +177,7 @@ def _far(described: str, atypical: Curve, typical: Curve, control: Curve | None)
     (epoch, low), (_, high) = atypical[-1], typical[-1]
     gap = apart(low, high)
     numbers = (
-        f"{described}, after epoch {epoch}: {estimate(low).points()} % of the atypical, {estimate(high).points()} % "
+        f"after epoch {epoch} {estimate(low).points()} % of the atypical, {estimate(high).points()} % "
         f"of the typical ones; the difference is {gap.points('+')} points, where far means more than {100 * FAR:g}"
     )
     if control:
@@ -168,7 +186,7 @@ def _far(described: str, atypical: Curve, typical: Curve, control: Curve | None)
             f"; {right.shape[1]:,} others as hard for held-out models have {estimate(right).points()} %, "
             f"{apart(low, right).points('+')} points from the atypical ones"
         )
-    return above(finding, numbers, gap, FAR)
+    return above(finding, described, numbers, gap, FAR)
 
 
 def _causes(panel: Panel) -> list[Verdict]:
@@ -183,12 +201,9 @@ def _causes(panel: Panel) -> list[Verdict]:
     for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
         effect = difference(rights[NONE], rights[control])
         without, those_with = (estimate(rights[one]).points() for one in (NONE, control))
-        numbers = (
-            f"{panel.setting.described}: {without} % without, {those_with} % with them; "
-            f"the difference is {effect.points('+')} points"
-        )
+        numbers = f"{without} % without, {those_with} % with them; the difference is {effect.points('+')} points"
         finding = f"Training on atypical samples helps atypical test samples (ERM, clean{size})"
-        found.append(above(finding, numbers, effect))
+        found.append(above(finding, panel.setting.described, numbers, effect))
     return found
 
 

@@ -15,13 +15,13 @@ from trainer.evaluation import Evaluation
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import COLOURS, MARKERS, band, legend_below, panels_beside
 from trainer.experiments.inputs import Panel
-from trainer.experiments.interval import Estimate, over_seeds, weakest
 from trainer.experiments.item import Item
-from trainer.experiments.kinds.removal import CONDITIONS, EVERY, MATCHED, NONE
+from trainer.experiments.kinds.removal import CONDITIONS, EVERY, MATCHED, NONE, fits, under
 from trainer.experiments.paper_numbers import published
 from trainer.experiments.run import ExperimentRun, preliminary
 from trainer.experiments.setting import Setting
-from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.experiments.verdict import Precondition, Verdict, above, untestable
+from trainer.interval import Estimate, over_seeds, weakest
 
 SOME = "20 %"
 PUBLISHED = {NONE: "0 %", SOME: "20 %", EVERY: "100 %"}
@@ -70,9 +70,11 @@ class Distances:
             numbers += _rows(described, found)
             paper = published(item.name, panel.setting) if method == "pgd" else {}
             tables.append(_table(described, found, paper))
-            verdicts += _closer(described, found) if method == "pgd" else [_no_closer(described, found)]
+            verdicts += _closer(panel, found) if method == "pgd" else [_no_closer(panel, found)]
             if self.curves and method == "pgd":
                 verdicts.append(_falls(panel, found[EVERY, "train"]))
+            if method == "erm":
+                verdicts += _contrasts(panel, _measured(panel, "pgd"), found)
         columns[0][0].set_ylabel("cosine distance")
         legend_below(figure, columns[0][0])
         shown = "in the table" if self.curves else "shown"
@@ -88,9 +90,8 @@ class Distances:
 def _measured(panel: Panel, method: str) -> Measured:
     """The distances under every condition."""
     found: Measured = {}
-    for condition, point in CONDITIONS.items():
-        runs = [panel.finished(preliminary(panel.setting, method, seed, **point)) for seed in panel.seeds]
-        moments = list(zip(*(run.moments for run in runs), strict=True))
+    for condition in CONDITIONS:
+        moments = list(zip(*(run.moments for run in under(panel, method, condition)), strict=True))
         for split in SPLITS:
             found[condition, split] = [
                 (moment[0][0], np.array([_distance(folder, split) for _, folder in moment])) for moment in moments
@@ -106,34 +107,47 @@ def _distance(folder: Path, split: str) -> float:
     return float("nan")
 
 
-def _closer(described: str, found: Measured) -> list[Verdict]:
+def _closer(panel: Panel, found: Measured) -> list[Verdict]:
     """Whether the distance is smaller with more atypical samples, at the last epoch."""
     verdicts: list[Verdict] = []
+    needs = {control: fits(panel, "pgd", control) for control in (EVERY, MATCHED)}
     for split, which in SPLITS.items():
         ends = {condition: moments[-1][1] for (condition, of), moments in found.items() if of == split}
         for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
-            numbers = f"{described}: {_words(ends[NONE])} without, {_words(ends[control])} with them"
+            numbers = f"{_words(ends[NONE])} without, {_words(ends[control])} with them"
             finding = f"Atypical samples bring {which} of different classes closer together{size}"
-            verdicts.append(_smaller(finding, numbers, ends[NONE], ends[control]))
+            verdicts.append(_smaller(panel, finding, numbers, ends[NONE] - ends[control], needs[control]))
         steps = {(one, more): over_seeds(ends[one] - ends[more]) for one, more in ((NONE, SOME), (SOME, EVERY))}
         one, more = weakest(steps)
         along = ", ".join(f"{_words(ends[condition])} with {share}" for condition, share in PUBLISHED.items())
-        numbers = f"{described}: {along}; the step from {PUBLISHED[one]} to {PUBLISHED[more]} decides"
+        numbers = f"{along}; the step from {PUBLISHED[one]} to {PUBLISHED[more]} decides"
         finding = f"The more of them, the closer (0, 20 and 100 %; {which})"
-        verdicts.append(_smaller(finding, numbers, ends[one], ends[more]))
+        verdicts.append(_smaller(panel, finding, numbers, ends[one] - ends[more], needs[EVERY]))
     return verdicts
 
 
-def _no_closer(described: str, found: Measured) -> Verdict:
+def _no_closer(panel: Panel, found: Measured) -> Verdict:
     """Whether under ERM the distance is not smaller with all atypical samples than without."""
     none, every = (found[condition, "train"][-1][1] for condition in (NONE, EVERY))
     change = over_seeds(every - none)
     numbers = (
-        f"{described}: {_words(none)} without, {_words(every)} with them; the change is {change.value:+.3f} "
+        f"{_words(none)} without, {_words(every)} with them; the change is {change.value:+.3f} "
         f"[{change.low:+.3f}, {change.high:+.3f}], where a loss of up to {APART:g} counts as none"
     )
     finding = f"Under ERM atypical samples do not bring {SPLITS['train']} of different classes closer together"
-    return above(finding, numbers, change, -APART)
+    return above(finding, panel.setting.described, numbers, change, -APART, needs=fits(panel, "erm", EVERY))
+
+
+def _contrasts(panel: Panel, attacked: Measured, erm: Measured) -> list[Verdict]:
+    """Whether atypical samples bring classes closer under attack than under ERM: a difference of differences."""
+    found: list[Verdict] = []
+    for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
+        closer = [one[NONE, "train"][-1][1] - one[control, "train"][-1][1] for one in (attacked, erm)]
+        numbers = f"closer by {_words(closer[0])} under PGD training, by {_words(closer[1])} under ERM"
+        finding = f"Atypical samples bring {SPLITS['train']} closer together under attack than under ERM{size}"
+        needs = fits(panel, "pgd", control).and_also(fits(panel, "erm", control))
+        found.append(_smaller(panel, finding, numbers, closer[0] - closer[1], needs))
+    return found
 
 
 def _falls(panel: Panel, moments: Moments) -> Verdict:
@@ -143,16 +157,17 @@ def _falls(panel: Panel, moments: Moments) -> Verdict:
     decay = config.milestones[0] * config.epochs if config.milestones else 0
     before = [moment for moment in moments[:-1] if moment[0] <= decay]
     if config.schedule != "steps" or not before:
-        return untestable(finding, f"{panel.setting.described}: no network from before a decay was kept")
+        return untestable(finding, panel.setting.described, "no network from before a decay was kept")
     (epoch, first), (end, last) = before[-1], moments[-1]
-    numbers = f"{panel.setting.described}: {_words(first)} after epoch {epoch}, {_words(last)} after epoch {end}"
-    return _smaller(finding, numbers, first, last)
+    numbers = f"{_words(first)} after epoch {epoch}, {_words(last)} after epoch {end}"
+    return _smaller(panel, finding, numbers, first - last, fits(panel, "pgd", EVERY))
 
 
-def _smaller(finding: str, numbers: str, first: Any, second: Any) -> Verdict:
-    """Whether distances [seeds] of `second` are smaller than those of `first`, paired by seed."""
-    found = over_seeds(first - second)
-    return above(finding, f"{numbers}; closer by {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]", found)
+def _smaller(panel: Panel, finding: str, numbers: str, closer: Any, needs: Precondition) -> Verdict:
+    """Whether distances [seeds] shrink: `closer` is by how much, for each seed."""
+    found = over_seeds(closer)
+    numbers += f"; closer by {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return above(finding, panel.setting.described, numbers, found, needs=needs)
 
 
 def _words(values: Any) -> str:

@@ -13,9 +13,9 @@ from memscore.datasets.resemblance import closest
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.inputs import Panel
-from trainer.experiments.interval import share, shares_apart
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
 from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.interval import share, shares_apart
 
 LEVELS = (0.0, 0.5, 1.0)
 AROUND = 0.1
@@ -85,16 +85,16 @@ def _verdict(panel: Panel) -> Verdict:
     low, high = (np.flatnonzero(np.abs(mem - level) <= AROUND) for level in (LEVELS[0], LEVELS[-1]))
     typical = panel.study.sets.train_typical
     if not (len(low) and len(high) and typical.any()):
-        return untestable(FINDING, f"{panel.study.described}: no samples at both ends, or no typical ones")
+        return untestable(FINDING, panel.study.described, "no samples at both ends, or no typical ones")
     elsewhere = [_nearest_class(panel, chosen) != dataset.y_train[chosen] for chosen in (low, high)]
     few, many = (share(one).points() for one in elsewhere)
     gap = shares_apart(*elsewhere)
     numbers = (
-        f"{panel.study.described}: the most similar typical image has another class for {few} % of the {len(low):,} "
+        f"the most similar typical image has another class for {few} % of the {len(low):,} "
         f"samples with mem within {AROUND:g} of 0, and for {many} % of the {len(high):,} within {AROUND:g} of 1; "
         f"the difference is {gap.points('+')} points"
     )
-    return above(FINDING, numbers, gap)
+    return above(FINDING, panel.study.described, numbers, gap)
 
 
 def _nearest_class(panel: Panel, chosen: Indices) -> Indices:

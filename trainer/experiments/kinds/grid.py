@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import panels_beside
 from trainer.experiments.inputs import Panel, correct
-from trainer.experiments.interval import Estimate, best_of, difference, estimate
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import ATTACKS
 from trainer.experiments.run import CONTENDERS, Contender, ExperimentRun, compared
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, above
+from trainer.interval import Estimate, best_of, difference, estimate
 
 ALPHAS, BETAS = (0, 1, 2, 3), (0, 0.1, 0.2, 0.3)
 PLAIN, LARGEST = (0, 0), (3, 0.3)
@@ -101,23 +101,26 @@ def _verdicts(described: str, rights: Rights) -> list[Verdict]:
         }
         for claim, other in claims.items():
             finding = f"{claim}: {_named(alpha, beta)} has higher {what} than {_named(*other)}"
-            found.append(above(finding, *_compared(described, rights[attack][other], rights[attack][alpha, beta])))
+            found.append(above(finding, described, *_compared(rights[attack][other], rights[attack][alpha, beta])))
     clean = rights["clean"]
     best = best_of([right for point, right in clean.items() if point != LARGEST])
     finding = f"Too much of both hurts: {_named(*LARGEST)} has lower clean accuracy than the best point"
-    text, loss = _compared(described, clean[LARGEST], best)
-    return [*found, above(finding, f"{text}; the best point is chosen and measured on different samples", loss)]
+    text, loss = _compared(clean[LARGEST], best)
+    return [
+        *found,
+        above(finding, described, f"{text}; the best point is chosen and measured on different samples", loss),
+    ]
 
 
 def _named(alpha: float, beta: float) -> str:
     return f"alpha {alpha:g}, beta {beta:g}"
 
 
-def _compared(described: str, less: Any, more: Any) -> tuple[str, Estimate]:
+def _compared(less: Any, more: Any) -> tuple[str, Estimate]:
     """A description of the comparison, and the difference."""
     found = difference(less, more)
     ends = f"{estimate(more).points()} % against {estimate(less).points()} %"
-    return f"{described}: {ends}; the difference is {found.points('+')} points", found
+    return f"{ends}; the difference is {found.points('+')} points", found
 
 
 def _map(area: Axes, shown: npt.NDArray[Any], title: str) -> None:

@@ -16,10 +16,10 @@ from memscore.scores.tables import is_atypical, is_typical
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import panels_beside
 from trainer.experiments.inputs import Panel
-from trainer.experiments.interval import share
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
 from trainer.experiments.scales import CIFAR10, CIFAR100, REGISTERED, TINY
-from trainer.experiments.verdict import Verdict, exceeds, untestable
+from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.interval import share
 
 BINS = 20
 EDGES = np.arange(BINS + 1) / BINS
@@ -109,23 +109,24 @@ def _verdicts(panel: Panel, mem: Float32, atypical: Bools) -> list[Verdict]:
     lowest = share(np.arange(counts[0] + counts[rival]) < counts[0])
     span = f"{EDGES[rival]:.2f} to {EDGES[rival + 1]:.2f}"
     numbers = (
-        f"{described}: {counts[0]:,} of {len(mem):,} samples are below {EDGES[1]:g} and {counts[rival]:,} in the "
+        f"{counts[0]:,} of {len(mem):,} samples are below {EDGES[1]:g} and {counts[rival]:,} in the "
         f"largest other bin, {span}; of both together, {lowest.points()} % are below {EDGES[1]:g}"
     )
-    mass = exceeds(
+    mass = above(
         "More memorization values lie near 0 than anywhere else: the lowest bin is the largest",
+        described,
         numbers,
         lowest,
         0.5,
     )
     top = share(mem > np.float32(NEAR_1))
-    numbers = f"{described}: {top.points()} % of the samples have mem above {NEAR_1:g}"
-    tail = exceeds(f"The tail reaches up to 1: over {100 * TAIL:.0f} % of the samples", numbers, top, TAIL)
+    numbers = f"{top.points()} % of the samples have mem above {NEAR_1:g}"
+    tail = above(f"The tail reaches up to 1: over {100 * TAIL:.0f} % of the samples", described, numbers, top, TAIL)
     subject = panel.setting.paper_setting[0]
     name, least = PUBLISHED[subject]
     found = share(atypical)
     claim = f"Over {100 * least:.0f} % of {name}'s training samples are atypical"
-    numbers = f"{described}: {found.points()} % have mem above {panel.study.sets.thresholds.atypical:g}"
+    numbers = f"{found.points()} % have mem above {panel.study.sets.thresholds.atypical:g}"
     if panel.setting.dataset == REGISTERED[subject]:
-        return [exceeds(claim, numbers, found, least), mass, tail]
-    return [untestable(claim, f"{numbers}, but this is another dataset"), mass, tail]
+        return [above(claim, described, numbers, found, least), mass, tail]
+    return [untestable(claim, described, f"{numbers}, but this is another dataset"), mass, tail]

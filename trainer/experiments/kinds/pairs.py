@@ -14,9 +14,9 @@ from memscore.datasets.resemblance import correlations
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.inputs import Panel, StudyMaterial
-from trainer.experiments.interval import share
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
-from trainer.experiments.verdict import Verdict, exceeds, untestable
+from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.interval import share
 
 FALSE_DISCOVERIES = 0.05
 NEAREST = 0.05
@@ -152,10 +152,10 @@ def _verdicts(study: StudyMaterial, chosen: Chosen) -> list[Verdict]:
     ):
         if len(holds):
             part = share(holds)
-            numbers = f"{study.described}: in {part.points()} % of {len(holds):,} pairs without common images {claim}"
-            verdicts.append(exceeds(finding, numbers, part, 0.5))
+            numbers = f"in {part.points()} % of {len(holds):,} pairs without common images {claim}"
+            verdicts.append(above(finding, study.described, numbers, part, 0.5))
         else:
-            verdicts.append(untestable(finding, f"{study.described}: there is no pair to measure"))
+            verdicts.append(untestable(finding, study.described, "there is no pair to measure"))
     return verdicts
 
 

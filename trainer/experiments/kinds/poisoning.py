@@ -16,11 +16,11 @@ from trainer.evaluation import SampleRecords
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import Picture, gallery
 from trainer.experiments.inputs import Panel, StudyMaterial
-from trainer.experiments.interval import share, shares_apart
 from trainer.experiments.item import Item
 from trainer.experiments.run import CONTENDERS, ExperimentRun, compared
 from trainer.experiments.setting import Setting
-from trainer.experiments.verdict import Verdict, above, exceeds, untestable
+from trainer.experiments.verdict import Verdict, above, untestable
+from trainer.interval import share, shares_apart
 
 CHECKPOINT = "best-adversarial"
 """As in the paper, a network that has fitted few atypical samples yet: just after the first drop of the rate."""
@@ -130,21 +130,21 @@ def _verdicts(panel: Panel, atypical: AtypicalUnderAttack) -> list[Verdict]:
     poisoning = atypical.nearer_wrong[atypical.poisoning & atypical.known]
     others = atypical.nearer_wrong[atypical.withstands & atypical.known]
     above_bound = atypical.poisoning.sum()
-    about = f"{described}: {above_bound:,} of {len(atypical.index):,} atypical samples have q above {POISONING:g}"
+    about = f"{above_bound:,} of {len(atypical.index):,} atypical samples have q above {POISONING:g}"
     if not len(poisoning):
-        return [untestable(finding, about) for finding in (WRONG, RATHER)]
+        return [untestable(finding, described, about) for finding in (WRONG, RATHER)]
     of_poisoning = share(poisoning, seeds=1)
     measure = "the most similar typical image has the class they are taken for, not their own,"
-    wrong = exceeds(WRONG, f"{about}; {measure} for {of_poisoning.points()} % of them", of_poisoning, 0.5)
+    wrong = above(WRONG, described, f"{about}; {measure} for {of_poisoning.points()} % of them", of_poisoning, 0.5)
     if not len(others):
-        return [wrong, untestable(RATHER, f"{described}: no atypical sample withstands the attack")]
+        return [wrong, untestable(RATHER, described, "no atypical sample withstands the attack")]
     gap = shares_apart(others, poisoning, seeds=1)
     numbers = (
-        f"{described}: {measure} for {of_poisoning.points()} % of the {len(poisoning):,} poisoning samples, and for "
+        f"{measure} for {of_poisoning.points()} % of the {len(poisoning):,} poisoning samples, and for "
         f"{share(others).points()} % of the {len(others):,} that withstand PGD-20 (for their likeliest wrong class); "
         f"the difference is {gap.points('+')} points"
     )
-    return [wrong, above(RATHER, numbers, gap)]
+    return [wrong, above(RATHER, described, numbers, gap)]
 
 
 def _rows(panel: Panel, atypical: AtypicalUnderAttack) -> list[dict[str, Any]]:

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import COLOURS, STYLES, band, legend_below, panels_beside
-from trainer.experiments.inputs import Panel, correct, curves
-from trainer.experiments.interval import Estimate, difference, estimate
+from trainer.experiments.inputs import Finished, Panel, correct, curves
 from trainer.experiments.item import Item
 from trainer.experiments.paper_numbers import published
+from trainer.experiments.preconditions import fitted
 from trainer.experiments.run import ExperimentRun, preliminary
 from trainer.experiments.setting import Setting
-from trainer.experiments.verdict import Verdict, above, no_loss
+from trainer.experiments.verdict import Precondition, Verdict, above, no_loss
+from trainer.interval import Estimate, difference, estimate
 
 CONDITIONS: dict[str, dict[str, float]] = {
     "0 % of the atypical samples": {"keep_atypical": 0},
@@ -35,8 +38,14 @@ class Removal:
     method: str
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
-        """A run for each share and seed, and the control of equal size."""
-        return [preliminary(setting, self.method, seed, **point) for point in CONDITIONS.values() for seed in seeds]
+        """A run for each share and seed, and the control of equal size; ERM is contrasted with PGD's, too."""
+        methods = ("erm", "pgd") if self.method == "erm" else (self.method,)
+        return [
+            preliminary(setting, method, seed, **point)
+            for method in methods
+            for point in CONDITIONS.values()
+            for seed in seeds
+        ]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Curves of accuracy on the typical test samples, and the cost of atypical samples at the end."""
@@ -48,9 +57,8 @@ class Removal:
         for place, panel in enumerate(panels):
             areas = dict(zip(attacks, (area for (area,) in axes[place * len(attacks) :]), strict=False))
             ends: dict[tuple[str, str], Any] = {}
-            for number, (condition, point) in enumerate(CONDITIONS.items()):
-                runs = [panel.finished(preliminary(panel.setting, self.method, seed, **point)) for seed in panel.seeds]
-                moments = curves(runs, "test")
+            for number, condition in enumerate(CONDITIONS):
+                moments = curves(under(panel, self.method, condition), "test")
                 for attack, area in areas.items():
                     line: list[tuple[int, Estimate]] = []
                     for epoch, samples in moments:
@@ -62,6 +70,8 @@ class Removal:
             for attack, area in areas.items():
                 area.set(xlabel="epoch", title=f"{panel.setting.described}: {attacks[attack]}")
             verdicts += self._verdicts(panel, ends, attacks)
+            if self.method == "erm":
+                verdicts += _contrasts(panel, ends)
             tables.append(_ends(panel.setting, ends, published(item.name, panel.setting)))
         axes[0][0].set_ylabel("accuracy on typical test samples, %")
         legend_below(figure, axes[0][0])
@@ -78,21 +88,59 @@ class Removal:
         found: list[Verdict] = []
         for control in (EVERY, MATCHED):
             size = "" if control == EVERY else ", at equal size"
+            needs = fits(panel, self.method, control)
             for attack, shown in attacks.items():
                 effect = difference(ends[control, attack], ends[NONE, attack])
                 without, those_with = (estimate(ends[one, attack]).points() for one in (NONE, control))
                 numbers = (
-                    f"{panel.setting.described}: {without} % without, {those_with} % with them; "
-                    f"the difference is {effect.points('+')} points"
+                    f"{without} % without, {those_with} % with them; the difference is {effect.points('+')} points"
                 )
                 if self.method == "erm":
                     loss = difference(ends[NONE, attack], ends[control, attack])
                     claim = f"Under ERM atypical samples do not cost typical test samples accuracy ({shown}{size})"
-                    found.append(no_loss(claim, numbers, loss, MARGIN))
+                    found.append(no_loss(claim, panel.setting.described, numbers, loss, MARGIN, needs=needs))
                 else:
                     claim = f"Under PGD training atypical samples cost typical test samples accuracy ({shown}{size})"
-                    found.append(above(claim, numbers, effect))
+                    found.append(above(claim, panel.setting.described, numbers, effect, needs=needs))
         return found
+
+
+def under(panel: Panel, method: str, condition: str) -> list[Finished]:
+    """The runs of a method under one of CONDITIONS."""
+    point = CONDITIONS[condition]
+    return [panel.finished(preliminary(panel.setting, method, seed, **point)) for seed in panel.seeds]
+
+
+def fits(panel: Panel, method: str, condition: str) -> Precondition:
+    """Whether those runs fit the atypical training samples, under attack too if they train so."""
+    return fitted(under(panel, method, condition), panel.study.sets.train_atypical, attacked=method != "erm")
+
+
+def _contrasts(panel: Panel, ends: dict[tuple[str, str], Any]) -> list[Verdict]:
+    """Whether atypical samples cost more under PGD training than under ERM: a difference of differences."""
+    found: list[Verdict] = []
+    typical = panel.study.sets.test_typical
+    for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
+        rights = {
+            ("pgd", one): correct([run.samples("test") for run in under(panel, "pgd", one)], "clean", typical)
+            for one in (NONE, control)
+        }
+        rights |= {("erm", one): ends[one, "clean"] for one in (NONE, control)}
+        costs = {
+            method: np.subtract(rights[method, NONE], rights[method, control], dtype=np.float64)
+            for method in ("pgd", "erm")
+        }
+        more = estimate(costs["pgd"] - costs["erm"])
+        numbers = (
+            f"they cost {estimate(costs['pgd']).points('+')} points under PGD training, "
+            f"{estimate(costs['erm']).points('+')} under ERM; the difference is {more.points('+')} points"
+        )
+        claim = (
+            f"Atypical samples cost typical test samples more accuracy under PGD training than under ERM (clean{size})"
+        )
+        needs = fits(panel, "pgd", control).and_also(fits(panel, "erm", control))
+        found.append(above(claim, panel.setting.described, numbers, more, needs=needs))
+    return found
 
 
 def _ends(setting: Setting, ends: dict[tuple[str, str], Any], paper: dict[tuple[str, str], float]) -> str:

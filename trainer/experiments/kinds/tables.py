@@ -12,7 +12,6 @@ from trainer.evaluation import SampleRecords
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import COLOURS, MARKERS, legend_below, panels_beside
 from trainer.experiments.inputs import Panel, correct
-from trainer.experiments.interval import Estimate, difference, estimate, weakest
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import (
     ATTACKS,
@@ -34,6 +33,7 @@ from trainer.experiments.run import CONTENDERS, ExperimentRun, compared
 from trainer.experiments.scales import WRN
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, no_loss
+from trainer.interval import Estimate, difference, estimate, weakest
 
 SELECTED = (
     "PGD is represented by its networks with the highest adversarial and the highest clean accuracy on held-out "
@@ -163,11 +163,11 @@ def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
     decisive = weakest(differences, -MARGIN)
     label, strong, weak = decisive
     numbers = (
-        f"{panel.setting.described}: the deciding difference is that from {ATTACKS[strong]} to {ATTACKS[weak]} "
+        f"the deciding difference is that from {ATTACKS[strong]} to {ATTACKS[weak]} "
         f"for {label}: {differences[decisive].points('+')} points"
     )
     finding = "AutoAttack leaves no more accuracy than CW and PGD, these no more than FGSM, and FGSM no more than clean"
-    return no_loss(finding, numbers, differences[decisive], MARGIN)
+    return no_loss(finding, panel.setting.described, numbers, differences[decisive], MARGIN)
 
 
 def _subset(panel: Panel, rights: Rights) -> list[str]:

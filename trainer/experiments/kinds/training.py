@@ -10,12 +10,13 @@ import numpy as np
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import COLOURS, band, legend_below, panels_beside
 from trainer.experiments.inputs import Panel, correct, curves
-from trainer.experiments.interval import best_of, difference, estimate
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import ATTACKS, MARGIN
+from trainer.experiments.preconditions import loses
 from trainer.experiments.run import CONTENDERS, Contender, ExperimentRun, compared
 from trainer.experiments.setting import Setting
-from trainer.experiments.verdict import Verdict, above, no_loss, untestable
+from trainer.experiments.verdict import LAST_ALONE, Verdict, above, no_loss, untestable
+from trainer.interval import best_of, difference, estimate
 
 SHOWN = {"clean": "clean accuracy", "pgd": f"adversarial accuracy ({ATTACKS['pgd']})"}
 
@@ -36,14 +37,21 @@ class Training:
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         for place, panel in enumerate(panels):
+            of_all = {contender.label: _curves(panel, contender) for contender in CONTENDERS}
             for contender, colour in zip(CONTENDERS, COLOURS, strict=False):
-                found = _curves(panel, contender)
+                found = of_all[contender.label]
                 for (attack, curve), areas in zip(found.items(), columns, strict=True):
                     line = [(epoch, estimate(right)) for epoch, right in curve]
                     band(areas[place], line, colour, "-", contender.label)
                     about = {"setting": panel.setting.described, "method": contender.label, "attack": attack}
                     numbers += [{**about, "epoch": epoch, **one.columns()} for epoch, one in line]
                     verdicts.append(_verdict(panel.setting.described, contender, attack, curve))
+            plain = of_all[CONTENDERS[0].label]["pgd"]
+            verdicts += [
+                _prevented(panel.setting.described, one, plain, of_all[one.label]["pgd"])
+                for one in CONTENDERS
+                if one.method == "bat"
+            ]
             for what, areas in zip(SHOWN.values(), columns, strict=True):
                 areas[place].set(xlabel="epoch", ylabel=f"{what}, %", title=panel.setting.described)
         legend_below(figure, columns[0][0], 3)
@@ -72,12 +80,32 @@ def _verdict(described: str, contender: Contender, attack: str, curve: Curve) ->
         else f"{contender.label} keeps its best {SHOWN[attack]} to the last epoch"
     )
     if len(curve) == 1:
-        return untestable(finding, f"{described}: only the last network was kept")
+        return untestable(finding, described, LAST_ALONE)
     best, last = best_of([right for _, right in curve]), curve[-1][1]
     highest = max(curve, key=lambda moment: float(moment[1].mean()))[0]
     change = difference(best, last)
     numbers = (
-        f"{described}: {estimate(best).points()} % at its best, near epoch {highest}, {estimate(last).points()} % "
+        f"{estimate(best).points()} % at its best, near epoch {highest}, {estimate(last).points()} % "
         f"after epoch {curve[-1][0]}; the change is {change.points('+')} points"
     )
-    return above(finding, numbers, difference(last, best)) if falls else no_loss(finding, numbers, change, MARGIN)
+    if falls:
+        return above(finding, described, numbers, difference(last, best))
+    return no_loss(finding, described, numbers, change, MARGIN)
+
+
+def _prevented(described: str, contender: Contender, plain: Curve, curve: Curve) -> Verdict:
+    """Whether a method loses less adversarial accuracy than PGD, from its best epoch: a difference of differences."""
+    finding = f"{contender.label} loses less {SHOWN['pgd']} from its best epoch to its last than PGD"
+    if len(curve) == 1:
+        return untestable(finding, described, LAST_ALONE)
+    losses: list[Any] = []
+    for one in (plain, curve):
+        best = best_of([right for _, right in one])
+        losses.append(np.subtract(best, one[-1][1], dtype=np.float64))
+    less = estimate(losses[0] - losses[1])
+    numbers = (
+        f"PGD loses {estimate(losses[0]).points()} points, BAT {estimate(losses[1]).points()}; the difference is "
+        f"{less.points('+')} points"
+    )
+    needs = loses("PGD", SHOWN["pgd"], best_of([right for _, right in plain]), plain[-1][1])
+    return above(finding, described, numbers, less, needs=needs)
