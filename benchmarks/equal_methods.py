@@ -27,11 +27,11 @@ from memscore.datasets.options import SourceOptions
 from memscore.learning.data import pixels
 from memscore.workflows.reproduction.studies import DEBIAN
 from trainer.attacks import Attack, cross_entropy, survives
-from trainer.interval import difference
 from trainer.experiments.miniature import MINIATURES
 from trainer.experiments.run import CONTENDERS, compared
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 from trainer.experiments.verdict import above
+from trainer.interval import difference
 from trainer.run import train_network
 
 COMPARISONS = 300

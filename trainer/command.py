@@ -33,7 +33,7 @@ def run(
     scores: Annotated[
         str | None, typer.Option(help="A table file, URL#STUDY, or values as FILE.npy, FILE.npz:KEY, FILE.csv:COLUMN.")
     ] = None,
-    preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
+    preset: Annotated[str, typer.Option(help="small, paper, unified, original or fast.")] = "small",
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE. May be repeated.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a resume point.")] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Settings by name: `small` for digits and CPUs, the paper's comparison, each method's original ones, and a fast one.
+"""Settings by name: `small` for digits and CPUs, the paper's, one for all methods, each method's own, and a fast one.
 
 The numbers are those of the papers and of the authors' published settings for ResNet-18 and WRN on CIFAR.
 """
@@ -92,7 +92,13 @@ FAST: dict[str, Any] = {
 The authors craft in train mode; on CIFAR their rate turns halfway, on SVHN at 0.4.
 """
 
-PRESETS = ("small", "paper", "original", "fast")
+UNIFIED: dict[str, Any] = {**PAPER, "learning_rate": 0.1, "weight_decay": 5e-4}
+"""The comparison with one rate, weight decay and schedule for all methods, so that nothing but the method differs.
+
+Section 5.1 and appendix D of the paper give these for all, and also say that settings follow the original papers.
+"""
+
+PRESETS = ("small", "paper", "unified", "original", "fast")
 
 
 def preset(name: str, method: str) -> dict[str, Any]:
@@ -105,6 +111,8 @@ def preset(name: str, method: str) -> dict[str, Any]:
         return {**PAPER, **PAPER_METHODS.get(method, {})}
     if name == "original":
         return ORIGINAL.get(method, {})
+    if name == "unified":
+        return {**UNIFIED, "options": PAPER_METHODS.get(method, {}).get("options", {})}
     fast = {**FAST, "options": PAPER_METHODS.get(method, {}).get("options", {})}
     if method in METHODS and METHODS[method].many_steps:
         fast |= {"inner": "pgd", "attack_mode": "eval"}

@@ -31,7 +31,7 @@ def sweep(
         typer.Option("--set", help="NAME=VALUE: a field of the configuration, or an option of methods, for all runs."),
     ] = None,
     scores: Scores = None,
-    preset: Annotated[str, typer.Option(help="small, paper, original or fast.")] = "small",
+    preset: Annotated[str, typer.Option(help="small, paper, unified, original or fast.")] = "small",
     attacks: Annotated[
         str | None,
         typer.Option(help="Also evaluate every run with these, such as cw,autoattack.", show_default="fgsm,pgd"),

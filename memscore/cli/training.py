@@ -29,7 +29,10 @@ def train(
     dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added automatically.")],
     scores: Scores = None,
     preset: Annotated[
-        str, typer.Option(help="small, paper (its comparison), original (by the method's authors) or fast.")
+        str,
+        typer.Option(
+            help="small, paper (its comparison), unified (one rate for all), original (by its authors), or fast."
+        ),
     ] = "small",
     network: Annotated[str | None, typer.Option(help="A network's name, or package.module:function.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,

@@ -34,6 +34,15 @@ def test_the_papers_steps_are_2_of_255_and_the_authors_0_007():
         assert configured(method, "original").training_attack.step_size == 0.007
 
 
+def test_methods_differ_in_nothing_else_if_settings_are_unified():
+    own = {"method", "options"}
+    configs = [configured(method, "unified").model_dump(exclude=own) for method in METHODS]
+    assert all(config == configs[0] for config in configs)
+    assert (configs[0]["learning_rate"], configs[0]["weight_decay"], configs[0]["epochs"]) == (0.1, 5e-4, 160)
+    assert configured("trades", "unified").options["beta"] == configured("trades", "paper").options["beta"]
+    assert configured("pgd", "unified") == configured("pgd", "paper")
+
+
 def test_a_run_begun_with_its_step_size_written_out_is_the_same_run(tmp_path: Path):
     folder = RunFolder(tmp_path)
     folder.begin(TrainConfig(method="pgd", epsilon=8 / 255, step_size=2 / 255))
