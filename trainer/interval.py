@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Bools
-from memscore.statistics.estimates import Z_95, newcombe, wilson
+from memscore.statistics.estimates import newcombe, wilson
 
 Key = TypeVar("Key")
 
@@ -49,8 +49,8 @@ def estimate(values: npt.NDArray[Any]) -> Estimate:
     """Mean and interval of values [seeds, samples]: correctness, or its differences paired by seed and sample.
 
     Seeds and samples are both random: the variance of the mean is estimated as var(means of seeds) / seeds + var(means
-    of samples) / samples, which counts the interaction of seed and sample twice and so is slightly too large. The
-    quantile is Student's with Satterthwaite's degrees of freedom. With one seed the interval covers only the samples;
+    of samples) / samples, which counts the interaction of seed and sample twice and so is slightly too large. Each part
+    has Student's quantile with its own degrees of freedom. With one seed the interval covers only the samples;
     without samples the result is NaN. An interval of correctness is clipped to [0, 1].
     """
     shares = np.asarray(values).dtype == np.bool_
@@ -143,11 +143,11 @@ def best_of(candidates: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def _half_width(parts: list[tuple[float, int]]) -> float:
-    """Half the 95 % interval from variances of a mean with their degrees of freedom (Satterthwaite 1946)."""
+    """Half the 95 % interval from independent variances of a mean with their degrees of freedom (Banerjee 1960).
+
+    Each variance has its own quantile of Student, so that the interval covers at least 95 %, however large each is. One
+    with Satterthwaite's degrees of freedom covers less where few seeds happen to lie close together.
+    """
     from scipy.stats import t
 
-    total = sum(variance for variance, _ in parts)
-    if not total:
-        return 0.0
-    degrees = total**2 / sum(variance**2 / freedom for variance, freedom in parts)
-    return float(t.ppf(0.975, degrees)) * sqrt(total) if degrees < 1e6 else Z_95 * sqrt(total)
+    return sqrt(sum(float(t.ppf(0.975, freedom)) ** 2 * variance for variance, freedom in parts))
