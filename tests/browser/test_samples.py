@@ -227,3 +227,31 @@ def test_the_pages_of_samples_are_accessible_and_fit_a_phone(page: Page, service
         visit(page, service, path)
         require_accessible(page)
         require_narrow(page)
+
+
+def test_what_was_removed_on_request_says_so_wherever_it_would_be_shown(
+    settings_of_digits: Settings, page: Page, troubles: Troubles
+):
+    said = "This image was removed on request."
+    with ending(Service(settings_of_digits, "--no-dispatch")) as service:
+        pair = ask(service, "pairs", limit=1)["pairs"][0]
+        train, test = pair["train_index"], pair["test_index"]
+        score = ask(service, f"scores/{train}")
+        gone = {"train": str(train), "test": str(test), "confirm": "digits"}
+        httpx.delete(f"{service.url}/v1/datasets/digits/samples", params=gone).raise_for_status()
+
+        visit(page, service, f"train/{train}")
+        expect(page.get_by_text(said).first).to_be_visible()
+        expect(page.locator(".measure")).to_contain_text(f"{score['mem']:.3f}")  # what it was stays
+        require_accessible(page)
+        require_narrow(page)
+        influenced = page.locator(".influence").filter(has=page.get_by_role("link", name=f"test {test}", exact=True))
+        expect(influenced).to_contain_text(said)
+
+        visit(page, service, f"test/{test}")
+        expect(page.get_by_text(said).first).to_be_visible()
+        visit(page, service, "pairs")
+        expect(page.get_by_text(said).first).to_be_visible()
+        visit(page, service, f"train/{train + 1}")
+        expect(page.get_by_text(said)).to_have_count(0)
+    assert troubles.found == []
