@@ -14,13 +14,13 @@ from matplotlib.ticker import MaxNLocator
 from memscore.report.figures import BLUE, GREEN, GREY, ORANGE
 from trainer.interval import Estimate
 
-COLOURS = (BLUE, GREEN, ORANGE, "#CC79A7", "#E69F00", "#56B4E9", GREY)
+COLOURS = (BLUE, GREEN, ORANGE, "#CC79A7", "#E69F00", "#56B4E9", GREY, "#000000")
 """The palette of Okabe and Ito, in order of use."""
 
 STYLES = {"clean": "-", "pgd": "--"}
 """Line styles of clean and adversarial accuracy, so that no distinction relies on colour alone."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 LEAST_WIDTH = 6.4
 """Least width of a figure in inches: a legend of two columns fits below one panel."""

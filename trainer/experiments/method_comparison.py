@@ -12,7 +12,7 @@ import numpy as np
 from memscore.arrays import Bools
 from trainer.evaluation import SampleRecords
 from trainer.experiments.inputs import Panel
-from trainer.experiments.run import CONTENDERS, Contender, compared
+from trainer.experiments.run import AVERAGED, CONTENDERS, Contender, compared
 from trainer.experiments.verdict import Verdict, above, no_loss
 from trainer.interval import Estimate, difference, estimate, weakest
 
@@ -20,6 +20,7 @@ ATTACKS = {"clean": "clean", "fgsm": "FGSM", "pgd": "PGD-20", "cw": "CW", "autoa
 GROUPS = ("all", "typical", "atypical", "control")
 BEST_ADVERSARIAL, BEST_CLEAN = "PGD, best adv.", "PGD, best clean"
 BATS = tuple(one.label for one in CONTENDERS if one.method == "bat")
+COMPARED = (*CONTENDERS, *AVERAGED)
 MARGIN = 0.01
 """Largest loss of accuracy that counts as comparable."""
 
@@ -31,18 +32,28 @@ Rights = dict[str, dict[Column, Any]]
 
 
 def checkpoints_of(contender: Contender) -> tuple[str, ...]:
-    """The checkpoints shown: for PGD training the best ones, as in the paper; for all other methods the last."""
-    return ("best-adversarial", "best-clean") if contender.method == "pgd" else ("last",)
+    """The checkpoints shown: the best under attack and the last of every method, and the best clean one of PGD."""
+    if contender in AVERAGED:
+        return ("averaged-best-adversarial", "averaged-last")
+    return ("best-adversarial", *(["best-clean"] if contender == CONTENDERS[0] else []), "last")
+
+
+def label_of(contender: Contender, checkpoint: str) -> str:
+    """The name of a contender's network. The paper shows the best ones of PGD, and the last of all other methods."""
+    if checkpoint.endswith("last"):
+        return "PGD, last" if contender == CONTENDERS[0] else contender.label
+    return f"{contender.label}, {'best clean' if checkpoint == 'best-clean' else 'best adv.'}"
 
 
 def shown(panel: Panel, *, attacked: bool) -> dict[str, list[SampleRecords]]:
     """Test samples of each seed, by the label of method and checkpoint; `attacked`: under the slow attacks too."""
     found: dict[str, list[SampleRecords]] = {}
-    for contender in CONTENDERS:
+    for contender in COMPARED:
         runs = [panel.finished(compared(panel.setting, contender, seed)) for seed in panel.seeds]
         for checkpoint in checkpoints_of(contender):
-            label = {"best-adversarial": BEST_ADVERSARIAL, "best-clean": BEST_CLEAN}.get(checkpoint, contender.label)
-            found[label] = [run.attacked(checkpoint) if attacked else run.samples("test", checkpoint) for run in runs]
+            found[label_of(contender, checkpoint)] = [
+                run.attacked(checkpoint) if attacked else run.samples("test", checkpoint) for run in runs
+            ]
     return found
 
 
@@ -93,7 +104,7 @@ class Contest:
         return no_loss(finding, self.described, *self._pair(one, self._others(), column, -MARGIN), MARGIN)
 
     def _others(self) -> list[str]:
-        return [label for label in self.rights if label not in BATS]
+        return [label for label in self.rights if not label.startswith(BATS)]
 
     def _pair(self, one: str, others: Sequence[str], column: Column, bound: float = 0.0) -> tuple[str, Estimate]:
         """A description of the comparison, and the difference that decides whether all exceed `bound`."""

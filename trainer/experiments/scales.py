@@ -29,17 +29,22 @@ STAND_INS = {CIFAR100: "fashion-5", CIFAR10: "fashion-10", TINY: "fashion-3"}
 """The datasets at mini scale if Fashion-MNIST is available; otherwise digits replace all of them."""
 
 MINI_MODELS: dict[str, Fields] = {
+    "mlp-512": {"network": "mlp", "network_options": {"hidden": (512, 512)}},
+    "mlp-1024": {"network": "mlp", "network_options": {"hidden": (1024, 1024)}},
     "cnn-16": {"network": "cnn", "network_options": {"width": 16}},
     "cnn-24": {"network": "cnn", "network_options": {"width": 24}},
 }
-MINI_STAND_INS = {RESNET18: "cnn-16", RESNET32: "cnn-16", WRN: "cnn-24"}
+MINI_STAND_INS = {RESNET18: "mlp-512", RESNET32: "mlp-512", WRN: "mlp-1024"}
 
 MINI_RECIPE = Recipe(network="mlp", hidden=(128, 128), epochs=60, batch_size=32, learning_rate=0.1)
 """An MLP, ten of which train as one stack: a thousand trials take minutes. So scores come from another network than the
 ones trained with them; the paper does not say which network it used."""
 MINI_TRIALS = 1000
-MINI: Fields = {"epochs": 30, "learning_rate": 0.02, "epsilon": 0.05, "validation": 0.1}
-"""At the paper's learning rate of 0.1 such small networks lose whole classes under attack, different ones by seed."""
+MINI: Fields = {"epochs": 120, "learning_rate": 0.05, "epsilon": 0.03, "validation": 0.1}
+"""With these, PGD training fits over 90 % of the atypical training samples, and far more of them under attack than at
+its best adversarial epoch, as the paper's findings presuppose. They were chosen by that (benchmarks/mini_scale.py);
+convolutional networks that are small enough fit little more than half."""
+MINI_ALONG = 20
 
 PAPER_RECIPE = "cifar-resnet18"
 PAPER_TRIALS = 2000
@@ -95,6 +100,7 @@ def setting(
             fields={**MINI, **network},
             methods=METHODS,
             extra=extra or {},
+            along=MINI_ALONG,
             autoattack_samples=200,
         )
     epsilon = PAPER_EPSILON[dataset]

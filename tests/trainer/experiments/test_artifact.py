@@ -16,12 +16,12 @@ from trainer.interval import Estimate
 
 MADE: dict[str, Any] = {
     "command": "memscore reproduce fig2",
-    "shown": "Shown: fashion-5, cnn-16.",
+    "shown": "Shown: fashion-5, mlp-512.",
     "date": "2026-11-25",
     "device": "2 cores",
     "versions": {"torch": "2.13.0"},
     "seeds": [0, 1, 2],
-    "settings": ["fashion-5, cnn-16"],
+    "settings": ["fashion-5, mlp-512"],
 }
 
 

@@ -65,7 +65,7 @@ def test_what_the_user_sets_holds_for_every_run_and_has_a_folder_of_its_own():
     assert (own.dataset, own.model) == ("mine", "resnet9-epochs=3")
     assert preliminary(own, "pgd", 0).config().epochs == 3
     assert len(settings_of(((CIFAR100, RESNET18), (CIFAR100, WRN)), 2, "mini", own_model="cnn")) == 1
-    with pytest.raises(InvalidInput, match="no model 'resnet1000'; use one of cnn-16"):
+    with pytest.raises(InvalidInput, match="no model 'resnet1000'; use one of mlp-512"):
         setting("mini", CIFAR100, RESNET18, own_model="resnet1000")
 
 
@@ -89,7 +89,7 @@ def test_commands_do_what_is_missing(tmp_path: Path):
     (folder / "attacks/last").mkdir(parents=True)
     (folder / "attacks/last/table.json").write_text("{}")
     assert run.steps(tmp_path, "fashion-5", "abc") == []
-    assert json.loads(dict(run.fields)["network_options"]) == {"width": 16}
+    assert json.loads(dict(run.fields)["network_options"]) == {"hidden": [512, 512]}
 
 
 def test_a_finished_run_of_settings_that_are_no_longer_the_item_s_is_not_taken_for_it(tmp_path: Path):

@@ -18,6 +18,7 @@ from trainer.experiments.method_comparison import (
     BATS,
     BEST_ADVERSARIAL,
     BEST_CLEAN,
+    COMPARED,
     GROUPS,
     MARGIN,
     Column,
@@ -29,16 +30,18 @@ from trainer.experiments.method_comparison import (
     table,
 )
 from trainer.experiments.paper_numbers import published
-from trainer.experiments.run import CONTENDERS, ExperimentRun, compared
+from trainer.experiments.run import ExperimentRun, compared
 from trainer.experiments.scales import WRN
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, no_loss
 from trainer.interval import Estimate, difference, estimate, weakest
 
 SELECTED = (
-    "PGD is represented by its networks with the highest adversarial and the highest clean accuracy on held-out "
-    "training samples; every other method by its last network. In the table: mean ± standard deviation over seeds, in "
-    "per cent, with the paper's number, on its dataset and network, in brackets."
+    f"Accuracy minus that of {BEST_ADVERSARIAL}, on the same samples, with the 95 % interval over seeds and samples: "
+    "methods differ where it excludes 0. Every method is shown by its last network and by that with the highest "
+    "adversarial accuracy on held-out training samples; the paper shows PGD by its best, all others by their last. "
+    "Averaged weights are not in the paper. In the table: mean ± standard deviation over seeds, in per cent, with the "
+    "paper's number, on its dataset and network, in brackets."
 )
 WEAKER = (("autoattack", "cw"), ("autoattack", "pgd"), ("cw", "fgsm"), ("pgd", "fgsm"), ("fgsm", "clean"))
 """Attacks, each with a weaker one, which must leave at least as much accuracy."""
@@ -51,11 +54,11 @@ class ByGroup:
 
     def runs(self, setting: Setting, seeds: Sequence[int]) -> list[ExperimentRun]:
         """A run for each contender and seed."""
-        return [compared(setting, contender, seed) for contender in CONTENDERS for seed in seeds]
+        return [compared(setting, contender, seed) for contender in COMPARED for seed in seeds]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """A row for each contender, next to the paper's numbers."""
-        figure, areas = panels_beside(len(GROUPS), len(panels), width=3.8, shared=False)
+        figure, areas = panels_beside(len(GROUPS), len(panels), width=3.2, height=5.2)
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
@@ -70,17 +73,15 @@ class ByGroup:
             }
             found = _estimates(rights)
             for group, column in zip(GROUPS, areas, strict=True):
-                _plane(column[place], found, group)
+                _forest(column[place], rights, [(group, "clean"), (group, "pgd")])
                 column[place].set_title(f"{panel.setting.described}: {group} samples")
             numbers += _rows(panel, found)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += _by_group(Contest(panel.setting.described, rights))
-        legend_below(figure, areas[0][0], 4)
+        legend_below(figure, areas[0][0], 2)
         caption = (
-            "Clean accuracy against adversarial accuracy on all, typical and atypical test samples, and on a control "
-            "group (others that held-out models find as hard as the atypical ones), mean and 95 % interval over seeds "
-            f"and samples. {SELECTED} Verdicts compare methods on the same samples, and so detect "
-            "smaller differences than the figure's intervals suggest."
+            "All, typical and atypical test samples, and a control group (others that held-out models find as hard as "
+            f"the atypical ones). {SELECTED}"
         )
         notes = [note for panel in panels for note in panel.study.notes_on_sets()]
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
@@ -93,13 +94,13 @@ class ByAttack:
         """The same runs, with their compared checkpoints also attacked by CW and AutoAttack."""
         return [
             compared(setting, contender, seed, attacked=checkpoints_of(contender))
-            for contender in CONTENDERS
+            for contender in COMPARED
             for seed in seeds
         ]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """A row for each contender, next to the paper's numbers."""
-        figure, areas = panels_beside(len(panels), width=6.4, height=3.8)
+        figure, areas = panels_beside(len(panels), width=6.4, height=6.8)
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
@@ -111,14 +112,14 @@ class ByAttack:
                 for label, samples in tried.items()
             }
             found = _estimates(rights)
-            _dots(area, found)
+            _forest(area, rights, [("all", attack) for attack in ATTACKS])
             area.set_title(panel.setting.described)
             numbers += _rows(panel, found)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += [_ranking(panel, tried), *_by_attack(panel, Contest(panel.setting.described, rights))]
             notes += _subset(panel, rights)
         legend_below(figure, areas[0][0], len(ATTACKS))
-        caption = f"Accuracy on all test samples, mean and 95 % interval over seeds and samples. {SELECTED}"
+        caption = f"All test samples. {SELECTED}"
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
 
 
@@ -197,33 +198,25 @@ def _rows(panel: Panel, found: Estimates) -> list[dict[str, Any]]:
     ]
 
 
-def _plane(area: Axes, found: Estimates, group: str) -> None:
-    """Each method as a point in the plane of both accuracies."""
-    for number, (label, columns) in enumerate(found.items()):
-        clean, robust = columns[group, "clean"], columns[group, "pgd"]
-        point, bars = ([100 * clean.value], [100 * robust.value]), (_bars([robust]), _bars([clean]))
-        area.errorbar(*point, *bars, label=label, fillstyle="none", **_look(number))  # hollow: points may coincide
-    area.set(xlabel="clean accuracy, %", ylabel="PGD-20 accuracy, %")
-
-
-def _dots(area: Axes, found: Estimates) -> None:
-    """A line for each method, with a point for each attack."""
-    labels = list(found)
-    for number, (attack, name) in enumerate(ATTACKS.items()):
-        estimates = [found[label]["all", attack] for label in labels]
-        places = np.arange(len(labels)) + 0.12 * (number - 2)
-        values = [100 * one.value for one in estimates]
-        area.errorbar(values, places, xerr=_bars(estimates), label=name, **_look(number))
+def _forest(area: Axes, rights: Rights, columns: Sequence[Column]) -> None:
+    """A line for each method, with its difference to PGD's best network in each column."""
+    labels = [label for label in rights if label != BEST_ADVERSARIAL]
+    area.axvline(0, color="#999999", linewidth=1)
+    for number, column in enumerate(columns):
+        found = [difference(rights[BEST_ADVERSARIAL][column], rights[label][column]) for label in labels]
+        places = np.arange(len(labels)) + 0.14 * (number - (len(columns) - 1) / 2)
+        values = [100 * one.value for one in found]
+        area.errorbar(values, places, xerr=_bars(found), label=ATTACKS[column[1]], **_look(number))
     area.set_yticks(range(len(labels)), labels)
-    area.invert_yaxis()
+    area.set_ylim(len(labels) - 0.5, -0.5)
     area.grid(visible=False, axis="y")
     area.grid(axis="x", color="#dddddd", linewidth=0.6)
-    area.set_xlabel("accuracy, %")
+    area.set_xlabel(f"points against {BEST_ADVERSARIAL}")
 
 
 def _look(number: int) -> dict[str, Any]:
     colour, marker = COLOURS[number], MARKERS[number]
-    return {"color": colour, "marker": marker, "markersize": 6, "linestyle": "none", "elinewidth": 1, "capsize": 2}
+    return {"color": colour, "marker": marker, "markersize": 5, "linestyle": "none", "elinewidth": 1, "capsize": 2}
 
 
 def _bars(estimates: Sequence[Estimate]) -> Any:
