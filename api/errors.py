@@ -177,12 +177,17 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 
 async def only_known_parameters(request: Request) -> None:
-    """A dependency of every route: raises InvalidInput for an unknown query parameter."""
+    """A dependency of every route: raises InvalidInput for a query parameter that is unknown, or given twice.
+
+    Of those given twice all but the last would be ignored: another sample than the one meant would be removed.
+    """
     known = _query_parameters(request.scope["route"].dependant)
     for name in request.query_params:
         if name not in known:
             takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
             raise InvalidInput(f"{request.url.path} has no query parameter {name!r}: {takes}.")
+        if len(request.query_params.getlist(name)) > 1:
+            raise InvalidInput(f"The query parameter {name!r} is given more than once; give it once.")
 
 
 def _query_parameters(dependant: Dependant) -> set[str]:

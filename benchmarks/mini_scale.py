@@ -1,7 +1,7 @@
 """Which small settings memorize under attack: `python benchmarks/mini_scale.py`, after `memscore reproduce fig1`.
 
 The paper's findings presuppose that PGD training fits the atypical training samples, under attack too. For each
-candidate (network, epsilon, epochs, learning rate) one training on the five classes of Fashion-MNIST that stand for
+candidate (network, epsilon, epochs, learning rate) one training on the five classes of Fashion-MNIST that replace
 CIFAR-100 at mini scale, with the scores of the study that `memscore reproduce fig1` has made: accuracy on the atypical
 training samples that it was trained on, clean and under PGD-20, at its best adversarial epoch and at its last. A
 candidate will do if its last network fits over 90 % of them, and clearly more under attack than the best one. Test

@@ -148,8 +148,10 @@ def reason(error: OSError) -> str:
 
 
 def read_file(file: Path) -> bytes:
-    """The bytes of a file that the user names. Raises InvalidInput if it cannot be read."""
+    """The bytes of a file, or pipe, that the user names. Raises InvalidInput if it cannot be read, or is a device."""
     try:
+        if not stat.S_ISFIFO(mode := file.stat().st_mode) and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise InvalidInput(f"{file} is no regular file; name one.")  # of /dev/zero there is no end
         return file.read_bytes()
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read ({reason(error)}).") from error

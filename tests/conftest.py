@@ -64,7 +64,14 @@ LONGEST = (
 )
 """Folders and files whose tests take minutes, or wait for processes."""
 
-PROCESSES = "the first five folders of LONGEST"
+PROCESSES = {
+    "tests/faults/": "processes",
+    "tests/deployment/": "processes",
+    "tests/memscore/notebook/": "processes",
+    "tests/memscore/farm/": "more processes",
+    "tests/browser/": "more processes",
+}
+"""Folders whose tests start Ray, services or browsers, in two lanes that take about as long."""
 
 POSTGRESQL_FOLDER = pytest.StashKey[Path]()
 
@@ -97,14 +104,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """Tests that start Ray, services or browsers share one worker: their waits are bounded for one at a time."""
+    """Tests that start Ray, services or browsers share two workers: their waits are bounded for two at a time."""
     from xdist.scheduler import LoadFileScheduling
 
-    class OneWorkerForProcesses(LoadFileScheduling):
+    class TwoWorkersForProcesses(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return PROCESSES if nodeid.startswith(LONGEST[:5]) else super()._split_scope(nodeid)
+            lanes = (lane for folder, lane in PROCESSES.items() if nodeid.startswith(folder))
+            return next(lanes, None) or super()._split_scope(nodeid)
 
-    return OneWorkerForProcesses(config, log) if config.getvalue("dist") == "loadfile" else None
+    return TwoWorkersForProcesses(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def _place(item: pytest.Item) -> int:

@@ -181,7 +181,7 @@ def indices_in(text: str) -> list[int]:
     if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
         raise InvalidInput("indices: give whole numbers separated by commas, such as 17,4,123.")
     if len(parts) > MOST_IMAGES:
-        raise InvalidInput(f"indices: {len(parts)} samples are too many for one answer; request at most {MOST_IMAGES}.")
+        raise InvalidInput(f"indices: {len(parts)} samples are too many for one request; name at most {MOST_IMAGES}.")
     return [int(part) for part in parts]
 
 

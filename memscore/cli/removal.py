@@ -41,7 +41,11 @@ def remove_dataset(name: str, yes: Yes = None, url: Url = None, as_json: Json = 
     """Remove a dataset that no study uses, with its files; without --yes, say what would go and ask."""
     with opened_client(url) as client:
         would = client.remove_dataset(name, dry_run=True)
-        files = f"{decimal(would.bytes)} of files" if would.bytes else "no files, which another name still needs"
+        files = (
+            f"{decimal(would.bytes)} of files"
+            if would.bytes
+            else "no files: another name needs them, or none are there"
+        )
         what = f"dataset {would.name}: {counted(would.samples, 'sample')}, {files}"
         confirm = yes or _asked(would.name, what, would, as_json)
         removed = client.remove_dataset(name, confirm=confirm)
@@ -64,10 +68,10 @@ def forget_samples(
     with opened_client(url) as client:
         would = client.forget_samples(name, *some, dry_run=True)
         what = _content(would)
+        if would.copies and not as_json:  # before it is confirmed
+            warn(f"Equal samples stay: {', '.join(would.copies[:MOST_NAMED])}; forget them too if they show the same.")
         confirm = yes or _asked(would.name, what, would, as_json)
         done = client.forget_samples(name, *some, confirm=confirm)
-    if would.copies and not as_json:
-        warn(f"Equal samples stay: {', '.join(would.copies[:MOST_NAMED])}; forget them too if they show the same.")
     _say(done, f"Removed {what}", as_json)
 
 

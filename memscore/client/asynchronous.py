@@ -125,7 +125,7 @@ class AsyncClient:
                                 case Work(function):
                                     outcome = await anyio.to_thread.run_sync(function)
                         except Exception as error:
-                            step = items.throw(self._service.put(error, httpx.HTTPError))
+                            step = items.throw(self._service.put(error, httpx.HTTPError, httpx.InvalidURL))
                         else:
                             step = items.send(outcome)
                 except StopIteration:

@@ -123,7 +123,7 @@ class Client:
                             case Work(function):
                                 outcome = function()
                     except Exception as error:
-                        step = items.throw(self._service.put(error, httpx.HTTPError))
+                        step = items.throw(self._service.put(error, httpx.HTTPError, httpx.InvalidURL))
                     else:
                         step = items.send(outcome)
             except StopIteration:

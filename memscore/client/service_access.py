@@ -105,8 +105,13 @@ class ServiceAccess:
         optional = {"json": request.json, "content": request.content, "timeout": request.timeout}
         return options | _given(optional)
 
-    def put(self, error: Exception, of_http: type[Exception]) -> Exception:
-        """The exception that a call sees for one raised in a step: a failed connection becomes Unavailable."""
+    def put(self, error: Exception, of_http: type[Exception], of_url: type[Exception]) -> Exception:
+        """The exception that a call sees for one raised in a step.
+
+        A failed connection becomes Unavailable, and a request that cannot be sent (`of_url`) InvalidInput.
+        """
+        if isinstance(error, of_url):
+            return InvalidInput(f"The request cannot be sent ({error}); ask for fewer at a time.")
         if not isinstance(error, of_http):
             return error
         why = str(error) or type(error).__name__

@@ -62,9 +62,9 @@ def _lost(file: Path, settings: Settings) -> Iterator[Diagnosis]:
         many = len(others) > 1
         who = f"{'processes' if many else 'process'} {', '.join(str(one) for one in others[:NAMED])}"
         who += f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-        it, them = ("they use", "them") if many else ("it uses", "it")
-        found = f"the database file {file} was moved, replaced or removed while {who} used it; what {it} now is lost"
-        yield problem("database", found, f"move it back, or restart {them}")
+        them = "them" if many else "it"
+        found = f"the database file {file} was moved, replaced or removed while {who} used it"
+        yield problem("database", found, f"move it back; or restart {them}, and lose what was written since")
         return
     try:
         require_no_lone_journal(file)

@@ -24,6 +24,7 @@ from memscore.settings import Settings
 from memscore.store.database import JOURNALS, Database, sqlite_file
 from memscore.store.intact import require_intact
 from memscore.store.migrate import VERSION_TABLE, revisions
+from memscore.store.open_files import users_of_another
 from memscore.store.pepper import FILE as PEPPER
 
 DATABASE, ABOUT = "memscore.db", "backup.json"
@@ -118,6 +119,7 @@ def restore(file: Path, settings: Settings, *, overwrite: bool = False) -> Backu
                     )
                 require_intact(scratch)
                 sync(scratch)
+                _require_unused(target, home)
                 with _out_of_use(target):
                     os.replace(scratch, target)
                     sync(target.parent)
@@ -159,16 +161,16 @@ def _scratch_copy(beside: Path) -> Generator[Path]:
 
 def _copy(database: Database, copy: Path) -> None:
     """Copy the database, with what is still in its journal, as one file that needs none."""
-    with closing(database.engine.raw_connection()) as pooled, closing(sqlite3.connect(copy)) as target:
-        source = pooled.driver_connection
-        assert isinstance(source, sqlite3.Connection)
-        try:
+    try:
+        with closing(database.engine.raw_connection()) as pooled, closing(sqlite3.connect(copy)) as target:
+            source = pooled.driver_connection
+            assert isinstance(source, sqlite3.Connection)
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE").fetchone()
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"The database {database.shown} could not be copied: {error}.") from error
-        except sqlite3.DatabaseError as error:
-            raise Damaged(str(error)) from error
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"The database {database.shown} could not be copied: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(str(error)) from error
 
 
 def _examined(file: Path, *, pepper: bool) -> Backup:
@@ -195,6 +197,8 @@ def _examined(file: Path, *, pepper: bool) -> Backup:
 
 @contextmanager
 def _opened(file: Path) -> Generator[zipfile.ZipFile]:
+    if file.exists() and not file.is_file():  # a device such as /dev/zero would be read for ever
+        raise InvalidInput(f"{file} {_NO_BACKUP}: it is no regular file.")
     try:
         packed = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
@@ -239,6 +243,17 @@ def _require_free(target: Path, pepper_file: Path, pepper: bytes | None) -> None
         raise InvalidInput(
             f"The backup has another pepper than {pepper_file}; to lose this one and the keys made with it, add "
             "--overwrite."
+        )
+
+
+def _require_unused(target: Path, home: Path) -> None:
+    """Raises Conflict while a process uses a database that was here before: its file has been moved or replaced."""
+    others = [one for one in users_of_another(target, home.absolute()) if one != os.getpid()]
+    if others:
+        named = ", ".join(str(one) for one in others)
+        raise Conflict(
+            f"The processes {named} still use the database that was at {target} before; stop the service and its "
+            "dispatchers first."
         )
 
 

@@ -74,7 +74,7 @@ class SqliteFile:
             raise StoreError(
                 f"The database file {self.path} was moved, replaced or removed while this process used it; move it "
                 "back, or restart the process.",
-                public="The database file was moved, replaced or removed; restart the service.",
+                public="The database file was moved, replaced or removed; move it back, or restart the service.",
             )
 
     def opened(self) -> None:
@@ -229,10 +229,11 @@ def open_database(url: str, *, create: bool = True) -> Database:
         if parsed.database is None or parsed.database == ":memory:":
             raise InvalidInput("An SQLite database must be a file, since several processes open it: sqlite:///FILE.")
         file = SqliteFile(Path(parsed.database).absolute())
-        if not create and not file.path.exists():
+        if not create and _is_missing(file.path):
+            empty = " (the file is empty)" if file.path.exists() else ""
             raise StoreError(
-                f"There is no database {file.path}; set MEMSCORE_HOME or MEMSCORE_DATABASE_URL to the one you mean, or "
-                "make one: memscore datasets add, memscore estimate, or memscore serve."
+                f"There is no database {file.path}{empty}; set MEMSCORE_HOME or MEMSCORE_DATABASE_URL to the one you "
+                "mean, or make one: memscore datasets add, memscore estimate, or memscore serve."
             )
         folder = file.path.parent
         if not folder.is_dir():
@@ -267,13 +268,22 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def require_no_lone_journal(file: Path) -> None:
-    """Raises StoreError if an SQLite file is missing and its journal is not: it was moved or removed."""
+    """Raises StoreError if an SQLite file is missing, or empty, and its journal is not: it was moved or overwritten.
+
+    SQLite writes the first page of a new file before it has a journal.
+    """
     journal = Path(f"{file}{JOURNALS[0]}")
-    if not file.exists() and journal.exists() and journal.stat().st_size:
+    if _is_missing(file) and journal.exists() and journal.stat().st_size:
+        how = "empty" if file.exists() else "missing"
         raise StoreError(
-            f"The database file {file} is missing, but its journal {journal.name} is there, with what was written "
+            f"The database file {file} is {how}, but its journal {journal.name} is there, with what was written "
             "last; move the database back beside it, or, if you mean to start over, move the journal away."
         )
+
+
+def _is_missing(file: Path) -> bool:
+    """Whether there is no database: no file, or an empty one, such as a failed copy leaves."""
+    return not file.exists() or (file.is_file() and not file.stat().st_size)
 
 
 def _protect_sqlite(dialect: Any, record: Any, arguments: Any, options: Any) -> None:

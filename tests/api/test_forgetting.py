@@ -185,6 +185,10 @@ def test_both_clients_forget(database: Database, stored_study: StoredStudy, sett
     with Client(http=in_process(database, settings.home)) as client:
         with pytest.raises(InvalidInput, match="before it is confirmed"):
             client.forget_samples("spare", [1, 2])
+        with pytest.raises(InvalidInput, match=r"The request cannot be sent \(.* too long\); ask for fewer at a time"):
+            client.forget_samples("spare", range(200_000), dry_run=True)
+        with pytest.raises(InvalidInput, match="501 samples are too many for one request; name at most 500"):
+            client.forget_samples("spare", range(501), dry_run=True)
         assert client.forget_samples("spare", [1, 2], dry_run=True).forgotten is False
         told = client.forget_samples("spare", [1, 2], np.array([3]).tolist(), confirm="spare")
         assert (told.forgotten, told.train, told.test) == (True, [1, 2], [3])

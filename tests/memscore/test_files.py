@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import ExitStack
 from errno import EIO
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from memscore.files import atomic_write, held, reason
+from memscore.errors import InvalidInput
+from memscore.files import atomic_write, held, read_file, reason
 
 
 @pytest.fixture
@@ -114,3 +116,17 @@ def test_a_reason_is_told_also_where_an_error_has_no_number():
     assert reason(full.value) == "No space left on device"
     assert reason(OSError("of its own")) == "of its own"
     assert reason(PermissionError(13, "a sentence of a library's")) == "Permission denied"
+
+
+def test_a_device_is_not_read_but_a_pipe_is(tmp_path: Path):
+    for device in ("/dev/zero", "/dev/full"):
+        with pytest.raises(InvalidInput, match="is no regular file"):
+            read_file(Path(device))
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        read_file(tmp_path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"content",))
+    writer.start()
+    assert read_file(pipe) == b"content"
+    writer.join()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from memscore import Study
+from memscore.datasets.dataset import Dataset
 from memscore.datasets.npz import load_npz
 from memscore.settings import Settings
 from memscore.store import Database, forgotten
@@ -144,3 +145,11 @@ def test_the_same_source_is_not_added_again(memscore, database: Database, embedd
     refused(memscore(*add), "Dataset 'own' is not added again, since 1 sample of it was removed on request")
     refused(memscore(*add, "--name", "other"), "Dataset 'other' is not added again")
     register(database, here, "spare", make_dataset(seed=5))
+
+
+def test_equal_samples_are_named_before_it_is_confirmed(memscore, copied: Dataset, here: Settings):
+    asked = memscore("datasets", "forget", "copied", "--train", "3")
+    assert asked.status == 1
+    assert "Nothing was removed" in asked.out
+    said = "warning: Equal samples stay: train 9 of copied, train 3 of made-up; forget them too if they show the same."
+    assert " ".join(asked.err.split()) == said

@@ -737,7 +737,7 @@ def test_a_database_taken_from_under_a_process_is_a_problem_as_the_service_says(
         first = found(of_database.check, settings)[0]
         assert (first.subject, first.verdict) == ("database", "problem")
         assert f"{file} was moved, replaced or removed while process {process.pid} used it" in first.found
-        assert first.remedy == "move it back, or restart it"
+        assert first.remedy == "move it back; or restart it, and lose what was written since"
         process.stdin.close()
     if change is not home_moved:
         assert all(str(process.pid) not in one.found for one in found(of_database.check, settings))

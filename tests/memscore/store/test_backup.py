@@ -167,6 +167,47 @@ def test_a_database_in_use_is_not_replaced(
         assert not connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name = 'later'").all()
 
 
+def test_a_database_that_was_replaced_under_a_process_is_not_replaced_again(
+    database_url: str, database: Database, settings: Settings, tmp_path: Path
+):
+    back_up(database, settings, tmp_path / "b.zip")
+    database.close()
+    idle = started(IDLE, database_url)
+    file = settings.home / "memscore.db"
+    other = tmp_path / "other.db"
+    other.write_bytes(file.read_bytes())
+    other.replace(file)
+    try:
+        with pytest.raises(Conflict, match=f"The processes {idle.pid} still use the database that was at .* before"):
+            restore(tmp_path / "b.zip", settings, overwrite=True)
+    finally:
+        ended(idle)
+    restore(tmp_path / "b.zip", settings, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/full"])
+def test_a_device_is_neither_read_nor_replaced(settings: Settings, database: Database, name: str):
+    for run in (
+        lambda: restore(Path(name), settings, overwrite=True),
+        lambda: back_up(database, settings, Path(name), overwrite=True),
+    ):
+        with pytest.raises(InvalidInput, match="is no "):
+            run()
+
+
+def test_a_malformed_database_is_refused_in_a_sentence(
+    memscore: Callable[..., Outcome], database: Database, settings: Settings, embedded: StoredStudy, tmp_path: Path
+):
+    """So broken that not even its journal mode can be read."""
+    database.close()
+    file = settings.home / "memscore.db"
+    content = bytearray(file.read_bytes())
+    for start in range(3 * 4096, len(content) - 40, 2 * 4096):
+        content[start : start + 40] = bytes(one ^ 0x5A for one in content[start : start + 40])
+    file.write_bytes(content)
+    refused(memscore("db", "backup", str(tmp_path / "b.zip")), "is damaged: database disk image is malformed")
+
+
 def test_a_running_service_is_backed_up_and_never_restored_into(
     memscore: Callable[..., Outcome], database: Database, settings: Settings, embedded: StoredStudy, tmp_path: Path
 ):

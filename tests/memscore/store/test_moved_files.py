@@ -205,3 +205,21 @@ def test_commands_that_read_make_no_home(
     monkeypatch.setenv("MEMSCORE_HOME", str(tmp_path / "mistyped"))
     refused(memscore(*command.split()), "There is no database")
     assert not (tmp_path / "mistyped").exists()
+
+
+@pytest.mark.databases("sqlite")
+def test_an_empty_file_is_no_database_and_keeps_its_journal(database: Database, settings: Settings):
+    """As a copy that failed leaves it; SQLite would delete the journal beside a new database."""
+    database.close()
+    file = settings.home / "memscore.db"
+    file.write_bytes(b"")
+    journal = file.with_name("memscore.db-wal")
+    with pytest.raises(StoreError, match=r"There is no database .* \(the file is empty\)"):
+        open_database(settings.database, create=False)
+    open_database(settings.database).close()  # but a new one may be made of it
+    journal.write_bytes(b"what was written last")
+    for create in (False, True):
+        with pytest.raises(StoreError, match=r"is empty, but its journal|There is no database"):  # noqa: SIM117
+            with open_database(settings.database, create=create).reading():
+                pass
+    assert journal.read_bytes() == b"what was written last"

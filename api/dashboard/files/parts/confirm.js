@@ -49,7 +49,7 @@ function answer({ title, text, asked, fits, yes, no, signal }) {
       autocomplete: "off",
       spellcheck: "false",
       maxlength: 100,
-      autofocus: Boolean(asked?.value),
+      autofocus: asked !== null,
       on: { input: check },
     });
     check();
@@ -63,7 +63,7 @@ function answer({ title, text, asked, fits, yes, no, signal }) {
         { method: "dialog", class: "actions" },
         asked && h("label", {}, asked.label, field),
         button,
-        h("button", { value: "no", autofocus: !asked?.value }, no),
+        h("button", { value: "no", autofocus: asked === null }, no),
       ),
     );
     const left = () => dialog.close("");
