@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def run_all(plan: CommandPlan, events: TextIO) -> None:
-    """Keep as many commands running as fit, until all have ended."""
+    """Keep as many commands running as fit, until all have ended. Raises NodeEnded if Ray has lost its node."""
     room = places(living(ray.nodes()), plan.per_gpu)
     at_once = min(room.count, plan.at_most or room.count)
     task = run_command.options(num_cpus=room.cpus, num_gpus=room.gpus)
@@ -69,6 +69,7 @@ def run_all(plan: CommandPlan, events: TextIO) -> None:
                 write(Ended(ended=name, trouble=_trouble(reference), seconds=time.monotonic() - started))
             if not ended:
                 write(None)
+                local_ray.require_node()
     finally:
         _cancel(list(running))
 

@@ -8,6 +8,7 @@ import secrets
 import shutil
 from pathlib import Path
 
+import psutil
 import ray
 
 from memscore.farm import gpus
@@ -19,6 +20,24 @@ log = logging.getLogger(__name__)
 START_TRIES = 3
 TOO_SLOW = "timed out during startup"  # Ray gives a node 30 s, which no setting changes; a busy machine may need more
 OBJECT_STORE_MARGIN = 100 * 2**20  # bytes
+
+
+class NodeEnded(Exception):
+    """This machine's only node is gone; another attempt has to start Ray again."""
+
+
+def require_node() -> None:
+    """Raise NodeEnded unless the raylet that this process has started runs.
+
+    Ray mostly ends a driver with its raylet, but not always: then no worker would ever come.
+    """
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.name() == "raylet" and process.status() != psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            continue
+    raise NodeEnded("Ray has lost its only node on this machine.")
 
 
 def start(folder: Path, slots: int, shared: int = 0) -> None:

@@ -121,7 +121,8 @@ class Farm:
 
         A unit is requested when a worker is free, and results are fetched and yielded one at a time, so that a slow
         caller is not flooded. A unit that diverges is tried once more.
-        Raises BlockFailed if training a unit fails, or if the unit loses its worker UNIT_TRIES times.
+        Raises BlockFailed if training a unit fails, or if the unit loses its worker UNIT_TRIES times; NodeEnded if the
+        Ray that was started here has lost its node.
         """
         feed = _Feed(units, self.options.at_most)
         while True:
@@ -132,6 +133,8 @@ class Farm:
             finished = self.pool.wait(1.0)
             if finished is None:
                 tick()
+                if self.options.folder is not None and not self.pool.ready:
+                    local_ray.require_node()
                 self._replace_stuck(feed)
                 continue
             worker, reference = finished

@@ -213,3 +213,23 @@ def test_ray_that_cannot_start_for_another_reason_is_not_tried_again(monkeypatch
     with pytest.raises(RuntimeError, match="no space"):
         local_ray.start(tmp_path / "ray", slots=1)
     assert len(calls) == 1
+
+
+def test_a_driver_does_not_wait_for_workers_of_a_node_that_is_gone(start: StartFarm, monkeypatch: pytest.MonkeyPatch):
+    """Ray mostly ends a driver with its raylet, but not always."""
+    farm = start(slots=1)
+    all_ready(farm, 1)
+    (raylet,) = [one for one in psutil.Process().children(recursive=True) if one.name() == "raylet"]
+    local_ray.require_node()
+    monkeypatch.setattr(psutil.Process, "name", lambda self: "gone" if self.pid == raylet.pid else "another")
+    ticks = 0
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+
+    monkeypatch.setattr(farm.pool, "workers", [])
+    monkeypatch.setattr(farm.pool, "follow", lambda _: None)
+    with pytest.raises(local_ray.NodeEnded, match="Ray has lost its only node on this machine"):
+        next(farm.train(iter([Unit((0,))]), tick))
+    assert ticks == 1
