@@ -150,7 +150,8 @@ def reason(error: OSError) -> str:
 def read_file(file: Path) -> bytes:
     """The bytes of a file, or pipe, that the user names. Raises InvalidInput if it cannot be read, or is a device."""
     try:
-        if not stat.S_ISFIFO(mode := file.stat().st_mode) and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        mode = file.stat().st_mode
+        if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and not file.samefile(os.devnull):
             raise InvalidInput(f"{file} is no regular file; name one.")  # of /dev/zero there is no end
         return file.read_bytes()
     except OSError as error:

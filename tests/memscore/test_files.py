@@ -122,6 +122,7 @@ def test_a_device_is_not_read_but_a_pipe_is(tmp_path: Path):
     for device in ("/dev/zero", "/dev/full"):
         with pytest.raises(InvalidInput, match="is no regular file"):
             read_file(Path(device))
+    assert read_file(Path(os.devnull)) == b""
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_file(tmp_path)
     pipe = tmp_path / "pipe"
