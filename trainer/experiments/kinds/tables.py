@@ -74,7 +74,7 @@ class ByGroup:
             found = _estimates(rights)
             for group, column in zip(GROUPS, areas, strict=True):
                 _forest(column[place], rights, [(group, "clean"), (group, "pgd")])
-                column[place].set_title(f"{panel.setting.described}: {group} samples")
+                column[place].set_title(f"{panel.setting.described}:\n{group} samples")
             numbers += _rows(panel, found)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += _by_group(Contest(panel.setting.described, rights))
