@@ -194,14 +194,15 @@ def test_each_worker_answers_and_tells_the_requests_of_all(settings_of_sqlite: S
 
 def test_a_worker_that_dies_is_replaced_and_its_counts_stay(settings_of_sqlite: Settings):
     with serving(settings_of_sqlite, "--no-dispatch", "--workers", "2") as service:
+        counted = 'memscore_http_requests_total{method="GET",route="/v1/studies",status="200"} 5.0'
         for _ in range(5):
             httpx.get(f"{service.url}/v1/studies")
+        eventually(lambda: counted in httpx.get(f"{service.url}/metrics").text)  # which is after the answer
         before = workers_of(service)
         kill(before)
         eventually(lambda: len(workers_of(service)) == 2 and not set(before) & set(workers_of(service)))
         assert httpx.get(f"{service.url}/healthz", timeout=30).status_code == 200
-        text = httpx.get(f"{service.url}/metrics").text
-        assert 'memscore_http_requests_total{method="GET",route="/v1/studies",status="200"} 5.0' in text
+        assert counted in httpx.get(f"{service.url}/metrics").text
     assert "a worker ended with status -9; restarting it" in service.log.read_text()
 
 
