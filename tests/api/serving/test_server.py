@@ -184,10 +184,12 @@ def test_each_worker_answers_and_tells_the_requests_of_all(settings_of_sqlite: S
             with alone(worker, service):
                 for _ in range(10):
                     assert httpx.get(f"{service.url}/v1/studies", timeout=30).status_code == 200
+        counted = 'memscore_http_requests_total{method="GET",route="/v1/studies",status="200"} 20.0'
+        eventually(lambda: counted in httpx.get(f"{service.url}/metrics").text)  # which is after the answer
         for worker in both:
             with alone(worker, service):
                 text = httpx.get(f"{service.url}/metrics").text
-            assert 'memscore_http_requests_total{method="GET",route="/v1/studies",status="200"} 20.0' in text
+            assert counted in text
             assert 'duration_seconds_count{method="GET",route="/v1/studies"} 20.0' in text
             assert text.count("memscore_database_up 1.0") == 1
 
