@@ -94,7 +94,7 @@ format: setup node_modules/.installed ## format the code and fix lint findings w
 	$(NPM) run --silent format
 
 bench: setup ## print every ratio quoted in README and docs
-	for script in $(filter-out $(addprefix benchmarks/,bare_server.py large_study.py mixed_load.py),$(wildcard benchmarks/*.py)); do \
+	for script in $(filter-out $(addprefix benchmarks/,bare_server.py large_study.py mini_scale.py mixed_load.py),$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python $$script || exit 1; done
 
 docs: setup ## render the API reference from the docstrings: build/api-reference/index.html

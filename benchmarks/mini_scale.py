@@ -49,7 +49,7 @@ CANDIDATES: tuple[dict[str, Any], ...] = (
 
 
 def fitted(dataset: Dataset, scores: TrainingScores, candidate: dict[str, Any], folder: Path) -> list[str]:
-    """Train a candidate; the cells of its row: fitted at the best adversarial epoch and at the last, clean and not."""
+    """Train a candidate; the cells of its row: fitted at the best and the last epoch, clean and attacked."""
     one = setting("mini", CIFAR100, RESNET18, extra=candidate)
     run = compared(one, CONTENDERS[0], 0, along=False)
     train(dataset, "fashion-5", run.config(), scores, folder)

@@ -48,12 +48,17 @@ hypothesis.settings.load_profile("patient")
 QUICK = Recipe(network="mlp", hidden=(8,), epochs=2, batch_size=32, learning_rate=0.1)
 
 
+PROCESSES = {
+    "tests/faults/": "processes",
+    "tests/memscore/farm/": "more processes",
+    "tests/deployment/": "processes",
+    "tests/browser/": "more processes",
+    "tests/memscore/notebook/": "processes",
+}
+"""Folders whose tests start Ray, services or browsers, in two lanes that take about as long."""
+
 LONGEST = (
-    "tests/faults/",
-    "tests/memscore/farm/",
-    "tests/deployment/",
-    "tests/browser/",
-    "tests/memscore/notebook/",
+    *PROCESSES,
     "tests/test_label_errors.py",
     "tests/memscore/workflows/",
     "tests/trainer/test_distributed.py",
@@ -68,15 +73,6 @@ LONGEST = (
     "tests/memscore/doctor/",
 )
 """Folders and files whose tests take minutes, or wait for processes."""
-
-PROCESSES = {
-    "tests/faults/": "processes",
-    "tests/deployment/": "processes",
-    "tests/memscore/notebook/": "processes",
-    "tests/memscore/farm/": "more processes",
-    "tests/browser/": "more processes",
-}
-"""Folders whose tests start Ray, services or browsers, in two lanes that take about as long."""
 
 POSTGRESQL_FOLDER = pytest.StashKey[Path]()
 

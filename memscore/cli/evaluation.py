@@ -22,9 +22,10 @@ from trainer.assignments import number
 from trainer.printing import selection
 
 if TYPE_CHECKING:
-    from trainer.evaluation import MethodDifference
+    from trainer.evaluation import MethodDifference, PairedDifference
     from trainer.evaluation.checkpoint_groups import Evaluated
 
+COMPARED = ("samples", "attack", "count", "first", "second", "difference", "95 % interval")
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 
 
@@ -118,9 +119,10 @@ def compare_runs(
     if len(paths) % 2:
         raise InvalidInput(f"Runs come in pairs, one of each method; there are {len(paths)}.")
     files = [evaluated(path) for path in paths]
-    twice = [path for place, path in enumerate(paths) if files[place].resolve() in _resolved(files[:place])]
-    if twice and len(paths) > 2:
-        raise InvalidInput(f"{twice[0]} is named twice; name each run once.")
+    named = [file.resolve() for file in files]
+    twice = next((path for path, file in zip(paths, named, strict=True) if named.count(file) > 1), None)
+    if twice is not None and len(paths) > 2:
+        raise InvalidInput(f"{twice} is named twice; name each run once.")
     read = [read_samples(file) for file in files]
     _warn_of(paths, [meta for _, meta in read])
     if len(read) > 2:
@@ -135,21 +137,8 @@ def compare_runs(
         print_json([row.as_row() for row in found])
         return
     print_table(
-        ("samples", "attack", "count", "first", "second", "difference", "95 % interval", "only one right", "p"),
-        (
-            (
-                f"{row.split} {row.group}",
-                row.attack,
-                row.count,
-                f"{100 * row.first:.1f} %",
-                f"{100 * row.second:.1f} %",
-                f"{100 * row.difference:+.1f}",
-                f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
-                f"{row.only_first} : {row.only_second}",
-                f"{row.p_value:.2g}",
-            )
-            for row in found
-        ),
+        (*COMPARED, "only one right", "p"),
+        ((*_cells(row), f"{row.only_first} : {row.only_second}", f"{row.p_value:.2g}") for row in found),
     )
 
 
@@ -168,27 +157,22 @@ def _print_seeds(found: Sequence[MethodDifference], as_json: bool) -> None:
     if as_json:
         print_json([row.as_row() for row in found])
         return
-    print_table(
-        ("samples", "attack", "count", "first", "second", "difference", "95 % interval", "methods differ"),
-        (
-            (
-                f"{row.split} {row.group}",
-                row.attack,
-                row.count,
-                f"{100 * row.first:.1f} %",
-                f"{100 * row.second:.1f} %",
-                f"{100 * row.difference:+.1f}",
-                f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
-                "yes" if row.decided else "undecided",
-            )
-            for row in found
-        ),
-    )
+    shown = ((*_cells(row), "yes" if row.decided else "undecided") for row in found)
+    print_table((*COMPARED, "methods differ"), shown)
     out.print(f"{counted(found[0].seeds, 'seed')} of each; intervals are over seeds and samples.")
 
 
-def _resolved(files: Sequence[Path]) -> list[Path]:
-    return [file.resolve() for file in files]
+def _cells(row: PairedDifference | MethodDifference) -> tuple[Any, ...]:
+    """What is shown of any comparison, under COMPARED."""
+    return (
+        f"{row.split} {row.group}",
+        row.attack,
+        row.count,
+        f"{100 * row.first:.1f} %",
+        f"{100 * row.second:.1f} %",
+        f"{100 * row.difference:+.1f}",
+        f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
+    )
 
 
 def _note(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trainer.experiments.method_comparison import BATS
 from trainer.experiments.verdict import Verdict, Word
 
 DECIDING: tuple[Word, ...] = (
@@ -38,8 +39,6 @@ class Claim:
             return None
         return min(found, key=lambda one: DECIDING.index(one.verdict))
 
-
-BATS = ("BAT, alpha 1, beta 0.2", "BAT, alpha 2, beta 0.2")
 
 CLAIMS = (
     Claim(

@@ -12,7 +12,7 @@ from trainer.experiments.artifact import Artifact
 from trainer.experiments.figure import BLUE, GREEN, GREY, ORANGE, STYLES, band, legend_below, panels_beside
 from trainer.experiments.inputs import Finished, Panel, correct, curves
 from trainer.experiments.item import Item
-from trainer.experiments.kinds.removal import ATTACKS, CONDITIONS, EVERY, MATCHED, NONE
+from trainer.experiments.kinds.removal import ATTACKS, CONDITIONS, EVERY, MATCHED, NONE, under
 from trainer.experiments.paper_numbers import published
 from trainer.experiments.preconditions import fitted
 from trainer.experiments.run import ExperimentRun, preliminary
@@ -193,10 +193,8 @@ def _causes(panel: Panel) -> list[Verdict]:
     """Whether networks trained with atypical samples do better on atypical test samples than those without."""
     rights: dict[str, Any] = {}
     for condition in CAUSAL:
-        runs = [
-            panel.finished(preliminary(panel.setting, "erm", seed, **CONDITIONS[condition])) for seed in panel.seeds
-        ]
-        rights[condition] = correct([run.samples("test") for run in runs], "clean", panel.study.sets.test_atypical)
+        samples = [run.samples("test") for run in under(panel, "erm", condition)]
+        rights[condition] = correct(samples, "clean", panel.study.sets.test_atypical)
     found: list[Verdict] = []
     for control, size in ((EVERY, ""), (MATCHED, ", at equal size")):
         effect = difference(rights[NONE], rights[control])
