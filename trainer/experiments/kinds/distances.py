@@ -63,8 +63,10 @@ class Distances:
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
+        attacked: Measured = {}
         for (panel, method), (area,) in zip(product(panels, self.methods), columns, strict=True):
             found, described = _measured(panel, method), f"{panel.setting.described}, {METHODS[method]}"
+            attacked = found if method == "pgd" else attacked
             (_curves if self.curves else _ends)(area, found)
             area.set(title=described)
             numbers += _rows(described, found)
@@ -74,7 +76,7 @@ class Distances:
             if self.curves and method == "pgd":
                 verdicts.append(_falls(panel, found[EVERY, "train"]))
             if method == "erm":
-                verdicts += _contrasts(panel, _measured(panel, "pgd"), found)
+                verdicts += _contrasts(panel, attacked, found)
         columns[0][0].set_ylabel("cosine distance")
         legend_below(figure, columns[0][0])
         shown = "in the table" if self.curves else "shown"
