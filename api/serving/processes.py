@@ -48,13 +48,15 @@ class Companion:
         self.folder = folder
         self.patience = patience
         self.given_up = False
+        self._starting = threading.Lock()
         self.process = self._start()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def release(self) -> None:
         """Close its standard input, which ends it."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        with self._starting:
+            assert self.process.stdin is not None
+            self.process.stdin.close()
 
     def wait(self, seconds: float) -> None:
         """Wait for it to end, and kill it if it does not."""
@@ -94,8 +96,8 @@ class Companion:
                 log.error("%s has failed for %.0f s, last with status %d", self.name, self.patience, status)
                 self.given_up = True
                 return
-            log.warning("%s ended with status %d; restarting it", self.name, status)
-            self.process = self._start()
-            if self.stopping.is_set():  # since the line above: `release` reached only the previous process
-                self.release()
-                return
+            with self._starting:  # so `release` and `wait` reach the last process
+                if self.stopping.is_set():
+                    return
+                log.warning("%s ended with status %d; restarting it", self.name, status)
+                self.process = self._start()

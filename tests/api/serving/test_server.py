@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -248,7 +249,32 @@ def test_a_dispatcher_is_started_again_however_often_it_fails(monkeypatch: pytes
     eventually(many)
     assert not companion.given_up
     stopping.set()
-    companion.process.wait()
+    companion.release()
+    companion.wait(10)
+
+
+def test_a_companion_that_starts_again_as_the_service_stops_is_ended_too(monkeypatch: pytest.MonkeyPatch):
+    """The service closes the input of each process once and waits for it; one started since then would be left."""
+    monkeypatch.setattr(processes, "RESTART_SECONDS", 0)
+    started = list[subprocess.Popen[bytes]]()
+    stopping = threading.Event()
+    start = processes.Companion._start
+
+    def slow(self: processes.Companion) -> subprocess.Popen[bytes]:
+        if started:
+            stopping.set()
+            time.sleep(0.2)
+        started.append(start(self))
+        return started[-1]
+
+    monkeypatch.setattr(processes.Companion, "_start", slow)
+    monkeypatch.setattr(processes, "python", lambda *_: ("sh", "-c", "read -r line"))
+    companion = processes.Companion("the dispatcher", ["dispatch"], {}, stopping)
+    companion.kill()
+    assert stopping.wait(10)
+    companion.release()
+    companion.wait(10)
+    assert [one.returncode is None for one in started] == [False, False]
 
 
 def test_nothing_outlives_a_service_that_is_killed(settings_of_sqlite: Settings):
