@@ -137,7 +137,8 @@ def forget_samples(
     dry_run: DryRun = False,
 ) -> SamplesForgotten:
     """Overwrite samples of a dataset, of which only labels and scores stay. Needs the scope admin."""
-    wanted = Forgotten.of(*(indices_in(one) if one else () for one in (train, test)))
+    parts = {"train": train, "test": test}
+    wanted = Forgotten.of(*(indices_in(text, name) if text else () for name, text in parts.items()))
     told = forgetting.forget(database, home, name, wanted, confirm=confirm, dry_run=dry_run, key_name=key_name)
     if not dry_run:
         drop_tables()  # they have the samples' names
@@ -175,11 +176,13 @@ def found(database: Database, name: str) -> tuple[DatasetRecord, Forgotten]:
         return record, forgotten.of(connection, record.fingerprint) if record.forgotten else NONE
 
 
-def indices_in(text: str) -> list[int]:
-    """The indices in a query. Raises InvalidInput."""
+def indices_in(text: str, parameter: str = "indices") -> list[int]:
+    """The indices in a query's parameter. Raises InvalidInput."""
     parts = text.split(",")
     if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
-        raise InvalidInput("indices: give whole numbers separated by commas, such as 17,4,123.")
+        raise InvalidInput(
+            f"{parameter}: give whole numbers below 1,000,000,000, separated by commas, such as 17,4,123."
+        )
     if len(parts) > MOST_IMAGES:
         raise InvalidInput(f"indices: {len(parts)} samples are too many for one request; name at most {MOST_IMAGES}.")
     return [int(part) for part in parts]

@@ -135,7 +135,7 @@ COMMANDS: Entries = {
             ),
             "prune": Entry(
                 "removal:prune_jobs",
-                "Remove old finished jobs with their events and logs. Studies and their scores stay.",
+                "Remove old finished jobs with their events and logs; without --yes, say what would go and ask.",
             ),
         },
     ),

@@ -168,7 +168,7 @@ def _print_findings(findings: list[DatabaseFinding]) -> None:
     for finding in findings:
         kind = "note" if finding.harmless else "repaired" if finding.repaired else "damaged"
         then = finding.repaired or finding.remedy
-        out.print(f"{kind}: {finding.place} {finding.problem}" + (f" ({then})" if then else ""), soft_wrap=True)
+        out.print(f"{kind}: {finding.place}: {finding.problem}" + (f" ({then})" if then else ""), soft_wrap=True)
 
 
 def _print_damage(damaged: int, findings: list[DatabaseFinding], repair: bool) -> None:

@@ -44,8 +44,11 @@ def export_dataset(
     kept = np.array([found.get(index, 0) is not None for index in range(len(before.y_train))], np.bool_)
     kept[list(before.forgotten.train)] = False
     relabelled = int((dataset.y_train != before.y_train[kept]).sum())
+    removed = len(before.forgotten)
     left_out = int((~kept).sum()) + len(before.forgotten.test)
     if as_json:
-        print_json({"file": str(output), "relabelled": relabelled, "left_out": left_out})
+        told = {"file": str(output), "relabelled": relabelled, "left_out": left_out, "removed_on_request": removed}
+        print_json(told)
         return
-    out.print(f"{counted(relabelled, 'sample')} relabelled and {left_out:,} left out; dataset written to {output}")
+    why = f" ({removed:,} of them removed on request)" if removed else ""
+    out.print(f"{counted(relabelled, 'sample')} relabelled and {left_out:,} left out{why}; dataset written to {output}")

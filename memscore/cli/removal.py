@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ from memscore.errors import InvalidInput
 from memscore.messages.removal import SamplesForgotten, StudyRemoved
 
 MOST_NAMED = 5
+MOST_SHOWN = 40  # characters of a wrong argument
 Yes = Annotated[
     str | None,
     typer.Option("--yes", metavar="NAME", help="Remove it without asking; the name again, against mistakes."),
@@ -34,7 +35,7 @@ def rename_dataset(
     """Give a dataset another name; its studies stay."""
     with opened_client(url) as client:
         dataset = client.rename_dataset(old, new)
-    _say(dataset, f"Dataset {old} is now {dataset.name}.", as_json)
+    _say(dataset, _renamed("Dataset", old, dataset.name), as_json)
 
 
 def remove_dataset(name: str, yes: Yes = None, url: Url = None, as_json: Json = False) -> None:
@@ -47,8 +48,7 @@ def remove_dataset(name: str, yes: Yes = None, url: Url = None, as_json: Json = 
             else "no files: another name needs them, or none are there"
         )
         what = f"dataset {would.name}: {counted(would.samples, 'sample')}, {files}"
-        confirm = yes or _asked(would.name, what, would, as_json)
-        removed = client.remove_dataset(name, confirm=confirm)
+        removed = client.remove_dataset(name, confirm=_confirmed(yes, would.name, what, would, as_json))
     _say(removed, f"Removed {what}", as_json)
 
 
@@ -70,8 +70,7 @@ def forget_samples(
         what = _content(would)
         if would.copies and not as_json:  # before it is confirmed
             warn(f"Equal samples stay: {', '.join(would.copies[:MOST_NAMED])}; forget them too if they show the same.")
-        confirm = yes or _asked(would.name, what, would, as_json)
-        done = client.forget_samples(name, *some, confirm=confirm)
+        done = client.forget_samples(name, *some, confirm=_confirmed(yes, would.name, what, would, as_json))
     _say(done, f"Removed {what}", as_json)
 
 
@@ -110,7 +109,7 @@ def rename_study(
     """Give a study another name; its id stays."""
     with opened_client(url) as client:
         renamed = client.rename_study(study, new)
-    _say(renamed, f"Study {study} is now {renamed.name}.", as_json)
+    _say(renamed, _renamed("Study", study, renamed.name), as_json)
 
 
 def remove_study(
@@ -126,9 +125,9 @@ def remove_study(
     with opened_client(url) as client:
         would = client.remove_study(study, dry_run=True)
         what = f"study {would.name}: {_parts(would)}"
-        if (would.trials or would.full_trials) and not evidence and yes is None:
+        if (would.trials or would.full_trials) and not evidence:
             _refuse(would, what, "add --evidence, since trials can only be trained again", as_json)
-        confirm = yes or _asked(would.name, what, would, as_json)
+        confirm = _confirmed(yes, would.name, what, would, as_json)
         removed = client.remove_study(study, confirm=confirm, evidence=evidence)
     _say(removed, f"Removed {what}", as_json)
 
@@ -136,17 +135,33 @@ def remove_study(
 def prune_jobs(
     older: Annotated[str, typer.Option(help="How long ago they must have finished: 12h, 90d or 26w.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them without asking.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Remove old finished jobs with their events and logs. Studies and their scores stay."""
+    """Remove old finished jobs with their events and logs; without --yes, say what would go and ask."""
     seconds = seconds_of(older)
     if seconds is None or older[-1] in "ms":
-        raise InvalidInput(f"--older: {older!r} is not a duration in hours, days or weeks; write 12h, 90d or 26w.")
+        shown = older if len(older) <= MOST_SHOWN else f"{older[:MOST_SHOWN]}…"
+        raise InvalidInput(f"--older: {shown!r} is not a duration in hours, days or weeks; write 12h, 90d or 26w.")
     with opened_client(url) as client:
-        pruned = client.prune_jobs(seconds, dry_run=dry_run)
-    would = "would be " if dry_run else ""
-    _say(pruned, f"{counted(pruned.jobs, 'job')} {would}removed, with {decimal(pruned.bytes)} of logs", as_json)
+        would = client.prune_jobs(seconds, dry_run=True)
+        what = f"{counted(would.jobs, 'finished job')}, with {decimal(would.bytes)} of logs"
+        if would.jobs and not yes and not dry_run:
+            if as_json or not sys.stdin.isatty():
+                _refuse(would, what, "add --yes", as_json)
+            if not typer.confirm(f"Remove {what}, for good?"):
+                _stop()
+        pruned = would if dry_run else client.prune_jobs(seconds)
+    if not pruned.jobs:
+        _say(pruned, f"No job finished over {older} ago.", as_json)
+    else:
+        what = f"{counted(pruned.jobs, 'finished job')}, with {decimal(pruned.bytes)} of logs"
+        _say(pruned, f"This would remove {what}." if dry_run else f"Removed {what}.", as_json)
+
+
+def _renamed(kind: str, old: str, new: str) -> str:
+    return f"{kind} {old} has that name already." if old == new else f"{kind} {old} is now {new}."
 
 
 def _content(would: SamplesForgotten) -> str:
@@ -172,18 +187,26 @@ def _parts(would: StudyRemoved) -> str:
     return f"{', '.join(parts)}; {decimal(would.bytes)}"
 
 
-def _asked(name: str, what: str, would: BaseModel, as_json: bool) -> str:
-    """The name, typed at the terminal as a confirmation. Exits with status 1 without it."""
+def _confirmed(yes: str | None, name: str, what: str, would: BaseModel, as_json: bool) -> str:
+    """The name, given by --yes or typed at the terminal. Exits with status 1 without it; raises for a wrong --yes."""
+    if yes is not None:
+        if yes != name:
+            raise InvalidInput(f"--yes: {yes[:MOST_SHOWN]!r} is not its name, {name!r}. Nothing was removed.")
+        return name
     if as_json or not sys.stdin.isatty():
         _refuse(would, what, f"add --yes {name}", as_json)
     out.print(f"This would remove {what}.", soft_wrap=True)
     if typer.prompt(f"Type {name} to remove it for good", default="", show_default=False).strip() != name:
-        out.print("Nothing was removed.")
-        raise typer.Exit(1)
+        _stop()
     return name
 
 
-def _refuse(would: BaseModel, what: str, remedy: str, as_json: bool) -> None:
+def _stop() -> NoReturn:
+    out.print("Nothing was removed.")
+    raise typer.Exit(1)
+
+
+def _refuse(would: BaseModel, what: str, remedy: str, as_json: bool) -> NoReturn:
     """Say what would go and what to add, and exit with status 1."""
     _say(would, f"This would remove {what}.\nNothing was removed; to remove it, {remedy}.", as_json)
     raise typer.Exit(1)

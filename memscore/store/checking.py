@@ -127,17 +127,17 @@ def _forgotten_findings(
         return
     place = f"dataset {record.name}"
     if unknown := stored.forgotten - noted:
-        problem = f"the database does not know that {described(unknown)} of it were removed on request; it is older"
+        problem = f"its files lack {described(unknown)}, removed on request; the database is an older copy without that"
         if repair:
             with database.writing() as connection:
                 forgotten.add(connection, record.fingerprint, unknown, None)
-        yield DatabaseFinding(place, problem, "is noted again", "noted again" if repair else None)
+        yield DatabaseFinding(place, problem, "--repair notes it again", "noted again" if repair else None)
     if noted - stored.forgotten or not blank:
         problem = "its files still hold samples that were removed on request"
         if repair:
             with alone(home, record.fingerprint):
                 leftovers.overwrite_forgotten(database, home, record.fingerprint)
-        yield DatabaseFinding(place, problem, "are overwritten", "overwritten" if repair else None)
+        yield DatabaseFinding(place, problem, "--repair overwrites them", "overwritten" if repair else None)
 
 
 def _record_fault(record: DatasetRecord, home: Path) -> tuple[str, str] | None:
@@ -179,7 +179,10 @@ def _check_jobs(database: Database, repair: bool, watch: Watch) -> Iterator[Data
         elif row.state in jobs.HELD and (row.lease_owner is None or row.overdue is None):
             repaired = _release(database, row.id, row.attempt) if repair else None
             yield DatabaseFinding(
-                place, f"is {row.state}, but no process holds its lease", "goes to the next attempt", repaired
+                place,
+                f"is {row.state}, but no process holds its lease",
+                "--repair gives it to the next attempt",
+                repaired,
             )
         elif row.state in jobs.HELD and row.overdue > 0:
             problem = (
@@ -199,7 +202,7 @@ def _check_leftovers(database: Database, home: Path, repair: bool) -> Iterator[D
         leftovers.sweep(database, home)
     if listed:
         problem = f"are not deleted or overwritten yet, of {counted(len(listed), 'removed dataset, job or sample')}"
-        yield DatabaseFinding("files", problem, "are deleted", "deleted" if repair else None, harmless=True)
+        yield DatabaseFinding("files", problem, "--repair deletes them", "deleted" if repair else None, harmless=True)
 
 
 def _request_findings(connection: Connection, job: str) -> Iterator[DatabaseFinding]:

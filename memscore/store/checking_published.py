@@ -27,7 +27,7 @@ def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[
             fault = _fault(connection, study)
         if fault is not None:
             repaired = _again(database, study) if repair else None
-            remedy = "not repaired: the study's tables are damaged" if repair else "are published again"
+            remedy = "not repaired: the study's tables are damaged" if repair else "--repair publishes them again"
             yield DatabaseFinding(f"published rows of study {study}", fault, remedy, repaired)
         watch("published rows", 1)
     for table in (sample_scores, pair_scores):
@@ -41,7 +41,10 @@ def check_published(database: Database, repair: bool, watch: Watch) -> Iterator[
                     connection.execute(delete(table).where(stray))
                 repaired = "deleted"
             yield DatabaseFinding(
-                f"table {table.name}", f"has {counted(rows, 'row')} of no published study", "are deleted", repaired
+                f"table {table.name}",
+                f"has {counted(rows, 'row')} of no published study",
+                "--repair deletes them",
+                repaired,
             )
 
 

@@ -128,7 +128,7 @@ class StudyCheck:
                 continue
             repaired = self._delete_trial(table, design, number) if self.repair else None
             self.left += repaired is None
-            yield self._found(f", {kind} {number}", fault, "is deleted and trained again", repaired)
+            yield self._found(f", {kind} {number}", fault, "--repair deletes it, to be trained again", repaired)
 
     def _look(self, table: Table, design: Design, numbers: list[int]) -> dict[int, Trial | str]:
         """The trials of one block, or their faults; trials deleted in the meantime are left out."""
@@ -179,7 +179,7 @@ class StudyCheck:
             digests = connection.execute(query).scalars().all()
             if stored is pair_tables and digests:
                 self.scope = _scope(connection, self.study.id)
-        remedy = "import the scores again" if self.study.design is None else "is deleted and rebuilt"
+        remedy = "import the scores again" if self.study.design is None else "--repair deletes and rebuilds it"
         for version in digests:
             repaired = None
             with self.database.reading() as connection:
@@ -206,7 +206,9 @@ class StudyCheck:
         say = "{} trials and {} full ones".format
         if any(table > stored for rest in rest_on for table, stored in zip(rest, there, strict=True)):
             problem = f"rest on {say(*max(rest_on))}, but the study has {say(*there)}"
-            yield self._found(", tables", problem, "are rebuilt", self._rebuild(self._build(), wrong_from=there[0]))
+            yield self._found(
+                ", tables", problem, "--repair rebuilds them", self._rebuild(self._build(), wrong_from=there[0])
+            )
         elif rest_on != [there, there]:
             if there[0] and not unfinished:
                 problem = f"rest on {say(*min(rest_on))}" if len(rest_on) == 2 else "are missing"
@@ -232,7 +234,7 @@ class StudyCheck:
         ]
         if different and _same_trials(stored[0], there):
             problem = f"do not follow from the evidence: {', '.join(different)}"
-            yield self._found(", tables", problem, "are rebuilt", self._rebuild(built, wrong_from=there[0]))
+            yield self._found(", tables", problem, "--repair rebuilds them", self._rebuild(built, wrong_from=there[0]))
 
     def _build(self, *, always: bool = False) -> Tables | None:
         """Tables of the sound trials, for a repair or `always`; None without trials or without the dataset."""

@@ -60,7 +60,7 @@ RENAME = {
     datasets.c.name: "give it another name: memscore datasets rename OLD NEW",
     studies.c.name: "give it another name: memscore studies rename ID NEW",
 }
-REPAIR = "harmful characters are written as escapes, and what is too long is cut"
+REPAIR = "--repair writes harmful characters as escapes, and cuts what is too long"
 STAYS = "is shown with escapes, and stays as it is, since a study or a job is identified by it"
 
 

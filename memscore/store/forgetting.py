@@ -111,5 +111,5 @@ def _require_confirmed(name: str, confirm: str | None, samples: Forgotten) -> No
         raise InvalidInput(
             f"{wrong}Nothing is forgotten before it is confirmed: the content of {described(samples)} of dataset "
             f"{name!r} would go for good, and nothing more could be trained on it. To forget "
-            f"{'it' if len(samples) == 1 else 'them'}, repeat its name: confirm={name} (--yes {name})."
+            f"{'it' if len(samples) == 1 else 'them'}, repeat its name: confirm={name}"
         )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.filesize import decimal
 from sqlalchemy import Connection, delete, func, select
 
 from memscore.counted import counted
@@ -71,7 +72,7 @@ def remove_dataset(
         one_at_a_time(connection, IN_USE)
         connection.execute(select(datasets.c.name).where(datasets.c.name == name).with_for_update())
         removed, record = _removable_dataset(connection, home, name)
-        _require_confirmed("dataset", name, confirm, f"{counted(removed.samples, 'sample')}, {removed.bytes:,} bytes")
+        _require_confirmed("dataset", name, confirm, f"{counted(removed.samples, 'sample')}, {decimal(removed.bytes)}")
         connection.execute(delete(datasets).where(datasets.c.name == name))
         if not _has_another_name(connection, record):
             leftovers.note(connection, "dataset", record.fingerprint)
@@ -108,7 +109,7 @@ def remove_study(
         if (removed.size.trials or removed.size.full_trials) and not evidence:
             raise Conflict(
                 f"Study {record.name!r} has {described(removed.size)}; what trials have found can only be trained "
-                "again. To remove them too, add evidence=true (--evidence)."
+                "again. To remove them too, add evidence=true."
             )
         delete_study(connection, record.id)
     leftovers.sweep(database, home)
@@ -149,14 +150,14 @@ def delete_study(connection: Connection, study: str) -> None:
 
 
 def described(size: StudySize) -> str:
-    """What a study has, for a sentence: 40 trials, 2 tables, 3 jobs, 81,234 bytes."""
+    """What a study has, for a sentence: 40 trials, 2 tables, 3 jobs, 81.2 kB."""
     parts = [
         counted(size.trials, "trial"),
         *([counted(size.full_trials, "full trial")] if size.full_trials else []),
         counted(size.tables, "table"),
         *([counted(size.published, "published row")] if size.published else []),
         counted(size.jobs, "job"),
-        counted(size.bytes, "byte"),
+        decimal(size.bytes),
     ]
     return ", ".join(parts)
 
@@ -169,20 +170,13 @@ def _removable_dataset(connection: Connection, home: Path, name: str) -> tuple[R
     )
     if names := using.scalars().all():
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        which, first = ("study", "that study") if len(names) == 1 else ("studies", "those studies")
         raise Conflict(
-            f"Dataset {name!r} is used by {'study' if len(names) == 1 else 'studies'} {', '.join(names[:MOST_NAMED])}"
-            f"{more}; remove {_first(names)}"
+            f"Dataset {name!r} is used by {which} {', '.join(names[:MOST_NAMED])}{more}; remove {first} first."
         )
     kept = _has_another_name(connection, record)
     size = 0 if kept else size_of(home, record.fingerprint)
     return RemovedDataset(name, record.train_samples + record.test_samples, size), record
-
-
-def _first(names: Sequence[str]) -> str:
-    """The command that removes the studies which keep a dataset."""
-    if len(names) == 1:
-        return f"this study first: memscore studies remove {names[0]} --evidence"
-    return f"these studies first, each with: memscore studies remove {names[0]} --evidence"
 
 
 def _has_another_name(connection: Connection, record: DatasetRecord) -> bool:
@@ -195,7 +189,7 @@ def _require_confirmed(kind: str, name: str, confirm: str | None, what: str) -> 
         wrong = "" if confirm is None else f"{confirm[:63]!r} is not its name, {name!r}. "
         raise InvalidInput(
             f"{wrong}Nothing is removed before it is confirmed: {kind} {name!r} would go for good ({what}). To remove "
-            f"it, repeat its name: confirm={name} (--yes {name})."
+            f"it, repeat its name: confirm={name}"
         )
 
 

@@ -61,7 +61,7 @@ def test_it_is_told_first_and_confirmed(database: Database, stored_study: Stored
         problem(http.delete(address, params={**SAMPLES, **confirm}), 422, said)
     for wrong, status, said in [
         ({}, 422, "Name the samples to forget"),
-        ({"train": "4,x"}, 422, "give whole numbers separated by commas"),
+        ({"train": "4,x"}, 422, "train: give whole numbers below 1,000,000,000, separated by commas"),
         ({"train": "60"}, 404, "no train sample 60; its indices go from 0 to 59"),
         ({"train": ",".join(["1"] * 501)}, 422, "501 samples are too many"),
     ]:

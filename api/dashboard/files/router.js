@@ -101,7 +101,8 @@ export async function show({ fresh = false } = {}) {
   } catch (error) {
     if (signal.aborted) return;
     page.title(error instanceof Problem ? error.title : "Something went wrong");
-    fill(content, problem(error, { retry: () => show() }));
+    const refused = error instanceof Problem && error.status === 403; // and would be again
+    fill(content, problem(error, refused ? {} : { retry: () => show() }));
   } finally {
     clearTimeout(loading);
     note.remove();

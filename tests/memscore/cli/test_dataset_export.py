@@ -28,6 +28,22 @@ def test_a_dataset_is_exported_with_corrected_labels(
     expected[0] = 2
     assert (better.y_train == expected).all()
     plain = memscore("datasets", "export", "made-up", "-o", str(tmp_path / "folder"), "--json").json
-    assert plain == {"file": str(tmp_path / "folder"), "relabelled": 0, "left_out": 0}
+    assert plain == {"file": str(tmp_path / "folder"), "relabelled": 0, "left_out": 0, "removed_on_request": 0}
     refused(memscore("datasets", "export", "made-up", "-o", str(output)), "exists; choose another path")
     refused(memscore("datasets", "export", "nothing", "-o", str(tmp_path / "x")), "There is no dataset 'nothing'")
+
+
+@pytest.mark.databases("sqlite")
+def test_samples_removed_on_request_are_counted_apart(
+    memscore, embedded: StoredStudy, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MEMSCORE_HOME", str(home))
+    forget = ("datasets", "forget", "made-up", "--train", "4", "--test", "3", "--yes", "made-up")
+    assert memscore(*forget).status == 0
+    changes = tmp_path / "changes.csv"
+    changes.write_text("index,label\n1,\n")
+    export = ("datasets", "export", "made-up", "--changes", str(changes), "--output")
+    said = memscore(*export, str(tmp_path / "rest.npz")).out
+    assert said.startswith("0 samples relabelled and 3 left out (2 of them removed on request); ")
+    told = memscore(*export, str(tmp_path / "again.npz"), "--json").json
+    assert (told["left_out"], told["removed_on_request"]) == (3, 2)

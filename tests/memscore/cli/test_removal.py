@@ -57,9 +57,11 @@ def test_with_yes_it_goes(memscore, database: Database, spare: Settings):
     refused(memscore("datasets", "remove", "spare", "--yes", "made-up"), "'made-up' is not its name, 'spare'")
     refused(
         memscore("datasets", "remove", "made-up", "--yes", "made-up"),
-        "is used by study made-up; remove this study first: memscore studies remove made-up --evidence",
+        "is used by study made-up; remove that study first.",
     )
-    refused(memscore("studies", "remove", "made-up", "--yes", "made-up"), "add evidence=true (--evidence)")
+    assert "to remove it, add --evidence, " in memscore("studies", "remove", "made-up", "--yes", "made-up").out
+    refused(memscore("studies", "remove", "made-up", "--evidence", "--yes", ""), "--yes: '' is not its name, 'made-up'")
+    assert known(database) == (["made-up", "spare"], ["made-up"])
     done = memscore("studies", "remove", "made-up", "--evidence", "--yes", "made-up")
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith("Removed study made-up: 40 trials, 2 tables, 0 jobs; ")
@@ -102,27 +104,40 @@ def test_names_change(memscore, database: Database, spare: Settings):
         refused(memscore(kind, "rename", old, "a b"), "NEW must start with a letter or digit and have at most 63")
     refused(memscore("studies", "rename", "nothing", "something"), "There is no study 'nothing'")
     assert known(database) == (["better", "spare"], ["finer"])
+    assert memscore("datasets", "rename", "spare", "spare").out == "Dataset spare has that name already.\n"
     (listed,) = memscore("studies", "list", "--json").json["studies"]
     assert (listed["name"], listed["dataset"], listed["trials"]) == ("finer", "better", 40)
     assert "finer" in memscore("studies", "list", "--dataset", "better").out
     assert "finer" not in memscore("studies", "list", "--dataset", "spare").out
 
 
-def test_jobs_are_pruned_by_their_age(memscore, database: Database, spare: Settings):
+def test_jobs_are_pruned_by_their_age(memscore, database: Database, spare: Settings, monkeypatch: pytest.MonkeyPatch):
     with database.writing() as connection:
         study = studies.find(connection, "made-up").id
         job, _ = jobs.submit(connection, study, Wanted(target=Target(trials=50)), 40)
         jobs.cancel(connection, job.id)
-    assert memscore("jobs", "prune", "--older", "1h").out == "0 jobs removed, with 0 bytes of logs\n"
-    assert (
-        memscore("jobs", "prune", "--older", "0h", "--dry-run").out == "1 job would be removed, with 0 bytes of logs\n"
+    assert memscore("jobs", "prune", "--older", "1h").out == "No job finished over 1h ago.\n"
+    prune = ("jobs", "prune", "--older", "0h")
+    assert memscore(*prune, "--dry-run").out == "This would remove 1 finished job, with 0 bytes of logs.\n"
+    said = memscore(*prune)
+    assert (said.status, said.out.splitlines()[-1]) == (1, "Nothing was removed; to remove it, add --yes.")
+    said = memscore(*prune, "--json")
+    assert (said.status, said.json) == (1, {"removed": False, "jobs": 1, "bytes": 0})
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    said = memscore(*prune)
+    assert (said.status, said.out.splitlines()[-1]) == (
+        1,
+        "Remove 1 finished job, with 0 bytes of logs, for good? [y/N]: Nothing was removed.",
     )
-    assert memscore("jobs", "prune", "--older", "0h", "--json").json == {"removed": True, "jobs": 1, "bytes": 0}
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    assert memscore(*prune).out.endswith("Removed 1 finished job, with 0 bytes of logs.\n")
+    assert memscore(*prune, "--yes", "--json").json == {"removed": True, "jobs": 0, "bytes": 0}
     for wrong in ("", "1", "-1d", "1 d", "5x", "d", "1m", "30s", "\u0661d"):
         refused(
             memscore("jobs", "prune", f"--older={wrong}"),
             "is not a duration in hours, days or weeks; write 12h, 90d or 26w.",
         )
+    assert len(memscore("jobs", "prune", "--older", f"{'9' * 3000}d").err) < 200
     assert memscore("jobs", "prune").status == 2
 
 

@@ -471,7 +471,7 @@ def test_the_command_names_damage_and_ends_with_1(
         flip(trials, "train_bits", 0, 7)(connection, whole)
     done = memscore("db", "check")
     assert done.status == 1
-    assert f"damaged: study made-up ({whole.study}), trial 7 does not match its digest" in done.out
+    assert f"damaged: study made-up ({whole.study}), trial 7: does not match its digest" in done.out
     assert "Damaged: 1; to repair what can be made again: memscore db check --repair" in done.out
     done = memscore("db", "check", "--json")
     assert (done.status, done.json["damaged"], done.json["checked"]["trials"]) == (1, 1, 40)

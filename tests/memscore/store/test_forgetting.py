@@ -265,7 +265,7 @@ def test_a_kill_between_rows_and_files_on_postgresql(
 
 @pytest.mark.parametrize("confirm", [None, "", "People", "made-up"])
 def test_nothing_goes_before_it_is_confirmed(database: Database, study: StoredStudy, home: Path, confirm: str | None):
-    with pytest.raises(InvalidInput, match=r"2 training samples and 1 test sample of dataset 'people' .*--yes peop"):
+    with pytest.raises(InvalidInput, match=r"2 training samples and 1 test sample of dataset 'people' .*confirm=peop"):
         forgetting.forget(database, home, "people", GONE, confirm=confirm)
     assert noted(database, study) == Forgotten()
     assert findings(database, home) == []
@@ -388,7 +388,7 @@ def test_a_restored_database_learns_from_the_files(database: Database, study: St
         assert sample["forgotten"]
     (found,) = findings(database, home)
     assert (found.place, found.damage) == ("dataset people", True)
-    assert "does not know that 2 training samples and 1 test sample of it were removed on request" in found.problem
+    assert "its files lack 2 training samples and 1 test sample, removed on request; " in found.problem
     assert [one.repaired for one in findings(database, home, repair=True)] == ["noted again"]
     assert noted(database, study) == GONE
     assert findings(database, home) == []

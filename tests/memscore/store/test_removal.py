@@ -167,7 +167,7 @@ def test_other_studies_are_not_touched(database: Database, whole_study: StoredSt
 
 def test_evidence_goes_only_when_it_is_named(database: Database, whole_study: StoredStudy, home: Path):
     before = rows(database)
-    with pytest.raises(Conflict, match=r"has 40 trials, 5 full trials, .*add evidence=true \(--evidence\)"):
+    with pytest.raises(Conflict, match=r"has 40 trials, 5 full trials, .*add evidence=true"):
         removal.remove_study(database, home, "made-up", confirm="made-up")
     assert rows(database) == before
     with database.writing() as connection:
@@ -181,7 +181,7 @@ def test_nothing_goes_before_it_is_confirmed(
     database: Database, whole_study: StoredStudy, home: Path, confirm: str | None
 ):
     before = rows(database)
-    with pytest.raises(InvalidInput, match=r"study 'made-up' would go for good \(40 trials, .*--yes made-up"):
+    with pytest.raises(InvalidInput, match=r"study 'made-up' would go for good \(40 trials, .*confirm=made-up"):
         removal.remove_study(database, home, "made-up", confirm=confirm, evidence=True)
     register(database, Settings(home=home), "spare", make_dataset(seed=5))
     with pytest.raises(InvalidInput, match=r"dataset 'spare' would go for good \(80 samples, .*confirm=spare"):
@@ -215,7 +215,7 @@ def test_a_dataset_stays_while_a_study_uses_it(database: Database, stored_study:
         for seed in range(1, 7):
             record = datasets.by_name(connection, "made-up")
             studies.ensure(connection, record, QUICK, Design(seed=seed), f"other-{seed}")
-    first = "remove these studies first, each with: memscore studies remove made-up --evidence"
+    first = "remove those studies first"
     with pytest.raises(Conflict, match=rf"studies made-up, other-1, .*other-4 and 2 more; {first}"):
         removal.remove_dataset(database, home, "made-up", confirm="made-up")
     for study in ("made-up", *(f"other-{seed}" for seed in range(1, 7))):

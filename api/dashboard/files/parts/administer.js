@@ -111,16 +111,16 @@ const remove = (where, query, signal) => send("DELETE", where, undefined, { quer
  * @param {string} text
  * @param {AbortSignal} signal
  */
-async function rename(kind, where, name, text, signal) {
-  const renamed = await newName({
+function rename(kind, where, name, text, signal) {
+  return newName({
     title: `Rename ${name}`,
     text,
     name,
     yes: `Rename the ${kind}`,
     no: "Keep the name",
     signal,
+    act: (renamed) => send("PATCH", where, { name: renamed }, { signal }),
   });
-  return renamed === null ? null : send("PATCH", where, { name: renamed }, { signal });
 }
 
 /** @param {StudyRemoved} would */

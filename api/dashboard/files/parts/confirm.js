@@ -1,6 +1,7 @@
 // Questions in the page: before something is done that ends work, and for a new name.
 
-import { h, required } from "../dom.js";
+import { fill, h, required } from "../dom.js";
+import { problem } from "./problem.js";
 
 /** @import { Child } from "../types.js" */
 
@@ -15,29 +16,46 @@ export async function confirmed({ typed, ...options }) {
 }
 
 /**
- * The new name that the reader gives something, or null.
- * @param {{ title: string, text: Child, name: string, yes: string, no: string, signal: AbortSignal }} options
- * @returns {Promise<string | null>}
+ * What `act` gave for the new name that the reader gives something, or null. The reader can correct a name that it refuses.
+ * @template Renamed
+ * @param {{
+ *   title: string,
+ *   text: Child,
+ *   name: string,
+ *   yes: string,
+ *   no: string,
+ *   signal: AbortSignal,
+ *   act: (name: string) => Promise<Renamed>,
+ * }} options
+ * @returns {Promise<Renamed | null>}
  */
-export async function newName({ name, ...options }) {
+export async function newName({ name, act, ...options }) {
+  /** @type {Renamed | null} */
+  let renamed = null;
   const fits = (/** @type {string} */ text) => !["", name].includes(text.trim());
-  return (await answer({ ...options, asked: { label: "New name", value: name }, fits }))?.trim() ?? null;
+  const rename = async (/** @type {string} */ text) => {
+    renamed = await act(text.trim());
+  };
+  await answer({ ...options, asked: { label: "New name", value: name }, fits, act: rename });
+  return renamed;
 }
 
 /**
- * What stands in the field, or "" without one, once the reader says yes; null otherwise. `fits`: whether yes may be said.
+ * What stands in the field, or "" without one, once the reader says yes; null otherwise. `fits`: whether yes may be
+ * said; `act`: done before the question closes, which stays open and shows the problem if that fails.
  * @param {{
  *   title: string,
  *   text: Child,
  *   asked: { label: string, value: string } | null,
  *   fits: (text: string) => boolean,
+ *   act?: (text: string) => Promise<unknown>,
  *   yes: string,
  *   no: string,
  *   signal: AbortSignal,
  * }} options
  * @returns {Promise<string | null>}
  */
-function answer({ title, text, asked, fits, yes, no, signal }) {
+function answer({ title, text, asked, fits, act, yes, no, signal }) {
   return new Promise((resolve) => {
     const button = h("button", { value: "yes", class: "primary" }, yes);
     const check = () => {
@@ -53,6 +71,21 @@ function answer({ title, text, asked, fits, yes, no, signal }) {
       on: { input: check },
     });
     check();
+    const trouble = h("div", {});
+    const submit = async (/** @type {SubmitEvent} */ event) => {
+      if (!act || event.submitter !== button) return;
+      event.preventDefault();
+      button.disabled = true;
+      try {
+        fill(trouble);
+        await act(field.value);
+        dialog.close("yes");
+      } catch (error) {
+        if (!signal.aborted) fill(trouble, problem(error, { compact: true }));
+        check();
+        field.focus();
+      }
+    };
     const dialog = h(
       "dialog",
       { class: "question", "aria-labelledby": "question" },
@@ -60,11 +93,12 @@ function answer({ title, text, asked, fits, yes, no, signal }) {
       h("p", {}, text),
       h(
         "form",
-        { method: "dialog", class: "actions" },
+        { method: "dialog", class: "actions", on: { submit } },
         asked && h("label", {}, asked.label, field),
         button,
         h("button", { value: "no", autofocus: asked === null }, no),
       ),
+      trouble,
     );
     const left = () => dialog.close("");
     dialog.addEventListener("close", () => {

@@ -83,10 +83,10 @@ class Storage {
     const trouble = this.#trouble.datasets;
     const rename = async () => {
       const renamed = await renameDataset(name, signal);
-      if (renamed) await this.#done(`${name} is now ${renamed.name}.`, this.#datasets, renamed.name);
+      if (renamed) await this.#done(`${name} is now ${renamed.name}.`, trouble, this.#datasets, renamed.name);
     };
     const remove = async () => {
-      if (await removeDataset(name, signal)) await this.#done(`Removed the dataset ${name}.`, this.#datasets);
+      if (await removeDataset(name, signal)) await this.#done(`Removed the dataset ${name}.`, trouble, this.#datasets);
     };
     const cells = [whole(studies), size ? bytes(size) : "not here"];
     return this.#row(name, name, cells, trouble, rename, remove);
@@ -98,10 +98,10 @@ class Storage {
     const trouble = this.#trouble.studies;
     const rename = async () => {
       const renamed = await renameStudy({ id, name }, signal);
-      if (renamed) await this.#done(`${name} is now ${renamed.name}.`, this.#studies, renamed.name);
+      if (renamed) await this.#done(`${name} is now ${renamed.name}.`, trouble, this.#studies, renamed.name);
     };
     const remove = async () => {
-      if (await removeStudy(id, signal)) await this.#done(`Removed the study ${name}.`, this.#studies);
+      if (await removeStudy(id, signal)) await this.#done(`Removed the study ${name}.`, trouble, this.#studies);
     };
     const link = h("a", { href: address(path`/studies/${name}`) }, name);
     const cells = [
@@ -147,11 +147,8 @@ class Storage {
       if (!days.reportValidity()) return;
       const ago = counted(Number(days.value), "day");
       const removed = await pruneJobs(Number(days.value), this.#page.signal);
-      if (removed === 0) fill(this.#trouble.jobs, h("p", { class: "notice" }, `No job finished over ${ago} ago.`));
-      if (removed) {
-        await this.#done(`Removed ${counted(removed, "finished job")}.`);
-        fill(this.#trouble.jobs, h("p", { class: "notice" }, `Removed ${counted(removed, "finished job")}.`));
-      }
+      if (removed === 0) fill(trouble, h("p", { class: "notice" }, `No job finished over ${ago} ago.`));
+      if (removed) await this.#done(`Removed ${counted(removed, "finished job")}.`, trouble);
     };
     const trouble = this.#trouble.jobs;
     const button = actionButton(this.#page, { text: "Remove old jobs …", action: "prune", trouble }, prune);
@@ -171,13 +168,16 @@ class Storage {
   }
 
   /**
-   * After a change: say it, draw everything again, and leave the focus in `table`, on the row of `name` if there is one.
+   * After a change: draw everything again, say it in `where`, and leave the focus in `table`, on the row of `name` if
+   * there is one.
    * @param {string} text
+   * @param {HTMLElement} where
    * @param {HTMLElement} [table]
    * @param {string} [name]
    */
-  async #done(text, table, name) {
+  async #done(text, where, table, name) {
     await this.look();
+    fill(where, h("p", { class: "notice" }, text));
     say(text);
     if (!table) return;
     const row = name === undefined ? null : table.querySelector(`[data-name="${CSS.escape(name)}"]`);
