@@ -14,7 +14,7 @@ PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile everything again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick quick-without-torch quick-with-torch test test-all exits peers datalab check format bench docs screenshots load serve client lock clean
+.PHONY: help setup demo quick quick-without-torch quick-with-torch test test-all exits peers datalab lira check format bench docs screenshots load serve client lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -76,6 +76,10 @@ datalab: setup ## planted label errors: memscore against cleanlab's Datalab, whi
 	test -x build/cleanlab/bin/python || $(BIN)/python -m venv build/cleanlab
 	$(BIN)/uv pip install --quiet --python build/cleanlab/bin/python --requirement benchmarks/peers/requirements.txt
 	$(BIN)/python benchmarks/peers/label_errors.py --peer build/cleanlab/bin/python
+
+lira: setup ## membership inference: memscore against TensorFlow Privacy's likelihood ratio, on the same trials
+	test -d build/tensorflow-privacy || $(BIN)/uv pip install --quiet --no-deps --target build/tensorflow-privacy tensorflow-privacy==0.8.12
+	$(BIN)/python benchmarks/peers/lira.py --peer build/tensorflow-privacy
 
 node_modules/.installed: package.json package-lock.json | setup
 	$(NPM) ci --no-audit --no-fund

@@ -42,7 +42,7 @@ from memscore.scores.table_builder import Provenance, build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import ClassGroup, Counts, class_groups
 from memscore.statistics.significance import PairTest, benjamini_hochberg
-from memscore.statistics.similarity import Similarity, correlation, pixel_correlation, rank_bins, weights
+from memscore.statistics.similarity import Similarity, binned, correlation, pixel_correlation, standardized, weights
 from memscore.study.evidence import Evidence, Margins, Mistakes
 from memscore.study.randomness import random_order
 from memscore.study.sketches import SKETCHED, Sketch
@@ -126,7 +126,10 @@ def similarities_of(bed: Bed, sketches: list[Sketch]) -> dict[str, Similarity]:
     groups = class_groups(bed.y_train, bed.y_test)
     return {
         FEATURES: Similarity(
-            [rank_bins(correlation(bed.train_bytes[group.train], bed.test_bytes[group.test])) for group in groups]
+            [
+                binned(standardized(correlation(bed.train_bytes[group.train], bed.test_bytes[group.test])))
+                for group in groups
+            ]
         ),
         "pixels": Similarity.of_images(groups, bed.x_train, bed.x_test),
         "pixels and sketches": Similarity.of_images(groups, bed.x_train, bed.x_test, sketches),
@@ -140,13 +143,14 @@ def pairs_and_sets(
     splits: int,
     alike: Similarity,
     others: dict[str, Similarity] | None = None,
+    first: int = 0,
 ) -> None:
     """Pairs found, their ranking, posteriors and sets at this number of trials; what matters by other similarities."""
     y_train, y_test = samples.y_train, samples.y_test
     groups = class_groups(y_train, y_test)
     total = len(trials.membership)
     rows: list[dict[str, float]] = []
-    for seed in range(splits):
+    for seed in range(first, first + splits):
         order = random_order(total // BLOCK, "margins", seed)
         every = (order[:, None] * BLOCK + np.arange(BLOCK)).ravel()
         used, rest = every[:count], every[count:]
@@ -161,7 +165,7 @@ def pairs_and_sets(
             other = build_tables(counts, Provenance("bed", "f" * 64, {}, {}), similarity)
             row |= {f"{what}, by {name}": value for what, value in _main(truth, *other).items()}
         rows.append(row)
-    print(f"{count} trials, {splits} splits, truth from {total - count} others")
+    print(f"{count} trials, {splits} splits from number {first} on, truth from {total - count} others")
     for name in rows[0]:
         values = np.array([row[name] for row in rows])
         print(f"  {name:64} {values.mean():9.3f} +- {values.std():.3f}")
@@ -250,8 +254,8 @@ def stored_tables(bed: Bed) -> None:
     hypotheses = sum(len(group.train) * len(group.test) for group in groups)
     weight = np.full(len(pairs), np.nan)
     for group in groups:
-        bins = rank_bins(pixel_correlation(bed.x_train[group.train], bed.x_test[group.test]))
-        of_bin = weights(len(group.train))
+        bins = binned(standardized(pixel_correlation(bed.x_train[group.train], bed.x_test[group.test])))
+        of_bin = weights(bins)
         for a, b in zip(*np.nonzero(np.ones_like(bins)), strict=True):
             place = order.get((int(group.train[a]), int(group.test[b])))
             if place is not None:
@@ -294,6 +298,7 @@ def main() -> None:
     alike = similarities.pop(FEATURES)
     for count in (100, 200):
         pairs_and_sets(bed, trials, count, chosen.splits, alike, similarities)
+    pairs_and_sets(bed, trials, 100, 2 * chosen.splits, alike, similarities, chosen.splits)  # seen once, at the end
     made_studies()
     stored_tables(bed)
 

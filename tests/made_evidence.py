@@ -162,9 +162,9 @@ def false_findings(planted: Planted) -> tuple[int, int]:
     similarity = Similarity.of_images(counts.groups, planted.x_train, planted.x_test)
     source = Source.of(counts)
     assert source is not None
-    findings = Findings(source)
+    findings = Findings(source, similarity.bins)
     cells = [
-        findings.add_tested(at, np.arange(len(group.train)), group.train, group.test, similarity.bins[at])
+        findings.add_tested(at, np.arange(len(group.train)), group.train, group.test)
         for at, group in enumerate(counts.groups)
     ]
     q = findings.test.q_values(sum(one.size for one in cells))

@@ -28,6 +28,9 @@ BLOCK_OF_FINDINGS = 1 << 19
 
 LEVEL_32 = np.float32(LEVEL)
 
+FINDINGS_VERSION = 2
+"""The formulas of weighted q-values and posteriors, in `meta["findings_version"]`; tables without it have version 1."""
+
 MIXING_DECIMALS = 9
 """Decimals of the stored mixture of effects, from which probabilities at other thresholds follow."""
 
@@ -59,7 +62,7 @@ def build_pairs(
     strongest_index = np.full(len(correct), -1, np.int64)
     test = PairTest(statistics.n_in, correct, trials)
     source = None if similarity is None else Source.of(counts)
-    findings = None if source is None else Findings(source)
+    findings = None if source is None or similarity is None else Findings(source, similarity.bins)
     found: list[tuple[Int64, Int64, Int64]] = []
     more: list[tuple[npt.NDArray[Any], ...]] = []
     may_hold = WeightedTest.at_most(LEVEL)
@@ -82,8 +85,8 @@ def build_pairs(
             test.add(test.cells(block, train, group.test))
             wanted = infl >= np.float32(PAIRS_FLOOR)
             one = None
-            if findings is not None and similarity is not None:
-                one = findings.add(at, part, train, group.test, similarity.bins[at][part])
+            if findings is not None:
+                one = findings.add(at, part, train, group.test)
                 if findings.source.margins:
                     wanted |= (one.tested >= 0) & (one.tested <= may_hold)
             at_least = np.flatnonzero(wanted)
@@ -123,9 +126,9 @@ def build_pairs(
                 "mixing": np.round(posterior.mixing, MIXING_DECIMALS).tolist(),
                 "mixing_trials": findings.source.sized.trials,
             }
-    if findings is not None and posterior is not None and findings.source.margins and similarity is not None:
+    if findings is not None and posterior is not None and findings.source.margins:
         within = _Within(columns, mem > np.float32(ATYPICAL), _share_correct(counts))
-        meta["typical_false"] = _typical_false(findings, posterior, similarity, within, counts)
+        meta["typical_false"] = _typical_false(findings, posterior, within, counts)
     # Narrowed before they are sorted: reordering columns is bound by memory.
     columns = {name: column.astype(PairsTable.dtypes[name]) for name, column in columns.items()}
     return BuiltPairs(strongest_first(columns), strongest, strongest_index, meta)
@@ -156,9 +159,7 @@ def _share_correct(counts: Counts) -> Float64:
     return share_of(counts.statistics.test_correct, counts.trials)
 
 
-def _typical_false(
-    findings: Findings, posterior: Posterior, similarity: Similarity, within: _Within, counts: Counts
-) -> float:
+def _typical_false(findings: Findings, posterior: Posterior, within: _Within, counts: Counts) -> float:
     """How many typical test samples an atypical training sample is expected to influence above the typical threshold.
 
     Of pairs that were not found too: each has its posterior probability, and they count as independent.
@@ -171,7 +172,7 @@ def _typical_false(
         step = max(1, BLOCK_OF_FINDINGS // max(1, len(group.test)))
         for first in range(0, len(rows) if len(chosen) else 0, step):
             part = rows[first : first + step]
-            cells, _ = findings.sized(at, part, group.train[part], group.test, similarity.bins[at][part])
+            cells, _ = findings.sized(at, part, group.train[part], group.test)
             above = strong_of(
                 cells[:, chosen].ravel(), posterior.mixing, findings.source.sized.trials, TYPICAL
             ).reshape(len(part), -1)
@@ -194,6 +195,7 @@ def _findings_meta(
     held = np.flatnonzero(findings.effects)
     placebo, agreement = placebo_check(counts, similarity), halves_check(counts, similarity, ATYPICAL)
     return {
+        "findings_version": FINDINGS_VERSION,
         "strong": ATYPICAL,
         "pairs_from": "margins" if findings.source.margins else "bits",
         **({"sketches": similarity.sketches} if similarity.sketches else {}),

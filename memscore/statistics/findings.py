@@ -6,6 +6,7 @@ not grow with the number of pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,55 +48,57 @@ class Found:
 
 
 class Findings:
-    """The weighted test and the posterior of all pairs that are added."""
+    """The weighted test and the posterior of all pairs that are added, of these bins of similarity by class."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, bins: Sequence[UInt8]) -> None:
         self.source = source
+        self.bins = bins
         self.permutation = Permutation(source.tested)
         self.bends = self.permutation if source.sized is source.tested else Permutation(source.sized)
         self.test = WeightedTest()
         self.effects = np.zeros(CELLS, np.int64)
         self.weights: dict[int, Float64] = {}
 
-    def add(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> Found:
+    def add(self, at: int, rows: Int64, train: Int64, test: Int64) -> Found:
         """Count the pairs of class `at`: those of its `rows` [a], training samples `train` [a], with all of `test` [b].
 
-        bins uint8 [a, b]. Pairs of an undefined training sample are left out.
+        Pairs of an undefined training sample are left out.
         """
-        sized, found = self.add_sized(at, rows, train, test, bins)
-        return Found(self.add_tested(at, rows, train, test, bins), sized, found.infl, found.variance)
+        sized, found = self.add_sized(at, rows, train, test)
+        return Found(self.add_tested(at, rows, train, test), sized, found.infl, found.variance)
 
-    def add_tested(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> Cells:
+    def add_tested(self, at: int, rows: Int64, train: Int64, test: Int64) -> Cells:
         """Count pairs as `add` does, in the weighted test alone; returns their cells."""
         defined = self.source.tested.defined[train]
         if not defined.all():
-            cells = np.full(bins.shape, -1, np.int32)
-            cells[defined] = self.add_tested(at, rows[defined], train[defined], test, bins[defined])
+            cells = np.full((len(rows), len(test)), -1, np.int32)
+            cells[defined] = self.add_tested(at, rows[defined], train[defined], test)
             return cells
-        source, size = self.source, len(self.source.joint[at])
+        source = self.source
         if source.exact is None:
             i, j = train[:, None], test[None, :]
             p = self.permutation.p_values(correlations(source.joint[at][rows], source.tested, i, j), i, j)
         else:
             p = source.exact.p[source.exact.cells(source.bits[at][rows], train, test)]
-        if size not in self.weights:
-            self.weights[size] = np.maximum(weights(size), LEAST_WEIGHT)
-        cells = self.test.cells(p, self.weights[size][bins])
+        if at not in self.weights:
+            self.weights[at] = np.maximum(weights(self.bins[at]), LEAST_WEIGHT)
+        cells = self.test.cells(p, self.weights[at][self.bins[at][rows]])
         self.test.add(cells)
         return cells.astype(np.int32)
 
-    def add_sized(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> tuple[Cells, Shifts]:
+    def add_sized(self, at: int, rows: Int64, train: Int64, test: Int64) -> tuple[Cells, Shifts]:
         """Count pairs as `add` does, for the posterior alone; returns their cells and shifts, NaN where undefined."""
-        cells, found = self.sized(at, rows, train, test, bins)
+        cells, found = self.sized(at, rows, train, test)
         np.add.at(self.effects, cells[cells >= 0], 1)
         return cells, found
 
-    def sized(self, at: int, rows: Int64, train: Int64, test: Int64, bins: UInt8) -> tuple[Cells, Shifts]:
+    def sized(self, at: int, rows: Int64, train: Int64, test: Int64) -> tuple[Cells, Shifts]:
         """The cells and shifts of pairs, which are not counted; -1 and NaN where undefined."""
         defined = self.source.tested.defined[train]
         if not defined.all():
-            cells, infl, variance = np.full(bins.shape, -1, np.int32), *np.full((2, *bins.shape), np.nan)
-            cells[defined], some = self.sized(at, rows[defined], train[defined], test, bins[defined])
+            shape = len(rows), len(test)
+            cells, infl, variance = np.full(shape, -1, np.int32), *np.full((2, *shape), np.nan)
+            cells[defined], some = self.sized(at, rows[defined], train[defined], test)
             infl[defined], variance[defined] = some.infl, some.variance
             return cells, Shifts(infl, variance)
         source, i, j = self.source, train[:, None], test[None, :]
@@ -107,7 +110,9 @@ class Findings:
             inside = source.sized.n_in[i].astype(np.float64)
             added = 1 / (inside * (source.sized.trials - inside))  # as if one more trial were wrong
             found = Shifts(found.infl, found.variance + added)
-        return effect_cells(found.infl, found.variance, self.bends.bend(i, j), bins), found
+        # Between that of the residuals, too small where the shift is large by chance, and that of the outcome.
+        variance = found.variance + np.square(found.infl) / (2 * max(1, source.sized.trials - 2))
+        return effect_cells(found.infl, variance, self.bends.bend(i, j), self.bins[at][rows]), found
 
     def posterior(self, threshold: float) -> Posterior:
         """The posterior of P(infl > threshold) from all pairs added."""
@@ -205,11 +210,11 @@ def placebo_check(counts: Counts, similarity: Similarity) -> PlaceboCheck | None
     tested = replace(source.tested, n_in=n_in)
     joints = placebo.soft_joint if source.margins else placebo.joint
     phantom = Source(source.margins, tested, tested, joints, placebo.joint, None if source.margins else made)
-    mine, theirs = Findings(replace(source, sized=source.tested)), Findings(phantom)
+    mine, theirs = Findings(replace(source, sized=source.tested), bins), Findings(phantom, bins)
     for at, (group, train) in enumerate(zip(groups, phantoms, strict=True)):
         rows = np.arange(len(train))
-        mine.add_tested(at, rows, group.train, group.test, bins[at])
-        theirs.add_tested(at, rows, train, group.test, bins[at])
+        mine.add_tested(at, rows, group.train, group.test)
+        theirs.add_tested(at, rows, train, group.test)
     together = WeightedTest()
     together.count = mine.test.count + theirs.test.count
     significant = together.q_values(2 * pairs) <= LEVEL
@@ -240,9 +245,9 @@ def halves_check(counts: Counts, similarity: Similarity, threshold: float) -> Ha
     variances: list[Float64] = []
     odd = [mine - even for mine, even in zip(counts.joint, counts.joint_even, strict=False)]
     for source, joints, other in ((halves[0], odd, counts.odd), (halves[1], counts.joint_even, counts.even)):
-        findings = Findings(source)
+        findings = Findings(source, similarity.bins)
         sized = [
-            findings.add_sized(at, np.arange(len(group.train)), group.train, group.test, similarity.bins[at])[0]
+            findings.add_sized(at, np.arange(len(group.train)), group.train, group.test)[0]
             for at, group in enumerate(counts.groups[: len(source.joint)])
         ]
         posterior = findings.posterior(threshold)

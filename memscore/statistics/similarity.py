@@ -1,21 +1,24 @@
 """Similarity of training to test samples of the same class, as a weight that is fixed before any model is trained.
 
-A training sample that resembles a test sample is likelier to influence it. Ranks by similarity are computed from images
-and from sketches of full trials, or from features alone, never from trials on subsets, so that a test that gives
-similar pairs more weight keeps its level (Genovese, Roeder and Wasserman, "False discovery control with p-value
-weighting", Biometrika 2006).
+A training sample that resembles a test sample is likelier to influence it. Similarity is computed from images and from
+sketches of full trials, or from features alone, never from trials on subsets, so that a test that gives similar pairs
+more weight keeps its level (Genovese, Roeder and Wasserman, "False discovery control with p-value weighting",
+Biometrika 2006).
+
+What counts is how far a training sample stands out: its similarity to a test sample, standardized over the training
+samples of the class. The pairs of a class are ranked together by that, so a test sample with several close neighbours
+has several pairs in front, and one without any has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from memscore.arrays import Float32, Float64, Images, Int32, Int64, Samples, UInt8
+from memscore.arrays import Float32, Float64, Images, Int64, Samples, UInt8
 from memscore.statistics.counts import ClassGroup
 from memscore.study.sketches import Sketch
 
@@ -25,14 +28,29 @@ SIDE = 32
 MOST = 65_536
 """Ranks from here on share the last bin."""
 
-PAIRS = 1 << 22
-"""Pairs of a class compared at once: 32 MB of correlations."""
+PAIRS = 1 << 21
+"""Pairs of a class compared at once: 16 MB of correlations."""
 
 IMAGES = 256
 """Large images reduced at once."""
 
 HANDICAP = 4
 """Ranks by pixels count as this many times worse than ranks by sketches, but still find copies that networks miss."""
+
+LEVELS = 65_535
+"""Steps into which a test sample's range of similarity is divided, so that sums over samples are exact integers."""
+
+STEP, LOWEST = 256, 8
+"""Codes count steps of 1 / STEP of a standard deviation, from -LOWEST deviations on."""
+
+CODES = 1 << 16
+"""Values of a code: up to 248 deviations."""
+
+PARTS = 4
+"""Ranks are counted in this many parts of a training sample."""
+
+FINE = 6
+"""Places of two kinds are compared in 2 ** FINE steps an octave."""
 
 EXACT = 1024
 """Products of this many centred bytes sum to at most 2**24: exact in single precision."""
@@ -50,7 +68,7 @@ STARTS = _starts()
 
 BINS = len(STARTS)
 
-OCTAVES = 9
+OCTAVES = 11
 """Coarse bins, by how often rank + 1 doubles: ranks 0, 1 to 2, 3 to 6 and so on, the last open-ended."""
 
 OCTAVE = np.minimum(np.array([int(start + 1).bit_length() - 1 for start in STARTS]), OCTAVES - 1)
@@ -66,9 +84,10 @@ def silent() -> None:
 
 @dataclass(frozen=True)
 class Similarity:
-    """The bin of the rank of each training sample by similarity to each test sample: uint8 [n_c, q_c] of each class.
+    """The bin of each pair's rank by similarity among the pairs of its class: uint8 [n_c, q_c] of each class.
 
-    `sketches`: the number of full trials whose sketches were compared, beside the images.
+    The rank is the pair's place, divided by the number of test samples, in units of 1 / PARTS: PARTS of them count one
+    training sample. `sketches`: the number of full trials whose sketches were compared, beside the images.
     """
 
     bins: list[UInt8]
@@ -140,17 +159,74 @@ def _bins(
 
     left and right: signs of the sketches of training and test samples.
     """
-    of_ranks = bins_of_ranks(len(train))
-    bins = np.empty((len(train), len(test)), np.uint8)
+    if not (len(train) and len(test)):
+        return np.empty((len(train), len(test)), np.uint8)
+    codes = np.empty((len(train), len(test)), np.uint16)
+    others = None if left is None else np.empty_like(codes)
     step = max(1, PAIRS // len(train))
     for first in range(0, len(test), step):
         tick()
         columns = slice(first, first + step)
-        found = ranks(compare(train, test[columns]))
-        if left is not None and right is not None:
-            found = better(ranks(left @ right[columns].T), HANDICAP * (found + 1) - 1)
-        bins[:, columns] = of_ranks[found]
+        codes[:, columns] = standardized(compare(train, test[columns]))
+        if left is not None and right is not None and others is not None:
+            others[:, columns] = standardized((left @ right[columns].T).astype(np.float64))
+    if others is not None:
+        place = [_fine(_ranks_of_codes(codes) * HANDICAP + (HANDICAP - 1)), _fine(_ranks_of_codes(others))]
+        for part in _parts(codes):
+            codes[part] = np.minimum(place[0][codes[part]], place[1][others[part]])
+    return binned(codes)
+
+
+def standardized(similarity: Float64) -> npt.NDArray[np.uint16]:
+    """Codes uint16 [a, b] of how far each row of similarity [a, b] stands out in its column: lower codes, further.
+
+    The deviation from the column's mean over the standard deviation, in steps of 1 / STEP. Each column is first divided
+    into LEVELS, whose sums are exact, so that equal similarities give equal codes on all machines.
+    """
+    low, high = similarity.min(axis=0), similarity.max(axis=0)
+    level = similarity - low
+    level *= LEVELS
+    level /= np.where(high > low, high - low, 1)
+    whole = np.rint(level, out=level).astype(np.int64)
+    count, total = len(whole), whole.sum(axis=0)
+    spread = count * np.square(whole).sum(axis=0).astype(np.float64) - np.square(total.astype(np.float64))
+    level = (count * whole - total).astype(np.float64)
+    level *= STEP
+    level /= np.sqrt(np.maximum(spread, 1))
+    level += LOWEST * STEP
+    np.clip(np.rint(level, out=level), 0, CODES - 1, out=level)
+    return (CODES - 1 - level).astype(np.uint16)
+
+
+def binned(codes: npt.NDArray[np.uint16]) -> UInt8:
+    """Bins uint8 [a, b] of codes [a, b], ranked together: the lowest code has rank 0; equal codes share a bin."""
+    rows, columns = max(1, len(codes)), max(1, codes.shape[1])
+    rank = np.minimum(_ranks_of_codes(codes) * PARTS // columns, rows * PARTS - 1)
+    table = bins_of_ranks(rows * PARTS)[rank]
+    bins = np.empty(codes.shape, np.uint8)
+    for part in _parts(codes):
+        bins[part] = table[codes[part]]
     return bins
+
+
+def _parts(pairs: npt.NDArray[np.generic]) -> Iterator[slice]:
+    """The rows of pairs [a, b], at most PAIRS pairs at a time."""
+    step = max(1, PAIRS // max(1, pairs.shape[1]))
+    return (slice(first, first + step) for first in range(0, len(pairs), step))
+
+
+def _ranks_of_codes(codes: npt.NDArray[np.uint16]) -> Int64:
+    """The place of each code, int64 [CODES], among all codes [a, b]; equal ones have the middle of their places."""
+    held = np.zeros(CODES, np.int64)
+    for part in _parts(codes):
+        held += np.bincount(codes[part].ravel(), minlength=CODES)
+    return np.cumsum(held) - held + np.maximum(held - 1, 0) // 2
+
+
+def _fine(places: Int64) -> npt.NDArray[np.uint16]:
+    """Places as codes that keep their order, in 2 ** FINE steps an octave: by the bits of a float64, exactly."""
+    bits = (places + 1).astype(np.float64).view(np.int64) >> (52 - FINE)
+    return (bits - (1023 << FINE)).astype(np.uint16)
 
 
 def signs(sketches: Sequence[UInt8]) -> Float32:
@@ -159,14 +235,6 @@ def signs(sketches: Sequence[UInt8]) -> Float32:
     The product of two rows, the bits that agree less those that do not, is exact in single precision.
     """
     return np.unpackbits(np.concatenate(sketches, axis=1), axis=1).astype(np.float32) * 2 - 1
-
-
-def better(ranks: Int32, others: Int32) -> Int32:
-    """Ranks [a, b] of each row in each column by the better of two ranks; ties go to the better of `ranks`, unique."""
-    key = np.minimum(ranks, others).astype(np.int64)
-    key *= len(ranks)
-    key += ranks
-    return _places(key)
 
 
 def reduced(images: Images, tick: Tick = silent) -> UInt8:
@@ -240,37 +308,21 @@ def correlation(train: UInt8, test: UInt8) -> Float64:
     return joint
 
 
-def rank_bins(similarity: Float64) -> UInt8:
-    """Bins uint8 [a, b] of the rank of each row in each column of similarity [a, b]; ties go to the lower row."""
-    return bins_of_ranks(len(similarity))[ranks(similarity)]
-
-
-def ranks(similarity: Float64 | Float32) -> Int32:
-    """The rank of each row in each column of similarity [a, b], 0 for the most alike; ties go to the lower row."""
-    return _places(-similarity)
-
-
-def _places(key: npt.NDArray[Any]) -> Int32:
-    """The place of each row in each column of key [a, b], in ascending order."""
-    order = np.argsort(key.T, axis=1, kind="stable")
-    places = np.empty_like(order, np.int32)
-    np.put_along_axis(places, order, np.arange(len(key), dtype=np.int32)[None, :], axis=1)
-    return np.ascontiguousarray(places.T)
-
-
 def bins_of_ranks(count: int) -> UInt8:
     """The bin of each rank from 0 to count - 1."""
     return (np.searchsorted(STARTS, np.arange(count), side="right") - 1).astype(np.uint8)
 
 
-def weights(count: int) -> Float64:
-    """Weights [bins] of the training samples of a class of `count`, by bin: (rank + 1)^-1.5, mean 1 over the class.
+def weights(bins: UInt8) -> Float64:
+    """Weights [BINS] of pairs by their bin, (rank + 1)^-1.5, with mean 1 over the bins [n_c, q_c] of a class.
 
-    Samples of a bin share the mean of their weights. 0 in bins that are empty.
+    Pairs of a bin share the mean of its ranks' weights; 0 for ranks that a class of this size does not have.
     """
-    ranks = np.arange(1, count + 1, dtype=np.float64)
-    raw = 1 / (ranks * np.sqrt(ranks))
-    bins = bins_of_ranks(count)
-    held = np.bincount(bins, minlength=BINS)
-    total = np.bincount(bins, raw, BINS)
-    return np.divide(total, held, out=np.zeros(BINS), where=held > 0) * (count / total.sum())
+    ranks = np.arange(1, max(len(bins), 1) * PARTS + 1, dtype=np.float64)
+    of_ranks = bins_of_ranks(len(ranks))
+    width = np.bincount(of_ranks, minlength=BINS)
+    raw = np.bincount(of_ranks, 1 / (ranks * np.sqrt(ranks)), BINS) / np.maximum(width, 1)
+    held = np.zeros(BINS, np.int64)
+    for part in _parts(bins):
+        held += np.bincount(bins[part].ravel(), minlength=BINS)
+    return raw * (held.sum() / max((raw * held).sum(), np.finfo(np.float64).tiny))

@@ -14,6 +14,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.datasets.storage import open_dataset
 from memscore.errors import Damaged, MemscoreError
 from memscore.messages.jobs import TERMINAL
+from memscore.scores.pairs_builder import FINDINGS_VERSION
 from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.statistics.counts import Counts
@@ -225,7 +226,9 @@ class StudyCheck:
             scores, pairs = tables.current(connection, self.study.id)
         stored = scores.decode(ScoreTable), pairs.decode(PairsTable)
         compared = stored, built
-        if self.images is not None and self.images.forgotten:  # what the tables once were made with is gone
+        older = stored[1].weighted and stored[1].meta.get("findings_version", 1) != FINDINGS_VERSION
+        gone = self.images is not None and self.images.forgotten  # what the tables once were made with
+        if older or gone:
             compared = tuple((table, without_similarity(rows)) for table, rows in compared)
         different = [
             f"{name} of the {table.kind}"
@@ -235,6 +238,12 @@ class StudyCheck:
         if different and _same_trials(stored[0], there):
             problem = f"do not follow from the evidence: {', '.join(different)}"
             yield self._found(", tables", problem, "--repair rebuilds them", self._rebuild(built, wrong_from=there[0]))
+        elif older and not gone:
+            problem = "have weighted q-values and posteriors by the formulas of an earlier version of memscore"
+            remedy = "the next trials, or --repair, bring them up to date"
+            yield replace(
+                self._found(", tables", problem, remedy, self._rebuild(built, wrong_from=there[0])), harmless=True
+            )
 
     def _build(self, *, always: bool = False) -> Tables | None:
         """Tables of the sound trials, for a repair or `always`; None without trials or without the dataset."""

@@ -76,11 +76,8 @@ def test_planted_pairs_are_found_and_their_probabilities_come_true(margins: bool
         source = Source.of(counts)
         assert source is not None
         assert source.margins == margins
-        findings = Findings(source)
-        cells = [
-            findings.add(at, np.arange(250), group.train, group.test, similarity.bins[at])
-            for at, group in enumerate(counts.groups)
-        ]
+        findings = Findings(source, similarity.bins)
+        cells = [findings.add(at, np.arange(250), group.train, group.test) for at, group in enumerate(counts.groups)]
         q, posterior = findings.test.q_values(), findings.posterior(0.15)
         for group, one in zip(counts.groups, cells, strict=True):
             infl = planted.infl[np.ix_(group.train, group.test)]
@@ -104,9 +101,9 @@ def test_undefined_training_samples_have_no_cell_and_count_nothing():
     source = Source.of(counts)
     assert source is not None
     source.tested.n_in[counts.groups[0].train[3]] = 0
-    findings = Findings(source)
+    findings = Findings(source, similarity.bins)
     group = counts.groups[0]
-    found = findings.add(0, np.arange(250), group.train, group.test, similarity.bins[0])
+    found = findings.add(0, np.arange(250), group.train, group.test)
     assert (found.tested[3] == -1).all()
     assert (found.sized[3] == -1).all()
     assert np.isnan(found.infl[3]).all()

@@ -391,6 +391,30 @@ def test_most_trials_are_not_deleted_for_being_as_they_were_stored(whole: Whole,
     assert size(whole.database)["trials"] == 39  # the one that does not match its digest is gone
 
 
+def earlier_findings(scores: ScoreTable, pairs: PairsTable) -> tuple[ScoreTable, PairsTable]:
+    meta = {name: value for name, value in pairs.meta.items() if name != "findings_version"}
+    columns = {**pairs.columns, "p_strong": 1 - pairs["p_strong"], "q_weighted": pairs["q_weighted"] / 2}
+    return scores, PairsTable.of(columns, meta)
+
+
+def test_findings_by_earlier_formulas_are_no_damage_and_are_brought_up_to_date(whole: Whole):
+    with whole.database.writing() as connection:
+        replace_tables(earlier_findings)(connection, whole)
+    first, *others = whole.check()
+    assert first.harmless
+    assert "by the formulas of an earlier version" in first.problem
+    assert all("published rows" in other.place for other in others)  # they come from the tables that were replaced
+    repaired = whole.check(repair=True)
+    assert repaired[0].problem == first.problem
+    assert repaired[0].repaired is not None
+    assert whole.check() == []
+    with whole.database.writing() as connection:
+        replace_tables(lambda *built: earlier_findings(*fewer_pairs(*built)))(connection, whole)
+    first, *_ = whole.check()
+    assert first.damage
+    assert "do not follow from the evidence" in first.problem
+
+
 def test_a_study_that_a_job_works_on_is_not_repaired(whole: Whole):
     with whole.database.writing() as connection:
         hold(connection, whole)
