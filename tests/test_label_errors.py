@@ -15,26 +15,28 @@ from memscore.study.spec import Design
 from memscore.workflows.datasets import register
 from memscore.workflows.jobs import dispatching
 
+HALF = 50
+
 
 def test_mem_finds_flipped_digits_and_halves_differ_as_predicted(settings_of_sqlite: Settings):
-    """10 % of the labels flipped: AUROC from 100 trials at least 0.99, split-half ratio with 100 more 1.0 +- 0.1."""
+    """10 % of the labels flipped: AUROC from 50 trials at least 0.99, split-half ratio with 50 more 1.0 +- 0.1."""
     settings = settings_of_sqlite
     database = open_database(settings.database)
     require_current(database)
     dataset = flip_labels(load_source("digits"), 0.1, 0)
     register(database, settings, "digits-noisy", dataset)
     with Client(http=in_process(database)) as client, dispatching(database, settings):
-        job = client.wait(client.submit("digits-noisy", "digits", trials=200).id)
+        job = client.wait(client.submit("digits-noisy", "digits", trials=2 * HALF).id)
         table = client.table(job.study)
     with database.reading() as connection:
         trials = evidence.load(connection, job.study)
     database.close()
 
     def half(first: int) -> SufficientStatistics:
-        chosen = trials[first : first + 100]
+        chosen = trials[first : first + HALF]
         return SufficientStatistics.of(unpack_trials(chosen, Design(), len(dataset.y_train), len(dataset.y_test)))
 
-    first, second = half(0), half(100)
+    first, second = half(0), half(HALF)
     mem_first, mem_second = memorization(first), memorization(second)
     area = auroc(mem_first.estimate, dataset.flipped)
     ratio = halves(mem_first, mem_second).ratio
