@@ -28,6 +28,16 @@ STYLE: dict[Any, Any] = {
 }
 
 
+UNDATED: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""Metadata of each kind of file without what changes from day to day."""
+
+KINDS = tuple(UNDATED)
+
+
 @dataclass(frozen=True)
 class Artifact:
     """The output of an item.
@@ -47,7 +57,7 @@ class Artifact:
         """Write everything to `folder`, each file atomically. Raises InvalidInput if it cannot be written."""
         files: dict[str, bytes] = {NUMBERS: _csv(self.numbers).encode()}
         for name, figure in self.figures.items():
-            files |= {f"{name}.{kind}": drawn(figure, kind) for kind in ("png", "svg")}
+            files |= {f"{name}.{kind}": drawn(figure, kind) for kind in KINDS}
         verdicts = [verdict.as_json() for verdict in self.verdicts]
         files[VERDICTS] = (strict_json.dumps(verdicts, indent=2) + "\n").encode()
         files[MADE] = (strict_json.dumps(made, indent=2) + "\n").encode()
@@ -106,9 +116,9 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def drawn(figure: Figure, kind: str) -> bytes:
-    """A figure as the content of a file, png or svg, the same for the same figure."""
+    """A figure as the content of a file of one of KINDS, the same for the same figure."""
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):
-        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+        metadata = UNDATED[kind]
         figure.savefig(buffer, format=kind, dpi=PIXELS, metadata=metadata, facecolor="white")
     return buffer.getvalue()

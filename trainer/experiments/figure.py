@@ -17,6 +17,9 @@ from trainer.interval import Estimate
 COLOURS = (BLUE, GREEN, ORANGE, "#CC79A7", "#E69F00", "#56B4E9", GREY, "#000000")
 """The palette of Okabe and Ito, in order of use."""
 
+GREYS = ("#000000", "#4d4d4d", "#7a7a7a", "#9c9c9c", "#b8b8b8")
+"""For attacks, with a marker each: colours are those of methods and groups of samples."""
+
 STYLES = {"clean": "-", "pgd": "--"}
 """Line styles of clean and adversarial accuracy, so that no distinction relies on colour alone."""
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.files import atomic_write, reason
-from trainer.experiments.artifact import MADE, PAGE, STYLE, VERDICTS, drawn, read_verdicts, verdict_table
+from trainer.experiments.artifact import KINDS, MADE, PAGE, STYLE, VERDICTS, drawn, read_verdicts, verdict_table
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.claims import CLAIMS, Claim
 from trainer.experiments.figure import BLUE, GREY, ORANGE
@@ -65,7 +65,7 @@ def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
         parts.append(f"## [{item.title}]({below}/{item.name}/{PAGE})\n\n{shown}\n\n{one['date']}, {one['device']}")
     with mpl.rc_context(STYLE):  # pyright: ignore[reportUnknownMemberType] -- matplotlib's own
         forest = forest_plot(decided)
-    files = {f"{FIGURE}.{kind}": drawn(forest, kind) for kind in ("png", "svg")}
+    files = {f"{FIGURE}.{kind}": drawn(forest, kind) for kind in KINDS}
     files[PAGE] = ("\n\n".join(parts) + "\n").encode()
     try:
         for name, content in files.items():

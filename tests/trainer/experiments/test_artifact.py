@@ -36,7 +36,7 @@ def test_an_item_is_written_whole_and_alike(tmp_path: Path):
     for name in ("one", "two"):
         artifact().write(tmp_path / name, "Figure 2", MADE)
     files = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
-    assert set(files) == {"fig2.png", "fig2.svg", "numbers.csv", "verdicts.json", "made.json", "README.md"}
+    assert set(files) == {"fig2.png", "fig2.svg", "fig2.pdf", "numbers.csv", "verdicts.json", "made.json", "README.md"}
     assert all((tmp_path / "two" / name).read_bytes() == content for name, content in files.items())
     assert files["numbers.csv"] == b"epoch,accuracy\n1,0.5\n"
     page = files["README.md"].decode()

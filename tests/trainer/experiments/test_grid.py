@@ -38,10 +38,28 @@ def test_the_papers_optimum_confirms_that_both_parts_help_and_too_much_hurts(tmp
     artifact = bench.make("fig5")
     assert set(verdicts(artifact).values()) == {"confirmed"}
     assert len(artifact.verdicts) == 13
-    assert list(artifact.figures) == ["fig5", "fig5-surface"]
+    assert list(artifact.figures) == ["fig5", "fig5-tau"]
     best = max((row for row in artifact.numbers if row["attack"] == "clean"), key=lambda row: row["accuracy"])
     assert (best["alpha"], best["beta"]) in {(1, 0.2), (2, 0.2)}
+    assert sorted({row["tau"] for row in artifact.numbers}) == [0.1, 0.25, 0.5, 1.0]
+    assert len(artifact.numbers) == 2 * (16 + 3)
     drawn(artifact)
+
+
+def test_temperatures_are_compared_at_the_papers_first_best_point(tmp_path: Path):
+    bench = Bench(tmp_path)
+    panel = bench.panel()
+
+    def share_of(run: ExperimentRun) -> Share:
+        tau = dict(run.point).get("tau")
+        return lambda _split, _group, _attack, _epoch: 0.5 if tau is None else 0.5 + 0.3 * float(tau)
+
+    for run in Grid().runs(panel.setting, bench.seeds):
+        finish(panel.finished(run), share_of(run))
+    rows = [row for row in bench.make("fig5").numbers if row["attack"] == "clean"]
+    at = {row["tau"]: row["accuracy"] for row in rows if (row["alpha"], row["beta"]) == (1, 0.2)}
+    assert at == pytest.approx({0.1: 0.53, 0.25: 0.575, 0.5: 0.5, 1.0: 0.8}, abs=0.03)
+    assert all(row["tau"] == 0.5 for row in rows if (row["alpha"], row["beta"]) != (1, 0.2))
 
 
 def test_a_flat_grid_confirms_nothing(tmp_path: Path):

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from trainer.evaluation import SampleRecords
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, MARKERS, legend_below, panels_beside
+from trainer.experiments.figure import GREYS, MARKERS, legend_below, panels_beside
 from trainer.experiments.inputs import Panel, correct
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import (
@@ -215,7 +215,7 @@ def _forest(area: Axes, rights: Rights, columns: Sequence[Column]) -> None:
 
 
 def _look(number: int) -> dict[str, Any]:
-    colour, marker = COLOURS[number], MARKERS[number]
+    colour, marker = GREYS[number], MARKERS[number]
     return {"color": colour, "marker": marker, "markersize": 5, "linestyle": "none", "elinewidth": 1, "capsize": 2}
 
 
