@@ -71,7 +71,7 @@ class Grid:
         caption = (
             "Accuracy of the last network on all test samples, mean over seeds with half its 95 % interval, for BAT's "
             "alpha (reweighting) and beta (discrimination loss); alpha = beta = 0 is PGD adversarial training. Bold: "
-            f"the paper's best points. The curves are {_named(*OPTIMA[0])} over the temperature tau of the discrimination "
+            f"the paper's best points. The curves show {_named(*OPTIMA[0])} over tau, the temperature of the discrimination "
             f"loss, for which the paper gives no value; the maps have {TAU:g}. Bars: 95 % intervals."
         )
         legend_below(curves, areas[0][0])
