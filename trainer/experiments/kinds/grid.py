@@ -71,8 +71,8 @@ class Grid:
         caption = (
             "Accuracy of the last network on all test samples, mean over seeds with half its 95 % interval, for BAT's "
             "alpha (reweighting) and beta (discrimination loss); alpha = beta = 0 is PGD adversarial training. Bold: "
-            f"the paper's best points. The curves show {_named(*OPTIMA[0])} over tau, the temperature of the discrimination "
-            f"loss, for which the paper gives no value; the maps have {TAU:g}. Bars: 95 % intervals."
+            f"the paper's best points. The curves show {_named(*OPTIMA[0])} over tau, the temperature of the "
+            f"discrimination loss, for which the paper gives no value; the maps have {TAU:g}. Bars: 95 % intervals."
         )
         legend_below(curves, areas[0][0])
         figures = {item.name: maps, f"{item.name}-tau": curves}
