@@ -19,6 +19,7 @@ from memscore.scores.sets import Thresholds
 from trainer.assignments import assigned
 from trainer.config import TrainConfig
 from trainer.distributed import joined_world
+from trainer.initial import InitialWeights
 from trainer.presets import configured
 from trainer.printing import print_run
 from trainer.run import Watch, train
@@ -35,19 +36,24 @@ def run(
     ] = None,
     preset: Annotated[str, typer.Option(help="small, paper, unified, original or fast.")] = "small",
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE. May be repeated.")] = None,
+    initial: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="CHECKPOINT", help="Start with these weights: a checkpoint folder or a file."),
+    ] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time, with a resume point.")] = None,
 ) -> None:
     """Train one model here and evaluate its checkpoints."""
     torch.set_num_threads(1)
     fields, options = assigned(settings or [], TrainConfig.model_fields)
     config = configured(method, preset, **fields, options=options)
+    weights = None if initial is None else InitialWeights.of(initial)
     images = load_source(dataset, SourceOptions(track=tracked))
     stop = Stop(max_minutes)
     with joined_world() as world, stage_progress(err, "done", method) as stage, stopping_on_signals(stop):
         watch = Watch(lambda cost: err.print(f"{method}: {cost.sentence()}"), stage)
         thresholds = Thresholds(config.atypical, config.typical)
         table = None if scores is None else read(scores, thresholds=thresholds)
-        finished = train(images, images.source, config, table, output, watch, stop, world)
+        finished = train(images, images.source, config, table, output, watch, stop, world, initial=weights)
         if not world.first:
             return
     if finished.finished:

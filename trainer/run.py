@@ -24,6 +24,7 @@ from trainer.evaluation.checkpoint_paths import along, find
 from trainer.evaluation.config import bat_weights
 from trainer.evaluation.result import write_together
 from trainer.folder import RunFolder
+from trainer.initial import InitialWeights
 from trainer.learner import Learner
 from trainer.ledger import CostEstimate, estimate
 from trainer.loop import Loop, OnStep
@@ -95,13 +96,14 @@ def train(
     stop: Stop | None = None,
     world: World = ALONE,
     *,
+    initial: InitialWeights | None = None,
     allow_changed_network: bool = False,
 ) -> Run:
     """Train on a dataset and evaluate the kept checkpoints; `folder` keeps everything and allows resuming.
 
     If the folder already holds this run, training resumes; if the run is finished, its result is returned at once.
     Ends early, with a resume point in the folder, when `stop` is due. With several processes, only the first one
-    evaluates and returns the result.
+    evaluates and returns the result. `initial` replaces the network's random weights; a run is identified by it too.
 
     Raises FingerprintMismatch, before any work, if the scores belong to another dataset; Conflict if samples of the
     dataset were forgotten, if the folder holds another run, or this run with other code of its network (unless
@@ -113,11 +115,12 @@ def train(
         scores.require(dataset, name)
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="memscore-run-") as scratch:
-            return train(dataset, name, config, scores, Path(scratch), watch, stop, world)
+            return train(dataset, name, config, scores, Path(scratch), watch, stop, world, initial=initial)
     identity = {
         "dataset": name,
         "fingerprint": dataset.fingerprint,
         "scores": None if scores is None else scores.digest,
+        **({} if initial is None else {"initial": initial.digest}),
     }
     kept = RunFolder(folder, identity, signature(dataset, config))
     if kept.finished:
@@ -125,7 +128,10 @@ def train(
         return finished_run(kept, config)
     mem = None if scores is None else scores.mem
     data = TrainingData(dataset, mem, config, training_device(world), world)
-    learner = Learner(initial_network(dataset, config, data.mem.device, world), config, world)
+    network = initial_network(dataset, config, data.mem.device, world)
+    if initial is not None:
+        initial.load_into(network, config.network)
+    learner = Learner(network, config, world)
     with kept.alone() if world.first else nullcontext():
         if world.first:
             kept.begin(config, allow_changed_network=allow_changed_network, left_out=data.left_out)

@@ -11,9 +11,10 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from memscore.errors import InvalidInput
+from memscore.learning.networks import Wrapped
 
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 """Suffixes of files that hold a network's weights."""
@@ -51,6 +52,46 @@ def weights_in(path: Path) -> dict[str, Tensor]:
     if found is None:
         raise InvalidInput(f"{path} holds no state dict; save one: torch.save(network.state_dict(), FILE).")
     return found
+
+
+def load_weights(network: nn.Module, path: Path, name: str) -> None:
+    """Load the weights of a file into a network of this name. Raises InvalidInput if they are those of another."""
+    weights = weights_in(path)
+    module = network.module if isinstance(network, Wrapped) else network
+    try:
+        weights = _with_shared(_unwrapped(weights, module), module)
+        differing = sorted(set(weights) ^ set(module.state_dict()))
+        if differing:
+            raise RuntimeError(f"{len(differing)} names are in only one of them, such as {differing[0]}")
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InvalidInput(f"The weights in {path} are not those of {name}: {_one_line(error)}.") from error
+
+
+def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """Weights without the prefixes that all names share but the module's do not.
+
+    DataParallel puts "module." before them, torch.compile "_orig_mod.", and wrappers that normalize often "model.".
+    """
+    while weights:
+        prefix = next(iter(weights)).partition(".")[0] + "."
+        own = any(name.startswith(prefix) for name in module.state_dict())
+        if own or not all(name.startswith(prefix) for name in weights):
+            break
+        weights = {name.removeprefix(prefix): value for name, value in weights.items()}
+    return weights
+
+
+def _with_shared(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """Weights under every name they share in the module: `safetensors.torch.save_model` writes only one of them."""
+    state = module.state_dict()
+    there = {_place(value): weights[name] for name, value in state.items() if name in weights and value.numel()}
+    return {**{name: there[_place(value)] for name, value in state.items() if _place(value) in there}, **weights}
+
+
+def _place(tensor: Tensor) -> tuple[object, ...]:
+    """A key that is equal for tensors with the same memory and layout."""
+    return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
 
 
 def _tensors(value: object) -> dict[str, Tensor] | None:

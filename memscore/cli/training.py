@@ -55,6 +55,10 @@ def train(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the run, needed to resume it.")
     ] = None,
+    initial: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="CHECKPOINT", help="Start with these weights: a checkpoint folder or a file."),
+    ] = None,
     allow_changed_network: Annotated[
         bool, typer.Option("--allow-changed-network", help="Continue even if the network's code has changed.")
     ] = False,
@@ -80,6 +84,7 @@ def train(
             settings_module.load(),
             scores=scores,
             output=output,
+            initial=initial,
             watching=_watching(method, stop, lines=not as_json),
             stop=stop,
             on_warning=warn,

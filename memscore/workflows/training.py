@@ -18,6 +18,7 @@ from memscore.workflows.watching import ignore
 from trainer import run
 from trainer.config import TrainConfig
 from trainer.distributed import joined_world
+from trainer.initial import InitialWeights
 from trainer.run import Run, Watch
 from trainer.stopping import Stop
 from trainer.threat import warnings_of
@@ -30,6 +31,7 @@ def train(
     *,
     scores: str | None = None,
     output: Path | None = None,
+    initial: Path | None = None,
     watching: AbstractContextManager[Watch] = nullcontext(Watch()),
     stop: Stop | None = None,
     on_warning: Callable[[str], None] = ignore,
@@ -37,10 +39,13 @@ def train(
 ) -> Run | None:
     """Train one model and evaluate its checkpoints. With `output`, an interrupted run can be resumed.
 
-    scores: a source of scores; see `training_scores`. watching: entered just before training starts.
+    scores: a source of scores; see `training_scores`. initial: a checkpoint or file whose weights the network starts
+    with, in place of random ones. watching: entered just before training starts.
     Under torchrun, only the first process returns the run; the others return None.
-    Raises NotFound for an unknown dataset, and the errors of `training_scores` and `trainer.run.train`.
+    Raises NotFound for an unknown dataset, and the errors of `training_scores`, `InitialWeights.of` and
+    `trainer.run.train`.
     """
+    weights = None if initial is None else InitialWeights.of(initial)
     for text in warnings_of(config):
         on_warning(text)
     with opened_database(settings) as database:
@@ -62,6 +67,7 @@ def train(
             watch,
             stop,
             world,
+            initial=weights,
             allow_changed_network=allow_changed_network,
         )
     return trained if world.first else None

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from memscore.arrays import Bools, Float32
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
-from memscore.learning.networks import Wrapped, adopt, build_network
+from memscore.learning.networks import adopt, build_network
 from memscore.learning.networks.adoption import require_image_gradients
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
 from trainer.folder import CHECKPOINTS, EVALUATIONS, REQUEST, RunFolder
 from trainer.samples import trained_mask
-from trainer.state_file import WEIGHT_FILES, weights_in
+from trainer.state_file import WEIGHT_FILES, load_weights
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,7 @@ def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Modu
     _, height, width, channels = dataset.x_train.shape
     shape = (channels, height, width)
     built = build_network(network, shape, dataset.classes, {})
-    module = built.module if isinstance(built, Wrapped) else built
-    try:
-        weights = _with_shared(_unwrapped(weights_in(candidate.weights), module), module)
-        differing = sorted(set(weights) ^ set(module.state_dict()))
-        if differing:
-            raise RuntimeError(f"{len(differing)} names are in only one of them, such as {differing[0]}")
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise InvalidInput(f"The weights in {candidate.weights} are not those of {network}: {reason}.") from error
+    load_weights(built, candidate.weights, network)
     adopt(built, shape, dataset.classes, torch.device("cpu"))
     require_image_gradients(built, shape)
     return built.eval()
@@ -105,32 +96,6 @@ def evaluated(path: Path) -> Path:
         if place.is_file():
             return place
     raise InvalidInput(f"{path} holds no evaluation; make one with: memscore evaluate {path}")
-
-
-def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """Weights without the prefixes that all names share but the module's do not.
-
-    DataParallel puts "module." before them, torch.compile "_orig_mod.", and wrappers that normalize often "model.".
-    """
-    while weights:
-        prefix = next(iter(weights)).partition(".")[0] + "."
-        own = any(name.startswith(prefix) for name in module.state_dict())
-        if own or not all(name.startswith(prefix) for name in weights):
-            break
-        weights = {name.removeprefix(prefix): value for name, value in weights.items()}
-    return weights
-
-
-def _with_shared(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """Weights under every name they share in the module: `safetensors.torch.save_model` writes only one of them."""
-    state = module.state_dict()
-    there = {_place(value): weights[name] for name, value in state.items() if name in weights and value.numel()}
-    return {**{name: there[_place(value)] for name, value in state.items() if _place(value) in there}, **weights}
-
-
-def _place(tensor: Tensor) -> tuple[object, ...]:
-    """A key that is equal for tensors with the same memory and layout."""
-    return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
 
 
 def _of_folder(folder: Path) -> Candidate:
