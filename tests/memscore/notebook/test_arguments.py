@@ -25,6 +25,7 @@ COMMANDS_ALONE = {
     "dbname",
     "file",
     "overwrite",  # of `db backup` and `db restore`
+    "repair",  # of `db check`
     "yes",  # of `datasets remove` and `studies remove`
     "confirm",  # of `datasets forget`, as the next two are
     "train",
