@@ -28,6 +28,7 @@ from trainer.evaluation import Evaluation, EvaluationConfig, evaluate, read_samp
 from trainer.evaluation.journal import Journal
 from trainer.evaluation.representation import class_cosines, mean_cosine
 from trainer.evaluation.result import SAMPLES, TABLE_CSV, TABLE_JSON
+from trainer.evaluation.robustbench import ROBUSTBENCH_JSON
 from trainer.evaluation.subset import stratified
 from trainer.evaluation.table import Accuracy
 from trainer.methods.bat import poisoning_scores, poisoning_weights
@@ -189,6 +190,9 @@ def test_files_hold_what_was_found(whole: Evaluation, tmp_path: Path):
     table = list(csv.DictReader(io.StringIO((tmp_path / TABLE_CSV).read_text())))
     assert float(table[3]["cw"]) == share(whole, "cw")
     assert int(table[3]["autoattack_count"]) == 60
+    leaderboard = json.loads((tmp_path / ROBUSTBENCH_JSON).read_text())
+    assert leaderboard["autoattack_acc"] == f"{100 * share(whole, 'autoattack'):.2f}"
+    assert " on 60 of " in leaderboard["footnote"]
 
 
 @pytest.mark.parametrize("payload", [b"", b"PAR1", b"no parquet at all"])

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write, reason
+from trainer.evaluation import robustbench
 from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.masking import Probes
+from trainer.evaluation.robustbench import ROBUSTBENCH_JSON
 from trainer.evaluation.sample_records import SampleRecords, write_samples
 from trainer.evaluation.table import Row, to_csv
 
@@ -36,6 +38,7 @@ class Evaluation:
     def of_checkpoint(self, name: str, description: dict[str, Any], scores: str | None) -> Evaluation:
         """Add a checkpoint's description and the digest of the scores, and a note if selection favours it."""
         known = {key: description.get(key) for key in ("dataset", "epoch", "selected")}
+        known["architecture"] = description.get("config", {}).get("network")
         known["events"] = description.get("events") or []
         notes = [*self.notes, *(f"in training: {event}" for event in known["events"])]
         if known["selected"] and known["selected"]["on"] == "test":
@@ -67,7 +70,11 @@ class Evaluation:
         return _table(folder, "findings", lambda finding: EvaluationFinding(**finding))
 
     def write(self, folder: Path) -> None:
-        """Write table.csv, table.json and samples.parquet, each atomically. Raises InvalidInput."""
+        """Write table.csv, table.json and samples.parquet, each atomically. Raises InvalidInput.
+
+        And robustbench.json, if AutoAttack was run on test samples.
+        """
+        leaderboard = robustbench.entry(self.meta, self.rows)
         try:
             with atomic_write(folder / SAMPLES) as scratch:
                 write_samples(scratch, self.samples, self.meta)
@@ -75,6 +82,9 @@ class Evaluation:
                 scratch.write_text(to_csv([row.flat() for row in self.rows]))
             with atomic_write(folder / TABLE_JSON) as scratch:
                 scratch.write_text(strict_json.dumps(self.as_json(), indent=2))
+            if leaderboard is not None:
+                with atomic_write(folder / ROBUSTBENCH_JSON) as scratch:
+                    scratch.write_text(strict_json.dumps(leaderboard, indent=2) + "\n")
         except OSError as error:
             raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}).") from error
 
