@@ -226,6 +226,7 @@ class _Pace:
         self._seconds = seconds
         self._total: float | None = None
         self._least = float("inf")  # amount done when counting began
+        self._began = 0.0
         self._changes: deque[tuple[float, float]] = deque()
 
     def note(self, completed: float, total: float | None) -> None:
@@ -233,7 +234,7 @@ class _Pace:
         now = time.monotonic()
         if total != self._total or (self._changes and completed < self._changes[-1][1]):
             self._changes.clear()
-            self._total, self._least = total, completed
+            self._total, self._least, self._began = total, completed, now
         self._least = min(self._least, completed)
         if completed > (self._changes[-1][1] if self._changes else self._least):
             self._changes.append((now, completed))
@@ -241,8 +242,14 @@ class _Pace:
             self._changes.popleft()
 
     def seconds(self, left: float) -> float | None:
-        """Time for the rest at this pace; None before it is known. The estimate grows while nothing advances."""
+        """Time for the rest at this pace; None before it is known. The estimate grows while nothing advances.
+
+        The first changes may come together, from workers that began together: they tell no pace until half as much time
+        has passed since the first as before it.
+        """
         if len(self._changes) < 2:
             return None
         (begun, before), (_, done) = self._changes[0], self._changes[-1]
+        if before - self._least <= done - before and time.monotonic() - begun < (begun - self._began) / 2:
+            return None
         return left * (time.monotonic() - begun) / (done - before)

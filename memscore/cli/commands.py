@@ -139,6 +139,27 @@ COMMANDS: Entries = {
             ),
         },
     ),
+    "review": Group(
+        "Reviews of suspicious samples: list, set, export, apply.",
+        {
+            "list": Entry(
+                "reviews:list_reviews", "List the verdicts on a study's training samples, and what they come to."
+            ),
+            "set": Entry(
+                "reviews:review_sample",
+                "Say that the label of a training sample is wrong, right or unclear; an earlier verdict is replaced.",
+            ),
+            "export": Entry(
+                "reviews:export_reviews",
+                "Write what the reviews change as CSV: index and label, empty to leave a sample out.",
+            ),
+            "apply": Entry(
+                "reviews:apply_reviews",
+                "Register the study's dataset with the labels that its reviewers agree on, without the samples they "
+                "leave out.",
+            ),
+        },
+    ),
     "scores": Group(
         "Scores of a study.",
         {

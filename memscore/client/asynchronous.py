@@ -32,6 +32,7 @@ from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.removal import DatasetRemoved, JobsPruned, SamplesForgotten, StudyRemoved
+from memscore.messages.reviews import Review, Reviews, Verdict
 from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
@@ -362,6 +363,31 @@ class AsyncClient:
         waits or works on it, or if it has trials and `evidence` is False; InvalidInput unless it is confirmed.
         """
         return await self._run(study_calls.remove_study, study, confirm=confirm, evidence=evidence, dry_run=dry_run)
+
+    async def reviews(self, study: str, *, verdict: Verdict | None = None, reviewer: str | None = None) -> Reviews:
+        """What people say of a study's training samples and their labels: all verdicts, or those that match.
+
+        By sample and reviewer. The counts are of all verdicts, whatever is asked for.
+        """
+        return await self._run(study_calls.reviews, study, verdict=verdict, reviewer=reviewer)
+
+    async def review(
+        self,
+        study: str,
+        index: int,
+        verdict: Verdict | None,
+        *,
+        label: int | None = None,
+        reviewer: str | None = None,
+        digest: str | None = None,
+    ) -> Review:
+        """Say of a training sample that its label is wrong (error), right (fine) or unclear (unsure).
+
+        None takes the verdict back. label: with error, the right class; None if no class is right. reviewer: who says
+        so; with an API key its name. digest: of the score table that was looked at. Needs the scope write. Raises
+        NotFound, or InvalidInput for a label that is no class or the one that the sample has.
+        """
+        return await self._run(study_calls.review, study, index, verdict, label=label, reviewer=reviewer, digest=digest)
 
     async def table(
         self, study: str, *, dataset: str | Fingerprinted | None = None, digest: str | None = None

@@ -27,6 +27,7 @@ from memscore.errors import Conflict, InvalidInput
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.removal import StudyRemoved
+from memscore.messages.reviews import Review, Reviews, Verdict
 from memscore.messages.scores import (
     MOST_INDICES,
     Histogram,
@@ -278,6 +279,43 @@ def remove_study(
     """
     options = {"confirm": confirm, "evidence": evidence or None, "dry_run": dry_run or None}
     return (yield from ask(service, StudyRemoved, delete(f"/v1/studies/{part(study)}", **options)))
+
+
+def reviews(
+    service: ServiceAccess, study: str, *, verdict: Verdict | None = None, reviewer: str | None = None
+) -> Flow[Reviews]:
+    """What people say of a study's training samples and their labels: all verdicts, or those that match.
+
+    By sample and reviewer. The counts are of all verdicts, whatever is asked for.
+    """
+    request = get(f"/v1/studies/{part(study)}/reviews", verdict=verdict, reviewer=reviewer, limit=MOST_A_PAGE)
+    first = yield from ask(service, Reviews, request)
+    found, page = list(first.reviews), first
+    while page.next is not None:
+        page = yield from ask(service, Reviews, replace(request, params={**request.params, "cursor": page.next}))
+        found += page.reviews
+    return first.model_copy(update={"reviews": found, "next": None})
+
+
+def review(
+    service: ServiceAccess,
+    study: str,
+    index: int,
+    verdict: Verdict | None,
+    *,
+    label: int | None = None,
+    reviewer: str | None = None,
+    digest: str | None = None,
+) -> Flow[Review]:
+    """Say of a training sample that its label is wrong (error), right (fine) or unclear (unsure).
+
+    None takes the verdict back. label: with error, the right class; None if no class is right. reviewer: who says so;
+    with an API key its name. digest: of the score table that was looked at. Needs the scope write. Raises NotFound, or
+    InvalidInput for a label that is no class or the one that the sample has.
+    """
+    body = {"verdict": verdict, "label": label, "reviewer": reviewer, "digest": digest}
+    request = Request("PUT", f"/v1/studies/{part(study)}/reviews/{int(index)}", json=body)
+    return (yield from ask(service, Review, request))
 
 
 def _whole_numbers(indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> list[int]:

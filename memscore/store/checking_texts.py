@@ -26,6 +26,7 @@ from memscore.store.schema import (
     job_logs,
     jobs,
     leases,
+    reviews,
     studies,
     trials,
 )
@@ -45,6 +46,7 @@ FREE: dict[Column[Any], int] = {
     leases.c.note: LONGEST,
     api_keys.c.name: 63,
     forgotten_samples.c.key_name: 63,
+    reviews.c.reviewer: 63,
     **{
         table.c[name]: cast("String", table.c[name].type).length or LONGEST
         for table in (trials, full_trials)

@@ -196,6 +196,16 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, An
     connection.execute(_insert(connection, table).values(created_at=now()).on_conflict_do_nothing(), rows)
 
 
+def insert_or_update(connection: Connection, table: Table, row: dict[str, Any]) -> None:
+    """Insert a row, or give the one that has its primary key the row's other values and a new time."""
+    keys = [column.name for column in table.primary_key.columns]
+    given = {**row, "created_at": now()}
+    changed = {name: value for name, value in given.items() if name not in keys}
+    connection.execute(
+        _insert(connection, table).values(**given).on_conflict_do_update(index_elements=keys, set_=changed)
+    )
+
+
 def insert_ignoring(connection: Connection, table: Table, row: dict[str, Any]) -> int:
     """Insert a row unless its key already exists; returns the number of inserted rows."""
     statement = _insert(connection, table).values(**row).on_conflict_do_nothing()

@@ -154,6 +154,20 @@ forgotten_samples = Table(
     CheckConstraint("split IN ('train', 'test')", name="split"),
 )
 
+# What people say of training samples and their labels.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("study_id", String(16), ForeignKey("studies.id"), primary_key=True),
+    Column("sample_index", Integer, primary_key=True, autoincrement=False),
+    Column("reviewer", String(63), primary_key=True),  # the name of the API key, if there was one
+    Column("verdict", String(8), nullable=False),
+    Column("label", Integer),  # the right class, if there is one
+    Column("digest", String(64)),  # of the score table that the reviewer saw
+    Column("created_at", Double, nullable=False),
+    CheckConstraint("verdict IN ('error', 'fine', 'unsure')", name="verdict"),
+)
+
 # What removed jobs and studies had counted, so that counters of metrics never fall.
 tallies = Table(
     "tallies",

@@ -56,10 +56,7 @@ def load_named(
     dataset = load_source(source, options)
     if name is None:
         name = _default_name(source, options, flipped_share, seed)
-    if not re.match(NAME_PATTERN, name):
-        raise InvalidInput(
-            f"{name!r} is not a valid name: use at most 63 letters, digits, '.', '_' and '-'; see --name."
-        )
+    _require_valid_name(name)
     if flipped_share is not None:
         dataset = flip_labels(dataset, flipped_share, seed)
     if name in SOURCES and dataset.source != name:
@@ -67,6 +64,20 @@ def load_named(
             f"{name!r} is the name of a published dataset, and this is another one ({dataset.source}); change --name."
         )
     return name, dataset
+
+
+def require_free_name(name: str) -> None:
+    """Raise InvalidInput unless a new dataset may have this name."""
+    _require_valid_name(name)
+    if name in SOURCES:
+        raise InvalidInput(f"{name!r} is the name of a published dataset; choose another one.")
+
+
+def _require_valid_name(name: str) -> None:
+    if not re.match(NAME_PATTERN, name):
+        raise InvalidInput(
+            f"{name!r} is not a valid name: use at most 63 letters, digits, '.', '_' and '-'; see --name."
+        )
 
 
 def register(database: Database, settings: Settings, name: str, dataset: Dataset) -> DatasetRecord:

@@ -41,9 +41,10 @@ OPERATIONS = (
     "cancel_job compare_studies create_key explain_score forget_samples get_dataset get_evidence get_histogram "
     "get_image get_job get_pairs_table get_quality get_score get_session get_sets get_sprite get_study get_table "
     "get_test_score get_usage health import_scores job_events job_log list_classes list_datasets list_duplicates "
-    "list_jobs list_keys list_neighbours list_pairs list_recipes list_risks list_sample_names list_samples list_scores "
-    "list_studies list_suspects look_up_scores merge_evidence metrics prune_jobs readiness remove_dataset remove_study "
-    "rename_dataset rename_study resume_job revoke_key sign_in sign_out submit_job"
+    "list_jobs list_keys list_neighbours list_pairs list_recipes list_reviews list_risks list_sample_names "
+    "list_samples list_scores list_studies list_suspects look_up_scores merge_evidence metrics prune_jobs readiness "
+    "remove_dataset remove_study rename_dataset rename_study resume_job review_sample revoke_key sign_in sign_out "
+    "submit_job"
 )
 
 USED = ("forget_samples", "remove_dataset", "remove_study")
@@ -56,6 +57,8 @@ FALSE_ALARMS = [
     # bytes at random are no score file, and no evidence
     {"include-operation-id": "import_scores", "checks": {"positive_data_acceptance": {"enabled": False}}},
     {"include-operation-id": "merge_evidence", "checks": {"positive_data_acceptance": {"enabled": False}}},
+    # a label that is no class of this dataset, or the sample's own; a reviewer who is not the key's
+    {"include-operation-id": "review_sample", "checks": {"positive_data_acceptance": {"enabled": False}}},
     # fields that need or exclude one another: target's, those of a recipe by its network, names of recipes
     {"include-operation-id": "submit_job", "checks": {"positive_data_acceptance": {"enabled": False}}},
     # 60.0 is an integer in a JSON schema, and refused as a number of seconds

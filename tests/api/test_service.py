@@ -22,7 +22,7 @@ from tests.conftest import QUICK, StoredStudy, build, make_trials
 
 def test_health_and_readiness(http: httpx.Client, database: Database):
     assert http.get("/healthz").json()["status"] == "ok"
-    assert http.get("/readyz").json().items() >= {"status": "ready", "revision": "0010"}.items()
+    assert http.get("/readyz").json().items() >= {"status": "ready", "revision": "0011"}.items()
     from memscore.store.migrate import downgrade
 
     downgrade(database, "base")

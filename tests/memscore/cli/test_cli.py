@@ -124,7 +124,7 @@ def test_db_upgrade_makes_a_database_ready(memscore, database_url: str, monkeypa
     monkeypatch.setenv("MEMSCORE_DATABASE_URL", database_url)
     if database_url.startswith("postgresql"):
         refused(memscore("datasets", "list"), "run: memscore db upgrade")
-    assert memscore("db", "upgrade", "--json").json == {"before": None, "after": "0010"}
+    assert memscore("db", "upgrade", "--json").json == {"before": None, "after": "0011"}
     assert memscore("db", "upgrade").status == 0
     assert memscore("datasets", "list").status == 0
 

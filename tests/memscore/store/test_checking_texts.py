@@ -24,7 +24,7 @@ MADE_HERE = {
     "id", "study_id", "job_id", "kind", "state", "phase", "digest", "subset_digest", "pairs_digest", "fingerprint",
     "image_shape", "flipped", "lease_owner", "owner", "secret_hash", "scopes", "pepper", "meta",
     "idempotency_keys.name", "idempotency_keys.request", "leases.name", "leftovers.name", "tallies.name",
-    "studies.dataset", "split",
+    "studies.dataset", "split", "verdict",
 }  # fmt: skip
 
 

@@ -20,7 +20,18 @@ from sqlalchemy import inspect, text, update
 
 from memscore.datasets.forgotten import Forgotten
 from memscore.errors import InvalidInput, StoreError
-from memscore.store import Database, evidence, forgotten, job_logs, jobs, leadership, leftovers, open_database, tallies
+from memscore.store import (
+    Database,
+    evidence,
+    forgotten,
+    job_logs,
+    jobs,
+    leadership,
+    leftovers,
+    open_database,
+    reviews,
+    tallies,
+)
 from memscore.store.migrate import (
     DowngradeLoss,
     current_revision,
@@ -122,6 +133,7 @@ def test_every_step_down_and_up_keeps_what_has_a_place(database: Database, full_
         leftovers.note(connection, "job", "0123456789abcdef")
         tallies.add(connection, {"trials": 10})
         forgotten.add(connection, full_study.record.fingerprint, Forgotten((17,), (3,)), "the data office")
+        reviews.put(connection, full_study.record.id, 4, "ada", "error", label=1)
     before = _contents(database)
     assert all(before[name] for name in metadata.tables if not name.endswith(("_scores", "_keys"))), "a table is empty"
     chain = revisions()
@@ -419,5 +431,5 @@ def test_the_command_downgrades_after_it_has_asked(
     }
     refused(memscore("db", "downgrade", "0002"), "give one of: base")
     up = memscore("db", "upgrade").out.replace("\n", "")
-    assert "revision 0001 -> 0010" in up
+    assert "revision 0001 -> 0011" in up
     assert "Revisions come from /" in up

@@ -1,0 +1,81 @@
+"""`memscore review`: from verdicts at the command line to a corrected dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memscore.datasets.storage import open_dataset
+from memscore.settings import Settings
+from memscore.store import Database, datasets
+from tests.command_line import refused
+from tests.conftest import StoredStudy
+
+
+@pytest.fixture
+def here(database: Database, embedded: StoredStudy, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> StoredStudy:
+    """The stored study, in the home that the command line is set to."""
+    monkeypatch.setenv("MEMSCORE_HOME", str(settings.home))
+    return embedded
+
+
+def test_verdicts_are_given_listed_and_taken_back(memscore, here: StoredStudy):
+    names, given = here.dataset.class_names, int(here.dataset.y_train[17])
+    right = (given + 1) % here.dataset.classes
+    said = memscore("review", "set", "made-up", "17", "error", "--label", names[right], "--reviewer", "ada")
+    assert said.out == f"Sample 17 ({names[given]}): error, {names[right]} is right, by ada\n"
+    assert memscore("review", "set", "made-up", "18", "fine", "--json").json["verdict"] == "fine"
+    assert memscore("review", "set", "made-up", "19", "error").status == 0
+    listed = memscore("review", "list", "made-up")
+    assert "3 samples reviewed: 1 relabelled, 1 left out, 1 fine" in listed.err
+    assert [word in listed.out for word in ("ada", "reviewer", names[right])] == [True] * 3
+    assert (
+        memscore("review", "set", "made-up", "18", "none").out
+        == f"Sample 18 ({names[int(here.dataset.y_train[18])]}): verdict taken back, by reviewer\n"
+    )
+    found = memscore("review", "list", "made-up", "--json").json
+    assert [one["index"] for one in found["reviews"]] == [17, 19]
+    assert memscore("review", "list", "made-up", "--reviewer", "nobody", "--json").json["reviews"] == []
+
+
+def test_agreed_verdicts_make_a_corrected_dataset(
+    memscore, here: StoredStudy, database: Database, home: Path, tmp_path: Path
+):
+    names, labels = here.dataset.class_names, np.array(here.dataset.y_train)
+    right = (int(labels[17]) + 1) % len(names)
+    memscore("review", "set", "made-up", "17", "error", "--label", str(right), "--reviewer", "ada")
+    memscore("review", "set", "made-up", "4", "error", "--reviewer", "ada")
+    for reviewer, verdict in (("ada", "error"), ("ben", "fine")):
+        memscore("review", "set", "made-up", "9", verdict, "--reviewer", reviewer)
+    done = memscore("review", "apply", "made-up", "--name", "better")
+    assert done.out == "Dataset better: 1 sample relabelled and 1 left out\n"
+    with database.reading() as connection:
+        better = open_dataset(home, datasets.by_name(connection, "better").fingerprint)
+    expected = labels.copy()
+    expected[17] = right
+    np.testing.assert_array_equal(better.y_train, np.delete(expected, 4))
+    changes = tmp_path / "changes.csv"
+    assert memscore("review", "export", "made-up", "--output", str(changes)).out == f"2 changes written to {changes}\n"
+    assert changes.read_text() == f"index,label\n4,\n17,{names[right]}\n"
+    memscore("datasets", "export", "made-up", "--changes", str(changes), "--output", str(tmp_path / "same.npz"))
+    assert (
+        memscore("datasets", "add", "same", "--from", f"npz:{tmp_path / 'same.npz'}", "--json").json["train_samples"]
+        == len(labels) - 1
+    )
+
+
+def test_what_cannot_be_done_is_one_sentence(memscore, here: StoredStudy, database: Database):
+    refused(memscore("review", "apply", "made-up", "--name", "better"), "change no label")
+    refused(memscore("review", "apply", "made-up", "--name", "digits"), "is the name of a published dataset")
+    refused(memscore("review", "apply", "made-up", "--name", "../x"), "is not a valid name")
+    refused(memscore("review", "set", "made-up", "17", "wrong"), "none of error, fine, unsure and none")
+    refused(memscore("review", "set", "made-up", "17", "error", "--label", "zebra"), "zebra")
+    refused(memscore("review", "set", "made-up", "17", "fine", "--label", "0"), "label is for the verdict error alone")
+    refused(memscore("review", "set", "made-up", "600", "fine"), "There is no training sample 600")
+    refused(memscore("review", "list", "nothing"), "There is no study 'nothing'")
+    memscore("review", "set", "made-up", "17", "error")
+    refused(memscore("review", "apply", "made-up", "--name", "made-up"), "made-up")
+    with database.reading() as connection:
+        assert [one.name for one in datasets.listing(connection)] == ["made-up"]
