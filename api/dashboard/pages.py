@@ -27,6 +27,7 @@ VIEWS = (
     "/studies/{study}/train/{index}",
     "/studies/{study}/test/{index}",
     "/studies/{study}/pairs",
+    "/studies/{study}/review",
     "/studies/{study}/sets",
     "/compare",
     "/storage",

@@ -31,6 +31,8 @@ PICTURES = {
     "sample": "/studies/digits/train/188",
     "pairs": "/studies/digits/pairs",
     "sets": "/studies/digits/sets",
+    "review": "/studies/digits/review",
+    "storage": "/storage",
     "compare": "/compare?a=digits&b=digits-seed-1",
     "new-job": "/jobs/new?dataset=digits&recipe=digits&trials=400",
 }

@@ -15,6 +15,7 @@ from memscore.console import out, print_json, print_record, print_table
 from memscore.datasets import SourceOptions
 from memscore.datasets.copies import with_findings
 from memscore.datasets.sources import KNOWN
+from memscore.errors import InvalidInput
 from memscore.files import write_file
 from memscore.progress import progress_lines, tracked
 from memscore.workflows.datasets import load_named, register
@@ -43,10 +44,21 @@ def add_dataset(
     group: Annotated[str | None, typer.Option(help=f"{COLUMN} the group of each sample.")] = None,
     flip: Annotated[float | None, typer.Option("--flip-labels", help="Share of training labels to make wrong.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the flipped labels.")] = 0,
+    from_review: Annotated[
+        str | None, typer.Option(metavar="STUDY", help="The dataset of this study, corrected by its reviews.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Add a dataset: store its arrays in the home folder and its name in the database."""
     settings = settings_module.load()
+    if from_review is not None:
+        others = (origin, name, root, classes, resize, test_share, label, split, image, text, ids, group, flip)
+        if any(one is not None for one in others):
+            raise InvalidInput("--from-review takes NAME alone: everything else is that of the study's dataset.")
+        from memscore.cli.reviews import apply_reviews
+
+        apply_reviews(from_review, source, None, as_json)
+        return
     roles = {"label": label, "split": split, "image": image, "text": text, "id": ids, "group": group}
     options = SourceOptions(root, classes, resize, test_share, settings.home / "downloads", tracked, **roles)
     if origin is not None and name is None:

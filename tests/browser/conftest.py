@@ -73,6 +73,21 @@ def service(home_of_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> G
         yield started
 
 
+@pytest.fixture(scope="session")
+def home_of_errors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with a study of the digits, of which 43 have a wrong label; tests copy it."""
+    settings = Settings(home=tmp_path_factory.mktemp("errors") / "home", slots=1)
+    fill(settings, {"digits": (0, 40)}, errors=0.03)
+    return settings.home
+
+
+@pytest.fixture
+def service_of_errors(home_of_errors: Path, tmp_path: Path) -> Generator[Service]:
+    """A service of its own with that study."""
+    with ending(Service(copied(home_of_errors, tmp_path / "errors"), "--no-dispatch")) as started:
+        yield started
+
+
 def copied(home: Path, folder: Path) -> Settings:
     """Settings with a copy of a home folder."""
     shutil.copytree(home, folder / "home")

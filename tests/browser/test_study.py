@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import shutil
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from memscore.store import datasets, open_database, studies
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import Design
 from tests.browser.conftest import Troubles, require_accessible, require_narrow, settled
-from tests.browser.digits import fill
 from tests.processes import Service, ending
 
 SAMPLES = 1437
@@ -146,15 +144,6 @@ def test_suspected_label_errors_come_with_a_note(page: Page, service: Service):
     expect(page.get_by_role("combobox", name="Show")).to_have_value("")
     expect(page.get_by_text("Look at each before you change its label")).to_be_hidden()
     expect(matching(page)).to_have_text(f"{ask(service, 'scores', mem_min=0.9)['matching']} of 1,437 samples")
-
-
-@pytest.fixture
-def service_of_errors(tmp_path: Path) -> Generator[Service]:
-    """A service with a study of the digits, of which 43 have a wrong label."""
-    settings = Settings(home=tmp_path / "errors", slots=1)
-    fill(settings, {"digits": (0, 40)}, errors=0.03)
-    with ending(Service(settings, "--no-dispatch")) as started:
-        yield started
 
 
 def test_suspects_show_the_vote_the_cut_off_and_given_against_predicted(page: Page, service_of_errors: Service):

@@ -322,6 +322,35 @@ export interface Suspect extends SampleScore {
   suspected: boolean | null;
 }
 
+/** error: the label is wrong; fine: it is right; unsure: this reviewer cannot tell. */
+export type Verdict = "error" | "fine" | "unsure";
+
+export interface Review {
+  index: number;
+  given: number;
+  verdict: Verdict | null;
+  label: number | null;
+  reviewer: string;
+  digest: string | null;
+  at: string | null;
+}
+
+export interface ReviewCounts {
+  reviewed: number;
+  relabel: number;
+  leave_out: number;
+  fine: number;
+  unsure: number;
+  disputed: number;
+}
+
+export interface Reviews {
+  study: string;
+  counts: ReviewCounts;
+  reviews: Review[];
+  next: string | null;
+}
+
 export interface Confused {
   given: number;
   predicted: number;

@@ -102,8 +102,8 @@ export const calls = {
 export const get = (path, query = {}, options = {}) => call("GET", path, { query, ...options });
 
 /**
- * POST, PATCH or DELETE as JSON.
- * @param {"POST" | "PATCH" | "DELETE"} method
+ * POST, PUT, PATCH or DELETE as JSON.
+ * @param {"POST" | "PUT" | "PATCH" | "DELETE"} method
  * @param {string} path
  * @param {unknown} [body]
  * @param {Options} options

@@ -18,6 +18,7 @@ const ROUTES = [
   { path: "/studies/:study/train/:index", load: () => import("./views/train_sample.js"), place: "studies" },
   { path: "/studies/:study/test/:index", load: () => import("./views/test_sample.js"), place: "studies" },
   { path: "/studies/:study/pairs", load: () => import("./views/pairs.js"), place: "studies" },
+  { path: "/studies/:study/review", load: () => import("./views/review.js"), place: "studies" },
   { path: "/studies/:study/sets", load: () => import("./views/sets.js"), place: "studies" },
   { path: "/compare", load: () => import("./views/compare.js"), place: "compare" },
   { path: "/storage", load: () => import("./views/storage.js"), place: "storage" },

@@ -56,6 +56,9 @@ def test_agreed_verdicts_make_a_corrected_dataset(
     expected = labels.copy()
     expected[17] = right
     np.testing.assert_array_equal(better.y_train, np.delete(expected, 4))
+    again = memscore("datasets", "add", "best", "--from-review", "made-up", "--json").json
+    assert (again["dataset"], again["relabelled"], again["left_out"]) == ("best", 1, 1)
+    refused(memscore("datasets", "add", "best", "--from-review", "made-up", "--flip-labels", "0.1"), "takes NAME alone")
     changes = tmp_path / "changes.csv"
     assert memscore("review", "export", "made-up", "--output", str(changes)).out == f"2 changes written to {changes}\n"
     assert changes.read_text() == f"index,label\n4,\n17,{names[right]}\n"
