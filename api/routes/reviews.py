@@ -19,10 +19,13 @@ from memscore.messages.reviews import Review, ReviewCounts, ReviewRequest, Revie
 from memscore.scores.reviews import decided
 from memscore.store import reviews, studies
 from memscore.store.reviews import ReviewRecord
+from memscore.texts import is_plain
 
 log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/studies", tags=["reviews"])
+
+MOST_INDEX = 2**31 - 1  # that a database holds
 
 ANYBODY = "reviewer"
 """Who reviews if nobody says a name."""
@@ -44,7 +47,12 @@ def list_reviews(
     cursor: Cursor = None,
 ) -> Reviews:
     """The verdicts on training samples, by sample and reviewer, and what they come to."""
-    after = None if cursor is None else tuple(values_of(cursor, int, str))
+    if reviewer is not None and not is_plain(reviewer):
+        raise InvalidInput("reviewer has characters that no name has; give the name as the reviews show it.")
+    after = None
+    if cursor is not None:
+        index, name = values_of(cursor, int, str)
+        after = (min(index, MOST_INDEX), name)
     study = current.source["study"]
     with database.reading() as connection:
         found = reviews.listing(connection, study, verdict=verdict, reviewer=reviewer, limit=limit + 1, after=after)

@@ -90,6 +90,7 @@ def remove_study(
         full_trials=size.full_trials,
         tables=size.tables,
         published=size.published,
+        reviews=size.reviews,
         jobs=size.jobs,
         bytes=size.bytes,
     )

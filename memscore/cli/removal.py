@@ -182,6 +182,7 @@ def _parts(would: StudyRemoved) -> str:
         *([counted(would.full_trials, "full trial")] if would.full_trials else []),
         counted(would.tables, "table"),
         *([counted(would.published, "published row")] if would.published else []),
+        *([counted(would.reviews, "reviewer's verdict")] if would.reviews else []),
         counted(would.jobs, "job"),
     ]
     return f"{', '.join(parts)}; {decimal(would.bytes)}"

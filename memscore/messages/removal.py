@@ -51,6 +51,7 @@ class StudyRemoved(Message):
     full_trials: int
     tables: int = Field(description="versions of score tables and pairs tables")
     published: int = Field(description="plain rows for SQL")
+    reviews: int = Field(default=0, description="verdicts of reviewers")
     jobs: int = Field(description="with their events and logs")
     bytes: int = Field(description="of trials, tables and logs")
 

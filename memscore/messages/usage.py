@@ -16,6 +16,7 @@ class StudyRows(Message):
     tables: int = Field(description="versions of score tables and pairs tables")
     table_bytes: int
     published: int = Field(description="plain rows for SQL")
+    reviews: int = Field(default=0, description="verdicts of reviewers")
     jobs: int
     log_bytes: int = Field(description="of the jobs' logs in the database")
 

@@ -117,8 +117,8 @@ def remove_study(
 
 
 def prune_jobs(database: Database, home: Path, older_seconds: float, *, dry_run: bool = False) -> PrunedJobs:
-    """Remove the jobs that finished longer ago than this, with their events and logs. Their studies stay."""
-    old = jobs.c.state.in_(TERMINAL) & (jobs.c.finished_at < now() - older_seconds)
+    """Remove the jobs that finished at least this long ago, with their events and logs. Their studies stay."""
+    old = jobs.c.state.in_(TERMINAL) & (jobs.c.finished_at <= now() - older_seconds)
     query = select(jobs.c.id).where(old).order_by(jobs.c.finished_at, jobs.c.id)
     if dry_run:
         with database.reading() as connection:
@@ -156,6 +156,7 @@ def described(size: StudySize) -> str:
         *([counted(size.full_trials, "full trial")] if size.full_trials else []),
         counted(size.tables, "table"),
         *([counted(size.published, "published row")] if size.published else []),
+        *([counted(size.reviews, "reviewer's verdict")] if size.reviews else []),
         counted(size.jobs, "job"),
         decimal(size.bytes),
     ]

@@ -13,6 +13,7 @@ from memscore.store.schema import (
     jobs,
     pair_scores,
     pair_tables,
+    reviews,
     sample_scores,
     score_tables,
     trials,
@@ -23,7 +24,8 @@ from memscore.store.schema import (
 class StudySize:
     """The rows and bytes of one study; bytes are of bits, margins, tables and logs, without indexes.
 
-    `tables`: versions of both kinds of table; `published`: plain rows for SQL; `jobs`: with their events and logs.
+    `tables`: versions of both kinds of table; `published`: plain rows for SQL; `reviews`: verdicts of
+    reviewers; `jobs`: with their events and logs.
     """
 
     trials: int = 0
@@ -32,6 +34,7 @@ class StudySize:
     tables: int = 0
     table_bytes: int = 0
     published: int = 0
+    reviews: int = 0
     jobs: int = 0
     log_bytes: int = 0
 
@@ -62,6 +65,7 @@ def study_sizes(connection: Connection, study: str | None = None) -> dict[str, S
     add(pair_tables, "tables", "table_bytes")
     add(sample_scores, "published", None)
     add(pair_scores, "published", None)
+    add(reviews, "reviews", None)
     add(jobs, "jobs", None)
     logs = select(jobs.c.study_id, func.sum(text_bytes(connection, job_logs.c.text)).label("bytes"))
     logs = logs.join(job_logs, job_logs.c.job_id == jobs.c.id).group_by(jobs.c.study_id)

@@ -106,6 +106,7 @@ def test_a_removal_is_told_first_and_confirmed(database: Database, spare: Stored
         "full_trials": 0,
         "tables": 2,
         "published": 0,
+        "reviews": 0,
         "jobs": 0,
         "bytes": done["bytes"],
     }

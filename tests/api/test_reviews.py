@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.paging import cursor_of
 from api.serving.in_process import InProcessTransport, in_process
 from memscore.client import AsyncClient, Client
 from memscore.errors import InvalidInput, NotFound
@@ -117,6 +118,8 @@ def test_the_label_that_a_sample_has_is_not_its_right_one(http: httpx.Client, st
     problem(http.put("/v1/studies/nothing/reviews/3", json={"verdict": "fine"}), 404, "nothing")
     problem(http.get("/v1/studies/nothing/reviews"), 404, "nothing")
     problem(http.get(HERE, params={"cursor": "x"}), 422, "cursor")
+    assert http.get(HERE, params={"cursor": cursor_of(2**62, "ada")}).json()["reviews"] == []
+    assert http.get(HERE, params={"reviewer": "\x00"}).status_code == 422
 
 
 def test_two_reviewers_at_once_lose_nothing(database: Database, stored_study: StoredStudy):

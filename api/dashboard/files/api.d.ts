@@ -226,6 +226,7 @@ export interface StudyRows {
   tables: number;
   table_bytes: number;
   published: number;
+  reviews: number;
   jobs: number;
   log_bytes: number;
 }
@@ -266,6 +267,7 @@ export interface StudyRemoved {
   full_trials: number;
   tables: number;
   published: number;
+  reviews: number;
   jobs: number;
   bytes: number;
 }

@@ -13,7 +13,19 @@ from sqlalchemy import func, select, update
 from memscore.datasets.storage import folder_of, open_dataset, save, size_of
 from memscore.errors import Conflict, InvalidInput, MemscoreError, NotFound, StoreError
 from memscore.settings import Settings
-from memscore.store import Database, datasets, evidence, job_logs, jobs, leftovers, metrics, removal, studies, tables
+from memscore.store import (
+    Database,
+    datasets,
+    evidence,
+    job_logs,
+    jobs,
+    leftovers,
+    metrics,
+    removal,
+    reviews,
+    studies,
+    tables,
+)
 from memscore.store.checking import check
 from memscore.store.publishing import publish
 from memscore.store.schema import jobs as jobs_table
@@ -102,6 +114,8 @@ def whole_study(database: Database, stored_study: StoredStudy, home: Path) -> St
         )
     publish(database, "made-up", lambda *_: None)
     finished_job(database, home, stored_study.record.id)
+    with database.writing() as connection:
+        reviews.put(connection, stored_study.record.id, 17, "ada", "fine")
     assert set(rows(database, KEPT)) == set(metadata.tables) - KEPT
     return stored_study
 
@@ -118,6 +132,7 @@ def test_a_study_goes_with_everything_that_it_has(database: Database, whole_stud
     size = would.size
     assert (size.trials, size.full_trials, size.tables, size.jobs) == (40, 5, 2, 1)
     assert size.published == len(whole_study.scores) + len(whole_study.pairs)
+    assert size.reviews == 1
     assert size.table_bytes == len(whole_study.scores.encode()) + len(whole_study.pairs.encode())
     assert size.evidence_bytes == sum(len(one.train_bits) + len(one.test_bits) for one in _all(whole_study))
     assert size.log_bytes == 2 * len("a line\n")

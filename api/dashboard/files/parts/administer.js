@@ -124,12 +124,13 @@ function rename(kind, where, name, text, signal) {
 }
 
 /** @param {StudyRemoved} would */
-function ofStudy({ trials, full_trials: full, tables, published, jobs, bytes: size }) {
+function ofStudy({ trials, full_trials: full, tables, published, reviews, jobs, bytes: size }) {
   const parts = [
     counted(trials, "trial"),
     full > 0 && counted(full, "full trial"),
     counted(tables, "table"),
     published > 0 && counted(published, "published row"),
+    reviews > 0 && counted(reviews, "reviewer's verdict"),
     counted(jobs, "job"),
   ];
   return `This removes ${parts.filter(Boolean).join(", ")}: ${bytes(size)}.`;
