@@ -185,7 +185,7 @@ def prune_jobs(
     ],
     dry_run: DryRun = False,
 ) -> JobsPruned:
-    """Remove the jobs that finished at least so long ago, with their events and logs; studies stay. Needs the scope admin."""
+    """Remove the jobs that finished at least so long ago, with events and logs; studies stay. Needs the scope admin."""
     pruned = removal.prune_jobs(database, home, older, dry_run=dry_run)
     if pruned.jobs and not dry_run:
         log.info("%s removed %s", actor, counted(pruned.jobs, "finished job"))
