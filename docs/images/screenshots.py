@@ -1,6 +1,7 @@
 """Make the pictures of the dashboard in README and docs: `make screenshots`.
 
-A service with two studies of the digits (200 and 60 trials, trained here within two minutes) is opened in Chromium.
+A service with two studies of the digits (200 and 60 trials, trained here within two minutes) is opened in Chromium, and
+one with a study of digits whose labels are partly wrong.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ PICTURES = {
     "sample": "/studies/digits/train/188",
     "pairs": "/studies/digits/pairs",
     "sets": "/studies/digits/sets",
-    "review": "/studies/digits/review",
     "storage": "/storage",
     "compare": "/compare?a=digits&b=digits-seed-1",
     "new-job": "/jobs/new?dataset=digits&recipe=digits&trials=400",
@@ -80,6 +80,12 @@ def main() -> None:
             page.wait_for_timeout(20_000)  # the first block began with imports, which its pace tells
             save(page, "job")  # which goes on, so the page is never idle
             httpx.post(f"{service.url}/v1/jobs/{job}/cancel").raise_for_status()
+        wrong = Settings(home=Path(folder) / "wrong", slots=1)
+        fill(wrong, {"digits": (0, 60)}, errors=0.03)
+        with ending(Service(wrong, "--no-dispatch")) as service:
+            page = browser.new_page(viewport=WIDE)  # pyright: ignore[reportArgumentType]
+            page.goto(f"{service.url}/studies/digits/review")
+            take(page, "review")
         browser.close()
 
 
