@@ -184,7 +184,9 @@ def indices_in(text: str, parameter: str = "indices") -> list[int]:
             f"{parameter}: give whole numbers below 1,000,000,000, separated by commas, such as 17,4,123."
         )
     if len(parts) > MOST_IMAGES:
-        raise InvalidInput(f"indices: {len(parts)} samples are too many for one request; name at most {MOST_IMAGES}.")
+        raise InvalidInput(
+            f"{parameter}: {len(parts)} samples are too many for one request; name at most {MOST_IMAGES}."
+        )
     return [int(part) for part in parts]
 
 

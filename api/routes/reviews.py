@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Body, Query
 from fastapi.openapi.models import Example
@@ -16,7 +17,7 @@ from api.table_cache import StudyTables
 from memscore.counted import counted
 from memscore.errors import InvalidInput, NotFound
 from memscore.messages.reviews import Review, ReviewCounts, ReviewRequest, Reviews, Verdict
-from memscore.scores.reviews import decided
+from memscore.scores.reviews import Decision, decided
 from memscore.store import reviews, studies
 from memscore.store.reviews import ReviewRecord
 from memscore.texts import is_plain
@@ -57,15 +58,8 @@ def list_reviews(
     with database.reading() as connection:
         found = reviews.listing(connection, study, verdict=verdict, reviewer=reviewer, limit=limit + 1, after=after)
         decisions = decided(reviews.opinions(connection, study))
-    kinds = [one.decision for one in decisions.values()]
-    counts = ReviewCounts(
-        reviewed=len(kinds),
-        relabel=kinds.count("relabel"),
-        leave_out=kinds.count("leave_out"),
-        fine=kinds.count("fine"),
-        unsure=kinds.count("unsure"),
-        disputed=kinds.count("disputed"),
-    )
+    kinds = Counter(one.decision for one in decisions.values())
+    counts = ReviewCounts(reviewed=len(decisions), **{kind: kinds[kind] for kind in get_args(Decision)})
     last = found[limit - 1] if len(found) > limit else None
     return Reviews(
         study=study,

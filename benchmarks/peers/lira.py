@@ -23,7 +23,7 @@ from benchmarks.heads import blocks_in, default_cache, fill, load_trials
 from benchmarks.machine import header
 from memscore.arrays import Bools, Float64
 from memscore.statistics.output_counts import TARGETS, TargetMargins
-from memscore.statistics.privacy import area, attack
+from memscore.statistics.privacy import attack
 from memscore.study.margins import UNIT, decode
 from memscore.study.spec import BLOCK
 
@@ -40,7 +40,7 @@ def peer_at(folder: Path) -> Any:
 
 
 def by_peer(peer: Any, membership: Bools, values: Float64, fix_variance: bool) -> tuple[float, float, float]:
-    """True-positive rates at 0.1 % and 1 % false ones over all targets together, and the mean AUC of the targets."""
+    """The success of the peer's attack, as `margins.success` gives it."""
     members: list[Float64] = []
     others: list[Float64] = []
     for target in range(TARGETS):
@@ -51,10 +51,7 @@ def by_peer(peer: Any, membership: Bools, values: Float64, fix_variance: bool) -
         score = -peer.compute_score_lira(values[target][:, None], inside, outside, fix_variance=fix_variance)
         members.append(score[membership[target]])
         others.append(score[~membership[target]])
-    ordered = np.sort(np.concatenate(others))[::-1]
-    scores = np.concatenate(members)
-    first, second = (float(np.mean(scores > ordered[int(rate * len(ordered))])) for rate in (0.001, 0.01))
-    return first, second, float(np.mean([area(ins, outs) for ins, outs in zip(members, others, strict=True)]))
+    return margins.success(members, others)
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from typing import Annotated
 
 import typer
@@ -35,11 +34,11 @@ def list_reviews(
     """List the verdicts on a study's training samples, and what they come to."""
     with opened_client(url) as client:
         found = client.reviews(study, verdict=verdict, reviewer=reviewer)
+        if as_json:
+            print_json(found)
+            return
         names = Names.of(client, study, [one.index for one in found.reviews])
         classes = client.dataset(client.study(study).dataset).class_names
-    if as_json:
-        print_json(found)
-        return
     note(_sentence(found.counts))
     rows = [
         {
@@ -140,6 +139,6 @@ def apply_reviews(
 
 
 def _sentence(counts: ReviewCounts) -> str:
-    parts = {word: getattr(counts, kind) for kind, word in WORDS.items()}
-    told = ", ".join(f"{number:,} {word}" for word, number in Counter(parts).items() if number)
+    parts = ((getattr(counts, kind), word) for kind, word in WORDS.items())
+    told = ", ".join(f"{number:,} {word}" for number, word in parts if number)
     return f"{counted(counts.reviewed, 'sample')} reviewed{f': {told}' if told else ''}"

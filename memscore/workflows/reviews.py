@@ -35,18 +35,20 @@ def add_corrected(database: Database, settings: Settings, client: Client, study:
     """Register a study's dataset, corrected by its reviews, as `name`; its images must be in the home folder.
 
     Samples that reviewers call wrong get the class they name, or are left out where no class is right; disputed ones
-    stay as they are. Raises InvalidInput if nothing is to change, NotFound if the images are not here, Conflict if
-    another dataset has the name.
+    stay as they are. Samples that were removed on request are left out whatever reviewers say, and are not counted.
+    Raises InvalidInput if nothing is to change, NotFound if the images are not here, Conflict if another dataset has
+    the name.
     """
     require_free_name(name)
     fingerprint = client.study(study).fingerprint
-    new = changes(decisions_of(client.reviews(study)))
+    with database.reading() as connection:
+        gone = forgotten.of(connection, fingerprint)
+    decisions = decisions_of(client.reviews(study))
+    new = {index: label for index, label in changes(decisions).items() if not gone.has("train", index)}
     if not new:
         raise InvalidInput(
             f"The reviews of study {study!r} change no label: no sample is called wrong by all who reviewed it."
         )
-    with database.reading() as connection:
-        gone = forgotten.of(connection, fingerprint)
     before = open_dataset(settings.home, fingerprint).without(gone, fingerprint)
     record = register(database, settings, name, changed(before, new))
     left_out = sum(label is None for label in new.values())

@@ -52,6 +52,19 @@ def test_the_time_left_is_told_once_there_is_a_speed(capsys: pytest.CaptureFixtu
     assert last == "going: 8 of 1,000 steps, after 2 s"
 
 
+def test_changes_that_come_together_tell_no_pace(monkeypatch: pytest.MonkeyPatch):
+    """Two workers that began together end their first blocks together, after 330 s."""
+    clock, pace = 0.0, progress_module._Pace(30)
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: clock)
+    told: dict[float, float | None] = {}
+    for clock, done in ((0.0, 0), (330.0, 10), (341.0, 20), (400.0, 20), (660.0, 30), (671.0, 40), (990.0, 50)):
+        pace.note(done, 100)
+        told[clock] = pace.seconds(100 - done)
+    assert [told[at] for at in (0.0, 330.0, 341.0, 400.0)] == [None] * 4
+    for at, left in ((660.0, 1155), (671.0, 990), (990.0, 820)):  # by two workers, 33 s a trial each
+        assert told[at] == pytest.approx(left, rel=0.35)
+
+
 def test_a_count_that_begins_anew_has_no_speed_yet(capsys: pytest.CaptureFixture[str]):
     with stage_progress(PIPE, "done", "train") as show:
         for done in range(4):

@@ -193,6 +193,9 @@ def test_files_hold_what_was_found(whole: Evaluation, tmp_path: Path):
     leaderboard = json.loads((tmp_path / ROBUSTBENCH_JSON).read_text())
     assert leaderboard["autoattack_acc"] == f"{100 * share(whole, 'autoattack'):.2f}"
     assert " on 60 of " in leaderboard["footnote"]
+    rows = [replace(row, accuracy={"clean": row.accuracy["clean"]}) for row in whole.rows]
+    replace(whole, rows=rows).write(tmp_path)
+    assert not (tmp_path / ROBUSTBENCH_JSON).exists(), "that of an earlier evaluation is gone"
 
 
 @pytest.mark.parametrize("payload", [b"", b"PAR1", b"no parquet at all"])

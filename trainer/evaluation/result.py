@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write, reason
-from trainer.evaluation import robustbench
 from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.masking import Probes
-from trainer.evaluation.robustbench import ROBUSTBENCH_JSON
+from trainer.evaluation.robustbench import ROBUSTBENCH_JSON, entry
 from trainer.evaluation.sample_records import SampleRecords, write_samples
 from trainer.evaluation.table import Row, to_csv
 
@@ -74,7 +73,7 @@ class Evaluation:
 
         And robustbench.json, if AutoAttack was run on test samples.
         """
-        leaderboard = robustbench.entry(self.meta, self.rows)
+        leaderboard = entry(self.meta, self.rows)
         try:
             with atomic_write(folder / SAMPLES) as scratch:
                 write_samples(scratch, self.samples, self.meta)
@@ -82,7 +81,9 @@ class Evaluation:
                 scratch.write_text(to_csv([row.flat() for row in self.rows]))
             with atomic_write(folder / TABLE_JSON) as scratch:
                 scratch.write_text(strict_json.dumps(self.as_json(), indent=2))
-            if leaderboard is not None:
+            if leaderboard is None:
+                (folder / ROBUSTBENCH_JSON).unlink(missing_ok=True)  # of an earlier evaluation
+            else:
                 with atomic_write(folder / ROBUSTBENCH_JSON) as scratch:
                     scratch.write_text(strict_json.dumps(leaderboard, indent=2) + "\n")
         except OSError as error:

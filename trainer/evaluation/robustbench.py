@@ -6,14 +6,13 @@ Layout: github.com/RobustBench/robustbench, folder model_info. Numbers are texts
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from trainer.attacks.registry import AUTOATTACK
 from trainer.evaluation.table import Row
 
 ROBUSTBENCH_JSON = "robustbench.json"
-LARGEST_DENOMINATOR = 255
+LEVELS = 255  # of a pixel; papers count radii in them
 UNSTATED = ""
 """What the authors of an entry have to fill in."""
 
@@ -53,7 +52,6 @@ def entry(meta: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any] | None
 
 def radius(epsilon: float) -> str:
     """A radius as papers write it: 8/255 where it is such a fraction, otherwise a decimal number."""
-    numerator = epsilon * LARGEST_DENOMINATOR
-    if abs(numerator - round(numerator)) < 1e-6 and 0 < numerator < LARGEST_DENOMINATOR:
-        return f"{round(numerator)}/{LARGEST_DENOMINATOR}"
-    return f"{float(Fraction(epsilon).limit_denominator(1_000_000)):g}"
+    levels = epsilon * LEVELS
+    whole = abs(levels - round(levels)) < 1e-6 and 0 < levels < LEVELS
+    return f"{round(levels)}/{LEVELS}" if whole else f"{epsilon:g}"

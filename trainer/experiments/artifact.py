@@ -119,6 +119,5 @@ def drawn(figure: Figure, kind: str) -> bytes:
     """A figure as the content of a file of one of KINDS, the same for the same figure."""
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):
-        metadata = UNDATED[kind]
-        figure.savefig(buffer, format=kind, dpi=PIXELS, metadata=metadata, facecolor="white")
+        figure.savefig(buffer, format=kind, dpi=PIXELS, metadata=UNDATED[kind], facecolor="white")
     return buffer.getvalue()

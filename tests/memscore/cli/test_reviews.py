@@ -69,6 +69,23 @@ def test_agreed_verdicts_make_a_corrected_dataset(
     )
 
 
+def test_a_sample_that_was_removed_on_request_is_left_out_whatever_reviewers_say(
+    memscore, here: StoredStudy, database: Database, home: Path
+):
+    labels = np.array(here.dataset.y_train)
+    right = (int(labels[17]) + 1) % here.dataset.classes
+    memscore("review", "set", "made-up", "17", "error", "--label", str(right))
+    memscore("datasets", "forget", "made-up", "--train", "17", "--yes", "made-up")
+    refused(memscore("review", "apply", "made-up", "--name", "better"), "change no label")
+    memscore("review", "set", "made-up", "4", "error")
+    assert memscore("review", "apply", "made-up", "--name", "better").out.endswith(
+        "0 samples relabelled and 1 left out\n"
+    )
+    with database.reading() as connection:
+        better = open_dataset(home, datasets.by_name(connection, "better").fingerprint)
+    np.testing.assert_array_equal(better.y_train, np.delete(labels, [4, 17]))
+
+
 def test_what_cannot_be_done_is_one_sentence(memscore, here: StoredStudy, database: Database):
     refused(memscore("review", "apply", "made-up", "--name", "better"), "change no label")
     refused(memscore("review", "apply", "made-up", "--name", "digits"), "is the name of a published dataset")

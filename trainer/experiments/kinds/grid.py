@@ -32,8 +32,6 @@ SHOWN = {"clean": "clean accuracy", "pgd": f"adversarial accuracy ({ATTACKS['pgd
 Point = tuple[float, float]
 Rights = dict[str, dict[Point, Any]]
 """Correctness bool [seeds, samples] by attack and point."""
-ByTau = dict[str, dict[float, Any]]
-"""Correctness bool [seeds, samples] by attack and temperature."""
 
 
 class Grid:

@@ -13,12 +13,12 @@ import { image } from "../parts/tile.js";
 import { session } from "../session.js";
 
 /** @import { Review, ReviewCounts, Reviews, SampleScore, Scores, Suspect, Suspects, Verdict } from "../api.js" */
-/** @import { Child, Loaded, Page } from "../types.js" */
+/** @import { Child, Loaded, Page, Query } from "../types.js" */
 
 /** @typedef {{ verdict: Verdict | null, label?: number | null }} Said */
 
-const SUSPECTS = 200;
-const A_PAGE = 1000;
+const A_PAGE = 1000; // as many as the service gives at once
+const WITHOUT_CUTOFF = 100; // suspects shown where the service knows no cut-off
 const TYPICAL = 4;
 const REMEMBERED = "memscore-reviewer";
 const ANYBODY = "reviewer";
@@ -53,7 +53,7 @@ class ReviewView {
   /** Typical samples of a class, each class asked for once. @type {Map<number, Promise<SampleScore[]>>} */
   #typical = new Map();
   /** Places whose verdicts were given here, the newest last. @type {number[]} */
-  #given_here = [];
+  #history = [];
 
   /**
    * @param {Page} page
@@ -76,12 +76,15 @@ class ReviewView {
     const { signal } = this.#page;
     const where = path`/v1/studies/${this.#study.name}`;
     /** @type {[Suspects, void]} */
-    const [found] = await Promise.all([get(`${where}/suspects`, { limit: SUSPECTS }, { signal }), this.#load()]);
-    this.#suspects = found.suspected === null ? found.scores : found.scores.filter((one) => one.suspected);
+    const [found] = await Promise.all([get(`${where}/suspects`, { limit: A_PAGE }, { signal }), this.#load()]);
+    const { suspected, scores, note } = found;
+    this.#suspects = suspected === null ? scores.slice(0, WITHOUT_CUTOFF) : scores.filter((one) => one.suspected);
     this.#digest = found.digest;
-    fill(this.#note, found.note);
+    const shown = this.#suspects.length;
+    const part = (suspected ?? found.matching) > shown ? ` These are the first ${whole(shown)}.` : "";
+    fill(this.#note, note, part);
     if (!this.#suspects.length) {
-      put(this.#page.main, empty("No suspicious label", h("p", {}, found.note)));
+      put(this.#page.main, empty("No suspicious label", h("p", {}, note)));
       return;
     }
     this.#place = this.#next(-1);
@@ -111,16 +114,23 @@ class ReviewView {
 
   /** Ask for all verdicts, page by page. Throws Problem. */
   async #load() {
-    const where = path`/v1/studies/${this.#study.name}/reviews`;
     /** @type {string | null} */
     let cursor = null;
-    do {
-      /** @type {Reviews} */
-      const found = await get(where, { limit: A_PAGE, cursor }, { signal: this.#page.signal });
-      for (const one of found.reviews) this.#keep(one);
-      this.#tell(found.counts);
-      cursor = found.next;
-    } while (cursor !== null);
+    do cursor = await this.#look({ limit: A_PAGE, cursor });
+    while (cursor !== null);
+  }
+
+  /**
+   * Ask for a page of verdicts, keep them, and tell what all come to; the cursor of the next one. Throws Problem.
+   * @param {Query} query
+   */
+  async #look(query) {
+    const { signal } = this.#page;
+    /** @type {Reviews} */
+    const found = await get(path`/v1/studies/${this.#study.name}/reviews`, query, { signal });
+    for (const one of found.reviews) this.#keep(one);
+    this.#tell(found.counts);
+    return found.next;
   }
 
   /** @param {Review} one */
@@ -163,7 +173,8 @@ class ReviewView {
 
   #draw() {
     const done = this.#suspects.filter((_, place) => this.#mine(place)).length;
-    Object.assign(this.#progress, { max: this.#suspects.length, value: done });
+    this.#progress.max = this.#suspects.length;
+    this.#progress.value = done;
     fill(this.#done, `${whole(done)} of ${whole(this.#suspects.length)} judged by you`);
     const suspect = this.#suspects[this.#place];
     const mine = this.#mine(this.#place);
@@ -294,7 +305,7 @@ class ReviewView {
       { class: "actions", role: "group", "aria-label": "Other samples" },
       step("k", "Before", this.#place > 0, () => this.#go(this.#place - 1)),
       step("j", "Next", this.#place < last, () => this.#go(this.#place + 1)),
-      step("z", "Undo", this.#given_here.length > 0, () => this.#undo()),
+      step("z", "Undo", this.#history.length > 0, () => this.#undo()),
       h("a", { href: sampleUrl(this.#study, "train", index) }, "All about this sample"),
     );
   }
@@ -350,7 +361,7 @@ class ReviewView {
   async #say(said) {
     const place = this.#place;
     if (await this.#send(place, said)) {
-      this.#given_here.push(place);
+      this.#history.push(place);
       this.#place = this.#next(place);
       this.#draw();
     }
@@ -358,9 +369,9 @@ class ReviewView {
 
   /** Take the newest verdict that was given here back, and show its sample. */
   async #undo() {
-    const place = this.#given_here.at(-1);
+    const place = this.#history.at(-1);
     if (place !== undefined && (await this.#send(place, { verdict: null }))) {
-      this.#given_here.pop();
+      this.#history.pop();
       this.#go(place);
     }
   }
@@ -384,7 +395,7 @@ class ReviewView {
       });
       this.#keep(made);
       say(verdict === null ? "Verdict taken back." : `Sample ${index}: ${this.#words(made)}.`);
-      await this.#load();
+      await this.#look({ limit: 1 }); // for the counts, which others change too
       return true;
     } catch (error) {
       if (error instanceof Problem || !this.#page.signal.aborted)
