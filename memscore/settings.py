@@ -65,6 +65,13 @@ class Settings(BaseSettings):
         le=36_500,
         description="the leading dispatcher removes jobs that finished longer ago, with their logs; default: never",
     )
+    keep_logs_days: float | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="the leading dispatcher removes the logs of jobs that finished longer ago, which stay with their "
+        "history; default: as long as the job",
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="how processes log to standard error")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="lowest level logged; debug also logs each request"

@@ -275,14 +275,19 @@ class Dispatcher:
                     log.info("attempt adopted: %s", reason, extra=_named(job))
 
     def _keep_house(self) -> None:
-        """Once an hour, remove the jobs that finished longer ago than the settings keep them."""
-        days = self.settings.keep_jobs_days
-        if days is None or time.monotonic() - self.kept_house_at < HOUSEKEEPING_SECONDS:
+        """Once an hour, remove finished jobs, and logs of others, that are older than the settings keep them."""
+        days_of_jobs, days_of_logs = self.settings.keep_jobs_days, self.settings.keep_logs_days
+        if time.monotonic() - self.kept_house_at < HOUSEKEEPING_SECONDS:
             return
         self.kept_house_at = time.monotonic()
-        pruned = removal.prune_jobs(self.database, self.settings.home, days * SECONDS_A_DAY)
-        if pruned.jobs:
-            log.info("MEMSCORE_KEEP_JOBS_DAYS=%g removed %s", days, counted(pruned.jobs, "finished job"))
+        if days_of_jobs is not None:
+            pruned = removal.prune_jobs(self.database, self.settings.home, days_of_jobs * SECONDS_A_DAY).jobs
+            if pruned:
+                log.info("MEMSCORE_KEEP_JOBS_DAYS=%g removed %s", days_of_jobs, counted(pruned, "finished job"))
+        if days_of_logs is not None:
+            pruned = removal.prune_logs(self.database, self.settings.home, days_of_logs * SECONDS_A_DAY)
+            if pruned:
+                log.info("MEMSCORE_KEEP_LOGS_DAYS=%g removed the logs of %s", days_of_logs, counted(pruned, "job"))
 
     def _stopwatch(self) -> Stopwatch:
         return Stopwatch(self.longest_look)

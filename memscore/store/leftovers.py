@@ -6,6 +6,7 @@ row ever points at missing files, and nothing is deleted that nobody removed, as
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -52,9 +53,8 @@ def sweep(database: Database, home: Path) -> int:
     removed = 0
     try:
         logs = [name for kind, name in found if kind == "job"]
-        for name in logs:
-            removed += _delete_logs(home, name)
         if logs:
+            removed += len(delete_logs(home, set(logs)))
             with database.writing() as connection:
                 _strike_off_logs(connection, logs)
         for name in [name for kind, name in found if kind == "dataset"]:
@@ -104,12 +104,15 @@ def _needed(connection: Connection, fingerprint: str) -> bool:
     )
 
 
-def _delete_logs(home: Path, job: str) -> bool:
-    """Delete the logs of a job's attempts on this machine; whether there were any. Raises OSError."""
-    files = list((home / "logs").glob(f"{job}-*.log"))
-    for file in files:
-        file.unlink(missing_ok=True)
-    return bool(files)
+def delete_logs(home: Path, jobs: Collection[str]) -> set[str]:
+    """Delete the logs of these jobs' attempts on this machine; returns the jobs that had any. Raises OSError."""
+    deleted = set[str]()
+    for file in (home / "logs").glob("*-*.log"):
+        job = file.stem.rpartition("-")[0]
+        if job in jobs:
+            file.unlink(missing_ok=True)
+            deleted.add(job)
+    return deleted
 
 
 def _strike_off_logs(connection: Connection, names: list[str]) -> None:

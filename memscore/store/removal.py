@@ -15,7 +15,8 @@ from sqlalchemy import Connection, delete, func, select
 
 from memscore.counted import counted
 from memscore.datasets.storage import size_of
-from memscore.errors import Conflict, InvalidInput
+from memscore.errors import Conflict, InvalidInput, StoreError
+from memscore.files import reason
 from memscore.messages.jobs import TERMINAL
 from memscore.store import datasets as datasets_module
 from memscore.store import leftovers, studies, tallies
@@ -130,6 +131,26 @@ def prune_jobs(database: Database, home: Path, older_seconds: float, *, dry_run:
         _remove_jobs(connection, found)
     leftovers.sweep(database, home)
     return pruned
+
+
+def prune_logs(database: Database, home: Path, older_seconds: float) -> int:
+    """Remove the logs of the jobs that finished at least this long ago; returns how many had any. The jobs stay.
+
+    The rows of these jobs are locked meanwhile, so that none is resumed and writes to what is being deleted.
+    """
+    old = jobs.c.state.in_(TERMINAL) & (jobs.c.finished_at <= now() - older_seconds)
+    logged = select(job_logs.c.job_id).where(job_logs.c.job_id == jobs.c.id).exists()
+    with database.writing() as connection:
+        query = select(jobs.c.id, logged.label("logged")).where(old).with_for_update(skip_locked=True)
+        rows = connection.execute(query).all()
+        try:
+            on_disk = leftovers.delete_logs(home, {row.id for row in rows})
+        except OSError as error:
+            raise StoreError(f"Logs of old jobs in {home} cannot be deleted ({reason(error)}).") from error
+        stored = [row.id for row in rows if row.logged]
+        for some in _chunks(stored):
+            connection.execute(delete(job_logs).where(job_logs.c.job_id.in_(some)))
+    return len(on_disk.union(stored))
 
 
 def hold(connection: Connection, study: str) -> None:

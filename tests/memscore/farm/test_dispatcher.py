@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import ProgrammingError
 
 from memscore.errors import LaunchFailed, StoreError
@@ -21,6 +21,7 @@ from memscore.store import Database, job_logs, jobs, leadership, removal
 from memscore.store.database import now
 from memscore.store.jobs import JobRecord
 from memscore.store.owners import process_identity
+from memscore.store.schema import job_logs as job_logs_table
 from memscore.store.schema import jobs as jobs_table
 from memscore.study.spec import Target, Wanted
 from memscore.workflows.jobs import interrupted
@@ -534,6 +535,34 @@ def test_a_job_that_is_removed_as_it_ends_holds_up_no_other(
     assert list(dispatcher.running) == [other]
     assert launcher.launched[0].stopped
     assert launcher.launched[0].forgotten
+
+
+def test_the_leader_removes_old_logs_alone_if_it_is_told_to(
+    database: Database, settings: Settings, stored_study: StoredStudy
+):
+    def finished(days: float, trials: int, *, file: bool, row: bool) -> str:
+        job = submit(database, stored_study, trials)
+        with database.writing() as connection:
+            if row:
+                job_logs.append(connection, job, 1, "a line\n")
+            jobs.cancel(connection, job)
+        change(database, job, finished_at=now() - days * 86_400)
+        if file:
+            (settings.home / "logs" / f"{job}-1.log").write_text("raw\n")
+        return job
+
+    settings.prepare_home()
+    both, only_file = finished(8, 50, file=True, row=True), finished(8, 60, file=True, row=False)
+    recent = finished(6, 70, file=True, row=True)
+    waiting = submit(database, stored_study, 80)
+    (settings.home / "logs" / f"{waiting}-1.log").write_text("of an attempt before\n")
+    make(database, settings.model_copy(update={"keep_logs_days": 7.0}), FakeLauncher()).step()
+    left = {file.stem for file in (settings.home / "logs").glob("*.log")}
+    assert left == {f"{recent}-1", f"{waiting}-1"}
+    with database.reading() as connection:
+        assert {job.id for job in jobs.listing(connection)} == {both, only_file, recent, waiting}
+        assert len(jobs.events(connection, both)) == 2
+        assert set(connection.execute(select(job_logs_table.c.job_id)).scalars()) == {recent}
 
 
 def test_the_leader_removes_old_jobs_if_it_is_told_to(
