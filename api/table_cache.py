@@ -36,6 +36,7 @@ from memscore.scores.selection import Order
 from memscore.scores.sets import Sets, split
 from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable, Table
 from memscore.store import Database, datasets, forgotten, studies, tables
+from memscore.store.datasets import DatasetRecord
 from memscore.store.rebuilding import harmful_pairs
 from memscore.store.studies import StudyRecord
 
@@ -67,7 +68,7 @@ class StudyTables:
     """A study with its current tables, and the results derived from them for earlier requests."""
 
     study: StudyRecord
-    class_names: tuple[str, ...]
+    dataset: DatasetRecord
     scores: ScoreTable
     pairs: PairsTable
     scores_file: Representation
@@ -89,7 +90,7 @@ class StudyTables:
     def of(
         cls,
         study: StudyRecord,
-        class_names: tuple[str, ...],
+        dataset: DatasetRecord,
         scores: tables.Version,
         pairs: tables.Version,
         names: dict[Rows, npt.NDArray[np.str_] | None],
@@ -100,7 +101,7 @@ class StudyTables:
         """Decode stored versions; `names` of the samples of both parts, of which some are `gone`. Raises Damaged."""
         return cls(
             study,
-            class_names,
+            dataset,
             scores.decode(ScoreTable),
             pairs.decode(PairsTable),
             Representation.of(scores.payload, f"{study.name}.scores.npz", etag=scores.digest),
@@ -110,6 +111,11 @@ class StudyTables:
             names,
             forgotten=gone,
         )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, by label."""
+        return self.dataset.class_names
 
     @property
     def digests(self) -> tuple[str, str]:
@@ -379,7 +385,7 @@ class TableCache:
                     return entry
             scores, pairs = tables.current(connection, record.id)
         names = _names(record.fingerprint, gone)
-        return StudyTables.of(record, dataset.class_names, scores, pairs, names, self.lanes, began, gone)
+        return StudyTables.of(record, dataset, scores, pairs, names, self.lanes, began, gone)
 
     def _make_room(self) -> None:
         """Drop the least recently requested studies until the others fit."""

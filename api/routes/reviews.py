@@ -16,8 +16,8 @@ from api.paging import Cursor, Limit, cursor_of, values_of
 from api.table_cache import StudyTables
 from memscore.counted import counted
 from memscore.errors import InvalidInput, NotFound
-from memscore.messages.reviews import Review, ReviewCounts, ReviewRequest, Reviews, Verdict
-from memscore.scores.reviews import Decision, decided
+from memscore.messages.reviews import Decision, Decisions, Review, ReviewCounts, ReviewRequest, Reviews, Verdict
+from memscore.scores.reviews import decided
 from memscore.store import reviews, studies
 from memscore.store.reviews import ReviewRecord
 from memscore.texts import is_plain
@@ -66,6 +66,20 @@ def list_reviews(
         counts=counts,
         reviews=[_message(current, one) for one in found[:limit]],
         next=None if last is None else cursor_of(last.index, last.reviewer),
+    )
+
+
+@router.get("/{study}/decisions", operation_id="list_decisions", responses=errors.documented(404))
+def list_decisions(database: DatabaseOf, current: TablesOf) -> Decisions:
+    """What the reviewers decide together on each sample that has a verdict."""
+    study = current.source["study"]
+    with database.reading() as connection:
+        found = decided(reviews.opinions(connection, study))
+    return Decisions(
+        study=study,
+        index=list(found),
+        decision=[one.decision for one in found.values()],
+        label=[one.label for one in found.values()],
     )
 
 

@@ -12,12 +12,14 @@ from fastapi.openapi.models import Example
 from api import errors, numeric_json
 from api.dependencies import DatabaseOf, IndexInPath, LabelInQuery, TablesOf
 from api.paging import Cursor, Limit, cursor_of, values_of
+from api.reviewed import by_review
 from api.table_cache import StudyTables
 from memscore.arrays import Indices
 from memscore.errors import InvalidInput, NotFound
 from memscore.messages.message import Message
 from memscore.messages.pairs import Explanation, Influence, Pair, Pairs
-from memscore.messages.scores import Histogram, LookupRequest, Score, ScoreColumns, Scores, SetName, TestScore
+from memscore.messages.reviews import ReviewFilter
+from memscore.messages.scores import Histogram, LookupRequest, Score, ScoreColumns, Scores, SetFilter, TestScore
 from memscore.scores import explanation
 from memscore.scores.selection import COLUMNS, Filters, Order
 from memscore.scores.selection import values_of as column_of
@@ -57,7 +59,9 @@ async def look_up_scores(
 async def list_scores(
     current: TablesOf,
     label: LabelInQuery,
-    set: Annotated[SetName | None, Query(description="only this set, at the paper's thresholds")] = None,
+    database: DatabaseOf,
+    set: Annotated[SetFilter | None, Query(description="only this set, at the paper's thresholds")] = None,
+    review: Annotated[ReviewFilter | None, Query(description="only what reviewers have decided so")] = None,
     mem_min: Least = None,
     mem_max: Most = None,
     sort: Annotated[
@@ -83,7 +87,8 @@ async def list_scores(
             raise InvalidInput("cursor belongs to another sort; give the same sort, or leave the cursor out.")
         after = (value, index)
     await current.order(order)
-    return await current.page(_scores, order, sort, Filters(label, set, mem_min, mem_max), after, offset, limit)
+    filters = Filters(label, set, mem_min, mem_max, await by_review(database, current, review))
+    return await current.page(_scores, order, sort, filters, after, offset, limit)
 
 
 def _scores(

@@ -1,22 +1,28 @@
-"""Summaries of a study's scores: each class, how far to trust the scores, likely wrong labels, privacy risk."""
+"""Summaries of a study's scores: what was found, classes, how far to trust them, likely wrong labels, privacy risk."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from api import errors
-from api.dependencies import LabelInQuery, TablesOf
+from api.dependencies import DatabaseOf, LabelInQuery, TablesOf
 from api.paging import Limit
+from api.reviewed import by_review
 from api.table_cache import StudyTables
+from memscore.datasets.dataset import kind_of
+from memscore.messages.reviews import ReviewFilter
 from memscore.messages.scores import Risks, Suspects
-from memscore.messages.summaries import Calibration, Classes, Quality, QualityCheck
+from memscore.messages.summaries import Calibration, Classes, Findings, Quality, QualityCheck
 from memscore.scores.classes import by_class
+from memscore.scores.findings import findings
 from memscore.scores.label_errors import LabelErrors, suggestion
 from memscore.scores.quality import calibration, differences, quality
 from memscore.scores.risk import note_on_risk, privacy_of
+from memscore.scores.selection import Filters
 from memscore.scores.suspects import note_on
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
@@ -30,6 +36,20 @@ async def list_classes(current: TablesOf) -> Response:
     )
 
 
+@router.get("/{study}/findings", operation_id="get_findings", response_model=Findings)
+async def get_findings(current: TablesOf) -> Response:
+    """What the study found: how much is memorized, suspected label errors, pairs beyond chance, privacy risk."""
+    errors = await current.label_errors()
+    named = "image" if kind_of(current.dataset.image_shape) == "images" else "sample"
+    flipped = np.array(current.dataset.flipped, np.int64)
+
+    def made() -> Findings:
+        found = findings(current.scores, current.pairs, errors, current.class_names, flipped, named)
+        return Findings(**current.source, **found)
+
+    return await current.answer(("findings",), made)
+
+
 @router.get("/{study}/quality", operation_id="get_quality", response_model=Quality)
 async def get_quality(current: TablesOf) -> Response:
     """How far to trust the scores, what each check means, and what to do."""
@@ -40,21 +60,22 @@ async def get_quality(current: TablesOf) -> Response:
 async def list_suspects(
     current: TablesOf,
     label: LabelInQuery,
+    database: DatabaseOf,
+    review: Annotated[ReviewFilter | None, Query(description="only what reviewers have decided so")] = None,
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="samples to skip")] = 0,
 ) -> Response:
     """Training samples whose labels may be wrong by what held-out trials predict, likeliest first."""
     await current.label_errors()
-    return await current.page(_suspects, label, limit, offset)
+    filters = Filters(label, picked=await by_review(database, current, review))
+    return await current.page(_suspects, filters, limit, offset)
 
 
-def _suspects(current: StudyTables, label: int | None, limit: int, offset: int) -> dict[str, Any]:
+def _suspects(current: StudyTables, filters: Filters, limit: int, offset: int) -> dict[str, Any]:
     """The fields of Suspects; label errors must have been estimated."""
     errors = current.errors
     assert errors is not None
-    found = errors.order
-    if label is not None:
-        found = found[current.scores["label"][found] == label]
+    found = errors.order[filters.mask(current.scores)[errors.order]]
     rows = [_suspect(current, errors, int(index)) for index in found[offset : offset + limit]]
     listed = {"matching": len(found), "scores": rows, "next": None, "note": note_on(errors)}
     counted = {name: getattr(errors, name) for name in ("suspected", "precision", "cutoff", "expected")}

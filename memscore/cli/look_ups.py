@@ -20,7 +20,8 @@ from memscore.errors import InvalidInput
 from memscore.files import read_file
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Explanation, Influence
-from memscore.messages.scores import Histogram, SampleScore, SetName, TestScore
+from memscore.messages.reviews import ReviewFilter
+from memscore.messages.scores import Histogram, SampleScore, SetFilter, TestScore
 from memscore.naming import label_of
 from memscore.scores.selection import Order
 from memscore.scores.tables import NO_TEST_PART
@@ -33,7 +34,8 @@ PARTS = " ▏▎▍▌▋▊▉█"
 def list_scores(
     study: str,
     label: Annotated[str | None, typer.Option(help="Only samples of this class, by name or number.")] = None,
-    set: Annotated[SetName | None, typer.Option(help="Only samples of this set.")] = None,
+    set: Annotated[SetFilter | None, typer.Option(help="Only samples of this set.")] = None,
+    review: Annotated[ReviewFilter | None, typer.Option(help="Only what reviewers have decided so.")] = None,
     mem_min: Annotated[float | None, typer.Option(min=-1, max=1, help="Minimum mem.")] = None,
     mem_max: Annotated[float | None, typer.Option(min=-1, max=1, help="Maximum mem.")] = None,
     sort: Annotated[
@@ -49,6 +51,7 @@ def list_scores(
             study,
             label=_label(client, study, label),
             set=set,
+            review=review,
             mem_min=mem_min,
             mem_max=mem_max,
             sort=sort,

@@ -27,7 +27,7 @@ from memscore.errors import Conflict, InvalidInput
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.removal import StudyRemoved
-from memscore.messages.reviews import Review, Reviews, Verdict
+from memscore.messages.reviews import Review, ReviewFilter, Reviews, Verdict
 from memscore.messages.scores import (
     MOST_INDICES,
     Histogram,
@@ -36,7 +36,7 @@ from memscore.messages.scores import (
     Score,
     ScoreColumns,
     Scores,
-    SetName,
+    SetFilter,
     SetsMessage,
     Suspects,
     TestScore,
@@ -52,7 +52,8 @@ class ScoreFilters(TypedDict, total=False):
     """Which training samples, and their order: `sort` is a column, with a leading - to descend; default -mem."""
 
     label: int | None
-    set: SetName | None
+    set: SetFilter | None
+    review: ReviewFilter | None
     mem_min: float | None
     mem_max: float | None
     sort: str | None

@@ -13,6 +13,12 @@ from memscore.validation import NAME_PATTERN
 Verdict = Literal["error", "fine", "unsure"]
 """error: the label is wrong; fine: it is right; unsure: this reviewer cannot tell."""
 
+Decision = Literal["relabel", "leave_out", "fine", "unsure", "disputed"]
+"""What all reviewers of a sample decide; see ReviewCounts."""
+
+ReviewFilter = Literal["any", "none", "relabel", "leave_out", "fine", "unsure", "disputed"]
+"""any: samples that somebody has reviewed; none: the others."""
+
 DIGEST_PATTERN = "^[0-9a-f]{64}$"
 
 
@@ -63,3 +69,12 @@ class Reviews(Message):
     counts: ReviewCounts
     reviews: list[Review]
     next: str | None = Field(default=None, description="the cursor of the next page; null on the last one")
+
+
+class Decisions(Message):
+    """What the reviewers decide on each sample that has a verdict, as columns by ascending index."""
+
+    study: str
+    index: list[int]
+    decision: list[Decision]
+    label: list[int | None] = Field(description="the right class, of samples to relabel")

@@ -10,6 +10,8 @@ from memscore.messages.message import Message
 
 MOST_INDICES = 100_000  # per look-up
 SetName = Literal["typical", "atypical"]
+SetFilter = Literal["typical", "atypical", "undecided"]
+"""undecided: the 95 % interval contains the threshold of atypical samples."""
 
 
 class SampleScore(Message):

@@ -1,4 +1,4 @@
-"""Summaries of a study's scores: by class, and quality checks."""
+"""Summaries of a study's scores: what was found, by class, and quality checks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from memscore.messages.message import Message
+from memscore.messages.scores import Privacy
 
 
 class ClassScores(Message):
@@ -63,3 +64,50 @@ class Quality(Message):
     digest: str
     checks: list[QualityCheck]
     calibration: Calibration
+
+
+class ClassShare(Message):
+    """A class, with how much of it is memorized."""
+
+    label: int
+    name: str
+    samples: int = Field(description="training samples with a score")
+    atypical: int
+    interval: tuple[float, float] = Field(
+        description="of the share of atypical samples; 95 % intervals for all classes at once"
+    )
+    differs: bool = Field(description="whether the interval leaves out the share of all classes together")
+
+
+class Planted(Message):
+    """Labels flipped on purpose."""
+
+    labels: int
+    suspected: int = Field(description="how many of them are among the suspected label errors")
+    auroc: float | None = Field(description="of the order of the suspects: 1 is perfect, 0.5 is chance")
+
+
+class Findings(Message):
+    """What a study found. A count is null where these scores cannot tell."""
+
+    study: str
+    trials: int
+    digest: str
+    sentence: str
+    samples: int = Field(description="training samples")
+    scored: int = Field(description="training samples with a score")
+    atypical: int
+    atypical_sure: int | None = Field(description="atypical samples whose 95 % interval is wholly above the threshold")
+    typical: int
+    undecided: int | None = Field(description="samples whose 95 % interval contains the threshold of atypical ones")
+    suspected: int | None = Field(description="suspected label errors; null if no trial recorded predictions")
+    suspected_precision: float | None = Field(
+        description="mean probability that the label of a suspected sample is wrong; null without any"
+    )
+    pairs: int | None = Field(description="pairs beyond chance, at a false-discovery rate of 5 %")
+    test_samples: int
+    test_samples_in_pairs: int | None = Field(description="test samples that such a pair names")
+    most_memorized: ClassShare | None = Field(description="class with the largest share; null if all are alike")
+    least_memorized: ClassShare | None
+    privacy: Privacy | None = Field(description="null if no trial recorded margins, or too few did")
+    planted: Planted | None = Field(description="null without labels flipped on purpose")

@@ -20,6 +20,7 @@ from memscore.report.gallery import gallery
 from memscore.report.influences import influences
 from memscore.report.provenance import Making
 from memscore.report.suspected import suspected
+from memscore.scores.findings import finding
 from memscore.scores.quality import calibration, differences, quality
 from memscore.scores.risk import ATTACKER, privacy_of
 from memscore.scores.sets import Thresholds, limits, split
@@ -64,7 +65,7 @@ class Report:
             images="images" if dataset.kind == "images" else "samples",
             no_test_part=NO_TEST_PART,
             measured=summary.measured(study, scores, dataset),
-            finding=summary.finding(scores, dataset.kind),
+            finding=finding(scores, summary.noun(dataset.kind)),
             points=[
                 *summary.points(classes, suspects, found, privacy, dataset.kind),
                 *summary.forecast(scores, study.design),

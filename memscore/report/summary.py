@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from memscore.counted import counted
 from memscore.datasets.dataset import Dataset, Kind
 from memscore.messages.scores import Privacy
@@ -13,8 +11,7 @@ from memscore.report.influences import Influences
 from memscore.report.provenance import recipe_in_words
 from memscore.report.suspected import Suspected
 from memscore.scores.planning import pair_forecast
-from memscore.scores.sets import limits
-from memscore.scores.tables import ATYPICAL, TYPICAL, ScoreTable
+from memscore.scores.tables import ScoreTable
 from memscore.statistics.pair_power import RATE, TARGET
 from memscore.study.spec import Design, Wanted
 
@@ -29,32 +26,13 @@ def percent(share: float | None) -> str:
 
 def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:
     """What was measured, and on which dataset."""
-    images = f"{counted(len(dataset.y_train), f'training {_noun(dataset.kind)}')} of {study.dataset}"
+    images = f"{counted(len(dataset.y_train), f'training {noun(dataset.kind)}')} of {study.dataset}"
     if study.recipe is None or study.design is None:
         return f"Scores of the {images}, imported without the underlying model outputs."
     network = recipe_in_words(study.recipe, None).split(", batch size")[0]
     return (
         f"{counted(scores.trials, 'model')} ({network}), each on a different random "
         f"{100 * study.design.subset_ratio:g} % of the {images} and evaluated on all of them."
-    )
-
-
-def finding(scores: ScoreTable, kind: Kind = "images") -> str:
-    """The number of memorized training samples."""
-    samples, named = len(scores), _noun(kind)
-    if not np.isfinite(scores["mem"]).any():
-        return f"Not one of the {counted(samples, f'training {named}')} has a score yet."
-    atypical, typical = scores.atypical(), scores.typical()
-    sure = ""
-    if (found := limits(scores)) is not None:
-        low, _, by = found
-        above = int((atypical & (low > np.float32(ATYPICAL))).sum())
-        sure = f"; for {above:,} of them, the whole 95 % interval{by} is above it"
-    memorized, learned = (_of(int(chosen.sum()), samples, named) for chosen in (atypical, typical))
-    return (
-        f"{memorized} are memorized (atypical, mem above {ATYPICAL:g}{sure}): models classify them correctly more "
-        f"often if they were trained on them. {learned} are typical (mem below {TYPICAL:g}): models learn them from "
-        f"similar {named}s."
     )
 
 
@@ -67,7 +45,7 @@ def points(
 ) -> list[str]:
     """Further findings, one or two sentences each."""
     sentences: list[str] = []
-    named = _noun(kind)
+    named = noun(kind)
     classes = found.by_share
     if len(classes) > 1 and classes[0].share > classes[-1].share:
         sentences.append(f"Memorized most: class {_class(classes[0])}; least: class {_class(classes[-1])}.")
@@ -105,12 +83,9 @@ def forecast(scores: ScoreTable, design: Design | None) -> list[str]:
     ]
 
 
-def _noun(kind: Kind) -> str:
+def noun(kind: Kind) -> str:
+    """What a sample of this kind is called."""
     return "image" if kind == "images" else "sample"
-
-
-def _of(count: int, samples: int, named: str) -> str:
-    return f"{count:,} of {counted(samples, f'training {named}')} ({percent(count / samples)} %)"
 
 
 def _class(one: ClassPart) -> str:

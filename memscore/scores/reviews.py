@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from memscore.messages.reviews import Verdict
-
-Decision = Literal["relabel", "leave_out", "fine", "unsure", "disputed"]
+from memscore.messages.reviews import Decision, ReviewFilter, Verdict
+from memscore.scores.selection import Picked
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,13 @@ def decided(opinions: Iterable[Opinion]) -> dict[int, Decided]:
     for one in opinions:
         of_sample.setdefault(one.index, []).append(one)
     return {index: _of_one(of_sample[index]) for index in sorted(of_sample)}
+
+
+def chosen(decisions: Mapping[int, Decided], wanted: ReviewFilter) -> Picked:
+    """The samples that a filter lets pass."""
+    if wanted == "none":
+        return Picked(tuple(decisions), others=True)
+    return Picked(tuple(index for index, one in decisions.items() if wanted in ("any", one.decision)))
 
 
 def changes(decisions: Mapping[int, Decided]) -> dict[int, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from memscore.arrays import Bools, Indices
 from memscore.errors import InvalidInput
+from memscore.messages.scores import SetFilter
+from memscore.scores.sets import undecided
 from memscore.scores.tables import ScoreTable
 
 Column = Literal[
@@ -58,19 +61,40 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Picked:
+    """These samples, or with `others` all but these."""
+
+    indices: tuple[int, ...]
+    others: bool = False
+
+    def mask(self, samples: int) -> Bools:
+        """Mask of the samples: bool [n]."""
+        mask = np.full(samples, self.others)
+        mask[list(self.indices)] = not self.others
+        return mask
+
+
+@dataclass(frozen=True)
 class Filters:
-    """A filter of training samples; None means no condition. Bounds of mem are inclusive, in single precision."""
+    """A filter of training samples; None means no condition. Bounds of mem are inclusive, in single precision.
+
+    picked: samples chosen by other means than their scores.
+    """
 
     label: int | None = None
-    set: Literal["typical", "atypical"] | None = None
+    set: SetFilter | None = None
     mem_min: float | None = None
     mem_max: float | None = None
+    picked: Picked | None = None
 
     def mask(self, table: ScoreTable) -> Bools:
         """Mask of the matching samples: bool [n]. A sample with undefined mem is outside any bounds."""
         wanted = table.mask(label=self.label, mem_min=self.mem_min, mem_max=self.mem_max)
         if self.set is not None:
-            wanted &= table.atypical() if self.set == "atypical" else table.typical()
+            of_set = {"typical": table.typical, "atypical": table.atypical, "undecided": partial(undecided, table)}
+            wanted &= of_set[self.set]()
+        if self.picked is not None:
+            wanted &= self.picked.mask(len(table))
         return wanted
 
 

@@ -174,6 +174,18 @@ def limits(scores: ScoreTable) -> tuple[Float32, Float32, str] | None:
     return (low, high, "") if np.isfinite(low).any() else None
 
 
+def undecided(scores: ScoreTable) -> Bools:
+    """Mask of the samples whose 95 % interval contains the threshold of atypical ones: bool [n].
+
+    All False for scores without intervals.
+    """
+    found = limits(scores)
+    if found is None:
+        return np.zeros(len(scores), np.bool_)
+    low, high, _ = found
+    return (low <= np.float32(ATYPICAL)) & (high > np.float32(ATYPICAL))
+
+
 def sure(scores: ScoreTable, sets: Sets) -> dict[str, int] | None:
     """How many atypical, and typical, training samples have limits of mem wholly above, or below, `atypical`.
 

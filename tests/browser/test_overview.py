@@ -51,6 +51,9 @@ def add_study(database: Database, number: int) -> None:
         )
 
 
+COUNTS = ("suspected", "pairs", "undecided")
+
+
 def test_a_study_is_shown_with_its_most_memorized_images_and_figures(service: Service, page: Page):
     page.goto(service.url)
     card = page.locator("[data-study=digits]")
@@ -60,7 +63,10 @@ def test_a_study_is_shown_with_its_most_memorized_images_and_figures(service: Se
     expect(first).to_have_attribute("aria-label", f"Training image {top['index']}, mem {top['mem']:.2f}")
     assert first.evaluate("(cell) => getComputedStyle(cell).backgroundImage").startswith('url("http')
     expect(card.get_by_role("img", name="Histogram of mem")).to_be_visible()
-    expect(card.locator("dd")).to_have_text(["40", "100.0 %", re.compile(r"9\d\.\d %")])
+    expect(card).to_contain_text("40 trials on digits")
+    found = httpx.get(f"{service.url}/v1/studies/digits/findings").json()
+    numbers = [f"{100 * found['atypical'] / found['samples']:.1f} %", *(str(found[name]) for name in COUNTS)]
+    expect(card.locator(".study-findings strong")).to_have_text(numbers)
     first.click()
     expect(page).to_have_url(f"{service.url}/studies/digits/train/{top['index']}")
 

@@ -265,14 +265,15 @@ def test_newer_scores_are_shown_without_losing_the_place(page: Page, service: Se
         except Error:
             pass  # the page gave the call up meanwhile
 
-    page.route(re.compile(r"/v1/studies/digits(\?|$|/(scores|classes|histogram|quality))"), answer)
+    page.route(re.compile(r"/v1/studies/digits(\?|$|/(scores|classes|findings|histogram|quality))"), answer)
     visit(page, service, "?sort=index")
     gallery = page.locator('[data-part="gallery"]')
     gallery.evaluate("element => element.scrollTo(0, element.scrollHeight / 2)")
     old = gallery.locator('[data-index="730"][data-drawn]')
     expect(old).to_be_visible()
     top = gallery.evaluate("element => element.scrollTop")
-    atypical = page.locator('[data-part="facts"] dd').first
+    atypical = page.locator('[data-finding="atypical"]')
+    expect(atypical).to_be_visible()
     before = atypical.inner_text()
     newer = True
     gallery.evaluate("element => element.scrollBy(0, 1500)")  # a page that comes says that there are newer scores
@@ -281,6 +282,52 @@ def test_newer_scores_are_shown_without_losing_the_place(page: Page, service: Se
     expect(gallery.locator('[data-index="7"][data-drawn]')).to_be_visible()
     expect(old).to_have_count(0)
     assert gallery.evaluate("element => element.scrollTop") == top
+
+
+def test_findings_come_first_and_lead_to_what_they_count(page: Page, service: Service):
+    found = ask(service, "findings")
+    visit(page, service)
+    expect(page.locator('[data-part="sentence"]')).to_have_text(found["sentence"])
+    tile = page.locator('[data-finding="undecided"]')
+    expect(tile.locator("strong")).to_have_text(str(found["undecided"]))
+    tile.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(r"/studies/digits\?set=undecided$"))
+    expect(matching(page)).to_have_text(f"{found['undecided']} of 1,437 samples")
+    page.locator('[data-finding="class"]').get_by_role("link").click()
+    most = found["most_memorized"]
+    expect(matching(page)).to_have_text(f"{most['atypical']} of 1,437 samples")
+    page.locator('[data-finding="pairs"]').get_by_role("link").click()
+    expect(page).to_have_url(f"{service.url}/studies/digits/pairs")
+    page.go_back()
+    page.locator('[data-finding="suspects"]').get_by_role("link").click()
+    expect(page).to_have_url(f"{service.url}/studies/digits/review")
+
+
+def test_verdicts_are_on_the_cards_and_choose_samples(page: Page, service_of_errors: Service):
+    service = service_of_errors
+    first, second, third = ask(service, "suspects", limit=3)["scores"]
+    here = f"{service.url}/v1/studies/digits/reviews"
+    for row, said in (
+        (first, {"verdict": "error", "label": first["suggested"]}),
+        (second, {"verdict": "fine"}),
+        (third, {"verdict": "error", "reviewer": "ada"}),
+        (third, {"verdict": "fine", "reviewer": "ben"}),
+    ):
+        httpx.put(f"{here}/{row['index']}", json=said).raise_for_status()
+    visit(page, service, "?set=suspects")
+    marks = page.locator('[data-part="gallery"] .mark.reviewed')
+    expect(marks).to_have_text([f"✓ {first['suggested']}", "✓ fine", "≠ disputed"])
+    expect(page.get_by_role("link", name="reviewed: the reviewers disagree")).to_have_attribute(
+        "data-index", str(third["index"])
+    )
+    page.get_by_role("combobox", name="Review").select_option("not reviewed")
+    expect(matching(page)).to_have_text("1,434 of 1,437 samples")
+    expect(marks).to_have_count(0)
+    page.get_by_role("combobox", name="Show").select_option("all samples")
+    page.get_by_role("combobox", name="Review").select_option("to relabel")
+    expect(matching(page)).to_have_text("1 of 1,437 samples")
+    expect_first(page, first["index"])
+    require_accessible(page)
 
 
 def test_nothing_that_matches_and_a_wrong_filter_are_told(page: Page, service: Service, troubles: Troubles):
@@ -354,7 +401,7 @@ def _imported(page: Page, service: Service, home: Path, fingerprint: str) -> Non
     expect(page.get_by_text("Imported scores of")).to_be_visible()
     expect(page.locator('[data-check="fit"]')).to_contain_text("cannot be told")
     assert page.get_by_role("link", name="Evidence, .npz").count() == 0
-    assert page.get_by_text("In-sample accuracy", exact=True).count() == 0
+    assert page.locator('[data-part="accuracies"]').count() == 0
 
 
 def _no_images(page: Page, service: Service) -> None:

@@ -307,6 +307,15 @@ export interface Score extends SampleScore {
   digest: string;
 }
 
+export type Decision = "relabel" | "leave_out" | "fine" | "unsure" | "disputed";
+
+export interface Decisions {
+  study: string;
+  index: number[];
+  decision: Decision[];
+  label: (number | null)[];
+}
+
 export interface Scores {
   study: string;
   trials: number;
@@ -385,6 +394,43 @@ export interface Privacy {
   tpr_at_0_001: Estimate;
   tpr_at_0_01: Estimate;
   auc: Estimate;
+}
+
+export interface ClassShare {
+  label: number;
+  name: string;
+  samples: number;
+  atypical: number;
+  interval: [number, number];
+  differs: boolean;
+}
+
+export interface Planted {
+  labels: number;
+  suspected: number;
+  auroc: number | null;
+}
+
+export interface Findings {
+  study: string;
+  trials: number;
+  digest: string;
+  sentence: string;
+  samples: number;
+  scored: number;
+  atypical: number;
+  atypical_sure: number | null;
+  typical: number;
+  undecided: number | null;
+  suspected: number | null;
+  suspected_precision: number | null;
+  pairs: number | null;
+  test_samples: number;
+  test_samples_in_pairs: number | null;
+  most_memorized: ClassShare | null;
+  least_memorized: ClassShare | null;
+  privacy: Privacy | null;
+  planted: Planted | null;
 }
 
 export interface Risks extends Scores {

@@ -1,6 +1,6 @@
 // Types that many scripts share. Those of the service's answers are in api.d.ts.
 
-import type { DatasetDetail, DatasetMessage, SampleScore, StudyMessage } from "./api.js";
+import type { DatasetDetail, DatasetMessage, Decision, SampleScore, StudyMessage } from "./api.js";
 
 /** What may stand in an element. Null, undefined and false leave nothing. */
 export type Child = Node | string | number | null | undefined | false | Child[];
@@ -69,6 +69,12 @@ export type WithClasses = Pick<DatasetMessage, "class_names">;
 export interface Loaded {
   study: StudyMessage;
   dataset: DatasetDetail;
+}
+
+/** What the reviewers of a sample decide; `label` is the right class of one to relabel. */
+export interface Decided {
+  decision: Decision;
+  label: number | null;
 }
 
 /** A sample in the gallery: its row, and its place in a sprite of `lines` rows once that is there. */

@@ -6,12 +6,13 @@ import { cut } from "../parts/tile.js";
 import { COLUMNS } from "./pages.js";
 
 /** @import { SampleScore, Suspect } from "../api.js" */
-/** @import { Shown } from "../types.js" */
+/** @import { Decided, Shown } from "../types.js" */
 
 /**
  * Words and addresses for cells; `images` says whether there are any, `shape` is that of an image, `words` stand in its place.
  * @typedef {{
  *   name: (label: number) => string,
+ *   decided: (index: number) => Decided | null,
  *   address: (index: number) => string,
  *   images: () => boolean,
  *   shape: number[],
@@ -119,6 +120,7 @@ export class Cell {
   #score(position, total, row, naming) {
     const { index, name: called, label, mem, interval: ends, set } = row;
     const vote = "label_error" in row ? voted(/** @type {Suspect} */ (row), naming) : null;
+    const judged = decision(naming.decided(index), naming);
     const { link } = this;
     const [low, high] = ends;
     const name = naming.name(label);
@@ -127,17 +129,17 @@ export class Cell {
     this.#picture.replaceChildren(...(words ? [words] : []));
     link.dataset.index = String(index);
     const error = low === null ? "" : `, interval ${interval(ends)}`;
-    const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}`;
+    const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}${judged ? `, ${judged.words}` : ""}`;
     const place = `${whole(position + 1)} of ${whole(total)}`;
     link.setAttribute("aria-label", `${name}, ${value}, training sample ${index}, ${place}`);
     const range = low === null ? "" : `, 95 % interval ${interval(ends)}`;
-    const said = vote ? `\n${vote.words}` : "";
+    const said = [vote, judged].map((one) => (one ? `\n${one.words}` : "")).join("");
     link.title = `${called ? `${called}\n` : ""}${name}, training sample ${index}\nmem ${fixed(mem, 3)}${range}${said}`;
     this.#name.textContent = name;
     this.#mem.textContent = vote?.number ?? fixed(mem);
     this.#index.textContent = called ?? String(index);
-    this.#mark.textContent = vote?.mark ?? set ?? "";
-    this.#mark.className = vote ? vote.kind : set ? `mark ${set}` : "";
+    this.#mark.textContent = judged?.mark ?? vote?.mark ?? set ?? "";
+    this.#mark.className = judged ? "mark reviewed" : vote ? vote.kind : set ? `mark ${set}` : "";
     this.#dot.style.left = mem === null ? "-1rem" : `${100 * inside(mem)}%`;
     this.#range.style.left = `${100 * inside(low ?? 0)}%`;
     this.#range.style.width = low === null || high === null ? "0" : `${100 * (inside(high) - inside(low))}%`;
@@ -171,6 +173,25 @@ function voted({ label_error: probability, suggested, share, suspected }, naming
     kind: suspected ? "mark suspect" : "soft",
     words: `label wrong with probability ${percent(probability, 0)}, ${says}${suspected ? "" : "; not suspected"}`,
   };
+}
+
+/**
+ * What the reviewers of a sample decide; null without any.
+ * @param {Decided | null} decided
+ * @param {Naming} naming
+ */
+function decision(decided, naming) {
+  if (!decided) return null;
+  const name = decided.label === null ? "" : naming.name(decided.label);
+  const mark = { relabel: `✓ ${name}`, leave_out: "✕ out", fine: "✓ fine", unsure: "? unsure", disputed: "≠ disputed" };
+  const words = {
+    relabel: `reviewed: should be ${name}`,
+    leave_out: "reviewed: no class is right",
+    fine: "reviewed: the label is right",
+    unsure: "reviewed: unsure",
+    disputed: "reviewed: the reviewers disagree",
+  };
+  return { mark: mark[decided.decision], words: words[decided.decision] };
 }
 
 /**

@@ -11,18 +11,19 @@ import { Grid } from "./grid.js";
 import { COLUMNS, Pages } from "./pages.js";
 
 /** @import { DatasetDetail, Scores, StudyMessage } from "../api.js" */
-/** @import { Loaded, Page } from "../types.js" */
+/** @import { Decided, Loaded, Page } from "../types.js" */
 /** @import { Place } from "./grid.js" */
 
 const CALM_MILLISECONDS = 60; // between two looks at which pages are in view
 const REMEMBER_MILLISECONDS = 200;
 
 /**
- * `ask` answers a part of the list, `counted` is called with the length of the list (null: not known), `renewed` when
+ * `ask` answers a part of the list, `decided` what reviewers decide of one of its samples, `counted` is called with the length of the list (null: not known), `renewed` when
  * the service has newer scores.
  * @typedef {{
  *   ask: (offset: number, limit: number, signal: AbortSignal) => Promise<Scores>,
  *   study: Promise<Loaded>,
+ *   decided: (index: number) => Decided | null,
  *   counted: (size: number | null) => void,
  *   renewed: () => void,
  * }} Options
@@ -33,6 +34,7 @@ export class Gallery {
   /** Resolves with the first images, or without any. @type {Promise<void>} */
   first;
   #counted;
+  #decided;
   /** @type {Grid | null} */
   #grid = null;
   /** Where it stood when its page was left. @type {Place & { window?: number } | null} */
@@ -52,9 +54,10 @@ export class Gallery {
    * @param {Page} page
    * @param {Options} options
    */
-  constructor(page, { ask, study, counted, renewed }) {
+  constructor(page, { ask, study, decided, counted, renewed }) {
     this.#page = page;
     this.#counted = counted;
+    this.#decided = decided;
     this.first = new Promise((resolve) => {
       this.#shown = resolve;
     });
@@ -86,6 +89,7 @@ export class Gallery {
       wanted: (first, last) => this.#look(first, last),
       naming: {
         name: (label) => className(dataset, label),
+        decided: this.#decided,
         address: (index) => sampleUrl(study, "train", index),
         images: () => this.#pages.images,
         shape: dataset.kind === "images" ? dataset.image_shape : [1, 1],

@@ -2,9 +2,10 @@
 
 import { ATYPICAL, d3, kind, TYPICAL } from "../charts.js";
 import { fill, h, put } from "../dom.js";
-import { fixed, percent, whole } from "../format.js";
+import { counted, fixed, whole } from "../format.js";
 import { address, get, path } from "../http.js";
 import { barsOf, plan } from "../study/bars.js";
+import { findingsOf } from "../study/findings.js";
 import { tellGone } from "./images_gone.js";
 import { problem } from "./problem.js";
 import { sampleUrl } from "./sample.js";
@@ -12,7 +13,7 @@ import { loadDataset } from "./study_head.js";
 import { cut, spriteUrl } from "./tile.js";
 import { inWords, isRemoved, words as wordsOf } from "./words.js";
 
-/** @import { DatasetDetail, Histogram, SampleScore, Scores, StudyMessage } from "../api.js" */
+/** @import { DatasetDetail, Findings, Histogram, SampleScore, Scores, StudyMessage } from "../api.js" */
 /** @import { Bar } from "../study/bars.js" */
 
 const IMAGES = 12;
@@ -31,16 +32,25 @@ const HEIGHT = 64;
  */
 export function studyCard(study, signal) {
   const pictures = h("div", { class: "study-pictures" });
+  const figures = h("ul", {
+    class: "study-findings small",
+    "aria-label": `What was found in ${study.name}`,
+    hidden: !study.table,
+  });
   const element = h(
     "article",
     { class: "panel study-card", "data-study": study.name, "aria-labelledby": `study-${study.id}` },
     h("h3", { id: `study-${study.id}` }, h("a", { href: address(path`/studies/${study.name}`) }, study.name)),
     h("p", { class: "soft small" }, madeOf(study)),
     pictures,
-    figures(study),
+    figures,
     quality(study),
   );
-  const load = () => (study.table ? draw(pictures, study, signal) : null);
+  const load = () => {
+    if (!study.table) return;
+    draw(pictures, study, signal);
+    find(figures, study, signal);
+  };
   const none = "No scores yet; they appear after the first block of trials.";
   if (!study.table) put(pictures, h("p", { class: "soft" }, none));
   return { element, load };
@@ -78,24 +88,32 @@ function madeOf(study) {
   const recipe = study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe?.network}`;
   const ratio = study.design ? `, subsets of ${Math.round(100 * study.design.subset_ratio)} %` : "";
   const seed = study.design?.seed ? `, seed ${study.design.seed}` : "";
-  return `${study.dataset}, ${recipe}${ratio}${seed}`;
+  return `${counted(study.trials, "trial")} on ${study.dataset}, ${recipe}${ratio}${seed}`;
 }
 
-/** @param {StudyMessage} study */
-function figures({ trials, imported, table }) {
-  if (!table) return null;
-  /**
-   * @param {string} name
-   * @param {string} value
-   */
-  const one = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
-  return h(
-    "dl",
-    { class: "study-figures" },
-    one("Trials", imported ? "–" : whole(trials)),
-    one("In-sample", percent(table.in_sample_accuracy)),
-    one("Held-out", percent(table.held_out_accuracy)),
-  );
+const SHOWN = ["atypical", "suspects", "pairs", "undecided"];
+
+/**
+ * Draw the most important findings.
+ * @param {HTMLElement} place
+ * @param {StudyMessage} study
+ * @param {AbortSignal} signal
+ */
+async function find(place, study, signal) {
+  try {
+    /** @type {Findings} */
+    const found = await get(path`/v1/studies/${study.name}/findings`, {}, { signal });
+    const shown = findingsOf(study, found).filter(({ key }) => SHOWN.includes(key));
+    fill(
+      place,
+      shown.map(({ key, number, text, to }) =>
+        h("li", { "data-finding": key }, h("a", { href: to }, h("strong", {}, number), " ", text)),
+      ),
+    );
+  } catch (error) {
+    if (!signal.aborted)
+      fill(place, h("li", {}, problem(error, { compact: true, retry: () => find(place, study, signal) })));
+  }
 }
 
 /** @param {StudyMessage} study */

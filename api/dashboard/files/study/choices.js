@@ -15,14 +15,27 @@ export const SHOWN = [
   ["", "all samples"],
   ["atypical", "atypical"],
   ["typical", "typical"],
+  ["undecided", "undecided at 0.15"],
   ["suspects", "suspected label errors"],
 ];
 
-/** @typedef {"label" | "set" | "mem_min" | "mem_max" | "sort"} Name */
+/** @type {[string, string][]} */
+export const REVIEWED = [
+  ["", "reviewed or not"],
+  ["none", "not reviewed"],
+  ["any", "reviewed"],
+  ["relabel", "to relabel"],
+  ["leave_out", "to leave out"],
+  ["fine", "fine"],
+  ["unsure", "unsure"],
+  ["disputed", "disputed"],
+];
+
+/** @typedef {"label" | "set" | "review" | "mem_min" | "mem_max" | "sort"} Name */
 /** @typedef {[number | null, number | null]} Range */
 
 /** @type {Name[]} */
-const NAMES = ["label", "set", "mem_min", "mem_max", "sort"];
+const NAMES = ["label", "set", "review", "mem_min", "mem_max", "sort"];
 
 export class Choices {
   /** Called with the names of what has changed. @type {((changed: Name[]) => void)[]} */
@@ -31,6 +44,8 @@ export class Choices {
   label;
   /** @type {string | null} */
   set;
+  /** @type {string | null} */
+  review;
   /** @type {string | null} */
   mem_min;
   /** @type {string | null} */
@@ -46,6 +61,7 @@ export class Choices {
     const kept = (name) => page.query.get(name) || null;
     this.label = kept("label");
     this.set = kept("set");
+    this.review = kept("review");
     this.mem_min = this.suspects ? null : kept("mem_min");
     this.mem_max = this.suspects ? null : kept("mem_max");
     this.sort = this.suspects ? null : kept("sort");
@@ -82,7 +98,7 @@ export class Choices {
 
   /** Show all samples of all classes. */
   clear() {
-    this.change({ label: null, set: null, mem_min: null, mem_max: null });
+    this.change({ label: null, set: null, review: null, mem_min: null, mem_max: null });
   }
 
   /** Whether the list is that of suspected label errors, which has an order of its own. */
@@ -92,14 +108,14 @@ export class Choices {
 
   /** Whether anything is filtered. */
   get filtered() {
-    return Boolean(this.label || this.set || this.mem_min || this.mem_max);
+    return Boolean(this.label || this.set || this.review || this.mem_min || this.mem_max);
   }
 
   /** The call that answers the list: its path below the study, and its query. */
   get call() {
-    const { label, set, mem_min, mem_max } = this;
-    if (this.suspects) return { list: "suspects", query: { label } };
-    return { list: "scores", query: { label, set, mem_min, mem_max, sort: this.sort ?? "-mem" } };
+    const { label, set, review, mem_min, mem_max } = this;
+    if (this.suspects) return { list: "suspects", query: { label, review } };
+    return { list: "scores", query: { label, set, review, mem_min, mem_max, sort: this.sort ?? "-mem" } };
   }
 
   /** The bounds of mem as numbers; null where there is none. @returns {Range} */

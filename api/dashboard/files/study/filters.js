@@ -2,7 +2,7 @@
 
 import { fill, h, say } from "../dom.js";
 import { counted, whole } from "../format.js";
-import { SHOWN, SORTS } from "./choices.js";
+import { REVIEWED, SHOWN, SORTS } from "./choices.js";
 
 /** @import { Page, WithClasses } from "../types.js" */
 /** @import { Choices } from "./choices.js" */
@@ -80,6 +80,7 @@ export function listFields(dataset, choices) {
   const names = dataset.class_names.map((name, label) => [String(label), name]);
   const label = choiceField(choices, "label", "Class", [["", "all classes"], ...names]);
   const set = choiceField(choices, "set", "Show", SHOWN);
+  const review = choiceField(choices, "review", "Review", REVIEWED);
   const sort = choiceField(choices, "sort", "Sort by", SORTS);
   const click = () => choices.clear();
   const clear = h("button", { type: "button", class: "small", on: { click } }, "Clear all filters");
@@ -92,13 +93,13 @@ export function listFields(dataset, choices) {
   choices.listeners.push(show);
   show();
   const properties = { class: "filters", role: "group", "aria-label": "Filters and order" };
-  return h("div", properties, label.field, set.field, sort.field, clear);
+  return h("div", properties, label.field, set.field, review.field, sort.field, clear);
 }
 
 /**
  * A select for one choice, whose first option is the same as no choice.
  * @param {Choices} choices
- * @param {"label" | "set" | "sort"} name
+ * @param {"label" | "set" | "review" | "sort"} name
  * @param {string} label
  * @param {[string, string][]} options
  */

@@ -35,10 +35,13 @@ export async function show(page) {
       session.may("write") && h("a", { class: "button primary", href: address("/jobs/new") }, "New job"),
     ),
     trouble,
-    h("section", { "aria-labelledby": "jobs" }, h("h2", { id: "jobs" }, "Jobs"), jobs.place),
     h("section", { "aria-labelledby": "studies" }, h("h2", { id: "studies" }, "Studies"), studies.place),
   );
-  await Promise.all([studies.start(), jobs.start()]);
+  const section = h("section", { "aria-labelledby": "jobs" }, h("h2", { id: "jobs" }, "Jobs"), jobs.place);
+  await jobs.start();
+  if (jobs.running) trouble.after(section);
+  else page.main.append(section);
+  await studies.start();
   const look = async () => {
     await studies.renew(await jobs.look());
     fill(trouble);

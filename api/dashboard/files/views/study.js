@@ -9,16 +9,18 @@ import { Choices } from "../study/choices.js";
 import { drawClasses } from "../study/class_table.js";
 import { confusion } from "../study/confusion.js";
 import { downloads } from "../study/downloads.js";
-import { drawFacts, warnings } from "../study/facts.js";
 import { listFields, matchingText, rangeFields } from "../study/filters.js";
+import { drawFindings } from "../study/findings.js";
 import { Histogram } from "../study/histogram.js";
 import { drawPrivacy } from "../study/privacy_panel.js";
 import { followJobs } from "../study/progress.js";
 import { QualityPanel } from "../study/quality_panel.js";
 import { removal } from "../study/removal.js";
+import { warnings } from "../study/warnings.js";
 
-/** @import { Classes, DatasetDetail, Quality, Risks, Scores, StudyMessage, Suspects } from "../api.js" */
-/** @import { Loaded, Page } from "../types.js" */
+/** @import { Classes, DatasetDetail, Decisions, Findings, Quality, Risks, Scores, StudyMessage, Suspects } from "../api.js" */
+/** @import { Finding } from "../study/findings.js" */
+/** @import { Decided, Loaded, Page } from "../types.js" */
 
 const PATIENCE_MILLISECONDS = 1500; // that the rest waits for the first images
 
@@ -60,6 +62,8 @@ class StudyList {
   gallery;
   /** The list of suspected label errors, with what the service notes on it. @type {Suspects | null} */
   suspects = null;
+  /** By sample. @type {Map<number, Decided>} */
+  #decided = new Map();
   noted = () => {};
   renewed = () => {};
   /** @type {(matching: number | null) => void} */
@@ -72,19 +76,38 @@ class StudyList {
    */
   constructor(page, choices, study) {
     const root = path`/v1/studies/${page.params.study}`;
+    const decided = decisions(root, page.signal);
     this.gallery = new Gallery(page, {
       study,
       ask: async (offset, limit, signal) => {
         const { list, query } = choices.call;
         /** @type {Scores | Suspects} */
         const answer = await get(`${root}/${list}`, { ...query, offset, limit }, { signal });
+        this.#decided = await decided;
         this.suspects = "note" in answer ? answer : null;
         this.noted();
         return answer;
       },
+      decided: (index) => this.#decided.get(index) ?? null,
       counted: (matching) => this.counted(matching),
       renewed: () => this.renewed(),
     });
+  }
+}
+
+/**
+ * What reviewers decide, by sample; nothing where that cannot be had.
+ * @param {string} root
+ * @param {AbortSignal} signal
+ * @returns {Promise<Map<number, Decided>>}
+ */
+async function decisions(root, signal) {
+  try {
+    /** @type {Decisions} */
+    const { index, decision, label } = await get(`${root}/decisions`, {}, { signal });
+    return new Map(index.map((one, place) => [one, { decision: decision[place], label: label[place] }]));
+  } catch {
+    return new Map(); // the list itself says what is wrong
   }
 }
 
@@ -111,7 +134,7 @@ class StudyView {
   #job;
   /** Marks the chosen class in the table. */
   #mark = () => {};
-  #numbers = h("dl", { class: "facts" });
+  #findings = placeFor("findings");
   #page;
   #panel;
   #privacy = placeFor("privacy");
@@ -141,13 +164,12 @@ class StudyView {
     list.renewed = () => this.#askAgain();
     choices.listeners.push(() => this.#gallery.restart());
     const bars = placeFor("histogram");
-    const facts = placeFor("facts");
-    facts.append(this.#numbers, this.#warned);
     fill(
       page.main,
       head(study, dataset, "scores"),
       this.#job,
-      facts,
+      this.#findings,
+      this.#warned,
       section("distribution", "Distribution of mem", legend(), bars, rangeFields(page, choices)),
       fill(
         this.#samples,
@@ -162,7 +184,7 @@ class StudyView {
       downloads(study),
       removal(page, study),
     );
-    drawFacts(this.#numbers, study, dataset, null);
+    drawFindings(this.#findings, study, dataset, null);
     this.#gallery.settle();
     this.#histogram = new Histogram(page, bars, study, dataset, choices);
     choices.listeners.push(() => this.#mark());
@@ -171,6 +193,7 @@ class StudyView {
   /** Ask for everything beside the gallery: what is in view first. */
   start() {
     this.#histogram.refresh();
+    this.#askFindings();
     this.#askClasses();
     const patience = pause(PATIENCE_MILLISECONDS, this.#page.signal);
     Promise.race([this.#gallery.first, patience])
@@ -192,7 +215,13 @@ class StudyView {
     if (about) about.textContent = described(study, this.#dataset);
     fill(this.#warned, warnings(study));
     this.#gallery.renew(study.table?.digest);
-    await Promise.all([this.#histogram.refresh(), this.#askClasses(), this.#askQuality(), this.#askPrivacy()]);
+    await Promise.all([
+      this.#histogram.refresh(),
+      this.#askFindings(),
+      this.#askClasses(),
+      this.#askQuality(),
+      this.#askPrivacy(),
+    ]);
   }
 
   /** The gallery has seen newer scores. */
@@ -224,13 +253,25 @@ class StudyView {
   }
 
   /** @returns {Promise<void>} */
+  async #askFindings() {
+    const { signal } = this.#page;
+    try {
+      /** @type {Findings} */
+      const found = await get(path`/v1/studies/${this.#study.name}/findings`, {}, { signal });
+      drawFindings(this.#findings, this.#study, this.#dataset, found, (chosen) => this.#show(chosen));
+    } catch (error) {
+      const retry = () => this.#askFindings();
+      if (!signal.aborted) fill(this.#findings, problem(error, { retry, compact: true }));
+    }
+  }
+
+  /** @returns {Promise<void>} */
   async #askClasses() {
     const [study, choices] = [this.#study, this.#choices];
     const { signal } = this.#page;
     try {
       /** @type {Classes} */
       const { classes } = await get(path`/v1/studies/${study.name}/classes`, {}, { signal });
-      drawFacts(this.#numbers, this.#study, this.#dataset, classes);
       const choose = (/** @type {number} */ label) => this.#choose(label);
       this.#mark = drawClasses(this.#page, this.#classes, study, classes, choices, choose);
     } catch (error) {
@@ -266,11 +307,26 @@ class StudyView {
   }
 
   /**
+   * Show what a finding counts.
+   * @param {Finding} finding
+   */
+  #show({ choose, section: id }) {
+    if (id) document.getElementById(id)?.scrollIntoView({ block: "start" });
+    if (!choose) return;
+    this.#choices.change({ label: null, set: null, review: null, mem_min: null, mem_max: null, ...choose });
+    this.#showSamples();
+  }
+
+  /**
    * Show the samples of a class.
    * @param {number} label
    */
   #choose(label) {
     this.#choices.change({ label });
+    this.#showSamples();
+  }
+
+  #showSamples() {
     this.#samples.scrollIntoView({ block: "start" });
     this.#gallery.focus();
   }
