@@ -26,6 +26,7 @@ VIEWS = (
     "/studies/{study}",
     "/studies/{study}/train/{index}",
     "/studies/{study}/test/{index}",
+    "/studies/{study}/duplicates",
     "/studies/{study}/pairs",
     "/studies/{study}/review",
     "/studies/{study}/sets",

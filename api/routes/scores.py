@@ -21,6 +21,7 @@ from memscore.messages.pairs import Explanation, Influence, Pair, Pairs
 from memscore.messages.reviews import ReviewFilter
 from memscore.messages.scores import Histogram, LookupRequest, Score, ScoreColumns, Scores, SetFilter, TestScore
 from memscore.scores import explanation
+from memscore.scores.label_errors import suggestion
 from memscore.scores.selection import COLUMNS, Filters, Order
 from memscore.scores.selection import values_of as column_of
 from memscore.scores.tables import NO_TEST_PART, PairsTable
@@ -160,19 +161,26 @@ async def explain_score(
     current: TablesOf,
     index: IndexInPath,
     limit: Annotated[int, Query(ge=1, le=100, description="length of each list")] = 10,
+    holding: Annotated[bool, Query(description="rivals by pairs that hold alone: most others are chance")] = False,
 ) -> Response:
     """An explanation of a training sample's score: its counts in words, the test samples it influences, its rivals."""
-    return await current.page(_explained, _train_index(current, index), limit)
+    index = _train_index(current, index)
+    await current.label_errors()
+    return await current.page(_explained, index, limit, holding)
 
 
-def _explained(current: StudyTables, index: int, limit: int) -> dict[str, Any]:
-    """The fields of Explanation."""
+def _explained(current: StudyTables, index: int, limit: int, holding: bool) -> dict[str, Any]:
+    """The fields of Explanation; label errors must have been estimated."""
+    errors = current.errors
+    assert errors is not None
+    vote = suggestion(current.scores, index)
     table, pairs = current.scores, current.pairs
     class_name = current.class_names[int(table["label"][index])]
     overall, in_class = explanation.places(table, index)
-    own = explanation.influenced(pairs, index)[:limit]
+    all_own = explanation.influenced(pairs, index)
+    own = all_own[:limit]
     beside = explanation.others(pairs, index, pairs["test_index"][own])
-    rivals = explanation.rivals(pairs, index, limit)
+    rivals = explanation.rivals(pairs, index, limit, holding=holding)
     return {
         "score": current.source | current.row(index),
         "class_name": class_name,
@@ -202,6 +210,12 @@ def _explained(current: StudyTables, index: int, limit: int) -> dict[str, Any]:
             }
             for rival in rivals
         ],
+        "influenced": len(all_own),
+        "holding": int(pairs.holding[all_own].sum()) if pairs.tested else None,
+        "suggested": None if vote is None else vote[0],
+        "share": None if vote is None else vote[1],
+        "label_error": errors.label_error[index],
+        "suspected": None if errors.suspected is None else errors.suspects[index],
         "floor": pairs.meta["floor"],
         "strong": pairs.meta.get("strong"),
     }
@@ -224,6 +238,12 @@ async def list_pairs(
         PairOrder,
         Query(description="`infl`: strongest first; `holds`: those at a false-discovery rate of 5 % first, then these"),
     ] = "infl",
+    holding: Annotated[
+        bool,
+        Query(
+            description="only pairs that hold at a false-discovery rate of 5 %; imported ones are not tested, and pass"
+        ),
+    ] = False,
     harmful: Annotated[
         bool, Query(description="pairs of all classes with negative influence instead; the first request is slow")
     ] = False,
@@ -247,7 +267,7 @@ async def list_pairs(
         after = tuple(values_of(cursor, *kinds))
     if harmful:
         await current.harmful_pairs(database)
-    return await current.page(_pairs, wanted, order, harmful, after, limit)
+    return await current.page(_pairs, wanted, order, holding, harmful, after, limit)
 
 
 @dataclass(frozen=True)
@@ -279,7 +299,13 @@ class _Wanted:
 
 
 def _pairs(
-    current: StudyTables, wanted: _Wanted, order: PairOrder, harmful: bool, after: tuple[Any, ...] | None, limit: int
+    current: StudyTables,
+    wanted: _Wanted,
+    order: PairOrder,
+    holding: bool,
+    harmful: bool,
+    after: tuple[Any, ...] | None,
+    limit: int,
 ) -> dict[str, Any]:
     """The fields of Pairs; harmful pairs must have been looked for."""
     pairs = current.pairs
@@ -287,7 +313,11 @@ def _pairs(
         assert current.harmful is not None
         pairs = current.harmful
     rows = wanted.rows(pairs)
-    first = pairs.holding[rows] if order == "holds" else np.zeros(len(rows), np.bool_)
+    holds = pairs.holding[rows]
+    counts = {"matching": len(rows), "holding": int(holds.sum()) if pairs.tested else None}
+    if holding and pairs.tested:
+        rows, holds = rows[holds], holds[holds]
+    first = holds if order == "holds" else np.zeros(len(rows), np.bool_)
     if after is not None:
         at, train, test, *held = after
         infl = pairs["infl"][rows] if not harmful else -pairs["infl"][rows]
@@ -313,6 +343,7 @@ def _pairs(
         "digest": pairs.digest,
         "floor": pairs.meta["floor"],
         **({"scope": pairs.meta["scope"]} if harmful else of_all),
+        **counts,
         "pairs": [_row_of(pairs, row, Pair) for row in rows[:limit]],
         "next": further,
     }

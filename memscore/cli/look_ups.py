@@ -229,11 +229,6 @@ def _q(one: Influence) -> float | None:
     return one.q_value if one.q_weighted is None else one.q_weighted
 
 
-def _holds(one: Influence) -> bool:
-    q = _q(one)
-    return q is not None and q <= LEVEL
-
-
 def _named_explanation(explanation: Explanation, names: Names) -> dict[str, Any]:
     """An explanation as plain data, with names beside the indices of samples that have one."""
     found = explanation.model_dump(mode="json")
@@ -246,17 +241,33 @@ def _named_explanation(explanation: Explanation, names: Names) -> dict[str, Any]
     return found
 
 
+def _vote(explanation: Explanation, names: Names) -> str:
+    """What held-out trials say of the label."""
+    suggested = names.class_name(explanation.suggested)
+    says = f"Of the trials that did not train on it, {percent(explanation.share, 0)} say {suggested}"
+    if explanation.label_error is None:
+        return f"{says}."
+    more = ", a suspected label error" if explanation.suspected else ""
+    return f"{says}; its label is wrong with a probability of {percent(explanation.label_error, 0)}{more}."
+
+
 def _print_explanation(explanation: Explanation, names: Names, nothing: str | None) -> None:
     index = explanation.score.index
     called = names.fields("train", index).get("name")
     out.print(f"{'' if called is None else f'{called}: '}{explanation.sentence}", soft_wrap=True)
+    if explanation.suggested is not None:
+        out.print(_vote(explanation, names))
     if explanation.influences:
         weighted = any(one.q_weighted is not None for one in explanation.influences)
-        held = sum(_holds(one) for one in explanation.influences)
-        out.print(
-            f"\nTest samples that it influences: {held} of these {len(explanation.influences)} hold at a "
-            f"false-discovery rate of {percent(LEVEL, 0)}, the rest cannot be told from chance"
+        listed = len(explanation.influences)
+        first = f" (the first {listed} listed)" if explanation.influenced > listed else ""
+        held = (
+            "imported without q-values"
+            if explanation.holding is None
+            else f"{explanation.holding} of {max(listed, explanation.influenced)} hold at a false-discovery rate of "
+            f"{percent(LEVEL, 0)}, the rest cannot be told from chance"
         )
+        out.print(f"\nTest samples that it influences: {held}{first}")
         print_table(
             ("test", "infl", "se", "weighted q" if weighted else "q-value", "also influenced by"),
             (

@@ -50,6 +50,9 @@ def list_pairs(
     p_min: Annotated[
         float | None, typer.Option(min=0, max=1, help="Minimum probability that the influence is above 0.15.")
     ] = None,
+    holding: Annotated[
+        bool, typer.Option("--holding", help="Only pairs that hold at a false-discovery rate of 5 %.")
+    ] = False,
     harmful: Annotated[
         bool, typer.Option("--harmful", help="Pairs of all classes in which the training sample harms; takes a while.")
     ] = False,
@@ -67,6 +70,8 @@ def list_pairs(
         "q_weighted_max": q_weighted_max,
         "p_min": p_min,
     }
+    if holding:
+        wanted["holding"] = True  # sent only if set, like `harmful`
     if harmful:
         if q_weighted_max is not None or p_min is not None:
             raise InvalidInput("Harmful pairs have no weighted q-values and no probability: use --q-max.")
@@ -81,15 +86,15 @@ def list_pairs(
             held["q_weighted_max"] = min(LEVEL, q_weighted_max or LEVEL)
         else:
             held["q_max"] = min(LEVEL, q_max or LEVEL)
-        holding = list(islice(client.iter_pairs(study, page=page, **held), limit))
-        listed = [*holding, *strongest]
+        certain = list(islice(client.iter_pairs(study, page=page, **held), limit))
+        listed = [*certain, *strongest]
         names = Names.of(client, study, [one.train_index for one in listed], [one.test_index for one in listed])
         tested = bool(strongest) or client.dataset(client.study(study).dataset).test_samples > 0
     if harmful and any(one.infl > 0 for one in strongest):
         raise InvalidInput("This service is too old to list harmful pairs.")
-    known = {(one.train_index, one.test_index) for one in holding}
+    known = {(one.train_index, one.test_index) for one in certain}
     rest = [one for one in strongest if (one.train_index, one.test_index) not in known]
-    found = [*holding, *rest][:limit]
+    found = [*certain, *rest][:limit]
     if as_json:
         print_json([pair.model_dump(mode="json") | _named(names, pair.model_dump()) for pair in found])
         return
@@ -102,8 +107,8 @@ def list_pairs(
         by = " (weighted by similarity)" if weighted else ""
         whole = "" if in_all is None else f" The whole study has {counted(in_all, 'such pair')}."
         out.print(
-            f"Of {counted(len(found), 'pair')} listed, {len(holding)} hold at a false-discovery rate of "
-            f"{percent(LEVEL, 0)}{by}; {len(found) - len(holding)} cannot be told from chance.{whole}"
+            f"Of {counted(len(found), 'pair')} listed, {len(certain)} hold at a false-discovery rate of "
+            f"{percent(LEVEL, 0)}{by}; {len(found) - len(certain)} cannot be told from chance.{whole}"
         )
         _print_pairs([pair.model_dump() for pair in found], names)
     if harmful:

@@ -75,6 +75,7 @@ class PairFilters(TypedDict, total=False):
     q_max: float | None
     q_weighted_max: float | None
     p_min: float | None
+    holding: bool | None
     order: Literal["infl", "holds"] | None
     harmful: bool | None
 

@@ -56,6 +56,10 @@ class Pairs(Message):
     strong: float | None = Field(default=None, description="the infl that p_strong is about; null without posteriors")
     found: int | None = Field(default=None, description="pairs of the same class with q_weighted of at most 0.05")
     expected: float | None = Field(default=None, description="expected pairs with infl above `strong`: sum of p_strong")
+    matching: int = Field(default=0, description="pairs that pass the filters other than `holding`")
+    holding: int | None = Field(
+        default=None, description="of these, pairs that hold at a false-discovery rate of 5 %; null for imported pairs"
+    )
     pairs: list[Pair]
     next: str | None
 
@@ -114,7 +118,15 @@ class Explanation(Message):
     samples_in_class: int
     position: int = Field(description="offset in the list of scores sorted by -mem, starting at 0")
     sentence: str = Field(description="the explanation in words")
-    influences: list[InfluencedTest] = Field(description="on test samples, strongest first")
+    influences: list[InfluencedTest] = Field(description="on test samples, those that hold first, then strongest first")
+    influenced: int = Field(default=0, description="test samples in all that it influences by `floor` or more")
+    holding: int | None = Field(
+        default=None, description="influences that hold at a false-discovery rate of 5 %; null for imported pairs"
+    )
     rivals: list[Rival] = Field(description="nearest first; empty if it shares no influenced test sample")
+    suggested: int | None = Field(default=None, description="class other than the label that most held-out trials say")
+    share: float | None = Field(default=None, description="share of held-out trials that say `suggested`")
+    label_error: float | None = Field(default=None, description="probability that the label is wrong")
+    suspected: bool | None = Field(default=None, description="whether it is among the suspected label errors")
     floor: float = Field(description="smallest infl that is kept")
     strong: float | None = Field(default=None, description="the infl that p_strong is about; null without posteriors")

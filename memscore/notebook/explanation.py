@@ -52,7 +52,12 @@ class NamedExplanation(Explanation):
             "q-value": [_q(one) for one in found],
             "also influenced by": [self._others(one) for one in found],
         }
-        return table_of(columns, title="Test samples that it influences, the strongest first")
+        return table_of(columns, title=self._title())
+
+    def _title(self) -> str:
+        if self.holding is None:
+            return "Test samples that it influences, the strongest first"
+        return f"Test samples that it influences: {self.holding} of {self.influenced} hold, which come first"
 
     def _rivals_html(self) -> str:
         found = self.rivals

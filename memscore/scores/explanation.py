@@ -68,8 +68,12 @@ def in_words(table: ScoreTable, index: int, class_name: str) -> str:
 
 
 def influenced(pairs: PairsTable, index: int) -> Indices:
-    """Rows of the pairs table in which a training sample influences a test sample, strongest first."""
-    return pairs.of_train(index)
+    """Rows of the pairs table in which a training sample influences a test sample: those that hold first.
+
+    Each group strongest first.
+    """
+    rows = pairs.of_train(index)
+    return rows[np.argsort(~pairs.holding[rows], kind="stable")]
 
 
 def others(pairs: PairsTable, index: int, tests: Indices) -> Indices:
@@ -78,10 +82,18 @@ def others(pairs: PairsTable, index: int, tests: Indices) -> Indices:
     return np.sort(rows[pairs["train_index"][rows] != index])
 
 
-def rivals(pairs: PairsTable, index: int, limit: int) -> list[Rival]:
-    """The nearest rivals of a training sample over all test samples it influences, greatest overlap first."""
+def rivals(pairs: PairsTable, index: int, limit: int, *, holding: bool = False) -> list[Rival]:
+    """The nearest rivals of a training sample over all test samples it influences, greatest overlap first.
+
+    holding: count only pairs that hold, if pairs were tested at all; most others are chance.
+    """
     own = influenced(pairs, index)
+    holding = holding and pairs.tested
+    if holding:
+        own = own[pairs.holding[own]]
     beside = others(pairs, index, pairs["test_index"][own])
+    if holding:
+        beside = beside[pairs.holding[beside]]
     by_test = own[np.argsort(pairs["test_index"][own])]
     place = np.searchsorted(pairs["test_index"][by_test], pairs["test_index"][beside])
     smaller = np.minimum(pairs["infl"][by_test[place]], pairs["infl"][beside])

@@ -45,7 +45,6 @@ def findings(
 ) -> dict[str, Any]:
     """The fields of Findings. `flipped`: training samples whose labels were flipped on purpose."""
     surely = _surely_memorized(scores)
-    tested = not len(pairs) or bool(np.isfinite(pairs["q_weighted" if pairs.weighted else "q_value"]).any())
     holding = pairs.holding
     most, least = _extremes(scores, class_names)
     return {
@@ -58,9 +57,9 @@ def findings(
         "undecided": None if surely is None else int(undecided(scores).sum()),
         "suspected": errors.suspected,
         "suspected_precision": errors.precision,
-        "pairs": int(holding.sum()) if tested else None,
+        "pairs": int(holding.sum()) if pairs.tested else None,
         "test_samples": scores.test_samples,
-        "test_samples_in_pairs": len(np.unique(pairs["test_index"][holding])) if tested else None,
+        "test_samples_in_pairs": len(np.unique(pairs["test_index"][holding])) if pairs.tested else None,
         "most_memorized": most,
         "least_memorized": least,
         "privacy": privacy_of(scores),

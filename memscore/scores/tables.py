@@ -444,6 +444,11 @@ class PairsTable(Table):
         """Whether pairs have q_weighted and posteriors."""
         return "strong" in self.meta
 
+    @cached_property
+    def tested(self) -> bool:
+        """Whether pairs have q-values, which imported ones have not; a table without pairs has been tested."""
+        return not len(self) or bool(np.isfinite(self["q_weighted" if self.weighted else "q_value"]).any())
+
     @property
     def holding(self) -> Bools:
         """Mask of the pairs that hold at a false-discovery rate of LEVEL, with weights where there are any: [pairs]."""

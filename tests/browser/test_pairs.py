@@ -24,7 +24,8 @@ def wanted(service: Service, **query: Any) -> list[tuple[int, int]]:
 
 
 def visit(page: Page, service: Service, query: str = "") -> None:
-    page.goto(f"{service.url}/studies/digits/pairs{query}")
+    """Open the page with all pairs, also those that cannot be told from chance."""
+    page.goto(f"{service.url}/studies/digits/pairs?chance=shown{query.replace('?', '&')}")
     settled(page)
 
 
@@ -44,7 +45,7 @@ def test_filters_change_the_list_and_the_address_which_restores_them(page: Page,
     assert 48 > len(strong) > len(memorized) > 0
     assert wanted(service, q_max=0.05) == []  # so few trials prove nothing
     field(page, "infl from").fill("0.3")
-    expect(page).to_have_url(re.compile(r"pairs\?infl_min=0\.3$"))
+    expect(page).to_have_url(re.compile(r"pairs\?chance=shown&infl_min=0\.3$"))
     expect(page.locator(".pair")).to_have_count(len(strong))
     field(page, "q-value up to").fill("0.05")
     expect(page.get_by_role("heading", name="No pair passes these filters")).to_be_visible()
@@ -61,7 +62,23 @@ def test_filters_change_the_list_and_the_address_which_restores_them(page: Page,
     field(page, "infl from").fill("")
     expect(page).to_have_url(re.compile("infl_min=any"))
     field(page, "infl from").fill("0.15")
-    expect(page).to_have_url(re.compile(r"pairs\?q_max=0\.9&mem_min=0\.5$"))
+    expect(page).to_have_url(re.compile(r"pairs\?chance=shown&q_max=0\.9&mem_min=0\.5$"))
+
+
+def test_what_cannot_be_told_from_chance_is_shown_only_on_request(page: Page, service: Service):
+    page.goto(f"{service.url}/studies/digits/pairs")
+    settled(page)
+    held = wanted(service, infl_min=0.15, holding=True)
+    assert shown(page) == held
+    found = httpx.get(f"{service.url}/v1/studies/digits/pairs?infl_min=0.15&holding=true&limit=1").json()
+    assert found["holding"] == len(held) < found["matching"]
+    assert "holding=True" in page.locator("pre").first.inner_text()
+    page.get_by_role("checkbox", name=f"Show {found['matching'] - len(held):,} pairs").check()
+    expect(page).to_have_url(re.compile(r"pairs\?chance=shown$"))
+    expect(page.locator(".pair")).to_have_count(min(48, found["matching"]))
+    page.goto(f"{service.url}/studies/digits-2/pairs")  # of which none holds
+    expect(page.get_by_role("heading", name="No pair is beyond chance")).to_be_visible()
+    require_accessible(page)
 
 
 def test_weighted_q_values_tell_what_is_beyond_chance_where_there_are_any(page: Page, service: Service):
@@ -73,13 +90,13 @@ def test_weighted_q_values_tell_what_is_beyond_chance_where_there_are_any(page: 
     expect(page.locator(".pair").filter(has_text="within chance").first).to_be_visible()
     expect(page.locator('[data-part="holding"]')).to_contain_text("are beyond chance")
     field(page, "weighted q-value up to").fill("0.05")
-    expect(page).to_have_url(re.compile(r"pairs\?q_weighted_max=0\.05$"))
+    expect(page).to_have_url(re.compile(r"pairs\?chance=shown&q_weighted_max=0\.05$"))
     expect(page.locator(".pair")).to_have_count(len(held))
     assert "--q-weighted-max 0.05" in page.locator("pre").last.inner_text()
 
 
 def test_pairs_without_weighted_q_values_look_as_ever(page: Page, service: Service):
-    page.goto(f"{service.url}/studies/digits-2/pairs")
+    page.goto(f"{service.url}/studies/digits-2/pairs?chance=shown")
     settled(page)
     expect(page.locator(".pair").first).to_contain_text("q 0.")
     expect(page.locator(".pair").filter(has_text=re.compile("weighted|within chance"))).to_have_count(0)

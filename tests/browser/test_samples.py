@@ -44,7 +44,7 @@ def at(page: Page, path: str) -> None:
 
 
 def test_links_lead_from_a_sample_to_those_it_influences_and_back(page: Page, service: Service):
-    pair = ask(service, "pairs", limit=1)["pairs"][0]
+    pair = ask(service, "pairs", limit=1, order="holds")["pairs"][0]
     train, test = pair["train_index"], pair["test_index"]
     visit(page, service, f"train/{train}")
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"Training sample {train}")
@@ -55,6 +55,38 @@ def test_links_lead_from_a_sample_to_those_it_influences_and_back(page: Page, se
     expect(page.locator(".influence")).to_have_count(min(24, len(ask(service, "pairs", test_index=test)["pairs"])))
     page.get_by_role("link", name=f"train {train}", exact=True).click()
     at(page, f"train/{train}")
+
+
+def test_what_cannot_be_told_from_chance_is_folded(page: Page, service: Service):
+    found = ask(service, "pairs", limit=1000, order="holds")["pairs"]
+    doubtful = next(one for one in found if not one["q_weighted"] <= 0.05)["train_index"]
+    told = next(
+        told
+        for index in dict.fromkeys([doubtful, *(one["train_index"] for one in found)])
+        if (told := ask(service, f"explain/{index}", limit=100, holding=True))["holding"] == 0
+    )
+    visit(page, service, f"train/{told['score']['index']}")
+    expect(page.locator('[data-part="none-holds"]')).to_be_visible()
+    count = told["influenced"]
+    folded = page.locator('[data-part="chance"]')
+    expect(folded.locator("summary")).to_contain_text(
+        f"{count} influence{'s' if count > 1 else ''} that cannot be told"
+    )
+    expect(folded.locator(".influence").first).to_be_hidden()
+    folded.locator("summary").click()
+    expect(folded.locator(".influence").first).to_be_visible()
+    assert told["rivals"] == []
+    expect(page.locator("#rivals")).to_have_count(0)
+
+
+def test_a_training_sample_shows_what_models_say_without_it(page: Page, service: Service):
+    suspect = ask(service, "suspects", limit=1)["scores"][0]
+    told = ask(service, f"explain/{suspect['index']}")
+    assert (told["suggested"], told["share"]) == (suspect["suggested"], suspect["share"])
+    visit(page, service, f"train/{suspect['index']}")
+    votes = page.locator(".votes .vote")
+    expect(votes.first).to_contain_text(f"{suspect['suggested']}{100 * suspect['share']:.0f} %")
+    expect(votes.nth(1)).to_contain_text(f"{suspect['label']}{100 * suspect['p_out']:.0f} %")
 
 
 def test_margins_tell_mem_and_risk_of_a_training_sample(page: Page, service: Service):
@@ -77,6 +109,7 @@ def test_more_training_samples_that_a_test_sample_rests_on_are_a_press_away(page
     visit(page, service, f"test/{test}")
     rows = page.locator(".influence")
     expect(rows).to_have_count(24)
+    page.locator('[data-part="chance"] summary').click()
     page.get_by_role("button", name="More training samples").click()
     expect(rows).to_have_count(min(48, len(ask(service, "pairs", test_index=test)["pairs"])))
     expect(rows.nth(24).get_by_role("link").first).to_be_focused()
@@ -127,7 +160,7 @@ def test_the_histogram_marks_where_a_sample_stands(page: Page, service: Service)
 
 
 def test_images_are_enlarged_side_by_side_until_escape(page: Page, service: Service):
-    pair = ask(service, "pairs", limit=1)["pairs"][0]
+    pair = ask(service, "pairs", limit=1, order="holds")["pairs"][0]
     train, test = pair["train_index"], pair["test_index"]
     visit(page, service, f"test/{test}")
     opener = page.get_by_role("button", name=f"Enlarge train {train} and test {test}")
@@ -189,7 +222,7 @@ VIEWS = [
 
 def test_missing_images_are_told_once_with_advice(without_images: Service, page: Page, troubles: Troubles):
     troubles.expect("404")
-    pair = ask(without_images, "pairs", limit=1)["pairs"][0]
+    pair = ask(without_images, "pairs", limit=1, order="holds")["pairs"][0]
     for view in VIEWS:
         page.goto(without_images.url + view.format(train=pair["train_index"], test=pair["test_index"]))
         settled(page)
@@ -221,7 +254,7 @@ def test_images_that_are_there_again_are_shown(
 
 
 def test_the_pages_of_samples_are_accessible_and_fit_a_phone(page: Page, service: Service):
-    pair = ask(service, "pairs", limit=1)["pairs"][0]
+    pair = ask(service, "pairs", limit=1, order="holds")["pairs"][0]
     for path in (f"train/{pair['train_index']}", f"test/{pair['test_index']}"):
         page.set_viewport_size({"width": 1280, "height": 900})
         visit(page, service, path)
@@ -234,7 +267,7 @@ def test_what_was_removed_on_request_says_so_wherever_it_would_be_shown(
 ):
     said = "This image was removed on request."
     with ending(Service(settings_of_digits, "--no-dispatch")) as service:
-        pair = ask(service, "pairs", limit=1)["pairs"][0]
+        pair = ask(service, "pairs", limit=1, order="holds")["pairs"][0]
         train, test = pair["train_index"], pair["test_index"]
         score = ask(service, f"scores/{train}")
         gone = {"train": str(train), "test": str(test), "confirm": "digits"}

@@ -539,7 +539,13 @@ export interface Explanation {
   position: number;
   sentence: string;
   influences: InfluencedTest[];
+  influenced: number;
+  holding: number | null;
   rivals: Rival[];
+  suggested: number | null;
+  share: number | null;
+  label_error: number | null;
+  suspected: boolean | null;
   floor: number;
   strong: number | null;
 }
@@ -560,6 +566,8 @@ export interface Pairs {
   strong: number | null;
   found: number | null;
   expected: number | null;
+  matching: number;
+  holding: number | null;
   pairs: Pair[];
   next: string | null;
 }

@@ -17,6 +17,7 @@ const ROUTES = [
   { path: "/studies/:study", load: () => import("./views/study.js"), place: "studies" },
   { path: "/studies/:study/train/:index", load: () => import("./views/train_sample.js"), place: "studies" },
   { path: "/studies/:study/test/:index", load: () => import("./views/test_sample.js"), place: "studies" },
+  { path: "/studies/:study/duplicates", load: () => import("./views/duplicates.js"), place: "studies" },
   { path: "/studies/:study/pairs", load: () => import("./views/pairs.js"), place: "studies" },
   { path: "/studies/:study/review", load: () => import("./views/review.js"), place: "studies" },
   { path: "/studies/:study/sets", load: () => import("./views/sets.js"), place: "studies" },

@@ -58,3 +58,14 @@ def test_rivals_share_test_samples_and_the_greatest_overlap_is_nearest():
     assert found == [Rival(1, 1, 0.5), Rival(2, 2, 0.5), Rival(4, 1, 0.05)]
     assert rivals(pairs(), 0, 1) == found[:1]
     assert rivals(pairs(), 3, 10) == []
+
+
+def test_rivals_may_be_those_of_pairs_that_hold_alone():
+    made = pairs()
+    held = made.columns | {"q_value": np.array([0.01, 0.02, 0.9, 0.9, 0.9, 0.01, 0.01], np.float32)}
+    of = PairsTable.of(held, {"study": "s", "trials": 140, "fingerprint": "f"})
+    assert influenced(of, 0).tolist() == [1, 3]
+    assert rivals(of, 0, 10, holding=True) == [Rival(1, 1, 0.5)]
+    assert rivals(made, 0, 10, holding=True) == []
+    untested = PairsTable.of(held | {"q_value": np.full(7, np.nan, np.float32)}, dict(of.meta))
+    assert rivals(untested, 0, 10, holding=True) == rivals(untested, 0, 10)

@@ -1,7 +1,7 @@
 // An influence in words: how large, how sure, and whether it is more than chance.
 
 import { h } from "../dom.js";
-import { chance, fixed, known } from "../format.js";
+import { chance, counted, fixed, known } from "../format.js";
 
 /** @import { Influence } from "../api.js" */
 /** @import { Child } from "../types.js" */
@@ -29,6 +29,74 @@ export function influenceText({ infl, se, q_value: q, q_weighted: weighted, p_st
       strong !== null &&
       h("p", { class: "soft", title: `Probability that infl is above ${strong}` }, likely(strong, probability)),
   ];
+}
+
+/**
+ * Whether an influence is beyond chance; null where it was not tested.
+ * @param {Pick<Influence, "q_value" | "q_weighted">} influence
+ */
+export function holds({ q_value: q, q_weighted: weighted }) {
+  const judge = known(weighted) ? weighted : q;
+  return known(judge) ? judge <= DISCOVERY_RATE : null;
+}
+
+/**
+ * A list of influences that grows: those beyond chance, or not tested, in sight, and the others folded with their number.
+ * @template {Pick<Influence, "q_value" | "q_weighted">} One
+ */
+export class Influences {
+  #beyond = h("ul", { class: "influences" });
+  #draw;
+  /** The list that the newest one is in. */
+  #last;
+  #within = h("ul", { class: "influences" });
+  element;
+
+  /**
+   * `all` and `holding`: how many influences there are, and hold (null: not tested).
+   * @param {(one: One) => HTMLElement} draw
+   * @param {{ all: number, holding: number | null, trials: number }} counts
+   */
+  constructor(draw, { all, holding, trials }) {
+    this.#draw = draw;
+    const rest = holding === null ? 0 : all - holding;
+    const noun = (/** @type {number} */ count) => counted(count, "influence");
+    const after = `after ${counted(trials, "trial")}`;
+    const none =
+      all === 1
+        ? `Its only influence is within chance ${after}.`
+        : `None of its ${noun(all)} is beyond chance ${after}.`;
+    const summary = h("summary", {}, `${noun(rest)} that cannot be told from chance`);
+    const folded = h("details", { "data-part": "chance", hidden: rest === 0 }, summary, this.#within);
+    this.element = h(
+      "div",
+      {},
+      rest > 0 && rest === all ? h("p", { "data-part": "none-holds" }, none) : this.#beyond,
+      folded,
+    );
+    this.#last = this.#beyond;
+  }
+
+  /**
+   * Add some, and return their elements.
+   * @param {One[]} some
+   */
+  add(some) {
+    return some.map((one) => {
+      const drawn = this.#draw(one);
+      this.#last = holds(one) === false ? this.#within : this.#beyond;
+      this.#last.append(drawn);
+      return drawn;
+    });
+  }
+
+  /**
+   * Put an element behind the newest influence.
+   * @param {HTMLElement} element
+   */
+  follow(element) {
+    this.#last.after(element);
+  }
 }
 
 /**

@@ -9,13 +9,14 @@ import { learnKind } from "./words.js";
 /** @import { DatasetDetail, StudyMessage } from "../api.js" */
 /** @import { Loaded, Named, Page } from "../types.js" */
 
-/** @typedef {"scores" | "review" | "pairs" | "sets" | "compare"} ViewName */
+/** @typedef {"scores" | "review" | "pairs" | "duplicates" | "sets" | "compare"} ViewName */
 
 /** @type {{ view: ViewName, text: string, to: (study: Named) => string }[]} */
 const VIEWS = [
   { view: "scores", text: "Scores", to: (study) => address(path`/studies/${study.name}`) },
   { view: "review", text: "Review", to: (study) => address(path`/studies/${study.name}/review`) },
   { view: "pairs", text: "Pairs", to: (study) => address(path`/studies/${study.name}/pairs`) },
+  { view: "duplicates", text: "Duplicates", to: (study) => address(path`/studies/${study.name}/duplicates`) },
   { view: "sets", text: "Sets", to: (study) => address(path`/studies/${study.name}/sets`) },
   { view: "compare", text: "Compare", to: (study) => address("/compare", { a: study.name }) },
 ];

@@ -23,12 +23,13 @@ import { address, path } from "../http.js";
  */
 
 /**
- * The findings, as far as these scores can tell.
+ * The findings, as far as these scores can tell; `copies`: of training samples, null where nobody has looked.
  * @param {Named} study
  * @param {Findings} found
+ * @param {number | null} copies
  * @returns {Finding[]}
  */
-export function findingsOf(study, found) {
+export function findingsOf(study, found, copies = null) {
   const here = path`/studies/${study.name}`;
   const { samples, suspected, suspected_precision: precision, pairs, privacy, undecided } = found;
   /** @param {Record<string, string | number>} choose */
@@ -66,6 +67,13 @@ export function findingsOf(study, found) {
           to: address(`${here}/pairs`),
         }
       : null,
+    {
+      key: "copies",
+      number: whole(copies),
+      text: copies === 1 ? "copy of a training sample" : "copies of training samples",
+      note: copies === null ? "look for copies, also in the test part" : "equal, nearly equal or mirrored",
+      to: address(`${here}/duplicates`),
+    },
     undecided === null
       ? null
       : {
@@ -113,20 +121,28 @@ function ofClass({ name, samples, atypical, interval: [low, high], differs }) {
   };
 }
 
-const WAITING = 6;
+const WAITING = 7;
 
 /**
- * Draw the findings; null until they are known. `show` is called with one that the page itself shows.
- * @param {HTMLElement} place
- * @param {StudyMessage} study
- * @param {DatasetDetail} dataset
- * @param {Findings | null} found
- * @param {(finding: Finding) => void} [show]
+ * What there is to draw; `found` is null until it is known. `show` is called with a finding that the page itself shows.
+ * @typedef {{
+ *   study: StudyMessage,
+ *   dataset: DatasetDetail,
+ *   found: Findings | null,
+ *   copies: number | null,
+ *   show: (finding: Finding) => void,
+ * }} Drawn
  */
-export function drawFindings(place, study, dataset, found, show) {
+
+/**
+ * Draw the findings.
+ * @param {HTMLElement} place
+ * @param {Drawn} drawn
+ */
+export function drawFindings(place, { study, dataset, found, copies, show }) {
   /** @type {Child[]} */
   const tiles = found
-    ? findingsOf(study, found).map((one) => tile(one, show))
+    ? findingsOf(study, found, copies).map((one) => tile(one, show))
     : Array.from({ length: WAITING }, () => h("li", {}, h("strong", {}, "…"), h("span", { class: "soft" }, "\u00a0")));
   fill(
     place,
@@ -138,13 +154,13 @@ export function drawFindings(place, study, dataset, found, show) {
 
 /**
  * @param {Finding} one
- * @param {(finding: Finding) => void} [show]
+ * @param {(finding: Finding) => void} show
  */
 function tile(one, show) {
   const { key, number, text, note, to, choose, section } = one;
   /** @param {MouseEvent} event */
   const click = (event) => {
-    if (!show || !(choose || section) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!(choose || section) || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     event.stopPropagation(); // the router would draw the whole page
     show(one);

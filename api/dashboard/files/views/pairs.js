@@ -1,7 +1,7 @@
 // Pairs of a training and a test sample with high influence, side by side.
 
 import { debounce, fill, focusIn, h, put, say } from "../dom.js";
-import { className, fixed, whole } from "../format.js";
+import { className, counted, fixed, whole } from "../format.js";
 import { get, newest, path, send } from "../http.js";
 import { DISCOVERY_RATE, influenceText } from "../parts/influence.js";
 import { numberField } from "../parts/number_field.js";
@@ -13,7 +13,7 @@ import { image } from "../parts/tile.js";
 import { enlarger } from "../parts/zoom.js";
 
 /** @import { Pair, Pairs, ScoreColumns, StudyMessage } from "../api.js" */
-/** @import { Loaded, Page, Picture } from "../types.js" */
+/** @import { Loaded, Page, Picture, Query } from "../types.js" */
 
 const PAGE = 48;
 const WEIGHTED = "q_weighted_max"; // a filter for studies whose pairs have weighted q-values
@@ -23,6 +23,7 @@ const FILTERS = [
   { name: "q_max", label: "q-value up to", start: null },
   { name: WEIGHTED, label: "weighted q-value up to", start: null },
 ];
+const CHANCE = "chance"; // in the address: also pairs that cannot be told from chance
 const ABOUT =
   "Without the training image on the left, models classify the test image beside it correctly less often, by infl. " +
   "Near-duplicates and rare variants come first.";
@@ -48,6 +49,8 @@ export async function show(page) {
 
 class PairsView {
   #away = h("div", {});
+  /** Whether pairs are shown that cannot be told from chance. */
+  #chance;
   #chosen;
   #dataset;
   #list = h("div", {});
@@ -66,6 +69,7 @@ class PairsView {
     this.#study = study;
     this.#dataset = dataset;
     this.#newest = newest(page.signal);
+    this.#chance = page.query.has(CHANCE);
     /** @type {Chosen} */
     this.#chosen = Object.fromEntries(FILTERS.map(({ name, start }) => [name, given(page, name, start)]));
     put(page.main, h("p", {}, ABOUT), this.#filters(), this.#list, this.#away);
@@ -98,12 +102,13 @@ class PairsView {
   /** Ask for the pairs that pass the filters, and show them. */
   async show(chosen = { ...this.#chosen }) {
     const signal = this.#newest();
-    fill(this.#away, taken(this.#study, chosen));
+    fill(this.#away, taken(this.#study, chosen, this.#chance));
     try {
       const cards = h("ul", { class: "pairs" });
       const more = h("p", {});
       const all = await this.#add({ chosen, cards, more, signal }, null);
       const { pairs, floor } = all;
+      const doubtful = all.holding === null ? 0 : all.matching - all.holding;
       if (this.#weighted && all.strong !== null) this.#weighted.hidden = false;
       const kept = pairs.length ? `Pairs that hold come first, the strongest of them first. ${stored(floor)}` : "";
       const none = `Lower the bounds. ${stored(floor)}`;
@@ -111,7 +116,10 @@ class PairsView {
         this.#list,
         h("p", { class: "soft", "data-part": "matching" }, kept),
         holding(all),
-        pairs.length ? [cards, more] : empty("No pair passes these filters", h("p", {}, none)),
+        doubtful > 0 && this.#toggle(doubtful),
+        pairs.length
+          ? [cards, more]
+          : empty(doubtful ? "No pair is beyond chance" : "No pair passes these filters", h("p", {}, none)),
       );
       say(pairs.length ? "Pairs are shown" : "No pair passes these filters");
     } catch (error) {
@@ -121,13 +129,28 @@ class PairsView {
   }
 
   /**
+   * A box that shows the pairs that cannot be told from chance too.
+   * @param {number} count
+   */
+  #toggle(count) {
+    const box = h("input", { type: "checkbox", checked: this.#chance });
+    box.addEventListener("change", () => {
+      this.#chance = box.checked;
+      this.#page.keep({ [CHANCE]: this.#chance ? "shown" : null });
+      this.show();
+    });
+    return h("p", {}, h("label", {}, box, ` Show ${counted(count, "pair")} that cannot be told from chance`));
+  }
+
+  /**
    * Append the pairs behind a cursor to a list, and a button for those that follow.
    * @param {List} list
    * @param {string | null} cursor
    */
   async #add(list, cursor) {
     const { chosen, cards, more, signal } = list;
-    const query = { ...chosen, order: "holds", limit: PAGE, cursor };
+    /** @type {Query} */
+    const query = { ...chosen, order: "holds", holding: !this.#chance, limit: PAGE, cursor };
     /** @type {Pairs} */
     const found = await get(path`/v1/studies/${this.#study.name}/pairs`, query, { signal });
     const labels = await this.#labels(found.pairs, signal);
@@ -239,8 +262,9 @@ function given(page, name, start) {
 /**
  * @param {StudyMessage} study
  * @param {Chosen} chosen
+ * @param {boolean} chance
  */
-function taken({ name }, chosen) {
+function taken({ name }, chosen, chance) {
   const table = path`/v1/studies/${name}/pairs/table`;
   const bounds = Object.entries(chosen).filter(([, value]) => value !== null);
   const keywords = bounds.map(([bound, value]) => `, ${bound}=${value}`).join("");
@@ -254,12 +278,12 @@ function taken({ name }, chosen) {
     })),
     python: [
       pythonClient(),
-      `for pair in client.iter_pairs("${name}"${keywords}, order="holds"):`,
+      `for pair in client.iter_pairs("${name}"${keywords}${chance ? "" : ", holding=True"}, order="holds"):`,
       "    print(pair.train_index, pair.test_index, pair.infl)",
       `table = client.pairs_table("${name}")`,
     ].join("\n"),
     shell: [
-      `memscore pairs list ${name}${options} --limit 100 --url ${serviceUrl()}`,
+      `memscore pairs list ${name}${options}${chance ? "" : " --holding"} --limit 100 --url ${serviceUrl()}`,
       curlTo(`${name}.pairs.npz`, table),
     ].join("\n"),
   });

@@ -18,10 +18,11 @@ import { QualityPanel } from "../study/quality_panel.js";
 import { removal } from "../study/removal.js";
 import { warnings } from "../study/warnings.js";
 
-/** @import { Classes, DatasetDetail, Decisions, Findings, Quality, Risks, Scores, StudyMessage, Suspects } from "../api.js" */
+/** @import { Classes, DatasetDetail, Decisions, Duplicates, Findings, Quality, Risks, Scores, StudyMessage, Suspects } from "../api.js" */
 /** @import { Finding } from "../study/findings.js" */
 /** @import { Decided, Loaded, Page } from "../types.js" */
 
+const SOON_SEARCHED = 10_000; // samples, up to which copies are looked for unasked
 const PATIENCE_MILLISECONDS = 1500; // that the rest waits for the first images
 
 /** @param {Page} page */
@@ -126,6 +127,10 @@ const section = (id, title, ...children) =>
 /** The whole page. */
 class StudyView {
   #choices;
+  /** Copies of training samples; null while nobody has looked. @type {number | null} */
+  #copies = null;
+  /** @type {Findings | null} */
+  #found = null;
   #classes = placeFor("class-table");
   #dataset;
   #followed; // its job is followed already
@@ -184,7 +189,7 @@ class StudyView {
       downloads(study),
       removal(page, study),
     );
-    drawFindings(this.#findings, study, dataset, null);
+    this.#drawFindings();
     this.#gallery.settle();
     this.#histogram = new Histogram(page, bars, study, dataset, choices);
     choices.listeners.push(() => this.#mark());
@@ -200,6 +205,7 @@ class StudyView {
       .then(() => {
         this.#askQuality();
         this.#askPrivacy();
+        this.#askCopies();
         if (!this.#followed) followJobs(this.#page, this.#job, this.#study, (study) => this.renew(study));
       })
       .catch(() => {}); // the view was left
@@ -256,12 +262,30 @@ class StudyView {
   async #askFindings() {
     const { signal } = this.#page;
     try {
-      /** @type {Findings} */
-      const found = await get(path`/v1/studies/${this.#study.name}/findings`, {}, { signal });
-      drawFindings(this.#findings, this.#study, this.#dataset, found, (chosen) => this.#show(chosen));
+      this.#found = await get(path`/v1/studies/${this.#study.name}/findings`, {}, { signal });
+      this.#drawFindings();
     } catch (error) {
       const retry = () => this.#askFindings();
       if (!signal.aborted) fill(this.#findings, problem(error, { retry, compact: true }));
+    }
+  }
+
+  #drawFindings() {
+    const [study, dataset, found, copies] = [this.#study, this.#dataset, this.#found, this.#copies];
+    drawFindings(this.#findings, { study, dataset, found, copies, show: (chosen) => this.#show(chosen) });
+  }
+
+  /** Look for copies where that takes a moment. */
+  async #askCopies() {
+    const { signal } = this.#page;
+    if (this.#dataset.train_samples + this.#dataset.test_samples > SOON_SEARCHED) return;
+    try {
+      /** @type {Duplicates} */
+      const found = await get(path`/v1/studies/${this.#study.name}/duplicates`, { limit: 1 }, { signal });
+      this.#copies = found.matching;
+      this.#drawFindings();
+    } catch {
+      // the page of duplicates says why
     }
   }
 

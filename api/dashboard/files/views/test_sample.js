@@ -4,7 +4,7 @@ import { fill, focusIn, h, put } from "../dom.js";
 import { className, counted, fixed, percent } from "../format.js";
 import { get, path } from "../http.js";
 import { about, nearest } from "../parts/about_sample.js";
-import { DISCOVERY_RATE, influenceText } from "../parts/influence.js";
+import { DISCOVERY_RATE, Influences, influenceText } from "../parts/influence.js";
 import { empty, problem } from "../parts/problem.js";
 import { byKeys, sampleUrl, stepLinks } from "../parts/sample.js";
 import { head, load } from "../parts/study_head.js";
@@ -53,13 +53,13 @@ export async function show(page) {
 }
 
 /**
- * The pairs of a test sample behind a cursor, strongest first.
+ * The pairs of a test sample behind a cursor, those that hold first.
  * @param {View} view
  * @param {string | null} cursor
  * @returns {Promise<Pairs>}
  */
 function pairsOf({ page, study, score }, cursor) {
-  const query = { test_index: score.index, limit: SHOWN, cursor };
+  const query = { test_index: score.index, order: "holds", limit: SHOWN, cursor };
   return get(path`/v1/studies/${study.name}/pairs`, query, { signal: page.signal });
 }
 
@@ -108,7 +108,7 @@ function steps(study, dataset, { index }) {
  * @param {View} view
  * @param {Pairs} found
  */
-function rests(view, { pairs, floor, strong, next }) {
+function rests(view, { pairs, matching: all, holding, floor, strong, next }) {
   const title = h("h2", { id: "rests" }, "Training samples it depends on");
   if (!pairs.length) {
     const text = `No training sample influences it by ${floor} or more: models learn it from many similar ones.`;
@@ -118,38 +118,36 @@ function rests(view, { pairs, floor, strong, next }) {
     `Without one of these in training, models classify it correctly less often, by infl. Pairs with an infl of at ` +
     `least ${floor} are stored; a q-value up to ${DISCOVERY_RATE}${strong === null ? "" : ", weighted where there is one,"} means ` +
     "more than chance.";
-  const list = h(
-    "ul",
-    { class: "influences" },
-    pairs.map((one) => row(view, one, strong)),
-  );
+  const draw = (/** @type {Pair} */ one) => row(view, one, strong);
+  const list = new Influences(draw, { all, holding, trials: view.score.trials });
+  list.add(pairs);
   const more = h("p", {});
   offerMore(view, list, more, next);
-  return h("section", { "aria-labelledby": "rests" }, title, h("p", { class: "soft small" }, about), list, more);
+  const words = h("p", { class: "soft small" }, about);
+  return h("section", { "aria-labelledby": "rests" }, title, words, list.element);
 }
 
 /**
  * A button that appends the pairs behind a cursor; nothing where there are none.
  * @param {View} view
- * @param {HTMLElement} list
+ * @param {Influences<Pair>} list
  * @param {HTMLElement} more
  * @param {string | null} cursor
  */
 function offerMore(view, list, more, cursor) {
   const append = async () => {
-    const first = list.childElementCount;
     try {
-      const { pairs, strong, next } = await pairsOf(view, cursor);
-      put(
-        list,
-        pairs.map((one) => row(view, one, strong)),
-      );
+      const { pairs, next } = await pairsOf(view, cursor);
+      const [first] = list.add(pairs);
       offerMore(view, list, more, next);
-      focusIn(list.children[first], "a");
+      const folded = first.closest("details");
+      if (folded) folded.open = true;
+      focusIn(first, "a");
     } catch (error) {
       if (!view.page.signal.aborted) fill(more, problem(error, { compact: true, retry: append }));
     }
   };
+  list.follow(more);
   fill(more, cursor && h("button", { type: "button", on: { click: append } }, "More training samples"));
 }
 

@@ -1,10 +1,10 @@
 // One training sample: its image, why its mem is what it is, whom it influences, and which samples are like it.
 
 import { h, put } from "../dom.js";
-import { className, fixed, interval, known, whole } from "../format.js";
+import { className, fixed, interval, known, percent, whole } from "../format.js";
 import { get, path } from "../http.js";
 import { about, nearest } from "../parts/about_sample.js";
-import { influenceText } from "../parts/influence.js";
+import { Influences, influenceText } from "../parts/influence.js";
 import { drawPlace, placeFor } from "../parts/place.js";
 import { empty } from "../parts/problem.js";
 import { rates } from "../parts/rates.js";
@@ -27,7 +27,7 @@ export async function show(page) {
   /** @type {[Loaded, Explanation]} */
   const [{ study, dataset }, found] = await Promise.all([
     load(page),
-    get(path`/v1/studies/${name}/explain/${index}`, { limit: SHOWN }, { signal: page.signal }),
+    get(path`/v1/studies/${name}/explain/${index}`, { limit: SHOWN, holding: true }, { signal: page.signal }),
   ]);
   const { score } = found;
   const { mem } = score;
@@ -63,9 +63,10 @@ function picture(dataset, score) {
 
 /**
  * @param {DatasetDetail} dataset
- * @param {Explanation} explanation
+ * @param {Explanation} found
  */
-function measures(dataset, { score, rank, rank_in_class: inClass, samples, samples_in_class: ofClass }) {
+function measures(dataset, found) {
+  const { score, rank, rank_in_class: inClass, samples, samples_in_class: ofClass } = found;
   const flipped = dataset.flipped_indices.includes(score.index);
   const error = score.se !== null && h("span", { class: "soft" }, ` ± ${fixed(score.se, 3)}`);
   const ranks = `${whole(rank)} of ${whole(samples)}, ${whole(inClass)} of ${whole(ofClass)} in its class`;
@@ -75,6 +76,7 @@ function measures(dataset, { score, rank, rank_in_class: inClass, samples, sampl
     ["95 % interval", [interval(score.interval, 3), track(score.mem, score.interval)]],
     ...byMargins(score),
     ["Label", [className(dataset, score.label), flipped && h("strong", {}, " (deliberately flipped)")]],
+    ...voted(dataset, found),
     ["Rank", rank === null ? "none: mem is undefined" : ranks],
   ];
   return h(
@@ -83,6 +85,48 @@ function measures(dataset, { score, rank, rank_in_class: inClass, samples, sampl
     rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]),
   );
 }
+
+/**
+ * What trials say of its label that did not train on it, where they recorded predictions.
+ * @param {DatasetDetail} dataset
+ * @param {Explanation} explanation
+ * @returns {[string, Child][]}
+ */
+function voted(dataset, { score, suggested, share, label_error: error, suspected }) {
+  if (suggested === null || share === null) return [];
+  const { label, p_out: right } = score;
+  /** @type {[number, number | null][]} */
+  const said = [
+    [suggested, share],
+    [label, right],
+  ];
+  const rest = 1 - share - (right ?? 0);
+  const bars = [
+    ...said.map(([one, part]) => bar(className(dataset, one), part ?? 0)),
+    rest > 0.005 && bar("others", rest),
+  ];
+  const wrong =
+    error !== null && `Label wrong with a probability of ${percent(error, 0)}${suspected ? ": suspected" : ""}`;
+  return [
+    [
+      "Without it, models say",
+      [h("span", { class: "votes" }, bars), wrong && h("span", { class: "soft small" }, wrong)],
+    ],
+  ];
+}
+
+/**
+ * @param {string} name
+ * @param {number} part
+ */
+const bar = (name, part) =>
+  h(
+    "span",
+    { class: "vote" },
+    h("span", {}, name),
+    h("span", { class: "share-bar", "aria-hidden": "true" }, h("i", { style: { width: `${100 * part}%` } })),
+    h("span", { class: "number" }, percent(part, 0)),
+  );
 
 /**
  * What the margins of the trials say, where trials recorded them.
@@ -122,7 +166,7 @@ async function steps(page, study, { score: { index }, position, samples }) {
  * @param {DatasetDetail} dataset
  * @param {Explanation} explanation
  */
-function influences(page, study, dataset, { score, influences: found, floor, strong }) {
+function influences(page, study, dataset, { score, influences: found, influenced: all, holding, floor, strong }) {
   const title = h("h2", { id: "influences" }, "Test samples it influences");
   if (!found.length) {
     const nothing = dataset.test_samples
@@ -135,12 +179,13 @@ function influences(page, study, dataset, { score, influences: found, floor, str
     "infl is the probability that a model classifies the test sample correctly when trained on this one, minus the " +
     `probability when not. Pairs with an infl of at least ${floor} are stored. The small images influence the same ` +
     "test sample.";
-  const list = h(
-    "ul",
-    { class: "influences" },
-    found.map((one) => influence({ page, study, dataset, score, strong }, one)),
-  );
-  return h("section", { "aria-labelledby": "influences" }, title, h("p", { class: "soft small" }, about), list);
+  const draw = (/** @type {InfluencedTest} */ one) => influence({ page, study, dataset, score, strong }, one);
+  const list = new Influences(draw, { all, holding, trials: score.trials });
+  list.add(found);
+  const strongest = found.length < all && `The first ${whole(found.length)} of ${whole(all)} are listed.`;
+  const words = h("p", { class: "soft small" }, about);
+  const listed = h("p", { class: "soft small" }, strongest);
+  return h("section", { "aria-labelledby": "influences" }, title, words, list.element, strongest && listed);
 }
 
 /**
