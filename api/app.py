@@ -129,5 +129,6 @@ def create_app(
     )
     for module in (*data, usage, keys, sign_in, health, metrics, docs_page):
         app.include_router(module.router)
+    app.include_router(datasets.sources)
     pages.install(app)
     return app

@@ -95,7 +95,9 @@ class Settings(BaseSettings):
         description="prefix such as `/memscore` that a proxy in front of the service removes from paths",
     )
     rate_limit: float = Field(default=1000, ge=0, description="requests a second for each key or address; 0: no limit")
-    max_upload_bytes: int = Field(default=2**30, ge=1, description="largest accepted file of scores or evidence")
+    max_upload_bytes: int = Field(
+        default=2**30, ge=1, description="largest accepted file of scores, evidence or a dataset"
+    )
 
     @field_validator("root_path")
     @classmethod

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from memscore.datasets.storage import save
@@ -116,6 +117,10 @@ def prepared(command: str, http: httpx.Client, folder: Path) -> str:
         dataset = make_dataset()
         scores = published_of(read_evidence(payload).unpacked(), dataset.y_train, dataset.y_test)
         (folder / "published.npz").write_bytes(scores.encode())
+    if "@mine.npz" in command:
+        mine = make_dataset(seed=11)
+        arrays = {"x_train": mine.x_train, "y_train": mine.y_train, "x_test": mine.x_test, "y_test": mine.y_test}
+        np.savez(folder / "mine.npz", allow_pickle=False, **arrays)
     if " -C - " in command:
         (folder / "version.npz").write_bytes(http.get("/v1/studies/digits/table").content[:1000])
     return command.replace(ADDRESS, str(http.base_url).rstrip("/"))

@@ -20,6 +20,8 @@ from memscore.errors import NotFound
 VIEWS = (
     "/",
     "/studies",
+    "/datasets",
+    "/datasets/{dataset}",
     "/jobs",
     "/jobs/new",
     "/jobs/{job}",

@@ -148,4 +148,4 @@ def _address(scope: Scope) -> str:
 
 def _is_upload(path: str) -> bool:
     """Whether a request uploads a file, which its route reads from the stream."""
-    return path == "/v1/studies/import" or path.endswith("/evidence")
+    return path in ("/v1/studies/import", "/v1/datasets/import") or path.endswith("/evidence")

@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from fastapi import Path as InPath
+from fastapi.openapi.models import Example
 
 from api import errors
 from api.dependencies import (
@@ -27,19 +28,32 @@ from api.dependencies import (
 )
 from api.file_answers import ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
+from api.uploads import Upload
 from memscore.counted import counted
+from memscore.datasets import SOURCES, SourceOptions, load_source
+from memscore.datasets.copies import with_findings
 from memscore.datasets.dataset import Dataset, kind_of
 from memscore.datasets.forgotten import NONE, Forgotten
 from memscore.datasets.storage import COLUMN_FILES, DESCRIPTION, folder_of, open_dataset
+from memscore.datasets.uploaded import load_uploaded
 from memscore.errors import Damaged, InvalidInput, NotFound
-from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets
+from memscore.messages.datasets import (
+    DatasetDetail,
+    DatasetMessage,
+    DatasetRequest,
+    Datasets,
+    KnownDatasets,
+    UploadFormat,
+)
 from memscore.messages.removal import DatasetRemoved, NewName, SamplesForgotten
-from memscore.store import Database, datasets, forgetting, forgotten, removal
+from memscore.store import Database, datasets, forgetting, forgotten, registering, removal
 from memscore.store.datasets import DatasetRecord
+from memscore.study.spec import NAME_PATTERN
 
 log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+sources = APIRouter(prefix="/v1/sources", tags=["datasets"])
 
 PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
@@ -47,6 +61,7 @@ PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "the client's copy is current"},
     **errors.documented(404, 410, 416),
 }
+DIGITS: dict[str, Example] = {"digits": {"summary": "scikit-learn's digits", "value": {"source": "digits"}}}
 MOST_IMAGES = 500  # samples named in one request
 INDICES = f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{MOST_IMAGES - 1}}}$"
 ForgottenIndices = Annotated[
@@ -69,6 +84,72 @@ def list_datasets(database: DatabaseOf, limit: Limit = 100, cursor: Cursor = Non
         found = datasets.listing(connection, limit + 1, after)
     further = cursor_of(found[limit - 1].name) if len(found) > limit else None
     return Datasets(datasets=[_message(record) for record in found[:limit]], next=further)
+
+
+@router.post("", operation_id="add_dataset", status_code=201, responses=errors.documented(404, 409))
+def add_dataset(
+    database: DatabaseOf,
+    home: HomeOf,
+    actor: ActorOf,
+    request: Annotated[DatasetRequest, Body(openapi_examples=DIGITS)],
+) -> DatasetMessage:
+    """Register a published dataset by its name. What is registered already stays as it is.
+
+    The digits come with memscore. The files of the others are taken from the service's folder for downloads, or
+    downloaded, which takes minutes. Needs the scope write.
+    """
+    if request.source not in SOURCES:
+        raise NotFound(f"There is no published dataset {request.source!r}; known are: {', '.join(SOURCES)}.")
+    with database.reading() as connection:
+        known = {record.name for record in datasets.listing(connection)}
+        if request.source in known:
+            return _message(datasets.by_name(connection, request.source))
+    dataset = with_findings(load_source(request.source, SourceOptions(downloads=home / "downloads")))
+    record = registering.register(database, home, request.source, dataset)
+    log.info("%s added the dataset %s", actor, record.name)
+    return _message(record)
+
+
+@router.post(
+    "/import",
+    operation_id="import_dataset",
+    status_code=201,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "a file in one of the formats",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+    responses=errors.documented(409),
+)
+def import_dataset(
+    database: DatabaseOf,
+    home: HomeOf,
+    actor: ActorOf,
+    upload: Upload,
+    name: Annotated[str, Query(pattern=NAME_PATTERN, description="name of the dataset")],
+    format: Annotated[
+        UploadFormat, Query(description="`zip`: an archive with a folder of images for each class")
+    ] = "npz",
+    label: Annotated[str | None, Query(max_length=200, description="column of the classes, in a table")] = None,
+    test_share: Annotated[
+        float | None, Query(gt=0, lt=1, description="share of each class for the test part, if the file has none")
+    ] = None,
+) -> DatasetMessage:
+    """Register a dataset from a file. A repeated import changes nothing. Needs the scope write."""
+    registering.require_free_name(name)
+    options = SourceOptions(label=label, test_share=test_share, files=False)
+    dataset = with_findings(load_uploaded(upload, format, options, name=name))
+    record = registering.register(database, home, name, dataset)
+    log.info("%s imported the dataset %s", actor, record.name)
+    return _message(record)
+
+
+@sources.get("", operation_id="list_sources")
+def list_sources() -> KnownDatasets:
+    """The names of published datasets that can be registered."""
+    return KnownDatasets(sources=sorted(SOURCES))
 
 
 @router.get("/{name}", operation_id="get_dataset", responses=errors.documented(404))

@@ -59,8 +59,8 @@ def add_dataset(
 
         apply_reviews(from_review, source, None, as_json)
         return
-    roles = {"label": label, "split": split, "image": image, "text": text, "id": ids, "group": group}
-    options = SourceOptions(root, classes, resize, test_share, settings.home / "downloads", tracked, **roles)
+    roles = (label, split, image, text, ids, group)
+    options = SourceOptions(root, classes, resize, test_share, settings.home / "downloads", tracked, *roles)
     if origin is not None and name is None:
         name = source
     name, dataset = load_named(origin or source, name, options, flipped_share=flip, seed=seed)

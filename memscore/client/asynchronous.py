@@ -26,7 +26,7 @@ from memscore.client.study_calls import PairFilters, ScoreFilters
 from memscore.client.table_calls import Fingerprinted
 from memscore.exchange.evidence_file import StudyEvidence
 from memscore.keys import Scope
-from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets, Neighbour, Sample
+from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets, Neighbour, Sample, UploadFormat
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
 from memscore.messages.message import MOST_A_PAGE
@@ -144,6 +144,35 @@ class AsyncClient:
         Raises NotFound.
         """
         return await self._run(dataset_calls.dataset, name)
+
+    async def sources(self) -> list[str]:
+        """The names of the published datasets that `add_dataset` takes."""
+        return await self._run(dataset_calls.sources)
+
+    async def add_dataset(self, source: str) -> DatasetMessage:
+        """Register a published dataset by its name, such as `digits`; the service takes its files, or downloads them.
+
+        What is registered already stays as it is. Needs the scope write. Raises NotFound for an unknown name,
+        InvalidDataset if the files are neither there nor can be downloaded.
+        """
+        return await self._run(dataset_calls.add_dataset, source)
+
+    async def import_dataset(
+        self,
+        payload: bytes,
+        name: str,
+        format: UploadFormat = "npz",
+        *,
+        label: str | None = None,
+        test_share: float | None = None,
+    ) -> DatasetMessage:
+        """Send a dataset as a file, passed as bytes, and register it.
+
+        format: `npz`, `csv`, `parquet`, or `zip`, an archive with a folder of images for each class. label: the column
+        of the classes, in a table. test_share: the share of each class for the test part, if the file has none. Needs
+        the scope write. Raises InvalidDataset for an unusable file, Conflict if the name is taken.
+        """
+        return await self._run(dataset_calls.import_dataset, payload, name, format, label=label, test_share=test_share)
 
     async def samples(
         self, dataset: str, indices: Sequence[int], split: Literal["train", "test"] = "train"

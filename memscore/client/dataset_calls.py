@@ -6,17 +6,28 @@ from collections.abc import Sequence
 from typing import Literal
 
 from memscore.client.pages import gathered
-from memscore.client.service_access import ServiceAccess, ask, delete, exchange, get, part
+from memscore.client.service_access import (
+    TRANSFER_SECONDS,
+    ServiceAccess,
+    ask,
+    delete,
+    exchange,
+    get,
+    part,
+    post_file,
+)
 from memscore.client.steps import Flow, Request
 from memscore.messages.datasets import (
     DatasetDetail,
     DatasetMessage,
     Datasets,
+    KnownDatasets,
     Neighbour,
     Neighbours,
     Sample,
     SampleNames,
     Samples,
+    UploadFormat,
 )
 from memscore.messages.removal import DatasetRemoved, SamplesForgotten
 
@@ -35,6 +46,40 @@ def dataset(service: ServiceAccess, name: str) -> Flow[DatasetDetail]:
     Raises NotFound.
     """
     return (yield from ask(service, DatasetDetail, get(f"/v1/datasets/{part(name)}")))
+
+
+def sources(service: ServiceAccess) -> Flow[list[str]]:
+    """The names of the published datasets that `add_dataset` takes."""
+    return (yield from ask(service, KnownDatasets, get("/v1/sources"))).sources
+
+
+def add_dataset(service: ServiceAccess, source: str) -> Flow[DatasetMessage]:
+    """Register a published dataset by its name, such as `digits`; the service takes its files, or downloads them.
+
+    What is registered already stays as it is. Needs the scope write. Raises NotFound for an unknown name,
+    InvalidDataset if the files are neither there nor can be downloaded.
+    """
+    request = Request("POST", "/v1/datasets", json={"source": source}, timeout=TRANSFER_SECONDS)
+    return (yield from ask(service, DatasetMessage, request))
+
+
+def import_dataset(
+    service: ServiceAccess,
+    payload: bytes,
+    name: str,
+    format: UploadFormat = "npz",
+    *,
+    label: str | None = None,
+    test_share: float | None = None,
+) -> Flow[DatasetMessage]:
+    """Send a dataset as a file, passed as bytes, and register it.
+
+    format: `npz`, `csv`, `parquet`, or `zip`, an archive with a folder of images for each class. label: the column of
+    the classes, in a table. test_share: the share of each class for the test part, if the file has none. Needs the
+    scope write. Raises InvalidDataset for an unusable file, Conflict if the name is taken.
+    """
+    params = {"name": name, "format": format, "label": label, "test_share": test_share}
+    return (yield from ask(service, DatasetMessage, post_file("/v1/datasets/import", payload, **params)))
 
 
 def samples(

@@ -41,8 +41,9 @@ class SourceOptions:
     the images in pixels, `test_share` the share of samples for the test set. `downloads` is the folder for files
     without `root`, also for downloading; `track` shows progress. The others name columns of a table: `label` has the
     classes, `split` says which rows are for training and which for testing, `image` has the paths or the bytes of
-    images, `text` is shown, `id` names the samples, `group` says which belong together. Raises InvalidInput for an
-    invalid value.
+    images, `text` is shown, `id` names the samples, `group` says which belong together. `files`:
+    whether a table may name files of images, which one from elsewhere must not. Raises InvalidInput for an invalid
+    value.
     """
 
     root: Path | None = None
@@ -57,6 +58,7 @@ class SourceOptions:
     text: str | None = None
     id: str | None = None
     group: str | None = None
+    files: bool = True
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Rows:
 
     `table` is an Arrow table; `source` describes it in the dataset, `named` in messages; paths of images are relative
     to `folder`. `part` [n] is 0 for training rows, 1 for testing and 2 for validation, or None if a column says so.
-    `class_names` are those of the columns of class numbers.
+    `class_names` are those of the columns of class numbers. `files`: whether a column may name files of images.
     """
 
     table: Any
@@ -50,10 +50,12 @@ class Rows:
     part: Indices | None = None
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     notes: tuple[str, ...] = ()
+    files: bool = True
 
 
 def dataset_of_rows(rows: Rows, options: SourceOptions) -> Dataset:
     """The dataset of a table's rows, in their order. Raises InvalidDataset with the reason."""
+    rows = replace(rows, files=options.files)
     columns = arrow.plain(rows.table)
     if not rows.table.num_rows:
         raise InvalidDataset(f"{rows.named} has no rows.")
@@ -282,6 +284,11 @@ def _pictures(name: str, column: Any, rows: Rows) -> list[Picture]:
         if data is not None:
             made.append(Picture(path or f"row {row}", data))
         elif path:
+            if not rows.files:
+                raise InvalidDataset(
+                    f"The column {name!r} names files of images, which are not in {rows.named}; give their bytes, or "
+                    "the images as a zip archive with a folder for each class."
+                )
             if "://" in path:
                 raise InvalidDataset(
                     f"Row {row} of the column {name!r} has the address {path[:100]}; download the images, and give "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from memscore.messages.message import Message
+
+UploadFormat = Literal["npz", "csv", "parquet", "zip"]
+"""Of a file with a dataset; zip: an archive with a folder of images for each class."""
 
 
 class DatasetMessage(Message):
@@ -24,6 +27,20 @@ class DatasetMessage(Message):
     forgotten: int = Field(
         default=0, description="samples whose content was removed on request; nothing more is trained on the dataset"
     )
+
+
+class DatasetRequest(BaseModel):
+    """A published dataset to register."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(max_length=63, description="name of a published dataset that memscore knows, such as digits")
+
+
+class KnownDatasets(Message):
+    """Published datasets that can be registered by name."""
+
+    sources: list[str]
 
 
 class DatasetDetail(DatasetMessage):

@@ -6,22 +6,20 @@ import os
 import re
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from memscore.client import Client
 from memscore.datasets import SOURCES, SourceOptions, load_source
 from memscore.datasets.copies import with_findings
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.forgotten import Forgotten
 from memscore.datasets.label_noise import flip_labels
-from memscore.datasets.storage import alone, folder_of, forgotten_in, is_whole, open_dataset, save
-from memscore.errors import Conflict, InvalidInput, NotFound
+from memscore.datasets.storage import open_dataset
+from memscore.errors import InvalidInput, NotFound
 from memscore.messages.studies import StudyMessage
 from memscore.progress import tracked
 from memscore.settings import Settings
-from memscore.store import Database, datasets, forgotten, leftovers
+from memscore.store import Database, datasets, forgotten, registering
 from memscore.store.datasets import DatasetRecord
-from memscore.study.spec import NAME_PATTERN
+from memscore.store.registering import require_valid_name
 from memscore.workflows.embedded import opened_database
 
 
@@ -56,7 +54,7 @@ def load_named(
     dataset = load_source(source, options)
     if name is None:
         name = _default_name(source, options, flipped_share, seed)
-    _require_valid_name(name)
+    require_valid_name(name)
     if flipped_share is not None:
         dataset = flip_labels(dataset, flipped_share, seed)
     if name in SOURCES and dataset.source != name:
@@ -66,59 +64,13 @@ def load_named(
     return name, dataset
 
 
-def require_free_name(name: str) -> None:
-    """Raise InvalidInput unless a new dataset may have this name."""
-    _require_valid_name(name)
-    if name in SOURCES:
-        raise InvalidInput(f"{name!r} is the name of a published dataset; choose another one.")
-
-
-def _require_valid_name(name: str) -> None:
-    if not re.match(NAME_PATTERN, name):
-        raise InvalidInput(
-            f"{name!r} is not a valid name: use at most 63 letters, digits, '.', '_' and '-'; see --name."
-        )
-
-
 def register(database: Database, settings: Settings, name: str, dataset: Dataset) -> DatasetRecord:
-    """Store a dataset's arrays in the home folder and register its name.
+    """Store a dataset's arrays in the home folder, which is made if it is missing, and register its name.
 
-    Raises Conflict if another dataset has the name, or if samples of this one were forgotten; if its files are damaged
-    or missing, they are written again without those samples.
+    Raises Conflict as `memscore.store.registering.register` does.
     """
-    fingerprint = dataset.fingerprint
     settings.prepare_home()
-    with alone(settings.home, fingerprint):
-        while True:
-            with database.reading() as connection:
-                taken = {record.name: record for record in datasets.listing(connection)}.get(name)
-                gone = forgotten.of(connection, fingerprint) | forgotten_in(settings.home, fingerprint)
-            wanted = taken is None or taken.fingerprint == fingerprint
-            if wanted and gone:
-                if taken is None or is_whole(settings.home, fingerprint, dataset.clean_labels):
-                    raise Conflict(_not_again(name, len(gone)))
-                dataset = dataset.blanked(gone)
-            if wanted:
-                save(dataset, settings.home)
-            with database.writing() as connection:
-                leftovers.hold_arrays(connection, fingerprint)
-                if not wanted or _may_stay(connection, settings.home, fingerprint, gone):
-                    return datasets.register(connection, name, dataset)
-            # The arrays were those of a dataset that was removed just now, or samples of it were forgotten.
-            leftovers.overwrite_forgotten(database, settings.home, fingerprint)
-
-
-def _may_stay(connection: Connection, home: Path, fingerprint: str, gone: Forgotten) -> bool:
-    """Whether the arrays that were written are there, and no further sample of them was forgotten meanwhile."""
-    return folder_of(home, fingerprint).is_dir() and not forgotten.of(connection, fingerprint) - gone
-
-
-def _not_again(name: str, samples: int) -> str:
-    was = "sample of it was" if samples == 1 else "samples of it were"
-    return (
-        f"Dataset {name!r} is not added again, since {samples:,} {was} removed on request and would come back; to add "
-        f"the rest, leave {'it' if samples == 1 else 'them'} out of the data, which makes it another dataset."
-    )
+    return registering.register(database, settings.home, name, dataset)
 
 
 def dataset_of_study(client: Client, settings: Settings, study: StudyMessage) -> Dataset:

@@ -13,7 +13,8 @@ from memscore.scores.reviews import Decided, Opinion, changes, decided
 from memscore.settings import Settings
 from memscore.store import Database, forgotten
 from memscore.store.datasets import DatasetRecord
-from memscore.workflows.datasets import register, require_free_name
+from memscore.store.registering import require_free_name
+from memscore.workflows.datasets import register
 
 
 @dataclass(frozen=True)

@@ -38,13 +38,13 @@ pytestmark = pytest.mark.databases("sqlite")
 
 JOB, KEY = "5f2b9c41d07ae836", "1f0c8e5a9b3d7246"  # in the document's examples
 OPERATIONS = (
-    "cancel_job compare_studies create_key explain_score forget_samples get_dataset get_evidence get_findings "
-    "get_histogram get_image get_job get_pairs_table get_quality get_score get_session get_sets get_sprite get_study "
-    "get_table get_test_score get_usage health import_scores job_events job_log list_classes list_datasets "
-    "list_decisions list_duplicates list_jobs list_keys list_neighbours list_pairs list_recipes list_reviews "
-    "list_risks list_sample_names list_samples list_scores list_studies list_suspects look_up_scores merge_evidence "
-    "metrics prune_jobs readiness remove_dataset remove_study rename_dataset rename_study resume_job review_sample "
-    "revoke_key sign_in sign_out submit_job"
+    "add_dataset cancel_job compare_studies create_key explain_score forget_samples get_dataset get_evidence "
+    "get_findings get_histogram get_image get_job get_pairs_table get_quality get_score get_session get_sets "
+    "get_sprite get_study get_table get_test_score get_usage health import_dataset import_scores job_events job_log "
+    "list_classes list_datasets list_decisions list_duplicates list_jobs list_keys list_neighbours list_pairs "
+    "list_recipes list_reviews list_risks list_sample_names list_samples list_scores list_sources list_studies "
+    "list_suspects look_up_scores merge_evidence metrics prune_jobs readiness remove_dataset remove_study "
+    "rename_dataset rename_study resume_job review_sample revoke_key sign_in sign_out submit_job"
 )
 
 USED = ("forget_samples", "remove_dataset", "remove_study")
@@ -56,6 +56,7 @@ FALSE_ALARMS = [
     {"include-operation-id": "readiness", "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", 503]}}},
     # bytes at random are no score file, and no evidence
     {"include-operation-id": "import_scores", "checks": {"positive_data_acceptance": {"enabled": False}}},
+    {"include-operation-id": "import_dataset", "checks": {"positive_data_acceptance": {"enabled": False}}},
     {"include-operation-id": "merge_evidence", "checks": {"positive_data_acceptance": {"enabled": False}}},
     # a label that is no class of this dataset, or the sample's own; a reviewer who is not the key's
     {"include-operation-id": "review_sample", "checks": {"positive_data_acceptance": {"enabled": False}}},
@@ -67,7 +68,8 @@ FALSE_ALARMS = [
     {"include-operation-id": "forget_samples", "checks": {"positive_data_acceptance": {"enabled": False}}},
     {"include-operation-id": "remove_dataset", "checks": {"positive_data_acceptance": {"enabled": False}}},
     {"include-operation-id": "remove_study", "checks": {"positive_data_acceptance": {"enabled": False}}},
-    # these paths are also those of a study "import" and of an index "lookup", for which there is GET
+    # these paths are also those of a study and a dataset "import" and of an index "lookup", for which there is GET
+    {"include-operation-id": "import_dataset", "checks": {"allow_header_conformance": {"enabled": False}}},
     {"include-operation-id": "import_scores", "checks": {"allow_header_conformance": {"enabled": False}}},
     {"include-operation-id": "look_up_scores", "checks": {"allow_header_conformance": {"enabled": False}}},
     {"include-operation-id": "look_up_scores", "checks": {"unsupported_method": {"enabled": False}}},

@@ -280,9 +280,10 @@ def test_pages_of_jobs_are_accessible_and_fit_a_phone(waiting: Service, page: Pa
 def test_without_anything_each_page_says_how_to_begin(page: Page, settings_of_sqlite: Settings):
     with ending(Service(settings_of_sqlite, "--no-dispatch")) as service:
         page.goto(service.url)
-        expect(page.locator("#main")).to_contain_text("No job yet")
         expect(page.locator("#main")).to_contain_text("No study yet")
-        expect(page.locator("#main")).to_contain_text("memscore datasets add digits")
+        expect(page.get_by_role("button", name="Try it: digits")).to_be_visible()
+        expect(page.locator("#main")).to_contain_text("memscore estimate --dataset digits")
+        expect(page.get_by_text("No job yet")).to_be_hidden()
         require_accessible(page)
         page.goto(f"{service.url}/jobs")
         expect(page.locator("#main")).to_contain_text("No job yet")

@@ -64,6 +64,10 @@ export interface Neighbours {
   neighbours: Neighbour[];
 }
 
+export interface KnownDatasets {
+  sources: string[];
+}
+
 export interface Datasets {
   datasets: DatasetMessage[];
   next: string | null;

@@ -102,7 +102,7 @@ export const calls = {
 export const get = (path, query = {}, options = {}) => call("GET", path, { query, ...options });
 
 /**
- * POST, PUT, PATCH or DELETE as JSON.
+ * POST, PUT, PATCH or DELETE, a file as it is, all else as JSON.
  * @param {"POST" | "PUT" | "PATCH" | "DELETE"} method
  * @param {string} path
  * @param {unknown} [body]
@@ -134,10 +134,11 @@ async function call(method, path, { query, body, headers = {}, signal, kind = "j
   const started = performance.now();
   /** @type {Record<string, string>} */
   const asked = { ...headers, Accept: kind === "json" ? "application/json" : "*/*" };
-  if (body !== undefined) asked["Content-Type"] = "application/json";
+  const file = body instanceof Blob;
+  if (body !== undefined) asked["Content-Type"] = file ? "application/octet-stream" : "application/json";
   if (method !== "GET" && session.csrf) asked["X-CSRF-Token"] = session.csrf;
-  const shown = path === "/v1/session" ? undefined : body; // a key is never shown
-  const sent = body === undefined ? undefined : JSON.stringify(body);
+  const shown = path === "/v1/session" || file ? undefined : body; // a key is never shown
+  const sent = body === undefined || file ? body : JSON.stringify(body);
   let response;
   try {
     response = await fetch(url, { method, headers: asked, signal, body: sent });

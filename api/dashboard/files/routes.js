@@ -4,13 +4,15 @@
 
 /**
  * Where a view stands in the navigation; null: nowhere.
- * @typedef {"overview" | "jobs" | "studies" | "compare" | "storage" | null} Place
+ * @typedef {"overview" | "datasets" | "jobs" | "studies" | "compare" | "storage" | null} Place
  */
 
 /** @type {{ path: string, load: () => Promise<View>, place: Place }[]} */
 const ROUTES = [
   { path: "/", load: () => import("./views/overview.js"), place: "overview" },
   { path: "/studies", load: () => import("./views/overview.js"), place: "overview" },
+  { path: "/datasets", load: () => import("./views/datasets.js"), place: "datasets" },
+  { path: "/datasets/:dataset", load: () => import("./views/dataset.js"), place: "datasets" },
   { path: "/jobs", load: () => import("./views/jobs.js"), place: "jobs" },
   { path: "/jobs/new", load: () => import("./views/new_job.js"), place: "jobs" },
   { path: "/jobs/:job", load: () => import("./views/job.js"), place: "jobs" },

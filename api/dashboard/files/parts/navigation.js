@@ -7,6 +7,7 @@ import { session } from "../session.js";
 const STORAGE = ["storage", "Storage", "/storage"]; // for administrators
 const PLACES = [
   ["overview", "Overview", "/"],
+  ["datasets", "Datasets", "/datasets"],
   ["jobs", "Jobs", "/jobs"],
   ["compare", "Compare", "/compare"],
 ];

@@ -59,15 +59,12 @@ async function preset({ query, signal }) {
 }
 
 function noDataset() {
-  const digits = "To register the digits, which come with memscore, run this on the service's machine:";
-  const images = ["memscore datasets add folder:DIR --name mine", "memscore datasets add npz:FILE --name mine"];
   return empty(
     "No dataset yet",
-    h("p", {}, `A job trains on a registered dataset. ${digits}`),
+    h("p", {}, "A job trains on a registered dataset."),
+    h("p", {}, h("a", { class: "button", href: address("/datasets") }, "Add a dataset")),
+    h("p", { class: "soft" }, "Or in a shell, on the service's machine:"),
     copyable("memscore datasets add digits", "the command that registers the digits"),
-    h("p", {}, "To register your own images, from one folder per class or from a file of arrays:"),
-    copyable(images.join("\n"), "the commands that register images"),
-    h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "Check again")),
   );
 }
 

@@ -2,7 +2,8 @@
 
 import { fill, h, put } from "../dom.js";
 import { whole } from "../format.js";
-import { address, get, path } from "../http.js";
+import { address, get, path, send } from "../http.js";
+import { actionButton } from "../parts/act.js";
 import { copyable } from "../parts/copy.js";
 import { ended, jobList } from "../parts/job_card.js";
 import { empty, problem } from "../parts/problem.js";
@@ -42,8 +43,10 @@ export async function show(page) {
   if (jobs.running) trouble.after(section);
   else page.main.append(section);
   await studies.start();
+  section.hidden = !jobs.any && !studies.any; // the first run has one thing to say
   const look = async () => {
     await studies.renew(await jobs.look());
+    if (jobs.any) section.hidden = false;
     fill(trouble);
     return jobs.running ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
   };
@@ -62,6 +65,10 @@ class JobsPanel {
   /** @param {Page} page */
   constructor(page) {
     this.#page = page;
+  }
+
+  get any() {
+    return this.#known.size > 0;
   }
 
   get running() {
@@ -112,6 +119,10 @@ class StudiesPanel {
   constructor(page) {
     this.#page = page;
     this.#whenNear = nearScreen(page.signal);
+  }
+
+  get any() {
+    return this.#cards.size > 0;
   }
 
   async start() {
@@ -184,8 +195,6 @@ class StudiesPanel {
   }
 }
 
-const DIGITS = "To register the digits, which come with memscore, run this on the service's machine:";
-
 const startOne = () =>
   session.may("write")
     ? h("p", {}, h("a", { class: "button", href: address("/jobs/new") }, "Start one"))
@@ -193,18 +202,67 @@ const startOne = () =>
 
 const noJob = () => empty("No job yet", h("p", {}, "A job trains the models of a study."), startOne());
 
+const DEMO = "digits";
+const DEMO_TRIALS = 100;
+
 /** @param {Page} page */
-async function noStudy({ signal }) {
+async function noStudy(page) {
   /** @type {Datasets} */
-  const { datasets } = await get("/v1/datasets", { limit: 1 }, { signal });
-  return empty(
-    "No study yet",
-    h("p", {}, "A study holds the scores of one dataset, from models trained by one recipe. Its first job creates it."),
-    !datasets.length && [
-      h("p", {}, `No dataset is registered yet. ${DIGITS}`),
-      copyable("memscore datasets add digits", "the command that registers a dataset"),
-    ],
-    h("p", {}, "To run a first study, on the service's machine:"),
-    copyable("memscore estimate --dataset digits --trials 200", "the command that estimates a study"),
+  const { datasets } = await get("/v1/datasets", { limit: 1 }, { signal: page.signal });
+  const trouble = h("div", {});
+  const tryIt = async () => {
+    fill(trouble, h("p", { role: "status" }, "Adding the digits and queueing a job …"));
+    await send("POST", "/v1/datasets", { source: DEMO }, { signal: page.signal });
+    const wanted = { dataset: DEMO, recipe: DEMO, target: { trials: DEMO_TRIALS } };
+    /** @type {JobMessage} */
+    const job = await send("POST", "/v1/jobs", wanted, { signal: page.signal });
+    page.go(address(path`/jobs/${job.id}`));
+  };
+  const button = actionButton(page, { text: "Try it: digits, about a minute", action: "try", trouble }, tryIt);
+  button.classList.add("primary");
+  const own = datasets.length
+    ? h("a", { href: address("/jobs/new") }, "Start a job")
+    : h("a", { href: address("/datasets") }, "Add a dataset");
+  return h(
+    "div",
+    { class: "empty", "data-part": "first-run" },
+    h("p", { class: "problem-title" }, "No study yet"),
+    h(
+      "p",
+      {},
+      "A classifier learns most training samples from others like them, and memorizes the rest. memscore trains many " +
+        "models on random subsets, and shows which samples those are: wrong labels, rare variants and near-duplicates.",
+    ),
+    picture(),
+    session.may("write")
+      ? h("p", { class: "actions" }, button, h("span", {}, "or ", own, " of your own."))
+      : h("p", { class: "soft" }, "Starting a job needs a key with the scope write."),
+    trouble,
+    h("p", { class: "soft" }, "The same in a shell, on the service's machine:"),
+    copyable(`memscore estimate --dataset ${DEMO} --trials ${DEMO_TRIALS}`, "the command that estimates a study"),
+  );
+}
+
+/** What mem is, as two bars. */
+function picture() {
+  /**
+   * @param {string} text
+   * @param {number} share
+   */
+  const bar = (text, share) =>
+    h(
+      "div",
+      { class: "vote" },
+      h("span", {}, text),
+      h("span", { class: "share-bar", "aria-hidden": "true" }, h("i", { style: { width: `${100 * share}%` } })),
+      h("span", { class: "number" }, `${100 * share} %`),
+    );
+  return h(
+    "figure",
+    { class: "mem-picture" },
+    h("figcaption", {}, "An example: how often models classify one training sample correctly"),
+    bar("trained on it", 1),
+    bar("not trained on it", 0.2),
+    h("p", { class: "small" }, "Its memorization value mem is the difference: 1.00 − 0.20 = 0.80."),
   );
 }
