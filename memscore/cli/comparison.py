@@ -36,7 +36,10 @@ def compare_scores(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the scores of two studies of the same dataset, or of a study with published ones."""
+    """Compare the scores of two studies, or of a study with published ones.
+
+    Studies of different datasets, such as one and its corrected version, are compared on the samples that both have.
+    """
     if (b is None) == (published is None):
         raise InvalidInput("Name what to compare with: a second study, or --with KIND FILE.")
     if published is not None:
@@ -46,7 +49,15 @@ def compare_scores(
     if plot is not None and plot.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise InvalidInput(f"The suffix of {plot.name!r} must be .svg, .png or .pdf.")
     first, second = _table(a, url), _table(b, url)
-    comparison = compare(first, second, threshold)
+    here = all(source_kind(one) == "study" for one in (a, b))
+    if first.meta["fingerprint"] != second.meta["fingerprint"] and here:
+        if plot is not None:
+            raise InvalidInput("--plot is for studies of the same dataset.")
+        with opened_client(url) as client:
+            found = client.compare(a, b, threshold=threshold)
+        comparison = TableComparison(**found.agreement.model_dump())
+    else:
+        comparison = compare(first, second, threshold)
     if plot is not None:
         from memscore.report.scatter import scatter
 

@@ -25,6 +25,7 @@ from memscore.client.study_calls import PairFilters, ScoreFilters
 from memscore.client.table_calls import Fingerprinted
 from memscore.exchange.evidence_file import StudyEvidence
 from memscore.keys import Scope
+from memscore.messages.comparisons import ComparisonMessage
 from memscore.messages.datasets import DatasetDetail, DatasetMessage, Datasets, Neighbour, Sample, UploadFormat
 from memscore.messages.jobs import JobEvents, JobMessage, Jobs, LogMessage, Plan, State
 from memscore.messages.keys import KeyCreated, KeyMessage, Keys
@@ -365,6 +366,15 @@ class Client:
         Needs the scope write. Raises InvalidInput for an unusable file, Conflict if the name is taken.
         """
         return self._run(study_calls.import_scores, payload, dataset, name)
+
+    def compare(self, study: str, other: str, *, threshold: float | None = None, limit: int = 24) -> ComparisonMessage:
+        """How well the scores of two studies agree, and the `limit` samples on which they disagree most.
+
+        Studies of different datasets are compared on the training samples that both have, such as those of a dataset
+        and of its corrected version. threshold: samples with mem above it are atypical, by default 0.15. Raises
+        FingerprintMismatch if the datasets share too few samples, NotFound, or NoScoresYet.
+        """
+        return self._run(study_calls.compare, study, other, threshold=threshold, limit=limit)
 
     def rename_study(self, study: str, new: str) -> StudyMessage:
         """Give a study another name; its id stays.

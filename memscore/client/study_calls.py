@@ -24,6 +24,7 @@ from memscore.client.service_access import (
 )
 from memscore.client.steps import Flow, Items, Request
 from memscore.errors import Conflict, InvalidInput
+from memscore.messages.comparisons import ComparisonMessage
 from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.removal import StudyRemoved
@@ -260,6 +261,19 @@ def import_scores(service: ServiceAccess, payload: bytes, dataset: str, name: st
     """
     request = post_file("/v1/studies/import", payload, dataset=dataset, name=name)
     return (yield from ask(service, StudyMessage, request))
+
+
+def compare(
+    service: ServiceAccess, study: str, other: str, *, threshold: float | None = None, limit: int = 24
+) -> Flow[ComparisonMessage]:
+    """How well the scores of two studies agree, and the `limit` samples on which they disagree most.
+
+    Studies of different datasets are compared on the training samples that both have, such as those of a dataset and of
+    its corrected version. threshold: samples with mem above it are atypical, by default 0.15. Raises
+    FingerprintMismatch if the datasets share too few samples, NotFound, or NoScoresYet.
+    """
+    request = get(f"/v1/studies/{part(study)}/compare", **{"with": other, "threshold": threshold, "limit": limit})
+    return (yield from ask(service, ComparisonMessage, request))
 
 
 def rename_study(service: ServiceAccess, study: str, new: str) -> Flow[StudyMessage]:

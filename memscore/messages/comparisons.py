@@ -1,4 +1,4 @@
-"""Comparisons of two studies of the same dataset."""
+"""Comparisons of two studies of the same dataset, or of two datasets that share training samples."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Disagreement(Message):
     a: Side
     b: Side
     difference: float = Field(description="mem in a minus mem in b")
+    index_b: int | None = Field(default=None, description="its index in b's dataset, if that is another one")
+    label_b: int | None = Field(default=None, description="its label in b's dataset, if that is another one")
 
 
 class Density(Message):
@@ -56,12 +58,14 @@ class Agreement(Message):
 
 
 class ComparisonMessage(Message):
-    """A comparison of two studies of the same dataset."""
+    """A comparison of two studies. If their datasets differ, of the training samples in both, by their index in a's."""
 
     a: str
     b: str
     digest_a: str
     digest_b: str
+    shared: int | None = Field(default=None, description="training samples in both datasets, if these differ")
+    relabelled: int | None = Field(default=None, description="of these, samples with another label in b's dataset")
     agreement: Agreement
     density: Density
     disagreements: list[Disagreement] = Field(description="largest differences first")

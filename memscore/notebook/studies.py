@@ -262,12 +262,16 @@ class Study:
 
     @in_python
     def compare(self, other: Study | ScoreTable | str, *, threshold: float = Thresholds.atypical) -> TableComparison:
-        """How well these scores agree with those of another study of the same dataset, a table, or a study's name.
+        """How well these scores agree with those of another study, a table, or a study's name.
 
-        Raises FingerprintMismatch if the datasets differ.
+        Studies of different datasets are compared on the training samples that both have. Raises FingerprintMismatch if
+        these are too few, or for a table of another dataset.
         """
         if isinstance(other, str):
             other = Study(other, self._home)
+        if isinstance(other, Study) and other.message.fingerprint != self.message.fingerprint:
+            found = self.client.compare(self.id, other.id, threshold=threshold)
+            return TableComparison(**found.agreement.model_dump())
         return compare(self.scores(), other.scores() if isinstance(other, Study) else other, threshold)
 
     @in_python

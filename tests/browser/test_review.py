@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -13,6 +17,7 @@ from memscore.keys import generate
 from memscore.store import api_keys, open_database
 from memscore.store.pepper import pepper_of
 from tests.browser.conftest import NewContext, Troubles, copied, require_accessible, require_narrow, settled
+from tests.browser.digits import estimate
 from tests.processes import Service, ending
 
 JUDGED = 20
@@ -129,6 +134,36 @@ def test_a_key_for_reading_may_look_but_not_judge(home_of_errors: Path, tmp_path
                 expect(page.locator("[data-part=counts]")).to_contain_text("1 unsure")
             page.wait_for_load_state("networkidle")
             page.goto("about:blank")  # or it would ask a service that has ended
+
+
+def test_a_corrected_dataset_is_estimated_and_compared(home_of_errors: Path, page: Page, tmp_path: Path):
+    """Of the labels that held-out trials suspect, each corrected as somebody does who knows the right ones."""
+    settings = copied(home_of_errors, tmp_path / "corrected")
+    clean = load_source("digits").y_train
+    with ending(Service(settings, "--no-dispatch")) as service:
+        here = f"{service.url}/v1/studies/digits"
+        listed = httpx.get(f"{here}/suspects", params={"limit": 200}).json()["scores"]
+        wrong = [one for one in listed if one["suspected"] and clean[one["index"]] != one["label"]]
+        for one in wrong[:JUDGED]:
+            said = {"verdict": "error", "label": int(clean[one["index"]])}
+            httpx.put(f"{here}/reviews/{one['index']}", json=said).raise_for_status()
+        add = [sys.executable, "-m", "memscore.cli", "datasets", "add", "digits-2", "--from-review", "digits"]
+        environment = {**os.environ, "MEMSCORE_HOME": str(settings.home)}
+        subprocess.run(add, env=environment, check=True, capture_output=True)
+        estimate(settings, "digits-2", "corrected", 0, 40)
+        left = httpx.get(f"{service.url}/v1/studies/corrected/suspects").json()
+        before = httpx.get(f"{here}/suspects").json()
+        assert left["suspected"] <= before["suspected"] - JUDGED + 3
+        page.goto(f"{service.url}/compare?a=digits")
+        settled(page)
+        page.get_by_label("Study b", exact=True).select_option("corrected")
+        expect(page).to_have_url(re.compile(r"a=digits&b=corrected$"))
+        settled(page)
+        expect(page.get_by_text(f"{JUDGED} of which have another label in b")).to_be_visible()
+        most = page.locator(".influence").first
+        expect(most).to_contain_text(re.compile(r"train \d+.*1\.00.*0\.", re.DOTALL))
+        expect(most).to_contain_text(", in b ")
+        require_accessible(page)
 
 
 def test_what_was_reviewed_is_taken_home(service_of_errors: Service, page: Page, memscore, tmp_path: Path):

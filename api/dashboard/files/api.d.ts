@@ -633,6 +633,8 @@ export interface Disagreement {
   a: Side;
   b: Side;
   difference: number;
+  index_b: number | null;
+  label_b: number | null;
 }
 
 export interface Density {
@@ -661,6 +663,8 @@ export interface Agreement {
 }
 
 export interface ComparisonMessage {
+  shared: number | null;
+  relabelled: number | null;
   a: string;
   b: string;
   digest_a: string;

@@ -2,7 +2,7 @@
 
 import { ATYPICAL } from "../charts.js";
 import { debounce, fill, h, put, say } from "../dom.js";
-import { className, counted, fixed, interval, percent, whole } from "../format.js";
+import { className, counted, fixed, interval, known, percent, whole } from "../format.js";
 import { address, get, newest, path } from "../http.js";
 import { DensityChart } from "../parts/density.js";
 import { numberField } from "../parts/number_field.js";
@@ -12,7 +12,7 @@ import { loadDataset } from "../parts/study_head.js";
 import { curlTo, serviceUrl, takeAway } from "../parts/take_away.js";
 import { image, track } from "../parts/tile.js";
 
-/** @import { Agreement, ComparisonMessage, DatasetDetail, Disagreement, Side } from "../api.js" */
+/** @import { Agreement, ComparisonMessage, DatasetDetail, DatasetMessage, Datasets, Disagreement, Side } from "../api.js" */
 /** @import { Studies, StudyMessage } from "../api.js" */
 /** @import { Page } from "../types.js" */
 
@@ -22,8 +22,11 @@ const SHOWN = 24;
 /** @param {Page} page */
 export async function show(page) {
   page.title("Compare studies");
-  /** @type {Studies} */
-  const { studies } = await get("/v1/studies", { limit: 1000 }, { signal: page.signal });
+  /** @type {[Studies, Datasets]} */
+  const [{ studies }, { datasets }] = await Promise.all([
+    get("/v1/studies", { limit: 1000 }, { signal: page.signal }),
+    get("/v1/datasets", { limit: 1000 }, { signal: page.signal }),
+  ]);
   const scored = studies.filter((one) => one.table);
   const wanted = { a: page.query.get("a"), b: page.query.get("b") };
   const { a, b } = chosen(wanted, scored);
@@ -42,7 +45,7 @@ export async function show(page) {
     h(
       "form",
       { class: "filters", "aria-label": "Studies", on: { submit: (event) => event.preventDefault() } },
-      pickers(page, scored, a, b),
+      pickers(page, scored, a, b, a ? relatedTo(a, scored, datasets) : []),
       comparison && thresholdField(page, comparison, threshold),
     ),
     content,
@@ -194,6 +197,21 @@ const partnersOf = (study, scored) =>
   scored.filter((one) => study && one.fingerprint === study.fingerprint && one.id !== study.id);
 
 /**
+ * The studies of other datasets that may share samples, such as a dataset and its corrected version: their samples have
+ * the same shape and classes.
+ * @param {StudyMessage} study
+ * @param {StudyMessage[]} scored
+ * @param {DatasetMessage[]} datasets
+ */
+function relatedTo(study, scored, datasets) {
+  const like = (/** @type {DatasetMessage | undefined} */ one) =>
+    one && JSON.stringify([one.image_shape, one.class_names]);
+  const shapes = new Map(datasets.map((one) => [one.fingerprint, like(one)]));
+  const own = shapes.get(study.fingerprint);
+  return scored.filter((one) => one.fingerprint !== study.fingerprint && own && shapes.get(one.fingerprint) === own);
+}
+
+/**
  * The newest study with another one of its dataset; the newest of all where there is none.
  * @param {StudyMessage[]} scored
  */
@@ -206,31 +224,36 @@ function firstWithPartner(scored) {
  * @param {StudyMessage[]} scored
  * @param {StudyMessage | null} a
  * @param {StudyMessage | null} b
+ * @param {StudyMessage[]} others of other datasets
  */
-function pickers(page, scored, a, b) {
+function pickers(page, scored, a, b, others) {
   const threshold = page.query.get("threshold");
   const offered = a ? partnersOf(a, scored) : scored;
   return [
-    picker("Study a", a, scored, (name) => page.go(address("/compare", { a: name, threshold }))),
-    picker("Study b", b, offered, (name) => page.go(address("/compare", { a: a?.name, b: name, threshold }))),
+    picker("Study a", a, scored, [], (name) => page.go(address("/compare", { a: name, threshold }))),
+    picker("Study b", b, offered, others, (name) => page.go(address("/compare", { a: a?.name, b: name, threshold }))),
   ];
 }
 
 /**
+ * A select of studies; `others` are of other datasets.
  * @param {string} label
  * @param {StudyMessage | null} chosen
  * @param {StudyMessage[]} offered
+ * @param {StudyMessage[]} others
  * @param {(name: string) => void} choose
  */
-function picker(label, chosen, offered, choose) {
-  const all = !chosen || offered.includes(chosen) ? offered : [chosen, ...offered]; // what an address says, however odd
+function picker(label, chosen, offered, others, choose) {
+  const known = !chosen || offered.includes(chosen) || others.includes(chosen);
+  const all = known ? offered : [chosen, ...offered]; // what an address says, however odd
   /** @param {StudyMessage} one */
   const option = (one) => {
     const origin = one.imported ? "imported" : counted(one.trials, "trial");
     return h("option", { value: one.name, selected: one === chosen }, `${one.name} (${one.dataset}, ${origin})`);
   };
+  const group = others.length > 0 && h("optgroup", { label: "of other datasets" }, others.map(option));
   const none = h("option", { value: "", selected: true, disabled: true }, "choose one");
-  const select = h("select", { "aria-label": label }, !chosen && none, all.map(option));
+  const select = h("select", { "aria-label": label }, !chosen && none, all.map(option), group);
   select.addEventListener("change", () => choose(select.value));
   return h("label", {}, label, select);
 }
@@ -316,13 +339,21 @@ function disagreements(a, b, dataset, found) {
     );
   /** @param {Disagreement} one */
   const item = (one) => {
-    const label = className(dataset, one.label);
+    const other = one.label_b;
+    const renamed = known(other) && other !== one.label ? `, in b ${className(dataset, other)}` : "";
+    const label = `${className(dataset, one.label)}${renamed}`;
     const picture = image(dataset.name, "train", one.index, { label });
     return h(
       "li",
       { class: "influence", "data-index": one.index },
       h("a", { href: sampleUrl(a, "train", one.index) }, picture),
-      h("div", {}, h("p", {}, `${label}, train ${one.index}`), side(a, one.index, one.a), side(b, one.index, one.b)),
+      h(
+        "div",
+        {},
+        h("p", {}, `${label}, train ${one.index}`),
+        side(a, one.index, one.a),
+        side(b, one.index_b ?? one.index, one.b),
+      ),
     );
   };
   return h("ul", { class: "influences" }, found.map(item));
