@@ -133,13 +133,16 @@ def import_dataset(
         UploadFormat, Query(description="`zip`: an archive with a folder of images for each class")
     ] = "npz",
     label: Annotated[str | None, Query(max_length=200, description="column of the classes, in a table")] = None,
+    resize: Annotated[
+        int | None, Query(ge=1, le=4096, description="side of the images in pixels, if these differ in size")
+    ] = None,
     test_share: Annotated[
         float | None, Query(gt=0, lt=1, description="share of each class for the test part, if the file has none")
     ] = None,
 ) -> DatasetMessage:
     """Register a dataset from a file. A repeated import changes nothing. Needs the scope write."""
     registering.require_free_name(name)
-    options = SourceOptions(label=label, test_share=test_share, files=False)
+    options = SourceOptions(label=label, resize=resize, test_share=test_share, files=False)
     dataset = with_findings(load_uploaded(upload, format, options, name=name))
     record = registering.register(database, home, name, dataset)
     log.info("%s imported the dataset %s", actor, record.name)

@@ -165,15 +165,19 @@ class AsyncClient:
         format: UploadFormat = "npz",
         *,
         label: str | None = None,
+        resize: int | None = None,
         test_share: float | None = None,
     ) -> DatasetMessage:
         """Send a dataset as a file, passed as bytes, and register it.
 
         format: `npz`, `csv`, `parquet`, or `zip`, an archive with a folder of images for each class. label: the column
-        of the classes, in a table. test_share: the share of each class for the test part, if the file has none. Needs
-        the scope write. Raises InvalidDataset for an unusable file, Conflict if the name is taken.
+        of the classes, in a table. resize: the side of the images in pixels, if these differ in size. test_share: the
+        share of each class for the test part, if the file has none. Needs the scope write. Raises InvalidDataset for an
+        unusable file, Conflict if the name is taken.
         """
-        return await self._run(dataset_calls.import_dataset, payload, name, format, label=label, test_share=test_share)
+        return await self._run(
+            dataset_calls.import_dataset, payload, name, format, label=label, resize=resize, test_share=test_share
+        )
 
     async def samples(
         self, dataset: str, indices: Sequence[int], split: Literal["train", "test"] = "train"

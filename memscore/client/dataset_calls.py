@@ -70,15 +70,17 @@ def import_dataset(
     format: UploadFormat = "npz",
     *,
     label: str | None = None,
+    resize: int | None = None,
     test_share: float | None = None,
 ) -> Flow[DatasetMessage]:
     """Send a dataset as a file, passed as bytes, and register it.
 
     format: `npz`, `csv`, `parquet`, or `zip`, an archive with a folder of images for each class. label: the column of
-    the classes, in a table. test_share: the share of each class for the test part, if the file has none. Needs the
-    scope write. Raises InvalidDataset for an unusable file, Conflict if the name is taken.
+    the classes, in a table. resize: the side of the images in pixels, if these differ in size. test_share: the share of
+    each class for the test part, if the file has none. Needs the scope write. Raises InvalidDataset for an unusable
+    file, Conflict if the name is taken.
     """
-    params = {"name": name, "format": format, "label": label, "test_share": test_share}
+    params = {"name": name, "format": format, "label": label, "resize": resize, "test_share": test_share}
     return (yield from ask(service, DatasetMessage, post_file("/v1/datasets/import", payload, **params)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 import shutil
 import stat
 import tempfile
@@ -14,7 +15,7 @@ from typing import BinaryIO
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.options import SourceOptions
 from memscore.datasets.sources import load_source
-from memscore.errors import InvalidDataset
+from memscore.errors import InvalidDataset, InvalidInput
 from memscore.messages.datasets import UploadFormat
 
 MOST_FILES = 2_000_000  # of an archive
@@ -46,15 +47,20 @@ def load_uploaded(
             source = f"{format}:{path}"
         try:
             return load_source(source, options)
-        except InvalidDataset as error:
-            raise InvalidDataset(str(error).replace(f"{folder}/", "")) from None
+        except (InvalidDataset, InvalidInput) as error:
+            raise type(error)(_without_flags(str(error).replace(f"{folder}/", ""))) from None
+
+
+def _without_flags(text: str) -> str:
+    """A message in which options of the command line are fields: `label`, not `--label`."""
+    return re.sub(r"--([a-z][a-z-]*)", lambda flag: flag[1].replace("-", "_"), text)
 
 
 def _inner(folder: Path) -> Path:
     """The folder that holds the dataset: archives often hold one folder, which holds everything."""
     while True:
         inside = list(folder.iterdir())
-        if len(inside) != 1 or not inside[0].is_dir() or inside[0].name in ("train", "test", "val"):
+        if len(inside) != 1 or not inside[0].is_dir() or not any(one.is_dir() for one in inside[0].iterdir()):
             return folder
         folder = inside[0]
 

@@ -157,6 +157,12 @@ def _warnings(statistics: SufficientStatistics, agreement: Halves, labels: Int32
             f"The recipe does not interpolate: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f}, below "
             f"{INTERPOLATES}, so mem measures under-fitting. Train longer or use a larger network."
         )
+    elif not has_learned(statistics.held_out_accuracy, labels):
+        found.append(
+            "On samples that they did not train on, models do no better than guessing: mean held-out accuracy is "
+            f"{statistics.held_out_accuracy:.3f}; the most frequent class alone gives {majority_share(labels):.3f}. "
+            "Nothing generalizes, so almost every sample is memorized: mem does not tell rare samples from others."
+        )
     undefined = int(((statistics.n_in == 0) | (statistics.n_out == 0)).sum())
     if undefined:
         found.append(

@@ -40,7 +40,7 @@ def field(page: Page, label: str) -> Locator:
 
 def test_filters_change_the_list_and_the_address_which_restores_them(page: Page, service: Service):
     visit(page, service)
-    assert shown(page) == wanted(service, infl_min=0.15)[:48]
+    assert shown(page) == wanted(service)[:48]
     strong, memorized = wanted(service, infl_min=0.3), wanted(service, infl_min=0.3, mem_min=0.5)
     assert 48 > len(strong) > len(memorized) > 0
     assert wanted(service, q_max=0.05) == []  # so few trials prove nothing
@@ -60,17 +60,15 @@ def test_filters_change_the_list_and_the_address_which_restores_them(page: Page,
     for label, value in (("infl from", "0.3"), ("mem of the training sample from", "0.5"), ("q-value up to", "0.9")):
         expect(field(page, label)).to_have_value(value)
     field(page, "infl from").fill("")
-    expect(page).to_have_url(re.compile("infl_min=any"))
-    field(page, "infl from").fill("0.15")
     expect(page).to_have_url(re.compile(r"pairs\?chance=shown&q_max=0\.9&mem_min=0\.5$"))
 
 
 def test_what_cannot_be_told_from_chance_is_shown_only_on_request(page: Page, service: Service):
     page.goto(f"{service.url}/studies/digits/pairs")
     settled(page)
-    held = wanted(service, infl_min=0.15, holding=True)
+    held = wanted(service, holding=True)
     assert shown(page) == held
-    found = httpx.get(f"{service.url}/v1/studies/digits/pairs?infl_min=0.15&holding=true&limit=1").json()
+    found = httpx.get(f"{service.url}/v1/studies/digits/pairs?holding=true&limit=1").json()
     assert found["holding"] == len(held) < found["matching"]
     assert "holding=True" in page.locator("pre").first.inner_text()
     page.get_by_role("checkbox", name=f"Show {found['matching'] - len(held):,} pairs").check()
@@ -83,7 +81,7 @@ def test_what_cannot_be_told_from_chance_is_shown_only_on_request(page: Page, se
 
 def test_weighted_q_values_tell_what_is_beyond_chance_where_there_are_any(page: Page, service: Service):
     visit(page, service)
-    held = wanted(service, infl_min=0.15, q_weighted_max=0.05)
+    held = wanted(service, q_weighted_max=0.05)
     assert held
     first = page.locator(f'.pair[data-train="{held[0][0]}"][data-test="{held[0][1]}"]')
     expect(first).to_contain_text(re.compile(r"weighted q .*, beyond chance.*P\(infl > 0\.15\)", re.DOTALL))
@@ -104,7 +102,7 @@ def test_pairs_without_weighted_q_values_look_as_ever(page: Page, service: Servi
 
 
 def test_more_pairs_follow_those_that_are_shown(page: Page, service: Service):
-    visit(page, service, "?infl_min=any")
+    visit(page, service)
     everything = wanted(service)
     assert len(everything) > 96
     assert shown(page) == everything[:48]

@@ -108,6 +108,19 @@ def test_a_table_cannot_name_files_of_the_machine(tmp_path: Path):
         load_uploaded(io.BytesIO(table), "csv", UNTRUSTED, name="table")
 
 
+def test_an_archive_of_one_class_is_refused_as_that():
+    with pytest.raises(InvalidDataset, match="of 1 class; at least 10 samples and two classes") as refused:
+        load_uploaded(archive({f"cat/{n}.png": picture(n) for n in range(20)}), "zip", UNTRUSTED, name="pets")
+    assert "--" not in str(refused.value)
+
+
+def test_messages_name_fields_instead_of_options():
+    table = "".join(f"{x},{x % 3},{x % 2}\n" for x in range(30))
+    with pytest.raises(MemscoreError, match=r"\blabel\b") as refused:
+        load_uploaded(io.BytesIO(f"u,v,w\n{table}".encode()), "csv", UNTRUSTED)
+    assert "--" not in str(refused.value)
+
+
 def test_a_table_of_numbers_is_read():
     rows = "".join(f"{x % 5},{x * x % 7},{'ab'[x % 2]}\n" for x in range(40))
     dataset = load_uploaded(io.BytesIO(f"u,v,label\n{rows}".encode()), "csv", UNTRUSTED, name="numbers")

@@ -18,7 +18,8 @@ const ABOUT_WEIGHTED = `${ABOUT_Q}, of the same class and with similar pairs wei
  * @param {number | null} [strong] the infl that p_strong is about
  * @returns {Child[]}
  */
-export function influenceText({ infl, se, q_value: q, q_weighted: weighted, p_strong: probability }, strong = null) {
+export function influenceText(influence, strong = null) {
+  const { infl, se, q_value: q, q_weighted: weighted, p_strong: probability } = influence;
   const error = known(se) ? ` ± ${fixed(se)}` : "";
   return [
     h("p", { class: "number" }, h("strong", {}, fixed(infl)), h("span", { class: "soft" }, error), " infl"),
@@ -28,6 +29,7 @@ export function influenceText({ infl, se, q_value: q, q_weighted: weighted, p_st
     known(probability) &&
       strong !== null &&
       h("p", { class: "soft", title: `Probability that infl is above ${strong}` }, likely(strong, probability)),
+    tiny(influence),
   ];
 }
 
@@ -98,6 +100,17 @@ export class Influences {
     this.#last.after(element);
   }
 }
+
+const SMALL = 0.02; // an influence below it changes answers of hardly any model
+
+/**
+ * What a small influence beyond chance means.
+ * @param {Pick<Influence, "infl" | "q_value" | "q_weighted">} influence
+ */
+const tiny = (influence) =>
+  holds(influence) && Math.abs(influence.infl) < SMALL
+    ? h("p", { class: "soft" }, "tiny: it moves margins, hardly any answer")
+    : null;
 
 /**
  * @param {number} strong

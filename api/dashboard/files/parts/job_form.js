@@ -281,7 +281,7 @@ class FurtherFields {
       placeholder: "chosen automatically",
     });
     const hints = {
-      name: "A name to find the study by. It cannot be changed later.",
+      name: "A name to find the study by.",
       full: "Models trained on all samples; typical test samples need them.",
       time: "The job stops then and can be resumed.",
     };

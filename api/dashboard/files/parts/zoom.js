@@ -48,6 +48,7 @@ function enlarge(page, dataset, pictures, ...text) {
   page.signal.addEventListener("abort", () => dialog.close());
   page.main.append(dialog);
   dialog.showModal();
+  dialog.scrollTop = 0; // the focus is at its end
 }
 
 /**

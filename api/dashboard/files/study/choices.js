@@ -65,6 +65,8 @@ export class Choices {
     this.mem_min = this.suspects ? null : kept("mem_min");
     this.mem_max = this.suspects ? null : kept("mem_max");
     this.sort = this.suspects ? null : kept("sort");
+    const ordered = ["mem_min", "mem_max", "sort"].filter((name) => page.query.has(name));
+    if (this.suspects && ordered.length) page.keep(Object.fromEntries(ordered.map((name) => [name, null])));
   }
 
   /**

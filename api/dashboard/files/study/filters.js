@@ -127,14 +127,20 @@ export function matchingText(samples) {
   const element = h("p", { class: "soft number", "data-part": "matching" }, "…");
   /** @type {number | null} */
   let known = null;
-  /** @param {number | null} matching */
-  const show = (matching) => {
-    if (matching === known) return;
+  let shown = "…";
+  /**
+   * @param {number | null} matching
+   * @param {number | null} [suspected] in a list of suspected label errors, which goes on with the other samples
+   */
+  const show = (matching, suspected = null) => {
     const some = matching === samples ? "all" : `${whole(matching)} of`;
-    const text = matching === null ? "" : `${some} ${counted(samples, "sample")}`;
+    let text = matching === null ? "" : `${some} ${counted(samples, "sample")}`;
+    if (matching !== null && suspected !== null) text = `${whole(suspected)} suspected come first, in ${text}`;
+    if (text === shown) return;
     fill(element, text);
     if (known !== null && text) say(text);
     known = matching;
+    shown = text;
   };
   return { element, show };
 }

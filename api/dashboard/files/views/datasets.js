@@ -109,9 +109,12 @@ function addFile(page) {
   const name = h("input", { type: "text", maxlength: 63, autocomplete: "off", spellcheck: "false", placeholder: NAME });
   const label = h("input", { type: "text", maxlength: 200, autocomplete: "off", placeholder: "found by its name" });
   const share = h("input", { type: "number", min: "0", max: "0.9", step: "any", placeholder: "none" });
+  const side = h("input", { type: "number", min: "1", max: "4096", step: "1", placeholder: "as they are" });
+  const resized = h("label", { hidden: true }, "Resize images to pixels", side);
   const labelled = h("label", { hidden: true }, "Column of classes", label);
   file.addEventListener("change", () => {
     const chosen = file.files?.[0].name ?? "";
+    resized.hidden = !/\.(zip|parquet)$/i.test(chosen);
     labelled.hidden = !/\.(csv|parquet)$/i.test(chosen);
     if (!name.value) name.value = chosen.replace(FORMATS, "").replaceAll(/[^A-Za-z0-9._-]+/g, "-");
   });
@@ -130,6 +133,7 @@ function addFile(page) {
       name: name.value.trim(),
       format,
       label: labelled.hidden ? null : label.value.trim(),
+      resize: resized.hidden ? null : side.value,
       test_share: share.value,
     };
     await added(page, await send("POST", "/v1/datasets/import", chosen, { query, signal: page.signal }));
@@ -150,6 +154,7 @@ function addFile(page) {
       h("label", {}, "File", file),
       h("label", {}, "Name", name),
       labelled,
+      resized,
       h("label", {}, "Share for testing, if it has no test part", share),
       button,
     ),

@@ -40,6 +40,7 @@ export async function show(page) {
 
 class DuplicatesView {
   #alike;
+  #away = h("div", {});
   #dataset;
   #list = h("div", {});
   #page;
@@ -67,7 +68,7 @@ class DuplicatesView {
       h("p", {}, ABOUT),
       h("div", { class: "filters" }, h("label", {}, label, select)),
       this.#list,
-      this.#taken(),
+      this.#away,
     );
   }
 
@@ -75,9 +76,10 @@ class DuplicatesView {
   async show() {
     const { signal } = this.#page;
     const alike = this.#alike;
-    fill(this.#list, h("p", { role: "status" }, SEARCHING));
+    fill(this.#list, h("p", { role: "status", class: "awaited" }, SEARCHING));
     try {
       const found = await this.#ask(0);
+      fill(this.#away, this.#taken());
       if (signal.aborted || alike !== this.#alike) return;
       const cards = h("ul", { class: "pairs" });
       const more = h("p", {});
@@ -175,15 +177,16 @@ class DuplicatesView {
   #taken() {
     const { name } = this.#study;
     const address = path`/v1/studies/${name}/duplicates`;
+    const other = this.#alike === START ? null : this.#alike;
     return takeAway({
       python: [
         pythonClient(),
-        `for copy in client.duplicates("${name}").copies:`,
+        `for copy in client.duplicates("${name}"${other ? `, alike=${other}` : ""}).copies:`,
         "    print(copy.index, copy.split, copy.other, copy.kind)",
       ].join("\n"),
       shell: [
-        `memscore pairs duplicates ${name} --url ${serviceUrl()}`,
-        curlTo(`${name}.duplicates.json`, address),
+        `memscore pairs duplicates ${name}${other ? ` --alike ${other}` : ""} --url ${serviceUrl()}`,
+        curlTo(`${name}.duplicates.json`, address, { alike: other }),
       ].join("\n"),
     });
   }

@@ -113,7 +113,7 @@ class StudiesPanel {
   #grid = h("div", { class: "study-cards" });
   #page;
   #whenNear;
-  place = h("div", {});
+  place = h("div", {}, h("div", { class: "awaited" }));
 
   /** @param {Page} page */
   constructor(page) {

@@ -18,7 +18,7 @@ import { enlarger } from "../parts/zoom.js";
 const PAGE = 48;
 const WEIGHTED = "q_weighted_max"; // a filter for studies whose pairs have weighted q-values
 const FILTERS = [
-  { name: "infl_min", label: "infl from", start: 0.15 },
+  { name: "infl_min", label: "infl from", start: null },
   { name: "mem_min", label: "mem of the training sample from", start: null },
   { name: "q_max", label: "q-value up to", start: null },
   { name: WEIGHTED, label: "weighted q-value up to", start: null },
@@ -53,7 +53,7 @@ class PairsView {
   #chance;
   #chosen;
   #dataset;
-  #list = h("div", {});
+  #list = h("div", {}, h("div", { class: "awaited" }));
   #newest;
   #page;
   #study;
@@ -102,7 +102,6 @@ class PairsView {
   /** Ask for the pairs that pass the filters, and show them. */
   async show(chosen = { ...this.#chosen }) {
     const signal = this.#newest();
-    fill(this.#away, taken(this.#study, chosen, this.#chance));
     try {
       const cards = h("ul", { class: "pairs" });
       const more = h("p", {});
@@ -121,6 +120,7 @@ class PairsView {
           ? [cards, more]
           : empty(doubtful ? "No pair is beyond chance" : "No pair passes these filters", h("p", {}, none)),
       );
+      fill(this.#away, taken(this.#study, chosen, this.#chance));
       say(pairs.length ? "Pairs are shown" : "No pair passes these filters");
     } catch (error) {
       if (signal.aborted) return;
@@ -242,7 +242,10 @@ function holding({ strong, found, expected }) {
   if (strong === null || found === null) return null;
   const strongOnes =
     expected === null ? "" : ` About ${whole(Math.round(expected))} are expected to have an infl above ${strong}.`;
-  const held = `Of the study's pairs of the same class, ${whole(found)} are beyond chance: their weighted q-value is at most ${DISCOVERY_RATE}.`;
+  const held =
+    `Of the study's pairs of the same class, ${whole(found)} are beyond chance: their weighted q-value, in which pairs ` +
+    `of similar samples count more, is at most ${DISCOVERY_RATE}. The q-value beside it is without weights. A pair may be ` +
+    "beyond chance and its influence small.";
   return h("p", { class: "soft", "data-part": "holding" }, held, strongOnes);
 }
 

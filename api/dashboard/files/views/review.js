@@ -2,13 +2,14 @@
 
 import { fill, h, put, say } from "../dom.js";
 import { className, counted, fixed, percent, whole } from "../format.js";
-import { get, Problem, path, send } from "../http.js";
+import { address, get, Problem, path, send } from "../http.js";
 import { about, nearest } from "../parts/about_sample.js";
 import { copyable } from "../parts/copy.js";
 import { choice } from "../parts/fields.js";
 import { empty, problem } from "../parts/problem.js";
 import { sampleCard, sampleUrl } from "../parts/sample.js";
 import { head, load, noScores } from "../parts/study_head.js";
+import { serviceUrl } from "../parts/take_away.js";
 import { image } from "../parts/tile.js";
 import { session } from "../session.js";
 
@@ -84,7 +85,9 @@ class ReviewView {
     const part = (suspected ?? found.matching) > shown ? ` These are the first ${whole(shown)}.` : "";
     fill(this.#note, note, part);
     if (!this.#suspects.length) {
-      put(this.#page.main, empty("No suspicious label", h("p", {}, note)));
+      const all = address(path`/studies/${this.#study.name}`, { set: "suspects" });
+      const link = h("a", { href: all }, "All samples by that probability");
+      put(this.#page.main, empty("No suspicious label", h("p", {}, note), h("p", {}, link)));
       return;
     }
     this.#place = this.#next(-1);
@@ -175,7 +178,7 @@ class ReviewView {
     const done = this.#suspects.filter((_, place) => this.#mine(place)).length;
     this.#progress.max = this.#suspects.length;
     this.#progress.value = done;
-    fill(this.#done, `${whole(done)} of ${whole(this.#suspects.length)} judged by you`);
+    fill(this.#done, `${whole(done)} of ${whole(this.#suspects.length)} judged by ${this.#name}`);
     const suspect = this.#suspects[this.#place];
     const mine = this.#mine(this.#place);
     const { index, label, suggested, share } = suspect;
@@ -427,7 +430,13 @@ class ReviewView {
   /** @returns {Child} */
   #afterwards() {
     const name = this.#study.name;
-    const code = `memscore review apply ${name} --name ${name}-reviewed\nmemscore review export ${name} --output changes.csv`;
+    const where = `--url ${serviceUrl()}`;
+    const code = [
+      "# on the service's machine, which has the images:",
+      `memscore review apply ${name} --name ${name}-reviewed`,
+      "# anywhere:",
+      `memscore review export ${name} --output changes.csv ${where}`,
+    ].join("\n");
     return h(
       "section",
       { "aria-labelledby": "afterwards" },

@@ -165,7 +165,7 @@ class StudyView {
     this.#panel = new QualityPanel(this.#quality, page.signal);
     const matching = matchingText(dataset.train_samples);
     const note = this.#note(list);
-    list.counted = (count) => matching.show(count);
+    list.counted = (count) => matching.show(count, list.suspects?.suspected ?? null);
     list.renewed = () => this.#askAgain();
     choices.listeners.push(() => this.#gallery.restart());
     const bars = placeFor("histogram");
@@ -359,7 +359,7 @@ class StudyView {
 /** @param {Choices} choices */
 function noMatch(choices) {
   const clear = h("button", { type: "button", on: { click: () => choices.clear() } }, "Clear all filters");
-  const advice = h("p", {}, "Widen the range of mem or choose another class.");
+  const advice = h("p", {}, "Widen the range of mem, or choose another class, list or review.");
   return empty("No sample matches", advice, h("p", {}, clear));
 }
 

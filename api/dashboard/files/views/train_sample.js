@@ -13,7 +13,7 @@ import { head, load } from "../parts/study_head.js";
 import { image, setMark, track } from "../parts/tile.js";
 import { enlarger } from "../parts/zoom.js";
 
-/** @import { DatasetDetail, Explanation, Influence, InfluencedTest, Score, StudyMessage } from "../api.js" */
+/** @import { DatasetDetail, Decisions, Explanation, Influence, InfluencedTest, Score, StudyMessage } from "../api.js" */
 /** @import { Child, Loaded, Page, Picture } from "../types.js" */
 
 const SHOWN = 24;
@@ -24,10 +24,11 @@ export async function show(page) {
   const { study: name, index } = page.params;
   page.title(`Training sample ${index} of ${name}`);
   byKeys(page, "train");
-  /** @type {[Loaded, Explanation]} */
-  const [{ study, dataset }, found] = await Promise.all([
+  /** @type {[Loaded, Explanation, Decisions]} */
+  const [{ study, dataset }, found, decided] = await Promise.all([
     load(page),
     get(path`/v1/studies/${name}/explain/${index}`, { limit: SHOWN, holding: true }, { signal: page.signal }),
+    get(path`/v1/studies/${name}/decisions`, {}, { signal: page.signal }),
   ]);
   const { score } = found;
   const { mem } = score;
@@ -41,7 +42,7 @@ export async function show(page) {
       "section",
       { class: "sample", "aria-label": "Score" },
       h("div", {}, picture(dataset, score), about(dataset, "train", score.index), links),
-      h("div", {}, h("p", {}, found.sentence), measures(dataset, found), mem !== null && place, rates(score)),
+      h("div", {}, h("p", {}, found.sentence), measures(dataset, found, decided), mem !== null && place, rates(score)),
     ),
     influences(page, study, dataset, found),
     alike(study, dataset, found),
@@ -64,8 +65,9 @@ function picture(dataset, score) {
 /**
  * @param {DatasetDetail} dataset
  * @param {Explanation} found
+ * @param {Decisions} decided
  */
-function measures(dataset, found) {
+function measures(dataset, found, decided) {
   const { score, rank, rank_in_class: inClass, samples, samples_in_class: ofClass } = found;
   const flipped = dataset.flipped_indices.includes(score.index);
   const error = score.se !== null && h("span", { class: "soft" }, ` ± ${fixed(score.se, 3)}`);
@@ -77,6 +79,7 @@ function measures(dataset, found) {
     ...byMargins(score),
     ["Label", [className(dataset, score.label), flipped && h("strong", {}, " (deliberately flipped)")]],
     ...voted(dataset, found),
+    ...reviewed(dataset, found, decided),
     ["Rank", rank === null ? "none: mem is undefined" : ranks],
   ];
   return h(
@@ -113,6 +116,27 @@ function voted(dataset, { score, suggested, share, label_error: error, suspected
       [h("span", { class: "votes" }, bars), wrong && h("span", { class: "soft small" }, wrong)],
     ],
   ];
+}
+
+/**
+ * What reviewers decide on it.
+ * @param {DatasetDetail} dataset
+ * @param {Explanation} explanation
+ * @param {Decisions} decided
+ * @returns {[string, Child][]}
+ */
+function reviewed(dataset, { score }, { index, decision, label }) {
+  const place = index.indexOf(score.index);
+  if (place < 0) return [];
+  const right = label[place];
+  const words = {
+    relabel: `the label should be ${right === null ? "another" : className(dataset, right)}`,
+    leave_out: "no class is right",
+    fine: "the label is right",
+    unsure: "unsure",
+    disputed: "the reviewers disagree",
+  };
+  return [["Reviewed", h("span", { class: "mark reviewed" }, words[decision[place]])]];
 }
 
 /**
