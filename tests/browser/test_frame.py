@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Troubles, require_accessible, require_narrow, settled
+from tests.browser.conftest import NewContext, Troubles, require_accessible, require_narrow, settled
 from tests.processes import Service
 
 
@@ -68,3 +68,26 @@ def test_the_overview_is_accessible_and_fits_a_phone(page: Page, service: Servic
     settled(page)
     require_accessible(page)
     require_narrow(page)
+
+
+SHIFTS = """() => new Promise((done) => {
+  let sum = 0;
+  const add = (list) => { for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value; };
+  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 500);
+})"""
+
+
+@pytest.mark.parametrize("width", [1440, 375])
+def test_what_is_read_does_not_jump(service: Service, new_context: NewContext, width: int):
+    """The cumulative layout shift, as browsers measure it: good is below 0.1."""
+    for path, last in (
+        ("/", ".study-findings a"),
+        ("/studies/digits", '[data-part="quality"] .check'),
+        ("/studies/digits/pairs", ".pair"),
+        ("/studies/digits/sets", ".picture"),
+    ):
+        page = new_context(viewport={"width": width, "height": 900}).new_page()
+        page.goto(service.url + path)
+        expect(page.locator(last).first).to_be_visible()
+        assert page.evaluate(SHIFTS) < 0.1, path

@@ -41,8 +41,8 @@ export async function show(page) {
   const section = h("section", { "aria-labelledby": "jobs" }, h("h2", { id: "jobs" }, "Jobs"), jobs.place);
   await jobs.start();
   if (jobs.running) trouble.after(section);
-  else page.main.append(section);
   await studies.start();
+  if (!jobs.running) page.main.append(section); // below what would have moved it
   section.hidden = !jobs.any && !studies.any; // the first run has one thing to say
   const look = async () => {
     await studies.renew(await jobs.look());
