@@ -38,7 +38,7 @@ def test_equal_samples_are_matched_one_to_one_in_their_order():
 
 def test_features_are_matched_too():
     x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
-    y = np.arange(20) % 2
+    y = np.arange(20, dtype=np.int32) % 2
     assert align(x, y, x[::-1], y[::-1]).places.tolist() == list(range(19, -1, -1))
 
 
@@ -47,7 +47,7 @@ def test_datasets_that_share_little_are_not_compared(shape: tuple[int, ...]):
     x, y = samples()
     other = np.random.default_rng(7).integers(0, 255, (30, *shape), np.uint8)
     with pytest.raises(FingerprintMismatch, match="at least half of the smaller one"):
-        align(x, y, other, np.arange(30) % 5)
+        align(x, y, other, np.arange(30, dtype=np.int32) % 5)
 
 
 def test_a_table_follows_the_order_of_the_other_dataset(stored_study: StoredStudy):

@@ -130,7 +130,7 @@ export function matchingText(samples) {
   let shown = "…";
   /**
    * @param {number | null} matching
-   * @param {number | null} [suspected] in a list of suspected label errors, which goes on with the other samples
+   * @param {number | null} [suspected] in a list of suspected label errors, followed by the other samples
    */
   const show = (matching, suspected = null) => {
     const some = matching === samples ? "all" : `${whole(matching)} of`;
