@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from memscore.settings import Settings
@@ -55,9 +56,7 @@ def browser() -> Generator[Browser]:
 @pytest.fixture(scope="session")
 def home_of_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder with two studies of the digits; tests copy it."""
-    settings = Settings(home=tmp_path_factory.mktemp("digits") / "home", slots=1)
-    fill(settings, STUDIES, old=OLD)
-    return settings.home
+    return _made_once(tmp_path_factory, "digits", lambda settings: fill(settings, STUDIES, old=OLD))
 
 
 @pytest.fixture
@@ -76,9 +75,7 @@ def service(home_of_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> G
 @pytest.fixture(scope="session")
 def home_of_errors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder with a study of the digits, of which 43 have a wrong label; tests copy it."""
-    settings = Settings(home=tmp_path_factory.mktemp("errors") / "home", slots=1)
-    fill(settings, {"digits": (0, 40)}, errors=0.03)
-    return settings.home
+    return _made_once(tmp_path_factory, "errors", lambda settings: fill(settings, {"digits": (0, 40)}, errors=0.03))
 
 
 @pytest.fixture
@@ -86,6 +83,19 @@ def service_of_errors(home_of_errors: Path, tmp_path: Path) -> Generator[Service
     """A service of its own with that study."""
     with ending(Service(copied(home_of_errors, tmp_path / "errors"), "--no-dispatch")) as started:
         yield started
+
+
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Settings], None]) -> Path:
+    """A home folder that the first process of a run which needs it makes for all of them."""
+    base = factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    home = shared / f"home-of-{name}"
+    with FileLock(shared / f"{name}.lock"):
+        if not home.is_dir():
+            making = Settings(home=shared / f"{name}-in-the-making", slots=1)
+            make(making)
+            making.home.rename(home)
+    return home
 
 
 def copied(home: Path, folder: Path) -> Settings:

@@ -150,7 +150,7 @@ def test_a_corrected_dataset_is_estimated_and_compared(home_of_errors: Path, pag
         add = [sys.executable, "-m", "memscore.cli", "datasets", "add", "digits-2", "--from-review", "digits"]
         environment = {**os.environ, "MEMSCORE_HOME": str(settings.home)}
         subprocess.run(add, env=environment, check=True, capture_output=True)
-        estimate(settings, "digits-2", "corrected", 0, 40)
+        estimate(settings, "digits-2", "corrected", 0, 20)
         left = httpx.get(f"{service.url}/v1/studies/corrected/suspects").json()
         before = httpx.get(f"{here}/suspects").json()
         assert left["suspected"] <= before["suspected"] - JUDGED + 3
