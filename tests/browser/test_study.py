@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import shutil
@@ -328,6 +329,57 @@ def test_verdicts_are_on_the_cards_and_choose_samples(page: Page, service_of_err
     expect(matching(page)).to_have_text("1 of 1,437 samples")
     expect_first(page, first["index"])
     require_accessible(page)
+
+
+def test_the_size_of_images_is_chosen_and_remembered(page: Page, service: Service):
+    visit(page, service)
+    gallery = page.locator('[data-part="gallery"]')
+    columns = int(gallery.get_attribute("aria-colcount") or 0)
+    slider = page.get_by_role("slider", name="Size")
+    slider.fill("200")
+    expect(gallery).not_to_have_attribute("aria-colcount", str(columns))
+    fewer = int(gallery.get_attribute("aria-colcount") or 0)
+    assert 2 <= fewer < columns
+    expect_first(page, first_indices(service)[0])
+    page.reload()
+    expect(page.locator("[data-drawn]").first).to_be_visible()
+    expect(gallery).to_have_attribute("aria-colcount", str(fewer))
+    expect(slider).to_have_value("200")
+
+
+def test_a_slash_leads_to_a_sample_by_its_index(page: Page, service: Service):
+    visit(page, service)
+    page.locator("body").press("/")
+    field = page.get_by_role("spinbutton", name="Go to sample")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("")
+    page.keyboard.type("1437")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{service.url}/studies/digits")  # there is no such sample
+    field.fill("730")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{service.url}/studies/digits/train/730")
+
+
+@pytest.mark.parametrize("query", ["?label=3&set=atypical&sort=-se", "?set=suspects", "?sort=index"])
+def test_exactly_what_is_listed_is_downloaded(page: Page, service: Service, query: str):
+    visit(page, service, query)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download this list").click()
+    rows = list(csv.DictReader(started.value.path().read_text().splitlines()))
+    parts = dict(part.split("=") for part in query.removeprefix("?").split("&"))
+    listed = "suspects" if parts.pop("set", None) == "suspects" and "label" not in parts else "scores"
+    if listed == "scores" and "set=atypical" in query:
+        parts["set"] = "atypical"
+    expected = ask(service, listed, limit=1000, **parts)
+    assert len(rows) == expected["matching"]
+    assert [int(row["index"]) for row in rows[:1000]] == [row["index"] for row in expected["scores"]]
+    first = expected["scores"][0]
+    assert float(rows[0]["mem"]) == first["mem"]
+    assert float(rows[0]["mem_low"]) == first["interval"][0]
+    if listed == "suspects":
+        assert started.value.suggested_filename == "digits.suspects.csv"
+        assert rows[0]["suggested"] == str(first["suggested"])
 
 
 def test_nothing_that_matches_and_a_wrong_filter_are_told(page: Page, service: Service, troubles: Troubles):

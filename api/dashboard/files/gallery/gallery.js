@@ -24,6 +24,7 @@ const REMEMBER_MILLISECONDS = 200;
  *   ask: (offset: number, limit: number, signal: AbortSignal) => Promise<Scores>,
  *   study: Promise<Loaded>,
  *   decided: (index: number) => Decided | null,
+ *   cardWidth: number,
  *   counted: (size: number | null) => void,
  *   renewed: () => void,
  * }} Options
@@ -33,6 +34,7 @@ const REMEMBER_MILLISECONDS = 200;
 export class Gallery {
   /** Resolves with the first images, or without any. @type {Promise<void>} */
   first;
+  #cardWidth;
   #counted;
   #decided;
   /** @type {Grid | null} */
@@ -54,10 +56,11 @@ export class Gallery {
    * @param {Page} page
    * @param {Options} options
    */
-  constructor(page, { ask, study, decided, counted, renewed }) {
+  constructor(page, { ask, study, decided, cardWidth, counted, renewed }) {
     this.#page = page;
     this.#counted = counted;
     this.#decided = decided;
+    this.#cardWidth = cardWidth;
     this.first = new Promise((resolve) => {
       this.#shown = resolve;
     });
@@ -96,6 +99,7 @@ export class Gallery {
         words: (index) =>
           inWords(dataset.name) || isRemoved(dataset.name, "train", index) ? words(dataset.name, "train", index) : null,
       },
+      cardWidth: this.#cardWidth,
       moved: () => this.#remember(),
       label: `Training samples of ${study.name}, ${counted(dataset.class_names.length, "class", "classes")}`,
       signal,
@@ -129,6 +133,14 @@ export class Gallery {
     if (digest === undefined || this.#pages.digest === digest) return;
     this.#pages.renew(digest);
     this.#grid?.draw();
+  }
+
+  /**
+   * Make cards at least so wide, in pixels.
+   * @param {number} width
+   */
+  resize(width) {
+    if (this.#grid) this.#grid.cardWidth = width;
   }
 
   focus() {

@@ -3,7 +3,6 @@
 import { h } from "../dom.js";
 import { Cell } from "./cell.js";
 
-const LEAST_WIDTH = 96; // of a card, pixels
 const GAP = 12; // between cards, pixels
 const LINES = 3.9; // of text and track below an image, in ems
 const BESIDE = 1; // rows kept above and below those in view
@@ -23,13 +22,14 @@ const AHEAD = 2; // rows loaded above and below these
  */
 
 /**
- * `at` is Pages.at; `wanted` is called with the first and last position in view, `moved` after scrolling.
+ * `at` is Pages.at; `cardWidth` the least of a card, in pixels; `wanted` is called with the first and last position in view, `moved` after scrolling.
  * @typedef {{
  *   at: (position: number) => Shown | null,
  *   wanted: (first: number, last: number) => void,
  *   naming: Naming,
  *   moved: () => void,
  *   label: string,
+ *   cardWidth: number,
  *   signal: AbortSignal,
  * }} Options
  */
@@ -38,6 +38,7 @@ export class Grid {
   element;
   #active = 0; // the position that Tab leads to
   #at;
+  #cardWidth;
   #columns = 1;
   #first = 0; // row of the list in #rows[0]
   /** @type {number | null} */
@@ -53,8 +54,9 @@ export class Grid {
   #width = 0;
 
   /** @param {Options} options */
-  constructor({ at, wanted, naming, moved, label, signal }) {
+  constructor({ at, wanted, naming, moved, label, cardWidth, signal }) {
     this.#at = at;
+    this.#cardWidth = cardWidth;
     this.#wanted = wanted;
     this.#naming = naming;
     this.element = h(
@@ -92,6 +94,17 @@ export class Grid {
     if (!this.#rowHeight) this.#measure();
     this.#active = Math.min(this.#active, Math.max(0, total - 1));
     this.#resize();
+  }
+
+  /**
+   * Make cards at least so wide.
+   * @param {number} width
+   */
+  set cardWidth(width) {
+    if (width === this.#cardWidth) return;
+    this.#cardWidth = width;
+    this.#width = 0; // measured again
+    this.#measure();
   }
 
   /** Go back to the top. */
@@ -212,7 +225,7 @@ export class Grid {
     const top = this.#rowHeight ? (this.element.scrollTop / this.#rowHeight) * this.#columns : 0; // position at the top
     this.#width = width;
     this.#viewHeight = height;
-    this.#columns = Math.max(2, Math.floor((width + GAP) / (LEAST_WIDTH + GAP)));
+    this.#columns = Math.max(2, Math.floor((width + GAP) / (this.#cardWidth + GAP)));
     const card = (width - GAP * (this.#columns - 1)) / this.#columns;
     const letter = Number.parseFloat(style.fontSize);
     const [tall, wide] = this.#naming.shape;

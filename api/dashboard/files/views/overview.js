@@ -36,13 +36,15 @@ export async function show(page) {
       session.may("write") && h("a", { class: "button primary", href: address("/jobs/new") }, "New job"),
     ),
     trouble,
-    h("section", { "aria-labelledby": "studies" }, h("h2", { id: "studies" }, "Studies"), studies.place),
   );
-  const section = h("section", { "aria-labelledby": "jobs" }, h("h2", { id: "jobs" }, "Jobs"), jobs.place);
   await jobs.start();
-  if (jobs.running) trouble.after(section);
+  const of = (/** @type {string} */ id, /** @type {string} */ title, /** @type {HTMLElement} */ place) =>
+    h("section", { "aria-labelledby": id }, h("h2", { id }, title), place);
+  const section = of("jobs", "Jobs", jobs.place);
+  const running = jobs.running && section; // above the studies; else below, where nothing moves it
+  put(page.main, running, of("studies", "Studies", studies.place));
   await studies.start();
-  if (!jobs.running) page.main.append(section); // below what would have moved it
+  if (!running) page.main.append(section);
   section.hidden = !jobs.any && !studies.any; // the first run has one thing to say
   const look = async () => {
     await studies.renew(await jobs.look());

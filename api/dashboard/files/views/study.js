@@ -17,6 +17,7 @@ import { followJobs } from "../study/progress.js";
 import { QualityPanel } from "../study/quality_panel.js";
 import { removal } from "../study/removal.js";
 import { warnings } from "../study/warnings.js";
+import { cardWidth, workbench } from "../study/workbench.js";
 
 /** @import { Classes, DatasetDetail, Decisions, Duplicates, Findings, Quality, Risks, Scores, StudyMessage, Suspects } from "../api.js" */
 /** @import { Finding } from "../study/findings.js" */
@@ -89,6 +90,7 @@ class StudyList {
         this.noted();
         return answer;
       },
+      cardWidth: cardWidth(),
       decided: (index) => this.#decided.get(index) ?? null,
       counted: (matching) => this.counted(matching),
       renewed: () => this.renewed(),
@@ -180,6 +182,7 @@ class StudyView {
         this.#samples,
         h("div", { class: "row spread" }, h("h2", { id: "samples" }, "Training samples"), matching.element),
         listFields(dataset, choices),
+        workbench(page, { study, dataset }, { gallery: this.#gallery, choices, root: path`/v1/studies/${study.name}` }),
         note,
         this.#gallery.attach(study, dataset, noMatch(choices)),
       ),
