@@ -31,6 +31,7 @@ PICTURES = {
     "study": "/studies/digits",
     "sample": "/studies/digits/train/188",
     "pairs": "/studies/digits/pairs",
+    "duplicates": "/studies/digits/duplicates?alike=0.98",
     "sets": "/studies/digits/sets",
     "storage": "/storage",
     "compare": "/compare?a=digits&b=digits-seed-1",
