@@ -193,7 +193,7 @@ class StudyTables:
     async def label_errors(self) -> LabelErrors:
         """The samples with a score, likely label errors first, estimated once."""
         if self.errors is None:
-            self.errors = await self._once("whole", ("label_errors",), lambda: label_errors(self.scores))
+            self.errors = await self._once("pages", ("label_errors",), lambda: label_errors(self.scores))
         return self.errors
 
     async def at_thresholds(self) -> Sets:

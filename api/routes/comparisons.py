@@ -13,6 +13,8 @@ from api import errors
 from api.dependencies import HomeOf, TablesOf
 from api.routes.datasets import arrays_of
 from api.table_cache import StudyTables, TableCache
+from memscore.datasets.dataset import Dataset
+from memscore.errors import FingerprintMismatch, NotFound
 from memscore.messages.comparisons import Agreement, ComparisonMessage, Density, Disagreement, Side
 from memscore.scores.alignment import Alignment, align
 from memscore.scores.comparison import compare, density, disagreements
@@ -44,12 +46,12 @@ async def compare_studies(
 
 
 def _message(home: Path, a: StudyTables, b: StudyTables, threshold: float, bins: int, limit: int) -> ComparisonMessage:
-    """Raises FingerprintMismatch, InvalidInput, and NotFound if a dataset that is another one is not here."""
+    """Raises FingerprintMismatch, InvalidInput."""
     aligned, scores = None, b.scores
     if a.study.fingerprint == b.study.fingerprint:
         agreement = a.compared(b, threshold)
     else:
-        one, other = (arrays_of(home, tables.study.fingerprint) for tables in (a, b))
+        one, other = _both(home, a, b)
         aligned = align(one.x_train, one.y_train, other.x_train, other.y_train)
         scores = aligned.table(b.scores, a.study.fingerprint)
         found = compare(a.scores, scores, threshold)
@@ -67,6 +69,17 @@ def _message(home: Path, a: StudyTables, b: StudyTables, threshold: float, bins:
         density=Density(edges=edges.tolist(), counts=counts.tolist()),
         disagreements=[_disagreement(a.scores, scores, aligned, int(index)) for index in rows],
     )
+
+
+def _both(home: Path, a: StudyTables, b: StudyTables) -> tuple[Dataset, Dataset]:
+    """The arrays of both datasets. Raises FingerprintMismatch if the service does not have them."""
+    try:
+        return arrays_of(home, a.study.fingerprint), arrays_of(home, b.study.fingerprint)
+    except NotFound as error:
+        raise FingerprintMismatch(
+            f"The studies are of different datasets, {a.study.dataset!r} and {b.study.dataset!r}, and the service "
+            "lacks the files to find the samples that both have."
+        ) from error
 
 
 def _disagreement(a: ScoreTable, b: ScoreTable, aligned: Alignment | None, index: int) -> Disagreement:

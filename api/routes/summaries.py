@@ -39,15 +39,18 @@ async def list_classes(current: TablesOf) -> Response:
 @router.get("/{study}/findings", operation_id="get_findings", response_model=Findings)
 async def get_findings(current: TablesOf) -> Response:
     """What the study found: how much is memorized, suspected label errors, pairs beyond chance, privacy risk."""
-    errors = await current.label_errors()
+    await current.label_errors()
+    return await current.page(_findings)
+
+
+def _findings(current: StudyTables) -> dict[str, Any]:
+    """The fields of Findings; label errors must have been estimated."""
+    errors = current.errors
+    assert errors is not None
     named = "image" if kind_of(current.dataset.image_shape) == "images" else "sample"
     flipped = np.array(current.dataset.flipped, np.int64)
-
-    def made() -> Findings:
-        found = findings(current.scores, current.pairs, errors, current.class_names, flipped, named)
-        return Findings(**current.source, **found)
-
-    return await current.answer(("findings",), made)
+    found = findings(current.scores, current.pairs, errors, current.class_names, flipped, named)
+    return Findings(**current.source, **found).model_dump()
 
 
 @router.get("/{study}/quality", operation_id="get_quality", response_model=Quality)

@@ -173,7 +173,7 @@ COMMANDS: Entries = {
             ),
             "compare": Entry(
                 "comparison:compare_scores",
-                "Compare the scores of two studies of the same dataset, or of a study with published ones.",
+                "Compare the scores of two studies, or of a study with published ones.",
             ),
             "suspects": Entry(
                 "suspects:list_suspects",

@@ -125,7 +125,7 @@ def test_lists_do_not_wait_behind_exports(
     for _ in range(2):
         assert slow.begun.acquire(timeout=10)
     assert not slow.begun.acquire(timeout=0.2), "more than two exports are made at a time"
-    for path in ("explain/3", "scores?sort=-se", "pairs?test_index=2", "histogram", "sets", "risk"):
+    for path in ("explain/3", "findings", "scores?sort=-se", "pairs?test_index=2", "histogram", "sets", "risk"):
         assert threads.submit(http.get, f"{STUDY}/{path}").result(5).status_code == 200, path
     slow.released.set()
     assert [one.result(20).status_code for one in asked] == [200, 200, 200]

@@ -374,7 +374,7 @@ def test_a_dataset_added_while_its_arrays_go_is_written_again(
             assert not folder_of(home, fingerprint).exists()
         return fingerprint
 
-    monkeypatch.setattr("memscore.workflows.datasets.save", save_and_remove)
+    monkeypatch.setattr("memscore.store.registering.save", save_and_remove)
     register(database, settings, "second", dataset)
     assert len(times) == 2
     assert open_dataset(home, dataset.fingerprint).fingerprint == dataset.fingerprint
