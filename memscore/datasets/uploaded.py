@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import re
 import shutil
@@ -15,11 +16,14 @@ from typing import BinaryIO
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.options import SourceOptions
 from memscore.datasets.sources import load_source
-from memscore.errors import InvalidDataset, InvalidInput
+from memscore.errors import InvalidDataset, InvalidInput, StoreError
+from memscore.files import reason
 from memscore.messages.datasets import UploadFormat
 
 MOST_FILES = 2_000_000  # of an archive
 CHUNK = 2**20
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
+"""What is wrong with the disk, not with the archive."""
 
 
 def load_uploaded(
@@ -69,7 +73,10 @@ def _unpack(file: BinaryIO, folder: Path, most_bytes: int) -> None:
     """Unpack an archive. Raises InvalidDataset for what is no archive, leads out of its folder, or is too large."""
     try:
         with zipfile.ZipFile(file) as archive:
-            entries = [one for one in archive.infolist() if not one.is_dir() and not _of_a_desktop(one.filename)]
+            listed = archive.infolist()
+            if any(not one.filename for one in listed):
+                raise InvalidDataset("The archive holds a file without a name.")
+            entries = [one for one in listed if not one.is_dir() and not _of_a_desktop(one.filename)]
             if len(entries) > MOST_FILES:
                 raise InvalidDataset(f"The archive has more than {MOST_FILES:,} files.")
             left = most_bytes
@@ -77,6 +84,10 @@ def _unpack(file: BinaryIO, folder: Path, most_bytes: int) -> None:
                 left = _unpack_one(archive, entry, folder, left, most_bytes)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:
         raise InvalidDataset(f"The upload is not a readable zip archive ({error}).") from error
+    except OSError as error:
+        if error.errno in DISK:
+            raise StoreError(f"The archive cannot be unpacked ({reason(error)}); free some space.") from error
+        raise InvalidDataset(f"The archive has a file that cannot be written ({reason(error)}).") from error
     if not folder.is_dir():
         raise InvalidDataset("The archive is empty; put a folder of images for each class into it.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -15,7 +16,7 @@ from PIL import Image
 
 from memscore.datasets.options import SourceOptions
 from memscore.datasets.uploaded import load_uploaded
-from memscore.errors import InvalidDataset, MemscoreError
+from memscore.errors import InvalidDataset, MemscoreError, StoreError
 
 UNTRUSTED = SourceOptions(files=False)
 
@@ -106,6 +107,30 @@ def test_a_table_cannot_name_files_of_the_machine(tmp_path: Path):
     table = f"image,label\n{secret},a\n{secret},b\n{secret},a\n{secret},b\n".encode()
     with pytest.raises(InvalidDataset, match="names files of images"):
         load_uploaded(io.BytesIO(table), "csv", UNTRUSTED, name="table")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"cat": b"a file", "cat/1.png": b"in it"},
+        {"cat/1.png": b"in it", "cat": b"a file"},
+        {"": b"nameless", **classes()},
+        {f"cat/{'x' * 300}.png": b"a long name"},
+    ],
+)
+def test_names_that_cannot_be_files_are_refused(files: dict[str, bytes], folder: Path):
+    with pytest.raises(InvalidDataset):
+        load_uploaded(archive(files), "zip", UNTRUSTED)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(StoreError, match="free some space"):
+        load_uploaded(archive(classes()), "zip", UNTRUSTED)
 
 
 def test_an_archive_of_one_class_is_refused_as_that():
