@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import re
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +39,7 @@ from memscore.datasets.dataset import Dataset, kind_of
 from memscore.datasets.forgotten import NONE, Forgotten
 from memscore.datasets.storage import COLUMN_FILES, DESCRIPTION, folder_of, open_dataset
 from memscore.datasets.uploaded import load_uploaded
-from memscore.errors import Damaged, InvalidInput, NotFound
+from memscore.errors import Conflict, Damaged, InvalidDataset, InvalidInput, NotFound
 from memscore.messages.datasets import (
     DatasetDetail,
     DatasetMessage,
@@ -62,6 +65,7 @@ PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
     **errors.documented(404, 410, 416),
 }
 DIGITS: dict[str, Example] = {"digits": {"summary": "scikit-learn's digits", "value": {"source": "digits"}}}
+OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 MOST_IMAGES = 500  # samples named in one request
 INDICES = f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{MOST_IMAGES - 1}}}$"
 ForgottenIndices = Annotated[
@@ -100,12 +104,11 @@ def add_dataset(
     """
     if request.source not in SOURCES:
         raise NotFound(f"There is no published dataset {request.source!r}; known are: {', '.join(SOURCES)}.")
-    with database.reading() as connection:
-        known = {record.name for record in datasets.listing(connection)}
-        if request.source in known:
-            return _message(datasets.by_name(connection, request.source))
-    dataset = with_findings(load_source(request.source, SourceOptions(downloads=home / "downloads")))
-    record = registering.register(database, home, request.source, dataset)
+    with database.reading() as connection, suppress(NotFound):
+        return _message(datasets.by_name(connection, request.source))
+    with _of_rest():
+        dataset = with_findings(_published(request.source, home))
+        record = registering.register(database, home, request.source, dataset)
     log.info("%s added the dataset %s", actor, record.name)
     return _message(record)
 
@@ -142,9 +145,10 @@ def import_dataset(
 ) -> DatasetMessage:
     """Register a dataset from a file. A repeated import changes nothing. Needs the scope write."""
     registering.require_free_name(name)
-    options = SourceOptions(label=label, resize=resize, test_share=test_share, files=False)
-    dataset = with_findings(load_uploaded(upload, format, options, name=name))
-    record = registering.register(database, home, name, dataset)
+    options = SourceOptions(label=label, resize=resize, test_share=test_share)
+    with _of_rest():
+        dataset = with_findings(load_uploaded(upload, format, options, name=name))
+        record = registering.register(database, home, name, dataset)
     log.info("%s imported the dataset %s", actor, record.name)
     return _message(record)
 
@@ -325,6 +329,30 @@ def _png(dataset: Dataset, split: Literal["train", "test"], index: int, scale: i
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _published(source: str, home: Path) -> Dataset:
+    """A published dataset, from the folder for downloads or downloaded. Raises InvalidDataset."""
+    try:
+        return load_source(source, SourceOptions(downloads=home / "downloads"))
+    except InvalidDataset as error:
+        log.warning("the dataset %s cannot be added: %s", source, error)
+        raise InvalidDataset(
+            f"The service has no usable files of {source} and cannot download them; add it on the service's machine, "
+            f"from a folder that has them: memscore datasets add {source} --root DIR"
+        ) from error
+
+
+@contextmanager
+def _of_rest() -> Generator[None]:
+    """Errors of reading data speak of fields, `label`, instead of options, `--label`; commands stay as they are."""
+    try:
+        yield
+    except (Conflict, InvalidDataset, InvalidInput) as error:
+        text, command, rest = str(error).partition("memscore datasets add ")
+        fields = OPTION.sub(lambda flag: flag[1].replace("-", "_"), text)
+        error.args = (f"{fields}{command}{rest}", *error.args[1:])
+        raise
 
 
 def _message(record: DatasetRecord) -> DatasetMessage:

@@ -70,11 +70,15 @@ def list_reviews(
 
 
 @router.get("/{study}/decisions", operation_id="list_decisions", responses=errors.documented(404))
-def list_decisions(database: DatabaseOf, current: TablesOf) -> Decisions:
+def list_decisions(
+    database: DatabaseOf,
+    current: TablesOf,
+    index: Annotated[int | None, Query(ge=0, le=MOST_INDEX, description="only on this training sample")] = None,
+) -> Decisions:
     """What the reviewers decide together on each sample that has a verdict."""
     study = current.source["study"]
     with database.reading() as connection:
-        found = decided(reviews.opinions(connection, study))
+        found = decided(reviews.opinions(connection, study, index))
     return Decisions(
         study=study,
         index=list(found),

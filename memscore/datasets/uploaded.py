@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import errno
 import lzma
-import re
 import shutil
 import stat
 import tempfile
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.options import SourceOptions
 from memscore.datasets.sources import load_source
-from memscore.errors import InvalidDataset, InvalidInput, StoreError
+from memscore.errors import InvalidDataset, StoreError
 from memscore.files import reason
 from memscore.messages.datasets import UploadFormat
 
@@ -29,7 +29,7 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
 def load_uploaded(
     file: BinaryIO,
     format: UploadFormat,
-    options: SourceOptions = SourceOptions(files=False),
+    options: SourceOptions = SourceOptions(),
     *,
     name: str = "upload",
     most_bytes: int = 2**32,
@@ -50,14 +50,9 @@ def load_uploaded(
                 shutil.copyfileobj(file, copy, CHUNK)
             source = f"{format}:{path}"
         try:
-            return load_source(source, options)
-        except (InvalidDataset, InvalidInput) as error:
-            raise type(error)(_without_flags(str(error).replace(f"{folder}/", ""))) from None
-
-
-def _without_flags(text: str) -> str:
-    """A message in which options of the command line are fields: `label`, not `--label`."""
-    return re.sub(r"--([a-z][a-z-]*)", lambda flag: flag[1].replace("-", "_"), text)
+            return load_source(source, replace(options, files=False))
+        except InvalidDataset as error:
+            raise InvalidDataset(str(error).replace(f"{folder}/", "")) from None
 
 
 def _inner(folder: Path) -> Path:

@@ -20,7 +20,7 @@ from memscore.report.gallery import gallery
 from memscore.report.influences import influences
 from memscore.report.provenance import Making
 from memscore.report.suspected import suspected
-from memscore.scores.findings import finding
+from memscore.scores.findings import finding, percent
 from memscore.scores.quality import calibration, differences, quality
 from memscore.scores.risk import ATTACKER, privacy_of
 from memscore.scores.sets import Thresholds, limits, split
@@ -114,7 +114,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = summary.percent
+    environment.filters["percent"] = percent
     environment.filters["count"] = "{:,}".format
     environment.filters["fixed"] = lambda value: f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0: no -0.00
     environment.filters["q_value"] = lambda value: f"{value:.1e}" if value < 0.001 else f"{value:.3f}"

@@ -10,18 +10,11 @@ from memscore.report.gallery import ClassPart, Gallery
 from memscore.report.influences import Influences
 from memscore.report.provenance import recipe_in_words
 from memscore.report.suspected import Suspected
+from memscore.scores.findings import percent
 from memscore.scores.planning import pair_forecast
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.pair_power import RATE, TARGET
 from memscore.study.spec import Design, Wanted
-
-
-def percent(share: float | None) -> str:
-    """Format a share as a percentage with one decimal; a dash if unknown. 100.0 means all, and 0.0 none."""
-    if share is None or share != share:
-        return "–"
-    bounded = share if share in (0, 1) else min(max(share, 0.001), 0.999)
-    return f"{100 * bounded:.1f}"
 
 
 def measured(study: StudyMessage, scores: ScoreTable, dataset: Dataset) -> str:

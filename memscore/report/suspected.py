@@ -109,8 +109,6 @@ def _predicted(album: Album, errors: LabelErrors, count: int) -> Suspected:
     """The samples that look mislabelled by what held-out trials predict."""
     chosen = errors.order[:count][:SHOWN]
     flipped = album.dataset.flipped
-    rank = np.full(len(flipped), np.nan)
-    rank[errors.order] = -np.arange(len(errors.order))
     return Suspected(
         suspects=[_with_vote(album, errors, int(index)) for index in chosen],
         candidates=count,
@@ -120,7 +118,7 @@ def _predicted(album: Album, errors: LabelErrors, count: int) -> Suspected:
         hints=False,
         planted=int(flipped.sum()),
         planted_shown=int(flipped[chosen].sum()),
-        auroc=_auroc(rank, flipped),
+        auroc=errors.auroc(flipped),
         note=note_on(errors),
         predicted=True,
     )

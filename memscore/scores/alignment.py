@@ -44,7 +44,7 @@ class Alignment:
         return (
             f"The studies are of different datasets: {counted(self.shared, 'training sample')} "
             f"{'is' if self.shared == 1 else 'are'} in both, {self.relabelled:,} of which {others} another label in b; "
-            f"{self.of_a - self.shared:,} are in a alone, and {self.of_b - self.shared:,} in b alone."
+            f"a has {counted(self.of_a - self.shared, 'other')}, and b {self.of_b - self.shared:,}."
         )
 
     def table(self, scores: ScoreTable, fingerprint: str) -> ScoreTable:

@@ -15,7 +15,15 @@ from memscore.scores.label_errors import LabelErrors
 from memscore.scores.risk import privacy_of
 from memscore.scores.sets import limits, undecided
 from memscore.scores.tables import ATYPICAL, TYPICAL, PairsTable, ScoreTable
-from memscore.statistics.estimates import auroc, wilson
+from memscore.statistics.estimates import wilson
+
+
+def percent(share: float | None) -> str:
+    """Format a share as a percentage with one decimal; a dash if unknown. 100.0 means all, and 0.0 none."""
+    if share is None or share != share:
+        return "–"
+    bounded = share if share in (0, 1) else min(max(share, 0.001), 0.999)
+    return f"{100 * bounded:.1f}"
 
 
 def finding(scores: ScoreTable, named: str = "image") -> str:
@@ -114,14 +122,8 @@ def _planted(scores: ScoreTable, errors: LabelErrors, flipped: Indices) -> Plant
         return None
     mask = np.zeros(len(scores), np.bool_)
     mask[flipped] = True
-    rank = np.full(len(scores), np.nan)
-    rank[errors.order] = -np.arange(len(errors.order))
-    defined = mask[errors.order]
-    found = auroc(rank, mask) if defined.any() and not defined.all() else None
-    return Planted(labels=len(flipped), suspected=int(errors.suspects[flipped].sum()), auroc=found)
+    return Planted(labels=len(flipped), suspected=int(errors.suspects[flipped].sum()), auroc=errors.auroc(mask))
 
 
 def _of(count: int, samples: int, named: str) -> str:
-    share = count / samples
-    bounded = share if share in (0, 1) else min(max(share, 0.001), 0.999)
-    return f"{count:,} of {counted(samples, f'training {named}')} ({100 * bounded:.1f} %)"
+    return f"{count:,} of {counted(samples, f'training {named}')} ({percent(count / samples)} %)"

@@ -30,6 +30,7 @@ import numpy as np
 
 from memscore.arrays import Bools, Float64, Indices, Int64
 from memscore.scores.tables import ScoreTable
+from memscore.statistics.estimates import auroc
 
 PRECISION = 0.95
 """Default of the expected share of wrong labels among the suspected samples."""
@@ -92,6 +93,16 @@ class LabelErrors:
         mask = np.zeros(len(self.label_error), np.bool_)
         mask[self.order[: self.suspected or 0]] = True
         return mask
+
+    def auroc(self, wrong: Bools) -> float | None:
+        """How well the order finds the labels known to be wrong [n]: 1 is perfect, 0.5 is chance.
+
+        None if none or all of the ordered samples are wrong.
+        """
+        ordered = wrong[self.order]
+        if ordered.all() or not ordered.any():
+            return None
+        return auroc(-np.arange(len(ordered), dtype=np.float64), ordered)
 
     @property
     def cutoff(self) -> float | None:

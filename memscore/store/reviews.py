@@ -68,9 +68,11 @@ def listing(
     return _records(connection, query if limit is None else query.limit(limit))
 
 
-def opinions(connection: Connection, study: str) -> list[Opinion]:
-    """All verdicts on a study's samples."""
+def opinions(connection: Connection, study: str, index: int | None = None) -> list[Opinion]:
+    """All verdicts on a study's samples, or on one of them."""
     query = select(reviews.c.sample_index, reviews.c.verdict, reviews.c.label).where(reviews.c.study_id == study)
+    if index is not None:
+        query = query.where(reviews.c.sample_index == index)
     return [Opinion(*row) for row in connection.execute(query)]
 
 

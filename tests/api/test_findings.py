@@ -44,11 +44,10 @@ def test_counts_are_those_of_the_tables(http: httpx.Client, stored_study: Stored
     assert found["suspected"] == label_errors(scores).suspected
     assert found["pairs"] == (pairs["q_weighted" if pairs.weighted else "q_value"] <= 0.05).sum()
     classes = {one.label: one for one in by_class(scores, stored_study.dataset.class_names)}
-    if found["most_memorized"] is not None:
-        most = found["most_memorized"]
-        shares = {label: one.atypical / one.samples for label, one in classes.items()}
-        assert most["atypical"] / most["samples"] == max(shares.values())
-        assert most["interval"][0] <= max(shares.values()) <= most["interval"][1]
+    most = found["most_memorized"]
+    shares = {label: one.atypical / one.samples for label, one in classes.items()}
+    assert most["atypical"] / most["samples"] == max(shares.values())
+    assert most["interval"][0] <= max(shares.values()) <= most["interval"][1]
     assert f"{found['atypical']:,} of {found['samples']:,} training images" in found["sentence"]
 
 
@@ -82,6 +81,8 @@ def test_lists_are_chosen_by_what_reviewers_decide(
     assert decisions["index"] == [4, 7, 9]
     assert decisions["decision"] == ["relabel", "fine", "disputed"]
     assert decisions["label"] == [right, None, None]
+    assert http.get(f"{HERE}/decisions?index=7").json()["decision"] == ["fine"]
+    assert http.get(f"{HERE}/decisions?index=8").json()["index"] == []
 
     def listed(path: str, **query: str) -> list[int]:
         found = http.get(f"{HERE}/{path}", params={"limit": 1000, **query}).json()
@@ -90,7 +91,8 @@ def test_lists_are_chosen_by_what_reviewers_decide(
     samples = len(stored_study.scores)
     assert listed("scores", review="any") == [4, 7, 9]
     assert listed("scores", review="fine") == [7]
-    assert listed("suspects", review="relabel") in ([4], [])  # a sample without a score is no suspect
+    assert 4 in label_errors(stored_study.scores).order
+    assert listed("suspects", review="relabel") == [4]
     assert listed("scores", review="none") == sorted(set(range(samples)) - {4, 7, 9})
     with Client(http=in_process(database, settings.home)) as client:
         assert [one.index for one in client.iter_scores("made-up", review="disputed")] == [9]

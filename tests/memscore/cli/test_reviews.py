@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.serving.in_process import in_process
+from memscore.client import Client
 from memscore.datasets.storage import open_dataset
 from memscore.settings import Settings
-from memscore.store import Database, datasets
+from memscore.store import Database, datasets, evidence, studies, tables
+from memscore.study.spec import Design
 from tests.command_line import refused
-from tests.conftest import StoredStudy
+from tests.conftest import QUICK, StoredStudy, build, make_trials
 
 
 @pytest.fixture
@@ -56,6 +59,23 @@ def test_agreed_verdicts_make_a_corrected_dataset(
     expected = labels.copy()
     expected[17] = right
     np.testing.assert_array_equal(better.y_train, np.delete(expected, 4))
+    trials, design = make_trials(better, Design(), blocks=4), Design()
+    with database.writing() as connection:
+        record = datasets.by_name(connection, "better")
+        study = studies.ensure(connection, record, QUICK, design, "better")
+        evidence.add(connection, study.id, trials)
+        tables.add(connection, study.id, *build(better, trials, design, study.id))
+    compared = memscore("scores", "compare", "made-up", "better")
+    shared = len(labels) - 1
+    said = f"{shared} training samples are in both, 1 of which has another label in b; a has 1 other, and b 0."
+    assert said in compared.err
+    with Client(http=in_process(database, home)) as client:
+        found = client.compare("made-up", "better", limit=1000)
+    assert (found.shared, found.relabelled) == (shared, 1)
+    of = {one.index: one for one in found.disagreements}
+    assert 4 not in of
+    assert (of[17].label, of[17].label_b, of[17].index_b) == (int(labels[17]), right, 16)
+    refused(memscore("scores", "compare", "made-up", "better", "--plot", "plot.svg"), "--plot is for studies")
     again = memscore("datasets", "add", "best", "--from-review", "made-up", "--json").json
     assert (again["dataset"], again["relabelled"], again["left_out"]) == ("best", 1, 1)
     refused(memscore("datasets", "add", "best", "--from-review", "made-up", "--flip-labels", "0.1"), "takes NAME alone")

@@ -26,7 +26,9 @@ def test_samples_are_found_wherever_they_are_and_relabelled_ones_counted():
     assert found.relabelled == 3
     for place, index in enumerate(order):
         assert found.places[index] == place
-    assert "40 training samples are in both, 3 of which have another label in b; 10 are in a alone" in found.note
+    assert (
+        "40 training samples are in both, 3 of which have another label in b; a has 10 others, and b 0." in found.note
+    )
 
 
 def test_equal_samples_are_matched_one_to_one_in_their_order():

@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { fixed, interval, percent, whole } from "../format.js";
+import { decisionText } from "../parts/decision.js";
 import { cut } from "../parts/tile.js";
 import { COLUMNS } from "./pages.js";
 
@@ -120,7 +121,8 @@ export class Cell {
   #score(position, total, row, naming) {
     const { index, name: called, label, mem, interval: ends, set } = row;
     const vote = "label_error" in row ? voted(/** @type {Suspect} */ (row), naming) : null;
-    const judged = decision(naming.decided(index), naming);
+    const decided = naming.decided(index);
+    const judged = decided && decisionText(decided, naming.name);
     const { link } = this;
     const [low, high] = ends;
     const name = naming.name(label);
@@ -129,11 +131,11 @@ export class Cell {
     this.#picture.replaceChildren(...(words ? [words] : []));
     link.dataset.index = String(index);
     const error = low === null ? "" : `, interval ${interval(ends)}`;
-    const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}${judged ? `, ${judged.words}` : ""}`;
+    const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}${judged ? `, reviewed: ${judged.words}` : ""}`;
     const place = `${whole(position + 1)} of ${whole(total)}`;
     link.setAttribute("aria-label", `${name}, ${value}, training sample ${index}, ${place}`);
     const range = low === null ? "" : `, 95 % interval ${interval(ends)}`;
-    const said = [vote, judged].map((one) => (one ? `\n${one.words}` : "")).join("");
+    const said = `${vote ? `\n${vote.words}` : ""}${judged ? `\nreviewed: ${judged.words}` : ""}`;
     link.title = `${called ? `${called}\n` : ""}${name}, training sample ${index}\nmem ${fixed(mem, 3)}${range}${said}`;
     this.#name.textContent = name;
     this.#mem.textContent = vote?.number ?? fixed(mem);
@@ -173,25 +175,6 @@ function voted({ label_error: probability, suggested, share, suspected }, naming
     kind: suspected ? "mark suspect" : "soft",
     words: `label wrong with probability ${percent(probability, 0)}, ${says}${suspected ? "" : "; not suspected"}`,
   };
-}
-
-/**
- * What the reviewers of a sample decide; null without any.
- * @param {Decided | null} decided
- * @param {Naming} naming
- */
-function decision(decided, naming) {
-  if (!decided) return null;
-  const name = decided.label === null ? "" : naming.name(decided.label);
-  const mark = { relabel: `✓ ${name}`, leave_out: "✕ out", fine: "✓ fine", unsure: "? unsure", disputed: "≠ disputed" };
-  const words = {
-    relabel: `reviewed: should be ${name}`,
-    leave_out: "reviewed: no class is right",
-    fine: "reviewed: the label is right",
-    unsure: "reviewed: unsure",
-    disputed: "reviewed: the reviewers disagree",
-  };
-  return { mark: mark[decided.decision], words: words[decided.decision] };
 }
 
 /**

@@ -8,7 +8,7 @@ import { sampleUrl } from "../parts/sample.js";
 
 /** @import { SampleScore, Scores, Suspects } from "../api.js" */
 /** @import { Gallery } from "../gallery/gallery.js" */
-/** @import { Loaded, Page } from "../types.js" */
+/** @import { Loaded, Page, Query } from "../types.js" */
 /** @import { Choices } from "./choices.js" */
 
 const REMEMBERED = "memscore-card-width";
@@ -128,19 +128,19 @@ function download(page, { choices, root, name, trouble }) {
  * All samples of a list, in its order, of one version of the scores. Throws Problem.
  * @param {Page} page
  * @param {string} path
- * @param {import("../types.js").Query} query
+ * @param {Query} query
  * @returns {Promise<SampleScore[]>}
  */
 async function all(page, path, query) {
   /** @type {SampleScore[]} */
-  let rows = [];
+  const rows = [];
   let digest = "";
   for (let offset = 0, matching = 1; offset < matching; offset += A_PAGE) {
     /** @type {Scores | Suspects} */
     const found = await get(path, { ...query, offset, limit: A_PAGE }, { signal: page.signal });
     if (offset && found.digest !== digest) return all(page, path, query); // newer scores: from the start
     ({ digest, matching } = found);
-    rows = [...rows, ...found.scores];
+    rows.push(...found.scores);
   }
   return rows;
 }

@@ -2,14 +2,13 @@
 
 import { fill, focusIn, h, put, say } from "../dom.js";
 import { className, counted, fixed, known, whole } from "../format.js";
-import { get, path } from "../http.js";
+import { get, newest, path } from "../http.js";
 import { choice } from "../parts/fields.js";
+import { pairCard } from "../parts/pair_card.js";
 import { empty, problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
 import { head, load, noScores } from "../parts/study_head.js";
 import { curlTo, pythonClient, serviceUrl, takeAway } from "../parts/take_away.js";
-import { image } from "../parts/tile.js";
-import { enlarger } from "../parts/zoom.js";
 
 /** @import { Duplicate, Duplicates } from "../api.js" */
 /** @import { Loaded, Page, Picture, Split } from "../types.js" */
@@ -25,8 +24,8 @@ const ALIKE = [
   ["0.98", "0.98"],
 ];
 const ABOUT =
-  "A copy in the test part lets models be right from memory; copies in training count twice. Copies with different " +
-  "labels are label errors.";
+  "A copy in the test part lets models be right from memory; copies in training count twice. Of equal samples with " +
+  "different labels, one label is wrong.";
 const SEARCHING = "Looking for copies. In a dataset of tens of thousands of images, the first search takes minutes.";
 
 /** @param {Page} page */
@@ -43,6 +42,7 @@ class DuplicatesView {
   #away = h("div", {});
   #dataset;
   #list = h("div", {});
+  #newest;
   #page;
   #study;
 
@@ -54,6 +54,7 @@ class DuplicatesView {
     this.#page = page;
     this.#study = study;
     this.#dataset = dataset;
+    this.#newest = newest(page.signal);
     const given = page.query.get("alike") ?? START;
     this.#alike = ALIKE.some(([value]) => value === given) ? given : START;
     const label = dataset.kind === "images" ? "Correlation of pixels from" : "Likeness of features from";
@@ -74,16 +75,14 @@ class DuplicatesView {
 
   /** Ask for the copies, and show them. */
   async show() {
-    const { signal } = this.#page;
-    const alike = this.#alike;
+    const signal = this.#newest();
     fill(this.#list, h("p", { role: "status", class: "awaited" }, SEARCHING));
     try {
-      const found = await this.#ask(0);
+      const found = await this.#ask(0, signal);
       fill(this.#away, this.#taken());
-      if (signal.aborted || alike !== this.#alike) return;
       const cards = h("ul", { class: "pairs" });
       const more = h("p", {});
-      this.#add(cards, more, found);
+      this.#add({ cards, more, signal }, found);
       fill(
         this.#list,
         h("p", { "data-part": "matching" }, `${counted(found.matching, "copy", "copies")}.`),
@@ -98,20 +97,21 @@ class DuplicatesView {
 
   /**
    * @param {number} offset
+   * @param {AbortSignal} signal
    * @returns {Promise<Duplicates>}
    */
-  #ask(offset) {
+  #ask(offset, signal) {
     const query = { alike: this.#alike, limit: A_PAGE, offset };
-    return get(path`/v1/studies/${this.#study.name}/duplicates`, query, { signal: this.#page.signal });
+    return get(path`/v1/studies/${this.#study.name}/duplicates`, query, { signal });
   }
 
   /**
    * Append copies, and a button for those that follow.
-   * @param {HTMLElement} cards
-   * @param {HTMLElement} more
+   * @param {{ cards: HTMLElement, more: HTMLElement, signal: AbortSignal }} list
    * @param {Duplicates} found
    */
-  #add(cards, more, { copies, matching }) {
+  #add(list, { copies, matching }) {
+    const { cards, more, signal } = list;
     put(
       cards,
       copies.map((one) => h("li", {}, this.#card(one))),
@@ -119,10 +119,10 @@ class DuplicatesView {
     const shown = cards.childElementCount;
     const next = async () => {
       try {
-        this.#add(cards, more, await this.#ask(shown));
+        this.#add(list, await this.#ask(shown, signal));
         focusIn(cards.children[shown], "a");
       } catch (error) {
-        if (!this.#page.signal.aborted) fill(more, problem(error, { compact: true, retry: next }));
+        if (!signal.aborted) fill(more, problem(error, { compact: true, retry: next }));
       }
     };
     const left = matching - shown;
@@ -148,30 +148,16 @@ class DuplicatesView {
       one.kind === "equal"
         ? ""
         : `, ${dataset.kind === "images" ? "correlation" : "likeness"} ${fixed(one.correlation, 4)}`;
-    const text = [
-      h("p", {}, h("strong", {}, kinds[one.kind]), alike),
-      h("p", { class: "soft" }, one.split === "test" ? "in the test part" : "both in training"),
-      differ && h("p", {}, h("span", { class: "mark suspect" }, "labels differ")),
-      known(one.mem) && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`),
-      known(one.infl) && h("p", { class: "soft" }, `infl ${fixed(one.infl)}`),
-    ];
-    return h(
-      "article",
-      { class: "pair", "data-train": one.index, "data-other": one.other, "data-split": one.split },
-      both.map((picture) => this.#side(picture)),
-      h("div", {}, text, enlarger(this.#page, dataset, both, text)),
-    );
-  }
-
-  /** @param {Picture} picture */
-  #side({ split, index, label, href }) {
-    return h(
-      "a",
-      { class: "card", href },
-      image(this.#dataset.name, split, index, { label }),
-      h("span", { class: "line" }, `${split} ${index}`),
-      h("span", { class: "line soft" }, label),
-    );
+    return pairCard(this.#page, dataset, both, {
+      data: { "data-train": one.index, "data-other": one.other, "data-split": one.split },
+      brief: () => [
+        h("p", {}, h("strong", {}, kinds[one.kind]), alike),
+        h("p", { class: "soft" }, one.split === "test" ? "in the test part" : "both in training"),
+        differ && h("p", {}, h("span", { class: "mark suspect" }, "labels differ")),
+        known(one.mem) && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`),
+        known(one.infl) && h("p", { class: "soft" }, `infl ${fixed(one.infl)}`),
+      ],
+    });
   }
 
   #taken() {

@@ -5,12 +5,11 @@ import { className, counted, fixed, whole } from "../format.js";
 import { get, newest, path, send } from "../http.js";
 import { DISCOVERY_RATE, influenceText } from "../parts/influence.js";
 import { numberField } from "../parts/number_field.js";
+import { pairCard } from "../parts/pair_card.js";
 import { empty, problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
 import { head, load, noScores } from "../parts/study_head.js";
 import { curlTo, pythonClient, serviceUrl, takeAway } from "../parts/take_away.js";
-import { image } from "../parts/tile.js";
-import { enlarger } from "../parts/zoom.js";
 
 /** @import { Pair, Pairs, ScoreColumns, StudyMessage } from "../api.js" */
 /** @import { Loaded, Page, Picture, Query } from "../types.js" */
@@ -18,10 +17,10 @@ import { enlarger } from "../parts/zoom.js";
 const PAGE = 48;
 const WEIGHTED = "q_weighted_max"; // a filter for studies whose pairs have weighted q-values
 const FILTERS = [
-  { name: "infl_min", label: "infl from", start: null },
-  { name: "mem_min", label: "mem of the training sample from", start: null },
-  { name: "q_max", label: "q-value up to", start: null },
-  { name: WEIGHTED, label: "weighted q-value up to", start: null },
+  { name: "infl_min", label: "infl from" },
+  { name: "mem_min", label: "mem of the training sample from" },
+  { name: "q_max", label: "q-value up to" },
+  { name: WEIGHTED, label: "weighted q-value up to" },
 ];
 const CHANCE = "chance"; // in the address: also pairs that cannot be told from chance
 const ABOUT =
@@ -71,25 +70,24 @@ class PairsView {
     this.#newest = newest(page.signal);
     this.#chance = page.query.has(CHANCE);
     /** @type {Chosen} */
-    this.#chosen = Object.fromEntries(FILTERS.map(({ name, start }) => [name, given(page, name, start)]));
+    this.#chosen = Object.fromEntries(FILTERS.map(({ name }) => [name, given(page, name)]));
     put(page.main, h("p", {}, ABOUT), this.#filters(), this.#list, this.#away);
   }
 
   #filters() {
     const begin = debounce(200, () => this.show(), this.#page.signal);
     /**
-     * @param {(typeof FILTERS)[number]} filter
+     * @param {string} name
      * @param {number | null} value
      */
-    const change = ({ name, start }, value) => {
+    const change = (name, value) => {
       this.#chosen[name] = value;
-      this.#page.keep({ [name]: value === start ? null : (value ?? "any") });
+      this.#page.keep({ [name]: value });
       begin();
     };
     const bounds = /** @type {const} */ ({ min: 0, max: 1, step: "any", placeholder: "any" });
-    const fields = FILTERS.map((filter) => {
-      const { name, label } = filter;
-      const changed = (/** @type {number | null} */ value) => change(filter, value);
+    const fields = FILTERS.map(({ name, label }) => {
+      const changed = (/** @type {number | null} */ value) => change(name, value);
       const field = numberField({ label, value: this.#chosen[name], ...bounds, changed });
       field.hidden = name === WEIGHTED && this.#chosen[name] === null; // until a study is known to have such q-values
       return field;
@@ -109,8 +107,12 @@ class PairsView {
       const { pairs, floor } = all;
       const doubtful = all.holding === null ? 0 : all.matching - all.holding;
       if (this.#weighted && all.strong !== null) this.#weighted.hidden = false;
-      const kept = pairs.length ? `Pairs that hold come first, the strongest of them first. ${stored(floor)}` : "";
-      const none = `Lower the bounds. ${stored(floor)}`;
+      const listed = this.#chance
+        ? "Pairs that hold come first, the strongest of them first."
+        : "The strongest come first.";
+      const kept = pairs.length ? `${listed} ${stored(floor)}` : "";
+      const hidden = doubtful > 0 && !this.#chance;
+      const none = `${hidden ? "Show those that cannot be told from chance, or run more trials." : "Lower the bounds."} ${stored(floor)}`;
       fill(
         this.#list,
         h("p", { class: "soft", "data-part": "matching" }, kept),
@@ -118,7 +120,7 @@ class PairsView {
         doubtful > 0 && this.#toggle(doubtful),
         pairs.length
           ? [cards, more]
-          : empty(doubtful ? "No pair is beyond chance" : "No pair passes these filters", h("p", {}, none)),
+          : empty(hidden ? "No pair is beyond chance" : "No pair passes these filters", h("p", {}, none)),
       );
       fill(this.#away, taken(this.#study, chosen, this.#chance));
       say(pairs.length ? "Pairs are shown" : "No pair passes these filters");
@@ -202,29 +204,11 @@ class PairsView {
       { split: "train", index: train, label: className(dataset, label), href: sampleUrl(study, "train", train) },
       { split: "test", index: test, href: sampleUrl(study, "test", test) }, // of any class, where a study has all pairs
     ];
-    return h(
-      "article",
-      { class: "pair", "data-train": train, "data-test": test },
-      both.map((picture) => this.#side(picture)),
-      h(
-        "div",
-        {},
-        influenceText(one, strong),
-        one.mem !== null && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`),
-        enlarger(this.#page, dataset, both, influenceText(one, strong)),
-      ),
-    );
-  }
-
-  /** @param {Picture} picture */
-  #side({ split, index, label, href }) {
-    return h(
-      "a",
-      { class: "card", href },
-      image(this.#dataset.name, split, index, { label }),
-      h("span", { class: "line" }, `${split} ${index}`),
-      label && h("span", { class: "line soft" }, label),
-    );
+    return pairCard(this.#page, dataset, both, {
+      data: { "data-train": train, "data-test": test },
+      brief: () => influenceText(one, strong),
+      further: one.mem !== null && h("p", { class: "soft" }, `mem ${fixed(one.mem)}`),
+    });
   }
 }
 
@@ -250,16 +234,13 @@ function holding({ strong, found, expected }) {
 }
 
 /**
- * A filter as the address has it: a number, null for "any", or the value to start with.
+ * A filter as the address has it; null for none.
  * @param {Page} page
  * @param {string} name
- * @param {number | null} start
  */
-function given(page, name, start) {
-  const text = page.query.get(name);
-  if (text === null) return start;
-  const value = Number(text);
-  return text !== "any" && Number.isFinite(value) ? value : null;
+function given(page, name) {
+  const value = Number(page.query.get(name) || Number.NaN);
+  return Number.isFinite(value) ? value : null;
 }
 
 /**

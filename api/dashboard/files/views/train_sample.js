@@ -4,6 +4,7 @@ import { h, put } from "../dom.js";
 import { className, fixed, interval, known, percent, whole } from "../format.js";
 import { get, path } from "../http.js";
 import { about, nearest } from "../parts/about_sample.js";
+import { decisionText } from "../parts/decision.js";
 import { Influences, influenceText } from "../parts/influence.js";
 import { drawPlace, placeFor } from "../parts/place.js";
 import { empty } from "../parts/problem.js";
@@ -28,7 +29,7 @@ export async function show(page) {
   const [{ study, dataset }, found, decided] = await Promise.all([
     load(page),
     get(path`/v1/studies/${name}/explain/${index}`, { limit: SHOWN, holding: true }, { signal: page.signal }),
-    get(path`/v1/studies/${name}/decisions`, {}, { signal: page.signal }),
+    get(path`/v1/studies/${name}/decisions`, { index }, { signal: page.signal }),
   ]);
   const { score } = found;
   const { mem } = score;
@@ -79,7 +80,7 @@ function measures(dataset, found, decided) {
     ...byMargins(score),
     ["Label", [className(dataset, score.label), flipped && h("strong", {}, " (deliberately flipped)")]],
     ...voted(dataset, found),
-    ...reviewed(dataset, found, decided),
+    ...reviewed(dataset, decided),
     ["Rank", rank === null ? "none: mem is undefined" : ranks],
   ];
   return h(
@@ -121,22 +122,13 @@ function voted(dataset, { score, suggested, share, label_error: error, suspected
 /**
  * What reviewers decide on it.
  * @param {DatasetDetail} dataset
- * @param {Explanation} explanation
  * @param {Decisions} decided
  * @returns {[string, Child][]}
  */
-function reviewed(dataset, { score }, { index, decision, label }) {
-  const place = index.indexOf(score.index);
-  if (place < 0) return [];
-  const right = label[place];
-  const words = {
-    relabel: `the label should be ${right === null ? "another" : className(dataset, right)}`,
-    leave_out: "no class is right",
-    fine: "the label is right",
-    unsure: "unsure",
-    disputed: "the reviewers disagree",
-  };
-  return [["Reviewed", h("span", { class: "mark reviewed" }, words[decision[place]])]];
+function reviewed(dataset, { decision: [decision], label: [label] }) {
+  if (decision === undefined) return [];
+  const { words } = decisionText({ decision, label }, (one) => className(dataset, one));
+  return [["Reviewed", h("span", { class: "mark reviewed" }, words)]];
 }
 
 /**
