@@ -6,6 +6,7 @@ of all processes add up to those of one process with the whole batch.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,6 +123,9 @@ def joined_world() -> Generator[World]:
     if not distributed.is_torchelastic_launched():
         yield World()
         return
+    # Its functions have the group as a default argument: imported later (a backward pass does), they would keep the
+    # group and its threads beyond the end, where a thread that still frees a tensor aborts the process.
+    importlib.import_module("torch.distributed.nn")
     try:
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     except (RuntimeError, ValueError) as error:

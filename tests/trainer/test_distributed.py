@@ -42,6 +42,8 @@ with joined_world() as world:
             kept.begin(config)
         assert Loop(learner, data, kept, world).run(Stop())
         save_file(learner.network.state_dict(), folder / f"weights-{{world.rank}}.safetensors")
+threads = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+(Path(sys.argv[1]) / f"threads-{{world.rank}}").write_text(" ".join(threads))
 """
 
 CASES = [
@@ -63,7 +65,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     script.write_text(SCRIPT.format(cases=CASES))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for command, name in (([sys.executable], "one"), (launcher, "two")):
-        subprocess.run([*command, str(script), str(folder / name)], check=True, capture_output=True, timeout=300)
+        ran = subprocess.run([*command, str(script), str(folder / name)], capture_output=True, text=True, timeout=300)
+        assert ran.returncode == 0, ran.stderr
     return folder / "one", folder / "two"
 
 
@@ -77,3 +80,10 @@ def test_two_processes_end_where_one_does(
     for key, value in one.items():
         assert torch.equal(two[key], other[key])
         torch.testing.assert_close(two[key], value, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the names of threads are read from /proc")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_no_thread_of_the_processes_outlives_them(trained: tuple[Path, Path], rank: int):
+    """One that frees a tensor while Python ends aborts the process, after a run that was whole."""
+    assert "gloo" not in (trained[1] / f"threads-{rank}").read_text()
