@@ -15,6 +15,7 @@ import memscore
 from api import errors
 from api.authentication import Keyring
 from api.dashboard import pages
+from api.expensive import Lane
 from api.metrics import Metrics
 from api.middleware.access import AccessControl
 from api.middleware.cross_site import with_cors
@@ -46,8 +47,10 @@ from api.routes import (
     tables,
     usage,
 )
+from api.routes import runs as trained
 from api.sessions import Sessions
 from api.table_cache import TableCache
+from memscore.runs.finding import RunsFolder
 from memscore.store import Database
 
 # FastAPI runs dependencies that are not coroutines in threads, which costs more than the rest of the request, so the
@@ -82,12 +85,13 @@ def create_app(
     network_modules: tuple[str, ...] | None = None,
     protection: Protection = Protection(),
     home: Path | None = None,
+    runs: Path | None = None,
 ) -> Service:
     """The service over a database at the current revision.
 
     `network_modules`: packages whose functions recipes may name as networks; None allows every package,
     for an application in the process of the user who runs the jobs. `protection`: what callers must present.
-    `home`: the folder of the datasets, by default that of the settings.
+    `home`: the folder of the datasets, by default that of the settings. `runs`: a folder of training runs to show.
     """
     app = Service(
         title="memscore",
@@ -100,6 +104,8 @@ def create_app(
     )
     app.state.database = database
     app.state.home = home
+    app.state.runs = None if runs is None else RunsFolder(runs)
+    app.state.reading_runs = Lane(1, 50, name="other requests for runs")
     app.state.in_process = False  # whether commands ask it without a server
     app.state.network_modules = network_modules
     app.state.tables = TableCache(database)
@@ -127,7 +133,7 @@ def create_app(
         samples,
         sprites,
     )
-    for module in (*data, usage, keys, sign_in, health, metrics, docs_page):
+    for module in (*data, trained, usage, keys, sign_in, health, metrics, docs_page):
         app.include_router(module.router)
     app.include_router(datasets.sources)
     pages.install(app)

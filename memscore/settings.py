@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         description="folder for dataset arrays, logs, and the embedded database",
     )
     database_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in the home folder")
+    runs_folder: Path | None = Field(
+        default=None, description="folder of training runs, sweeps and reproduced items that the dashboard shows"
+    )
     slots: int = Field(default_factory=_usable_cores, ge=1, description="trials trained at the same time")
     lease_seconds: float = Field(
         default=60, gt=0, description="a job whose lease is not renewed for this many seconds is taken over"

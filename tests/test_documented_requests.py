@@ -24,6 +24,7 @@ from memscore.store.migrate import upgrade
 from memscore.study.recipes import recipe_of
 from memscore.study.spec import Design
 from tests.conftest import build, make_dataset, make_trials
+from tests.made_runs import make_runs
 from tests.processes import Service, ending
 
 ROOT = Path(__file__).parent.parent
@@ -62,7 +63,7 @@ REQUESTS = [one for one in documented() if not any(part in one.command for part 
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service without dispatcher on a home with the study `digits`."""
     home = tmp_path_factory.mktemp("documented") / "home"
-    settings = Settings(home=home)
+    settings = Settings(home=home, runs_folder=make_runs(home.parent))
     settings.prepare_home()
     dataset, design = make_dataset(), Design()
     trials = make_trials(dataset, design, blocks=4)
@@ -152,5 +153,5 @@ def test_a_documented_request_is_answered(request_: Request, http: httpx.Client,
 def test_every_route_is_documented_by_a_request(http: httpx.Client):
     written = {re.sub(r"\?.*|'.*| .*", "", one.command.partition(ADDRESS)[2]) for one in REQUESTS}
     for path in http.get("/openapi.json").json()["paths"]:
-        pattern = re.sub(r"\{[a-z]+\}", "[^/]+", path)
+        pattern = re.sub(r"\{[a-z]+\}", "[^/]+", re.sub(r"\{(run|sweep|reproduction)\}", "[^/]+/.+", path))
         assert any(re.fullmatch(pattern, one) for one in written), f"no page shows a request of {path}"

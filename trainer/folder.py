@@ -19,6 +19,7 @@ from memscore import strict_json
 from memscore.counted import counted
 from memscore.errors import Conflict, Damaged, InvalidInput
 from memscore.files import atomic_write, held, make_folder, reason
+from memscore.runs.layout import CHANGES, CHECKPOINTS, CURVE, ENVIRONMENT, EVALUATIONS, FINISHED, REQUEST
 from memscore.study import signatures
 from trainer import checkpoints
 from trainer.checkpoint_selection import Kept
@@ -30,18 +31,9 @@ from trainer.threat import warnings_of
 LOCK = "run.lock"
 DEFAULTS = TrainConfig.model_construct().model_dump(mode="json")
 """Values of fields that a request lacks because it was written before they existed."""
-CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluation"
-CURVE = "epochs"
-"""The subfolder of the networks that `keep_every` keeps along the way."""
-REQUEST, ENVIRONMENT, STEP, EPOCH, FINISHED = (
-    "config.json",
-    "environment.json",
-    "step.safetensors",
-    "epoch.safetensors",
-    "finished.json",
-)
-LATEST, CHANGES = "latest", "changes"
-"""Keys of environment.json: the latest attempt's environment, if it differs from the first's, and the changes."""
+STEP, EPOCH = "step.safetensors", "epoch.safetensors"
+LATEST = "latest"
+"""The key of environment.json with the latest attempt's environment, if it differs from the first's."""
 
 LAST, ALONG = ({"by": by, "on": None, "value": None} for by in ("last", "epoch"))
 """How networks were kept that no criterion selected: as the last one, or along the way."""

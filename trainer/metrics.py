@@ -13,8 +13,7 @@ from typing import Any
 from memscore import strict_json
 from memscore.errors import InvalidInput
 from memscore.files import append_line, reason, sync
-
-FILE = "metrics.jsonl"
+from memscore.runs.layout import METRICS
 
 
 class MetricsLog:
@@ -25,7 +24,7 @@ class MetricsLog:
     """
 
     def __init__(self, folder: Path, kept: int, epoch: int) -> None:
-        self.path = folder / FILE
+        self.path = folder / METRICS
         self._board = None
         with self._writing():
             self.path.touch()
@@ -60,7 +59,7 @@ class MetricsLog:
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The records of a run's folder, in order, without a last one that was cut short."""
-    text = (folder / FILE).read_text(encoding="utf-8") if (folder / FILE).exists() else ""
+    text = (folder / METRICS).read_text(encoding="utf-8") if (folder / METRICS).exists() else ""
     return [json.loads(line) for line in text.split("\n")[:-1]]
 
 

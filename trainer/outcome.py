@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from memscore.errors import Damaged
-from trainer.evaluation.result import TABLE_JSON
+from memscore.runs.layout import EVALUATIONS, FINISHED, REQUEST, TABLE_JSON
 from trainer.evaluation.sample_records import CLEAN, WORST
-from trainer.folder import EVALUATIONS, FINISHED, REQUEST, RunFolder
+from trainer.folder import RunFolder
 from trainer.metrics import read_metrics
 
 Accuracies = dict[tuple[str, str, str], float]

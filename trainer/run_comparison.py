@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from memscore import strict_json
 from memscore.errors import FingerprintMismatch, InvalidInput
+from memscore.runs.layout import COMPARISON, EVALUATIONS
 from memscore.study import signatures
 from trainer.evaluation.mcnemar import ReadEvaluation
 from trainer.evaluation.result import SAMPLES
 from trainer.evaluation.sample_records import CLEAN, read_samples
 from trainer.evaluation.seed_comparison import MethodDifference, compare_seeds
-from trainer.folder import EVALUATIONS
 from trainer.outcome import is_finished, read_outcome
 from trainer.sweep import SweptRun
 
@@ -133,7 +133,7 @@ class RunComparison:
         """The comparison in every format, by file name."""
         return {
             "comparison.csv": self.to_csv(),
-            "comparison.json": strict_json.dumps(self.as_json(), indent=2) + "\n",
+            COMPARISON: strict_json.dumps(self.as_json(), indent=2) + "\n",
             "comparison.md": self.to_markdown(),
         }
 

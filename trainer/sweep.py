@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write, reason
+from memscore.runs.layout import SWEEP
 from memscore.study.spec import Frozen
 from memscore.validation import sentence
 from trainer.assignments import pairs
@@ -20,7 +21,6 @@ from trainer.attacks.registry import check_names
 from trainer.config import TrainConfig
 from trainer.methods import METHODS
 
-RECORD = "sweep.json"
 SMALL = "small"  # the default preset
 LONGEST = 100  # characters of a run's name, without its seed
 OWN_FLAGS = {"method": "--methods", "seed": "--seeds", "options": "--set NAME=VALUE for each option"}
@@ -134,7 +134,7 @@ def grid(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def read_requests(folder: Path) -> tuple[SweepRequest, ...]:
     """The folder's requests so far, in order. Raises Damaged if its record cannot be read."""
-    path = folder / RECORD
+    path = folder / SWEEP
     try:
         return _Record.model_validate_json(path.read_bytes()).requests if path.exists() else ()
     except (OSError, ValidationError) as error:
@@ -145,7 +145,7 @@ def read_requests(folder: Path) -> tuple[SweepRequest, ...]:
 def record_requests(folder: Path, requests: tuple[SweepRequest, ...]) -> None:
     """Write the folder's requests. Raises InvalidInput if they cannot be written."""
     try:
-        with atomic_write(folder / RECORD) as scratch:
+        with atomic_write(folder / SWEEP) as scratch:
             scratch.write_text(_Record(requests=requests).model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}); choose another one.") from error

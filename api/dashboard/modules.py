@@ -16,7 +16,7 @@ ROUTE = re.compile(r'path: "([^"]+)", load: \(\) => import\("\./([^"]+)"\)')
 
 def modules_of(view: str | None, sources: Mapping[str, str]) -> list[str]:
     """The modules of the frame and of a view, a path such as `/jobs/{job}`; None: of the page for missing views."""
-    routes = {re.sub(r":(\w+)", r"{\1}", path): module for path, module in ROUTE.findall(sources[ROUTES])}
+    routes = {_template(path): module for path, module in ROUTE.findall(sources[ROUTES])}
     found: list[str] = []
     waiting = [FRAME, MISSING if view is None else routes[view]]
     while waiting:
@@ -26,3 +26,8 @@ def modules_of(view: str | None, sources: Mapping[str, str]) -> list[str]:
             folder = posixpath.dirname(name)
             waiting += [posixpath.normpath(posixpath.join(folder, other)) for other in IMPORT.findall(sources[name])]
     return found
+
+
+def _template(path: str) -> str:
+    """A route's path as the service writes it: a part of the address, or with `*` all that is left of it."""
+    return re.sub(r"\*(\w+)", r"{\1:path}", re.sub(r":(\w+)", r"{\1}", path))

@@ -15,9 +15,11 @@ from memscore.store import Database
 class InProcessTransport(httpx.BaseTransport):
     """Answers the requests of a synchronous httpx client from an event loop in a separate thread."""
 
-    def __init__(self, database: Database, app: FastAPI | None = None, *, home: Path | None = None) -> None:
+    def __init__(
+        self, database: Database, app: FastAPI | None = None, *, home: Path | None = None, runs: Path | None = None
+    ) -> None:
         if app is None:
-            app = create_app(database, home=home)
+            app = create_app(database, home=home, runs=runs)
             app.state.in_process = True
         self._asgi = httpx.ASGITransport(app, raise_app_exceptions=False)
         self._context = start_blocking_portal()
@@ -37,9 +39,9 @@ class InProcessTransport(httpx.BaseTransport):
         self._context.__exit__(None, None, None)
 
 
-def in_process(database: Database, home: Path | None = None) -> httpx.Client:
+def in_process(database: Database, home: Path | None = None, runs: Path | None = None) -> httpx.Client:
     """An HTTP client with the same contract as one connected to a server.
 
-    `home`: the folder of the datasets, by default that of the settings.
+    `home`: the folder of the datasets, by default that of the settings. `runs`: a folder of training runs.
     """
-    return httpx.Client(transport=InProcessTransport(database, home=home), base_url="http://memscore")
+    return httpx.Client(transport=InProcessTransport(database, home=home, runs=runs), base_url="http://memscore")

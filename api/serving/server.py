@@ -70,7 +70,12 @@ def serve_here(
     """Serve in this process."""
     from api.app import create_app  # a process that only watches workers does not need it
 
-    app = create_app(database, settings.own_networks, protection_of(settings, listener.getsockname()[0]))
+    app = create_app(
+        database,
+        settings.own_networks,
+        protection_of(settings, listener.getsockname()[0]),
+        runs=settings.runs_folder,
+    )
     server = _Server(configuration(app, settings), announce, stopping, app.state.stopping.set)
     _stop_on_signals(stopping)
     gc.collect()

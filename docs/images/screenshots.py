@@ -1,12 +1,15 @@
 """Make the pictures of the dashboard in README and docs: `make screenshots`.
 
 A service with two studies of the digits (200 and 60 trials, trained here within two minutes) is opened in Chromium, and
-one with a study of digits whose labels are partly wrong.
+one with a study of digits whose labels are partly wrong. Its runs are a sweep trained here in two minutes, and the
+committed reproduction.
 """
 
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -21,7 +24,7 @@ sys.path.insert(0, str(FOLDER.parents[1]))
 from memscore.settings import Settings
 from tests.browser.conftest import FLAGS, chromium_path, settled
 from tests.browser.digits import fill
-from tests.processes import Service, ending
+from tests.processes import CLI, Service, ending
 
 STUDIES = {"digits": (0, 200), "digits-seed-1": (1, 60)}
 WIDE, TALL, PHONE = {"width": 1180, "height": 860}, {"width": 1180, "height": 1180}, {"width": 375, "height": 780}
@@ -35,6 +38,9 @@ PICTURES = {
     "sets": "/studies/digits/sets",
     "storage": "/storage",
     "compare": "/compare?a=digits&b=digits-seed-1",
+    "run": "/runs/runs/digits/bat-alpha%3D2-epochs%3D12-keep_every%3D2-seed%3D0",
+    "sweep": "/sweeps/runs/digits",
+    "reproduction": "/reproductions/runs/mini",
     "new-job": "/jobs/new?dataset=digits&recipe=digits&trials=400",
 }
 
@@ -55,16 +61,28 @@ def save(page: Page, name: str) -> None:
     print(f"{path.name}: {path.stat().st_size // 1000} kB")
 
 
+def train_runs(settings: Settings) -> Path:
+    """A folder of runs: a sweep of PGD and BAT with three seeds each on the digits, and the committed reproduction."""
+    runs = settings.home.parent / "runs"
+    fields = ("--set", "epochs=12", "--set", "keep_every=2", "--set", "alpha=2")
+    about = ("--methods", "pgd,bat", "--seeds", "3", "--dataset", "digits", "--scores", "digits")
+    command = [*CLI, "sweep", *about, *fields, "--output", str(runs / "digits")]
+    subprocess.run(command, env=settings.environment(), check=True, capture_output=True)
+    shutil.copytree(FOLDER.parents[1] / "docs/results/reproduction-mini", runs / "mini")
+    return runs
+
+
 def main() -> None:
     """Make all pictures."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         settings = Settings(home=Path(folder) / "home", slots=1)
         fill(settings, STUDIES)
+        settings = settings.model_copy(update={"runs_folder": train_runs(settings)})
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
         with ending(Service(settings)) as service:
             page = browser.new_page(viewport=WIDE)  # pyright: ignore[reportArgumentType]
             for name, address in PICTURES.items():
-                page.set_viewport_size(TALL if name == "study" else WIDE)  # pyright: ignore[reportArgumentType]
+                page.set_viewport_size(TALL if name in ("study", "run") else WIDE)  # pyright: ignore[reportArgumentType]
                 page.goto(service.url + address)
                 take(page, name)
             dark = browser.new_page(viewport=TALL, color_scheme="dark")  # pyright: ignore[reportArgumentType]

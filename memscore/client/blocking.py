@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arguments import typed
-from memscore.client import dataset_calls, following, job_calls, service_calls, study_calls, table_calls
+from memscore.client import dataset_calls, following, job_calls, run_calls, service_calls, study_calls, table_calls
 from memscore.client.cache import MAX_BYTES
 from memscore.client.connecting import connected
 from memscore.client.following import POLL_SECONDS, Happening
@@ -33,6 +33,7 @@ from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.removal import DatasetRemoved, JobsPruned, SamplesForgotten, StudyRemoved
 from memscore.messages.reviews import Review, Reviews, Verdict
+from memscore.messages.runs import ReproductionDetail, RunDetail, Runs, SweepDetail
 from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
@@ -581,6 +582,22 @@ class Client:
         Raises JobFailed if it failed or was cancelled.
         """
         return self._run(following.wait, job, on_progress, poll_seconds)
+
+    def runs(self, *, limit: int = 100, offset: int = 0) -> Runs:
+        """Training runs in the service's folder, those that changed last first; with its sweeps and reproductions."""
+        return self._run(run_calls.runs, limit=limit, offset=offset)
+
+    def run(self, path: str) -> RunDetail:
+        """A training run with its course by epoch and its evaluations. Raises NotFound."""
+        return self._run(run_calls.run, path)
+
+    def sweep(self, path: str) -> SweepDetail:
+        """A sweep with its runs, and its methods compared over seeds. Raises NotFound."""
+        return self._run(run_calls.sweep, path)
+
+    def reproduction(self, path: str) -> ReproductionDetail:
+        """Reproduced figures and tables of the paper with their verdicts. Raises NotFound."""
+        return self._run(run_calls.reproduction, path)
 
     def health(self) -> Health:
         """The version of the service. Any response means that its process runs."""

@@ -7,6 +7,7 @@ is accepted and what it forbids is refused; what was made is there, what was del
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,18 +34,20 @@ from memscore.store.pepper import pepper_of
 from memscore.study.recipes import recipe_of
 from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import build, make_trials
+from tests.made_runs import make_runs
 
 pytestmark = pytest.mark.databases("sqlite")
 
 JOB, KEY = "5f2b9c41d07ae836", "1f0c8e5a9b3d7246"  # in the document's examples
 OPERATIONS = (
     "add_dataset cancel_job compare_studies create_key explain_score forget_samples get_dataset get_evidence "
-    "get_findings get_histogram get_image get_job get_pairs_table get_quality get_score get_session get_sets "
-    "get_sprite get_study get_table get_test_score get_usage health import_dataset import_scores job_events job_log "
-    "list_classes list_datasets list_decisions list_duplicates list_jobs list_keys list_neighbours list_pairs "
-    "list_recipes list_reviews list_risks list_sample_names list_samples list_scores list_sources list_studies "
-    "list_suspects look_up_scores merge_evidence metrics prune_jobs readiness remove_dataset remove_study "
-    "rename_dataset rename_study resume_job review_sample revoke_key sign_in sign_out submit_job"
+    "get_findings get_histogram get_image get_job get_pairs_table get_picture get_quality get_reproduction get_run "
+    "get_score get_session get_sets get_sprite get_study get_sweep get_table get_test_score get_usage health "
+    "import_dataset import_scores job_events job_log list_classes list_datasets list_decisions list_duplicates "
+    "list_jobs list_keys list_neighbours list_pairs list_recipes list_reviews list_risks list_runs "
+    "list_sample_names list_samples list_scores list_sources list_studies list_suspects look_up_scores "
+    "merge_evidence metrics prune_jobs readiness remove_dataset remove_study rename_dataset rename_study resume_job "
+    "review_sample revoke_key sign_in sign_out submit_job"
 )
 
 USED = ("forget_samples", "remove_dataset", "remove_study")
@@ -109,9 +112,9 @@ def prepared(
     return database
 
 
-def described(database: Database, examples: int, *, key: str | None = None) -> BaseSchema:
+def described(database: Database, examples: int, runs: Path, *, key: str | None = None) -> BaseSchema:
     """The document with the application behind it, which asks for `key`; `examples` at random of each operation."""
-    app = create_app(database, (), Protection(keys_required=key is not None))
+    app = create_app(database, (), Protection(keys_required=key is not None), runs=runs)
     app.state.stopping.set()  # event streams of jobs that go on end at once
     config = {
         "generation": {"deterministic": True, "max-examples": examples},
@@ -154,16 +157,16 @@ def mistakes(schema: BaseSchema) -> Iterator[str]:
     ],
 )
 def test_the_service_does_what_its_document_says(
-    database_url: str, study: str, keyed: bool, examples: int, request: pytest.FixtureRequest
+    database_url: str, study: str, keyed: bool, examples: int, request: pytest.FixtureRequest, tmp_path: Path
 ):
     key = request.getfixturevalue("admin") if keyed else None
-    found = list(mistakes(described(request.getfixturevalue(study), examples, key=key)))
+    found = list(mistakes(described(request.getfixturevalue(study), examples, make_runs(tmp_path), key=key)))
     assert not found, "\n\n".join(found)
 
 
 @pytest.fixture
-def http(prepared: Database) -> Iterator[httpx.Client]:
-    with in_process(prepared) as client:
+def http(prepared: Database, tmp_path: Path) -> Iterator[httpx.Client]:
+    with in_process(prepared, runs=make_runs(tmp_path)) as client:
         yield client
 
 

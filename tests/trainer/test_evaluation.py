@@ -20,6 +20,7 @@ from memscore.errors import Conflict, InvalidInput
 from memscore.learning.data import DeviceData, pixels
 from memscore.learning.memory import Batches
 from memscore.learning.networks import SmallCNN
+from memscore.runs.layout import TABLE_JSON
 from memscore.scores.sets import Sets, Thresholds
 from memscore.statistics.estimates import wilson
 from trainer.attacks import Attack, autoattack, pgd
@@ -27,7 +28,7 @@ from trainer.config import TrainConfig
 from trainer.evaluation import Evaluation, EvaluationConfig, evaluate, read_samples
 from trainer.evaluation.journal import Journal
 from trainer.evaluation.representation import class_cosines, mean_cosine
-from trainer.evaluation.result import SAMPLES, TABLE_CSV, TABLE_JSON
+from trainer.evaluation.result import SAMPLES, TABLE_CSV
 from trainer.evaluation.robustbench import ROBUSTBENCH_JSON
 from trainer.evaluation.subset import stratified
 from trainer.evaluation.table import Accuracy

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from memscore.datasets.dataset import Dataset
 from memscore.errors import Conflict
 from memscore.learning.data import DeviceData
+from memscore.runs.layout import ENVIRONMENT, REQUEST
 from tests.conftest import make_dataset
 from tests.trainer.stops import After
 from trainer.config import TrainConfig
@@ -23,7 +24,7 @@ from trainer.evaluation import EvaluationConfig, evaluate
 from trainer.evaluation.checkpoint_groups import evaluate_together
 from trainer.evaluation.checkpoint_paths import find
 from trainer.evaluation.identity import behaviour, digest
-from trainer.folder import ENVIRONMENT, REQUEST, RunFolder
+from trainer.folder import RunFolder
 from trainer.run import Watch, train
 from trainer.stopping import Stop
 

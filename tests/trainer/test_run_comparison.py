@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from memscore.errors import Damaged
+from memscore.messages.runs import SweepComparison
 from memscore.study import signatures
 from trainer.evaluation.result import SAMPLES
 from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, write_samples
@@ -139,6 +140,7 @@ def test_the_tables_say_the_same_in_every_format(comparison: RunComparison):
     assert float(line["test_all_clean_deviation"]) == pytest.approx(sqrt(0.02))
     assert (line["test_all_cw_seeds"], line["test_all_cw_deviation"]) == ("1", "")
     content = json.loads(files["comparison.json"])
+    assert len(SweepComparison.model_validate(content).rows) == len(comparison.rows)  # as the service reads it
     assert content["samples"] == {"test all": 10, "train typical": 7}
     assert content["rows"][1]["accuracy"][0] == {
         "split": "test",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from memscore.errors import Damaged, InvalidInput
+from memscore.runs.layout import SWEEP
 from trainer.sweep import (
-    RECORD,
     SweepRequest,
     SweptRun,
     assignments,
@@ -138,6 +138,6 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path):
     )
     record_requests(tmp_path, requests)
     assert read_requests(tmp_path) == requests
-    (tmp_path / RECORD).write_text('{"requests": [{}]}')
+    (tmp_path / SWEEP).write_text('{"requests": [{}]}')
     with pytest.raises(Damaged, match=r"sweep.json cannot be read \(requests.0.methods: this field is missing\)"):
         read_requests(tmp_path)

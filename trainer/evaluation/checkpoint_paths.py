@@ -14,10 +14,11 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.networks import adopt, build_network
 from memscore.learning.networks.adoption import require_image_gradients
+from memscore.runs.layout import CHECKPOINTS, EVALUATIONS, REQUEST
 from trainer import checkpoints
 from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
-from trainer.folder import CHECKPOINTS, EVALUATIONS, REQUEST, RunFolder
+from trainer.folder import RunFolder
 from trainer.samples import trained_mask
 from trainer.state_file import WEIGHT_FILES, load_weights
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write, reason
+from memscore.runs.layout import TABLE_JSON
 from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.robustbench import ROBUSTBENCH_JSON, entry
@@ -19,7 +20,7 @@ from trainer.evaluation.table import Row, to_csv
 
 Made = TypeVar("Made")
 
-TABLE_CSV, TABLE_JSON, SAMPLES = "table.csv", "table.json", "samples.parquet"
+TABLE_CSV, SAMPLES = "table.csv", "samples.parquet"
 CHECKPOINTS_CSV = "checkpoints.csv"
 
 

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from memscore import strict_json
 from memscore.errors import InvalidInput
 from memscore.files import atomic_write, reason
+from memscore.runs.layout import MADE, PAGE, VERDICTS
 from trainer.experiments.verdict import Verdict
 
-NUMBERS, VERDICTS, MADE, PAGE = "numbers.csv", "verdicts.json", "made.json", "README.md"
+NUMBERS = "numbers.csv"
 PIXELS = 150  # per inch
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "memscore",

@@ -15,6 +15,7 @@ from memscore.counted import counted
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.messages.studies import StudyMessage
+from memscore.runs.layout import ATTACKED, EVALUATIONS
 from memscore.scores.sets import Sets
 from memscore.scores.tables import PairsTable, ScoreTable
 from trainer import checkpoints
@@ -22,9 +23,9 @@ from trainer.evaluation import SampleRecords, read_samples
 from trainer.evaluation.control import matched
 from trainer.evaluation.result import SAMPLES
 from trainer.evaluation.sample_records import CORRECT
-from trainer.experiments.run import ATTACKED, ExperimentRun
+from trainer.experiments.run import ExperimentRun
 from trainer.experiments.setting import Setting
-from trainer.folder import EVALUATIONS, RunFolder
+from trainer.folder import RunFolder
 
 LEAST_TRIALS = 210
 """Trials T for which 0.15 is 1.96 times the largest standard error: 1.96 sqrt(.25 / .3 T + .25 / .7 T) = .15."""

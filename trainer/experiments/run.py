@@ -9,15 +9,12 @@ from pathlib import Path
 from memscore import strict_json
 from memscore.errors import InvalidInput
 from memscore.launch import python
+from memscore.runs.layout import ATTACKED, CHECKPOINTS, TABLE_JSON
 from trainer.config import TrainConfig
-from trainer.evaluation.result import TABLE_JSON
 from trainer.experiments.setting import Fields, Setting
-from trainer.folder import CHECKPOINTS, RunFolder
+from trainer.folder import RunFolder
 from trainer.methods import METHODS
 from trainer.outcome import is_finished
-
-ATTACKED = "attacks"
-"""Subfolder of a run's folder for the evaluations with the slow attacks."""
 
 
 @dataclass(frozen=True)

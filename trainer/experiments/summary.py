@@ -12,10 +12,13 @@ from typing import get_args
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from memscore import strict_json
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.files import atomic_write, reason
-from trainer.experiments.artifact import KINDS, MADE, PAGE, STYLE, VERDICTS, drawn, read_verdicts, verdict_table
+from memscore.runs.layout import CLAIMS as CLAIMS_JSON
+from memscore.runs.layout import MADE, PAGE, VERDICTS
+from trainer.experiments.artifact import KINDS, STYLE, drawn, read_verdicts, verdict_table
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.claims import CLAIMS, Claim
 from trainer.experiments.figure import BLUE, GREY, ORANGE
@@ -66,6 +69,11 @@ def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
     with mpl.rc_context(STYLE):  # pyright: ignore[reportUnknownMemberType] -- matplotlib's own
         forest = forest_plot(decided)
     files = {f"{FIGURE}.{kind}": drawn(forest, kind) for kind in KINDS}
+    plain = [
+        {"sentence": claim.sentence, "item": claim.item, "verdict": None if one is None else one.as_json()}
+        for claim, one in decided
+    ]
+    files[CLAIMS_JSON] = (strict_json.dumps(plain, indent=2) + "\n").encode()
     files[PAGE] = ("\n\n".join(parts) + "\n").encode()
     try:
         for name, content in files.items():

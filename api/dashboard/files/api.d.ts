@@ -699,3 +699,202 @@ export interface SessionMessage {
   csrf: string | null;
   expires_at: string | null;
 }
+
+export type RunState = "finished" | "unfinished" | "damaged";
+
+export interface RunAccuracy {
+  count: number;
+  share: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+export interface EvaluationRow {
+  split: string;
+  group: string;
+  count: number;
+  accuracy: Record<string, RunAccuracy>;
+  cosine_distance: number | null;
+  poisoned: number | null;
+}
+
+export interface RunFinding {
+  check: string;
+  level: "green" | "amber" | "red";
+  found: string;
+  meaning: string;
+}
+
+export interface Selection {
+  by: string;
+  on: string | null;
+  value: number | null;
+}
+
+export interface CheckpointEvaluation {
+  name: string;
+  epoch: number | null;
+  selected: Selection | null;
+  epsilon: number | null;
+  attacked: boolean;
+  rows: EvaluationRow[];
+  findings: RunFinding[];
+  notes: string[];
+}
+
+export interface RunEpoch {
+  epoch: number;
+  learning_rate: number | null;
+  loss: number | null;
+  measures: Record<string, number | null>;
+  accuracy: Record<string, Record<string, Record<string, number | null>>>;
+  seconds: number | null;
+}
+
+export interface GroupPoint {
+  epoch: number;
+  network: string;
+  rows: EvaluationRow[];
+}
+
+export interface RunSummary {
+  path: string;
+  state: RunState;
+  method: string | null;
+  options: Record<string, unknown>;
+  network: string | null;
+  dataset: string | null;
+  scores: string | null;
+  seed: number | null;
+  epochs: number | null;
+  epoch: number;
+  seconds: number | null;
+  selection: Record<string, number | null>;
+  selection_split: string | null;
+  curve: (number | null)[];
+  test: EvaluationRow[];
+  alarms: number;
+  sweep: string | null;
+  updated: string;
+  problem: string | null;
+}
+
+export interface SweepSummary {
+  path: string;
+  runs: number;
+  finished: number;
+  compared: boolean;
+}
+
+export interface ReproductionSummary {
+  path: string;
+  items: number;
+}
+
+export interface Runs {
+  folder: string | null;
+  matching: number;
+  runs: RunSummary[];
+  sweeps: SweepSummary[];
+  reproductions: ReproductionSummary[];
+  note: string | null;
+}
+
+export interface RunDetail extends RunSummary {
+  config: Record<string, unknown>;
+  environment: Record<string, unknown>;
+  events: string[];
+  course: RunEpoch[];
+  groups: GroupPoint[];
+  checkpoints: CheckpointEvaluation[];
+}
+
+export interface SweptCell {
+  split: string;
+  group: string;
+  attack: string;
+  mean: number | null;
+  deviation: number | null;
+  seeds: number;
+}
+
+export interface SweptRow {
+  method: string;
+  point: string;
+  checkpoint: string;
+  seeds: number;
+  accuracy: SweptCell[];
+}
+
+export interface SweptDifference {
+  split: string;
+  group: string;
+  attack: string;
+  count: number;
+  seeds: number;
+  first: number | null;
+  second: number | null;
+  difference: number | null;
+  low: number | null;
+  high: number | null;
+  decided: boolean;
+}
+
+export interface SweptDifferences {
+  method: string;
+  point: string;
+  reference: string;
+  accuracy: SweptDifference[];
+}
+
+export interface SweepComparison {
+  conditions: Record<string, string>;
+  samples: Record<string, number>;
+  rows: SweptRow[];
+  differences: SweptDifferences[];
+  warnings: string[];
+  unfinished: string[];
+}
+
+export interface SweepDetail extends SweepSummary {
+  members: RunSummary[];
+  comparison: SweepComparison | null;
+  problem: string | null;
+}
+
+export interface ReproductionVerdict {
+  finding: string;
+  verdict: string;
+  setting: string;
+  numbers: string;
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  bound: number | null;
+  seeds: number;
+}
+
+export interface ReproducedItem {
+  name: string;
+  title: string;
+  shown: string;
+  command: string;
+  date: string;
+  device: string;
+  seeds: number[];
+  figures: string[];
+  verdicts: ReproductionVerdict[];
+  problem: string | null;
+}
+
+export interface ReproducedClaim {
+  sentence: string;
+  item: string;
+  verdict: ReproductionVerdict | null;
+}
+
+export interface ReproductionDetail {
+  path: string;
+  claims: ReproducedClaim[];
+  items: ReproducedItem[];
+}

@@ -4,7 +4,7 @@
 
 /**
  * Where a view stands in the navigation; null: nowhere.
- * @typedef {"overview" | "datasets" | "jobs" | "studies" | "compare" | "storage" | null} Place
+ * @typedef {"overview" | "datasets" | "jobs" | "studies" | "runs" | "compare" | "storage" | null} Place
  */
 
 /** @type {{ path: string, load: () => Promise<View>, place: Place }[]} */
@@ -23,6 +23,11 @@ const ROUTES = [
   { path: "/studies/:study/pairs", load: () => import("./views/pairs.js"), place: "studies" },
   { path: "/studies/:study/review", load: () => import("./views/review.js"), place: "studies" },
   { path: "/studies/:study/sets", load: () => import("./views/sets.js"), place: "studies" },
+  { path: "/runs", load: () => import("./views/runs.js"), place: "runs" },
+  { path: "/runs/*run", load: () => import("./views/run.js"), place: "runs" },
+  { path: "/sweeps/*sweep", load: () => import("./views/sweep.js"), place: "runs" },
+  { path: "/reproductions/*reproduction", load: () => import("./views/reproduction.js"), place: "runs" },
+  { path: "/compare-runs", load: () => import("./views/compare_runs.js"), place: "runs" },
   { path: "/compare", load: () => import("./views/compare.js"), place: "compare" },
   { path: "/storage", load: () => import("./views/storage.js"), place: "storage" },
   { path: "/sign-in", load: () => import("./views/sign_in.js"), place: null },
@@ -36,17 +41,19 @@ export function find(path) {
   const parts = path.replace(/(.)\/$/, "$1").split("/");
   for (const route of ROUTES) {
     const wanted = route.path.split("/");
-    if (wanted.length !== parts.length) continue;
+    const open = wanted[wanted.length - 1].startsWith("*"); // takes all the parts that are left
+    if (open ? wanted.length > parts.length : wanted.length !== parts.length) continue;
     /** @type {Record<string, string>} */
     const params = {};
     const fits = wanted.every((part, place) => {
-      if (!part.startsWith(":")) return part === parts[place];
+      if (!/^[:*]/.test(part)) return part === parts[place];
+      const values = part.startsWith("*") ? parts.slice(place) : [parts[place]];
       try {
-        params[part.slice(1)] = decodeURIComponent(parts[place]);
+        params[part.slice(1)] = values.map(decodeURIComponent).join("/");
       } catch {
         return false;
       }
-      return parts[place] !== "";
+      return !values.includes("");
     });
     if (fits) return { route, params };
   }

@@ -13,6 +13,7 @@ import matplotlib as mpl
 from memscore.counted import counted
 from memscore.errors import MemscoreError
 from memscore.farm.commands import Command
+from memscore.runs.layout import ITEMS
 from memscore.workflows.reproduction.studies import ReproductionStudies
 from memscore.workflows.side_by_side import FailedRun, Room, run_side_by_side
 from memscore.workflows.watching import RunsWatch
@@ -27,7 +28,7 @@ from trainer.experiments.verdict import Verdict
 from trainer.folder import RunFolder, device, versions
 from trainer.outcome import is_finished
 
-LOCK, RUNS, ITEMS, LOGS, RAY_LOG = "reproduce.lock", "runs", "items", "logs", "ray.log"
+LOCK, RUNS, LOGS, RAY_LOG = "reproduce.lock", "runs", "logs", "ray.log"
 
 
 @dataclass(frozen=True)

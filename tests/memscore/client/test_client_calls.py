@@ -15,6 +15,7 @@ from memscore.client import (
     dataset_calls,
     following,
     job_calls,
+    run_calls,
     service_calls,
     study_calls,
     table_calls,
@@ -26,7 +27,7 @@ from scripts.client_calls import CLIENT, generated
 
 CALLS: dict[str, Callable[..., Any]] = {
     name: function
-    for module in (dataset_calls, following, job_calls, service_calls, study_calls, table_calls)
+    for module in (dataset_calls, following, job_calls, run_calls, service_calls, study_calls, table_calls)
     for name, function in inspect.getmembers(module, inspect.isgeneratorfunction)
     if function.__module__ == module.__name__ and not name.startswith("_")
 }

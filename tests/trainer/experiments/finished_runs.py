@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from memscore.messages.studies import StudyMessage
+from memscore.runs.layout import ATTACKED, CURVE, EVALUATIONS, FINISHED, TABLE_JSON
 from memscore.scores.sets import Sets, Thresholds
-from trainer.evaluation.result import SAMPLES, TABLE_JSON
+from trainer.evaluation.result import SAMPLES
 from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, scattered, write_samples
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.inputs import Finished, Panel, StudyMaterial
-from trainer.experiments.run import ATTACKED
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 from trainer.experiments.setting import Setting
-from trainer.folder import CURVE, EVALUATIONS, FINISHED
 
 SIZES = {"train": 500, "test": 1200}
 GROUPS = ("atypical", "typical", "other")

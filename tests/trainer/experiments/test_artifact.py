@@ -9,7 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from memscore.errors import InvalidInput
+from memscore.runs.reproduction import reproduction_of
 from trainer.experiments.artifact import Artifact, read_verdicts
+from trainer.experiments.claims import CLAIMS
 from trainer.experiments.summary import summarize
 from trainer.experiments.verdict import Verdict, above
 from trainer.interval import Estimate
@@ -57,6 +59,9 @@ def test_all_items_of_a_folder_have_one_page(tmp_path: Path):
     artifact().write(tmp_path / "items/fig2", "Figure 2", MADE)
     artifact().write(tmp_path / "items/fig1", "Figure 1", MADE)
     assert [name for name, _ in summarize(tmp_path, "items")] == ["fig2", "fig1"]
+    served = reproduction_of(tmp_path, "x")
+    assert [(one.name, one.problem) for one in served.items] == [("fig1", None), ("fig2", None)]
+    assert [one.sentence for one in served.claims] == [one.sentence for one in CLAIMS]
     page = (tmp_path / "README.md").read_text()
     assert "2 of 30 items; 1 finding: 1 confirmed, 0 seen in one seed, 0 undecided" in page
     both = "[fig2](items/fig2/README.md), [fig1](items/fig1/README.md)"

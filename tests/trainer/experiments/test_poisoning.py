@@ -7,6 +7,7 @@ import pytest
 
 from memscore.arrays import Bools
 from memscore.errors import InvalidInput
+from memscore.runs.layout import EVALUATIONS
 from tests.trainer.experiments.synthetic_study import like, made, noise, study, words
 from trainer.evaluation.result import SAMPLES
 from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, write_samples
@@ -14,7 +15,6 @@ from trainer.experiments.artifact import Artifact
 from trainer.experiments.inputs import StudyMaterial
 from trainer.experiments.kinds.poisoning import CHECKPOINT, Poisoning
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
-from trainer.folder import EVALUATIONS
 
 COUNT = 120
 LABELS = np.arange(COUNT) % 2

@@ -9,6 +9,7 @@ const PLACES = [
   ["overview", "Overview", "/"],
   ["datasets", "Datasets", "/datasets"],
   ["jobs", "Jobs", "/jobs"],
+  ["runs", "Runs", "/runs"],
   ["compare", "Compare", "/compare"],
 ];
 

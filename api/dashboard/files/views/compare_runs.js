@@ -1,0 +1,179 @@
+// Up to ten runs side by side: accuracies of their last networks, and their curves.
+
+import { fill, h, put } from "../dom.js";
+import { known, whole } from "../format.js";
+import { address, get } from "../http.js";
+import { choice } from "../parts/fields.js";
+import { empty } from "../parts/problem.js";
+import { accuracyCell, accuracyTable, attacksOf } from "../runs/accuracies.js";
+import { escaped, runUrl } from "../runs/addresses.js";
+import { Curves } from "../runs/curves.js";
+import { MOST_COMPARED } from "../runs/list.js";
+import { attackName, GROUPS, lastPart, methodOf } from "../runs/words.js";
+
+/** @import { RunDetail } from "../api.js" */
+/** @import { Series } from "../runs/curves.js" */
+/** @import { Page } from "../types.js" */
+
+const COLOURS = 8;
+
+/** @param {Page} page */
+export async function show(page) {
+  page.title("Compare runs");
+  const wanted = [...new Set(page.query.getAll("run"))];
+  put(page.main, h("p", { class: "crumbs" }, h("a", { href: address("/runs") }, "Runs")), h("h1", {}, "Compare runs"));
+  if (wanted.length < 2 || wanted.length > MOST_COMPARED) {
+    const advice = `Mark 2 to ${MOST_COMPARED} runs in the list of runs.`;
+    put(page.main, empty(wanted.length < 2 ? "Too few runs" : "Too many runs", h("p", {}, advice)));
+    return;
+  }
+  /** @type {RunDetail[]} */
+  const runs = await Promise.all(wanted.map((path) => get(`/v1/runs/${escaped(path)}`, {}, { signal: page.signal })));
+  put(page.main, different(runs));
+  tables(page, runs);
+  curves(page, runs);
+}
+
+/**
+ * What differs between the runs, besides their method and seed, and what their intervals leave out.
+ * @param {RunDetail[]} runs
+ */
+function different(runs) {
+  const names = [...new Set(runs.flatMap((run) => Object.keys(run.config)))];
+  const differing = names.filter((name) => new Set(runs.map((run) => JSON.stringify(run.config[name]))).size > 1);
+  if (new Set(runs.map((run) => run.dataset)).size > 1) differing.push("dataset");
+  if (new Set(runs.map((run) => run.scores)).size > 1) differing.push("scores");
+  const besides = differing.filter((name) => !["method", "seed", "options"].includes(name));
+  return [
+    besides.length > 0 && h("p", { class: "notice" }, `The runs also differ in ${besides.join(", ")}.`),
+    h(
+      "p",
+      { class: "soft" },
+      "Whether two networks differ sample by sample is tested by ",
+      h("code", {}, `memscore compare-runs ${runs[0].path} ${runs[1].path}`),
+      "; whether two methods do takes several seeds of each.",
+    ),
+  ];
+}
+
+/**
+ * @param {Page} page
+ * @param {RunDetail[]} runs
+ */
+function tables(page, runs) {
+  const place = h("div", {});
+  const group = choice(
+    GROUPS.map((name) => [name, `${name} test samples`]),
+    page.query.get("group") ?? "all",
+  );
+  const draw = () => {
+    const rows = runs.map((run) => run.test.find((row) => row.group === group.value));
+    const attacks = attacksOf(rows.filter((row) => row !== undefined));
+    if (!attacks.length) {
+      fill(place, h("p", { class: "soft" }, "None of these runs was evaluated on such samples."));
+      return;
+    }
+    const lines = runs.map((run, at) => [
+      h("th", { scope: "row", class: "text break" }, h("a", { href: runUrl(run.path) }, run.path)),
+      h("td", { class: "text" }, methodOf(run)),
+      h("td", {}, whole(run.seed)),
+      ...attacks.map((attack) => accuracyCell(rows[at]?.accuracy[attack])),
+    ]);
+    fill(
+      place,
+      accuracyTable("Accuracies of the last networks", ["Run", "Method", "Seed", ...attacks.map(attackName)], lines),
+    );
+  };
+  group.addEventListener("change", () => {
+    page.keep({ group: group.value === "all" ? null : group.value });
+    draw();
+  });
+  draw();
+  put(
+    page.main,
+    h(
+      "section",
+      { "aria-labelledby": "accuracies" },
+      h("h2", { id: "accuracies" }, "Last networks"),
+      h("form", { class: "filters", on: { submit: (event) => event.preventDefault() } }, h("label", {}, "Of", group)),
+      place,
+      h("p", { class: "soft small" }, "Accuracy in per cent, with the 95 % interval over samples, not over seeds."),
+    ),
+  );
+}
+
+/**
+ * @param {Page} page
+ * @param {RunDetail[]} runs
+ */
+function curves(page, runs) {
+  /** @type {[string, string][]} */
+  const quantities = [
+    ["selection adversarial", "adversarial, samples for selection"],
+    ["selection clean", "clean, samples for selection"],
+  ];
+  for (const [split, name] of [
+    ["test", "test"],
+    ["train", "training"],
+  ]) {
+    for (const group of GROUPS) {
+      for (const attack of ["clean", "pgd"]) {
+        const there = runs.some((run) => along(run, split, group, attack).some(({ value }) => known(value)));
+        if (there) quantities.push([`${split} ${group} ${attack}`, `${attackName(attack)}, ${group} ${name} samples`]);
+      }
+    }
+  }
+  const chart = new Curves(page.signal, "accuracy in per cent");
+  const quantity = choice(quantities, page.query.get("curve") ?? quantities[0][0]);
+  const draw = () => chart.show(runs.map((run, at) => series(run, at, quantity.value)));
+  quantity.addEventListener("change", () => {
+    page.keep({ curve: quantity.value === quantities[0][0] ? null : quantity.value });
+    draw();
+  });
+  put(
+    page.main,
+    h(
+      "section",
+      { "aria-labelledby": "curves" },
+      h("h2", { id: "curves" }, "Over epochs"),
+      h(
+        "form",
+        { class: "filters", on: { submit: (event) => event.preventDefault() } },
+        h("label", {}, "Accuracy", quantity),
+      ),
+      chart.element,
+    ),
+  );
+  draw();
+}
+
+/**
+ * @param {RunDetail} run
+ * @param {number} at
+ * @param {string} quantity
+ * @returns {Series}
+ */
+function series(run, at, quantity) {
+  const look = { name: lastPart(run.path), colour: `c${(at % COLOURS) + 1}`, dashed: at >= COLOURS };
+  const [split, group, attack] = quantity.split(" ");
+  if (split !== "selection") return { ...look, points: along(run, split, group, attack) };
+  const of = run.selection_split ?? "";
+  const points = run.course.map((one) => ({ epoch: one.epoch, value: one.accuracy.network?.[of]?.[group] ?? null }));
+  return { ...look, points };
+}
+
+/**
+ * Accuracies of the networks kept along the way.
+ * @param {RunDetail} run
+ * @param {string} split
+ * @param {string} group
+ * @param {string} attack
+ */
+function along(run, split, group, attack) {
+  return run.groups
+    .filter(({ network }) => network === "network")
+    .map(({ epoch, rows }) => {
+      const found = rows.find((row) => row.split === split && row.group === group)?.accuracy[attack];
+      return { epoch, value: found?.share ?? null, low: found?.low, high: found?.high };
+    });
+}
