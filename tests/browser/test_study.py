@@ -20,7 +20,7 @@ from memscore.settings import Settings
 from memscore.store import datasets, open_database, studies
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import Design
-from tests.browser.conftest import Troubles, require_accessible, require_narrow, settled
+from tests.browser.conftest import NewContext, Troubles, require_accessible, require_narrow, settled
 from tests.processes import Service, ending
 
 SAMPLES = 1437
@@ -87,6 +87,94 @@ def test_the_brush_filters_the_gallery_and_is_kept_in_the_address(page: Page, se
     expect(matching(page)).to_have_text("all 1,437 samples")
     assert "mem_min" not in page.url
     assert page.locator('[data-part="histogram"] .selection').is_hidden()
+
+
+def test_a_bar_is_read_by_pointing_and_listed_by_a_click(page: Page, service: Service):
+    visit(page, service)
+    bar = page.locator('[data-part="histogram"] rect.atypical').last  # the most memorized
+    box = bar.bounding_box()
+    assert box is not None
+    place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*place)
+    readout = page.locator("output")
+    expect(readout).to_have_text(re.compile(r"^mem \S+ to 1\.000: \d+ samples?$"))
+    said = readout.inner_text()
+    page.mouse.click(*place)
+    expect(page).to_have_url(re.compile(r"mem_min=0\.\d+&mem_max=1"))
+    count = re.findall(r"\d+(?= sample)", said)[0]
+    expect(matching(page)).to_have_text(f"{count} of 1,437 samples")
+    page.mouse.click(*place)
+    expect(matching(page)).to_have_text("all 1,437 samples")
+    page.mouse.move(0, 0)
+    expect(readout).to_have_text(re.compile("^Point at a bar"))
+
+
+def test_a_tap_lists_a_bar(new_context: NewContext, service: Service):
+    page = new_context(viewport={"width": 800, "height": 900}, has_touch=True).new_page()
+    visit(page, service)
+    bar = page.locator('[data-part="histogram"] rect.atypical').last
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    assert box is not None
+    place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.touchscreen.tap(*place)
+    expect(page).to_have_url(re.compile(r"mem_min=0\.\d+&mem_max=1"))
+    expect(page.locator("output")).to_have_text(re.compile(r"^mem \S+ to 1\.000: \d+ samples?$"))
+    page.touchscreen.tap(*place)
+    expect(matching(page)).to_have_text("all 1,437 samples")
+
+
+def test_bars_can_be_as_high_as_their_counts(page: Page, service: Service):
+    visit(page, service)
+    title = page.locator('[data-part="histogram"] .axis-title').last
+    expect(title).to_have_text("samples (log scale)")
+    page.get_by_role("combobox", name="Scale").select_option("linear")
+    expect(title).to_have_text("samples")
+    heights = [
+        float(one.get_attribute("height") or 0) for one in page.locator('[data-part="histogram"] rect.typical').all()
+    ]
+    page.reload()
+    expect(title).to_have_text("samples")
+    assert max(heights) > 100
+    require_accessible(page)
+
+
+def test_a_sample_opened_from_a_list_leads_through_it(page: Page, service: Service):
+    listed = ask(service, "scores", label=8, sort="mem")
+    wanted = [row["index"] for row in listed["scores"]]
+    visit(page, service, "?label=8&sort=mem")
+    page.locator(f'[data-index="{wanted[1]}"]').click()
+    place = page.locator('[data-part="in-list"]')
+    expect(place).to_contain_text(f"2 of {listed['matching']} in this list")
+    expect(page).to_have_url(re.compile(rf"/train/{wanted[1]}\?label=8&sort=mem&at=1$"))
+    page.keyboard.press("j")
+    expect(page).to_have_url(re.compile(rf"/train/{wanted[2]}\?label=8&sort=mem&at=2$"))
+    expect(place).to_contain_text(f"3 of {listed['matching']}")
+    require_accessible(page)
+    page.keyboard.press("k")
+    expect(place).to_contain_text(f"2 of {listed['matching']}")
+    page.keyboard.press("k")
+    expect(place).to_contain_text(f"1 of {listed['matching']}")
+    expect(place.get_by_role("link", name="previous")).to_have_count(0)
+    place.get_by_role("link", name="this list").click()
+    expect(page).to_have_url(re.compile(r"/studies/digits\?label=8&sort=mem$"))
+    page.goto(f"{service.url}/studies/digits/train/{wanted[5]}?label=8&sort=mem&at=0")  # no longer its place
+    settled(page)
+    expect(place).to_have_count(0)
+    page.keyboard.press("j")
+    expect(page).to_have_url(re.compile(f"/train/{wanted[5] + 1}$"))
+
+
+def test_one_key_lists_all_keys(page: Page, service: Service):
+    visit(page, service)
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog).to_contain_text("go to a sample by its index")
+    require_accessible(page)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.get_by_label("Go to sample").press("?")
+    expect(dialog).to_have_count(0)
 
 
 def test_a_range_can_be_typed_or_moved_by_arrow_keys(page: Page, service: Service):
@@ -243,7 +331,7 @@ def test_the_way_back_leads_to_the_same_place(page: Page, service: Service):
     assert top > 1500
     index = card.get_attribute("data-index")
     card.click()
-    expect(page).to_have_url(re.compile(f"/train/{index}$"))
+    expect(page).to_have_url(re.compile(rf"/train/{index}\?sort=index&at={index}$"))
     settled(page)
     page.go_back()
     expect(gallery.locator(f'[data-index="{index}"]')).to_be_focused()

@@ -138,11 +138,18 @@ export function drawThresholds(group, x, height, thresholds, top = 0) {
 }
 
 /**
- * Counts from 0 on a scale that is logarithmic in count + 1, so that rare values can be seen, and its ticks.
+ * Counts from 0 on a scale that is logarithmic in count + 1, so that rare values can be seen, or linear, and its ticks.
  * @param {number} most
  * @param {number} height
  */
-export function countScale(most, height) {
+export function countScale(most, height, linear = false) {
+  if (linear) {
+    const scale = d3
+      .scaleLinear()
+      .domain([0, 1.08 * Math.max(1, most)])
+      .range([height, 0]);
+    return { scale, ticks: scale.ticks(5).filter(Number.isInteger) };
+  }
   const end = 1.15 * (Math.max(10, most) + 1) - 1;
   const scale = d3.scaleSymlog().domain([0, end]).range([height, 0]);
   const ticks = [0, 10, 100, 1000, 10_000, 100_000, 1_000_000].filter((tick) => tick <= most * 1.05);

@@ -3,6 +3,7 @@
 import { get } from "./http.js";
 import { drawAccount } from "./parts/account.js";
 import { drawCalls } from "./parts/calls.js";
+import { helpByKey } from "./parts/keys.js";
 import { drawNavigation } from "./parts/navigation.js";
 import { onChange, show, start } from "./router.js";
 import { session } from "./session.js";
@@ -19,6 +20,7 @@ session.changed = () => {
 
 onChange(drawNavigation);
 drawCalls();
+helpByKey();
 try {
   session.take(await get("/v1/session"));
 } catch {

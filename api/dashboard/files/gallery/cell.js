@@ -14,7 +14,7 @@ import { COLUMNS } from "./pages.js";
  * @typedef {{
  *   name: (label: number) => string,
  *   decided: (index: number) => Decided | null,
- *   address: (index: number) => string,
+ *   address: (index: number, position: number) => string,
  *   images: () => boolean,
  *   shape: number[],
  *   words: (index: number) => HTMLElement | null,
@@ -126,7 +126,7 @@ export class Cell {
     const { link } = this;
     const [low, high] = ends;
     const name = naming.name(label);
-    link.href = naming.address(index);
+    link.href = naming.address(index, position);
     const words = naming.words(index);
     this.#picture.replaceChildren(...(words ? [words] : []));
     link.dataset.index = String(index);

@@ -11,19 +11,21 @@ import { Grid } from "./grid.js";
 import { COLUMNS, Pages } from "./pages.js";
 
 /** @import { DatasetDetail, Scores, StudyMessage } from "../api.js" */
-/** @import { Decided, Loaded, Page } from "../types.js" */
+/** @import { Decided, Loaded, Page, Query } from "../types.js" */
 /** @import { Place } from "./grid.js" */
 
 const CALM_MILLISECONDS = 60; // between two looks at which pages are in view
 const REMEMBER_MILLISECONDS = 200;
 
 /**
- * `ask` answers a part of the list, `decided` what reviewers decide of one of its samples, `counted` is called with the length of the list (null: not known), `renewed` when
- * the service has newer scores.
+ * `ask` answers a part of the list, `decided` what reviewers decide of one of its samples, `listed` what a link to a
+ * sample keeps of the list and its place there, `counted` is called with the length of the list (null: not known),
+ * `renewed` when the service has newer scores.
  * @typedef {{
  *   ask: (offset: number, limit: number, signal: AbortSignal) => Promise<Scores>,
  *   study: Promise<Loaded>,
  *   decided: (index: number) => Decided | null,
+ *   listed: (position: number) => Query,
  *   cardWidth: number,
  *   counted: (size: number | null) => void,
  *   renewed: () => void,
@@ -43,6 +45,7 @@ export class Gallery {
   #left = history.state?.gallery ?? null;
   /** @type {number | undefined} */
   #looking;
+  #listed;
   #none = h("div", { hidden: true });
   #page;
   #pages;
@@ -56,8 +59,9 @@ export class Gallery {
    * @param {Page} page
    * @param {Options} options
    */
-  constructor(page, { ask, study, decided, cardWidth, counted, renewed }) {
+  constructor(page, { ask, study, decided, listed, cardWidth, counted, renewed }) {
     this.#page = page;
+    this.#listed = listed;
     this.#counted = counted;
     this.#decided = decided;
     this.#cardWidth = cardWidth;
@@ -93,7 +97,7 @@ export class Gallery {
       naming: {
         name: (label) => className(dataset, label),
         decided: this.#decided,
-        address: (index) => sampleUrl(study, "train", index),
+        address: (index, position) => sampleUrl(study, "train", index, this.#listed(position)),
         images: () => this.#pages.images,
         shape: dataset.kind === "images" ? dataset.image_shape : [1, 1],
         words: (index) =>

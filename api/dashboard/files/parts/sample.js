@@ -6,15 +6,17 @@ import { address, get, path } from "../http.js";
 import { image } from "./tile.js";
 
 /** @import { DatasetMessage, Scores, StudyMessage } from "../api.js" */
-/** @import { Named, Page, Split } from "../types.js" */
+/** @import { Named, Page, Query, Split } from "../types.js" */
 
 /**
- * The address of a sample's page.
+ * The address of a sample's page. `query`: the list that it stands in, and its place there (parts/listed.js).
  * @param {Named} study
  * @param {Split} split
  * @param {number | string} index
+ * @param {Query} [query]
  */
-export const sampleUrl = (study, split, index) => address(path`/studies/${study.name}/${split}/${index}`);
+export const sampleUrl = (study, split, index, query = {}) =>
+  address(path`/studies/${study.name}/${split}/${index}`, query);
 
 /**
  * A small card that leads to a sample's page; `right` stands beside its index, `below` under it.
@@ -53,7 +55,7 @@ export async function neighbours(page, study, position) {
 
 /**
  * A step to another sample, made by a key too (see `byKeys`).
- * @typedef {{ to: number, text: string, key: string }} Step
+ * @typedef {{ to: number, text: string, key?: string, query?: Query }} Step
  */
 
 /**
@@ -62,18 +64,18 @@ export async function neighbours(page, study, position) {
  * @param {Split} split
  * @param {(Step | null | false)[]} steps
  */
-export function stepLinks(study, split, steps) {
+export function stepLinks(study, split, steps, label = "Neighbours") {
   /** @param {Step} step */
-  const link = ({ to, text, key }) =>
+  const link = ({ to, text, key, query }) =>
     h(
       "a",
-      { href: sampleUrl(study, split, to), "data-key": key, "aria-keyshortcuts": key },
+      { href: sampleUrl(study, split, to, query), "data-key": key, "aria-keyshortcuts": key },
       text,
-      h("kbd", { "aria-hidden": "true" }, key),
+      key && h("kbd", { "aria-hidden": "true" }, key),
     );
   return h(
     "nav",
-    { class: "steps", "aria-label": "Neighbours" },
+    { class: "steps", "aria-label": label },
     steps.map((step) => step && link(step)),
   );
 }
@@ -93,7 +95,8 @@ export function byKeys(page, split) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
     const link = page.main.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
-    const next = Number(page.params.index) + (BY_INDEX[event.key] ?? Number.NaN);
+    const listed = page.query.has("at"); // then j and k step through a list, which is on its way too
+    const next = listed ? Number.NaN : Number(page.params.index) + (BY_INDEX[event.key] ?? Number.NaN);
     if (link instanceof HTMLElement) link.click();
     else if (!page.main.childElementCount && next >= 0) page.go(sampleUrl({ name: page.params.study }, split, next));
   };

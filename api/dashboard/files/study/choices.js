@@ -120,6 +120,11 @@ export class Choices {
     return { list: "scores", query: { label, set, review, mem_min, mem_max, sort: this.sort ?? "-mem" } };
   }
 
+  /** What the address keeps of them. @returns {Query} */
+  get kept() {
+    return Object.fromEntries(NAMES.map((name) => [name, this[name]]));
+  }
+
   /** The bounds of mem as numbers; null where there is none. @returns {Range} */
   get range() {
     return [bound(this.mem_min), bound(this.mem_max)];

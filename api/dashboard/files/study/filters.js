@@ -65,7 +65,6 @@ export function rangeFields(page, choices) {
     "to",
     most,
     clear,
-    h("span", { class: "soft small" }, "or drag over the chart"),
     wrong,
   );
 }

@@ -4,6 +4,7 @@ import { ATYPICAL, axes, Chart, countScale, d3, drawThresholds, TYPICAL } from "
 import { debounce, fill, h } from "../dom.js";
 import { className, counted, fixed, whole } from "../format.js";
 import { get, path } from "../http.js";
+import { choice } from "../parts/fields.js";
 import { problem } from "../parts/problem.js";
 import { barsOf, drawBars, plan } from "./bars.js";
 
@@ -15,6 +16,8 @@ import { barsOf, drawBars, plan } from "./bars.js";
 /** @import { Choices, Range } from "./choices.js" */
 
 const HEIGHT = 230;
+const AIM = "Point at a bar to read it, click to list its samples, drag to list a range.";
+const STILL = 3; // pixels that a pointer may move in a click
 const CALM_MILLISECONDS = 120; // of a brush on the move
 
 /** @typedef {"mem_min" | "mem_max"} Bound */
@@ -25,8 +28,12 @@ const inRange = (value) => Math.max(-1, Math.min(1, value));
 /** @param {number} value */
 const text = (value) => String(Number(inRange(value).toFixed(3)));
 
-/** Draws into `place` (height kept from the start); `refresh()` asks the service again. */
+/**
+ * Draws into `place` (height kept from the start); `refresh()` asks the service again. `answers` says what lies where a
+ * reader points, and has the choice of a scale.
+ */
 export class Histogram {
+  answers;
   /** @type {Bar[]} */
   #bars = [];
   #bins;
@@ -40,7 +47,10 @@ export class Histogram {
   /** @type {Drawn | null} */
   #drawn = null;
   #dragged = false;
+  #linear;
   #moving = false;
+  #pressed = 0; // where the pointer went down
+  #readout = h("output", { class: "number small" }, AIM);
 
   /**
    * @param {Page} page
@@ -59,6 +69,8 @@ export class Histogram {
     const margin = { top: 22, left: 66 };
     // the handles of the brush are controls, so the chart is a group with a name rather than one image
     this.#chart = new Chart(place, { height: HEIGHT, margin, role: "group", signal: page.signal });
+    this.#linear = page.query.get("scale") === "linear";
+    this.answers = h("div", { class: "filters" }, this.#scale(), this.#readout);
     /** @param {Partial<Record<Bound, string | null>>} changes */
     const change = (changes) => choices.change(changes);
     this.#choose = debounce(CALM_MILLISECONDS, change, page.signal);
@@ -66,6 +78,23 @@ export class Histogram {
       if (changed.includes("label")) this.refresh();
       else this.#showRange();
     });
+  }
+
+  /** Whether the bars are as high as their counts, or logarithmic: kept in the address. */
+  #scale() {
+    const select = choice(
+      [
+        ["", "logarithmic"],
+        ["linear", "linear"],
+      ],
+      this.#linear ? "linear" : "",
+    );
+    select.addEventListener("change", () => {
+      this.#linear = select.value === "linear";
+      this.#page.keep({ scale: select.value });
+      if (this.#bars.length) this.#chart.show(this.#words(), (group, size) => this.#draw(group, size));
+    });
+    return h("label", {}, "Scale", select);
   }
 
   /** Ask for the counts, and draw them. */
@@ -104,8 +133,9 @@ export class Histogram {
     const edges = this.#edges();
     const ends = [Math.min(-0.06, edges[0]), Math.max(1.02, edges[edges.length - 1])];
     const x = d3.scaleLinear().domain(ends).range([0, width]);
-    const { scale: y, ticks } = countScale(d3.max(this.#bars, (bar) => bar.count) ?? 0, height);
-    const titles = { xTitle: "memorization value mem", yTitle: "samples (log scale)", yTitleAt: 52 };
+    const { scale: y, ticks } = countScale(d3.max(this.#bars, (bar) => bar.count) ?? 0, height, this.#linear);
+    const yTitle = this.#linear ? "samples" : "samples (log scale)";
+    const titles = { xTitle: "memorization value mem", yTitle, yTitleAt: 52 };
     axes(group, { x, y, width, height, ...titles, yValues: ticks, yFormat: whole, xTicks: 11 });
     const marks = drawBars(group, this.#bars, x, y);
     drawThresholds(group, x, height, [TYPICAL, ATYPICAL], -12);
@@ -139,8 +169,10 @@ export class Histogram {
       .on("start brush end", (event) => this.#brushed(event, x));
     const brushed = group.append("g").attr("class", "brush").call(brush);
     brushed.selectAll(".overlay, .handle, .selection").attr("aria-hidden", "true");
-    const tip = brushed.select(".overlay").append("title");
-    brushed.on("mousemove.tip", (event) => tip.text(this.#tip(x.invert(d3.pointer(event, brushed.node())[0]))));
+    brushed.on("pointermove.answer pointerdown.answer", (event) => {
+      this.#answer(x.invert(d3.pointer(event, brushed.node())[0]));
+    });
+    brushed.on("pointerleave.answer", ({ pointerType }) => pointerType === "mouse" && this.#answer(null));
     /**
      * @param {Bound} name
      * @param {string} label
@@ -159,14 +191,18 @@ export class Histogram {
     return { brush, brushed, grips: [grip("mem_min", "Smallest mem"), grip("mem_max", "Largest mem")] };
   }
 
+  /** @param {number} value */
+  #barAt(value) {
+    return this.#bars.find((one) => one.from <= value && value < one.to);
+  }
+
   /**
-   * What lies at a value of mem, as a tip of the browser.
-   * @param {number} value
+   * Say what lies at a value of mem.
+   * @param {number | null} value
    */
-  #tip(value) {
-    const bar = this.#bars.find((one) => one.from <= value && value < one.to);
-    if (!bar) return "";
-    return `mem ${fixed(inRange(bar.from), 3)} to ${fixed(inRange(bar.to), 3)}: ${counted(bar.count, "sample")}`;
+  #answer(value) {
+    const bar = value === null ? undefined : this.#barAt(value);
+    this.#readout.textContent = bar ? described(bar) : AIM;
   }
 
   /**
@@ -177,14 +213,32 @@ export class Histogram {
   #brushed({ selection, sourceEvent, type }, x) {
     if (!sourceEvent || this.#moving) return;
     this.#dragged = type !== "end";
+    const pointed = sourceEvent.changedTouches?.[0] ?? sourceEvent;
+    const [place] = d3.pointer(pointed, this.#drawn?.brushed.node());
+    if (type === "start") this.#pressed = place;
     if (type === "start") return;
-    if (!selection) {
-      this.#choose({ mem_min: null, mem_max: null });
+    if (type === "end" && Math.abs(place - this.#pressed) < STILL) {
+      this.#click(x.invert(place));
       return;
     }
+    if (!selection) return;
     const [from, to] = selection.map((place) => this.#nearest(x.invert(Number(place))));
     if (from < to) this.#choose({ mem_min: text(from), mem_max: text(to) });
     if (type === "end") this.#move(from < to ? [from, to] : this.#choices.range);
+  }
+
+  /**
+   * A click chooses the bar that it hits; on the one that is chosen, or beside all, it ends the choice.
+   * @param {number} value
+   */
+  #click(value) {
+    const bar = this.#barAt(value);
+    const [from, to] = this.#choices.range;
+    const again = bar && text(bar.from) === String(from) && text(bar.to) === String(to);
+    const none = { mem_min: null, mem_max: null };
+    const chosen = bar?.count && !again ? [bar.from, bar.to] : null;
+    this.#choose(chosen ? { mem_min: text(chosen[0]), mem_max: text(chosen[1]) } : none);
+    this.#move(/** @type {Range} */ (chosen ?? [null, null]));
   }
 
   #edges() {
@@ -215,6 +269,7 @@ export class Histogram {
     event.preventDefault();
     if (name === "mem_min" ? goal >= to : goal <= from) return;
     this.#choices.change({ [name]: text(goal) });
+    this.#answer(name === "mem_min" ? goal : goal - 1e-6);
   }
 
   /** The range that is shown, with the chart's ends where there is no bound. */
@@ -259,6 +314,14 @@ export class Histogram {
     brush.move(brushed, some && from < to ? [from, to] : null);
     this.#moving = false;
   }
+}
+
+/** @param {Bar} bar */
+function described({ from, to, count, typical, between, atypical }) {
+  const kinds = { typical, "in between": between, atypical };
+  const parts = Object.entries(kinds).filter(([, each]) => each);
+  const of = parts.length > 1 ? ` (${parts.map(([name, each]) => `${whole(each)} ${name}`).join(", ")})` : "";
+  return `mem ${fixed(inRange(from), 3)} to ${fixed(inRange(to), 3)}: ${counted(count, "sample")}${of}`;
 }
 
 /**

@@ -3,6 +3,7 @@
 import { fill, h, pause } from "../dom.js";
 import { Gallery } from "../gallery/gallery.js";
 import { get, path } from "../http.js";
+import { kept } from "../parts/listed.js";
 import { empty, problem } from "../parts/problem.js";
 import { described, head, load, noScores } from "../parts/study_head.js";
 import { Choices } from "../study/choices.js";
@@ -91,6 +92,7 @@ class StudyList {
         return answer;
       },
       cardWidth: cardWidth(),
+      listed: (position) => kept(choices, position),
       decided: (index) => this.#decided.get(index) ?? null,
       counted: (matching) => this.counted(matching),
       renewed: () => this.renewed(),
@@ -171,13 +173,21 @@ class StudyView {
     list.renewed = () => this.#askAgain();
     choices.listeners.push(() => this.#gallery.restart());
     const bars = placeFor("histogram");
+    this.#histogram = new Histogram(page, bars, study, dataset, choices);
     fill(
       page.main,
       head(study, dataset, "scores"),
       this.#job,
       this.#findings,
       this.#warned,
-      section("distribution", "Distribution of mem", legend(), bars, rangeFields(page, choices)),
+      section(
+        "distribution",
+        "Distribution of mem",
+        legend(),
+        bars,
+        this.#histogram.answers,
+        rangeFields(page, choices),
+      ),
       fill(
         this.#samples,
         h("div", { class: "row spread" }, h("h2", { id: "samples" }, "Training samples"), matching.element),
@@ -194,7 +204,6 @@ class StudyView {
     );
     this.#drawFindings();
     this.#gallery.settle();
-    this.#histogram = new Histogram(page, bars, study, dataset, choices);
     choices.listeners.push(() => this.#mark());
   }
 

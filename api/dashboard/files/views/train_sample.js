@@ -6,6 +6,7 @@ import { get, path } from "../http.js";
 import { about, nearest } from "../parts/about_sample.js";
 import { decisionText } from "../parts/decision.js";
 import { Influences, influenceText } from "../parts/influence.js";
+import { inList } from "../parts/listed.js";
 import { drawPlace, placeFor } from "../parts/place.js";
 import { empty } from "../parts/problem.js";
 import { rates } from "../parts/rates.js";
@@ -33,7 +34,8 @@ export async function show(page) {
   ]);
   const { score } = found;
   const { mem } = score;
-  const links = await steps(page, study, found);
+  const list = await inList(page, study, score.index);
+  const links = await steps(page, study, found, list === null);
   const near = await nearest(page, study, dataset, "train", score.index);
   const place = placeFor();
   put(
@@ -42,7 +44,7 @@ export async function show(page) {
     h(
       "section",
       { class: "sample", "aria-label": "Score" },
-      h("div", {}, picture(dataset, score), about(dataset, "train", score.index), links),
+      h("div", {}, picture(dataset, score), about(dataset, "train", score.index), list, links),
       h("div", {}, h("p", {}, found.sentence), measures(dataset, found, decided), mem !== null && place, rates(score)),
     ),
     influences(page, study, dataset, found),
@@ -165,12 +167,13 @@ function byMargins({ mem_margin: mem, se_margin: error, margin_interval: ends, r
  * @param {Page} page
  * @param {StudyMessage} study
  * @param {Explanation} explanation
+ * @param {boolean} keyed whether j and k step by index: in a list they step through that
  */
-async function steps(page, study, { score: { index }, position, samples }) {
+async function steps(page, study, { score: { index }, position, samples }, keyed) {
   const { more, less } = await neighbours(page, study, position);
   return stepLinks(study, "train", [
-    index > 0 && { to: index - 1, text: `← sample ${index - 1}`, key: "k" },
-    index < samples - 1 && { to: index + 1, text: `sample ${index + 1} →`, key: "j" },
+    index > 0 && { to: index - 1, text: `← sample ${index - 1}`, key: keyed ? "k" : undefined },
+    index < samples - 1 && { to: index + 1, text: `sample ${index + 1} →`, key: keyed ? "j" : undefined },
     more !== null && { to: more, text: "more memorized", key: "p" },
     less !== null && { to: less, text: "less memorized", key: "n" },
   ]);
