@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,9 @@ from memscore.datasets.storage import open_dataset
 from memscore.errors import Conflict, FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
 from memscore.exchange.evidence_file import EvidenceMeta, StudyEvidence, gather, read_evidence
 from memscore.exchange.feldman_zhang import FeldmanZhangScores, imported_id, tables_of
+from memscore.exchange.own_tables import is_own, is_pairs, read_pairs, read_scores
 from memscore.messages.studies import EvidenceMerged, StudyMessage
+from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, datasets, evidence, rebuilding, studies, tables
 from memscore.store.datasets import DatasetRecord
 from memscore.store.merging import merge, require_known_classes, require_same_network
@@ -51,7 +54,7 @@ def _npz_body(description: str) -> dict[str, Any]:
 @router.post(
     "/import",
     operation_id="import_scores",
-    openapi_extra=_npz_body("an .npz file in Feldman and Zhang's layout"),
+    openapi_extra=_npz_body("an .npz file in Feldman and Zhang's layout, or a table of memscore's own"),
     responses=errors.documented(404, 409),
 )
 def import_scores(
@@ -63,20 +66,46 @@ def import_scores(
     dataset: Annotated[str, Query(description="the registered dataset that the scores were made from")],
     name: StudyName = None,
 ) -> StudyMessage:
-    """Import published scores, an .npz in Feldman and Zhang's layout, as a study. A repeated import changes nothing."""
+    """Import scores as a study: an .npz in Feldman and Zhang's layout, or a score table as GET .../table returns it.
+
+    The pairs table of the same study can follow its score table. A repeated import changes nothing.
+    """
     with database.reading() as connection:
         record = datasets.by_name(connection, dataset)
     arrays = open_dataset(home, record.fingerprint)
-    published = FeldmanZhangScores.decode(upload, np.asarray(arrays.y_train), np.asarray(arrays.y_test))
-    identifier = imported_id(record.fingerprint, digest_of_file(upload))
-    scores, pairs = tables_of(published, identifier, record.fingerprint)
+    train_labels, test_labels = np.asarray(arrays.y_train), np.asarray(arrays.y_test)
+    if not is_own(upload):
+        published = FeldmanZhangScores.decode(upload, train_labels, test_labels)
+        identifier = imported_id(record.fingerprint, digest_of_file(upload))
+        versions = tables_of(published, identifier, record.fingerprint)
+    elif is_pairs(upload):
+        samples = len(train_labels), len(test_labels)
+        identifier, *versions = read_pairs(upload, record.fingerprint, record.name, samples)
+    else:
+        identifier, *versions = read_scores(upload, record.fingerprint, record.name, train_labels, test_labels)
     with database.writing() as connection:
-        study = studies.ensure_imported(connection, record, identifier, name)
-        tables.add(connection, study.id, scores, pairs)
+        study = _imported(connection, record, identifier, name, versions)
         message = study_message(connection, study)
     drop_tables()
     log.info("%s imported scores as the study %s", actor, study.name, extra={"study": study.id})
     return message
+
+
+def _imported(
+    connection: Connection,
+    dataset: DatasetRecord,
+    identifier: str,
+    name: str | None,
+    versions: Sequence[ScoreTable | PairsTable],
+) -> StudyRecord:
+    """The study with these tables. Raises Conflict if it has other ones, or pairs come before their scores."""
+    scored = any(isinstance(one, ScoreTable) for one in versions)
+    if not scored and tables.current_digest(connection, identifier) is None:
+        raise Conflict("This is a pairs table; first import the score table of the same study and trials.")
+    study = studies.ensure_imported(connection, dataset, identifier, name)
+    for one in versions:
+        tables.add_imported(connection, study.id, one)
+    return study
 
 
 @router.get("/{study}/evidence", operation_id="get_evidence", responses=EVIDENCE_RESPONSES, response_class=Response)

@@ -164,7 +164,8 @@ COMMANDS: Entries = {
         "Scores of a study.",
         {
             "import": Entry(
-                "exchange:import_scores", "Import published scores from an .npz file in Feldman and Zhang's layout."
+                "exchange:import_scores",
+                "Import scores from an .npz file: in Feldman and Zhang's layout, or a table of `scores export`.",
             ),
             "export": Entry(
                 "exchange:export_scores",

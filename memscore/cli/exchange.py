@@ -31,7 +31,7 @@ def import_scores(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Import published scores from an .npz file in Feldman and Zhang's layout."""
+    """Import scores from an .npz file: in Feldman and Zhang's layout, or a table of `scores export`."""
     payload = read_file(file)
     with opened_client(url) as client:
         study = client.import_scores(payload, dataset, name)

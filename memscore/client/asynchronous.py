@@ -376,7 +376,9 @@ class AsyncClient:
         return await self._run(study_calls.set_indices, study, thresholds)
 
     async def import_scores(self, payload: bytes, dataset: str, name: str | None = None) -> StudyMessage:
-        """Import a score file in Feldman and Zhang's layout, passed as bytes, as a read-only study of `dataset`.
+        """Import a score file, passed as bytes, as a read-only study of `dataset`.
+
+        In Feldman and Zhang's layout, or a score table of memscore's own, which its pairs table can follow.
 
         Needs the scope write. Raises InvalidInput for an unusable file, Conflict if the name is taken.
         """

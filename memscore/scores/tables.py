@@ -21,7 +21,7 @@ from memscore import strict_json
 from memscore.arguments import as_array, shown, typed
 from memscore.arrays import Bools, Columns, Float64, Indices, Int32, Int64
 from memscore.errors import Damaged, FingerprintMismatch, InvalidInput, NoColumn, NoSample
-from memscore.npz import NpzReader
+from memscore.npz import NpzReader, Source
 from memscore.statistics.effects import strong_of
 from memscore.statistics.findings import LEVEL
 from memscore.study.bits import digest
@@ -117,8 +117,13 @@ class Table:
     @typed
     def decode(cls, payload: bytes) -> Self:
         """Decode the output of `encode` and check its digest. Raises Damaged for anything else."""
+        return cls.read(payload)
+
+    @classmethod
+    def read(cls, source: Source) -> Self:
+        """Decode the output of `encode` from bytes, a file or a path, as `decode` does."""
         try:
-            with NpzReader(payload, f"memscore {cls.kind}") as file:
+            with NpzReader(source, f"memscore {cls.kind}") as file:
                 meta: Any = harmless_values(json.loads(str(file.read("meta", "U")[()])))
                 columns = {
                     name: file.read(name, np.dtype(dtype).kind, None)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Select, Table, UnaryExpression, delete, func, select
 
-from memscore.errors import Damaged, NoScoresYet
+from memscore.errors import Conflict, Damaged, NoScoresYet
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store.database import insert_new
 from memscore.store.schema import pair_tables, published_scores, score_tables
@@ -63,6 +63,24 @@ def add(
         if digest not in (None, current):
             superseded = delete(stored).where(stored.c.study_id == study, stored.c.digest == digest)
             connection.execute(superseded.where(stored.c.digest.not_in(published(stored))))
+
+
+def add_imported(connection: Connection, study: str, table: ScoreTable | PairsTable) -> None:
+    """Store a table of imported scores, of which a study has one: an empty pairs table gives way to another.
+
+    Raises Conflict if the study has another one.
+    """
+    kind = type(table)
+    stored = score_tables if kind is ScoreTable else pair_tables
+    there = connection.execute(_newest(stored, study, stored.c.digest)).scalar()
+    if there is not None and there != table.digest:
+        before = version(connection, kind, study, there)
+        if kind is PairsTable and not len(table):
+            return
+        if kind is ScoreTable or before is None or len(before.decode(kind)):
+            raise Conflict(f"The study was imported before, with another {kind.kind} of the same origin.")
+        connection.execute(delete(stored).where(stored.c.study_id == study, stored.c.digest == there))
+    add(connection, study, table)
 
 
 def published(stored: Table) -> Select[tuple[str]]:

@@ -106,3 +106,49 @@ def test_a_file_that_is_no_dataset_is_refused_in_a_sentence(
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("alert")).to_contain_text("wrong.npz")
     expect(page.get_by_role("alert")).not_to_contain_text("/tmp")
+
+
+def test_tables_of_another_service_become_a_study(
+    empty: Service, service: Service, page: Page, tmp_path: Path, troubles: Troubles
+):
+    troubles.expect("409")
+    for name in ("pairs/table", "table"):
+        answer = httpx.get(f"{service.url}/v1/studies/digits/{name}")
+        (tmp_path / f"{name.replace('/', '-')}.npz").write_bytes(answer.content)
+    httpx.post(f"{empty.url}/v1/datasets", json={"source": "digits"}).raise_for_status()
+    page.goto(f"{empty.url}/datasets/digits")
+    settled(page)
+    page.get_by_text("Import scores made elsewhere").click()
+    require_accessible(page)
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("alert")).to_have_text("Choose a file that ends in .npz.")
+    page.get_by_label("Files").set_input_files([tmp_path / "pairs-table.npz", tmp_path / "table.npz"])
+    page.get_by_label("Name of the study").fill("brought")
+    page.get_by_role("button", name="Import").click()
+    expect(page).to_have_url(f"{empty.url}/studies/brought")
+    settled(page)
+    expect(page.get_by_text("Imported scores from 40 trials elsewhere, of 1,437 training")).to_be_visible()
+    expect(page.get_by_role("button", name="Held-out accuracy")).to_be_visible()
+    pairs = [
+        httpx.get(f"{one.url}/v1/studies/{name}/pairs").json()
+        for one, name in ((service, "digits"), (empty, "brought"))
+    ]
+    assert pairs[0]["matching"] == pairs[1]["matching"] > 0
+    assert pairs[0]["pairs"][0] == pairs[1]["pairs"][0]
+
+
+def test_tables_of_another_dataset_are_refused_in_a_sentence(
+    empty: Service, service: Service, page: Page, tmp_path: Path, troubles: Troubles
+):
+    troubles.expect("409")
+    (tmp_path / "table.npz").write_bytes(httpx.get(f"{service.url}/v1/studies/digits/table").content)
+    query = {"name": "photos", "format": "zip"}
+    sent = httpx.post(f"{empty.url}/v1/datasets/import", params=query, content=photos(tmp_path).read_bytes())
+    sent.raise_for_status()
+    page.goto(f"{empty.url}/datasets/photos")
+    settled(page)
+    page.get_by_text("Import scores made elsewhere").click()
+    page.get_by_label("Files").set_input_files(tmp_path / "table.npz")
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("alert")).to_contain_text("The scores belong to a different dataset from 'photos'")
+    assert httpx.get(f"{empty.url}/v1/studies").json()["studies"] == []

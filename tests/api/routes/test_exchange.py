@@ -15,7 +15,9 @@ from memscore.exchange.feldman_zhang import published_of
 from memscore.scores.frames import encode
 from memscore.scores.sets import Sets, split
 from memscore.scores.tables import ScoreTable
+from memscore.settings import Settings
 from memscore.store import Database, datasets, evidence, jobs, open_database, studies, tables
+from memscore.store.checking import check
 from memscore.store.migrate import upgrade
 from memscore.study import signatures
 from memscore.study.bits import unpack
@@ -295,3 +297,36 @@ def test_a_merge_that_ended_before_its_tables_is_completed(
     with database.reading() as connection:
         assert (tables.current_meta(connection, stored_study.record.id) or {})["trials"] == 50
         assert studies.find(connection, "made-up").recipe == QUICK
+
+
+def test_a_study_s_own_tables_become_a_study(http: httpx.Client, stored_study: StoredStudy):
+    name, scores, pairs = stored_study.record.name, stored_study.scores, stored_study.pairs
+    query = {"dataset": "made-up", "name": "brought"}
+    problem(http.post("/v1/studies/import", params=query, content=pairs.encode()), 409, "first import the score table")
+    made = http.post("/v1/studies/import", params=query, content=scores.encode())
+    assert made.status_code == 200, made.text
+    assert (made.json()["name"], made.json()["imported"]) == ("brought", True)
+    assert http.get("/v1/studies/brought/pairs").json()["matching"] == 0
+    for _ in range(2):  # again changes nothing
+        assert http.post("/v1/studies/import", params=query, content=pairs.encode()).status_code == 200
+        assert http.post("/v1/studies/import", params=query, content=scores.encode()).status_code == 200
+    for path in ("scores/17", "scores?sort=-mem&limit=60", "pairs?limit=1000", "classes", "histogram"):
+        answers = [http.get(f"/v1/studies/{one}/{path}").json() for one in (name, "brought")]
+        for answer in answers:
+            for told in ("study", "digest", "warnings"):
+                answer.pop(told, None)
+        assert answers[0] == answers[1], path
+    for path in ("quality", "findings", "suspects", "risk", "sets?format=json", "explain/17", "test-scores/3"):
+        assert http.get(f"/v1/studies/brought/{path}").status_code == 200, path
+    problem(http.get("/v1/studies/brought/evidence"), 409, "imported scores")
+    other = ScoreTable.of({**scores.columns, "mem": -scores["mem"]}, dict(scores.meta))
+    problem(http.post("/v1/studies/import", params=query, content=other.encode()), 409, "was imported before")
+    problem(http.post("/v1/studies/import", params=query, content=scores.encode()[:-50]), 422, "truncated")
+
+
+def test_the_check_finds_nothing_wrong_with_imported_tables(
+    http: httpx.Client, stored_study: StoredStudy, database: Database, settings: Settings
+):
+    for table in (stored_study.scores, stored_study.pairs):
+        http.post("/v1/studies/import", params={"dataset": "made-up", "name": "brought"}, content=table.encode())
+    assert list(check(database, settings.home, repair=False, watch=lambda *_: None)) == []

@@ -84,7 +84,8 @@ export function nearScreen(signal) {
 
 /** @param {StudyMessage} study */
 function madeOf(study) {
-  if (study.imported) return `Imported scores of ${study.dataset}`;
+  const from = study.table?.trials ? ` from ${counted(study.table.trials, "trial")} elsewhere,` : "";
+  if (study.imported) return `Imported scores${from} of ${study.dataset}`;
   const recipe = study.recipe_name ? `recipe ${study.recipe_name}` : `a recipe of ${study.recipe?.network}`;
   const ratio = study.design ? `, subsets of ${Math.round(100 * study.design.subset_ratio)} %` : "";
   const seed = study.design?.seed ? `, seed ${study.design.seed}` : "";

@@ -81,7 +81,8 @@ export function described(study, dataset) {
   const { name, train_samples: train, test_samples: test } = dataset;
   const noun = dataset.kind === "images" ? "test image" : "test sample";
   const samples = `${whole(train)} training and ${test ? counted(test, noun) : `no ${noun}s`} of ${name}`;
-  if (study.imported) return `Imported scores of ${samples}.`;
+  const from = study.table?.trials ? ` from ${counted(study.table.trials, "trial")} elsewhere,` : "";
+  if (study.imported) return `Imported scores${from} of ${samples}.`;
   const trials = `${counted(study.trials, "trial")} of ${study.recipe_name ?? study.recipe?.network}`;
   const ratio = study.design ? `, each trained on ${Math.round(100 * study.design.subset_ratio)} %` : "";
   return `${trials} on ${samples}${ratio}.`;

@@ -13,7 +13,7 @@ const share = (one) => (one.samples ? one.atypical / one.samples : null);
 
 /** @typedef {{ name: string, text: string, value: (one: ClassScores) => number | null, trained?: boolean }} Column */
 
-/** `trained`: a column that imported scores do not have. @type {Column[]} */
+/** `trained`: a column that published scores do not have. @type {Column[]} */
 const COLUMNS = [
   { name: "label", text: "Class", value: (one) => one.label },
   { name: "samples", text: "Samples", value: (one) => one.samples },
@@ -23,6 +23,12 @@ const COLUMNS = [
   { name: "held_out", text: "Held-out accuracy", value: (one) => one.held_out_accuracy, trained: true },
   { name: "test", text: "Test accuracy", value: (one) => one.test_accuracy, trained: true },
 ];
+
+/**
+ * Whether the scores of a study have accuracies: published ones have not.
+ * @param {StudyMessage} study
+ */
+const measured = ({ imported, table }) => !imported || Boolean(table?.trials);
 
 /**
  * The table in `place`; a class's link lets the gallery show it by `choose(label)`. Returns what marks the chosen
@@ -35,7 +41,7 @@ const COLUMNS = [
  * @param {(label: number) => void} choose
  */
 export function drawClasses(page, place, study, classes, choices, choose) {
-  const columns = COLUMNS.filter(({ trained }) => !trained || !study.imported);
+  const columns = COLUMNS.filter(({ trained }) => !trained || measured(study));
   const body = h("tbody", {});
   const heads = columns.map(({ name, text }) => {
     const button = h("button", { type: "button", class: "plain", on: { click: () => sortBy(name) } }, text);
@@ -116,7 +122,7 @@ function row(study, one, most, choose) {
     h("td", {}, whole(one.samples)),
     h("td", { title: counts(one) }, shareBar(share(one), most)),
     h("td", {}, fixed(one.mem_mean, 3)),
-    !study.imported && accuracies.map((accuracy) => h("td", {}, percent(accuracy))),
+    measured(study) && accuracies.map((accuracy) => h("td", {}, percent(accuracy))),
   );
 }
 

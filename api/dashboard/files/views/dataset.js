@@ -4,6 +4,7 @@ import { fill, h, put } from "../dom.js";
 import { className, counted } from "../format.js";
 import { address, get, path } from "../http.js";
 import { choice } from "../parts/fields.js";
+import { importScores } from "../parts/import_scores.js";
 import { image } from "../parts/tile.js";
 import { learnKind, sampleOf } from "../parts/words.js";
 import { session } from "../session.js";
@@ -57,11 +58,12 @@ export async function show(page) {
                 "li",
                 {},
                 h("a", { href: address(path`/studies/${one.name}`) }, one.name),
-                `, ${counted(one.trials, "trial")}`,
+                `, ${one.imported ? "imported" : counted(one.trials, "trial")}`,
               ),
             ),
           )
         : h("p", { class: "soft" }, "None yet."),
+      session.may("write") && importScores(page, name),
     ),
     new SamplesPanel(page, dataset).element,
   );
