@@ -105,7 +105,7 @@ docs: setup ## render the API reference from the docstrings: build/api-reference
 	$(BIN)/python scripts/api_reference.py
 
 screenshots: setup ## recreate the dashboard's pictures for README and docs
-	$(BIN)/python docs/images/screenshots.py
+	$(BIN)/python docs/images/screenshots.py $(PHOTOS)
 
 load: setup ## put 10 minutes of mixed load on a service and check every answer
 	$(BIN)/python benchmarks/mixed_load.py

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -19,16 +19,29 @@ from memscore.errors import InvalidInput, NotFound
 from memscore.messages.message import Message
 from memscore.messages.pairs import Explanation, Influence, Pair, Pairs
 from memscore.messages.reviews import ReviewFilter
-from memscore.messages.scores import Histogram, LookupRequest, Score, ScoreColumns, Scores, SetFilter, TestScore
+from memscore.messages.scores import (
+    ColumnDensity,
+    CountedColumn,
+    Histogram,
+    LookupRequest,
+    Score,
+    ScoreColumns,
+    Scores,
+    SetFilter,
+    TestScore,
+)
 from memscore.scores import explanation
+from memscore.scores.density import density
 from memscore.scores.label_errors import suggestion
-from memscore.scores.selection import COLUMNS, Filters, Order
+from memscore.scores.selection import COLUMNS, Column, ColumnRange, Filters, Order
 from memscore.scores.selection import values_of as column_of
 from memscore.scores.tables import NO_TEST_PART, PairsTable
 
 LOOK_UP: dict[str, Example] = {"some": {"summary": "some samples", "value": {"indices": [17, 4, 23]}}}
 MOST_MEMORIZED_FIRST = Order("mem", descending=True)
 PairOrder = Literal["infl", "holds"]
+BOUND = r"-?[0-9]{1,9}(\.[0-9]{1,12})?"
+ONE_RANGE = rf"({'|'.join(COLUMNS)}):({BOUND})?:({BOUND})?"
 
 OTHERS = 3  # other samples' influences that an explanation lists for each test sample
 
@@ -65,6 +78,14 @@ async def list_scores(
     review: Annotated[ReviewFilter | None, Query(description="only what reviewers have decided so")] = None,
     mem_min: Least = None,
     mem_max: Most = None,
+    range: Annotated[
+        str | None,
+        Query(
+            max_length=1000,
+            pattern=rf"^{ONE_RANGE}(,{ONE_RANGE}){{0,9}}$",
+            description="bounds of columns that must all hold, such as p_out:0.1:0.5,se::0.05",
+        ),
+    ] = None,
     sort: Annotated[
         str,
         Query(
@@ -88,7 +109,8 @@ async def list_scores(
             raise InvalidInput("cursor belongs to another sort; give the same sort, or leave the cursor out.")
         after = (value, index)
     await current.order(order)
-    filters = Filters(label, set, mem_min, mem_max, await by_review(database, current, review))
+    ranges = tuple(ColumnRange.parse(one) for one in (range or "").split(",") if one)
+    filters = Filters(label, set, mem_min, mem_max, await by_review(database, current, review), ranges)
     return await current.page(_scores, order, sort, filters, after, offset, limit)
 
 
@@ -154,6 +176,24 @@ def _histogram(current: StudyTables, label: int | None, bins: int, column: str) 
     counts, edges = np.histogram(defined, bins, (-1.0 if column == "mem" else 0.0, 1.0))
     found = {"column": column, "edges": edges, "counts": counts, "undefined": len(values) - len(defined)}
     return current.source | found
+
+
+@router.get("/{study}/density", operation_id="get_density", response_model=ColumnDensity)
+async def get_density(
+    current: TablesOf,
+    label: LabelInQuery,
+    x: Annotated[CountedColumn, Query(description="the column from left to right")] = "p_out",
+    y: Annotated[CountedColumn, Query(description="the column upwards")] = "p_in",
+    bins: Annotated[int, Query(ge=1, le=200, description="bins of a column whose values are not few shares")] = 40,
+) -> Response:
+    """How many training samples have which values of two columns."""
+    return await current.page(_density, label, x, y, bins)
+
+
+def _density(current: StudyTables, label: int | None, x: Column, y: Column, bins: int) -> dict[str, Any]:
+    """The fields of ColumnDensity."""
+    found = density(current.scores, Filters(label=label).mask(current.scores), (x, y), bins)
+    return current.source | asdict(found)
 
 
 @router.get("/{study}/explain/{index}", operation_id="explain_score", response_model=Explanation)

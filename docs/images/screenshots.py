@@ -1,8 +1,11 @@
-"""Make the pictures of the dashboard in README and docs: `make screenshots`.
+"""Make the pictures of the dashboard in README and docs: `make screenshots [PHOTOS=cifar100-10.npz]`.
 
 A service with two studies of the digits (200 and 60 trials, trained here within two minutes) is opened in Chromium, and
 one with a study of digits whose labels are partly wrong. Its runs are a sweep trained here in two minutes, and the
 committed reproduction.
+
+PHOTOS is the dataset of docs/results/cifar100-10, the first ten classes of CIFAR-100: with it, pages that show samples
+show photos with these scores, in full colour; without it, digits.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from pathlib import Path
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parents[1]))
@@ -45,19 +48,30 @@ PICTURES = {
 }
 
 
-def take(page: Page, name: str) -> None:
+PHOTOS = {
+    "study": "/studies/cifar100-10",
+    "sample": "/studies/cifar100-10/train/1591",
+    "pairs": "/studies/cifar100-10/pairs",
+    "duplicates": "/studies/cifar100-10/duplicates",
+    "sets": "/studies/cifar100-10/sets",
+}
+
+
+def take(page: Page, name: str, *, photos: bool = False) -> None:
     """Write what is on the screen, once all of it is drawn."""
     settled(page)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(300)
-    save(page, name)
+    save(page, name, photos=photos)
 
 
-def save(page: Page, name: str) -> None:
-    """Write what is on the screen."""
+def save(page: Page, name: str, *, photos: bool = False) -> None:
+    """Write what is on the screen, photos in full colour."""
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     path = FOLDER / f"dashboard-{name}.png"
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    if not photos:
+        image = image.quantize(COLOURS, dither=Image.Dither.NONE)
+    image.save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size // 1000} kB")
 
 
@@ -72,7 +86,35 @@ def train_runs(settings: Settings) -> Path:
     return runs
 
 
-def main() -> None:
+def take_photos(browser: Browser, settings: Settings, photos: Path) -> None:
+    """The pages that show samples, of photos with the committed scores."""
+    settings.prepare_home()
+    add = [*CLI, "datasets", "add", "cifar100-10", "--from", f"npz:{photos}"]
+    subprocess.run(add, env=settings.environment(), check=True, capture_output=True)
+    with ending(Service(settings, "--no-dispatch")) as service:
+        for table in ("scores", "pairs"):
+            content = (FOLDER.parents[1] / f"docs/results/cifar100-10/{table}.npz").read_bytes()
+            address = f"{service.url}/v1/studies/import?dataset=cifar100-10&name=cifar100-10"
+            httpx.post(address, content=content, timeout=60).raise_for_status()
+        page = browser.new_page(viewport=WIDE)  # pyright: ignore[reportArgumentType]
+        for name, path in PHOTOS.items():
+            page.set_viewport_size(TALL if name == "study" else WIDE)  # pyright: ignore[reportArgumentType]
+            page.goto(service.url + path)
+            take(page, name, photos=True)
+        take_views(browser, f"{service.url}/studies/cifar100-10", photos=True)
+
+
+def take_views(browser: Browser, study: str, *, photos: bool) -> None:
+    """A study in the dark, and on a phone."""
+    dark = browser.new_page(viewport=TALL, color_scheme="dark")  # pyright: ignore[reportArgumentType]
+    dark.goto(study)
+    take(dark, "study-dark", photos=photos)
+    phone = browser.new_page(viewport=PHONE, device_scale_factor=2)  # pyright: ignore[reportArgumentType]
+    phone.goto(study)
+    take(phone, "study-phone", photos=photos)
+
+
+def main(photos: Path | None) -> None:
     """Make all pictures."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         settings = Settings(home=Path(folder) / "home", slots=1)
@@ -82,15 +124,13 @@ def main() -> None:
         with ending(Service(settings)) as service:
             page = browser.new_page(viewport=WIDE)  # pyright: ignore[reportArgumentType]
             for name, address in PICTURES.items():
+                if photos and name in PHOTOS:
+                    continue
                 page.set_viewport_size(TALL if name in ("study", "run") else WIDE)  # pyright: ignore[reportArgumentType]
                 page.goto(service.url + address)
                 take(page, name)
-            dark = browser.new_page(viewport=TALL, color_scheme="dark")  # pyright: ignore[reportArgumentType]
-            dark.goto(f"{service.url}/studies/digits")
-            take(dark, "study-dark")
-            phone = browser.new_page(viewport=PHONE, device_scale_factor=2)  # pyright: ignore[reportArgumentType]
-            phone.goto(f"{service.url}/studies/digits")
-            take(phone, "study-phone")
+            if not photos:
+                take_views(browser, f"{service.url}/studies/digits", photos=False)
             body = {"dataset": "digits", "recipe": "digits", "target": {"trials": 2000}}
             job = httpx.post(f"{service.url}/v1/jobs", json=body).raise_for_status().json()["id"]
             page.set_viewport_size(WIDE)  # pyright: ignore[reportArgumentType]
@@ -105,8 +145,10 @@ def main() -> None:
             page = browser.new_page(viewport=WIDE)  # pyright: ignore[reportArgumentType]
             page.goto(f"{service.url}/studies/digits/review")
             take(page, "review")
+        if photos:
+            take_photos(browser, Settings(home=Path(folder) / "photos", slots=1), photos)
         browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None)

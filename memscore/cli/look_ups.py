@@ -38,6 +38,10 @@ def list_scores(
     review: Annotated[ReviewFilter | None, typer.Option(help="Only what reviewers have decided so.")] = None,
     mem_min: Annotated[float | None, typer.Option(min=-1, max=1, help="Minimum mem.")] = None,
     mem_max: Annotated[float | None, typer.Option(min=-1, max=1, help="Maximum mem.")] = None,
+    range: Annotated[
+        list[str] | None,
+        typer.Option(help="Bounds of a column, COLUMN:LEAST:MOST, such as p_out:0.1:0.5 or se::0.05; repeatable."),
+    ] = None,
     sort: Annotated[
         str, typer.Option(help="Column to sort by; a leading - sorts in descending order: --sort=-se.")
     ] = "-mem",
@@ -54,6 +58,7 @@ def list_scores(
             review=review,
             mem_min=mem_min,
             mem_max=mem_max,
+            range=",".join(range) if range else None,
             sort=sort,
             page=min(limit, MOST_A_PAGE),
         )

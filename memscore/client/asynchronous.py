@@ -35,7 +35,18 @@ from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.removal import DatasetRemoved, JobsPruned, SamplesForgotten, StudyRemoved
 from memscore.messages.reviews import Review, Reviews, Verdict
 from memscore.messages.runs import ReproductionDetail, RunDetail, Runs, SweepDetail
-from memscore.messages.scores import Histogram, Risks, SampleScore, Score, Scores, SetsMessage, Suspects, TestScore
+from memscore.messages.scores import (
+    ColumnDensity,
+    CountedColumn,
+    Histogram,
+    Risks,
+    SampleScore,
+    Score,
+    Scores,
+    SetsMessage,
+    Suspects,
+    TestScore,
+)
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
 from memscore.messages.usage import Usage
@@ -308,6 +319,18 @@ class AsyncClient:
         otherwise.
         """
         return await self._run(study_calls.histogram, study, bins=bins, column=column, label=label)
+
+    async def density(
+        self,
+        study: str,
+        *,
+        x: CountedColumn = "p_out",
+        y: CountedColumn = "p_in",
+        bins: int = 40,
+        label: int | None = None,
+    ) -> ColumnDensity:
+        """How many training samples, or those of one class, have which values of two columns."""
+        return await self._run(study_calls.density, study, x=x, y=y, bins=bins, label=label)
 
     async def risk(self, study: str, *, label: int | None = None, limit: int = 100, offset: int = 0) -> Risks:
         """Training samples by privacy risk, the highest first, and what a membership-inference attack achieves.

@@ -31,6 +31,8 @@ from memscore.messages.removal import StudyRemoved
 from memscore.messages.reviews import Review, ReviewFilter, Reviews, Verdict
 from memscore.messages.scores import (
     MOST_INDICES,
+    ColumnDensity,
+    CountedColumn,
     Histogram,
     Risks,
     SampleScore,
@@ -50,13 +52,17 @@ REBUILDS = 3  # attempts at a look-up in several requests, during which the scor
 
 
 class ScoreFilters(TypedDict, total=False):
-    """Which training samples, and their order: `sort` is a column, with a leading - to descend; default -mem."""
+    """Which training samples, and their order: `sort` is a column, with a leading - to descend; default -mem.
+
+    range: bounds of columns, such as "p_out:0.1:0.5,se::0.05", which must all hold.
+    """
 
     label: int | None
     set: SetFilter | None
     review: ReviewFilter | None
     mem_min: float | None
     mem_max: float | None
+    range: str | None
     sort: str | None
 
 
@@ -165,6 +171,20 @@ def histogram(
     """
     request = get(f"/v1/studies/{part(study)}/histogram", bins=bins, column=column, label=label)
     return (yield from ask(service, Histogram, request))
+
+
+def density(
+    service: ServiceAccess,
+    study: str,
+    *,
+    x: CountedColumn = "p_out",
+    y: CountedColumn = "p_in",
+    bins: int = 40,
+    label: int | None = None,
+) -> Flow[ColumnDensity]:
+    """How many training samples, or those of one class, have which values of two columns."""
+    request = get(f"/v1/studies/{part(study)}/density", x=x, y=y, bins=bins, label=label)
+    return (yield from ask(service, ColumnDensity, request))
 
 
 def risk(

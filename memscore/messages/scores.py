@@ -118,6 +118,24 @@ class Histogram(Message):
     undefined: int = Field(description="samples with an undefined value, which are in no bin")
 
 
+CountedColumn = Literal["mem", "se", "p_in", "p_out", "mem_margin", "se_margin", "risk"]
+"""A column whose values are counted beside those of another."""
+
+
+class ColumnDensity(Message):
+    """How many samples have which values of two columns: `counts[i][j]` lie in bin i of x and bin j of y."""
+
+    study: str
+    trials: int
+    digest: str
+    x: str
+    y: str
+    x_edges: list[float]
+    y_edges: list[float]
+    counts: list[list[int]]
+    undefined: int = Field(description="samples that lack one of the values, which are in no bin")
+
+
 class Suspect(SampleScore):
     """A training sample whose label may be wrong. Undefined values are null."""
 

@@ -20,6 +20,7 @@ Column = Literal[
     "mem_margin", "se_margin", "mem_margin_low", "mem_margin_high", "risk", "se_risk",
 ]  # fmt: skip
 COLUMNS: tuple[Column, ...] = get_args(Column)
+LARGEST = 2**31  # of a bound, which single precision has to hold
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,39 @@ class Picked:
 
 
 @dataclass(frozen=True)
+class ColumnRange:
+    """Bounds of a column, inclusive and in single precision; None leaves a side open."""
+
+    column: Column
+    least: float | None = None
+    most: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ColumnRange:
+        """Parse `p_out:0.1:0.5`, of which either bound may be empty. Raises InvalidInput."""
+        column, *bounds = text.split(":")
+        if column not in COLUMNS:
+            raise InvalidInput(f"range: {column[:50]!r} is not a column; use one of {', '.join(COLUMNS)}.")
+        try:
+            least, most = (float(one) if one else None for one in bounds)
+        except ValueError:
+            least = most = float("nan")
+        if any(one is not None and not abs(one) <= LARGEST for one in (least, most)):
+            raise InvalidInput(f"range: {text[:50]!r} is not COLUMN:LEAST:MOST, such as p_out:0.1:0.5 or se::0.05.")
+        return cls(column, least, most)
+
+    def mask(self, table: ScoreTable) -> Bools:
+        """Mask of the samples within the bounds: bool [n]. One with an undefined value is outside any."""
+        values = values_of(table, self.column).astype(np.float32)
+        wanted = ~np.isnan(values)
+        if self.least is not None:
+            wanted &= values >= np.float32(self.least)
+        if self.most is not None:
+            wanted &= values <= np.float32(self.most)
+        return wanted
+
+
+@dataclass(frozen=True)
 class Filters:
     """A filter of training samples; None means no condition. Bounds of mem are inclusive, in single precision.
 
@@ -86,6 +120,7 @@ class Filters:
     mem_min: float | None = None
     mem_max: float | None = None
     picked: Picked | None = None
+    ranges: tuple[ColumnRange, ...] = ()
 
     def mask(self, table: ScoreTable) -> Bools:
         """Mask of the matching samples: bool [n]. A sample with undefined mem is outside any bounds."""
@@ -95,6 +130,8 @@ class Filters:
             wanted &= of_set[self.set]()
         if self.picked is not None:
             wanted &= self.picked.mask(len(table))
+        for one in self.ranges:
+            wanted &= one.mask(table)
         return wanted
 
 

@@ -96,7 +96,7 @@ def test_a_bar_is_read_by_pointing_and_listed_by_a_click(page: Page, service: Se
     assert box is not None
     place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.move(*place)
-    readout = page.locator("output")
+    readout = page.locator("output").first
     expect(readout).to_have_text(re.compile(r"^mem \S+ to 1\.000: \d+ samples?$"))
     said = readout.inner_text()
     page.mouse.click(*place)
@@ -119,7 +119,7 @@ def test_a_tap_lists_a_bar(new_context: NewContext, service: Service):
     place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.touchscreen.tap(*place)
     expect(page).to_have_url(re.compile(r"mem_min=0\.\d+&mem_max=1"))
-    expect(page.locator("output")).to_have_text(re.compile(r"^mem \S+ to 1\.000: \d+ samples?$"))
+    expect(page.locator("output").first).to_have_text(re.compile(r"^mem \S+ to 1\.000: \d+ samples?$"))
     page.touchscreen.tap(*place)
     expect(matching(page)).to_have_text("all 1,437 samples")
 
@@ -137,6 +137,58 @@ def test_bars_can_be_as_high_as_their_counts(page: Page, service: Service):
     expect(title).to_have_text("samples")
     assert max(heights) > 100
     require_accessible(page)
+
+
+def test_cells_of_two_columns_answer_and_filter(page: Page, service: Service):
+    visit(page, service)
+    page.get_by_text("Two columns at once").click()
+    cells = page.get_by_role("application", name="Cells of two columns")
+    expect(cells.locator("rect[class^=d]").first).to_be_visible()
+    require_accessible(page)
+    cells.press("ArrowRight")  # to the fullest cell
+    readout = page.locator('[data-part="two-columns"] output')
+    expect(readout).to_have_text(re.compile(r"^p_out \S+ to \S+, p_in \S+ to \S+: \d[\d,]* samples$"))
+    counts = ask(service, "density")["counts"]
+    most = max(max(line) for line in counts)
+    expect(readout).to_contain_text(f": {most:,} samples")
+    cells.press("ArrowLeft")
+    expect(readout).not_to_contain_text(f": {most:,} samples")
+    shown = re.findall(r": ([\d,]+) sample", readout.inner_text())[0]
+    cells.press("Enter")
+    expect(page).to_have_url(re.compile("range=p_out%3A0"))
+    expect(matching(page)).to_have_text(f"{shown} of 1,437 samples")
+    page.get_by_role("combobox", name="Upwards").select_option("mem")
+    expect(page).to_have_url(re.compile("y=mem"))
+    page.reload()
+    expect(matching(page)).to_have_text(f"{shown} of 1,437 samples")
+    expect(cells.locator("rect[class^=d]").first).to_be_visible()
+    page.get_by_role("button", name="Clear all filters").click()
+    expect(matching(page)).to_have_text("all 1,437 samples")
+
+
+def test_any_column_can_be_bounded(page: Page, service: Service):
+    visit(page, service)
+    bounds = page.get_by_role("form", name="Bounds of a column")
+    bounds.get_by_role("combobox", name="Column").select_option("se")
+    bounds.get_by_role("button", name="Add").click()
+    expect(bounds).to_contain_text("Give a bound.")
+    bounds.get_by_label("at least", exact=True).fill("0.3")
+    bounds.get_by_label("at most", exact=True).fill("0.1")
+    bounds.get_by_role("button", name="Add").click()
+    expect(bounds).to_contain_text("The range is empty")
+    bounds.get_by_label("at least", exact=True).fill("")
+    bounds.get_by_role("button", name="Add").click()
+    of_se = ask(service, "scores", range="se::0.1")
+    expect(matching(page)).to_have_text(f"{of_se['matching']:,} of 1,437 samples")
+    bounds.get_by_role("combobox", name="Column").select_option("p_out")
+    bounds.get_by_label("at least", exact=True).fill("0.2")
+    bounds.get_by_label("at most", exact=True).fill("0.9")
+    bounds.get_by_role("button", name="Add").click()
+    both = ask(service, "scores", range="se::0.1,p_out:0.2:0.9")
+    expect(matching(page)).to_have_text(f"{both['matching']:,} of 1,437 samples")
+    require_accessible(page)
+    bounds.get_by_role("button", name="End p_out 0.2 to 0.9").click()
+    expect(matching(page)).to_have_text(f"{of_se['matching']:,} of 1,437 samples")
 
 
 def test_a_sample_opened_from_a_list_leads_through_it(page: Page, service: Service):

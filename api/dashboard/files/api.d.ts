@@ -898,3 +898,15 @@ export interface ReproductionDetail {
   claims: ReproducedClaim[];
   items: ReproducedItem[];
 }
+
+export interface ColumnDensity {
+  study: string;
+  trials: number;
+  digest: string;
+  x: string;
+  y: string;
+  x_edges: number[];
+  y_edges: number[];
+  counts: number[][];
+  undefined: number;
+}

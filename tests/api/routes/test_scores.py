@@ -18,6 +18,7 @@ from memscore.statistics.influence import PackedEvidence, find_pairs
 from memscore.store import Database
 from memscore.study.evidence import unpack_trials
 from memscore.study.spec import Design
+from tests.api.conftest import problem
 from tests.conftest import StoredStudy
 
 pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.usefixtures("stored_study")]
@@ -270,3 +271,27 @@ def test_harmful_pairs_are_looked_for_once_and_not_among_too_many(http: httpx.Cl
     once = http.get(f"{STUDY}/pairs", params={"harmful": True}).raise_for_status().json()
     monkeypatch.setattr("memscore.store.rebuilding.find_pairs", None)
     assert http.get(f"{STUDY}/pairs", params={"harmful": True}).json() == once
+
+
+def test_samples_are_bounded_by_any_column(http: httpx.Client, stored_study: StoredStudy):
+    scores = stored_study.scores
+    params = {"range": "p_out:0.2:0.6,se::0.2", "limit": 60, "sort": "index"}
+    found = http.get("/v1/studies/made-up/scores", params=params).json()
+    assert "scores" in found, found
+    p_out, se = scores["p_out"], scores["se"]
+    wanted = (p_out >= np.float32(0.2)) & (p_out <= np.float32(0.6)) & (se <= np.float32(0.2))
+    assert [row["index"] for row in found["scores"]] == np.flatnonzero(wanted).tolist()
+    assert 0 < found["matching"] == wanted.sum() < 60
+    for wrong in ("p_out:a:b", "name:0:1", "mem:1", "mem:0:1e5"):
+        problem(http.get("/v1/studies/made-up/scores", params={"range": wrong}), 422, "range")
+    problem(http.get("/v1/studies/made-up/scores", params={"range": ",".join(["mem:0:1"] * 11)}), 422, "range")
+
+
+def test_two_columns_are_counted_together(http: httpx.Client, stored_study: StoredStudy):
+    found = http.get("/v1/studies/made-up/density", params={"x": "p_out", "y": "mem", "bins": 10}).json()
+    counts = np.array(found["counts"])
+    assert counts.shape == (len(found["x_edges"]) - 1, 10)
+    assert counts.sum() + found["undefined"] == 60
+    one = http.get("/v1/studies/made-up/density", params={"label": 1}).json()
+    assert np.array(one["counts"]).sum() + one["undefined"] == (stored_study.scores["label"] == 1).sum()
+    problem(http.get("/v1/studies/made-up/density", params={"x": "label"}), 422, "x")

@@ -7,6 +7,9 @@ export const SORTS = [
   ["-mem", "most memorized"],
   ["mem", "least memorized"],
   ["-se", "most uncertain"],
+  ["-risk", "highest privacy risk"],
+  ["p_out", "least accurate when held out"],
+  ["p_in", "least accurate when trained on"],
   ["index", "index"],
   ["label", "class"],
 ];
@@ -31,11 +34,11 @@ export const REVIEWED = [
   ["disputed", "disputed"],
 ];
 
-/** @typedef {"label" | "set" | "review" | "mem_min" | "mem_max" | "sort"} Name */
+/** @typedef {"label" | "set" | "review" | "mem_min" | "mem_max" | "range" | "sort"} Name */
 /** @typedef {[number | null, number | null]} Range */
 
 /** @type {Name[]} */
-const NAMES = ["label", "set", "review", "mem_min", "mem_max", "sort"];
+const NAMES = ["label", "set", "review", "mem_min", "mem_max", "range", "sort"];
 
 export class Choices {
   /** Called with the names of what has changed. @type {((changed: Name[]) => void)[]} */
@@ -50,6 +53,8 @@ export class Choices {
   mem_min;
   /** @type {string | null} */
   mem_max;
+  /** Bounds of columns, "p_out:0.1:0.5,se::0.05". @type {string | null} */
+  range;
   /** @type {string | null} */
   sort;
   #page;
@@ -64,8 +69,9 @@ export class Choices {
     this.review = kept("review");
     this.mem_min = this.suspects ? null : kept("mem_min");
     this.mem_max = this.suspects ? null : kept("mem_max");
+    this.range = this.suspects ? null : kept("range");
     this.sort = this.suspects ? null : kept("sort");
-    const ordered = ["mem_min", "mem_max", "sort"].filter((name) => page.query.has(name));
+    const ordered = ["mem_min", "mem_max", "range", "sort"].filter((name) => page.query.has(name));
     if (this.suspects && ordered.length) page.keep(Object.fromEntries(ordered.map((name) => [name, null])));
   }
 
@@ -93,14 +99,15 @@ export class Choices {
    * @param {Partial<Record<Name, string | number | null>>} changes
    */
   #whole(changes) {
-    if (changes.set === "suspects") return { ...changes, mem_min: null, mem_max: null, sort: null };
-    if (this.suspects && (changes.mem_min || changes.mem_max || changes.sort)) return { set: null, ...changes };
+    if (changes.set === "suspects") return { ...changes, mem_min: null, mem_max: null, range: null, sort: null };
+    const { mem_min, mem_max, range, sort } = changes;
+    if (this.suspects && (mem_min || mem_max || range || sort)) return { set: null, ...changes };
     return changes;
   }
 
   /** Show all samples of all classes. */
   clear() {
-    this.change({ label: null, set: null, review: null, mem_min: null, mem_max: null });
+    this.change({ label: null, set: null, review: null, mem_min: null, mem_max: null, range: null });
   }
 
   /** Whether the list is that of suspected label errors, which has an order of its own. */
@@ -110,14 +117,14 @@ export class Choices {
 
   /** Whether anything is filtered. */
   get filtered() {
-    return Boolean(this.label || this.set || this.review || this.mem_min || this.mem_max);
+    return Boolean(this.label || this.set || this.review || this.mem_min || this.mem_max || this.range);
   }
 
   /** The call that answers the list: its path below the study, and its query. */
   get call() {
-    const { label, set, review, mem_min, mem_max } = this;
+    const { label, set, review, mem_min, mem_max, range } = this;
     if (this.suspects) return { list: "suspects", query: { label, review } };
-    return { list: "scores", query: { label, set, review, mem_min, mem_max, sort: this.sort ?? "-mem" } };
+    return { list: "scores", query: { label, set, review, mem_min, mem_max, range, sort: this.sort ?? "-mem" } };
   }
 
   /** What the address keeps of them. @returns {Query} */
@@ -125,8 +132,23 @@ export class Choices {
     return Object.fromEntries(NAMES.map((name) => [name, this[name]]));
   }
 
+  /** Bounds of columns, one for each. @returns {string[]} */
+  get ranges() {
+    return this.range?.split(",").filter(Boolean) ?? [];
+  }
+
+  /**
+   * Bound columns, in place of earlier bounds of these; null ends those of a column.
+   * @param {Record<string, [string, string] | null>} bounds
+   */
+  bound(bounds) {
+    const others = this.ranges.filter((one) => !(one.split(":")[0] in bounds));
+    const added = Object.entries(bounds).flatMap(([column, ends]) => (ends ? [`${column}:${ends.join(":")}`] : []));
+    this.change({ range: [...others, ...added].join(",") || null });
+  }
+
   /** The bounds of mem as numbers; null where there is none. @returns {Range} */
-  get range() {
+  get memRange() {
     return [bound(this.mem_min), bound(this.mem_max)];
   }
 }

@@ -50,7 +50,7 @@ export function rangeFields(page, choices) {
   const show = () => {
     if (document.activeElement !== least) least.value = choices.mem_min ?? "";
     if (document.activeElement !== most) most.value = choices.mem_max ?? "";
-    const [from, to] = choices.range;
+    const [from, to] = choices.memRange;
     if (from !== null && to !== null && from > to) wrong.textContent = "The range is empty: it ends before it starts.";
     else if (![least, most].some((input) => input.hasAttribute("aria-invalid"))) wrong.textContent = "";
     clear.disabled = choices.mem_min === null && choices.mem_max === null;

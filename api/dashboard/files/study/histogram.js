@@ -224,7 +224,7 @@ export class Histogram {
     if (!selection) return;
     const [from, to] = selection.map((place) => this.#nearest(x.invert(Number(place))));
     if (from < to) this.#choose({ mem_min: text(from), mem_max: text(to) });
-    if (type === "end") this.#move(from < to ? [from, to] : this.#choices.range);
+    if (type === "end") this.#move(from < to ? [from, to] : this.#choices.memRange);
   }
 
   /**
@@ -233,7 +233,7 @@ export class Histogram {
    */
   #click(value) {
     const bar = this.#barAt(value);
-    const [from, to] = this.#choices.range;
+    const [from, to] = this.#choices.memRange;
     const again = bar && text(bar.from) === String(from) && text(bar.to) === String(to);
     const none = { mem_min: null, mem_max: null };
     const chosen = bar?.count && !again ? [bar.from, bar.to] : null;
@@ -274,7 +274,7 @@ export class Histogram {
 
   /** The range that is shown, with the chart's ends where there is no bound. */
   #shown() {
-    const [from, to] = this.#choices.range;
+    const [from, to] = this.#choices.memRange;
     const [low, high] = this.#drawn?.x.domain() ?? [-1, 1];
     return [from ?? low, to ?? high];
   }
@@ -283,7 +283,7 @@ export class Histogram {
   #showRange() {
     const drawn = this.#drawn;
     if (!drawn || !this.#place.contains(drawn.brushed.node())) return;
-    const { range } = this.#choices;
+    const { memRange: range } = this.#choices;
     const some = range[0] !== null || range[1] !== null;
     const [from, to] = this.#shown();
     /** @type {Selection<SVGRectElement, Bar, SVGGElement, unknown>} */

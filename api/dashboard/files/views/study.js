@@ -16,7 +16,9 @@ import { Histogram } from "../study/histogram.js";
 import { drawPrivacy } from "../study/privacy_panel.js";
 import { followJobs } from "../study/progress.js";
 import { QualityPanel } from "../study/quality_panel.js";
+import { columnRanges } from "../study/ranges.js";
 import { removal } from "../study/removal.js";
+import { TwoColumns } from "../study/two_columns.js";
 import { warnings } from "../study/warnings.js";
 import { cardWidth, workbench } from "../study/workbench.js";
 
@@ -136,6 +138,7 @@ class StudyView {
   /** @type {Findings | null} */
   #found = null;
   #classes = placeFor("class-table");
+  #columns;
   #dataset;
   #followed; // its job is followed already
   #gallery;
@@ -174,6 +177,7 @@ class StudyView {
     choices.listeners.push(() => this.#gallery.restart());
     const bars = placeFor("histogram");
     this.#histogram = new Histogram(page, bars, study, dataset, choices);
+    this.#columns = new TwoColumns(page, study, choices, () => this.#showSamples());
     fill(
       page.main,
       head(study, dataset, "scores"),
@@ -187,11 +191,13 @@ class StudyView {
         bars,
         this.#histogram.answers,
         rangeFields(page, choices),
+        this.#columns.element,
       ),
       fill(
         this.#samples,
         h("div", { class: "row spread" }, h("h2", { id: "samples" }, "Training samples"), matching.element),
         listFields(dataset, choices),
+        columnRanges(choices),
         workbench(page, { study, dataset }, { gallery: this.#gallery, choices, root: path`/v1/studies/${study.name}` }),
         note,
         this.#gallery.attach(study, dataset, noMatch(choices)),
