@@ -30,7 +30,7 @@ from tests.browser.digits import fill
 from tests.processes import CLI, Service, ending
 
 STUDIES = {"digits": (0, 200), "digits-seed-1": (1, 60)}
-WIDE, TALL, PHONE = {"width": 1180, "height": 860}, {"width": 1180, "height": 1180}, {"width": 375, "height": 780}
+WIDE, TALL, PHONE = {"width": 1180, "height": 860}, {"width": 1180, "height": 1420}, {"width": 375, "height": 780}
 COLOURS = 64  # of a picture: a fifth of the size, and no visible difference
 PICTURES = {
     "overview": "/",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from memscore.cli.context import opened_client
-from memscore.cli.options import Json, Url
+from memscore.cli.options import MOST_LISTED, Json, Url
 from memscore.console import err, out, print_json, print_record, print_table
 from memscore.durations import local_time
 from memscore.messages.jobs import JobEvent, State
@@ -21,7 +21,7 @@ from memscore.workflows.job_progress import follow as follow_job
 def list_jobs(
     state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
     study: Annotated[str | None, typer.Option(help="Only jobs of this study.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs, newest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="Maximum number of jobs, newest first.")] = 100,
     url: Url = None,
     as_json: Json = False,
 ) -> None:

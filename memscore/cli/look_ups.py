@@ -11,7 +11,7 @@ from rich.text import Text
 
 from memscore.cli.context import opened_client, plain
 from memscore.cli.naming import Names, Split
-from memscore.cli.options import Json, Url
+from memscore.cli.options import MOST_LISTED, Json, Url
 from memscore.cli.score_rows import INTERVAL, named, print_rows, rows_of
 from memscore.client import Client
 from memscore.console import decimal, out, percent, print_json, print_record, print_table, warn
@@ -45,7 +45,7 @@ def list_scores(
     sort: Annotated[
         str, typer.Option(help="Column to sort by; a leading - sorts in descending order: --sort=-se.")
     ] = "-mem",
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of samples.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="Maximum number of samples.")] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -166,7 +166,7 @@ def explain_score(
 ) -> None:
     """Explain why a training sample has its score."""
     with opened_client(url) as client:
-        explanation = client.explain(study, index, limit=limit)
+        explanation = client.explain(study, index, limit=limit, holding=True)
         tested = explanation.influences or client.dataset(client.study(study).dataset).test_samples
         beside = {other.train_index for one in explanation.influences for other in one.others}
         names = Names.of(
@@ -269,12 +269,13 @@ def _print_explanation(explanation: Explanation, names: Names, nothing: str | No
         held = (
             "imported without q-values"
             if explanation.holding is None
-            else f"{explanation.holding} of {max(listed, explanation.influenced)} hold at a false-discovery rate of "
+            else f"{explanation.holding} of {max(listed, explanation.influenced)} "
+            f"{'holds' if explanation.holding == 1 else 'hold'} at a false-discovery rate of "
             f"{percent(LEVEL, 0)}, the rest cannot be told from chance"
         )
         out.print(f"\nTest samples that it influences: {held}{first}")
         print_table(
-            ("test", "infl", "se", "weighted q" if weighted else "q-value", "also influenced by"),
+            ("test", "infl", "se", "weighted q" if weighted else "q-value", "also influenced, perhaps by chance, by"),
             (
                 (
                     names.numbered("test", one.test_index),
@@ -292,7 +293,10 @@ def _print_explanation(explanation: Explanation, names: Names, nothing: str | No
     else:
         out.print(nothing or f"It influences no test sample by {explanation.floor:g} or more.")
     if explanation.rivals:
-        out.print("\nTraining samples that influence the same test samples")
+        out.print(
+            "\nTraining samples that influence the same test samples, by pairs that hold (overlap: sum of the smaller "
+            "infl over shared test samples)"
+        )
         print_table(
             ("sample", "class", "mem", "shared", "overlap"),
             (

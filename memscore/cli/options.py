@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+MOST_LISTED = 2**31 - 1
+"""The largest number that a command accepts for the length of a list."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 File = Annotated[Path, typer.Argument(metavar="FILE")]

@@ -12,7 +12,7 @@ import typer
 from memscore import settings as settings_module
 from memscore.cli.context import opened_client, plain
 from memscore.cli.naming import SPLITS, Names, Split
-from memscore.cli.options import Json, Output, Url
+from memscore.cli.options import MOST_LISTED, Json, Output, Url
 from memscore.cli.written import print_written
 from memscore.client import Client
 from memscore.client.study_calls import PairFilters
@@ -32,6 +32,12 @@ from memscore.statistics.findings import LEVEL
 RESTS_ON_ONE = (
     "Found by evidence: test samples that models classify correctly only if they train on one sample. An easy image "
     "does not depend on its copy and is not found so; with few trials, some are chance."
+)
+
+
+CHOSEN = (
+    "infl of pairs that were chosen for being strong is too high on average; expected infl allows for that, and for "
+    "how alike the samples are."
 )
 
 
@@ -56,7 +62,9 @@ def list_pairs(
     harmful: Annotated[
         bool, typer.Option("--harmful", help="Pairs of all classes in which the training sample harms; takes a while.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of pairs: those that hold first.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_LISTED, help="Maximum number of pairs: those that hold first.")
+    ] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -83,9 +91,9 @@ def list_pairs(
         weighted = any(one.q_weighted is not None for one in strongest)
         held: PairFilters = {**wanted}
         if weighted:
-            held["q_weighted_max"] = min(LEVEL, q_weighted_max or LEVEL)
+            held["q_weighted_max"] = LEVEL if q_weighted_max is None else min(LEVEL, q_weighted_max)
         else:
-            held["q_max"] = min(LEVEL, q_max or LEVEL)
+            held["q_max"] = LEVEL if q_max is None else min(LEVEL, q_max)
         certain = list(islice(client.iter_pairs(study, page=page, **held), limit))
         listed = [*certain, *strongest]
         names = Names.of(client, study, [one.train_index for one in listed], [one.test_index for one in listed])
@@ -106,11 +114,17 @@ def list_pairs(
     else:
         by = " (weighted by similarity)" if weighted else ""
         whole = "" if in_all is None else f" The whole study has {counted(in_all, 'such pair')}."
-        out.print(
-            f"Of {counted(len(found), 'pair')} listed, {len(certain)} hold at a false-discovery rate of "
-            f"{percent(LEVEL, 0)}{by}; {len(found) - len(certain)} cannot be told from chance.{whole}"
+        judged = any(one.q_value is not None or one.q_weighted is not None for one in found)
+        verdict = (
+            f"{_hold(len(certain))} at a false-discovery rate of {percent(LEVEL, 0)}{by}; "
+            f"{len(found) - len(certain)} cannot be told from chance"
+            if judged
+            else "none was tested: imported influences have no q-values"
         )
+        out.print(f"Of {counted(len(found), 'pair')} listed, {verdict}.{whole}")
         _print_pairs([pair.model_dump() for pair in found], names)
+        if weighted:
+            note(CHOSEN)
     if harmful:
         out.print("Looked for among the pairs of all classes, at most ten of each test sample; q-values are for harm.")
 
@@ -149,7 +163,7 @@ def list_duplicates(
     note(RESTS_ON_ONE)
     held = sum(_holds(row) for row in rows)
     out.print(
-        f"By evidence: {counted(len(rows), 'pair')}, of which {held} hold at a false-discovery rate of "
+        f"By evidence: {counted(len(rows), 'pair')}, of which {_hold(held)} at a false-discovery rate of "
         f"{percent(LEVEL, 0)}; {len(rows) - held} cannot be told from chance."
         if rows
         else "By evidence: none."
@@ -290,8 +304,8 @@ def _print_pairs(rows: list[dict[str, Any]], known: Names) -> None:
         ", ".join(dict.fromkeys(one[name] for name in ("train_class_name", "test_class_name") if name in one)) or "-"
         for one in named
     ]
-    names = ("train", "test", *called, "class", "infl", "se", "q-value", "mem")
-    more = ("weighted q", "P(strong)") if weighted else ()
+    names = ("train", "test", *called, "class", "infl", "se")
+    more = ("expected infl", "weighted q", "P(strong)", "mem") if weighted else ("q-value", "mem")
     print_table(
         (*names, *more),
         (
@@ -302,13 +316,19 @@ def _print_pairs(rows: list[dict[str, Any]], known: Names) -> None:
                 of,
                 decimal(row["infl"]),
                 decimal(row["se"]),
-                _q(row["q_value"]),
-                decimal(row["mem"]),
-                *((_q(row["q_weighted"]), decimal(row["p_strong"])) if weighted else ()),
+                *(
+                    (decimal(row["infl_mean"]), _q(row["q_weighted"]), decimal(row["p_strong"]), decimal(row["mem"]))
+                    if weighted
+                    else (_q(row["q_value"]), decimal(row["mem"]))
+                ),
             )
             for row, one, of in zip(rows, named, classes, strict=True)
         ),
     )
+
+
+def _hold(count: int) -> str:
+    return f"{count} {'holds' if count == 1 else 'hold'}"
 
 
 def _known(value: float | None) -> bool:

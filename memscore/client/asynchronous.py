@@ -359,12 +359,14 @@ class AsyncClient:
         """
         return await self._run(study_calls.duplicates, study, alike=alike, limit=limit, offset=offset)
 
-    async def explain(self, study: str, index: int, *, limit: int = 10) -> Explanation:
+    async def explain(self, study: str, index: int, *, limit: int = 10, holding: bool | None = None) -> Explanation:
         """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.
+
+        holding: rivals by pairs that hold alone, since most others are chance.
 
         Raises NotFound, or NoScoresYet.
         """
-        return await self._run(study_calls.explain, study, index, limit=limit)
+        return await self._run(study_calls.explain, study, index, limit=limit, holding=holding)
 
     async def pairs(
         self, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]

@@ -351,12 +351,14 @@ class Client:
         """
         return self._run(study_calls.duplicates, study, alike=alike, limit=limit, offset=offset)
 
-    def explain(self, study: str, index: int, *, limit: int = 10) -> Explanation:
+    def explain(self, study: str, index: int, *, limit: int = 10, holding: bool | None = None) -> Explanation:
         """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.
+
+        holding: rivals by pairs that hold alone, since most others are chance.
 
         Raises NotFound, or NoScoresYet.
         """
-        return self._run(study_calls.explain, study, index, limit=limit)
+        return self._run(study_calls.explain, study, index, limit=limit, holding=holding)
 
     def pairs(self, study: str, *, limit: int = 100, cursor: str | None = None, **wanted: Unpack[PairFilters]) -> Pairs:
         """A page of at most 1000 pairs, strongest first unless `order` asks for those that hold.

@@ -224,12 +224,20 @@ def duplicates(
     return (yield from ask(service, Duplicates, replace(request, timeout=TRANSFER_SECONDS)))
 
 
-def explain(service: ServiceAccess, study: str, index: int, *, limit: int = 10) -> Flow[Explanation]:
+def explain(
+    service: ServiceAccess, study: str, index: int, *, limit: int = 10, holding: bool | None = None
+) -> Flow[Explanation]:
     """Why a training sample has its score: ranks, influences and rivals, at most `limit` (1 to 100) of each.
+
+    holding: rivals by pairs that hold alone, since most others are chance.
 
     Raises NotFound, or NoScoresYet.
     """
-    return (yield from ask(service, Explanation, get(f"/v1/studies/{part(study)}/explain/{index}", limit=limit)))
+    return (
+        yield from ask(
+            service, Explanation, get(f"/v1/studies/{part(study)}/explain/{index}", limit=limit, holding=holding)
+        )
+    )
 
 
 def pairs(

@@ -91,7 +91,11 @@ def standardized_features(
     found = _Columns(*(np.concatenate(part) for part in zip(*fitted, strict=True)))
     kept = found.scale > 0
     if not kept.any():
-        raise InvalidDataset("No column of x_train varies; features need at least one that differs between samples.")
+        gone = sum(int((~np.isfinite(x_train[:, [i]].astype(np.float64))).sum()) for i in range(x_train.shape[1]))
+        without = f" {gone:,} of its values are NaN or infinite." if gone else ""
+        raise InvalidDataset(
+            f"No column of x_train varies; features need at least one that differs between samples.{without}"
+        )
     scaling = Scaling(
         x_train.shape[1], found.column[kept], found.missing[kept], found.fill[kept], found.mean[kept], found.scale[kept]
     )

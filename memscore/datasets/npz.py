@@ -35,7 +35,8 @@ def load_npz(path: Path, test_share: float | None = None) -> Dataset:
         raise InvalidDataset(f"{path} is not a readable .npz file of plain arrays: {reason}.") from error
     required = (*TRAIN, *TEST) if any(name in loaded for name in TEST) else TRAIN
     if missing := [name for name in required if name not in loaded]:
-        raise InvalidDataset(f"{path} lacks {', '.join(missing)}; it must contain {', '.join((*TRAIN, *TEST))}.")
+        needed = f"it must contain {', '.join(TRAIN)}, and {' and '.join(TEST)} if there is a test part"
+        raise InvalidDataset(f"{path} lacks {', '.join(missing)}; {needed}.")
     for name, array in loaded.items():
         if not isinstance(array, np.ndarray):  # NumPy returns bytes if the magic of an array is missing
             raise InvalidDataset(f"{name} in {path} is not an array; write the file with numpy.savez.")

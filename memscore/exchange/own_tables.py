@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from memscore.arrays import Labels
 from memscore.errors import Damaged, InvalidInput
+from memscore.exchange.feldman_zhang import KIND as PUBLISHED
 from memscore.exchange.feldman_zhang import imported_id, require_labels
 from memscore.npz import NpzReader, Source
 from memscore.scores.tables import PAIRS_FLOOR, PairsTable, ScoreTable
@@ -62,7 +63,7 @@ class _Findings(BaseModel):
 
 def is_own(source: Source) -> bool:
     """Whether an .npz file says that it is one of memscore's tables. Raises InvalidInput if it is no .npz."""
-    with NpzReader(source, KIND) as file:
+    with NpzReader(source, PUBLISHED) as file:
         return "meta" in file and "tr_mem" not in file
 
 

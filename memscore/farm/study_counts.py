@@ -145,11 +145,16 @@ class Scoring:
             assert target.settled_at is not None
             share = share_settled(statistics, target.settled_at)
             found = f"{share:.1%} of the samples are settled at {target.settled_at:g}"
-        if isinstance(statistics, MarginModel) and target.pairs_found is None:
-            found += " by their margins"
+        if target.pairs_found is None:
+            found += " by their margins" if isinstance(statistics, MarginModel) else self._by_correctness()
         if share < wanted_share:
             found += f", not {wanted_share:.1%}: reached max_trials"
         return f"{counted(trials, 'trial')} stored; {found}"
+
+    def _by_correctness(self) -> str:
+        """Why correctness alone was used, where some trials have recorded margins."""
+        margins = self.counts.margins.trials
+        return f" by correctness, since only {margins} of the trials recorded margins" if margins else ""
 
     def _judged(self) -> Trials:
         """What precision is judged by: margins if all trials have recorded them, otherwise correctness."""

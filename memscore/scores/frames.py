@@ -35,6 +35,10 @@ TEST = "test_"
 def format_of(path: Path) -> Format:
     """The format for a file's suffix. Raises InvalidInput for an unknown suffix."""
     found = SUFFIXES.get(path.suffix.lower())
+    if not path.suffix:
+        raise InvalidInput(
+            f"{path} has no suffix that names a format: use one of {', '.join(SUFFIXES)}, or give --format."
+        )
     if found is None:
         raise InvalidInput(
             f"The suffix of {path.name!r} is not a known format: use one of {', '.join(SUFFIXES)}, or give --format."

@@ -19,9 +19,6 @@ from memscore.statistics.estimates import Z_95, Difference, average_ranks, relia
 STRONG = 0.15
 """infl from which pairs are published."""
 
-RATE = 0.05
-"""The false-discovery rate at which a pair counts as found."""
-
 
 @dataclass(frozen=True)
 class PublishedPairs:
@@ -117,7 +114,11 @@ def compare_published(scores: ScoreTable, pairs: PairsTable | None, published: P
         notes.append(f"Only {samples:,} of {len(scores):,} samples have a score in both; the others are left out.")
     by_error, by_halves = _reliability(scores, shared), _rank_reliability(scores, shared)
     if by_error is None:
-        notes.append("The study has no standard errors, so correlations cannot be corrected for its errors.")
+        notes.append(
+            "mem is the same for all samples compared."
+            if np.ptp(mine) == 0
+            else "The study has no standard errors, so correlations cannot be corrected for its errors."
+        )
     held_out = scores.meta.get("held_out_accuracy")
     return PublishedComparison(
         published.source,
@@ -194,8 +195,9 @@ def _pairs(pairs: PairsTable, published: PublishedPairs) -> PairsAgreement | Non
 
     ours = keys(pairs["train_index"], pairs["test_index"])
     theirs = keys(published.train_index[strong], published.test_index[strong])
-    significant = pairs["q_value"] <= np.float32(RATE)
-    order = np.lexsort((-pairs["infl"], pairs["q_value"]))  # NaN, of imported scores, is last
+    significant = pairs.holding
+    q = pairs["q_weighted" if pairs.weighted else "q_value"]
+    order = np.lexsort((-pairs["infl"], q))  # NaN, of imported scores, is last
     return PairsAgreement(
         len(theirs),
         int(np.isin(theirs, ours[significant]).sum()),

@@ -24,6 +24,9 @@ from memscore.study.margins import CERTAIN, UNIT
 CALIBRATED = (0.9, 1.1)
 """Range of the split-half ratio; outside it, the standard errors are wrong."""
 
+UNEVEN = 0.9
+"""Share of the most frequent class above which guessing is too good for models to be told from it."""
+
 CALIBRATION_TRIALS = 100
 """Minimum number of trials to judge the split-half ratio."""
 
@@ -157,11 +160,11 @@ def _warnings(statistics: SufficientStatistics, agreement: Halves, labels: Int32
             f"The recipe does not interpolate: mean in-sample accuracy is {statistics.in_sample_accuracy:.3f}, below "
             f"{INTERPOLATES}, so mem measures under-fitting. Train longer or use a larger network."
         )
-    elif not has_learned(statistics.held_out_accuracy, labels):
+    elif majority_share(labels) <= UNEVEN and not has_learned(statistics.held_out_accuracy, labels):
         found.append(
             "On samples that they did not train on, models do no better than guessing: mean held-out accuracy is "
             f"{statistics.held_out_accuracy:.3f}; the most frequent class alone gives {majority_share(labels):.3f}. "
-            "Nothing generalizes, so almost every sample is memorized: mem does not tell rare samples from others."
+            "Nothing generalizes, so that mem does not tell rare samples from others."
         )
     undefined = int(((statistics.n_in == 0) | (statistics.n_out == 0)).sum())
     if undefined:

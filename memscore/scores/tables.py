@@ -446,8 +446,8 @@ class PairsTable(Table):
 
     @property
     def weighted(self) -> bool:
-        """Whether pairs have q_weighted and posteriors."""
-        return "strong" in self.meta
+        """Whether pairs have q_weighted and posteriors; harmful ones and those across all classes do not."""
+        return "strong" in self.meta and "q_weighted" in self.columns
 
     @cached_property
     def tested(self) -> bool:

@@ -18,16 +18,29 @@ from memscore.scores.risk import riskiest
 from memscore.scores.sets import split
 from memscore.scores.suspects import suspects
 from memscore.scores.tables import PairsTable, ScoreTable
-from memscore.store import Database, datasets, open_database
+from memscore.store import Database, datasets, evidence, open_database, studies, tables
 from memscore.store.migrate import upgrade
 from memscore.study.spec import Design
 from tests.command_line import refused
-from tests.conftest import QUICK, StoredStudy, make_dataset, make_trials
+from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
+from tests.made_evidence import with_outputs
 from tests.served import served
 
 pytestmark = pytest.mark.databases(
     "sqlite"
 )  # the embedded database: what is stored is tested on both kinds in tests/api/routes/test_exchange.py
+
+
+@pytest.fixture
+def weighted(embedded: StoredStudy, database: Database) -> str:
+    """A study whose trials recorded margins, and whose pairs have weighted q-values."""
+    dataset, design = embedded.dataset, Design(seed=3)
+    trials = [with_outputs(one, dataset.y_train, dataset.y_test) for one in make_trials(dataset, design, blocks=5)]
+    with database.writing() as connection:
+        record = studies.ensure(connection, datasets.by_name(connection, "made-up"), QUICK, design, "weighted")
+        evidence.add(connection, record.id, trials)
+        tables.add(connection, record.id, *build(dataset, trials, design, record.id, images=True))
+    return "weighted"
 
 
 @pytest.fixture
@@ -72,6 +85,31 @@ def test_pairs_are_exported_and_listed(memscore, embedded: StoredStudy, tmp_path
     assert "q-value" in memscore("pairs", "list", "made-up").out
 
 
+@pytest.mark.parametrize(
+    "command", [("pairs", "list"), ("pairs", "list", "--harmful"), ("scores", "list"), ("jobs", "list")]
+)
+def test_lists_are_at_most_so_long_as_a_machine_can_count(memscore, embedded: StoredStudy, command: tuple[str, ...]):
+    del embedded
+    study = () if command[0] == "jobs" else ("made-up",)
+    done = memscore(*command, *study, "--limit", "9" * 24)
+    assert done.status == 2
+    assert "2147483647" in done.err
+    assert memscore(*command, *study, "--limit", "2147483647", "--json").status == 0
+
+
+def test_a_bound_of_0_is_a_bound_and_holding_holds_for_harmful_pairs(memscore, weighted: str):
+    for more in ((), ("--harmful",)):
+        found = memscore("pairs", "list", weighted, *more, "--q-max", "0", "--json").json
+        assert all(pair["q_value"] == 0 for pair in found)
+        held = memscore("pairs", "list", weighted, *more, "--holding", "--limit", "1000", "--json").json
+        q = "q_value" if more else "q_weighted"
+        assert all(pair[q] <= 0.05 for pair in held)
+    shown = " ".join(memscore("pairs", "list", weighted).out.split())
+    assert "weighted q" in shown
+    assert "q-value" not in shown
+    assert "expected infl" in shown
+
+
 def test_harmful_pairs_are_listed_with_their_scope(memscore, embedded: StoredStudy):
     listed = memscore("pairs", "list", "made-up", "--harmful", "--limit", "5", "--json").json
     assert len(listed) == 5
@@ -113,7 +151,9 @@ def test_published_scores_go_out_and_come_in(memscore, embedded: StoredStudy, tm
     assert memscore("scores", "top", "published").status == 0
     assert memscore("scores", "show", "published", "3", "--json").json["se"] is None
     assert memscore("scores", "suspects", "published", "--json").json[0]["mem_low"] is None
-    assert memscore("pairs", "list", "published").status == 0
+    assert "none was tested: imported influences have no q-values" in " ".join(
+        memscore("pairs", "list", "published").out.split()
+    )
     refused(memscore("pairs", "list", "published", "--harmful"), "has imported scores")
     report = tmp_path / "report.html"
     assert memscore("report", "published", "-o", str(report)).status == 0
@@ -301,7 +341,10 @@ def test_evidence_with_other_results_is_counted(memscore, embedded: StoredStudy,
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("scores", "export", "made-up", "-o", "scores.txt"), "is not a known format: use one of .npz, .csv"),
+        (
+            ("scores", "export", "made-up", "-o", "scores.txt"),
+            "is not a known format: use one of .npz, .csv",
+        ),
         (("scores", "export", "nothing", "-o", "scores.csv"), "There is no study 'nothing'"),
         (("scores", "export", "made-up", "-o", "/proc/x/scores.csv"), "cannot be written"),
         (("scores", "export", "made-up", "-o", "/dev/null", "--format", "csv"), "not a regular file"),
@@ -315,7 +358,7 @@ def test_evidence_with_other_results_is_counted(memscore, embedded: StoredStudy,
         (("scores", "suspects", "nothing"), "There is no study 'nothing'"),
         (("scores", "groups", "nothing", "--groups", "x.csv"), "There is no study 'nothing'"),
         (("pairs", "duplicates", "nothing"), "There is no study 'nothing'"),
-        (("pairs", "export", "made-up", "-o", "pairs"), "is not a known format"),
+        (("pairs", "export", "made-up", "-o", "pairs"), "has no suffix that names a format"),
         (("evidence", "export", "nothing", "-o", "x.npz"), "There is no study 'nothing'"),
         (("evidence", "import", "no.npz"), "no.npz cannot be read"),
         (("evidence", "import", "/dev/null"), "not a usable memscore evidence file"),
