@@ -146,7 +146,7 @@ def test_undefined_mem_is_nan_and_warned_of():
     ("rare", "warned"), [(30, True), (15, True), (2, False)], ids=["even", "a quarter", "one in thirty"]
 )
 def test_models_that_only_guess_are_warned_of_where_that_can_be_told(rare: int, warned: bool):
-    """They fit what they train on, and call everything else by the frequent class: of 60 samples, `rare` are another."""
+    """They fit what they train on and call everything else by the frequent class; of 60 samples, `rare` are another."""
     labels = (np.arange(60) < rare).astype(np.int32)
     made = made_evidence(60, 20, 8)
     guess = np.broadcast_to(labels == 0, made.membership.shape)
