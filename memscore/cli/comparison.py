@@ -116,13 +116,24 @@ def _published_figures(found: PublishedComparison) -> list[tuple[str, str, str]]
                 f"{pairs.published:,}",
             ),
             ("published pairs among ours at that rate", f"{pairs.found:,} ({percent(pairs.share_found)})", ""),
-            (f"published pairs among our first {pairs.published:,}", f"{pairs.strongest:,}", ""),
+            (
+                f"published pairs among our first {pairs.published:,}; expected by chance",
+                f"{pairs.strongest:,} ({percent(pairs.strongest / pairs.published)}); {pairs.by_chance:,.1f}",
+                "",
+            ),
         ]
     return rows
 
 
-def _within(value: float, interval: tuple[float, float]) -> str:
-    return f"{decimal(value)} [{decimal(interval[0])}, {decimal(interval[1])}]"
+def _within(value: float | None, interval: tuple[float, float] | None) -> str:
+    """A value with its 95 % interval over samples, as far as they are defined."""
+    return decimal(value) if interval is None else f"{decimal(value)} [{decimal(interval[0])}, {decimal(interval[1])}]"
+
+
+def _difference(comparison: TableComparison) -> str:
+    ends = comparison.mean_difference_interval
+    within = "" if ends is None else f" [{ends[0]:+.4f}, {ends[1]:+.4f}]"
+    return f"{comparison.mean_difference:+.4f}{within}"
 
 
 def _table(source: str, url: str | None) -> ScoreTable:
@@ -141,18 +152,18 @@ def _short(source: str) -> str:
 def _figures(comparison: TableComparison) -> list[tuple[str, str]]:
     return [
         ("samples compared", str(comparison.samples)),
-        ("Pearson correlation", decimal(comparison.pearson)),
-        ("Spearman correlation", decimal(comparison.spearman)),
+        ("Pearson correlation", _within(comparison.pearson, comparison.pearson_interval)),
+        ("Spearman correlation", _within(comparison.spearman, comparison.spearman_interval)),
         (
             "reliability of the first, the second",
             f"{decimal(comparison.reliability_a)}, {decimal(comparison.reliability_b)}",
         ),
-        ("Pearson, corrected for estimation error", decimal(comparison.corrected)),
-        ("mean difference, first minus second", f"{comparison.mean_difference:+.4f}"),
+        ("Pearson, corrected for estimation error", _within(comparison.corrected, comparison.corrected_interval)),
+        ("mean difference, first minus second", _difference(comparison)),
         ("first outside the second's 95 % interval", percent(comparison.a_outside_b)),
         ("second outside the first's 95 % interval", percent(comparison.b_outside_a)),
         (f"atypical (mem > {comparison.threshold:g}) in both", str(comparison.both)),
         ("atypical in the first only, the second only", f"{comparison.only_a}, {comparison.only_b}"),
-        ("Jaccard index of the atypical sets", decimal(comparison.jaccard)),
-        ("Cohen's kappa", decimal(comparison.kappa)),
+        ("Jaccard index of the atypical sets", _within(comparison.jaccard, comparison.jaccard_interval)),
+        ("Cohen's kappa", _within(comparison.kappa, comparison.kappa_interval)),
     ]

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from memscore.messages.message import Message
 
+Ends = Annotated[tuple[float, ...], Field(min_length=2, max_length=2)]
+"""Both ends of an interval."""
+
 
 class Side(Message):
     """A sample's mem in one of two studies."""
@@ -54,6 +57,12 @@ class Agreement(Message):
     neither: int
     jaccard: float | None
     kappa: float | None
+    pearson_interval: Ends | None = Field(default=None, description="95 % interval over samples, as those below")
+    spearman_interval: Ends | None = None
+    corrected_interval: Ends | None = None
+    mean_difference_interval: Ends | None = None
+    jaccard_interval: Ends | None = None
+    kappa_interval: Ends | None = None
     notes: list[str]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import atanh, sqrt, tanh
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,14 @@ from memscore.counted import counted
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.scores.sets import Thresholds
 from memscore.scores.tables import ScoreTable, is_atypical
-from memscore.statistics.estimates import Difference, average_ranks, reliability
+from memscore.statistics.estimates import Z_95, Difference, average_ranks, reliability, wilson
 
 FEWEST = 3
+RANKS = 1.06
+"""Variance of Fisher's z of a rank correlation, in that of Pearson's (Fieller, Hartley and Pearson 1957)."""
+LIMIT = 1 - 1e-12  # of a correlation, whose z would be infinite
+
+Ends = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class TableComparison:
     mean_difference: mean of a - b. a_outside_b: share of samples whose mem in a lies outside the 95 % interval of b.
     both, only_a, only_b, neither: how many samples are atypical (mem above the threshold) in both tables, one, or none;
     jaccard: both divided by those atypical in either; kappa: Cohen's kappa, agreement beyond chance.
+    *_interval: 95 % intervals over samples, as if others of their kind might have been drawn; None where undefined.
     """
 
     samples: int
@@ -47,6 +54,12 @@ class TableComparison:
     neither: int
     jaccard: float | None
     kappa: float | None
+    pearson_interval: Ends | None = None
+    spearman_interval: Ends | None = None
+    corrected_interval: Ends | None = None
+    mean_difference_interval: Ends | None = None
+    jaccard_interval: Ends | None = None
+    kappa_interval: Ends | None = None
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -67,19 +80,28 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
         )
     x, y = (one["mem"][shared].astype(np.float64) for one in (a, b))
     reliability_a, reliability_b = _reliability(a, shared), _reliability(b, shared)
-    pearson = _correlation(x, y)
-    corrected = None
+    pearson, spearman = _correlation(x, y), _correlation(average_ranks(x), average_ranks(y))
+    ends = fisher(pearson, len(x))
+    corrected = corrected_ends = None
     independent = a.meta["study"] != b.meta["study"]
     if independent and pearson is not None and reliability_a and reliability_b:
-        corrected = pearson / float(np.sqrt(reliability_a * reliability_b))
+        root = sqrt(reliability_a * reliability_b)
+        corrected = pearson / root
+        corrected_ends = None if ends is None else (ends[0] / root, ends[1] / root)
+    half = Z_95 * float(np.std(x - y, ddof=1)) / sqrt(len(x))
+    difference = float(np.mean(x - y))
     return TableComparison(
         samples=len(x),
         pearson=pearson,
-        spearman=_correlation(average_ranks(x), average_ranks(y)),
+        spearman=spearman,
         reliability_a=reliability_a,
         reliability_b=reliability_b,
         corrected=corrected,
-        mean_difference=float(np.mean(x - y)),
+        mean_difference=difference,
+        pearson_interval=ends,
+        spearman_interval=fisher(spearman, len(x), RANKS),
+        corrected_interval=corrected_ends,
+        mean_difference_interval=(difference - half, difference + half),
         a_outside_b=_outside(a, b, shared),
         b_outside_a=_outside(b, a, shared),
         **_judgements(a, b, shared, threshold),
@@ -90,6 +112,29 @@ def compare(a: ScoreTable, b: ScoreTable, threshold: float = Thresholds.atypical
 def at_threshold(found: TableComparison, a: ScoreTable, b: ScoreTable, threshold: float) -> TableComparison:
     """The result of `compare` at another threshold, without recomputing the correlations, its slowest part."""
     return replace(found, **_judgements(a, b, shared_samples(a, b), threshold))
+
+
+def fisher(correlation: float | None, samples: int, variance: float = 1.0) -> Ends | None:
+    """The 95 % interval of a correlation over samples by Fisher's z; None of fewer than four, and of equal tables."""
+    if correlation is None or samples <= FEWEST or abs(correlation) > LIMIT:
+        return None
+    z, half = atanh(correlation), Z_95 * sqrt(variance / (samples - 3))
+    return tanh(z - half), tanh(z + half)
+
+
+def kappa_ends(both: int, only_a: int, only_b: int, neither: int) -> Ends | None:
+    """The 95 % interval of Cohen's kappa over samples, by its large-sample standard error; None if it is undefined.
+
+    Two agreements and two disagreements more are counted in the error, so that full agreement has one too.
+    """
+    total = both + only_a + only_b + neither
+    value = kappa(both, only_a, only_b, neither)
+    if value is None:
+        return None
+    yes_a, yes_b, same = (both + only_a) / total, (both + only_b) / total, (both + neither + 2) / (total + 4)
+    expected = yes_a * yes_b + (1 - yes_a) * (1 - yes_b)
+    half = Z_95 * sqrt(same * (1 - same) / (total + 4)) / (1 - expected)
+    return max(value - half, -1.0), min(value + half, 1.0)
 
 
 def kappa(both: int, only_a: int, only_b: int, neither: int) -> float | None:
@@ -152,7 +197,16 @@ def _judgements(a: ScoreTable, b: ScoreTable, shared: npt.NDArray[np.bool_], thr
         "neither": neither,
         "jaccard": both / high if high else None,
         "kappa": kappa(both, only_a, only_b, neither),
+        "jaccard_interval": _share_ends(both, high),
+        "kappa_interval": kappa_ends(both, only_a, only_b, neither),
     }
+
+
+def _share_ends(count: int, of: int) -> Ends | None:
+    if not of:
+        return None
+    low, high = wilson(np.array([count]), np.array([of]))
+    return float(low[0]), float(high[0])
 
 
 def _reliability(table: ScoreTable, chosen: npt.NDArray[np.bool_]) -> float | None:

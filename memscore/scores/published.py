@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import atanh, sqrt, tanh
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,11 @@ import numpy.typing as npt
 from memscore.arrays import Float64, Int64
 from memscore.counted import counted
 from memscore.errors import InvalidInput
-from memscore.scores.comparison import FEWEST
+from memscore.scores.comparison import FEWEST, fisher
 from memscore.scores.tables import PairsTable, ScoreTable
-from memscore.statistics.estimates import Z_95, Difference, average_ranks, reliability
+from memscore.statistics.estimates import Difference, average_ranks, reliability
 
+LABELS = ("label", "test_label")
 STRONG = 0.15
 """infl from which pairs are published."""
 
@@ -64,13 +65,15 @@ class PairsAgreement:
     """How many of the published pairs the study finds.
 
     found: those among ours at a false-discovery rate of 5 %, of which there are `significant`. strongest: those among
-    as many of our strongest pairs, by p-value, as were published.
+    as many of our strongest pairs, by q-value, as were published; by_chance: how many these would be if they were drawn
+    at random among all pairs of one class.
     """
 
     published: int
     found: int
     significant: int
     strongest: int
+    by_chance: float
 
     @property
     def share_found(self) -> float:
@@ -128,7 +131,7 @@ def compare_published(scores: ScoreTable, pairs: PairsTable | None, published: P
         kolmogorov(mine, theirs),
         (float(mine.mean()), float(theirs.mean())),
         (None if held_out is None else float(held_out), published.held_out_accuracy),
-        None if pairs is None or published.pairs is None else _pairs(pairs, published.pairs),
+        None if pairs is None or published.pairs is None else _pairs(scores, pairs, published.pairs),
         None if published.histogram is None else histogram_distance(scores["mem"], published.histogram),
         notes,
     )
@@ -158,10 +161,7 @@ def _correlation(x: Float64, y: Float64, part: float | None) -> Correlation | No
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     value = float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
-    interval = (value, value)
-    if len(x) > 3 and abs(value) < 1:
-        z, half = atanh(value), Z_95 / sqrt(len(x) - 3)
-        interval = tanh(z - half), tanh(z + half)
+    interval = fisher(value, len(x)) or ((value, value) if len(x) > FEWEST else (-1.0, 1.0))
     if not part:
         return Correlation(value, interval, part, None, None)
     root = sqrt(part)
@@ -183,7 +183,7 @@ def _rank_reliability(scores: ScoreTable, chosen: npt.NDArray[np.bool_]) -> floa
     return 2 * half / (1 + half) if half > 0 else None
 
 
-def _pairs(pairs: PairsTable, published: PublishedPairs) -> PairsAgreement | None:
+def _pairs(scores: ScoreTable, pairs: PairsTable, published: PublishedPairs) -> PairsAgreement | None:
     """None if no strong pair was published."""
     strong = published.infl >= STRONG
     if not strong.any():
@@ -198,9 +198,14 @@ def _pairs(pairs: PairsTable, published: PublishedPairs) -> PairsAgreement | Non
     significant = pairs.holding
     q = pairs["q_weighted" if pairs.weighted else "q_value"]
     order = np.lexsort((-pairs["infl"], q))  # NaN, of imported scores, is last
+    first = order[: len(theirs)]
+    classes = 1 + int(max(scores[name].max(initial=0) for name in LABELS))
+    train, test = (np.bincount(scores[name], minlength=classes) for name in LABELS)
+    every = int((train * test).sum())
     return PairsAgreement(
         len(theirs),
         int(np.isin(theirs, ours[significant]).sum()),
         int(significant.sum()),
-        int(np.isin(theirs, ours[order[: len(theirs)]]).sum()),
+        int(np.isin(theirs, ours[first]).sum()),
+        len(theirs) * len(first) / every if every else 0.0,
     )

@@ -19,6 +19,8 @@ ATTACKER = (
 
 NO_MARGINS = "No trial of this study recorded margins, which the risk is estimated from. Run more trials."
 
+IMPORTED = "These scores were imported without the margins that the risk is estimated from."
+
 NO_TARGETS = "Too few trials recorded margins to attack whole models. Run more trials."
 
 
@@ -50,5 +52,5 @@ def privacy_of(scores: ScoreTable) -> Privacy | None:
 def note_on_risk(scores: ScoreTable) -> str:
     """Which attacker is meant, or why there is no risk."""
     if not np.isfinite(scores["risk"]).any():
-        return NO_MARGINS
+        return IMPORTED if scores.meta.get("recipe", {}) is None else NO_MARGINS
     return ATTACKER if scores.meta.get("privacy") is not None else f"{ATTACKER} {NO_TARGETS}"

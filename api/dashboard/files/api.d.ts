@@ -659,6 +659,12 @@ export interface Agreement {
   neither: number;
   jaccard: number | null;
   kappa: number | null;
+  pearson_interval: number[] | null;
+  spearman_interval: number[] | null;
+  corrected_interval: number[] | null;
+  mean_difference_interval: number[] | null;
+  jaccard_interval: number[] | null;
+  kappa_interval: number[] | null;
   notes: string[];
 }
 

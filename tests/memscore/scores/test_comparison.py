@@ -9,7 +9,7 @@ from sklearn.metrics import cohen_kappa_score, jaccard_score
 
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.report.scatter import scatter
-from memscore.scores.comparison import at_threshold, compare, density, disagreements, kappa
+from memscore.scores.comparison import RANKS, at_threshold, compare, density, disagreements, fisher, kappa, kappa_ends
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.estimates import average_ranks, difference
 
@@ -187,3 +187,43 @@ def test_a_plot_is_drawn_of_few_and_of_many_samples(samples: int, form: str, sta
     found = compare(a, b)
     assert scatter(a, b, found, ("a", "b"), form).startswith(start)
     assert scatter(a, b, dataclasses.replace(found, corrected=None), ("a", "b"), form)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.6, 0.9])
+def test_intervals_of_correlations_cover_what_many_samples_show(truth: float):
+    """400 draws of 60 samples: .95 within three standard errors of 400 draws, and a little more for ranks."""
+    random = np.random.default_rng(0)
+    cover = np.array([[truth, 1], [1, truth]]) @ np.array([[0, 1], [1, 0]])
+    ranks = 6 / np.pi * np.arcsin(truth / 2)  # Spearman's rho of a normal distribution
+    hits = np.zeros(2)
+    for _ in range(400):
+        x, y = random.multivariate_normal([0, 0], cover, 60).T
+        pearson = fisher(float(np.corrcoef(x, y)[0, 1]), 60)
+        spearman = fisher(float(np.corrcoef(average_ranks(x), average_ranks(y))[0, 1]), 60, RANKS)
+        assert pearson is not None
+        assert spearman is not None
+        hits += [pearson[0] <= truth <= pearson[1], spearman[0] <= ranks <= spearman[1]]
+    assert (np.abs(hits / 400 - 0.95) < 0.035).all()
+
+
+def test_intervals_of_kappa_cover_what_many_samples_show():
+    random = np.random.default_rng(0)
+    shares = np.array([0.3, 0.1, 0.1, 0.5])  # both, only a, only b, neither
+    truth = kappa(*(1000 * shares).astype(int).tolist())
+    assert truth is not None
+    hits = 0
+    for _ in range(400):
+        ends = kappa_ends(*random.multinomial(80, shares).tolist())
+        assert ends is not None
+        hits += ends[0] <= truth <= ends[1]
+    assert 0.92 <= hits / 400 <= 0.985
+    ends = kappa_ends(20, 0, 0, 40)
+    assert ends is not None
+    assert ends[0] < 0.95  # even of full agreement
+    assert ends[1] == 1
+
+
+def test_few_samples_and_equal_tables_have_no_interval():
+    assert fisher(0.5, 3) is None
+    assert fisher(1.0, 100) is None
+    assert fisher(None, 100) is None

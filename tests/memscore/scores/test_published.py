@@ -123,8 +123,10 @@ def test_published_pairs_are_looked_up_among_the_significant_and_the_strongest()
     theirs = PublishedPairs(np.array([5, 9, 9, 8, 5]), np.array([1, 1, 3, 3, 2]), np.array([0.5, 0.3, 0.2, 0.4, 0.1]))
     found = compare_published(SCORES, pairs, published(1 - P_OUT, theirs)).pairs
     assert found is not None
-    assert dataclasses.astuple(found) == (4, 2, 3, 3)  # (5, 2) is weaker than 0.15, (8, 3) is not in the table
+    assert dataclasses.astuple(found)[:4] == (4, 2, 3, 3)  # (5, 2) is weaker than 0.15, (8, 3) is not in the table
     assert found.share_found == 0.5
+    of_one_class = (SCORES["label"][:, None] == SCORES["test_label"][None]).sum()
+    assert found.by_chance == pytest.approx(4 * 4 / of_one_class)
     weak = dataclasses.replace(theirs, infl=np.full(5, 0.1))
     assert compare_published(SCORES, pairs, published(1 - P_OUT, weak)).pairs is None
 

@@ -271,19 +271,33 @@ function alone(scored, a) {
   return empty(`No other study of ${a.dataset} has scores`, h("p", {}, advice, link, "."));
 }
 
-/** @param {Agreement} agreement */
-function facts({ samples, pearson, corrected, spearman, jaccard }) {
+/**
+ * The ends of a 95 % interval over samples.
+ * @param {number[]} ends
+ */
+const between = ([low, high], digits = Math.max(Math.abs(low), Math.abs(high)) > 1.5 ? 0 : 2) =>
+  `${fixed(low, digits)} to ${fixed(high, digits)}`;
+
+/** @param {Agreement} found */
+function facts(found) {
+  /** @type {[string, string, number[] | null][]} */
   const entries = [
-    ["Samples with both scores", whole(samples)],
-    ["Rank agreement (Spearman)", fixed(spearman)],
-    ["Correlation (Pearson)", fixed(pearson)],
-    ["… corrected for estimation error", fixed(corrected)],
-    ["Atypical in both, of those in either", percent(jaccard)],
+    ["Samples with both scores", whole(found.samples), null],
+    ["Rank agreement (Spearman)", fixed(found.spearman), found.spearman_interval],
+    ["Correlation (Pearson)", fixed(found.pearson), found.pearson_interval],
+    ["… corrected for estimation error", fixed(found.corrected), found.corrected_interval],
+    [
+      "Atypical in both, of those in either",
+      percent(found.jaccard),
+      found.jaccard_interval?.map((end) => 100 * end) ?? null,
+    ],
   ];
   return h(
     "dl",
     { class: "facts" },
-    entries.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+    entries.map(([term, value, ends]) =>
+      h("div", {}, h("dt", {}, term), h("dd", {}, value, ends && [" ", h("small", {}, between(ends))])),
+    ),
   );
 }
 
@@ -298,8 +312,15 @@ function numbers(a, b, found) {
     [`Atypical only in ${a.name}`, whole(found.only_a)],
     [`Atypical only in ${b.name}`, whole(found.only_b)],
     ["Atypical in neither", whole(found.neither)],
-    ["Cohen's kappa: agreement beyond chance", fixed(found.kappa)],
-    [`Mean of mem in ${a.name} minus ${b.name}`, fixed(found.mean_difference, 3)],
+    [
+      "Cohen's kappa: agreement beyond chance",
+      fixed(found.kappa) + (found.kappa_interval ? `, ${between(found.kappa_interval)}` : ""),
+    ],
+    [
+      `Mean of mem in ${a.name} minus ${b.name}`,
+      fixed(found.mean_difference, 3) +
+        (found.mean_difference_interval ? `, ${between(found.mean_difference_interval, 3)}` : ""),
+    ],
     [`Outside the 95 % interval of ${b.name}`, percent(found.a_outside_b)],
     [`Outside the 95 % interval of ${a.name}`, percent(found.b_outside_a)],
     [`Reliability of ${a.name}`, fixed(found.reliability_a)],
