@@ -14,12 +14,12 @@ from memscore.cli.naming import Names, Split
 from memscore.cli.options import MOST_LISTED, Json, Url
 from memscore.cli.score_rows import INTERVAL, named, print_rows, rows_of
 from memscore.client import Client
-from memscore.console import decimal, out, percent, print_json, print_record, print_table, warn
+from memscore.console import decimal, note, out, percent, print_json, print_record, print_table, warn
 from memscore.counted import counted
 from memscore.errors import InvalidInput
 from memscore.files import read_file
 from memscore.messages.message import MOST_A_PAGE
-from memscore.messages.pairs import Explanation, Influence
+from memscore.messages.pairs import Explanation, Influence, Pair
 from memscore.messages.reviews import ReviewFilter
 from memscore.messages.scores import Histogram, SampleScore, SetFilter, TestScore
 from memscore.naming import label_of
@@ -132,12 +132,16 @@ def show_test_score(study: str, index: int, url: Url = None, as_json: Json = Fal
     with opened_client(url) as client:
         score = client.test_score(study, index)
         names = Names.of(client, study, [] if score.infl_index is None else [score.infl_index], [index])
+        strongest = client.pairs(study, test_index=index, train_index=score.infl_index, limit=1).pairs
     record: dict[str, Any] = {}
     for name, value in _named(score, names, "test").items():
         record[name] = value
         if name == "infl_index" and value is not None:
             record |= names.fields("train", value, "infl_name")
+            record["infl_q"] = _q(strongest[0]) if strongest else None
     print_record(record, as_json)
+    if not as_json and strongest and (q := _q(strongest[0])) is not None and q > LEVEL:
+        note("The strongest influence on it cannot be told from chance (infl_q is its false-discovery rate).")
 
 
 def show_histogram(
@@ -229,7 +233,7 @@ def _bar(share: float) -> str:
     return PARTS[-1] * (eighths // 8) + PARTS[eighths % 8].strip()
 
 
-def _q(one: Influence) -> float | None:
+def _q(one: Influence | Pair) -> float | None:
     """The q-value by which a pair is judged: weighted if there is one."""
     return one.q_value if one.q_weighted is None else one.q_weighted
 

@@ -393,3 +393,20 @@ def test_an_option_out_of_range_is_named_with_its_bound(memscore, embedded: Stor
     assert (outcome.status, outcome.out) == (2, "")
     assert words[-2] in outcome.err
     assert "must be at most 1, not 7" in " ".join(outcome.err.split())
+
+
+def test_a_test_sample_s_strongest_influence_says_whether_it_is_chance(memscore, embedded: StoredStudy):
+    for index, (infl, train) in enumerate(
+        zip(embedded.scores["test_infl_max"], embedded.scores["test_infl_index"], strict=True)
+    ):
+        row = next(
+            one
+            for one in embedded.pairs.of_test(index)
+            if embedded.pairs["train_index"][one] == train and embedded.pairs["infl"][one] == infl
+        )
+        q = float(embedded.pairs["q_value"][row])
+        assert memscore("scores", "test", "made-up", str(index), "--json").json["infl_q"] == pytest.approx(q)
+        said = " ".join(memscore("scores", "test", "made-up", str(index)).err.split())
+        assert ("cannot be told from chance" in said) == (q > 0.05)
+        if index == 5:
+            break
