@@ -246,7 +246,8 @@ def _compared_methods(
     """Every method at every point against PGD training, or the first if there is none, and why some could not be."""
     if len(points) < 2:
         return [], []
-    reference = next((key for key in points if key == ("pgd", "")), next(iter(points)))
+    plain = [key for key in points if key[0] == "pgd"]  # first without settings of its own, else with the fewest
+    reference = min(plain, key=lambda key: len(key[1].split())) if plain else next(iter(points))
     by_seed = {run.seed: run for run in points[reference]}
     name = " ".join(reference).strip()
     found: list[ComparedMethods] = []

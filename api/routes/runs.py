@@ -13,6 +13,7 @@ from api.paging import Limit
 from memscore.errors import NotFound
 from memscore.messages.runs import ReproductionDetail, RunDetail, Runs, SweepDetail
 from memscore.runs.finding import RunsFolder
+from memscore.runs.layout import SWEEP
 from memscore.runs.reproduction import picture_of, reproduction_of
 from memscore.runs.run import detail_of, is_run
 from memscore.runs.sweep import sweep_of
@@ -120,7 +121,8 @@ def _listed(folder: RunsFolder | None, limit: int, offset: int) -> Runs:
 def _run(folder: RunsFolder, path: str) -> RunDetail:
     there = folder.folder_of(path)
     if not is_run(there):
-        raise NotFound(f"{path} holds no training run.")
+        also = "; it is a sweep, which has a page of its own" if (there / SWEEP).is_file() else ""
+        raise NotFound(f"{path} holds no training run{also}.")
     return detail_of(there, path, folder.sweep_of(path))
 
 

@@ -33,14 +33,14 @@ from memscore.messages.scores import (
 from memscore.scores import explanation
 from memscore.scores.density import density
 from memscore.scores.label_errors import suggestion
-from memscore.scores.selection import COLUMNS, Column, ColumnRange, Filters, Order
+from memscore.scores.selection import BOUND, COLUMNS, Column, ColumnRange, Filters, Order
 from memscore.scores.selection import values_of as column_of
 from memscore.scores.tables import NO_TEST_PART, PairsTable
 
 LOOK_UP: dict[str, Example] = {"some": {"summary": "some samples", "value": {"indices": [17, 4, 23]}}}
 MOST_MEMORIZED_FIRST = Order("mem", descending=True)
 PairOrder = Literal["infl", "holds"]
-BOUND = r"-?[0-9]{1,9}(\.[0-9]{1,12})?"
+MOST_RANGES = 10
 ONE_RANGE = rf"({'|'.join(COLUMNS)}):({BOUND})?:({BOUND})?"
 
 OTHERS = 3  # other samples' influences that an explanation lists for each test sample
@@ -82,7 +82,7 @@ async def list_scores(
         str | None,
         Query(
             max_length=1000,
-            pattern=rf"^{ONE_RANGE}(,{ONE_RANGE}){{0,9}}$",
+            json_schema_extra={"pattern": rf"^{ONE_RANGE}(,{ONE_RANGE}){{0,9}}$"},
             description="bounds of columns that must all hold, such as p_out:0.1:0.5,se::0.05",
         ),
     ] = None,
@@ -110,6 +110,8 @@ async def list_scores(
         after = (value, index)
     await current.order(order)
     ranges = tuple(ColumnRange.parse(one) for one in (range or "").split(",") if one)
+    if len(ranges) > MOST_RANGES:
+        raise InvalidInput(f"range: at most {MOST_RANGES} columns can be bounded.")
     filters = Filters(label, set, mem_min, mem_max, await by_review(database, current, review), ranges)
     return await current.page(_scores, order, sort, filters, after, offset, limit)
 

@@ -9,10 +9,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from memscore.counted import counted
 from memscore.errors import NotFound
 from memscore.messages.runs import ReproductionSummary, RunSummary, SweepSummary
 from memscore.runs.layout import COMPARISON, ITEMS, SWEEP, VERDICTS
 from memscore.runs.run import is_run, state_of, summary_of
+from memscore.texts import is_plain
 
 DEEPEST = 8
 MOST_RUNS = 10_000
@@ -48,7 +50,7 @@ class RunsFolder:
             raise NotFound(f"The folder of runs {self.root} is gone; move it back, or set MEMSCORE_RUNS_FOLDER.")
         found = Found()
         queue: list[tuple[Path, str, str | None, int]] = [(self.root, self.name, None, 0)]
-        looked = 0
+        looked = unnamed = 0
         while queue:
             folder, path, sweep, depth = queue.pop()
             looked += 1
@@ -67,7 +69,16 @@ class RunsFolder:
             if _is_reproduction(folder):
                 found.reproductions.append(path)
             if depth < DEEPEST:
-                queue += [(folder / name, f"{path}/{name}", sweep, depth + 1) for name in _folders(folder)]
+                names = _folders(folder)
+                good = [name for name in names if _can_be_shown(name)]
+                unnamed += len(names) - len(good)
+                queue += [(folder / name, f"{path}/{name}", sweep, depth + 1) for name in good]
+        if unnamed:
+            left_out = (
+                f"{counted(unnamed, 'folder')} left out, whose names cannot be shown: rename them in letters that "
+                "UTF-8 has, without control characters."
+            )
+            found.note = left_out if found.note is None else f"{found.note} {left_out}"
         found.sweeps.sort()
         found.reproductions.sort()
         return found
@@ -76,7 +87,7 @@ class RunsFolder:
         """The folder at a path. Raises NotFound if there is none below this folder, or a link leads to it."""
         parts = path.split("/")
         folder = self.root
-        if parts[0] != self.name or any(part in ("", ".", "..") or "\0" in part for part in parts):
+        if parts[0] != self.name or any(part in ("", ".", "..") or not _can_be_shown(part) for part in parts):
             raise NotFound(f"There is no folder {path!r} among the runs.")
         for part in parts[1:]:
             folder = folder / part
@@ -130,6 +141,11 @@ def items_of(folder: Path) -> list[Path]:
     return sorted(
         found, key=lambda one: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", one.name)]
     )
+
+
+def _can_be_shown(name: str) -> bool:
+    """Whether a folder's name is text that JSON and addresses can hold."""
+    return is_plain(name) and "\n" not in name and "\t" not in name
 
 
 def _is_reproduction(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -81,8 +82,8 @@ class _Table(BaseModel):
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run: it has a request, and what training writes first."""
-    return (folder / REQUEST).is_file() and ((folder / ENVIRONMENT).is_file() or (folder / METRICS).is_file())
+    """Whether a folder is that of a run: it has a request, whatever that is, and what training writes first."""
+    return os.path.lexists(folder / REQUEST) and any(os.path.lexists(folder / name) for name in (ENVIRONMENT, METRICS))
 
 
 def state_of(folder: Path) -> tuple[tuple[int, int], ...]:
@@ -125,9 +126,12 @@ def detail_of(folder: Path, path: str, sweep: str | None = None, *, brief: bool 
     checkpoints = _evaluations(folder / EVALUATIONS, problems, attacked=False)
     events = _texts(finished.get("events")) or [*_texts(environment.get(CHANGES)), *happened]
     told |= _progress(course)
+    reached = course[-1].epoch if course else 0
+    if finished and config.epochs is not None and reached < config.epochs:
+        problems.append(f"{METRICS} ends after epoch {reached} of {config.epochs}, although the run is finished.")
     if not brief:
         told["checkpoints"] = checkpoints + _evaluations(folder / ATTACKED, problems, attacked=True)
-        told["groups"] = _along(folder / CURVE, problems)
+        told["groups"] = _along(folder / CURVE, problems, checkpoints)
         told |= {"environment": environment, "events": events, "course": course}
     last = next((one for one in checkpoints if one.name == "last"), None)
     return RunDetail(
@@ -198,14 +202,20 @@ def _evaluations(folder: Path, problems: list[str], *, attacked: bool) -> list[C
     return found
 
 
-def _along(folder: Path, problems: list[str]) -> list[GroupPoint]:
-    """The networks kept along the way, by epoch."""
+def _along(folder: Path, problems: list[str], checkpoints: list[CheckpointEvaluation]) -> list[GroupPoint]:
+    """The networks kept along the way, by epoch, with the last ones where there are any."""
     found: list[GroupPoint] = []
     for path in sorted(folder.glob(f"*/{EVALUATIONS}/{TABLE_JSON}"))[:MOST_EVALUATIONS]:
         table = _table(path, problems)
         if table is not None and table.meta.epoch is not None:
             network = AVERAGED if path.parents[1].name.startswith(AVERAGED) else NETWORK
             found.append(GroupPoint(epoch=table.meta.epoch, network=network, rows=table.rows))
+    there = {(one.network, one.epoch) for one in found}
+    for name, network in (("last", NETWORK), (f"{AVERAGED}-last", AVERAGED)):
+        last = next((one for one in checkpoints if one.name == name), None)
+        along = any(kept == network for kept, _ in there)
+        if along and last is not None and last.epoch is not None and (network, last.epoch) not in there:
+            found.append(GroupPoint(epoch=last.epoch, network=network, rows=last.rows))
     return sorted(found, key=lambda one: (one.network, one.epoch))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, get_args
@@ -20,7 +21,8 @@ Column = Literal[
     "mem_margin", "se_margin", "mem_margin_low", "mem_margin_high", "risk", "se_risk",
 ]  # fmt: skip
 COLUMNS: tuple[Column, ...] = get_args(Column)
-LARGEST = 2**31  # of a bound, which single precision has to hold
+BOUND = r"-?[0-9]{1,9}(\.[0-9]{1,12})?"
+"""A bound of a column: short enough for single precision."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,14 @@ class ColumnRange:
     @classmethod
     def parse(cls, text: str) -> ColumnRange:
         """Parse `p_out:0.1:0.5`, of which either bound may be empty. Raises InvalidInput."""
-        column, *bounds = text.split(":")
+        column, _, bounds = text.partition(":")
         if column not in COLUMNS:
             raise InvalidInput(f"range: {column[:50]!r} is not a column; use one of {', '.join(COLUMNS)}.")
-        try:
-            least, most = (float(one) if one else None for one in bounds)
-        except ValueError:
-            least = most = float("nan")
-        if any(one is not None and not abs(one) <= LARGEST for one in (least, most)):
+        if re.fullmatch(rf"({BOUND})?:({BOUND})?", bounds) is None:
             raise InvalidInput(f"range: {text[:50]!r} is not COLUMN:LEAST:MOST, such as p_out:0.1:0.5 or se::0.05.")
+        least, most = (float(one) if one else None for one in bounds.split(":"))
+        if least is not None and most is not None and least > most:
+            raise InvalidInput(f"range: {text[:50]!r} is empty: it ends before it starts.")
         return cls(column, least, most)
 
     def mask(self, table: ScoreTable) -> Bools:

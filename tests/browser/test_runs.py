@@ -53,6 +53,27 @@ def test_marked_runs_are_compared(training: Service, page: Page):
     require_accessible(page)
 
 
+def test_runs_are_found_by_words_and_sorted(training: Service, page: Page):
+    page.goto(f"{training.url}/runs")
+    settled(page)
+    page.get_by_label("Words in name").fill("sweep BAT")
+    expect(page.locator("tr[data-run]")).to_have_count(2)
+    expect(page.get_by_role("form", name="Filter runs")).to_contain_text("2 of 6 runs")
+    page.get_by_label("Words in name").fill("")
+    page.get_by_role("combobox", name="Sort by").select_option("name")
+    expect(page.locator("tr[data-run]").first).to_have_attribute("data-run", "runs/bat")
+    page.reload()
+    settled(page)
+    expect(page.get_by_role("combobox", name="Sort by")).to_have_value("path")
+
+
+def test_one_run_that_is_gone_does_not_spoil_a_comparison(training: Service, page: Page, troubles: Troubles):
+    troubles.expect("404")
+    page.goto(f"{training.url}/compare-runs?run=runs%2Fbat&run=runs%2Fhalf&run=runs%2Fnothing")
+    expect(page.get_by_role("alert")).to_contain_text("There is no folder 'runs/nothing' among the runs.")
+    expect(page.locator("table.accuracies tbody tr")).to_have_count(2)
+
+
 def test_a_run_says_how_it_went(training: Service, page: Page):
     page.goto(f"{training.url}/runs")
     page.get_by_role("link", name="runs/bat", exact=True).click()
@@ -118,7 +139,9 @@ def test_reproduced_items_have_their_verdicts_and_pictures(training: Service, pa
     require_accessible(page)
 
 
-def test_a_run_that_goes_on_and_one_that_is_damaged_are_shown_as_they_are(training: Service, page: Page, folder: Path):
+def test_a_run_that_goes_on_and_one_that_is_damaged_are_shown_as_they_are(
+    training: Service, page: Page, folder: Path, troubles: Troubles
+):
     (make_run(folder / "broken") / "metrics.jsonl").write_text("x\n")
     page.goto(f"{training.url}/runs")
     settled(page)
@@ -132,6 +155,10 @@ def test_a_run_that_goes_on_and_one_that_is_damaged_are_shown_as_they_are(traini
     make_run(folder / "half", epochs=8, done=7)
     expect(page.locator("main")).to_contain_text("Not finished: 7 of 8 epochs")
     expect(page.locator("svg.chart")).to_have_count(1)
+    (folder / "half").rename(folder / ".half")
+    expect(page.get_by_role("alert")).to_contain_text("There is no folder 'runs/half' among the runs.")
+    (folder / ".half").rename(folder / "half")
+    troubles.expect("404")
     page.goto(f"{training.url}/runs/runs/broken")
     expect(page.get_by_role("alert")).to_contain_text("metrics.jsonl, line 1")
 

@@ -45,6 +45,6 @@ def test_a_run_is_read_as_it_was_written(dataset: Dataset, tmp_path: Path):
     assert [one.seconds for one in read.course] == [one["cost"]["seconds"] for one in records]
     assert set(read.course[0].measures) == set(records[0]) - {"epoch", "learning_rate", "loss", "accuracy", "cost"}
     assert [(one.network, one.epoch) for one in read.groups] == [
-        (network, epoch) for network in ("averaged", "network") for epoch in (1, 2)
+        (network, epoch) for network in ("averaged", "network") for epoch in (1, 2, 3)
     ]
     assert read.config == json.loads((tmp_path / "run" / "config.json").read_text())["config"]

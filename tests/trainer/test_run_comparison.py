@@ -86,6 +86,19 @@ def test_means_and_deviations_over_seeds(comparison: RunComparison):
     assert comparison.warnings == ["The rows do not cover the same seeds.", ONE_SEED]
 
 
+def test_pgd_is_the_reference_whatever_settings_all_runs_share(tmp_path: Path):
+    request = SweepRequest(methods=("erm", "pgd", "bat"), seeds=1, dataset="digits", settings={"epochs": "6"})
+    runs = expand(request, request)
+    for run in runs:
+        finish(tmp_path, run, {"clean": 0.5, "pgd": 0.25})
+    assert {one.reference for one in compare(tmp_path, runs).differences} == {"pgd epochs=6"}
+    grid = SweepRequest(methods=("erm", "pgd"), seeds=1, dataset="digits", grid={"epochs": ("6", "8")})
+    more = expand(grid, grid)
+    for run in more:
+        finish(tmp_path, run, {"clean": 0.5, "pgd": 0.25})
+    assert {one.reference for one in compare(tmp_path, more).differences} == {"pgd epochs=6"}
+
+
 def test_one_seed_gives_a_difference_without_an_interval(comparison: RunComparison):
     (bat,) = comparison.differences
     assert (bat.name, bat.reference) == ("bat alpha=1", "pgd")

@@ -185,6 +185,42 @@ def test_no_other_path_leads_anywhere(tmp_path: Path, path: str):
         RunsFolder(make_runs(tmp_path)).folder_of(path)
 
 
+def test_folders_whose_names_cannot_be_shown_are_counted(tmp_path: Path):
+    root = make_runs(tmp_path)
+    for name in (b"bad\xff", b"two\nlines", b"esc\x1b[31m"):
+        os.mkdir(os.fsencode(root) + b"/" + name)
+    found = RunsFolder(root).find()
+    assert len(found.runs) == 6
+    assert found.note is not None
+    assert found.note.startswith("3 folders left out, whose names cannot be shown")
+
+
+@pytest.mark.parametrize("make", [fifo, Path.mkdir])
+def test_a_run_whose_request_is_no_file_is_damaged(tmp_path: Path, make: Callable[[Path], None]):
+    make_run(tmp_path / "runs" / "odd")
+    (tmp_path / "runs" / "odd" / "config.json").unlink()
+    make(tmp_path / "runs" / "odd" / "config.json")
+    folder = RunsFolder(tmp_path / "runs")
+    (path,) = folder.find().runs
+    summary = folder.summary(path, None)
+    assert summary.state == "damaged"
+    assert "config.json" in (summary.problem or "")
+
+
+def test_a_finished_run_whose_metrics_end_early_is_damaged(tmp_path: Path):
+    make_run(tmp_path)
+    lines = (tmp_path / "metrics.jsonl").read_text()
+    (tmp_path / "metrics.jsonl").write_text(lines[: lines.rindex('{"epoch": 4')])
+    run = detail_of(tmp_path, "x")
+    assert (run.state, run.epoch) == ("damaged", 3)
+    assert run.problem == "metrics.jsonl ends after epoch 3 of 4, although the run is finished."
+
+
+def test_the_last_network_ends_the_course_by_groups(tmp_path: Path):
+    assert [one.epoch for one in detail_of(make_run(tmp_path, epochs=5, along=(2, 4)), "x").groups] == [2, 4, 5]
+    assert detail_of(make_run(tmp_path / "none", epochs=5), "x").groups == []
+
+
 def test_a_folder_that_is_a_run_itself_is_found(tmp_path: Path):
     make_run(tmp_path / "one")
     folder = RunsFolder(tmp_path / "one")

@@ -4,7 +4,7 @@ import { fill, h, put } from "../dom.js";
 import { known, whole } from "../format.js";
 import { address, get } from "../http.js";
 import { choice } from "../parts/fields.js";
-import { empty } from "../parts/problem.js";
+import { empty, sentence } from "../parts/problem.js";
 import { accuracyCell, accuracyTable, attacksOf } from "../runs/accuracies.js";
 import { escaped, runUrl } from "../runs/addresses.js";
 import { Curves } from "../runs/curves.js";
@@ -27,8 +27,21 @@ export async function show(page) {
     put(page.main, empty(wanted.length < 2 ? "Too few runs" : "Too many runs", h("p", {}, advice)));
     return;
   }
+  const asked = wanted.map((path) => get(`/v1/runs/${escaped(path)}`, {}, { signal: page.signal }));
+  const answers = await Promise.allSettled(asked);
   /** @type {RunDetail[]} */
-  const runs = await Promise.all(wanted.map((path) => get(`/v1/runs/${escaped(path)}`, {}, { signal: page.signal })));
+  const runs = answers.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const failed = answers.flatMap((one) => (one.status === "rejected" ? [sentence(one.reason)] : []));
+  put(
+    page.main,
+    failed.length > 0 &&
+      h(
+        "ul",
+        { class: "notice", role: "alert" },
+        failed.map((text) => h("li", {}, text)),
+      ),
+  );
+  if (runs.length < 2) return;
   put(page.main, different(runs));
   tables(page, runs);
   curves(page, runs);

@@ -79,7 +79,12 @@ function claims(all) {
             h(
               "tr",
               {},
-              h("th", { scope: "row", class: "text wrapped" }, sentence),
+              h(
+                "th",
+                { scope: "row", class: "text wrapped" },
+                sentence,
+                verdict?.verdict === "not testable" && h("small", { class: "soft why" }, verdict.numbers),
+              ),
               h("td", { class: "text" }, verdict ? word(verdict.verdict) : "not made"),
               h("td", {}, verdict ? effect(verdict, reach) : null),
               h("td", { class: "text" }, h("a", { href: `#${item}` }, item)),
@@ -215,8 +220,10 @@ function list(page, findings) {
       ),
     );
   };
+  const each = h("details", { open: Boolean(chosen.value) }, h("summary", {}, "Each with its numbers"), place);
   chosen.addEventListener("change", () => {
     page.keep({ verdict: chosen.value });
+    each.open = true;
     draw();
   });
   draw();
@@ -230,7 +237,7 @@ function list(page, findings) {
       h("label", {}, "Verdict", chosen),
       count,
     ),
-    h("details", { open: Boolean(chosen.value) }, h("summary", {}, "Each with its numbers"), place),
+    each,
   );
 }
 

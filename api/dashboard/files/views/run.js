@@ -15,7 +15,7 @@ import { lastPart, methodOf, onTest, points, range } from "../runs/words.js";
 /** @import { Page } from "../types.js" */
 
 const BUSY_MILLISECONDS = 5000; // between two looks, while the run is not finished
-const IDLE_MILLISECONDS = 60_000;
+const IDLE_MILLISECONDS = 20_000;
 const NETWORKS = { network: "", averaged: "averaged weights, " };
 
 /** @param {Page} page */
@@ -29,15 +29,15 @@ export async function show(page) {
   let run = await look();
   page.title(lastPart(run.path));
   draw(fresh(), place, run);
-  if (run.state !== "unfinished") return;
   const again = async () => {
     const now = await look();
     fill(trouble);
     if (now.updated !== run.updated) draw(fresh(), place, now);
     run = now;
-    return run.state === "unfinished" ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
+    return wait();
   };
-  upToDate(page, BUSY_MILLISECONDS, again, (error) => fill(trouble, problem(error, { compact: true })));
+  const wait = () => (run.state === "unfinished" ? BUSY_MILLISECONDS : IDLE_MILLISECONDS);
+  upToDate(page, wait(), again, (error) => fill(trouble, problem(error, { compact: true })));
 }
 
 /**
@@ -94,19 +94,24 @@ function facts(run) {
     ["atypical", "worst", "Atypical, worst"],
   ]) {
     const accuracy = onTest(run, group, attack);
-    if (accuracy && known(accuracy.share)) shown.push([name, `${points(accuracy.share)} %`, range(accuracy)]);
+    if (accuracy && known(accuracy.share))
+      shown.push([name, `${points(accuracy.share)} %`, `${range(accuracy)}, of ${whole(accuracy.count)}`]);
   }
   if (known(run.seconds)) shown.push(["Time of training", duration(run.seconds), ""]);
-  const alarms = run.checkpoints.length
-    ? [["Alarms", whole(run.alarms), run.alarms ? "see its networks below" : "none"]]
-    : [];
+  const alarms = run.checkpoints.length ? [["Alarms", whole(run.alarms), alarmed(run)]] : [];
   return h(
     "dl",
     { class: "facts", "aria-label": "Test samples, last network" },
     [...shown, ...alarms].map(([name, value, small]) =>
-      h("div", {}, h("dt", {}, name), h("dd", {}, value, " ", h("small", {}, small))),
+      h("div", {}, h("dt", {}, name), h("dd", {}, value, " ", h("small", { class: "wrapping" }, small))),
     ),
   );
+}
+
+/** @param {RunDetail} run */
+function alarmed({ alarms, events: all }) {
+  if (alarms) return "see its networks below";
+  return all.length ? `none of its evaluations, but ${counted(all.length, "warning")} below` : "none";
 }
 
 /** @param {RunDetail} run */

@@ -1,59 +1,91 @@
 // All runs in the service's folder of runs, with its sweeps and reproductions.
 
-import { fill, h, put } from "../dom.js";
+import { debounce, fill, h, put } from "../dom.js";
 import { counted, whole } from "../format.js";
 import { get } from "../http.js";
+import { choice } from "../parts/fields.js";
 import { empty, problem } from "../parts/problem.js";
 import { upToDate } from "../parts/up_to_date.js";
 import { reproductionUrl, sweepUrl } from "../runs/addresses.js";
 import { RunList } from "../runs/list.js";
+import { methodOf, onTest } from "../runs/words.js";
 
-/** @import { Runs } from "../api.js" */
+/** @import { Runs, RunSummary } from "../api.js" */
 /** @import { Page } from "../types.js" */
 
-const PAGE = 100;
+const MOST = 1000; // of one answer
 const BUSY_MILLISECONDS = 5000; // between two looks, while a run is not finished
 const IDLE_MILLISECONDS = 20_000;
+
+/** @type {[string, string][]} */
+const SORTS = [
+  ["", "last changed"],
+  ["path", "name"],
+  ["clean", "clean accuracy"],
+  ["worst", "accuracy under attack"],
+];
+/**
+ * @param {string} attack
+ * @returns {(a: RunSummary, b: RunSummary) => number}
+ */
+const by = (attack) => (a, b) => (onTest(b, "all", attack)?.share ?? -1) - (onTest(a, "all", attack)?.share ?? -1);
+/** @type {Record<string, (a: RunSummary, b: RunSummary) => number>} */
+const ORDERS = {
+  path: (a, b) => a.path.localeCompare(b.path, "en", { numeric: true }),
+  clean: by("clean"),
+  worst: by("worst"),
+};
 
 /** @param {Page} page */
 export async function show(page) {
   page.title("Runs");
-  const places = { above: h("div", {}), more: h("div", {}), trouble: h("div", {}) };
+  const places = { above: h("div", {}), count: h("p", { class: "soft small", role: "status" }), trouble: h("div", {}) };
   const list = new RunList();
-  let shown = PAGE;
+  /** @type {Runs | null} */
+  let latest = null;
+  const words = h("input", {
+    type: "search",
+    value: page.query.get("words"),
+    placeholder: "bat digits",
+    autocomplete: "off",
+  });
+  const sort = choice(SORTS, page.query.get("sort") ?? "");
+  const filters = h(
+    "form",
+    { class: "filters", "aria-label": "Filter runs", hidden: true, on: { submit: (event) => event.preventDefault() } },
+    h("label", {}, "Words in name, method or data", words),
+    h("label", {}, "Sort by", sort),
+    places.count,
+  );
+  /** @param {Runs} found */
+  const draw = (found) => {
+    latest = found;
+    const some = found.runs.length > 0;
+    list.element.hidden = !some;
+    filters.hidden = !some;
+    if (found.folder === null) fill(places.above, without());
+    else if (!some && !found.reproductions.length) fill(places.above, nothing(found.folder));
+    else fill(places.above, found.note && h("p", { class: "notice" }, found.note), reproductions(found), sweeps(found));
+    const wanted = words.value.toLowerCase().split(/\s+/);
+    const shown = found.runs.filter((run) => wanted.every((word) => described(run).includes(word)));
+    if (some) list.show(sort.value in ORDERS ? shown.sort(ORDERS[sort.value]) : shown);
+    const left =
+      found.matching > found.runs.length ? `, of which the ${whole(found.runs.length)} last changed are looked at` : "";
+    places.count.textContent = `${whole(shown.length)} of ${counted(found.matching, "run")}${left}`;
+  };
   const look = async () => {
     /** @type {Runs} */
-    const found = await get("/v1/runs", { limit: Math.min(1000, shown) }, { signal: page.signal });
+    const found = await get("/v1/runs", { limit: MOST }, { signal: page.signal });
     draw(found);
     return found.runs.some((one) => one.state === "unfinished") ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
   };
-  /** @param {Runs} found */
-  const draw = (found) => {
-    list.element.hidden = !found.runs.length;
-    if (found.folder === null) fill(places.above, without());
-    else if (!found.runs.length && !found.reproductions.length) fill(places.above, nothing(found.folder));
-    else fill(places.above, found.note && h("p", { class: "notice" }, found.note), reproductions(found), sweeps(found));
-    if (found.runs.length) list.show(found.runs);
-    const left = found.matching - found.runs.length;
-    const more = async () => {
-      shown += PAGE;
-      await look();
-    };
-    fill(
-      places.more,
-      left > 0 &&
-        shown < 1000 &&
-        h("button", { type: "button", on: { click: more } }, `Show more of ${whole(found.matching)}`),
-    );
+  const again = () => {
+    page.keep({ words: words.value.trim(), sort: sort.value });
+    if (latest) draw(latest);
   };
-  put(
-    page.main,
-    h("div", { class: "head" }, h("h1", {}, "Runs")),
-    places.trouble,
-    places.above,
-    list.element,
-    places.more,
-  );
+  words.addEventListener("input", debounce(120, again, page.signal));
+  sort.addEventListener("change", again);
+  put(page.main, h("div", { class: "head" }, h("h1", {}, "Runs")), places.trouble, places.above, filters, list.element);
   const wait = await look();
   upToDate(
     page,
@@ -66,6 +98,12 @@ export async function show(page) {
     (error) => fill(places.trouble, problem(error, { compact: true })),
   );
 }
+
+/**
+ * What words are looked for in.
+ * @param {RunSummary} run
+ */
+const described = (run) => `${run.path} ${methodOf(run)} ${run.dataset} ${run.network} ${run.state}`.toLowerCase();
 
 const without = () =>
   empty(

@@ -15,6 +15,7 @@ import { attackName, GROUPS, lastPart, methodOf, points } from "../runs/words.js
 /** @import { Page } from "../types.js" */
 
 const COLOURS = 8;
+const FEW = 30; // test samples of a group
 
 /** @param {Page} page */
 export async function show(page) {
@@ -31,7 +32,8 @@ export async function show(page) {
       h("p", { class: "soft" }, `A sweep of ${counted(sweep.runs, "run")}, ${whole(sweep.finished)} finished.`),
     ),
     sweep.problem && h("p", { class: "notice", role: "alert" }, sweep.problem),
-    sweep.comparison ? compared(page, sweep.comparison) : uncompared(),
+    sweep.comparison && compared(page, sweep.comparison),
+    !sweep.comparison && !sweep.problem && uncompared(),
   );
   curves(page, sweep.members);
   const list = new RunList({ within: sweep.path });
@@ -53,7 +55,13 @@ function compared(page, comparison) {
     GROUPS.map((name) => [name, `${name} test samples`]),
     page.query.get("group") ?? "all",
   );
-  const draw = () => fill(place, differences(comparison, group.value), accuracies(comparison, group.value));
+  const draw = () =>
+    fill(
+      place,
+      few(comparison, group.value),
+      differences(comparison, group.value),
+      accuracies(comparison, group.value),
+    );
   group.addEventListener("change", () => {
     page.keep({ group: group.value === "all" ? null : group.value });
     draw();
@@ -80,6 +88,20 @@ function compared(page, comparison) {
     h("form", { class: "filters", on: { submit: (event) => event.preventDefault() } }, h("label", {}, "Of", group)),
     place,
   );
+}
+
+/**
+ * How many test samples a group has, and a warning where these are few.
+ * @param {SweepComparison} comparison
+ * @param {string} group
+ */
+function few({ samples, differences: all }, group) {
+  const found = all.flatMap((one) => one.accuracy.filter((each) => each.split === "test" && each.group === group));
+  const count = samples[`test ${group}`] ?? found[0]?.count;
+  if (!known(count)) return null;
+  const words = `${counted(count, "test sample")}${group === "all" ? "" : `, ${group}`}.`;
+  if (count >= FEW) return h("p", { class: "soft small" }, words);
+  return h("p", { class: "notice" }, `${words} So few decide nothing, whatever their intervals say.`);
 }
 
 /**
@@ -111,7 +133,8 @@ function differenceCell(one) {
   if (!one || !known(one.difference)) return h("td", {}, "–");
   const value = signed(one.difference);
   const shown = one.decided ? h("strong", {}, value) : value;
-  const range = one.seeds > 1 ? `${signed(one.low)} to ${signed(one.high)}` : "one seed";
+  const [low, high] = [Math.max(-1, one.low ?? -1), Math.min(1, one.high ?? 1)]; // of few samples, an interval passes ±100
+  const range = one.seeds > 1 ? `${signed(low)} to ${signed(high)}` : "one seed";
   return h("td", { "data-decided": one.decided }, shown, h("small", { class: "soft" }, range));
 }
 
@@ -122,7 +145,7 @@ const signed = (share) => (known(share) ? `${share > 0 ? "+" : ""}${fixed(100 * 
  * @param {SweepComparison} comparison
  * @param {string} group
  */
-function accuracies({ rows, samples }, group) {
+function accuracies({ rows }, group) {
   const cells = rows.flatMap((row) => row.accuracy);
   const there = cells.filter((cell) => cell.split === "test" && cell.group === group);
   const attacks = [...new Set(there.map(({ attack }) => attack))];
@@ -147,15 +170,13 @@ function accuracies({ rows, samples }, group) {
       }),
     ]);
   if (!lines.length) return h("p", { class: "soft" }, "No run was evaluated on these samples.");
-  const count = samples[`test ${group}`];
   return [
     h("h3", {}, "Accuracies, in per cent"),
     accuracyTable("Accuracies", ["Method, network", "Seeds", ...attacks.map(attackName)], lines),
     h(
       "p",
       { class: "soft small" },
-      `Mean ± standard deviation over seeds${known(count) ? `, on ${counted(count, "sample")}` : ""}: the deviation leaves out ` +
-        "the uncertainty of a small test set.",
+      "Mean ± standard deviation over seeds: the deviation leaves out the uncertainty of a small test set.",
     ),
   ];
 }
