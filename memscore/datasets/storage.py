@@ -26,7 +26,7 @@ from memscore.datasets.dataset import SPLITS, Dataset
 from memscore.datasets.features import Scaling
 from memscore.datasets.forgotten import NONE, Forgotten
 from memscore.errors import Conflict, Damaged, NotFound, StoreError
-from memscore.files import held, make_folder, place_folder, reason, sync, sync_all
+from memscore.files import atomic_write, held, make_folder, place_folder, reason, sync, sync_all
 
 PATIENCE_SECONDS = 600
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -94,6 +94,36 @@ def save(dataset: Dataset, home: Path) -> str:
     except OSError as error:
         raise StoreError(f"The dataset could not be written to {folder} ({reason(error)}).") from error
     return fingerprint
+
+
+def descriptions_in(home: Path, fingerprint: str) -> dict[str, bytes | None]:
+    """The files of a stored dataset beside its arrays, None where there is none: columns, and the description."""
+    folder = folder_of(home, fingerprint)
+    names = (*COLUMN_FILES.values(), DESCRIPTION)
+    return {name: (folder / name).read_bytes() if (folder / name).exists() else None for name in names}
+
+
+def put_back_descriptions(home: Path, fingerprint: str, before: dict[str, bytes | None]) -> None:
+    """Give stored arrays the columns and notes that they had, after data was saved for somebody who was refused.
+
+    If samples were forgotten since, nothing is put back. Raises StoreError if the files cannot be written.
+    """
+    folder = folder_of(home, fingerprint)
+    description = before[DESCRIPTION]
+    try:
+        with alone(home, fingerprint):
+            if description is None or not folder.is_dir():
+                return
+            if json.loads(description).get("forgotten") != description_of(folder).get("forgotten"):
+                return
+            for name, content in before.items():
+                if content is None:
+                    (folder / name).unlink(missing_ok=True)
+                else:
+                    with atomic_write(folder / name) as scratch:
+                        scratch.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"The dataset could not be written to {folder} ({reason(error)}).") from error
 
 
 def forgotten_in(home: Path, fingerprint: str) -> Forgotten:

@@ -14,6 +14,7 @@ from memscore.datasets.copies import with_findings
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.frames import dataset_of
 from memscore.datasets.options import ROLES
+from memscore.datasets.storage import descriptions_in, put_back_descriptions
 from memscore.errors import Conflict, InvalidInput, MemscoreError, NotFound
 from memscore.notebook.application import Application
 from memscore.store import datasets
@@ -46,15 +47,20 @@ def registered(
     """Register a dataset in the home folder, for a block that gets its name, by default one made of its fingerprint.
 
     If the block is refused before it posts a job, a dataset that was new is removed again: its name stays free for
-    the data that the caller meant. `on_note` is called with what reading a new dataset changed and found in it.
+    the data that the caller meant. Data that is stored under another name gets back the names of samples and other
+    columns that it had. `on_note` is called with what reading a new dataset changed and found in it.
     Raises InvalidInput or InvalidDataset with one sentence, NotFound for an unknown source, Conflict if the name is
     taken.
     """
     before = _names(application)
-    found = _registered(application, data, given, name, on_note)
+    undo: list[Callable[[], object]] = []
+    found = _registered(application, data, given, name, on_note, undo)
     try:
         yield found
     except (InvalidInput, Conflict, NotFound):
+        with suppress(MemscoreError):
+            for one in undo:
+                one()
         if found not in before:
             with suppress(MemscoreError):  # by now a study may use it, or another process has removed it
                 application.client.remove_dataset(found, confirm=found)
@@ -67,18 +73,23 @@ def _names(application: Application) -> set[str]:
 
 
 def _registered(
-    application: Application, data: Any, given: Given, name: str | None, on_note: Callable[[str], None]
+    application: Application,
+    data: Any,
+    given: Given,
+    name: str | None,
+    on_note: Callable[[str], None],
+    undo: list[Callable[[], object]],
 ) -> str:
-    """Register a dataset and return its name. Raises as `registered`."""
+    """Register a dataset and return its name; `undo` gets what brings stored data back. Raises as `registered`."""
     if isinstance(data, str):
-        return _of_source(application, data, given, name, on_note)
+        return _of_source(application, data, given, name, on_note, undo)
     if isinstance(data, Dataset):
         _refuse(given, ("labels", "test", "test_labels", "test_share", "columns", "class_names"), "data is a Dataset")
     dataset = _dataset_of(data, given)
     name = name or f"data-{dataset.fingerprint[:8]}"
     if not re.match(NAME_PATTERN, name):
         raise InvalidInput(f"{name!r} is not a valid name: use at most 63 letters, digits, '.', '_' and '-'.")
-    return _kept(application, name, dataset, on_note)
+    return _kept(application, name, dataset, on_note, undo)
 
 
 def _dataset_of(data: Any, given: Given) -> Dataset:
@@ -108,7 +119,12 @@ def _dataset_of(data: Any, given: Given) -> Dataset:
 
 
 def _of_source(
-    application: Application, source: str, given: Given, name: str | None, on_note: Callable[[str], None]
+    application: Application,
+    source: str,
+    given: Given,
+    name: str | None,
+    on_note: Callable[[str], None],
+    undo: list[Callable[[], object]],
 ) -> str:
     """Register what a source names; a dataset that is registered already is used by its name."""
     _refuse(given, ("test", "test_labels", "columns", "class_names"), f"data names the source {source}")
@@ -125,7 +141,7 @@ def _of_source(
                 f"({_known(application)}), or a source: {', '.join(SOURCES)}, npz:FILE, csv:FILE, folder:DIR and more."
             ) from error
     named, dataset = load_named(source, name, options)
-    return _kept(application, named, dataset, on_note)
+    return _kept(application, named, dataset, on_note, undo)
 
 
 def _options(given: Given, options: SourceOptions = SourceOptions()) -> SourceOptions:
@@ -138,7 +154,13 @@ def _options(given: Given, options: SourceOptions = SourceOptions()) -> SourceOp
     return SourceOptions(downloads=options.downloads, test_share=given.test_share, resize=given.resize, **roles)
 
 
-def _kept(application: Application, name: str, dataset: Dataset, on_note: Callable[[str], None]) -> str:
+def _kept(
+    application: Application,
+    name: str,
+    dataset: Dataset,
+    on_note: Callable[[str], None],
+    undo: list[Callable[[], object]],
+) -> str:
     """Register a dataset, and look at a new one for copies first. Raises Conflict if the name is another's."""
     with application.database.reading() as connection:
         found = {record.name: record for record in datasets.listing(connection)}.get(name)
@@ -148,6 +170,9 @@ def _kept(application: Application, name: str, dataset: Dataset, on_note: Callab
         dataset = with_findings(dataset)
         for text in dataset.notes:
             on_note(text)
+    home = application.settings.home
+    descriptions = descriptions_in(home, dataset.fingerprint)
+    undo.append(lambda: put_back_descriptions(home, dataset.fingerprint, descriptions))
     return register(application.database, application.settings, name, dataset).name
 
 

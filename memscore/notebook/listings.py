@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from memscore.arguments import typed
 from memscore.arrays import Bools, Indices
+from memscore.counted import counted
 from memscore.datasets.columns import Split
-from memscore.errors import InvalidInput
+from memscore.errors import InvalidInput, NoSample
 from memscore.notebook.samples import Samples
 from memscore.scores.frames import arrow_table, data_frame, to_arrow, to_pandas
 from memscore.scores.html import Html, pairs_html, scores_html, table_of
@@ -33,8 +34,8 @@ SetOfSamples = Literal["train_atypical", "train_typical", "test_atypical", "test
 class Listing:
     """Findings as columns of equal length, the most important first.
 
-    `note` says how to read them, and `warnings` what to beware of. `listing["mem"]` is a column; iterating gives each
-    row as a dict.
+    `note` says how to read them, and `warnings` what to beware of. `listing["mem"]` is a column, `listing[0]` a row as
+    a dict, and `listing[:5]` the first five of them; iterating gives each.
     """
 
     title: str
@@ -50,8 +51,20 @@ class Listing:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
-    def __getitem__(self, column: str) -> npt.NDArray[Any]:
-        return column_of(self.columns, column, "this listing")
+    @overload
+    def __getitem__(self, wanted: str) -> npt.NDArray[Any]: ...
+    @overload
+    def __getitem__(self, wanted: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, wanted: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, wanted: str | int | slice) -> npt.NDArray[Any] | dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(wanted, slice):
+            return [self[row] for row in range(*wanted.indices(len(self)))]
+        if isinstance(wanted, (int, np.integer)):
+            if not -len(self) <= wanted < len(self):
+                raise NoSample(f"This listing has no row {wanted}; it has {counted(len(self), 'row')}.")
+            return {name: column[wanted].item() for name, column in self.columns.items()}
+        return column_of(self.columns, wanted, "this listing")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         lists = {name: column.tolist() for name, column in self.columns.items()}

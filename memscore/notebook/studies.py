@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from memscore.arguments import require_at_least_one
+from memscore.arguments import require_at_least_one, typed
 from memscore.client import Client
 from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput, NotFound
 from memscore.files import write_file
+from memscore.messages.reviews import Review, Reviews, Verdict
 from memscore.messages.scores import Histogram
 from memscore.messages.studies import StudyMessage
 from memscore.naming import label_of
@@ -30,6 +31,7 @@ from memscore.scores.comparison import TableComparison, compare
 from memscore.scores.duplicates import ALIKE, LEAST_ALIKE, LIMITS, near_duplicates
 from memscore.scores.label_errors import PRECISION, label_errors
 from memscore.scores.quality import quality
+from memscore.scores.reviews import changes as agreed_changes
 from memscore.scores.risk import note_on_risk, riskiest
 from memscore.scores.sets import Thresholds
 from memscore.scores.suspects import note_on
@@ -37,6 +39,7 @@ from memscore.scores.tables import ScoreTable
 from memscore.study.spec import Target
 from memscore.workflows.datasets import dataset_of_study
 from memscore.workflows.estimation import EstimationRequest
+from memscore.workflows.reviews import decisions_of
 
 RANKED = 20
 """Suspects listed where trials recorded no predictions, so that there is no cut-off."""
@@ -305,19 +308,37 @@ class Study:
         return self
 
     @in_python
+    @typed
+    def review(
+        self, index: int, verdict: Verdict | None, *, label: int | str | None = None, reviewer: str | None = None
+    ) -> Review:
+        """Keep what you say of a training sample's label: wrong ("error"), right ("fine") or unclear ("unsure").
+
+        label: with "error", the right class, by name or number; None if no class is right. None as the verdict takes it
+        back. The dashboard, `memscore review` and `reviews()` show it. Raises NotFound, or InvalidInput for a label
+        that is no class or the one that the sample has.
+        """
+        if isinstance(label, str):
+            label = label_of(self.client.dataset(self.message.dataset).class_names, label)
+        return self.client.review(self.id, index, verdict, label=label, reviewer=reviewer)
+
+    def reviews(self) -> Reviews:
+        """What people say of the training samples' labels, which `corrected` takes."""
+        return self.client.reviews(self.id)
+
     def corrected(
         self,
-        suspects: Suspects | Mapping[int, int | str | None],
+        suspects: Suspects | Reviews | Mapping[int, int | str | None],
         path: Path | str,
         *,
         drop: bool = False,
     ) -> Path:
         """Write the dataset with other labels to `path`, in the layout of its suffix, and return the path.
 
-        `suspects` are relabelled as suggested, or left out with `drop`; or give the new label of each training sample,
-        a class name or number, and None for those to leave out. .npz, .csv, .parquet or a folder of class folders, as
-        `memscore datasets add` reads them. Raises InvalidInput for an unknown sample, class or layout, or if the path
-        exists.
+        `suspects` are relabelled as suggested, or left out with `drop`. Reviews do what all reviewers of a sample agree
+        on. Or give the new label of each training sample, a class name or number, and None for those to leave out.
+        .npz, .csv, .parquet or a folder of class folders, as `memscore datasets add` reads them. Raises InvalidInput
+        for an unknown sample, class or layout, or if the path exists.
         """
         from memscore.datasets.writing import changed, write_dataset
 
@@ -327,6 +348,9 @@ class Study:
             changes: dict[int, int | str | None] = {
                 index: None if drop or label < 0 else label for index, label in labels.items()
             }
+        elif isinstance(suspects, Reviews):
+            agreed = agreed_changes(decisions_of(suspects))
+            changes = {index: None if drop else label for index, label in agreed.items()}
         else:
             changes = {index: None if drop else label for index, label in suspects.items()}
         return write_dataset(changed(self.dataset, changes), Path(path).expanduser())

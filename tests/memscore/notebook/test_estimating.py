@@ -217,6 +217,18 @@ def test_a_refused_call_leaves_a_dataset_that_was_there(train_here: list[int]):
     assert quick(trials=10, name="mine").id == kept.id
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_refused_call_leaves_the_names_of_samples_that_were_there(train_here: list[int], named: bool):
+    columns = {"id": [f"a-{i}" for i in range(len(Y))]} if named else None
+    other = {"id": [f"b-{i}" for i in range(len(Y))]}
+    first = quick(trials=10, name="mine", columns=columns)
+    before = [first.samples.names("train", [0, 7]), first.dataset.notes]
+    with pytest.raises(Conflict, match="under the name 'mine'"):
+        quick(trials=10, name="other", columns=other)
+    again = memscore.Study.open("mine")
+    assert [again.samples.names("train", [0, 7]), again.dataset.notes] == before
+
+
 def test_a_name_is_free_again_after_a_refused_call(train_here: list[int]):
     with pytest.raises(NotFound, match="There is no recipe"):
         quick(name="mine", recipe="nothing")

@@ -10,7 +10,7 @@ import pytest
 
 import memscore
 from memscore.datasets import load_source
-from memscore.errors import FingerprintMismatch, InvalidInput, NoScoresYet, NotFound
+from memscore.errors import FingerprintMismatch, InvalidInput, NoSample, NoScoresYet, NotFound
 from memscore.notebook.studies import Study
 from memscore.report.page import Report
 from memscore.scores.label_errors import label_errors
@@ -218,6 +218,36 @@ def test_a_study_without_pairs_is_shown(settings_of_sqlite: Settings):
     assert "0 pairs" in lonely._repr_html_()
     with pytest.raises(InvalidInput, match="There is no pair to show"):
         lonely.plot.pairs()
+
+
+def test_rows_of_a_listing_are_had_by_number(study: Study):
+    listing = study.suspects(count=5)
+    rows = list(listing)
+    assert listing[0] == rows[0]
+    assert listing[-1] == rows[-1]
+    assert listing[:2] == rows[:2]
+    with pytest.raises(NoSample, match="no row 5"):
+        listing[5]
+
+
+def test_reviews_lead_to_a_corrected_dataset(study: Study, tmp_path: Path):
+    given = int(study.dataset.y_train[3])
+    other = study.dataset.class_names[(given + 1) % 3]
+    assert study.review(3, "error", label=other, reviewer="ada").label == (given + 1) % 3
+    study.review(5, "error", reviewer="ada")
+    study.review(7, "fine", reviewer="ada")
+    study.review(9, "error", label=other if study.dataset.y_train[9] != (given + 1) % 3 else given, reviewer="ada")
+    study.review(9, "fine", reviewer="bob")
+    assert study.reviews().counts.disputed == 1
+    written = load_source(f"npz:{study.corrected(study.reviews(), tmp_path / 'better.npz')}")
+    assert len(written.y_train) == 59
+    wanted = np.delete(study.dataset.y_train.copy(), 5)
+    wanted[3] = (given + 1) % 3
+    np.testing.assert_array_equal(written.y_train, wanted)
+    with pytest.raises(InvalidInput, match="no class 'nothing'"):
+        study.review(3, "error", label="nothing")
+    study.review(3, None, reviewer="ada")
+    assert study.reviews().counts.relabel == 0
 
 
 def test_corrected_labels_are_written_and_read_again(study: Study, tmp_path: Path):
