@@ -138,6 +138,7 @@ def test_the_page_runs(train_here: list[int], capsys: pytest.CaptureFixture[str]
         "report.html",
         "halves.png",
         "digits-relabelled.npz",
+        "digits-agreed.npz",
         "digits-pruned",
         "digits-reviewed.parquet",
     }
