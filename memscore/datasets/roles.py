@@ -19,6 +19,8 @@ PICTURES = (
 )  # fmt: skip
 TEXTS = ("text", "sentence", "review", "content", "document", "message", "title", "body", "question", "comment")
 IDS = ("id", "uid", "uuid", "sample_id", "image_id", "row_id")
+FILES = ("file", "filename", "file_name", "filepath", "file_path", "path")
+"""Names of files, which tell samples apart where another column has the images."""
 GROUPS = ("group",)
 INDEX = ("", "Unnamed: 0", "__index_level_0__")
 """What tables call the index of a DataFrame, which numbers the rows."""
@@ -57,6 +59,7 @@ def roles_of(
     is_image: Is,
     is_text: Is,
     is_id: Is,
+    is_file: Is,
 ) -> Roles:
     """The roles of the columns, by name. The predicates judge a column by its content, where it is to be guessed.
 
@@ -85,6 +88,7 @@ def roles_of(
         ("image", PICTURES, is_image),
         ("image", tuple(lowered), is_image),
         ("id", (*IDS, *(one.lower() for one in INDEX)), is_id),
+        ("id", FILES, is_file),
         ("group", GROUPS, lambda _: True),
         ("text", TEXTS, lambda _: True),
         ("text", tuple(lowered), is_text),

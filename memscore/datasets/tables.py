@@ -140,7 +140,11 @@ def _roles(columns: Mapping[str, Any], rows: Rows, options: SourceOptions) -> Ro
             _require_unique(name, columns[name])
         return not repeated
 
-    roles = roles_of(columns, options, rows.named, is_split=is_split, is_image=is_image, is_text=is_text, is_id=is_id)
+    def is_file(name: str) -> bool:
+        return arrow.kind_of(columns[name]) == "text" and is_id(name)
+
+    judges = {"is_split": is_split, "is_image": is_image, "is_text": is_text, "is_id": is_id, "is_file": is_file}
+    roles = roles_of(columns, options, rows.named, **judges)
     if roles.id is not None and rows.part is None:
         _require_unique(roles.id, columns[roles.id])
     if roles.image is not None and arrow.kind_of(columns[roles.image]) not in ("text", "bytes", "image", "list"):

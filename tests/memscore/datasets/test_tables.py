@@ -314,6 +314,20 @@ def test_a_file_that_does_not_fit_into_memory_is_refused_before_it_is_read(
     assert "use fewer rows or columns" in said
 
 
+def test_files_name_the_images_that_another_column_has(tmp_path: Path):
+    """As the corrected dataset of images is written, whose samples are called by the files that they came from."""
+    images = [png(i) for i in range(30)]
+    names = [f"scanner/{i}.png" for i in range(30)]
+    table = pa.table({"image": images, "label": [i % 3 for i in range(30)], "file": names})
+    parquet.write_table(table, tmp_path / "with.parquet")
+    read = load_source(f"parquet:{tmp_path / 'with.parquet'}")
+    assert read.columns.part("train")["id"].tolist() == names
+    lengths = pa.table({"path": [0.5 * i for i in range(30)], "label": [i % 3 for i in range(30)]})
+    parquet.write_table(lengths, tmp_path / "numbers.parquet")
+    numbers = load_source(f"parquet:{tmp_path / 'numbers.parquet'}")
+    assert numbers.x_train.shape[-1] == 1  # a number is a feature, whatever it is called
+
+
 def test_a_parquet_file_that_cannot_be_read_is_refused(tmp_path: Path):
     path = tmp_path / "a.parquet"
     assert refusal(lambda: load_source(f"parquet:{path}")).startswith(f"There is no file {path};")
