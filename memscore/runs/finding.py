@@ -47,7 +47,7 @@ class RunsFolder:
     def find(self) -> Found:
         """Everything below the folder. Raises NotFound if it is gone."""
         if not self.root.is_dir():
-            raise NotFound(f"The folder of runs {self.root} is gone; move it back, or set MEMSCORE_RUNS_FOLDER.")
+            raise NotFound(f"The folder of runs {self.name!r} is gone; move it back, or set MEMSCORE_RUNS_FOLDER.")
         found = Found()
         queue: list[tuple[Path, str, str | None, int]] = [(self.root, self.name, None, 0)]
         looked = unnamed = 0
@@ -89,11 +89,15 @@ class RunsFolder:
         folder = self.root
         if parts[0] != self.name or any(part in ("", ".", "..") or not _can_be_shown(part) for part in parts):
             raise NotFound(f"There is no folder {path!r} among the runs.")
-        for part in parts[1:]:
-            folder = folder / part
-            if folder.is_symlink():
-                raise NotFound(f"There is no folder {path!r} among the runs: links are not followed.")
-        if not folder.is_dir():
+        try:
+            for part in parts[1:]:
+                folder = folder / part
+                if folder.is_symlink():
+                    raise NotFound(f"There is no folder {path!r} among the runs: links are not followed.")
+            there = folder.is_dir()
+        except OSError:  # a name that is too long, or a folder that this user may not enter
+            there = False
+        if not there:
             raise NotFound(f"There is no folder {path!r} among the runs.")
         return folder
 
