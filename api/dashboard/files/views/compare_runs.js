@@ -8,6 +8,7 @@ import { empty, sentence } from "../parts/problem.js";
 import { accuracyCell, accuracyTable, attacksOf } from "../runs/accuracies.js";
 import { escaped, runUrl } from "../runs/addresses.js";
 import { Curves } from "../runs/curves.js";
+import { along, groupChoice } from "../runs/groups.js";
 import { MOST_COMPARED } from "../runs/list.js";
 import { attackName, GROUPS, lastPart, methodOf } from "../runs/words.js";
 
@@ -75,10 +76,6 @@ function different(runs) {
  */
 function tables(page, runs) {
   const place = h("div", {});
-  const group = choice(
-    GROUPS.map((name) => [name, `${name} test samples`]),
-    page.query.get("group") ?? "all",
-  );
   const draw = () => {
     const rows = runs.map((run) => run.test.find((row) => row.group === group.value));
     const attacks = attacksOf(rows.filter((row) => row !== undefined));
@@ -97,10 +94,7 @@ function tables(page, runs) {
       accuracyTable("Accuracies of the last networks", ["Run", "Method", "Seed", ...attacks.map(attackName)], lines),
     );
   };
-  group.addEventListener("change", () => {
-    page.keep({ group: group.value === "all" ? null : group.value });
-    draw();
-  });
+  const group = groupChoice(page, draw);
   draw();
   put(
     page.main,
@@ -173,20 +167,4 @@ function series(run, at, quantity) {
   const of = run.selection_split ?? "";
   const points = run.course.map((one) => ({ epoch: one.epoch, value: one.accuracy.network?.[of]?.[group] ?? null }));
   return { ...look, points };
-}
-
-/**
- * Accuracies of the networks kept along the way.
- * @param {RunDetail} run
- * @param {string} split
- * @param {string} group
- * @param {string} attack
- */
-function along(run, split, group, attack) {
-  return run.groups
-    .filter(({ network }) => network === "network")
-    .map(({ epoch, rows }) => {
-      const found = rows.find((row) => row.split === split && row.group === group)?.accuracy[attack];
-      return { epoch, value: found?.share ?? null, low: found?.low, high: found?.high };
-    });
 }

@@ -8,6 +8,7 @@ import { upToDate } from "../parts/up_to_date.js";
 import { evaluation } from "../runs/accuracies.js";
 import { escaped, sweepUrl } from "../runs/addresses.js";
 import { Curves } from "../runs/curves.js";
+import { along } from "../runs/groups.js";
 import { lastPart, methodOf, onTest, points, range } from "../runs/words.js";
 
 /** @import { RunDetail } from "../api.js" */
@@ -184,12 +185,7 @@ function byGroup(signal, run, split) {
     ["all", "between"],
   ]) {
     for (const attack of ["clean", "pgd"]) {
-      const shown = run.groups
-        .filter(({ network }) => network === "network")
-        .map(({ epoch, rows }) => {
-          const found = rows.find((row) => row.split === split && row.group === group)?.accuracy[attack];
-          return { epoch, value: found?.share ?? null, low: found?.low, high: found?.high };
-        });
+      const shown = along(run, split, group, attack);
       series.push({ name: `${group}, ${attack}`, colour, dashed: attack !== "clean", points: shown });
     }
   }

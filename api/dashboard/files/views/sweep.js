@@ -3,12 +3,12 @@
 import { fill, h, put } from "../dom.js";
 import { counted, fixed, known, whole } from "../format.js";
 import { address, get } from "../http.js";
-import { choice } from "../parts/fields.js";
 import { accuracyTable } from "../runs/accuracies.js";
 import { escaped } from "../runs/addresses.js";
 import { Curves } from "../runs/curves.js";
+import { groupChoice } from "../runs/groups.js";
 import { RunList } from "../runs/list.js";
-import { attackName, GROUPS, lastPart, methodOf, points } from "../runs/words.js";
+import { attackName, lastPart, methodOf, points } from "../runs/words.js";
 
 /** @import { RunSummary, SweepComparison, SweepDetail, SweptDifference } from "../api.js" */
 /** @import { Series } from "../runs/curves.js" */
@@ -51,10 +51,6 @@ const uncompared = () =>
 function compared(page, comparison) {
   const { warnings, unfinished, conditions } = comparison;
   const place = h("div", {});
-  const group = choice(
-    GROUPS.map((name) => [name, `${name} test samples`]),
-    page.query.get("group") ?? "all",
-  );
   const draw = () =>
     fill(
       place,
@@ -62,10 +58,7 @@ function compared(page, comparison) {
       differences(comparison, group.value),
       accuracies(comparison, group.value),
     );
-  group.addEventListener("change", () => {
-    page.keep({ group: group.value === "all" ? null : group.value });
-    draw();
-  });
+  const group = groupChoice(page, draw);
   draw();
   return h(
     "section",
