@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -301,6 +302,12 @@ def _pictures(name: str, column: Any, rows: Rows) -> list[Picture]:
             made.append(Picture(path, rows.folder / Path(path).expanduser()))
         else:
             made.append(Picture(f"row {row}", None))
+    files = [picture.content for picture in made if isinstance(picture.content, Path)]
+    if files and not any(map(os.path.exists, files)):
+        raise InvalidDataset(
+            f"The column {name!r} names {count(len(files), 'file')}, and none exists, for example {files[0]}; "
+            f"relative paths start at {rows.folder.absolute()}. Give full paths, or paths from there."
+        )
     return made
 
 

@@ -357,3 +357,11 @@ def test_addresses_of_images_are_refused(tmp_path: Path):
     assert refusal(lambda: csv_of(tmp_path / "a.csv", table)).startswith(
         "Row 1 of the column 'url' has the address https"
     )
+
+
+def test_paths_from_another_folder_are_refused_with_the_one_they_start_at(tmp_path: Path):
+    table = {"file": [f"photos/{row}.png" for row in range(ROWS)], "label": [0, 1] * 20}
+    assert refusal(lambda: csv_of(tmp_path / "a.csv", table)) == (
+        f"The column 'file' names 40 files, and none exists, for example {tmp_path / 'photos' / '0.png'}; "
+        f"relative paths start at {tmp_path}. Give full paths, or paths from there."
+    )
