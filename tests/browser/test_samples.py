@@ -101,6 +101,15 @@ def test_margins_tell_mem_and_risk_of_a_training_sample(page: Page, service: Ser
     expect(page.locator(".influence").filter(has_text="beyond chance").first).to_be_visible()
 
 
+def test_a_standard_error_of_0_is_not_shown_as_certainty(page: Page, service: Service):
+    alike = ask(service, "scores", range="se::0", limit=1)["scores"][0]
+    visit(page, service, f"train/{alike['index']}")
+    measures = page.locator(".measure")
+    expect(measures).to_contain_text(f"mem{alike['mem']:.3f} (all trials alike)")
+    low, high = alike["interval"]
+    expect(measures).to_contain_text(f"95 % interval{low:.3f} to {high:.3f}")
+
+
 def test_more_training_samples_that_a_test_sample_rests_on_are_a_press_away(page: Page, service: Service):
     found = ask(service, "pairs", limit=1000)["pairs"]
     counts = {one["test_index"]: sum(other["test_index"] == one["test_index"] for other in found) for one in found}

@@ -48,6 +48,23 @@ export const interval = ([low, high], digits = 2) =>
   low === null || high === null ? "no interval" : `${fixed(low, digits)} to ${fixed(high, digits)}`;
 
 /**
+ * A standard error behind its estimate, " ± 0.012".
+ * @param {number | null | undefined} error
+ */
+export function plusMinus(error, digits = 2) {
+  if (error === null || error === undefined) return "";
+  const least = 10 ** -digits;
+  return error < least / 2 ? ` ± under ${least.toFixed(digits)}` : ` ± ${fixed(error, digits)}`;
+}
+
+/**
+ * The standard error of a difference of shares, behind it. One of 0 is not certainty: a few trials that all agree have
+ * it too.
+ * @param {number | null | undefined} error
+ */
+export const ofShares = (error, digits = 2) => (error === 0 ? " (all trials alike)" : plusMinus(error, digits));
+
+/**
  * A q-value: small ones as a bound.
  * @param {number | null | undefined} value
  */

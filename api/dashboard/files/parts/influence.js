@@ -1,7 +1,7 @@
 // An influence in words: how large, how sure, and whether it is more than chance.
 
 import { h } from "../dom.js";
-import { chance, counted, fixed, known } from "../format.js";
+import { chance, counted, fixed, known, ofShares } from "../format.js";
 
 /** @import { Influence } from "../api.js" */
 /** @import { Child } from "../types.js" */
@@ -20,9 +20,8 @@ const ABOUT_WEIGHTED = `${ABOUT_Q}, of the same class and with similar pairs wei
  */
 export function influenceText(influence, strong = null) {
   const { infl, se, q_value: q, q_weighted: weighted, p_strong: probability } = influence;
-  const error = known(se) ? ` ± ${fixed(se)}` : "";
   return [
-    h("p", { class: "number" }, h("strong", {}, fixed(infl)), h("span", { class: "soft" }, error), " infl"),
+    h("p", { class: "number" }, h("strong", {}, fixed(infl)), h("span", { class: "soft" }, ofShares(se)), " infl"),
     known(weighted) && judged(weighted, "weighted q", ABOUT_WEIGHTED, ", within chance"),
     known(q) &&
       (known(weighted) ? h("p", { class: "soft", title: ABOUT_Q }, `q ${chance(q)}`) : judged(q, "q", ABOUT_Q)),

@@ -1,7 +1,7 @@
 // One training sample: its image, why its mem is what it is, whom it influences, and which samples are like it.
 
 import { h, put } from "../dom.js";
-import { className, fixed, interval, known, percent, whole } from "../format.js";
+import { className, fixed, interval, known, ofShares, percent, plusMinus, whole } from "../format.js";
 import { get, path } from "../http.js";
 import { about, nearest } from "../parts/about_sample.js";
 import { decisionText } from "../parts/decision.js";
@@ -73,7 +73,7 @@ function picture(dataset, score) {
 function measures(dataset, found, decided) {
   const { score, rank, rank_in_class: inClass, samples, samples_in_class: ofClass } = found;
   const flipped = dataset.flipped_indices.includes(score.index);
-  const error = score.se !== null && h("span", { class: "soft" }, ` ± ${fixed(score.se, 3)}`);
+  const error = h("span", { class: "soft" }, ofShares(score.se, 3));
   const ranks = `${whole(rank)} of ${whole(samples)}, ${whole(inClass)} of ${whole(ofClass)} in its class`;
   /** @type {[string, Child][]} */
   const rows = [
@@ -153,7 +153,7 @@ const bar = (name, part) =>
  */
 function byMargins({ mem_margin: mem, se_margin: error, margin_interval: ends, risk, se_risk: riskError }) {
   /** @param {number | null | undefined} value */
-  const within = (value) => known(value) && h("span", { class: "soft" }, ` ± ${fixed(value, 3)}`);
+  const within = (value) => h("span", { class: "soft" }, plusMinus(value, 3));
   /** @type {[string, Child][]} */
   const rows = [];
   if (known(mem)) rows.push(["mem by margins", [fixed(mem, 3), within(error), known(ends) && track(mem, ends)]]);
