@@ -109,7 +109,7 @@ async def list_scores(
             raise InvalidInput("cursor belongs to another sort; give the same sort, or leave the cursor out.")
         after = (value, index)
     await current.order(order)
-    ranges = tuple(ColumnRange.parse(one) for one in (range or "").split(",") if one)
+    ranges = () if range is None else tuple(map(ColumnRange.parse, range.split(",")))
     if len(ranges) > MOST_RANGES:
         raise InvalidInput(f"range: at most {MOST_RANGES} columns can be bounded.")
     filters = Filters(label, set, mem_min, mem_max, await by_review(database, current, review), ranges)
