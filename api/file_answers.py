@@ -6,15 +6,27 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header
 from starlette.responses import Response
 
-from api.errors import NotSatisfiable
+from api.errors import NotSatisfiable, documented
 from api.headers import ASK_AGAIN
 
 NPZ = "application/x-npz"
+
+PARTS: dict[int | str, dict[str, Any]] = {
+    206: {"description": "the requested part"},
+    304: {"description": "the client's copy is current"},
+    **documented(404, 416),
+}
+"""What a file is answered with besides the whole of it, in a route's description."""
+
+PNG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+    **PARTS,
+}
 
 
 @dataclass(frozen=True)

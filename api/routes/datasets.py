@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Response
 from fastapi import Path as InPath
@@ -29,7 +29,7 @@ from api.dependencies import (
     IndexInPath,
     KeyName,
 )
-from api.file_answers import ConditionsOf, Representation
+from api.file_answers import PNG, ConditionsOf, Representation
 from api.paging import Cursor, Limit, cursor_of, values_of
 from api.uploads import Upload
 from memscore.counted import counted
@@ -58,12 +58,7 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 sources = APIRouter(prefix="/v1/sources", tags=["datasets"])
 
-PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-    206: {"description": "the requested part"},
-    304: {"description": "the client's copy is current"},
-    **errors.documented(404, 410, 416),
-}
+PNG_RESPONSES = {**PNG, **errors.documented(410)}
 DIGITS: dict[str, Example] = {"digits": {"summary": "scikit-learn's digits", "value": {"source": "digits"}}}
 OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 MOST_IMAGES = 500  # samples named in one request

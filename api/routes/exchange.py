@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from api import errors
 from api.dependencies import ActorOf, DatabaseOf, DropTables, HomeOf, StudyInPath
-from api.file_answers import NPZ, ConditionsOf, Representation
+from api.file_answers import NPZ, PARTS, ConditionsOf, Representation
 from api.routes.studies import study_message
 from api.routes.tables import NPZ_CONTENT
 from api.uploads import Upload
@@ -38,9 +38,8 @@ log = logging.getLogger(__name__)
 
 EVIDENCE_RESPONSES: dict[int | str, dict[str, Any]] = {
     **NPZ_CONTENT,
-    206: {"description": "the requested part"},
-    304: {"description": "the client's copy is current"},
-    **errors.documented(404, 409, 416),
+    **PARTS,
+    **errors.documented(409),
 }
 
 StudyName = Annotated[str | None, Query(pattern=NAME_PATTERN, description="name of the study if it is new")]

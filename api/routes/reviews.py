@@ -20,7 +20,7 @@ from memscore.messages.reviews import Decision, Decisions, Review, ReviewCounts,
 from memscore.scores.reviews import decided
 from memscore.store import reviews, studies
 from memscore.store.reviews import ReviewRecord
-from memscore.texts import is_plain
+from memscore.validation import NAME_PATTERN
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +43,11 @@ def list_reviews(
     database: DatabaseOf,
     current: TablesOf,
     verdict: Annotated[Verdict | None, Query(description="only these verdicts")] = None,
-    reviewer: Annotated[str | None, Query(max_length=63, description="only those of this reviewer")] = None,
+    reviewer: Annotated[str | None, Query(pattern=NAME_PATTERN, description="only those of this reviewer")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Reviews:
     """The verdicts on training samples, by sample and reviewer, and what they come to."""
-    if reviewer is not None and not is_plain(reviewer):
-        raise InvalidInput("reviewer has characters that no name has; give the name as the reviews show it.")
     after = None
     if cursor is not None:
         index, name = values_of(cursor, int, str)

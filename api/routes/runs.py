@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api import errors
 from api.expensive import Lane
-from api.file_answers import ConditionsOf, Representation
+from api.file_answers import PNG, ConditionsOf, Representation
 from api.paging import Limit
 from memscore.errors import NotFound
 from memscore.messages.runs import ReproductionDetail, RunDetail, Runs, SweepDetail
@@ -71,7 +71,7 @@ async def get_sweep(folder: FolderOf, reading: ReadingOf, sweep: PathOfSweep) ->
     "/reproductions/{reproduction:path}/items/{item}/{picture}.png",
     operation_id="get_picture",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}, "description": "the picture"}},
+    responses=PNG,
 )
 async def get_picture(
     folder: FolderOf,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 
 from api import errors
 from api.dependencies import DatabaseOf, TablesOf
-from api.file_answers import NPZ, ConditionsOf, Representation
+from api.file_answers import NPZ, PARTS, ConditionsOf, Representation
 from api.headers import ASK_AGAIN, FOR_EVER
 from api.table_cache import MEDIA_TYPES, StudyTables, exported
 from memscore.errors import NotFound
@@ -27,9 +27,8 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
 NPZ_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {NPZ: BINARY}}}
 TABLE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type.partition(";")[0]: BINARY for media_type in MEDIA_TYPES.values()}},
-    206: {"description": "the requested part"},
-    304: {"description": "the client's copy is current"},
-    **errors.documented(404, 406, 409, 416),
+    **PARTS,
+    **errors.documented(406, 409),
 }
 ACCEPTED: dict[str, Format] = {
     **{media_type.partition(";")[0]: format for format, media_type in MEDIA_TYPES.items()},
