@@ -106,7 +106,8 @@ def read_values(source: str) -> ScoreValues:
 
 def _of_npy(path: Path) -> npt.NDArray[Any]:
     try:
-        values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            values: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise InvalidInput(f"{path} is not a .npy file of numbers.") from error
     return values

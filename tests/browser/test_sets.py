@@ -185,8 +185,8 @@ def test_the_lines_of_python_and_shell_run_as_shown(page: Page, service: Service
     lines = page.get_by_label("shell commands", exact=True).inner_text().strip().splitlines()
     assert [line.split()[0] for line in lines] == ["memscore", "curl"]
     run_shell(page, tmp_path)
-    masks = np.load(tmp_path / "masks.npz")
-    assert {one: int(masks[one].sum()) for one in SETS} == counts
+    with np.load(tmp_path / "masks.npz") as masks:
+        assert {one: int(masks[one].sum()) for one in SETS} == counts
 
 
 def test_the_page_is_accessible_and_fits_a_phone(page: Page, service: Service):

@@ -105,6 +105,7 @@ def test_sources_are_told_apart(source: str, is_file: bool):
     [
         ("none.npy", None, "There is no file .*none.npy of scores"),
         ("text.npy", b"no array", "is not a .npy file of numbers"),
+        ("archive.npy", b"PK\x05\x06" + bytes(18), "is not a .npy file of numbers"),
         ("text.csv", b"\xff\xfe\x00", "is encoded in UTF-16; save it as UTF-8"),
         ("text.arrow", b"no table", "cannot be read as Arrow"),
         ("text.parquet", b"no table", "cannot be read as Parquet"),

@@ -62,7 +62,8 @@ def test_features_are_written_as_they_were(tmp_path: Path, layout: str):
     dataset, raw = features()
     path = write_dataset(dataset, tmp_path / f"some.{layout}")
     if layout == "npz":
-        written = np.load(path)["x_train"]
+        with np.load(path) as file:
+            written = file["x_train"]
     else:
         read = pyarrow.csv.read_csv if layout == "csv" else pyarrow.parquet.read_table
         table = read(path)
@@ -75,7 +76,8 @@ def test_features_are_written_as_they_were(tmp_path: Path, layout: str):
 
 def test_missing_values_are_missing_again(tmp_path: Path):
     dataset, raw = features(missing=True)
-    written = np.load(write_dataset(dataset, tmp_path / "some.npz"))["x_train"]
+    with np.load(write_dataset(dataset, tmp_path / "some.npz")) as file:
+        written = file["x_train"]
     assert (np.isnan(written) == np.isnan(raw[:60])).all()
     assert np.nan_to_num(written) == pytest.approx(np.nan_to_num(raw[:60]), rel=1e-5, abs=1e-5)
     assert load_source(f"npz:{tmp_path / 'some.npz'}").x_train == pytest.approx(dataset.x_train, abs=1e-4)
@@ -83,7 +85,8 @@ def test_missing_values_are_missing_again(tmp_path: Path):
 
 def test_without_a_test_part_none_is_written(tmp_path: Path):
     dataset, _ = features(test=0)
-    assert "x_test" not in np.load(write_dataset(dataset, tmp_path / "some.npz"))
+    with np.load(write_dataset(dataset, tmp_path / "some.npz")) as file:
+        assert "x_test" not in file
     table = pyarrow.csv.read_csv(write_dataset(dataset, tmp_path / "some.csv"))
     assert set(table["split"].to_pylist()) == {"train"}
 
