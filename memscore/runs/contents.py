@@ -41,6 +41,16 @@ def read_bytes(path: Path) -> bytes:
         return file.read(MOST)
 
 
+def unlinked(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder by a pattern such as `items/*/verdicts.json`, sorted, but none in a linked folder."""
+
+    def linked(path: Path) -> bool:
+        steps = path.relative_to(folder).parents
+        return any((folder / step).is_symlink() for step in steps if step.parts)
+
+    return sorted(path for path in folder.glob(pattern) if not linked(path))
+
+
 def read_json(path: Path) -> Any:
     """The JSON of a file, its texts harmless. Raises FileNotFoundError, or Damaged if it is no valid JSON."""
     return _parsed(read_bytes(path), path.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 from memscore.counted import counted
 from memscore.errors import NotFound
 from memscore.messages.runs import ReproductionSummary, RunSummary, SweepSummary
+from memscore.runs.contents import unlinked
 from memscore.runs.layout import COMPARISON, ITEMS, SWEEP, VERDICTS
 from memscore.runs.run import is_run, state_of, summary_of
 from memscore.texts import is_plain
@@ -66,7 +67,7 @@ class RunsFolder:
             if (folder / SWEEP).is_file():
                 found.sweeps.append(path)
                 sweep = path
-            if _is_reproduction(folder):
+            if items_of(folder):
                 found.reproductions.append(path)
             if depth < DEEPEST:
                 names = _folders(folder)
@@ -141,7 +142,7 @@ class RunsFolder:
 
 def items_of(folder: Path) -> list[Path]:
     """The folders of reproduced items, by name and number."""
-    found = [one.parent for one in (folder / ITEMS).glob(f"*/{VERDICTS}") if not one.parent.is_symlink()]
+    found = [one.parent for one in unlinked(folder, f"{ITEMS}/*/{VERDICTS}")]
     return sorted(
         found, key=lambda one: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", one.name)]
     )
@@ -150,10 +151,6 @@ def items_of(folder: Path) -> list[Path]:
 def _can_be_shown(name: str) -> bool:
     """Whether a folder's name is text that JSON and addresses can hold."""
     return is_plain(name) and "\n" not in name and "\t" not in name
-
-
-def _is_reproduction(folder: Path) -> bool:
-    return next((folder / ITEMS).glob(f"*/{VERDICTS}"), None) is not None
 
 
 def _folders(folder: Path) -> list[str]:

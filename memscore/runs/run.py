@@ -21,7 +21,7 @@ from memscore.messages.runs import (
     RunSummary,
     Selection,
 )
-from memscore.runs.contents import made, read_as, read_lines, read_object
+from memscore.runs.contents import made, read_as, read_lines, read_object, unlinked
 from memscore.runs.layout import (
     ATTACKED,
     CHANGES,
@@ -88,7 +88,7 @@ def is_run(folder: Path) -> bool:
 
 def state_of(folder: Path) -> tuple[tuple[int, int], ...]:
     """Sizes and times of the files that a summary rests on: while they stay, so does the summary."""
-    tables = sorted((folder / EVALUATIONS).glob(f"*/{TABLE_JSON}"))
+    tables = unlinked(folder, f"{EVALUATIONS}/*/{TABLE_JSON}")
     found: list[tuple[int, int]] = []
     for path in (*(folder / name for name in WATCHED), *tables):
         try:
@@ -123,15 +123,15 @@ def detail_of(folder: Path, path: str, sweep: str | None = None, *, brief: bool 
     course, happened = _course(folder, problems)
     finished = _object(folder / FINISHED, problems)
     environment = _object(folder / ENVIRONMENT, problems)
-    checkpoints = _evaluations(folder / EVALUATIONS, problems, attacked=False)
+    checkpoints = _evaluations(folder, problems, attacked=False)
     events = _texts(finished.get("events")) or [*_texts(environment.get(CHANGES)), *happened]
     told |= _progress(course)
     reached = course[-1].epoch if course else 0
     if finished and config.epochs is not None and reached < config.epochs:
         problems.append(f"{METRICS} ends after epoch {reached} of {config.epochs}, although the run is finished.")
     if not brief:
-        told["checkpoints"] = checkpoints + _evaluations(folder / ATTACKED, problems, attacked=True)
-        told["groups"] = _along(folder / CURVE, problems, checkpoints)
+        told["checkpoints"] = checkpoints + _evaluations(folder, problems, attacked=True)
+        told["groups"] = _along(folder, problems, checkpoints)
         told |= {"environment": environment, "events": events, "course": course}
     last = next((one for one in checkpoints if one.name == "last"), None)
     return RunDetail(
@@ -194,7 +194,8 @@ def _course(folder: Path, problems: list[str]) -> tuple[list[RunEpoch], list[str
 
 def _evaluations(folder: Path, problems: list[str], *, attacked: bool) -> list[CheckpointEvaluation]:
     found: list[CheckpointEvaluation] = []
-    for path in sorted(folder.glob(f"*/{TABLE_JSON}"), key=_place)[:MOST_EVALUATIONS]:
+    among = ATTACKED if attacked else EVALUATIONS
+    for path in sorted(unlinked(folder, f"{among}/*/{TABLE_JSON}"), key=_place)[:MOST_EVALUATIONS]:
         table = _table(path, problems)
         if table is not None:
             about = {"name": path.parent.name, "attacked": attacked, **table.meta.model_dump()}
@@ -205,7 +206,7 @@ def _evaluations(folder: Path, problems: list[str], *, attacked: bool) -> list[C
 def _along(folder: Path, problems: list[str], checkpoints: list[CheckpointEvaluation]) -> list[GroupPoint]:
     """The networks kept along the way, by epoch, with the last ones where there are any."""
     found: list[GroupPoint] = []
-    for path in sorted(folder.glob(f"*/{EVALUATIONS}/{TABLE_JSON}"))[:MOST_EVALUATIONS]:
+    for path in unlinked(folder, f"{CURVE}/*/{EVALUATIONS}/{TABLE_JSON}")[:MOST_EVALUATIONS]:
         table = _table(path, problems)
         if table is not None and table.meta.epoch is not None:
             network = AVERAGED if path.parents[1].name.startswith(AVERAGED) else NETWORK
@@ -220,9 +221,7 @@ def _along(folder: Path, problems: list[str], checkpoints: list[CheckpointEvalua
 
 
 def _table(path: Path, problems: list[str]) -> _Table | None:
-    """An evaluation's table; None if it cannot be read, or a link leads to it."""
-    if path.parent.is_symlink():
-        return None
+    """An evaluation's table; None if it cannot be read."""
     try:
         return read_as(_Table, path)
     except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -174,6 +175,25 @@ def test_links_are_not_followed(tmp_path: Path):
     (item,) = reproduction_of(folder.folder_of("runs/mini"), "runs/mini").items
     assert (item.name, item.figures) == ("fig7", ["fig7"])
     assert "stolen" not in [one.name for one in detail_of(root / "bat", "x").checkpoints]
+
+
+def test_a_link_in_place_of_a_folder_of_a_run_or_reproduction_is_not_followed(tmp_path: Path):
+    outside = make_run(tmp_path / "outside", along=(2, 4))
+    make_item(tmp_path / "elsewhere" / "items" / "fig7")
+    root = tmp_path / "runs"
+    run = make_run(root / "run")
+    there = detail_of(outside, "x")
+    assert there.checkpoints
+    assert there.groups
+    for name in ("evaluation", "epochs", "attacks"):
+        shutil.rmtree(run / name, ignore_errors=True)
+        (run / name).symlink_to(outside / ("evaluation" if name == "attacks" else name))
+    read = detail_of(run, "x")
+    assert (read.checkpoints, read.groups) == ([], [])
+    (root / "mini").mkdir()
+    (root / "mini" / "items").symlink_to(tmp_path / "elsewhere" / "items")
+    assert RunsFolder(root).find().reproductions == []
+    assert reproduction_of(root / "mini", "runs/mini").items == []
 
 
 @pytest.mark.parametrize(
