@@ -174,7 +174,7 @@ def counting() -> None:
         small = Counts.empty(
             np.arange(FEW, dtype=np.int32) % FEW_CLASSES, np.arange(FEW_TEST, dtype=np.int32) % FEW_CLASSES, design
         )
-        run = Watched(lambda: [count_trials(small, [trial], design) for trial in few])  # noqa: B023
+        run = Watched(lambda: [count_trials(small, [trial], design) for trial in few])  # noqa: B023 -- run at once
         row(f"a finished trial of {FEW:,} x {FEW_TEST:,} samples with {kind}, on arrival", taken(run, STORED))
     run = Watched(lambda: memorization(counts[0].statistics))
     row("checking a precision target, for each block", taken(run))

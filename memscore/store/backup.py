@@ -180,7 +180,7 @@ def _examined(file: Path, *, pepper: bool) -> Backup:
             (sound,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if sound != "ok":
                 raise Damaged(str(sound).splitlines()[-1])
-            (revision,) = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608
+            (revision,) = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608 -- ours
             rows = connection.execute("SELECT name, fingerprint, source FROM datasets ORDER BY name").fetchall()
     except (sqlite3.DatabaseError, TypeError) as error:
         raise Damaged(str(error)) from error

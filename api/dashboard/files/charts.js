@@ -18,6 +18,21 @@ export const ATYPICAL = 0.15; // mem above it: atypical
 export const KINDS = ["typical", "between", "atypical"];
 
 /**
+ * A small drawing within a row of a table, for which its label stands.
+ * @param {number} width
+ * @param {number} height
+ * @param {string} label
+ */
+export const spark = (width, height, label) =>
+  d3
+    .create("svg")
+    .attr("class", "chart spark")
+    .attr("role", "img")
+    .attr("aria-label", label)
+    .attr("width", width)
+    .attr("height", height);
+
+/**
  * The kind of a value of mem, which is also the class that colours its marks (style/charts.css).
  * @param {number} mem
  */

@@ -1,6 +1,6 @@
 // Runs in a table, with the curve of each, and a choice of some to compare.
 
-import { d3 } from "../charts.js";
+import { d3, spark } from "../charts.js";
 import { h } from "../dom.js";
 import { known, moment, whole } from "../format.js";
 import { accuracyCell } from "./accuracies.js";
@@ -131,14 +131,8 @@ export class RunList {
 function sparkline({ curve, path }) {
   const values = curve.filter(known);
   if (values.length < 2) return "–";
-  const svg = d3
-    .create("svg")
-    .attr("class", "chart spark")
-    .attr("role", "img")
-    .attr("width", WIDTH)
-    .attr("height", HEIGHT);
   const ends = [Math.round(100 * values[0]), Math.round(100 * values[values.length - 1])];
-  svg.attr("aria-label", `Adversarial accuracy of ${lastPart(path)}: from ${ends[0]} to ${ends[1]} %`);
+  const svg = spark(WIDTH, HEIGHT, `Adversarial accuracy of ${lastPart(path)}: from ${ends[0]} to ${ends[1]} %`);
   const x = d3.scaleLinear([0, curve.length - 1], [1, WIDTH - 1]);
   const y = d3.scaleLinear([0, Math.max(...values, 0.01)], [HEIGHT - 2, 2]);
   const line = d3

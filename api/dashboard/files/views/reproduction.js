@@ -1,6 +1,6 @@
 // Figures and tables of the paper, reproduced: its claims, the verdict on each finding, and the pictures.
 
-import { d3 } from "../charts.js";
+import { d3, spark } from "../charts.js";
 import { fill, h, put } from "../dom.js";
 import { counted, fixed, known, whole } from "../format.js";
 import { address, get } from "../http.js";
@@ -112,13 +112,7 @@ const word = (verdict) => h("span", { class: `verdict v${WORDS.indexOf(verdict) 
 function effect({ value, low, high, bound }, reach) {
   if (!known(value) || !known(low) || !known(high)) return "–";
   const label = `${fixed(100 * value, 1)} [${fixed(100 * low, 1)}, ${fixed(100 * high, 1)}]`;
-  const svg = d3
-    .create("svg")
-    .attr("class", "chart spark")
-    .attr("role", "img")
-    .attr("width", WIDTH)
-    .attr("height", HEIGHT);
-  svg.attr("aria-label", label);
+  const svg = spark(WIDTH, HEIGHT, label);
   const x = d3.scaleLinear([-1.05 * reach, 1.05 * reach], [0, WIDTH]);
   const line = (/** @type {string} */ look, /** @type {number} */ at) =>
     svg
