@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from memscore import settings as settings_module
 from memscore.cli.context import opened_client
-from memscore.cli.options import Json, Output, Url
+from memscore.cli.options import (
+    GroupColumn,
+    IdColumn,
+    ImageColumn,
+    Json,
+    KeptClasses,
+    LabelColumn,
+    Output,
+    Resize,
+    Root,
+    SplitColumn,
+    TestShare,
+    TextColumn,
+    Url,
+)
 from memscore.cli.written import print_added
 from memscore.console import out, print_json, print_record, print_table
 from memscore.datasets import SourceOptions
@@ -21,8 +34,6 @@ from memscore.progress import progress_lines, tracked
 from memscore.workflows.datasets import load_named, register
 from memscore.workflows.embedded import opened_database
 
-COLUMN = "Of a table, the column with"
-
 
 def add_dataset(
     source: Annotated[str, typer.Argument(metavar="NAME", help=f"{KNOWN}; or any name with --from.")],
@@ -30,18 +41,16 @@ def add_dataset(
         str | None, typer.Option("--from", help="The source, if NAME is your own name for the dataset.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The name to register it under.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Folder that holds a published dataset's files.")] = None,
-    classes: Annotated[int | None, typer.Option(help="Keep only the first N classes.")] = None,
-    resize: Annotated[int | None, typer.Option(help="Resize all images to this side, in pixels.")] = None,
-    test_share: Annotated[
-        float | None, typer.Option(help="Share of each class to use as the test part, for data without one.")
-    ] = None,
-    label: Annotated[str | None, typer.Option(help=f"{COLUMN} each sample's label.")] = None,
-    split: Annotated[str | None, typer.Option(help=f"{COLUMN} train or test for each row.")] = None,
-    image: Annotated[str | None, typer.Option(help=f"{COLUMN} the paths or the bytes of images.")] = None,
-    text: Annotated[str | None, typer.Option(help=f"{COLUMN} texts, to be shown.")] = None,
-    ids: Annotated[str | None, typer.Option("--id", help=f"{COLUMN} the names of the samples.")] = None,
-    group: Annotated[str | None, typer.Option(help=f"{COLUMN} the group of each sample.")] = None,
+    root: Root = None,
+    classes: KeptClasses = None,
+    resize: Resize = None,
+    test_share: TestShare = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    image: ImageColumn = None,
+    text: TextColumn = None,
+    ids: IdColumn = None,
+    group: GroupColumn = None,
     flip: Annotated[float | None, typer.Option("--flip-labels", help="Share of training labels to make wrong.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the flipped labels.")] = 0,
     from_review: Annotated[

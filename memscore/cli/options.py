@@ -35,3 +35,17 @@ Url = Annotated[
         "other users of the machine can see a command's arguments.",
     ),
 ]
+
+COLUMN = "Of a table, the column with"
+Root = Annotated[Path | None, typer.Option(help="Folder that holds a published dataset's files.")]
+KeptClasses = Annotated[int | None, typer.Option(help="Keep only the first N classes.")]
+Resize = Annotated[int | None, typer.Option(help="Resize all images to this side, in pixels.")]
+TestShare = Annotated[
+    float | None, typer.Option(help="Share of each class to use as the test part, for data without one.")
+]
+LabelColumn = Annotated[str | None, typer.Option(help=f"{COLUMN} each sample's label.")]
+SplitColumn = Annotated[str | None, typer.Option(help=f"{COLUMN} train or test for each row.")]
+ImageColumn = Annotated[str | None, typer.Option(help=f"{COLUMN} the paths or the bytes of images.")]
+TextColumn = Annotated[str | None, typer.Option(help=f"{COLUMN} texts, to be shown.")]
+IdColumn = Annotated[str | None, typer.Option("--id", help=f"{COLUMN} the names of the samples.")]
+GroupColumn = Annotated[str | None, typer.Option(help=f"{COLUMN} the group of each sample.")]

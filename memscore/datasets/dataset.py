@@ -42,7 +42,8 @@ class Dataset:
     describes the origin; `clean_labels` int32 [n] is set if labels were flipped on purpose. `columns` describe single
     samples; `notes` are sentences on what reading changed, skipped or found; `scaling` is how features were
     standardized. Samples that are `forgotten` are zeros without columns; `registered_as` is then the fingerprint that
-    the dataset had with them.
+    the dataset had with them. `places` are the rows of a table or an archive that the training and the test samples
+    were read from, known only while they are being read.
     """
 
     x_train: Samples
@@ -57,6 +58,7 @@ class Dataset:
     scaling: Scaling | None = None
     forgotten: Forgotten = NONE
     registered_as: str | None = None
+    places: tuple[Indices, Indices] | None = None
 
     @property
     def kind(self) -> Kind:
@@ -139,6 +141,7 @@ class Dataset:
                 np.flatnonzero(gone_train[train]).tolist(), np.flatnonzero(gone_test[test]).tolist()
             ),
             registered_as=None,
+            places=None if self.places is None else (self.places[0][train], self.places[1][test]),
         )
 
 
@@ -183,6 +186,7 @@ def build_dataset(
     test_share: float | None = None,
     seed: int = 0,
     feature_names: Sequence[str] | None = None,
+    places: tuple[Indices, Indices] | None = None,
 ) -> Dataset:
     """Validate a user's arrays and convert them to the types of `Dataset`; `notes` gain a sentence for each conversion.
 
@@ -190,7 +194,8 @@ def build_dataset(
     [0, 255], or booleans (`image_arrays`). Features are numbers [n, d] (`features`). Labels are integers with or
     without gaps, texts, booleans or one-hot rows (`labels`); each class occurs in the training set. `columns` describe
     the samples as they are given. Without x_test and y_test, `test_share` of each class becomes the test part, chosen
-    by `seed` and position, or none does if it is None. Raises InvalidDataset with the reason.
+    by `seed` and position, or none does if it is None. `places` are where the samples given were read from. Raises
+    InvalidDataset with the reason.
     """
     if (x_test is None) != (y_test is None):
         given, absent = ("y_test", "x_test") if x_test is None else ("x_test", "y_test")
@@ -222,6 +227,7 @@ def build_dataset(
     y_of_train, y_of_test = classes.train, classes.test
     if test_share is not None:
         train, test, split = _split(classes.train, test_share, seed)
+        places = None if places is None else (places[0][train], places[0][test])
         x_train, x_test, columns = x_train[train], x_train[test], columns.split(train, test)
         y_of_train, y_of_test = classes.train[train], classes.train[test]
         said.append(split)
@@ -246,6 +252,7 @@ def build_dataset(
         columns=columns,
         notes=(*said, *changed),
         scaling=scaling,
+        places=places,
     )
 
 

@@ -195,7 +195,7 @@ def _table(data: Any) -> _Table | None:
         if hasattr(data, "to_arrow") and hasattr(data, "columns"):  # polars, and others
             return _Table(data.to_arrow(), {})
         if hasattr(data, "iloc") and hasattr(data, "columns"):
-            return _Table(_of_pandas(data), {})
+            return _Table(of_pandas(data), {})
         if hasattr(data, "__arrow_c_stream__") and hasattr(data, "columns"):  # DuckDB, and others
             return _Table(pa.table(data), {})
         if isinstance(data, Mapping) and data:
@@ -215,7 +215,7 @@ def _is_row(item: Mapping[str, Any]) -> bool:
     return not any(hasattr(one, "shape") or _is_pillow(one) for one in item.values())
 
 
-def _of_pandas(frame: Any) -> Any:
+def of_pandas(frame: Any) -> Any:
     """A DataFrame as an Arrow table; its index becomes the ids, unless it only counts the rows."""
     import pyarrow as pa
 

@@ -96,6 +96,7 @@ def dataset_of_rows(rows: Rows, options: SourceOptions) -> Dataset:
             notes=notes,
             test_share=options.test_share,
             feature_names=names,
+            places=(kept, kept[:0]),
         )
     return build_dataset(
         values[train],
@@ -107,7 +108,13 @@ def dataset_of_rows(rows: Rows, options: SourceOptions) -> Dataset:
         columns=SampleColumns(_chosen(shown, kept[train]), _chosen(shown, kept[test])),
         notes=notes,
         feature_names=names,
+        places=(kept[train], kept[test]),
     )
+
+
+def label_columns(rows: Rows, options: SourceOptions) -> tuple[str, ...]:
+    """The column of the labels that `dataset_of_rows` reads, or several if these are one-hot. Raises InvalidDataset."""
+    return _roles(arrow.plain(rows.table), rows, options).labels
 
 
 def _roles(columns: Mapping[str, Any], rows: Rows, options: SourceOptions) -> Roles:

@@ -218,19 +218,25 @@ def _folders(class_names: tuple[str, ...]) -> list[str]:
 
 
 def _files(columns: Mapping[str, Column], labels: Labels) -> list[str]:
-    """A file name for each sample: its own, or else its place; followed by its place if its class has another such."""
+    """A file name for each sample: its own, or else its place; followed by a number if its class has another such."""
     width = len(str(max(len(labels) - 1, 0)))
     numbers = [f"{place:0{width}d}" for place in range(len(labels))]
     own = [_safe(PurePosixPath(str(name)).stem) for name in columns["file"]] if "file" in columns else numbers
-    taken: set[tuple[int, str]] = set()
-    files: list[str] = []
-    for label, name, number in zip(labels.tolist(), own, numbers, strict=True):
-        name = name or number
-        while (label, name.casefold()) in taken:
-            name = f"{name}-{number}"
-        taken.add((label, name.casefold()))
-        files.append(f"{name}.png")
-    return files
+    taken: dict[str, int] = {}
+    return [
+        unused_name(f"{name or number}.png", str(label), taken)
+        for label, name, number in zip(labels.tolist(), own, numbers, strict=True)
+    ]
+
+
+def unused_name(name: str, folder: str, taken: dict[str, int]) -> str:
+    """The name of a file, with a number if its folder has another such; `taken` counts how often each was wanted."""
+    wanted = f"{folder}/{name}".casefold()
+    taken[wanted] = taken.get(wanted, 0) + 1
+    if taken[wanted] == 1:
+        return name
+    whole = PurePosixPath(name)
+    return unused_name(f"{whole.stem}-{taken[wanted]}{whole.suffix}", folder, taken)
 
 
 def _safe(name: str) -> str:

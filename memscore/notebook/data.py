@@ -111,7 +111,7 @@ def _dataset_of(data: Any, given: Given) -> Dataset:
         given.labels,
         test,
         test_labels,
-        options=_options(given),
+        options=options_of(given),
         class_names=given.class_names,
         columns=given.columns if isinstance(given.columns, SampleColumns) else SampleColumns(given.columns or {}),
         seed=given.seed,
@@ -128,7 +128,7 @@ def _of_source(
 ) -> str:
     """Register what a source names; a dataset that is registered already is used by its name."""
     _refuse(given, ("test", "test_labels", "columns", "class_names"), f"data names the source {source}")
-    options = _options(given, SourceOptions(downloads=application.settings.home / "downloads"))
+    options = options_of(given, SourceOptions(downloads=application.settings.home / "downloads"))
     if given.labels is not None and not isinstance(given.labels, str):
         raise InvalidInput(f"data names the source {source}, which has its own: leave out labels, or name a column.")
     plain = ":" not in source and (given.labels, given.test_share, given.resize, given.roles or None) == (None,) * 4
@@ -144,7 +144,7 @@ def _of_source(
     return _kept(application, named, dataset, on_note, undo)
 
 
-def _options(given: Given, options: SourceOptions = SourceOptions()) -> SourceOptions:
+def options_of(given: Given, options: SourceOptions = SourceOptions()) -> SourceOptions:
     """The options of a source or a table that the caller's arguments mean. Raises InvalidInput."""
     roles: dict[str, Any] = dict(given.roles or {})
     if unknown := sorted(set(roles) - set(ROLES)):

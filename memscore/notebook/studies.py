@@ -23,6 +23,8 @@ from memscore.notebook import running
 from memscore.notebook.application import Application, application, exists
 from memscore.notebook.arguments import in_python
 from memscore.notebook.card import card
+from memscore.notebook.corrections import Corrections, changes_of, corrected_file, corrected_frame
+from memscore.notebook.data import Given, options_of
 from memscore.notebook.explanation import NamedExplanation
 from memscore.notebook.listings import Listing, NamedPairs, NamedScores, NamedSets, Suspects
 from memscore.notebook.plots import Plots
@@ -31,7 +33,6 @@ from memscore.scores.comparison import TableComparison, compare
 from memscore.scores.duplicates import ALIKE, LEAST_ALIKE, LIMITS, near_duplicates
 from memscore.scores.label_errors import PRECISION, label_errors
 from memscore.scores.quality import quality
-from memscore.scores.reviews import changes as agreed_changes
 from memscore.scores.risk import note_on_risk, riskiest
 from memscore.scores.sets import Thresholds
 from memscore.scores.suspects import note_on
@@ -39,7 +40,6 @@ from memscore.scores.tables import ScoreTable
 from memscore.study.spec import Target
 from memscore.workflows.datasets import dataset_of_study
 from memscore.workflows.estimation import EstimationRequest
-from memscore.workflows.reviews import decisions_of
 
 RANKED = 20
 """Suspects listed where trials recorded no predictions, so that there is no cut-off."""
@@ -328,32 +328,50 @@ class Study:
 
     def corrected(
         self,
-        suspects: Suspects | Reviews | Mapping[int, int | str | None],
+        suspects: Corrections,
         path: Path | str,
         *,
         drop: bool = False,
+        like: str | None = None,
+        labels: str | None = None,
+        roles: Mapping[str, str] | None = None,
+        test_share: float | None = None,
+        resize: int | None = None,
     ) -> Path:
         """Write the dataset with other labels to `path`, in the layout of its suffix, and return the path.
 
         `suspects` are relabelled as suggested, or left out with `drop`. Reviews do what all reviewers of a sample agree
         on. Or give the new label of each training sample, a class name or number, and None for those to leave out.
-        .npz, .csv, .parquet or a folder of class folders, as `memscore datasets add` reads them. Raises InvalidInput
-        for an unknown sample, class or layout, or if the path exists.
-        """
-        from memscore.datasets.writing import changed, write_dataset
+        .npz, .csv, .parquet or a folder of class folders, as `memscore datasets add` reads them.
 
-        if isinstance(suspects, Suspects):
-            chosen = suspects.columns
-            labels = dict(zip(chosen["index"].tolist(), chosen["suggested_label"].tolist(), strict=True))
-            changes: dict[int, int | str | None] = {
-                index: None if drop or label < 0 else label for index, label in labels.items()
-            }
-        elif isinstance(suspects, Reviews):
-            agreed = agreed_changes(decisions_of(suspects))
-            changes = {index: None if drop else label for index, label in agreed.items()}
-        else:
-            changes = {index: None if drop else label for index, label in suspects.items()}
-        return write_dataset(changed(self.dataset, changes), Path(path).expanduser())
+        like: instead, write the source again that the dataset was made of, such as "csv:FILE" or "folder:DIR", with its
+        own columns and files; labels, roles, test_share and resize are then as `memscore.estimate` got them. Raises
+        InvalidInput for an unknown sample, class or layout, if the path exists, or if the source makes another dataset.
+        """
+        options = options_of(Given(labels, test_share=test_share, roles=roles, resize=resize))
+        if like is None and (labels, roles, test_share, resize) != (None,) * 4:
+            raise InvalidInput("labels, roles, test_share and resize say how like is read; give it, or leave them out.")
+        changes = changes_of(suspects, drop=drop)
+        return corrected_file(self.dataset, changes, Path(path).expanduser(), like, options)
+
+    def corrected_frame(
+        self,
+        suspects: Corrections,
+        frame: Any,
+        labels: str | None = None,
+        *,
+        drop: bool = False,
+        roles: Mapping[str, str] | None = None,
+        test_share: float | None = None,
+        seed: int = 0,
+    ) -> Any:
+        """The pandas DataFrame that the dataset was made of, with other labels, as `corrected` changes them.
+
+        labels, roles, test_share and seed as `memscore.estimate` got them. Rows keep their index; a column that says
+        the same as the labels changes with them. Raises InvalidInput if the frame makes another dataset.
+        """
+        options = options_of(Given(labels, test_share=test_share, roles=roles))
+        return corrected_frame(self.dataset, changes_of(suspects, drop=drop), frame, options, seed)
 
     def __repr__(self) -> str:
         return f"<memscore.Study {self.name}: {self.trials:,} trials>"

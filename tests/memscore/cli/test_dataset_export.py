@@ -28,7 +28,8 @@ def test_a_dataset_is_exported_with_corrected_labels(
     expected[0] = 2
     assert (better.y_train == expected).all()
     plain = memscore("datasets", "export", "made-up", "-o", str(tmp_path / "folder"), "--json").json
-    assert plain == {"file": str(tmp_path / "folder"), "relabelled": 0, "left_out": 0, "removed_on_request": 0}
+    counts = {"relabelled": 0, "left_out": 0, "removed_on_request": 0}
+    assert plain == {"file": str(tmp_path / "folder"), **counts, "notes": []}
     refused(memscore("datasets", "export", "made-up", "-o", str(output)), "exists; choose another path")
     refused(memscore("datasets", "export", "nothing", "-o", str(tmp_path / "x")), "There is no dataset 'nothing'")
 
@@ -47,3 +48,29 @@ def test_samples_removed_on_request_are_counted_apart(
     assert said.startswith("0 samples relabelled and 3 left out (2 of them removed on request); ")
     told = memscore(*export, str(tmp_path / "again.npz"), "--json").json
     assert (told["left_out"], told["removed_on_request"]) == (3, 2)
+
+
+@pytest.mark.databases("sqlite")
+def test_a_source_is_written_again_with_corrected_labels(
+    memscore, embedded: StoredStudy, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MEMSCORE_HOME", str(home))
+    source, changes = tmp_path / "flowers.csv", tmp_path / "changes.csv"
+    lines = [f"{row / 7:.2f},{'abc'[row % 3]},{row % 3}" for row in range(30)]
+    source.write_text("\n".join(["petal,kind,code", *lines, ""]))
+    changes.write_text("index,label\n0,c\n4,\n")
+    add = ("datasets", "add", "flowers", "--from", f"csv:{source}", "--label", "kind")
+    assert memscore(*add).status == 0
+    export = ("datasets", "export", "flowers", "--changes", str(changes), "-o")
+    done = memscore(*export, str(tmp_path / "fixed.csv"), "--like", f"csv:{source}", "--label", "kind")
+    assert done.out == (
+        f"1 sample relabelled and 1 left out; dataset written to {tmp_path / 'fixed.csv'}\n"
+        "- The column 'code' says the same as the labels, and was changed with them.\n"
+    )
+    expected = ["petal,kind,code", "0.00,c,2", *lines[1:4], *lines[5:], ""]
+    assert (tmp_path / "fixed.csv").read_text() == "\n".join(expected)
+    refused(memscore(*export, str(tmp_path / "x.csv"), "--label", "kind"), "give --like, or leave them out")
+    other = memscore(
+        *export, str(tmp_path / "x.csv"), "--like", f"csv:{source}", "--label", "kind", "--test-share", "0.2"
+    )
+    refused(other, "does not make this dataset")

@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas
 import pytest
 import torch
 from matplotlib import pyplot
@@ -141,4 +142,9 @@ def test_the_page_runs(train_here: list[int], capsys: pytest.CaptureFixture[str]
         "digits-agreed.npz",
         "digits-pruned",
         "digits-reviewed.parquet",
+        "table.csv",
+        "table-fixed.csv",
     }
+    fixed, again = names["fixed"], pandas.read_csv(tmp_path / "table-fixed.csv")
+    assert fixed.index[fixed["digit"] != names["frame"]["digit"].loc[fixed.index]].tolist() == [3]
+    assert (again.to_numpy() == fixed.to_numpy()).all()

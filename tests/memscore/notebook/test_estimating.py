@@ -90,6 +90,29 @@ def test_tables_name_their_columns(train_here: list[int]):
         quick(table | flat, "verdict", roles={"picture": "review"})
 
 
+def test_a_frame_and_a_file_come_back_with_corrected_labels(train_here: list[int], tmp_path: Path):
+    frame = pandas.DataFrame(X.reshape(60, -1)[:, :8].astype(float)).add_prefix("f").assign(kind=Y)
+    study = quick(frame, "kind", test_share=0.2)
+    assert study.dataset.places is None, "where samples were read from is not stored"
+    fixed = study.corrected_frame({0: 2, 1: None}, frame, "kind", test_share=0.2)
+    assert len(fixed) == 59
+    changed = fixed.index[fixed["kind"] != frame["kind"].loc[fixed.index]]
+    assert fixed["kind"].loc[changed].tolist() == [2]
+    for other in (frame.assign(f0=0.0), frame.iloc[::-1]):
+        with pytest.raises(InvalidInput, match="does not make this study's dataset"):
+            study.corrected_frame({0: 2}, other, "kind", test_share=0.2)
+    with pytest.raises(InvalidInput, match="frame must be a pandas DataFrame, not ndarray"):
+        study.corrected_frame({0: 2}, X, "kind")
+
+    frame.to_csv(tmp_path / "some.csv", index=False)
+    study = quick(f"csv:{tmp_path / 'some.csv'}", "kind")
+    path = study.corrected({3: 1}, tmp_path / "fixed.csv", like=f"csv:{tmp_path / 'some.csv'}", labels="kind")
+    lines = (tmp_path / "some.csv").read_text().splitlines()
+    assert [one for one in path.read_text().splitlines() if one not in lines] == [f"{lines[4].rpartition(',')[0]},1"]
+    with pytest.raises(InvalidInput, match="say how like is read"):
+        study.corrected({3: 1}, tmp_path / "again.csv", labels="kind")
+
+
 def test_a_pair_of_frames_has_a_test_part(train_here: list[int]):
     frame = pandas.DataFrame(X.reshape(60, -1)).add_prefix("f").assign(label=Y)
     train, test = frame.iloc[:40].reset_index(drop=True), frame.iloc[40:].reset_index(drop=True)
