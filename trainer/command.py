@@ -28,7 +28,7 @@ from trainer.stopping import Stop, stopping_on_signals
 
 
 def run(
-    method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat or bat.")],
+    method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat, bat or dpls.")],
     dataset: Annotated[str, typer.Option(help="A source, such as digits or npz:FILE.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the run; rerun to resume.")],
     scores: Annotated[

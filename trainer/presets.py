@@ -34,6 +34,7 @@ PAPER_METHODS: dict[str, dict[str, Any]] = {
     "mart": {"learning_rate": 0.01, "weight_decay": 3.5e-3, "options": {"strength": 5.0}},
     "gairat": {"weight_decay": 2e-4, "options": {"burn_in": 0.5}},
     "bat": {"options": {"alpha": 1.0, "beta": 0.2}},
+    "dpls": {},
 }
 
 ORIGINAL: dict[str, dict[str, Any]] = {
@@ -75,6 +76,8 @@ ORIGINAL: dict[str, dict[str, Any]] = {
     },
     # The paper's preliminary study has 200 epochs; for its milestones of 150 and 200 we use the usual 100 and 150.
     "bat": {**CIFAR, "epochs": 200, "milestones": (0.5, 0.75), "factors": (0.1, 0.01), "options": {"alpha": 1.0}},
+    # The usual PGD baseline's: the method changes nothing but its labels.
+    "dpls": {**CIFAR, "epochs": 200, "milestones": (0.5, 0.75), "factors": (0.1, 0.01), "attack_mode": "train"},
 }
 
 FAST: dict[str, Any] = {

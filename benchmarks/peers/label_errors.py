@@ -8,10 +8,10 @@ reason. Errors: 5, 10 and 20 % of the labels drawn among all other classes, and 
 their own.
 
 memscore trains 100 trials (also judged after 20 and 50; `--trials` names fewer) of the recipe that it chooses by
-itself. Datalab gets held-out probabilities of the same network and recipe from 5-fold cross-validation, once, and
-averaged over as many as train as long as memscore's trials; those of scikit-learn's logistic regression; and the
-features alone. It runs in the Python of `--peer`, where benchmarks/peers/requirements.txt is installed: `make datalab`
-does both. One thread each.
+itself, or of `--recipe`. Datalab gets held-out probabilities of the same network and recipe from 5-fold
+cross-validation, once, and averaged over as many as train as long as memscore's trials; those of scikit-learn's
+logistic regression; and the features alone. It runs in the Python of `--peer`, where benchmarks/peers/requirements.txt
+is installed: `make datalab` does both. One thread each.
 
 FOLDER keeps what was trained and found, so that a stopped run resumes and tables are printed again at once. `--seeds`
 repeats each contest with other errors, subsets and folds. `--calibration` prints instead how often labels with a
@@ -32,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.automatic_recipes import Absent, fashion_mnist
 from benchmarks.heads import default_cache, load_bed
@@ -43,12 +44,13 @@ from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.datasets.label_noise import flip_labels
 from memscore.files import atomic_write
 from memscore.learning.data import DeviceData
+from memscore.learning.single import Name, single_logits, train_single
 from memscore.learning.stack import flattened, stack_logits, train_stack
 from memscore.learning.unit import prepare, train_unit
 from memscore.scores.label_errors import label_errors
 from memscore.scores.tables import ScoreTable
 from memscore.statistics.estimates import auroc
-from memscore.study.automatic import automatic
+from memscore.study.automatic import AUTO, resolved
 from memscore.study.evidence import Trial
 from memscore.study.spec import BLOCK, Design, Recipe
 from memscore.study.subsets import units
@@ -56,7 +58,7 @@ from memscore.study.subsets import units
 TRIALS = (20, 50, 100)
 FOLDS = 5
 REPEATS = {20: 4, 50: 10, 100: 18}
-"""Cross-validations that train as many samples as this number of trials, 4 against 0.7 data sets; stacks train two."""
+"""Cross-validations that train as many samples as this number of trials, 4 against 0.7 data sets; they come in twos."""
 
 NEXT = "next class"
 ERRORS = {"5 %": 0.05, "10 %": 0.1, "20 %": 0.2, NEXT: 0.1}
@@ -104,6 +106,7 @@ class Contest:
     seed: int
     trials: int
     folder: Path
+    recipe: str = AUTO
 
     def planted(self, clean: Dataset) -> Dataset:
         """The samples with wrong labels, without a test part."""
@@ -115,7 +118,7 @@ class Contest:
         if (self.folder / "input.npz").is_file():
             return
         noisy = self.planted(clean)
-        recipe = automatic(len(noisy.y_train), noisy.x_train.shape[1:])
+        recipe = resolved(self.recipe, len(noisy.y_train), noisy.x_train.shape[1:])
         data = DeviceData.of(noisy, torch.device("cpu"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._own(noisy, data, recipe)
@@ -161,8 +164,7 @@ class Contest:
             membership = np.ones((BLOCK, len(labels)), np.bool_)
             for row, fold in enumerate(folds):
                 membership[row, fold] = False
-            model = train_stack(data, recipe, membership, ("contest", self.seed, pair))
-            held_out = stack_logits(model, flattened(data.x_train)).softmax(2).numpy()
+            held_out = _logits(data, recipe, membership, ("contest", self.seed, pair)).softmax(2).numpy()
             for repeat in (0, 1):
                 for row in range(repeat * FOLDS, (repeat + 1) * FOLDS):
                     total[folds[row]] += held_out[row, folds[row]]
@@ -205,6 +207,14 @@ class Contest:
                     int(said[f"{way}_lines"]),
                 ),
             )
+
+
+def _logits(data: DeviceData, recipe: Recipe, membership: np.ndarray, name: Name) -> Tensor:
+    """Logits [k, n, classes] of all samples by k networks, each trained on a row of membership bool [k, n]."""
+    if recipe.stacked:
+        return stack_logits(train_stack(data, recipe, membership, name), flattened(data.x_train))
+    networks = (train_single(data, recipe, row, (*name, place)) for place, row in enumerate(membership))
+    return torch.stack([single_logits(network, data.x_train) for network in networks])
 
 
 NAMES = {"networks": "cross-validation", "regression": "logistic regression", "neighbours": "features alone"}
@@ -312,6 +322,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "memscore-contest")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--trials", type=int, default=100, choices=TRIALS)
+    parser.add_argument("--recipe", default=AUTO, help="name of a recipe, for memscore and cross-validation")
     parser.add_argument("--errors", nargs="*", choices=list(ERRORS), default=list(ERRORS))
     parser.add_argument("--calibration", action="store_true")
     chosen = parser.parse_args()
@@ -323,9 +334,17 @@ def main() -> None:
         except Absent as reason:
             print(f"{bed}: left out: {reason}")
             continue
+        place = bed if chosen.recipe == AUTO else f"{bed}-{chosen.recipe}"
         contests = {
             errors: [
-                Contest(bed, errors, seed, chosen.trials, chosen.folder / bed / f"{errors}-{seed}-{chosen.trials}")
+                Contest(
+                    bed,
+                    errors,
+                    seed,
+                    chosen.trials,
+                    chosen.folder / place / f"{errors}-{seed}-{chosen.trials}",
+                    chosen.recipe,
+                )
                 for seed in range(chosen.seeds)
             ]
             for errors in chosen.errors

@@ -87,7 +87,7 @@ COMMANDS: Entries = {
             "image": Entry("datasets:dataset_image", "Write the image of one sample as PNG."),
             "export": Entry(
                 "dataset_export:export_dataset",
-                "Write a dataset as .npz, .csv, .parquet or class folders, or like its source, with corrected labels if given.",
+                "Write a dataset as .npz, .csv, .parquet or class folders, or like its source, with corrected labels.",
             ),
             "rename": Entry("removal:rename_dataset", "Give a dataset another name; its studies stay."),
             "forget": Entry(

@@ -59,7 +59,7 @@ def export_dataset(
     group: GroupColumn = None,
     as_json: Json = False,
 ) -> None:
-    """Write a dataset as .npz, .csv, .parquet or class folders, or like its source, with corrected labels if given."""
+    """Write a dataset as .npz, .csv, .parquet or class folders, or like its source, with corrected labels."""
     from memscore.datasets.rewriting import rewrite
     from memscore.datasets.storage import open_dataset
     from memscore.datasets.writing import changed, read_changes, write_dataset

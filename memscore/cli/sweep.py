@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    methods: Annotated[str, typer.Option(help="Methods, separated by commas: erm, pgd, trades, mart, gairat, bat.")],
+    methods: Annotated[
+        str, typer.Option(help="Methods with commas between: erm, pgd, trades, mart, gairat, bat, dpls.")
+    ],
     dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added automatically.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the runs and their comparison.")],
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each method at each point, with seeds 0, 1, ...")] = 3,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat or bat.")],
+    method: Annotated[str, typer.Option(help="erm, pgd, trades, mart, gairat, bat or dpls.")],
     dataset: Annotated[str, typer.Option(help="A registered dataset; digits is added automatically.")],
     scores: Scores = None,
     preset: Annotated[

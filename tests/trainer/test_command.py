@@ -51,7 +51,10 @@ def test_training_and_evaluation_need_torch_and_little_else(source: str, tmp_pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--method", "fat"], "method: there is no method 'fat'; the methods are: erm, pgd, trades, mart, gairat, bat"),
+        (
+            ["--method", "fat"],
+            "there is no method 'fat'; the methods are: erm, pgd, trades, mart, gairat, bat, dpls",
+        ),
         (["--method", "bat"], "The method 'bat' needs memorization scores; pass them with --scores"),
         (["--method", "pgd", "--set", "epochs"], "'epochs' is not an assignment; write it as NAME=VALUE"),
         (["--method", "pgd", "--set", "epochs=0"], "epochs must be at least 1, not 0"),

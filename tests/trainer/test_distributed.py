@@ -55,6 +55,7 @@ CASES = [
     ("gairat", {}, {}),
     ("bat", {}, {}),
     ("bat", {"detach": False}, {}),
+    ("dpls", {}, {}),
 ]
 
 

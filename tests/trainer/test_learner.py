@@ -16,7 +16,7 @@ from trainer.folder import RunFolder
 from trainer.learner import Learner
 from trainer.ledger import estimate
 from trainer.loop import Loop
-from trainer.methods import Batch, Loss, Step
+from trainer.methods import METHODS, Batch, Loss, Step
 from trainer.metrics import read_metrics
 from trainer.model import Model
 from trainer.network import initial_network
@@ -184,7 +184,7 @@ def test_schedules_by_hand():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("method", ["erm", "pgd", "trades", "mart", "gairat", "bat"])
+@pytest.mark.parametrize("method", list(METHODS))
 def test_every_preset_is_a_configuration_of_every_method(name: str, method: str):
     config = configured(method, name, epochs=7)
     assert (config.method, config.epochs) == (method, 7)

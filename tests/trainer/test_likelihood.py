@@ -15,6 +15,7 @@ from trainer.attacks import Attack, cross_entropy, divergence, margin
 from trainer.attacks.likelihood import cross_entropies, log_probabilities
 from trainer.methods import BAT, ERM, GAIRAT, MART, PGD, TRADES, Batch, Crafted, Method, Step
 from trainer.methods.bat import BATOptions, discrimination_loss, poisoning_scores, poisoning_weights, reweighted_loss
+from trainer.methods.dpls import DPLS, DPLSOptions
 from trainer.methods.gairat import GAIRATOptions
 from trainer.methods.mart import MARTOptions, boosted_cross_entropy, weighted_divergence
 from trainer.methods.trades import TRADESOptions, divergences
@@ -55,6 +56,8 @@ LOSSES: dict[str, Loss] = {
     "bat, hard drop": of(BAT(BATOptions(hard_drop=True))),
     "bat, hard drop of all": of(BAT(BATOptions(hard_drop=True, sigma=-1))),
     "bat, raw products": of(BAT(BATOptions(normalize=False, denominator="with_positive"))),
+    "dpls": of(DPLS()),
+    "dpls, labels that say nothing": of(DPLS(DPLSOptions(strength=1))),
     "divergences": lambda clean, adversarial, _: divergences(clean, adversarial),
     "weighted divergence": weighted_divergence,
     "boosted cross-entropy": lambda _, adversarial, labels: boosted_cross_entropy(adversarial, labels),

@@ -12,6 +12,7 @@ from trainer.attacks import Attack
 from trainer.config import TrainConfig
 from trainer.learner import Learner
 from trainer.methods import METHODS, Batch, Step
+from trainer.methods.dpls import smoothed, smoothing
 from trainer.methods.gairat import geometry_weights
 from trainer.methods.mart import boosted_cross_entropy, weighted_divergence
 from trainer.methods.trades import divergences
@@ -47,6 +48,20 @@ def trained(method: str, options: dict[str, object], **fields: object) -> STATE:
 
 def same(one: STATE, other: STATE) -> bool:
     return one[0] == other[0] and all(torch.equal(a, b) for a, b in zip(one[1], other[1], strict=True))
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_dpls_is_cross_entropy_with_labels_smoothed_by_mem(strength: float):
+    """Against PyTorch's own smoothing, sample by sample; unknown and negative mem smooth nothing."""
+    torch.manual_seed(0)
+    logits, labels = torch.randn(6, 10, dtype=torch.float64), torch.arange(6)
+    mem = torch.tensor([0.0, 0.2, 1.0, -0.3, torch.nan, 7.0], dtype=torch.float64)
+    known = [0.0, 0.2, 1.0, 0.0, 0.0, 7.0]
+    expected = [
+        functional.cross_entropy(one[None], label[None], label_smoothing=min(strength * value, 1)).item()
+        for one, label, value in zip(logits, labels, known, strict=True)
+    ]
+    assert smoothed(logits, labels, smoothing(mem, strength)).tolist() == pytest.approx(expected, abs=1e-12)
 
 
 def test_trades_is_golden():
@@ -114,6 +129,7 @@ IDENTITIES: list[tuple[str, dict[str, object], str, dict[str, object]]] = [
     ("gairat", {"shift": "infinite"}, "pgd", {}),
     ("gairat", {"burn_in": 1}, "pgd", {}),
     ("trades", {"beta": 0}, "erm", {}),
+    ("dpls", {"strength": 0}, "pgd", {}),
 ]
 
 
@@ -124,7 +140,7 @@ def test_a_method_without_its_own_part_is_another_bit_for_bit(
     assert same(trained(method, options), trained(other, others))
 
 
-@pytest.mark.parametrize("method", ["trades", "mart", "gairat", "bat"])
+@pytest.mark.parametrize("method", ["trades", "mart", "gairat", "bat", "dpls"])
 def test_a_method_with_its_own_part_is_not(method: str):
     for other in ("erm", "pgd"):
         assert not same(trained(method, {}), trained(other, {}))
@@ -156,7 +172,7 @@ def test_steps_are_repeatable_and_depend_on_their_seed(method: str):
     assert same(trained(method, {}), trained(method, {}))
 
 
-@pytest.mark.parametrize("method", ["pgd", "trades", "mart", "bat"])
+@pytest.mark.parametrize("method", ["pgd", "trades", "mart", "bat", "dpls"])
 def test_single_step_attacks_leave_the_ball_and_cost_one_pass(method: str):
     config = TrainConfig.model_validate({"method": method, "inner": "n-fgsm", "epsilon": 0.1})
     learner = Learner(SmallCNN(1, 10, 8), config)
@@ -211,7 +227,7 @@ def test_gairat_refuses_single_step_attacks():
 
 
 def test_an_unknown_method_or_option_is_named():
-    with pytest.raises(ValueError, match="no method 'fat'; the methods are: erm, pgd, trades, mart, gairat, bat"):
+    with pytest.raises(ValueError, match="no method 'fat'; the methods are: erm, pgd, trades, mart, gairat, bat, dpls"):
         TrainConfig(method="fat")
     with pytest.raises(
         ValueError,
@@ -227,6 +243,7 @@ PASSES: list[tuple[str, dict[str, object], int, int]] = [
     ("trades", {"forwards": 3}, 1 + 4 + 3, 4 + 3),
     ("mart", {}, 4 + 2, 4 + 2),
     ("gairat", {}, 5, 5),
+    ("dpls", {}, 5, 5),
     ("bat", {}, 5, 5),
     ("bat", {"score_forward": "eval"}, 6, 5),
 ]

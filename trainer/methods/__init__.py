@@ -1,6 +1,7 @@
 """Training methods, one file each. To add one: write the file, add its line here."""
 
 from trainer.methods.bat import BAT
+from trainer.methods.dpls import DPLS
 from trainer.methods.erm import ERM
 from trainer.methods.gairat import GAIRAT
 from trainer.methods.mart import MART
@@ -15,6 +16,21 @@ METHODS: dict[str, type[Method]] = {
     "mart": MART,
     "gairat": GAIRAT,
     "bat": BAT,
+    "dpls": DPLS,
 }
 
-__all__ = ["BAT", "ERM", "GAIRAT", "MART", "METHODS", "PGD", "TRADES", "Batch", "Crafted", "Loss", "Method", "Step"]
+__all__ = [
+    "BAT",
+    "DPLS",
+    "ERM",
+    "GAIRAT",
+    "MART",
+    "METHODS",
+    "PGD",
+    "TRADES",
+    "Batch",
+    "Crafted",
+    "Loss",
+    "Method",
+    "Step",
+]

@@ -37,6 +37,7 @@ def checks(material: Material) -> list[VerificationCheck]:
     return [
         _same("BAT(alpha 0, beta 0) = PGD", learner("bat", alpha=0.0, beta=0.0), learner("pgd")),
         _same("GAIRAT(lambda infinite) = PGD", learner("gairat", shift="infinite", burn_in=0.0), learner("pgd")),
+        _same("DPLS(strength 0) = PGD", learner("dpls", strength=0.0), learner("pgd")),
         _same("TRADES(beta 0) = ERM", learner("trades", beta=0.0), learner("erm")),
         _same("MART(lambda 0) = its boosted cross-entropy", learner("mart", strength=0.0), _boosted()),
         _nothing_allowed(material),

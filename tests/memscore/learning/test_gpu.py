@@ -110,6 +110,7 @@ def test_trials_learn_on_a_gpu_what_they_learn_on_a_cpu(data: DeviceData):
         {"method": "trades", "precision": "bfloat16"},
         {"method": "mart"},
         {"method": "gairat"},
+        {"method": "dpls"},
         {"method": "bat", "precision": "bfloat16", "crop": 1, "flip": True},
     ],
 )
