@@ -23,12 +23,45 @@ def class_name(names: Sequence[str], label: int) -> str:
 
 
 def label_of(names: Sequence[str], given: int | str) -> int:
-    """The number of a class that is given by name, or else by number. Raises InvalidInput if there is none."""
-    if isinstance(given, str):
-        if given in names:
-            return list(names).index(given)
-        if not given.isdecimal():
-            raise InvalidInput(f"There is no class {given[:100]!r}; the first are: {', '.join(names[:10])}.")
-    if not 0 <= int(given) < len(names):
-        raise InvalidInput(f"There is no class {given}; they are numbered from 0 to {len(names) - 1}.")
-    return int(given)
+    """The number of a class that is given by name, or else by number. Raises InvalidInput if there is none.
+
+    Spaces around a name and its case matter only where another class has the same name without them. Where all classes
+    are named by whole numbers, a text such as "02" is one of these, never the place of a class.
+    """
+    if not isinstance(given, str):
+        if not 0 <= given < len(names):
+            raise InvalidInput(f"There is no class {given}; they are numbered from 0 to {len(names) - 1}.")
+        return given
+    if given in names:
+        return list(names).index(given)
+    alike = [place for place, name in enumerate(names) if _plain(name) == _plain(given)]
+    if len(alike) == 1:
+        return alike[0]
+    if given.isdecimal() and not named_by_numbers(names):
+        return label_of(names, int(given))
+    raise InvalidInput(f"There is no class {given[:100]!r}; the first are: {', '.join(names[:10])}.")
+
+
+def named_by_numbers(names: Sequence[str]) -> bool:
+    """Whether all classes have whole numbers as names, and some another than their place."""
+    return all(map(_is_number, names)) and any(int(name) != place for place, name in enumerate(names))
+
+
+def require_clear(names: Sequence[str], given: int | str | None) -> None:
+    """Raise InvalidInput for a number where classes are named by other numbers than their places: it may mean two."""
+    if isinstance(given, int) and named_by_numbers(names):
+        first = f"{', '.join(names[:5])}{' and so on' if len(names) > 5 else ''}"
+        raise InvalidInput(
+            f"The classes are named {first}, so {given} may be a name or a place; write the name as text, such as "
+            f'"{names[0]}".'
+        )
+
+
+def _plain(name: str) -> str:
+    """A name without spaces around it, in lower case; a number without zeros before it."""
+    name = name.strip().casefold()
+    return str(int(name)) if _is_number(name) else name
+
+
+def _is_number(name: str) -> bool:
+    return name.removeprefix("-").isdecimal()

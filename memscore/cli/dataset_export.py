@@ -16,7 +16,6 @@ from memscore.cli.options import (
     Json,
     KeptClasses,
     LabelColumn,
-    Output,
     Resize,
     SplitColumn,
     TestShare,
@@ -33,7 +32,7 @@ from memscore.workflows.embedded import existing_database
 
 def export_dataset(
     name: str,
-    output: Output,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file or the folder to write.")],
     changes: Annotated[
         Path | None,
         typer.Option(

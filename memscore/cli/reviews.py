@@ -78,7 +78,7 @@ def review_sample(
             raise InvalidInput(f"VERDICT: {verdict[:40]!r} is none of error, fine, unsure and none.")
     with opened_client(url) as client:
         classes = tuple(client.dataset(client.study(study).dataset).class_names)
-        number = None if label is None else label_of(classes, int(label) if label.isdecimal() else label)
+        number = None if label is None else label_of(classes, label)
         made = client.review(study, index, said, label=number, reviewer=reviewer)
     if as_json:
         print_json(made)

@@ -7,12 +7,13 @@ the number of samples change: a CSV file of paths keeps its paths, a folder of p
 from __future__ import annotations
 
 import csv
-import io
+import gzip
 import json
+import re
 import secrets
 import shutil
 import zipfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -47,8 +48,6 @@ SUFFIXES = {
     "folder": ("",),
 }
 """The suffixes of what each kind of source can be written as; none for a folder."""
-
-LONGEST_CELL = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -104,11 +103,13 @@ def rewrite(
         wanted = " or ".join(SUFFIXES[kind]) if SUFFIXES[kind] != ("",) else "no suffix, as a folder"
         raise InvalidInput(f"{path.name!r} does not suit {kind}:{Path(place).name}; give a path with {wanted}.")
     given = Path(place).expanduser()
+    if given.is_dir() and path.resolve().is_relative_to(given.resolve()):
+        raise InvalidInput(f"{path} lies in {given}, which it would change; choose a path outside of it.")
     original = load_source(source, options)
     if original.fingerprint != dataset.fingerprint:
         raise InvalidInput(
-            f"{source} does not make this dataset: it has changed since, or was added with other options; give the "
-            "options that it was added with."
+            f"{source} does not make this dataset ({dataset.source}): it has changed since, or was added with other "
+            "options; give the options that it was added with."
         )
     corrected = _changed_as(dataset, original, changes)
     try:
@@ -120,25 +121,42 @@ def rewrite(
             "folder": _folder,
             "huggingface": _huggingface,
         }[kind]
-        return corrected, write(given, path, original, corrected, options)
+        notes = write(given, path, original, corrected, options)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written ({reason(error)}).") from error
+    return corrected, (*notes, *_moving(original, corrected, options))
 
 
-def rewritten_frame(dataset: Dataset, frame: Any, original: Dataset, changes: Changes, options: SourceOptions) -> Any:
-    """A pandas DataFrame with corrected labels, and without the rows whose new label is None.
+def _moving(original: Dataset, corrected: Dataset, options: SourceOptions) -> tuple[str, ...]:
+    """A note if some samples will change sides when the new file is split into parts again."""
+    same = len(corrected.y_train) == len(original.y_train) and np.array_equal(corrected.y_train, original.y_train)
+    if options.test_share is None or same:
+        return ()
+    return ("Added with the same test share, some of its training samples will be test samples, and the other way.",)
 
-    `original` is the same dataset as `frames.dataset_of` makes it of the frame with these options. Raises InvalidInput
+
+def rewritten_frames(
+    dataset: Dataset, frames: Sequence[Any], original: Dataset, changes: Changes, options: SourceOptions
+) -> list[Any]:
+    """pandas DataFrames with corrected labels, and without the rows whose new label is None: one, or train and test.
+
+    `original` is the same dataset as `frames.dataset_of` makes it of the frames with these options. Raises InvalidInput
     for an unknown sample or class.
     """
-    table = of_pandas(frame)
+    table = of_pandas(frames[0])
     columns = _columns_of_labels(Rows(table, "", "the table", Path()), original, options)
-    rows = _Rows.of(original, _changed_as(dataset, original, changes), table.num_rows)
-    kept = np.flatnonzero(rows.kept)
-    corrected = frame.iloc[kept].copy()
-    for name in columns.every:
-        place = table.column_names.index(name)
-        corrected.isetitem(place, frame.iloc[rows.taken[kept], place].array)
+    rows = _Rows.of(original, _changed_as(dataset, original, changes), sum(map(len, frames)))
+    corrected: list[Any] = []
+    first = 0
+    for frame in frames:
+        taken, kept = rows.part(first, len(frame))
+        left = np.flatnonzero(kept)
+        made = frame.iloc[left].copy()
+        for name in columns.every if first == 0 else ():  # only training samples change, by rows among themselves
+            place = table.column_names.index(name)
+            made.isetitem(place, frame.iloc[taken[left], place].array)
+        corrected.append(made)
+        first += len(frame)
     return corrected
 
 
@@ -149,88 +167,110 @@ def _changed_as(dataset: Dataset, original: Dataset, changes: Changes) -> Datase
 
 
 def _csv(given: Path, path: Path, original: Dataset, corrected: Dataset, options: SourceOptions) -> tuple[str, ...]:
-    """Write the lines of a CSV file again, each cell as it was."""
+    """Write the lines of a CSV file again, each as it was but for the cells of changed labels."""
     table, delimiter = read_csv(given, options)
     columns = _columns_of_labels(Rows(table, "", str(given), given.parent), original, options)
     rows = _Rows.of(original, corrected, table.num_rows)
-    with _text(given) as stream:
-        ending = "\r\n" if stream.readline().endswith("\r\n") else "\n"
-    with _lines(given, delimiter) as lines:
-        names = next(lines)
-        wanted = set(rows.taken[rows.taken != np.arange(len(rows.taken))].tolist())
-        labels: dict[int, list[str]] = {}
-        places = [names.index(column) for column in columns.every]
-        number = -1
-        for number, line in enumerate(lines):
-            if number in wanted:
-                labels[number] = [line[place] for place in places]
-    if number + 1 != table.num_rows:
+    head, *lines = _lines(given, delimiter)
+    if sum(not line.empty for line in lines) != table.num_rows:
         raise InvalidDataset(
-            f"{given} has {number + 1:,} lines or {table.num_rows:,} rows, depending on how its quotes are read; write "
+            f"{given} has {len(lines):,} lines or {table.num_rows:,} rows, depending on how its quotes are read; write "
             "it with quotes around texts, and those inside doubled."
         )
+    names = [_value(cell) for cell in head.cells]
+    places = [names.index(column) for column in columns.every]
+    full = [line for line in lines if not line.empty]
+    number = 0
+    texts = [head.text]
+    for line in lines:
+        if line.empty:
+            texts.append(line.text)
+            continue
+        taken = int(rows.taken[number])
+        if rows.kept[number]:
+            texts.append(line.text if taken == number else line.with_cells(full[taken], places, delimiter))
+        number += 1
     zipped = path.suffix.lower() == ".gz"
-    with (
-        atomic_write(path) as scratch,
-        _lines(given, delimiter) as lines,
-        _text(scratch, write=True, zipped=zipped) as stream,
-    ):
-        writer = csv.writer(stream, delimiter=delimiter, lineterminator=ending)
-        writer.writerow(next(lines))
-        for number, line in enumerate(lines):
-            if not rows.kept[number]:
-                continue
-            taken = int(rows.taken[number])
-            if taken != number:
-                for place, value in zip(places, labels[taken], strict=True):
-                    line[place] = value
-            writer.writerow(line)
+    written = "".join(texts).encode()
+    with atomic_write(path) as scratch:
+        scratch.write_bytes(gzip.compress(written) if zipped else written)
     return (*columns.notes, *_paths_from_elsewhere(original, given.parent, path.parent))
 
 
-@contextmanager
-def _lines(file: Path, delimiter: str) -> Generator[Iterator[list[str]]]:
-    """The lines of a CSV file as cells, without empty ones."""
-    before = csv.field_size_limit(LONGEST_CELL)
-    try:
-        with _text(file) as stream:
-            yield (line for line in csv.reader(stream, delimiter=delimiter) if line)
-    finally:
-        csv.field_size_limit(before)
+@dataclass(frozen=True)
+class _Line:
+    """A line of a CSV file: its cells as they are written, with quotes, and its end."""
+
+    cells: list[str]
+    end: str
+    text: str
+
+    @property
+    def empty(self) -> bool:
+        return self.cells == [""]
+
+    def with_cells(self, other: _Line, places: Sequence[int], delimiter: str) -> str:
+        """The text of this line with some cells of another."""
+        cells = list(self.cells)
+        for place in places:
+            cells[place] = other.cells[place]
+        return delimiter.join(cells) + self.end
 
 
-@contextmanager
-def _text(file: Path, *, write: bool = False, zipped: bool = False) -> Generator[io.TextIOWrapper]:
-    """A text file in UTF-8, whose line ends are left alone; to be read, it is unpacked if its name says so."""
+def _lines(file: Path, delimiter: str) -> list[_Line]:
+    """The lines of a CSV file, whose quoted cells may have line ends."""
     import pyarrow as pa
 
-    if write:
-        opened: Any = pa.output_stream(str(file), compression="gzip" if zipped else None)
-    else:
-        opened = pa.input_stream(str(file), compression="detect")
-    with opened, io.TextIOWrapper(opened, encoding="utf-8" if write else "utf-8-sig", newline="") as stream:
-        yield stream
+    with pa.input_stream(str(file), compression="detect") as stream:
+        text = stream.read().decode("utf-8")
+    other = f"[^{re.escape(delimiter)}\r\n]*"
+    cell = re.compile(f'("(?:[^"]|"")*"{other}|{other})({re.escape(delimiter)}|\r\n|\n|\r|\\Z)')
+    lines: list[_Line] = []
+    cells: list[str] = []
+    start = place = 0
+    while place < len(text) or cells:
+        found = cell.match(text, place)
+        assert found is not None
+        cells.append(found[1])
+        place = found.end()
+        if found[2] != delimiter:
+            lines.append(_Line(cells, found[2], text[start:place]))
+            cells, start = [], place
+    return lines
+
+
+def _value(cell: str) -> str:
+    """What a cell of the first line says, without the mark at the start of the file."""
+    (value,) = next(csv.reader([cell.removeprefix("\ufeff")], delimiter="\0")) or [""]
+    return value
 
 
 def _parquet(given: Path, path: Path, original: Dataset, corrected: Dataset, options: SourceOptions) -> tuple[str, ...]:
     """Write the rows of a Parquet file again."""
-    from pyarrow import parquet
-
     table = read_parquet(given)
     source = Rows(table, "", str(given), given.parent, class_names=class_names_in(table.schema.metadata))
     columns = _columns_of_labels(source, original, options)
     rows = _Rows.of(original, corrected, table.num_rows)
     with atomic_write(path) as scratch:
-        parquet.write_table(_changed(table, table, columns.every, *rows.part(0, table.num_rows)), scratch)
+        _write_parquet(_changed(table, table, columns.every, *rows.part(0, table.num_rows)), given, scratch)
     return (*columns.notes, *_paths_from_elsewhere(original, given.parent, path.parent))
+
+
+def _write_parquet(table: Any, like: Path, path: Path) -> None:
+    """Write a table with the compression and the size of row groups that another file has."""
+    from pyarrow import parquet
+
+    found = parquet.read_metadata(like)
+    group = found.row_group(0) if found.num_row_groups else None
+    packed = group.column(0).compression if group is not None and group.num_columns else "SNAPPY"
+    compression = "NONE" if packed == "UNCOMPRESSED" else packed
+    parquet.write_table(table, path, compression=compression, row_group_size=None if group is None else group.num_rows)
 
 
 def _huggingface(
     given: Path, path: Path, original: Dataset, corrected: Dataset, options: SourceOptions
 ) -> tuple[str, ...]:
     """Write a folder of a saved dataset, or of Parquet files, again."""
-    from pyarrow import parquet
-
     parts = parts_of(given)
     source = rows_of(given, parts, options)
     columns = _columns_of_labels(source, original, options)
@@ -244,7 +284,7 @@ def _huggingface(
             first += count
             file = scratch / part.path.relative_to(given)
             if part.path.suffix == ".parquet":
-                parquet.write_table(table, file)
+                _write_parquet(table, part.path, file)
             else:
                 _write_saved(table, part, file)
     return columns.notes
@@ -289,8 +329,9 @@ def _npz(given: Path, path: Path, original: Dataset, corrected: Dataset, options
                 taken, kept = rows.part(sum(counts[:which]), counts[which])
                 values = _member(before, array)
                 if array == f"y_{ending}":
-                    kind = y_of_all.dtype if values.dtype.kind == "U" else values.dtype
-                    values = y_of_all[taken].astype(kind)
+                    labels = y_of_all[taken]
+                    same_kind = labels.astype(values.dtype)
+                    values = same_kind if (same_kind == labels).all() else labels
                 with after.open(name, "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, values[kept], allow_pickle=False)
     return ()
@@ -320,7 +361,8 @@ def _folder(given: Path, path: Path, original: Dataset, corrected: Dataset, opti
             if not (given / file).is_file():
                 raise InvalidInput(f"There is no file {given / file}; give it a name in UTF-8, and add it again.")
             (scratch / folder).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(given / file, scratch / folder / unused_name(file.name, folder.as_posix(), taken))
+            name = unused_name(file.name, folder.as_posix(), taken)
+            shutil.copy2(given / file, scratch / folder / (file.name if file.parent == folder else name))
     return ()
 
 
@@ -340,11 +382,24 @@ def _changed(table: Any, whole: Any, columns: Sequence[str], taken: Indices, kep
     """Rows of a table with the values of these columns from other rows of the whole, and without some."""
     import pyarrow as pa
 
-    for name in columns:
-        place = table.column_names.index(name)
-        field = table.schema.field(place)
-        table = table.set_column(place, field, whole[name].take(pa.array(taken)).cast(field.type))
-    return table.filter(pa.array(kept))
+    left = np.flatnonzero(kept)
+    fields = zip(table.schema, table.columns, strict=True)
+    made = [
+        _taken(whole[field.name], taken[left]).cast(field.type) if field.name in columns else _taken(column, left)
+        for field, column in fields
+    ]
+    return pa.Table.from_arrays(made, schema=table.schema)
+
+
+def _taken(column: Any, places: Indices) -> Any:
+    """Values of an Arrow column, also of the few types for which Arrow has no such function."""
+    import pyarrow as pa
+
+    try:
+        return column.take(pa.array(places))
+    except pa.ArrowNotImplementedError:
+        values = column.to_pylist()
+        return pa.chunked_array([pa.array([values[place] for place in places], column.type)])
 
 
 @dataclass(frozen=True)
@@ -374,7 +429,8 @@ def _columns_of_labels(rows: Rows, original: Dataset, options: SourceOptions) ->
     labels = label_columns(rows, options)
     assert original.places is not None
     places = np.concatenate(original.places)
-    classes = np.concatenate([original.y_train, original.y_test])
+    here = places < rows.table.num_rows
+    places, classes = places[here], np.concatenate([original.y_train, original.y_test])[here]
     columns: Mapping[str, Any] = arrow.plain(rows.table)
     alike = [
         name

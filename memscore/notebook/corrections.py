@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from memscore.datasets import SourceOptions
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.frames import dataset_of
-from memscore.datasets.rewriting import rewrite, rewritten_frame
+from memscore.datasets.rewriting import rewrite, rewritten_frames
 from memscore.datasets.writing import Changes, changed, write_dataset
 from memscore.errors import InvalidInput
 from memscore.messages.reviews import Reviews
+from memscore.naming import require_clear
 from memscore.notebook.listings import Suspects
 from memscore.scores.reviews import changes as agreed_changes
 from memscore.workflows.reviews import decisions_of
@@ -21,14 +22,20 @@ Corrections = Suspects | Reviews | Mapping[int, int | str | None]
 """Suspects with their suggested labels, what reviewers agree on, or labels by training sample; None leaves out."""
 
 
-def changes_of(corrections: Corrections, *, drop: bool) -> Changes:
-    """The new label of each training sample that is corrected, or None for all of them with `drop`."""
+def changes_of(corrections: Corrections, class_names: Sequence[str], *, drop: bool) -> Changes:
+    """The new label of each training sample that is corrected, or None for all of them with `drop`.
+
+    Raises InvalidInput for a number that may mean two classes.
+    """
     if isinstance(corrections, Suspects):
         chosen = corrections.columns
         labels = dict(zip(chosen["index"].tolist(), chosen["suggested_label"].tolist(), strict=True))
         return {index: None if drop or label < 0 else label for index, label in labels.items()}
-    named = agreed_changes(decisions_of(corrections)) if isinstance(corrections, Reviews) else corrections
-    return {index: None if drop else label for index, label in named.items()}
+    if isinstance(corrections, Reviews):
+        return {index: None if drop else label for index, label in agreed_changes(decisions_of(corrections)).items()}
+    for label in corrections.values():
+        require_clear(class_names, label)
+    return {index: None if drop else label for index, label in corrections.items()}
 
 
 def corrected_file(dataset: Dataset, changes: Changes, path: Path, like: str | None, options: SourceOptions) -> Path:
@@ -40,12 +47,19 @@ def corrected_file(dataset: Dataset, changes: Changes, path: Path, like: str | N
 
 
 def corrected_frame(dataset: Dataset, changes: Changes, frame: Any, options: SourceOptions, seed: int) -> Any:
-    """The DataFrame that the dataset was made of, with other labels. Raises InvalidInput if it makes another one."""
-    if not hasattr(frame, "iloc") or not hasattr(frame, "columns"):
-        raise InvalidInput(f"frame must be a pandas DataFrame, not {type(frame).__name__}; to_pandas() makes one.")
-    original = dataset_of(frame, options=options, seed=seed)
+    """The DataFrame that the dataset was made of, or the pair of them, with other labels.
+
+    Raises InvalidInput if it makes another dataset.
+    """
+    frames: list[Any] = list(cast("tuple[Any, ...]", frame)) if isinstance(frame, tuple | list) else [frame]
+    for one in frames:
+        if not hasattr(one, "iloc") or not hasattr(one, "columns"):
+            raise InvalidInput(f"frame must be a pandas DataFrame, not {type(one).__name__}; to_pandas() makes one.")
+    original = dataset_of(tuple(frames) if len(frames) > 1 else frame, options=options, seed=seed)
     if original.fingerprint != dataset.fingerprint:
         raise InvalidInput(
-            "The frame does not make this study's dataset: it has changed since, or was given with other arguments."
+            "The frame does not make this study's dataset: it has changed since, or was given with other arguments. "
+            "What was estimated from two frames needs both, as a pair."
         )
-    return rewritten_frame(dataset, frame, original, changes, options)
+    made = rewritten_frames(dataset, frames, original, changes, options)
+    return made[0] if len(made) == 1 else tuple(made)

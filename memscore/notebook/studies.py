@@ -18,7 +18,7 @@ from memscore.files import write_file
 from memscore.messages.reviews import Review, Reviews, Verdict
 from memscore.messages.scores import Histogram
 from memscore.messages.studies import StudyMessage
-from memscore.naming import label_of
+from memscore.naming import label_of, require_clear
 from memscore.notebook import running
 from memscore.notebook.application import Application, application, exists
 from memscore.notebook.arguments import in_python
@@ -259,8 +259,8 @@ class Study:
 
         Raises InvalidInput for an unknown column or class.
         """
-        if isinstance(label, str):
-            label = label_of(self.client.dataset(self.message.dataset).class_names, label)
+        if label is not None:
+            label = self._class(label)
         return self.client.histogram(self.id, bins=bins, column=column, label=label)
 
     @in_python
@@ -318,14 +318,21 @@ class Study:
         back. The dashboard, `memscore review` and `reviews()` show it. Raises NotFound, or InvalidInput for a label
         that is no class or the one that the sample has.
         """
-        if isinstance(label, str):
-            label = label_of(self.client.dataset(self.message.dataset).class_names, label)
+        if label is not None:
+            label = self._class(label)
         return self.client.review(self.id, index, verdict, label=label, reviewer=reviewer)
+
+    def _class(self, given: int | str) -> int:
+        """The number of a class that is given by name, or by number where that is clear. Raises InvalidInput."""
+        names = self.client.dataset(self.message.dataset).class_names
+        require_clear(names, given)
+        return label_of(names, given)
 
     def reviews(self) -> Reviews:
         """What people say of the training samples' labels, which `corrected` takes."""
         return self.client.reviews(self.id)
 
+    @in_python
     def corrected(
         self,
         suspects: Corrections,
@@ -351,9 +358,11 @@ class Study:
         options = options_of(Given(labels, test_share=test_share, roles=roles, resize=resize))
         if like is None and (labels, roles, test_share, resize) != (None,) * 4:
             raise InvalidInput("labels, roles, test_share and resize say how like is read; give it, or leave them out.")
-        changes = changes_of(suspects, drop=drop)
-        return corrected_file(self.dataset, changes, Path(path).expanduser(), like, options)
+        dataset = self.dataset
+        changes = changes_of(suspects, dataset.class_names, drop=drop)
+        return corrected_file(dataset, changes, Path(path).expanduser(), like, options)
 
+    @in_python
     def corrected_frame(
         self,
         suspects: Corrections,
@@ -367,11 +376,13 @@ class Study:
     ) -> Any:
         """The pandas DataFrame that the dataset was made of, with other labels, as `corrected` changes them.
 
-        labels, roles, test_share and seed as `memscore.estimate` got them. Rows keep their index; a column that says
-        the same as the labels changes with them. Raises InvalidInput if the frame makes another dataset.
+        frame: or the pair of frames for training and testing; the result is then a pair too. labels, roles, test_share
+        and seed as `memscore.estimate` got them. Rows keep their index; a column that says the same as the labels
+        changes with them. Raises InvalidInput if the frame makes another dataset.
         """
+        dataset = self.dataset
         options = options_of(Given(labels, test_share=test_share, roles=roles))
-        return corrected_frame(self.dataset, changes_of(suspects, drop=drop), frame, options, seed)
+        return corrected_frame(dataset, changes_of(suspects, dataset.class_names, drop=drop), frame, options, seed)
 
     def __repr__(self) -> str:
         return f"<memscore.Study {self.name}: {self.trials:,} trials>"

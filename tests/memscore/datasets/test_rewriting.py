@@ -18,7 +18,7 @@ from memscore.datasets import SourceOptions, load_source
 from memscore.datasets.forgotten import Forgotten
 from memscore.datasets.frames import dataset_of
 from memscore.datasets.huggingface import parts_of
-from memscore.datasets.rewriting import rewrite, rewritten_frame
+from memscore.datasets.rewriting import rewrite, rewritten_frames
 from memscore.errors import InvalidInput
 from tests.memscore.datasets.test_huggingface import save as save_part
 from tests.memscore.datasets.test_huggingface import table as part_of_rows
@@ -95,6 +95,21 @@ def test_a_share_for_testing_stays_where_it_was(tmp_path: Path):
     assert after == expected
 
 
+def test_only_the_cells_of_changed_labels_differ_byte_by_byte(tmp_path: Path):
+    """Whatever the file has: quotes, blank lines, line ends within cells, alone or at the end, and no last one."""
+    path = tmp_path / "odd.tsv"
+    lines = [f'"{row}"\t{row / 7:.3f}\t"a\rb ""{row}"""\t {NAMES[row % 3]}' for row in range(30)]
+    text = '\ufeffkey\tpetal\t"note"\tlabel\r' + "\r\n\r\n".join(lines[:20]) + "\n" + "\n".join(lines[20:])
+    path.write_bytes(text.encode())
+    again(f"csv:{path}", tmp_path / "same.tsv", {}, id="key")
+    assert (tmp_path / "same.tsv").read_bytes() == path.read_bytes()
+    again(f"csv:{path}", tmp_path / "fixed.tsv", {3: "cat", 29: None}, id="key")
+    expected = text.replace(lines[3], lines[3].replace("ant", "cat")).replace(lines[29], "")
+    assert (tmp_path / "fixed.tsv").read_bytes() == expected.encode()
+    changed = load_source(f"csv:{tmp_path / 'fixed.tsv'}", SourceOptions(id="key"))
+    assert changed.columns.own_name("train", 28) == "28"
+
+
 def test_parquet_keeps_types_and_one_hot_labels(tmp_path: Path):
     path = tmp_path / "some.parquet"
     random = np.random.default_rng(0)
@@ -107,6 +122,19 @@ def test_parquet_keeps_types_and_one_hot_labels(tmp_path: Path):
     rows = [row for number, row in enumerate(before.to_pylist()) if number != 7]
     rows[0] |= {"ant": 0, "bee": 0, "cat": 1}
     assert after.to_pylist() == rows
+
+
+def test_parquet_keeps_its_compression_groups_and_types_without_functions(tmp_path: Path):
+    path = tmp_path / "some.parquet"
+    names = pa.array([NAMES[row % 3] for row in range(30)], pa.string_view())
+    table = pa.table({"x": [row / 7 for row in range(30)], "label": names})
+    parquet.write_table(table, path, compression="zstd", row_group_size=8)
+    again(f"parquet:{path}", tmp_path / "fixed.parquet", {0: "cat", 5: None})
+    written = parquet.read_metadata(tmp_path / "fixed.parquet")
+    assert (written.row_group(0).column(0).compression, written.row_group(0).num_rows) == ("ZSTD", 8)
+    after = parquet.read_table(tmp_path / "fixed.parquet")
+    assert after.schema.field("label").type == parquet.read_table(path).schema.field("label").type
+    assert after["label"].to_pylist()[:6] == ["cat", "bee", "cat", "ant", "bee", "ant"]
 
 
 def test_dictionary_labels_stay_so(tmp_path: Path):
@@ -174,6 +202,31 @@ def test_a_folder_keeps_its_files_byte_by_byte(tmp_path: Path):
     assert {name: (tmp_path / "fixed" / name).read_bytes() for name in names} == before
 
 
+def test_files_whose_class_stays_keep_their_names(tmp_path: Path):
+    """Also beside a class whose name differs in case alone."""
+    folder = tmp_path / "animals"
+    for label, name in enumerate(("Cat", "cat", "dog")):
+        (folder / name).mkdir(parents=True)
+        for number in range(4):
+            (folder / name / f"{number}.png").write_bytes(png(10 * label + number))
+    again(f"folder:{folder}", tmp_path / "fixed", {8: "Cat"})
+    before = {path.relative_to(folder).as_posix() for path in folder.rglob("*.png")}
+    after = {path.relative_to(tmp_path / "fixed").as_posix() for path in (tmp_path / "fixed").rglob("*.png")}
+    assert before - after == {"dog/0.png"}
+    (moved,) = after - before
+    assert (tmp_path / "fixed" / moved).read_bytes() == png(20)
+
+
+@pytest.mark.parametrize("inside", ["fixed", "train/fixed", "data/deep/fixed"])
+def test_nothing_is_written_into_the_source(tmp_path: Path, inside: str):
+    saved(tmp_path / "animals")
+    folder = tmp_path / "animals"
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(InvalidInput, match="which it would change; choose a path outside of it"):
+        again(f"huggingface:{folder}", folder / inside, {0: "owl"})
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_npz_keeps_its_types_and_what_else_is_in_it(tmp_path: Path):
     path = tmp_path / "some.npz"
     random = np.random.default_rng(0)
@@ -204,7 +257,7 @@ def test_a_frame_keeps_its_index_and_categories():
     original = dataset_of(frame, options=options)
     names = original.columns.names("train")
     assert names is not None
-    after = rewritten_frame(original, frame, original, {0: "cat", 3: None}, options)
+    (after,) = rewritten_frames(original, [frame], original, {0: "cat", 3: None}, options)
     expected = frame.drop(index=str(names[3]))
     expected.loc[str(names[0]), ["kind", "y"]] = ["cat", 2]
     pd.testing.assert_frame_equal(after, expected)
@@ -239,5 +292,7 @@ def test_what_cannot_be_written_again_leaves_nothing(tmp_path: Path):
     assert "is no source that can be written again" in refusal("torch:mine:data", "x.csv")
     assert "'x.npz' does not suit csv:photos.csv; give a path with .csv" in refusal(f"csv:{path}", "x.npz")
     assert "exists; choose another path" in refusal(f"csv:{path}", "photos.csv")
-    assert "does not make this dataset: it has changed since" in refusal(f"csv:{path}", "x.csv", resize=3)
+    assert "does not make this dataset (csv:photos.csv): it has changed since" in refusal(
+        f"csv:{path}", "x.csv", resize=3
+    )
     assert "There is no class 'cow'" in refusal(f"csv:{path}", "x.csv", {0: "cow"})

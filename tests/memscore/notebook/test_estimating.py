@@ -109,6 +109,20 @@ def test_a_frame_and_a_file_come_back_with_corrected_labels(train_here: list[int
     path = study.corrected({3: 1}, tmp_path / "fixed.csv", like=f"csv:{tmp_path / 'some.csv'}", labels="kind")
     lines = (tmp_path / "some.csv").read_text().splitlines()
     assert [one for one in path.read_text().splitlines() if one not in lines] == [f"{lines[4].rpartition(',')[0]},1"]
+    numbered = frame.assign(kind=Y + 1)
+    study = quick(numbered, "kind")
+    with pytest.raises(InvalidInput, match="named 1, 2, 3, so 2 may be a name or a place; write the name as text"):
+        study.corrected_frame({0: 2}, numbered, "kind")
+    fixed = study.corrected_frame({0: "2", 1: "02"}, numbered, "kind")
+    assert fixed["kind"].tolist()[:2] == [2, 2]
+    pair = (numbered.iloc[:40].reset_index(drop=True), numbered.iloc[40:].reset_index(drop=True))
+    study = quick(pair, "kind")
+    train, test = study.corrected_frame({0: "2", 5: None}, pair, "kind")
+    assert (len(train), train["kind"].iloc[0], test.equals(pair[1])) == (39, 2, True)
+    with pytest.raises(InvalidInput, match="needs both, as a pair"):
+        study.corrected_frame({0: "2"}, pair[0], "kind")
+    with pytest.raises(InvalidInput, match="like must be text, not a DataFrame"):
+        study.corrected({3: "1"}, tmp_path / "again.csv", like=frame)  # pyright: ignore[reportArgumentType] -- wrong on purpose
     with pytest.raises(InvalidInput, match="say how like is read"):
         study.corrected({3: 1}, tmp_path / "again.csv", labels="kind")
 
