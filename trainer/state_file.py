@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from memscore.errors import InvalidInput
 from memscore.learning.networks import Wrapped
+from memscore.learning.networks.network import Network
+from trainer.layouts import Normalization, Renormalized, plain, translated
 
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 """Suffixes of files that hold a network's weights."""
@@ -59,13 +61,55 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
     weights = weights_in(path)
     module = network.module if isinstance(network, Wrapped) else network
     try:
-        weights = _with_shared(_unwrapped(weights, module), module)
-        differing = sorted(set(weights) ^ set(module.state_dict()))
-        if differing:
-            raise RuntimeError(f"{len(differing)} names are in only one of them, such as {differing[0]}")
-        module.load_state_dict(weights)
+        _load(weights, module)
     except RuntimeError as error:
+        if not isinstance(network, Wrapped) and translated(plain(weights, path)[0], module) is not None:
+            raise InvalidInput(
+                f"{path} has weights of another code, whose {name} normalizes images in another way; evaluate takes "
+                "them with --normalize, and training needs a function of yours that builds that network."
+            ) from error
         raise InvalidInput(f"The weights in {path} are not those of {name}: {_one_line(error)}.") from error
+
+
+def loaded(network: Network, path: Path, name: str, normalize: str | None) -> Network:
+    """The network of this name with the weights of a file, also of another code, whose layers have other names.
+
+    `normalize` says how that code normalizes images, where the file does not (`layouts.Normalization.of`); the network
+    then does so too. Raises InvalidInput if the weights are those of another network, if it remains unknown how they
+    normalize images, or if `normalize` is given for weights of this code.
+    """
+    given = None if normalize is None else Normalization.of(normalize)
+    built_in = not isinstance(network, Wrapped)
+    weights, stated = plain(weights_in(path), path) if built_in else ({}, None)
+    found = translated(weights, network) if built_in else None
+    if found is None:
+        if given is not None:
+            raise InvalidInput(
+                f"--normalize is for a built-in network with weights of another code; {name} normalizes as it is "
+                "written, so leave it out."
+            )
+        load_weights(network, path, name)
+        return network
+    normalization = given or stated
+    if normalization is None:
+        raise InvalidInput(
+            f"{path} has weights of another code, and does not say how that normalizes images: give --normalize none, "
+            "or --normalize MEAN/STD, such as 0.4914,0.4822,0.4465/0.247,0.2435,0.2616."
+        )
+    channels = next(value for value in found.values() if value.ndim == 4).shape[1]
+    if len(normalization.mean) not in (1, channels):
+        raise InvalidInput(f"The normalization has {len(normalization.mean)} channels, the images have {channels}.")
+    network.load_state_dict(found)
+    return Renormalized(network, normalization)
+
+
+def _load(weights: dict[str, Tensor], module: nn.Module) -> None:
+    """Load weights under the module's own names, apart from wrappers' prefixes. Raises RuntimeError for others."""
+    weights = _with_shared(_unwrapped(weights, module), module)
+    differing = sorted(set(weights) ^ set(module.state_dict()))
+    if differing:
+        raise RuntimeError(f"{len(differing)} names are in only one of them, such as {differing[0]}")
+    module.load_state_dict(weights)
 
 
 def _unwrapped(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:

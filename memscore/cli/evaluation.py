@@ -49,6 +49,13 @@ def evaluate(
     network: Annotated[
         str | None, typer.Option(help="With a file of weights: a network's name, or package.module:function.")
     ] = None,
+    normalize: Annotated[
+        str | None,
+        typer.Option(
+            help="With weights of another code in a built-in network: none, or MEAN/STD of each channel, such as "
+            "0.49,0.48,0.45/0.25,0.24,0.26. Default: what the file says."
+        ),
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="With a file of weights: a registered dataset.")] = None,
     splits: Annotated[str, typer.Option(help="train, test, or both.")] = "train,test",
     autoattack_samples: Annotated[
@@ -83,6 +90,7 @@ def evaluate(
         epsilon=None if epsilon is None else number(epsilon),
         transfer_from=transfer_from,
         network=network,
+        normalize=normalize,
         dataset=dataset,
         splits=settings_module.listed(splits),
         autoattack_samples=autoattack_samples,

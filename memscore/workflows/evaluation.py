@@ -37,6 +37,7 @@ class EvaluationRequest:
     """Which networks to evaluate, and how to attack them.
 
     checkpoint: a checkpoint folder, a run folder, or a file of weights, which also needs `network` and `dataset`.
+    normalize: how a built-in network with weights of another code normalizes images: none, or MEAN/STD.
     epsilon: None for the epsilon used in training. transfer_from: a checkpoint folder, whose network the attack
     `transfer` is crafted on; it joins the attacks. scores: a source of scores; see `training_scores`.
     output: the folder for the tables; None to write them beside the checkpoint.
@@ -50,6 +51,7 @@ class EvaluationRequest:
     epsilon: float | None = None
     transfer_from: Path | None = None
     network: str | None = None
+    normalize: str | None = None
     dataset: str | None = None
     splits: tuple[str, ...] = ("train", "test")
     autoattack_samples: int = 1000
@@ -78,6 +80,8 @@ def evaluate(
     description = candidates[0].description
     if request.network is None and not description:
         raise InvalidInput("A file of weights does not name its network; name it with --network.")
+    if request.normalize is not None and request.network is None:
+        raise InvalidInput("--normalize is for a file of weights; name its network with --network, or leave it out.")
     config = _config(request, description)
     name, fingerprint = _dataset(settings, description, request.dataset)
     images = open_dataset(settings.home, fingerprint)
@@ -94,7 +98,16 @@ def evaluate(
     found: list[Evaluated] = []
     with one_thread(), nullcontext() if run is None else RunFolder(run, {}).alone():
         for one in evaluate_together(
-            candidates, (name, images), data, config, pulled, progress, request.network, on_note, source
+            candidates,
+            (name, images),
+            data,
+            config,
+            pulled,
+            progress,
+            request.network,
+            on_note,
+            source,
+            request.normalize,
         ):
             found.append(one)
             yield one

@@ -45,10 +45,11 @@ def evaluate_together(
     network: str | None = None,
     on_note: Callable[[str], None] | None = None,
     source: nn.Module | None = None,
+    normalize: str | None = None,
 ) -> Iterator[Evaluated]:
     """Evaluate candidates on a dataset, given with its name, and write the results to the folder of each.
 
-    `network` is passed to `load`, `on_note` and `source` to `evaluate`. Raises the errors of both.
+    `network` and `normalize` are passed to `load`, `on_note` and `source` to `evaluate`. Raises the errors of both.
     """
     name, images = dataset
     fingerprint = images.fingerprint
@@ -56,7 +57,7 @@ def evaluate_together(
     found: dict[str, tuple[str, Evaluation]] = {}
     signed: dict[str, str] = {}
     for candidate in candidates:
-        module = load(candidate, images, network).to(data.device)
+        module = load(candidate, images, network, normalize).to(data.device)
         weights = digest(module)
         twin = found[weights][0] if weights in found else None
         if twin is None:

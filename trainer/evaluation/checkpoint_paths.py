@@ -20,7 +20,7 @@ from trainer.config import TrainConfig
 from trainer.evaluation.result import SAMPLES
 from trainer.folder import RunFolder
 from trainer.samples import trained_mask
-from trainer.state_file import WEIGHT_FILES, load_weights
+from trainer.state_file import WEIGHT_FILES, loaded
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,18 @@ def along(path: Path) -> list[Candidate]:
     return [_of_folder(folder) for folder in RunFolder(path).epochs()]
 
 
-def load(candidate: Candidate, dataset: Dataset, network: str | None) -> nn.Module:
+def load(candidate: Candidate, dataset: Dataset, network: str | None, normalize: str | None = None) -> nn.Module:
     """The network of a candidate, in eval mode; `network` names the architecture of bare weights.
 
-    A name is a built-in one or `package.module:function`. Raises InvalidInput if weights and network do not match.
+    A name is a built-in one or `package.module:function`; `normalize` is for weights of other codes, as
+    `state_file.loaded` takes it. Raises InvalidInput if weights and network do not match.
     """
     if network is None:
         return checkpoints.load(candidate.weights.parent, dataset)[0]
     _, height, width, channels = dataset.x_train.shape
     shape = (channels, height, width)
     built = build_network(network, shape, dataset.classes, {})
-    load_weights(built, candidate.weights, network)
+    built = loaded(built, candidate.weights, network, normalize)
     adopt(built, shape, dataset.classes, torch.device("cpu"))
     require_image_gradients(built, shape)
     return built.eval()
