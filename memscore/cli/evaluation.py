@@ -24,6 +24,7 @@ from trainer.printing import selection
 if TYPE_CHECKING:
     from trainer.evaluation import MethodDifference, PairedDifference
     from trainer.evaluation.checkpoint_groups import Evaluated
+    from trainer.evaluation.corruptions import CorruptionRow
 
 COMPARED = ("samples", "attack", "count", "first", "second", "difference", "95 % interval")
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
@@ -57,6 +58,10 @@ def evaluate(
         ),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="With a file of weights: a registered dataset.")] = None,
+    corruptions: Annotated[
+        Path | None,
+        typer.Option(help="Also classify the corrupted test images in this folder, in the layout of CIFAR-10-C."),
+    ] = None,
     splits: Annotated[str, typer.Option(help="train, test, or both.")] = "train,test",
     autoattack_samples: Annotated[
         int, typer.Option(min=1, help="Maximum number of samples of each split for AutoAttack.")
@@ -92,6 +97,7 @@ def evaluate(
         network=network,
         normalize=normalize,
         dataset=dataset,
+        corruptions=corruptions,
         splits=settings_module.listed(splits),
         autoattack_samples=autoattack_samples,
         alarm_samples=alarm_samples,
@@ -209,6 +215,8 @@ def _print(one: Evaluated) -> None:
         title += f", epoch {meta['epoch']}, {selection(meta['selected'])}"
     print_table(header(evaluation.rows), map(cells, evaluation.rows), title=title)
     out.print("Per cent, above their 95 % interval. A sample is robust under `worst` if it survives every attack.")
+    if evaluation.corruptions:
+        _print_corruptions(evaluation.corruptions)
     for finding in evaluation.findings:
         if finding.level != "green":
             style = STYLES[finding.level]
@@ -218,7 +226,21 @@ def _print(one: Evaluated) -> None:
     out.print(Text.assemble(("green", STYLES["green"]), f" {green} of {counted(len(evaluation.findings), 'check')}"))
     for text in evaluation.notes:
         _note(text)
-    out.print(f"Written to {one.candidate.folder}: table.csv, table.json, samples.parquet")
+    also = ", corruptions.csv" if evaluation.corruptions else ""
+    out.print(f"Written to {one.candidate.folder}: table.csv, table.json, samples.parquet{also}")
+
+
+def _print_corruptions(rows: Sequence[CorruptionRow]) -> None:
+    """The mean over severities for each corruption and group of samples, and over all corruptions first."""
+    means = [row for row in rows if row.severity is None]
+    groups = list(dict.fromkeys(row.group for row in means))
+    found = {(row.corruption, row.group): str(row.accuracy) for row in means}
+    names = list(dict.fromkeys(row.corruption for row in means))
+    print_table(
+        ("corruption", *(f"test {group}" for group in groups)),
+        ((name, *(found[name, group] for group in groups)) for name in names),
+    )
+    out.print("Corrupted images: per cent correct over the five severities, above 95 % intervals over samples.")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from trainer.evaluation import EvaluationConfig
 from trainer.evaluation.checkpoint_groups import Evaluated, Progress, evaluate_together
 from trainer.evaluation.checkpoint_paths import Candidate, find, load, run_of
 from trainer.evaluation.config import bat_weights
+from trainer.evaluation.corruptions import Corruptions
 from trainer.evaluation.passes import OnProgress
 from trainer.evaluation.result import write_together
 from trainer.folder import RunFolder
@@ -40,6 +41,7 @@ class EvaluationRequest:
     normalize: how a built-in network with weights of another code normalizes images: none, or MEAN/STD.
     epsilon: None for the epsilon used in training. transfer_from: a checkpoint folder, whose network the attack
     `transfer` is crafted on; it joins the attacks. scores: a source of scores; see `training_scores`.
+    corruptions: a folder of corrupted test images in the layout of CIFAR-10-C.
     output: the folder for the tables; None to write them beside the checkpoint.
     The other fields are those of EvaluationConfig.
     """
@@ -53,6 +55,7 @@ class EvaluationRequest:
     network: str | None = None
     normalize: str | None = None
     dataset: str | None = None
+    corruptions: Path | None = None
     splits: tuple[str, ...] = ("train", "test")
     autoattack_samples: int = 1000
     alarm_samples: int = 200
@@ -91,6 +94,9 @@ def evaluate(
         pulled.require(images, name)
         for text in pulled.notes:
             on_note(f"scores: {text}")
+    corruptions = None
+    if request.corruptions is not None:
+        corruptions = Corruptions.of(request.corruptions, images.x_test, images.y_test)
     data = DeviceData.of(images, training_device())
     source = None if request.transfer_from is None else _source(request.transfer_from, images).to(data.device)
     candidates = _placed(candidates, request.output)
@@ -108,6 +114,7 @@ def evaluate(
             on_note,
             source,
             request.normalize,
+            corruptions,
         ):
             found.append(one)
             yield one

@@ -14,6 +14,7 @@ from memscore.study import signatures
 from trainer.config import TrainConfig
 from trainer.evaluation.checkpoint_paths import Candidate, load, trained_of
 from trainer.evaluation.config import EvaluationConfig
+from trainer.evaluation.corruptions import Corruptions
 from trainer.evaluation.evaluation import evaluate
 from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.identity import digest
@@ -46,10 +47,12 @@ def evaluate_together(
     on_note: Callable[[str], None] | None = None,
     source: nn.Module | None = None,
     normalize: str | None = None,
+    corruptions: Corruptions | None = None,
 ) -> Iterator[Evaluated]:
     """Evaluate candidates on a dataset, given with its name, and write the results to the folder of each.
 
-    `network` and `normalize` are passed to `load`, `on_note` and `source` to `evaluate`. Raises the errors of both.
+    `network` and `normalize` are passed to `load`; `on_note`, `source` and `corruptions` to `evaluate`. Raises the
+    errors of both.
     """
     name, images = dataset
     fingerprint = images.fingerprint
@@ -73,6 +76,7 @@ def evaluate_together(
                     fingerprint=fingerprint,
                     folder=candidate.folder,
                     source=source,
+                    corruptions=corruptions,
                     on_progress=on_progress,
                     on_note=on_note,
                 )

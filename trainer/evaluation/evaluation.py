@@ -25,6 +25,7 @@ from trainer.attacks import autoattack, crafting
 from trainer.attacks.registry import AUTOATTACK, TRANSFER, AttackInParts, every
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.control import compared, controls_of
+from trainer.evaluation.corruptions import SEVERITIES, CorruptionRow, Corruptions, corrupted
 from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.identity import behaviour, digest
 from trainer.evaluation.journal import Journal
@@ -58,6 +59,7 @@ def evaluate(
     fingerprint: str | None = None,
     folder: Path | None = None,
     source: nn.Module | None = None,
+    corruptions: Corruptions | None = None,
     on_progress: OnProgress | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Evaluation:
@@ -67,7 +69,8 @@ def evaluate(
     atypical samples; without them, `mem` float32 [n] separates the training samples, and test samples stay together.
     `test_p` float [q], the share of the scores' trials that classify each test sample correctly, gives atypical test
     samples a control group as hard as they are. `trained` bool [n] marks the training samples that the network was
-    trained on, if known. `source` is the network, on the same device, that the attack `transfer` is crafted on. With a
+    trained on, if known. `source` is the network, on the same device, that the attack `transfer` is crafted on.
+    `corruptions` are tried too, on all test samples and their groups. With a
     `folder`, results are kept in its journal, from which a killed evaluation resumes; nothing else is written. A
     journal of another network, even one with the same weights, is started over, and `on_note` receives the reason.
     `fingerprint` is the dataset's, computed unless given. Raises InvalidInput, before any work, if sets or mem do not
@@ -75,6 +78,8 @@ def evaluate(
     and Conflict if another command is evaluating in the folder.
     """
     _require_attacks(config, data.classes, source)
+    if corruptions is not None and "test" not in config.splits:
+        raise InvalidInput("Corrupted images are test images: evaluate test too, or leave out --corruptions.")
     _require_same_samples(data, sets, mem)
     in_training = network.training
     with full_precision(), crafting(network), nullcontext() if source is None else crafting(source):
@@ -94,7 +99,7 @@ def evaluate(
             watched: Split = "test" if "test" in config.splits else config.splits[0]
             counts: dict[Split, int] = {split: len(_of(data, split)[1]) for split in config.splits}
             reach = widest(config.norm, data.x_test)
-            advance = counter(counts, watched, data.classes, reach, config, on_progress)
+            advance = counter(counts, watched, data.classes, reach, config, on_progress, _images(corruptions))
             notes = _notes(sets, mem, trained if "train" in config.splits else None)
             memory = Batches(config.batch_size)
             findings = _linted(network, data, config, watched, in_training, memory)
@@ -124,9 +129,17 @@ def evaluate(
                     probes = probed(attempts, samples, found)
                     findings += alarms(samples, probes)
             findings += [finite_outputs(samples) for samples in records]
+            tried: list[CorruptionRow] = []
+            if corruptions is not None:
+                known_groups = next(samples.groups() for samples in records if samples.split == "test")
+                tried = corrupted(network, corruptions, data.y_test, known_groups, journal, memory, advance)
     if memory.halved:
         notes.append(f"batches of {memory.asked} did not fit in memory; used batches of {memory.size}")
-    return Evaluation(meta, rows, findings, list(dict.fromkeys(notes)), probes, records)
+    return Evaluation(meta, rows, findings, list(dict.fromkeys(notes)), probes, records, tried)
+
+
+def _images(corruptions: Corruptions | None) -> int:
+    return 0 if corruptions is None else SEVERITIES * corruptions.samples * len(corruptions.files)
 
 
 def _require_attacks(config: EvaluationConfig, classes: int, source: nn.Module | None) -> None:

@@ -21,12 +21,13 @@ def counter(
     widest: float,
     config: EvaluationConfig,
     on_progress: OnProgress | None,
+    corrupted: int = 0,
 ) -> Advance:
     """A counter of the passes planned for `counts` samples of each split; an attack that ends early needs fewer.
 
-    The alarms use the split `watched`, and radii up to `widest`.
+    The alarms use the split `watched`, and radii up to `widest`. `corrupted` images are classified besides.
     """
-    total = done = 0
+    total, done = corrupted, 0
     for split, count in counts.items():
         total += count
         for name in config.attacks:

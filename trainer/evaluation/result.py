@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write, reason
 from memscore.runs.layout import TABLE_JSON
+from trainer.evaluation.corruptions import CorruptionRow
 from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.robustbench import ROBUSTBENCH_JSON, entry
@@ -21,7 +22,7 @@ from trainer.evaluation.table import Row, to_csv
 Made = TypeVar("Made")
 
 TABLE_CSV, SAMPLES = "table.csv", "samples.parquet"
-CHECKPOINTS_CSV = "checkpoints.csv"
+CHECKPOINTS_CSV, CORRUPTIONS_CSV = "checkpoints.csv", "corruptions.csv"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Evaluation:
     notes: list[str]
     probes: Probes
     samples: list[SampleRecords]
+    corruptions: list[CorruptionRow] = field(default_factory=list[CorruptionRow])
 
     def of_checkpoint(self, name: str, description: dict[str, Any], scores: str | None) -> Evaluation:
         """Add a checkpoint's description and the digest of the scores, and a note if selection favours it."""
@@ -57,6 +59,7 @@ class Evaluation:
             "zero_gradients": self.probes.zero_gradients,
             "broken_gradients": self.probes.broken_gradients,
             "autoattack": {"left": parts, "warnings": list(self.probes.warnings or ())},
+            "corruptions": [row.flat() for row in self.corruptions],
         }
 
     @staticmethod
@@ -72,7 +75,7 @@ class Evaluation:
     def write(self, folder: Path) -> None:
         """Write table.csv, table.json and samples.parquet, each atomically. Raises InvalidInput.
 
-        And robustbench.json, if AutoAttack was run on test samples.
+        And robustbench.json, if AutoAttack was run on test samples, and corruptions.csv, if some were tried.
         """
         leaderboard = entry(self.meta, self.rows)
         try:
@@ -82,13 +85,23 @@ class Evaluation:
                 scratch.write_text(to_csv([row.flat() for row in self.rows]))
             with atomic_write(folder / TABLE_JSON) as scratch:
                 scratch.write_text(strict_json.dumps(self.as_json(), indent=2))
-            if leaderboard is None:
-                (folder / ROBUSTBENCH_JSON).unlink(missing_ok=True)  # of an earlier evaluation
-            else:
-                with atomic_write(folder / ROBUSTBENCH_JSON) as scratch:
-                    scratch.write_text(strict_json.dumps(leaderboard, indent=2) + "\n")
+            _write_or_remove(
+                folder / ROBUSTBENCH_JSON,
+                None if leaderboard is None else strict_json.dumps(leaderboard, indent=2) + "\n",
+            )
+            tried = [row.flat() for row in self.corruptions]
+            _write_or_remove(folder / CORRUPTIONS_CSV, to_csv(tried) if tried else None)
         except OSError as error:
             raise InvalidInput(f"The folder {folder} cannot be written ({reason(error)}).") from error
+
+
+def _write_or_remove(path: Path, text: str | None) -> None:
+    """Write a file, or remove that of an earlier evaluation if there is nothing to write. Raises OSError."""
+    if text is None:
+        path.unlink(missing_ok=True)
+        return
+    with atomic_write(path) as scratch:
+        scratch.write_text(text)
 
 
 def write_together(folder: Path, evaluations: list[Evaluation]) -> None:
