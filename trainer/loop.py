@@ -31,6 +31,8 @@ from trainer.step_draws import Draws
 from trainer.stopping import Stop
 
 OnStep = Callable[[int, int, str], None]
+OnRecord = Callable[[dict[str, Any]], None]
+"""Called with each record of the metrics once it is on the disk."""
 
 SAVE_SECONDS = 60.0
 CHECK_STEPS = 25
@@ -52,18 +54,18 @@ class Loop:
         self.steps = data.steps
         self.memory = Batches(self.config.evaluation_batch)
 
-    def run(self, stop: Stop, on_step: OnStep | None = None) -> bool:
+    def run(self, stop: Stop, on_step: OnStep | None = None, on_record: OnRecord | None = None) -> bool:
         """Train to the end or until `stop`, and return whether the end was reached.
 
         Leaves the global random generators unchanged. Raises Diverged if rollbacks do not help.
         """
         with kept_generators():
-            return self._run(stop, on_step)
+            return self._run(stop, on_step, on_record)
 
-    def _run(self, stop: Stop, on_step: OnStep | None) -> bool:
-        metrics = (
-            MetricsLog(self.folder.path, self.standing.metrics_bytes, self.standing.epoch) if self.world.first else None
-        )
+    def _run(self, stop: Stop, on_step: OnStep | None, on_record: OnRecord | None) -> bool:
+        metrics = None
+        if self.world.first:
+            metrics = MetricsLog(self.folder.path, self.standing.metrics_bytes, self.standing.epoch, on_record)
         try:
             while self.standing.epoch < self.config.epochs:
                 if not self._epoch(stop, on_step):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from memscore.runs.layout import METRICS
 class MetricsLog:
     """Appends records to a run's metrics, after truncating the file to the `kept` bytes of an earlier attempt.
 
-    Writes TensorBoard's files too if the package tensorboard is installed. Raises InvalidInput if the metrics cannot
-    be written.
+    Writes TensorBoard's files too if the package tensorboard is installed, and calls `on_record` with each record.
+    Raises InvalidInput if the metrics cannot be written.
     """
 
-    def __init__(self, folder: Path, kept: int, epoch: int) -> None:
+    def __init__(
+        self, folder: Path, kept: int, epoch: int, on_record: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
         self.path = folder / METRICS
+        self.on_record = on_record
         self._board = None
         with self._writing():
             self.path.touch()
@@ -38,9 +41,11 @@ class MetricsLog:
         with self._writing():
             length = append_line(self.path, strict_json.dumps(record))
             if self._board is not None and "epoch" in record:
-                for name, value in _flat(record).items():
+                for name, value in flat(record).items():
                     self._board.add_scalar(name, value, record["epoch"])
                 self._board.flush()
+        if self.on_record is not None:
+            self.on_record(record)
         return length
 
     def close(self) -> None:
@@ -71,11 +76,12 @@ def _board(folder: Path, epoch: int) -> Any:
     return SummaryWriter(str(folder), purge_step=epoch + 1)
 
 
-def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, float]:
+def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """The numbers of a record by their path in it, such as "accuracy/network/test/clean", without the epoch."""
     found: dict[str, float] = {}
     for name, value in record.items():
         if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{name}/")
+            found |= flat(value, f"{prefix}{name}/")
         elif isinstance(value, int | float) and name != "epoch":
             found[prefix + name] = value
     return found

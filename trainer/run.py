@@ -27,7 +27,7 @@ from trainer.folder import RunFolder
 from trainer.initial import InitialWeights
 from trainer.learner import Learner
 from trainer.ledger import CostEstimate, estimate
-from trainer.loop import Loop, OnStep
+from trainer.loop import Loop, OnRecord, OnStep
 from trainer.network import initial_network, signature, training_device
 from trainer.scores import Scores
 from trainer.stopping import Stop, Stopped
@@ -69,10 +69,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Watch:
-    """Callbacks that follow a run: its estimated cost before it starts, and each step."""
+    """Callbacks that follow a run: its estimated cost before it starts, each step, and each record of its metrics."""
 
     on_estimate: Callable[[CostEstimate], None] | None = None
     on_step: OnStep | None = None
+    on_record: OnRecord | None = None
 
     def evaluating(self, name: str, stop: Stop) -> OnStep:
         """A callback for the passes of an evaluation; raises Stopped when `stop` is due."""
@@ -175,7 +176,7 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
             watch.on_estimate(estimate(learner, data, stop))
     if stop.asked and world.size == 1:  # several processes agree on it in the loop
         return False
-    return Loop(learner, data, folder, world).run(stop, watch.on_step if world.first else None)
+    return Loop(learner, data, folder, world).run(stop, watch.on_step if world.first else None, watch.on_record)
 
 
 def _evaluate(

@@ -59,6 +59,13 @@ def train(
         Path | None,
         typer.Option("--from", metavar="CHECKPOINT", help="Start with these weights: a checkpoint folder or a file."),
     ] = None,
+    log_to: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MEMSCORE_LOG_TO",
+            help="Trackers that get the metrics, with commas between: mlflow, wandb, package.module:function.",
+        ),
+    ] = None,
     allow_changed_network: Annotated[
         bool, typer.Option("--allow-changed-network", help="Continue even if the network's code has changed.")
     ] = False,
@@ -89,6 +96,7 @@ def train(
             stop=stop,
             on_warning=warn,
             allow_changed_network=allow_changed_network,
+            log_to=() if log_to is None else settings_module.listed(log_to),
         )
     if run is not None:
         _print(run, output, stop, as_json)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from trainer.initial import InitialWeights
 from trainer.run import Run, Watch
 from trainer.stopping import Stop
 from trainer.threat import warnings_of
+from trainer.trackers import Trackers
 
 
 def train(
@@ -36,15 +38,18 @@ def train(
     stop: Stop | None = None,
     on_warning: Callable[[str], None] = ignore,
     allow_changed_network: bool = False,
+    log_to: Sequence[str] = (),
 ) -> Run | None:
     """Train one model and evaluate its checkpoints. With `output`, an interrupted run can be resumed.
 
     scores: a source of scores; see `training_scores`. initial: a checkpoint or file whose weights the network starts
-    with, in place of random ones. watching: entered just before training starts.
+    with, in place of random ones. watching: entered just before training starts. log_to: trackers that get the
+    metrics, as `trainer.trackers.tracker_of` names them.
     Under torchrun, only the first process returns the run; the others return None.
     Raises NotFound for an unknown dataset, and the errors of `training_scores`, `InitialWeights.of` and
     `trainer.run.train`.
     """
+    trackers = Trackers(log_to, config, output, on_warning)
     weights = None if initial is None else InitialWeights.of(initial)
     for text in warnings_of(config):
         on_warning(text)
@@ -57,14 +62,14 @@ def train(
         pulled.require(images, dataset)
         for text in (*pulled.warnings, *pulled.notes):
             on_warning(f"scores: {text}")
-    with one_thread(), joined_world() as world, watching as watch:
+    with one_thread(), joined_world() as world, watching as watch, closing(trackers):
         trained = run.train(
             images,
             record.name,
             config,
             pulled,
             output,
-            watch,
+            replace(watch, on_record=trackers) if log_to else watch,
             stop,
             world,
             initial=weights,
