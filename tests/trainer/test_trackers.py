@@ -27,7 +27,7 @@ def keep(record: dict[str, Any]) -> None:
 
 def break_down(record: dict[str, Any]) -> None:
     RECORDS.append(record)
-    raise RuntimeError("the server is\naway")
+    raise RuntimeError("the server\nfailed")
 
 
 @pytest.fixture(autouse=True)
@@ -54,12 +54,12 @@ def test_a_function_gets_what_the_metrics_get(tmp_path: Path):
 
 def test_a_tracker_that_fails_is_left_behind(tmp_path: Path):
     (warning,) = followed(tmp_path / "run", f"{__name__}:break_down", f"{__name__}:keep")
-    assert warning == f"{__name__}:break_down gets no more records: it raised RuntimeError (the server is away)."
+    assert warning == f"{__name__}:break_down gets no more records: it raised RuntimeError (the server failed)."
     assert len(RECORDS) == 1 + 3
 
 
 class Server:
-    """A stand-in for MLflow's client, which keeps what it is told; the real one is tried by hand."""
+    """A stand-in for MLflow's client, which keeps what it gets."""
 
     def __init__(self) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
