@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ Key = TypeVar("Key")
 class Estimate:
     """A mean with its 95 % interval; deviation: standard deviation over seeds (n - 1), NaN for a single one.
 
-    seeds: 0 if no run is involved.
+    seeds: 0 if no run is involved. of_seeds: the mean of each, where it is known.
     """
 
     value: float
@@ -28,6 +28,7 @@ class Estimate:
     high: float
     deviation: float
     seeds: int
+    of_seeds: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     def points(self, sign: str = "") -> str:
         """In per cent, with the interval; `sign` "+" is for differences."""
@@ -66,7 +67,9 @@ def estimate(values: npt.NDArray[Any]) -> Estimate:
     mean = float(values.mean())
     deviation = float(of_seeds.std(ddof=1)) if seeds > 1 else float("nan")
     low, high = mean - half, mean + half
-    return Estimate(mean, max(low, 0.0) if shares else low, min(high, 1.0) if shares else high, deviation, seeds)
+    if shares:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Estimate(mean, low, high, deviation, seeds, tuple(of_seeds.tolist()))
 
 
 def difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Estimate:
@@ -109,7 +112,7 @@ def over_seeds(values: npt.NDArray[Any]) -> Estimate:
     if len(values) < 2:
         return Estimate(mean, float("-inf"), float("inf"), float("nan"), len(values))
     half = _half_width([(float(values.var(ddof=1)) / len(values), len(values) - 1)])
-    return Estimate(mean, mean - half, mean + half, float(values.std(ddof=1)), len(values))
+    return Estimate(mean, mean - half, mean + half, float(values.std(ddof=1)), len(values), tuple(values.tolist()))
 
 
 def _counted(holds: Bools) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from memscore.report.figures import BLUE, GREEN, GREY, ORANGE
@@ -24,6 +27,12 @@ STYLES = {"clean": "-", "pgd": "--"}
 """Line styles of clean and adversarial accuracy, so that no distinction relies on colour alone."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+THIN: dict[str, Any] = {"linewidth": 0.5, "alpha": 0.55}
+"""The lines of single seeds."""
+
+SHADE = 0.14
+"""Opacity of a band."""
 
 LEAST_WIDTH = 6.4
 """Least width of a figure in inches: a legend of two columns fits below one panel."""
@@ -44,18 +53,35 @@ def panels_beside(
 def band(
     axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: str, label: str, *, unit: float = 100
 ) -> None:
-    """Draw a curve over epochs, scaled by `unit` (per cent by default), with its interval, if any, as a band."""
+    """Draw a curve over epochs, scaled by `unit` (per cent by default), with its interval, if any, as a band.
+
+    Several seeds are thin lines.
+    """
     epochs = [epoch for epoch, _ in line]
     value, low, high = (np.array([unit * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
     marker = MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
     axes.plot(epochs, value, style, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
+    if all(len(one.of_seeds) > 1 for _, one in line):
+        seeds = unit * np.array([one.of_seeds for _, one in line])
+        axes.plot(epochs, seeds, style, color=colour, **THIN)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.fill_between(epochs, low, high, where=np.isfinite(low), color=colour, alpha=0.14, linewidth=0)
+    axes.fill_between(epochs, low, high, where=np.isfinite(low), color=colour, alpha=SHADE, linewidth=0)
 
 
-def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:
-    """Place the legend of one panel below all of them."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False)
+def legend_below(figure: Figure, axes: Axes, columns: int = 2, *, seeds: int = 0, over: str = "") -> None:
+    """Place the legend of one panel below all of them.
+
+    It also says what `band` drew, for this number of seeds: intervals `over` seeds, or seeds and samples. An interval
+    over seeds needs two.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    entries: list[tuple[Any, str]] = list(zip(handles, labels, strict=True))
+    if seeds > 1:
+        entries.append((Patch(color=GREY, alpha=2 * SHADE), f"95 % interval over {over}"))
+        entries.append((Line2D([], [], color=GREY, **THIN), f"each of {seeds} seeds"))
+    elif seeds and over != "seeds":
+        entries.append((Patch(color=GREY, alpha=2 * SHADE), "95 % interval over samples; one seed"))
+    figure.legend(*zip(*entries, strict=True), loc="outside lower center", ncols=columns, frameon=False)
 
 
 @dataclass(frozen=True)

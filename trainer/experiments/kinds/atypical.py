@@ -74,7 +74,7 @@ class Atypical:
                 tables.append(_ends(panel.setting, found, paper))
             if self.method == "erm":
                 verdicts += _causes(panel)
-        legend_below(figure, axes[0][0])
+        legend_below(figure, axes[0][0], seeds=len(panels[0].seeds), over="seeds and samples")
         caption = (
             f"{'ERM' if self.method == 'erm' else 'PGD adversarial training'} on all samples: accuracy on the atypical "
             "samples of both splits (training: mem > 0.15; test: infl > 0.15 from one of them), mean and 95 % interval "

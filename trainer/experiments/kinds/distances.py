@@ -78,7 +78,7 @@ class Distances:
             if method == "erm":
                 verdicts += _contrasts(panel, attacked, found)
         columns[0][0].set_ylabel("cosine distance")
-        legend_below(figure, columns[0][0])
+        legend_below(figure, columns[0][0], seeds=len(panels[0].seeds) if self.curves else 0, over="seeds")
         shown = "in the table" if self.curves else "shown"
         caption = (
             "Training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): 1 minus the "

@@ -74,7 +74,7 @@ class Removal:
                 verdicts += _contrasts(panel, ends)
             tables.append(_ends(panel.setting, ends, published(item.name, panel.setting)))
         axes[0][0].set_ylabel("accuracy on typical test samples, %")
-        legend_below(figure, axes[0][0])
+        legend_below(figure, axes[0][0], seeds=len(panels[0].seeds), over="seeds and samples")
         trained = "ERM" if self.method == "erm" else "PGD adversarial training"
         caption = (
             f"{trained} on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): accuracy on "

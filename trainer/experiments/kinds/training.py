@@ -54,7 +54,7 @@ class Training:
             ]
             for what, areas in zip(SHOWN.values(), columns, strict=True):
                 areas[place].set(xlabel="epoch", ylabel=f"{what}, %", title=panel.setting.described)
-        legend_below(figure, columns[0][0], 3)
+        legend_below(figure, columns[0][0], 3, seeds=len(panels[0].seeds), over="seeds and samples")
         caption = (
             "Accuracy on all test samples during training, mean and 95 % interval over seeds and samples. The best of "
             "the kept epochs is chosen on one half of the test samples and measured on the other, so that the choice "
