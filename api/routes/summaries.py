@@ -14,16 +14,21 @@ from api.paging import Limit
 from api.reviewed import by_review
 from api.table_cache import StudyTables
 from memscore.datasets.dataset import kind_of
+from memscore.errors import Conflict
 from memscore.messages.reviews import ReviewFilter
 from memscore.messages.scores import Risks, Suspects
-from memscore.messages.summaries import Calibration, Classes, Findings, Quality, QualityCheck
+from memscore.messages.summaries import Calibration, Classes, Findings, PrecisionCourse, Quality, QualityCheck
 from memscore.scores.classes import by_class
 from memscore.scores.findings import findings
 from memscore.scores.label_errors import LabelErrors, suggestion
+from memscore.scores.planning import precision_course
 from memscore.scores.quality import calibration, differences, quality
 from memscore.scores.risk import note_on_risk, privacy_of
 from memscore.scores.selection import Filters
 from memscore.scores.suspects import note_on
+from memscore.scores.tables import ATYPICAL
+from memscore.statistics.precision import MOST_TRIALS
+from memscore.study.spec import BLOCK, Wanted
 
 router = APIRouter(prefix="/v1/studies", tags=["scores"], responses=errors.documented(404, 409))
 
@@ -57,6 +62,29 @@ def _findings(current: StudyTables) -> dict[str, Any]:
 async def get_quality(current: TablesOf) -> Response:
     """How far to trust the scores, what each check means, and what to do."""
     return await current.answer(("quality",), lambda: _quality(current))
+
+
+@router.get("/{study}/precision", operation_id="get_precision", response_model=PrecisionCourse)
+async def get_precision(
+    current: TablesOf,
+    until: Annotated[
+        int | None, Query(ge=BLOCK, le=MOST_TRIALS, description="number of trials; default: three times as many as now")
+    ] = None,
+    threshold: Annotated[float, Query(ge=-1, le=1, description="of mem, for `settled`")] = ATYPICAL,
+) -> Response:
+    """The precision to expect after how many trials, from the trials so far; imported scores have none."""
+    return await current.answer(("precision", until, threshold), lambda: _precision(current, until, threshold))
+
+
+def _precision(current: StudyTables, until: int | None, threshold: float) -> PrecisionCourse:
+    if current.study.design is None:
+        raise Conflict(
+            f"The scores of {current.study.name} were imported without the design of their trials, which a forecast "
+            "needs."
+        )
+    last = until or 3 * current.scores.trials
+    points, by_margins = precision_course(current.scores, current.study.design, Wanted(), last, threshold)
+    return PrecisionCourse(**current.source, threshold=threshold, by_margins=by_margins, points=points)
 
 
 @router.get("/{study}/suspects", operation_id="list_suspects", response_model=Suspects)

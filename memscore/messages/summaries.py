@@ -66,6 +66,30 @@ class Quality(Message):
     calibration: Calibration
 
 
+class PrecisionPoint(Message):
+    """How precise scores are expected to be after a number of trials."""
+
+    trials: int
+    standard_error: float | None = Field(description="of mem, the median over the training samples")
+    settled: float | None = Field(
+        description="share of the samples whose 95 % interval lies beyond the threshold; null for fewer trials than now"
+    )
+    pairs_found: float | None = Field(
+        description="expected share of the pairs of infl 0.2 at a false-discovery rate of 5 %; null if there is none"
+    )
+
+
+class PrecisionCourse(Message):
+    """The expected precision of a study's scores over its number of trials, measured at `trials`."""
+
+    study: str
+    trials: int
+    digest: str
+    threshold: float = Field(description="of mem, for `settled`")
+    by_margins: bool = Field(description="whether the trials' margins were used, which all of them have")
+    points: list[PrecisionPoint] = Field(description="ascending")
+
+
 class ClassShare(Message):
     """A class, with how much of it is memorized."""
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from memscore.arrays import Int64
 from memscore.messages.jobs import ExpectedPairs, Plan
-from memscore.scores.tables import ScoreTable
+from memscore.messages.summaries import PrecisionPoint
+from memscore.scores.tables import ATYPICAL, ScoreTable
 from memscore.statistics.estimates import SufficientStatistics
 from memscore.statistics.margin_estimates import MarginModel, Side
 from memscore.statistics.pair_power import EFFECTS, TARGET, PairForecast, pairs_of_classes
-from memscore.statistics.precision import Trials, expected_error, forecast_trials
-from memscore.study.spec import Design, Recipe, Wanted
+from memscore.statistics.precision import Trials, expected_error, expected_precision, forecast_trials
+from memscore.study.spec import BLOCK, Design, Recipe, Wanted
 from memscore.study.subsets import units
 
 ROW_BYTES = 400
@@ -24,6 +25,9 @@ START_SECONDS = 10.0
 
 PAIR_SECONDS = 1.5e-6
 """Building the tables: time for each pair of a training and a test sample of one class, similarity included."""
+
+POINTS = 24
+"""Most numbers of trials that precision is forecast for."""
 
 INDEX_BYTES = 70
 """A stored trial's share of the indexes."""
@@ -129,6 +133,31 @@ def _expected(scores: ScoreTable, judged: Trials, design: Design, wanted: Wanted
         threshold=target.settled_at,
         most=target.whole_blocks,
     )
+
+
+def precision_course(
+    scores: ScoreTable, design: Design, wanted: Wanted, until: int, threshold: float = ATYPICAL
+) -> tuple[list[PrecisionPoint], bool]:
+    """The precision expected from a block of trials on to `until`, and whether it rests on margins; from any scores."""
+    judged = judged_trials(scores, wanted)
+    last = max(until, scores.trials)
+    spaced = BLOCK * np.unique(np.round(np.geomspace(1, max(1, last // BLOCK), POINTS)).astype(int))
+    counts = sorted({*spaced.tolist(), scores.trials, last})
+    pairs = pair_forecast(scores, design, wanted) if len(scores["test_p"]) else None
+    points = [
+        PrecisionPoint(
+            trials=one.trials,
+            standard_error=_known(one.error),
+            settled=_known(one.settled),
+            pairs_found=None if pairs is None else pairs.share_found(TARGET, one.trials),
+        )
+        for one in expected_precision(judged, design.subset_ratio, threshold, counts)
+    ]
+    return points, isinstance(judged, MarginModel)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def pair_forecast(scores: ScoreTable, design: Design, wanted: Wanted) -> PairForecast:

@@ -10,6 +10,7 @@ needs fewer trials for the same precision.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -35,6 +36,14 @@ class ExpectedError(NamedTuple):
 
     worst: float
     typical: float
+
+
+class ExpectedPrecision(NamedTuple):
+    """After a number of trials: the median of `precise_error`, and `share_settled` at a threshold; NaN if unknown."""
+
+    trials: int
+    error: float
+    settled: float
 
 
 def _mem(statistics: Trials) -> Difference:
@@ -117,6 +126,26 @@ def forecast_trials(
     return high * block
 
 
+def expected_precision(
+    statistics: Trials, ratio: float, threshold: float, trials: Sequence[int]
+) -> list[ExpectedPrecision]:
+    """The precision expected after each of these numbers of trials, whole and ascending, from the trials so far.
+
+    At the present number it is measured. Below it, no share can be said to have been settled: NaN.
+    """
+    future = _MarginFuture(statistics, ratio) if isinstance(statistics, MarginModel) else _BitFuture(statistics, ratio)
+    found: list[ExpectedPrecision] = []
+    for count in trials:
+        if count == statistics.trials:
+            error, settled = precise_error(statistics), share_settled(statistics, threshold)
+        else:
+            error = future.errors(count)
+            settled = future.share_settled(count, threshold) if count > statistics.trials else np.nan
+        known = error[~np.isnan(error)]
+        found.append(ExpectedPrecision(count, float(np.median(known)) if len(known) else np.nan, settled))
+    return found
+
+
 class _BitFuture:
     """Expected counts after more trials, from the counts so far and proportions shrunk towards the overall mean."""
 
@@ -128,8 +157,12 @@ class _BitFuture:
 
     def share_precise(self, trials: int, standard_error: float) -> float:
         """The share of samples with a predicted error of at most `standard_error`."""
+        return float(np.mean(self.errors(trials) <= standard_error))
+
+    def errors(self, trials: int) -> Float64:
+        """The predicted error of each sample [n]."""
         low, high = self._interval(trials)
-        return float(np.mean((high - low) / (2 * Z_95) <= standard_error))
+        return (high - low) / (2 * Z_95)
 
     def share_settled(self, trials: int, threshold: float) -> float:
         """The expected share of samples whose interval will exclude the threshold.
@@ -144,9 +177,12 @@ class _BitFuture:
     def _interval(self, trials: int) -> tuple[Float64, Float64]:
         more = trials - self.statistics.trials
         more_in, more_out = self.ratio * more, (1 - self.ratio) * more
-        n_in, n_out = self.statistics.n_in + more_in, self.statistics.n_out + more_out
-        right_in = self.statistics.correct_in + self.p_in * more_in
-        right_out = self.statistics.correct_out + self.p_out * more_out
+        n_in, n_out = (
+            np.maximum(now + change, 0)
+            for now, change in ((self.statistics.n_in, more_in), (self.statistics.n_out, more_out))
+        )
+        right_in = np.clip(self.statistics.correct_in + self.p_in * more_in, 0, n_in)
+        right_out = np.clip(self.statistics.correct_out + self.p_out * more_out, 0, n_out)
         return newcombe(right_in, n_in, right_out, n_out, limits=wilson)
 
 
@@ -162,8 +198,12 @@ class _MarginFuture:
 
     def share_precise(self, trials: int, standard_error: float) -> float:
         """The share of samples with a predicted error of at most `standard_error`."""
+        return float(np.mean(self.errors(trials) <= standard_error))
+
+    def errors(self, trials: int) -> Float64:
+        """The predicted error of each sample [n]; NaN without a model."""
         low, high = self._interval(trials, skewness=0)
-        return float(np.mean((high - low) / (2 * Z_95) <= standard_error))
+        return (high - low) / (2 * Z_95)
 
     def share_settled(self, trials: int, threshold: float) -> float:
         """The expected share of samples whose interval will exclude the threshold, as in `_BitFuture`."""
@@ -175,8 +215,11 @@ class _MarginFuture:
     def _interval(self, trials: int, skewness: float = SKEWNESS) -> tuple[Float64, Float64]:
         more = trials - self.model.trials
         inside, outside = self.model.inside, self.model.outside
-        error_in = z_error(inside.z, inside.trials + self.ratio * more, inside.prior)
-        error_out = z_error(outside.z, outside.trials + (1 - self.ratio) * more, outside.prior)
+        after_in, after_out = (
+            np.maximum(now + change, 1)
+            for now, change in ((inside.trials, self.ratio * more), (outside.trials, (1 - self.ratio) * more))
+        )
+        error_in, error_out = z_error(inside.z, after_in, inside.prior), z_error(outside.z, after_out, outside.prior)
         return interval(inside.z, error_in, outside.z, error_out, skewness)
 
 

@@ -89,6 +89,9 @@ def test_a_job_is_launched_from_the_form_and_watched_to_its_end(running: Service
     expect(page.locator(".history strong")).to_have_text(["succeeded", "running", "queued"])
     expect(page.get_by_label("Log of this job")).to_contain_text("succeeded: 20 trials stored")
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    expect(page.get_by_role("region", name="Precision over trials")).to_contain_text(
+        "After 20 trials: a standard error"
+    )
     page.get_by_role("link", name="Jobs", exact=True).first.click()
     expect(page.locator(".job-card").first).to_contain_text("watched: 20 trials")
 

@@ -542,6 +542,17 @@ def test_checks_say_what_they_mean(page: Page, service: Service):
     expect(page.get_by_role("img", name=re.compile("^Calibration: predicted"))).to_be_visible()
 
 
+def test_more_trials_are_forecast_in_words_and_as_a_curve(page: Page, service: Service):
+    visit(page, service)
+    part = page.get_by_role("region", name="What more trials would bring")
+    points = {one["trials"]: one for one in ask(service, "precision")["points"]}
+    expect(part).to_contain_text(f"After 40 trials: a standard error of {points[40]['standard_error']:.3f}")
+    expect(part).to_contain_text(f"After 120, expect a standard error of {points[120]['standard_error']:.3f}")
+    part.get_by_role("slider", name="Trials").fill("40")
+    expect(part.get_by_role("status")).to_contain_text("After 40 trials: standard error of mem, in points")
+    expect(part.locator("path.curve.dashed")).to_have_count(3)
+
+
 def test_the_table_is_downloaded(page: Page, service: Service):
     visit(page, service)
     with page.expect_download() as download:

@@ -622,6 +622,22 @@ export interface Quality {
   calibration: Calibration;
 }
 
+export interface PrecisionPoint {
+  trials: number;
+  standard_error: number | null;
+  settled: number | null;
+  pairs_found: number | null;
+}
+
+export interface PrecisionCourse {
+  study: string;
+  trials: number;
+  digest: string;
+  threshold: number;
+  by_margins: boolean;
+  points: PrecisionPoint[];
+}
+
 export interface Side {
   mem: number;
   interval: Interval;

@@ -319,6 +319,7 @@ def test_a_study_s_own_tables_become_a_study(http: httpx.Client, stored_study: S
     for path in ("quality", "findings", "suspects", "risk", "sets?format=json", "explain/17", "test-scores/3"):
         assert http.get(f"/v1/studies/brought/{path}").status_code == 200, path
     problem(http.get("/v1/studies/brought/evidence"), 409, "imported scores")
+    problem(http.get("/v1/studies/brought/precision"), 409, "imported without the design of their trials")
     other = ScoreTable.of({**scores.columns, "mem": -scores["mem"]}, dict(scores.meta))
     problem(http.post("/v1/studies/import", params=query, content=other.encode()), 409, "was imported before")
     problem(http.post("/v1/studies/import", params=query, content=scores.encode()[:-50]), 422, "truncated")

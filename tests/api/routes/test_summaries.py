@@ -12,13 +12,16 @@ from api import table_cache
 from api.table_cache import MOST_ANSWERS, TableCache
 from memscore.messages.studies import Recipes
 from memscore.scores.comparison import compare
+from memscore.scores.planning import statistics_of
 from memscore.scores.quality import calibration, differences, quality
 from memscore.scores.risk import riskiest
 from memscore.scores.suspects import suspects
 from memscore.scores.tables import PairsTable, ScoreTable
+from memscore.statistics.precision import precise_error
 from memscore.store import Database, datasets, evidence, studies, tables
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import Design
+from tests.api.conftest import problem
 from tests.conftest import QUICK, StoredStudy, build, make_dataset, make_trials
 
 pytestmark = pytest.mark.usefixtures("stored_study")
@@ -87,6 +90,23 @@ def test_quality_is_that_of_the_report(http: httpx.Client, stored_study: StoredS
     assert sum(answer["calibration"]["counts"]) == len(differences(stored_study.scores).predicted)
     for low, middle, high in zip(points.low, points.observed, points.high, strict=True):
         assert low <= middle <= high
+
+
+def test_precision_is_measured_now_and_forecast_beyond(http: httpx.Client, stored_study: StoredStudy):
+    answer = http.get(f"{STUDY}/precision").json()
+    trials = [point["trials"] for point in answer["points"]]
+    assert (answer["trials"], answer["threshold"], trials[0], trials[-1]) == (40, 0.15, 10, 120)
+    assert trials == sorted(set(trials))
+    points = {point["trials"]: point for point in answer["points"]}
+    expected = precise_error(statistics_of(stored_study.scores))
+    assert points[40]["standard_error"] == pytest.approx(np.nanmedian(expected))
+    assert [point["settled"] is None for point in answer["points"]] == [one < 40 for one in trials]
+    assert all(0 <= point["pairs_found"] <= 1 for point in answer["points"])
+    longer = http.get(f"{STUDY}/precision", params={"until": 500, "threshold": 0.5}).json()
+    assert (longer["points"][-1]["trials"], longer["threshold"]) == (500, 0.5)
+    assert http.get(f"{STUDY}/precision", params={"until": 20}).json()["points"][-1]["trials"] == 40
+    for wrong in ({"until": 3}, {"until": 10**9}, {"threshold": "nan"}):
+        problem(http.get(f"{STUDY}/precision", params=wrong), 422, "/".join(wrong))
 
 
 def test_suspects_are_those_of_the_command(http: httpx.Client, stored_study: StoredStudy):

@@ -9,6 +9,7 @@ from memscore.statistics.margin_estimates import MarginModel, margin_memorizatio
 from memscore.statistics.output_counts import MarginCounts
 from memscore.statistics.precision import (
     expected_error,
+    expected_precision,
     forecast_trials,
     precise_error,
     share_precise,
@@ -205,3 +206,24 @@ def test_one_goal_is_needed():
         forecast_trials(empty, share=0.9, ratio=0.7)
     with pytest.raises(InvalidInput, match="either"):
         forecast_trials(empty, share=0.9, ratio=0.7, standard_error=0.1, threshold=0.1)
+
+
+@pytest.mark.parametrize("margins", [False, True])
+def test_the_expected_course_passes_through_what_studies_then_measure(margins: bool):
+    study = SimulatedMargins(3) if margins else Simulated("uniform", 3)
+    study.grow(6)
+    now = study.model if isinstance(study, SimulatedMargins) else study.statistics
+    course = {one.trials: one for one in expected_precision(now, 0.7, 0.15, [10, 30, 60, 120, 240])}
+    assert course[60].error == float(np.nanmedian(precise_error(now)))
+    assert course[60].settled == share_settled(now, 0.15)
+    errors = [course[trials].error for trials in (10, 30, 60, 120, 240)]
+    assert errors == sorted(errors, reverse=True)
+    assert np.isnan([course[10].settled, course[30].settled]).all()
+    study.grow(6)
+    later = study.model if isinstance(study, SimulatedMargins) else study.statistics
+    assert course[120].error == pytest.approx(float(np.nanmedian(precise_error(later))), rel=0.05)
+    assert course[120].settled == pytest.approx(share_settled(later, 0.15), abs=0.03)
+    study = SimulatedMargins(3) if margins else Simulated("uniform", 3)
+    study.grow(3)
+    before = study.model if isinstance(study, SimulatedMargins) else study.statistics
+    assert course[30].error == pytest.approx(float(np.nanmedian(precise_error(before))), rel=0.1)

@@ -5,7 +5,7 @@ import { GROUPS } from "./words.js";
 
 /** @import { RunDetail } from "../api.js" */
 /** @import { Page } from "../types.js" */
-/** @import { Point } from "./curves.js" */
+/** @import { Point } from "../parts/curves.js" */
 
 /**
  * A select of test samples, all, typical or atypical, which the address keeps; `draw` is called with another choice.
@@ -37,5 +37,5 @@ export const along = ({ groups }, split, group, attack) =>
     .filter(({ network }) => network === "network")
     .map(({ epoch, rows }) => {
       const found = rows.find((row) => row.split === split && row.group === group)?.accuracy[attack];
-      return { epoch, value: found?.share ?? null, low: found?.low, high: found?.high };
+      return { at: epoch, value: found?.share ?? null, low: found?.low, high: found?.high };
     });

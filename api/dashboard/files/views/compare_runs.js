@@ -3,17 +3,17 @@
 import { fill, h, put } from "../dom.js";
 import { known, whole } from "../format.js";
 import { address, get } from "../http.js";
+import { Curves } from "../parts/curves.js";
 import { choice } from "../parts/fields.js";
 import { empty, sentence } from "../parts/problem.js";
 import { accuracyCell, accuracyTable, attacksOf } from "../runs/accuracies.js";
 import { escaped, runUrl } from "../runs/addresses.js";
-import { Curves } from "../runs/curves.js";
 import { along, groupChoice } from "../runs/groups.js";
 import { MOST_COMPARED } from "../runs/list.js";
 import { attackName, GROUPS, lastPart, methodOf } from "../runs/words.js";
 
 /** @import { RunDetail } from "../api.js" */
-/** @import { Series } from "../runs/curves.js" */
+/** @import { Series } from "../parts/curves.js" */
 /** @import { Page } from "../types.js" */
 
 const COLOURS = 8;
@@ -165,6 +165,6 @@ function series(run, at, quantity) {
   const [split, group, attack] = quantity.split(" ");
   if (split !== "selection") return { ...look, points: along(run, split, group, attack) };
   const of = run.selection_split ?? "";
-  const points = run.course.map((one) => ({ epoch: one.epoch, value: one.accuracy.network?.[of]?.[group] ?? null }));
+  const points = run.course.map((one) => ({ at: one.epoch, value: one.accuracy.network?.[of]?.[group] ?? null }));
   return { ...look, points };
 }

@@ -7,8 +7,10 @@ import { confirmed } from "../parts/confirm.js";
 import { ended, goal, pace, state } from "../parts/job_card.js";
 import { JobLog } from "../parts/job_log.js";
 import { JobStream } from "../parts/job_stream.js";
+import { Precision } from "../parts/precision.js";
 import { problem } from "../parts/problem.js";
 import { notesOn } from "../parts/said_of_jobs.js";
+import { upToDate } from "../parts/up_to_date.js";
 import { session } from "../session.js";
 
 /** @import { Design, JobEvent, JobMessage, StudyMessage } from "../api.js" */
@@ -16,6 +18,8 @@ import { session } from "../session.js";
 
 const CAN_BE_CANCELLED = ["queued", "running", "recovering"];
 const CAN_BE_RESUMED = ["failed", "cancelled"];
+
+const PRECISION_MILLISECONDS = 5000;
 
 const LOST =
   "The connection to the service is lost; trying again. Stored trials are kept in any case, and the job continues " +
@@ -43,6 +47,7 @@ class JobView {
   #log;
   #mark = h("span", {});
   #page;
+  #precision;
   #remarks = h("div", { class: "remarks" });
   #stream;
   #study;
@@ -58,6 +63,7 @@ class JobView {
     this.#job = job;
     this.#study = study;
     this.#log = new JobLog(page, job.id);
+    this.#precision = new Precision(page.signal);
     this.#stream = new JobStream(page, job.id, {
       job: (now) => this.#take(now),
       event: (event) => this.#remember(event),
@@ -82,6 +88,12 @@ class JobView {
         asked(job, study),
         h("section", { "aria-labelledby": "history" }, h("h2", { id: "history" }, "History"), this.#events),
       ),
+      h(
+        "section",
+        { "aria-labelledby": "precision" },
+        h("h2", { id: "precision" }, "Precision over trials"),
+        this.#precision.element,
+      ),
       this.#log.element,
     );
   }
@@ -91,6 +103,7 @@ class JobView {
     const job = this.#job;
     this.#drawState(job);
     this.#drawProgress(job);
+    followPrecision(this.#page, this.#precision, job);
     await this.#stream.begin(job);
   }
 
@@ -206,6 +219,27 @@ class JobView {
       fill(this.#trouble, problem(error, { compact: true }));
     }
   }
+}
+
+/**
+ * Ask for the precision now, and again for newer scores while the job runs, until the view is left.
+ * @param {Page} page
+ * @param {Precision} precision
+ * @param {JobMessage} job
+ */
+function followPrecision(page, precision, job) {
+  const { signal } = page;
+  let digest = "";
+  const look = async () => {
+    /** @type {StudyMessage} */
+    const study = await get(path`/v1/studies/${job.study}`, {}, { signal });
+    if (study.table && study.table.digest !== digest) {
+      digest = study.table.digest;
+      await precision.ask(study.name, Math.max(3 * study.table.trials, job.wanted.target.trials ?? 0));
+    }
+    return PRECISION_MILLISECONDS;
+  };
+  return upToDate(page, 0, look, () => {}); // the stream says that the connection is lost
 }
 
 /**

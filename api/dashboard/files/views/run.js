@@ -3,16 +3,16 @@
 import { fill, h, put } from "../dom.js";
 import { counted, duration, known, moment, whole } from "../format.js";
 import { address, get, newest } from "../http.js";
+import { Curves } from "../parts/curves.js";
 import { problem } from "../parts/problem.js";
 import { upToDate } from "../parts/up_to_date.js";
 import { evaluation } from "../runs/accuracies.js";
 import { escaped, sweepUrl } from "../runs/addresses.js";
-import { Curves } from "../runs/curves.js";
 import { along } from "../runs/groups.js";
 import { lastPart, methodOf, onTest, points, range } from "../runs/words.js";
 
 /** @import { RunDetail } from "../api.js" */
-/** @import { Series } from "../runs/curves.js" */
+/** @import { Series } from "../parts/curves.js" */
 /** @import { Page } from "../types.js" */
 
 const BUSY_MILLISECONDS = 5000; // between two looks, while the run is not finished
@@ -147,7 +147,7 @@ function course(signal, run) {
           colour: split === "test" ? (network === "averaged" ? "c5" : "c2") : network === "averaged" ? "c4" : "c1",
           dashed: kind === "adversarial",
           points: run.course.map((one) => ({
-            epoch: one.epoch,
+            at: one.epoch,
             value: one.accuracy[network]?.[split]?.[kind] ?? null,
           })),
         });

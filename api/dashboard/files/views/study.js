@@ -4,6 +4,7 @@ import { fill, h, pause } from "../dom.js";
 import { Gallery } from "../gallery/gallery.js";
 import { get, path } from "../http.js";
 import { kept } from "../parts/listed.js";
+import { Precision } from "../parts/precision.js";
 import { empty, problem } from "../parts/problem.js";
 import { described, head, load, noScores } from "../parts/study_head.js";
 import { Choices } from "../study/choices.js";
@@ -149,6 +150,7 @@ class StudyView {
   #findings = placeFor("findings");
   #page;
   #panel;
+  #precision;
   #privacy = placeFor("privacy");
   #quality = placeFor("quality");
   #samples = h("section", { "aria-labelledby": "samples", class: "samples" });
@@ -170,6 +172,7 @@ class StudyView {
     this.#job = job ?? placeFor("job");
     this.#warned = h("div", {}, warnings(study));
     this.#panel = new QualityPanel(this.#quality, page.signal);
+    this.#precision = new Precision(page.signal);
     const matching = matchingText(dataset.train_samples);
     const note = this.#note(list);
     list.counted = (count) => matching.show(count, list.suspects?.suspected ?? null);
@@ -202,6 +205,7 @@ class StudyView {
       ),
       section("classes", "Class by class", this.#classes),
       section("quality", "How far to trust the scores", this.#quality),
+      section("precision", "What more trials would bring", this.#precision.element),
       section("privacy", "Privacy of whole models", this.#privacy),
       downloads(study),
       removal(page, study),
@@ -220,6 +224,7 @@ class StudyView {
     Promise.race([this.#gallery.first, patience])
       .then(() => {
         this.#askQuality();
+        this.#precision.ask(this.#study.name);
         this.#askPrivacy();
         this.#askCopies();
         if (!this.#followed) followJobs(this.#page, this.#job, this.#study, (study) => this.renew(study));
@@ -242,6 +247,7 @@ class StudyView {
       this.#askFindings(),
       this.#askClasses(),
       this.#askQuality(),
+      this.#precision.ask(study.name),
       this.#askPrivacy(),
     ]);
   }

@@ -3,15 +3,15 @@
 import { fill, h, put } from "../dom.js";
 import { counted, fixed, known, whole } from "../format.js";
 import { address, get } from "../http.js";
+import { Curves } from "../parts/curves.js";
 import { accuracyTable } from "../runs/accuracies.js";
 import { escaped } from "../runs/addresses.js";
-import { Curves } from "../runs/curves.js";
 import { groupChoice } from "../runs/groups.js";
 import { RunList } from "../runs/list.js";
 import { attackName, lastPart, methodOf, points } from "../runs/words.js";
 
 /** @import { RunSummary, SweepComparison, SweepDetail, SweptDifference } from "../api.js" */
-/** @import { Series } from "../runs/curves.js" */
+/** @import { Series } from "../parts/curves.js" */
 /** @import { Page } from "../types.js" */
 
 const COLOURS = 8;
@@ -186,7 +186,7 @@ function curves(page, members) {
     name: methodOf(run),
     colour: `c${(names.indexOf(methodOf(run)) % COLOURS) + 1}`,
     thin: true,
-    points: run.curve.map((value, at) => ({ epoch: epochAt(run, at), value })),
+    points: run.curve.map((value, place) => ({ at: epochAt(run, place), value })),
   }));
   const chart = new Curves(page.signal, "accuracy in per cent");
   put(
