@@ -70,7 +70,7 @@ class PrecisionPoint(Message):
     """How precise scores are expected to be after a number of trials."""
 
     trials: int
-    standard_error: float | None = Field(description="of mem, the median over the training samples")
+    standard_error: float | None = Field(description="of mem; 95 % of the training samples have a smaller one")
     settled: float | None = Field(
         description="share of the samples whose 95 % interval lies beyond the threshold; null for fewer trials than now"
     )

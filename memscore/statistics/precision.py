@@ -27,6 +27,9 @@ Trials = SufficientStatistics | MarginModel
 
 MOST_TRIALS = 1_000_000
 
+SHARE = 0.95
+"""Of the samples, whose precision is told; as targets ask for by default."""
+
 TYPICAL_P_OUT = 0.9
 """A typical training sample is always classified correctly if trained on, and in 9 of 10 trials that held it out."""
 
@@ -39,7 +42,10 @@ class ExpectedError(NamedTuple):
 
 
 class ExpectedPrecision(NamedTuple):
-    """After a number of trials: the median of `precise_error`, and `share_settled` at a threshold; NaN if unknown."""
+    """After a number of trials: the `precise_error` that SHARE of the samples do not exceed, and `share_settled`.
+
+    NaN if unknown.
+    """
 
     trials: int
     error: float
@@ -142,7 +148,7 @@ def expected_precision(
             error = future.errors(count)
             settled = future.share_settled(count, threshold) if count > statistics.trials else np.nan
         known = error[~np.isnan(error)]
-        found.append(ExpectedPrecision(count, float(np.median(known)) if len(known) else np.nan, settled))
+        found.append(ExpectedPrecision(count, float(np.quantile(known, SHARE)) if len(known) else np.nan, settled))
     return found
 
 

@@ -545,11 +545,11 @@ def test_checks_say_what_they_mean(page: Page, service: Service):
 def test_more_trials_are_forecast_in_words_and_as_a_curve(page: Page, service: Service):
     visit(page, service)
     part = page.get_by_role("region", name="What more trials would bring")
-    points = {one["trials"]: one for one in ask(service, "precision")["points"]}
-    expect(part).to_contain_text(f"After 40 trials: a standard error of {points[40]['standard_error']:.3f}")
-    expect(part).to_contain_text(f"After 120, expect a standard error of {points[120]['standard_error']:.3f}")
+    errors = {one["trials"]: f"{one['standard_error']:.3f}" for one in ask(service, "precision")["points"]}
+    expect(part).to_contain_text(f"After 40 trials: a standard error of mem of at most {errors[40]} for 95 %")
+    expect(part).to_contain_text(f"After 120, expect a standard error of mem of at most {errors[120]} for 95 %")
     part.get_by_role("slider", name="Trials").fill("40")
-    expect(part.get_by_role("status")).to_contain_text("After 40 trials: standard error of mem, in points")
+    expect(part.get_by_role("status")).to_contain_text("After 40 trials: standard error of mem ")
     expect(part.locator("path.curve.dashed")).to_have_count(3)
 
 

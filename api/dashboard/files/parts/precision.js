@@ -26,9 +26,9 @@ export class Precision {
     this.#signal = signal;
     this.#curves = new Curves(signal, "per cent", TRIALS);
     const caption =
-      "Expected from the trials so far, which the dashed lines go beyond. Standard error of mem: the median over the " +
-      "training samples. Settled: the 95 % interval of mem lies wholly above or below 0.15. Pairs: the share of those of " +
-      "influence 0.2 that would be told from chance.";
+      "Expected from the trials so far, which the dashed lines go beyond. Standard error of mem: 95 % of the training " +
+      "samples have a smaller one. Settled: the 95 % interval of mem lies wholly above or below 0.15. Pairs: the share of " +
+      "those of influence 0.2 that would be told from chance.";
     fill(this.element, this.#words, this.#curves.element, h("p", { class: "soft small" }, caption));
   }
 
@@ -67,7 +67,7 @@ export class Precision {
       ];
     };
     this.#curves.show([
-      ...both("standard error of mem, in points", "c1", (one) => one.standard_error),
+      ...both("standard error of mem", "c1", (one) => one.standard_error),
       ...both("settled at 0.15", "c2", (one) => one.settled),
       ...both("pairs of influence 0.2 found", "c3", (one) => one.pairs_found),
     ]);
@@ -77,9 +77,9 @@ export class Precision {
 /** @param {PrecisionPoint} point */
 function said({ standard_error: error, settled, pairs_found: pairs }) {
   const parts = [
-    known(error) && `a standard error of ${fixed(error, 3)} for a middling sample`,
-    known(settled) && `${whole(100 * settled)} % of the samples settled at 0.15`,
-    known(pairs) && `${whole(100 * pairs)} % of the pairs of influence 0.2 found`,
+    known(error) && `a standard error of mem of at most ${fixed(error, 3)} for 95 % of the samples`,
+    known(settled) && `${fixed(100 * settled, 0)} % of the samples settled at 0.15`,
+    known(pairs) && `${fixed(100 * pairs, 0)} % of the pairs of influence 0.2 found`,
   ];
   return parts.filter(Boolean).join(", ");
 }
