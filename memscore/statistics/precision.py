@@ -28,7 +28,7 @@ Trials = SufficientStatistics | MarginModel
 MOST_TRIALS = 1_000_000
 
 SHARE = 0.95
-"""Of the samples, whose precision is told; as targets ask for by default."""
+"""The share of the samples that a precision is for; the same as in targets by default."""
 
 TYPICAL_P_OUT = 0.9
 """A typical training sample is always classified correctly if trained on, and in 9 of 10 trials that held it out."""
