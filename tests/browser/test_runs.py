@@ -47,6 +47,7 @@ def test_marked_runs_are_compared(training: Service, page: Page):
     expect(page.locator("main")).to_contain_text("The runs also differ in epochs.")
     expect(page.locator("table.accuracies tbody tr")).to_have_count(3)
     expect(page.locator("output")).to_have_text("After epoch 4: bat 80.0; pgd-beta=0,2-seed=1 79.0")
+    expect(page.locator(".legend li", has_text="bat").locator("i")).to_have_class("c5")  # as everywhere
     page.get_by_role("combobox", name="Accuracy").select_option("PGD, atypical test samples")
     expect(page.locator("output")).to_have_text("After epoch 4: bat 60.0 (55.0 to 65.0)")
     expect(page).to_have_url(re.compile("curve=test\\+atypical\\+pgd"))
@@ -105,6 +106,8 @@ def test_a_run_says_how_it_went(training: Service, page: Page):
 
 def test_a_sweep_shows_what_its_seeds_decide(training: Service, page: Page):
     page.goto(f"{training.url}/sweeps/runs/sweep")
+    for method, colour in (("pgd", "c1"), ("bat", "c5")):
+        expect(page.locator(".legend li", has_text=method).locator("i")).to_have_class(colour)
     settled(page)
     decided = page.locator("td[data-decided]")
     expect(decided).to_have_text("+4.0+2.0 to +6.0")

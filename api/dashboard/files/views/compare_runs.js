@@ -8,6 +8,7 @@ import { choice } from "../parts/fields.js";
 import { empty, sentence } from "../parts/problem.js";
 import { accuracyCell, accuracyTable, attacksOf } from "../runs/accuracies.js";
 import { escaped, runUrl } from "../runs/addresses.js";
+import { coloursOf } from "../runs/colours.js";
 import { along, groupChoice } from "../runs/groups.js";
 import { MOST_COMPARED } from "../runs/list.js";
 import { attackName, GROUPS, lastPart, methodOf } from "../runs/words.js";
@@ -15,8 +16,6 @@ import { attackName, GROUPS, lastPart, methodOf } from "../runs/words.js";
 /** @import { RunDetail } from "../api.js" */
 /** @import { Series } from "../parts/curves.js" */
 /** @import { Page } from "../types.js" */
-
-const COLOURS = 8;
 
 /** @param {Page} page */
 export async function show(page) {
@@ -132,7 +131,8 @@ function curves(page, runs) {
   }
   const chart = new Curves(page.signal, "accuracy in per cent");
   const quantity = choice(quantities, page.query.get("curve") ?? quantities[0][0]);
-  const draw = () => chart.show(runs.map((run, at) => series(run, at, quantity.value)));
+  const colours = coloursOf(runs, ({ path }) => path);
+  const draw = () => chart.show(runs.map((run) => series(run, colours, quantity.value)));
   quantity.addEventListener("change", () => {
     page.keep({ curve: quantity.value === quantities[0][0] ? null : quantity.value });
     draw();
@@ -156,12 +156,13 @@ function curves(page, runs) {
 
 /**
  * @param {RunDetail} run
- * @param {number} at
+ * @param {ReturnType<typeof coloursOf>} colours
  * @param {string} quantity
  * @returns {Series}
  */
-function series(run, at, quantity) {
-  const look = { name: lastPart(run.path), colour: `c${(at % COLOURS) + 1}`, dashed: at >= COLOURS };
+function series(run, colours, quantity) {
+  const { colour, again } = colours.get(run.path) ?? { colour: "c8", again: false };
+  const look = { name: lastPart(run.path), colour, dashed: again };
   const [split, group, attack] = quantity.split(" ");
   if (split !== "selection") return { ...look, points: along(run, split, group, attack) };
   const of = run.selection_split ?? "";

@@ -6,6 +6,7 @@ import { address, get } from "../http.js";
 import { Curves } from "../parts/curves.js";
 import { accuracyTable } from "../runs/accuracies.js";
 import { escaped } from "../runs/addresses.js";
+import { coloursOf } from "../runs/colours.js";
 import { groupChoice } from "../runs/groups.js";
 import { RunList } from "../runs/list.js";
 import { attackName, lastPart, methodOf, points } from "../runs/words.js";
@@ -14,7 +15,6 @@ import { attackName, lastPart, methodOf, points } from "../runs/words.js";
 /** @import { Series } from "../parts/curves.js" */
 /** @import { Page } from "../types.js" */
 
-const COLOURS = 8;
 const FEW = 30; // test samples of a group
 
 /** @param {Page} page */
@@ -180,11 +180,12 @@ function accuracies({ rows }, group) {
  * @param {RunSummary[]} members
  */
 function curves(page, members) {
-  const names = [...new Set(members.map(methodOf))];
+  const colours = coloursOf(members, methodOf);
   /** @type {Series[]} */
   const series = members.map((run) => ({
     name: methodOf(run),
-    colour: `c${(names.indexOf(methodOf(run)) % COLOURS) + 1}`,
+    colour: colours.get(methodOf(run))?.colour ?? "c8",
+    dashed: colours.get(methodOf(run))?.again,
     thin: true,
     points: run.curve.map((value, place) => ({ at: epochAt(run, place), value })),
   }));
