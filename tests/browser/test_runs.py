@@ -104,6 +104,12 @@ def test_a_run_says_how_it_went(training: Service, page: Page):
     require_accessible(page)
 
 
+def test_an_address_cut_short_leads_to_the_list(training: Service, page: Page):
+    for place, entry in (("sweeps", "runs/sweep"), ("reproductions", "runs/mini")):
+        page.goto(f"{training.url}/{place}")
+        expect(page.get_by_role("link", name=entry).first).to_be_visible()
+
+
 def test_a_sweep_shows_what_its_seeds_decide(training: Service, page: Page):
     page.goto(f"{training.url}/sweeps/runs/sweep")
     for method, colour in (("pgd", "c1"), ("bat", "c5")):
