@@ -522,6 +522,55 @@ def test_exactly_what_is_listed_is_downloaded(page: Page, service: Service, quer
         assert rows[0]["suggested"] == str(first["suggested"])
 
 
+def test_samples_are_selected_by_mouse_and_key_and_taken_away(page: Page, service: Service):
+    visit(page, service)
+    bar = page.get_by_role("group", name="Selected samples")
+    cards = page.locator('[data-part="gallery"] a.card')
+    first, second = (cards.nth(place) for place in (0, 1))
+    indices = sorted(int(card.get_attribute("data-index") or -1) for card in (first, second))
+    first.hover()
+    page.get_by_role("button", name=f"Select training sample {first.get_attribute('data-index')}", exact=True).click()
+    expect(page).to_have_url(re.compile("/studies/digits$"))  # the sample itself was not opened
+    expect(bar).to_contain_text("1 sample selected")
+    second.focus()
+    page.keyboard.press("x")
+    expect(bar).to_contain_text("2 samples selected")
+    expect(page.locator('[role="gridcell"][aria-selected="true"]')).to_have_count(2)
+    require_accessible(page)
+    with page.expect_download() as started:
+        bar.get_by_role("button", name="Download selected").click()
+    rows = list(csv.DictReader(started.value.path().read_text().splitlines()))
+    assert [int(row["index"]) for row in rows] == indices
+    score = ask(service, f"scores/{indices[0]}")
+    assert (float(rows[0]["mem"]), float(rows[0]["mem_low"])) == (score["mem"], score["interval"][0])
+    second.focus()
+    page.keyboard.press("x")
+    expect(bar).to_contain_text("1 sample selected")
+    bar.get_by_role("button", name="Clear").click()
+    expect(bar.get_by_role("button", name="Clear")).to_be_hidden()
+    expect(page.locator('[role="gridcell"][aria-selected="true"]')).to_have_count(0)
+
+
+def test_a_whole_list_is_selected_and_judged_at_once(service_of_errors: Service, page: Page):
+    visit(page, service_of_errors, "?label=3&set=atypical")
+    listed = ask(service_of_errors, "scores", label=3, set="atypical", limit=1000)["scores"]
+    bar = page.get_by_role("group", name="Selected samples")
+    bar.get_by_role("button", name="Select all").click()
+    expect(bar).to_contain_text(f"{len(listed)} samples selected")
+    bar.get_by_role("button", name="Labels are right").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f'Say "fine" on {len(listed)} samples?')
+    dialog.get_by_role("button", name="Leave them").click()
+    assert ask(service_of_errors, "decisions")["index"] == []
+    bar.get_by_role("button", name="Labels are right").click()
+    dialog.get_by_role("button", name="Do it").click()
+    expect(page.locator(".mark.reviewed").first).to_have_text("✓ fine")
+    expect(page.locator('[role="gridcell"][aria-selected="true"]')).to_have_count(0)
+    decided = ask(service_of_errors, "decisions")
+    assert sorted(decided["index"]) == sorted(row["index"] for row in listed)
+    assert set(decided["decision"]) == {"fine"}
+
+
 def test_nothing_that_matches_and_a_wrong_filter_are_told(page: Page, service: Service, troubles: Troubles):
     troubles.expect("422")
     page.goto(f"{service.url}/studies/digits?mem_min=0.98&mem_max=0.99")

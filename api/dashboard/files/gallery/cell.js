@@ -10,7 +10,8 @@ import { COLUMNS } from "./pages.js";
 /** @import { Decided, Shown } from "../types.js" */
 
 /**
- * Words and addresses for cells; `images` says whether there are any, `shape` is that of an image, `words` stand in its place.
+ * Words and addresses for cells; `images` says whether there are any, `shape` is that of an image, `words` stand in its place, `selected` says
+ * whether the reader has selected a sample.
  * @typedef {{
  *   name: (label: number) => string,
  *   decided: (index: number) => Decided | null,
@@ -18,6 +19,7 @@ import { COLUMNS } from "./pages.js";
  *   images: () => boolean,
  *   shape: number[],
  *   words: (index: number) => HTMLElement | null,
+ *   selected: (index: number) => boolean,
  * }} Naming
  */
 
@@ -31,6 +33,7 @@ export class Cell {
   #mark = h("span", {});
   #mem = h("strong", {});
   #name = h("span", {});
+  #pick = h("button", { type: "button", class: "pick", tabindex: "-1" });
   #picture = h("span", { class: "picture" });
   #range = h("i", {});
   // what is shown
@@ -50,7 +53,7 @@ export class Cell {
       h("span", { class: "track" }, this.#range, this.#dot),
       h("span", { class: "line" }, this.#index, this.#mark),
     );
-    this.element = h("div", { role: "gridcell" }, this.link);
+    this.element = h("div", { role: "gridcell", "aria-selected": "false" }, this.link, this.#pick);
   }
 
   /**
@@ -65,11 +68,19 @@ export class Cell {
     if (position !== this.position || row !== this.#row || total !== this.#total) {
       this.#text(position, total, row, naming);
     }
+    this.#select(row !== null && naming.selected(row.index));
     const pictured = sample?.url ? sample : null;
     if (!same(pictured, this.#pictured)) this.#image(pictured);
     const gone = row !== null && !pictured && !naming.images();
     if (gone !== this.#gone) this.#picture.classList.toggle("gone", gone);
     this.#gone = gone;
+  }
+
+  /** @param {boolean} selected */
+  #select(selected) {
+    if (this.element.getAttribute("aria-selected") === String(selected)) return;
+    this.element.setAttribute("aria-selected", String(selected));
+    this.#pick.setAttribute("aria-pressed", String(selected));
   }
 
   /** Take the place out of the list. */
@@ -104,6 +115,7 @@ export class Cell {
   #pending(position, total) {
     this.link.removeAttribute("href");
     this.link.removeAttribute("data-index");
+    this.#pick.hidden = true;
     this.#picture.replaceChildren();
     this.link.setAttribute("aria-label", `Sample ${whole(position + 1)} of ${whole(total)} is loading`);
     for (const text of [this.#name, this.#mem, this.#index, this.#mark]) text.textContent = "";
@@ -130,6 +142,9 @@ export class Cell {
     const words = naming.words(index);
     this.#picture.replaceChildren(...(words ? [words] : []));
     link.dataset.index = String(index);
+    this.#pick.hidden = false;
+    this.#pick.dataset.index = String(index);
+    this.#pick.setAttribute("aria-label", `Select training sample ${index}`);
     const error = low === null ? "" : `, interval ${interval(ends)}`;
     const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}${judged ? `, reviewed: ${judged.words}` : ""}`;
     const place = `${whole(position + 1)} of ${whole(total)}`;

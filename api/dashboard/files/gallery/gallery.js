@@ -13,6 +13,7 @@ import { COLUMNS, Pages } from "./pages.js";
 /** @import { DatasetDetail, Scores, StudyMessage } from "../api.js" */
 /** @import { Decided, Loaded, Page, Query } from "../types.js" */
 /** @import { Place } from "./grid.js" */
+/** @import { Selection } from "./selection.js" */
 
 const CALM_MILLISECONDS = 60; // between two looks at which pages are in view
 const REMEMBER_MILLISECONDS = 200;
@@ -27,6 +28,7 @@ const REMEMBER_MILLISECONDS = 200;
  *   decided: (index: number) => Decided | null,
  *   listed: (position: number) => Query,
  *   cardWidth: number,
+ *   selection: Selection,
  *   counted: (size: number | null) => void,
  *   renewed: () => void,
  * }} Options
@@ -49,6 +51,7 @@ export class Gallery {
   #none = h("div", { hidden: true });
   #page;
   #pages;
+  #selection;
   /** @type {number | undefined} */
   #remembering;
   #shown = () => {};
@@ -59,8 +62,10 @@ export class Gallery {
    * @param {Page} page
    * @param {Options} options
    */
-  constructor(page, { ask, study, decided, listed, cardWidth, counted, renewed }) {
+  constructor(page, { ask, study, decided, listed, cardWidth, selection, counted, renewed }) {
     this.#page = page;
+    this.#selection = selection;
+    selection.listeners.push(() => this.#grid?.draw());
     this.#listed = listed;
     this.#counted = counted;
     this.#decided = decided;
@@ -102,6 +107,7 @@ export class Gallery {
         shape: dataset.kind === "images" ? dataset.image_shape : [1, 1],
         words: (index) =>
           inWords(dataset.name) || isRemoved(dataset.name, "train", index) ? words(dataset.name, "train", index) : null,
+        selected: (index) => this.#selection.has(index),
       },
       cardWidth: this.#cardWidth,
       moved: () => this.#remember(),
@@ -112,9 +118,21 @@ export class Gallery {
     grid.element.setAttribute("aria-busy", "true");
     /** @param {MouseEvent} event */
     const follow = ({ target }) => {
-      if (target instanceof Element && target.closest("a")) this.#keepPlace(true);
+      if (!(target instanceof Element)) return;
+      const pick = target.closest("button.pick");
+      if (pick instanceof HTMLElement) this.#selection.toggle(Number(pick.dataset.index));
+      else if (target.closest("a")) this.#keepPlace(true);
     };
     grid.element.addEventListener("click", follow, { signal });
+    /** @param {KeyboardEvent} event */
+    const press = (event) => {
+      const card = event.target instanceof HTMLElement && event.target.closest("a.card");
+      const index = card instanceof HTMLElement ? card.dataset.index : undefined;
+      if (event.key !== "x" || index === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      this.#selection.toggle(Number(index));
+    };
+    grid.element.addEventListener("keydown", press, { signal });
     this.#none.append(none);
     if (this.#pages.matching !== null) queueMicrotask(() => this.#changed());
     return [this.#trouble, this.#none, grid.element];

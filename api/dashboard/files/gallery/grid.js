@@ -61,7 +61,14 @@ export class Grid {
     this.#naming = naming;
     this.element = h(
       "div",
-      { class: "gallery waiting", role: "grid", "aria-label": label, "data-part": "gallery", tabindex: "-1" },
+      {
+        class: "gallery waiting",
+        role: "grid",
+        "aria-label": label,
+        "data-part": "gallery",
+        tabindex: "-1",
+        "aria-multiselectable": "true",
+      },
       this.#height,
     );
     const scroll = () => {

@@ -1,13 +1,17 @@
 // What one does with the list of a study's samples: change the size of its images, go to one, download what is listed.
 
 import { debounce, fill, h, say } from "../dom.js";
-import { counted } from "../format.js";
-import { get } from "../http.js";
+import { counted, whole } from "../format.js";
+import { get, send } from "../http.js";
+import { confirmed } from "../parts/confirm.js";
 import { problem } from "../parts/problem.js";
+import { reviewerName } from "../parts/reviewer.js";
 import { sampleUrl } from "../parts/sample.js";
+import { session } from "../session.js";
 
-/** @import { SampleScore, Scores, Suspects } from "../api.js" */
+/** @import { SampleScore, ScoreColumns, Scores, Suspects } from "../api.js" */
 /** @import { Gallery } from "../gallery/gallery.js" */
+/** @import { Selection } from "../gallery/selection.js" */
 /** @import { Loaded, Page, Query } from "../types.js" */
 /** @import { Choices } from "./choices.js" */
 
@@ -27,10 +31,12 @@ export function cardWidth() {
  * The controls of a list.
  * @param {Page} page
  * @param {Loaded} loaded
- * @param {{ gallery: Gallery, choices: Choices, root: string }} list
+ * `judged`: called when verdicts were given.
+ * @param {{ gallery: Gallery, selection: Selection, judged: () => void, choices: Choices, root: string }} list
  */
-export function workbench(page, { study, dataset }, { gallery, choices, root }) {
+export function workbench(page, { study, dataset }, { gallery, selection, judged, choices, root }) {
   const trouble = h("div", {});
+  const listed = () => all(page, `${root}/${choices.call.list}`, choices.call.query);
   return h(
     "div",
     {},
@@ -41,8 +47,100 @@ export function workbench(page, { study, dataset }, { gallery, choices, root }) 
       goTo(page, study.name, dataset.train_samples),
       download(page, { choices, root, name: study.name, trouble }),
     ),
+    selectionBar(page, { selection, listed, judged, root, name: study.name, trouble }),
     trouble,
   );
+}
+
+/**
+ * What is selected, and what can be done with it.
+ * @param {Page} page
+ * @param {{
+ *   selection: Selection,
+ *   listed: () => Promise<SampleScore[]>,
+ *   judged: () => void,
+ *   root: string,
+ *   name: string,
+ *   trouble: HTMLElement,
+ * }} options
+ */
+function selectionBar(page, { selection, listed, judged, root, name, trouble }) {
+  const { signal } = page;
+  const count = h("p", { class: "number small", role: "status" });
+  /**
+   * @param {string} text
+   * @param {() => Promise<unknown> | void} act
+   */
+  const button = (text, act) => {
+    const made = h("button", { type: "button" }, text);
+    made.addEventListener("click", async () => {
+      made.disabled = true;
+      fill(trouble);
+      try {
+        await act();
+      } catch (error) {
+        if (!signal.aborted) fill(trouble, problem(error, { compact: true }));
+      } finally {
+        made.disabled = false;
+      }
+    });
+    return made;
+  };
+  const every = button("Select all", async () => selection.add((await listed()).map(({ index }) => index)));
+  const some = h(
+    "div",
+    { class: "row", hidden: true },
+    button("Clear", () => selection.clear()),
+    button("Download selected", async () => {
+      /** @type {ScoreColumns} */
+      const found = await send("POST", `${root}/scores/lookup`, { indices: selection.indices }, { signal });
+      save(`${name}.selected.csv`, csv(asRows(found), false));
+      say(`Downloaded ${counted(found.index.length, "sample")}`);
+    }),
+    session.may("write") && [
+      button("Labels are right", () => judge("fine")),
+      button("Cannot tell", () => judge("unsure")),
+      button("Take verdicts back", () => judge(null)),
+    ],
+  );
+  /** @param {"fine" | "unsure" | null} verdict */
+  const judge = async (verdict) => {
+    const { indices } = selection;
+    const says = verdict === null ? "Take your verdicts back" : `Say "${verdict}"`;
+    const yes = await confirmed({
+      title: `${says} on ${counted(indices.length, "sample")}?`,
+      text: "An earlier verdict of yours on one of them is replaced. Those of others stay.",
+      yes: "Do it",
+      no: "Leave them",
+      signal,
+    });
+    if (!yes) return;
+    for (const [place, index] of indices.entries()) {
+      const body = { verdict, label: null, reviewer: reviewerName() };
+      await send("PUT", `${root}/reviews/${index}`, body, { signal });
+      count.textContent = `${counted(place + 1, "verdict")} of ${whole(indices.length)} kept`;
+    }
+    say(`${counted(indices.length, "verdict")} kept`);
+    selection.clear();
+    judged();
+  };
+  const gone = () => {
+    some.hidden = !selection.size;
+    count.textContent = selection.size ? `${counted(selection.size, "sample")} selected` : "";
+  };
+  selection.listeners.push(gone);
+  return h("div", { class: "row picked", role: "group", "aria-label": "Selected samples" }, every, count, some);
+}
+
+/**
+ * Samples that were looked up, one by one.
+ * @param {ScoreColumns} found
+ */
+function asRows({ index, label, mem, se, mem_low: low, mem_high: high, p_in, p_out, n_in, n_out }) {
+  return index.map((one, at) => ({
+    ...{ index: one, label: label[at], mem: mem[at], se: se[at], p_in: p_in[at], p_out: p_out[at] },
+    ...{ n_in: n_in[at], n_out: n_out[at], interval: [low[at], high[at]] },
+  }));
 }
 
 /**
@@ -146,7 +244,7 @@ async function all(page, path, query) {
 }
 
 /**
- * @param {SampleScore[]} rows
+ * @param {{ interval: (number | null)[] }[]} rows
  * @param {boolean} suspects
  */
 function csv(rows, suspects) {

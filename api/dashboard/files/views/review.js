@@ -7,6 +7,7 @@ import { about, nearest } from "../parts/about_sample.js";
 import { copyable } from "../parts/copy.js";
 import { choice } from "../parts/fields.js";
 import { empty, problem } from "../parts/problem.js";
+import { REMEMBERED, reader } from "../parts/reviewer.js";
 import { sampleCard, sampleUrl } from "../parts/sample.js";
 import { head, load, noScores } from "../parts/study_head.js";
 import { serviceUrl } from "../parts/take_away.js";
@@ -21,7 +22,6 @@ import { session } from "../session.js";
 const A_PAGE = 1000; // as many as the service gives at once
 const WITHOUT_CUTOFF = 100; // suspects shown where the service knows no cut-off
 const TYPICAL = 4;
-const REMEMBERED = "memscore-reviewer";
 const ANYBODY = "reviewer";
 
 /** @param {Page} page */
@@ -64,7 +64,7 @@ class ReviewView {
     this.#page = page;
     this.#study = study;
     this.#dataset = dataset;
-    this.#reviewer.value = session.name ?? localStorage.getItem(REMEMBERED) ?? ANYBODY;
+    this.#reviewer.value = reader();
     this.#reviewer.disabled = session.name !== null;
     this.#reviewer.addEventListener("input", () => {
       localStorage.setItem(REMEMBERED, this.#name);

@@ -2,6 +2,7 @@
 
 import { fill, h, pause } from "../dom.js";
 import { Gallery } from "../gallery/gallery.js";
+import { Selection } from "../gallery/selection.js";
 import { get, path } from "../http.js";
 import { kept } from "../parts/listed.js";
 import { Precision } from "../parts/precision.js";
@@ -66,6 +67,7 @@ function wait(page, study, dataset) {
 /** The gallery of a page; what it says goes to the listeners once there are any. */
 class StudyList {
   gallery;
+  selection = new Selection();
   /** The list of suspected label errors, with what the service notes on it. @type {Suspects | null} */
   suspects = null;
   /** By sample. @type {Map<number, Decided>} */
@@ -82,7 +84,11 @@ class StudyList {
    */
   constructor(page, choices, study) {
     const root = path`/v1/studies/${page.params.study}`;
-    const decided = decisions(root, page.signal);
+    let decided = decisions(root, page.signal);
+    this.judged = () => {
+      decided = decisions(root, page.signal);
+      this.gallery.restart();
+    };
     this.gallery = new Gallery(page, {
       study,
       ask: async (offset, limit, signal) => {
@@ -95,6 +101,7 @@ class StudyList {
         return answer;
       },
       cardWidth: cardWidth(),
+      selection: this.selection,
       listed: (position) => kept(choices, position),
       decided: (index) => this.#decided.get(index) ?? null,
       counted: (matching) => this.counted(matching),
@@ -199,7 +206,17 @@ class StudyView {
         this.#samples,
         h("div", { class: "row spread" }, h("h2", { id: "samples" }, "Training samples"), matching.element),
         h("div", { class: "controls" }, listFields(dataset, choices), columnRanges(choices)),
-        workbench(page, { study, dataset }, { gallery: this.#gallery, choices, root: path`/v1/studies/${study.name}` }),
+        workbench(
+          page,
+          { study, dataset },
+          {
+            gallery: this.#gallery,
+            selection: list.selection,
+            judged: list.judged,
+            choices,
+            root: path`/v1/studies/${study.name}`,
+          },
+        ),
         note,
         this.#gallery.attach(study, dataset, noMatch(choices)),
       ),
