@@ -104,6 +104,11 @@ class RunFolder:
         return [*(warning.rstrip(".") for warning in threat), *changes, *happened]
 
     @property
+    def started(self) -> bool:
+        """Whether a run has claimed the folder."""
+        return _has_content(self.path / REQUEST)
+
+    @property
     def finished(self) -> bool:
         """Whether training and evaluation are complete."""
         return (self.path / FINISHED).exists()

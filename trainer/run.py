@@ -117,22 +117,11 @@ def train(
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="memscore-run-") as scratch:
             return train(dataset, name, config, scores, Path(scratch), watch, stop, world, initial=initial)
-    identity = {
-        "dataset": name,
-        "fingerprint": dataset.fingerprint,
-        "scores": None if scores is None else scores.digest,
-        **({} if initial is None else {"initial": initial.digest}),
-    }
-    kept = RunFolder(folder, identity, signature(dataset, config))
+    kept = folder_of(folder, dataset, name, config, scores, initial)
     if kept.finished:
         kept.require_same(config, allow_changed_network=allow_changed_network)
         return finished_run(kept, config)
-    mem = None if scores is None else scores.mem
-    data = TrainingData(dataset, mem, config, training_device(world), world)
-    network = initial_network(dataset, config, data.mem.device, world)
-    if initial is not None:
-        initial.load_into(network, config.network)
-    learner = Learner(network, config, world)
+    data, learner = learner_of(dataset, config, scores, world, initial=initial)
     with kept.alone() if world.first else nullcontext():
         if world.first:
             kept.begin(config, allow_changed_network=allow_changed_network, left_out=data.left_out)
@@ -145,6 +134,41 @@ def train(
             except Stopped:
                 return Run(config, False, [])
     return finished_run(kept, config)
+
+
+def folder_of(
+    folder: Path,
+    dataset: Dataset,
+    name: str,
+    config: TrainConfig,
+    scores: Scores | None,
+    initial: InitialWeights | None = None,
+) -> RunFolder:
+    """The folder of a run, with what identifies it."""
+    identity = {
+        "dataset": name,
+        "fingerprint": dataset.fingerprint,
+        "scores": None if scores is None else scores.digest,
+        **({} if initial is None else {"initial": initial.digest}),
+    }
+    return RunFolder(folder, identity, signature(dataset, config))
+
+
+def learner_of(
+    dataset: Dataset,
+    config: TrainConfig,
+    scores: Scores | None,
+    world: World = ALONE,
+    *,
+    initial: InitialWeights | None = None,
+) -> tuple[TrainingData, Learner]:
+    """The data of a run on its device, and a learner before its first step."""
+    mem = None if scores is None else scores.mem
+    data = TrainingData(dataset, mem, config, training_device(world), world)
+    network = initial_network(dataset, config, data.mem.device, world)
+    if initial is not None:
+        initial.load_into(network, config.network)
+    return data, Learner(network, config, world)
 
 
 def train_network(dataset: Dataset, config: TrainConfig, mem: Float32 | None = None) -> Network:

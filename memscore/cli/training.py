@@ -12,7 +12,7 @@ import typer
 
 from memscore import settings as settings_module
 from memscore.cli.options import Json, Scores
-from memscore.console import err, for_json, note, print_json, warn
+from memscore.console import err, for_json, note, out, print_json, warn
 from memscore.errors import InvalidInput
 from memscore.progress import stage_progress
 from trainer.assignments import assigned, number
@@ -20,6 +20,7 @@ from trainer.printing import notes_on, print_run
 
 if TYPE_CHECKING:
     from trainer.config import TrainConfig
+    from trainer.planning import RunPlan
     from trainer.run import Run, Watch
     from trainer.stopping import Stop
 
@@ -59,6 +60,12 @@ def train(
         Path | None,
         typer.Option("--from", metavar="CHECKPOINT", help="Start with these weights: a checkpoint folder or a file."),
     ] = None,
+    planned: Annotated[
+        bool,
+        typer.Option(
+            "--plan", help="Only say what the run would take, also in pieces of --max-minutes; nothing is trained."
+        ),
+    ] = False,
     log_to: Annotated[
         str | None,
         typer.Option(
@@ -78,11 +85,19 @@ def train(
     from memscore.workflows import training
     from trainer.stopping import Stop
 
-    if max_minutes is not None and output is None:
+    if max_minutes is not None and output is None and not planned:
         raise InvalidInput("--max-minutes needs --output, the folder from which to resume the run.")
     given = {"network": network, "epochs": epochs, "epsilon": epsilon and number(epsilon), "seed": seed}
     given |= {"alpha": alpha, "beta": beta, "keep_atypical": keep_atypical}
     config = _config(method, preset, given, settings_given or [])
+    if planned:
+        with for_json(as_json):
+            settings = settings_module.load()
+            found = training.plan(
+                dataset, config, settings, scores=scores, output=output, initial=initial, on_warning=warn
+            )
+        _print_plan(found, max_minutes, as_json)
+        return
     stop = Stop(max_minutes)
     with for_json(as_json):
         run = training.train(
@@ -100,6 +115,15 @@ def train(
         )
     if run is not None:
         _print(run, output, stop, as_json)
+
+
+def _print_plan(plan: RunPlan, minutes: float | None, as_json: bool) -> None:
+    if not as_json:
+        for text in plan.sentences(minutes):
+            out.print(text, markup=False)
+        return
+    pieces = None if minutes is None else plan.pieces(minutes)
+    print_json({**asdict(plan), "pieces": pieces})
 
 
 @contextmanager
