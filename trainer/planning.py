@@ -35,7 +35,7 @@ class RunPlan:
     data_bytes: int
 
     def pieces(self, minutes: float) -> int:
-        """How many pieces of so many minutes the rest of the run takes. Raises InvalidInput if one is too short."""
+        """The number of pieces of this many minutes that the rest of the run takes. Raises InvalidInput if one is too short."""
         useful = 60 * minutes - self.start_seconds
         if useful <= 0:
             raise InvalidInput(
@@ -90,12 +90,14 @@ def plan(
     start = time.perf_counter() - started
     with kept_generators():
         cost = estimate(learner, data)
-    tensors = learner.tensors()
+    kept_tensors = list(learner.tensors().values())
+    if config.momentum:  # which there is from the first step on
+        kept_tensors += [one.detach() for one in learner.network.parameters()]
     arrays = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
     return RunPlan(
         cost,
         left,
         start,
-        sum(value.numel() * value.element_size() for value in tensors.values()),
+        sum(one.numel() * one.element_size() for one in kept_tensors),
         sum(array.nbytes for array in arrays),
     )
