@@ -6,10 +6,8 @@ the number of samples change: a CSV file of paths keeps its paths, a folder of p
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
-import re
 import secrets
 import shutil
 import zipfile
@@ -27,6 +25,7 @@ from memscore.arrays import Bools, Indices, Labels
 from memscore.datasets import arrow
 from memscore.datasets.columns import Split
 from memscore.datasets.csv_file import read_csv
+from memscore.datasets.csv_lines import lines_of, value_of
 from memscore.datasets.dataset import Dataset
 from memscore.datasets.frames import of_pandas
 from memscore.datasets.huggingface import Part, parts_of, rows_of
@@ -83,11 +82,10 @@ def rewrite(
     """Write a dataset's source again with other labels, whole or not at all; returns the corrected dataset, and notes.
 
     The source is csv:FILE, parquet:FILE, npz:FILE, folder:DIR or huggingface:DIR, and with its options makes this
-    dataset. Samples whose new label is None, and those that were removed on request, are left out.
-    Rows that the dataset does not have, such
-    as those of a validation part, stay as they are; of a folder, only the images that it has are copied. A column that
-    says the same as the labels, such as the class's name beside its number, changes with them. Raises InvalidInput,
-    NotFound or InvalidDataset with one sentence.
+    dataset. Samples whose new label is None, and those that were removed on request, are left out. Rows that the
+    dataset does not have, such as those of a validation part, stay as they are; of a folder, only the images that it
+    has are copied. A column that says the same as the labels, such as the class's name beside its number, changes with
+    them. Raises InvalidInput, NotFound or InvalidDataset with one sentence.
     """
     options = options or SourceOptions()
     kind, _, place = source.partition(":")
@@ -171,13 +169,13 @@ def _csv(given: Path, path: Path, original: Dataset, corrected: Dataset, options
     table, delimiter = read_csv(given, options)
     columns = _columns_of_labels(Rows(table, "", str(given), given.parent), original, options)
     rows = _Rows.of(original, corrected, table.num_rows)
-    head, *lines = _lines(given, delimiter)
+    head, *lines = lines_of(given, delimiter)
     if sum(not line.empty for line in lines) != table.num_rows:
         raise InvalidDataset(
             f"{given} has {len(lines):,} lines or {table.num_rows:,} rows, depending on how its quotes are read; write "
             "it with quotes around texts, and those inside doubled."
         )
-    names = [_value(cell) for cell in head.cells]
+    names = [value_of(cell) for cell in head.cells]
     places = [names.index(column) for column in columns.every]
     full = [line for line in lines if not line.empty]
     number = 0
@@ -195,54 +193,6 @@ def _csv(given: Path, path: Path, original: Dataset, corrected: Dataset, options
     with atomic_write(path) as scratch:
         scratch.write_bytes(gzip.compress(written) if zipped else written)
     return (*columns.notes, *_paths_from_elsewhere(original, given.parent, path.parent))
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line of a CSV file: its cells as they are written, with quotes, and its end."""
-
-    cells: list[str]
-    end: str
-    text: str
-
-    @property
-    def empty(self) -> bool:
-        return self.cells == [""]
-
-    def with_cells(self, other: _Line, places: Sequence[int], delimiter: str) -> str:
-        """The text of this line with some cells of another."""
-        cells = list(self.cells)
-        for place in places:
-            cells[place] = other.cells[place]
-        return delimiter.join(cells) + self.end
-
-
-def _lines(file: Path, delimiter: str) -> list[_Line]:
-    """The lines of a CSV file, whose quoted cells may have line ends."""
-    import pyarrow as pa
-
-    with pa.input_stream(str(file), compression="detect") as stream:
-        text = stream.read().decode("utf-8")
-    other = f"[^{re.escape(delimiter)}\r\n]*"
-    cell = re.compile(f'("(?:[^"]|"")*"{other}|{other})({re.escape(delimiter)}|\r\n|\n|\r|\\Z)')
-    lines: list[_Line] = []
-    cells: list[str] = []
-    start = place = 0
-    while place < len(text) or cells:
-        found = cell.match(text, place)
-        assert found is not None
-        cells.append(found[1])
-        place = found.end()
-        if found[2] != delimiter:
-            lines.append(_Line(cells, found[2], text[start:place]))
-            cells, start = [], place
-    return lines
-
-
-def _value(cell: str) -> str:
-    """What a cell of the first line says, without the mark at the start of the file."""
-    (value,) = next(csv.reader([cell.removeprefix("\ufeff")], delimiter="\0")) or [""]
-    return value
 
 
 def _parquet(given: Path, path: Path, original: Dataset, corrected: Dataset, options: SourceOptions) -> tuple[str, ...]:
