@@ -19,6 +19,7 @@ class Line:
 
     @property
     def empty(self) -> bool:
+        """Whether it is a blank line, which is no row."""
         return self.cells == [""]
 
     def with_cells(self, other: Line, places: Sequence[int], delimiter: str) -> str:
