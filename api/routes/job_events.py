@@ -119,4 +119,4 @@ def _read(database: Database, job: str, after: int) -> tuple[list[JobEvent], Job
 
 
 def _event(job: str, event: EventRecord) -> JobEvent:
-    return JobEvent(id=event.id, job=job, at=time_of(event.at), state=event.state, message=event.message)  # pyright: ignore[reportArgumentType]
+    return JobEvent(id=event.id, job=job, at=time_of(event.at), state=event.state, message=event.message)  # pyright: ignore[reportArgumentType] -- a State

@@ -317,7 +317,7 @@ def _brief_message(job: JobRecord, study_name: str, outcome: str | None) -> JobM
         id=job.id,
         study=job.study_id,
         study_name=study_name,
-        state=job.state,  # pyright: ignore[reportArgumentType]
+        state=job.state,  # pyright: ignore[reportArgumentType] -- a State
         target_trials=job.target_trials,
         wanted=job.wanted,
         progress=_progress(job),

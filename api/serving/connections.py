@@ -19,7 +19,7 @@ class LimitedConnection(HttpToolsProtocol):
     _framing = 0  # bytes since the last that completed a head or belonged to a body
     _waiting: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] -- TCP alone
         """A client has connected."""
         super().connection_made(transport)
         self._waiting = self.loop.call_later(HEAD_SECONDS, transport.close)

@@ -90,7 +90,7 @@ def prepare(device: torch.device) -> None:
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)
     # Nothing here reads uninitialized memory.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue] -- not in its types
 
 
 def _train(

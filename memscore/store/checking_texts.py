@@ -92,7 +92,7 @@ def _check_column(database: Database, column: Column[Any], longest: int, repair:
     shown = "; ".join(" ".join(f"{name}={value}" for name, value in one.key.items()) for one in bad[:MOST_NAMED])
     more = f"; and {len(bad) - MOST_NAMED} more" if len(bad) > MOST_NAMED else ""
     yield DatabaseFinding(
-        f"table {column.table.name}",  # pyright: ignore[reportAttributeAccessIssue]
+        f"table {column.table.name}",  # pyright: ignore[reportAttributeAccessIssue] -- of a Table
         f"has {counted(len(bad), 'text')} in the column {column.name} that cannot be shown as stored, in "
         f"{'row' if len(bad) == 1 else 'rows'} {harmless(shown)}{more}; the first {bad[0].fault}",
         REPAIR if free else RENAME.get(column, STAYS),

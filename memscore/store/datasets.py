@@ -93,7 +93,7 @@ def rename(connection: Connection, old: str, new: str) -> DatasetRecord:
         return by_name(connection, old)
     if new in SOURCES and row.source != new:
         raise InvalidInput(f"{new!r} is the name of a published dataset, and this is another one; choose another name.")
-    if not insert_ignoring(connection, datasets, {**row._mapping, "name": new}):  # pyright: ignore[reportPrivateUsage]
+    if not insert_ignoring(connection, datasets, {**row._mapping, "name": new}):  # pyright: ignore[reportPrivateUsage] -- public, in spite of its name
         raise Conflict(f"The name {new!r} already belongs to another dataset; choose another name.")
     connection.execute(update(studies).where(studies.c.dataset == old).values(dataset=new))
     connection.execute(delete(datasets).where(datasets.c.name == old))

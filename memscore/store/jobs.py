@@ -483,6 +483,6 @@ def _event(connection: Connection, job: str, state: str, message: str) -> None:
 
 
 def _record(row: Row[Any]) -> JobRecord:
-    values: dict[str, Any] = dict(row._mapping)  # pyright: ignore[reportPrivateUsage]
+    values: dict[str, Any] = dict(row._mapping)  # pyright: ignore[reportPrivateUsage] -- public, in spite of its name
     values["error"] = None if row.error is None else harmless(row.error)
     return JobRecord(**values)

@@ -32,7 +32,7 @@ def adopt(network: nn.Module, shape: Shape, classes: int, device: torch.device) 
     """
     network.to(device)
     if not isinstance(network, Wrapped):
-        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] -- torch has no type for it
         check_logits(network, shape, classes)
         return
     with kept_generators():
@@ -135,7 +135,7 @@ def _adapt(network: Wrapped, shape: Shape, classes: int, device: torch.device) -
 def _lay_out(network: nn.Module, contiguous: bool) -> None:
     """Put the weights in one of the two memory layouts."""
     if not contiguous:
-        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] -- torch has no type for it
         return
     for weight in network.parameters():  # not with `to`, which leaves kernels of one channel unchanged
         weight.data = weight.data.flatten().view(weight.shape)

@@ -30,7 +30,7 @@ class Wrapped(Network):
         self._head_name = _head_of(module, classes)
 
     @property
-    def head(self) -> nn.Linear | nn.Conv2d:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def head(self) -> nn.Linear | nn.Conv2d:  # pyright: ignore[reportIncompatibleVariableOverride] -- a property
         """The layer that computes the logits; a property, so that the state dict lists its weights only once.
 
         Raises InvalidInput if there is none.
