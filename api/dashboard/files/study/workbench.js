@@ -18,6 +18,7 @@ import { session } from "../session.js";
 const REMEMBERED = "memscore-card-width";
 const [LEAST, USUAL, MOST] = [48, 96, 256]; // pixels
 const A_PAGE = 1000; // samples of one call
+const MOST_JUDGED = 2000; // samples that get one verdict at once
 const COLUMNS = /** @type {const} */ (["index", "name", "label", "mem", "se", "p_in", "p_out", "n_in", "n_out", "set"]);
 const OF_SUSPECTS = /** @type {const} */ (["label_error", "suggested", "share", "suspected"]);
 
@@ -106,10 +107,17 @@ function selectionBar(page, { selection, listed, judged, root, name, trouble }) 
   /** @param {"fine" | "unsure" | null} verdict */
   const judge = async (verdict) => {
     const { indices } = selection;
+    if (indices.length > MOST_JUDGED) {
+      const advice = `Select at most ${whole(MOST_JUDGED)} samples for one verdict; ${whole(indices.length)} are selected.`;
+      fill(trouble, h("p", { class: "notice", role: "alert" }, advice));
+      return;
+    }
     const says = verdict === null ? "Take your verdicts back" : `Say "${verdict}"`;
     const yes = await confirmed({
       title: `${says} on ${counted(indices.length, "sample")}?`,
-      text: "An earlier verdict of yours on one of them is replaced. Those of others stay.",
+      text:
+        "An earlier verdict of yours on one of them is replaced. Those of others stay. Stay on this page until all are " +
+        "kept: what is kept by then stays.",
       yes: "Do it",
       no: "Leave them",
       signal,
