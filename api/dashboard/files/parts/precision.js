@@ -14,22 +14,31 @@ const TRIALS = {
   after: (/** @type {number} */ at) => `After ${counted(at, "trial")}`,
 };
 
-/** A sentence and a chart; hidden until there are scores, and for scores whose trials nobody knows. */
+/** A section with a sentence and a chart; hidden until there are scores, and for scores whose trials nobody knows. */
 export class Precision {
-  element = h("div", { hidden: true });
+  element = h("section", { "aria-labelledby": "precision", hidden: true });
   #curves;
   #signal;
   #words = h("p", {});
 
-  /** @param {AbortSignal} signal */
-  constructor(signal) {
+  /**
+   * @param {AbortSignal} signal
+   * @param {string} title
+   */
+  constructor(signal, title) {
     this.#signal = signal;
     this.#curves = new Curves(signal, "per cent", TRIALS);
     const caption =
       "Expected from the trials so far, which the dashed lines go beyond. Standard error of mem: 95 % of the training " +
       "samples have a smaller one. Settled: the 95 % interval of mem lies wholly above or below 0.15. Pairs: the share of " +
       "those of influence 0.2 that would be told from chance.";
-    fill(this.element, this.#words, this.#curves.element, h("p", { class: "soft small" }, caption));
+    fill(
+      this.element,
+      h("h2", { id: "precision" }, title),
+      this.#words,
+      this.#curves.element,
+      h("p", { class: "soft small" }, caption),
+    );
   }
 
   /**

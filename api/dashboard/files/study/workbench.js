@@ -47,8 +47,8 @@ export function workbench(page, { study, dataset }, { gallery, selection, judged
       sizeField(page, gallery),
       goTo(page, study.name, dataset.train_samples),
       download(page, { choices, root, name: study.name, trouble }),
+      selectionBar(page, { selection, listed, judged, root, name: study.name, trouble }),
     ),
-    selectionBar(page, { selection, listed, judged, root, name: study.name, trouble }),
     trouble,
   );
 }
@@ -90,7 +90,7 @@ function selectionBar(page, { selection, listed, judged, root, name, trouble }) 
   const every = button("Select all", async () => selection.add((await listed()).map(({ index }) => index)));
   const some = h(
     "div",
-    { class: "row", hidden: true },
+    { class: "picked", hidden: true },
     button("Clear", () => selection.clear()),
     button("Download selected", async () => {
       /** @type {ScoreColumns} */
@@ -137,7 +137,7 @@ function selectionBar(page, { selection, listed, judged, root, name, trouble }) 
     count.textContent = selection.size ? `${counted(selection.size, "sample")} selected` : "";
   };
   selection.listeners.push(gone);
-  return h("div", { class: "row picked", role: "group", "aria-label": "Selected samples" }, every, count, some);
+  return h("div", { class: "picked", role: "group", "aria-label": "Selected samples" }, every, count, some);
 }
 
 /**

@@ -63,7 +63,7 @@ class JobView {
     this.#job = job;
     this.#study = study;
     this.#log = new JobLog(page, job.id);
-    this.#precision = new Precision(page.signal);
+    this.#precision = new Precision(page.signal, "Precision over trials");
     this.#stream = new JobStream(page, job.id, {
       job: (now) => this.#take(now),
       event: (event) => this.#remember(event),
@@ -88,12 +88,7 @@ class JobView {
         asked(job, study),
         h("section", { "aria-labelledby": "history" }, h("h2", { id: "history" }, "History"), this.#events),
       ),
-      h(
-        "section",
-        { "aria-labelledby": "precision" },
-        h("h2", { id: "precision" }, "Precision over trials"),
-        this.#precision.element,
-      ),
+      this.#precision.element,
       this.#log.element,
     );
   }

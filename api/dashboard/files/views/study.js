@@ -179,7 +179,7 @@ class StudyView {
     this.#job = job ?? placeFor("job");
     this.#warned = h("div", {}, warnings(study));
     this.#panel = new QualityPanel(this.#quality, page.signal);
-    this.#precision = new Precision(page.signal);
+    this.#precision = new Precision(page.signal, "What more trials would bring");
     const matching = matchingText(dataset.train_samples);
     const note = this.#note(list);
     list.counted = (count) => matching.show(count, list.suspects?.suspected ?? null);
@@ -222,7 +222,7 @@ class StudyView {
       ),
       section("classes", "Class by class", this.#classes),
       section("quality", "How far to trust the scores", this.#quality),
-      section("precision", "What more trials would bring", this.#precision.element),
+      this.#precision.element,
       section("privacy", "Privacy of whole models", this.#privacy),
       downloads(study),
       removal(page, study),
