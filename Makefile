@@ -47,8 +47,10 @@ SLOWER := $(addprefix tests/api/,serving $(addprefix routes/test_,exchange.py jo
 WITHOUT_TORCH := tests/test_layout.py tests/api tests/memscore/datasets \
 	$(filter-out $(SLOWER) $(WITH_TORCH),$(wildcard tests/memscore/test_*.py)) # pytest runs what is named, ignored or not
 FAST := not slow and not slower and not peers and not postgresql
-NATIVE := tests/api/test_file_answers.py tests/memscore/farm/test_workers.py tests/memscore/learning/test_seeding.py \
-	tests/memscore/report tests/memscore/store/test_leadership.py tests/trainer/test_tensor_file.py
+GPUS := test_each_share_of_a_gpu_has_a_worker_that_sees_this_gpu_alone
+# which starts Ray once; its neighbours wait for time-outs of Ray
+NATIVE := tests/api/test_file_answers.py tests/memscore/farm/test_workers.py::$(GPUS) tests/memscore/report \
+	tests/memscore/learning/test_seeding.py tests/memscore/store/test_leadership.py tests/trainer/test_tensor_file.py
 
 quick: setup ## run the fast tests: the pure part, the API on SQLite, the trainer's units
 	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target quick-without-torch quick-with-torch
