@@ -57,7 +57,7 @@ def test_a_plan_writes_nothing_and_knows_what_is_done(tmp_path: Path):
 def test_pieces_count_their_start():
     planned = RunPlan(CostEstimate(5400, 100, 11, 11), 0.5, 60, 3 * 2**20, 2**20)
     assert [planned.pieces(minutes) for minutes in (1.5, 10, 46, 1000)] == [90, 5, 1, 1]
-    with pytest.raises(InvalidInput, match="A piece takes about 60 s to start; give it more than 1 minute[.]"):
+    with pytest.raises(InvalidInput, match=r"A piece takes about 60 s to start; give it more than 1 minute\."):
         planned.pieces(1)
     text = " ".join(planned.sentences(10))
     assert "Of these, 50 % is done; about 45 min are left." in text

@@ -20,8 +20,8 @@ from memscore.datasets.frames import dataset_of
 from memscore.datasets.huggingface import parts_of
 from memscore.datasets.rewriting import rewrite, rewritten_frames
 from memscore.errors import InvalidInput
-from tests.memscore.datasets.test_huggingface import save as save_part
-from tests.memscore.datasets.test_huggingface import table as part_of_rows
+from tests.memscore.datasets.hugging_face import save as save_part
+from tests.memscore.datasets.hugging_face import table as part_of_rows
 from tests.pictures import png
 
 NAMES = ("ant", "bee", "cat")
