@@ -35,7 +35,7 @@ class RunPlan:
     data_bytes: int
 
     def pieces(self, minutes: float) -> int:
-        """The number of pieces of this many minutes that the rest of the run takes. Raises InvalidInput if one is too short."""
+        """The number of such pieces that the rest of the run takes. Raises InvalidInput if they are too short."""
         useful = 60 * minutes - self.start_seconds
         if useful <= 0:
             raise InvalidInput(
