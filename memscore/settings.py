@@ -213,8 +213,8 @@ def given() -> dict[str, str]:
 
 
 def known() -> set[str]:
-    """The names of all variables in use; only the command line reads MEMSCORE_URL."""
-    return {_variable(name) for name in Settings.model_fields} | {f"{PREFIX}URL"}
+    """The names of all variables in use; only the command line reads MEMSCORE_URL and MEMSCORE_LOG_TO."""
+    return {_variable(name) for name in Settings.model_fields} | {f"{PREFIX}URL", f"{PREFIX}LOG_TO"}
 
 
 def _variable(field: str) -> str:

@@ -143,7 +143,6 @@ export class Cell {
     this.#picture.replaceChildren(...(words ? [words] : []));
     link.dataset.index = String(index);
     this.#pick.hidden = false;
-    this.#pick.dataset.index = String(index);
     this.#pick.setAttribute("aria-label", `Select training sample ${index}`);
     const error = low === null ? "" : `, interval ${interval(ends)}`;
     const value = `mem ${fixed(mem)}${error}${vote ? `, ${vote.words}` : set ? `, ${set}` : ""}${judged ? `, reviewed: ${judged.words}` : ""}`;

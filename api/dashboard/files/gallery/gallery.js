@@ -119,8 +119,8 @@ export class Gallery {
     /** @param {MouseEvent} event */
     const follow = ({ target }) => {
       if (!(target instanceof Element)) return;
-      const pick = target.closest("button.pick");
-      if (pick instanceof HTMLElement) this.#selection.toggle(Number(pick.dataset.index));
+      const picked = target.closest("button.pick")?.previousElementSibling; // its card
+      if (picked instanceof HTMLElement) this.#selection.toggle(Number(picked.dataset.index));
       else if (target.closest("a")) this.#keepPlace(true);
     };
     grid.element.addEventListener("click", follow, { signal });
