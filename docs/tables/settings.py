@@ -30,7 +30,16 @@ All settings are environment variables; an empty one counts as unset. `memscore 
 
 def page() -> str:
     """The whole page."""
-    rows = [*_rows(), (f"`{PREFIX}URL`", "URL", "none", "the service that the command line talks to")]
+    rows = [
+        *_rows(),
+        (f"`{PREFIX}URL`", "URL", "none", "the service that the command line talks to"),
+        (
+            f"`{PREFIX}LOG_TO`",
+            "list",
+            "none",
+            "[trackers](training.md#trackers) that get the metrics of `memscore train`",
+        ),
+    ]
     return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
