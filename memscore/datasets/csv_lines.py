@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,6 +52,7 @@ def lines_of(file: Path, delimiter: str) -> list[Line]:
 
 
 def value_of(cell: str) -> str:
-    """What a cell of the first line says, without the mark at the start of the file."""
-    (value,) = next(csv.reader([cell.removeprefix("\ufeff")], delimiter="\0")) or [""]
-    return value
+    """What a cell of the first line says, without its quotes and the mark at the start of the file."""
+    cell = cell.removeprefix("\ufeff")
+    quoted = len(cell) > 1 and cell[0] == cell[-1] == '"'
+    return cell[1:-1].replace('""', '"') if quoted else cell

@@ -21,6 +21,7 @@ from memscore.arrays import Bools
 from memscore.errors import InvalidInput
 from memscore.files import reason
 from memscore.learning.memory import Batches
+from memscore.statistics.estimates import Z_95
 from trainer.evaluation.accuracy import correct
 from trainer.evaluation.journal import Journal
 from trainer.evaluation.table import Accuracy
@@ -29,7 +30,6 @@ SEVERITIES = 5
 LABELS = "labels.npy"
 ALL = "all"
 """The name of all corruptions together."""
-Z = 1.959964  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _average(name: str, right: Bools, group: str, mask: Bools) -> CorruptionRow:
     mean = float(shares.mean())
     if len(shares) == 1 or not 0 < mean < 1:
         return CorruptionRow(name, None, group, Accuracy.of(round(mean * len(shares)), len(shares)))
-    half = Z * float(shares.std(ddof=1)) / len(shares) ** 0.5
+    half = Z_95 * float(shares.std(ddof=1)) / len(shares) ** 0.5
     return CorruptionRow(name, None, group, Accuracy(len(shares), mean, max(0.0, mean - half), min(1.0, mean + half)))
 
 
