@@ -22,10 +22,10 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class RunPlan:
-    """The estimated cost of a whole run, the share of it that is left, and what a piece of it begins and ends with.
+    """The estimated cost of a whole run, the share of its training that is left, and what a piece begins and ends with.
 
     start_seconds: until the first step of a piece, measured here. resume_bytes: of one resume point; a folder keeps up
-    to two. data_bytes: the dataset's arrays.
+    to two. data_bytes: the dataset's arrays. finished: evaluation, which follows training, included.
     """
 
     cost: CostEstimate
@@ -33,6 +33,7 @@ class RunPlan:
     start_seconds: float
     resume_bytes: int
     data_bytes: int
+    finished: bool = False
 
     def pieces(self, minutes: float) -> int:
         """The number of such pieces that the rest of the run takes. Raises InvalidInput if they are too short."""
@@ -41,14 +42,14 @@ class RunPlan:
             raise InvalidInput(
                 f"A piece takes about {readable(self.start_seconds)} to start; give it more than {_spelled(minutes)}."
             )
-        return math.ceil(self.left * self.cost.seconds / useful)
+        return 0 if self.finished else max(1, math.ceil(self.left * self.cost.seconds / useful))
 
     def sentences(self, minutes: float | None) -> list[str]:
         """For people."""
         rest = self.left * self.cost.seconds
         found = [f"{self.cost.sentence()}."]
         if self.left < 1:
-            found.append(f"Of these, {100 * (1 - self.left):.0f} % is done; about {readable(rest)} are left.")
+            found.append(f"Of its training, {100 * (1 - self.left):.0f} % is done; about {readable(rest)} are left.")
         if minutes is not None:
             found.append(
                 f"In pieces of {_spelled(minutes)}: about {self.pieces(minutes)}, each of which starts in about "
@@ -79,14 +80,15 @@ def plan(
     if scores is not None:
         scores.require(dataset, name)
     data, learner = learner_of(dataset, config, scores, initial=initial)
-    left = 1.0
+    left, finished = 1.0, False
     if folder is not None:
         kept = folder_of(folder, dataset, name, config, scores, initial)
         if kept.started:
             kept.require_same(config)
             point = kept.last_step() or kept.last_epoch()
             done = 0.0 if point is None else point.standing.epoch + point.standing.step / data.steps
-            left = 0.0 if kept.finished else max(0.0, 1 - done / config.epochs)
+            finished = kept.finished
+            left = 0.0 if finished else max(0.0, 1 - done / config.epochs)
     start = time.perf_counter() - started
     with kept_generators():
         cost = estimate(learner, data)
@@ -100,4 +102,5 @@ def plan(
         start,
         sum(one.numel() * one.element_size() for one in kept_tensors),
         sum(array.nbytes for array in arrays),
+        finished,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def test_a_plan_writes_nothing_and_knows_what_is_done(tmp_path: Path):
     assert half.resume_bytes == sum(one.numel() * one.element_size() for one in point.tensors.values())
     assert sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*")) == before
     train(DATASET, "made-up", CONFIG, None, folder)
-    assert plan(DATASET, "made-up", CONFIG, None, folder).left == 0
+    done = plan(DATASET, "made-up", CONFIG, None, folder)
+    assert (done.left, done.finished, done.pieces(1), half.finished) == (0, True, 0, False)
     with pytest.raises(Conflict, match="differs in epochs"):
         plan(DATASET, "made-up", CONFIG.model_copy(update={"epochs": 5}), None, folder)
 
@@ -57,10 +59,11 @@ def test_a_plan_writes_nothing_and_knows_what_is_done(tmp_path: Path):
 def test_pieces_count_their_start():
     planned = RunPlan(CostEstimate(5400, 100, 11, 11), 0.5, 60, 3 * 2**20, 2**20)
     assert [planned.pieces(minutes) for minutes in (1.5, 10, 46, 1000)] == [90, 5, 1, 1]
+    assert replace(planned, left=0.0).pieces(10) == 1, "its evaluation is left"
     with pytest.raises(InvalidInput, match=r"A piece takes about 60 s to start; give it more than 1 minute\."):
         planned.pieces(1)
     text = " ".join(planned.sentences(10))
-    assert "Of these, 50 % is done; about 45 min are left." in text
+    assert "Of its training, 50 % is done; about 45 min are left." in text
     assert "In pieces of 10 minutes: about 5, each of which starts in about 60 s." in text
     assert "A resume point takes 3.0 MB" in text
 
