@@ -56,7 +56,8 @@ export class Gallery {
   #remembering;
   #shown = () => {};
   #trouble = h("div", { class: "gallery-trouble" });
-  #view = [0, 0];
+  /** What came into view since pages were last looked at. @type {[number, number] | null} */
+  #view = null;
 
   /**
    * @param {Page} page
@@ -239,13 +240,16 @@ export class Gallery {
    * @param {number} last
    */
   #look(first, last) {
-    this.#view = [first, last];
-    if (this.#looking) return;
+    if (this.#looking) {
+      this.#view = [first, last];
+      return;
+    }
     this.#pages.want(first, last);
     this.#looking = setTimeout(() => {
       this.#looking = undefined;
-      const [from, to] = this.#view;
-      if (!this.#page.signal.aborted && (from !== first || to !== last)) this.#look(from, to);
+      const view = this.#view;
+      this.#view = null;
+      if (view && !this.#page.signal.aborted) this.#look(...view); // the same view too: its pages may be stale by now
     }, CALM_MILLISECONDS);
   }
 
