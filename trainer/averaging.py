@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-Tensors = tuple[Tensor, ...] | list[Tensor]
+from trainer.tensor_copies import copy_all
 
 
 class AveragedNetwork(AveragedModel):
@@ -15,12 +16,25 @@ class AveragedNetwork(AveragedModel):
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        super().__init__(network, multi_avg_fn=self._average)
+        super().__init__(network)
         self.decay = decay
-        # The average starts from the initial weights; with a count of 0 the first update would overwrite them.
+        # The average starts from the initial weights; as in AveragedModel, 0 would mean that there is none yet.
         self.n_averaged.fill_(1)
 
-    def _average(self, averaged: Tensors, current: Tensors, _: Tensor | int) -> None:
-        # The count that is passed in may be on the device, and reading it would synchronize.
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take in a step of `model`, on the same device. The count of steps is on the CPU, so that nothing waits."""
         updates = int(self.n_averaged) - 1
-        get_ema_multi_avg_fn(min(self.decay, (1 + updates) / (10 + updates)))(averaged, current, updates)
+        decay = min(self.decay, (1 + updates) / (10 + updates))
+        get_ema_multi_avg_fn(decay)(list(self.module.parameters()), list(model.parameters()), updates)
+        for mine, given in zip(_by_dtype(self.module), _by_dtype(model), strict=True):
+            copy_all(mine, given)
+        self.n_averaged += 1
+
+
+def _by_dtype(network: nn.Module) -> list[list[torch.Tensor]]:
+    """The buffers in lists of one dtype each, which one kernel can copy."""
+    found: dict[torch.dtype, list[torch.Tensor]] = {}
+    for buffer in network.buffers():
+        found.setdefault(buffer.dtype, []).append(buffer)
+    return list(found.values())

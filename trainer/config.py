@@ -49,6 +49,9 @@ class TrainConfig(Frozen):
     attack_steps: int = Field(default=10, ge=1)
     inner: Literal["pgd", "n-fgsm"] = Field(default="pgd", description="the training attack")
     attack_mode: Literal["eval", "train"] = Field(default="eval", description="the network's mode while crafting")
+    fold_attack: bool = Field(
+        default=False, description="craft with BatchNorm folded into convolutions: faster, with other rounding"
+    )
     averaging: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged weights, such as 0.995; 0: none")
     weight_perturbation: float = Field(default=0.0, ge=0, lt=1, description="gamma of AWP, such as 0.005; 0: no AWP")
     perturbation_warmup: Share = Field(default=0.0, description="share of the epochs before AWP begins")
@@ -111,6 +114,8 @@ class TrainConfig(Frozen):
             raise ValueError(f"{self.method} counts the steps of its attack and needs attack_steps of at least 2")
         if self.select_on != "test" and not self.validation:
             raise ValueError("selecting on validation needs a share above 0; raise validation or set select_on=test")
+        if self.fold_attack and self.attack_mode == "train":
+            raise ValueError("fold_attack needs attack_mode=eval: in train mode, statistics change while crafting")
         if self.match_size is not None and self.keep_atypical is None:
             raise ValueError("match_size needs keep_atypical")
         if self.typical > self.atypical:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import torch
 from torch import Tensor
 
@@ -12,44 +14,115 @@ from trainer.distributed import ALONE, World
 from trainer.methods import Batch, Crafted, Loss, Step
 from trainer.model import Model
 from trainer.perturbation import perturbed
+from trainer.recording import Recordings, Records, records_of
+from trainer.twin import Twin
 
 Tensors = dict[str, Tensor]
 
 
 class Learner:
-    """A network on its device with its method, its optimizer and, if configured, averaged weights."""
+    """A network on its device with its method, its optimizer and, if configured, averaged weights.
 
-    def __init__(self, network: Network, config: TrainConfig, world: World = ALONE) -> None:
+    `records` makes recordings of steps; by default they are made on a GPU, where the network and the settings allow it.
+    """
+
+    def __init__(
+        self, network: Network, config: TrainConfig, world: World = ALONE, records: Records | None = None
+    ) -> None:
         self.config = config
         self.world = world
         self.network = network
-        self.model = Model(network, autocast=config.precision == "bfloat16", compiled=config.compile)
+        half = config.precision == "bfloat16"
+        self.model = Model(network, autocast=half, compiled=config.compile)
         self.method = config.build_method()
+        device = next(network.parameters()).device
+        records = records_of(config, network, world) if records is None else records
+        recorded = records is not None
         self.optimizer = torch.optim.SGD(
-            network.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
+            network.parameters(),
+            # A recording reads the rate from the device.
+            torch.tensor(config.learning_rate, device=device) if recorded else config.learning_rate,
+            config.momentum,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
         self.averaged = AveragedNetwork(network, config.averaging) if config.averaging else None
+        # Where steps are launched, a copy for attacks costs more time than it saves, unless it saves BatchNorm.
+        wanted = config.fold_attack or (recorded and half and config.attack_mode == "eval")
+        self._twin = Twin(network, half=half, folded=config.fold_attack) if wanted and self.method.crafts else None
+        self._attacked = self.model
+        if self._twin is not None:
+            passes = self.model.passes
+            self._attacked = Model(self._twin.network, autocast=half, compiled=config.compile, passes=passes)
+        self._steps = self._crafts = None
+        if records is not None and world.size == 1:
+            self._steps = Recordings(self._step, records, self.model.passes)
+        elif records is not None:  # all but the attack sums over processes
+            self._crafts = Recordings(self._craft, records, self.model.passes)
         network.train()
 
+    @property
+    def recorded(self) -> bool:
+        """Whether steps are recorded, so that the first ones take longer than the others."""
+        return self._steps is not None or self._crafts is not None
+
     def learn(self, batch: Batch, step: Step, learning_rate: float) -> Loss:
-        """Craft, compute the loss, step. Several processes each hold a part of the batch and end with equal weights."""
+        """Craft, compute the loss, step. Several processes each hold a part of the batch and end with equal weights.
+
+        The next step overwrites the loss, which has no gradient.
+        """
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        crafted = self._craft(batch, step)
-        self.optimizer.zero_grad(set_to_none=True)
-        gamma = self.config.weight_perturbation
-        if gamma and step.progress >= self.config.perturbation_warmup:
-            with perturbed(self.network, lambda: self._loss(batch, crafted, step).value, gamma, self.world):
-                loss = self._loss(batch, crafted, step)
-                loss.value.backward()
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(learning_rate)
+            else:
+                group["lr"] = learning_rate
+        # The last batch of an epoch may be smaller; a recording of its own would hardly ever be replayed.
+        full = len(batch.labels) * self.world.size == self.config.batch_size
+        if self._steps is not None and full:
+            loss = self._steps(self._kind(step), batch, step)
+        elif self._crafts is not None and full:
+            loss = self._fit(batch, self._crafts(self._kind(step), batch, step), step)
         else:
-            loss = self._loss(batch, crafted, step)
-            loss.value.backward()
-        self.world.add_gradients(self.network)
-        self.optimizer.step()
+            loss = self._step(batch, step)
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
         return loss
+
+    def _kind(self, step: Step) -> tuple[Hashable, ...]:
+        """What tells steps apart that do different work."""
+        attack = tuple(step.attack.model_dump().values())
+        return attack, step.single_step, self.method.phase(step.progress), self._perturbs(step)
+
+    def _perturbs(self, step: Step) -> bool:
+        return self.config.weight_perturbation > 0 and step.progress >= self.config.perturbation_warmup
+
+    def _step(self, batch: Batch, step: Step) -> Loss:
+        return self._fit(batch, self._craft(batch, step), step)
+
+    def _craft(self, batch: Batch, step: Step) -> Crafted:
+        if not self.method.crafts:
+            return Crafted(batch.images)
+        if self._twin is not None:
+            self._twin.refresh()
+        return self.method.craft(self._attacked, batch, step)
+
+    def _fit(self, batch: Batch, crafted: Crafted, step: Step) -> Loss:
+        """Take a step of the optimizer."""
+
+        def compute() -> Loss:
+            return self.method.loss(self.model, batch, crafted, step)
+
+        self.optimizer.zero_grad(set_to_none=True)
+        if self._perturbs(step):
+            with perturbed(self.network, lambda: compute().value, self.config.weight_perturbation, self.world):
+                loss = compute()
+                loss.value.backward()
+        else:
+            loss = compute()
+            loss.value.backward()
+        self.world.add_gradients(self.network)
+        self.optimizer.step()
+        return Loss(loss.value.detach(), loss.measures)
 
     def finite(self) -> bool:
         """Whether all weights and statistics are finite; an epoch's last step can break them after a finite loss."""
@@ -82,6 +155,9 @@ class Learner:
             return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
         self.network.load_state_dict(part("network."))
+        for recordings in (self._steps, self._crafts):
+            if recordings is not None:
+                recordings.forget()  # they would write to the old momenta
         momenta = part("momentum.")
         self.optimizer.state.clear()
         for number, parameter in enumerate(self.network.parameters()):
@@ -91,11 +167,3 @@ class Learner:
                 self.optimizer.state[parameter]["momentum_buffer"] = momentum
         if self.averaged is not None:
             self.averaged.load_state_dict(part("averaged."))
-
-    def _craft(self, batch: Batch, step: Step) -> Crafted:
-        if not self.method.crafts:
-            return Crafted(batch.images)
-        return self.method.craft(self.model, batch, step)
-
-    def _loss(self, batch: Batch, crafted: Crafted, step: Step) -> Loss:
-        return self.method.loss(self.model, batch, crafted, step)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from memscore.durations import readable
+from memscore.learning.replay import WARM_UP
 from trainer.checkpoint_selection import measure, split_names
 from trainer.data import TrainingData
 from trainer.learner import Learner
@@ -18,7 +19,7 @@ from trainer.methods import Step
 from trainer.step_draws import Draws
 from trainer.stopping import Stop, Stopped
 
-TIMED = 3  # steps, after one to warm up
+TIMED = 3  # steps, after those that warm up
 TRIED = 256  # images
 KEPT = 3  # checkpoints of a network: last, best by clean and by adversarial accuracy
 
@@ -47,11 +48,12 @@ def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> 
     trial = Learner(copy.deepcopy(learner.network), config)
     epoch = data.epoch(0)
     images, seconds = 0, 0.0
-    for number in range(min(TIMED + 1, len(epoch.slices))):
+    warm_up = WARM_UP + 1 if trial.recorded else 1  # the recording itself takes long
+    for number in range(min(TIMED + warm_up, len(epoch.slices))):
         _heed(stop)
         batch = data.batch(epoch, number)
         step = Step(config.training_attack, Draws(config.seed, 0, number), 1.0, single_step=config.inner == "n-fgsm")
-        if number == min(1, len(epoch.slices) - 1):  # the first step warms up, unless it is the only one
+        if number == min(warm_up, len(epoch.slices) - 1):  # an epoch may have no more steps
             images, seconds = 0, time.perf_counter()
             trial.model.passes.forwards = trial.model.passes.backwards = 0
         trial.learn(batch, step, config.learning_rate)

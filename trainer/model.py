@@ -46,11 +46,13 @@ class Passes:
 class Model(nn.Module):
     """Maps images [B, C, H, W] in [0, 1] to float32 logits [B, K], with autocast to bfloat16 inside if asked."""
 
-    def __init__(self, network: Network, *, autocast: bool = False, compiled: bool = False) -> None:
+    def __init__(
+        self, network: Network, *, autocast: bool = False, compiled: bool = False, passes: Passes | None = None
+    ) -> None:
         super().__init__()
         self.network = network
         self.autocast = autocast
-        self.passes = Passes()
+        self.passes = Passes() if passes is None else passes
         self._answer, self._represent = network.forward, network.represent
         if compiled:
             self._answer = torch.compile(network.forward, dynamic=False)
@@ -58,7 +60,7 @@ class Model(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [B, K]."""
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
+        with self._precision(images):
             logits = self._answer(images)
         logits = logits.float()
         self.passes.count(images, logits)
@@ -66,8 +68,12 @@ class Model(nn.Module):
 
     def represent(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The penultimate representation [B, D] and the logits [B, K]."""
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
+        with self._precision(images):
             features, logits = self._represent(images)
         logits = logits.float()
         self.passes.count(images, logits)
         return features.float(), logits
+
+    def _precision(self, images: Tensor) -> torch.autocast:
+        # Autocast's cache lives for one pass, in which no weight is used twice; a recording must not keep it.
+        return torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast, cache_enabled=False)

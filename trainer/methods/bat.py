@@ -70,6 +70,10 @@ class BAT(Method):
         """True unless the discrimination loss, which uses representations, has weight 0."""
         return self.options.beta > 0
 
+    def phase(self, progress: float) -> bool:
+        """Whether weights are not used yet."""
+        return progress < self.options.weight_warmup
+
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """Equation 8: reweighted loss plus beta times the discrimination loss, from one forward pass."""
         options = self.options
@@ -79,7 +83,7 @@ class BAT(Method):
         else:
             logits = model(crafted.adversarial)
         each = cross_entropies(logits, batch.labels)
-        if step.progress < options.weight_warmup:
+        if self.phase(step.progress):
             loss, measures = step.world.mean(each), {}
         else:
             weights = self._weights(model, batch, crafted, logits)

@@ -33,6 +33,10 @@ class GAIRAT(Method):
     options: GAIRATOptions
     many_steps = True
 
+    def phase(self, progress: float) -> bool:
+        """Whether weights are not used yet."""
+        return self.options.shift == "infinite" or progress < self.options.burn_in
+
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
         """PGD's images, and kappa [B]: the number of steps before which the image was still classified correctly."""
         kappa = torch.zeros_like(batch.labels)
@@ -46,7 +50,7 @@ class GAIRAT(Method):
     def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
         """The weighted mean; during the burn-in, the unweighted one."""
         each = cross_entropies(model(crafted.adversarial), batch.labels)
-        if self.options.shift == "infinite" or step.progress < self.options.burn_in:
+        if self.options.shift == "infinite" or self.phase(step.progress):
             return Loss(step.world.mean(each))
         assert crafted.geometry is not None
         weights = geometry_weights(crafted.geometry, step.attack.steps, self.options.shift).to(each.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from trainer.attacks.n_fgsm import NOISE, n_fgsm
 from trainer.attacks.objectives import Objective
 from trainer.distributed import ALONE, World
 from trainer.model import Model
-from trainer.step_draws import Draws
+from trainer.step_draws import Noise
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Step:
     """The context of a step: `progress` is the share of epochs that are done; `single_step`: attack with N-FGSM."""
 
     attack: Attack
-    draws: Draws
+    draws: Noise
     progress: float = 0.0
     world: World = ALONE
     single_step: bool = False
@@ -78,6 +78,10 @@ class Method(ABC):
     def represents(self) -> bool:
         """Whether the loss uses representations, which not every network provides."""
         return False
+
+    def phase(self, progress: float) -> Hashable:  # noqa: ARG002 -- most methods do the same all the time
+        """What distinguishes steps that do different work, such as those of a warm-up; `progress` as in Step."""
+        return None
 
     def craft(self, model: Model, batch: Batch, step: Step) -> Crafted:
         """Adversarial images that raise cross-entropy, from a uniform start in the ball (Madry et al. 2018)."""

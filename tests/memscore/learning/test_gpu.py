@@ -16,8 +16,16 @@ from memscore.learning.unit import prepare, train_unit
 from memscore.study.spec import Design, Recipe
 from memscore.study.subsets import block_membership, units
 from tests.conftest import QUICK, make_dataset
+from tests.trainer.tape import Launches
+from trainer.config import TrainConfig
+from trainer.distributed import World
+from trainer.learner import Learner
+from trainer.methods import METHODS, Batch, Step
+from trainer.network import initial_network
 from trainer.presets import configured
+from trainer.recording import records_of
 from trainer.run import train_network
+from trainer.step_draws import Draws
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -122,3 +130,77 @@ def test_training_has_the_same_bits_again(fields: dict[str, Any]):
     assert all(value.is_cuda for value in first.values())
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
+
+
+ADVERSARIAL: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "perturbed and averaged": {"weight_perturbation": 0.01, "averaging": 0.9},
+    "bfloat16": {"precision": "bfloat16"},
+    "folded in bfloat16": {"precision": "bfloat16", "fold_attack": True},
+    "train mode": {"attack_mode": "train"},
+}
+GPU = torch.device("cuda")
+
+
+def adversarial(method: str, fields: dict[str, Any]) -> TrainConfig:
+    return configured(
+        method, network="resnet18", network_options={}, batch_size=16, attack_steps=3, epochs=2, fold_attack=False
+    ).model_copy(update=fields)
+
+
+def stepped(config: TrainConfig, records: Launches | None) -> tuple[Learner, list[float]]:
+    """A learner after twelve steps, half of them behind a burn-in or a warm-up, and one rollback; and its losses."""
+    learner = Learner(initial_network(make_dataset(train=120), config, GPU), config, records=records)
+    generator = torch.Generator().manual_seed(0)
+    losses: list[float] = []
+    for number in (*range(6), *range(3, 12)):
+        images = torch.rand(16, 1, 8, 8, generator=generator).to(GPU)
+        labels = torch.randint(0, 3, (16,), generator=generator).to(GPU)
+        mem = torch.rand(16, generator=generator).to(GPU)
+        step = Step(config.training_attack, Draws(0, 0, number), number / 12)
+        losses.append(learner.learn(Batch(images, labels, mem), step, 0.1 / (number + 1)).value.item())
+        if number == 5 and len(losses) == 6:
+            learner.restore({name: value.clone() for name, value in learner.tensors().items()})
+    return learner, losses
+
+
+@pytest.mark.parametrize("fields", ADVERSARIAL.values(), ids=ADVERSARIAL)
+@pytest.mark.parametrize("method", METHODS)
+def test_recorded_adversarial_steps_are_the_launched_ones(method: str, fields: dict[str, Any]):
+    prepare(GPU)
+    config = adversarial(method, fields)
+    (recorded, losses), (launched, expected) = stepped(config, None), stepped(config, Launches())
+    assert recorded.recorded
+    assert losses == expected
+    assert recorded.model.passes == launched.model.passes
+    for name, value in launched.tensors().items():
+        assert torch.equal(value, recorded.tensors()[name]), name
+
+
+def test_forty_recordings_in_one_process_do_not_disturb_each_other():
+    """PyTorch keeps workspaces of matrix products by stream, and freeing one recording must not take another's."""
+    prepare(GPU)
+    config = adversarial("pgd", {"precision": "bfloat16"})
+    _, expected = stepped(config, Launches())
+    for _ in range(20):  # two recordings each, the first of which is freed
+        assert stepped(config, None)[1] == expected
+
+
+def test_recordings_take_little_more_memory_than_launched_steps():
+    prepare(GPU)
+    config = adversarial("trades", {"weight_perturbation": 0.01})
+    peaks: list[int] = []
+    for records in (Launches(), None):
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        learner, _ = stepped(config, records)
+        peaks.append(torch.cuda.max_memory_reserved())
+        del learner
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_steps_are_recorded_where_they_can_be():
+    config = adversarial("pgd", {})
+    network = initial_network(make_dataset(train=120), config, GPU)
+    assert records_of(config, network, World()) is not None
+    assert records_of(config.model_copy(update={"compile": True}), network, World()) is None

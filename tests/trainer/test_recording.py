@@ -1,0 +1,323 @@
+"""Recorded steps: replayed operation by operation they end where launched ones do, for all methods and settings."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from memscore.learning.networks import ResNet9, ResNet18, SmallCNN
+from memscore.learning.networks.network import Network
+from memscore.learning.networks.wrn28_10 import WRN28x10
+from memscore.learning.replay import WARM_UP
+from tests.conftest import make_dataset
+from tests.trainer.tape import Launches, Tape, Tapes
+from trainer.config import TrainConfig
+from trainer.data import TrainingData
+from trainer.distributed import World
+from trainer.folder import RunFolder
+from trainer.learner import Learner, Tensors
+from trainer.ledger import estimate
+from trainer.loop import Loop
+from trainer.methods import METHODS, Batch, Step
+from trainer.network import initial_network
+from trainer.recording import records_of, why_launched
+from trainer.step_draws import Draws
+from trainer.stopping import Stop
+from trainer.twin import Twin
+
+CPU = torch.device("cpu")
+SIZE, CLASSES, STEPS = 12, 4, 12
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "perturbed": {"weight_perturbation": 0.01, "perturbation_warmup": 0.5},
+    "averaged": {"averaging": 0.9},
+    "bfloat16": {"precision": "bfloat16"},
+    "folded": {"fold_attack": True},
+    "folded in bfloat16": {"fold_attack": True, "precision": "bfloat16"},
+    "train mode": {"attack_mode": "train"},
+    "single step": {"inner": "n-fgsm"},
+}
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "trades": [{}, {"forwards": 3}, {"beta": 0}],
+    "mart": [{}, {"strength": 0}],
+    "gairat": [{}, {"shift": "infinite"}],
+    "bat": [
+        {"weight_warmup": 0.5},
+        {"beta": 0},
+        {"hard_drop": True},
+        {"score_forward": "eval", "denominator": "with_positive"},
+        {"detach": False, "normalize": False},
+    ],
+    "dpls": [{}, {"strength": 0}],
+}
+CASES = [
+    pytest.param(method, options, fields, id=f"{method} {options} {name}")
+    for method in METHODS
+    for number, options in enumerate(OPTIONS.get(method, [{}]))
+    for name, fields in SETTINGS.items()
+    if (number == 0 or name == "plain") and not (fields.get("inner") and METHODS[method].many_steps)
+]
+
+
+def config(method: str = "pgd", **fields: Any) -> TrainConfig:
+    return TrainConfig(
+        method=method,
+        **{"network": "cnn", "batch_size": SIZE, "attack_steps": 2, "evaluation_steps": 1, "epochs": 2, **fields},
+    )
+
+
+def batch(number: int, size: int = SIZE) -> Batch:
+    generator = torch.Generator().manual_seed(number)
+    images = torch.rand(size, 3, 8, 8, generator=generator).to(memory_format=torch.channels_last)
+    labels = torch.randint(0, CLASSES, (size,), generator=generator)
+    return Batch(images, labels, torch.rand(size, generator=generator))
+
+
+def learner(given: TrainConfig, records: Tapes | None, world: World = World()) -> Learner:
+    torch.manual_seed(0)
+    return Learner(SmallCNN(3, CLASSES, 4), given, world, records)
+
+
+def taken(one: Learner, numbers: range = range(STEPS)) -> list[dict[str, float]]:
+    """Take steps with ever lower rates, and return their losses and measures."""
+    found: list[dict[str, float]] = []
+    for number in numbers:
+        step = Step(
+            one.config.training_attack,
+            Draws(0, 0, number),
+            number / STEPS,
+            single_step=one.config.inner == "n-fgsm",
+        )
+        loss = one.learn(batch(number), step, 0.1 / (number + 1))
+        found.append({"loss": loss.value.item()} | {name: value.item() for name, value in loss.measures.items()})
+    return found
+
+
+def same(first: Tensors, second: Tensors) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(("method", "options", "fields"), CASES)
+def test_replayed_steps_end_where_launched_ones_do(method: str, options: dict[str, Any], fields: dict[str, Any]):
+    """Weights, momenta, averages, losses, measures and counted passes; over the boundaries of burn-in and warm-up."""
+    given = config(method, options=options, **fields)
+    tapes = Tapes()
+    recorded, launched = learner(given, tapes), learner(given, Launches())
+    assert taken(recorded) == taken(launched)
+    assert same(recorded.tensors(), launched.tensors())
+    assert recorded.model.passes == launched.model.passes
+    phases = len(tapes.made)
+    assert phases <= 2
+    assert tapes.replayed == STEPS - phases * (WARM_UP + 1)
+
+
+def test_a_recording_is_no_longer_valid_where_the_method_does_something_else(monkeypatch: pytest.MonkeyPatch):
+    """The tape shows what a missing phase would do: without it, GAIRAT's weights are never used."""
+    given = config("gairat")
+    launched = learner(given, Launches())
+    expected = taken(launched)
+
+    def none(*_: object) -> tuple[()]:
+        return ()
+
+    monkeypatch.setattr(Learner, "_kind", none)
+    assert taken(learner(given, Tapes())) != expected
+
+
+def test_what_waits_for_the_device_cannot_be_recorded():
+    with pytest.raises(AssertionError, match="cannot be recorded"), Tape():
+        torch.ones(1).item()
+
+
+def test_the_last_smaller_batch_of_an_epoch_is_launched():
+    given = config("bat")
+    recorded, launched = (learner(given, one) for one in (Tapes(), Launches()))
+    for one in (recorded, launched):
+        for number in range(10):
+            size = SIZE // 2 if number in (4, 9) else SIZE
+            step = Step(given.training_attack, Draws(0, 0, number))
+            one.learn(batch(number, size), step, 0.1)
+    assert same(recorded.tensors(), launched.tensors())
+
+
+def test_a_restored_learner_records_anew():
+    given = config("trades", averaging=0.9)
+    tapes = Tapes()
+    recorded, launched = learner(given, tapes), learner(given, Launches())
+    for one in (recorded, launched):
+        taken(one, range(6))
+        kept = {name: value.clone() for name, value in one.tensors().items()}
+        taken(one, range(6, 9))
+        one.restore(kept)
+        taken(one, range(6, 12))
+    assert same(recorded.tensors(), launched.tensors())
+    assert tapes.forgotten == 1
+    assert len(tapes.made) == 2
+
+
+def test_a_whole_run_is_the_same_recorded(tmp_path: Path):
+    """With augmentation, a small last batch, selection after each epoch, and a stop in the middle."""
+    dataset = make_dataset(train=60, test=20)
+    given = config("bat", epochs=3, crop=1, flip=True, precision="bfloat16", network_options={"width": 4})
+    mem = torch.linspace(0, 1, 60).numpy()
+    ends: list[Tensors] = []
+    for name, records in (("recorded", Tapes()), ("launched", Launches()), ("plain", None)):
+        folder = RunFolder(tmp_path / name)
+        folder.begin(given)
+        for stop in (Stop(), Stop()):
+            data = TrainingData(dataset, mem, given, CPU)
+            one = Learner(initial_network(dataset, given, CPU), given, records=records)
+
+            def count(done: int, total: int, _: str, stop: Stop = stop) -> None:
+                if done == 7:
+                    stop.asked = True
+
+            Loop(one, data, folder).run(stop, count)
+        ends.append(one.tensors())
+        if isinstance(records, Tapes) and name == "recorded":
+            assert records.replayed > 0
+    assert same(ends[0], ends[1])
+    assert same(ends[1], ends[2])
+
+
+def test_several_processes_record_their_attack():
+    """The sums over processes are not recorded; here the only process of two computes its part alone."""
+    given = config("pgd", batch_size=2 * SIZE)
+
+    class Part(World):
+        def add_gradients(self, network: nn.Module) -> None:
+            pass
+
+    tapes = Tapes()
+    recorded, launched = (learner(given, one, Part(0, 2)) for one in (tapes, Launches()))
+    assert taken(recorded) == taken(launched)
+    assert same(recorded.tensors(), launched.tensors())
+    assert tapes.replayed == STEPS - WARM_UP - 1
+
+
+def test_steps_that_cannot_be_recorded_are_launched_and_it_is_said_once(caplog: pytest.LogCaptureFixture):
+    class Broken(Tapes):
+        def __call__(self, step: Any) -> Any:
+            taped = super().__call__(step)
+
+            def fail() -> None:
+                if taped.taken == WARM_UP:
+                    raise RuntimeError("operation not permitted when stream is capturing")
+                taped()
+
+            return fail
+
+    given = config("pgd")
+    broken, launched = learner(given, Broken()), learner(given, Launches())
+    with caplog.at_level(logging.WARNING):
+        assert taken(broken) == taken(launched)
+    assert same(broken.tensors(), launched.tensors())
+    assert broken.model.passes == launched.model.passes
+    assert [one.getMessage() for one in caplog.records if "recorded" in one.getMessage()] == [
+        "Steps cannot be recorded and are launched kernel by kernel, which is slower: "
+        "operation not permitted when stream is capturing"
+    ]
+
+
+def test_memory_that_runs_out_is_no_reason_to_launch():
+    class Full(Tapes):
+        def __call__(self, step: Any) -> Any:  # noqa: ARG002 -- the interface
+            def fail() -> None:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+
+            return fail
+
+    with pytest.raises(torch.OutOfMemoryError):
+        taken(learner(config(), Full()))
+
+
+def test_nothing_is_recorded_on_a_cpu():
+    given = config()
+    assert records_of(given, ResNet9(3, CLASSES, 4), World()) is None
+    assert not learner(given, None).recorded
+
+
+@pytest.mark.parametrize(
+    ("fields", "processes", "reason"),
+    [
+        ({}, 1, None),
+        ({}, 2, None),
+        ({"attack_mode": "train"}, 1, None),
+        ({"attack_mode": "train"}, 2, "attacks in train mode exchange statistics between processes"),
+        ({"method": "erm"}, 2, "without an attack, a step of several processes waits for their sums"),
+        ({"compile": True}, 1, "the network is compiled"),
+        ({"network": "some.package:network"}, 1, "some.package:network may decide on the host what it computes"),
+    ],
+)
+def test_why_steps_are_launched(fields: dict[str, Any], processes: int, reason: str | None):
+    assert why_launched(config(**fields), World(0, processes)) == reason
+
+
+def test_the_estimate_of_a_run_leaves_out_what_recording_costs():
+    dataset = make_dataset(train=120)
+    given = config(network_options={"width": 4})
+    data = TrainingData(dataset, None, given, CPU)
+    one = Learner(initial_network(dataset, given, CPU), given)
+    found = estimate(one, data)
+    assert (found.forwards, found.backwards) == (3, 3)
+
+
+def networks() -> dict[str, Network]:
+    torch.manual_seed(0)
+    found = {"resnet9": ResNet9(3, CLASSES, 4), "resnet18": ResNet18(3, CLASSES), "cnn": SmallCNN(3, CLASSES, 4)}
+    for one in found.values():
+        for norm in one.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                assert norm.running_mean is not None
+                assert norm.running_var is not None
+                norm.running_mean.normal_()
+                norm.running_var.uniform_(0.5, 2)
+                nn.init.normal_(norm.weight)
+                nn.init.normal_(norm.bias)
+    return found
+
+
+@pytest.mark.parametrize("name", ["resnet9", "resnet18", "cnn"])
+def test_a_folded_copy_answers_like_the_network_but_for_rounding(name: str):
+    network = networks()[name].double()
+    twin = Twin(network, half=False, folded=True)
+    twin.refresh()
+    images = batch(0).images.double()
+    left = [one for one in twin.network.modules() if isinstance(one, nn.BatchNorm2d)]
+    assert left == []
+    network.eval()
+    torch.testing.assert_close(twin.network(images), network(images), rtol=1e-9, atol=1e-9)
+
+
+def test_batchnorm_that_follows_no_convolution_stays():
+    network = WRN28x10(3, CLASSES)
+    norms = sum(isinstance(one, nn.BatchNorm2d) for one in network.modules())
+    twin = Twin(network, half=False, folded=True)
+    twin.refresh()
+    left = sum(isinstance(one, nn.BatchNorm2d) for one in twin.network.modules())
+    assert (norms, left) == (25, 13)
+    images = batch(0, 2).images
+    torch.testing.assert_close(twin.network(images), network.eval()(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_copy_follows_the_network(folded: bool):
+    given = config(fold_attack=folded, precision="bfloat16")
+    one = learner(given, Launches())
+    taken(one, range(3))
+    twin = Twin(one.network, half=True, folded=folded)
+    taken(one, range(3, 5))
+    twin.refresh()
+    fresh = Twin(one.network, half=True, folded=folded)
+    fresh.refresh()
+    assert same(dict(twin.network.state_dict()), dict(fresh.network.state_dict()))
+
+
+def test_folding_needs_statistics_that_stay():
+    with pytest.raises(ValueError, match="fold_attack needs attack_mode=eval"):
+        config(fold_attack=True, attack_mode="train")

@@ -1,0 +1,131 @@
+"""Steps that are recorded once on a GPU and then replayed, so that the host launches thousands of kernels at once.
+
+A recording is valid for steps of one kind: batches of one size, one attack, one phase of the method. All that changes
+from step to step lies at fixed places that are overwritten before each replay: the batch, the noise and the rate.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Generic, Protocol, TypeVar
+
+from torch import nn
+
+from memscore.learning.memory import out_of_memory
+from memscore.learning.replay import Recorder
+from memscore.study.spec import NETWORKS
+from trainer.config import TrainConfig
+from trainer.distributed import World
+from trainer.methods import Batch, Step
+from trainer.model import Passes
+from trainer.step_draws import HeldDraws
+
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+
+class Records(Protocol):
+    """Makes recordings, as `memscore.learning.replay.Recorder` does."""
+
+    def __call__(self, step: Callable[[], None]) -> Callable[[], None]:
+        """What takes this step: as it is at first, later by replaying a recording."""
+        ...
+
+    def forget(self) -> None:
+        """Free the recordings made so far."""
+        ...
+
+
+class Recordings(Generic[Result]):
+    """Does a step's `work` by replaying a recording of it, one for each kind of step."""
+
+    def __init__(self, work: Callable[[Batch, Step], Result], records: Records, passes: Passes) -> None:
+        self._work, self._records, self._passes = work, records, passes
+        self._kept: dict[Hashable, _Recording[Result]] = {}
+        self._launches = False
+
+    def __call__(self, kind: Hashable, batch: Batch, step: Step) -> Result:
+        """The result for a batch; `kind` tells steps apart that cannot share a recording, besides by their shape."""
+        if self._launches:
+            return self._work(batch, step)
+        key = (batch.images.shape, kind)
+        if key not in self._kept:
+            self._kept[key] = _Recording(self._work, batch, step, self._records, self._passes)
+        passes = replace(self._passes)
+        try:
+            return self._kept[key](batch, step)
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            self._passes.forwards, self._passes.backwards = passes.forwards, passes.backwards
+            log.warning("Steps cannot be recorded and are launched kernel by kernel, which is slower: %s", error)
+            self._launches = True
+            return self._work(batch, step)
+
+    def forget(self) -> None:
+        """Record anew: the weights, or what the optimizer keeps, have moved to other places."""
+        self._kept.clear()
+        self._records.forget()
+
+
+class _Recording(Generic[Result]):
+    """One kind of step."""
+
+    def __init__(
+        self, work: Callable[[Batch, Step], Result], batch: Batch, step: Step, records: Records, passes: Passes
+    ) -> None:
+        self._batch = Batch(batch.images.clone(), batch.labels.clone(), batch.mem.clone())
+        self._draws = HeldDraws()
+        self._passes = passes
+        self._counts: tuple[int, int] | None = None
+        self._results: list[Result] = []
+        held = replace(step, draws=self._draws)
+
+        def run() -> None:
+            self._results[:] = [work(self._batch, held)]
+
+        self._replay = records(run)
+
+    def __call__(self, batch: Batch, step: Step) -> Result:
+        """Take the step. The result is overwritten by the next one."""
+        self._batch.images.copy_(batch.images)
+        self._batch.labels.copy_(batch.labels)
+        self._batch.mem.copy_(batch.mem)
+        self._draws.renew(step.draws)
+        passes, (forwards, backwards) = self._passes, (self._passes.forwards, self._passes.backwards)
+        self._replay()
+        if self._counts is None:
+            self._counts = passes.forwards - forwards, passes.backwards - backwards
+        # A replay calls no hooks, so nothing has counted its passes.
+        passes.forwards, passes.backwards = forwards + self._counts[0], backwards + self._counts[1]
+        return self._results[0]
+
+
+def records_of(config: TrainConfig, network: nn.Module, world: World) -> Records | None:
+    """What records the steps of a run, or None where they are launched: on a CPU, or if a recording could go wrong.
+
+    On a GPU, the log says why.
+    """
+    device = next(network.parameters()).device
+    if device.type != "cuda":
+        return None
+    reason = why_launched(config, world)
+    if reason is not None:
+        log.info("Steps are launched kernel by kernel, since %s.", reason)
+        return None
+    return Recorder(device, "global" if world.size == 1 else "thread_local")
+
+
+def why_launched(config: TrainConfig, world: World) -> str | None:
+    """Why a run's steps cannot be recorded; None if they can."""
+    if config.network not in NETWORKS:
+        return f"{config.network} may decide on the host what it computes"
+    if config.compile:
+        return "the network is compiled"
+    if world.size > 1 and config.attack_mode == "train":
+        return "attacks in train mode exchange statistics between processes"
+    if world.size > 1 and not config.build_method().crafts:
+        return "without an attack, a step of several processes waits for their sums"
+    return None
