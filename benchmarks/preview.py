@@ -39,7 +39,7 @@ def followed(data: DeviceData, seed: int) -> tuple[Float64, Float64]:
     """One training on all samples: each one's mean loss over the epochs, and how often it was forgotten, each [n]."""
     samples, count = flattened(data.x_train), len(data.y_train)
     membership = np.ones((1, count), bool)
-    model = StackedMLP(1, samples.shape[1], RECIPE.hidden, CLASSES, seed_for("preview", seed))
+    model = StackedMLP.initial(1, samples.shape[1], RECIPE.hidden, CLASSES, seed_for("preview", seed))
     optimizer = optimizer_of(RECIPE, model.parameters(), data.device)
     batches = -(-count // RECIPE.batch_size)
     loss, forgotten, before = torch.zeros(count), torch.zeros(count), torch.zeros(count, dtype=torch.bool)

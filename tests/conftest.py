@@ -105,15 +105,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """Tests that start Ray, services or browsers share two workers: their waits are bounded for two at a time."""
+    """Tests that start Ray, services or browsers run in two lanes: their waits are bounded for two at a time."""
     from xdist.scheduler import LoadFileScheduling
 
-    class TwoWorkersForProcesses(LoadFileScheduling):
+    class TwoLanesForProcesses(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             lanes = (lane for folder, lane in PROCESSES.items() if nodeid.startswith(folder))
             return next(lanes, None) or super()._split_scope(nodeid)
 
-    return TwoWorkersForProcesses(config, log) if config.getvalue("dist") == "loadfile" else None
+    return TwoLanesForProcesses(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def _place(item: pytest.Item) -> int:

@@ -65,7 +65,7 @@ class Recordings(Generic[Result]):
             return self._work(batch, step)
 
     def forget(self) -> None:
-        """Record anew: the weights, or what the optimizer keeps, have moved to other places."""
+        """Make new recordings: the weights, or what the optimizer keeps, have moved to other places."""
         self._kept.clear()
         self._records.forget()
 

@@ -106,6 +106,7 @@ class Driver:
         self.ending = False
         self.judged = False  # whether the first models must fit
         self.farm: Farm | None = None  # while it trains
+        self.devices: set[str] | None = None  # that trained the study's trials; None: not asked yet
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -236,6 +237,7 @@ class Driver:
             with self.database.writing() as connection:
                 evidence.add(connection, self.study.id, finished)
 
+        self.compare_devices(finished)
         patiently(add)
         self.scoring.add(finished)
         self.journal.result(len(finished))
@@ -243,6 +245,25 @@ class Driver:
         self.require_fit()
         if self.scoring.rebuild_due:
             self.rebuild()
+
+    def compare_devices(self, finished: list[Trial]) -> None:
+        """Say in the job's log, once for each, that a device is not one that trained the study's earlier trials."""
+
+        def stored() -> set[str]:
+            with self.database.reading() as connection:
+                return evidence.devices(connection, self.study.id)
+
+        if self.devices is None:
+            self.devices = patiently(stored)
+        new = {trial.device for trial in finished if not trial.full} - self.devices
+        if self.devices and new:
+            log.warning(
+                "earlier trials of this study were trained on %s, these on %s: both count, but a trial trained again "
+                "there would differ by rounding",
+                " and ".join(sorted(self.devices)),
+                " and ".join(sorted(new)),
+            )
+        self.devices |= new
 
     def require_fit(self) -> None:
         """Raise ModelsDoNotFit if a study's first models do not reach the in-sample accuracy that the job asks for."""

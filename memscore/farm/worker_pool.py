@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Any
 
@@ -36,6 +37,11 @@ class Worker:
         return self.presence.pid if self.presence is not None else 0
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether it trains on a GPU, or a share of one."""
+        return self.presence is not None and bool(self.presence.devices)
+
+    @property
     def seconds(self) -> float:
         """Seconds since it started its unit."""
         return time.monotonic() - self.started_at
@@ -52,10 +58,15 @@ class Worker:
 
 
 class Pool:
-    """Creates workers and follows the cluster. `arguments`: those of UnitTrainer, without the share of memory."""
+    """Creates workers and follows the cluster.
 
-    def __init__(self, arguments: tuple[Any, ...], trials_per_gpu: int | None) -> None:
+    `arguments`: those of UnitTrainer, without the share of memory. `at_once`: units that a worker on a GPU takes
+    together.
+    """
+
+    def __init__(self, arguments: tuple[Any, ...], trials_per_gpu: int | None, at_once: int = 1) -> None:
         self.arguments = arguments
+        self.at_once = at_once
         self.trials_per_gpu = trials_per_gpu
         self.workers: list[Worker] = []
         self.followed_at = float("-inf")
@@ -78,7 +89,7 @@ class Pool:
         return [worker for worker in self.ready if worker.unit is None]
 
     def follow(self, wanted: int) -> None:
-        """Create missing workers, up to `wanted`, and end those that wait for a place that no longer exists."""
+        """Create missing workers, enough for `wanted` units, and end those that wait for a place that is no more."""
         if time.monotonic() - self.followed_at < FOLLOW_SECONDS:
             return
         self.followed_at = time.monotonic()
@@ -86,7 +97,7 @@ class Pool:
         if self.trials_per_gpu is None and any(node.gpus >= 1 for node in nodes) and not self._measured():
             return
         room = places(nodes, self.trials_per_gpu or 1)
-        goal = min(room.count, wanted)
+        goal = min(room.count, math.ceil(wanted / self.at_once) if room.gpus else wanted)
         waiting = [worker for worker in self.workers if worker.presence is None]
         for worker in waiting[: max(0, len(self.workers) - goal)]:
             self.remove(worker)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from memscore.farm.worker_pool import Pool, Worker
 from memscore.study import signatures
 from memscore.study.evidence import Trial
 from memscore.study.spec import Design, Recipe, Wanted
-from memscore.study.subsets import Unit
+from memscore.study.subsets import GPU_BLOCKS, Unit, grouped
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Farm:
         signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
         shared = ray.put(_in_memory(self.dataset))
         arguments = (shared, self.recipe, self.design, self.wanted)
-        self.pool = Pool(arguments, self.options.trials_per_gpu)
+        self.pool = Pool(arguments, self.options.trials_per_gpu, GPU_BLOCKS if self.recipe.stacked else 1)
         log.info("Ray has started and holds the dataset")
         return self
 
@@ -124,7 +125,7 @@ class Farm:
         Raises BlockFailed if training a unit fails, or if the unit loses its worker UNIT_TRIES times; NodeEnded if the
         Ray that was started here has lost its node.
         """
-        feed = _Feed(units, self.options.at_most)
+        feed = Feed(units, self.options.at_most)
         while True:
             self.pool.follow(feed.left)
             self._hand_out(feed)
@@ -144,15 +145,15 @@ class Farm:
                     self._hand_out(feed)
                 yield trials
 
-    def _hand_out(self, feed: _Feed) -> None:
+    def _hand_out(self, feed: Feed) -> None:
         """Give each free worker a unit, while there are any."""
         for worker in self.pool.free():
-            unit = feed.next()
+            unit = feed.next(GPU_BLOCKS if self.recipe.stacked and worker.on_gpu else 1)
             if unit is None:
                 return
             worker.start(unit, self.networks)
 
-    def _collect(self, worker: Worker, reference: Any, feed: _Feed) -> list[Trial] | None:
+    def _collect(self, worker: Worker, reference: Any, feed: Feed) -> list[Trial] | None:
         """The trials a worker has trained; None if the unit was lost and goes back to the feed. Raises BlockFailed."""
         unit = worker.unit
         assert unit is not None
@@ -164,14 +165,18 @@ class Farm:
         except RayTaskError as error:
             if not isinstance(error.cause, Diverged) or unit in feed.diverged:
                 raise BlockFailed(f"{_named(unit)} failed: {error.cause}") from error
-            log.warning("%s diverged; trying it once more: %s", unit, error.cause)
             worker.unit = None
+            if len(unit.blocks) > 1:
+                log.warning("%s diverged; training each block again by itself: %s", unit, error.cause)
+                feed.again.extend(unit.blocks)
+                return None
+            log.warning("%s diverged; trying it once more: %s", unit, error.cause)
             feed.diverged.add(unit)
             feed.again.append(unit)
             return None
         self._require_same_network(trials)
         feed.longest = max(feed.longest, worker.seconds)
-        feed.left -= 1
+        feed.left -= len(unit.blocks)
         worker.unit = None
         return trials
 
@@ -185,7 +190,7 @@ class Farm:
             if not self.networks:
                 self.networks.append(network)
 
-    def _lost(self, worker: Worker, unit: Unit, feed: _Feed, error: RayError) -> None:
+    def _lost(self, worker: Worker, unit: Unit, feed: Feed, error: RayError) -> None:
         """Return the unit of a dead worker to the feed. Raises BlockFailed if that has happened too often."""
         self.pool.remove(worker)
         if self.pool.node_died(worker, error):
@@ -204,7 +209,7 @@ class Farm:
         hint = f" It wrote: {written[-1][:300]}" if written else " Is there enough memory?"
         raise BlockFailed(f"{_named(unit)} lost its {what} {most} times.{hint}") from error
 
-    def _replace_stuck(self, feed: _Feed) -> None:
+    def _replace_stuck(self, feed: Feed) -> None:
         """Kill workers whose unit takes far longer than any before."""
         if not feed.longest:
             return
@@ -215,7 +220,7 @@ class Farm:
                 worker.kill()
 
 
-class _Feed:
+class Feed:
     """The units to train, lost ones first."""
 
     def __init__(self, units: Iterator[Unit], at_most: int) -> None:
@@ -227,19 +232,33 @@ class _Feed:
         self.diverged: set[Unit] = set()
         self.longest = 0.0  # most seconds that a unit has taken
         self.ended = False
+        self.kept: list[Unit] = []  # taken from `units`, but not handed out
 
     @property
     def exhausted(self) -> bool:
         """Whether no unit is left to hand out."""
-        return self.ended and not self.again
+        return self.ended and not (self.again or self.kept)
 
-    def next(self) -> Unit | None:
-        """The next unit; None if there is none now, but a unit in training may still come back."""
+    def next(self, blocks: int = 1) -> Unit | None:
+        """The next unit, of at most `blocks` blocks; None if there is none now, but one in training may come back."""
         if self.again:
             return self.again.pop()
-        unit = None if self.ended else next(self.units, None)
-        self.ended = unit is None
-        return unit
+        group = list(islice(self._new(), blocks))
+        if not group:
+            return None
+        first, *others = grouped(group, blocks)
+        self.kept = others + self.kept  # full trials behind blocks
+        return first
+
+    def _new(self) -> Iterator[Unit]:
+        """The units that nobody has trained yet."""
+        while self.kept:
+            yield self.kept.pop(0)
+        while not self.ended:
+            unit = next(self.units, None)
+            self.ended = unit is None
+            if unit is not None:
+                yield unit
 
 
 def _in_memory(dataset: Dataset) -> Dataset:

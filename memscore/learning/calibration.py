@@ -15,7 +15,8 @@ import torch
 from memscore.learning.data import DeviceData
 from memscore.learning.estimators import log_probabilities
 from memscore.learning.single import single_logits, train_single
-from memscore.learning.stack import flattened, stack_logits, train_stack
+from memscore.learning.stack import Members, flattened, stack_logits, train_stack, train_stacks
+from memscore.learning.unit import blocks_at_once
 from memscore.study.randomness import random_order
 from memscore.study.spec import BLOCK, ESTIMATOR, Design, Recipe
 
@@ -57,6 +58,8 @@ def trial_time(data: DeviceData, recipe: Recipe, design: Design) -> TrialTime:
     few = min(STEPS, steps)
     probe = np.zeros((BLOCK if recipe.stacked else 1, samples), np.bool_)
     probe[:, : min(subset, few * recipe.batch_size)] = True
+    blocks = blocks_at_once(data.device) if recipe.stacked else 1
+    members = [Members(probe, ("calibration", number)) for number in range(blocks)]
     started, used = time.perf_counter(), time.process_time()
 
     def seconds_of(epochs: int) -> float:
@@ -64,7 +67,7 @@ def trial_time(data: DeviceData, recipe: Recipe, design: Design) -> TrialTime:
 
         def train() -> None:
             if recipe.stacked:
-                train_stack(data, shortened, probe, ("calibration",))
+                train_stacks(data, shortened, members)
             else:
                 train_single(data, shortened, probe[0], ("calibration",))
 
@@ -78,7 +81,8 @@ def trial_time(data: DeviceData, recipe: Recipe, design: Design) -> TrialTime:
     evaluation = _evaluation_seconds(data, recipe) * (samples + len(data.y_test))
     cpu, clock = time.process_time() - used, time.perf_counter() - started
     busy = 1.0 if data.device.type == "cuda" else max(1.0, clock / max(cpu, 1e-3))
-    return TrialTime((recipe.epochs * steps * step + setup + evaluation) / len(probe), busy)
+    models = blocks * len(probe)
+    return TrialTime((recipe.epochs * steps * step + setup + blocks * evaluation) / models, busy)
 
 
 def _enough(seconds_of: Callable[[int], float]) -> int:

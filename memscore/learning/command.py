@@ -20,13 +20,13 @@ from memscore.errors import Conflict, InvalidInput
 from memscore.exchange.evidence_file import read_evidence, write_evidence
 from memscore.learning.data import DeviceData
 from memscore.learning.networks.behaviour import signature_of_recipe
-from memscore.learning.unit import prepare, train_unit
+from memscore.learning.unit import blocks_at_once, prepare, train_unit
 from memscore.progress import progress_lines, tracked
 from memscore.study import signatures
 from memscore.study.evidence import Trial
 from memscore.study.recipes import RECIPES, read_recipe
 from memscore.study.spec import Design, EvidenceKind, Recipe, study_id
-from memscore.study.subsets import units
+from memscore.study.subsets import grouped, units
 
 SAVE_SECONDS = 10.0
 
@@ -75,6 +75,8 @@ def run(
     present = {(trial.number, trial.full) for trial in done}
     every = units(chosen, trials) + units(chosen, full_trials, full=True)
     todo = [unit for unit in every[mine] if any((number, unit.full) not in present for number in unit.numbers)]
+    if chosen.stacked:
+        todo = list(grouped(todo, blocks_at_once(place)))
     saved = time.monotonic()
     with progress_lines("training", "parts") as show:  # a part may take long
         for position, unit in enumerate(todo):

@@ -12,10 +12,15 @@ from memscore.errors import Diverged
 from memscore.study.spec import Recipe
 
 
-def optimizer_of(recipe: Recipe, parameters: Iterable[Tensor], device: torch.device) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the parameters, with one fused kernel per step; on a GPU, steps can be recorded."""
+def optimizer_of(
+    recipe: Recipe, parameters: Iterable[Tensor], device: torch.device, *, recorded: bool = False
+) -> torch.optim.Optimizer:
+    """The recipe's optimizer over the parameters, with one fused kernel per step.
+
+    If steps are `recorded`, and always on a GPU, they read the learning rate from the device.
+    """
     on_gpu = device.type == "cuda"
-    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu or recorded else recipe.learning_rate
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(
             parameters,

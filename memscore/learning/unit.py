@@ -7,25 +7,27 @@ any order of execution and after any restart.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import memscore
+from memscore.arrays import Bools
 from memscore.errors import Diverged
 from memscore.learning.correctness import margins, predictions
 from memscore.learning.data import DeviceData
 from memscore.learning.estimators import log_probabilities
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.sketches import network_sketch, stack_sketch
-from memscore.learning.stack import flattened, stack_logits, train_stack
+from memscore.learning.stack import Members, flattened, stack_logits, train_stacks
 from memscore.study.evidence import Outputs, Trial, pack_trial
 from memscore.study.margins import encode
 from memscore.study.sketches import SKETCHED, Sketch
 from memscore.study.spec import BLOCK, ESTIMATOR, Design, EvidenceKind, Recipe
-from memscore.study.subsets import Unit, unit_membership
+from memscore.study.subsets import GPU_BLOCKS, Unit, unit_membership
 
 
 def train_unit(
@@ -46,36 +48,45 @@ def train_unit(
     this dataset.
     """
     started = time.perf_counter()
-    membership = unit_membership(design, len(data.y_train), unit)
     ranked = len(data.x_test) > 0 and len(data.shape) == 3  # sketches rank pairs of images
     sketched = kind == "margins" and ranked
-    train_logits, test_logits, sketches = _train(data, recipe, design, unit, membership, sketched=sketched)
-    for part, logits in (("training", train_logits), ("test", test_logits)):
-        _require_finite(logits, part, unit, recipe)
-    observed = [
-        _observe(train_logits, data.y_train, kind, probabilities),
-        _observe(test_logits, data.y_test, kind, probabilities),
-    ]
-    train, test = observed
-    seconds = (time.perf_counter() - started) / len(unit.numbers)
-    return [
-        pack_trial(
-            number,
-            membership[k],
-            train.correct[k],
-            test.correct[k],
-            train_probability=None if train.probability is None else train.probability[k],
-            test_probability=None if test.probability is None else test.probability[k],
-            train_outputs=train.outputs[k] if train.outputs else None,
-            test_outputs=test.outputs[k] if test.outputs else None,
-            device=device_name(data.device),
-            code_version=memscore.__version__,
-            seconds=seconds,
-            network=signature,
-            sketch=sketches[k],
-        )
-        for k, number in enumerate(unit.numbers)
-    ]
+    device = device_name(data.device)
+    if recipe.stacked and not unit.full and blocks_at_once(data.device) > 1:
+        device += f", stacks of {BLOCK * blocks_at_once(data.device)}"
+    trials: list[Trial] = []
+    for part in _trained(data, recipe, design, unit, sketched=sketched):
+        for name, logits in (("training", part.train_logits), ("test", part.test_logits)):
+            _require_finite(logits, name, part.unit, recipe)
+        train = _observe(part.train_logits, data.y_train, kind, probabilities)
+        test = _observe(part.test_logits, data.y_test, kind, probabilities)
+        trials += [
+            pack_trial(
+                number,
+                part.membership[k],
+                train.correct[k],
+                test.correct[k],
+                train_probability=None if train.probability is None else train.probability[k],
+                test_probability=None if test.probability is None else test.probability[k],
+                train_outputs=train.outputs[k] if train.outputs else None,
+                test_outputs=test.outputs[k] if test.outputs else None,
+                device=device,
+                code_version=memscore.__version__,
+                seconds=0,
+                network=signature,
+                sketch=part.sketches[k],
+            )
+            for k, number in enumerate(part.unit.numbers)
+        ]
+    seconds = (time.perf_counter() - started) / len(trials)
+    return [replace(trial, seconds=seconds) for trial in trials]
+
+
+def blocks_at_once(device: torch.device) -> int:
+    """How many blocks a device trains as one stack, filled up where there are fewer; evidence says so if several.
+
+    Kernels, and so the rounding of results, depend on the size of a stack, but not on what else is in it.
+    """
+    return GPU_BLOCKS if device.type == "cuda" else 1
 
 
 def device_name(device: torch.device) -> str:
@@ -93,31 +104,56 @@ def prepare(device: torch.device) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue] -- not in its types
 
 
-def _train(
-    data: DeviceData, recipe: Recipe, design: Design, unit: Unit, membership: np.ndarray, *, sketched: bool
-) -> tuple[Tensor, Tensor, list[Sketch | None]]:
-    """Logits [k, n, classes] and [k, q, classes] of the unit's k trained models, and their sketches [k].
+@dataclass(frozen=True)
+class _Trained:
+    """What the k models of a block, or of full trials, say: logits [k, n, classes] and [k, q, classes], sketches [k].
 
-    Only the first full trials have sketches, and only if these are wanted.
+    unit: their trials; membership: bool [k, n]. Only the first full trials have sketches, and only if these are wanted.
     """
+
+    unit: Unit
+    membership: Bools
+    train_logits: Tensor
+    test_logits: Tensor
+    sketches: list[Sketch | None]
+
+
+def _trained(data: DeviceData, recipe: Recipe, design: Design, unit: Unit, *, sketched: bool) -> Iterator[_Trained]:
+    """Train a unit; its blocks, as many at once as the device trains, come one by one."""
     first = unit.numbers[0]
     wanted = [sketched and unit.full and number < SKETCHED for number in unit.numbers]
-    if recipe.network == ESTIMATOR:
-        name = (design.seed, "full" if unit.full else "trial", first)
-        train, test = _fitted(data, recipe, membership[0], name)
-        return train, test, [None]
     if recipe.stacked:
-        stack_name = (design.seed, "full", first) if unit.full else (design.seed, first // BLOCK)
-        model = train_stack(data, recipe, membership, stack_name)
-        sketches = [
-            stack_sketch(model, place, data, unit.numbers[place]) if one else None for place, one in enumerate(wanted)
-        ]
-        return stack_logits(model, flattened(data.x_train)), stack_logits(model, flattened(data.x_test)), sketches
+        blocks, slots = unit.blocks, 1 if unit.full else blocks_at_once(data.device)
+        for start in range(0, len(blocks), slots):
+            some = blocks[start : start + slots]
+            stacks = train_stacks(data, recipe, [_members(data, design, one) for one in some], slots)
+            for block, stack in zip(some, stacks, strict=True):
+                yield _Trained(
+                    block,
+                    unit_membership(design, len(data.y_train), block),
+                    stack_logits(stack, flattened(data.x_train)),
+                    stack_logits(stack, flattened(data.x_test)),
+                    [stack_sketch(stack, k, data, block.numbers[k]) if one else None for k, one in enumerate(wanted)]
+                    if unit.full
+                    else [None] * len(block.numbers),
+                )
+        return
+    membership = unit_membership(design, len(data.y_train), unit)
     name = (design.seed, "full" if unit.full else "trial", first)
+    if recipe.network == ESTIMATOR:
+        yield _Trained(unit, membership, *_fitted(data, recipe, membership[0], name), [None])
+        return
     network = train_single(data, recipe, membership[0], name)
     train = single_logits(network, data.x_train)[None]
     test = single_logits(network, data.x_test)[None] if len(data.x_test) else train[:, :0]
-    return train, test, [network_sketch(network, data, first) if wanted[0] else None]
+    yield _Trained(unit, membership, train, test, [network_sketch(network, data, first) if wanted[0] else None])
+
+
+def _members(data: DeviceData, design: Design, block: Unit) -> Members:
+    """The subsets and the name of a block, or of full trials."""
+    first = block.numbers[0]
+    name = (design.seed, "full", first) if block.full else (design.seed, first // BLOCK)
+    return Members(unit_membership(design, len(data.y_train), block), name)
 
 
 def _fitted(

@@ -129,6 +129,12 @@ def networks(connection: Connection, study: str) -> list[str]:
     return signatures.distinct(found)
 
 
+def devices(connection: Connection, study: str) -> set[str]:
+    """The names of the devices that trained the study's subset trials."""
+    query = select(trials.c.device).where(trials.c.study_id == study).distinct()
+    return set(connection.execute(query).scalars())
+
+
 def seconds_a_trial(connection: Connection, study: str) -> float | None:
     """The mean duration of the study's trials on one worker, in seconds; None before the first."""
     return connection.execute(select(func.avg(trials.c.seconds)).where(trials.c.study_id == study)).scalar()

@@ -5,7 +5,7 @@ Block b covers the trials 10 b to 10 b + 9 and depends only on (seed, b).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,18 +18,66 @@ from memscore.study.spec import BLOCK, Design, Recipe
 FULL_STACK = 5
 """Full trials that a stacked network trains together."""
 
+GPU_BLOCKS = 4
+"""Blocks that a GPU trains as one stack; never another number, since results depend on it by rounding."""
+
 
 @dataclass(frozen=True)
 class Unit:
-    """The trials that one worker trains and stores together: a block or five full trials as a stack, or one trial."""
+    """The trials that one worker trains and stores together: stacks or one trial.
+
+    A stack is a block or five full trials; a GPU trains several blocks at once.
+    """
 
     numbers: tuple[int, ...]
     full: bool = False
 
     def __str__(self) -> str:
-        first, last = self.numbers[0], self.numbers[-1]
         kind = "full trial" if self.full else "trial"
-        return f"{kind} {first}" if first == last else f"{kind}s {first} to {last}"
+        if len(self.numbers) == 1:
+            return f"{kind} {self.numbers[0]}"
+        return f"{kind}s {', '.join(f'{one[0]} to {one[-1]}' for one in _runs(self.numbers))}"
+
+    @property
+    def blocks(self) -> list[Unit]:
+        """The units of one block each that this one consists of; itself, unless it has several."""
+        if self.full or len(self.numbers) <= BLOCK:
+            return [self]
+        of_block: dict[int, list[int]] = {}
+        for number in self.numbers:
+            of_block.setdefault(number // BLOCK, []).append(number)
+        return [Unit(tuple(numbers)) for numbers in of_block.values()]
+
+
+def _runs(numbers: tuple[int, ...]) -> list[list[int]]:
+    """The numbers as runs of consecutive ones."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def grouped(missing: Iterable[Unit], size: int) -> Iterator[Unit]:
+    """The same trials, with up to `size` whole blocks in one unit; full and single trials stay units of their own."""
+    group: list[Unit] = []
+    for unit in missing:
+        if unit.full or len(unit.numbers) < BLOCK:
+            yield from _joined(group)
+            group = []
+            yield unit
+            continue
+        group.append(unit)
+        if len(group) == size:
+            yield from _joined(group)
+            group = []
+    yield from _joined(group)
+
+
+def _joined(group: list[Unit]) -> list[Unit]:
+    return [Unit(tuple(number for unit in group for number in unit.numbers))] if group else []
 
 
 def units(recipe: Recipe, trials: int, *, full: bool = False, present: Iterable[int] = ()) -> list[Unit]:
@@ -44,7 +92,10 @@ def units(recipe: Recipe, trials: int, *, full: bool = False, present: Iterable[
 
 
 def unit_membership(design: Design, samples: int, unit: Unit) -> Bools:
-    """Membership bool [k, samples] of a unit's k trials; all True for full trials. Raises like `block_membership`."""
+    """Membership bool [k, samples] of the k trials of a unit that is not of several blocks; all True for full trials.
+
+    Raises like `block_membership`.
+    """
     if unit.full:
         return np.ones((len(unit.numbers), samples), np.bool_)
     block = block_membership(design, samples, unit.numbers[0] // BLOCK)

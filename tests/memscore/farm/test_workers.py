@@ -102,9 +102,10 @@ def test_each_share_of_a_gpu_has_a_worker_that_sees_this_gpu_alone(start: StartF
     devices = Counter(worker.presence.devices for worker in workers if worker.presence)
     assert devices == dict.fromkeys(names, shares)
     units = [Unit(tuple(range(10 * k, 10 * k + 10))) for k in range(6)]
-    finished = [trial for trials in farm.train(iter(units), lambda: None) for trial in trials]
+    parts = list(farm.train(iter(units), lambda: None))
+    assert sorted(len(trials) for trials in parts) == [20, 40], "a GPU trains four blocks as one stack"
     expected = [trial for unit in units for trial in alone(unit)]
-    assert sorted(digests(finished)) == sorted(digests(expected))
+    assert sorted(digest for trials in parts for digest in digests(trials)) == sorted(digests(expected))
     assert farm.workers == len(workers), "none was lost"
 
 

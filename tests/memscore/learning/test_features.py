@@ -30,7 +30,7 @@ def features(samples: int = 60, columns: int = 12, *, test_share: float | None =
 
 
 def test_a_stack_of_features_computes_what_its_members_compute():
-    stack = StackedMLP(3, 16, (8, 5), 4, seed=7, features=True)
+    stack = StackedMLP.initial(3, 16, (8, 5), 4, seed=7, features=True)
     samples = torch.randn(3, 11, 16)
     for k in range(3):
         alone = MLP((16,), (8, 5), 4, torch.Generator().manual_seed(7 + k))

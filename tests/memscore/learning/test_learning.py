@@ -33,7 +33,7 @@ def _one_thread():
 
 
 def test_a_stack_computes_what_its_members_compute():
-    stack = StackedMLP(3, 16, (8, 5), 4, seed=7)
+    stack = StackedMLP.initial(3, 16, (8, 5), 4, seed=7)
     images = torch.rand(3, 11, 16)
     for k in range(3):
         alone = MLP((1, 4, 4), (8, 5), 4, torch.Generator().manual_seed(7 + k))
@@ -42,7 +42,7 @@ def test_a_stack_computes_what_its_members_compute():
 
 def test_a_step_of_the_stack_is_a_step_of_each_member():
     """Gradients, with a smaller last batch in one of the models, equal those of separate models."""
-    stack = StackedMLP(2, 6, (5,), 3, seed=1)
+    stack = StackedMLP.initial(2, 6, (5,), 3, seed=1)
     images, labels = torch.rand(2, 4, 6), torch.tensor([[0, 1, 2, 1], [2, 0, 1, 1]])
     weights = torch.tensor([[1.0, 1, 1, 1], [1, 1, 1, 0]])
     stack_loss(stack(images), labels, weights).backward()

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ import torch
 
 from memscore.errors import Diverged, InvalidInput
 from memscore.learning import calibration
+from memscore.learning import unit as unit_module
 from memscore.learning.calibration import seconds_a_trial
 from memscore.learning.data import Augmentation, DeviceData, flat_inputs, pixels
 from memscore.learning.optimization import learning_rate, optimizer_of
 from memscore.learning.single import single_logits, train_single
-from memscore.learning.stack import flattened, stack_logits, train_stack
+from memscore.learning.stack import Members, flattened, stack_logits, train_stack, train_stacks
 from memscore.learning.unit import train_unit
 from memscore.study.bits import digest
 from memscore.study.evidence import Trial, unpack_trials
@@ -21,6 +23,7 @@ from memscore.study.sketches import SKETCHED
 from memscore.study.spec import Design, Recipe
 from memscore.study.subsets import Unit, block_membership, unit_membership, units
 from tests.conftest import QUICK, make_dataset
+from tests.trainer.tape import Tapes
 
 CPU = torch.device("cpu")
 CNN = Recipe(
@@ -361,7 +364,7 @@ def test_a_disturbed_clock_does_not_prolong_the_calibration(data: DeviceData, mo
         trained.append(recipe.epochs)
         now[0] += 0.01 * recipe.epochs
 
-    monkeypatch.setattr(calibration, "train_stack", train)
+    monkeypatch.setattr(calibration, "train_stacks", train)
     monkeypatch.setattr(calibration, "_evaluation_seconds", lambda *_: 0.0)
     monkeypatch.setattr(calibration.time, "process_time", lambda: np.floor(now[0] * 2) / 2)
     seconds = calibration.seconds_a_trial(data, QUICK.model_copy(update={"epochs": 1000}), Design())
@@ -369,3 +372,53 @@ def test_a_disturbed_clock_does_not_prolong_the_calibration(data: DeviceData, mo
     assert sum(trained) < 4000
     steps = -(-round(0.7 * len(data.y_train)) // QUICK.batch_size)
     assert seconds == pytest.approx(1000 * 0.01 * steps / min(steps, calibration.STEPS) / 10, rel=0.6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_block_has_the_same_bits_whatever_is_trained_beside_it(
+    data: DeviceData, monkeypatch: pytest.MonkeyPatch, precision: str
+):
+    """As on a GPU, with stacks of four blocks: in any slot, with any neighbours, or with copies of itself."""
+    recipe = QUICK.model_copy(update={"precision": precision})
+    monkeypatch.setattr(unit_module, "blocks_at_once", lambda _: 4)
+
+    def digests(*blocks: int) -> dict[int, str]:
+        unit = Unit(tuple(10 * block + place for block in blocks for place in range(10)))
+        found = train_unit(data, recipe, Design(), unit)
+        assert {trial.device for trial in found} == {"cpu, stacks of 40"}
+        return {trial.number: trial.digest for trial in found}
+
+    together = digests(0, 1, 2, 5)
+    assert len(together) == 40
+    for others in ((5, 2, 1, 0), (1, 3), (2,), (0, 7, 8)):
+        for number, found in digests(*others).items():
+            assert together.get(number, found) == found, (others, number)
+
+
+def test_blocks_of_a_unit_are_trained_one_by_one_on_a_cpu(data: DeviceData):
+    unit = Unit(tuple(range(20)))
+    together = train_unit(data, QUICK, Design(), unit)
+    alone = [trial for block in unit.blocks for trial in train_unit(data, QUICK, Design(), block)]
+    assert [(one.number, one.digest, one.device) for one in together] == [
+        (one.number, one.digest, "cpu") for one in alone
+    ]
+
+
+@pytest.mark.parametrize("fields", [{}, {"precision": "bfloat16"}, {"batch_size": 100}, {"schedule": "cosine"}])
+def test_recorded_steps_of_a_stack_end_where_launched_ones_do(data: DeviceData, fields: dict[str, Any]):
+    recipe = QUICK.model_copy(update={"epochs": 4, "batch_size": 8, "warmup": 0.2, **fields})
+    members = [Members(unit_membership(Design(), 60, units(recipe, 20)[block]), (0, block)) for block in (0, 1)]
+    tapes = Tapes()
+    recorded = train_stacks(data, recipe, members, 3, record=tapes)
+    launched = train_stacks(data, recipe, members, 3)
+    assert len(recorded) == len(launched) == 2
+    for one, other in zip(recorded, launched, strict=True):
+        assert all(torch.equal(mine, theirs) for mine, theirs in zip(one.parameters(), other.parameters(), strict=True))
+    assert bool(tapes.replayed) == (recipe.batch_size == 8)
+
+
+@pytest.mark.parametrize("samples", [*range(60, 71), 1437])
+def test_epochs_of_all_blocks_are_equally_long(samples: int):
+    """A neighbour with one more batch would otherwise give a block one more step."""
+    longest = {int(block_membership(Design(seed=block), samples, block).sum(axis=1).max()) for block in range(8)}
+    assert longest == {samples - samples * 3 // 10}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from memscore.errors import InvalidInput
 from memscore.study.bits import digest, pack
 from memscore.study.spec import BLOCK, Design
-from memscore.study.subsets import block_membership
+from memscore.study.subsets import Unit, block_membership, grouped, units
+from tests.conftest import QUICK
 
 
 @given(
@@ -71,3 +72,19 @@ def test_uniform_subsets_have_one_size():
 def test_too_few_samples_are_refused(kind: str):
     with pytest.raises(InvalidInput, match="training samples"):
         block_membership(Design.model_validate({"kind": kind, "subset_ratio": 0.9}), 3, 0)
+
+
+def test_blocks_are_grouped_and_full_trials_are_not():
+    missing = units(QUICK, 60, present=range(10, 20)) + units(QUICK, 5, full=True)
+    found = list(grouped(missing, 4))
+    assert [str(unit) for unit in found] == ["trials 0 to 9, 20 to 49", "trials 50 to 59", "full trials 0 to 4"]
+    assert [len(unit.blocks) for unit in found] == [4, 1, 1]
+    assert [block for unit in found for block in unit.blocks] == missing
+    assert list(grouped(missing, 1)) == missing
+
+
+def test_single_trials_stay_single():
+    missing = units(QUICK.model_copy(update={"network": "cnn"}), 3)
+    assert list(grouped(missing, 4)) == missing
+    assert [str(unit) for unit in missing] == ["trial 0", "trial 1", "trial 2"]
+    assert missing[0].blocks == [Unit((0,))]
