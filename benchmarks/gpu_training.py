@@ -1,6 +1,6 @@
 """Time subset training on a GPU: `python benchmarks/gpu_training.py [--output FILE]`.
 
-Models and images per second of Feldman and Zhang's MLP in stacks of ten, of ResNet-9 (recipe cifar-fast) and of
+Models and images per second of Feldman and Zhang's MLP in stacks of 40, of ResNet-9 (recipe cifar-fast) and of
 ResNet-18 (recipe cifar-resnet18), with one process and with several that share the GPU; the share of the card's
 bfloat16 matrix rate; kernels launched one by one instead of replayed; and a plain loop: DataLoader, float32 with
 PyTorch's default settings, one model at a time. Images are random, with the real sizes: only the time counts.
@@ -31,10 +31,11 @@ from memscore.learning import single, stack
 from memscore.learning.data import DeviceData, pixels
 from memscore.learning.networks.registry import build_network
 from memscore.learning.single import train_single
-from memscore.learning.stack import train_stack
+from memscore.learning.stack import Members, train_stacks
 from memscore.learning.unit import prepare
 from memscore.study.recipes import RECIPES
 from memscore.study.spec import BLOCK, Recipe
+from memscore.study.subsets import GPU_BLOCKS
 
 GPU = torch.device("cuda")
 PROCESSES = (1, 2, 4, 8)
@@ -63,8 +64,9 @@ class Task:
         member = np.zeros(self.samples, np.bool_)
         member[: self.members] = True
         if recipe.stacked:
-            train_stack(data, recipe, np.tile(member, (BLOCK, 1)), ("benchmark",))
-            return BLOCK * epochs * self.members
+            members = [Members(np.tile(member, (BLOCK, 1)), ("benchmark", number)) for number in range(GPU_BLOCKS)]
+            train_stacks(data, recipe, members)
+            return GPU_BLOCKS * BLOCK * epochs * self.members
         train_single(data, recipe, member, ("benchmark",))
         return epochs * self.members
 

@@ -1,11 +1,13 @@
 """Compare adversarial training steps with their floor and with public code: `python benchmarks/training.py`.
 
 Floor: the minimum of a PGD-10 step, ten forward passes with gradients of the images and one forward and backward pass
-of training, with the same network and precision. Plain loops: torchattacks' PGD, and TRADES as its authors wrote it,
-which computes the clean output in every step of the attack and a third time for the loss; float32, default memory
-layout. Images are random: only the time counts. Contenders take turns. On a CPU: a narrow ResNet-9, CPU time of one
-thread; with CUDA: a ResNet-18, an epoch of CIFAR's size with its augmentation, and the share of the card's matrix rate.
-torchattacks is included if installed (`make peers`).
+of training, with the same network and precision; on a GPU it is recorded and replayed, as the product's steps are.
+Plain loops: torchattacks' PGD, and TRADES as its authors wrote it, which computes the clean output in every step of the
+attack and a third time for the loss; float32, default memory layout. Images are random: only the time counts.
+Contenders take turns. On a CPU: a narrow ResNet-9, CPU time of one thread; with CUDA: a ResNet-18, steps launched
+kernel by kernel instead of replayed, an epoch of CIFAR's size with its augmentation, its share of the card's matrix
+rate, and the share of an epoch that selecting on 1,000 images takes. torchattacks is included if installed (`make
+peers`).
 """
 
 from __future__ import annotations
@@ -26,11 +28,15 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from memscore.learning.networks import Network, ResNet9, ResNet18
+from memscore.learning.replay import WARM_UP, Replay
+from trainer.checkpoint_selection import measure
 from trainer.data import TrainingData
 from trainer.learner import Learner
 from trainer.methods import Batch, Step
+from trainer.model import Passes
 from trainer.network import training_device
 from trainer.presets import configured
+from trainer.recording import Records
 from trainer.step_draws import Draws
 
 BATCH, CLASSES = 128, 100
@@ -39,6 +45,7 @@ EPOCH = 50_000
 DEVICE = training_device()
 EPSILON, STEP_SIZE, STEPS, BETA = 8 / 255, 2 / 255, 10, 5.0
 RATE = 0.01
+WARM = 1 if DEVICE.type == "cpu" else WARM_UP + 2  # a GPU's steps are recorded meanwhile
 
 Work = Callable[[], object]
 Stored = TypeVar("Stored", Network, Tensor)
@@ -56,10 +63,21 @@ def new_network() -> Network:
     return network.to(DEVICE)
 
 
-def product(method: str, images: Tensor, labels: Tensor, **settings: Any) -> Work:
+class Launched:
+    """Records nothing."""
+
+    def __call__(self, step: Callable[[], None]) -> Callable[[], None]:
+        """The step as it is."""
+        return step
+
+    def forget(self) -> None:
+        """There is nothing to forget."""
+
+
+def product(method: str, images: Tensor, labels: Tensor, records: Records | None = None, **settings: Any) -> Work:
     """The product's own training step."""
     config = configured(method, "paper", **settings)
-    learner = Learner(channels_last(new_network()), config)
+    learner = Learner(channels_last(new_network()), config, records=records)
     batch = Batch(channels_last(images), labels, torch.zeros(len(labels), device=DEVICE))
     number = count()
     return lambda: learner.learn(batch, Step(config.training_attack, Draws(0, 0, next(number))), RATE)
@@ -85,7 +103,7 @@ def floor(images: Tensor, labels: Tensor, precision: str) -> Work:
         loss(network, images).backward()
         optimizer.step()
 
-    return step
+    return step if DEVICE.type == "cpu" else Replay(step, DEVICE)
 
 
 def plain_pgd(images: Tensor, labels: Tensor) -> Work:
@@ -158,9 +176,12 @@ def unrepeatable(work: Work) -> Work:
     return run
 
 
-def whole_epoch(compiled: bool) -> tuple[float, float]:
-    """Seconds of an epoch of CIFAR's size after a warm-up step, and the FLOP/s of its products and convolutions."""
-    config = configured("pgd", "paper", compile=compiled)
+def whole_epoch(**settings: Any) -> tuple[float, float, float]:
+    """Seconds of an epoch of CIFAR's size after some warm-up steps, the FLOP/s of its products and convolutions.
+
+    Also seconds of the selection after it, on the 1,000 images of the preset's held-out part.
+    """
+    config = configured("pgd", "paper", **settings)
     data = TrainingData(random_images(EPOCH, 32, 3), None, config, DEVICE)
     learner = Learner(channels_last(new_network()), config)
     epoch = data.epoch(0)
@@ -169,9 +190,16 @@ def whole_epoch(compiled: bool) -> tuple[float, float]:
         for number in range(steps):
             learner.learn(data.batch(epoch, number), Step(config.training_attack, Draws(0, 0, number)), RATE)
 
-    learn(1)
+    learn(WARM)
     taken = seconds(lambda: learn(len(epoch.slices)))
-    return taken, len(epoch.order) / BATCH * operations() / taken
+    attack, passes, held = config.evaluation_attack, Passes(), data.splits(("validation",))
+
+    def select() -> None:
+        measure(learner.network, held, attack, withstand=learner.withstand(learner.network, attack, passes))
+
+    for _ in range(WARM):
+        select()
+    return taken, len(epoch.order) / BATCH * operations() / taken, seconds(select)
 
 
 def operations() -> int:
@@ -206,12 +234,16 @@ def main() -> None:
     for precision in ("bfloat16", "float32"):
         contenders[f"PGD, {precision}"] = product("pgd", images, labels, precision=precision)
         contenders[f"its floor, {precision}"] = unrepeatable(floor(images, labels, precision))
+        contenders[f"PGD, folded, {precision}"] = product("pgd", images, labels, precision=precision, fold_attack=True)
         contenders[f"TRADES, {precision}"] = product("trades", images, labels, precision=precision)
+        if DEVICE.type == "cuda":
+            contenders[f"PGD, launched, {precision}"] = product("pgd", images, labels, Launched(), precision=precision)
     contenders["plain TRADES"] = unrepeatable(plain_trades(images, labels))
     if importlib.util.find_spec("torchattacks"):
         contenders["plain PGD, torchattacks"] = unrepeatable(plain_pgd(images, labels))
     for work in contenders.values():
-        work()
+        for _ in range(WARM):
+            work()
     rounds = [{name: seconds(work) for name, work in contenders.items()} for _ in range(ROUNDS)]
     times = {name: np.array([one[name] for one in rounds]) for name in contenders}
     for name, taken in times.items():
@@ -223,6 +255,8 @@ def main() -> None:
     for precision in ("bfloat16", "float32"):
         for above, below, aim in (
             (f"PGD, {precision}", f"its floor, {precision}", "limit 1.05"),
+            (f"PGD, {precision}", f"PGD, folded, {precision}", ""),
+            (f"PGD, launched, {precision}", f"PGD, {precision}", ""),
             ("plain PGD, torchattacks", f"PGD, {precision}", "aim 1.4"),
             ("plain TRADES", f"TRADES, {precision}", "aim 1.7"),
         ):
@@ -233,11 +267,13 @@ def main() -> None:
         print("  PGD against torchattacks was not measured: it is not installed (make peers)")
     if DEVICE.type == "cuda":
         rate = matrix_rate()
-        for compiled in (False, True):
-            taken, achieved = whole_epoch(compiled)
+        for name, settings in (("recorded", {}), ("folded", {"fold_attack": True}), ("compiled", {"compile": True})):
+            taken, achieved, selecting = whole_epoch(**settings)
             print(
-                f"an epoch of PGD on {EPOCH:,} images, {'compiled' if compiled else 'not compiled'}: {taken:.1f} s, "
-                f"{1e-12 * achieved:.0f} TFLOP/s, {achieved / rate:.2f} of a matrix product's {1e-12 * rate:.0f}"
+                f"an epoch of PGD on {EPOCH:,} images, {name}: {taken:.1f} s, "
+                f"{1e-12 * achieved:.0f} TFLOP/s, {achieved / rate:.2f} of a matrix product's {1e-12 * rate:.0f}; "
+                f"selection {selecting:.2f} s, {selecting / taken:.2f} of the epoch (limit 0.1)",
+                flush=True,
             )
 
 

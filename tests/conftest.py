@@ -49,16 +49,16 @@ QUICK = Recipe(network="mlp", hidden=(8,), epochs=2, batch_size=32, learning_rat
 
 
 PROCESSES = {
-    "tests/faults/": "processes",
-    "tests/memscore/farm/": "more processes",
+    "tests/memscore/farm/": "processes",
     "tests/deployment/": "processes",
     "tests/browser/": "more processes",
-    "tests/memscore/notebook/": "processes",
+    "tests/faults/": "more processes",
 }
 """Folders whose tests start Ray, services or browsers, in two lanes that take about as long."""
 
 LONGEST = (
     *PROCESSES,
+    "tests/memscore/notebook/",
     "tests/test_label_errors.py",
     "tests/memscore/workflows/",
     "tests/trainer/test_distributed.py",

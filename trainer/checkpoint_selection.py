@@ -10,6 +10,7 @@ from memscore.learning.memory import Batches
 from trainer.attacks import Attack
 from trainer.config import TrainConfig
 from trainer.evaluation import correct
+from trainer.evaluation.accuracy import Withstand
 
 Data = tuple[Tensor, Tensor]
 Accuracies = dict[str, dict[str, float]]
@@ -28,12 +29,21 @@ class Kept:
     value: float
 
 
-def measure(network: nn.Module, splits: dict[str, Data], attack: Attack, memory: Batches | None = None) -> Accuracies:
-    """Clean and adversarial accuracy on each split of (images, labels), in float32. `memory` as in `correct`."""
+def measure(
+    network: nn.Module,
+    splits: dict[str, Data],
+    attack: Attack,
+    memory: Batches | None = None,
+    withstand: Withstand | None = None,
+) -> Accuracies:
+    """Clean and adversarial accuracy on each split of (images, labels), in float32.
+
+    `memory` and `withstand` as in `correct`.
+    """
     found: Accuracies = {}
     for split, data in splits.items():
         clean = correct(network, *data, memory=memory)
-        adversarial = correct(network, *data, attack, memory)
+        adversarial = correct(network, *data, attack, memory, withstand)
         found[split] = {"clean": float(clean.mean()), "adversarial": float(adversarial.mean())}
     return found
 

@@ -67,6 +67,11 @@ class TrainConfig(Frozen):
     typical: float = Field(default=TYPICAL, ge=-1, le=1, description="samples with mem below it are typical")
     validation: float = Field(default=0.1, ge=0, lt=1, description="share of the training samples held out")
     select_on: Literal["validation", "test", "both"] = "validation"
+    test_every: int = Field(
+        default=1,
+        ge=1,
+        description="select_on=both: epochs between looks at the test set, besides those at milestones and the end",
+    )
     evaluation_steps: int = Field(default=20, ge=1, description="steps of the PGD that selects checkpoints")
     evaluation_batch: int = Field(
         default=500, ge=1, description="images per batch in selection and evaluation; halved if memory runs out"
@@ -130,6 +135,17 @@ class TrainConfig(Frozen):
     def keeps_along(self, epoch: int) -> bool:
         """Whether the network of an epoch, counted from 1, is kept along the way; the last one always is."""
         return self.keep_every > 0 and epoch < self.epochs and epoch % self.keep_every == 0
+
+    def tests_after(self, epoch: int) -> bool:
+        """Whether the network of an epoch, counted from 1, is measured on the test set."""
+        if self.select_on != "both":
+            return self.select_on == "test"
+        return epoch % self.test_every == 0 or epoch == self.epochs or epoch in self.falls
+
+    @property
+    def falls(self) -> list[int]:
+        """The epochs, counted from 1, after which the schedule `steps` lowers the learning rate."""
+        return [max(1, round(share * self.epochs)) for share in self.milestones] if self.schedule == "steps" else []
 
     @property
     def needs_scores(self) -> bool:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from memscore.learning.networks import Network
+from trainer.attacks import Attack, cross_entropy
+from trainer.attacks.survival import withstands_all_steps
 from trainer.averaging import AveragedNetwork
 from trainer.config import TrainConfig
 from trainer.distributed import ALONE, World
+from trainer.evaluation.accuracy import Withstand
 from trainer.methods import Batch, Crafted, Loss, Step
-from trainer.model import Model
+from trainer.model import Model, Passes
 from trainer.perturbation import perturbed
 from trainer.recording import Recordings, Records, records_of
+from trainer.step_draws import Draws
 from trainer.twin import Twin
 
 Tensors = dict[str, Tensor]
@@ -54,7 +58,9 @@ class Learner:
         if self._twin is not None:
             passes = self.model.passes
             self._attacked = Model(self._twin.network, autocast=half, compiled=config.compile, passes=passes)
+        self._records = records
         self._steps = self._crafts = None
+        self._selections: dict[nn.Module, Recordings[Tensor]] = {}
         if records is not None and world.size == 1:
             self._steps = Recordings(self._step, records, self.model.passes)
         elif records is not None:  # all but the attack sums over processes
@@ -87,6 +93,30 @@ class Learner:
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
         return loss
+
+    def withstand(self, network: Network, attack: Attack, passes: Passes) -> Withstand | None:
+        """How the attack that selects among this learner's networks is run on one of them; None: as it always is.
+
+        Where steps are recorded, so is this attack, whose passes are counted in `passes`, always the same one.
+        """
+        if self._records is None:
+            return None
+        if network not in self._selections:
+
+            def work(batch: Batch, step: Step) -> Tensor:
+                return withstands_all_steps(
+                    network, batch.images, batch.labels, cross_entropy(batch.labels), step.attack
+                )
+
+            self._selections[network] = Recordings(work, self._records, passes)
+        recordings, nothing = self._selections[network], Draws(0, 0, 0)
+
+        def withstand(images: Tensor, labels: Tensor) -> Tensor:
+            unknown = torch.full(labels.shape, torch.nan, device=labels.device)
+            # The next batch overwrites what a recording returns.
+            return recordings((), Batch(images, labels, unknown), Step(attack, nothing)).clone()
+
+        return withstand
 
     def _kind(self, step: Step) -> tuple[Hashable, ...]:
         """What tells steps apart that do different work."""
@@ -155,9 +185,11 @@ class Learner:
             return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
         self.network.load_state_dict(part("network."))
-        for recordings in (self._steps, self._crafts):
-            if recordings is not None:
-                recordings.forget()  # they would write to the old momenta
+        if self._records is not None:
+            for recordings in (self._steps, self._crafts, *self._selections.values()):
+                if recordings is not None:
+                    recordings.clear()  # those of steps would write to the old momenta
+            self._records.forget()
         momenta = part("momentum.")
         self.optimizer.state.clear()
         for number, parameter in enumerate(self.network.parameters()):

@@ -64,13 +64,16 @@ def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> 
     steps = config.epochs * len(epoch.slices)
     passes = trial.model.passes
     tried = _seconds_tried(trial, data)
-    selected = sum(len(labels) for _, labels in data.splits(split_names(config)).values())
+    tests = sum(config.tests_after(epoch + 1) for epoch in range(config.epochs))
+    selected = sum(  # images, over all epochs
+        len(labels) * (tests if name == "test" else config.epochs)
+        for name, (_, labels) in data.splits(split_names(config)).items()
+    )
     along = sum(config.keeps_along(epoch + 1) for epoch in range(config.epochs))
     evaluated = (KEPT + along) * (len(data.device_data.y_train) + len(data.device_data.y_test))
     networks = len(trial.networks())
     return CostEstimate(
-        steps * config.batch_size / data.world.size * seconds
-        + networks * tried * (config.epochs * selected + evaluated),
+        steps * config.batch_size / data.world.size * seconds + networks * tried * (selected + evaluated),
         steps,
         passes.forwards / images,
         passes.backwards / images,

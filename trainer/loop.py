@@ -53,6 +53,7 @@ class Loop:
         self.splits = data.splits(split_names(self.config))
         self.steps = data.steps
         self.memory = Batches(self.config.evaluation_batch)
+        self.selection = Passes()  # of selection, apart from those of training
 
     def run(self, stop: Stop, on_step: OnStep | None = None, on_record: OnRecord | None = None) -> bool:
         """Train to the end or until `stop`, and return whether the end was reached.
@@ -242,12 +243,15 @@ class Loop:
         return {name: value if name == "loss" else value / self.world.size for name, value in means.items()}
 
     def _measure(self) -> dict[str, Accuracies]:
-        attack, passes, found = self.config.evaluation_attack, Passes(), dict[str, Accuracies]()
+        attack, passes, found = self.config.evaluation_attack, self.selection, dict[str, Accuracies]()
+        passes.forwards, passes.backwards = self.standing.selection_forwards, self.standing.selection_backwards
+        tests = self.config.tests_after(self.standing.epoch + 1)
+        splits = {name: data for name, data in self.splits.items() if name != "test" or tests}
         for prefix, network in self.learner.networks().items():
             with passes.counting(network):
-                found[prefix] = measure(network, self.splits, attack, self.memory)
-        self.standing.selection_forwards += passes.forwards
-        self.standing.selection_backwards += passes.backwards
+                withstand = self.learner.withstand(network, attack, passes)
+                found[prefix] = measure(network, splits, attack, self.memory, withstand)
+        self.standing.selection_forwards, self.standing.selection_backwards = passes.forwards, passes.backwards
         return found
 
     def _caption(self) -> str:

@@ -24,8 +24,18 @@ CIFAR: dict[str, Any] = {
 }
 """Shared by all of them: random shifts and mirroring, 10 steps of a quarter of epsilon, which is 8/255."""
 
-PAPER: dict[str, Any] = {**CIFAR, "epochs": 160, "milestones": (0.5, 0.75), "factors": (0.1, 0.01), "select_on": "both"}
-"""The comparison in section 5 of the paper: 160 epochs, the rate divided by 10 after 80 and 120, for every method."""
+PAPER: dict[str, Any] = {
+    **CIFAR,
+    "epochs": 160,
+    "milestones": (0.5, 0.75),
+    "factors": (0.1, 0.01),
+    "select_on": "both",
+    "test_every": 10,
+}
+"""The comparison in section 5 of the paper: 160 epochs, the rate divided by 10 after 80 and 120, for every method.
+
+An attack on the test set's 10,000 images takes up to a third as long as an epoch.
+"""
 
 PAPER_METHODS: dict[str, dict[str, Any]] = {
     "erm": {},

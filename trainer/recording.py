@@ -64,10 +64,9 @@ class Recordings(Generic[Result]):
             self._launches = True
             return self._work(batch, step)
 
-    def forget(self) -> None:
-        """Make new recordings: the weights, or what the optimizer keeps, have moved to other places."""
+    def clear(self) -> None:
+        """Make new recordings, since those of `records` are forgotten."""
         self._kept.clear()
-        self._records.forget()
 
 
 class _Recording(Generic[Result]):

@@ -19,5 +19,4 @@ def learning_rate(config: TrainConfig, epoch: int, passed: float) -> float:
         return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
     if config.schedule == "cyclic":
         return config.learning_rate * (done / config.peak if done < config.peak else (1 - done) / (1 - config.peak))
-    falls = [max(1, round(share * config.epochs)) for share in config.milestones]
-    return config.learning_rate * (1.0, *config.factors)[bisect_right(falls, epoch)]
+    return config.learning_rate * (1.0, *config.factors)[bisect_right(config.falls, epoch)]

@@ -48,9 +48,10 @@ from memscore.messages.scores import (
 )
 from memscore.messages.service import Health, Readiness
 from memscore.messages.studies import EvidenceMerged, Studies, StudyMessage
+from memscore.messages.summaries import PrecisionCourse
 from memscore.messages.usage import Usage
 from memscore.scores.sets import Sets, Thresholds
-from memscore.scores.tables import Columns, PairsTable, ScoreTable
+from memscore.scores.tables import ATYPICAL, Columns, PairsTable, ScoreTable
 from memscore.study.spec import Design, Recipe, Target
 
 P = ParamSpec("P")
@@ -313,6 +314,15 @@ class Client:
         otherwise.
         """
         return self._run(study_calls.histogram, study, bins=bins, column=column, label=label)
+
+    def precision(self, study: str, *, until: int | None = None, threshold: float = ATYPICAL) -> PrecisionCourse:
+        """The precision to expect after how many trials, from those so far to `until`, by default three times as many.
+
+        Each point has the standard error of mem (95 % of the samples have a smaller one), the share of samples whose 95
+        % interval lies wholly above or below `threshold`, and the share of pairs of influence 0.2 that would be told
+        from chance. Raises Conflict for imported scores whose trials are unknown.
+        """
+        return self._run(study_calls.precision, study, until=until, threshold=threshold)
 
     def density(
         self,

@@ -45,8 +45,9 @@ from memscore.messages.scores import (
     TestScore,
 )
 from memscore.messages.studies import Studies, StudyMessage
+from memscore.messages.summaries import PrecisionCourse
 from memscore.scores.sets import Sets, Thresholds
-from memscore.scores.tables import Columns, ScoreTable
+from memscore.scores.tables import ATYPICAL, Columns, ScoreTable
 
 REBUILDS = 3  # attempts at a look-up in several requests, during which the scores may be rebuilt
 
@@ -171,6 +172,19 @@ def histogram(
     """
     request = get(f"/v1/studies/{part(study)}/histogram", bins=bins, column=column, label=label)
     return (yield from ask(service, Histogram, request))
+
+
+def precision(
+    service: ServiceAccess, study: str, *, until: int | None = None, threshold: float = ATYPICAL
+) -> Flow[PrecisionCourse]:
+    """The precision to expect after how many trials, from those so far to `until`, by default three times as many.
+
+    Each point has the standard error of mem (95 % of the samples have a smaller one), the share of samples whose 95 %
+    interval lies wholly above or below `threshold`, and the share of pairs of influence 0.2 that would be told from
+    chance. Raises Conflict for imported scores whose trials are unknown.
+    """
+    request = get(f"/v1/studies/{part(study)}/precision", until=until, threshold=threshold)
+    return (yield from ask(service, PrecisionCourse, request))
 
 
 def density(

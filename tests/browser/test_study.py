@@ -422,6 +422,52 @@ def test_newer_scores_are_shown_without_losing_the_place(page: Page, service: Se
     assert gallery.evaluate("element => element.scrollTop") == top
 
 
+def test_a_sample_is_shown_beside_the_list_by_keys_alone(page: Page, service: Service):
+    listed = ask(service, "scores", sort="-mem", limit=3)["scores"]
+    visit(page, service, "?sort=-mem")
+    gallery = page.locator('[data-part="gallery"]')
+    drawer = page.locator('[data-part="drawer"]')
+    button = page.get_by_role("button", name="Details beside the list")
+    expect(gallery.locator(f'[data-index="{listed[0]["index"]}"][data-drawn]')).to_be_visible()
+    expect(drawer).to_be_hidden()
+    gallery.locator("a.card").first.focus()
+    page.keyboard.press("Space")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    for place, one in enumerate(listed):
+        expect(drawer.get_by_role("heading")).to_have_text(re.compile(f"Training sample {one['index']}: "))
+        expect(drawer).to_contain_text(f"{place + 1} of 1,437 in this list")
+        expect(drawer.locator("dd strong").first).to_have_text(f"{one['mem']:.3f}")
+        expect(gallery.locator(f'a.card[data-index="{one["index"]}"]')).to_be_focused()
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(gallery.locator("a.card:focus")).to_have_count(1)
+
+
+def test_a_sample_is_shown_beside_the_list_by_mouse(page: Page, service: Service):
+    visit(page, service, "?sort=-mem")
+    gallery, drawer = page.locator('[data-part="gallery"]'), page.locator('[data-part="drawer"]')
+    cards = gallery.locator("a.card[data-drawn]")
+    expect(cards.nth(4)).to_be_visible()
+    page.get_by_role("button", name="Details beside the list").click()
+    expect(drawer.get_by_role("heading")).to_be_visible()
+    expect(drawer.get_by_role("button", name="The sample before")).to_be_disabled()
+    index = cards.nth(4).get_attribute("data-index")
+    cards.nth(4).click()
+    expect(drawer.get_by_role("heading")).to_have_text(re.compile(f"Training sample {index}: "))
+    expect(page).to_have_url(re.compile(r"/studies/digits\?sort=-mem$"))
+    drawer.get_by_role("button", name="The sample behind").click()
+    expect(drawer).to_contain_text("6 of 1,437 in this list")
+    require_accessible(page)
+    page.get_by_role("combobox", name="Show", exact=True).select_option("atypical")
+    expect(drawer).to_contain_text("1 of 62 in this list")
+    drawer.get_by_role("link", name="Open its page").click()
+    expect(page).to_have_url(re.compile(r"/studies/digits/train/\d+\?.*at=0"))
+    page.go_back()
+    expect(drawer).to_be_hidden()
+
+
 def test_findings_come_first_and_lead_to_what_they_count(page: Page, service: Service):
     found = ask(service, "findings")
     visit(page, service)
@@ -655,7 +701,7 @@ def _imported(page: Page, service: Service, home: Path, fingerprint: str) -> Non
 
 def _no_images(page: Page, service: Service) -> None:
     page.goto(f"{service.url}/studies/digits?sort=index")
-    advice = page.locator('[data-part="gallery"]').locator("xpath=..").get_by_role("alert")
+    advice = page.locator(".samples").get_by_role("alert")
     expect(advice).to_have_count(1)
     expect(advice).to_contain_text(re.compile("dataset", re.IGNORECASE))
     expect(page.locator("[data-part=gallery] .picture.gone").first).to_be_visible()

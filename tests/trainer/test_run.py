@@ -129,6 +129,24 @@ def test_a_run_keeps_its_last_and_its_best_networks_and_says_how_they_were_selec
     assert not list(folder.glob("*.safetensors"))
 
 
+def test_the_test_set_is_looked_at_now_and_then(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
+    """After every third epoch, at the milestone and at the end; only these networks are candidates for its best."""
+    config = BAT.model_copy(
+        update={"select_on": "both", "test_every": 3, "epochs": 7, "milestones": (0.3,), "factors": (0.1,)}
+    )
+    finished = run(dataset, "made-up", config, scores, tmp_path)
+    looked = {
+        record["epoch"]: record["accuracy"]["network"]["test"]
+        for record in read_metrics(tmp_path)
+        if "test" in record["accuracy"]["network"]
+    }
+    assert sorted(looked) == [2, 3, 6, 7]
+    assert all("validation" in record["accuracy"]["network"] for record in read_metrics(tmp_path))
+    for name, kind in (("best-adversarial-on-test", "adversarial"), ("best-clean-on-test", "clean")):
+        kept = next(one for one in finished.checkpoints if one.name == name)
+        assert looked[kept.epoch][kind] == kept.selected["value"] == max(one[kind] for one in looked.values())
+
+
 def test_a_finished_run_is_not_trained_again(dataset: Dataset, scores: TrainingScores, tmp_path: Path):
     first = run(dataset, "made-up", BAT, scores, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}

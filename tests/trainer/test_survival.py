@@ -12,7 +12,7 @@ from memscore.errors import InvalidInput
 from memscore.learning.networks import SmallCNN
 from trainer.attacks import Attack, cross_entropy, cw, fgsm, margin, pgd, survives
 from trainer.attacks.registry import IterativeAttack, check_names, iterative
-from trainer.attacks.survival import correct
+from trainer.attacks.survival import correct, withstands_all_steps
 
 
 def made(seed: int = 0) -> tuple[SmallCNN, Tensor, Tensor]:
@@ -48,6 +48,15 @@ def test_fgsm_is_one_signed_step_from_the_image():
     assert probe.grad is not None
     expected = (images + 0.1 * probe.grad.sign()).clamp(0, 1)
     torch.testing.assert_close(fgsm(network, images, labels, 0.1), expected)
+
+
+def test_an_attack_that_takes_every_step_says_the_same():
+    network, images, labels = made()
+    for steps in (1, 3, 8):
+        attack = Attack(epsilon=0.08, step_size=0.02, steps=steps, random_start=False)
+        whole = withstands_all_steps(network, images, labels, cross_entropy(labels), attack)
+        assert torch.equal(whole, survives(network, images, labels, cross_entropy, attack))
+    assert 0 < int(whole.sum()) < int(correct(network, images, labels).sum())
 
 
 def test_surviving_is_being_right_at_every_iterate():

@@ -50,6 +50,22 @@ def survives(
     return survived
 
 
+def withstands_all_steps(
+    network: nn.Module, images: Tensor, labels: Tensor, objective: Objective, attack: Attack
+) -> Tensor:
+    """What `survives` says from the images themselves, bool [B], with the same work whatever the images.
+
+    Nothing depends on which samples are lost, so that it can be recorded.
+    """
+    survived = torch.ones_like(labels, dtype=torch.bool)
+
+    def observe(logits: Tensor) -> None:
+        survived.logical_and_(is_correct(logits, labels))
+
+    adversarial = ascend(network, images, images, objective, attack, observe)
+    return survived & correct(network, adversarial, labels)
+
+
 @anywhere
 def survives_targets(network: nn.Module, images: Tensor, labels: Tensor, attack: Attack, targets: int) -> Tensor:
     """Which images [B, C, H, W] are right at every iterate of PGD towards each of several wrong classes, bool [B].

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -13,13 +15,22 @@ from memscore.learning.seeding import seeded
 from trainer.attacks import Attack, cross_entropy, survival, survives
 from trainer.evaluation.precision import full_precision
 
+Withstand = Callable[[Tensor, Tensor], Tensor]
+"""Which images [B, C, H, W] in [0, 1] with labels [B] are right at every iterate of an attack, bool [B]."""
+
 
 def correct(
-    network: nn.Module, images: Tensor, labels: Tensor, attack: Attack | None = None, memory: Batches | None = None
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    attack: Attack | None = None,
+    memory: Batches | None = None,
+    withstand: Withstand | None = None,
 ) -> Bools:
     """Which images are classified correctly, at every iterate of PGD if there is an attack: bool [n], in float32.
 
-    Images are uint8 [n, H, W, C], or float32 [n, C, H, W] in [0, 1]; `memory` sets the batch size.
+    Images are uint8 [n, H, W, C], or float32 [n, C, H, W] in [0, 1]; `memory` sets the batch size. `withstand` runs
+    the attack in another way, such as a recorded one.
     """
 
     def one(part: slice) -> Tensor:
@@ -27,6 +38,8 @@ def correct(
         with seeded("selection", part.start):
             if attack is None:
                 return survival.correct(network, batch, labels[part])
+            if withstand is not None:
+                return withstand(batch, labels[part])
             return survives(network, batch, labels[part], cross_entropy, attack)
 
     with full_precision():

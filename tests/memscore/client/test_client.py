@@ -61,6 +61,9 @@ def test_everything_that_is_served_can_be_had(client: Caller, stored_study: Stor
     assert client.score("made-up", 3).mem == pytest.approx(float(scores["mem"][3]))
     assert client.test_score("made-up", 3).p == pytest.approx(float(scores["test_p"][3]))
     assert sum(client.histogram("made-up", bins=10, label=1).counts) == 20
+    course = client.precision("made-up", until=100, threshold=0.3)
+    assert (course.threshold, course.points[-1].trials) == (0.3, 100)
+    assert {one.trials for one in course.points} >= {course.trials, 100}
     assert client.explain("made-up", 3, limit=2).score.index == 3
     assert client.duplicates("made-up", alike=0.99).digest == scores.digest
     assert client.table("made-up").digest == scores.digest

@@ -14,7 +14,7 @@ from memscore.learning.single import train_single
 from memscore.learning.stack import train_stack
 from memscore.learning.unit import prepare, train_unit
 from memscore.study.spec import Design, Recipe
-from memscore.study.subsets import block_membership, units
+from memscore.study.subsets import Unit, block_membership, units
 from tests.conftest import QUICK, make_dataset
 from tests.trainer.tape import Launches
 from trainer.config import TrainConfig
@@ -29,6 +29,7 @@ from trainer.step_draws import Draws
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
+GPU = torch.device("cuda")
 STACK = QUICK.model_copy(update={"batch_size": 16, "epochs": 4})
 SINGLE = Recipe(
     network="resnet9",
@@ -99,6 +100,25 @@ def test_a_recorded_step_is_the_step(data: DeviceData, recipe: Recipe, monkeypat
         assert torch.equal(value, recorded[name]), name
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_block_has_the_same_bits_in_any_place_of_a_stack_and_beside_any_others(precision: str):
+    """With layers as large as Feldman and Zhang's, whose products choose other kernels than small ones."""
+    prepare(GPU)
+    data = DeviceData.of(make_dataset(train=400), GPU)
+    recipe = STACK.model_copy(update={"precision": precision, "hidden": (512, 256), "epochs": 2})
+
+    def digests(*blocks: int) -> dict[int, str]:
+        unit = Unit(tuple(10 * block + place for block in blocks for place in range(10)))
+        found = train_unit(data, recipe, Design(), unit)
+        assert {trial.device for trial in found} == {f"{torch.cuda.get_device_name()}, stacks of 40"}
+        return {trial.number: trial.digest for trial in found}
+
+    together = digests(0, 1, 2, 3)
+    for others in ((3, 2, 1, 0), (2,), (1, 7), (9, 8, 0)):
+        for number, found in digests(*others).items():
+            assert together.get(number, found) == found, (others, number)
+
+
 def test_trials_learn_on_a_gpu_what_they_learn_on_a_cpu(data: DeviceData):
     recipe = STACK.model_copy(update={"epochs": 40, "hidden": (32,)})
     on_cpu = DeviceData.of(make_dataset(train=120), torch.device("cpu"))
@@ -139,7 +159,6 @@ ADVERSARIAL: dict[str, dict[str, Any]] = {
     "folded in bfloat16": {"precision": "bfloat16", "fold_attack": True},
     "train mode": {"attack_mode": "train"},
 }
-GPU = torch.device("cuda")
 
 
 def adversarial(method: str, fields: dict[str, Any]) -> TrainConfig:

@@ -7,6 +7,7 @@ import { problem } from "../parts/problem.js";
 import { sampleUrl } from "../parts/sample.js";
 import { spriteUrl } from "../parts/tile.js";
 import { inWords, isRemoved, words } from "../parts/words.js";
+import { Drawer } from "./drawer.js";
 import { Grid } from "./grid.js";
 import { COLUMNS, Pages } from "./pages.js";
 
@@ -38,9 +39,15 @@ const REMEMBER_MILLISECONDS = 200;
 export class Gallery {
   /** Resolves with the first images, or without any. @type {Promise<void>} */
   first;
+  /** Called when the drawer has opened or closed. @type {(open: boolean) => void} */
+  toggled = () => {};
+  /** @type {HTMLElement | null} */
+  #beside = null;
   #cardWidth;
   #counted;
   #decided;
+  /** @type {Drawer | null} */
+  #drawer = null;
   /** @type {Grid | null} */
   #grid = null;
   /** Where it stood when its page was left. @type {Place & { window?: number } | null} */
@@ -112,16 +119,21 @@ export class Gallery {
       },
       cardWidth: this.#cardWidth,
       moved: () => this.#remember(),
+      activated: (position) => this.#drawer?.position != null && this.#drawer.show(position),
       label: `Training samples of ${study.name}, ${counted(dataset.class_names.length, "class", "classes")}`,
       signal,
     });
     this.#grid = grid;
     grid.element.setAttribute("aria-busy", "true");
     /** @param {MouseEvent} event */
-    const follow = ({ target }) => {
+    const follow = (event) => {
+      const { target } = event;
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       if (!(target instanceof Element)) return;
       const picked = target.closest("button.pick")?.previousElementSibling; // its card
       if (picked instanceof HTMLElement) this.#selection.toggle(Number(picked.dataset.index));
+      else if (target.closest("a") && this.beside)
+        event.preventDefault(); // the focus is on it, so the drawer shows it
       else if (target.closest("a")) this.#keepPlace(true);
     };
     grid.element.addEventListener("click", follow, { signal });
@@ -129,14 +141,49 @@ export class Gallery {
     const press = (event) => {
       const card = event.target instanceof HTMLElement && event.target.closest("a.card");
       const index = card instanceof HTMLElement ? card.dataset.index : undefined;
-      if (event.key !== "x" || index === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "Escape" && this.beside) this.#drawer?.close();
+      else if (event.key === " " && card) this.toggle();
+      else if (event.key === "x" && index !== undefined) this.#selection.toggle(Number(index));
+      else return;
       event.preventDefault();
-      this.#selection.toggle(Number(index));
     };
     grid.element.addEventListener("keydown", press, { signal });
+    const drawer = new Drawer(this.#page, {
+      ...{ study, dataset, listed: this.#listed, at: (position) => this.#pages.at(position), size: () => grid.total },
+      go: (position) => grid.go(position),
+      closed: () => {
+        this.toggled(false);
+        beside.classList.remove("open");
+        grid.go(grid.active);
+      },
+    });
+    this.#drawer = drawer;
+    const beside = h("div", { class: "gallery-beside" }, grid.element, drawer.element);
+    this.#beside = beside;
     this.#none.append(none);
     if (this.#pages.matching !== null) queueMicrotask(() => this.#changed());
-    return [this.#trouble, this.#none, grid.element];
+    return [this.#trouble, this.#none, beside];
+  }
+
+  /** Whether samples are shown beside the list. */
+  get beside() {
+    return this.#drawer?.position != null;
+  }
+
+  /** Show the active sample beside the list, or no longer. */
+  toggle() {
+    const [grid, drawer] = [this.#grid, this.#drawer];
+    if (!grid || !drawer) return;
+    if (this.beside) {
+      drawer.close();
+      return;
+    }
+    this.#beside?.classList.add("open");
+    this.toggled(true);
+    drawer.show(grid.active);
+    grid.go(grid.active);
+    this.#beside?.scrollIntoView({ block: "nearest" });
   }
 
   /** Show another list, from its top. */
@@ -146,6 +193,7 @@ export class Gallery {
     this.#grid?.element.setAttribute("aria-busy", "true");
     this.#grid?.reset();
     this.#pages.begin();
+    if (this.beside) this.#drawer?.show(0);
   }
 
   /**
@@ -186,6 +234,7 @@ export class Gallery {
     this.#none.hidden = matching !== 0;
     grid.size(matching);
     this.#counted(matching);
+    this.#drawer?.refresh();
     if (this.#left) {
       const place = this.#left;
       this.#left = null;

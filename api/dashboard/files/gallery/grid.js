@@ -22,12 +22,14 @@ const AHEAD = 2; // rows loaded above and below these
  */
 
 /**
- * `at` is Pages.at; `cardWidth` the least of a card, in pixels; `wanted` is called with the first and last position in view, `moved` after scrolling.
+ * `at` is Pages.at; `cardWidth` the least of a card, in pixels; `wanted` is called with the first and last position in
+ * view, `moved` after scrolling, `activated` when another position becomes the one that Tab leads to.
  * @typedef {{
  *   at: (position: number) => Shown | null,
  *   wanted: (first: number, last: number) => void,
  *   naming: Naming,
  *   moved: () => void,
+ *   activated: (position: number) => void,
  *   label: string,
  *   cardWidth: number,
  *   signal: AbortSignal,
@@ -37,6 +39,7 @@ const AHEAD = 2; // rows loaded above and below these
 export class Grid {
   element;
   #active = 0; // the position that Tab leads to
+  #activated;
   #at;
   #cardWidth;
   #columns = 1;
@@ -54,8 +57,9 @@ export class Grid {
   #width = 0;
 
   /** @param {Options} options */
-  constructor({ at, wanted, naming, moved, label, cardWidth, signal }) {
+  constructor({ at, wanted, naming, moved, activated, label, cardWidth, signal }) {
     this.#at = at;
+    this.#activated = activated;
     this.#cardWidth = cardWidth;
     this.#wanted = wanted;
     this.#naming = naming;
@@ -229,6 +233,7 @@ export class Grid {
     const style = getComputedStyle(this.element);
     const height = Number.parseFloat(style.maxHeight);
     if (!width || (width === this.#width && height === this.#viewHeight)) return;
+    const focused = this.#height.contains(document.activeElement);
     const top = this.#rowHeight ? (this.element.scrollTop / this.#rowHeight) * this.#columns : 0; // position at the top
     this.#width = width;
     this.#viewHeight = height;
@@ -247,6 +252,7 @@ export class Grid {
     this.#resize();
     if (top) this.element.scrollTop = (top / this.#columns) * this.#rowHeight;
     this.draw();
+    if (focused) this.go(this.#active); // its row was made again
   }
 
   /** @returns {Row} */
@@ -280,6 +286,7 @@ export class Grid {
       if (cell && cell.position !== this.#active) {
         this.#active = cell.position;
         this.draw();
+        this.#activated(this.#active);
       }
     }
   }
@@ -305,6 +312,25 @@ export class Grid {
     const to = this.#active + step;
     const beyond = to < 0 || to >= this.#total;
     if (beyond && (event.key === "ArrowUp" || event.key === "ArrowDown") && this.#sameRow(event.key)) return;
+    this.go(to);
+  }
+
+  /** The position that Tab leads to. */
+  get active() {
+    return this.#active;
+  }
+
+  /** The length of the list. */
+  get total() {
+    return this.#total;
+  }
+
+  /**
+   * Make a position the active one, in view and with the focus.
+   * @param {number} to
+   */
+  go(to) {
+    if (!this.#total) return;
     this.#active = Math.max(0, Math.min(this.#total - 1, to));
     const above = Math.floor(this.#active / this.#columns) * this.#rowHeight;
     const { scrollTop } = this.element;
@@ -315,6 +341,7 @@ export class Grid {
     const link = this.#cell(this.#active)?.link;
     link?.focus({ preventScroll: true });
     link?.scrollIntoView({ block: "nearest" }); // the grid itself may be out of view
+    this.#activated(this.#active);
   }
 
   /**

@@ -11,6 +11,7 @@ const KEYS = [
       [["←", "→", "↑", "↓"], "move through the gallery; at an end of the range of mem, move that"],
       [["Home", "End", "Page ↑", "Page ↓"], "to the ends of the gallery, a screen at a time"],
       [["Enter"], "open a sample"],
+      [["Space"], "show a sample beside the gallery; other keys move on, Esc closes it"],
       [["x"], "select a sample, or no longer"],
     ],
   ],

@@ -45,6 +45,7 @@ export function workbench(page, { study, dataset }, { gallery, selection, judged
       "div",
       { class: "filters workbench", role: "group", "aria-label": "Work with the list" },
       sizeField(page, gallery),
+      besideButton(gallery),
       goTo(page, study.name, dataset.train_samples),
       download(page, { choices, root, name: study.name, trouble }),
       selectionBar(page, { selection, listed, judged, root, name: study.name, trouble }),
@@ -170,6 +171,17 @@ function sizeField(page, gallery) {
     resize();
   });
   return h("label", {}, "Size", slider);
+}
+
+/**
+ * A button that shows the active sample beside the list.
+ * @param {Gallery} gallery
+ */
+function besideButton(gallery) {
+  const click = () => gallery.toggle();
+  const button = h("button", { type: "button", "aria-pressed": "false", on: { click } }, "Details beside the list");
+  gallery.toggled = (open) => button.setAttribute("aria-pressed", String(open));
+  return button;
 }
 
 /**

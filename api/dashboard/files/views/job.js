@@ -20,6 +20,7 @@ const CAN_BE_CANCELLED = ["queued", "running", "recovering"];
 const CAN_BE_RESUMED = ["failed", "cancelled"];
 
 const PRECISION_MILLISECONDS = 5000;
+const ENDED_MILLISECONDS = 60_000; // the same, for a job that has ended
 
 const LOST =
   "The connection to the service is lost; trying again. Stored trials are kept in any case, and the job continues " +
@@ -98,7 +99,7 @@ class JobView {
     const job = this.#job;
     this.#drawState(job);
     this.#drawProgress(job);
-    followPrecision(this.#page, this.#precision, job);
+    followPrecision(this.#page, this.#precision, () => this.#job);
     await this.#stream.begin(job);
   }
 
@@ -217,22 +218,25 @@ class JobView {
 }
 
 /**
- * Ask for the precision now, and again for newer scores while the job runs, until the view is left.
+ * Ask for the precision now, and again for newer scores while the job runs, until the view is left. `current` gives the
+ * job as it is.
  * @param {Page} page
  * @param {Precision} precision
- * @param {JobMessage} job
+ * @param {() => JobMessage} current
  */
-function followPrecision(page, precision, job) {
+function followPrecision(page, precision, current) {
   const { signal } = page;
   let digest = "";
   const look = async () => {
+    const job = current();
+    const last = ended(job);
     /** @type {StudyMessage} */
     const study = await get(path`/v1/studies/${job.study}`, {}, { signal });
     if (study.table && study.table.digest !== digest) {
       digest = study.table.digest;
       await precision.ask(study.name, Math.max(3 * study.table.trials, job.wanted.target.trials ?? 0));
     }
-    return PRECISION_MILLISECONDS;
+    return last ? ENDED_MILLISECONDS : PRECISION_MILLISECONDS; // somebody may resume it
   };
   return upToDate(page, 0, look, () => {}); // the stream says that the connection is lost
 }
