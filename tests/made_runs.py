@@ -108,7 +108,9 @@ def table(epoch: int, selected: str | None, level: str = "green") -> dict[str, A
         for group, count in GROUPS.items()
     ]
     finding = {"check": "logits", "level": level, "found": "nothing", "meaning": "Outputs are logits."}
-    how = None if selected is None else {"by": selected, "on": "validation", "value": 0.8}
+    how = None
+    if selected is not None:
+        how = {"by": selected, "on": "validation", "value": 0.8, "samples": 1000, "low": 0.774, "high": 0.824}
     meta = {"epoch": epoch, "selected": how, "epsilon": 0.1}
     return {"meta": meta, "rows": rows, "findings": [finding], "notes": ["a note"], "sweep": []}
 

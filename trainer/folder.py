@@ -152,7 +152,7 @@ class RunFolder:
 
     def keep(self, name: str, network: nn.Module, config: TrainConfig, epoch: int, selected: Kept | None) -> None:
         """Write a checkpoint, replacing an older one with its name; without a selection it is the last one."""
-        how = LAST if selected is None else {"by": selected.by, "on": selected.on, "value": selected.value}
+        how = LAST if selected is None else selected.description
         self._save(self.checkpoint(name), network, config, epoch, how)
 
     def keep_epoch(self, prefix: str, network: nn.Module, config: TrainConfig, epoch: int) -> None:

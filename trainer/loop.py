@@ -156,8 +156,9 @@ class Loop:
     def _keep(self, selected: dict[str, Accuracies]) -> None:
         """Write the last checkpoint, those that this epoch is the best for so far, and those kept along the way."""
         epoch, best = self.standing.epoch, self.standing.best
+        sizes = {name: len(labels) for name, (_, labels) in self.splits.items()}
         for prefix, network in self.learner.networks().items():
-            for kept in candidates(prefix, selected[prefix]):
+            for kept in candidates(prefix, selected[prefix], sizes):
                 if kept.name not in best or kept.value > best[kept.name].value:
                     best[kept.name] = Best(epoch=epoch, value=kept.value)
                     self.folder.keep(kept.name, network, self.config, epoch, kept)

@@ -13,8 +13,10 @@ from memscore.learning.networks import Network, adopt, build_network
 from memscore.learning.networks.adoption import fixed_images, require_image_gradients, untouched
 from memscore.learning.networks.behaviour import signature_of
 from memscore.learning.seeding import kept_generators, seeded
+from memscore.study.spec import NETWORKS
 from trainer.config import TrainConfig
 from trainer.distributed import ALONE, World
+from trainer.twin import require_foldable
 
 
 def initial_network(dataset: Dataset, config: TrainConfig, device: torch.device, world: World = ALONE) -> Network:
@@ -32,6 +34,9 @@ def initial_network(dataset: Dataset, config: TrainConfig, device: torch.device,
     if config.build_method().represents:
         with untouched(network), kept_generators(), torch.no_grad():
             network.eval().represent(fixed_images(2, shape, device))
+    if config.fold_attack and config.network not in NETWORKS:
+        with kept_generators():
+            require_foldable(network, fixed_images(2, shape, device))
     if world.size > 1 and device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place, unless the network itself is a BatchNorm
     return network

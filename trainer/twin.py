@@ -8,7 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from memscore.errors import InvalidInput
 from memscore.learning.networks import Network
+from memscore.learning.networks.adoption import untouched
 from trainer.tensor_copies import copy_all
 
 
@@ -67,6 +69,30 @@ class _Fold:
         folded.weight.copy_(convolution.weight * scale.view(-1, 1, 1, 1))
         before = -mean if convolution.bias is None else convolution.bias - mean
         folded.bias.copy_(torch.addcmul(norm.bias, before, scale))
+
+
+def require_foldable(network: Network, images: Tensor) -> None:
+    """Raise InvalidInput unless folding leaves the answers to images [B, C, H, W] as they are, but for rounding."""
+    trial = copy.deepcopy(network).eval()
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(like: Tensor, low: float, high: float) -> Tensor:
+        return torch.empty(like.shape).uniform_(low, high, generator=generator).to(like)
+
+    with torch.no_grad(), untouched(trial):
+        for norm in trial.modules():  # a BatchNorm that has learned nothing yet may hide what folding changes
+            if isinstance(norm, nn.BatchNorm2d | nn.SyncBatchNorm) and norm.affine and norm.running_mean is not None:
+                norm.weight.copy_(drawn(norm.weight, 0.5, 1.5))
+                norm.bias.copy_(drawn(norm.bias, -0.5, 0.5))
+                norm.running_mean.copy_(drawn(norm.running_mean, -0.5, 0.5))
+        twin = Twin(trial, half=False, folded=True)
+        twin.refresh()
+        expected, answer = trial(images), twin.network(images)
+    if not torch.allclose(answer, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
+        raise InvalidInput(
+            "The network uses a convolution, or the BatchNorm behind it, in other ways than one after the other, so "
+            "they cannot be folded; leave out fold_attack."
+        )
 
 
 def _pairs(network: nn.Module) -> list[tuple[str, str]]:

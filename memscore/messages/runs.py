@@ -45,11 +45,14 @@ class RunFinding(Message):
 
 
 class Selection(Message):
-    """How a checkpoint was selected."""
+    """How a checkpoint was selected, with the 95 % interval of one network's accuracy on so many samples."""
 
     by: str
     on: str | None = None
     value: float | None = None
+    samples: int | None = Field(default=None, ge=0, le=LARGEST)
+    low: float | None = None
+    high: float | None = None
 
 
 class CheckpointEvaluation(Message):

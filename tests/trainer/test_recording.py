@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from memscore.errors import InvalidInput
 from memscore.learning.networks import ResNet9, ResNet18, SmallCNN
 from memscore.learning.networks.network import Network
 from memscore.learning.networks.wrn28_10 import WRN28x10
@@ -29,7 +30,7 @@ from trainer.network import initial_network
 from trainer.recording import records_of, why_launched
 from trainer.step_draws import Draws
 from trainer.stopping import Stop
-from trainer.twin import Twin
+from trainer.twin import Twin, require_foldable
 
 CPU = torch.device("cpu")
 SIZE, CLASSES, STEPS = 12, 4, 12
@@ -325,6 +326,22 @@ def test_batchnorm_that_follows_no_convolution_stays():
     assert (norms, left) == (25, 13)
     images = batch(0, 2).images
     torch.testing.assert_close(twin.network(images), network.eval()(images), rtol=1e-4, atol=1e-4)
+
+
+class Odd(ResNet9):
+    """Answers with its first convolution alone, beside what BatchNorm makes of it."""
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        first = self.get_submodule("stages.0.0.0")
+        return super().features(images) + first(images).mean(dim=(1, 2, 3))[:, None]
+
+
+def test_a_network_that_cannot_be_folded_is_refused():
+    torch.manual_seed(0)
+    images = batch(0, 2).images
+    require_foldable(ResNet9(3, CLASSES, 4), images)
+    with pytest.raises(InvalidInput, match="they cannot be folded; leave out fold_attack"):
+        require_foldable(Odd(3, CLASSES, 4), images)
 
 
 @pytest.mark.parametrize("folded", [False, True])

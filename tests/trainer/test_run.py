@@ -117,7 +117,9 @@ def test_a_run_keeps_its_last_and_its_best_networks_and_says_how_they_were_selec
     assert [record["epoch"] for record in records] == [1, 2, 3]
     on_test = next(one for one in finished.checkpoints if one.name == "best-adversarial-on-test")
     values = [record["accuracy"]["network"]["test"]["adversarial"] for record in records]
-    assert on_test.selected == {"by": "adversarial accuracy", "on": "test", "value": max(values)}
+    low, high = on_test.selected.pop("low"), on_test.selected.pop("high")
+    assert on_test.selected == {"by": "adversarial accuracy", "on": "test", "value": max(values), "samples": 20}
+    assert 0 <= low < max(values) < high <= 1
     assert on_test.epoch == 1 + values.index(max(values))
     data = both(dataset)
     for one in finished.checkpoints:

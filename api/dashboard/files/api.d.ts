@@ -751,6 +751,9 @@ export interface Selection {
   by: string;
   on: string | null;
   value: number | null;
+  samples: number | null;
+  low: number | null;
+  high: number | null;
 }
 
 export interface CheckpointEvaluation {

@@ -1,6 +1,6 @@
 // Runs, networks and accuracies in words.
 
-import { fixed, known } from "../format.js";
+import { fixed, known, whole } from "../format.js";
 
 /** @import { CheckpointEvaluation, RunAccuracy, RunSummary } from "../api.js" */
 
@@ -51,7 +51,11 @@ export function methodOf({ method, options }) {
 export function selectedBy({ epoch, selected }) {
   const after = known(epoch) ? `after epoch ${epoch}` : "";
   if (!selected?.on) return after;
-  return `${after}, selected by ${selected.by} on the ${selected.on} samples (${points(selected.value)} %)`;
+  const on = known(selected.samples)
+    ? `${whole(selected.samples)} ${selected.on} samples`
+    : `the ${selected.on} samples`;
+  const within = known(selected.low) ? `, ${range(selected)}, and flattered as the best of its epochs` : "";
+  return `${after}, selected by ${selected.by} on ${on} (${points(selected.value)} %${within})`;
 }
 
 /**
