@@ -1,8 +1,10 @@
 """Time the dashboard on a study of 50,000 samples, in Chromium: `python benchmarks/dashboard.py`.
 
-Measures the time from the start of navigation to the first paint and to all visible images; the page's longest task
-while its gallery is scrolled from top to bottom and in jumps; the time from the end of a brush on the histogram to the
-new gallery; and the service's memory before and after. The service, the browser and this script share the machine.
+Measures the time from the start of navigation to the first paint and to all images of the gallery's first view; the
+page's longest task while its gallery is scrolled from top to bottom and in jumps; the time from the end of a brush on the
+histogram to the new gallery; how long the details of a sample beside the gallery, two columns at once, the selection of
+all samples, the forecast of precision and the first suspect of the review take, with the longest task of each; and the
+service's memory before and after. The service, the browser and this script share the machine.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from large_study import fill, real_images
 from machine import header
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the tests' helpers for browsers and processes
 
@@ -26,13 +29,15 @@ from tests.processes import Service, ending
 FIRST_VIEW, LONGEST_TASK = 1.0, 100.0  # limits: seconds, milliseconds
 ROUNDS = 3
 STEPS = 150  # of a scroll through the gallery
+STEPPED = 10  # samples
 BRUSHES = ((0.55, 0.7), (0.75, 0.9), (0.3, 0.45))  # shares of the histogram's width
 GALLERY, CARD = '[data-part="gallery"]', '[data-part="gallery"] [data-index]'
 
 DRAWN = f"""() => {{
+  const view = document.querySelector('{GALLERY}')?.getBoundingClientRect();
   const cards = [...document.querySelectorAll('{CARD}')].filter((card) => {{
     const box = card.getBoundingClientRect();
-    return box.bottom > 0 && box.top < innerHeight;
+    return box.bottom > view.top && box.top < view.bottom;
   }});
   return cards.length > 0 && cards.every((card) => "drawn" in card.dataset) && performance.now();
 }}"""
@@ -112,6 +117,7 @@ def scrolling(page: Page, address: str) -> None:
 def brushing(page: Page, address: str) -> None:
     """Print the time from the end of a brush to the new gallery."""
     first_view(page, address)
+    page.locator('[data-part="histogram"] svg').scroll_into_view_if_needed()
     box = page.locator('[data-part="histogram"] svg').bounding_box()
     assert box is not None
     middle = box["y"] + box["height"] / 2
@@ -127,6 +133,57 @@ def brushing(page: Page, address: str) -> None:
         page.wait_for_function(BRUSHED, arg=before)
         waits.append(time.perf_counter() - begun)
     print(f"  from a brush to its images: {statistics.median(waits):.2f} s, at most {max(waits):.2f}")
+
+
+def parts(page: Page, address: str) -> None:
+    """Print how long other parts of the page take, and the longest task of each."""
+    page.add_init_script(WATCH)
+    first_view(page, address)
+    page.wait_for_timeout(1500)
+
+    def timed(name: str, act: Callable[[], object]) -> None:
+        page.evaluate("window.tasks.length = 0")
+        begun = time.perf_counter()
+        act()
+        seconds = time.perf_counter() - begun
+        page.wait_for_timeout(300)
+        longest = max(page.evaluate("window.tasks"), default=0)
+        print(f"  {name}: {seconds:.2f} s, longest task {longest:.0f} ms (limit {LONGEST_TASK:.0f})")
+
+    drawer = page.locator('[data-part="drawer"]')
+
+    def beside() -> None:
+        page.get_by_role("button", name="Details beside the list").click()
+        drawer.locator("h3").wait_for()
+
+    def steps() -> None:
+        page.locator(f"{CARD}").first.focus()
+        for _ in range(STEPPED):
+            before = drawer.locator("h3").inner_text()
+            page.keyboard.press("ArrowRight")
+            expect(drawer.locator("h3")).not_to_have_text(before)
+
+    def columns() -> None:
+        page.get_by_text("Two columns at once").click()
+        page.locator(".two-columns rect").nth(20).wait_for()
+
+    def everything() -> None:
+        page.get_by_role("button", name="Select all").click()
+        expect(page.get_by_text("50,000 samples selected")).to_be_visible(timeout=60_000)
+
+    def forecast() -> None:
+        page.locator("#precision").wait_for()
+
+    def review() -> None:
+        page.goto(f"{address}/review", wait_until="commit")
+        page.locator('[data-part="suspect"], .review img, main img').first.wait_for()
+
+    timed("details of a sample beside the gallery", beside)
+    timed(f"{STEPPED} steps through the list beside them", steps)
+    timed("two columns at once", columns)
+    timed("all 50,000 samples selected", everything)
+    timed("forecast of precision, asked for with the page", forecast)
+    timed("the first suspect of the review", review)
 
 
 def memory(service: Service) -> str:
@@ -150,6 +207,7 @@ def main() -> None:
             first_views(browser, address)
             scrolling(browser.new_page(viewport={"width": 1280, "height": 900}), address)
             brushing(browser.new_page(viewport={"width": 1280, "height": 900}), address)
+            parts(browser.new_page(viewport={"width": 1280, "height": 900}), address)
             print(f"  memory of the service: {before} before, {memory(service)} after")
         browser.close()
 
