@@ -2,9 +2,9 @@
 
 Measures the time from the start of navigation to the first paint and to all images of the gallery's first view; the
 page's longest task while its gallery is scrolled from top to bottom and in jumps; the time from the end of a brush on
-the histogram to the new gallery; how long the details of a sample beside the gallery, two columns at once, the selection
-of all samples, the forecast of precision and the first suspect of the review take, with the longest task of each; and
-the service's memory before and after. The service, the browser and this script share the machine.
+the histogram to the new gallery; how long the details of a sample beside the gallery, two columns at once, the
+selection of all samples, the forecast of precision and the first suspect of the review take, with the longest task of
+each; and the service's memory before and after. The service, the browser and this script share the machine.
 """
 
 from __future__ import annotations
