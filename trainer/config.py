@@ -50,7 +50,8 @@ class TrainConfig(Frozen):
     inner: Literal["pgd", "n-fgsm"] = Field(default="pgd", description="the training attack")
     attack_mode: Literal["eval", "train"] = Field(default="eval", description="the network's mode while crafting")
     fold_attack: bool = Field(
-        default=False, description="craft with BatchNorm folded into convolutions: faster, with other rounding"
+        default=False,
+        description="craft with BatchNorm folded into the convolution before it: faster, rounded otherwise",
     )
     averaging: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged weights, such as 0.995; 0: none")
     weight_perturbation: float = Field(default=0.0, ge=0, lt=1, description="gamma of AWP, such as 0.005; 0: no AWP")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable
 
 import torch
 from torch import Tensor, nn
 
 from memscore.learning.networks import Network
+from memscore.study.spec import NETWORKS
 from trainer.attacks import Attack, cross_entropy
 from trainer.attacks.survival import withstands_all_steps
 from trainer.averaging import AveragedNetwork
@@ -22,6 +24,7 @@ from trainer.step_draws import Draws
 from trainer.twin import Twin
 
 Tensors = dict[str, Tensor]
+log = logging.getLogger(__name__)
 
 
 class Learner:
@@ -52,10 +55,13 @@ class Learner:
         )
         self.averaged = AveragedNetwork(network, config.averaging) if config.averaging else None
         # Where steps are launched, a copy for attacks costs more time than it saves, unless it saves BatchNorm.
-        wanted = config.fold_attack or (recorded and half and config.attack_mode == "eval")
-        self._twin = Twin(network, half=half, folded=config.fold_attack) if wanted and self.method.crafts else None
+        converts = half and config.network in NETWORKS  # others may compute some layers in single precision
+        wanted = config.fold_attack or (recorded and converts and config.attack_mode == "eval")
+        self._twin = Twin(network, half=converts, folded=config.fold_attack) if wanted and self.method.crafts else None
         self._attacked = self.model
         if self._twin is not None:
+            if config.fold_attack and not self._twin.folds:
+                log.warning("fold_attack has no effect: no BatchNorm directly follows a convolution in a Sequential.")
             passes = self.model.passes
             self._attacked = Model(self._twin.network, autocast=half, compiled=config.compile, passes=passes)
         self._records = records
@@ -154,6 +160,20 @@ class Learner:
         self.optimizer.step()
         return Loss(loss.value.detach(), loss.measures)
 
+    def close(self) -> None:
+        """Free the recordings, and the device memory that they hold; further steps are launched."""
+        self._forget()
+        self._steps = self._crafts = self._records = None
+        self._selections.clear()
+
+    def _forget(self) -> None:
+        if self._records is None:
+            return
+        for recordings in (self._steps, self._crafts, *self._selections.values()):
+            if recordings is not None:
+                recordings.clear()
+        self._records.forget()
+
     def finite(self) -> bool:
         """Whether all weights and statistics are finite; an epoch's last step can break them after a finite loss."""
         every = (*self.network.parameters(), *self.network.buffers())
@@ -185,11 +205,7 @@ class Learner:
             return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
         self.network.load_state_dict(part("network."))
-        if self._records is not None:
-            for recordings in (self._steps, self._crafts, *self._selections.values()):
-                if recordings is not None:
-                    recordings.clear()  # those of steps would write to the old momenta
-            self._records.forget()
+        self._forget()  # recordings would write to the old momenta
         momenta = part("momentum.")
         self.optimizer.state.clear()
         for number, parameter in enumerate(self.network.parameters()):

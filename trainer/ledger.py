@@ -12,7 +12,8 @@ import torch
 
 from memscore.durations import readable
 from memscore.learning.replay import WARM_UP
-from trainer.checkpoint_selection import measure, split_names
+from trainer.checkpoint_selection import CRITERIA, measure, split_names
+from trainer.config import TrainConfig
 from trainer.data import TrainingData
 from trainer.learner import Learner
 from trainer.methods import Step
@@ -21,7 +22,6 @@ from trainer.stopping import Stop, Stopped
 
 TIMED = 3  # steps, after those that warm up
 TRIED = 256  # images
-KEPT = 3  # checkpoints of a network: last, best by clean and by adversarial accuracy
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> 
         _wait(device)
         images += len(batch.labels)
     seconds = (time.perf_counter() - seconds) / max(1, images)
+    trial.close()  # what it recorded would stay beside the run's own
     _heed(stop)
     steps = config.epochs * len(epoch.slices)
     passes = trial.model.passes
@@ -70,7 +71,7 @@ def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> 
         for name, (_, labels) in data.splits(split_names(config)).items()
     )
     along = sum(config.keeps_along(epoch + 1) for epoch in range(config.epochs))
-    evaluated = (KEPT + along) * (len(data.device_data.y_train) + len(data.device_data.y_test))
+    evaluated = (kept_at_the_end(config) + along) * (len(data.device_data.y_train) + len(data.device_data.y_test))
     networks = len(trial.networks())
     return CostEstimate(
         steps * config.batch_size / data.world.size * seconds + networks * tried * (selected + evaluated),
@@ -78,6 +79,11 @@ def estimate(learner: Learner, data: TrainingData, stop: Stop | None = None) -> 
         passes.forwards / images,
         passes.backwards / images,
     )
+
+
+def kept_at_the_end(config: TrainConfig) -> int:
+    """Checkpoints of a network: the last, and the best by clean and by adversarial accuracy on each split."""
+    return 1 + len(CRITERIA) * len(split_names(config))
 
 
 def _heed(stop: Stop | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from memscore.errors import Damaged
 from memscore.runs.layout import EVALUATIONS, FINISHED, REQUEST, TABLE_JSON
-from trainer.evaluation.sample_records import CLEAN, WORST
+from memscore.runs.sample_records import CLEAN, WORST
 from trainer.folder import RunFolder
 from trainer.metrics import read_metrics
 

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 
 
 class Records(Protocol):
-    """Makes recordings, as `memscore.learning.replay.Recorder` does."""
+    """Makes recordings, as `memscore.learning.replay.Recorder` does; `usable` until one has failed."""
+
+    usable: bool
 
     def __call__(self, step: Callable[[], None]) -> Callable[[], None]:
         """What takes this step: as it is at first, later by replaying a recording."""
@@ -44,11 +46,10 @@ class Recordings(Generic[Result]):
     def __init__(self, work: Callable[[Batch, Step], Result], records: Records, passes: Passes) -> None:
         self._work, self._records, self._passes = work, records, passes
         self._kept: dict[Hashable, _Recording[Result]] = {}
-        self._launches = False
 
     def __call__(self, kind: Hashable, batch: Batch, step: Step) -> Result:
         """The result for a batch; `kind` tells steps apart that cannot share a recording, besides by their shape."""
-        if self._launches:
+        if not self._records.usable:
             return self._work(batch, step)
         key = (batch.images.shape, kind)
         if key not in self._kept:
@@ -61,11 +62,15 @@ class Recordings(Generic[Result]):
                 raise
             self._passes.forwards, self._passes.backwards = passes.forwards, passes.backwards
             log.warning("Steps cannot be recorded and are launched kernel by kernel, which is slower: %s", error)
-            self._launches = True
+            self._records.usable = False
+            self.clear()
+            self._records.forget()
             return self._work(batch, step)
 
     def clear(self) -> None:
         """Make new recordings, since those of `records` are forgotten."""
+        for one in self._kept.values():
+            one.release()
         self._kept.clear()
 
 
@@ -86,6 +91,11 @@ class _Recording(Generic[Result]):
             self._results[:] = [work(self._batch, held)]
 
         self._replay = records(run)
+
+    def release(self) -> None:
+        """Let go of the recording, which holds this object, so that neither waits for the garbage collector."""
+        del self._replay
+        self._results.clear()
 
     def __call__(self, batch: Batch, step: Step) -> Result:
         """Take the step. The result is overwritten by the next one."""

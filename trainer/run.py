@@ -200,7 +200,10 @@ def _fit(learner: Learner, data: TrainingData, folder: RunFolder, watch: Watch, 
             watch.on_estimate(estimate(learner, data, stop))
     if stop.asked and world.size == 1:  # several processes agree on it in the loop
         return False
-    return Loop(learner, data, folder, world).run(stop, watch.on_step if world.first else None, watch.on_record)
+    try:
+        return Loop(learner, data, folder, world).run(stop, watch.on_step if world.first else None, watch.on_record)
+    finally:
+        learner.close()
 
 
 def _evaluate(

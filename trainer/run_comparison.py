@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from memscore import strict_json
 from memscore.errors import FingerprintMismatch, InvalidInput
 from memscore.runs.layout import COMPARISON, EVALUATIONS
+from memscore.runs.mcnemar import ReadEvaluation
+from memscore.runs.sample_records import CLEAN, read_samples
 from memscore.study import signatures
-from trainer.evaluation.mcnemar import ReadEvaluation
 from trainer.evaluation.result import SAMPLES
-from trainer.evaluation.sample_records import CLEAN, read_samples
 from trainer.evaluation.seed_comparison import MethodDifference, compare_seeds
 from trainer.outcome import is_finished, read_outcome
 from trainer.sweep import SweptRun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from itertools import pairwise
 
 import torch
@@ -31,10 +32,10 @@ class Twin:
             for module in self.network.modules():
                 if isinstance(module, nn.Conv2d | nn.Linear):
                     module.to(torch.bfloat16)
-        mine = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
-        theirs = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+        mine, theirs = _tensors(self.network), _tensors(network)
         inside = {f"{one}.{name}" for one, _ in pairs for name in ("weight", "bias")}
         self._folds = [_Fold(network, self.network, one) for one in pairs]
+        self.folds = len(pairs)
         self._copies: dict[tuple[torch.dtype, torch.dtype], tuple[list[Tensor], list[Tensor]]] = {}
         for name, value in mine.items():
             if name not in inside:
@@ -95,16 +96,31 @@ def require_foldable(network: Network, images: Tensor) -> None:
         )
 
 
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Weights and statistics by all of their names: a shared one has several."""
+    parameters = network.named_parameters(remove_duplicate=False)
+    return {**dict(parameters), **dict(network.named_buffers(remove_duplicate=False))}
+
+
 def _pairs(network: nn.Module) -> list[tuple[str, str]]:
-    """The names of convolutions, each with that of the BatchNorm that directly follows it in a Sequential."""
+    """The names of convolutions, each with that of the BatchNorm that directly follows it in a Sequential.
+
+    Only those that the network holds in one place alone, weights included.
+    """
     found: list[tuple[str, str]] = []
+    uses = Counter(id(module) for _, module in network.named_modules(remove_duplicate=False))
+    uses += Counter(id(value) for value in _tensors(network).values())
+
+    def alone(module: nn.Module) -> bool:
+        return all(uses[id(one)] == 1 for one in (module, *_tensors(module).values()))
+
     for path, module in network.named_modules():
-        if not isinstance(module, nn.Sequential):
+        if type(module) is not nn.Sequential:  # a subclass may go through its parts in another order
             continue
-        children = list(module.named_children())
+        children = [(name, one) for name, one in module._modules.items() if one is not None]  # repeated ones too
         for (name, one), (following, norm) in pairwise(children):
             whole = isinstance(norm, nn.BatchNorm2d | nn.SyncBatchNorm) and norm.affine and norm.track_running_stats
-            if whole and type(one) is nn.Conv2d:
+            if whole and type(one) is nn.Conv2d and alone(one) and alone(norm):
                 prefix = f"{path}." if path else ""
                 found.append((prefix + name, prefix + following))
     return found

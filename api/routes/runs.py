@@ -11,7 +11,7 @@ from api.expensive import Lane
 from api.file_answers import PNG, ConditionsOf, Representation
 from api.paging import Limit
 from memscore.errors import NotFound
-from memscore.messages.runs import ReproductionDetail, RunDetail, Runs, SweepDetail
+from memscore.messages.runs import ReproductionDetail, RunDetail, RunDifferences, Runs, SweepDetail
 from memscore.runs.finding import RunsFolder
 from memscore.runs.layout import SWEEP
 from memscore.runs.reproduction import picture_of, reproduction_of
@@ -22,6 +22,7 @@ NO_FOLDER = "This service has no folder of runs; start it with MEMSCORE_RUNS_FOL
 
 router = APIRouter(prefix="/v1", tags=["runs"], responses=errors.documented(404))
 PathOfRun = Annotated[str, Path(max_length=2000, description="path of a run", examples=["runs/bat"])]
+PathInQuery = Annotated[str, Query(max_length=2000, description="path of a run", examples=["runs/bat"])]
 PathOfSweep = Annotated[str, Path(max_length=2000, description="path of a sweep", examples=["runs/sweep"])]
 PathOfItems = Annotated[str, Path(max_length=2000, description="path of a reproduction", examples=["runs/mini"])]
 
@@ -58,6 +59,15 @@ async def get_run(folder: FolderOf, reading: ReadingOf, run: PathOfRun) -> RunDe
     """A training run: its configuration, its course by epoch, and the evaluations of its networks."""
     there = _required(folder)
     return await reading.once(("run", run), lambda: _run(there, run))
+
+
+@router.get("/run-differences", operation_id="get_run_differences", responses=errors.documented(422))
+async def get_run_differences(
+    folder: FolderOf, reading: ReadingOf, reference: PathInQuery, run: PathInQuery
+) -> RunDifferences:
+    """The last network of a run on the same test samples as that of a reference: by group and attack."""
+    there = _required(folder)
+    return await reading.once(("differences", reference, run), lambda: _differences(there, reference, run))
 
 
 @router.get("/sweeps/{sweep:path}", operation_id="get_sweep")
@@ -124,6 +134,16 @@ def _run(folder: RunsFolder, path: str) -> RunDetail:
         also = "; it is a sweep, which has a page of its own" if (there / SWEEP).is_file() else ""
         raise NotFound(f"{path} holds no training run{also}.")
     return detail_of(there, path, folder.sweep_of(path))
+
+
+def _differences(folder: RunsFolder, reference: str, run: str) -> RunDifferences:
+    from memscore.runs.differences import differences  # pyarrow takes a while
+
+    folders = [folder.folder_of(path) for path in (reference, run)]
+    for path, there in zip((reference, run), folders, strict=True):
+        if not is_run(there):
+            raise NotFound(f"{path} holds no training run.")
+    return RunDifferences(reference=reference, run=run, differences=differences(*folders))
 
 
 def _sweep(folder: RunsFolder, path: str) -> SweepDetail:

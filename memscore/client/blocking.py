@@ -33,7 +33,7 @@ from memscore.messages.message import MOST_A_PAGE
 from memscore.messages.pairs import Duplicates, Explanation, Pair, Pairs
 from memscore.messages.removal import DatasetRemoved, JobsPruned, SamplesForgotten, StudyRemoved
 from memscore.messages.reviews import Review, Reviews, Verdict
-from memscore.messages.runs import ReproductionDetail, RunDetail, Runs, SweepDetail
+from memscore.messages.runs import ReproductionDetail, RunDetail, RunDifferences, Runs, SweepDetail
 from memscore.messages.scores import (
     ColumnDensity,
     CountedColumn,
@@ -316,11 +316,12 @@ class Client:
         return self._run(study_calls.histogram, study, bins=bins, column=column, label=label)
 
     def precision(self, study: str, *, until: int | None = None, threshold: float = ATYPICAL) -> PrecisionCourse:
-        """The precision to expect after how many trials, from those so far to `until`, by default three times as many.
+        """The precision to expect after how many trials, up to `until`, by default three times as many as there are.
 
         Each point has the standard error of mem (95 % of the samples have a smaller one), the share of samples whose 95
-        % interval lies wholly above or below `threshold`, and the share of pairs of influence 0.2 that would be told
-        from chance. Raises Conflict for imported scores whose trials are unknown.
+        % interval lies wholly above or below `threshold` (from the present number of trials on; None before), and the
+        share of pairs of influence 0.2 that would be told from chance. Raises Conflict for imported scores whose trials
+        are unknown.
         """
         return self._run(study_calls.precision, study, until=until, threshold=threshold)
 
@@ -627,6 +628,14 @@ class Client:
     def run(self, path: str) -> RunDetail:
         """A training run with its course by epoch and its evaluations. Raises NotFound."""
         return self._run(run_calls.run, path)
+
+    def run_differences(self, reference: str, run: str) -> RunDifferences:
+        """The last network of a run minus that of a reference on the same test samples, by group and attack.
+
+        Intervals and p-values are of two networks on other samples of the kind, not of two methods over seeds. Raises
+        NotFound; InvalidInput if they were not evaluated sample by sample in the same way.
+        """
+        return self._run(run_calls.run_differences, reference, run)
 
     def sweep(self, path: str) -> SweepDetail:
         """A sweep with its runs, and its methods compared over seeds. Raises NotFound."""

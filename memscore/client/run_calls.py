@@ -7,7 +7,7 @@ from urllib.parse import quote
 from memscore.client.service_access import ServiceAccess, ask, get
 from memscore.client.steps import Flow
 from memscore.errors import InvalidInput
-from memscore.messages.runs import ReproductionDetail, RunDetail, Runs, SweepDetail
+from memscore.messages.runs import ReproductionDetail, RunDetail, RunDifferences, Runs, SweepDetail
 
 
 def runs(service: ServiceAccess, *, limit: int = 100, offset: int = 0) -> Flow[Runs]:
@@ -18,6 +18,16 @@ def runs(service: ServiceAccess, *, limit: int = 100, offset: int = 0) -> Flow[R
 def run(service: ServiceAccess, path: str) -> Flow[RunDetail]:
     """A training run with its course by epoch and its evaluations. Raises NotFound."""
     return (yield from ask(service, RunDetail, get(f"/v1/runs/{_parts(path)}")))
+
+
+def run_differences(service: ServiceAccess, reference: str, run: str) -> Flow[RunDifferences]:
+    """The last network of a run minus that of a reference on the same test samples, by group and attack.
+
+    Intervals and p-values are of two networks on other samples of the kind, not of two methods over seeds. Raises
+    NotFound; InvalidInput if they were not evaluated sample by sample in the same way.
+    """
+    request = get("/v1/run-differences", reference=reference, run=run)
+    return (yield from ask(service, RunDifferences, request))
 
 
 def sweep(service: ServiceAccess, path: str) -> Flow[SweepDetail]:

@@ -177,11 +177,11 @@ def histogram(
 def precision(
     service: ServiceAccess, study: str, *, until: int | None = None, threshold: float = ATYPICAL
 ) -> Flow[PrecisionCourse]:
-    """The precision to expect after how many trials, from those so far to `until`, by default three times as many.
+    """The precision to expect after how many trials, up to `until`, by default three times as many as there are.
 
     Each point has the standard error of mem (95 % of the samples have a smaller one), the share of samples whose 95 %
-    interval lies wholly above or below `threshold`, and the share of pairs of influence 0.2 that would be told from
-    chance. Raises Conflict for imported scores whose trials are unknown.
+    interval lies wholly above or below `threshold` (from the present number of trials on; None before), and the share
+    of pairs of influence 0.2 that would be told from chance. Raises Conflict for imported scores with unknown trials.
     """
     request = get(f"/v1/studies/{part(study)}/precision", until=until, threshold=threshold)
     return (yield from ask(service, PrecisionCourse, request))

@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from memscore.farm.lifeline import terminate
 from memscore.farm.worker_pool import Pool, Worker
 from memscore.study import signatures
 from memscore.study.evidence import Trial
-from memscore.study.spec import Design, Recipe, Wanted
+from memscore.study.spec import BLOCK, Design, Recipe, Wanted
 from memscore.study.subsets import GPU_BLOCKS, Unit, grouped
 
 log = logging.getLogger(__name__)
@@ -242,23 +241,26 @@ class Feed:
     def next(self, blocks: int = 1) -> Unit | None:
         """The next unit, of at most `blocks` blocks; None if there is none now, but one in training may come back."""
         if self.again:
-            return self.again.pop()
-        group = list(islice(self._new(), blocks))
-        if not group:
-            return None
-        first, *others = grouped(group, blocks)
-        self.kept = others + self.kept  # full trials behind blocks
-        return first
+            first, *others = grouped(self.again.pop().blocks, blocks)
+            self.again += others
+            return first
+        group: list[Unit] = []
+        while len(group) < blocks and (unit := self._new()) is not None:
+            if group and (unit.full or len(unit.numbers) < BLOCK):
+                self.kept.append(unit)
+                break
+            group.append(unit)
+            if unit.full:
+                break
+        return next(grouped(group, blocks), None)
 
-    def _new(self) -> Iterator[Unit]:
-        """The units that nobody has trained yet."""
-        while self.kept:
-            yield self.kept.pop(0)
-        while not self.ended:
-            unit = next(self.units, None)
-            self.ended = unit is None
-            if unit is not None:
-                yield unit
+    def _new(self) -> Unit | None:
+        """A unit that nobody has trained yet."""
+        if self.kept:
+            return self.kept.pop()
+        unit = None if self.ended else next(self.units, None)
+        self.ended = unit is None
+        return unit
 
 
 def _in_memory(dataset: Dataset) -> Dataset:

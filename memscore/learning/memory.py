@@ -57,7 +57,9 @@ class Batches:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that a device, or the host, is out of memory."""
-    return isinstance(error, torch.OutOfMemoryError) or (
+    """Whether an error means that a device, or the host, is out of memory; one that it led to counts too."""
+    if isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
+    ):
+        return True
+    return error.__context__ is not None and out_of_memory(error.__context__)

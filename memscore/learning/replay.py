@@ -66,6 +66,7 @@ class Recorder:
     device: torch.device
     errors: Literal["global", "thread_local"] = "global"
     made: list[Replay] = field(default_factory=list[Replay])
+    usable: bool = True
 
     def __post_init__(self) -> None:
         self.stream = torch.cuda.Stream(self.device)

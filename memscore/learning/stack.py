@@ -87,6 +87,8 @@ def train_stacks(
             step += 1
             learn(order[:, start : start + size], weight[:, start : start + size])
         require_finite(total, recipe, epoch)
+    if replayed is not None:
+        replayed.close()
     models = len(stacks[0].membership)
     if len(every) == 1:
         return [model]
@@ -137,6 +139,10 @@ class _Replayed:
         self._step.fill_(step)
         for _ in range(whole):
             self._take()
+
+    def close(self) -> None:
+        """Free the recording, which also holds this object, now: device memory shall not wait for the collector."""
+        del self._take
 
     def _once(self) -> None:
         self._rate.copy_(self._rates.index_select(0, self._step)[0])

@@ -68,6 +68,34 @@ class CheckpointEvaluation(Message):
     notes: list[str] = Field(default=[])
 
 
+class RunDifference(Message):
+    """Accuracy of a run minus that of another, on the `count` samples that both were evaluated on.
+
+    The interval is that of Bonett and Price for two networks on other samples of the kind, not for other seeds; p_value
+    is McNemar's, exact.
+    """
+
+    group: str
+    attack: str
+    count: int = Field(ge=0, le=LARGEST)
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    only_first: int = Field(ge=0, le=LARGEST, description="samples that only the reference has right")
+    only_second: int = Field(ge=0, le=LARGEST, description="samples that only this run has right")
+    p_value: float
+
+
+class RunDifferences(Message):
+    """The last network of a run against that of a reference, sample by sample."""
+
+    reference: str
+    run: str
+    differences: list[RunDifference]
+
+
 class RunEpoch(Message):
     """An epoch of training: means of the loss and of the method's own numbers, and accuracies for selection."""
 

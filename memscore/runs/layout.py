@@ -9,6 +9,7 @@ CURVE = "epochs"
 ATTACKED = "attacks"
 """The subfolder of a reproduced run's evaluations with the slow attacks."""
 TABLE_JSON = "table.json"
+SAMPLES = "samples.parquet"
 CHANGES = "changes"
 """The key of environment.json with what changed between attempts."""
 

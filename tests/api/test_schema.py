@@ -42,12 +42,12 @@ JOB, KEY = "5f2b9c41d07ae836", "1f0c8e5a9b3d7246"  # in the document's examples
 OPERATIONS = (
     "add_dataset cancel_job compare_studies create_key explain_score forget_samples get_dataset get_density "
     "get_evidence get_findings get_histogram get_image get_job get_pairs_table get_picture get_precision get_quality "
-    "get_reproduction get_run get_score get_session get_sets get_sprite get_study get_sweep get_table "
-    "get_test_score get_usage health import_dataset import_scores job_events job_log list_classes list_datasets "
-    "list_decisions list_duplicates list_jobs list_keys list_neighbours list_pairs list_recipes list_reviews "
-    "list_risks list_runs list_sample_names list_samples list_scores list_sources list_studies list_suspects "
-    "look_up_scores merge_evidence metrics prune_jobs readiness remove_dataset remove_study rename_dataset "
-    "rename_study resume_job review_sample revoke_key sign_in sign_out submit_job"
+    "get_reproduction get_run get_run_differences get_score get_session get_sets get_sprite get_study get_sweep "
+    "get_table get_test_score get_usage health import_dataset import_scores job_events job_log list_classes "
+    "list_datasets list_decisions list_duplicates list_jobs list_keys list_neighbours list_pairs list_recipes "
+    "list_reviews list_risks list_runs list_sample_names list_samples list_scores list_sources list_studies "
+    "list_suspects look_up_scores merge_evidence metrics prune_jobs readiness remove_dataset remove_study "
+    "rename_dataset rename_study resume_job review_sample revoke_key sign_in sign_out submit_job"
 )
 
 USED = ("forget_samples", "remove_dataset", "remove_study")

@@ -45,7 +45,12 @@ def test_marked_runs_are_compared(training: Service, page: Page):
     expect(page).to_have_url(re.compile(r"/compare-runs\?run=runs%2Fhalf&run="))
     settled(page)
     expect(page.locator("main")).to_contain_text("The runs also differ in epochs.")
-    expect(page.locator("table.accuracies tbody tr")).to_have_count(3)
+    accuracies = page.get_by_role("region", name="Accuracies of the last networks")
+    expect(accuracies.locator("tbody tr")).to_have_count(3)
+    differences = page.locator('section[aria-labelledby="differences"]')
+    expect(differences.locator("tbody tr")).to_have_count(1)  # one of three was not evaluated, one is the reference
+    page.get_by_role("combobox", name="Of", exact=True).select_option("atypical")
+    expect(differences.locator("strong").first).to_be_visible()
     expect(page.locator("output")).to_have_text("After epoch 4: bat 80.0; pgd-beta=0,2-seed=1 79.0")
     expect(page.locator(".legend li", has_text="bat").locator("i")).to_have_class("c5")  # as everywhere
     page.get_by_role("combobox", name="Accuracy").select_option("PGD, atypical test samples")
@@ -73,6 +78,7 @@ def test_one_run_that_is_gone_does_not_spoil_a_comparison(training: Service, pag
     page.goto(f"{training.url}/compare-runs?run=runs%2Fbat&run=runs%2Fhalf&run=runs%2Fnothing")
     expect(page.get_by_role("alert")).to_contain_text("There is no folder 'runs/nothing' among the runs.")
     expect(page.locator("table.accuracies tbody tr")).to_have_count(2)
+    expect(page.get_by_role("heading", name="Differences, sample by sample")).to_have_count(0)  # one was not evaluated
 
 
 def test_a_run_says_how_it_went(training: Service, page: Page):

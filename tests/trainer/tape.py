@@ -81,6 +81,7 @@ class Tapes:
     def __init__(self) -> None:
         self.made: list[Taped] = []
         self.forgotten = 0
+        self.usable = True
 
     def __call__(self, step: Callable[[], None]) -> Taped:
         """What takes this step."""

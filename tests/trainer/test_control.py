@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memscore.runs.sample_records import SampleRecords, known, unknown
 from trainer.evaluation.control import CALIPER, STEP, compared, controls_of, matched
-from trainer.evaluation.sample_records import SampleRecords, known, unknown
 
 shares = st.lists(st.tuples(st.sampled_from([None, 0.0, 0.3, 0.34, 0.5, 0.9, 1.0]), st.booleans()), min_size=1)
 

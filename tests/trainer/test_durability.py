@@ -12,6 +12,7 @@ import torch
 from matplotlib.figure import Figure
 
 from memscore.datasets.dataset import Dataset
+from memscore.runs.sample_records import SampleRecords
 from tests.conftest import make_dataset
 from tests.disk import Disk
 from tests.trainer.stops import After
@@ -20,7 +21,6 @@ from trainer.data import TrainingData
 from trainer.evaluation.journal import Journal
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.result import Evaluation, write_together
-from trainer.evaluation.sample_records import SampleRecords
 from trainer.evaluation.table import Accuracy, Row
 from trainer.experiments.artifact import Artifact
 from trainer.folder import RunFolder

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from memscore.datasets import load_source
 from memscore.learning.data import DeviceData
+from memscore.runs.sample_records import SampleRecords, known, scattered
 from trainer.config import TrainConfig
 from trainer.evaluation import Evaluation, EvaluationConfig, evaluate
 from trainer.evaluation.masking import Probes, alarms
-from trainer.evaluation.sample_records import SampleRecords, known, scattered
 from trainer.run import train_network
 
 CPU = torch.device("cpu")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from torch import nn
 
 from memscore.errors import InvalidInput
-from memscore.learning.networks import ResNet9, ResNet18, SmallCNN
+from memscore.learning.networks import ResNet9, ResNet18, SmallCNN, Wrapped
 from memscore.learning.networks.network import Network
 from memscore.learning.networks.wrn28_10 import WRN28x10
 from memscore.learning.replay import WARM_UP
@@ -334,6 +336,96 @@ class Odd(ResNet9):
     def features(self, images: torch.Tensor) -> torch.Tensor:
         first = self.get_submodule("stages.0.0.0")
         return super().features(images) + first(images).mean(dim=(1, 2, 3))[:, None]
+
+
+def own(kind: str) -> Network:
+    """A network of one's own whose convolutions and BatchNorms are used in unusual ways."""
+    torch.manual_seed(0)
+    activation, shared = nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)
+    norm = nn.BatchNorm2d(4)
+    first = nn.Conv2d(3, 4, 3, padding=1)
+    parts: dict[str, list[nn.Module]] = {
+        "one activation": [first, activation, nn.BatchNorm2d(4), shared, activation, nn.BatchNorm2d(4)],
+        "one convolution twice": [
+            first,
+            nn.Sequential(shared, nn.BatchNorm2d(4)),
+            nn.Sequential(shared, nn.BatchNorm2d(4)),
+        ],
+        "one convolution with and without": [first, nn.Sequential(shared, nn.BatchNorm2d(4)), shared],
+        "one BatchNorm twice": [first, norm, activation, shared, norm],
+        "without scales": [
+            first,
+            nn.BatchNorm2d(4, affine=False),
+            shared,
+            nn.BatchNorm2d(4, track_running_stats=False),
+        ],
+        "a bias": [nn.Conv2d(3, 4, 3, padding=1, bias=True), nn.BatchNorm2d(4)],
+    }
+    if kind == "tied weights":
+        other = nn.Conv2d(4, 4, 3, padding=1)
+        other.weight = shared.weight
+        chosen: list[nn.Module] = [
+            first,
+            nn.Sequential(shared, nn.BatchNorm2d(4)),
+            nn.Sequential(other, nn.BatchNorm2d(4)),
+        ]
+    else:
+        chosen = parts[kind]
+    return Wrapped(nn.Sequential(*chosen, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, CLASSES)), CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "folds"),
+    [
+        ("one activation", 0),
+        ("one convolution twice", 0),
+        ("one convolution with and without", 0),
+        ("tied weights", 0),
+        ("one BatchNorm twice", 0),
+        ("without scales", 0),
+        ("a bias", 1),
+    ],
+)
+def test_only_what_a_network_uses_in_one_place_is_folded(kind: str, folds: int):
+    network = own(kind)
+    twin = Twin(network, half=False, folded=True)
+    assert twin.folds == folds
+    require_foldable(network, batch(0, 2).images)
+
+
+def test_a_layer_in_single_precision_stays_so_under_autocast():
+    class Careful(SmallCNN):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", enabled=False):
+                return self.head(self.features(images.float()).float())
+
+    torch.manual_seed(0)
+    given = config(network="some.package:network", precision="bfloat16", fold_attack=True)
+    one = Learner(Careful(3, CLASSES, 4), given)
+    assert torch.isfinite(torch.tensor([step["loss"] for step in taken(one, range(2))])).all()
+
+
+def test_a_network_without_anything_to_fold_is_told_of(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING):
+        Learner(own("one activation"), config(network="some.package:network", fold_attack=True))
+    assert "fold_attack has no effect" in caplog.text
+
+
+def test_a_closed_learner_is_freed_at_once_with_its_recordings():
+    """Without the garbage collector: what they hold is device memory."""
+    tapes = Tapes()
+    one = learner(config(), tapes)
+    taken(one, range(6))
+    gone = weakref.ref(one)
+    gc.disable()
+    try:
+        one.close()
+        tapes.made.clear()  # as Recorder.forget does
+        taken(one, range(6, 8))
+        del one
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_network_that_cannot_be_folded_is_refused():

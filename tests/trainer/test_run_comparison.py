@@ -13,9 +13,9 @@ import pytest
 
 from memscore.errors import Damaged
 from memscore.messages.runs import SweepComparison
+from memscore.runs.sample_records import CORRECT, SampleRecords, known, write_samples
 from memscore.study import signatures
 from trainer.evaluation.result import SAMPLES
-from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, write_samples
 from trainer.interval import difference
 from trainer.run_comparison import ONE_SEED, Cell, RunComparison, compare
 from trainer.sweep import SweepRequest, SweptRun, expand

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Bools, Int64
+from memscore.runs.sample_records import CORRECT, Columns, SampleRecords, known, unknown
 from memscore.scores.sets import Sets
 from memscore.statistics.estimates import difference
 from trainer.evaluation.config import Split
-from trainer.evaluation.sample_records import CORRECT, Columns, SampleRecords, known, unknown
 
 CALIPER = 0.05
 """Largest difference in held-out accuracy of a sample and its control."""

@@ -20,6 +20,7 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.learning.data import DeviceData, pixels
 from memscore.learning.memory import Batches
+from memscore.runs.sample_records import SampleRecords, known, unknown
 from memscore.scores.sets import Sets
 from trainer.attacks import autoattack, crafting
 from trainer.attacks.registry import AUTOATTACK, TRANSFER, AttackInParts, every
@@ -37,7 +38,6 @@ from trainer.evaluation.probing import probed, widest
 from trainer.evaluation.representation import class_cosines
 from trainer.evaluation.result import Evaluation
 from trainer.evaluation.sample_outcomes import attacked, groups_of
-from trainer.evaluation.sample_records import SampleRecords, known, unknown
 from trainer.evaluation.split_attacks import Attempts
 from trainer.evaluation.subset import stratified
 from trainer.evaluation.table import Row, rows_of

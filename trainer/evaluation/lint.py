@@ -7,12 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from memscore.runs.sample_records import SampleRecords
 from trainer.attacks import autoattack
 from trainer.attacks.registry import AUTOATTACK, AttackInParts, every
 from trainer.attacks.survival import correct
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.findings import EvaluationFinding, Level, graded
-from trainer.evaluation.sample_records import SampleRecords
 
 COMMON_RADII = (1, 2, 4, 8, 16)
 """Numerators of the radii common in papers, such as 8/255."""

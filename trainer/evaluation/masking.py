@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from memscore.arrays import Bools
+from memscore.runs.mcnemar import exact_mcnemar
+from memscore.runs.sample_records import CORRECT, SampleRecords
 from trainer.attacks.registry import AUTOATTACK
 from trainer.evaluation.findings import EvaluationFinding, Level, graded
-from trainer.evaluation.mcnemar import exact_mcnemar
-from trainer.evaluation.sample_records import CORRECT, SampleRecords
 
 SIGNIFICANT = 0.05
 STRONG = ("apgd-ce+apgd-t",)

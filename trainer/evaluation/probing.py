@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from memscore.runs.sample_records import CLEAN, CORRECT, SampleRecords
 from trainer.attacks.attack import Norm
 from trainer.attacks.registry import iterative
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.sample_outcomes import strata
-from trainer.evaluation.sample_records import CLEAN, CORRECT, SampleRecords
 from trainer.evaluation.split_attacks import Attempts
 from trainer.evaluation.subset import stratified
 

@@ -11,17 +11,17 @@ from typing import Any, TypeVar
 from memscore import strict_json
 from memscore.errors import Damaged, InvalidInput
 from memscore.files import atomic_write, reason
-from memscore.runs.layout import TABLE_JSON
+from memscore.runs.layout import SAMPLES, TABLE_JSON
+from memscore.runs.sample_records import SampleRecords, write_samples
 from trainer.evaluation.corruptions import CorruptionRow
 from trainer.evaluation.findings import EvaluationFinding
 from trainer.evaluation.masking import Probes
 from trainer.evaluation.robustbench import ROBUSTBENCH_JSON, entry
-from trainer.evaluation.sample_records import SampleRecords, write_samples
 from trainer.evaluation.table import Row, to_csv
 
 Made = TypeVar("Made")
 
-TABLE_CSV, SAMPLES = "table.csv", "samples.parquet"
+TABLE_CSV = "table.csv"
 CHECKPOINTS_CSV, CORRUPTIONS_CSV = "checkpoints.csv", "corruptions.csv"
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from memscore.arrays import Bools, Indices
+from memscore.runs.sample_records import CLEAN, CORRECT, WORST, Columns, SampleRecords, known, scattered, unknown
 from memscore.scores.sets import Sets
 from memscore.scores.tables import is_atypical, is_typical
 from trainer.attacks.registry import AUTOATTACK, AttackInParts, iterative, named
 from trainer.evaluation.config import EvaluationConfig, Split
 from trainer.evaluation.masking import Probes
-from trainer.evaluation.sample_records import CLEAN, CORRECT, WORST, Columns, SampleRecords, known, scattered, unknown
 from trainer.evaluation.split_attacks import Attempts
 from trainer.evaluation.subset import stratified
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from memscore.errors import InvalidInput
-from trainer.evaluation.mcnemar import ReadEvaluation, require_comparable
-from trainer.evaluation.sample_records import CORRECT, GROUPS, WORST, SampleRecords
+from memscore.runs.mcnemar import ReadEvaluation, require_comparable
+from memscore.runs.sample_records import CORRECT, GROUPS, WORST, SampleRecords
 from trainer.interval import difference
 
 

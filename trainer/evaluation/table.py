@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from memscore.arrays import Bools
+from memscore.runs.sample_records import CORRECT, WORST, Column, Columns, SampleRecords
 from memscore.statistics.estimates import wilson
 from trainer.attacks.registry import AUTOATTACK
-from trainer.evaluation.sample_records import CORRECT, WORST, Column, Columns, SampleRecords
 
 
 @dataclass(frozen=True)

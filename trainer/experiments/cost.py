@@ -19,7 +19,7 @@ from trainer.config import TrainConfig
 from trainer.data import TrainingData
 from trainer.experiments.run import ExperimentRun
 from trainer.learner import Learner
-from trainer.ledger import KEPT, estimate
+from trainer.ledger import estimate, kept_at_the_end
 from trainer.network import initial_network, training_device
 
 SURVIVORS = 0.6
@@ -49,7 +49,8 @@ class Stopwatch:
         train, test = len(self.dataset.y_train), len(self.dataset.y_test)
         trained = train * (1 - config.validation) * (config.keep_atypical or 1)
         tried = SURVIVORS * config.evaluation_steps
-        networks = KEPT / SURVIVORS + sum(config.keeps_along(epoch + 1) for epoch in range(config.epochs))
+        along = sum(config.keeps_along(epoch + 1) for epoch in range(config.epochs))
+        networks = kept_at_the_end(config) / SURVIVORS + along
         selected = config.epochs * train * config.validation * tried
         return a_pass * (config.epochs * trained * passes(config) + selected + networks * (train + test) * tried)
 

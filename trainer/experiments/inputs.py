@@ -16,13 +16,13 @@ from memscore.datasets.dataset import Dataset
 from memscore.errors import InvalidInput
 from memscore.messages.studies import StudyMessage
 from memscore.runs.layout import ATTACKED, EVALUATIONS
+from memscore.runs.sample_records import CORRECT
 from memscore.scores.sets import Sets
 from memscore.scores.tables import PairsTable, ScoreTable
 from trainer import checkpoints
 from trainer.evaluation import SampleRecords, read_samples
 from trainer.evaluation.control import matched
 from trainer.evaluation.result import SAMPLES
-from trainer.evaluation.sample_records import CORRECT
 from trainer.experiments.run import ExperimentRun
 from trainer.experiments.setting import Setting
 from trainer.folder import RunFolder

@@ -767,6 +767,26 @@ export interface CheckpointEvaluation {
   notes: string[];
 }
 
+export interface RunDifference {
+  group: string;
+  attack: string;
+  count: number;
+  first: number;
+  second: number;
+  difference: number;
+  low: number;
+  high: number;
+  only_first: number;
+  only_second: number;
+  p_value: number;
+}
+
+export interface RunDifferences {
+  reference: string;
+  run: string;
+  differences: RunDifference[];
+}
+
 export interface RunEpoch {
   epoch: number;
   learning_rate: number | null;

@@ -17,9 +17,10 @@ from memscore.study.subsets import Unit, units
 from tests.conftest import QUICK
 
 
-@given(st.lists(st.integers(1, 5), max_size=30), st.integers(0, 12), st.integers(0, 10))
-def test_every_unit_is_handed_out_once_whoever_asks(asked: list[int], blocks: int, full: int):
-    every = units(QUICK, 10 * blocks) + units(QUICK, full, full=True)
+@given(st.lists(st.integers(1, 5), max_size=30), st.integers(0, 12), st.integers(0, 10), st.booleans())
+def test_every_unit_is_handed_out_once_whoever_asks(asked: list[int], blocks: int, full: int, full_first: bool):
+    every = [units(QUICK, 10 * blocks), units(QUICK, full, full=True)]
+    every = [unit for some in (every[::-1] if full_first else every) for unit in some]
     feed = Feed(iter(every), len(every))
     found: list[Unit] = []
     for size in [*asked, *[1] * 30]:
@@ -48,6 +49,18 @@ def test_a_gpu_takes_no_more_blocks_than_the_target_still_asks_for():
     while (unit := feed.next(4)) is not None:
         found.append(unit)
     assert [len(unit.blocks) for unit in found] == [4, 2]
+
+
+def test_a_lost_unit_is_divided_for_a_worker_without_a_gpu():
+    feed = Feed(iter(units(QUICK, 60)), 6)
+    together = feed.next(4)
+    assert together is not None
+    feed.again.append(together)
+    assert [str(feed.next(1)), str(feed.next(2)), str(feed.next(4))] == [
+        "trials 0 to 9",
+        "trials 30 to 39",
+        "trials 20 to 29",
+    ]
 
 
 @dataclass

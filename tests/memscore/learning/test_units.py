@@ -1,6 +1,8 @@
 """Training of single models, full trials and probabilities: each unit depends on its name alone."""
 
+import gc
 import math
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 
 from memscore.errors import Diverged, InvalidInput
 from memscore.learning import calibration
+from memscore.learning import stack as stack_module
 from memscore.learning import unit as unit_module
 from memscore.learning.calibration import seconds_a_trial
 from memscore.learning.data import Augmentation, DeviceData, flat_inputs, pixels
@@ -23,7 +26,7 @@ from memscore.study.sketches import SKETCHED
 from memscore.study.spec import Design, Recipe
 from memscore.study.subsets import Unit, block_membership, unit_membership, units
 from tests.conftest import QUICK, make_dataset
-from tests.trainer.tape import Tapes
+from tests.trainer.tape import Taped, Tapes
 
 CPU = torch.device("cpu")
 CNN = Recipe(
@@ -415,6 +418,25 @@ def test_recorded_steps_of_a_stack_end_where_launched_ones_do(data: DeviceData, 
     for one, other in zip(recorded, launched, strict=True):
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(one.parameters(), other.parameters(), strict=True))
     assert bool(tapes.replayed) == (recipe.batch_size == 8)
+
+
+def test_the_recording_of_a_stack_is_freed_at_once(data: DeviceData, monkeypatch: pytest.MonkeyPatch):
+    """Without the garbage collector: what it holds is device memory."""
+    found: list[weakref.ref[Any]] = []
+    made = stack_module._Replayed.__init__
+
+    def noted(self: Any, *arguments: Any) -> None:
+        made(self, *arguments)
+        found.append(weakref.ref(self))
+
+    monkeypatch.setattr(stack_module._Replayed, "__init__", noted)
+    members = [Members(unit_membership(Design(), 60, units(QUICK, 10)[0]), (0, 0))]
+    gc.disable()
+    try:
+        train_stacks(data, QUICK, members, record=lambda step: Taped(step))
+        assert [one() for one in found] == [None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("samples", [*range(60, 71), 1437])

@@ -13,9 +13,9 @@ import numpy as np
 
 from memscore.messages.studies import StudyMessage
 from memscore.runs.layout import ATTACKED, CURVE, EVALUATIONS, FINISHED, TABLE_JSON
+from memscore.runs.sample_records import CORRECT, SampleRecords, known, scattered, write_samples
 from memscore.scores.sets import Sets, Thresholds
 from trainer.evaluation.result import SAMPLES
-from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, scattered, write_samples
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.inputs import Finished, Panel, StudyMaterial

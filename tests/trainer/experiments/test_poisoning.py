@@ -8,9 +8,9 @@ import pytest
 from memscore.arrays import Bools
 from memscore.errors import InvalidInput
 from memscore.runs.layout import EVALUATIONS
+from memscore.runs.sample_records import CORRECT, SampleRecords, known, write_samples
 from tests.trainer.experiments.synthetic_study import like, made, noise, study, words
 from trainer.evaluation.result import SAMPLES
-from trainer.evaluation.sample_records import CORRECT, SampleRecords, known, write_samples
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.inputs import StudyMaterial
 from trainer.experiments.kinds.poisoning import CHECKPOINT, Poisoning

@@ -9,6 +9,7 @@ import { empty, sentence } from "../parts/problem.js";
 import { accuracyCell, accuracyTable, attacksOf } from "../runs/accuracies.js";
 import { escaped, runUrl } from "../runs/addresses.js";
 import { coloursOf } from "../runs/colours.js";
+import { Differences } from "../runs/differences.js";
 import { along, groupChoice } from "../runs/groups.js";
 import { MOST_COMPARED } from "../runs/list.js";
 import { attackName, GROUPS, lastPart, methodOf } from "../runs/words.js";
@@ -62,9 +63,9 @@ function different(runs) {
     h(
       "p",
       { class: "soft" },
-      "Whether two networks differ sample by sample is tested by ",
-      h("code", {}, `memscore compare-runs ${runs[0].path} ${runs[1].path}`),
-      "; whether two methods do takes several seeds of each.",
+      "Whether two methods differ takes several seeds of each: ",
+      h("code", {}, `memscore compare-runs ${runs[0].path} ${runs[1].path} …`),
+      " takes further pairs for them.",
     ),
   ];
 }
@@ -93,8 +94,14 @@ function tables(page, runs) {
       accuracyTable("Accuracies of the last networks", ["Run", "Method", "Seed", ...attacks.map(attackName)], lines),
     );
   };
-  const group = groupChoice(page, draw);
+  const group = groupChoice(page, () => {
+    draw();
+    paired?.draw();
+  });
   draw();
+  const evaluated = runs.filter(({ test }) => test.length).map(({ path }) => path);
+  const paired = evaluated.length > 1 ? new Differences(page, evaluated, () => group.value) : null;
+  paired?.ask();
   put(
     page.main,
     h(
@@ -105,6 +112,7 @@ function tables(page, runs) {
       place,
       h("p", { class: "soft small" }, "Accuracy in per cent, with the 95 % interval over samples, not over seeds."),
     ),
+    paired?.element,
   );
 }
 

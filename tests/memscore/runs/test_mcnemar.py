@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from memscore.errors import FingerprintMismatch, InvalidInput
-from trainer.evaluation.mcnemar import compare, exact_mcnemar, paired_interval
-from trainer.evaluation.sample_records import SampleRecords, known, unknown
+from memscore.runs.mcnemar import compare, exact_mcnemar, paired_interval
+from memscore.runs.sample_records import SampleRecords, known, unknown
 from trainer.evaluation.table import rows_of
 
 META = {"fingerprint": "f" * 64, "epsilon": 0.1, "seed": 0}

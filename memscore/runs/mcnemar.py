@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from memscore.errors import FingerprintMismatch, InvalidInput
+from memscore.runs.sample_records import CORRECT, GROUPS, WORST, SampleRecords
 from memscore.statistics.estimates import Z_95
-from trainer.evaluation.sample_records import CORRECT, GROUPS, WORST, SampleRecords
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ def compare(first: ReadEvaluation, second: ReadEvaluation) -> list[PairedDiffere
     for samples in first[0]:
         if (other := others.get(samples.split)) is None:
             continue
+        if len(samples) != len(other):
+            raise InvalidInput(
+                f"The evaluations have {len(samples):,} and {len(other):,} {samples.split} samples; "
+                "evaluate both on the same ones."
+            )
         groups = other.groups() | samples.groups()
         alike = set(samples.attacks) == set(other.attacks)
         shared = [one for one in samples.attacks if one in other.attacks and (alike or one != WORST)]

@@ -90,13 +90,19 @@ def write_samples(path: Path, splits: list[SampleRecords], meta: dict[str, Any])
     parquet.write_table(table, path)
 
 
-def read_samples(path: Path) -> tuple[list[SampleRecords], dict[str, Any]]:
-    """Read a file from `write_samples`. Raises InvalidInput for any other file."""
+def read_samples(path: Path, content: bytes | None = None) -> tuple[list[SampleRecords], dict[str, Any]]:
+    """Read a file from `write_samples`, or its `content`. Raises InvalidInput for any other file."""
     try:
-        table = parquet.read_table(path)
+        table = parquet.read_table(path if content is None else arrow.BufferReader(content))
         meta = json.loads((table.schema.metadata or {})[b"memscore"])
         split = np.array(table["split"].to_pylist())
         columns = {name: _column(table[name]) for name in table.column_names if name not in ("split", "index")}
+        flags = (name for name in columns if name.startswith(CORRECT) or name in GROUPS)
+        wrong = next((name for name in flags if columns[name].dtype != np.bool_), None)
+        if wrong is not None or "label" not in columns or not isinstance(meta, dict):
+            raise ValueError(
+                f"the column {wrong} is not of truth values" if wrong else "it lacks labels or a description"
+            )
     except (OSError, ValueError, KeyError, arrow.ArrowException) as error:
         raise InvalidInput(f"{path} holds no samples of an evaluation: {error}") from error
     names = list(dict.fromkeys(split.tolist()))
