@@ -459,13 +459,32 @@ def test_a_sample_is_shown_beside_the_list_by_mouse(page: Page, service: Service
     expect(page).to_have_url(re.compile(r"/studies/digits\?sort=-mem$"))
     drawer.get_by_role("button", name="The sample behind").click()
     expect(drawer).to_contain_text("6 of 1,437 in this list")
+    expect(drawer).not_to_have_attribute("aria-busy", "true")
     require_accessible(page)
     page.get_by_role("combobox", name="Show", exact=True).select_option("atypical")
     expect(drawer).to_contain_text("1 of 62 in this list")
+    drawer.get_by_role("button", name="The sample behind").click()
+    expect(drawer.get_by_role("button", name="The sample behind")).to_be_focused()
+    marked = gallery.locator("a.card[aria-current]")
+    expect(marked).to_have_count(1)
+    index = marked.get_attribute("data-index")
+    expect(drawer.get_by_role("heading")).to_have_text(re.compile(f"Training sample {index}: "))
     drawer.get_by_role("link", name="Open its page").click()
-    expect(page).to_have_url(re.compile(r"/studies/digits/train/\d+\?.*at=0"))
+    expect(page).to_have_url(re.compile(rf"/studies/digits/train/{index}\?.*at=1"))
     page.go_back()
-    expect(drawer).to_be_hidden()
+    expect(drawer.get_by_role("heading")).to_have_text(re.compile(f"Training sample {index}: "))
+    expect(marked).to_have_attribute("data-index", str(index))
+
+
+def test_an_empty_list_leaves_nothing_beside_it(page: Page, service: Service):
+    page.goto(f"{service.url}/studies/digits?mem_min=0.999&mem_max=0.9991")
+    expect(page.get_by_text("No sample matches")).to_be_visible()
+    page.get_by_role("button", name="Details beside the list").click()
+    drawer = page.locator('[data-part="drawer"]')
+    expect(drawer.get_by_role("link", name="Open its page")).to_be_hidden()
+    page.get_by_role("button", name="Clear all filters").first.click()
+    expect(drawer.get_by_role("heading")).to_be_visible()
+    expect(drawer).to_contain_text("1 of 1,437 in this list")
 
 
 def test_findings_come_first_and_lead_to_what_they_count(page: Page, service: Service):

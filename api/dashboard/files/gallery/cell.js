@@ -83,6 +83,16 @@ export class Cell {
     this.#pick.setAttribute("aria-pressed", String(selected));
   }
 
+  /**
+   * Mark the card as the one that is shown beside the list.
+   * @param {boolean} marked
+   */
+  mark(marked) {
+    if (this.link.hasAttribute("aria-current") === marked) return;
+    if (marked) this.link.setAttribute("aria-current", "true");
+    else this.link.removeAttribute("aria-current");
+  }
+
   /** Take the place out of the list. */
   hide() {
     if (this.element.hidden) return;

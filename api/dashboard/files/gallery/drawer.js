@@ -63,7 +63,13 @@ export class Drawer {
     const close = h("button", { type: "button", on: { click: () => this.close() } }, "Close");
     this.element = h(
       "section",
-      { class: "drawer", "aria-label": "The sample that is active in the list", "data-part": "drawer", hidden: true },
+      {
+        class: "drawer",
+        tabindex: "-1",
+        "aria-label": "The sample that is active in the list",
+        "data-part": "drawer",
+        hidden: true,
+      },
       h("div", { class: "row spread" }, h("div", { class: "actions" }, this.#previous, this.#next), close),
       this.#place,
       this.#body,
@@ -94,27 +100,44 @@ export class Drawer {
     this.#previous.disabled = position <= 0;
     this.#next.disabled = position >= total - 1;
     this.#place.textContent = total ? `${whole(position + 1)} of ${whole(total)} in this list` : "";
+    this.#open.hidden = total === 0;
+    if (total === 0) {
+      this.again();
+      fill(this.#body);
+      return;
+    }
     const row = this.#options.at(position)?.row;
-    if (!row) return; // it is on its way
-    const shown = `${row.index} ${row.mem}`;
-    if (shown === this.#shown) return;
+    const shown = row ? `${row.index} ${row.mem}` : null;
+    if (shown !== null && shown === this.#shown) return;
     this.#shown = shown;
+    this.element.setAttribute("aria-busy", "true");
+    if (!row) return; // it is on its way
     this.#open.href = sampleUrl(this.#options.study, "train", row.index, this.#options.listed(position));
     clearTimeout(this.#waiting);
     this.#waiting = setTimeout(() => this.#load(row.index), CALM_MILLISECONDS);
   }
 
-  close() {
-    this.position = this.#shown = null;
+  /** Ask again, even for the sample that it shows: reviewers may have said something of it. */
+  again() {
+    this.#shown = null;
     clearTimeout(this.#waiting);
     this.#loading?.abort();
+    this.element.removeAttribute("aria-busy");
+  }
+
+  close() {
+    this.position = null;
+    this.again();
     this.element.hidden = true;
     fill(this.#body);
     this.#options.closed();
   }
 
-  /** @param {number} index */
-  async #load(index) {
+  /**
+   * @param {number} index
+   * @param {boolean} [focused] whether the reader has asked for it here
+   */
+  async #load(index, focused = false) {
     const { study, dataset } = this.#options;
     this.#loading?.abort();
     const loading = new AbortController();
@@ -137,7 +160,10 @@ export class Drawer {
       );
     } catch (error) {
       if (signal.aborted || this.#page.signal.aborted) return;
-      fill(this.#body, problem(error, { retry: () => this.#load(index), compact: true }));
+      fill(this.#body, problem(error, { retry: () => this.#load(index, true), compact: true }));
+    } finally {
+      if (!signal.aborted) this.element.removeAttribute("aria-busy");
     }
+    if (focused) this.element.focus();
   }
 }

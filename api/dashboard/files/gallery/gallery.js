@@ -50,7 +50,7 @@ export class Gallery {
   #drawer = null;
   /** @type {Grid | null} */
   #grid = null;
-  /** Where it stood when its page was left. @type {Place & { window?: number } | null} */
+  /** Where it stood when its page was left. @type {Place & { window?: number, beside?: boolean } | null} */
   #left = history.state?.gallery ?? null;
   /** @type {number | undefined} */
   #looking;
@@ -132,8 +132,7 @@ export class Gallery {
       if (!(target instanceof Element)) return;
       const picked = target.closest("button.pick")?.previousElementSibling; // its card
       if (picked instanceof HTMLElement) this.#selection.toggle(Number(picked.dataset.index));
-      else if (target.closest("a") && this.beside)
-        event.preventDefault(); // the focus is on it, so the drawer shows it
+      else if (target.closest("a") && this.beside && event.detail) event.preventDefault();
       else if (target.closest("a")) this.#keepPlace(true);
     };
     grid.element.addEventListener("click", follow, { signal });
@@ -151,14 +150,18 @@ export class Gallery {
     grid.element.addEventListener("keydown", press, { signal });
     const drawer = new Drawer(this.#page, {
       ...{ study, dataset, listed: this.#listed, at: (position) => this.#pages.at(position), size: () => grid.total },
-      go: (position) => grid.go(position),
+      go: (position) => grid.go(position, false),
       closed: () => {
+        grid.marked = false;
         this.toggled(false);
         beside.classList.remove("open");
         grid.go(grid.active);
       },
     });
     this.#drawer = drawer;
+    drawer.element.addEventListener("click", ({ target }) => {
+      if (target instanceof Element && target.closest("a")) this.#keepPlace(true);
+    });
     const beside = h("div", { class: "gallery-beside" }, grid.element, drawer.element);
     this.#beside = beside;
     this.#none.append(none);
@@ -181,6 +184,7 @@ export class Gallery {
     }
     this.#beside?.classList.add("open");
     this.toggled(true);
+    grid.marked = true;
     drawer.show(grid.active);
     grid.go(grid.active);
     this.#beside?.scrollIntoView({ block: "nearest" });
@@ -193,6 +197,7 @@ export class Gallery {
     this.#grid?.element.setAttribute("aria-busy", "true");
     this.#grid?.reset();
     this.#pages.begin();
+    this.#drawer?.again();
     if (this.beside) this.#drawer?.show(0);
   }
 
@@ -239,6 +244,7 @@ export class Gallery {
       const place = this.#left;
       this.#left = null;
       grid.place = place;
+      if (place.beside) this.toggle();
       if (place.window) window.scrollTo(0, place.window);
     }
     if (matching === 0 || (number !== undefined && this.#pages.pictured(number))) this.#shown();
@@ -311,7 +317,7 @@ export class Gallery {
   #keepPlace(focused = this.#grid?.place.focused) {
     clearTimeout(this.#remembering);
     if (this.#page.signal.aborted || this.#left) return;
-    const gallery = { ...this.#grid?.place, focused, window: window.scrollY };
+    const gallery = { ...this.#grid?.place, focused, window: window.scrollY, beside: this.beside };
     history.replaceState({ ...history.state, gallery }, "");
   }
 }

@@ -43,6 +43,8 @@ export class Grid {
   #at;
   #cardWidth;
   #columns = 1;
+  /** Whether the active card is marked, since something else shows its sample. */
+  #marked = false;
   #first = 0; // row of the list in #rows[0]
   /** @type {number | null} */
   #frame = null;
@@ -160,6 +162,7 @@ export class Grid {
         const position = line * this.#columns + column;
         if (position < this.#total) cell.show(position, this.#total, this.#at(position), this.#naming);
         else cell.hide();
+        cell.mark(this.#marked && position === this.#active);
         const index = position === tabbable ? 0 : -1;
         if (cell.link.tabIndex !== index) cell.link.tabIndex = index;
       });
@@ -325,11 +328,18 @@ export class Grid {
     return this.#total;
   }
 
+  /** @param {boolean} marked */
+  set marked(marked) {
+    this.#marked = marked;
+    this.draw();
+  }
+
   /**
-   * Make a position the active one, in view and with the focus.
+   * Make a position the active one, in view and, unless the reader is elsewhere, with the focus.
    * @param {number} to
+   * @param {boolean} [focused]
    */
-  go(to) {
+  go(to, focused = true) {
     if (!this.#total) return;
     this.#active = Math.max(0, Math.min(this.#total - 1, to));
     const above = Math.floor(this.#active / this.#columns) * this.#rowHeight;
@@ -339,8 +349,10 @@ export class Grid {
     else if (below > scrollTop) this.element.scrollTop = below;
     this.draw();
     const link = this.#cell(this.#active)?.link;
-    link?.focus({ preventScroll: true });
-    link?.scrollIntoView({ block: "nearest" }); // the grid itself may be out of view
+    if (focused) {
+      link?.focus({ preventScroll: true });
+      link?.scrollIntoView({ block: "nearest" }); // the grid itself may be out of view
+    }
     this.#activated(this.#active);
   }
 
