@@ -65,7 +65,7 @@ async def get_run(folder: FolderOf, reading: ReadingOf, run: PathOfRun) -> RunDe
 async def get_run_differences(
     folder: FolderOf, reading: ReadingOf, reference: PathInQuery, run: PathInQuery
 ) -> RunDifferences:
-    """The last network of a run on the same test samples as that of a reference: by group and attack."""
+    """The last network of a run on the same samples as that of a reference: by split, group and attack."""
     there = _required(folder)
     return await reading.once(("differences", reference, run), lambda: _differences(there, reference, run))
 

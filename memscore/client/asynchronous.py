@@ -326,8 +326,8 @@ class AsyncClient:
 
         Each point has the standard error of mem (95 % of the samples have a smaller one), the share of samples whose 95
         % interval lies wholly above or below `threshold` (from the present number of trials on; None before), and the
-        share of pairs of influence 0.2 that would be told from chance. Raises Conflict for imported scores whose trials
-        are unknown.
+        share of pairs of influence 0.2 that would be told from chance. Raises Conflict for imported scores with unknown
+        trials.
         """
         return await self._run(study_calls.precision, study, until=until, threshold=threshold)
 
@@ -644,7 +644,7 @@ class AsyncClient:
         return await self._run(run_calls.run, path)
 
     async def run_differences(self, reference: str, run: str) -> RunDifferences:
-        """The last network of a run minus that of a reference on the same test samples, by group and attack.
+        """The last network of a run minus that of a reference on the same samples, by split, group and attack.
 
         Intervals and p-values are of two networks on other samples of the kind, not of two methods over seeds. Raises
         NotFound; InvalidInput if they were not evaluated sample by sample in the same way.

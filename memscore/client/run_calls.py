@@ -21,7 +21,7 @@ def run(service: ServiceAccess, path: str) -> Flow[RunDetail]:
 
 
 def run_differences(service: ServiceAccess, reference: str, run: str) -> Flow[RunDifferences]:
-    """The last network of a run minus that of a reference on the same test samples, by group and attack.
+    """The last network of a run minus that of a reference on the same samples, by split, group and attack.
 
     Intervals and p-values are of two networks on other samples of the kind, not of two methods over seeds. Raises
     NotFound; InvalidInput if they were not evaluated sample by sample in the same way.

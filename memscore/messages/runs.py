@@ -75,6 +75,7 @@ class RunDifference(Message):
     is McNemar's, exact.
     """
 
+    split: str
     group: str
     attack: str
     count: int = Field(ge=0, le=LARGEST)

@@ -11,17 +11,17 @@ from memscore.runs.layout import EVALUATIONS, SAMPLES
 from memscore.runs.mcnemar import ReadEvaluation, compare
 from memscore.runs.sample_records import read_samples
 
-LAST, TEST = "last", "test"
+LAST = "last"
 
 
 def differences(reference: Path, run: Path) -> list[RunDifference]:
-    """The last network of a run against that of the reference, on the test samples that both were evaluated on.
+    """The last network of a run against that of the reference, on the samples that both were evaluated on.
 
     Raises InvalidInput if one of them cannot be read, or they cannot be compared; it says why.
     """
     try:
         found = compare(_last(reference), _last(run))
-        return [made(RunDifference, one.as_row(), SAMPLES) for one in found if one.split == TEST]
+        return [made(RunDifference, one.as_row(), SAMPLES) for one in found]
     except (FingerprintMismatch, Damaged) as error:
         raise InvalidInput(str(error)) from error
 
@@ -39,7 +39,6 @@ def _last(folder: Path) -> ReadEvaluation:
     except Damaged as error:
         raise InvalidInput(f"{folder.name}: {error}") from error
     try:
-        splits, meta = read_samples(path, content)
-        return [one for one in splits if one.split == TEST], meta
+        return read_samples(path, content)
     except InvalidInput as error:
         raise InvalidInput(f"{folder.name}: {SAMPLES} holds no samples of an evaluation.") from error

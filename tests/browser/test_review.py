@@ -42,7 +42,9 @@ def test_twenty_suspects_are_judged_by_keyboard_alone(service_of_errors: Service
     assert len(listed) >= JUDGED
     visit(page, service)
     for number, one in enumerate(listed[:JUDGED]):
-        expect(page.locator("#suspect")).to_contain_text(f"{number + 1} of {len(listed)}: labelled {one['label']}")
+        expect(page.locator("#suspect")).to_contain_text(
+            f"{number + 1} of {len(listed)}: training sample {one['index']}, labelled {one['label']}"
+        )
         right = int(clean[one["index"]])
         if right == one["label"]:
             page.keyboard.press("f")

@@ -768,6 +768,7 @@ export interface CheckpointEvaluation {
 }
 
 export interface RunDifference {
+  split: string;
   group: string;
   attack: string;
   count: number;

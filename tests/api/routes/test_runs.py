@@ -105,7 +105,7 @@ def test_the_client_reads_them_too(runs: httpx.Client):
     assert client.run("runs/sweep/pgd-beta=0,2-seed=0").method == "pgd"
     assert client.sweep("runs/sweep").finished == 4
     found = client.run_differences("runs/sweep/pgd-beta=0,2-seed=0", "runs/bat")
-    assert (found.reference, found.run, len(found.differences)) == ("runs/sweep/pgd-beta=0,2-seed=0", "runs/bat", 12)
+    assert (found.reference, found.run, len(found.differences)) == ("runs/sweep/pgd-beta=0,2-seed=0", "runs/bat", 24)
     with pytest.raises(InvalidInput, match="half was not evaluated sample by sample"):
         client.run_differences("runs/bat", "runs/half")
     with pytest.raises(NotFound, match="runs/sweep holds no training run"):

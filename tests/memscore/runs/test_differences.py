@@ -16,7 +16,9 @@ from tests.made_runs import ATTACKS, GROUPS, META, make_run, samples
 
 def test_differences_are_those_of_the_samples(tmp_path: Path):
     pgd, bat = make_run(tmp_path / "pgd"), make_run(tmp_path / "bat", method="bat")
-    found = {(one.group, one.attack): one for one in differences(pgd, bat)}
+    both = differences(pgd, bat)
+    assert {one.split for one in both} == {"train", "test"}
+    found = {(one.group, one.attack): one for one in both if one.split == "test"}
     assert found.keys() == {(group, attack) for group in GROUPS for attack in ATTACKS}
     right = np.random.default_rng(0).random(360) < 0.7
     gained = int((~right[:40]).sum())
@@ -73,5 +75,5 @@ def test_samples_of_another_shape_are_named(tmp_path: Path, change: str):
             elif name.startswith("correct_"):
                 one.columns[name] = known(column.data.astype(np.float64))
     write_samples(path, made, META)
-    with pytest.raises(InvalidInput, match="360 and 100 test samples" if change == "length" else "holds no samples"):
+    with pytest.raises(InvalidInput, match="360 and 100 train samples" if change == "length" else "holds no samples"):
         differences(reference, run)

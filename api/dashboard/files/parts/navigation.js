@@ -10,7 +10,7 @@ const PLACES = [
   ["datasets", "Datasets", "/datasets"],
   ["jobs", "Jobs", "/jobs"],
   ["runs", "Runs", "/runs"],
-  ["compare", "Compare", "/compare"],
+  ["compare", "Compare studies", "/compare"],
 ];
 
 /**

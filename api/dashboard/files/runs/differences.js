@@ -11,7 +11,7 @@ import { attackName } from "./words.js";
 /** @import { RunDifference, RunDifferences } from "../api.js" */
 /** @import { Page } from "../types.js" */
 
-/** A section that asks for its numbers; `draw` shows those of the group of samples that `group` says. */
+/** A section that asks for its numbers; `draw` shows those of the split and group of samples that `group` says. */
 export class Differences {
   element = h("section", { "aria-labelledby": "differences" });
   /** By run; an error says why two cannot be compared. @type {PromiseSettledResult<RunDifferences>[]} */
@@ -36,7 +36,7 @@ export class Differences {
       h(
         "p",
         { class: "soft small" },
-        "In points, on the test samples that both runs were evaluated on, with the 95 % interval for two networks on other samples of the kind. Bold: the interval excludes 0. It leaves out how much networks of other seeds would differ.",
+        "In points, on the samples that both runs were evaluated on, with the 95 % interval for two networks on other samples of the kind. Bold: the interval excludes 0. It leaves out how much networks of other seeds would differ.",
       ),
       this.#place,
     );
@@ -52,7 +52,7 @@ export class Differences {
   }
 
   draw() {
-    const group = this.#group();
+    const [split, group] = this.#group().split(" ");
     const [reference, ...others] = this.#runs;
     const rows = this.#found.map((one) => (one.status === "fulfilled" ? one.value.differences : []));
     const attacks = [...new Set(rows.flatMap((differences) => differences.map(({ attack }) => attack)))];
@@ -61,7 +61,8 @@ export class Differences {
       if (one.status === "rejected") {
         return [name, h("td", { class: "text", colspan: String(Math.max(1, attacks.length)) }, sentence(one.reason))];
       }
-      const of = (/** @type {string} */ attack) => rows[at].find((row) => row.group === group && row.attack === attack);
+      const of = (/** @type {string} */ attack) =>
+        rows[at].find((row) => row.split === split && row.group === group && row.attack === attack);
       return [name, ...attacks.map((attack) => cell(of(attack)))];
     });
     const heads = [`Minus ${reference}`, ...(attacks.length ? attacks.map(attackName) : [""])];

@@ -134,7 +134,9 @@ export function matchingText(samples) {
   const show = (matching, suspected = null) => {
     const some = matching === samples ? "all" : `${whole(matching)} of`;
     let text = matching === null ? "" : `${some} ${counted(samples, "sample")}`;
-    if (matching !== null && suspected !== null) text = `${whole(suspected)} suspected come first, in ${text}`;
+    if (matching !== null && suspected !== null) {
+      text = suspected < matching ? `${whole(suspected)} suspected come first, in ${text}` : `${text}, suspected first`;
+    }
     if (text === shown) return;
     fill(element, text);
     if (known !== null && text) say(text);

@@ -4,6 +4,7 @@ import { debounce, fill, h, say } from "../dom.js";
 import { counted, whole } from "../format.js";
 import { get, send } from "../http.js";
 import { confirmed } from "../parts/confirm.js";
+import { choice } from "../parts/fields.js";
 import { problem } from "../parts/problem.js";
 import { reviewerName } from "../parts/reviewer.js";
 import { sampleUrl } from "../parts/sample.js";
@@ -12,7 +13,7 @@ import { session } from "../session.js";
 /** @import { SampleScore, ScoreColumns, Scores, Suspects } from "../api.js" */
 /** @import { Gallery } from "../gallery/gallery.js" */
 /** @import { Selection } from "../gallery/selection.js" */
-/** @import { Loaded, Page, Query } from "../types.js" */
+/** @import { Loaded, Page, Query, Split } from "../types.js" */
 /** @import { Choices } from "./choices.js" */
 
 const REMEMBERED = "memscore-card-width";
@@ -46,7 +47,7 @@ export function workbench(page, { study, dataset }, { gallery, selection, judged
       { class: "filters workbench", role: "group", "aria-label": "Work with the list" },
       sizeField(page, gallery),
       besideButton(gallery),
-      goTo(page, study.name, dataset.train_samples),
+      goTo(page, study.name, { train: dataset.train_samples, test: dataset.test_samples }),
       download(page, { choices, root, name: study.name, trouble }),
       selectionBar(page, { selection, listed, judged, root, name: study.name, trouble }),
     ),
@@ -185,23 +186,37 @@ function besideButton(gallery) {
 }
 
 /**
- * A field that leads to the page of a sample; the key / leads to it.
+ * A field that leads to the page of a training or test sample; the key / leads to it.
  * @param {Page} page
  * @param {string} name
- * @param {number} samples
+ * @param {Record<Split, number>} samples
  */
 function goTo(page, name, samples) {
+  /** @type {[Split, string][]} */
+  const splits = [
+    ["train", "training"],
+    ["test", "test"],
+  ];
+  const split = choice(
+    splits.filter(([one]) => samples[one]),
+    "train",
+  );
+  split.setAttribute("aria-label", "Kind of sample to go to");
+  split.addEventListener("change", () => {
+    field.max = String(samples[/** @type {Split} */ (split.value)] - 1);
+  });
   const field = h("input", {
     type: "number",
     min: "0",
-    max: String(samples - 1),
+    max: String(samples.train - 1),
     step: "1",
     placeholder: "index",
     "aria-keyshortcuts": "/",
   });
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    if (field.value !== "" && field.reportValidity()) page.go(sampleUrl({ name }, "train", field.value));
+    const to = /** @type {Split} */ (split.value);
+    if (field.value !== "" && field.reportValidity()) page.go(sampleUrl({ name }, to, field.value));
   };
   /** @param {KeyboardEvent} event */
   const press = (event) => {
@@ -215,6 +230,7 @@ function goTo(page, name, samples) {
     "form",
     { class: "go-to", novalidate: true, on: { submit } },
     h("label", {}, "Go to sample", field, h("kbd", { "aria-hidden": "true" }, "/")),
+    samples.test > 0 && split,
   );
 }
 

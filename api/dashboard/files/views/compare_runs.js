@@ -10,7 +10,7 @@ import { accuracyCell, accuracyTable, attacksOf } from "../runs/accuracies.js";
 import { escaped, runUrl } from "../runs/addresses.js";
 import { coloursOf } from "../runs/colours.js";
 import { Differences } from "../runs/differences.js";
-import { along, groupChoice } from "../runs/groups.js";
+import { along } from "../runs/groups.js";
 import { MOST_COMPARED } from "../runs/list.js";
 import { attackName, GROUPS, lastPart, methodOf } from "../runs/words.js";
 
@@ -71,16 +71,24 @@ function different(runs) {
 }
 
 /**
+ * The accuracies of a run's last network, on all splits.
+ * @param {RunDetail} run
+ */
+const rowsOf = ({ checkpoints }) => checkpoints.find(({ name, attacked }) => name === "last" && !attacked)?.rows ?? [];
+
+/**
  * @param {Page} page
  * @param {RunDetail[]} runs
  */
 function tables(page, runs) {
   const place = h("div", {});
   const draw = () => {
-    const rows = runs.map((run) => run.test.find((row) => row.group === group.value));
-    const attacks = attacksOf(rows.filter((row) => row !== undefined));
+    const [split, name] = group.value.split(" ");
+    const rows = runs.map((run) => rowsOf(run).find((row) => row.split === split && row.group === name));
+    const attacks = attacksOf(rows.flatMap((row) => (row && row.count > 0 ? [row] : [])));
     if (!attacks.length) {
-      fill(place, h("p", { class: "soft" }, "None of these runs was evaluated on such samples."));
+      const those = group.selectedOptions[0].textContent;
+      fill(place, h("p", { class: "soft" }, `None of these runs was evaluated on ${those}: there may be none.`));
       return;
     }
     const lines = runs.map((run, at) => [
@@ -94,7 +102,17 @@ function tables(page, runs) {
       accuracyTable("Accuracies of the last networks", ["Run", "Method", "Seed", ...attacks.map(attackName)], lines),
     );
   };
-  const group = groupChoice(page, () => {
+  /** @type {[string, string][]} */
+  const groups = ["test", "train"].flatMap((split) =>
+    GROUPS.map((name) => {
+      /** @type {[string, string]} */
+      const group = [`${split} ${name}`, `${name} ${split === "test" ? "test" : "training"} samples`];
+      return group;
+    }),
+  );
+  const group = choice(groups, page.query.get("group") ?? groups[0][0]);
+  group.addEventListener("change", () => {
+    page.keep({ group: group.value === groups[0][0] ? null : group.value });
     draw();
     paired?.draw();
   });

@@ -201,7 +201,11 @@ class ReviewView {
         h(
           "div",
           {},
-          h("h2", { id: "suspect" }, `${this.#place + 1} of ${this.#suspects.length}: labelled ${name}`),
+          h(
+            "h2",
+            { id: "suspect" },
+            `${this.#place + 1} of ${this.#suspects.length}: training sample ${index}, labelled ${name}`,
+          ),
           h("p", {}, votes),
           h("p", { class: "soft" }, this.#described(suspect)),
           h("p", { "data-part": "mine" }, mine ? `You said: ${this.#words(mine)}.` : "You have not said anything yet."),

@@ -45,7 +45,7 @@ export async function show(page) {
       "section",
       { class: "sample", "aria-label": "Score" },
       h("div", {}, large, about(dataset, "test", score.index), steps(study, dataset, score)),
-      h("div", {}, h("p", {}, sentence(score)), measures(view)),
+      h("div", {}, h("p", {}, sentence(score)), h("p", {}, fromMemory(study, score, found)), measures(view, found)),
     ),
     rests(view, found),
     near,
@@ -71,8 +71,28 @@ function sentence(score) {
   return `${right}, and in ${percent(score.p_full)} of those that trained on all samples.`;
 }
 
-/** @param {View} view */
-function measures({ study, score, label }) {
+/**
+ * Whether models answer it from memory, as far as these trials tell.
+ * @param {StudyMessage} study
+ * @param {TestScore} score
+ * @param {Pairs} found
+ * @returns {Child[]}
+ */
+function fromMemory(study, score, { pairs, matching, holding }) {
+  if (!matching) return ["No single training sample matters for it: models learn it from many similar ones."];
+  if (!holding)
+    return [`Whether single training samples matter for it cannot be told after ${counted(score.trials, "trial")}.`];
+  const { train_index: first } = pairs[0];
+  const link = h("a", { href: sampleUrl(study, "train", first) }, `training sample ${first}`);
+  const others = holding > 1 ? ` and ${counted(holding - 1, "other")}` : "";
+  return ["Partly answered from memory: models depend on ", link, `${others}, beyond chance.`];
+}
+
+/**
+ * @param {View} view
+ * @param {Pairs} found
+ */
+function measures({ study, score, label }, { holding }) {
   const { infl_index: strongest } = score;
   const largest = fixed(score.infl_max, 3);
   /** @param {number} index */
@@ -82,7 +102,10 @@ function measures({ study, score, label }) {
     ["Label", label],
     ["Correct in trials", fixed(score.p, 3)],
     ["Correct in full trials", fixed(score.p_full, 3)],
-    ["Largest influence", strongest === null ? largest : [`${largest}, of `, link(strongest)]],
+    [
+      "Largest influence",
+      strongest === null ? largest : [`${largest}, of `, link(strongest), !holding && " (not beyond chance)"],
+    ],
     ["Set", setMark(score.set) ?? "in between"],
   ];
   return h(
