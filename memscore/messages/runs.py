@@ -45,7 +45,7 @@ class RunFinding(Message):
 
 
 class Selection(Message):
-    """How a checkpoint was selected, with the 95 % interval of one network's accuracy on so many samples."""
+    """How a checkpoint was selected: its accuracy on `samples` samples, with the 95 % interval of one network."""
 
     by: str
     on: str | None = None

@@ -339,7 +339,7 @@ class Odd(ResNet9):
 
 
 def own(kind: str) -> Network:
-    """A network of one's own whose convolutions and BatchNorms are used in unusual ways."""
+    """A network whose convolutions and BatchNorms are used in unusual ways."""
     torch.manual_seed(0)
     activation, shared = nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)
     norm = nn.BatchNorm2d(4)
