@@ -177,3 +177,7 @@ def test_what_was_reviewed_is_taken_home(service_of_errors: Service, page: Page,
     done = memscore("review", "export", "digits", "--output", str(changes), "--url", service_of_errors.url)
     assert done.status == 0, done
     assert changes.read_text() == f"index,label\n{only['index']},{only['label']}\n"
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download the changes (.csv)").click()
+    assert downloading.value.suggested_filename == "digits.changes.csv"
+    assert downloading.value.path().read_text() == changes.read_text()

@@ -4,6 +4,7 @@ import { debounce, fill, h, say } from "../dom.js";
 import { counted, whole } from "../format.js";
 import { get, send } from "../http.js";
 import { confirmed } from "../parts/confirm.js";
+import { quoted, save } from "../parts/csv_file.js";
 import { choice } from "../parts/fields.js";
 import { problem } from "../parts/problem.js";
 import { reviewerName } from "../parts/reviewer.js";
@@ -292,20 +293,4 @@ function csv(rows, suspects) {
     return names.map((one) => quoted(values[one])).join(",");
   });
   return `${[names.join(","), ...lines].join("\n")}\n`;
-}
-
-/** @param {unknown} value */
-function quoted(value) {
-  const text = value === null || value === undefined ? "" : String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/**
- * @param {string} file
- * @param {string} text
- */
-function save(file, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  h("a", { href: url, download: file }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -4,7 +4,9 @@ import { fill, h, put, say } from "../dom.js";
 import { className, counted, fixed, percent, whole } from "../format.js";
 import { address, get, Problem, path, send } from "../http.js";
 import { about, nearest } from "../parts/about_sample.js";
+import { actionButton } from "../parts/act.js";
 import { copyable } from "../parts/copy.js";
+import { quoted, save } from "../parts/csv_file.js";
 import { choice } from "../parts/fields.js";
 import { empty, problem } from "../parts/problem.js";
 import { REMEMBERED, reader } from "../parts/reviewer.js";
@@ -14,7 +16,7 @@ import { serviceUrl } from "../parts/take_away.js";
 import { image } from "../parts/tile.js";
 import { session } from "../session.js";
 
-/** @import { Review, ReviewCounts, Reviews, SampleScore, Scores, Suspect, Suspects, Verdict } from "../api.js" */
+/** @import { Decisions, Review, ReviewCounts, Reviews, SampleScore, Scores, Suspect, Suspects, Verdict } from "../api.js" */
 /** @import { Child, Loaded, Page, Query } from "../types.js" */
 
 /** @typedef {{ verdict: Verdict | null, label?: number | null }} Said */
@@ -435,6 +437,7 @@ class ReviewView {
   #afterwards() {
     const name = this.#study.name;
     const where = `--url ${serviceUrl()}`;
+    const trouble = h("div", {});
     const code = [
       "# on the service's machine, which has the images:",
       `memscore review apply ${name} --name ${name}-reviewed`,
@@ -450,7 +453,33 @@ class ReviewView {
         { class: "soft" },
         "What all reviewers agree on becomes a corrected dataset, or a list of changes. Disputed samples stay as they are.",
       ),
+      h("p", {}, this.#download(trouble)),
+      trouble,
       copyable(code, "commands"),
     );
+  }
+
+  /**
+   * A button for the list of changes, as `memscore review export` writes it.
+   * @param {HTMLElement} trouble
+   */
+  #download(trouble) {
+    const { name } = this.#study;
+    const options = { text: "Download the changes (.csv)", action: "download", trouble };
+    return actionButton(this.#page, options, async () => {
+      /** @type {Decisions} */
+      const { index, decision, label } = await get(
+        path`/v1/studies/${name}/decisions`,
+        {},
+        { signal: this.#page.signal },
+      );
+      const lines = index.flatMap((one, at) => {
+        const to = label[at];
+        if (decision[at] === "leave_out") return [`${one},`];
+        return decision[at] === "relabel" && to !== null ? [`${one},${quoted(this.#dataset.class_names[to])}`] : [];
+      });
+      save(`${name}.changes.csv`, `${["index,label", ...lines].join("\n")}\n`);
+      say(`Downloaded ${counted(lines.length, "change")}`);
+    });
   }
 }
