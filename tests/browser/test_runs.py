@@ -49,7 +49,7 @@ def test_marked_runs_are_compared(training: Service, page: Page):
     expect(accuracies.locator("tbody tr")).to_have_count(3)
     differences = page.locator('section[aria-labelledby="differences"]')
     expect(differences.locator("tbody tr")).to_have_count(1)  # one of three was not evaluated, one is the reference
-    page.get_by_role("combobox", name="Of", exact=True).select_option("atypical training samples")
+    page.get_by_role("combobox", name="Of", exact=True).select_option("atypical training samples (40)")
     expect(differences.locator("strong").first).to_be_visible()
     expect(page.locator("output")).to_have_text("After epoch 4: bat 80.0; pgd-beta=0,2-seed=1 79.0")
     expect(page.locator(".legend li", has_text="bat").locator("i")).to_have_class("c5")  # as everywhere

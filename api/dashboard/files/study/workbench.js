@@ -232,6 +232,7 @@ function goTo(page, name, samples) {
     { class: "go-to", novalidate: true, on: { submit } },
     h("label", {}, "Go to sample", field, h("kbd", { "aria-hidden": "true" }, "/")),
     samples.test > 0 && split,
+    h("button", { type: "submit" }, "Go"),
   );
 }
 

@@ -77,6 +77,14 @@ function different(runs) {
 const rowsOf = ({ checkpoints }) => checkpoints.find(({ name, attacked }) => name === "last" && !attacked)?.rows ?? [];
 
 /**
+ * @param {RunDetail} run
+ * @param {string} split
+ * @param {string} name
+ */
+const countsOf = (run, split, name) =>
+  rowsOf(run).flatMap((row) => (row.split === split && row.group === name ? [row.count] : []));
+
+/**
  * @param {Page} page
  * @param {RunDetail[]} runs
  */
@@ -88,7 +96,7 @@ function tables(page, runs) {
     const attacks = attacksOf(rows.flatMap((row) => (row && row.count > 0 ? [row] : [])));
     if (!attacks.length) {
       const those = group.selectedOptions[0].textContent;
-      fill(place, h("p", { class: "soft" }, `None of these runs was evaluated on ${those}: there may be none.`));
+      fill(place, h("p", { class: "soft" }, `None of these runs was evaluated on ${those}.`));
       return;
     }
     const lines = runs.map((run, at) => [
@@ -103,13 +111,14 @@ function tables(page, runs) {
     );
   };
   /** @type {[string, string][]} */
-  const groups = ["test", "train"].flatMap((split) =>
-    GROUPS.map((name) => {
-      /** @type {[string, string]} */
-      const group = [`${split} ${name}`, `${name} ${split === "test" ? "test" : "training"} samples`];
-      return group;
-    }),
-  );
+  const groups = [];
+  for (const split of ["test", "train"]) {
+    for (const name of GROUPS) {
+      const count = Math.max(0, ...runs.flatMap((run) => countsOf(run, split, name)));
+      const text = `${name} ${split === "test" ? "test" : "training"} samples (${whole(count)})`;
+      groups.push([`${split} ${name}`, text]);
+    }
+  }
   const group = choice(groups, page.query.get("group") ?? groups[0][0]);
   group.addEventListener("change", () => {
     page.keep({ group: group.value === groups[0][0] ? null : group.value });

@@ -92,9 +92,10 @@ function fromMemory(study, score, { pairs, matching, holding }) {
  * @param {View} view
  * @param {Pairs} found
  */
-function measures({ study, score, label }, { holding }) {
+function measures({ study, score, label }, { pairs, holding }) {
   const { infl_index: strongest } = score;
   const largest = fixed(score.infl_max, 3);
+  const beyond = pairs.slice(0, holding ?? 0).some((one) => one.train_index === strongest); // those that hold come first
   /** @param {number} index */
   const link = (index) => h("a", { href: sampleUrl(study, "train", index) }, `training sample ${index}`);
   /** @type {[string, Child][]} */
@@ -104,7 +105,7 @@ function measures({ study, score, label }, { holding }) {
     ["Correct in full trials", fixed(score.p_full, 3)],
     [
       "Largest influence",
-      strongest === null ? largest : [`${largest}, of `, link(strongest), !holding && " (not beyond chance)"],
+      strongest === null ? largest : [`${largest}, of `, link(strongest), !beyond && " (not beyond chance)"],
     ],
     ["Set", setMark(score.set) ?? "in between"],
   ];
