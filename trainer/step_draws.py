@@ -57,10 +57,6 @@ class _Held:
     parameter: float
     noise: Tensor
 
-    def made(self, draws: Noise) -> Tensor:
-        """The noise that `draws` has for it."""
-        return getattr(draws, self.kind)(self.images, self.parameter)
-
 
 class HeldDraws:
     """The draws of a recorded step, whose noise lies at fixed places: made outside, so the recording draws nothing.
@@ -77,7 +73,7 @@ class HeldDraws:
         """Overwrite the noise with that of another step."""
         self._draws, self._made = draws, 0
         for one in self._held:
-            one.noise.copy_(one.made(draws))
+            one.noise.copy_(_drawn(draws, one.kind, one.images, one.parameter))
 
     def uniform(self, images: Tensor, radius: float) -> Tensor:
         """Uniform in [-radius, radius]."""
@@ -90,8 +86,11 @@ class HeldDraws:
     def _next(self, kind: Literal["uniform", "normal"], images: Tensor, parameter: float) -> Tensor:
         if self._made == len(self._held):
             assert self._draws is not None
-            first = _Held(kind, images, parameter, images)
-            self._held.append(_Held(kind, images, parameter, first.made(self._draws)))
+            self._held.append(_Held(kind, images, parameter, _drawn(self._draws, kind, images, parameter)))
         held = self._held[self._made]
         self._made += 1
         return held.noise.clone()  # the step may overwrite it
+
+
+def _drawn(draws: Noise, kind: Literal["uniform", "normal"], images: Tensor, parameter: float) -> Tensor:
+    return draws.uniform(images, parameter) if kind == "uniform" else draws.normal(images, parameter)

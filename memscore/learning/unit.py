@@ -29,6 +29,9 @@ from memscore.study.sketches import SKETCHED, Sketch
 from memscore.study.spec import BLOCK, ESTIMATOR, Design, EvidenceKind, Recipe
 from memscore.study.subsets import GPU_BLOCKS, Unit, unit_membership
 
+LONGEST_NAME = 63
+"""Characters of a device's name in evidence."""
+
 
 def train_unit(
     data: DeviceData,
@@ -50,9 +53,8 @@ def train_unit(
     started = time.perf_counter()
     ranked = len(data.x_test) > 0 and len(data.shape) == 3  # sketches rank pairs of images
     sketched = kind == "margins" and ranked
-    device = device_name(data.device)
-    if recipe.stacked and not unit.full and blocks_at_once(data.device) > 1:
-        device += f", stacks of {BLOCK * blocks_at_once(data.device)}"
+    at_once = blocks_at_once(data.device) if recipe.stacked and not unit.full else 1
+    device = device_name(data.device, f", stacks of {BLOCK * at_once}" if at_once > 1 else "")
     trials: list[Trial] = []
     for part in _trained(data, recipe, design, unit, sketched=sketched):
         for name, logits in (("training", part.train_logits), ("test", part.test_logits)):
@@ -89,9 +91,10 @@ def blocks_at_once(device: torch.device) -> int:
     return GPU_BLOCKS if device.type == "cuda" else 1
 
 
-def device_name(device: torch.device) -> str:
-    """The device name recorded with trials: `cpu`, or the accelerator's model."""
-    return torch.cuda.get_device_name(device)[:63] if device.type == "cuda" else device.type
+def device_name(device: torch.device, how: str = "") -> str:
+    """The device name recorded with trials: `cpu`, or the accelerator's model, and `how` it trained them."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return name[: LONGEST_NAME - len(how)] + how
 
 
 def prepare(device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""Differences of runs on the same test samples, read from a folder of runs that anybody may have written to."""
+"""Differences of runs on the same samples, read from a folder of runs that anybody may have written to."""
 
 from __future__ import annotations
 

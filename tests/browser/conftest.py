@@ -30,6 +30,14 @@ PATIENCE = 15_000  # milliseconds that anything on a page may take on busy cores
 STUDIES = {"digits": (0, 40), "digits-2": (1, 20)}  # names, with seed and trials
 OLD = frozenset(("digits-2",))  # whose pairs have neither weighted q-values nor posteriors
 
+SHIFTS = """() => new Promise((done) => {
+  let sum = 0;
+  const add = (list) => { for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value; };
+  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 500);
+})"""
+"""The cumulative layout shift of a page so far."""
+
 expect.set_options(timeout=PATIENCE)
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewContext, Troubles, require_accessible, require_narrow, settled
+from tests.browser.conftest import SHIFTS, NewContext, Troubles, require_accessible, require_narrow, settled
 from tests.processes import Service
 
 
@@ -70,14 +70,6 @@ def test_the_overview_is_accessible_and_fits_a_phone(page: Page, service: Servic
     require_narrow(page)
 
 
-SHIFTS = """() => new Promise((done) => {
-  let sum = 0;
-  const add = (list) => { for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value; };
-  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done(sum), 500);
-})"""
-
-
 @pytest.mark.parametrize("width", [1440, 375])
 def test_what_is_read_does_not_jump(service: Service, new_context: NewContext, width: int):
     """The cumulative layout shift, as browsers measure it: good is below 0.1."""
@@ -86,6 +78,16 @@ def test_what_is_read_does_not_jump(service: Service, new_context: NewContext, w
         ("/studies/digits", '[data-part="quality"] .check'),
         ("/studies/digits/pairs", ".pair"),
         ("/studies/digits/sets", ".picture"),
+        ("/studies/digits/review", "#suspect, main h2"),
+        ("/studies/digits/duplicates", "main h1"),
+        ("/studies/digits/train/5", ".sample .picture"),
+        ("/studies/digits/test/5", ".sample .picture"),
+        ("/compare?a=digits&b=digits-2", "main svg"),
+        ("/datasets", "main h1"),
+        ("/datasets/digits", "main img"),
+        ("/jobs", "main h1"),
+        ("/jobs/new", "main form"),
+        ("/storage", "main h1"),
     ):
         page = new_context(viewport={"width": width, "height": 900}).new_page()
         page.goto(service.url + path)

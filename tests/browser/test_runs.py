@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from memscore.settings import Settings
-from tests.browser.conftest import NewContext, Troubles, require_accessible, require_narrow, settled
+from tests.browser.conftest import SHIFTS, NewContext, Troubles, require_accessible, require_narrow, settled
 from tests.made_runs import make_run, make_runs
 from tests.processes import Service, ending
 
@@ -57,6 +57,18 @@ def test_marked_runs_are_compared(training: Service, page: Page):
     expect(page.locator("output")).to_have_text("After epoch 4: bat 60.0 (55.0 to 65.0)")
     expect(page).to_have_url(re.compile("curve=test\\+atypical\\+pgd"))
     require_accessible(page)
+
+
+@pytest.mark.parametrize("width", [1440, 375])
+def test_pages_of_runs_do_not_jump(training: Service, new_context: NewContext, width: int):
+    compared = "/compare-runs?run=runs%2Fbat&run=runs%2Fsweep%2Fpgd-beta%3D0%2C2-seed%3D0"
+    addresses = ("/runs", "/runs/runs/bat", compared, "/sweeps/runs/sweep", "/reproductions/runs/mini")
+    for address in addresses:
+        page = new_context(viewport={"width": width, "height": 900}).new_page()
+        page.goto(training.url + address)
+        settled(page)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate(SHIFTS) < 0.1, address
 
 
 def test_runs_are_found_by_words_and_sorted(training: Service, page: Page):

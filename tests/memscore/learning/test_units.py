@@ -398,6 +398,16 @@ def test_a_block_has_the_same_bits_whatever_is_trained_beside_it(
             assert together.get(number, found) == found, (others, number)
 
 
+def test_a_long_device_name_keeps_how_trials_were_trained(monkeypatch: pytest.MonkeyPatch):
+    """In the 63 characters that evidence has for it."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA " + "X" * 80)
+    name = unit_module.device_name(torch.device("cuda"), ", stacks of 40")
+    assert len(name) == 63
+    assert name.endswith("X, stacks of 40")
+    assert len(unit_module.device_name(torch.device("cuda"))) == 63
+    assert unit_module.device_name(torch.device("cpu")) == "cpu"
+
+
 def test_blocks_of_a_unit_are_trained_one_by_one_on_a_cpu(data: DeviceData):
     unit = Unit(tuple(range(20)))
     together = train_unit(data, QUICK, Design(), unit)
