@@ -422,6 +422,17 @@ def test_newer_scores_are_shown_without_losing_the_place(page: Page, service: Se
     assert gallery.evaluate("element => element.scrollTop") == top
 
 
+def test_every_order_on_offer_is_one_of_the_service(page: Page, service: Service):
+    visit(page, service)
+    sort = page.get_by_role("combobox", name="Sort by")
+    orders = sort.locator("option").evaluate_all("all => all.map((one) => one.value)")
+    assert {order.removeprefix("-") for order in orders if order} >= {"mem_margin", "mem_low", "mem_high", "n_out"}
+    for order in orders:
+        first = ask(service, "scores", sort=order or "-mem", limit=1)["scores"][0]["index"]
+        sort.select_option(order)
+        expect(page.locator('[data-part="gallery"] a.card').first).to_have_attribute("data-index", str(first))
+
+
 def test_a_sample_is_shown_beside_the_list_by_keys_alone(page: Page, service: Service):
     listed = ask(service, "scores", sort="-mem", limit=3)["scores"]
     visit(page, service, "?sort=-mem")

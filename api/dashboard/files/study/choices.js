@@ -12,6 +12,16 @@ export const SORTS = [
   ["p_in", "least accurate when trained on"],
   ["index", "index"],
   ["label", "class"],
+  ["se", "most certain"],
+  ["risk", "lowest privacy risk"],
+  ["-p_out", "most accurate when held out"],
+  ["-p_in", "most accurate when trained on"],
+  ["-mem_margin", "most memorized by margins"],
+  ["mem_margin", "least memorized by margins"],
+  ["-mem_low", "highest lower end of the interval"],
+  ["mem_high", "lowest upper end of the interval"],
+  ["n_out", "held out by the fewest trials"],
+  ["-index", "index, descending"],
 ];
 /** @type {[string, string][]} */
 export const SHOWN = [
